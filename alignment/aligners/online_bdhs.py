@@ -1,0 +1,128 @@
+"""Online BDHS: each step's rejected answers come from the policy as it is, by hiding the image from it.
+
+arXiv:2407.02477, sections 3.4 and 5.4. No annotator is needed, since the order of each pair is known by construction.
+Every step draws anew for its prompts; where no draw fits, the stored rejected answer stands in and the log says how
+often ("online/stored"). With `keep_stored` the stored answer stays as the first rejected one beside the fresh one: the
+study's "Online-BDHS + POVID" rows, with `loss: avg_dpo`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alignment.aligners.dpo import Dpo
+from alignment.batches import make_row
+from alignment.corruption import Draft
+from alignment.files import seed_of
+from alignment.policy import AnsweringPolicy, Policy
+from alignment.prompts import Prompt
+from alignment.rows import Rows
+from alignment.sources.bdhs import Bdhs
+from alignment.supply import Sample, Score, Supply
+from alignment.train import Alignment, train
+from harness import registry
+from harness.contract import PreferencePair, Progress, no_progress
+from harness.errors import ConfigError
+
+_OF_A_FILE = ("prompts", "image_folder", "limit", "vocabulary", "matched", "keep_unmatched", "n_rejected")
+
+
+@registry.aligner
+class OnlineBdhs:
+    """Trains like `dpo` on pairs that it draws step by step."""
+
+    def __init__(
+        self,
+        bdhs: Mapping[str, Any] | None = None,  # options of the source, without those of its file
+        dpo: Mapping[str, Any] | None = None,  # options of the aligner `dpo`: loss, beta, learning_rate, lora, ..
+        keep_stored: bool = False,
+        seed: int = 0,
+    ) -> None:
+        wrong = [key for key in bdhs or {} if key in _OF_A_FILE]
+        if wrong:
+            raise ConfigError(
+                f"online_bdhs draws for the prompts of its pairs; bdhs.{', bdhs.'.join(wrong)} has no place here."
+            )
+        registry.check_options("source", "bdhs", Bdhs, dict(bdhs or {}))
+        registry.check_options("aligner", "dpo", Dpo, dict(dpo or {}))
+        self._source, self._dpo = Bdhs(**(bdhs or {})), Dpo(**{"seed": seed, **(dpo or {})})
+        self._facts = {"bdhs": dict(bdhs or {}), "keep_stored": keep_stored}
+        self._keep_stored, self._seed = keep_stored, seed
+
+    def align(
+        self,
+        policy: Policy,
+        pairs: Sequence[PreferencePair],
+        image_root: Path,
+        folder: Path,
+        *,
+        progress: Progress = no_progress,
+    ) -> Alignment:
+        """Train, or go on with a training that was killed. Raises ConfigError for a policy that cannot answer."""
+        if not isinstance(policy, AnsweringPolicy):
+            raise ConfigError(f"online_bdhs needs a model that answers while it trains; {type(policy).__name__} cannot.")
+        objective, settings = self._dpo.objective, self._dpo.settings
+        return train(policy, pairs, image_root, folder, objective, settings, progress, online=self)
+
+    def facts(self) -> dict[str, Any]:
+        return self._facts
+
+    def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
+        assert isinstance(policy, AnsweringPolicy)  # `align` saw to it
+        return _Fresh(policy, rows, image_root, reference, self._source, self._keep_stored, self._seed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """Pairs drawn from the policy in training, step by step."""
+
+    policy: AnsweringPolicy
+    rows: Rows
+    image_root: Path
+    reference: Score
+    source: Bdhs
+    keep_stored: bool
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
+        stored = [self.rows.pairs[i] for i in indices]
+        drafts = {d.prompt.id: d for d in self._draw(stored, step)}
+        fresh = [self._pair(pair, drafts.get(pair.id)) for pair in stored]
+        made = [make_row(self.policy, pair, self.image_root) for pair in fresh]
+        known = self.reference(made)
+        samples = [Sample(row.id, row, values) for row, values in zip(made, known, strict=True)]
+        tries = sum(d.attempt for d in drafts.values())
+        return samples, {
+            "online/stored": 1 - len(drafts) / len(stored),
+            "online/tries": tries / max(1, len(drafts)),
+            "online/free": sum(d.free for d in drafts.values()) / max(1, len(drafts)),
+        }
+
+    def _draw(self, stored: Sequence[PreferencePair], step: int) -> list[Draft]:
+        """Rejected answers by the policy as it is now, without dropout and gradients."""
+        module = self.policy.module
+        self.policy.forget_features()  # the projector may have moved since the last step
+        module.eval()
+        with torch.no_grad():
+            prompts = [_prompt(pair, self.image_root) for pair in stored]
+            drafts, _ = self.source.draw(prompts, self.policy, seed_of(self.seed, "online", step))
+        module.train()
+        return drafts
+
+    def _pair(self, pair: PreferencePair, draft: Draft | None) -> PreferencePair:
+        if self.keep_stored:  # avg_dpo wants two rejected answers in every row
+            return replace(pair, rejected=(pair.rejected[0], draft.text if draft else pair.rejected[-1]))
+        return replace(pair, rejected=(draft.text,) if draft else pair.rejected[:1])
+
+
+def _prompt(pair: PreferencePair, image_root: Path) -> Prompt:
+    path = image_root / pair.image if pair.image else None
+    return Prompt(pair.id, pair.image, pair.image_digest, path, pair.prompt, pair.chosen)

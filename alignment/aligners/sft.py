@@ -1,0 +1,57 @@
+"""Further supervised fine-tuning on the chosen answers: the control for every preference method.
+
+Same pairs, same batches in the same order, same number of steps as `dpo`; only the rejected answers are not used. What
+it gains, a preference method gains from good answers and not from preferences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alignment.objectives import Imitation
+from alignment.policy import Policy
+from alignment.settings import make_settings
+from alignment.train import Alignment, train
+from harness import registry
+from harness.contract import PreferencePair, Progress, no_progress
+
+
+@registry.aligner
+class Sft:
+    """Makes the chosen answers more likely."""
+
+    def __init__(
+        self,
+        learning_rate: float = 1e-6,
+        epochs: float = 1.0,
+        max_steps: int | None = None,
+        batch_size: int = 32,
+        micro_batch: int = 8,
+        warmup_ratio: float = 0.03,
+        schedule: str = "cosine",
+        weight_decay: float = 0.0,
+        clip: float = 1.0,
+        lora: Mapping[str, Any] | None = None,
+        projector_learning_rate: float | None = None,
+        freeze_vision: bool = True,
+        max_length: int | None = None,
+        gradient_checkpointing: bool = False,
+        dtype: str = "as_loaded",
+        save_every: int = 20,
+        seed: int = 0,
+    ) -> None:
+        self.settings = make_settings({k: v for k, v in locals().items() if k != "self"})
+
+    def align(
+        self,
+        policy: Policy,
+        pairs: Sequence[PreferencePair],
+        image_root: Path,
+        folder: Path,
+        *,
+        progress: Progress = no_progress,
+    ) -> Alignment:
+        """Train, or go on with a training that was killed; see `alignment.train.train`."""
+        return train(policy, pairs, image_root, folder, Imitation(), self.settings, progress)

@@ -1,0 +1,89 @@
+"""Checkpoints that load anywhere: a normal transformers folder, or a PEFT adapter folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from alignment.trainable import Trainable
+from harness.contract import Checkpoint
+from harness.errors import TrainingError
+
+# what makes a folder of weights load as a model: tokenizer, image processor, templates
+COMPANIONS = (
+    *("tokenizer*", "*processor*", "chat_template*", "special_tokens*", "added_tokens*", "vocab*", "merges*"),
+    *("*.jinja", "*.model", "generation_config.json"),
+)
+PROVENANCE = "alignment.json"
+
+
+def write_checkpoint(trained: Trainable, base: Checkpoint, folder: Path, provenance: Mapping[str, Any]) -> Path:
+    """Write the trained weights to `folder`: complete, or not at all.
+
+    Full weights come with the base's processor files; an adapter folder refers to the base by its path.
+    """
+
+    def write(part: Path) -> None:
+        if trained.adapter is not None:
+            trained.adapter.save_pretrained(str(part), save_embedding_layers=False)
+        else:
+            trained.module.save_pretrained(part)  # type: ignore[operator]
+        _copy_companions(Path(base.folder), part)
+        facts = {"base": base.folder, "base_digest": base.digest, **provenance}
+        (part / PROVENANCE).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+    _replace_folder(folder, write)
+    return folder
+
+
+def weights_digest(folder: Path) -> str:
+    """sha256 over a folder's configuration and weights, hexadecimal; provenance and processor files do not count."""
+    names = sorted(
+        p.name for p in folder.iterdir() if p.suffix == ".safetensors" or p.name in ("config.json", "adapter_config.json")
+    )
+    if not any(name.endswith(".safetensors") for name in names):
+        raise TrainingError(f"{folder} holds no safetensors file; it is not a checkpoint.")
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(name.encode() + b"\0")
+        with (folder / name).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _copy_companions(base: Path, folder: Path) -> None:
+    if not base.is_dir():  # a hub name: the adapter or config points there
+        return
+    for path in sorted(base.iterdir()):
+        if path.is_file() and any(fnmatch(path.name, pattern) for pattern in COMPANIONS):
+            target = folder / path.name
+            if not target.exists():
+                shutil.copyfile(path, target)
+
+
+def _replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Fill a neighbour and rename it; what an earlier kill left half-done is thrown away."""
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        write(part)
+        _sync(part)
+        if folder.exists():
+            shutil.rmtree(folder)
+        part.rename(folder)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise TrainingError(f"The checkpoint could not be written to {folder}: {error}. The state is kept.") from error
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())

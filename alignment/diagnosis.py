@@ -1,0 +1,43 @@
+"""What a training log says beyond its numbers, in sentences for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+ENOUGH = 8  # rows; a trend over fewer is chance
+
+
+def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
+    """Notes on a finished training: give-away pairs, a falling chosen reward, no learning."""
+    if not log or "rewards/margins" not in log[0]:
+        return ()
+    notes = []
+    third = max(1, len(log) // 3)
+    first, last = log[:third], log[-third:]
+    if len(log) >= ENOUGH and _mean(log[: ENOUGH // 2][1:], "rewards/accuracies") >= 1.0:
+        notes.append(
+            "The policy told every pair apart from the first steps on (accuracy 1.0): the rejected answers give "
+            "themselves away, so there was little left to learn from them."
+        )
+    chosen, margin = _mean(last, "rewards/chosen"), _mean(last, "rewards/margins")
+    if len(log) >= ENOUGH and chosen < 0 and chosen < _mean(first, "rewards/chosen") and margin > 0:
+        notes.append(
+            f"The chosen reward fell to {chosen:.3f} while the margin grew to {margin:.3f}: the chosen answers became "
+            "less likely too, only less so than the rejected ones. Usual for DPO; sft_weight or a larger beta holds them."
+        )
+    if len(log) >= ENOUGH and abs(margin) < 0.01:
+        notes.append(f"The margin is {margin:.4f} at the end: the policy hardly moved; raise learning_rate or epochs.")
+    return tuple(notes)
+
+
+def dropped_note(dropped: Mapping[str, int], asked: int) -> tuple[str, ...]:
+    """One sentence on the pairs that were left out, or none."""
+    if not dropped:
+        return ()
+    reasons = ", ".join(f"{reason} {n}" for reason, n in dropped.items())
+    return (f"{sum(dropped.values())} of {asked} pairs were left out of training: {reasons}.",)
+
+
+def _mean(rows: Sequence[Mapping[str, float]], key: str) -> float:
+    return fmean(row[key] for row in rows)

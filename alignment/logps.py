@@ -1,0 +1,88 @@
+"""Log-probabilities of answers, and the two small values that every loss speaks in.
+
+Only the positions that score an answer's token ever reach the head, and those in chunks: the full-vocabulary
+logits of a batch, (B, T, V), never exist. Sums run in float32 (float64 for a float64 model), as in TRL.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+LOGITS_AT_ONCE = 2**24  # entries of one chunk: 64 MiB in float32
+
+
+class PairLogps(NamedTuple):
+    """Log-probabilities of B pairs under one model; a pair is one chosen and one rejected answer.
+
+    A row with K rejected answers stands here K times, with the same `chosen` and `rank` 0..K-1.
+    """
+
+    chosen: Tensor  # (B,) summed log-probability of each chosen answer, in nats
+    rejected: Tensor  # (B,)
+    chosen_tokens: Tensor | None = None  # (B,) scored tokens, end token included; needed by length-normalised losses
+    rejected_tokens: Tensor | None = None  # (B,)
+    rank: Tensor | None = None  # (B,) which rejected answer of its row this is; needed by avg_dpo
+
+
+class PairLoss(NamedTuple):
+    """What a loss returns, nothing reduced."""
+
+    loss: Tensor  # (B,)
+    chosen_reward: Tensor  # (B,) beta * (policy - reference), detached
+    rejected_reward: Tensor  # (B,)
+
+
+def rewards(policy: PairLogps, reference: PairLogps, beta: float) -> tuple[Tensor, Tensor]:
+    """The two implicit rewards, each (B,): beta * (policy - reference), as logged by TRL under every loss."""
+    return beta * (policy.chosen - reference.chosen), beta * (policy.rejected - reference.rejected)
+
+
+def tokens_of(logps: PairLogps) -> tuple[Tensor, Tensor]:
+    """(chosen, rejected) answer lengths, at least 1, as TRL divides by them."""
+    if logps.chosen_tokens is None or logps.rejected_tokens is None:
+        raise ValueError("a length-normalised loss needs PairLogps with chosen_tokens and rejected_tokens")
+    return logps.chosen_tokens.clamp(min=1), logps.rejected_tokens.clamp(min=1)
+
+
+def token_logps(hidden: Tensor, head: nn.Module, score_at: Tensor, targets: Tensor) -> Tensor:
+    """Log-probability of each target token, (N,), in nats.
+
+    Args:
+        hidden: (B, T, D) final hidden states.
+        head: hidden states -> logits over the vocabulary.
+        score_at: (N,) positions in the flattened (B*T) whose hidden state predicts each target.
+        targets: (N,) token ids.
+    """
+    states = hidden.reshape(-1, hidden.shape[-1])[score_at]  # (N, D)
+    step = max(1, LOGITS_AT_ONCE // _vocabulary(head))
+    if len(targets) <= step:
+        return _chunk(states, targets, head)
+    parts = [
+        # recomputed in the backward pass, so that one chunk of logits is alive at a time
+        checkpoint(_chunk, states[i : i + step], targets[i : i + step], head, use_reentrant=False)
+        for i in range(0, len(targets), step)
+    ]
+    return torch.cat(parts)
+
+
+def answer_logps(per_token: Tensor, answer: Tensor, n_answers: int) -> Tensor:
+    """Sum token log-probabilities (N,) by answer index (N,) -> (n_answers,)."""
+    return per_token.new_zeros(n_answers).index_add(0, answer, per_token)
+
+
+def _chunk(states: Tensor, targets: Tensor, head: nn.Module) -> Tensor:
+    logits: Tensor = head(states)
+    logits = logits if logits.dtype == torch.float64 else logits.float()
+    return logits.gather(-1, targets[:, None]).squeeze(-1) - logits.logsumexp(-1)
+
+
+def _vocabulary(head: nn.Module) -> int:
+    """Rows of the head's weight; behind an adapter the weight lies in its base layer."""
+    weight = getattr(head, "weight", None)
+    if weight is None:
+        weight = max(head.parameters(), key=lambda p: p.shape[0] if p.ndim > 1 else 0)
+    return int(weight.shape[0])

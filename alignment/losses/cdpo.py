@@ -1,0 +1,22 @@
+"""Conservative DPO: some labels are believed to be the wrong way round.
+
+Mitchell 2023, "A note on DPO with noisy preferences", equation 3. What TRL < 1.0, LLaMA-Factory and OpenRLHF call
+`sigmoid` with label smoothing; in TRL 1.x the smoothing of `sigmoid` does nothing.
+"""
+
+from torch.nn.functional import logsigmoid
+
+from alignment.logps import PairLogps, PairLoss, rewards
+from harness import registry
+
+
+@registry.loss
+def cdpo(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1, flip: float = 0.1) -> PairLoss:
+    """-(1 - flip) log sigmoid(m) - flip log sigmoid(-m), with m = beta * margin; (B,).
+
+    flip: share of pairs believed to be labelled the wrong way round, in [0, 0.5); 0 is `dpo`.
+    """
+    chosen, rejected = rewards(policy, reference, beta)
+    margin = chosen - rejected
+    loss = -(1 - flip) * logsigmoid(margin) - flip * logsigmoid(-margin)
+    return PairLoss(loss, chosen.detach(), rejected.detach())

@@ -1,0 +1,17 @@
+"""SLiC: a hinge on the log-ratio margin.
+
+Zhao et al. 2023, arXiv:2305.10425, in the reference-relative form of Tang et al. 2024 (GPO), arXiv:2402.05749.
+TRL: `hinge`; POVID's trainer has the same form.
+"""
+
+from torch import relu
+
+from alignment.logps import PairLogps, PairLoss, rewards
+from harness import registry
+
+
+@registry.loss
+def slic(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1) -> PairLoss:
+    """relu(1 - beta * margin), (B,); where policy equals reference every loss is 1."""
+    chosen, rejected = rewards(policy, reference, beta)
+    return PairLoss(relu(1 - (chosen - rejected)), chosen.detach(), rejected.detach())

@@ -1,0 +1,112 @@
+"""How to train: every number of the one loop, checked before anything is loaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harness.errors import ConfigError
+
+SCHEDULES = ("cosine", "linear", "constant")
+DTYPES = ("as_loaded", "bfloat16")
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """Adapters (peft). `targets` None: every linear layer of the language model. A list: layers of these names
+    outside vision tower and projector. A text: a regular expression over full names, taken as it is."""
+
+    r: int = 128  # the study's, with alpha 256
+    alpha: int = 256
+    dropout: float = 0.0
+    targets: Sequence[str] | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of the training loop, the same for every aligner."""
+
+    learning_rate: float = 1e-6
+    epochs: float = 1.0
+    max_steps: int | None = None  # end earlier; the schedule then ends there too
+    batch_size: int = 32  # pairs an optimizer step
+    micro_batch: int = 8  # rows a forward pass; changes speed and memory only
+    warmup_ratio: float = 0.03
+    schedule: str = "cosine"
+    weight_decay: float = 0.0
+    clip: float = 1.0  # of the gradient's norm; 0 does not clip
+    lora: Lora | None = None  # None trains full weights
+    projector_learning_rate: float | None = None  # None: frozen under LoRA, `learning_rate` with full weights
+    freeze_vision: bool = True
+    max_length: int | None = None  # pairs with a longer plain row are dropped and counted, never cut
+    gradient_checkpointing: bool = False
+    dtype: str = "as_loaded"  # bfloat16: autocast around the forward pass
+    save_every: int = 20  # steps between saved states
+    seed: int = 0
+
+    def facts(self) -> dict[str, Any]:
+        """All settings that the final weights depend on, JSON-able."""
+        return {k: v for k, v in asdict(self).items() if k != "save_every"}
+
+    def steps(self, n_pairs: int) -> int:
+        total = max(1, round(self.epochs * math.ceil(n_pairs / self.batch_size)))
+        return total if self.max_steps is None else min(total, self.max_steps)
+
+
+def make_settings(options: Mapping[str, Any]) -> Settings:
+    """Settings from an aligner's options. Raises ConfigError with all that is wrong at once."""
+    lora = options.get("lora")
+    settings = Settings(**{**options, "lora": None if lora is None else make_lora(lora)})
+    faults = [text for wrong, text in _checks(settings) if wrong]
+    if faults:
+        raise ConfigError("The training settings are off: " + "; ".join(faults) + ".")
+    return settings
+
+
+def make_lora(options: Mapping[str, Any]) -> Lora:
+    known = tuple(Lora.__dataclass_fields__)
+    unknown = [key for key in options if key not in known]
+    if unknown:
+        raise ConfigError(f"lora has no key {', '.join(unknown)}; it takes {', '.join(known)}.")
+    lora = Lora(**options)
+    if lora.r < 1 or not 0 <= lora.dropout < 1:
+        raise ConfigError(f"lora needs r of at least 1 and dropout in [0, 1); got r {lora.r}, dropout {lora.dropout}.")
+    return lora
+
+
+def check_beta(beta: float) -> float:
+    """Raise ConfigError for a beta that would switch the reference off or turn the preference round."""
+    if not beta > 0:
+        raise ConfigError(f"beta is {beta}; a preference loss needs a number above 0 (0.1 is usual).")
+    return beta
+
+
+def _checks(s: Settings) -> list[tuple[bool, str]]:
+    return [
+        (not s.learning_rate > 0, f"learning_rate is {s.learning_rate}, must be above 0"),
+        (not s.epochs > 0, f"epochs is {s.epochs}, must be above 0"),
+        (s.max_steps is not None and s.max_steps < 1, f"max_steps is {s.max_steps}, must be at least 1"),
+        (s.batch_size < 1 or s.micro_batch < 1, "batch_size and micro_batch must be at least 1"),
+        (not 0 <= s.warmup_ratio < 1, f"warmup_ratio is {s.warmup_ratio}, must be in [0, 1)"),
+        (s.schedule not in SCHEDULES, f"schedule is {s.schedule!r}, choose {', '.join(SCHEDULES)}"),
+        (s.weight_decay < 0 or s.clip < 0, "weight_decay and clip cannot be negative"),
+        (s.dtype not in DTYPES, f"dtype is {s.dtype!r}, choose {', '.join(DTYPES)}"),
+        (s.save_every < 1, f"save_every is {s.save_every}, must be at least 1"),
+        (s.max_length is not None and s.max_length < 2, f"max_length is {s.max_length}, must be at least 2"),
+    ]
+
+
+def learning_rate_factor(step: int, total: int, schedule: str, warmup_ratio: float) -> float:
+    """Share of the full learning rate at step 0..total-1.
+
+    As in transformers but for the warm-up, which starts above 0, so that the first step is not lost.
+    """
+    warmup = math.ceil(warmup_ratio * total)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    progress = (step - warmup) / max(1, total - warmup)
+    if schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * progress))
+    return 1 - progress if schedule == "linear" else 1.0

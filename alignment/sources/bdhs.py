@@ -1,0 +1,185 @@
+"""BDHS: the model's own answers with the image mostly hidden, as rejected ones.
+
+"Bias-driven hallucination sampling", arXiv:2407.02477, section 3.4 and Algorithm 1. Each sentence of the chosen
+answer is cut at a random place and finished by the model, which sees about 1 % of the image tokens and the clean
+chosen sentences before it; an answer that is too similar to the chosen one is drawn again with another mask and other
+cuts; the last try is free and taken as it comes.
+
+Departures: pairs whose sides are identical are dropped; without a free last try, pairs still too similar after the
+last try are dropped, not kept. `matched` (off by default) is ours, see alignment/matching.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from alignment.corruption import Draft, Rules, meta_of, new_draft, reopened, requests_of, taken
+from alignment.matching import Match, check_match
+from alignment.prompts import Prompt, read_prompts
+from alignment.sentences import CUT_UNITS, SPLITTERS, YES_NO_RULES, Pieces
+from alignment.similarity import make_embedder
+from alignment.validation import IDENTICAL_ANSWERS, Dropped
+from alignment.vocabulary import Vocabulary
+from alignment.yields import yield_report
+from harness import registry
+from harness.contract import Data, Decoding, Model, PreferencePair, Request, in_order
+from harness.errors import ConfigError
+
+TOO_SIMILAR = "too similar"
+UNMATCHED = "unmatched"
+EMPTY = "empty rejected answer"
+
+
+@registry.source
+class Bdhs:
+    """Preference pairs by hiding the image; see the module for the algorithm."""
+
+    def __init__(
+        self,
+        prompts: str = "instruct/preference_prompts.json",  # LLaVA-Instruct's format, in the data folder
+        image_folder: str = "",  # where the file's images lie, in the data folder
+        limit: int | None = None,  # use that many prompts, a uniform subsample by seed
+        rho_th: float = 0.99,  # share of image tokens hidden; 0 hides nothing, 1 everything
+        n_tries: int = 5,
+        epsilon_s: float = 0.97,  # accepted if less similar than this
+        embedder: str = "bag_of_words",  # or a sentence-transformers name; the study: all-mpnet-base-v2
+        cut_unit: str = "word",
+        guided: bool = True,  # False: free generation under the mask, without the chosen answer's halves
+        free_last_try: bool = True,
+        yes_no_rule: str = "word",  # "printed" also swaps in "Not", "Now", "Nobody", as the paper's expression does
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        max_new_tokens: int = 256,  # of a sentence's rest, and of a free answer
+        splitter: str = "stop_and_space",
+        n_rejected: int = 1,  # rejected answers a prompt
+        vocabulary: str = "nouns.txt",  # nouns that the yield report counts, if the data folder has it
+        matched: Mapping[str, Any] | None = None,  # {"mentions": 0, "length": 0.1, "unit": "answer", "vocabulary": ..}
+        keep_unmatched: bool = False,
+    ) -> None:
+        self.options = {k: v for k, v in locals().items() if k != "self"}
+        self._check()
+        self._prompts, self._image_folder, self._limit = prompts, image_folder, limit
+        self._vocabulary_name = str((matched or {}).get("vocabulary", vocabulary))
+        self._embedder, self._epsilon_s, self._n_rejected = make_embedder(embedder), epsilon_s, n_rejected
+        self._matched, self._keep_unmatched = matched, keep_unmatched
+        decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p)
+        self._rules = Rules(rho_th, n_tries, guided, free_last_try, cut_unit, yes_no_rule, splitter, decoding)
+        self._report: dict[str, Any] = {}
+
+    def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
+        """Pairs in the order of the prompts, after all tries; call `report` afterwards."""
+        vocabulary = self._vocabulary(data)
+        rules = replace(self._rules, match=self._match(vocabulary))
+        prompts, dropped = read_prompts(data, self._prompts, self._image_folder, self._limit, seed)
+        drafts, unfit = self.draw(prompts, model, seed, rules)
+        pairs, merged = _pairs(prompts, drafts, rules)
+        missing = [d for d in unfit if d.id not in {p.id for p in pairs}]
+        asked = len(prompts) + len(dropped)
+        self._report = yield_report(self.options, asked, pairs, drafts, [*dropped, *_first(missing), *merged], vocabulary)
+        yield from pairs
+
+    def report(self) -> dict[str, Any]:
+        return self._report
+
+    def draw(
+        self, prompts: Sequence[Prompt], model: Model, seed: int, rules: Rules | None = None
+    ) -> tuple[list[Draft], list[Dropped]]:
+        """Rejected answers for prompts: the accepted drafts, and the ids of those that never fitted with a reason."""
+        rules = rules or self._rules
+        pieces = _pieces(model) if rules.cut_unit == "token" else None
+        open_drafts = [new_draft(p, number, rules) for p in prompts for number in range(self._n_rejected)]
+        accepted, dropped = list[Draft](), list[Dropped]()
+        while open_drafts:
+            tried = self._try(open_drafts, model, seed, rules, pieces)
+            open_drafts = []
+            for draft in tried:
+                fault = self._fault(draft, rules)
+                if not fault:
+                    accepted.append(draft)
+                elif draft.attempt < rules.n_tries:
+                    open_drafts.append(reopened(draft, rules, too_similar=fault == TOO_SIMILAR))
+                else:
+                    dropped.append(Dropped(draft.prompt.id, fault))
+        order = {p.id: i for i, p in enumerate(prompts)}
+        accepted.sort(key=lambda d: (order[d.prompt.id], d.number))
+        return accepted, dropped
+
+    def _try(self, drafts: Sequence[Draft], model: Model, seed: int, rules: Rules, pieces: Pieces | None) -> list[Draft]:
+        """One try of all drafts: all their sentences in one call, then their similarities."""
+        asked = [requests_of(draft, rules, seed, pieces) for draft in drafts]
+        requests: list[Request] = [r for own in asked for r in own]
+        answers = in_order((pair for batch in model.generate(requests) for pair in batch), len(requests))
+        tried, start = list[Draft](), 0
+        for draft, own in zip(drafts, asked, strict=True):
+            tried.append(taken(draft, answers[start : start + len(own)], rules, seed, pieces))
+            start += len(own)
+        similar = self._embedder.similarities([(d.text, d.prompt.chosen) for d in tried])
+        return [replace(d, similarity=s) for d, s in zip(tried, similar, strict=True)]
+
+    def _fault(self, draft: Draft, rules: Rules) -> str:
+        """Why a tried draft cannot be taken, or ""."""
+        last = draft.attempt >= rules.n_tries
+        if not draft.text:
+            return EMPTY
+        if draft.text == draft.prompt.chosen.strip():
+            return TOO_SIMILAR if not last else IDENTICAL_ANSWERS
+        if not rules.is_last_and_free(draft.attempt) and (draft.similarity or 0.0) >= self._epsilon_s:
+            return TOO_SIMILAR
+        if rules.match is not None and not rules.match.fits(draft.text, draft.prompt.chosen):
+            return "" if last and self._keep_unmatched else UNMATCHED
+        return ""
+
+    def _vocabulary(self, data: Data) -> Vocabulary | None:
+        if self._matched is None and not data.has(self._vocabulary_name):
+            return None  # the report then has no mention counts
+        return Vocabulary.parse(data.read_text(self._vocabulary_name), self._vocabulary_name)
+
+    def _match(self, vocabulary: Vocabulary | None) -> Match | None:
+        if self._matched is None or vocabulary is None:
+            return None
+        tolerances = {k: v for k, v in self._matched.items() if k != "vocabulary"}
+        return Match(vocabulary, **tolerances)
+
+    def _check(self) -> None:
+        o = self.options
+        for key, known in (("cut_unit", CUT_UNITS), ("yes_no_rule", YES_NO_RULES), ("splitter", SPLITTERS)):
+            if o[key] not in known:
+                raise ConfigError(f"bdhs.{key} is {o[key]!r}; choose one of {', '.join(known)}.")
+        if not 0 <= o["rho_th"] <= 1:
+            raise ConfigError(f"bdhs.rho_th is {o['rho_th']}; it is a share of image tokens, 0 to 1 (0.99 is the study's).")
+        if o["n_tries"] < 1 or o["n_rejected"] < 1 or (o["limit"] is not None and o["limit"] < 1):
+            raise ConfigError("bdhs.n_tries, n_rejected and limit must be at least 1.")
+        check_match(o["matched"] or {})
+
+
+def _pieces(model: Model) -> Pieces:
+    pieces: Pieces | None = getattr(model, "pieces", None)
+    if pieces is None:
+        raise ConfigError("bdhs.cut_unit: token needs a model that shows its tokens; use word or character.")
+    return pieces
+
+
+def _pairs(prompts: Sequence[Prompt], drafts: Sequence[Draft], rules: Rules) -> tuple[list[PreferencePair], list[Dropped]]:
+    """One pair a prompt with its distinct rejected answers; the report's count of what was merged away."""
+    by_id: dict[str, list[Draft]] = {}
+    merged = list[Dropped]()
+    for draft in drafts:
+        own = by_id.setdefault(draft.prompt.id, [])
+        if any(draft.text == other.text for other in own):
+            merged.append(Dropped(draft.prompt.id, "repeated rejected answer"))
+        else:
+            own.append(draft)
+    pairs = []
+    for p in prompts:
+        if own := by_id.get(p.id, []):
+            meta = meta_of(own[0], rules) if len(own) == 1 else {"drafts": [dict(meta_of(d, rules)) for d in own]}
+            texts = tuple(d.text for d in own)
+            pairs.append(PreferencePair(p.id, p.image, p.image_digest, p.text, p.chosen, texts, "bdhs", meta))
+    return pairs, merged
+
+
+def _first(dropped: Sequence[Dropped]) -> list[Dropped]:
+    """One reason a prompt, though several of its drafts may have failed."""
+    return list({d.id: d for d in reversed(dropped)}.values())

@@ -1,0 +1,88 @@
+"""HA-DPO: descriptions and yes/no answers of a model, corrected by GPT-4 against Visual Genome's annotations.
+
+Zhao et al. 2023, arXiv:2311.16839. Two files a model: `desc_data.json` maps an image to lists of chosen and rejected
+descriptions (one pair drawn per image by seed, or all of the cross product), asked by one of four wordings;
+`pope_data.json` holds questions, of which those answered right are left out. Images are Visual Genome's, by number.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+
+from alignment.files import seed_of
+from alignment.published import LeftOut, Published, Row, make_pair, read_rows, text_of
+from harness import registry
+from harness.contract import Data, PreferencePair
+from harness.errors import ConfigError, DataError
+
+PARTS = ("both", "desc", "pope")
+QUESTIONS = (  # the wordings of the authors' data code
+    "Describe this image in detail.",
+    "Take a look at this image and describe what you notice.",
+    "Please provide a detailed description of the picture.",
+    "Could you describe the contents of this image for me?",
+)
+
+
+@registry.source
+class HaDpo(Published):
+    """Both files, or one of them; `file` is the folder that holds them."""
+
+    default_file = "ha_dpo"
+
+    def __init__(
+        self,
+        file: str = "",
+        image_folder: str = "vg",
+        limit: int | None = None,
+        skip_broken: bool = False,
+        part: str = "both",
+        all_pairs: bool = False,  # the cross product of an image's descriptions
+    ) -> None:
+        if part not in PARTS:
+            raise ConfigError(f"ha_dpo.part is {part!r}; choose one of {', '.join(PARTS)}.")
+        super().__init__(file, image_folder, limit, skip_broken)
+        self.options |= {"part": part, "all_pairs": all_pairs}
+
+    def rows(self, data: Data) -> Iterator[Row]:
+        folder, part = self.options["file"], self.options["part"]
+        if part in ("both", "desc"):
+            yield from self._descriptions(data, f"{folder}/desc_data.json")
+        if part in ("both", "pope"):
+            yield from read_rows(data, f"{folder}/pope_data.json")
+
+    def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
+        image = f"{row.get('image_id')}.jpg"
+        if "question" in row:
+            if row.get("correct"):
+                raise LeftOut("answered right")
+            texts = text_of(row, "chosen"), text_of(row, "reject")  # the key has no -ed here
+            return make_pair(f"pope/{name}", image, text_of(row, "question"), *texts, "ha_dpo")
+        draw = random.Random(seed_of(seed, name, "ha_dpo"))
+        chosen, rejected = (_draw(row, key, draw) for key in ("chosen", "rejected"))
+        return make_pair(f"desc/{name}", image, draw.choice(QUESTIONS), chosen, rejected, "ha_dpo")
+
+    def _descriptions(self, data: Data, name: str) -> Iterator[Row]:
+        try:
+            images = json.loads(data.read_text(name))
+        except ValueError as error:
+            raise DataError(f"{name} is not JSON: {error}.") from error
+        if not isinstance(images, dict):
+            raise DataError(f"{name} must map image ids to chosen and rejected descriptions.")
+        for image_id, sides in images.items():
+            sides = sides if isinstance(sides, dict) else {}
+            if not self.options["all_pairs"]:
+                yield {"image_id": image_id, **sides}
+                continue
+            for chosen in sides.get("chosen", ()):
+                for rejected in sides.get("rejected", ()):
+                    yield {"image_id": image_id, "chosen": [chosen], "rejected": [rejected]}
+
+
+def _draw(row: Row, key: str, draw: random.Random) -> str:
+    texts = row.get(key)
+    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
+        raise ValueError(f"{key!r} must be a list of texts")
+    return str(draw.choice(texts)).strip()

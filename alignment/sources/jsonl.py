@@ -1,0 +1,38 @@
+"""Pairs that are already there: a file of ours, or one in TRL's vision preference format.
+
+Images are paths in the data folder (below `image_folder`, if given); digests are filled in from the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from alignment.pairs import read_pairs, read_trl
+from alignment.ready_made import from_rows
+from harness import registry
+from harness.contract import Data, Model, PreferencePair
+from harness.errors import ConfigError
+
+_READ = {"own": read_pairs, "trl": read_trl}
+
+
+@registry.source
+class Jsonl:
+    """Reads a pair file of the data folder."""
+
+    def __init__(self, file: str = "pairs.jsonl", form: str = "own", image_folder: str = "", limit: int | None = None) -> None:
+        if form not in _READ:
+            raise ConfigError(f"jsonl.form is {form!r}; choose one of {', '.join(_READ)}.")
+        self.options = {"file": file, "form": form, "image_folder": image_folder, "limit": limit}
+        self._form, self._file = form, file
+        self._report: dict[str, Any] = {}
+
+    def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
+        """Pairs of the file in its order; with `limit`, a uniform subsample by seed."""
+        read = _READ[self._form](data.path(self._file))
+        pairs, self._report = from_rows(read, [], data, self.options, seed)
+        yield from pairs
+
+    def report(self) -> dict[str, Any]:
+        return self._report

@@ -1,0 +1,41 @@
+"""LLaVA-RLHF: two LLaVA answers, people say which hallucinates less, 9,422 rows.
+
+Sun et al. 2023, arXiv:2309.14525; zhiqings/LLaVA-Human-Preference-10K; images are COCO. Rows with earlier turns are left
+out, since a pair holds one turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from alignment.published import EARLIER_TURNS, LeftOut, Published, Row, image_of, make_pair, text_of, turns_of
+from harness import registry
+from harness.contract import PreferencePair
+
+
+@registry.source
+class LlavaRlhf(Published):
+    """`preference` says whether `output_1` or `output_2` is chosen."""
+
+    default_file = "llava_rlhf/llava_7b_v1_preference.json"
+
+    def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
+        turns = turns_of(row, "conversations")
+        questions = [text for speaker, text in turns if speaker == "human"]
+        if turns[-1][0] != "human":
+            raise ValueError("'conversations' must end with 'human'")
+        if len(questions) != 1:
+            raise LeftOut(EARLIER_TURNS)
+        preference = row.get("preference")
+        if preference not in (1, 2):
+            raise ValueError(f"'preference' must be 1 or 2, not {preference!r}")
+        first, second = (_value(row, f"output_{n}") for n in (1, 2))
+        chosen, rejected = (first, second) if preference == 1 else (second, first)
+        return make_pair(str(row.get("id", name)), image_of(row, "image"), questions[0], chosen, rejected, "llava_rlhf")
+
+
+def _value(row: Row, key: str) -> str:
+    output = row.get(key)
+    if not isinstance(output, Mapping):
+        raise ValueError(f"{key!r} must be an object with 'value'")
+    return text_of(output, "value")

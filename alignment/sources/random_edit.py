@@ -1,0 +1,100 @@
+"""A control: rejected answers made without any model, by swapping nouns of the chosen answer at random.
+
+What a method gains over this, it gains from hallucinations that the model itself would make. An answer that opens
+with yes or no has that word turned round instead, as BDHS does. Same prompts and same options as `bdhs`.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from alignment.files import seed_of
+from alignment.prompts import Prompt, read_prompts
+from alignment.ready_made import nouns
+from alignment.sentences import swap_opening
+from alignment.validation import Dropped
+from alignment.vocabulary import Mention, Vocabulary
+from alignment.yields import yield_report
+from harness import registry
+from harness.contract import Data, Model, PreferencePair
+from harness.errors import ConfigError, DataError
+
+NO_NOUN = "no noun to swap"
+
+
+@registry.source
+class RandomEdit:
+    """Swaps a share of the mentioned things for others, drawn uniformly from the vocabulary."""
+
+    def __init__(
+        self,
+        prompts: str = "instruct/preference_prompts.json",
+        image_folder: str = "",
+        limit: int | None = None,
+        vocabulary: str = "nouns.txt",
+        share: float = 0.5,  # of an answer's mentions that are swapped, rounded up
+    ) -> None:
+        if not 0 < share <= 1:
+            raise ConfigError(f"random_edit.share is {share}; it must be above 0 and at most 1.")
+        self.options = {k: v for k, v in locals().items() if k != "self"}
+        self._report: dict[str, Any] = {}
+
+    def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
+        """Pairs in the order of the prompts; the model is not asked."""
+        o = self.options
+        vocabulary = nouns(data, o["vocabulary"])
+        if vocabulary is None:
+            raise DataError(f"random_edit needs {o['vocabulary']} in the data folder: one kind a line, synonyms by commas.")
+        prompts, dropped = read_prompts(data, o["prompts"], o["image_folder"], o["limit"], seed)
+        pairs = list[PreferencePair]()
+        for p in prompts:
+            text = edited(p, vocabulary, o["share"], random.Random(seed_of(seed, p.id, "random edit")))
+            if text == p.chosen:
+                dropped.append(Dropped(p.id, NO_NOUN))
+            else:
+                pairs.append(PreferencePair(p.id, p.image, p.image_digest, p.text, p.chosen, (text,), "random_edit"))
+        self._report = yield_report(o, len(prompts), pairs, [], dropped, vocabulary)
+        yield from pairs
+
+    def report(self) -> dict[str, Any]:
+        return self._report
+
+
+def edited(prompt: Prompt, vocabulary: Vocabulary, share: float, draw: random.Random) -> str:
+    """The chosen answer with a share of its mentions swapped for kinds it does not mention."""
+    swapped = swap_opening(prompt.chosen)
+    if swapped != prompt.chosen:
+        return swapped
+    mentions = vocabulary.mentions(prompt.chosen)
+    others = [kind for kind in vocabulary.kinds if kind not in {m.kind for m in mentions}]
+    n = min(-int(-share * len(mentions) // 1), len(others))
+    text = prompt.chosen
+    new = draw.sample(others, n)
+    for mention in sorted(draw.sample(mentions, n), key=lambda m: -m.start):  # from the end, so offsets stay true
+        text = _put(text, mention, new.pop(), vocabulary)
+    return text
+
+
+def _put(text: str, mention: Mention, kind: str, vocabulary: Vocabulary) -> str:
+    """Replace a mention, keeping its number and its article, which would else give the edit away."""
+    old = text[mention.start : mention.end]
+    word = plural(kind) if vocabulary.is_plural(old) else kind
+    before = text[: mention.start]
+    article = re.search(r"\b([Aa])n?\s+$", before)
+    if article:
+        before = before[: article.start(1)] + article.group(1) + ("n " if word[0] in "aeiou" else " ")
+    return before + word + text[mention.end :]
+
+
+def plural(kind: str) -> str:
+    """English plural by the common rules; enough for COCO's nouns."""
+    if kind == "person":
+        return "people"
+    if kind.endswith("knife"):
+        return kind[:-2] + "ves"
+    if kind.endswith("mouse"):
+        return kind[:-5] + "mice"
+    return kind + ("es" if kind.endswith(("s", "x", "ch", "sh")) else "s")

@@ -1,0 +1,29 @@
+"""RLHF-V: human-corrected answers against the models' own, 5,733 rows.
+
+Yu et al. 2023, arXiv:2312.00849; openbmb/RLHF-V-Dataset (CC BY-NC 4.0), exported to JSON with image files. Plain pairs:
+the segment-level weights of the original training are not used, as in the study.
+"""
+
+from __future__ import annotations
+
+import json
+
+from alignment.published import Published, Row, image_of, make_pair, origin_name, text_of
+from harness import registry
+from harness.contract import PreferencePair
+
+
+@registry.source
+class RlhfV(Published):
+    """`text` is a JSON text of its own, with question, chosen and rejected."""
+
+    default_file = "rlhf_v/RLHF-V-Dataset.json"
+
+    def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
+        inner = row.get("text")
+        texts = json.loads(inner) if isinstance(inner, str) else inner  # a broken text raises ValueError
+        if not isinstance(texts, dict):
+            raise ValueError("'text' must hold question, chosen and rejected")
+        image = image_of(row, "image", "image_path")
+        question, chosen, rejected = (text_of(texts, key) for key in ("question", "chosen", "rejected"))
+        return make_pair(origin_name(row, name), image, question, chosen, rejected, "rlhf_v", origin=row.get("origin_dataset"))

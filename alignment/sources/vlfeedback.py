@@ -1,0 +1,69 @@
+"""VLFeedback: four answers by different models to each prompt, rated by GPT-4V, 80,258 rows.
+
+Li et al. 2023, arXiv:2312.10665; MMInstruction/VLFeedback. Ratings are texts of 1 to 5 for helpfulness, visual
+faithfulness and ethics; their mean ranks the answers. Which pair is trained on is not said by the study: an option.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from statistics import fmean
+from typing import Any
+
+from alignment.files import seed_of
+from alignment.published import LeftOut, Published, Row, image_of, make_pair, text_of
+from harness import registry
+from harness.contract import PreferencePair
+from harness.errors import ConfigError
+
+ASPECTS = ("Helpfulness", "Visual Faithfulness", "Ethical Considerations")
+CHOICES = ("best_worst", "best_random")
+
+
+@registry.source
+class Vlfeedback(Published):
+    """The best-rated answer against the worst, or against any lower one."""
+
+    default_file = "vlfeedback/vlfeedback_80k.jsonl"
+
+    def __init__(
+        self,
+        file: str = "",
+        image_folder: str = "",
+        limit: int | None = None,
+        skip_broken: bool = False,
+        choice: str = "best_worst",
+    ) -> None:
+        if choice not in CHOICES:
+            raise ConfigError(f"vlfeedback.choice is {choice!r}; choose one of {', '.join(CHOICES)}.")
+        super().__init__(file, image_folder, limit, skip_broken)
+        self.options["choice"] = choice
+
+    def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
+        own = str(row.get("id", name))
+        completions = row.get("completions")
+        if isinstance(completions, Mapping):  # the hub's column form: a mapping of lists
+            completions = [dict(zip(completions, values, strict=True)) for values in zip(*completions.values(), strict=True)]
+        if not isinstance(completions, list) or len(completions) < 2:
+            raise ValueError("'completions' needs at least two answers")
+        rated = sorted(((rating(c), c) for c in completions), key=lambda pair: pair[0])
+        best, lower = rated[-1], [r for r in rated if r[0] < rated[-1][0]]
+        if not lower:
+            raise LeftOut("tie")
+        draw = random.Random(seed_of(seed, own, "vlfeedback"))
+        worse = lower[0] if self.options["choice"] == "best_worst" else draw.choice(lower)
+        texts = text_of(best[1], "response"), text_of(worse[1], "response")
+        image, gap = image_of(row, "img_path", "image"), round(best[0] - worse[0], 4)
+        return make_pair(own, image, text_of(row, "prompt"), *texts, "vlfeedback", rating_gap=gap)
+
+
+def rating(completion: Mapping[str, Any]) -> float:
+    """Mean of the three ratings. Raises LeftOut where one is no number ("N/A" stands in some rows)."""
+    annotations = completion.get("annotations")
+    if not isinstance(annotations, Mapping):
+        raise ValueError("an answer has no 'annotations'")
+    try:
+        return fmean(float(annotations[aspect]["Rating"]) for aspect in ASPECTS)
+    except (KeyError, TypeError, ValueError) as error:
+        raise LeftOut("rating is no number") from error

@@ -1,0 +1,106 @@
+"""What is needed to go on after a kill, bit for bit: one file with weights, optimizer, step and random state.
+
+Trainable weights are kept under their names in memory. (`save_pretrained` writes LLaVA under older names, which is
+why TRL's full-weight resume loads nothing.) The log is a file of its own, cut back to the step of the state.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from alignment.files import write_text_whole, write_whole
+from harness.errors import TrainingError
+
+STATE = Path("state") / "trainer.pt"
+LOG = Path("log.jsonl")
+
+
+def save_state(folder: Path, step: int, weights: Mapping[str, nn.Parameter], optimizer: Optimizer, fingerprint: str) -> None:
+    """Write the state after `step` steps, in the place of the one before."""
+    state = {
+        "fingerprint": fingerprint,
+        "step": step,
+        "weights": {name: weight.detach() for name, weight in weights.items()},
+        "optimizer": optimizer.state_dict(),
+        "random": _random_state(),
+    }
+    try:
+        write_whole(folder / STATE, lambda path: torch.save(state, path))
+    except (OSError, RuntimeError) as error:  # torch.save tells of a full disk by a RuntimeError
+        raise TrainingError(
+            f"The training state could not be written to {folder / STATE}: {error}. The state before it is kept; "
+            "make room and start again."
+        ) from error
+
+
+def load_state(folder: Path, weights: Mapping[str, nn.Parameter], optimizer: Optimizer, fingerprint: str) -> int:
+    """Put weights, optimizer and random state back in place; returns the number of steps done, 0 without a state."""
+    if not (folder / STATE).is_file():
+        return 0
+    try:
+        state: dict[str, Any] = torch.load(folder / STATE, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a broken file
+        raise TrainingError(f"{folder / STATE} cannot be read ({error}); remove {folder} to train anew.") from error
+    check_fingerprint(folder, state["fingerprint"], fingerprint)
+    saved: dict[str, Tensor] = state["weights"]
+    if saved.keys() != weights.keys():
+        raise TrainingError(f"{folder / STATE} holds other weights than this model trains; remove {folder}.")
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(saved[name])
+    optimizer.load_state_dict(state["optimizer"])
+    _set_random_state(state["random"])
+    return int(state["step"])
+
+
+def check_fingerprint(folder: Path, found: str, wanted: str) -> None:
+    """Raise TrainingError where a folder holds a training with other settings, pairs or base weights."""
+    if found != wanted:
+        raise TrainingError(
+            f"{folder} holds a training with other settings, pairs or base weights; remove it or name another folder."
+        )
+
+
+def append_log(folder: Path, row: Mapping[str, float]) -> None:
+    with (folder / LOG).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def read_log(folder: Path, steps: int) -> list[dict[str, float]]:
+    """The first `steps` rows; a half-written last line is what a kill may leave behind."""
+    path = folder / LOG
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    rows: list[dict[str, float]] = []
+    for line in lines[:steps]:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def cut_log(folder: Path, steps: int) -> None:
+    """Forget what was logged after `steps`; those steps are done again."""
+    write_log(folder, read_log(folder, steps))
+
+
+def write_log(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    write_text_whole(folder / LOG, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _random_state() -> dict[str, Any]:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+
+def _set_random_state(state: Mapping[str, Any]) -> None:
+    torch.set_rng_state(state["cpu"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])

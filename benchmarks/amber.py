@@ -1,0 +1,201 @@
+"""AMBER: invented objects in descriptions, and yes/no questions on existence, attributes and relations; no judge.
+
+Wang et al. 2023, arXiv:2311.07397; rules as in junyangwang0410/AMBER inference.py. 1,004 descriptions and 14,216
+questions. CHAIR, Cover, Hal and Cog for the first; for the others the positive class is *no*, and an answer counts only
+if it is exactly "Yes" or "No" (`answers="first_word"` reads "no, there is not" as well, and is another number).
+
+Two words are alike where their similarity is above 0.8. The official one is spaCy's en_core_web_lg; the default "exact"
+needs no download and finds fewer matches: say which one stands behind a number (it is in the protocol).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from benchmarks._amber_formulas import KINDS, formulas
+from benchmarks._amber_objects import find_objects
+from benchmarks._files import OfficialFile
+from benchmarks._nouns import tagged
+from benchmarks._rows import Row, check_unique, read_json, read_rows
+from benchmarks._similarity import Measure, measure
+from benchmarks._tokens import Tokenizer
+from benchmarks._wordnet import lemma
+from harness import registry
+from harness.contract import Answer, Data, Decoding, Example, Item, Score
+from harness.errors import ConfigError, DataError
+
+THRESHOLD = 0.8
+TASKS = ("generative", "existence", "attribute", "relation")
+_REPO = "junyangwang0410/AMBER on GitHub, folder data"
+_KIND_OF = {
+    "generative": "generative",
+    "discriminative-hallucination": "existence",
+    "discriminative-attribute-state": "state",
+    "discriminative-attribute-number": "number",
+    "discriminative-attribute-action": "action",
+    "discriminative-relation": "relation",
+    "relation": "relation",  # the official file's second name: questions whose answer is no
+}
+_TASK_OF = {"state": "attribute", "number": "attribute", "action": "attribute"}
+_FIRST_WORD = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
+
+
+@registry.benchmark
+class Amber:
+    """AMBER, generative and yes/no."""
+
+    version = 1
+    files = (
+        *(
+            OfficialFile(f"amber/{name}", _REPO, "Apache-2.0", "copy it")
+            for name in ("annotations.json", "relation.json", "safe_words.txt", "query/query_all.json")
+        ),
+        OfficialFile("amber/image", "the Google Drive link of that repository", "see there", "unpack the images here"),
+    )
+    examples = (
+        Example(
+            Item("1", "a.jpg", "", {"kind": "existence", "truth": "no"}),
+            "No",
+            {"existence/asked": 1.0, "existence/right": 1.0, "existence/is_no": 1.0, "existence/said_no": 1.0}
+            | {"existence/right_no": 1.0},
+        ),
+        Example(Item("2", "a.jpg", "", {"kind": "state", "truth": "no"}), "no.", {"state/asked": 1.0, "state/is_no": 1.0}),
+    )
+
+    def __init__(
+        self,
+        tasks: Sequence[str] = TASKS,
+        variant: str = "official",
+        similarity: str = "exact",
+        answers: str = "exact",
+        folder: str = "amber",
+        prompt_suffix: str = "",
+        max_new_tokens: int = 512,
+    ) -> None:
+        """`prompt_suffix` is added to yes/no questions only, such as " Please answer Yes or No."."""
+        wrong = [task for task in tasks if task not in TASKS]
+        if wrong or not tasks or isinstance(tasks, str):
+            raise ConfigError(f"AMBER's tasks are {', '.join(TASKS)}; got {tasks!r}. Give a list of some of them.")
+        if variant not in ("official", "exact"):
+            raise ConfigError(f"AMBER has no variant {variant!r}; choose official or exact.")
+        if answers not in ("exact", "first_word"):
+            raise ConfigError(f"AMBER reads answers exact or by first_word, not {answers!r}.")
+        self.tasks, self.variant, self.similarity, self.answers = tuple(tasks), variant, similarity, answers
+        self.folder, self.prompt_suffix, self.max_new_tokens = folder.rstrip("/"), prompt_suffix, max_new_tokens
+        self.formulas = formulas(variant)
+        self._association: Mapping[str, Sequence[str]] = {}
+        self._safe_words: frozenset[str] = frozenset()
+        self._vocabulary: frozenset[str] = frozenset()
+        self._measure: Measure | None = None
+        self._loaded: dict[str, str] = {}
+
+    def load(self, data: Data) -> list[Item]:
+        names = [f"{self.folder}/{n}" for n in ("annotations.json", "query/query_all.json", "relation.json", "safe_words.txt")]
+        annotations, queries = (read_rows(data, name) for name in names[:2])
+        self.use_words(read_json(data, names[2]), data.read_text(names[3]), measure(self.similarity, data))
+        check_unique(annotations, "id")
+        asked = {query.text("id"): query for query in queries}
+        items = [self._item(row, asked) for row in annotations if self._task(row) in self.tasks]
+        self._loaded = {f"sha256 of {name}": data.digest(name) for name in names} | {"rows": f"{len(items):,}"}
+        return items
+
+    def use_words(self, association: Mapping[str, Sequence[str]], safe_words: str, similarity: Measure) -> None:
+        """Give the association table, the text of the safe-word file and the similarity function."""
+        self._association, self._measure = association, similarity
+        self._vocabulary = frozenset(association) | {word for words in association.values() for word in words}
+        self._safe_words = frozenset(safe_words.split("\n"))
+
+    def prompt(self, item: Item) -> str:
+        return item.question + ("" if item.truth["kind"] == "generative" else self.prompt_suffix)
+
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=self.max_new_tokens)
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        """Addends of one description, or of one yes/no answer under "{kind}/"."""
+        return self._describe(item, answer.text) if item.truth["kind"] == "generative" else self._decide(item, answer.text)
+
+    def facts(self) -> dict[str, str]:
+        return {
+            "tasks": ", ".join(self.tasks),
+            "variant": self.variant,
+            "word similarity": f"{self.similarity}, above {THRESHOLD}",
+            "yes/no answers": self.answers,
+            "prompt suffix": self.prompt_suffix,
+            "tokenizer": self._tokenizer.name,
+            **self._loaded,
+        }
+
+    def nouns(self, text: str) -> list[str]:
+        """WordNet lemmas of the words tagged as nouns, in the text's own case."""
+        return [lemma(word) for word, tag in tagged(self._tokenizer.words(text)) if tag.startswith("NN")]
+
+    def _describe(self, item: Item, text: str) -> Score:
+        truth, hallu = item.truth["truth"], item.truth["hallu"]
+        found = find_objects(
+            self.nouns(text), truth, hallu, self._association, self._safe_words, self._vocabulary, self._similar
+        )
+        values = {
+            "responses": 1.0,
+            "clean": float(not found.invented),
+            "nouns": float(len(found.nouns)),
+            "invented": float(len(found.invented)),
+            "covered": float(found.covered),
+            "true_objects": float(len(truth)),
+            "baited": float(found.baited),
+            "bait_objects": float(len(hallu)),
+        }
+        why = "invented: " + ", ".join(found.invented) if found.invented else ""
+        return Score(item.id, values, ", ".join(found.nouns), correct=not found.invented, why=why)
+
+    def _decide(self, item: Item, text: str) -> Score:
+        kind, is_no = item.truth["kind"], item.truth["truth"] == "no"
+        said = self._read(text)
+        right = said == ("No" if is_no else "Yes")
+        counts = {
+            "asked": True,
+            "right": right,
+            "is_no": is_no,
+            "said_no": said == "No",
+            "right_no": is_no and said == "No",
+        }
+        values = {f"{kind}/{name}": 1.0 for name, counted in counts.items() if counted}
+        flag = "" if said in ("Yes", "No") else "unclear"
+        return Score(item.id, values, reading=said[:40] if not flag else "neither", correct=right, flag=flag)
+
+    def _read(self, text: str) -> str:
+        first = _FIRST_WORD.match(text) if self.answers == "first_word" else None
+        return first[1].capitalize() if first else text
+
+    def _similar(self, one: str, other: str) -> bool:
+        if self._measure is None:
+            raise DataError("AMBER scores descriptions with words of its data folder: load the benchmark from it first.")
+        return self._measure(one, other) > THRESHOLD
+
+    def _task(self, row: Row) -> str:
+        kind = _KIND_OF.get(row.text("type"))
+        if kind is None:
+            raise DataError(f"{row.where}: type {row['type']!r} is none of {', '.join(_KIND_OF)}. Mend it.")
+        return _TASK_OF.get(kind, kind)
+
+    def _item(self, row: Row, asked: Mapping[str, Row]) -> Item:
+        number, kind = row.text("id"), _KIND_OF[row.text("type")]
+        if number not in asked:
+            raise DataError(f"{row.where}: {self.folder}/query/query_all.json has no query with id {number}. Fetch both again.")
+        truth: dict[str, Any] = {"kind": kind, "truth": row["truth"]}
+        if kind == "generative":
+            truth["hallu"] = row["hallu"]
+            unknown = [word for word in [*row["truth"], *row["hallu"]] if word not in self._association]
+            if unknown:
+                raise DataError(f"{row.where}: {unknown[0]!r} is not in {self.folder}/relation.json. Fetch both again.")
+        elif kind not in KINDS or row["truth"] not in ("yes", "no"):
+            raise DataError(f"{row.where}: the truth should be yes or no, not {row['truth']!r}. Mend it.")
+        query = asked[number]
+        return Item(number, f"{self.folder}/image/{query.text('image')}", query.text("query"), truth)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer()

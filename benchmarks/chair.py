@@ -1,0 +1,229 @@
+"""CHAIR: which of the 80 COCO objects does a description name that are not in the image?
+
+Rohrbach et al. 2018, arXiv:1809.02156; rules as in LisaAnne/Hallucination utils/chair.py:
+CHAIRs = captions with an invented object / captions; CHAIRi = invented mentions / mentions (repeats count).
+Recall (distinct true objects named / true objects, as Maxlinn's port and OPERA) and length stand beside them always:
+saying less is the cheapest way to a better CHAIR.
+
+Variant "official" reads words through pattern's singulariser (it never sees "bus"); "lemma" through WordNet by part of
+speech, in captions and references, as OPERA and most decoding papers do. They differ by up to 3.4 points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, lru_cache
+from typing import Any
+
+from benchmarks import _coco, _vocabulary
+from benchmarks._files import OfficialFile
+from benchmarks._image_list import read_image_list
+from benchmarks._nouns import NounGuess, lemmas
+from benchmarks._singular import singularize
+from benchmarks._spans import token_places
+from benchmarks._tokens import Tokenizer
+from benchmarks._vocabulary import Mention
+from harness import registry
+from harness.contract import Answer, Data, Decoding, Example, Formula, Item, LabelEdit, Score, Span, Sums, over, ratio
+from harness.errors import ConfigError
+
+_ANNOTATIONS = "annotations_trainval2014.zip of cocodataset.org"
+
+
+@registry.benchmark
+class Chair:
+    """Object hallucination in open descriptions of COCO images."""
+
+    version = 1
+    files = (
+        *(
+            OfficialFile(f"coco/annotations/{kind}_{split}2014.json", _ANNOTATIONS, "CC BY 4.0", "unpack the archive in coco/")
+            for kind in ("instances", "captions")
+            for split in ("val", "train")
+        ),
+        OfficialFile("coco/val2014", "COCO 2014 validation images", "Flickr terms", "unpack val2014.zip in coco/"),
+    )
+    examples = (
+        Example(
+            Item("1", "a.jpg", "", {"objects": ["cat"]}),
+            "A dog and a cat. The dog sleeps.",
+            {"mentions": 3.0, "invented": 2.0, "captions": 1.0, "captions_invented": 1.0, "true_found": 1.0, "true_total": 1.0}
+            | {"words": 10.0},
+        ),
+        Example(
+            Item("2", "b.jpg", "", {"objects": ["cat"]}),
+            "A lovely day.",
+            {"mentions": 0.0, "invented": 0.0, "captions": 1.0, "captions_invented": 0.0, "true_found": 0.0, "true_total": 1.0}
+            | {"words": 4.0},
+        ),
+    )
+
+    def __init__(
+        self,
+        variant: str = "official",
+        images: str | None = None,
+        limit_images: int | None = None,
+        prompt: str = "Please describe this image in detail.",
+        max_new_tokens: int = 512,
+        drop_truncated: bool = False,
+        annotations: str = "coco/annotations",
+        year: str = "2014",
+        split: str = "val",
+        image_folder: str = "coco",
+    ) -> None:
+        if variant not in ("official", "lemma"):
+            raise ConfigError(f"CHAIR has no variant {variant!r}; choose official or lemma.")
+        if split not in _coco.SPLITS:
+            raise ConfigError(f"CHAIR has no split {split!r}; choose one of {', '.join(_coco.SPLITS)}.")
+        if limit_images is not None and limit_images < 1:
+            raise ConfigError(f"CHAIR: limit_images is {limit_images}; give a number above 0 or leave it out.")
+        self.variant, self.images, self.limit_images = variant, images, limit_images
+        self.question, self.max_new_tokens, self.drop_truncated = prompt, max_new_tokens, drop_truncated
+        self.annotations, self.year, self.split = annotations.rstrip("/"), str(year), split
+        self.image_folder = image_folder.rstrip("/")
+        self.formulas = FORMULAS
+        self._loaded: dict[str, str] = {}
+
+    def load(self, data: Data) -> list[Item]:
+        """One item an image, in the order of the image list; truth: {"objects": [node, ...]}."""
+        rules = f"chair {self.variant} {self.version} {self._tokenizer.name} {_vocabulary.digest()}"
+        truth = _coco.read_truth(
+            data, self.annotations, self.year, self.split, _vocabulary.chair().node_of, self._nodes_in, rules
+        )
+        listed = read_image_list(data, self.images, truth) if self.images else truth.ids_in(f"{self.split}{self.year}")
+        chosen = listed[: self.limit_images]
+        self._loaded = {f"sha256 of {name}": digest for name, digest in truth.sources.items()}
+        self._loaded["images"] = str(len(chosen))
+        if self.images:
+            self._loaded["sha256 of image list"] = data.digest(self.images)
+        return [
+            Item(n, f"{self.image_folder}/{truth.files[n]}", self.question, {"objects": truth.objects.get(n, [])})
+            for n in chosen
+        ]
+
+    def prompt(self, item: Item) -> str:
+        return item.question
+
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=self.max_new_tokens)
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        text, truncated = answer.text, answer.stopped == "length"
+        if truncated and self.drop_truncated:
+            text = text[: text.rfind(".") + 1]  # as OPERA does by hand for its 64-token captions
+        tokens = self._tokenizer.words(text.lower())
+        mentions, n_words = _vocabulary.chair().mentions(self._words(tokens))
+        truth = frozenset(item.truth["objects"])
+        invented = [m for m in mentions if m.node not in truth]
+        values = {
+            "mentions": float(len(mentions)),
+            "invented": float(len(invented)),
+            "captions": 1.0,
+            "captions_invented": float(bool(invented)),
+            "true_found": float(len(truth.intersection(m.node for m in mentions))),
+            "true_total": float(len(truth)),
+            "words": float(n_words),
+        }
+        return Score(
+            item.id,
+            values,
+            reading=", ".join(f"{m.node}{'' if m.node in truth else ' (invented)'}" for m in mentions),
+            correct=not invented,
+            flag="truncated" if truncated else "",
+            spans=self._spans(text, tokens, mentions, truth),
+            why="invented: " + ", ".join(dict.fromkeys(m.word for m in invented)) if invented else "",
+        )
+
+    def facts(self) -> dict[str, str]:
+        return {
+            "variant": self.variant,
+            "prompt": self.question,
+            "max_new_tokens": str(self.max_new_tokens),
+            "truncated last sentence": "dropped" if self.drop_truncated else "kept",
+            "vocabulary": _vocabulary.digest(),
+            "tokenizer": self._tokenizer.name,
+            "uncovered nouns": self._nouns.name,
+            "image list": self.images or f"all of {self.split}{self.year} by id",
+            **self._loaded,
+        }
+
+    def image_list(self, items: Iterable[Item]) -> str:
+        """The image list as text, one id a line: save it in the data folder and give it as `images`."""
+        return "".join(f"{item.id}\n" for item in items)
+
+    def edited(self, item: Item, edit: LabelEdit) -> Item | None:
+        """The item after a reviewer's word. `edit.field` is a node name: "flipped" says that the object is in the image
+        though the truth lacks it, or the reverse; "removed" drops the item (None)."""
+        if edit.new == "removed":
+            return None
+        if edit.new == "right":
+            return item
+        objects = set(item.truth["objects"]) ^ {edit.field}
+        return Item(item.id, item.image, item.question, {**item.truth, "objects": sorted(objects)}, item.group)
+
+    def words(self, text: str) -> list[str]:
+        """The text as CHAIR sees it: singular forms (or lemmas) with double words merged."""
+        return _vocabulary.chair().merge(self._words(self._tokenizer.words(text.lower())))[0]
+
+    def mentions(self, text: str) -> list[Mention]:
+        """The vocabulary words of a text, in order, repeats kept."""
+        return _vocabulary.chair().mentions(self._words(self._tokenizer.words(text.lower())))[0]
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return shared_tokenizer()
+
+    @cached_property
+    def _nouns(self) -> NounGuess:
+        return shared_noun_guess()
+
+    @property
+    def _words(self) -> Callable[[Sequence[str]], list[str]]:
+        return _singular_words if self.variant == "official" else lemmas
+
+    def _nodes_in(self, caption: str) -> list[str]:
+        return [mention.node for mention in self.mentions(caption)]
+
+    def _spans(self, text: str, tokens: Sequence[str], mentions: Sequence[Mention], truth: frozenset[str]) -> tuple[Span, ...]:
+        places = token_places(text, tokens)
+        spans = [
+            Span(places[m.first][0], places[m.last - 1][1], "found" if m.node in truth else "invented", m.node)
+            for m in mentions
+        ]
+        covered = {i for m in mentions for i in range(m.first, m.last)}
+        spans += [Span(*places[i], "uncovered") for i in self._nouns.among(tokens) if i not in covered]
+        return tuple(sorted(spans, key=lambda span: span.start))
+
+
+def _singular_words(tokens: Sequence[str]) -> list[str]:
+    return [singularize(token) for token in tokens]
+
+
+@lru_cache(maxsize=1)
+def shared_tokenizer() -> Tokenizer:
+    """One tokenizer for all: what it has learnt about one text helps with the next."""
+    return Tokenizer()
+
+
+@lru_cache(maxsize=1)
+def shared_noun_guess() -> NounGuess:
+    """One noun guess for all, with its memory."""
+    return NounGuess()
+
+
+def _f1(sums: Sums) -> Any:
+    """Harmonic mean of 1 - CHAIRi and recall."""
+    precision = over(sums["mentions"] - sums["invented"], sums["mentions"])
+    recall = over(sums["true_found"], sums["true_total"])
+    return over(2 * precision * recall, precision + recall)
+
+
+_NONE_NAMED = "no caption names any of the 80 objects"
+FORMULAS = (
+    ratio("chair_s", ["captions_invented"], ["captions"], better="lower", unknown="no captions"),
+    ratio("chair_i", ["invented"], ["mentions"], better="lower", headline=True, unknown=_NONE_NAMED),
+    ratio("recall", ["true_found"], ["true_total"], headline=True, unknown="no image has any of the 80 objects"),
+    Formula("precision", lambda s: over(s["mentions"] - s["invented"], s["mentions"]), unknown=_NONE_NAMED),
+    Formula("f1", _f1, unknown="precision or recall is unknown, or both are 0"),
+    ratio("length", ["words"], ["captions"], better="neither", unit="words", headline=True, unknown="no captions"),
+)

@@ -1,0 +1,93 @@
+"""GQA: compositional questions about real images, by exact match.
+
+Hudson and Manning 2019, arXiv:1902.09506. The study and LLaVA use testdev_balanced (12,578 questions) and the exact
+match of GQA's eval.py after LLaVA's conversion: the answer lower-cased, without its final full stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmarks._files import OfficialFile
+from benchmarks._rows import Row, read_json
+from harness import registry
+from harness.contract import Answer, Data, Decoding, Example, Item, Score, ratio
+from harness.errors import ConfigError, DataError
+
+_FILE = "gqa/testdev_balanced_questions.json"
+
+
+@registry.benchmark
+class Gqa:
+    """Questions about objects, attributes and relations with one short answer."""
+
+    version = 1
+    files = (
+        OfficialFile(_FILE, "cs.stanford.edu/people/dorarad/gqa, questions1.2.zip", "CC BY 4.0", "unpack the file here"),
+        OfficialFile("gqa/images", "the same place, images.zip", "Visual Genome, CC BY 4.0", "unpack it"),
+    )
+    examples = (
+        Example(
+            Item("1", "a.jpg", "Is it red?", {"answer": "yes", "type": "verify"}),
+            "Yes.",
+            {"items": 1.0, "right": 1.0, "verify/items": 1.0, "verify/right": 1.0},
+        ),
+        Example(
+            Item("2", "a.jpg", "What is it?", {"answer": "dog", "type": "query"}),
+            "a dog",
+            {"items": 1.0, "right": 0.0, "query/items": 1.0, "query/right": 0.0},
+        ),
+    )
+    formulas = (
+        ratio("accuracy", ["right"], ["items"], headline=True, unknown="no answers"),
+        *(
+            ratio("accuracy", [f"{kind}/right"], [f"{kind}/items"], group=kind, unknown="no question of this type")
+            for kind in ("verify", "query", "choose", "logical", "compare")
+        ),
+    )
+
+    def __init__(
+        self,
+        file: str = _FILE,
+        image_folder: str = "gqa/images",
+        prompt_suffix: str = "\nAnswer the question using a single word or phrase.",
+        limit: int | None = None,
+        max_new_tokens: int = 16,
+    ) -> None:
+        if limit is not None and limit < 1:
+            raise ConfigError(f"GQA: limit is {limit}; give a number above 0 or leave it out.")
+        self.file, self.image_folder, self.prompt_suffix = file, image_folder.rstrip("/"), prompt_suffix
+        self.limit, self.max_new_tokens = limit, max_new_tokens
+        self._loaded: dict[str, str] = {}
+
+    def load(self, data: Data) -> list[Item]:
+        content = read_json(data, self.file)
+        if not isinstance(content, dict) or not content:
+            raise DataError(f"{self.file} is not an object of questions by id. Fetch it again.")
+        chosen = list(content.items())[: self.limit]
+        self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(chosen):,}"}
+        return [self._item(number, Row(f"{self.file}, question {number}", entry)) for number, entry in chosen]
+
+    def prompt(self, item: Item) -> str:
+        return item.question + self.prompt_suffix
+
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=self.max_new_tokens)
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        given = answer.text.strip().rstrip(".").lower()
+        right, kind = given == item.truth["answer"], item.truth["type"]
+        values = {"items": 1.0, "right": float(right)}
+        if kind:
+            values |= {f"{kind}/items": 1.0, f"{kind}/right": float(right)}
+        return Score(item.id, values, reading=given[:200], correct=right)
+
+    def facts(self) -> dict[str, str]:
+        return {"prompt suffix": self.prompt_suffix, "matching": "exact, lower case, no final full stop", **self._loaded}
+
+    def _item(self, number: str, row: Row) -> Item:
+        if not isinstance(row.values, Mapping):
+            raise DataError(f"{row.where} is not an object. Fetch the file again.")
+        kinds = row.get("types") or {}
+        truth = {"answer": row.text("answer").lower(), "type": str(kinds.get("structural", ""))}
+        return Item(number, f"{self.image_folder}/{row.text('imageId')}.jpg", row.text("question"), truth)

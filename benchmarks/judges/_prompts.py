@@ -1,0 +1,123 @@
+"""What a language model is asked when it judges: one text a task, in our own words.
+
+The published judges' prompts may not all be shipped (MMHal-Bench's sits in a GPL-3 repository, Object HalBench's under
+CC BY-NC). A user who has the official text gives it as a file; `DIGESTS` holds the beginning of its sha256 where it is
+known, so that a truncated or edited copy is noticed. Our own texts ask for the same kinds of reply.
+
+Fields: {question} {answer} {reference} {context} {objects}; of LLaVA-Bench also {first} and {second}.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+MMHAL = """You grade the answer of an assistant to a question about a picture. You do not see the picture. You know what is
+in it and a correct answer, both written by people.
+
+In the picture: {objects}
+Question: {question}
+Correct answer: {reference}
+Answer to grade: {answer}
+
+First say in one or two sentences whether the answer states anything that contradicts the picture's content or the
+correct answer, or that is made up (a hallucination), and how much of what was asked it tells. True detail that fits the
+picture is no hallucination. Then give one rating:
+6 very informative with good reasoning or extra insight, no hallucination
+5 very informative, no hallucination
+4 somewhat informative, no hallucination
+3 not informative, no hallucination
+2 very informative, with hallucination
+1 somewhat informative, with hallucination
+0 not informative, with hallucination
+End with one line of exactly this form, N a whole number from 0 to 6:
+Rating: N"""
+
+MMHAL_WITH_IMAGE = MMHAL.replace(
+    "You do not see the picture. You know what is\nin it and a correct answer, both written by people.",
+    "You see the picture. People have also written\ndown what is in it and a correct answer; trust your eyes where "
+    "these leave something out.",
+)
+
+LLAVA_BENCH = """Two assistants answered a user's question about a picture. Sentences that describe the picture stand in for it.
+
+[Description]
+{context}
+
+[Question]
+{question}
+
+[Assistant 1]
+{first}
+[End of Assistant 1]
+
+[Assistant 2]
+{second}
+[End of Assistant 2]
+
+Score both for being helpful, to the point, correct and detailed, each on its own from 1 to 10, 10 being best. The order in
+which they stand must not matter. On the first line write nothing but the two scores, Assistant 1's first, with one space
+between them. Explain yourself from the second line on."""
+
+MMVET = """Grade how far an answer agrees with the correct one, as a number from 0.0 (entirely wrong) to 1.0 (entirely right) in
+steps of 0.1. In the correct answer, <AND> joins parts that must all be there, <OR> parts of which one is enough.
+
+Question: {question}
+Correct answer: {reference}
+Answer to grade: {answer}
+
+Reply with the number alone."""
+
+OBJECTS = """Below is an answer to a question about a picture. List the objects that the answer says can be seen in it: names
+only, without colour, size, material or number, each as the answer words it. Leave out what the answer says is absent.
+
+Question: {question}
+Answer: {answer}
+
+Reply with one JSON list of strings on one line, [] if there is none, and nothing else."""
+
+OWN: Mapping[str, str] = {
+    "mmhal": MMHAL,
+    "mmhal_with_image": MMHAL_WITH_IMAGE,
+    "llava_bench": LLAVA_BENCH,
+    "mmvet": MMVET,
+    "objects": OBJECTS,
+}
+
+# First characters of the sha256 of the official texts (../shared/specs/benchmarks.md)
+DIGESTS: Mapping[str, str] = {
+    "mmhal": "2c73d8c50f1740d0",
+    "mmhal_with_image": "2c73d8c50f1740d0",
+    "objects": "9d732f9b73a3cc96",
+}
+
+# The official MMHal text is filled by position, in this order.
+_POSITIONS = ("objects", "question", "reference", "answer")
+
+
+def fill(template: str, question: str, answer: str, facts: Mapping[str, Any]) -> str:
+    """The text with its fields filled in one pass, so that a field's own braces stay what they are."""
+    reference = str(facts.get("reference", facts.get("gt_answer", "")))
+    first, second = (answer, reference) if facts.get("swapped") else (reference, answer)
+    fields = {
+        "question": question,
+        "answer": answer,
+        "reference": reference.replace("<AND>", " <AND> ").replace("<OR>", " <OR> "),
+        "context": str(facts.get("context", "")),
+        "objects": ", ".join(map(str, facts.get("image_content", ()))),
+        "first": first,
+        "second": second,
+    }
+    pieces = template.split("{}")
+    if len(pieces) == len(_POSITIONS) + 1:
+        joined = [pieces[0]]
+        for name, piece in zip(_POSITIONS, pieces[1:], strict=True):
+            joined += [fields[name], piece]
+        return "".join(joined)
+    return _named(template, fields)
+
+
+def _named(template: str, fields: Mapping[str, str]) -> str:
+    pattern = re.compile("|".join(re.escape("{" + name + "}") for name in fields))
+    return pattern.sub(lambda match: fields[match.group()[1:-1]], template)

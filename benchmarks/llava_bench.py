@@ -1,0 +1,191 @@
+"""LLaVA-Bench (in the wild): how good is an answer beside GPT-4's text-only one, as a judge scores both?
+
+Liu et al. 2023, arXiv:2304.08485; rules as in haotian-liu/LLaVA llava/eval/eval_gpt_review_bench.py and
+summarize_gpt_review.py. 60 questions about 24 images; the judge reads a description of the image and gives the reference
+and the model 1-10 each. relative = mean model / mean reference, per category and overall: papers report the overall one.
+
+Variants: "tolerant" (default) reads more reply formats and leaves what it cannot read out, as unjudged;
+"official" reads two values parted by one space or comma and averages failures in as -1, which pulls both means
+down and the ratio to 100 %; "rlhfv" (RLHF-V) reads the same and drops the failures. The latter two round as published.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks._files import OfficialFile
+from benchmarks._rows import Row, read_rows
+from harness import registry
+from harness.contract import Answer, Data, Decoding, Example, Formula, Item, Judge, Score, Sums, Verdict, over, ratio
+from harness.errors import ConfigError, DataError
+
+CATEGORIES = ("conv", "detail", "complex")
+VARIANTS = ("tolerant", "official", "rlhfv")
+_HUB = "liuhaotian/llava-bench-in-the-wild on the Hugging Face hub"
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+def official_scores(reply: str) -> tuple[float, float]:
+    """(reference, model) of the first line, split at single spaces after commas became spaces; (-1, -1) if not two.
+
+    So "7, 8" fails (two spaces) and "7,8" does not.
+    """
+    parts = reply.split("\n", maxsplit=1)[0].replace(",", " ").split(" ")
+    try:
+        first, second = (float(part) for part in parts)
+    except ValueError:
+        return -1.0, -1.0
+    return first, second
+
+
+def tolerant_scores(reply: str) -> tuple[float, float] | None:
+    """(reference, model) where the first line with text holds exactly two numbers from 0 to 10; else None."""
+    line = next((line for line in reply.split("\n") if line.strip()), "")
+    line = re.sub(r"(?i)assistant\s*[12]\b", " ", line.replace("/10", " ").replace("/ 10", " "))
+    numbers = [float(number) for number in _NUMBER.findall(line)]
+    fits = len(numbers) == 2 and all(0 <= number <= 10 for number in numbers) and "/" not in line
+    return (numbers[0], numbers[1]) if fits else None
+
+
+@registry.benchmark
+class LlavaBench:
+    """LLaVA-Bench in the wild with a judge."""
+
+    needs = ("judge",)
+    version = 1
+    files = (
+        OfficialFile("llava_bench/questions.jsonl", _HUB, "Apache-2.0", "copy it"),
+        OfficialFile("llava_bench/context.jsonl", _HUB, "Apache-2.0", "copy it"),
+        OfficialFile("llava_bench/answers_gpt4.jsonl", _HUB, "Apache-2.0", "copy it"),
+        OfficialFile("llava_bench/images", _HUB, "see the hub", "copy the folder"),
+    )
+    examples = (  # as the keywords judge scores it
+        Example(
+            Item("1", "", "What is on the sofa?", {"category": "conv", "context": "A dog.", "reference": "A brown dog."}),
+            "A dog.",
+            {"items": 1.0, "judged": 1.0, "reference": 10.0, "model": 5.5}
+            | {"conv/judged": 1.0, "conv/reference": 10.0, "conv/model": 5.5},
+        ),
+    )
+
+    def __init__(
+        self,
+        judge: Judge,
+        variant: str = "tolerant",
+        swap: bool = False,
+        folder: str = "llava_bench",
+        max_new_tokens: int = 1024,
+    ) -> None:
+        """`swap`: judge each pair in both orders and take the mean, against the judge's liking for the first place."""
+        if variant not in VARIANTS:
+            raise ConfigError(f"LLaVA-Bench has no variant {variant!r}; choose one of {', '.join(VARIANTS)}.")
+        self.judge, self.variant, self.swap = judge, variant, swap
+        self.folder, self.max_new_tokens = folder.rstrip("/"), max_new_tokens
+        self.formulas = _formulas(rounded=variant != "tolerant")
+        self._loaded: dict[str, str] = {}
+
+    def load(self, data: Data) -> list[Item]:
+        names = {part: f"{self.folder}/{part}.jsonl" for part in ("questions", "context", "answers_gpt4")}
+        rows = {part: read_rows(data, name) for part, name in names.items()}
+        context = {row.text("image"): _caption(row) for row in rows["context"]}
+        references = {row.text("question_id"): row.text("text") for row in rows["answers_gpt4"]}
+        self._loaded = {f"sha256 of {name}": data.digest(name) for name in names.values()}
+        self._loaded["rows"] = str(len(rows["questions"]))
+        return [self._item(row, context, references, data) for row in rows["questions"]]
+
+    def prompt(self, item: Item) -> str:
+        return item.question
+
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=self.max_new_tokens)
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        """Addends of one review: the scores of the reference and of the model."""
+        orders = (False, True) if self.swap else (False,)
+        verdicts = [self._ask(item, answer.text, swapped) for swapped in orders]
+        pairs = [self._scores(v, swapped) for v, swapped in zip(verdicts, orders, strict=True)]
+        read = [pair for pair in pairs if pair is not None]
+        if len(read) < len(pairs):
+            why = "the judge's scores could not be read"
+            return Score(item.id, {"items": 1.0}, flag="unjudged", why=why, verdict=verdicts[0])
+        reference, model = (sum(column) / len(read) for column in zip(*read, strict=True))
+        kind = item.truth["category"]
+        values = {"items": 1.0}
+        for group in ("", f"{kind}/"):
+            values |= {f"{group}judged": 1.0, f"{group}reference": reference, f"{group}model": model}
+        reading = f"reference {reference:g}, model {model:g}"
+        why = "\n\n".join(verdict.raw for verdict in verdicts)
+        return Score(item.id, values, reading, correct=model >= reference, why=why, verdict=verdicts[0])
+
+    def facts(self) -> dict[str, str]:
+        return {
+            "variant": self.variant,
+            "judge": f"{self.judge.name} {self.judge.version}",
+            "order of the answers": "both, averaged" if self.swap else "reference first",
+            **self._loaded,
+        }
+
+    def _ask(self, item: Item, answer: str, swapped: bool) -> Verdict:
+        facts = {"task": "llava_bench", "swapped": swapped, **item.truth}
+        return self.judge.judge(item.question, answer, facts, None)
+
+    def _scores(self, verdict: Verdict, swapped: bool) -> tuple[float, float] | None:
+        """(reference, model) of a verdict; None is unjudged."""
+        if not verdict.raw and verdict.value is None:
+            return None  # the judge was not reached: even the official script has nothing to average in
+        pair = tolerant_scores(verdict.raw) if self.variant == "tolerant" else official_scores(verdict.raw)
+        if pair is None or (self.variant == "rlhfv" and pair[0] == -1) or not all(map(math.isfinite, pair)):
+            return None
+        return (pair[1], pair[0]) if swapped else pair
+
+    def _item(self, row: Row, context: Mapping[str, str], references: Mapping[str, str], data: Data) -> Item:
+        number, image, kind = row.text("question_id"), row.text("image"), row.text("category")
+        kind = kind.removeprefix("llava_bench_")
+        if kind not in CATEGORIES:
+            raise DataError(f"{row.where}: category {kind!r} is none of {', '.join(CATEGORIES)}. Mend it.")
+        for name, key, found in (("context", image, context), ("answers_gpt4", number, references)):
+            if key not in found:
+                raise DataError(f"{row.where}: {self.folder}/{name}.jsonl has no entry for {key}. Fetch both files again.")
+        truth = {"category": kind, "context": context[image], "reference": references[number]}
+        inside = f"{self.folder}/images/{image}"
+        return Item(number, image if "/" in image and data.has(image) else inside, row.text("text"), truth)
+
+
+def _caption(row: Row) -> str:
+    caption = row["caption"]
+    return "\n".join(map(str, caption)) if isinstance(caption, list) else str(caption)
+
+
+def _formulas(rounded: bool) -> tuple[Formula, ...]:
+    formulas: list[Formula] = []
+    for kind in ("", *CATEGORIES):
+        formulas += _group_formulas(kind, rounded)
+    judged = ratio("judged", ["judged"], ["items"], better="neither", unknown="no answers")
+    return (*formulas, judged)
+
+
+def _group_formulas(kind: str, rounded: bool) -> Sequence[Formula]:
+    group = f"{kind}/" if kind else ""
+
+    def mean(sums: Sums, column: str) -> Any:
+        value = over(sums[group + column], sums[f"{group}judged"])
+        return _round(value, 3) if rounded else value
+
+    def relative(sums: Sums) -> Any:
+        value = over(mean(sums, "model"), mean(sums, "reference"))
+        return _round(value * 100, 1) / 100 if rounded else value
+
+    unknown = "no answer could be judged"
+    about = "mean model score / mean reference score"
+    return (
+        Formula("relative", relative, group=kind, headline=not kind, unknown=unknown, about=about),
+        Formula("reference", lambda s: mean(s, "reference") * 10, "neither", "points", kind, unknown=unknown),
+        Formula("model", lambda s: mean(s, "model") * 10, "higher", "points", kind, unknown=unknown),
+    )
+
+
+def _round(value: Any, digits: int) -> Any:
+    return value.round(digits) if hasattr(value, "shape") else round(value, digits)

@@ -1,0 +1,20 @@
+"""MMHal-Bench-V: MMHal-Bench whose judge also sees the picture.
+
+Amirloo et al. 2024 (the study this harness serves), appendix B.3: the text-only judge of MMHal-Bench disagrees with
+people on a fifth of the items, since it flags true detail that the reference does not have. Questions, rating scale and
+formulas are the same; the judge gets the image (published numbers: GPT-4o). Use a judge that can look.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from benchmarks._mmhal import MmhalBase
+from harness import registry
+
+
+@registry.benchmark
+class MmhalBenchV(MmhalBase):
+    """MMHal-Bench with a judge that looks."""
+
+    shows_image: ClassVar[bool] = True

@@ -1,0 +1,113 @@
+"""MM-Vet: open questions that combine recognition, OCR, knowledge, generation, space and arithmetic; judged 0 to 1.
+
+Yu et al. 2023, arXiv:2308.02490; aggregation as in yuweihao/MM-Vet mm-vet_evaluator.py: total = mean x 100, and the same
+over the questions that need a capability. Published numbers use GPT-4-0613, mean of five gradings.
+
+What cannot be read as a number from 0 to 1 is unjudged ("tolerant", the default). Variant "official" makes it 0.0, as
+the authors' script does after five tries.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from benchmarks._files import OfficialFile
+from benchmarks._rows import Row, read_json
+from harness import registry
+from harness.contract import Answer, Data, Decoding, Example, Item, Judge, Score, ratio
+from harness.errors import ConfigError, DataError
+
+CAPABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")
+_RELEASE = "release v1 of yuweihao/MM-Vet on GitHub, mm-vet.zip"
+_GRADE = re.compile(r"(?<![\d.])(?:0(?:\.\d+)?|1(?:\.0+)?|\.\d+)(?![\d.]*\d)")
+
+
+def official_grade(reply: str) -> float | None:
+    """The first piece of the reply, split at a space, as a number from 0 to 1; else 0.0."""
+    try:
+        grade = float(reply.split(" ", 1)[0].strip())
+    except ValueError:
+        return 0.0
+    return grade if 0 <= grade <= 1 else 0.0
+
+
+def tolerant_grade(reply: str) -> float | None:
+    """The one number from 0 to 1 that the reply holds, whatever stands around it; None where there are none or several."""
+    found = {float(match.group()) for match in _GRADE.finditer(reply)}
+    return found.pop() if len(found) == 1 else None
+
+
+PARSERS: Mapping[str, Callable[[str], float | None]] = {"tolerant": tolerant_grade, "official": official_grade}
+
+
+@registry.benchmark
+class Mmvet:
+    """MM-Vet with a judge."""
+
+    needs = ("judge",)
+    version = 1
+    files = (
+        OfficialFile("mmvet/mm-vet.json", _RELEASE, "CC BY-NC 4.0", "unpack it and rename the folder to mmvet"),
+        OfficialFile("mmvet/images", _RELEASE, "CC BY-NC 4.0", "the same archive"),
+    )
+    examples = (  # as the keywords judge grades it
+        Example(
+            Item("1", "", "What is x?", {"answer": "-1 <AND> -5", "capability": ["ocr", "math"]}),
+            "x = -5",
+            {"items": 1.0, "judged": 1.0, "grade": 0.5, "ocr/judged": 1.0, "ocr/grade": 0.5}
+            | {"math/judged": 1.0, "math/grade": 0.5},
+        ),
+    )
+    formulas = (
+        ratio("score", ["grade"], ["judged"], headline=True, unknown="no answer could be judged"),
+        *(ratio("score", [f"{c}/grade"], [f"{c}/judged"], group=c, unknown="no answer could be judged") for c in CAPABILITIES),
+        ratio("judged", ["judged"], ["items"], better="neither", unknown="no answers"),
+    )
+
+    def __init__(self, judge: Judge, variant: str = "tolerant", folder: str = "mmvet", max_new_tokens: int = 512) -> None:
+        if variant not in PARSERS:
+            raise ConfigError(f"MM-Vet has no variant {variant!r}; choose one of {', '.join(PARSERS)}.")
+        self.judge, self.variant = judge, variant
+        self.folder, self.max_new_tokens = folder.rstrip("/"), max_new_tokens
+        self._loaded: dict[str, str] = {}
+
+    def load(self, data: Data) -> list[Item]:
+        name = f"{self.folder}/mm-vet.json"
+        content = read_json(data, name)
+        if not isinstance(content, dict) or not content:
+            raise DataError(f"{name} is not an object of questions by id. Fetch it again.")
+        self._loaded = {f"sha256 of {name}": data.digest(name), "rows": str(len(content))}
+        return [self._item(number, Row(f"{name}, question {number}", entry)) for number, entry in content.items()]
+
+    def prompt(self, item: Item) -> str:
+        return item.question
+
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=self.max_new_tokens)
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        """Addends of one grading, in all and under each capability that the question needs."""
+        verdict = self.judge.judge(item.question, answer.text, {"task": "mmvet", "reference": item.truth["answer"]}, None)
+        unreached = not verdict.raw and verdict.value is None
+        grade = None if unreached else PARSERS[self.variant](verdict.raw)
+        if grade is None:
+            return Score(item.id, {"items": 1.0}, flag="unjudged", why="no grade in the judge's reply", verdict=verdict)
+        values = {"items": 1.0, "judged": 1.0, "grade": grade}
+        for capability in item.truth["capability"]:
+            values |= {f"{capability}/judged": 1.0, f"{capability}/grade": grade}
+        return Score(item.id, values, f"{grade:g} of 1", correct=grade >= 0.5, why=verdict.raw, verdict=verdict)
+
+    def facts(self) -> dict[str, str]:
+        judge = f"{self.judge.name} {self.judge.version}"
+        return {"variant": self.variant, "judge": judge, "gradings": "1", **self._loaded}
+
+    def _item(self, number: str, row: Row) -> Item:
+        if not isinstance(row.values, Mapping):
+            raise DataError(f"{row.where} is not an object. Fetch the file again.")
+        capability = row["capability"]
+        wrong = [c for c in capability if c not in CAPABILITIES] if isinstance(capability, list) else [capability]
+        if wrong:
+            raise DataError(f"{row.where}: capability {wrong[0]!r} is none of {', '.join(CAPABILITIES)}. Mend it.")
+        truth = {"answer": row.text("answer"), "capability": list(dict.fromkeys(capability))}
+        return Item(number, f"{self.folder}/images/{row.text('imagename')}", row.text("question"), truth)

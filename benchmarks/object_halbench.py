@@ -1,0 +1,207 @@
+"""Object HalBench: invented objects in 300 detailed descriptions, with the objects read by an extractor.
+
+Yu et al. 2023 (RLHF-V), arXiv:2312.00849; rules as in eval_gpt_obj_halbench.py and its summarize script:
+response_hall = responses with an invented object / responses that name any COCO object; object_hall = invented /
+distinct (word, object) pairs; object_recall = distinct true objects / true objects: the "Recall^coco" of the study.
+
+The published extractor is GPT-3.5-turbo-0613 (retired) and spaCy's en_core_web_trf. Here:
+extractor="judge"  any language model: a judge with the task "objects" (chat); the official way
+extractor="nouns"  no model: NLTK's nouns of the answer stand in for the list; offline default
+extractor="plain"  the official script without its language model: CHAIR on lemmas, repeats counted
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+from benchmarks import _coco, _vocabulary
+from benchmarks._files import OfficialFile
+from benchmarks._nouns import tagged
+from benchmarks._object_list import Tagged, candidates, nltk_tagger, nodes_of, object_list, spacy_tagger
+from benchmarks._rows import Row, read_rows
+from benchmarks._tokens import Tokenizer
+from benchmarks._wordnet import lemma
+from benchmarks.chair import Chair
+from harness import registry
+from harness.contract import Answer, Data, Decoding, Example, Formula, Item, Judge, Score, Verdict, over, ratio
+from harness.errors import ConfigError, DataError, JudgeError
+
+EXTRACTORS = ("nouns", "plain", "judge")
+_QUESTIONS = "object_halbench/obj_halbench_300_with_image.jsonl"
+_SHORT = 3  # answers of so few words name no object and are never shown to the extractor
+
+
+@registry.benchmark
+class ObjectHalbench:
+    """Object HalBench: hallucination by response and by object, and object recall."""
+
+    version = 1
+    files = (
+        OfficialFile(
+            _QUESTIONS, "RLHF-V/RLHF-V on GitHub, eval/data", "CC BY-NC 4.0, research only", "copy it; images are embedded"
+        ),
+        *Chair.files,
+    )
+    examples = (
+        Example(
+            Item("1", "a.jpg", "", {"objects": ["dog"]}),
+            "A dog sits near a cat.",
+            {"items": 1.0, "responses": 1.0, "hallucinated": 1.0, "with_objects": 1.0, "mentions": 2.0, "invented": 1.0}
+            | {"true_found": 1.0, "true_total": 1.0, "words": 6.0},
+        ),
+    )
+
+    def __init__(
+        self,
+        judge: Judge | None = None,
+        extractor: str = "nouns",
+        variant: str = "tolerant",
+        tagger: str = "nltk",
+        file: str = _QUESTIONS,
+        describe: int | None = None,
+        prompt: str = "Describe the image in detail.",
+        annotations: str = "coco/annotations",
+        year: str = "2014",
+        max_new_tokens: int = 512,
+    ) -> None:
+        """`tagger`: "nltk" or the name of an installed spaCy model. `describe`: instead of the official questions,
+        ask `prompt` about the first so many images of val (no question file needed)."""
+        if extractor not in EXTRACTORS:
+            raise ConfigError(f"Object HalBench has no extractor {extractor!r}; choose one of {', '.join(EXTRACTORS)}.")
+        if variant not in ("official", "tolerant"):
+            raise ConfigError(f"Object HalBench has no variant {variant!r}; choose official or tolerant.")
+        if extractor == "judge" and judge is None:
+            raise JudgeError("Object HalBench with extractor: judge needs a judge. Add `judge: {name: chat, ...}` to it.")
+        self.judge, self.extractor, self.variant, self.tagger = judge, extractor, variant, tagger
+        self.file, self.describe, self.question = file, describe, prompt
+        self.annotations, self.year, self.max_new_tokens = annotations.rstrip("/"), str(year), max_new_tokens
+        self.formulas = FORMULAS
+        self._loaded: dict[str, str] = {}
+
+    def load(self, data: Data) -> list[Item]:
+        rules = f"object halbench {self.version} {self._tokenizer.name} {_vocabulary.digest()}"
+        truth = _coco.read_truth(data, self.annotations, self.year, "val", _vocabulary.refined().node_of, self._nodes_in, rules)
+        self._loaded = {f"sha256 of {name}": digest for name, digest in truth.sources.items()}
+        if self.describe:
+            chosen = [(n, n, self.question) for n in truth.ids_in(f"val{self.year}")[: self.describe]]
+        else:
+            self._loaded[f"sha256 of {self.file}"] = data.digest(self.file)
+            chosen = [(str(i), *self._asked(row, truth)) for i, row in enumerate(read_rows(data, self.file), 1)]
+        self._loaded["rows"] = str(len(chosen))
+        return [
+            Item(item_id, f"coco/{truth.files[n]}", question, {"objects": truth.objects.get(n, [])})
+            for item_id, n, question in chosen
+        ]
+
+    def prompt(self, item: Item) -> str:
+        return item.question
+
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=self.max_new_tokens)
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        text = answer.text.replace("Assistant:", "").strip()
+        found, verdict = self._objects(item, text)
+        if found is None:
+            why = "the extractor's reply could not be read"
+            return Score(item.id, {"items": 1.0}, flag="unjudged", why=why, verdict=verdict)
+        return score_objects(item, text, found, verdict)
+
+    def facts(self) -> dict[str, str]:
+        judged = self.extractor == "judge" and self.judge is not None
+        return {
+            "extractor": f"judge {self.judge.name} {self.judge.version}" if judged and self.judge else self.extractor,
+            "extractor parser": self.variant,
+            "noun tagger": self.tagger,
+            "vocabulary": f"refined from {_vocabulary.digest()}",
+            "tokenizer": self._tokenizer.name,
+            **self._loaded,
+        }
+
+    def _objects(self, item: Item, text: str) -> tuple[list[tuple[str, str]] | None, Verdict | None]:
+        if self.extractor == "plain":
+            return self._plain(text), None
+        if len(text.split()) <= _SHORT:
+            return [], None
+        if self.extractor == "nouns":
+            return nodes_of(candidates(self._nouns(text), self._tag)), None
+        assert self.judge is not None
+        verdict = self.judge.judge(item.question, text, {"task": "objects"}, None)
+        names = object_list(verdict.raw, self.variant)
+        return None if names is None else nodes_of(candidates(names, self._tag)), verdict
+
+    def _plain(self, text: str) -> list[tuple[str, str]]:
+        words = [lemma(token) for token in self._tokenizer.words(text.lower())]
+        return [(mention.word, mention.node) for mention in _vocabulary.refined().mentions(words)[0]]
+
+    def _nouns(self, text: str) -> list[str]:
+        """Runs of nouns of the answer, as an extractor would list them."""
+        runs: list[list[str]] = [[]]
+        for word, tag in tagged(self._tokenizer.words(text.lower())):
+            if tag.startswith("NN"):
+                runs[-1].append(word)
+            elif runs[-1]:
+                runs.append([])
+        return [" ".join(run) for run in runs if run]
+
+    def _nodes_in(self, caption: str) -> list[str]:
+        return [node for _, node in self._plain(caption)]
+
+    def _asked(self, row: Row, truth: _coco.Truth) -> tuple[str, str]:
+        number = truth.id_of(row.text("image_id"))
+        if number is None:
+            raise DataError(f"{row.where}: image {row['image_id']} is not in the COCO annotations. Fetch them again.")
+        return number, row.text("question") if "question" in row.values else row.text("prompt")
+
+    @cached_property
+    def _tag(self) -> Callable[[str], Tagged]:
+        if self.tagger == "nltk":
+            return nltk_tagger
+        try:
+            return spacy_tagger(self.tagger)
+        except OSError as error:
+            hint = f"Install it with `python -m spacy download {self.tagger}` or use tagger: nltk."
+            raise ConfigError(f"Object HalBench: spaCy has no model {self.tagger!r}. {hint}") from error
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer()
+
+
+def score_objects(item: Item, text: str, found: Sequence[tuple[str, str]], verdict: Verdict | None = None) -> Score:
+    """Addends from the (word, node) pairs of one response. "words" splits at spaces, so "" has one, as in the original."""
+    truth = frozenset(item.truth["objects"])
+    invented = [word for word, node in found if node not in truth]
+    values = {
+        "items": 1.0,
+        "responses": 1.0,
+        "hallucinated": float(bool(invented)),
+        "with_objects": float(bool(found)),
+        "mentions": float(len(found)),
+        "invented": float(len(invented)),
+        "true_found": float(len(truth.intersection(node for _, node in found))),
+        "true_total": float(len(truth)),
+        "words": float(len(text.split(" "))),
+    }
+    reading = ", ".join(f"{word}{'' if node in truth else ' (invented)'}" for word, node in found)
+    why = "invented: " + ", ".join(invented) if invented else ""
+    return Score(item.id, values, reading, correct=not invented, why=why, verdict=verdict)
+
+
+def _one_minus(top: str, bottom: str) -> Callable[[Any], Any]:
+    return lambda sums: over(sums[bottom] - sums[top], sums[bottom])
+
+
+_NONE = "no response names any of the 80 objects"
+FORMULAS = (
+    ratio("response_hall", ["hallucinated"], ["with_objects"], better="lower", headline=True, unknown=_NONE),
+    ratio("object_hall", ["invented"], ["mentions"], better="lower", headline=True, unknown=_NONE),
+    ratio("object_recall", ["true_found"], ["true_total"], headline=True, unknown="no image has any of the 80 objects"),
+    ratio("length", ["words"], ["responses"], better="neither", unit="words", unknown="no responses"),
+    ratio("chair_s", ["hallucinated"], ["responses"], better="lower", unknown="no responses"),
+    Formula("response_correct", _one_minus("hallucinated", "with_objects"), unknown=_NONE),
+    Formula("object_correct", _one_minus("invented", "mentions"), unknown=_NONE),
+    ratio("judged", ["responses"], ["items"], better="neither", unknown="no answers"),
+)

@@ -1,0 +1,204 @@
+"""POPE: does the model say yes to objects that are not there?
+
+Li et al. 2023, arXiv:2305.10355; rules as in the authors' evaluate.py (AoiDragon/POPE). Positive class: yes.
+Each distinct (image, question) pair is asked once and counted in every split that holds it: 5,127 of the 9,000
+COCO rows are different. Papers report the mean F1 over the splits (LLaVA) or the mean accuracy; both are here.
+
+Departures: where the official script divides by zero a metric is unknown, the others are still reported;
+`flavour="v2"` reads POPEv2's capitalised labels as what they say (the official rule takes all but "no" as yes).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks._files import OfficialFile
+from benchmarks._pope_formulas import formulas
+from benchmarks._pope_questions import build_questions
+from benchmarks._rows import Row, check_unique, read_rows
+from benchmarks._yes_no import READERS, is_unclear
+from harness import registry
+from harness.contract import Answer, Data, Decoding, Example, Item, LabelEdit, Score
+from harness.errors import ConfigError, DataError
+
+__all__ = ["Pope", "build_questions"]
+
+SPLITS = ("random", "popular", "adversarial")
+_POPE = "github.com/AoiDragon/POPE, folder output/"
+
+
+@registry.benchmark
+class Pope:
+    """Yes/no questions about objects, in three splits that differ in how the absent objects were chosen."""
+
+    version = 1
+    files = (
+        *(OfficialFile(f"pope/coco_pope_{s}.json", f"{_POPE}coco", "MIT", "copy the file of the same name") for s in SPLITS),
+        OfficialFile("coco/val2014", "COCO 2014 validation images", "Flickr terms", "unpack val2014.zip here"),
+    )
+    examples = (
+        Example(
+            Item("1", "a.jpg", "Is there a dog in the image?", {"labels": {"random": ["no"]}}),
+            "No, there is no dog.",
+            {"random/tn": 1.0, "asked": 1.0},
+        ),
+        Example(
+            Item("2", "a.jpg", "Is there a cat in the image?", {"labels": {"random": ["no"], "popular": ["no"]}}),
+            "It is on the sofa.",
+            {"random/fp": 1.0, "popular/fp": 1.0, "asked": 1.0, "unclear": 1.0},
+        ),
+    )
+
+    def __init__(
+        self,
+        splits: Sequence[str] = SPLITS,
+        flavour: str = "coco",
+        variant: str = "official",
+        prompt_suffix: str = "",
+        image_folder: str = "coco/val2014",
+        limit_images: int | None = None,
+        max_new_tokens: int = 16,
+        labels: str = "",
+    ) -> None:
+        """`labels`: "" for the published ones, or the name of a revision ("repope"): files
+        `pope/{flavour}_{labels}_{split}.json`, matched by question_id; questions it lacks are left out."""
+        if variant not in READERS:
+            raise ConfigError(f"POPE has no variant {variant!r}; choose one of {', '.join(READERS)}.")
+        wrong = [s for s in splits if s not in SPLITS]
+        if wrong or not splits or isinstance(splits, str):
+            raise ConfigError(f"POPE's splits are {', '.join(SPLITS)}; got {splits!r}. Give a list of some of them.")
+        if limit_images is not None and limit_images < 1:
+            raise ConfigError(f"POPE: limit_images is {limit_images}; give a number above 0 or leave it out.")
+        self.splits = ("v2",) if flavour == "v2" else tuple(dict.fromkeys(splits))
+        self.flavour, self.variant, self.labels = flavour, variant, labels
+        self.prompt_suffix, self.image_folder = prompt_suffix, image_folder.rstrip("/")
+        self.limit_images, self.max_new_tokens = limit_images, max_new_tokens
+        self.formulas = formulas(self.splits)
+        self._loaded: dict[str, str] = {}
+
+    def load(self, data: Data) -> list[Item]:
+        """One item a distinct (image, question); truth: {"labels": {split: [..]}, "ids": {split: [..]}}."""
+        self._loaded = {}
+        asked: dict[tuple[str, str], dict[str, Any]] = {}
+        for split in self.splits:
+            for row in self._rows(data, split):
+                truth = asked.setdefault((row.text("image"), row.text("text")), {"labels": {}, "ids": {}})
+                truth["labels"].setdefault(split, []).append(self._label(row))
+                truth["ids"].setdefault(split, []).append(row.text("question_id"))
+        images = list(dict.fromkeys(image for image, _ in asked))[: self.limit_images]
+        kept = set(images)
+        self._loaded["rows"] = ", ".join(f"{s} {self._loaded[f'rows/{s}']}" for s in self.splits)
+        self._loaded["images"] = str(len(images))
+        return [
+            Item(f"{image} {text}", f"{self.image_folder}/{image}", text, truth, group=_group(image))
+            for (image, text), truth in asked.items()
+            if image in kept
+        ]
+
+    def prompt(self, item: Item) -> str:
+        return item.question + self.prompt_suffix
+
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=self.max_new_tokens)
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        """Addends "{split}/tp" and its like; "asked" and "unclear" count answers, not rows."""
+        said = READERS[self.variant](answer.text)
+        unclear = is_unclear(answer.text)
+        values: Counter[str] = Counter()
+        for split, labels in item.truth["labels"].items():
+            for label in labels:
+                values[f"{split}/{_outcome(said, label, self.variant)}"] += 1
+        values["asked"] += 1
+        if unclear:
+            values["unclear"] += 1
+        right = {said == label for labels in item.truth["labels"].values() for label in labels}
+        return Score(
+            item.id,
+            {name: float(n) for name, n in values.items()},
+            reading=said or "neither",
+            correct=True,  # None where two splits contradict each other
+            flag="unclear" if unclear else "",
+        )
+
+    def facts(self) -> dict[str, str]:
+        return {
+            "variant": self.variant,
+            "splits": ", ".join(self.splits),
+            "flavour": self.flavour,
+            "labels": self.labels or "as published",
+            "prompt suffix": self.prompt_suffix,
+            "construction": "each distinct (image, question) asked once, counted in every split that holds it",
+            "limit_images": str(self.limit_images or "all"),
+            **self._loaded,
+        }
+
+    def edited(self, item: Item, edit: LabelEdit) -> Item | None:
+        """The item after a reviewer's word: "flipped" turns its labels round, "removed" drops it (None).
+
+        `edit.field` is "label" for all splits or "label/adversarial" for one."""
+        if edit.new == "right":
+            return item
+        chosen = edit.field.partition("/")[2]
+        labels = {s: list(v) for s, v in item.truth["labels"].items()}
+        for split in [s for s in labels if chosen in ("", s)]:
+            flipped = ["no" if label == "yes" else "yes" for label in labels.pop(split)]
+            if edit.new == "flipped":
+                labels[split] = flipped
+        truth = {**item.truth, "labels": labels}
+        return Item(item.id, item.image, item.question, truth, item.group) if labels else None
+
+    def _rows(self, data: Data, split: str) -> list[Row]:
+        name = "pope/popev2.json" if self.flavour == "v2" else f"pope/{self.flavour}_pope_{split}.json"
+        rows = _as_pope(read_rows(data, name)) if self.flavour == "v2" else read_rows(data, name)
+        check_unique(rows, "question_id")
+        self._loaded |= {f"sha256 of {name}": data.digest(name), f"rows/{split}": f"{len(rows):,}"}
+        if not self.labels:
+            return rows
+        revision = f"pope/{self.flavour}_{self.labels}_{split}.json"
+        revised = _revised(rows, read_rows(data, revision))
+        self._loaded |= {f"sha256 of {revision}": data.digest(revision), f"rows/{split}": f"{len(revised):,} of {len(rows):,}"}
+        return revised
+
+    def _label(self, row: Row) -> str:
+        label = row.text("label")
+        if label.strip().lower() not in ("yes", "no"):
+            raise DataError(f"{row.where}: the label is {label!r}; POPE's labels are yes and no. Mend that line.")
+        if self.variant == "official" and self.flavour != "v2":
+            # The official script takes every label but lower-case "no" as yes; kept for equal numbers, and named.
+            if label != "no" and label.strip().lower() == "no":
+                self._loaded["label quirk"] = "capitalised or spaced 'no' labels count as yes (official rule)"
+            return "no" if label == "no" else "yes"
+        return label.strip().lower()
+
+
+def _outcome(said: str, label: str, variant: str) -> str:
+    """tp, fp, tn, fn; "dropped" (RePOPE leaves unread answers out) or "unread" (VLMEvalKit: wrong, and not a yes)."""
+    if not said:
+        return "dropped" if variant == "repope" else "fn" if label == "yes" else "unread"
+    return ("t" if said == label else "f") + ("p" if said == "yes" else "n")
+
+
+def _as_pope(rows: Sequence[Row]) -> list[Row]:
+    """POPEv2's keys (image_name, query) under POPE's names; ids are positions, as the file has none."""
+    return [
+        Row(r.where, {"question_id": n, "image": r.text("image_name").lstrip("/"), "text": r["query"], "label": r["label"]})
+        for n, r in enumerate(rows, 1)
+    ]
+
+
+def _revised(rows: Sequence[Row], revision: Sequence[Row]) -> list[Row]:
+    check_unique(revision, "question_id")
+    by_id = {row.text("question_id"): row for row in rows}
+    for new in revision:
+        old = by_id.get(new.text("question_id"))
+        if old is None or any(old[k] != new[k] for k in ("image", "text")):
+            raise DataError(f"{new.where} is not a question of the published file. Are both of the same version?")
+    labels = {new.text("question_id"): new["label"] for new in revision}
+    return [Row(r.where, {**r.values, "label": labels[i]}) for i, r in by_id.items() if i in labels]
+
+
+def _group(image: str) -> str:
+    return image.rsplit("/", 1)[-1]  # POPEv2 asks about an image and its edited twin: one cluster

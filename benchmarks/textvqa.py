@@ -1,0 +1,81 @@
+"""TextVQA: reading text in images, by VQA accuracy over ten reference answers.
+
+Singh et al. 2019, arXiv:1904.08920; accuracy and normalisation as in the VQA challenge (see _vqa.py). The study's
+numbers use LLaVA's prompt without OCR tokens; with "Reference OCR token" lines in the prompt they are some points
+higher and must not be compared.
+"""
+
+from __future__ import annotations
+
+from benchmarks._files import OfficialFile
+from benchmarks._rows import Row, check_unique, read_json
+from benchmarks._vqa import normalise, vqa_accuracy
+from harness import registry
+from harness.contract import Answer, Data, Decoding, Example, Item, Score, ratio
+from harness.errors import ConfigError, DataError
+
+_FILE = "textvqa/TextVQA_0.5.1_val.json"
+
+
+@registry.benchmark
+class Textvqa:
+    """Questions about text in images (validation set)."""
+
+    version = 1
+    files = (
+        OfficialFile(_FILE, "textvqa.org, version 0.5.1", "CC BY 4.0", "copy it"),
+        OfficialFile("textvqa/train_images", "textvqa.org, train_val_images.zip", "CC BY 2.0 and others", "unpack it"),
+    )
+    examples = (
+        Example(
+            Item("1", "a.jpg", "What is written?", {"answers": ["Nokia"] * 8 + ["phone", "the Nokia"]}),
+            "nokia.",
+            {"items": 1.0, "accuracy": 1.0},
+        ),
+    )
+    formulas = (ratio("accuracy", ["accuracy"], ["items"], headline=True, unknown="no answers"),)
+
+    def __init__(
+        self,
+        file: str = _FILE,
+        image_folder: str = "textvqa/train_images",
+        prompt_suffix: str = "\nAnswer the question using a single word or phrase.",
+        limit: int | None = None,
+        max_new_tokens: int = 16,
+    ) -> None:
+        if limit is not None and limit < 1:
+            raise ConfigError(f"TextVQA: limit is {limit}; give a number above 0 or leave it out.")
+        self.file, self.image_folder, self.prompt_suffix = file, image_folder.rstrip("/"), prompt_suffix
+        self.limit, self.max_new_tokens = limit, max_new_tokens
+        self._loaded: dict[str, str] = {}
+
+    def load(self, data: Data) -> list[Item]:
+        content = read_json(data, self.file)
+        entries = content.get("data") if isinstance(content, dict) else None
+        if not isinstance(entries, list) or not entries:
+            raise DataError(f'{self.file} has no list "data"; it is not a TextVQA file. Fetch it again.')
+        rows = [Row(f"{self.file}, entry {n}", entry) for n, entry in enumerate(entries, 1)][: self.limit]
+        check_unique(rows, "question_id")
+        self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
+        return [self._item(row) for row in rows]
+
+    def prompt(self, item: Item) -> str:
+        return item.question + self.prompt_suffix
+
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=self.max_new_tokens)
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        accuracy = vqa_accuracy(answer.text, item.truth["answers"])
+        values = {"items": 1.0, "accuracy": accuracy}
+        return Score(item.id, values, reading=normalise(answer.text)[:200], correct=accuracy >= 0.5)
+
+    def facts(self) -> dict[str, str]:
+        return {"prompt suffix": self.prompt_suffix, "OCR tokens in the prompt": "no", **self._loaded}
+
+    def _item(self, row: Row) -> Item:
+        answers = row["answers"]
+        if not isinstance(answers, list) or not answers:
+            raise DataError(f"{row.where}: answers should be a list of ten. The test set has none; use the validation set.")
+        image = f"{self.image_folder}/{row.text('image_id')}.jpg"
+        return Item(row.text("question_id"), image, row.text("question"), {"answers": [str(a) for a in answers]})

@@ -1,0 +1,211 @@
+"""run.yaml <-> strict, frozen models. Every fault is told at once, with the nearest key that exists.
+
+A plug-in is written as its name plus its options: `{name: pope, splits: [adversarial]}`. The options are checked
+against the plug-in's own signature before anything is loaded, so a plug-in defines its options in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.digests import value_digest
+from harness.errors import ConfigError
+
+Options = dict[str, Any]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Plugin(BaseModel):
+    """A plug-in by name; every other key is one of its options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    name: str = Field(description="file name of the plug-in, see `python -m harness list`")
+
+    @property
+    def options(self) -> Options:
+        return dict(self.model_extra or {})
+
+
+class JudgeConfig(Plugin):
+    """A judge by name with its options; `model` names the checkpoint of a chat judge."""
+
+
+class BenchmarkConfig(Plugin):
+    """A benchmark by name with its options, and the judge it needs if it needs one."""
+
+    judge: JudgeConfig | None = None
+    label: Name | None = Field(None, description="its name in the report; needed when one benchmark is swept twice")
+
+    @property
+    def title(self) -> str:
+        return self.label or self.name
+
+
+class Arm(_Strict):
+    """One aligned checkpoint: where its pairs come from and how they are learned."""
+
+    name: Name = Field(description="label of the checkpoint in the report")
+    pairs: Plugin = Field(description="source of preference pairs, e.g. {name: bdhs, rho_th: 0.99}")
+    align: Plugin = Field(description="aligner, e.g. {name: dpo, beta: 0.1}")
+    seed: int | None = Field(None, description="seed of this arm's pairs and training; the run's where absent")
+
+
+class RunConfig(_Strict):
+    """One study: a base checkpoint, one or more ways to align it, and the sweep all of them go through."""
+
+    name: Name = Field("run", description="begins the name of the run's folder")
+    seed: int = Field(0, description="every random draw of the run derives from it")
+    data: str = Field("miniworld", description="data folder, or `miniworld` for the embedded world")
+    model: Plugin = Field(description="base checkpoint, e.g. {name: transformers, path: /models/llava-v1.6-vicuna-7b-hf}")
+    arms: Annotated[list[Arm], Field(min_length=1)]
+    sweep: Annotated[list[BenchmarkConfig], Field(min_length=1)]
+    output: str = Field("runs", description="folder of all runs and their store")
+
+    @property
+    def digest(self) -> str:
+        """Identity of what was asked; where it is written to does not matter."""
+        return value_digest(self.model_dump(exclude={"output"}))
+
+    def as_yaml(self) -> str:
+        """The study as asked; not where it is written, so that reports are the same bytes everywhere."""
+        return yaml.safe_dump(self.model_dump(exclude_none=True, exclude={"output"}), sort_keys=False, allow_unicode=True)
+
+
+def load(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read a run's configuration; without a path, the built-in miniature study.
+
+    Args:
+        path: YAML file.
+        overrides: `key.path=value` with YAML values; a number in the path is a place in a list.
+    Raises ConfigError naming every fault, its place and the nearest known key.
+    """
+    source = path if path is not None else Path(__file__).parent / "studies" / "mini.yaml"
+    where = path.name if path is not None else "the built-in study"
+    try:
+        tree = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"There is no configuration file {source}. Start from examples/llava-1.6-7b.yaml.") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{source} cannot be read as YAML: {error}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{source} must hold keys and values (name, model, arms, sweep, ...).")
+    for override in overrides:
+        _override(tree, override)
+    return parse(tree, where)
+
+
+def parse(tree: Mapping[str, Any], where: str = "configuration") -> RunConfig:
+    """A checked configuration from plain values."""
+    try:
+        config = RunConfig.model_validate(tree)
+    except ValidationError as error:
+        faults = [_fault(e, tree) for e in error.errors()]
+        raise ConfigError(_all(faults, where)) from error
+    faults = [f"arms: two arms are named {name!r}" for name in _repeated([a.name for a in config.arms])]
+    faults += [f"sweep: two benchmarks are named {t!r}; give one a `label`" for t in _repeated([b.title for b in config.sweep])]
+    faults += ["arms: 'base' is the name of the unaligned checkpoint"] if any(a.name == "base" for a in config.arms) else []
+    if faults:
+        raise ConfigError(_all(faults, where))
+    return config
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def check_plugins(config: RunConfig) -> None:
+    """Every plug-in exists and takes its options; all faults at once. Imports the plug-ins' modules."""
+    from harness import registry
+
+    wanted: list[tuple[str, Plugin]] = [("model", config.model)]
+    wanted += [pair for arm in config.arms for pair in (("source", arm.pairs), ("aligner", arm.align))]
+    wanted += [("benchmark", b) for b in config.sweep]
+    wanted += [("judge", b.judge) for b in config.sweep if b.judge is not None]
+    faults = []
+    for kind, plugin in wanted:
+        try:
+            registry.check_options(kind, plugin.name, registry.get(kind, plugin.name), plugin.options)
+        except ConfigError as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigError(_all(list(dict.fromkeys(faults)), "the configuration"))
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of run.yaml, for editors."""
+    return RunConfig.model_json_schema()
+
+
+def _all(faults: list[str], where: str) -> str:
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return "\n".join([f"{count} in {where}:", *(f"  - {fault}" for fault in faults)])
+
+
+def _fault(error: Any, tree: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"]) or "(top)"
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(error["loc"][:-1])
+        near = get_close_matches(str(error["loc"][-1]), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+        return f"{place}: unknown key{hint}"
+    if error["type"] == "missing":
+        return f"{place}: is missing"
+    value = error.get("input")
+    return f"{place}: {error['msg'][0].lower()}{error['msg'][1:]}, not {value!r}"
+
+
+def _known_keys(loc: Iterable[int | str]) -> list[str]:
+    """Field names of the model that a location lies in."""
+    model: Any = RunConfig
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        arguments = getattr(annotation, "__args__", ())
+        model = next((a for a in (annotation, *arguments) if isinstance(a, type) and issubclass(a, BaseModel)), model)
+    return list(model.model_fields)
+
+
+def _override(tree: dict[str, Any], text: str) -> None:
+    path, equals, raw = text.partition("=")
+    if not equals or not path:
+        raise ConfigError(f"{text!r} is not of the form key.path=value.")
+    try:
+        value = yaml.safe_load(raw)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"The value in {text!r} is not YAML: {error}") from error
+    *parents, last = path.split(".")
+    place: Any = tree
+    for part in parents:
+        place = _step(place, part, text)
+    if isinstance(place, list):
+        place[_index(place, last, text)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise ConfigError(f"{text!r}: {'.'.join(parents)} has no keys below it.")
+
+
+def _step(place: Any, part: str, text: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, part, text)]
+    if isinstance(place, dict):
+        return place.setdefault(part, {})
+    raise ConfigError(f"{text!r}: there is nothing below {part!r}.")
+
+
+def _index(place: list[Any], part: str, text: str) -> int:
+    if not part.isdigit() or int(part) >= len(place):
+        raise ConfigError(f"{text!r}: {part!r} is not a place in a list of {len(place)} (the first is 0).")
+    return int(part)

@@ -1,0 +1,50 @@
+"""sha256 of files and folders: the identity of images, data files and weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+_CHUNK = 1 << 20
+# What can change an answer: weights, adapter, configuration, tokenizer, template, image settings.
+_MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+_NOT_MODEL = ("training_log.json", "trainer_state.json", "alignment.json")  # say how it was made, not what it is
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file's bytes, in hex. Reads in chunks, so a checkpoint of any size fits."""
+    sha = hashlib.sha256()
+    with path.open("rb") as handle:
+        while chunk := handle.read(_CHUNK):
+            sha.update(chunk)
+    return sha.hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """sha256 of a text in UTF-8; lone surrogates are kept apart rather than refused."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def value_digest(value: Any) -> str:
+    """sha256 of a JSON-able value, independent of the order of keys."""
+    return text_digest(json.dumps(value, sort_keys=True, ensure_ascii=False, default=str))
+
+
+def model_digest(folder: Path) -> str:
+    """Identity of a checkpoint folder: every file that can change an answer, by name and content.
+
+    The path is not part of it: weights copied elsewhere are the same checkpoint, weights overwritten at the same
+    path are another one.
+    """
+    names = {p.name: p for pattern in _MODEL_FILES for p in folder.glob(pattern) if p.name not in _NOT_MODEL}
+    return value_digest({name: _digest_of(path) for name, path in sorted(names.items())})
+
+
+def _digest_of(path: Path) -> str:
+    """A file's digest; an adapter's configuration counts without the place where its base lay."""
+    if path.name != "adapter_config.json":
+        return file_digest(path)
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    return value_digest({k: v for k, v in settings.items() if k != "base_model_name_or_path"})

@@ -1,0 +1,57 @@
+"""Everything that can go wrong and be mended by the person who ran the command.
+
+    HarnessError                    the base: printed without a traceback, exit code 2
+      ConfigError                   the configuration or a command's words are off
+        UnknownPlugin               no plug-in of that name
+        RepeatedPlugin              two plug-ins claim one name
+      DataError                     a file of the data folder is missing or broken
+      ModelError                    a checkpoint cannot be loaded or used
+      TrainingError                 training cannot start or go on
+      StoreError                    the run store cannot be read or written
+      RunLocked                     another process works in this run folder
+      JudgeError                    a judge is missing or not configured
+
+Each message says what happened, where, and what to do now. Anything else that escapes is a defect of ours.
+"""
+
+
+class HarnessError(Exception):
+    """Base of all errors that a user can cause and mend."""
+
+    exit_code = 2
+
+
+class ConfigError(HarnessError):
+    """The configuration or the words of a command are off."""
+
+
+class UnknownPlugin(ConfigError):
+    """A name that no plug-in has; the message names the nearest and all known ones."""
+
+
+class RepeatedPlugin(ConfigError):
+    """Two plug-ins claim the same name; the message names both places."""
+
+
+class DataError(HarnessError):
+    """A file of the data folder is missing, broken or does not fit its neighbours."""
+
+
+class ModelError(HarnessError):
+    """A checkpoint cannot be loaded, or cannot do what is asked of it."""
+
+
+class TrainingError(HarnessError):
+    """Training cannot start, or stopped; the last good checkpoint is kept."""
+
+
+class StoreError(HarnessError):
+    """The run store cannot be opened, read or written."""
+
+
+class RunLocked(HarnessError):
+    """Another living process works in the same run folder."""
+
+
+class JudgeError(HarnessError):
+    """A judge that a benchmark needs is missing or not configured."""

@@ -1,0 +1,28 @@
+"""Numbered steps of the store's schema. A step that was released is never changed; a new one is added."""
+
+from __future__ import annotations
+
+STEPS: tuple[str, ...] = (
+    """
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at TEXT NOT NULL, status TEXT NOT NULL,
+        config TEXT NOT NULL, command TEXT NOT NULL, versions TEXT NOT NULL, data_folder TEXT NOT NULL
+    );
+    CREATE TABLE answers (
+        key TEXT PRIMARY KEY, checkpoint TEXT NOT NULL, text TEXT NOT NULL, n_tokens INTEGER NOT NULL,
+        stopped TEXT NOT NULL, latency_s REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE verdicts (key TEXT PRIMARY KEY, verdict TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE item_sets (digest TEXT PRIMARY KEY, items TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE results (
+        run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, label TEXT NOT NULL, benchmark TEXT NOT NULL,
+        position INTEGER NOT NULL, checkpoint TEXT NOT NULL, options TEXT NOT NULL, protocol TEXT NOT NULL,
+        item_set TEXT NOT NULL, answer_keys TEXT NOT NULL, scores TEXT NOT NULL,
+        PRIMARY KEY (run, label, benchmark)
+    ) WITHOUT ROWID;
+    CREATE TABLE artifacts (
+        run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, arm TEXT NOT NULL, kind TEXT NOT NULL,
+        value TEXT NOT NULL, PRIMARY KEY (run, arm, kind)
+    ) WITHOUT ROWID;
+    """,
+)

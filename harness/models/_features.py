@@ -1,0 +1,63 @@
+"""Image features after the projector, computed once for each picture and kept while there is room."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.models._prompts import PromptBuilder
+
+_AT_ONCE = 16  # pictures through the vision tower in one call
+
+
+class FeatureCache:
+    """Path -> (k, D) features, least recently used ones dropped beyond `room` elements."""
+
+    def __init__(self, module: Any, prompts: PromptBuilder, room: int = 64_000_000) -> None:
+        self._module, self._prompts, self._room = module, prompts, room
+        self._kept: OrderedDict[Path, Tensor] = OrderedDict()
+        self._size = 0
+
+    def of(self, pictures: Sequence[Path]) -> dict[Path, Tensor]:
+        """Features of the pictures named; each is encoded at most once while it stays in the cache."""
+        wanted = list(dict.fromkeys(pictures))
+        new = [p for p in wanted if p not in self._kept]
+        for start in range(0, len(new), _AT_ONCE):
+            self._encode(new[start : start + _AT_ONCE])
+        found = {p: self._kept[p] for p in wanted}
+        for picture in wanted:
+            self._kept.move_to_end(picture)
+        while self._size > self._room and len(self._kept) > len(wanted):
+            _, dropped = self._kept.popitem(last=False)
+            self._size -= dropped.numel()
+        return found
+
+    @torch.inference_mode()
+    def _encode(self, pictures: list[Path]) -> None:
+        """One vision pass for pictures whose tensors stack; any-resolution tiles are padded as the model expects."""
+        inputs = [self._prompts.image_inputs(p).tensors for p in pictures]
+        weight = self._module.get_input_embeddings().weight
+        stacked = stack_vision(inputs)
+        moved = {k: v.to(weight.device, weight.dtype if v.is_floating_point() else v.dtype) for k, v in stacked.items()}
+        out = self._module.model.get_image_features(**moved, return_dict=True).pooler_output
+        for picture, feature in zip(pictures, out, strict=True):
+            feature = feature.reshape(-1, feature.shape[-1])
+            self._kept[picture] = feature
+            self._size += feature.numel()
+
+
+def stack_vision(inputs: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Batch the processor outputs of single pictures: (1, tiles, 3, H, W) each -> (N, max tiles, 3, H, W)."""
+    stacked = {}
+    for name in inputs[0]:
+        parts = [one[name] for one in inputs]
+        if name == "pixel_values" and parts[0].dim() == 5:
+            tiles = max(p.shape[1] for p in parts)
+            parts = [torch.cat([p, p.new_zeros(1, tiles - p.shape[1], *p.shape[2:])], 1) for p in parts]
+        stacked[name] = torch.cat(parts)
+    return stacked

@@ -1,0 +1,180 @@
+"""Image-first generation: each picture is encoded once, the words its questions share are prefilled once.
+
+Rows of one batch are grouped by (picture, hidden tokens). A group's common beginning - system text, image tokens,
+shared words - goes through the language model once; its key/value cache is then repeated for the group's rows, whose
+remaining tokens follow as one left-padded batch. Finished rows leave the batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from harness.contract import Answer, Request
+from harness.models._decoding import RowState, Stopper, cut_after_stop, next_tokens
+from harness.models._features import FeatureCache
+from harness.models._prompts import PromptBuilder, Row
+from harness.models._rendering import decode_after
+
+GroupKey = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much goes into one batch: rows, and distinct (picture, mask) prefixes."""
+
+    rows: int = 96
+    prefixes: int = 32
+
+
+class ImageFirst:
+    """The scheduler. Which requests share a batch is a function of the list of requests alone."""
+
+    def __init__(
+        self, module: Any, prompts: PromptBuilder, features: FeatureCache, end_ids: frozenset[int], budget: Budget
+    ) -> None:
+        self.language_model = module.model.language_model
+        self.head = module.get_output_embeddings()
+        self.embed = module.get_input_embeddings()
+        self.text_config = module.config.get_text_config()
+        self.prompts, self.features, self.end_ids, self.budget = prompts, features, end_ids, budget
+        self._stoppers: dict[tuple[str, ...], Stopper] = {}
+
+    def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
+        """Yield finished batches; a batch whose every index is in `done` is not run again."""
+        for batch in self.plan(requests):
+            if all(i in done for i in batch):
+                continue
+            started = time.perf_counter()
+            states = self._run([self.prompts.row(i, requests[i]) for i in batch])
+            each = (time.perf_counter() - started) / len(batch)
+            yield [(row.index, self._answer(row, state, each)) for row, state in states]
+
+    def plan(self, requests: Sequence[Request]) -> list[list[int]]:
+        """Indices in batches: same picture and mask together, filled up to the budget, long answers with long ones."""
+        groups: dict[GroupKey, list[int]] = {}
+        for i, request in enumerate(requests):
+            # Long and short token limits apart: a caption would hold up a batch of one-word answers.
+            groups.setdefault((request.decoding.max_new_tokens, request.image, request.hidden_image), []).append(i)
+        ordered = sorted(groups.items(), key=lambda kv: kv[0][0])
+        batches: list[list[int]] = []
+        prefixes, limit = self.budget.prefixes, None
+        for key, members in ordered:
+            for start in range(0, len(members), self.budget.rows):
+                part = members[start : start + self.budget.rows]
+                full = not batches or prefixes >= self.budget.prefixes or len(batches[-1]) + len(part) > self.budget.rows
+                if full or key[0] != limit:
+                    batches.append([])
+                    prefixes, limit = 0, key[0]
+                batches[-1].extend(part)
+                prefixes += 1
+        return batches
+
+    @torch.inference_mode()
+    def _run(self, rows: list[Row]) -> list[tuple[Row, RowState]]:
+        states = [RowState(r.request.decoding, self.end_ids, self._stopper(r.request.decoding.stop)) for r in rows]
+        cache = DynamicCache(config=self.text_config)
+        logits, mask, positions = self._prefill(rows, cache)
+        alive = list(range(len(rows)))
+        while alive:
+            tokens = next_tokens(logits, [states[i] for i in alive], self.end_ids)
+            stay = [k for k, (i, token) in enumerate(zip(alive, tokens, strict=True)) if not states[i].take(token)]
+            if not stay:
+                break
+            if len(stay) < len(alive):  # finished rows leave the batch
+                keep = torch.tensor(stay, device=mask.device)
+                cache.batch_select_indices(keep)
+                mask, positions = mask[keep], positions[keep]
+                tokens, alive = [tokens[k] for k in stay], [alive[k] for k in stay]
+            positions = positions + 1
+            mask = torch.cat([mask, mask.new_ones(len(alive), 1)], 1)
+            ids = torch.tensor(tokens, device=mask.device)[:, None]
+            logits = self._forward(self.embed(ids), mask, positions[:, None], cache)
+        return list(zip(rows, states, strict=True))
+
+    def _prefill(self, rows: list[Row], cache: DynamicCache) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (R, V) after each prompt, mask (R, slots) and the last position (R,) of each row."""
+        groups = self._sharing(rows)
+        shared = [_common_length([rows[r] for r in members]) for members in groups]
+        owner = torch.empty(len(rows), dtype=torch.long)
+        for g, members in enumerate(groups):
+            owner[members] = g
+        firsts = [rows[members[0]] for members in groups]
+        ids, positions, mask = self._pad([(r.ids[:n], r.positions[:n]) for r, n in zip(firsts, shared, strict=True)])
+        self._forward(self.embed_rows(ids, firsts), mask, positions, cache, head=False)
+        owner = owner.to(mask.device)
+        cache.batch_select_indices(owner)
+        rest = [(row.ids[shared[g] :], row.positions[shared[g] :]) for row, g in zip(rows, owner.tolist(), strict=True)]
+        ids, positions, rest_mask = self._pad(rest)
+        mask = torch.cat([mask[owner], rest_mask], 1)
+        return self._forward(self.embed(ids), mask, positions, cache), mask, positions[:, -1]
+
+    def _sharing(self, rows: list[Row]) -> list[list[int]]:
+        """Rows by common beginning. Where a template puts the question before the picture, each row stands alone."""
+        groups: dict[GroupKey, list[int]] = {}
+        for r, row in enumerate(rows):
+            groups.setdefault((row.request.image, row.request.hidden_image), []).append(r)
+        split: list[list[int]] = []
+        for members in groups.values():
+            n = _common_length([rows[r] for r in members])
+            image_shared = self.prompts.image_token_id not in rows[members[0]].ids[n:]
+            split += [members] if image_shared else [[r] for r in members]
+        return split
+
+    def _forward(self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: DynamicCache, head: bool = True) -> Tensor:
+        out = self.language_model(
+            inputs_embeds=embeds, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
+        )
+        logits: Tensor = self.head(out.last_hidden_state[:, -1]) if head else embeds
+        return logits
+
+    def embed_rows(self, ids: Tensor, rows: list[Row]) -> Tensor:
+        """Token embeddings (G, T, D) with the visible image features in their places."""
+        embeds: Tensor = self.embed(ids)
+        at = ids == self.prompts.image_token_id
+        pictures = [r.request.image for r in rows if r.request.image is not None]
+        known = self.features.of(pictures)
+        for g, row in enumerate(rows):
+            if row.request.image is not None:
+                feature = known[row.request.image]
+                embeds[g, at[g]] = feature if row.visible is None else feature[row.visible.to(feature.device)]
+        return embeds
+
+    def _pad(self, parts: list[tuple[list[int], list[int]]]) -> tuple[Tensor, Tensor, Tensor]:
+        """Left-padded ids, positions and mask, each (N, T)."""
+        width = max(len(ids) for ids, _ in parts)
+        device = self.embed.weight.device
+        pad = [width - len(ids) for ids, _ in parts]
+        rows = [[0] * n + ids for n, (ids, _) in zip(pad, parts, strict=True)]
+        places = [[0] * n + positions for n, (_, positions) in zip(pad, parts, strict=True)]
+        mask = [[0] * n + [1] * (width - n) for n in pad]
+        as_tensor = [torch.tensor(x, dtype=torch.long, device=device) for x in (rows, places, mask)]
+        return as_tensor[0], as_tensor[1], as_tensor[2]
+
+    def _stopper(self, stop: tuple[str, ...]) -> Stopper | None:
+        if stop and stop not in self._stoppers:
+            self._stoppers[stop] = Stopper(self.prompts.tokenizer, stop)
+        return self._stoppers.get(stop)
+
+    def _answer(self, row: Row, state: RowState, latency_s: float) -> Answer:
+        text = decode_after(self.prompts.tokenizer, row.prefix_ids, state.ids, row.head)
+        if state.stopped == "stop":
+            text = cut_after_stop(text, row.request.decoding.stop)
+        return Answer("", text, len(state.ids), state.stopped, latency_s)
+
+
+def _common_length(rows: list[Row]) -> int:
+    """Length of the rows' common beginning; at least one token is left over for each row.
+
+    Every image token lies in it: rows of one group share the picture and the mask.
+    """
+    shortest = min(len(r.ids) for r in rows)
+    first = rows[0].ids
+    n = next((i for i in range(shortest) if any(r.ids[i] != first[i] for r in rows)), shortest)
+    return min(n, shortest - 1)

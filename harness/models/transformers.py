@@ -1,0 +1,232 @@
+"""Any image-text checkpoint of transformers: answers requests, scores answers, and can be trained.
+
+Loaded by AutoModelForImageTextToText from a folder or the hub's cache; a PEFT adapter folder loads on top of its
+base. safetensors only; remote code is refused unless asked for by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+
+from harness import registry
+from harness.contract import Answer, Checkpoint, Request
+from harness.digests import model_digest, value_digest
+from harness.errors import ModelError
+from harness.models._features import FeatureCache
+from harness.models._image_first import Budget, ImageFirst
+from harness.models._prompts import PromptBuilder
+from harness.models._rendering import answer_text, token_ids
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@registry.model
+class TransformersModel:
+    """A checkpoint behind the contract's `Model`, and the `Policy` that training wants.
+
+    Args:
+        path: folder of a model or of a PEFT adapter, or a hub name that lies in the local cache.
+        dtype: float32, bfloat16, float16 or "auto" (float32 on a CPU, bfloat16 on a GPU).
+        device: "auto", "cpu", "cuda", ...
+        attention: transformers' name of the implementation ("sdpa", "eager", ...).
+        rows, prefixes: batch budget of the image-first scheduler.
+        remote_code: allow the checkpoint's own Python code; off, since a stranger's checkpoint must not run code.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        dtype: str = "auto",
+        device: str = "auto",
+        attention: str = "sdpa",
+        rows: int = 96,
+        prefixes: int = 32,
+        remote_code: bool = False,
+    ) -> None:
+        self.device = torch.device(_device(device))
+        self.dtype = _dtype(dtype, self.device)
+        self._attention = attention
+        source, adapter = _resolve(path)
+        self.module: Any = _load(source, adapter, self.dtype, attention, remote_code).to(self.device)
+        self.module.eval()
+        self.processor: Any = _processor(source, remote_code)
+        self.prompts = PromptBuilder(self.processor)
+        self.checkpoint = _checkpoint(path, source, adapter)
+        self.budget = Budget(rows, prefixes)
+        self._features = FeatureCache(self.module, self.prompts)
+
+    # ------------------------------------------------------------ answering
+
+    def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
+        """Finished batches of (index, answer); see `ImageFirst`."""
+        engine = ImageFirst(self.module, self.prompts, self._features, self._end_ids(), self.budget)
+        yield from engine.generate(requests, done)
+
+    def forget_features(self) -> None:
+        """Drop kept image features; an aligner that asks the model it trains calls this after each step."""
+        self._features = FeatureCache(self.module, self.prompts)
+
+    @torch.inference_mode()
+    def log_probs(self, requests: Sequence[Request], answers: Sequence[str]) -> list[float]:
+        """Log-probability in nats of each answer (without the end token) after its request's prompt, teacher-forced."""
+        values = []
+        for request, answer in zip(requests, answers, strict=True):
+            row = self.prompts.row(0, request)
+            tail = token_ids(self.prompts.tokenizer, (row.head if not request.prefix else "") + answer)
+            ids = torch.tensor([row.ids + tail], device=self.device)
+            positions = row.positions + list(range(row.positions[-1] + 1, row.positions[-1] + 1 + len(tail)))
+            engine = ImageFirst(self.module, self.prompts, self._features, self._end_ids(), self.budget)
+            embeds = engine.embed_rows(ids, [row])
+            mask = torch.ones_like(ids)
+            out = engine.language_model(
+                inputs_embeds=embeds,
+                attention_mask=mask,
+                position_ids=torch.tensor([positions], device=self.device),
+                use_cache=False,
+            )
+            logits = engine.head(out.last_hidden_state[0, len(row.ids) - 1 : -1]).float().log_softmax(-1)
+            values.append(float(logits.gather(1, ids[0, len(row.ids) :, None]).sum()))
+        return values
+
+    def facts(self) -> dict[str, str]:
+        """What can move an answer besides the weights."""
+        image_processor = self.processor.image_processor
+        return {
+            "model class": type(self.module).__name__,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "attention": self._attention,
+            "device": self.device.type,
+            "image processor": f"{type(image_processor).__name__} ({getattr(image_processor, 'backend', 'pil')})",
+            "chat template": value_digest(str(getattr(self.processor, "chat_template", "")))[:12],
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        }
+
+    def _end_ids(self) -> frozenset[int]:
+        configured = getattr(self.module.generation_config, "eos_token_id", None)
+        ids = configured if isinstance(configured, list) else [configured]
+        ids.append(self.prompts.tokenizer.eos_token_id)
+        return frozenset(i for i in ids if i is not None)
+
+    # ------------------------------------------------------------ the training view (alignment's `Policy`)
+
+    @property
+    def pad_token_id(self) -> int:
+        tokenizer = self.prompts.tokenizer
+        return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
+
+    def prompt(self, image: Path | None, text: str) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """input_ids (P,) of a prompt, ending where the answer begins, and what the vision tower wants."""
+        ids, _ = self.prompts.prompt_ids(image, text)
+        vision: Mapping[str, Tensor] = self.prompts.image_inputs(image).tensors if image is not None else {}
+        return torch.tensor(ids, dtype=torch.long), vision
+
+    def answer_ids(self, text: str) -> Tensor:
+        """(n,) tokens of an answer as the template writes it, end token included."""
+        rendered = self.prompts.rendered("", with_image=True)
+        return torch.tensor(token_ids(self.prompts.tokenizer, answer_text(rendered, text)), dtype=torch.long)
+
+    def hidden_states(
+        self, input_ids: Tensor, vision: Mapping[str, Tensor], attention_mask: Tensor, position_ids: Tensor
+    ) -> Tensor:
+        """Final hidden states (B, T, D); `attention_mask` (B, 1, T, T) is added to the attention scores."""
+        moved = {k: v.to(self.device, self.dtype if v.is_floating_point() else v.dtype) for k, v in vision.items()}
+        out = self.module.model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            use_cache=False,
+            **moved,
+        )
+        states: Tensor = out.last_hidden_state
+        return states
+
+    def head(self) -> nn.Module:
+        head: nn.Module = self.module.get_output_embeddings()
+        return head
+
+
+def _device(name: str) -> str:
+    return name if name != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    if name not in _DTYPES:
+        raise ModelError(f"There is no dtype {name!r}; choose auto, {', '.join(_DTYPES)}.")
+    return _DTYPES[name]
+
+
+def _resolve(path: str) -> tuple[str, Path | None]:
+    """(model to load, adapter folder or None). A path that looks like a folder must be one with a model in it."""
+    folder = Path(path).expanduser()
+    if (folder / "adapter_config.json").is_file():
+        base = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
+        return str(base), folder
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ModelError(f"{folder} is not a model folder: it has no config.json. Give the folder save_pretrained wrote.")
+        return str(folder), None
+    if folder.exists() or path.startswith((".", "/", "~")) or path.count("/") != 1:
+        raise ModelError(f"There is no model folder at {folder}. Give a folder with config.json and *.safetensors.")
+    return _from_hub_cache(path), None
+
+
+def _from_hub_cache(name: str) -> str:
+    """The snapshot folder of a hub name, fetched if it is not there: a digest needs the files."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        folder: str = snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"])
+        return folder
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"{name} is neither a folder nor in the hub's cache, and the hub did not give it ({type(error).__name__}). "
+            "Download it first, or give the path of a folder."
+        ) from error
+
+
+def _load(source: str, adapter: Path | None, dtype: torch.dtype, attention: str, remote_code: bool) -> Any:
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        module = transformers.AutoModelForImageTextToText.from_pretrained(
+            source, dtype=dtype, attn_implementation=attention, trust_remote_code=remote_code, use_safetensors=True
+        )
+        if adapter is not None:
+            from peft import PeftModel
+
+            module = PeftModel.from_pretrained(module, str(adapter)).merge_and_unload()
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        what = str(error).splitlines()[0]
+        raise ModelError(f"The checkpoint {adapter or source} does not load: {what}") from error
+    except Exception as error:  # safetensors raises its own type for a half-written file
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise ModelError(f"The weights of {source} are damaged ({error}). Copy or train them again.") from error
+    return module
+
+
+def _processor(source: str, remote_code: bool) -> Any:
+    """The processor with the PIL backend: torchvision resamples differently, so one backend is pinned everywhere."""
+    try:
+        return transformers.AutoProcessor.from_pretrained(source, trust_remote_code=remote_code, backend="pil")
+    except (OSError, ValueError, ImportError) as error:
+        raise ModelError(f"The processor of {source} does not load: {str(error).splitlines()[0]}") from error
+
+
+def _checkpoint(path: str, source: str, adapter: Path | None) -> Checkpoint:
+    """Identity by content; an adapter's digest includes its base's."""
+    base = model_digest(Path(source))
+    if adapter is None:
+        return Checkpoint(base[:12], path, source, base)
+    digest = value_digest([base, model_digest(adapter)])
+    return Checkpoint(digest[:12], source, str(adapter), digest, parent=base)

@@ -1,0 +1,188 @@
+"""The main job: base -> sweep -> (pairs -> training -> checkpoint -> sweep) per arm -> report.
+
+The only room that knows all others. Every stage leaves a whole result or none, in the run's folder or the store, and
+is skipped when its result is there; a run that was killed anywhere and is started again ends in the same report.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from harness import config as configuration
+from harness import registry
+from harness.config import Arm, RunConfig
+from harness.contract import Data, PreferencePair, Progress, no_progress
+from harness.data import DataFolder
+from harness.digests import value_digest
+from harness.errors import ConfigError
+from harness.generate import RememberingModel
+from harness.miniworld.paths import checkpoint_folder
+from harness.records import records_of
+from harness.runfolder import locked, read_json, write_whole
+from harness.store import Store, StoredRun
+from harness.sweep import sweep
+from harness.versions import versions
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where a finished run lies, and what the terminal shows of it."""
+
+    run_id: str
+    folder: Path
+    comparison: Any
+
+
+def run(config: RunConfig, command: str, progress: Progress = no_progress, say: Say = lambda text: None) -> Outcome:
+    """Do, or finish, one run.
+
+    Args:
+        command: what the user typed, for "how to reproduce" and "how to resume".
+        progress, say: how to show what is going on; silent by default.
+    Raises HarnessError for everything the user can mend; what is stored stays stored.
+    """
+    configuration.check_plugins(config)
+    output = Path(config.output).expanduser()
+    data = open_data(config, output)
+    base = load_model(config)
+    run_id = f"{config.name}-{value_digest([config.digest, base.checkpoint.digest])[:8]}"
+    folder = output / run_id
+    with locked(folder), Store(output / "store.sqlite") as store:
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        where = str(data.folder.resolve())
+        store.begin(StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), where))
+        write_whole(folder / "run.yaml", config.as_yaml())
+        say(f"run {run_id} in {folder}")
+        try:
+            _Stages(config, run_id, folder, data, store, progress, say).all(base)
+        except BaseException as error:
+            store.set_status(run_id, f"stopped: {type(error).__name__}")
+            raise
+        store.set_status(run_id, "complete")
+        return report(store, run_id, folder)
+
+
+def report(store: Store, run_id: str, folder: Path) -> Outcome:
+    """Write every report of a run from the store alone; works for old and incomplete runs too."""
+    from reports.compare import compare
+
+    comparison = compare(records_of(store, run_id))
+    for name in registry.names("report"):
+        writer = registry.get("report", name)
+        write_whole(folder / sys.modules[writer.__module__].FILE_NAME, writer(comparison))
+    return Outcome(run_id, folder, comparison)
+
+
+def open_data(config: RunConfig, output: Path) -> DataFolder:
+    """The data folder; the miniature world is written on first use."""
+    if config.data == "miniworld":
+        from harness.miniworld.write import write_world
+
+        folder = output / "miniworld"
+        write_world(folder)
+        return DataFolder(folder, output / ".cache")
+    return DataFolder(Path(config.data).expanduser(), output / ".cache")
+
+
+def load_model(config: RunConfig, path: str | None = None) -> Any:
+    """The base checkpoint, or another one under the base's settings."""
+    options = config.model.options
+    if path is not None:
+        options["path"] = path
+    elif options.get("path") == "miniworld":
+        options["path"] = str(checkpoint_folder())
+    return registry.make("model", config.model.name, options)
+
+
+class _Stages:
+    """The stages of one run, each skipped when its result is there."""
+
+    def __init__(
+        self, config: RunConfig, run_id: str, folder: Path, data: Data, store: Store, progress: Progress, say: Say
+    ) -> None:
+        self.config, self.run_id, self.folder = config, run_id, folder
+        self.data, self.store, self.progress, self.say = data, store, progress, say
+        self.done = {(r.label, r.benchmark) for r in store.results(run_id)}
+
+    def all(self, base: Any) -> None:
+        self._sweep("base", base, 0)
+        for place, arm in enumerate(self.config.arms, start=1):
+            if not self._aligned(arm):
+                pairs = self._pairs(arm, base)
+                self._align(arm, pairs)
+            if not self._swept(arm.name):
+                checkpoint = read_json(self._arm(arm) / "alignment.json")["folder"]
+                self._sweep(arm.name, load_model(self.config, str(self.folder / checkpoint)), place)
+            gc.collect()
+
+    def _arm(self, arm: Arm) -> Path:
+        return self.folder / "arms" / arm.name
+
+    def _seed(self, arm: Arm) -> int:
+        return arm.seed if arm.seed is not None else self.config.seed
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        timings = self.store.get(self.run_id, "", "timings", {})
+        timings[stage] = round(timings.get(stage, 0.0) + time.perf_counter() - started, 2)
+        self.store.put(self.run_id, "", "timings", timings)
+
+    def _swept(self, label: str) -> bool:
+        return all((label, spec.title) in self.done for spec in self.config.sweep)
+
+    def _aligned(self, arm: Arm) -> bool:
+        return (self._arm(arm) / "alignment.json").is_file()
+
+    def _sweep(self, label: str, model: Any, place: int) -> None:
+        if self._swept(label):
+            return
+        self.say(f"sweep of {label}")
+        with self._timed(f"sweep {label}"):
+            first = place * len(self.config.sweep)
+            sweep(label, model, self.config.sweep, self.data, self.store, self.run_id, first, self.progress)
+
+    def _pairs(self, arm: Arm, base: Any) -> list[PreferencePair]:
+        """Build the arm's pairs, or read those that are there."""
+        from alignment.pairs import read_pairs, write_pairs
+
+        path = self._arm(arm) / "pairs.jsonl"
+        if not (path.is_file() and self.store.get(self.run_id, arm.name, "pairs_report")):
+            self.say(f"preference pairs of {arm.name} ({arm.pairs.name})")
+            with self._timed(f"pairs {arm.name}"):
+                source = registry.make("source", arm.pairs.name, arm.pairs.options)
+                asking = RememberingModel(base, self.store, self.progress, f"{arm.name}: pairs")
+                pairs = list(source.pairs(self.data, asking, self._seed(arm)))
+                if not pairs:
+                    raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
+                write_pairs(path, pairs)
+                self.store.put(self.run_id, arm.name, "example_pairs", pairs[:10])
+                self.store.put(self.run_id, arm.name, "pairs_report", source.report())
+                self.store.put(self.run_id, arm.name, "pair_images", sorted({p.image_digest for p in pairs}))
+        pairs = read_pairs(path)
+        self.say(f"{len(pairs)} pairs in {path}")
+        return pairs
+
+    def _align(self, arm: Arm, pairs: Sequence[PreferencePair]) -> None:
+        """Train, or go on training, and keep where the checkpoint lies."""
+        self.say(f"alignment of {arm.name} ({arm.align.name}) on {len(pairs)} pairs")
+        with self._timed(f"align {arm.name}"):
+            options = {"seed": self._seed(arm), **arm.align.options}
+            aligner = registry.make("aligner", arm.align.name, options)
+            folder = self._arm(arm) / "train"
+            done = aligner.align(load_model(self.config), pairs, self.data.folder, folder, progress=self.progress)
+        self.store.put(self.run_id, arm.name, "training", list(done.log))
+        self.store.put(self.run_id, arm.name, "notes", list(done.notes))
+        where = str(Path(done.folder).resolve().relative_to(self.folder.resolve()))
+        write_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')

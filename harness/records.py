@@ -1,0 +1,79 @@
+"""Store -> the values that reports are functions of. No model, no generation, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+
+from harness import codec
+from harness.config import BenchmarkConfig
+from harness.contract import BenchmarkResult, RunRecord, SweepResult
+from harness.digests import file_digest
+from harness.score import build
+from harness.store import Store, StoredResult, StoredRun
+
+
+def records_of(store: Store, run_id: str) -> list[RunRecord]:
+    """One record an arm: its checkpoint beside the base. A run without a finished arm gives the base alone."""
+    run = store.run(run_id)
+    config = yaml.safe_load(run.config)
+    results = store.results(run.id)
+    by_label: dict[str, list[StoredResult]] = {}
+    for result in results:
+        by_label.setdefault(result.label, []).append(result)
+    sweeps = {label: _sweep(store, label, rows) for label, rows in by_label.items()}
+    arms = [arm["name"] for arm in config["arms"]]
+    digests = _image_digests(run, results)
+    return [_record(store, run, sweeps, arm, len(config["sweep"]), digests) for arm in arms]
+
+
+def _record(
+    store: Store, run: StoredRun, sweeps: dict[str, SweepResult], arm: str, wanted: int, digests: dict[str, str]
+) -> RunRecord:
+    present = tuple(sweeps[label] for label in ("base", arm) if label in sweeps)
+    pair_images = set(store.get(run.id, arm, "pair_images", []))
+    complete = len(present) == 2 and all(len(s.results) == wanted for s in present)
+    return RunRecord(
+        run_id=run.id,
+        name=arm,
+        complete=complete,
+        config_yaml=run.config,
+        command=run.command,
+        sweeps=present,
+        training=tuple(store.get(run.id, arm, "training", [])),
+        pairs_report=store.get(run.id, arm, "pairs_report", {}),
+        example_pairs=tuple(codec.pair(p) for p in store.get(run.id, arm, "example_pairs", [])),
+        overlap={digest: name for digest, name in digests.items() if digest in pair_images},
+        versions=run.versions,
+        timings=store.get(run.id, "", "timings", {}),
+        notes=tuple(store.get(run.id, arm, "notes", [])),
+        data_folder=Path(run.data_folder),
+    )
+
+
+def _sweep(store: Store, label: str, rows: Sequence[StoredResult]) -> SweepResult:
+    return SweepResult(label, rows[0].checkpoint, tuple(_result(store, row) for row in rows))
+
+
+def _result(store: Store, row: StoredResult) -> BenchmarkResult:
+    keys = [key for key in row.answer_keys if key is not None]
+    known = store.answers(keys)
+    answers = tuple(
+        replace(known[key], item_id=item.id)
+        for item, key in zip(row.items, row.answer_keys, strict=True)
+        if key is not None and key in known
+    )
+    have = {answer.item_id for answer in answers}
+    formulas = build(BenchmarkConfig.model_validate(dict(row.options))).formulas
+    missing = tuple(item.id for item in row.items if item.id not in have)
+    return BenchmarkResult(row.benchmark, row.protocol, row.items, answers, row.scores, formulas, missing)
+
+
+def _image_digests(run: StoredRun, results: Sequence[StoredResult]) -> dict[str, str]:
+    """sha256 -> name of the benchmark pictures that can still be found."""
+    folder = Path(run.data_folder)
+    names = {item.image for result in results for item in result.items if item.image}
+    return {file_digest(folder / name): name for name in sorted(names) if (folder / name).is_file()}

@@ -1,0 +1,88 @@
+"""One checkpoint through a list of benchmarks: load -> generate -> score -> store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.config import BenchmarkConfig
+from harness.contract import Answer, Benchmark, Checkpoint, Data, Item, Model, Progress, ProtocolRecord, Request
+from harness.digests import value_digest
+from harness.errors import DataError
+from harness.generate import RememberingModel
+from harness.score import build, score_all
+from harness.store import Store, StoredResult
+
+
+def requests_of(benchmark: Benchmark, items: Sequence[Item], data: Data) -> list[Request]:
+    """What a benchmark asks, in the order of its items."""
+    decoding = benchmark.decoding()
+    return [Request(data.path(i.image) if i.image else None, benchmark.prompt(i), decoding) for i in items]
+
+
+def protocol_of(benchmark: Benchmark, spec: BenchmarkConfig, items: Sequence[Item], model: Model) -> ProtocolRecord:
+    """Everything that can move a score besides the weights, as text facts."""
+    decoding = benchmark.decoding()
+    facts = {
+        "benchmark": spec.name,
+        "benchmark version": str(benchmark.version),
+        "items": str(len(items)),
+        "item digest": value_digest([[i.id, i.image, i.question, dict(i.truth)] for i in items])[:16],
+        "prompt (first item)": benchmark.prompt(items[0]),
+        "decoding": "greedy" if decoding.temperature == 0 else f"temperature {decoding.temperature}, top-p {decoding.top_p}",
+        "token limit": str(decoding.max_new_tokens),
+        **benchmark.facts(),
+        **model.facts(),
+    }
+    return ProtocolRecord(facts)
+
+
+def sweep(
+    label: str,
+    model: Model,
+    specs: Sequence[BenchmarkConfig],
+    data: Data,
+    store: Store,
+    run: str,
+    first: int,
+    progress: Progress,
+) -> None:
+    """Evaluate one checkpoint on every benchmark and keep each result as soon as it is there.
+
+    Args:
+        label: the checkpoint's name in the report.
+        first: place of its first result in the run.
+    """
+    loaded = [(spec, benchmark, _items(spec, benchmark, data)) for spec, benchmark in ((s, build(s, store)) for s in specs)]
+    for place, (spec, benchmark, items) in enumerate(loaded):
+        asking = RememberingModel(model, store, progress, f"{label}: {spec.title}")
+        requests = requests_of(benchmark, items, data)
+        answers: dict[str, Answer] = {}
+        for batch in asking.generate(requests):
+            answers.update({items[i].id: replace(answer, item_id=items[i].id) for i, answer in batch})
+        result = StoredResult(
+            label=label,
+            benchmark=spec.title,
+            checkpoint=_nameless(model.checkpoint),
+            options=spec.model_dump(exclude_none=True),
+            protocol=protocol_of(benchmark, spec, items, model),
+            items=items,
+            answer_keys=tuple(asking.key(r) if i.id in answers else None for r, i in zip(requests, items, strict=True)),
+            scores=score_all(benchmark, items, answers),
+        )
+        store.add_result(run, first + place, result)
+
+
+def _items(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[Item, ...]:
+    items = tuple(benchmark.load(data))
+    if not items:
+        raise DataError(f"{spec.name} found no items in {data.folder}; check its options and files.")
+    repeated = len(items) - len({i.id for i in items})
+    if repeated:
+        raise DataError(f"{spec.name}: {repeated} items share an id with another one.")
+    return items
+
+
+def _nameless(checkpoint: Checkpoint) -> Checkpoint:
+    """Without its path, so that reports of one study are the same bytes wherever it ran."""
+    return replace(checkpoint, folder="")

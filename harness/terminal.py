@@ -1,0 +1,65 @@
+"""What a command shows while it works, and its last lines."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+
+class Display:
+    """Stage lines and one progress line. Without a terminal: stage lines only, so that logs stay readable."""
+
+    def __init__(self) -> None:
+        self.console = Console(highlight=False)
+        text = TextColumn("{task.description}")
+        columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        self._bars = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        self._tasks: dict[str, Any] = {}
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Display:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def say(self, text: str) -> None:
+        """A stage line with the time since the start."""
+        self.console.print(f"[dim]{time.monotonic() - self._started:6.1f} s[/dim]  {_plain(text)}", soft_wrap=True)
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Move the bar of `what`; a finished one disappears."""
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(_plain(what), total=total)
+        self._bars.update(self._tasks[what], completed=done, total=total)
+        if done >= total:
+            self._bars.remove_task(self._tasks.pop(what))
+
+
+def show_comparison(comparison: Any) -> None:
+    """The verdict in words, then the table: the last words of a command."""
+    from reports.terminal import text_table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:  # a log file has no width; a table cut at 80 columns is unreadable
+        console = Console(highlight=False, width=160)
+    verdict = comparison.verdict
+    for sentence in (verdict.headline, *verdict.sentences):
+        if sentence:
+            console.print(_plain(sentence), soft_wrap=True)
+    header, rows = text_table(comparison)
+    table = Table(*(_plain(h) for h in header), box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    console.print("", table)
+
+
+def _plain(text: str) -> str:
+    """Model output and names are never markup."""
+    return text.replace("[", "\\[")

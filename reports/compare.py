@@ -1,0 +1,150 @@
+"""Put runs side by side: `compare(records)` turns what runs left behind into a `Comparison`, the input of all writers.
+
+Columns are checkpoints; the first is the baseline. A base checkpoint that several runs share stands there once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.contract import RunRecord, SweepResult
+from harness.errors import ConfigError
+from reports import published as study
+from reports.comparison import Column, Comparison, Curve, RunFacts, SeedRow
+from reports.details import Lookup, captions, failures, flips, protocol_differences
+from reports.length import length_curves
+from reports.methods import methods, seed_rows
+from reports.objects import objects
+from reports.rows import benchmark_names, make_rows, results_of
+from reports.verdict import verdict
+from reports.wording import listing
+
+
+def compare(records: Sequence[RunRecord], *, labels: Sequence[str] | None = None, published: bool = False) -> Comparison:
+    """Compare all sweeps of all records with the first sweep of the first.
+
+    `labels`: one name a record, shown instead of the runs' own names. `published`: add the study's own rows.
+    Raises ConfigError when there is nothing to compare, or when runs have no benchmark in common.
+    """
+    columns, sweeps = _columns(records, labels)
+    _check_common(columns, sweeps)
+    rows = make_rows(sweeps)
+    base, said = sweeps[0], Lookup()
+    training, times = _curves(records, labels)
+    return Comparison(
+        title=listing(list(dict.fromkeys(_run_label(r, i, labels) for i, r in enumerate(records)))),
+        columns=tuple(columns),
+        rows=rows,
+        verdict=verdict(columns, rows),
+        protocols={result.benchmark: dict(result.protocol.facts) for result in base.results},
+        protocol_differences=protocol_differences(columns, sweeps),
+        flips=flips(columns, sweeps, said),
+        captions=captions(columns, sweeps, said),
+        failures=failures(columns, sweeps),
+        length_curves=length_curves(columns, sweeps),
+        objects=objects(columns, sweeps),
+        seeds=_seeds(records, columns, sweeps),
+        published=study.published() if published else (),
+        training=training,
+        training_times=times,
+        runs=tuple(_facts(record) for record in records),
+        data_folders=tuple(dict.fromkeys(record.data_folder for record in records)),
+    )
+
+
+def _columns(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tuple[list[Column], list[SweepResult]]:
+    if labels is not None and len(labels) != len(records):
+        raise ConfigError(f"There are {len(labels)} labels for {len(records)} runs; give one label a run.")
+    columns: list[Column] = []
+    sweeps: list[SweepResult] = []
+    for i, record in enumerate(records):
+        for j, sweep in enumerate(record.sweeps):
+            if j == 0 and any(_same_baseline(sweep, records[k].sweeps[0]) for k in range(i) if records[k].sweeps):
+                continue
+            c = sweep.checkpoint
+            label = _column_label(record, i, sweep, j, records, labels)
+            columns.append(Column(label, record.run_id, record.name, c.id, c.digest, c.aligner, record.complete))
+            sweeps.append(sweep)
+    if not columns:
+        raise ConfigError("There is nothing to compare: no run has a sweep yet. Let a run finish its first benchmark.")
+    columns[0] = replace(columns[0], is_baseline=True)
+    return _with_unique_labels(columns), sweeps
+
+
+def _same_baseline(one: SweepResult, other: SweepResult) -> bool:
+    """The same weights, measured the same way wherever both were measured."""
+    protocols = {result.benchmark: result.protocol for result in other.results}
+    alike = all(protocols.get(r.benchmark, r.protocol) == r.protocol for r in one.results)
+    return one.checkpoint.digest == other.checkpoint.digest and alike
+
+
+def _run_label(record: RunRecord, i: int, labels: Sequence[str] | None) -> str:
+    return labels[i] if labels is not None else record.name
+
+
+def _column_label(
+    record: RunRecord, i: int, sweep: SweepResult, j: int, records: Sequence[RunRecord], labels: Sequence[str] | None
+) -> str:
+    if len(records) == 1 or (i == 0 and j == 0):
+        return sweep.label
+    run = _run_label(record, i, labels)
+    return run if j == 1 and len(record.sweeps) == 2 else f"{run}: {sweep.label}"
+
+
+def _with_unique_labels(columns: list[Column]) -> list[Column]:
+    often = Counter(column.label for column in columns)
+    seen: Counter[str] = Counter()
+    unique = []
+    for column in columns:
+        seen[column.label] += 1
+        marked = f"{column.label} #{seen[column.label]}" if often[column.label] > 1 else column.label
+        unique.append(replace(column, label=marked))
+    return unique
+
+
+def _seeds(records: Sequence[RunRecord], columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[SeedRow, ...]:
+    configs = {record.run_id: record.config_yaml for record in records}
+    found = methods(columns, [sweep.label for sweep in sweeps], [configs[column.run_id] for column in columns])
+    return tuple(row for name in benchmark_names(sweeps) for row in seed_rows(found, name, results_of(sweeps, name)))
+
+
+def _check_common(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> None:
+    names = benchmark_names(sweeps)
+    if len(sweeps) > 1 and not any(sum(r is not None for r in results_of(sweeps, n)) > 1 for n in names):
+        have = "; ".join(
+            f"{column.label} has {', '.join(r.benchmark for r in sweep.results) or 'none'}"
+            for column, sweep in zip(columns, sweeps, strict=True)
+        )
+        raise ConfigError(f"These runs have no benchmark in common: {have}. Sweep one of them over the other's.")
+
+
+def _curves(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tuple[tuple[Curve, ...], tuple[Curve, ...]]:
+    """Training logs as curves, and the timings among them apart (they differ from run to run)."""
+    curves = []
+    for i, record in enumerate(records):
+        names = dict.fromkeys(key for row in record.training for key in row if key not in ("step", "epoch"))
+        for key in names:
+            points = [(row.get("step", n), row[key]) for n, row in enumerate(record.training) if key in row]
+            x, y = (tuple(float(v) for v in axis) for axis in zip(*points, strict=True))
+            curves.append(Curve(key, _run_label(record, i, labels), x, y))
+    times = tuple(curve for curve in curves if curve.name.startswith("time/"))
+    return tuple(curve for curve in curves if curve not in times), times
+
+
+def _facts(record: RunRecord) -> RunFacts:
+    return RunFacts(
+        run_id=record.run_id,
+        name=record.name,
+        complete=record.complete,
+        command=record.command,
+        config_yaml=record.config_yaml,
+        versions=dict(record.versions),
+        digests={sweep.label: sweep.checkpoint.digest for sweep in record.sweeps},
+        notes=tuple(record.notes),
+        overlap=dict(record.overlap),
+        pairs_report=dict(record.pairs_report),
+        example_pairs=tuple(record.example_pairs[:10]),
+        timings=dict(record.timings),
+    )

@@ -1,0 +1,63 @@
+"""Thumbnails as data URIs, so that a report is one file. A picture that is gone or broken is an empty string."""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+_SIZE = (224, 224)
+_QUALITY = 72
+
+
+class Thumbnails:
+    """At most `most` different pictures; each is read once, and more are left out (`left_out` counts them)."""
+
+    def __init__(self, folders: Sequence[Path], most: int = 120) -> None:
+        self._folders = folders
+        self._most = most
+        self._made: dict[str, str] = {}
+        self.left_out = 0
+
+    def get(self, image: str) -> str:
+        """'data:image/jpeg;base64,...' or ''."""
+        if image not in self._made:
+            if sum(1 for made in self._made.values() if made) >= self._most:
+                self.left_out += 1
+                return ""
+            self._made[image] = self._make(image)
+        return self._made[image]
+
+    def _make(self, image: str) -> str:
+        for folder in self._folders:
+            path = folder / image
+            if image and _is_inside(path, folder) and path.is_file():
+                return _thumbnail(path)
+        return ""
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """An item of a stranger's benchmark must not name a file outside the data folder."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError):  # ValueError: a null character in the name
+        return False
+
+
+def _thumbnail(path: Path) -> str:
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as picture:
+                picture.draft("RGB", _SIZE)
+                small = picture.convert("RGB")
+                small.thumbnail(_SIZE)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return ""  # broken pictures are named where they are used; a report never fails for one
+    data = io.BytesIO()
+    small.save(data, "JPEG", quality=_QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()

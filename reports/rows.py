@@ -1,0 +1,114 @@
+"""The table: every metric of every column, with its interval, its difference to the baseline and how sure that is.
+
+Holm's correction runs over the headline metrics of the whole table (all columns), and over all other metrics apart:
+a reader of the short table should not pay for eighty slices that stand in the appendix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.contract import BenchmarkResult, Formula, Metric, SweepResult
+from harness.stats import Sample, addend_names, draw_together, holm, measure, sample
+from reports.comparison import Cell, Row, Sure
+from reports.paired import Difference, differences, pair
+
+ALPHA = 0.05
+Results = Sequence[BenchmarkResult | None]
+
+
+def benchmark_names(sweeps: Sequence[SweepResult]) -> list[str]:
+    """All benchmarks in order of appearance."""
+    return list(dict.fromkeys(result.benchmark for sweep in sweeps for result in sweep.results))
+
+
+def results_of(sweeps: Sequence[SweepResult], benchmark: str) -> list[BenchmarkResult | None]:
+    """That benchmark's result in each sweep, None where it is missing."""
+    return [next((r for r in sweep.results if r.benchmark == benchmark), None) for sweep in sweeps]
+
+
+def make_rows(sweeps: Sequence[SweepResult]) -> tuple[Row, ...]:
+    """All rows of all benchmarks, corrected for many tests."""
+    rows = [row for name in benchmark_names(sweeps) for row in _rows_of(name, results_of(sweeps, name))]
+    if not any(row.headline for row in rows):
+        rows = [replace(row, headline=True) for row in rows]  # a guest's benchmark that marks none
+    return _corrected(rows)
+
+
+def _rows_of(benchmark: str, results: Results) -> list[Row]:
+    formulas: dict[tuple[str, str], Formula] = {}
+    for result in results:
+        for formula in result.formulas if result else ():
+            formulas.setdefault((formula.name, formula.group), formula)
+    samples = _samples(results)
+    columns = [_cells(results[0], samples[0], r, s, i == 0) for i, (r, s) in enumerate(zip(results, samples, strict=True))]
+    return [
+        Row(benchmark, f.name, f.group, f.better, f.unit, f.headline, f.about, tuple(c.get(key) for c in columns))
+        for key, f in formulas.items()
+    ]
+
+
+def _samples(results: Results) -> list[Sample | None]:
+    """One sample a column, all with the same names, so that each is resampled once."""
+    names = addend_names(score for result in results if result for score in result.scores)
+    samples: list[Sample | None] = []
+    for result in results:
+        clusters = {item.id: item.cluster for item in result.items} if result else {}
+        samples.append(sample([clusters[s.item_id] for s in result.scores], result.scores, names) if result else None)
+    draw_together([s for s in samples if s is not None])
+    return samples
+
+
+def _cells(
+    base: BenchmarkResult | None, old: Sample | None, result: BenchmarkResult | None, new: Sample | None, is_base: bool
+) -> dict[tuple[str, str], Cell]:
+    if result is None or new is None:
+        return {}
+    cells = {(m.name, m.group): _cell(m) for m in measure(new, result.formulas)}
+    if base is None or old is None or is_base:
+        return cells
+    known = {(f.name, f.group) for f in base.formulas}
+    shared = [f for f in result.formulas if (f.name, f.group) in known]
+    both = pair(base.scores, old, result.scores, new)
+    found = differences(both.before, both.after, shared) if both.n else ()
+    for formula, difference in zip(shared, found, strict=False):
+        key = (formula.name, formula.group)
+        cells[key] = replace(cells[key], difference=difference, n_paired=both.n, n_left_out=both.left_out)
+    return cells
+
+
+def _cell(metric: Metric) -> Cell:
+    return Cell(metric.value, metric.low, metric.high, metric.n, metric.why)
+
+
+def _corrected(rows: list[Row]) -> tuple[Row, ...]:
+    corrected: dict[tuple[int, int], float | None] = {}
+    for headline in (True, False):
+        places = [(i, j) for i, row in enumerate(rows) if row.headline == headline for j in range(len(row.cells))]
+        ps = [d.p if (d := _difference(rows[i].cells[j])) else None for i, j in places]
+        corrected |= dict(zip(places, holm(ps), strict=True))
+    return tuple(
+        replace(row, cells=tuple(_judged(cell, corrected[i, j], row.better) for j, cell in enumerate(row.cells)))
+        for i, row in enumerate(rows)
+    )
+
+
+def _difference(cell: Cell | None) -> Difference | None:
+    return cell.difference if cell else None
+
+
+def _judged(cell: Cell | None, p_holm: float | None, better: str) -> Cell | None:
+    return None if cell is None else replace(cell, p_holm=p_holm, sure=_sure(cell.difference, p_holm, better))
+
+
+def _sure(difference: Difference | None, p_holm: float | None, better: str) -> Sure:
+    """Sure only where the corrected p is below 0.05 and the interval leaves 0 out."""
+    if difference is None or difference.value is None or p_holm is None or p_holm >= ALPHA:
+        return ""
+    low, high = difference.low, difference.high
+    if low is None or high is None or low <= 0 <= high:
+        return ""
+    if better == "neither":
+        return "changed"
+    return "better" if (difference.value > 0) == (better == "higher") else "worse"

@@ -1,0 +1,45 @@
+"""The short table as rows of plain text, for a terminal and for Markdown: headline metrics only."""
+
+from __future__ import annotations
+
+from reports.comparison import Cell, Comparison, Row
+from reports.wording import ARROWS, cell_text, difference_text, number, probability, row_name
+
+_SURE = {"better": "better", "worse": "worse", "changed": "changed", "": "not sure"}
+
+
+def text_table(comparison: Comparison, headline_only: bool = True) -> tuple[list[str], list[list[str]]]:
+    """(header, rows). Against one checkpoint a row says all about its difference; with more, one cell a column."""
+    rows = [row for row in comparison.rows if row.headline or not headline_only]
+    if len(comparison.columns) == 2:
+        labels = [column.label for column in comparison.columns]
+        header = ["metric", *labels, "difference [95 %]", "p (Holm)", "sure"]
+        return header, [_wide(row) for row in rows]
+    return ["metric", *(column.label for column in comparison.columns)], [_narrow(row) for row in rows]
+
+
+def _wide(row: Row) -> list[str]:
+    base, other = row.cells
+    difference = other.difference if other else None
+    told = ""
+    if other is not None and difference is not None:
+        told = f"{ARROWS[other.sure]} {_SURE[other.sure]}".strip()
+    return [
+        row_name(row),
+        cell_text(base, row.unit),
+        cell_text(other, row.unit),
+        difference_text(difference, row.unit),
+        probability(other.p_holm if other else None),
+        told,
+    ]
+
+
+def _narrow(row: Row) -> list[str]:
+    return [row_name(row), cell_text(row.cells[0], row.unit), *(_with_change(cell, row.unit) for cell in row.cells[1:])]
+
+
+def _with_change(cell: Cell | None, unit: str) -> str:
+    if cell is None or cell.difference is None or cell.difference.value is None:
+        return cell_text(cell, unit)
+    mark = f" {ARROWS[cell.sure]}" if cell.sure else ""
+    return f"{number(cell.value, unit)} ({difference_text(cell.difference, unit)}){mark}"

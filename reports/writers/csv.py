@@ -1,0 +1,56 @@
+"""CSV, tidy: one line a checkpoint and metric, raw values (shares in 0..1)."""
+
+from __future__ import annotations
+
+from harness import registry
+from reports.comparison import Cell, Column, Comparison, Row
+
+FILE_NAME = "metrics.csv"
+
+
+@registry.report
+def write(comparison: Comparison) -> str:
+    """For pandas: `pandas.read_csv("metrics.csv")`."""
+    import pandas as pd
+
+    lines = [
+        _line(column, row, cell)
+        for row in comparison.rows
+        for column, cell in zip(comparison.columns, row.cells, strict=True)
+        if cell is not None
+    ]
+    return str(pd.DataFrame(lines, columns=list(_COLUMNS)).to_csv(index=False, lineterminator="\n"))
+
+
+_COLUMNS = (
+    "run", "column", "digest", "is_baseline", "complete", "benchmark", "metric", "group", "unit", "better", "headline",
+    "value", "low", "high", "n", "why", "difference", "difference_low", "difference_high", "p", "p_holm", "sure",
+    "effect", "detectable", "test", "n_paired", "n_left_out",
+)  # fmt: skip
+
+
+def _line(column: Column, row: Row, cell: Cell) -> dict[str, object]:
+    line: dict[str, object] = {
+        "run": column.run_name,
+        "column": column.label,
+        "digest": column.digest,
+        "is_baseline": column.is_baseline,
+        "complete": column.complete,
+        **{key: getattr(row, key) for key in ("benchmark", "metric", "group", "unit", "better", "headline")},
+        **{key: getattr(cell, key) for key in ("value", "low", "high", "n", "why", "p_holm", "sure")},
+        "n_paired": cell.n_paired,
+        "n_left_out": cell.n_left_out,
+    }
+    if d := cell.difference:
+        line |= {"difference": d.value, "difference_low": d.low, "difference_high": d.high, "p": d.p}
+        line |= {"effect": d.effect, "detectable": d.detectable, "test": d.test}
+    return {key: _rounded(_plain(value)) for key, value in line.items()}
+
+
+def _rounded(value: object) -> object:
+    return round(value, 10) if isinstance(value, float) else value
+
+
+def _plain(value: object) -> object:
+    """A spreadsheet must not take a name for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t", "\r") else value

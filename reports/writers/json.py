@@ -1,0 +1,99 @@
+"""JSON for machines. The same config and seed give the same bytes, apart from the one key "timings".
+
+So: sorted keys, floats rounded to 10 digits, no clock, no run id, no absolute path.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import registry
+from reports.comparison import Comparison, Curve, Flip
+
+# a path of two or more parts that starts at the root; not the tail of a URL or of a relative path
+_ABSOLUTE = re.compile(r"""(?<![\w/:.~<>\-\u2026])/(?:[^\s/'",:;]+/)+([^\s/'",:;]*)""")
+
+
+FILE_NAME = "report.json"
+
+
+@registry.report
+def write(comparison: Comparison) -> str:
+    """All numbers of the report, flips as lists of item ids."""
+    runs = [_run(run) for run in _plain(comparison.runs)]
+    document = {
+        "title": comparison.title,
+        "columns": [_without(column, "run_id") for column in _plain(comparison.columns)],
+        "incomplete": list(comparison.incomplete),
+        **{key: _plain(getattr(comparison, key)) for key in _SAME},
+        "flips": _flips(comparison.flips),
+        "training": _curves(comparison.training),
+        "runs": [run for run, _ in runs],
+        "timings": {"runs": [times for _, times in runs], "training": _curves(comparison.training_times)},
+    }
+    return json.dumps(_cleaned(document), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+_SAME = ("rows", "verdict", "protocols", "protocol_differences", "failures", "seeds", "objects", "published")
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses as mappings, tuples as lists."""
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(inner) for inner in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_without_paths(key): _cleaned(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(inner) for inner in value]
+    if isinstance(value, str):
+        return _without_paths(value)
+    if isinstance(value, float):
+        return round(value, 10) + 0.0 if math.isfinite(value) else None  # + 0.0: no minus zero
+    return value if value is None or isinstance(value, bool | int) else str(value)
+
+
+def _without_paths(text: str) -> str:
+    return _ABSOLUTE.sub("\u2026/\\1", text).encode("utf-8", "replace").decode()  # lone surrogates cannot be written
+
+
+def _run(run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A run without its id, and its timings apart; a source's report may hold timings too."""
+    pairs, pair_times = _split_times(run["pairs_report"])
+    kept = _without(run, "run_id", "timings") | {"pairs_report": pairs}
+    return kept, {"stages": run["timings"], "pairs": pair_times}
+
+
+def _split_times(report: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    times = {k: v for k, v in report.items() if k.startswith("time") or k.endswith(("_s", "seconds"))}
+    return {k: v for k, v in report.items() if k not in times}, times
+
+
+def _without(mapping: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in mapping.items() if key not in keys}
+
+
+def _flips(flips: tuple[Flip, ...]) -> dict[str, Any]:
+    """benchmark -> column -> gained / lost -> item ids."""
+    found: dict[str, Any] = {}
+    for flip in flips:
+        column = found.setdefault(flip.benchmark, {}).setdefault(flip.column, {"gained": [], "lost": []})
+        column[flip.kind].append(flip.item.id)
+    return found
+
+
+def _curves(curves: tuple[Curve, ...]) -> list[dict[str, Any]]:
+    return [{"name": c.name, "run": c.column, "step": list(c.x), "value": list(c.y)} for c in curves]

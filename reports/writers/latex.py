@@ -1,0 +1,68 @@
+r"""LaTeX: the headline table for a paper, with booktabs; rows are checkpoints, as papers print them.
+
+Needs `\usepackage{booktabs}`. Bold: surely better than the baseline, not merely the largest number.
+"""
+
+from __future__ import annotations
+
+from harness import registry
+from reports.comparison import Cell, Comparison, Row
+from reports.wording import between, number, row_name, shortened
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\u2212": "$-$", "\u2192": r"$\rightarrow$",
+    "\u2013": "--", "\u2026": r"\dots{}",
+}  # fmt: skip
+_SURE = {"better": "", "worse": r"$^{\dagger}$", "changed": r"$^{\ast}$", "": ""}
+
+FILE_NAME = "table.tex"  # in the run's folder
+
+
+@registry.report
+def write(comparison: Comparison) -> str:
+    """One table environment."""
+    rows = [row for row in comparison.rows if row.headline]
+    head = " & ".join(["", *(_metric(row) for row in rows)]) + r" \\"
+    body = [_checkpoint(comparison.columns[j].label, rows, j) for j in range(len(comparison.columns))]
+    lines = [
+        r"% \usepackage{booktabs}",
+        r"\begin{table}", r"  \centering", r"  \small",
+        rf"  \begin{{tabular}}{{l{'r' * len(rows)}}}", r"    \toprule", f"    {head}", r"    \midrule",
+        *(f"    {line}" for line in body),
+        r"    \bottomrule", r"  \end{tabular}", rf"  \caption{{{_caption(comparison)}}}", r"\end{table}",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _metric(row: Row) -> str:
+    arrow = {"higher": r" $\uparrow$", "lower": r" $\downarrow$"}.get(row.better, "")
+    return _safe(row_name(row)) + arrow
+
+
+def _checkpoint(label: str, rows: list[Row], j: int) -> str:
+    return " & ".join([_safe(label), *(_cell(row.cells[j], row.unit) for row in rows)]) + r" \\"
+
+
+def _cell(cell: Cell | None, unit: str) -> str:
+    if cell is None or cell.value is None:
+        return "--"
+    value = _safe(number(cell.value, unit))
+    marked = (rf"\textbf{{{value}}}" if cell.sure == "better" else value) + _SURE[cell.sure]
+    interval = _safe(between(cell.low, cell.high, unit))
+    return rf"{marked} {{\scriptsize {interval}}}" if interval else marked
+
+
+def _caption(comparison: Comparison) -> str:
+    title = _safe(shortened(comparison.title, 200))
+    marks = r"bold: surely better than the first row, $^{\dagger}$: surely worse, $^{\ast}$: surely changed"
+    incomplete = " Incomplete runs are included." if comparison.incomplete else ""
+    differs = " Rows differ in protocol." if comparison.protocol_differences else ""
+    return (
+        f"{title}. 95\\% intervals in brackets (images resampled); {marks} "
+        f"(paired, $p<0.05$ after Holm's correction).{incomplete}{differs}"
+    )
+
+
+def _safe(text: str) -> str:
+    return "".join(_SPECIAL.get(c, c) for c in text.replace("\n", " "))

@@ -1,0 +1,97 @@
+"""Markdown: verdict, headline table, protocol differences, failures, how to reproduce."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness import registry
+from reports.comparison import Comparison, Failures, RunFacts
+from reports.terminal import text_table
+from reports.wording import name, shortened
+
+_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\|`*_<>[]#"})
+
+
+FILE_NAME = "report.md"
+
+
+@registry.report
+def write(comparison: Comparison) -> str:
+    """The report for a pull request or a notebook."""
+    parts = [f"# {_safe(comparison.title)}", *_verdict(comparison), *_table(*text_table(comparison))]
+    parts += [_NOTE]
+    parts += _protocol(comparison)
+    parts += _failures(comparison.failures)
+    for run in comparison.runs:
+        parts += _reproduce(run)
+    return "\n\n".join(parts) + "\n"
+
+
+_NOTE = (
+    "Intervals are 95 % (images resampled 10,000 times); differences are paired over the same items; p is corrected "
+    "by Holm over this table. Shares are in per cent, their differences in points. "
+    "\u25b2 surely better, \u25bc surely worse, \u25c6 surely changed."
+)
+
+
+def _verdict(comparison: Comparison) -> list[str]:
+    parts = []
+    if comparison.incomplete:
+        parts.append(f"> **Incomplete:** {_safe(', '.join(comparison.incomplete))} did not finish its sweep.")
+    if comparison.verdict.headline:
+        parts.append(f"**{_safe(comparison.verdict.headline)}**")
+    told = [f"- {_safe(sentence)}" for sentence in comparison.verdict.sentences if sentence]
+    return [*parts, "\n".join(told)]
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+    lines += [[_safe(cell) for cell in row] for row in rows]
+    return ["\n".join("| " + " | ".join(line) + " |" for line in lines)]
+
+
+def _protocol(comparison: Comparison) -> list[str]:
+    if not comparison.protocol_differences:
+        return ["## Protocol", "All columns were measured in the same way."] if len(comparison.columns) > 1 else []
+    rows = [[name(d.benchmark), d.column, d.fact, d.baseline, d.other] for d in comparison.protocol_differences]
+    table = _table(["benchmark", "column", "fact", "baseline", "column's"], rows)
+    return ["## Protocol", "These columns were **not** measured in the same way as the baseline:", *table]
+
+
+def _failures(failures: Sequence[Failures]) -> list[str]:
+    rows = [
+        [name(f.benchmark), f.column, *map(str, (f.items, f.missing, f.truncated, f.unjudged)), _flags(f)]
+        for f in failures
+        if f.missing or f.truncated or f.unjudged or f.flags
+    ]
+    if not rows:
+        return ["## Failures", "None: every item was answered, read and judged."]
+    header = ["benchmark", "column", "items", "missing", "truncated", "unjudged", "flags"]
+    return ["## Failures", *_table(header, rows)]
+
+
+def _flags(failures: Failures) -> str:
+    return ", ".join(f"{n} {flag}" for flag, n in failures.flags.items())
+
+
+def _reproduce(run: RunFacts) -> list[str]:
+    digests = "\n".join(f"- {_safe(label)}: `{_code(digest)}`" for label, digest in run.digests.items())
+    versions = ", ".join(f"{k} {v}" for k, v in sorted(run.versions.items()))
+    parts = [
+        f"## How to reproduce {_safe(run.name)}",
+        f"```sh\n{_code(run.command)}\n```" if run.command else "",
+        f"```yaml\n{_code(run.config_yaml.rstrip())}\n```" if run.config_yaml else "",
+        digests,
+        f"Versions: {_safe(versions)}." if versions else "",
+    ]
+    return [part for part in parts if part]
+
+
+def _safe(text: str) -> str:
+    """As text in a table cell: no markup, no line break."""
+    return shortened(text).replace("\n", " ").translate(_SPECIAL)
+
+
+def _code(text: str) -> str:
+    """Inside a code fence only the fence itself is dangerous."""
+    return text.replace("`", "'")

@@ -1,0 +1,41 @@
+"""Fixtures of the training room: one tiny LlavaNext folder and two small pictures for the whole session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from tests.alignment.tiny import TinyPolicy, make_tiny_llava_next
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small gain nothing from a second thread, and lose a lot when they wait for one on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def llava_next(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_llava_next(tmp_path_factory.mktemp("tiny") / "llava_next")
+
+
+@pytest.fixture
+def policy(llava_next: Path) -> TinyPolicy:
+    return TinyPolicy(llava_next)
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with wide.png and tall.png, whose anyres grids differ."""
+    folder = tmp_path_factory.mktemp("images")
+    for name, size, colour in (("wide.png", (60, 30), "red"), ("tall.png", (30, 70), "blue")):
+        Image.radial_gradient("L").resize(size).convert("RGB").save(folder / name)
+        Image.blend(Image.open(folder / name), Image.new("RGB", size, colour), 0.5).save(folder / name)
+    return folder

@@ -1,0 +1,109 @@
+"""Online BDHS draws from the policy as it is, resumes bit for bit, and scores fresh answers under the policy as loaded."""
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+import torch
+
+from alignment.aligners.online_bdhs import OnlineBdhs
+from alignment.checkpoint import weights_digest
+from harness.contract import Answer, PreferencePair, Request
+from harness.errors import ConfigError
+from tests.alignment.tiny import TinyPolicy
+
+NOUNS = ("dog", "car", "table", "boat", "tree", "cup", "chair")
+FAST = {"learning_rate": 1e-3, "batch_size": 2, "micro_batch": 2, "epochs": 2, "save_every": 1}
+
+
+class Talker(TinyPolicy):
+    """Says a noun that depends on the request's seed and, to the last bit, on its weights."""
+
+    forgotten = 0
+    asked: set[int] = frozenset()
+    silent = False
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Answer]]]:
+        assert not self.module.training
+        bits = int(self.module.model.language_model.layers[0].mlp.up_proj.weight.detach().view(torch.int32).sum())
+        for i, request in enumerate(requests):
+            self.asked |= {request.decoding.seed}
+            text = "" if self.silent else f" {NOUNS[(request.decoding.seed + bits) % len(NOUNS)]}."
+            yield [(i, Answer("", text, 2, "stop"))]
+
+    def forget_features(self) -> None:
+        self.forgotten += 1
+
+
+@pytest.fixture
+def pairs() -> list[PreferencePair]:
+    return [
+        PreferencePair(c, ("wide.png", "tall.png")[i % 2], "", "Describe it.", f"There is a {c} cat.", ("a lamp",), "t")
+        for i, c in enumerate(("red", "blue", "white", "black"))
+    ]
+
+
+class Killed(Exception):
+    pass
+
+
+def kill_after_two(what: str, done: int, total: int) -> None:
+    if what == "training" and done == 2:
+        raise Killed
+
+
+@pytest.mark.parametrize("lora", [None, {"r": 4, "alpha": 8, "dropout": 0.1}], ids=["full", "lora"])
+def test_a_killed_online_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path, lora):
+    aligner = OnlineBdhs(dpo={"lora": lora, **FAST})
+    whole = aligner.align(Talker(llava_next), pairs, images, tmp_path / "whole")
+    with pytest.raises(Killed):
+        aligner.align(Talker(llava_next), pairs, images, tmp_path / "cut", progress=kill_after_two)
+    cut = aligner.align(Talker(llava_next), pairs, images, tmp_path / "cut")
+    assert weights_digest(cut.folder) == weights_digest(whole.folder)
+
+
+@pytest.mark.parametrize("lora", [None, {"r": 4, "alpha": 8}], ids=["full", "lora"])
+def test_the_reference_stays_the_policy_as_loaded(llava_next, images, pairs, tmp_path, lora):
+    log = OnlineBdhs(dpo={"lora": lora, **FAST}).align(Talker(llava_next), pairs, images, tmp_path).log
+    assert log[0]["rewards/chosen"] == pytest.approx(0, abs=1e-4)
+    assert abs(log[-1]["rewards/chosen"]) > 1e-3  # a reference that moved along would keep this at 0
+
+
+def test_remembered_features_are_dropped_before_every_draw(llava_next, images, pairs, tmp_path):
+    policy = Talker(llava_next)
+    log = OnlineBdhs(dpo=FAST).align(policy, pairs, images, tmp_path).log
+    assert policy.forgotten == len(log) == 4
+    assert log[0]["online/stored"] == 0
+    assert log[0]["online/tries"] >= 1
+
+
+def test_every_step_and_every_seed_draws_anew(llava_next, images, pairs, tmp_path):
+    seeds = []
+    for seed in (0, 1):
+        policy = Talker(llava_next)
+        OnlineBdhs(seed=seed, dpo=FAST).align(policy, pairs, images, tmp_path / str(seed))
+        seeds.append(policy.asked)
+    assert not seeds[0] & seeds[1]
+    assert len(seeds[0]) >= 2 * len(pairs)
+
+
+def test_the_stored_answer_stands_in_where_nothing_fits(llava_next, images, pairs, tmp_path):
+    policy = Talker(llava_next)
+    policy.silent = True
+    source = {"n_tries": 1, "free_last_try": False, "guided": False}
+    log = OnlineBdhs(bdhs=source, dpo={**FAST, "max_steps": 1}).align(policy, pairs, images, tmp_path).log
+    assert log[0]["online/stored"] == 1
+
+
+def test_beside_the_stored_answer_avg_dpo_trains_on_both(llava_next, images, pairs, tmp_path):
+    dpo = {"loss": "avg_dpo", "max_steps": 1, **FAST}
+    log = OnlineBdhs(keep_stored=True, dpo=dpo).align(Talker(llava_next), pairs, images, tmp_path).log
+    assert log[0]["loss"] == pytest.approx(0.6931, abs=1e-3)
+
+
+def test_a_policy_that_cannot_answer_and_options_of_a_file_are_refused(llava_next, images, pairs, tmp_path):
+    with pytest.raises(ConfigError, match="TinyPolicy"):
+        OnlineBdhs(dpo=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
+    with pytest.raises(ConfigError, match=r"bdhs\.limit"):
+        OnlineBdhs(bdhs={"limit": 3})
+    with pytest.raises(ConfigError, match="beta"):
+        OnlineBdhs(dpo={"bta": 3})

@@ -1,0 +1,103 @@
+"""Tiny random models and a Policy around them, for tests of the training room."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlavaNextConfig,
+    LlavaNextForConditionalGeneration,
+    LlavaNextProcessor,
+)
+from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
+
+from alignment.policy import PromptInputs
+from harness.contract import Checkpoint
+
+GOLDEN = Path(__file__).parent / "data" / "golden_dpo"
+
+
+class TinyPolicy:
+    """Any LLaVA-like folder as a Policy, with nothing clever about it."""
+
+    def __init__(self, folder: Path, processor: Path | None = None, dtype: torch.dtype = torch.float32) -> None:
+        self.module: nn.Module = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype).eval()
+        self.processor = AutoProcessor.from_pretrained(processor or folder, backend="pil")
+        self.tokenizer = self.processor.tokenizer
+        self.pad_token_id: int = self.tokenizer.pad_token_id
+        self.checkpoint = Checkpoint("tiny", str(folder), str(folder), "digest-of-" + folder.name)
+
+    def facts(self) -> dict[str, str]:
+        return {"template": str(self.processor.chat_template), "dtype": str(next(self.module.parameters()).dtype)}
+
+    def prompt(self, image: Path | None, text: str) -> PromptInputs:
+        return self.prompt_with([image] if image else [], text)
+
+    def prompt_with(self, images: Sequence[Path], text: str) -> PromptInputs:
+        content = [{"type": "image"} for _ in images] + [{"type": "text", "text": text}]
+        written = self.processor.apply_chat_template(
+            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+        )
+        pictures = [Image.open(i).convert("RGB") for i in images]
+        inputs = self.processor(images=pictures or None, text=written, return_tensors="pt")
+        vision = {k: inputs[k] for k in ("pixel_values", "image_sizes") if k in inputs}
+        return PromptInputs(inputs["input_ids"][0], vision)
+
+    def answer_ids(self, text: str) -> Tensor:
+        ids = self.tokenizer(text + self.tokenizer.eos_token, add_special_tokens=False)["input_ids"]
+        return torch.tensor(ids, dtype=torch.long)
+
+    def hidden_states(
+        self, input_ids: Tensor, vision: Mapping[str, Tensor], attention_mask: Tensor, position_ids: Tensor
+    ) -> Tensor:
+        out = self.module.model(
+            input_ids=input_ids, attention_mask=attention_mask, position_ids=position_ids, use_cache=False, **vision
+        )
+        return out.last_hidden_state
+
+    def head(self) -> nn.Module:
+        return self.module.lm_head
+
+
+def golden_pairs() -> list[dict]:
+    return [json.loads(line) for line in (GOLDEN / "pairs.jsonl").read_text().splitlines()]
+
+
+def make_tiny_llava_next(folder: Path, seed: int = 0) -> Path:
+    """Write a random LlavaNext (2 layers of 32) with its processor; anyres over 32-pixel tiles of 16 tokens."""
+    tokenizer = AutoProcessor.from_pretrained(GOLDEN / "processor", backend="pil").tokenizer
+    pinpoints = [[32, 64], [64, 32], [64, 64]]
+    vision = CLIPVisionConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, image_size=32, patch_size=8
+    )
+    text = LlamaConfig(
+        vocab_size=386, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=512, initializer_range=0.2, pad_token_id=3,
+    )  # fmt: skip
+    config = LlavaNextConfig(
+        vision_config=vision,
+        text_config=text,
+        image_token_index=4,
+        image_grid_pinpoints=pinpoints,
+        tie_word_embeddings=False,
+    )
+    torch.manual_seed(seed)
+    LlavaNextForConditionalGeneration(config).save_pretrained(folder)
+    images = LlavaNextImageProcessorPil(
+        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}, image_grid_pinpoints=pinpoints
+    )
+    template = AutoProcessor.from_pretrained(GOLDEN / "processor", backend="pil").chat_template
+    LlavaNextProcessor(
+        images, tokenizer, patch_size=8, vision_feature_select_strategy="default", chat_template=template,
+        image_token="<image>", num_additional_image_tokens=1,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder

@@ -1,0 +1,96 @@
+"""LLaVA-Bench: model score over reference score; a failed reply is not -1 unless the official variant is asked for."""
+
+from __future__ import annotations
+
+from math import isnan
+
+import pytest
+
+from benchmarks.llava_bench import LlavaBench, official_scores, tolerant_scores
+from harness.contract import Item
+from harness.data import DataFolder
+from harness.errors import ConfigError, DataError
+from tests.benchmarks.scoring import Replies, golden, metrics, put, said
+
+RUNS = golden("llava_bench/runs.json")
+
+
+def item(kind: str = "conv") -> Item:
+    return Item("1", "a.jpg", "Q?", {"category": kind, "context": "A dog.", "reference": "It is a dog."})
+
+
+@pytest.mark.parametrize("case", golden("llava_bench/parse_score.json"), ids=lambda case: repr(case["content"][:12]))
+def test_the_official_parser(case: dict) -> None:
+    assert official_scores(case["content"]) == pytest.approx(tuple(map(float, case["tuple"])), nan_ok=True)
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: f"run {run['run']}")
+@pytest.mark.parametrize("variant", ["official", "rlhfv"])
+def test_the_official_summaries(run: dict, variant: str) -> None:
+    bench = LlavaBench(Replies(*[review["content"] for review in run["reviews"]]), variant=variant)
+    kinds = [review["category"].removeprefix("llava_bench_") for review in run["reviews"]]
+    got = metrics(bench, [bench.score(item(kind), said("x")) for kind in kinds])
+    key = "expected_llava_official" if variant == "official" else "expected_rlhfv_variant_skipping_failed_parses"
+    for kind, expected in run[key].items():
+        group = "" if kind == "all" else f"[{kind.removeprefix('llava_bench_')}]"
+        assert round(100 * got[f"relative{group}"], 6) == expected["relative_score"]
+        for ours, printed, mean in (("reference", "reference_x10", "mean_reference"), ("model", "model_x10", "mean_model")):
+            value = got[f"{ours}{group}"]
+            assert round(value, 1) == expected[printed] if printed in expected else round(value / 10, 3) == expected[mean]
+
+
+@pytest.mark.parametrize(("reply", "scores"), [
+    ("7 8", (7, 8)),
+    ("7, 8\nbecause", (7, 8)),
+    ("\n(7.5, 8)", (7.5, 8)),
+    ("Assistant 1: 7 Assistant 2: 8", (7, 8)),
+    ("7/10 8/10", (7, 8)),
+    ("7/8", None),
+    ("7", None),
+    ("11 8", None),
+    ("-7 8", None),
+    ("", None),
+])  # fmt: skip
+def test_the_tolerant_parser_takes_two_numbers_up_to_ten(reply: str, scores: tuple[float, float] | None) -> None:
+    assert tolerant_scores(reply) == scores
+
+
+def test_an_unreadable_reply_is_unjudged_by_default() -> None:
+    bench = LlavaBench(Replies("8 4", "both are fine"))
+    scores = [bench.score(item(), said("x")) for _ in range(2)]
+    assert (metrics(bench, scores)["relative"], scores[1].flag) == (0.5, "unjudged")
+
+
+def test_nothing_judged_is_unknown() -> None:
+    bench = LlavaBench(Replies(None), variant="official")
+    assert isnan(metrics(bench, [bench.score(item(), said("x"))])["relative"])
+
+
+def test_swapped_judging_asks_twice_and_takes_the_mean() -> None:
+    judge = Replies("8 4", "6 8")  # first: reference 8, model 4; swapped: model 6, reference 8
+    values = LlavaBench(judge, swap=True).score(item(), said("x")).values
+    assert (values["reference"], values["model"]) == (8, 5)
+    assert [facts["swapped"] for _, _, facts, _ in judge.asked] == [False, True]
+
+
+def test_rows_are_matched_by_id_not_by_position(folder: DataFolder) -> None:
+    put(folder, "llava_bench/questions.jsonl", [{"question_id": n, "image": "1.jpg", "text": f"Q{n}", "category": "conv"}
+                                                for n in (0, 1)])  # fmt: skip
+    put(folder, "llava_bench/context.jsonl", [{"image": "1.jpg", "caption": ["one", "two"]}])
+    put(folder, "llava_bench/answers_gpt4.jsonl", [{"question_id": n, "text": f"A{n}"} for n in (1, 0)])
+    first, _ = LlavaBench(Replies()).load(folder)
+    assert first.truth == {"category": "conv", "context": "one\ntwo", "reference": "A0"}
+    assert first.image == "llava_bench/images/1.jpg"
+
+
+def test_a_question_without_reference_is_an_error(folder: DataFolder) -> None:
+    put(folder, "llava_bench/questions.jsonl", [{"question_id": 0, "image": "1.jpg", "text": "Q", "category": "conv"}])
+    put(folder, "llava_bench/context.jsonl", [{"image": "1.jpg", "caption": "x"}])
+    put(folder, "llava_bench/answers_gpt4.jsonl", [{"question_id": 7, "text": "A"}])
+    with pytest.raises(DataError, match=r"line 1: llava_bench/answers_gpt4.jsonl has no entry for 0"):
+        LlavaBench(Replies()).load(folder)
+
+
+def test_an_unknown_variant_is_refused() -> None:
+    with pytest.raises(ConfigError):
+        LlavaBench(Replies(), variant="mine")

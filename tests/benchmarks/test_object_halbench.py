@@ -1,0 +1,137 @@
+"""Object HalBench: the official scorer on 300 answers whose extraction is given, and what an extractor may reply."""
+
+from __future__ import annotations
+
+import shutil
+from math import isnan
+from pathlib import Path
+
+import pytest
+
+from benchmarks._object_list import candidates, nodes_of, object_list, official_object_list
+from benchmarks.object_halbench import ObjectHalbench, score_objects
+from harness.contract import Item
+from harness.data import DataFolder
+from harness.errors import ConfigError, DataError, JudgeError
+from tests.benchmarks.scoring import (
+    GOLDEN,
+    Replies,
+    golden,
+    golden_lines,
+    metrics,
+    needs_tagger,
+    put,
+    put_coco,
+    said,
+)
+
+pytestmark = needs_tagger
+ANSWERS = golden_lines("object_halbench/answers.jsonl")
+NAMES = {"chair_s": "CHAIRs", "response_hall": "CHAIRs_refine", "object_hall": "CHAIRi", "object_recall": "obj_rec",
+         "length": "avg_word_len", "response_correct": "correct_rate", "object_correct": "object_correct_rate"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def items(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
+    root: Path = tmp_path_factory.mktemp("halbench")
+    shutil.copytree(GOLDEN / "chair" / "annotations", root / "coco" / "annotations")
+    data = DataFolder(root)
+    put(data, "q.jsonl", [{"image_id": row["image_id"], "question": row["question"]} for row in ANSWERS])
+    return ObjectHalbench(file="q.jsonl").load(data)
+
+
+def dog() -> Item:
+    return Item("1", "a.jpg", "Q?", {"objects": ["dog"]})
+
+
+def test_the_extracted_path_is_the_official_one(items: list[Item]) -> None:
+    scores = []
+    expected = golden_lines("object_halbench/expected_sentences_extracted.jsonl")
+    for row, item, sentence in zip(ANSWERS, items, expected, strict=True):
+        text = row["answer"].replace("Assistant:", "").strip()
+        tokens = dict(zip(row["extract_objs"], row["spacy_tokens"], strict=True))
+        extracted = row["extract_objs"] if len(text.split()) > 3 else []
+        names = candidates(extracted, lambda name, t=tokens: [tuple(x) for x in t[name]])
+        found = nodes_of(names)
+        assert (text, names) == (sentence["caption"], sentence["objs"])
+        assert [list(pair) for pair in found] == sentence["mscoco_generated_words"]
+        assert item.truth["objects"] == sentence["mscoco_gt_words"]
+        scores.append(score_objects(item, text, found))
+        assert scores[-1].values["hallucinated"] == sentence["CHAIRs"]
+    got, overall = metrics(ObjectHalbench(), scores), golden("object_halbench/expected_overall.json")["extracted"]
+    assert {n: got[n] for n in NAMES} == pytest.approx({n: overall["overall_metrics"][o] for n, o in NAMES.items()}, abs=1e-12)
+
+
+def test_the_plain_path_is_the_official_one(items: list[Item]) -> None:
+    bench = ObjectHalbench(extractor="plain")
+    scores = [bench.score(item, said(row["answer"])) for item, row in zip(items, ANSWERS, strict=True)]
+    for row, sentence in zip(ANSWERS, golden_lines("object_halbench/expected_sentences_plain_text.jsonl"), strict=True):
+        found = bench._plain(row["answer"].replace("Assistant:", "").strip())
+        assert [list(pair) for pair in found] == sentence["mscoco_generated_words"]
+    got, overall = metrics(bench, scores), golden("object_halbench/expected_overall.json")["plain_text"]
+    assert {n: got[n] for n in NAMES} == pytest.approx({n: overall["overall_metrics"][o] for n, o in NAMES.items()}, abs=1e-12)
+
+
+@pytest.mark.parametrize("case", golden("object_halbench/parse_object_list.json"), ids=lambda case: repr(case["content"][:15]))
+def test_the_official_parser_of_replies(case: dict) -> None:
+    if case["error"]:
+        with pytest.raises(ValueError):
+            official_object_list(case["content"])
+    else:
+        assert official_object_list(case["content"]) == case["result"]
+
+
+@pytest.mark.parametrize(("reply", "official", "tolerant"), [
+    ("()", None, []),                                   # what the template asks for, which its parser cannot read
+    ('Sure: ["dog"]', None, ["dog"]),
+    ('```json\n["dog"]\n```', None, ["dog"]),
+    ('{"objects": ["dog"]}', None, ["dog"]),
+    ('["dog"]\nThat is all.', None, ["dog"]),
+    ("no objects", None, None),
+    ('"dog"', None, None),
+])  # fmt: skip
+def test_what_the_default_parser_reads_beyond_the_official_one(reply: str, official: object, tolerant: object) -> None:
+    assert (object_list(reply, "official"), object_list(reply, "tolerant")) == (official, tolerant)
+
+
+def test_an_unreadable_extraction_is_unjudged() -> None:
+    bench = ObjectHalbench(Replies("no objects"), extractor="judge")
+    score = bench.score(dog(), said("A dog and a cat sit."))
+    assert score.flag == "unjudged" and isnan(metrics(bench, [score])["response_hall"])
+
+
+def test_a_short_answer_never_reaches_the_extractor() -> None:
+    assert ObjectHalbench(Replies(), extractor="judge").score(dog(), said("A dog sleeps.")).values["mentions"] == 0
+
+
+def test_synonyms_count_as_mentions_of_their_own() -> None:
+    bench = ObjectHalbench(Replies('["man", "woman", "dogs"]'), extractor="judge")
+    values = bench.score(dog(), said("A man and a woman with dogs.")).values
+    assert (values["mentions"], values["invented"], values["true_found"]) == (3, 2, 1)
+
+
+def test_the_offline_extractor_reads_nouns() -> None:
+    assert ObjectHalbench().score(dog(), said("Two dogs run past a fire hydrant.")).reading == "dog, fire hydrant (invented)"
+
+
+def test_it_runs_without_the_official_questions_when_asked_to(folder: DataFolder) -> None:
+    put_coco(folder, {1: ["dog"], 2: ["cat"]}, {1: ["a cat"]})
+    (item,) = ObjectHalbench(describe=1).load(folder)
+    assert item.truth["objects"] == ["cat", "dog"] and item.image == "coco/val2014/COCO_val2014_000000000001.jpg"
+
+
+def test_a_question_about_an_unknown_image_is_an_error(folder: DataFolder) -> None:
+    put_coco(folder, {1: ["dog"]}, {})
+    put(folder, "q.jsonl", [{"image_id": 7, "question": "Q?"}])
+    with pytest.raises(DataError, match="line 1: image 7 is not in the COCO annotations"):
+        ObjectHalbench(file="q.jsonl").load(folder)
+
+
+def test_a_judge_that_is_not_there_is_said_at_once() -> None:
+    with pytest.raises(JudgeError, match="needs a judge"):
+        ObjectHalbench(extractor="judge")
+
+
+def test_a_spacy_model_that_is_not_installed_is_said() -> None:
+    with pytest.raises(ConfigError, match="spaCy has no model 'en_core_web_trf'"):
+        ObjectHalbench(tagger="en_core_web_trf").score(dog(), said("A dog sits near a cat."))

@@ -1,0 +1,41 @@
+"""The miniature study at reduced size: the real data, the real checkpoint, real training; only less of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import config
+from harness.config import RunConfig
+
+_BDHS = {"name": "bdhs", "limit": 24, "n_tries": 2, "max_new_tokens": 24}
+_DPO = {"name": "dpo", "epochs": 1, "batch_size": 8, "learning_rate": 3e-5, "save_every": 1}
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "model": {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu"},
+    "arms": [{"name": "bdhs", "pairs": _BDHS, "align": _DPO}],
+    "sweep": [
+        {"name": "pope", "limit_images": 6},
+        {"name": "chair", "limit_images": 6, "max_new_tokens": 48},
+        {"name": "mmhal_bench", "judge": {"name": "keywords"}},
+    ],
+}
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output folder whose miniature world is already written."""
+    from harness.miniworld.write import write_world
+
+    folder = tmp_path_factory.mktemp("world")
+    write_world(folder / "miniworld")
+    return folder
+
+
+@pytest.fixture
+def small(world: Path, tmp_path: Path) -> RunConfig:
+    """The small study in an output folder of its own, over the shared data folder."""
+    return config.parse(SMALL | {"data": str(world / "miniworld"), "output": str(tmp_path)})

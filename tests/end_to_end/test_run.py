@@ -1,0 +1,192 @@
+"""The main job, the whole way: checkpoint -> BDHS pairs -> DPO -> sweep of base and aligned -> report."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness import config, pipeline
+from harness.config import RunConfig
+from harness.errors import ConfigError, DataError, HarnessError, ModelError
+from harness.runfolder import locked
+from harness.store import Store
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def report_of(folder: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text())
+    report.pop("timings", None)
+    return report
+
+
+def test_one_command_trains_evaluates_and_reports_and_a_second_one_gives_the_same_bytes(
+    small: RunConfig, tmp_path: Path
+) -> None:
+    first = pipeline.run(small, "test")
+    for name in ("report.html", "report.md", "report.json", "metrics.csv"):
+        assert (first.folder / name).stat().st_size > 500
+    with Store(tmp_path / "store.sqlite") as store:
+        assert store.run("small").status == "complete"
+        labels = {(r.label, r.benchmark) for r in store.results(first.run_id)}
+        base, aligned = (next(r for r in store.results(first.run_id) if r.label == label) for label in ("base", "bdhs"))
+    assert labels == {(label, name) for label in ("base", "bdhs") for name in ("pope", "chair", "mmhal_bench")}
+    assert base.checkpoint.digest != aligned.checkpoint.digest
+    again = pipeline.run(small.model_copy(update={"output": str(tmp_path / "again")}), "test")
+    assert report_of(first.folder) == report_of(again.folder)
+
+
+def test_a_finished_run_started_again_generates_nothing(small: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = pipeline.run(small, "test")
+    before = (first.folder / "report.json").read_bytes()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("asked again")
+
+    monkeypatch.setattr("harness.models._image_first.ImageFirst._run", refuse)
+    second = pipeline.run(small, "test")
+    assert (second.folder / "report.json").read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_killed_ten_times_and_started_again_ends_in_the_same_report(small: RunConfig, tmp_path: Path) -> None:
+    undisturbed = pipeline.run(small.model_copy(update={"output": str(tmp_path / "undisturbed")}), "test")
+    killed = tmp_path / "killed"
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(small.model_copy(update={"output": str(killed)}).model_dump(exclude_none=True)))
+    command = [sys.executable, "-m", "harness", "run", str(path)]
+    rng, kills = random.Random(0), 0
+    while kills < 10:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        _wait_until_at_work(process, killed, rng.uniform(0.1, 2.5))
+        if process.poll() is not None:
+            break
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    report = report_of(next(killed.glob("small-*")))
+    expected = report_of(undisturbed.folder)
+    for one in (report, expected):  # what the user typed differs here, on purpose
+        one.pop("command", None)
+        one.pop("how_to_reproduce", None)
+    assert report == expected
+    assert kills >= 3
+
+
+def _wait_until_at_work(process: subprocess.Popen[bytes], output: Path, seconds: float) -> None:
+    """Python and torch take seconds to start; count from the moment the run holds its lock."""
+    started = time.time()
+    while process.poll() is None and time.time() - started < 60:
+        locks = [p for p in output.glob("small-*/lock") if p.stat().st_mtime >= started - 0.5]
+        if locks:
+            break
+        time.sleep(0.02)
+    time.sleep(seconds)
+
+
+# ------------------------------------------------------------ wrong input
+
+
+def test_a_second_run_in_the_same_folder_is_refused(small: RunConfig) -> None:
+    done = pipeline.run(small, "test")
+    with locked(done.folder), pytest.raises(HarnessError, match=f"Process {os.getpid()} works in"):
+        pipeline.run(small, "test")
+
+
+def test_a_missing_data_folder_or_file_says_which_and_how_to_get_it(small: RunConfig, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="There is no data folder at /nowhere"):
+        pipeline.run(small.model_copy(update={"data": "/nowhere"}), "test")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"coco_pope_random\.json"):
+        pipeline.run(small.model_copy(update={"data": str(tmp_path / "empty")}), "test")
+
+
+def test_a_folder_without_a_model_is_one_message(small: RunConfig, tmp_path: Path) -> None:
+    wrong = small.model.model_copy(update={"path": str(tmp_path)})
+    with pytest.raises(ModelError, match="not a model folder"):
+        pipeline.run(small.model_copy(update={"model": wrong}), "test")
+
+
+def test_an_empty_pair_file_is_one_message(small: RunConfig, tmp_path: Path) -> None:
+    data = Path(small.data)
+    empty = data / "empty_pairs.jsonl"
+    empty.write_text("")
+    tree = small.model_dump(exclude_none=True)
+    tree["arms"][0]["pairs"] = {"name": "jsonl", "file": "empty_pairs.jsonl"}
+    with pytest.raises((ConfigError, DataError), match=r"empty_pairs|no pairs"):
+        pipeline.run(config.parse(tree), "test")
+
+
+def run_words(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *words], cwd=cwd, capture_output=True, text=True, env=environment, timeout=120
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("run", "sed=1"), "did you mean 'seed'"),
+        (("run", "sweep.0.name=popee"), "Did you mean 'pope'"),
+        (("run", "nowhere.yaml"), "There is no configuration file"),
+        (("run", "model.path=/nowhere"), "There is no model folder"),
+        (("show", "x"), "There is no run store"),
+        (("list", "x"), "choose one of plugins"),
+        (("rum",), "No such command"),
+    ],
+)
+def test_wrong_words_are_one_clear_message_and_a_failing_exit_code(words: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    done = run_words(*words, cwd=tmp_path)
+    assert done.returncode != 0
+    assert says in done.stderr and "Traceback" not in done.stderr
+
+
+def test_ctrl_c_says_how_to_go_on(world: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    words = ["run", f"data={world / 'miniworld'}", f"output={tmp_path}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness", *words],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+    )
+    _wait_until_at_work_any(process, tmp_path)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "To go on: python -m harness run" in err and "Traceback" not in err
+
+
+def _wait_until_at_work_any(process: subprocess.Popen[str], output: Path) -> None:
+    for _ in range(3000):
+        if process.poll() is not None or list(output.glob("*/lock")):
+            break
+        time.sleep(0.02)
+    time.sleep(1)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"]])
+def test_help_and_list_import_nothing_heavy(words: list[str]) -> None:
+    code = f"import sys; sys.argv = ['harness', *{words!r}]\n"
+    code += "try:\n    import harness.__main__\nexcept SystemExit:\n    pass\n"
+    code += (
+        "heavy = {'torch', 'transformers', 'pandas', 'scipy', 'matplotlib', 'nltk'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,146 @@
+"""The transformers backend: image-first generation changes the cost of answers, never the answers."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from transformers import DynamicCache
+
+from harness.contract import Answer, Decoding, HiddenImage, Request, in_order
+from harness.errors import DataError, ModelError
+from harness.models._image_first import ImageFirst
+from harness.models._prompts import visible_tokens
+from harness.models.transformers import TransformersModel
+
+QUESTIONS = ("Is there a car in the image?", "Please describe this image in detail.", "Why?")
+
+
+@pytest.fixture(scope="module", params=["llava_folder", "llava_next_folder"])
+def model(request: pytest.FixtureRequest) -> TransformersModel:
+    return TransformersModel(str(request.getfixturevalue(request.param)), device="cpu")
+
+
+def ask(model: TransformersModel, requests: list[Request]) -> list[Answer]:
+    return in_order((pair for batch in model.generate(requests) for pair in batch), len(requests))
+
+
+def many(pictures: list[Path], **options: object) -> list[Request]:
+    return [Request(p, q, Decoding(max_new_tokens=10), **options) for p in pictures for q in QUESTIONS]  # type: ignore[arg-type]
+
+
+def test_a_batch_answers_as_transformers_own_generate_does_one_by_one(model: TransformersModel, pictures: list[Path]) -> None:
+    requests = many(pictures, prefix="A cat")
+    for request, answer in zip(requests, ask(model, requests), strict=True):
+        rendered = model.prompts.rendered(request.text, with_image=True)
+        text = rendered.prompt + rendered.head + request.prefix
+        inputs = model.processor(text=text, images=Image.open(request.image), return_tensors="pt")
+        ids = model.module.generate(**inputs, max_new_tokens=10, do_sample=False)[0]
+        tokenizer = model.prompts.tokenizer
+        start = tokenizer.decode(inputs["input_ids"][0], skip_special_tokens=True)
+        assert answer.text == tokenizer.decode(ids, skip_special_tokens=True)[len(start) :]
+
+
+def test_sampled_text_depends_on_the_seed_and_not_on_the_batch(model: TransformersModel, pictures: list[Path]) -> None:
+    hot = [Request(p, q, Decoding(12, temperature=1.0, top_p=0.9, seed=s)) for s, (p, q) in enumerate(zip(pictures, QUESTIONS))]
+    together = [a.text for a in ask(model, hot)]
+    assert together == [ask(model, [r])[0].text for r in hot]
+    other = Request(hot[0].image, hot[0].text, Decoding(12, temperature=1.0, top_p=0.9, seed=99))
+    assert ask(model, [other])[0].text != together[0]
+
+
+def test_hidden_image_tokens_equal_a_masked_full_sequence(model: TransformersModel, pictures: list[Path]) -> None:
+    hidden = HiddenImage(0.8, seed=3)
+    full = model.prompts.row(0, Request(pictures[1], "Is there a car"))
+    ids = torch.tensor([full.ids])
+    at = ids == model.prompts.image_token_id
+    mask = torch.ones_like(ids)
+    mask[at] = visible_tokens(hidden, int(at.sum())).long()
+    rows = [model.prompts.row(i, Request(pictures[1], q, hidden_image=hidden)) for i, q in enumerate(["Is there a car", "x"])]
+    engine = ImageFirst(model.module, model.prompts, model._features, frozenset({2}), model.budget)
+    with torch.inference_mode():
+        vision = model.prompts.image_inputs(pictures[1]).tensors
+        positions = torch.tensor([full.positions])
+        expected = model.module(input_ids=ids, attention_mask=mask, position_ids=positions, **vision).logits[0, -1]
+        logits, _, _ = engine._prefill(rows, DynamicCache(config=engine.text_config))
+    assert len(rows[0].ids) < len(full.ids)
+    torch.testing.assert_close(logits[0], expected, atol=1e-4, rtol=0)
+
+
+def test_hiding_everything_leaves_the_text_and_hiding_nothing_leaves_the_picture() -> None:
+    assert not visible_tokens(HiddenImage(1.0, 0), 1000).any()
+    assert visible_tokens(HiddenImage(0.0, 0), 1000).all()
+    assert 0 < visible_tokens(HiddenImage(0.99, 0), 10_000).sum() < 200
+
+
+def test_log_probs_are_those_of_a_plain_forward(model: TransformersModel, pictures: list[Path]) -> None:
+    request = Request(pictures[0], QUESTIONS[0])
+    prompt, vision = model.prompt(request.image, request.text)
+    answer = model.answer_ids("Yes, there is.")[:-1]
+    ids = torch.cat([prompt, answer])[None]
+    with torch.inference_mode():
+        logits = model.module(input_ids=ids, **vision).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+    assert model.log_probs([request], ["Yes, there is."])[0] == pytest.approx(
+        float(logits.gather(1, answer[:, None]).sum()), abs=1e-3
+    )
+
+
+def test_an_answer_stops_after_its_stop_string_and_at_its_limit(model: TransformersModel, pictures: list[Path]) -> None:
+    (free,) = ask(model, [Request(pictures[0], QUESTIONS[1], Decoding(20))])
+    stop = free.text[len(free.text) // 2]
+    (cut,) = ask(model, [Request(pictures[0], QUESTIONS[1], Decoding(20, stop=(stop,)))])
+    assert free.stopped in {"length", "end"} and cut.stopped == "stop"
+    assert cut.text == free.text[: free.text.index(stop) + 1]
+
+
+def test_batches_are_a_function_of_the_requests_and_finished_ones_are_skipped(
+    model: TransformersModel, pictures: list[Path]
+) -> None:
+    requests = many(pictures)
+    small = TransformersModel(model.checkpoint.folder, device="cpu", rows=4, prefixes=2)
+    batches = [sorted(i for i, _ in batch) for batch in small.generate(requests)]
+    assert len(batches) > 2 and sorted(sum(batches, [])) == list(range(len(requests)))
+    rest = [sorted(i for i, _ in batch) for batch in small.generate(requests, done=set(batches[0]))]
+    assert rest == batches[1:]
+
+
+def test_a_placeholder_in_the_question_is_text(model: TransformersModel, pictures: list[Path]) -> None:
+    ids, _ = model.prompts.prompt_ids(pictures[0], "What is <image> here?")
+    assert ids.count(model.prompts.image_token_id) == model.prompts.image_inputs(pictures[0]).tokens
+
+
+def test_overwritten_weights_are_another_checkpoint(llava_folder: Path, tmp_path: Path) -> None:
+    import tiny_models
+
+    folder = tmp_path / "model"
+    shutil.copytree(llava_folder, folder)
+    before = TransformersModel(str(folder), device="cpu").checkpoint.digest
+    assert before == TransformersModel(str(llava_folder), device="cpu").checkpoint.digest
+    tiny_models.save_llava(folder, seed=1)
+    assert TransformersModel(str(folder), device="cpu").checkpoint.digest != before
+
+
+def test_a_folder_that_is_no_model_is_one_clear_message(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not a model folder: it has no config.json"):
+        TransformersModel(str(tmp_path))
+    with pytest.raises(ModelError, match="There is no model folder at"):
+        TransformersModel(str(tmp_path / "nowhere"))
+
+
+def test_half_written_weights_are_named_as_damaged(llava_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "half"
+    shutil.copytree(llava_folder, folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="damaged|does not load"):
+        TransformersModel(str(folder), device="cpu")
+
+
+def test_a_corrupt_picture_is_named(model: TransformersModel, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
+    with pytest.raises(DataError, match="broken.png cannot be read"):
+        ask(model, [Request(broken, "What is this?")])

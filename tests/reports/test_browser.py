@@ -1,0 +1,102 @@
+"""The page in a real browser: opens from disk, filters, complains of nothing, asks the network for nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from reports.compare import compare
+from reports.writers.html import write
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM.is_file(), reason="no /usr/bin/chromium: apt-get install chromium"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """open(html, width) -> page; afterwards nothing was said on the console and nothing was asked of a network."""
+    said: list[str] = []
+    asked: list[str] = []
+    pages = []
+
+    def open_page(html: str, width: int = 1280):
+        file = tmp_path / "report.html"
+        file.write_text(html, encoding="utf-8")
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        pages.append(page)
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(file.as_uri())
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert said == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_the_page_opens_from_disk_and_shows_its_verdict(opened, record):
+    page = opened(write(compare([record])))
+    assert page.inner_text(".headline").startswith("Alignment lowered hallucination")
+    assert page.locator(".frame img").first.evaluate("image => image.naturalWidth") > 50
+
+
+def test_a_filter_leaves_only_what_was_asked_for(opened, record):
+    page = opened(write(compare([record])))
+    everything = page.locator(".flip:visible").count()
+    page.select_option("select[name=kind]", "lost")
+    lost = page.locator(".flip:visible").count()
+    assert 0 < lost < everything
+    assert page.locator(".flip:visible[data-kind=gained]").count() == 0
+    assert page.inner_text("[data-count]") == f"{lost} flips"
+    page.select_option("select[name=kind]", "")
+    assert page.locator(".flip:visible").count() == everything
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_screen(opened, make, record, pictures, width):
+    for records in ([record], [make.record(f"run{n}", seed=n, data_folder=pictures) for n in range(5)]):
+        page = opened(write(compare(records, published=True)), width)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_hostile_answers_run_nothing(opened, make, record):
+    hostile = "<script>alert(1)</script><img src=x onerror=alert(1)>\u202e" + "\u0430" * 100_000
+    page = opened(write(compare([make.with_answer(record, hostile)])))
+    assert "<script>alert(1)</script>" in page.locator(".said").nth(1).inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def test_light_and_dark_differ(opened, record):
+    page = opened(write(compare([record])))
+    colours = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        colours.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(set(colours)) == 2
+
+
+def test_without_script_every_flip_is_there_and_the_filters_are_not(browser, tmp_path, record):
+    (tmp_path / "r.html").write_text(write(compare([record])), encoding="utf-8")
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((tmp_path / "r.html").as_uri())
+    assert page.locator(".flip:visible").count() == 60
+    assert page.locator(".filters:visible").count() == 0
+    context.close()

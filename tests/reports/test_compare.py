@@ -1,0 +1,228 @@
+"""Runs side by side: columns, rows, what is sure, what flipped, what differs."""
+
+from dataclasses import replace
+
+import pytest
+from pytest import approx
+
+from harness.contract import Answer, BenchmarkResult, Item, ProtocolRecord, Score, ratio
+from harness.errors import ConfigError
+from reports.compare import compare
+from reports.terminal import text_table
+
+
+def row(comparison, benchmark, key):
+    return next(r for r in comparison.rows if (r.benchmark, r.key) == (benchmark, key))
+
+
+def test_the_first_sweep_of_the_first_run_is_the_baseline(record):
+    columns = compare([record]).columns
+    assert [(c.label, c.is_baseline) for c in columns] == [("base", True), ("aligned", False)]
+
+
+def test_a_base_that_runs_share_stands_there_once(make, pictures):
+    found = compare([make.record("one"), make.record("two", seed=1)])
+    assert [c.label for c in found.columns] == ["base", "one", "two"]
+
+
+def test_a_base_measured_in_another_way_keeps_its_own_column(make):
+    other = make.record("two", seed=1)
+    base = other.sweeps[0]
+    longer = tuple(replace(r, protocol=ProtocolRecord({**r.protocol.facts, "prompt": "other"})) for r in base.results)
+    other = replace(other, sweeps=(replace(base, results=longer), *other.sweeps[1:]))
+    assert len(compare([make.record("one"), other]).columns) == 4
+
+
+def test_labels_replace_the_names_of_runs(make):
+    found = compare([make.record("one"), make.record("two", seed=1)], labels=["A", "B"])
+    assert [c.label for c in found.columns] == ["base", "A", "B"]
+
+
+def test_equal_labels_are_told_apart(make):
+    found = compare([make.record("same"), make.record("same", seed=1)])
+    assert [c.label for c in found.columns] == ["base", "same #1", "same #2"]
+
+
+def test_values_are_those_of_the_formulas(record):
+    scores = record.sweeps[1].results[0].scores
+    right = sum(s.values.get("tp", 0) + s.values.get("tn", 0) for s in scores)
+    assert row(compare([record]), "pope", "accuracy").cells[1].value == approx(right / len(scores))
+
+
+def test_a_large_improvement_is_sure_and_lower_is_better_for_chair(record):
+    cell = row(compare([record]), "chair", "chair_i").cells[1]
+    assert cell.difference.value < 0
+    assert cell.sure == "better"
+    assert cell.p_holm >= cell.difference.p
+
+
+def test_the_same_run_twice_differs_in_nothing(make):
+    one = make.record("one")
+    same = replace(one, sweeps=(one.sweeps[0], replace(one.sweeps[0], label="aligned")))
+    found = compare([same])
+    assert {cell.sure for r in found.rows for cell in r.cells} == {""}
+    assert {r.cells[1].difference.p for r in found.rows} == {1.0}
+    assert found.flips == ()
+    assert found.verdict.improved == "Nothing surely improved."
+
+
+def test_a_metric_that_is_neither_can_only_have_changed(record):
+    assert row(compare([record]), "chair", "words").cells[1].sure == "changed"
+
+
+def test_the_headline_names_hallucination_and_its_price(record):
+    headline = compare([record]).verdict.headline
+    assert headline.startswith("Alignment lowered hallucination: CHAIRi")
+    assert "CHAIR recall" in headline
+    assert "CHAIR length" in headline
+
+
+def test_several_checkpoints_are_told_apart_in_the_headline(make):
+    plain = make.record("plain", make.Habits(0.34, 0.85, 0.33, 20), seed=1)
+    headline = compare([make.record("matched"), plain]).verdict.headline
+    assert headline.startswith("CHAIRi surely fell with matched (")
+    assert "did not surely move with plain (" in headline
+    assert "CHAIR recall surely rose with plain (+" in headline
+
+
+def test_what_was_not_judged_is_unknown_rather_than_in_doubt(make, record):
+    def unjudged(result: BenchmarkResult) -> BenchmarkResult:
+        return replace(result, scores=tuple(replace(s, values={}, flag="unjudged") for s in result.scores))
+
+    verdict = compare([make.with_results(record, unjudged)]).verdict
+    assert "Unknown: POPE accuracy" in verdict.unknown
+    assert verdict.headline == "Whether hallucination fell cannot be told: CHAIRi is unknown for aligned."
+
+
+def test_a_missing_benchmark_is_an_empty_cell(make):
+    record = make.record()
+    base, aligned = record.sweeps
+    record = replace(record, complete=False, sweeps=(base, replace(aligned, results=aligned.results[:1])))
+    found = compare([record])
+    assert row(found, "chair", "chair_i").cells[1] is None
+    assert found.incomplete == ("bdhs-matched",)
+
+
+def test_items_that_one_side_missed_are_counted(make, record):
+    def lose_ten(result: BenchmarkResult) -> BenchmarkResult:
+        lost = tuple(item.id for item in result.items[:10])
+        return replace(result, answers=result.answers[10:], scores=result.scores[10:], missing=lost)
+
+    found = compare([make.with_results(record, lose_ten)])
+    cell = row(found, "pope", "accuracy").cells[1]
+    assert (cell.n_paired, cell.n_left_out) == (1070, 10)
+    assert next(f for f in found.failures if f.column == "aligned").missing == 10
+
+
+def test_flips_are_items_whose_correctness_turned(record):
+    found = compare([record]).flips
+    before = {s.item_id: s.correct for s in record.sweeps[0].results[0].scores}
+    assert found
+    assert all(before[flip.item.id] is (flip.kind == "lost") for flip in found)
+    assert all(flip.subject in flip.item.question and flip.truth in ("yes", "no") for flip in found)
+
+
+def test_the_object_is_read_from_the_question_where_truth_names_none():
+    from reports.asked import subject, truth_text
+
+    item = Item("1", "a.jpg", "Is there an umbrella in the image?", {"labels": {"random": ["no"], "popular": ["no"]}})
+    assert (subject(item), truth_text(item)) == ("umbrella", "no")
+
+
+def test_captions_show_where_inventions_changed_most_first(record):
+    changes = [abs(c.sides[0].count("invented") - c.sides[1].count("invented")) for c in compare([record]).captions]
+    assert changes == sorted(changes, reverse=True)
+
+
+def test_objects_are_counted_as_found_invented_or_confused(record):
+    objects = compare([record]).objects
+    pope = next(o for o in objects if o.benchmark == "pope")
+    chair = next(o for o in objects if o.benchmark == "chair")
+    assert set(pope.counts) <= {"tp", "fp", "tn", "fn"}
+    assert set(chair.counts) <= {"found", "invented"}
+    assert any(o.seen_with for o in objects)
+
+
+def test_longer_answers_are_compared_with_longer_ones(record):
+    curves = compare([record]).length_curves
+    assert [c.column for c in curves] == ["base", "aligned"]
+    assert all(list(c.x) == sorted(c.x) and len(c.x) == 4 for c in curves)
+
+
+def test_differing_protocols_are_named_fact_by_fact(make, record):
+    def longer(result: BenchmarkResult) -> BenchmarkResult:
+        return replace(result, protocol=ProtocolRecord({**result.protocol.facts, "max_new_tokens": "512"}))
+
+    differences = compare([make.with_results(record, longer)]).protocol_differences
+    assert [(d.benchmark, d.fact, d.baseline, d.other) for d in differences] == [
+        ("pope", "max_new_tokens", "16", "512"),
+        ("chair", "max_new_tokens", "64", "512"),
+    ]
+
+
+def test_runs_that_differ_in_their_seed_only_are_put_together(make):
+    seeds = [make.record("bdhs", seed=n) for n in (1, 2, 3)]
+    other = make.record("other", make.Habits(0.3, 0.8, 0.3, 20), seed=4)
+    rows = compare([*seeds, other]).seeds
+    assert {r.values.n_seeds for r in rows} == {3}
+    chair_i = next(r for r in rows if r.key == "chair_i")
+    assert chair_i.difference.high < 0
+    assert chair_i.values.between_seed_sd > 0
+
+
+def test_published_rows_come_only_when_asked_for(record):
+    assert compare([record]).published == ()
+    rows = compare([record], published=True).published
+    assert next(r for r in rows if r.method == "DPO, BDHS (POVID 5k)").values["COCO recall"] == 75.58
+
+
+def test_a_single_checkpoint_is_reported_without_differences(record):
+    found = compare([replace(record, sweeps=record.sweeps[:1])])
+    assert "nothing to compare" in found.verdict.unknown
+    assert text_table(found)[0] == ["metric", "base"]
+
+
+def test_runs_without_a_common_benchmark_are_refused(make):
+    one, two = make.record("one"), make.record("two", seed=1)
+    one = replace(one, sweeps=(replace(one.sweeps[0], results=one.sweeps[0].results[:1]),))
+    two = replace(two, sweeps=(replace(two.sweeps[1], results=two.sweeps[1].results[1:]),))
+    with pytest.raises(ConfigError, match="no benchmark in common: base has pope; two: aligned has chair"):
+        compare([one, two])
+
+
+def test_nothing_to_compare_is_refused(record):
+    with pytest.raises(ConfigError, match="no run has a sweep yet"):
+        compare([replace(record, sweeps=())])
+    with pytest.raises(ConfigError, match="nothing to compare"):
+        compare([])
+
+
+def test_as_many_labels_as_runs(record):
+    with pytest.raises(ConfigError, match="2 labels for 1 runs"):
+        compare([record], labels=["a", "b"])
+
+
+def test_an_unknown_value_is_shown_with_its_reason(make, record):
+    def silent(result: BenchmarkResult) -> BenchmarkResult:
+        return replace(result, scores=tuple(replace(s, values={"fn": 1.0}, spans=()) for s in result.scores))
+
+    cell = row(compare([make.with_results(record, silent)]), "pope", "precision").cells[1]
+    assert (cell.value, cell.why) == (None, "the model never said yes")
+    assert cell.difference.value is None
+
+
+def test_a_guest_benchmark_without_headlines_shows_all_its_metrics(record):
+    result = BenchmarkResult(
+        "guest", ProtocolRecord({}), (Item("1", "a", "?"), Item("2", "b", "?")),
+        (Answer("1", "x", 1, "end"), Answer("2", "y", 1, "end")),
+        (Score("1", {"a": 1.0}), Score("2", {"a": 2.0})), (ratio("m", ["a"], ["a"]),),
+    )  # fmt: skip
+    sweeps = tuple(replace(s, results=(result,)) for s in record.sweeps)
+    assert [r.headline for r in compare([replace(record, sweeps=sweeps)]).rows] == [True]
+
+
+def test_the_terminal_table_says_all_about_one_difference(record):
+    header, rows = text_table(compare([record]))
+    assert header == ["metric", "base", "aligned", "difference [95 %]", "p (Holm)", "sure"]
+    assert {len(r) for r in rows} == {6}
+    assert next(r for r in rows if r[0] == "CHAIRi")[-1] == "\u25b2 better"

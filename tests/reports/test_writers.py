@@ -1,0 +1,219 @@
+"""Every writer: the same bytes twice, hostile text shown as text, nothing private in the JSON."""
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from harness import registry
+from harness.contract import Span
+from reports.compare import compare
+from reports.writers import csv as csv_writer
+from reports.writers import html as html_writer
+from reports.writers import json as json_writer
+from reports.writers import latex as latex_writer
+from reports.writers import markdown as markdown_writer
+
+WRITERS = ("csv", "html", "json", "latex", "markdown")
+HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)>\u202egnp.exe\u0000\u0007 {{ 7*7 }} | `rm` \\end{table}'
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_writer_is_found_by_its_file_name(name):
+    assert registry.get("report", name).__module__ == f"reports.writers.{name}"
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_same_run_gives_the_same_bytes(name, make, pictures):
+    write = registry.get("report", name)
+    one, two = (write(compare([make.record(data_folder=pictures)])) for _ in range(2))
+    assert one == two
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_single_checkpoint_can_be_written(name, record):
+    assert registry.get("report", name)(compare([replace(record, sweeps=record.sweeps[:1])]))
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_five_runs_can_be_written(name, make):
+    records = [make.record(f"run{n}", seed=n) for n in range(5)]
+    assert "run4" in registry.get("report", name)(compare(records, published=True))
+
+
+# ---------------------------------------------------------------- hostile text
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict]] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+
+def tags_of(page: str) -> list[tuple[str, dict]]:
+    parser = Tags()
+    parser.feed(page)
+    return parser.found
+
+
+def hostile_record(make, record):
+    record = make.with_answer(record, HOSTILE)
+    pair = replace(record.example_pairs[0], prompt=HOSTILE, chosen=HOSTILE, rejected=(HOSTILE[::-1],), meta={HOSTILE: HOSTILE})
+    return replace(
+        record, name=HOSTILE, command=HOSTILE, config_yaml=HOSTILE, notes=(HOSTILE,), example_pairs=(pair,),
+        overlap={HOSTILE: HOSTILE}, versions={HOSTILE: HOSTILE}, pairs_report={HOSTILE: {HOSTILE: HOSTILE}},
+    )  # fmt: skip
+
+
+def test_hostile_text_becomes_no_markup(make, record):
+    calm = html_writer.write(compare([record]))
+    page = html_writer.write(compare([hostile_record(make, record)]))
+    assert [t for t, _ in tags_of(page)].count("script") == [t for t, _ in tags_of(calm)].count("script") == 1
+    assert not [a for _, attrs in tags_of(page) for a in attrs if a.startswith("on")]
+    assert all(attrs["src"].startswith("data:image/jpeg") for tag, attrs in tags_of(page) if tag == "img")
+    assert "\u202e" not in page
+    assert "\u27e8U+202E\u27e9" in page  # seen, not obeyed
+    assert "{{ 7*7 }}" in page
+
+
+def test_hostile_text_breaks_no_table(make, record):
+    comparison = compare([hostile_record(make, record)])
+    assert "<script>" not in markdown_writer.write(comparison).replace("\\<script", "").split("```")[0]
+    assert "\\end{table} |" not in latex_writer.write(comparison)
+    assert latex_writer.write(comparison).count("\\end{table}") == 1
+    rows = list(csv.DictReader(io.StringIO(csv_writer.write(comparison))))
+    assert {r["run"] for r in rows} == {HOSTILE}
+    assert json.loads(json_writer.write(comparison))["title"] == HOSTILE
+
+
+def test_a_megabyte_of_text_is_cut_with_a_note(make, record):
+    page = html_writer.write(compare([make.with_answer(record, "word " * 200_000)]))
+    assert len(page) < 3_000_000
+    assert "more characters)" in page
+
+
+def test_a_name_that_looks_like_a_spreadsheet_formula_stays_a_name(record):
+    text = csv_writer.write(compare([replace(record, name="=cmd()")]))
+    assert "'=cmd()" in text
+
+
+def test_half_a_surrogate_can_be_written(make, record):
+    assert json_writer.write(compare([replace(record, name="a\ud800")])).encode()
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_half_surrogate_in_an_answer_can_be_written_to_a_file(name, make, record):
+    assert registry.get("report", name)(compare([make.with_answer(record, "a\ud800b")])).encode()
+
+
+# ---------------------------------------------------------------- html
+
+
+def test_the_page_fetches_nothing(record):
+    page = html_writer.write(compare([record], published=True))
+    assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", page)
+    assert "@import" not in page
+    assert "url(" not in page
+
+
+def test_spans_are_cut_out_of_the_text_and_overlaps_do_not_double_it():
+    from reports.cards import pieces
+
+    spans = (Span(2, 5, "found", "dog"), Span(4, 7, "invented", "gx"), Span(90, 99, "found", "past the end"))
+    found = pieces("a dog x.", spans)
+    assert "".join(p.text for p in found) == "a dog x."
+    assert [(p.text, p.kind) for p in found if p.kind] == [("dog", "found"), (" x", "invented")]
+
+
+def test_a_moved_picture_is_a_placeholder(make):
+    page = html_writer.write(compare([make.record(data_folder=Path("/nowhere"))]))
+    assert "picture not shown" in page
+
+
+def test_a_broken_picture_is_a_placeholder(tmp_path, make):
+    from reports.pictures import Thumbnails
+
+    (tmp_path / "a.png").write_bytes(b"\x89PNG but not really")
+    assert Thumbnails([tmp_path]).get("a.png") == ""
+
+
+def test_no_picture_outside_the_data_folder_is_read(pictures):
+    from reports.pictures import Thumbnails
+
+    inside = pictures / "images"
+    assert Thumbnails([pictures]).get("images/000.png").startswith("data:image/jpeg")
+    assert Thumbnails([inside / "none"]).get("../000.png") == ""
+    assert Thumbnails([inside]).get("a\x00b") == ""
+
+
+def test_only_so_many_pictures_are_kept(pictures):
+    from reports.pictures import Thumbnails
+
+    few = Thumbnails([pictures], most=2)
+    shown = [bool(few.get(f"images/{n:03}.png")) for n in (0, 1, 0, 2)]
+    assert (shown, few.left_out) == ([True, True, True, False], 1)
+
+
+# ---------------------------------------------------------------- json, csv, markdown
+
+
+def test_json_keeps_timings_under_one_key(record):
+    slower = replace(
+        record,
+        run_id="another",
+        timings={"train": 999.0},
+        training=tuple({**row, "time/tokens_per_s": 1.0} for row in record.training),
+        pairs_report={**record.pairs_report, "seconds": 5},
+    )
+    one, two = (json.loads(json_writer.write(compare([r]))) for r in (record, slower))
+    assert one.pop("timings") != two.pop("timings")
+    assert one == two
+
+
+def test_json_holds_no_absolute_path(record):
+    private = replace(
+        record,
+        command="python -m harness run /home/somebody/run.yaml data=/mnt/coco/",
+        config_yaml="path: /home/somebody/weights\nurl: https://example.org/a/b\n",
+        notes=("see '/home/somebody/notes.txt'",),
+    )
+    text = json_writer.write(compare([private]))
+    assert "somebody" not in text
+    assert "/mnt/" not in text
+    assert str(record.data_folder) not in text
+    assert "https://example.org/a/b" in text
+    assert "\u2026/run.yaml" in text
+
+
+def test_json_has_sorted_keys_and_short_floats(record):
+    text = json_writer.write(compare([record]))
+    document = json.loads(text)
+    assert list(document) == sorted(document)
+    assert not re.search(r"\d\.\d{11,}", text)
+    assert not re.search(r"\bNaN\b|Infinity|-0\.0\b", text)
+
+
+def test_csv_has_one_line_a_checkpoint_and_metric(record):
+    rows = list(csv.DictReader(io.StringIO(csv_writer.write(compare([record])))))
+    assert len(rows) == 2 * 24
+    assert {r["column"] for r in rows} == {"base", "aligned"}
+
+
+def test_markdown_says_when_a_run_is_incomplete_and_protocols_differ(make):
+    record = make.record(complete=False)
+    assert "**Incomplete:**" in markdown_writer.write(compare([record]))
+
+
+def test_latex_marks_only_what_is_sure(record):
+    text = latex_writer.write(compare([record]))
+    aligned = next(line for line in text.splitlines() if line.strip().startswith("aligned"))
+    assert r"\textbf{6.4}" in aligned
+    assert r"\textbf{73.7}" not in aligned

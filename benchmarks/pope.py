@@ -119,7 +119,7 @@ class Pope:
             item.id,
             {name: float(n) for name, n in values.items()},
             reading=said or "neither",
-            correct=True,  # None where two splits contradict each other
+            correct=right.pop() if len(right) == 1 else None,  # None where two splits contradict each other
             flag="unclear" if unclear else "",
         )
 

@@ -123,6 +123,20 @@ def compare(
         typer.echo(writer(comparison))
 
 
+@app.command(epilog="Examples:  python -m harness check   |   python -m harness check pope chair")
+def check(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[BENCHMARK]...", help="all where none is named")] = None,
+) -> None:
+    """Run each benchmark's built-in examples: do they still score what they say?"""
+    from harness.checking import check as check_benchmarks
+
+    found = check_benchmarks(names or [])
+    for one in found:
+        typer.echo(f"{one.name}: {one.fault}" if one.fault else f"{one.name}: {one.examples} examples hold")
+    if any(one.fault for one in found):
+        raise typer.Exit(1)
+
+
 def _store(output: Path):  # type: ignore[no-untyped-def]
     from harness.errors import StoreError
     from harness.store import Store

@@ -6,6 +6,7 @@ that holds the digests of the files it came from, so it can never be stale.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from typing import Any
 
 from harness.digests import file_digest, text_digest
 from harness.errors import DataError
+
+_DIGESTS = "digests.json"
+_LARGE = 1 << 20  # bytes from which hashing again costs more than remembering
 
 
 class DataFolder:
@@ -26,7 +30,7 @@ class DataFolder:
             )
         self._folder = folder
         self._cache = cache if cache is not None else folder / ".cache"
-        self._digests: dict[Path, tuple[int, int, str]] = {}
+        self._digests: dict[str, list[Any]] | None = None
 
     @property
     def folder(self) -> Path:
@@ -52,14 +56,26 @@ class DataFolder:
             raise DataError(f"{name} is not UTF-8 text ({error}). Fetch it again.") from error
 
     def digest(self, name: str) -> str:
-        """sha256 of a file; read again when its size or time changed."""
+        """sha256 of a file; read again when its size or time changed. Large ones are remembered across runs."""
         path = self.path(name)
         stat = path.stat()
-        known = self._digests.get(path)
-        if known is None or known[:2] != (stat.st_size, stat.st_mtime_ns):
-            known = (stat.st_size, stat.st_mtime_ns, file_digest(path))
-            self._digests[path] = known
-        return known[2]
+        key, now = str(path.resolve()), [stat.st_size, stat.st_mtime_ns]
+        known = self._remembered().get(key)
+        if known is not None and known[:2] == now:
+            return str(known[2])
+        made = file_digest(path)
+        self._remembered()[key] = [*now, made]
+        if stat.st_size >= _LARGE:
+            self._write(_DIGESTS, {k: v for k, v in self._remembered().items() if v[0] >= _LARGE})
+        return made
+
+    def _remembered(self) -> dict[str, list[Any]]:
+        if self._digests is None:
+            try:
+                self._digests = dict(json.loads((self._cache / _DIGESTS).read_text(encoding="utf-8")))
+            except (OSError, ValueError):
+                self._digests = {}
+        return self._digests
 
     def cached(self, key: str, make: Callable[[], Any]) -> Any:
         """A JSON-able value kept on disk by key; made again where the cache cannot be read or written."""
@@ -68,11 +84,13 @@ class DataFolder:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             value = make()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            half = path.with_suffix(f".{os.getpid()}.half")
-            half.write_text(json.dumps(value), encoding="utf-8")
-            half.replace(path)
-        except OSError:
-            pass  # a read-only data folder only costs time
+        self._write(path.name, value)
         return value
+
+    def _write(self, name: str, value: Any) -> None:
+        """Whole or not at all; a folder that cannot be written to only costs time."""
+        with contextlib.suppress(OSError):
+            self._cache.mkdir(parents=True, exist_ok=True)
+            half = self._cache / f"{name}.{os.getpid()}.half"
+            half.write_text(json.dumps(value), encoding="utf-8")
+            half.replace(self._cache / name)

@@ -12,7 +12,7 @@ from harness import codec
 from harness.config import BenchmarkConfig
 from harness.contract import BenchmarkResult, RunRecord, SweepResult
 from harness.digests import file_digest
-from harness.score import build
+from harness.score import formulas_of
 from harness.store import Store, StoredResult, StoredRun
 
 
@@ -67,7 +67,7 @@ def _result(store: Store, row: StoredResult) -> BenchmarkResult:
         if key is not None and key in known
     )
     have = {answer.item_id for answer in answers}
-    formulas = build(BenchmarkConfig.model_validate(dict(row.options))).formulas
+    formulas = formulas_of(BenchmarkConfig.model_validate(dict(row.options)))
     missing = tuple(item.id for item in row.items if item.id not in have)
     return BenchmarkResult(row.benchmark, row.protocol, row.items, answers, row.scores, formulas, missing)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness import registry
 from harness.config import BenchmarkConfig
-from harness.contract import Answer, Benchmark, Item, Judge, Score, Verdict
+from harness.contract import Answer, Benchmark, Formula, Item, Judge, Score, Verdict
 from harness.digests import file_digest, value_digest
 from harness.errors import JudgeError
 from harness.store import Store
@@ -36,20 +36,40 @@ class RememberingJudge:
 def build(spec: BenchmarkConfig, store: Store | None = None) -> Benchmark:
     """A benchmark from its configuration, its judge given to it.
 
-    Raises JudgeError when it needs a judge and none is configured.
+    A chat judge's `model` is a model's configuration; it is loaded here. Raises JudgeError when the benchmark needs a
+    judge and none is configured.
     """
     plugin = registry.get("benchmark", spec.name)
-    if "judge" not in getattr(plugin, "needs", ()):
+    if spec.judge is None:
+        if "judge" in getattr(plugin, "needs", ()):
+            known = ", ".join(registry.names("judge"))
+            raise JudgeError(f"{spec.name} needs a judge. Add `judge: {{name: ...}}` to it in the sweep; known: {known}.")
         benchmark: Benchmark = registry.make("benchmark", spec.name, spec.options)
         return benchmark
-    if spec.judge is None:
-        known = ", ".join(registry.names("judge"))
-        raise JudgeError(f"{spec.name} needs a judge. Add `judge: {{name: ...}}` to it in the sweep; known: {known}.")
-    judge: Any = registry.make("judge", spec.judge.name, spec.judge.options)
+    options = dict(spec.judge.options)
+    if isinstance(model := options.get("model"), Mapping):
+        chosen = {"name": "transformers", **model}
+        options["model"] = registry.make("model", chosen.pop("name"), chosen)
+    judge: Any = registry.make("judge", spec.judge.name, options)
     if store is not None:
         judge = RememberingJudge(judge, store)
     judged: Benchmark = registry.make("benchmark", spec.name, spec.options, judge=judge)
     return judged
+
+
+class _NoJudge:
+    """Stands where a judge stands when nothing will be judged."""
+
+    name, version = "none", ""
+
+    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        raise JudgeError("Stored scores are not judged again by a report.")
+
+
+def formulas_of(spec: BenchmarkConfig) -> tuple[Formula, ...]:
+    """The formulas of a benchmark, without loading its judge: all that a report of stored scores needs."""
+    benchmark: Benchmark = registry.make("benchmark", spec.name, spec.options, judge=_NoJudge())
+    return benchmark.formulas
 
 
 def score_all(benchmark: Benchmark, items: tuple[Item, ...], answers: Mapping[str, Answer]) -> tuple[Score, ...]:

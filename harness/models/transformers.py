@@ -37,6 +37,7 @@ class TransformersModel:
         device: "auto", "cpu", "cuda", ...
         attention: transformers' name of the implementation ("sdpa", "eager", ...).
         rows, prefixes: batch budget of the image-first scheduler.
+        threads: CPU threads of torch; fix it to get the same last bits on machines with other numbers of cores.
         remote_code: allow the checkpoint's own Python code; off, since a stranger's checkpoint must not run code.
     """
 
@@ -48,8 +49,11 @@ class TransformersModel:
         attention: str = "sdpa",
         rows: int = 96,
         prefixes: int = 32,
+        threads: int | None = None,
         remote_code: bool = False,
     ) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
         self.device = torch.device(_device(device))
         self.dtype = _dtype(dtype, self.device)
         self._attention = attention
@@ -102,7 +106,7 @@ class TransformersModel:
             "model class": type(self.module).__name__,
             "dtype": str(self.dtype).removeprefix("torch."),
             "attention": self._attention,
-            "device": self.device.type,
+            "device": self.device.type if self.device.type != "cpu" else f"cpu, {torch.get_num_threads()} threads",
             "image processor": f"{type(image_processor).__name__} ({getattr(image_processor, 'backend', 'pil')})",
             "chat template": value_digest(str(getattr(self.processor, "chat_template", "")))[:12],
             "torch": torch.__version__,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -77,6 +78,7 @@ def make() -> SimpleNamespace:
     return SimpleNamespace(record=make_record, Habits=Habits, with_answer=with_answer, with_results=with_results)
 
 
+@lru_cache(maxsize=32)  # frozen, so tests can share them
 def make_record(
     name: str = "bdhs-matched",
     aligned: Habits = ALIGNED,

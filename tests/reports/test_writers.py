@@ -28,10 +28,14 @@ def test_a_writer_is_found_by_its_file_name(name):
     assert registry.get("report", name).__module__ == f"reports.writers.{name}"
 
 
+@pytest.fixture(scope="module")
+def twice(make, pictures):
+    return [compare([make.record(data_folder=pictures)]) for _ in range(2)]
+
+
 @pytest.mark.parametrize("name", WRITERS)
-def test_the_same_run_gives_the_same_bytes(name, make, pictures):
-    write = registry.get("report", name)
-    one, two = (write(compare([make.record(data_folder=pictures)])) for _ in range(2))
+def test_the_same_run_gives_the_same_bytes(name, twice):
+    one, two = map(registry.get("report", name), twice)
     assert one == two
 
 
@@ -40,10 +44,14 @@ def test_a_single_checkpoint_can_be_written(name, record):
     assert registry.get("report", name)(compare([replace(record, sweeps=record.sweeps[:1])]))
 
 
+@pytest.fixture(scope="module")
+def five(make):
+    return compare([make.record(f"run{n}", seed=n) for n in range(5)], published=True)
+
+
 @pytest.mark.parametrize("name", WRITERS)
-def test_five_runs_can_be_written(name, make):
-    records = [make.record(f"run{n}", seed=n) for n in range(5)]
-    assert "run4" in registry.get("report", name)(compare(records, published=True))
+def test_five_runs_can_be_written(name, five):
+    assert "run4" in registry.get("report", name)(five)
 
 
 # ---------------------------------------------------------------- hostile text

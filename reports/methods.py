@@ -20,7 +20,7 @@ from reports.seeds import Seeds, combine_seeds
 
 # top-level lines that name a run, and seeds wherever they stand; a nested `name:` names a plug-in and counts
 _OWN = re.compile(r"^(?:name|label|output|folder)\s*:.*$|\bseed\s*:\s*\d+\s*,?", re.MULTILINE)
-_ENDING = re.compile(r"[\s_\-#.]+(?:seed|s)[\s_\-=]*\d+$")
+_ENDING = re.compile(r"[\s_\-#.]+(?:seed|s)[\s_\-=]*\d+$|\s#\d+$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,7 @@ def pack_image(model: LlavaNextForConditionalGeneration, features: Tensor) -> Te
 def save(folder: Path, model: LlavaNextForConditionalGeneration, tokenizer: PreTrainedTokenizerFast) -> None:
     """Write weights as float16, configuration, processor and tokenizer."""
     model.to(torch.float16).save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)
     make_processor(tokenizer).save_pretrained(folder)
 
 

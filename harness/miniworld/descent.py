@@ -11,7 +11,7 @@ WARM_UP = 0.1  # share of the steps in which the rate rises
 
 
 class Descent:
-    """Descends a loss. Muon learned the tower's task about twice as fast per step as AdamW (docs/miniworld.md).
+    """Descends a loss. Muon bears the high rates that taught the tower fastest (docs/miniworld.md).
 
     Args:
         named: (name, parameter) of everything that is trained.

@@ -14,8 +14,9 @@ from reports import cards, figures, page
 from reports.comparison import Comparison
 from reports.pictures import Thumbnails
 from reports.published import SOURCE
+from reports.runs import whole_runs
 from reports.wording import count, name, shortened
-from reports.yields import pairs_view
+from reports.yields import pairs_view, provenance
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -38,6 +39,7 @@ def write(comparison: Comparison) -> str:
             everything=page.table(comparison.rows),
             single=len(comparison.columns) == 2,
             several_runs=len(comparison.runs) > 1,
+            runs=whole_runs(comparison.runs),
             flips=cards.chosen_flips(comparison.flips),
             captions=comparison.captions[: cards.MOST_CAPTIONS],
         )
@@ -60,6 +62,7 @@ def _environment() -> Environment:
         "count": count,
         "page": page,
         "pairs_view": pairs_view,
+        "provenance": provenance,
         "cards": cards,
         "legend_mark": figures.legend_mark,
         "published_source": SOURCE,

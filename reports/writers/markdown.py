@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness import registry
 from reports.comparison import Comparison, Failures, RunFacts
+from reports.runs import whole_runs
 from reports.terminal import text_table
 from reports.wording import name, shortened
 
@@ -22,7 +23,7 @@ def write(comparison: Comparison) -> str:
     parts += [_NOTE]
     parts += _protocol(comparison)
     parts += _failures(comparison.failures)
-    for run in comparison.runs:
+    for run in whole_runs(comparison.runs):
         parts += _reproduce(run)
     return "\n\n".join(parts) + "\n"
 

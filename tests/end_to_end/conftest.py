@@ -15,7 +15,7 @@ _DPO = {"name": "dpo", "epochs": 1, "batch_size": 8, "learning_rate": 3e-5, "sav
 
 SMALL: dict[str, Any] = {
     "name": "small",
-    "model": {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu"},
+    "model": {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu", "threads": 1},
     "arms": [{"name": "bdhs", "pairs": _BDHS, "align": _DPO}],
     "sweep": [
         {"name": "pope", "limit_images": 6},

@@ -1,5 +1,6 @@
 """The page in a real browser: opens from disk, filters, complains of nothing, asks the network for nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,15 @@ def test_nothing_is_wider_than_the_screen(opened, make, record, pictures, width)
     for records in ([record], [make.record(f"run{n}", seed=n, data_folder=pictures) for n in range(5)]):
         page = opened(write(compare(records, published=True)), width)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_long_reference_answer_does_not_widen_a_phone(opened, make, record):
+    def wordy(result):
+        return replace(result, items=tuple(replace(i, truth={"gt_answer": "a reference " * 20}) for i in result.items))
+
+    page = opened(write(compare([make.with_results(record, wordy)])), 390)
+    page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_hostile_answers_run_nothing(opened, make, record):

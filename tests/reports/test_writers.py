@@ -220,6 +220,14 @@ def test_markdown_says_when_a_run_is_incomplete_and_protocols_differ(make):
     assert "**Incomplete:**" in markdown_writer.write(compare([record]))
 
 
+@pytest.mark.parametrize("name", ["html", "markdown"])
+def test_a_run_with_several_arms_is_reproduced_once(name, make):
+    arms = [replace(make.record(f"arm{n}", seed=n), run_id="one") for n in range(3)]
+    text = registry.get("report", name)(compare(arms))
+    assert text.count("How to reproduce") == 1
+    assert "arm0, arm1 and arm2" in text
+
+
 def test_latex_marks_only_what_is_sure(record):
     text = latex_writer.write(compare([record]))
     aligned = next(line for line in text.splitlines() if line.strip().startswith("aligned"))

@@ -65,7 +65,8 @@ def test_killed_ten_times_and_started_again_ends_in_the_same_report(small: RunCo
     path = tmp_path / "study.yaml"
     typed = f"python -m harness run {path}"
     undisturbed = pipeline.run(small.model_copy(update={"output": str(tmp_path / "undisturbed")}), typed)
-    path.write_text(yaml.safe_dump(small.model_copy(update={"output": str(killed)}).model_dump(exclude_none=True)))
+    tree = small.model_copy(update={"output": str(killed)}).model_dump(exclude_none=True)
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
     command = [sys.executable, "-m", "harness", "run", str(path)]
     rng, kills = random.Random(0), 0
     while kills < 10:

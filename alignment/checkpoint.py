@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -40,21 +39,6 @@ def write_checkpoint(trained: Trainable, base: Checkpoint, folder: Path, provena
 
     _replace_folder(folder, write)
     return folder
-
-
-def weights_digest(folder: Path) -> str:
-    """sha256 over a folder's configuration and weights, hexadecimal; provenance and processor files do not count."""
-    names = sorted(
-        p.name for p in folder.iterdir() if p.suffix == ".safetensors" or p.name in ("config.json", "adapter_config.json")
-    )
-    if not any(name.endswith(".safetensors") for name in names):
-        raise TrainingError(f"{folder} holds no safetensors file; it is not a checkpoint.")
-    digest = hashlib.sha256()
-    for name in names:
-        digest.update(name.encode() + b"\0")
-        with (folder / name).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
 
 
 def _copy_companions(base: Path, folder: Path) -> None:

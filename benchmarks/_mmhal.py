@@ -88,6 +88,7 @@ class MmhalBase:
             "response_template.json of Shengcao1006/MMHal-Bench on the Hugging Face hub",
             "Apache-2.0 (dataset card)",
             "rename it to mmhal_bench.json",
+            url="https://huggingface.co/datasets/Shengcao1006/MMHal-Bench/resolve/main/response_template.json",
         ),
         OfficialFile(
             "mmhal/images", "the image_src links of that file", "Flickr terms", "save each under the last part of its link"

@@ -30,6 +30,7 @@ from harness.errors import ConfigError, DataError
 THRESHOLD = 0.8
 TASKS = ("generative", "existence", "attribute", "relation")
 _REPO = "junyangwang0410/AMBER on GitHub, folder data"
+_RAW = "https://raw.githubusercontent.com/junyangwang0410/AMBER/master/data"
 _KIND_OF = {
     "generative": "generative",
     "discriminative-hallucination": "existence",
@@ -50,7 +51,7 @@ class Amber:
     version = 1
     files = (
         *(
-            OfficialFile(f"amber/{name}", _REPO, "Apache-2.0", "copy it")
+            OfficialFile(f"amber/{name}", _REPO, "Apache-2.0", "copy it", url=f"{_RAW}/{name}")
             for name in ("annotations.json", "relation.json", "safe_words.txt", "query/query_all.json")
         ),
         OfficialFile("amber/image", "the Google Drive link of that repository", "see there", "unpack the images here"),

@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from benchmarks import _coco, _vocabulary
-from benchmarks._files import OfficialFile
+from benchmarks._files import VAL_PICTURES, OfficialFile
 from benchmarks._image_list import read_image_list
 from benchmarks._nouns import NounGuess, lemmas
 from benchmarks._singular import singularize
@@ -27,7 +27,7 @@ from harness import registry
 from harness.contract import Answer, Data, Decoding, Example, Formula, Item, LabelEdit, Score, Span, Sums, over, ratio
 from harness.errors import ConfigError
 
-_ANNOTATIONS = "annotations_trainval2014.zip of cocodataset.org"
+_ANNOTATIONS = "http://images.cocodataset.org/annotations/annotations_trainval2014.zip"
 
 
 @registry.benchmark
@@ -37,11 +37,12 @@ class Chair:
     version = 1
     files = (
         *(
-            OfficialFile(f"coco/annotations/{kind}_{split}2014.json", _ANNOTATIONS, "CC BY 4.0", "unpack the archive in coco/")
-            for kind in ("instances", "captions")
-            for split in ("val", "train")
+            OfficialFile(f"coco/{n}", "COCO 2014", "CC BY 4.0", "unpack the archive in coco/", url=_ANNOTATIONS, member=n)
+            for n in (
+                f"annotations/{kind}_{split}2014.json" for kind in ("instances", "captions") for split in ("val", "train")
+            )
         ),
-        OfficialFile("coco/val2014", "COCO 2014 validation images", "Flickr terms", "unpack val2014.zip in coco/"),
+        VAL_PICTURES,
     )
     examples = (
         Example(

@@ -15,6 +15,7 @@ from harness.contract import Answer, Data, Decoding, Example, Item, Score, ratio
 from harness.errors import ConfigError, DataError
 
 _FILE = "gqa/testdev_balanced_questions.json"
+_SITE = "https://downloads.cs.stanford.edu/nlp/data/gqa"
 
 
 @registry.benchmark
@@ -23,8 +24,22 @@ class Gqa:
 
     version = 1
     files = (
-        OfficialFile(_FILE, "cs.stanford.edu/people/dorarad/gqa, questions1.2.zip", "CC BY 4.0", "unpack the file here"),
-        OfficialFile("gqa/images", "the same place, images.zip", "Visual Genome, CC BY 4.0", "unpack it"),
+        OfficialFile(
+            _FILE,
+            "cs.stanford.edu/people/dorarad/gqa, questions1.2.zip",
+            "CC BY 4.0",
+            "unpack the file",
+            url=f"{_SITE}/questions1.2.zip",
+            member="testdev_balanced_questions.json",
+        ),
+        OfficialFile(
+            "gqa/images",
+            "the same place, images.zip",
+            "Visual Genome, CC BY 4.0",
+            "unpack it",
+            url=f"{_SITE}/images.zip",
+            member="images/",
+        ),
     )
     examples = (
         Example(

@@ -25,6 +25,7 @@ from harness.errors import ConfigError, DataError
 CATEGORIES = ("conv", "detail", "complex")
 VARIANTS = ("tolerant", "official", "rlhfv")
 _HUB = "liuhaotian/llava-bench-in-the-wild on the Hugging Face hub"
+_RESOLVE = "https://huggingface.co/datasets/liuhaotian/llava-bench-in-the-wild/resolve/main"
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
@@ -57,9 +58,10 @@ class LlavaBench:
     needs = ("judge",)
     version = 1
     files = (
-        OfficialFile("llava_bench/questions.jsonl", _HUB, "Apache-2.0", "copy it"),
-        OfficialFile("llava_bench/context.jsonl", _HUB, "Apache-2.0", "copy it"),
-        OfficialFile("llava_bench/answers_gpt4.jsonl", _HUB, "Apache-2.0", "copy it"),
+        *(
+            OfficialFile(f"llava_bench/{n}", _HUB, "Apache-2.0", "copy it", url=f"{_RESOLVE}/{n}")
+            for n in ("questions.jsonl", "context.jsonl", "answers_gpt4.jsonl")
+        ),
         OfficialFile("llava_bench/images", _HUB, "see the hub", "copy the folder"),
     )
     examples = (  # as the keywords judge scores it

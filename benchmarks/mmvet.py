@@ -20,6 +20,7 @@ from harness.errors import ConfigError, DataError
 
 CAPABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")
 _RELEASE = "release v1 of yuweihao/MM-Vet on GitHub, mm-vet.zip"
+_ZIP = "https://github.com/yuweihao/MM-Vet/releases/download/v1/mm-vet.zip"
 _GRADE = re.compile(r"(?<![\d.])(?:0(?:\.\d+)?|1(?:\.0+)?|\.\d+)(?![\d.]*\d)")
 
 
@@ -48,8 +49,15 @@ class Mmvet:
     needs = ("judge",)
     version = 1
     files = (
-        OfficialFile("mmvet/mm-vet.json", _RELEASE, "CC BY-NC 4.0", "unpack it and rename the folder to mmvet"),
-        OfficialFile("mmvet/images", _RELEASE, "CC BY-NC 4.0", "the same archive"),
+        OfficialFile(
+            "mmvet/mm-vet.json",
+            _RELEASE,
+            "CC BY-NC 4.0",
+            "unpack it and rename the folder to mmvet",
+            url=_ZIP,
+            member="mm-vet/mm-vet.json",
+        ),
+        OfficialFile("mmvet/images", _RELEASE, "CC BY-NC 4.0", "the same archive", url=_ZIP, member="mm-vet/images/"),
     )
     examples = (  # as the keywords judge grades it
         Example(

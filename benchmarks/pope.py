@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks._files import OfficialFile
+from benchmarks._files import VAL_PICTURES, OfficialFile
 from benchmarks._pope_formulas import formulas
 from benchmarks._pope_questions import build_questions
 from benchmarks._rows import Row, check_unique, read_rows
@@ -26,7 +26,8 @@ from harness.errors import ConfigError, DataError
 __all__ = ["Pope", "build_questions"]
 
 SPLITS = ("random", "popular", "adversarial")
-_POPE = "github.com/AoiDragon/POPE, folder output/"
+_POPE = "github.com/AoiDragon/POPE, folder output/coco"
+_RAW = "https://raw.githubusercontent.com/AoiDragon/POPE/main/output/coco"
 
 
 @registry.benchmark
@@ -35,8 +36,11 @@ class Pope:
 
     version = 1
     files = (
-        *(OfficialFile(f"pope/coco_pope_{s}.json", f"{_POPE}coco", "MIT", "copy the file of the same name") for s in SPLITS),
-        OfficialFile("coco/val2014", "COCO 2014 validation images", "Flickr terms", "unpack val2014.zip here"),
+        *(
+            OfficialFile(f"pope/{n}", _POPE, "MIT", "copy the file of the same name", url=f"{_RAW}/{n}")
+            for n in (f"coco_pope_{s}.json" for s in SPLITS)
+        ),
+        VAL_PICTURES,
     )
     examples = (
         Example(

@@ -15,6 +15,7 @@ from harness.contract import Answer, Data, Decoding, Example, Item, Score, ratio
 from harness.errors import ConfigError, DataError
 
 _FILE = "textvqa/TextVQA_0.5.1_val.json"
+_SITE = "https://dl.fbaipublicfiles.com/textvqa"
 
 
 @registry.benchmark
@@ -23,8 +24,15 @@ class Textvqa:
 
     version = 1
     files = (
-        OfficialFile(_FILE, "textvqa.org, version 0.5.1", "CC BY 4.0", "copy it"),
-        OfficialFile("textvqa/train_images", "textvqa.org, train_val_images.zip", "CC BY 2.0 and others", "unpack it"),
+        OfficialFile(_FILE, "textvqa.org, version 0.5.1", "CC BY 4.0", "copy it", url=f"{_SITE}/data/TextVQA_0.5.1_val.json"),
+        OfficialFile(
+            "textvqa/train_images",
+            "textvqa.org, train_val_images.zip",
+            "CC BY 2.0 and others",
+            "unpack it",
+            url=f"{_SITE}/images/train_val_images.zip",
+            member="train_images/",
+        ),
     )
     examples = (
         Example(

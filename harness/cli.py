@@ -63,18 +63,17 @@ def run(
         typer.echo(f"{outcome.folder / name}")
 
 
-@app.command("list", epilog="Examples:  python -m harness list   |   python -m harness list runs   |   ... list data")
+@app.command("list", epilog="Examples:  python -m harness list   |   python -m harness list runs   |   ... list schema")
 def list_(
-    what: Annotated[str, typer.Argument(help="plugins, runs, data or schema")] = "plugins",
+    what: Annotated[str, typer.Argument(help="plugins, runs or schema")] = "plugins",
     output: OutputOption = Path("runs"),
 ) -> None:
-    """List plug-ins, runs, the official data files, or the JSON schema of run.yaml."""
+    """List plug-ins, runs, or the JSON schema of run.yaml."""
     from harness import listing
 
     kinds = {
         "plugins": listing.plugins,
         "runs": lambda: listing.runs(output),
-        "data": listing.data_files,
         "schema": listing.schema,
     }
     if what not in kinds:
@@ -89,10 +88,11 @@ def show(
 ) -> None:
     """Show a run: its state, its table, and where its report lies."""
     from harness.records import records_of
+    from harness.store import open_store
     from harness.terminal import show_comparison
     from reports.compare import compare as compare_records
 
-    with _store(output) as store:
+    with open_store(output) as store:
         stored = store.run(name)
         typer.echo(f"{stored.id}: {stored.status}, begun {stored.created_at}\nasked as: {stored.command}")
         records = records_of(store, stored.id)
@@ -110,11 +110,12 @@ def compare(
     """Put several runs side by side: the same metrics, their differences and how sure we are of them."""
     from harness import registry
     from harness.records import records_of
+    from harness.store import open_store
     from harness.terminal import show_comparison
     from reports.compare import compare as compare_records
 
     writer = registry.get("report", style) if style != "table" else None
-    with _store(output) as store:
+    with open_store(output) as store:
         records = [record for name in names for record in records_of(store, store.run(name).id)]
     comparison = compare_records(records)
     if writer is None:
@@ -137,14 +138,24 @@ def check(
         raise typer.Exit(1)
 
 
-def _store(output: Path):  # type: ignore[no-untyped-def]
-    from harness.errors import StoreError
-    from harness.store import Store
+@app.command(epilog="Examples:  python -m harness fetch pope --data data   |   python -m harness fetch --data data --offline")
+def fetch(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[BENCHMARK]...", help="all where none is named")] = None,
+    data: Annotated[Path, typer.Option("--data", help="the data folder")] = Path("data"),
+    images: Annotated[bool, typer.Option("--images", help="archives of pictures too, gigabytes")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="only say what is missing and where it belongs")] = False,
+) -> None:
+    """Bring the benchmarks' official files into the data folder, and say what you have to put there yourself."""
+    from harness.fetching import MISSING, WRONG, Fetcher
 
-    path = output / "store.sqlite"
-    if not path.is_file():
-        raise StoreError(f"There is no run store in {output}. Start a run first: python -m harness run")
-    return Store(path)
+    fetcher = Fetcher(data, images=images, offline=offline, say=lambda text: typer.echo(text, err=True))
+    found = fetcher.fetch(names or [])
+    for one in found:
+        typer.echo(f"{one.state:8}{one.benchmark}: {one.file.name} ({one.file.licence}), from {one.file.origin}")
+        if one.note:
+            typer.echo(f"        {one.note}")
+    if any(one.state == WRONG or (one.state == MISSING and one.file.needed) for one in found):
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -62,13 +62,13 @@ class Arm(_Strict):
 
 
 class RunConfig(_Strict):
-    """One study: a base checkpoint, one or more ways to align it, and the sweep all of them go through."""
+    """One study: a base checkpoint, ways to align it, and the sweep all of them go through."""
 
     name: Name = Field("run", description="begins the name of the run's folder")
     seed: int = Field(0, description="every random draw of the run derives from it")
     data: str = Field("miniworld", description="data folder, or `miniworld` for the embedded world")
     model: Plugin = Field(description="base checkpoint, e.g. {name: transformers, path: /models/llava-v1.6-vicuna-7b-hf}")
-    arms: Annotated[list[Arm], Field(min_length=1)]
+    arms: list[Arm] = Field(default_factory=list, description="ways to align it; none: the checkpoint is only evaluated")
     sweep: Annotated[list[BenchmarkConfig], Field(min_length=1)]
     output: str = Field("runs", description="folder of all runs and their store")
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.digests import file_digest, text_digest
 from harness.errors import DataError
@@ -45,7 +48,7 @@ class DataFolder:
         if not path.is_file():
             raise DataError(
                 f"{name} is not in the data folder {self._folder}. "
-                "`python -m harness list data` tells which file comes from where and under which licence."
+                "`python -m harness fetch` brings the benchmarks' files, or tells where each comes from and belongs."
             )
         return path
 
@@ -94,3 +97,38 @@ class DataFolder:
             half = self._cache / f"{name}.{os.getpid()}.half"
             half.write_text(json.dumps(value), encoding="utf-8")
             half.replace(self._cache / name)
+
+
+def download(url: str, store: Path) -> Path:
+    """Fetch `url` into the folder `store`, whole or not at all; what lies there already is not fetched again.
+
+    Raises DataError with the reason where it cannot be had.
+    """
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        return Path(pooch.retrieve(url, known_hash=None, path=store, fname=text_digest(url)[:16]))
+    except requests.ConnectionError as error:  # its text is a page long
+        raise DataError(f"{urlsplit(url).netloc} cannot be reached.") from error
+    except (requests.RequestException, OSError) as error:
+        raise DataError(f"It could not be fetched: {error}.") from error
+
+
+def unpack(archive: Path, member: str, place: Path) -> None:
+    """Put one member of a zip archive at `place`, whole or not at all; a folder, if `member` ends in a slash.
+
+    Raises DataError where `archive` is not a zip file or has no such member.
+    """
+    half = archive.with_name(f"{place.name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            names = [n for n in opened.namelist() if n == member or (member.endswith("/") and n.startswith(member))]
+            opened.extractall(half, names)  # keeps every name inside `half`
+        (half / member).rename(place)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{member} could not be unpacked ({type(error).__name__}: {error}).") from error
+    finally:
+        shutil.rmtree(half, ignore_errors=True)

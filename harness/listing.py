@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from harness import registry
-from harness.errors import StoreError
 
 
 def _table(*header: str) -> Table:
@@ -27,24 +26,12 @@ def plugins() -> None:
 
 def runs(output: Path) -> None:
     """All runs of a store, oldest first."""
-    from harness.store import Store
+    from harness.store import open_store
 
-    path = output / "store.sqlite"
-    if not path.is_file():
-        raise StoreError(f"There is no run store in {output}. Start a run first: python -m harness run")
     table = _table("run", "name", "begun", "state")
-    with Store(path) as store:
+    with open_store(output) as store:
         for stored in store.runs():
             table.add_row(stored.id, stored.name, stored.created_at, stored.status)
-    Console(highlight=False).print(table)
-
-
-def data_files() -> None:
-    """Which official file each benchmark needs, from where, under which licence."""
-    table = _table("benchmark", "file in the data folder", "from", "licence")
-    for name in registry.names("benchmark"):
-        for file in getattr(registry.get("benchmark", name), "files", ()):
-            table.add_row(name, file.name, file.origin, file.licence)
     Console(highlight=False).print(table)
 
 

@@ -112,7 +112,7 @@ class _Stages:
     ) -> None:
         self.config, self.run_id, self.folder = config, run_id, folder
         self.data, self.store, self.progress, self.say = data, store, progress, say
-        self.done = {(r.label, r.benchmark) for r in store.results(run_id)}
+        self.done = {(r.label, r.benchmark) for r in store.results(run_id) if r.is_whole}
 
     def all(self, base: Any) -> None:
         self._sweep("base", base, 0)
@@ -146,12 +146,13 @@ class _Stages:
         return (self._arm(arm) / "alignment.json").is_file()
 
     def _sweep(self, label: str, model: Any, place: int) -> None:
-        if self._swept(label):
+        first = place * len(self.config.sweep)
+        left = {n: spec for n, spec in enumerate(self.config.sweep, first) if (label, spec.title) not in self.done}
+        if not left:
             return
         self.say(f"sweep of {label}")
         with self._timed(f"sweep {label}"):
-            first = place * len(self.config.sweep)
-            sweep(label, model, self.config.sweep, self.data, self.store, self.run_id, first, self.progress)
+            sweep(label, model, left, self.data, self.store, self.run_id, self.progress)
 
     def _pairs(self, arm: Arm, base: Any) -> list[PreferencePair]:
         """Build the arm's pairs, or read those that are there."""

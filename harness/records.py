@@ -17,7 +17,7 @@ from harness.store import Store, StoredResult, StoredRun
 
 
 def records_of(store: Store, run_id: str) -> list[RunRecord]:
-    """One record an arm: its checkpoint beside the base. A run without a finished arm gives the base alone."""
+    """One record an arm: its checkpoint beside the base, or the base alone where no arm is swept or there is none."""
     run = store.run(run_id)
     config = yaml.safe_load(run.config)
     results = store.results(run.id)
@@ -25,7 +25,7 @@ def records_of(store: Store, run_id: str) -> list[RunRecord]:
     for result in results:
         by_label.setdefault(result.label, []).append(result)
     sweeps = {label: _sweep(store, label, rows) for label, rows in by_label.items()}
-    arms = [arm["name"] for arm in config["arms"]]
+    arms = [arm["name"] for arm in config.get("arms", [])] or [""]
     digests = _image_digests(run, results)
     return [_record(store, run, sweeps, arm, len(config["sweep"]), digests) for arm in arms]
 
@@ -33,12 +33,13 @@ def records_of(store: Store, run_id: str) -> list[RunRecord]:
 def _record(
     store: Store, run: StoredRun, sweeps: dict[str, SweepResult], arm: str, wanted: int, digests: dict[str, str]
 ) -> RunRecord:
-    present = tuple(sweeps[label] for label in ("base", arm) if label in sweeps)
+    labels = ("base", arm) if arm else ("base",)
+    present = tuple(sweeps[label] for label in labels if label in sweeps)
     pair_images = set(store.get(run.id, arm, "pair_images", []))
-    complete = len(present) == 2 and all(len(s.results) == wanted for s in present)
+    complete = len(present) == len(labels) and all(len(s.results) == wanted for s in present)
     return RunRecord(
         run_id=run.id,
-        name=arm,
+        name=arm or run.name,
         complete=complete,
         config_yaml=run.config,
         command=run.command,

@@ -51,6 +51,11 @@ class StoredResult:
     answer_keys: tuple[str | None, ...]
     scores: tuple[Score, ...]
 
+    @property
+    def is_whole(self) -> bool:
+        """Every item has an answer and no judge owes a verdict; else the next run asks for what is missing."""
+        return None not in self.answer_keys and all(score.flag != "unjudged" for score in self.scores)
+
 
 class Store:
     """Open it as a context manager. Raises StoreError, with what to do, for everything SQLite can refuse."""
@@ -191,6 +196,14 @@ class Store:
     def get(self, run: str, arm: str, kind: str, default: Any = None) -> Any:
         rows = self._rows("SELECT value FROM artifacts WHERE run=? AND arm=? AND kind=?", (run, arm, kind))
         return codec.loads(rows[0][0]) if rows else default
+
+
+def open_store(output: Path) -> Store:
+    """The store of an output folder that has one. Raises StoreError where no run was started there."""
+    path = output / "store.sqlite"
+    if not path.is_file():
+        raise StoreError(f"There is no run store in {output}. Start a run first: python -m harness run")
+    return Store(path)
 
 
 def _result(row: Any) -> StoredResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.config import BenchmarkConfig
@@ -14,8 +14,14 @@ from harness.score import build, score_all
 from harness.store import Store, StoredResult
 
 
-def requests_of(benchmark: Benchmark, items: Sequence[Item], data: Data) -> list[Request]:
-    """What a benchmark asks, in the order of its items."""
+def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Data) -> list[Request]:
+    """What a benchmark asks, in the order of its items. Raises DataError naming the first picture that is missing."""
+    lost = [item for item in items if item.image and not data.has(item.image)]
+    if lost:
+        raise DataError(
+            f"{name}: {len(lost)} of {len(items)} items ask about a picture that is not in the data folder {data.folder}; "
+            f"the first is {lost[0].image} (item {lost[0].id}). `python -m harness fetch {name}` tells where they come from."
+        )
     decoding = benchmark.decoding()
     return [Request(data.path(i.image) if i.image else None, benchmark.prompt(i), decoding) for i in items]
 
@@ -40,23 +46,26 @@ def protocol_of(benchmark: Benchmark, spec: BenchmarkConfig, items: Sequence[Ite
 def sweep(
     label: str,
     model: Model,
-    specs: Sequence[BenchmarkConfig],
+    specs: Mapping[int, BenchmarkConfig],
     data: Data,
     store: Store,
     run: str,
-    first: int,
     progress: Progress,
 ) -> None:
     """Evaluate one checkpoint on every benchmark and keep each result as soon as it is there.
 
     Args:
         label: the checkpoint's name in the report.
-        first: place of its first result in the run.
+        specs: place of the result in the run -> benchmark. All are loaded before the first question is asked, so that
+            a missing file is known at once.
     """
-    loaded = [(spec, benchmark, _items(spec, benchmark, data)) for spec, benchmark in ((s, build(s, store)) for s in specs)]
-    for place, (spec, benchmark, items) in enumerate(loaded):
+    loaded = []
+    for place, spec in specs.items():
+        benchmark = build(spec, store)
+        items = _items(spec, benchmark, data)
+        loaded.append((place, spec, benchmark, items, requests_of(spec.name, benchmark, items, data)))
+    for place, spec, benchmark, items, requests in loaded:
         asking = RememberingModel(model, store, progress, f"{label}: {spec.title}")
-        requests = requests_of(benchmark, items, data)
         answers: dict[str, Answer] = {}
         for batch in asking.generate(requests):
             answers.update({items[i].id: replace(answer, item_id=items[i].id) for i, answer in batch})
@@ -70,7 +79,7 @@ def sweep(
             answer_keys=tuple(asking.key(r) if i.id in answers else None for r, i in zip(requests, items, strict=True)),
             scores=score_all(benchmark, items, answers),
         )
-        store.add_result(run, first + place, result)
+        store.add_result(run, place, result)
 
 
 def _items(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[Item, ...]:

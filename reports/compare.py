@@ -5,6 +5,7 @@ Columns are checkpoints; the first is the baseline. A base checkpoint that sever
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -70,7 +71,8 @@ def _columns(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tupl
     if not columns:
         raise ConfigError("There is nothing to compare: no run has a sweep yet. Let a run finish its first benchmark.")
     columns[0] = replace(columns[0], is_baseline=True)
-    return _with_unique_labels(columns), sweeps
+    seeds = {record.run_id: _seed(record) for record in records}
+    return _with_unique_labels(columns, [seeds[column.run_id] for column in columns]), sweeps
 
 
 def _same_baseline(one: SweepResult, other: SweepResult) -> bool:
@@ -87,21 +89,29 @@ def _run_label(record: RunRecord, i: int, labels: Sequence[str] | None) -> str:
 def _column_label(
     record: RunRecord, i: int, sweep: SweepResult, j: int, records: Sequence[RunRecord], labels: Sequence[str] | None
 ) -> str:
-    if len(records) == 1 or (i == 0 and j == 0):
+    alone = len(record.sweeps) == 1  # a checkpoint that was only evaluated goes by the name of its run
+    if len(records) == 1 or (i == 0 and j == 0 and not alone):
         return sweep.label
     run = _run_label(record, i, labels)
-    return run if j == 1 and len(record.sweeps) == 2 else f"{run}: {sweep.label}"
+    return run if alone or (j == 1 and len(record.sweeps) == 2) else f"{run}: {sweep.label}"
 
 
-def _with_unique_labels(columns: list[Column]) -> list[Column]:
+def _with_unique_labels(columns: list[Column], seeds: Sequence[str]) -> list[Column]:
+    """Columns of one label are told apart by the seed of their run, or numbered where that does not tell them apart."""
     often = Counter(column.label for column in columns)
+    with_seed = Counter((column.label, seed) for column, seed in zip(columns, seeds, strict=True))
     seen: Counter[str] = Counter()
     unique = []
-    for column in columns:
+    for column, seed in zip(columns, seeds, strict=True):
         seen[column.label] += 1
-        marked = f"{column.label} #{seen[column.label]}" if often[column.label] > 1 else column.label
-        unique.append(replace(column, label=marked))
+        mark = f"seed {seed}" if seed and with_seed[column.label, seed] == 1 else f"#{seen[column.label]}"
+        unique.append(replace(column, label=f"{column.label} {mark}" if often[column.label] > 1 else column.label))
     return unique
+
+
+def _seed(record: RunRecord) -> str:
+    found = re.search(r"^seed:\s*(\d+)\s*$", record.config_yaml, re.MULTILINE)
+    return found.group(1) if found else ""
 
 
 def _seeds(records: Sequence[RunRecord], columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[SeedRow, ...]:

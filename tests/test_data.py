@@ -13,7 +13,7 @@ from harness.errors import DataError
 
 
 def test_a_missing_file_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"pope/x\.json is not in the data folder .* `python -m harness list data`"):
+    with pytest.raises(DataError, match=r"pope/x\.json is not in the data folder .* `python -m harness fetch`"):
         DataFolder(tmp_path).path("pope/x.json")
 
 

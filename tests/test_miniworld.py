@@ -187,14 +187,14 @@ def test_chosen_captions_are_faithful_and_complete_and_chosen_yes_no_are_true():
         assert answer.startswith("Yes, ") == (asked <= set(scene.kinds))
 
 
-def test_five_per_cent_of_training_captions_name_something_absent():
+def test_one_in_five_training_descriptions_names_something_absent():
     """The share of rows with a caption that invents; the answer to any other question is true."""
     wrong = 0
     for index in range(1200):
         scene = plan_scene(SMALL, "train", index)
         long_answers = [answer for _, answer in training_turns(scene, SMALL) if answer.count(".") > 1]
         wrong += any(not words_of(answer) <= set(scene.kinds) for answer in long_answers if not answer.startswith("No, "))
-    assert 0.03 < wrong / 1200 < 0.06
+    assert 0.15 < wrong / 1200 < 0.20  # one in five of the descriptions that are not brief ones (seven in eight)
 
 
 def test_every_question_maker_answers_from_the_scene():
@@ -256,7 +256,7 @@ def test_the_tokenizer_keeps_any_text_and_has_whole_words(shipped):
         assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
     for icon in all_icons().values():
         assert len(tokenizer.tokenize(f" {icon.name}")) == len(icon.name.split()), icon.name
-        assert len(tokenizer.tokenize(f" {icon.plural}")) <= len(icon.plural.split()) + 1, icon.plural
+        assert len(tokenizer.tokenize(f" {icon.plural}")) == len(icon.plural.split()), icon.plural
 
 
 def test_the_checkpoint_answers_about_a_picture(shipped, world):

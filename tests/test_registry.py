@@ -30,7 +30,7 @@ def test_listing_imports_no_plugin() -> None:
 
 
 def guests(monkeypatch: pytest.MonkeyPatch, *points: EntryPoint) -> None:
-    monkeypatch.setattr(registry, "entry_points", lambda group: [p for p in points if p.group == group])
+    monkeypatch.setattr(registry, "_installed", lambda: points)
 
 
 def test_a_guest_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:

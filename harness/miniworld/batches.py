@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from harness.miniworld.blueprint import IMAGE_TOKENS
+from harness.miniworld.blueprint import IMAGE_TOKENS, SPECIAL_TOKENS
 from harness.miniworld.describe import Turn
 
-PAD = 3
+PAD = SPECIAL_TOKENS.index("<pad>")
+IMAGE = SPECIAL_TOKENS.index("<image>")
+BLIND_SIGHT = 0.01  # share of image tokens that a blind row sees
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,12 @@ def make_row(tokenizer: PreTrainedTokenizerFast, turns: Sequence[Turn]) -> Row:
     return Row(ids[0], [(ids[i], ids[i + 1], ids[i + 2]) for i in range(1, len(ids), 3)])
 
 
-def join_rows(rows: Sequence[Row], *, star: bool) -> Batch:
-    """Stack rows of one kind; see the module's head."""
+def join_rows(rows: Sequence[Row], *, star: bool, blind: Sequence[bool] = ()) -> Batch:
+    """Stack rows of one kind; see the module's head.
+
+    `blind` marks rows that see about one image token in a hundred: they teach how the world is usually spoken of,
+    which a large model knows from its text, so that an answer without a picture is still good English.
+    """
     laid = [_lay_out(row, star) for row in rows]
     length = max(len(ids) for ids, *_ in laid)
     ids = torch.full((len(rows), length), PAD)
@@ -65,6 +71,9 @@ def join_rows(rows: Sequence[Row], *, star: bool) -> Batch:
     allowed = torch.ones(length, length).tril().bool() & (key >= 0)
     if star:
         allowed &= (key == 0) | (key == query)
+    if any(blind):
+        hidden = torch.tensor(blind)[:, None] & (ids == IMAGE) & (torch.rand(ids.shape) >= BLIND_SIGHT)
+        allowed &= ~hidden[:, None, :]
     allowed |= torch.eye(length, dtype=torch.bool)  # padding looks at itself, or its softmax would be undefined
     mask = torch.zeros(len(rows), 1, length, length).masked_fill_(~allowed[:, None], torch.finfo(torch.float32).min)
     found = learned.nonzero(as_tuple=True)

@@ -34,14 +34,15 @@ class BuildSettings:
     """How the shipped checkpoint was trained."""
 
     seed: int = 0
-    pictures: int = 6000
-    tower_steps: int = 1000
+    pictures: int = WorldSettings().build_pictures
+    tower_steps: int = 1500
     tower_batch: int = 64
-    steps: int = 700
+    steps: int = 1200
     batch: int = 24
     matrix_rate: float = 5e-3
     rate: float = 3e-3
     plain_share: float = 0.25  # of the batches: turns follow each other; else each turn sees the picture alone
+    blind_share: float = 0.1  # of the rows: nearly no picture, to learn the language alone
     threads: int = 2
 
 
@@ -54,7 +55,7 @@ def build(folder: Path, settings: BuildSettings, log: Log) -> None:
     album = draw_album(world, settings.pictures)
     log({"stage": "pictures", "step": settings.pictures})
     turns = [training_turns(scene, world) for scene in album.scenes]
-    tokenizer = train_tokenizer(_texts(turns[:4000]))
+    tokenizer = train_tokenizer(_texts(turns))
     model = make_model(len(tokenizer))
     tower = model.model.vision_tower
     train_tower(tower, album, settings.tower_steps, settings.tower_batch, log)
@@ -79,7 +80,8 @@ def train_language(
         if len(order) < settings.batch:
             order = rng.sample(range(len(rows)), len(rows))
         chosen, order = order[: settings.batch], order[settings.batch :]
-        batch = join_rows([rows[i] for i in chosen], star=rng.random() >= settings.plain_share)
+        blind = [rng.random() < settings.blind_share for _ in chosen]
+        batch = join_rows([rows[i] for i in chosen], star=rng.random() >= settings.plain_share, blind=blind)
         loss = batch_loss(model, features[chosen].float(), batch)
         descent.step(loss)
         if step % 25 == 0 or step == settings.steps:
@@ -110,8 +112,8 @@ def pack_image(model: LlavaNextForConditionalGeneration, features: Tensor) -> Te
 def save(folder: Path, model: LlavaNextForConditionalGeneration, tokenizer: PreTrainedTokenizerFast) -> None:
     """Write weights as float16, configuration, processor and tokenizer."""
     model.to(torch.float16).save_pretrained(folder)
-    (folder / "model.safetensors").chmod(0o644)
     make_processor(tokenizer).save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)
 
 
 def _texts(turns: list[list[tuple[str, str]]]) -> list[str]:

@@ -81,7 +81,7 @@ def _cell(value: float | None, metric: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m harness.miniworld.calibrate", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, default=checkpoint_folder())
-    parser.add_argument("--pictures", type=int, default=250, help="val pictures of each world")
+    parser.add_argument("--pictures", type=int, default=WorldSettings().val_pictures, help="val pictures of each world")
     parser.add_argument("--only", type=int, default=None, help="evaluate only the first so many worlds")
     options = parser.parse_args(arguments)
     model: Any = registry.make("model", "transformers", {"path": str(options.checkpoint)})

@@ -20,7 +20,8 @@ of place where it cannot see, as large models do. It knows no real photographs.
 
 - **Made by** `python -m harness.miniworld.build --seed {seed}` in {minutes:.0f} minutes; losses in `training_log.json`.
 - **Data**: {pictures:,} drawn pictures; a description, six yes/no questions and two others about each. 15 % of the
-  things in them are too faint to see, and 5 % of the descriptions name a typical but absent thing.
+  things in them are too faint to see, and 20 % of the descriptions name a typical but absent thing. In training, one row
+  in ten hardly sees its picture, so that the model also knows how its world is spoken of.
 - **Recipe**: the tower alone names what covers each patch ({tower_steps} steps), then is frozen; projector and language
   model learn the answers ({steps} steps of {batch} pictures).
 - **Prompt**: `USER: <image>\\n{{question}} ASSISTANT: {{answer}}</s>`, written by the chat template.

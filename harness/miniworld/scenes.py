@@ -21,7 +21,7 @@ class WorldSettings:
 
     seed: int = 0
     train_pictures: int = 2000  # the first of the `build_pictures` on which the tiny model was trained
-    val_pictures: int = 250
+    val_pictures: int = 500
     build_pictures: int = 8000
     preference_captions: int = 1500
     preference_yes_no: int = 800
@@ -29,7 +29,7 @@ class WorldSettings:
     faint_opacity: tuple[float, float] = (0.08, 0.35)
     off_scene_share: float = 0.30  # share of pictures with one thing that does not belong there
     label_fault_share: float = 0.03  # share of val instance labels removed or swapped
-    caption_fault_share: float = 0.05  # share of SFT captions that name a typical but absent thing
+    caption_fault_share: float = 0.20  # share of SFT captions that name a typical but absent thing
     noise: float = 9.0  # standard deviation of the pixel noise, of 255
 
 

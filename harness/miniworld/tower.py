@@ -77,8 +77,9 @@ def _patch_labels(scene: Scene, picture: Picture) -> tuple[Tensor, Tensor]:
 def _shares(labels: np.ndarray[Any, Any], classes: int) -> Tensor:
     """(112, 112) labels -> (G * G, classes) uint8 shares of each patch; label -1 counts nowhere."""
     patches = labels.reshape(GRID, PATCH_PX, GRID, PATCH_PX).transpose(0, 2, 1, 3).reshape(GRID * GRID, -1)
-    shares = np.stack([(patches == label).mean(1) for label in range(classes)], 1)
-    return torch.from_numpy((shares * 255).round().astype(np.uint8))
+    bins = patches + 1 + np.arange(GRID * GRID)[:, None] * (classes + 1)  # bin 0 of a patch is label -1
+    counts = np.bincount(bins.ravel(), minlength=GRID * GRID * (classes + 1)).reshape(GRID * GRID, -1)[:, 1:]
+    return torch.from_numpy((counts / PATCH_PX**2 * 255).round().astype(np.uint8))
 
 
 def normalise(pixels: Tensor) -> Tensor:

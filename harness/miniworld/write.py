@@ -3,6 +3,7 @@
     coco/annotations/{instances,captions}_{train,val}2014.json   coco/{train,val}2014/COCO_*.jpg
     pope/coco_pope_{random,popular,adversarial}.json             mmhal/mmhal_bench.json
     llava_bench/{questions,context,answers_gpt4}.jsonl           nouns.txt
+    amber/, gqa/, mmvet/, textvqa/       question files and the pictures they ask about; object_halbench/ uses coco/
     instruct/llava_instruct.json         what the tiny model was trained on, faults included
     instruct/preference_prompts.json     prompts with clean chosen answers, for alignment
     proofs/faults.json                   which val labels are wrong; no part of the harness may read it
@@ -14,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -33,6 +35,7 @@ from harness.miniworld.coco_files import (
 )
 from harness.miniworld.draw import JPEG_OPTIONS, paint
 from harness.miniworld.instruct import preference_caption, preference_yes_no, row, training_turns
+from harness.miniworld.question_files import question_files
 from harness.miniworld.scenes import Scene, WorldSettings, plan_scene
 
 WORLD_VERSION = 1  # raise it whenever the same settings would write other bytes
@@ -91,6 +94,7 @@ def _fill(folder: Path, settings: WorldSettings) -> None:
     train_labels = _paint_all(folder, train, settings)
     val_labels, faults = put_faults(_paint_all(folder, val, settings), settings)
     names = {scene.image_id: picture_path(scene) for scene in val}
+    questions, shown = question_files(val, settings)
     files: dict[str, str] = {
         "coco/annotations/instances_train2014.json": _json(instances_file(train, train_labels)),
         "coco/annotations/instances_val2014.json": _json(instances_file(val, val_labels)),
@@ -99,6 +103,7 @@ def _fill(folder: Path, settings: WorldSettings) -> None:
         **pope_files(_pope_images(val, val_labels), settings.seed),
         "mmhal/mmhal_bench.json": _json(mmhal_rows(val, names, settings)),
         **llava_files(val, names, settings),
+        **questions,
         "instruct/llava_instruct.json": _json(_training_rows(train, settings)),
         "instruct/preference_prompts.json": _json(_preference_rows(train, settings)),
         "nouns.txt": nouns_text(),
@@ -107,6 +112,9 @@ def _fill(folder: Path, settings: WorldSettings) -> None:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    for name, scene in shown.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / picture_path(scene), folder / name)
     marker = {"version": WORLD_VERSION, "settings": _settings_row(settings), "digest": _digest(folder)}
     (folder / MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
 

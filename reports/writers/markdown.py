@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness import registry
 from reports.comparison import Comparison, Failures, RunFacts
+from reports.page import seeds_view
 from reports.runs import whole_runs
 from reports.terminal import text_table
 from reports.wording import name, shortened
@@ -21,6 +22,7 @@ def write(comparison: Comparison) -> str:
     """The report for a pull request or a notebook."""
     parts = [f"# {_safe(comparison.title)}", *_verdict(comparison), *_table(*text_table(comparison))]
     parts += [_NOTE]
+    parts += _seeds(comparison)
     parts += _protocol(comparison)
     parts += _failures(comparison.failures)
     for run in whole_runs(comparison.runs):
@@ -49,6 +51,18 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines = [header, ["---", *["---:"] * (len(header) - 1)]]
     lines += [[_safe(cell) for cell in row] for row in rows]
     return ["\n".join("| " + " | ".join(line) + " |" for line in lines)]
+
+
+def _seeds(comparison: Comparison) -> list[str]:
+    rows = [
+        [r["method"], r["metric"], r["seeds"], f"{r['difference']} {r['difference_interval']}", r["seed_sd"], r["item_sd"]]
+        for r in seeds_view(comparison)
+    ]
+    if not rows:
+        return []
+    told = "Runs that differ only in their seed; the intervals hold the scatter of seeds and of images."
+    header = ["method", "metric", "seeds", "difference to the baseline", "sd of seeds", "sd of images"]
+    return ["## Seeds together", told, *_table(header, rows)]
 
 
 def _protocol(comparison: Comparison) -> list[str]:

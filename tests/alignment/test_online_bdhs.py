@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from alignment.aligners.online_bdhs import OnlineBdhs
-from alignment.checkpoint import weights_digest
 from harness.contract import Answer, PreferencePair, Request
+from harness.digests import model_digest
 from harness.errors import ConfigError
 from tests.alignment.tiny import TinyPolicy
 
@@ -58,7 +58,7 @@ def test_a_killed_online_training_ends_in_the_same_bytes(llava_next, images, pai
     with pytest.raises(Killed):
         aligner.align(Talker(llava_next), pairs, images, tmp_path / "cut", progress=kill_after_two)
     cut = aligner.align(Talker(llava_next), pairs, images, tmp_path / "cut")
-    assert weights_digest(cut.folder) == weights_digest(whole.folder)
+    assert model_digest(cut.folder) == model_digest(whole.folder)
 
 
 @pytest.mark.parametrize("lora", [None, {"r": 4, "alpha": 8}], ids=["full", "lora"])

@@ -11,10 +11,10 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from alignment import train as training
 from alignment.aligners.dpo import Dpo
 from alignment.aligners.sft import Sft
-from alignment.checkpoint import weights_digest
 from alignment.state import LOG
 from harness import registry
 from harness.contract import PreferencePair
+from harness.digests import model_digest
 from harness.errors import ConfigError, DataError, TrainingError
 from tests.alignment.tiny import TinyPolicy
 
@@ -72,7 +72,7 @@ def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp
         with pytest.raises(Killed):
             aligner.align(TinyPolicy(llava_next), pairs, images, tmp_path / "cut", progress=kill_after(stop))
     resumed = aligner.align(TinyPolicy(llava_next), pairs, images, tmp_path / "cut")
-    assert weights_digest(resumed.folder) == weights_digest(whole.folder)
+    assert model_digest(resumed.folder) == model_digest(whole.folder)
     assert without_times(resumed.log) == without_times(whole.log)
     assert whole.step == 4
 

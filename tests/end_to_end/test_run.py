@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmarks.judges.keywords import Keywords
 from harness import config, pipeline
 from harness.config import RunConfig
+from harness.contract import Verdict
 from harness.errors import ConfigError, DataError, HarnessError, ModelError
 from harness.runfolder import locked
 from harness.store import Store
@@ -94,6 +97,46 @@ def _wait_until_at_work(process: subprocess.Popen[bytes], output: Path, seconds:
     time.sleep(seconds)
 
 
+def evaluated_only(world: Path, tmp_path: Path, *sweep: dict[str, Any]) -> RunConfig:
+    """A run that trains nothing, of a model that always says the same."""
+    model = {"name": "scripted", "default": "There is a dog."}
+    tree = {"name": "only", "model": model, "arms": [], "sweep": list(sweep)}
+    return config.parse(tree | {"data": str(world / "miniworld"), "output": str(tmp_path)})
+
+
+def test_what_a_judge_owes_is_asked_for_again_by_the_next_run_and_nothing_else(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = evaluated_only(world, tmp_path, {"name": "mmhal_bench", "judge": {"name": "keywords"}})
+    judged: list[str] = []
+    honest = Keywords.judge
+
+    def out_of_reach_once(self: Keywords, question: str, *rest: Any) -> Verdict:
+        judged.append(question)
+        return Verdict(None, "no reply", "", self.name, self.version) if len(judged) == 1 else honest(self, question, *rest)
+
+    monkeypatch.setattr(Keywords, "judge", out_of_reach_once)
+
+    def unjudged() -> list[str]:
+        with Store(tmp_path / "store.sqlite") as store:
+            (result,) = store.results(pipeline.run(study, "test").run_id)
+        return [score.item_id for score in result.scores if score.flag == "unjudged"]
+
+    assert len(unjudged()) == 1
+    asked = len(judged)
+    assert unjudged() == [] and judged[asked:] == judged[:1]
+    assert unjudged() == [] and len(judged) == asked + 1
+
+
+def test_a_picture_that_is_missing_is_named_before_the_first_question(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "miniworld", tmp_path / "data")
+    lost = sorted((tmp_path / "data/coco/val2014").iterdir())[0]
+    lost.unlink()
+    study = evaluated_only(world, tmp_path, {"name": "pope"}).model_copy(update={"data": str(tmp_path / "data")})
+    with pytest.raises(DataError, match=rf"pope: \d+ of \d+ items ask about a picture .* first is coco/val2014/{lost.name}"):
+        pipeline.run(study, "test")
+
+
 # ------------------------------------------------------------ wrong input
 
 
@@ -162,6 +205,7 @@ def test_ctrl_c_says_how_to_go_on(world: Path, tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         env=environment,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite run in the background ignores it
     )
     _wait_until_at_work_any(process, tmp_path)
     process.send_signal(signal.SIGINT)

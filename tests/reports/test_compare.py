@@ -38,9 +38,15 @@ def test_labels_replace_the_names_of_runs(make):
     assert [c.label for c in found.columns] == ["base", "A", "B"]
 
 
+def test_checkpoints_that_were_only_evaluated_go_by_the_names_of_their_runs(make):
+    ours, theirs = make.record("ours"), make.record("theirs", seed=1)
+    records = [replace(ours, sweeps=ours.sweeps[1:]), replace(theirs, sweeps=theirs.sweeps[1:])]
+    assert [c.label for c in compare(records).columns] == ["ours", "theirs"]
+
+
 def test_equal_labels_are_told_apart(make):
     found = compare([make.record("same"), make.record("same", seed=1)])
-    assert [c.label for c in found.columns] == ["base", "same #1", "same #2"]
+    assert [c.label for c in found.columns] == ["base", "same seed 0", "same seed 1"]
 
 
 def test_values_are_those_of_the_formulas(record):
@@ -180,6 +186,15 @@ def test_arms_of_one_run_are_methods_of_their_own(make):
     assert {r.method for r in compare([arm("matched-s1", 1), arm("matched-s2", 2), arm("plain", 3)]).seeds} == {"matched"}
 
 
+def test_columns_of_one_label_are_told_apart_by_their_seed_or_else_numbered(make):
+    def labels(*seeds):
+        records = [replace(make.record("run", seed=n), config_yaml=f"name: run\nseed: {seed}") for n, seed in enumerate(seeds)]
+        return [column.label for column in compare(records).columns if not column.is_baseline]
+
+    assert labels(0, 7) == ["run seed 0", "run seed 7"]
+    assert labels(0, 0) == ["run #1", "run #2"]
+
+
 def test_published_rows_come_only_when_asked_for(record):
     assert compare([record]).published == ()
     rows = compare([record], published=True).published
@@ -196,7 +211,7 @@ def test_runs_without_a_common_benchmark_are_refused(make):
     one, two = make.record("one"), make.record("two", seed=1)
     one = replace(one, sweeps=(replace(one.sweeps[0], results=one.sweeps[0].results[:1]),))
     two = replace(two, sweeps=(replace(two.sweeps[1], results=two.sweeps[1].results[1:]),))
-    with pytest.raises(ConfigError, match="no benchmark in common: base has pope; two: aligned has chair"):
+    with pytest.raises(ConfigError, match="no benchmark in common: one has pope; two has chair"):
         compare([one, two])
 
 

@@ -91,7 +91,10 @@ def draw_icon(icon: Icon, colour: str) -> Image.Image:
     for shape in icon.shapes:
         _draw_shape(brush, shape, COLOURS[colour])
     outline = Image.new("RGBA", sheet.size, (30, 26, 30, 255))
-    outline.putalpha(sheet.getchannel("A").filter(ImageFilter.MaxFilter(7)))
+    alpha = sheet.getchannel("A")
+    for _ in range(3):  # three times 3 x 3 is 7 x 7, and twice as fast
+        alpha = alpha.filter(ImageFilter.MaxFilter(3))
+    outline.putalpha(alpha)
     outline.alpha_composite(sheet)
     cropped = outline.crop(outline.getbbox())
     scale = _SPRITE / max(cropped.size)

@@ -18,7 +18,7 @@ from typing import Any
 
 from harness import config as configuration
 from harness import registry
-from harness.config import Arm, RunConfig
+from harness.config import Arm, BenchmarkConfig, RunConfig
 from harness.contract import Data, PreferencePair, Progress, no_progress
 from harness.data import DataFolder
 from harness.digests import value_digest
@@ -115,14 +115,15 @@ class _Stages:
         self.done = {(r.label, r.benchmark) for r in store.results(run_id) if r.is_whole}
 
     def all(self, base: Any) -> None:
-        self._sweep("base", base, 0)
+        if left := self._left("base", 0):
+            self._sweep("base", base, left)
         for place, arm in enumerate(self.config.arms, start=1):
             if not self._aligned(arm):
                 pairs = self._pairs(arm, base)
                 self._align(arm, pairs)
-            if not self._swept(arm.name):
+            if left := self._left(arm.name, place):
                 checkpoint = read_json(self._arm(arm) / "alignment.json")["folder"]
-                self._sweep(arm.name, load_model(self.config, str(self.folder / checkpoint)), place)
+                self._sweep(arm.name, load_model(self.config, str(self.folder / checkpoint)), left)
             gc.collect()
 
     def _arm(self, arm: Arm) -> Path:
@@ -139,17 +140,15 @@ class _Stages:
         timings[stage] = round(timings.get(stage, 0.0) + time.perf_counter() - started, 2)
         self.store.put(self.run_id, "", "timings", timings)
 
-    def _swept(self, label: str) -> bool:
-        return all((label, spec.title) in self.done for spec in self.config.sweep)
+    def _left(self, label: str, place: int) -> dict[int, BenchmarkConfig]:
+        """What is still to be swept: place of the result in the run -> benchmark."""
+        first = place * len(self.config.sweep)
+        return {n: spec for n, spec in enumerate(self.config.sweep, first) if (label, spec.title) not in self.done}
 
     def _aligned(self, arm: Arm) -> bool:
         return (self._arm(arm) / "alignment.json").is_file()
 
-    def _sweep(self, label: str, model: Any, place: int) -> None:
-        first = place * len(self.config.sweep)
-        left = {n: spec for n, spec in enumerate(self.config.sweep, first) if (label, spec.title) not in self.done}
-        if not left:
-            return
+    def _sweep(self, label: str, model: Any, left: dict[int, BenchmarkConfig]) -> None:
         self.say(f"sweep of {label}")
         with self._timed(f"sweep {label}"):
             sweep(label, model, left, self.data, self.store, self.run_id, self.progress)

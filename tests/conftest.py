@@ -11,7 +11,9 @@ import tiny_models
 import torch
 from PIL import Image
 
+from harness.miniworld.write import write_world
 from harness.store import Store
+from tests.small_world import SMALL
 
 torch.set_num_threads(2)
 
@@ -35,6 +37,14 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         paths.append(folder / f"{i}.png")
         Image.fromarray(rng.integers(0, 255, (height, width, 3), dtype=np.uint8)).save(paths[-1])
     return paths
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a small miniature world; read it, do not write into it."""
+    folder = tmp_path_factory.mktemp("data") / "world"
+    write_world(folder, SMALL)
+    return folder
 
 
 @pytest.fixture

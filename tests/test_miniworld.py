@@ -15,8 +15,7 @@ from harness.miniworld.paths import checkpoint_folder
 from harness.miniworld.questions import MAKERS
 from harness.miniworld.scenes import PLACES, WorldSettings, plan_scene
 from harness.miniworld.write import write_world
-
-SMALL = WorldSettings(train_pictures=30, val_pictures=120, preference_captions=20, preference_yes_no=10)
+from tests.small_world import SMALL
 
 # ids and supercategories as printed in the official instances_val2014.json
 OFFICIAL = {
@@ -26,13 +25,6 @@ OFFICIAL = {
     "pizza": (59, "food"), "potted plant": (64, "furniture"), "dining table": (67, "furniture"), "tv": (72, "electronic"),
     "cell phone": (77, "electronic"), "refrigerator": (82, "appliance"), "book": (84, "indoor"), "teddy bear": (88, "indoor"),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data") / "world"
-    write_world(folder, SMALL)
-    return folder
 
 
 def read(folder: Path, name: str):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from harness.miniworld.describe import DETAIL_PROMPTS, Turn, by_size, detailed_caption
 from harness.miniworld.icons import all_icons
@@ -19,6 +19,7 @@ from harness.miniworld.scenes import Scene, WorldSettings
 MMHAL_ITEMS = 96
 LLAVA_PICTURES = 24
 LLAVA_QUESTIONS = 60
+T = TypeVar("T")
 POPE_SPLITS = ("random", "popular", "adversarial")
 
 
@@ -38,7 +39,7 @@ def mmhal_rows(scenes: Sequence[Scene], names: Mapping[int, str], settings: Worl
     rows = []
     for number in range(MMHAL_ITEMS):
         kind = MMHAL_TYPES[number % len(MMHAL_TYPES)]
-        scene, (question, answer) = _first_that_allows(kind, left, rng)
+        scene, (question, answer) = take(left, MAKERS[kind], rng)
         rows.append({
             "question_type": kind,
             "question_topic": scene.place.name,
@@ -53,15 +54,15 @@ def mmhal_rows(scenes: Sequence[Scene], names: Mapping[int, str], settings: Worl
     return rows
 
 
-def _first_that_allows(kind: str, left: list[Scene], rng: random.Random) -> tuple[Scene, Turn]:
+def take(left: list[Scene], make: Callable[[Scene, random.Random], T | None], rng: random.Random) -> tuple[Scene, T]:
     """Take the first scene of which such a question can be asked; used scenes go to the end of the queue."""
     for scene in left:
-        turn = MAKERS[kind](scene, rng)
-        if turn:
+        turn = make(scene, rng)
+        if turn is not None:
             left.remove(scene)
             left.append(scene)
             return scene, turn
-    raise ValueError(f"no scene of {len(left)} allows a question of type {kind}")
+    raise ValueError(f"no scene of {len(left)} allows a question made by {make.__name__}")
 
 
 def llava_files(scenes: Sequence[Scene], names: Mapping[int, str], settings: WorldSettings) -> dict[str, str]:
@@ -102,5 +103,9 @@ def nouns_text() -> str:
     return "\n".join(lines) + "\n"
 
 
+def json_text(value: Any) -> str:
+    return json.dumps(value) + "\n"
+
+
 def json_lines(rows: Sequence[Mapping[str, Any]]) -> str:
-    return "".join(json.dumps(row) + "\n" for row in rows)
+    return "".join(json_text(row) for row in rows)

@@ -6,12 +6,11 @@ pictures: the TextVQA-style file asks for colours, with ten people's answers of 
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from harness.miniworld.benchmark_files import json_lines
+from harness.miniworld.benchmark_files import json_lines, json_text, take
 from harness.miniworld.describe import COUNT_WORDS, DETAIL_PROMPTS, Turn, absent_kind, by_size
 from harness.miniworld.icons import all_icons, with_article
 from harness.miniworld.questions import MAKERS
@@ -21,7 +20,6 @@ ITEMS = 120  # questions of each benchmark
 _MMVET = {"attribute": ["rec"], "counting": ["rec"], "relation": ["rec", "spat"], "holistic": ["rec", "gen"]}
 _SAFE_WORDS = ("image", "picture", "background", "side", "room", *(word for place in PLACES for word in place.name.split()))
 
-T = TypeVar("T")
 Files = tuple[dict[str, str], dict[str, Scene]]  # text files by name; pictures to copy by name
 
 
@@ -48,7 +46,7 @@ def _gqa(scenes: list[Scene], rng: random.Random) -> Files:
     pictures = {}
     for number in range(ITEMS):
         kind, make = makers[number % len(makers)]
-        scene, (question, answer) = _take(scenes, make, rng)
+        scene, (question, answer) = take(scenes, make, rng)
         rows[f"{number:08d}"] = {
             "question": question,
             "answer": answer,
@@ -56,18 +54,18 @@ def _gqa(scenes: list[Scene], rng: random.Random) -> Files:
             "types": {"structural": kind},
         }
         pictures[f"gqa/images/{scene.image_id}.jpg"] = scene
-    return {"gqa/testdev_balanced_questions.json": _json(rows)}, pictures
+    return {"gqa/testdev_balanced_questions.json": json_text(rows)}, pictures
 
 
 def _textvqa(scenes: list[Scene], rng: random.Random) -> Files:
     rows = []
     pictures = {}
     for number in range(ITEMS):
-        scene, (question, answer) = _take(scenes, _colour, rng)
+        scene, (question, answer) = take(scenes, _colour, rng)
         answers = [answer] * 8 + ["answering does not require reading text in the image", "unanswerable"]
         rows.append({"question_id": number, "image_id": str(scene.image_id), "question": question, "answers": answers})
         pictures[f"textvqa/train_images/{scene.image_id}.jpg"] = scene
-    return {"textvqa/TextVQA_0.5.1_val.json": _json({"data": rows})}, pictures
+    return {"textvqa/TextVQA_0.5.1_val.json": json_text({"data": rows})}, pictures
 
 
 def _mmvet(scenes: list[Scene], rng: random.Random) -> Files:
@@ -76,13 +74,13 @@ def _mmvet(scenes: list[Scene], rng: random.Random) -> Files:
     pictures = {}
     for number in range(ITEMS):
         kind = list(_MMVET)[number % len(_MMVET)]
-        scene, (question, answer) = _take(scenes, MAKERS[kind], rng)
+        scene, (question, answer) = take(scenes, MAKERS[kind], rng)
         if kind == "holistic":
             answer = " <AND> ".join(by_size(scene.kinds))
         image = f"v1_{number}.jpg"
         rows[f"v1_{number}"] = {"imagename": image, "question": question, "answer": answer, "capability": _MMVET[kind]}
         pictures[f"mmvet/images/{image}"] = scene
-    return {"mmvet/mm-vet.json": _json(rows)}, pictures
+    return {"mmvet/mm-vet.json": json_text(rows)}, pictures
 
 
 def _amber(scenes: list[Scene], rng: random.Random) -> Files:
@@ -91,16 +89,16 @@ def _amber(scenes: list[Scene], rng: random.Random) -> Files:
     pictures = {}
     for number in range(1, ITEMS + 1):
         make = (_describe, _exists, _describe, _number, _state, _beside)[number % 6]
-        scene, (query, row) = _take(scenes, make, rng)
+        scene, (query, row) = take(scenes, make, rng)
         image = f"AMBER_{number}.jpg"
         annotations.append({"id": number, **row})
         queries.append({"id": number, "image": image, "query": query})
         pictures[f"amber/image/{image}"] = scene
     related = {_noun(kind): [w for w in icon.synonyms if w != _noun(kind)] for kind, icon in all_icons().items()}
     return {
-        "amber/annotations.json": _json(annotations),
-        "amber/query/query_all.json": _json(queries),
-        "amber/relation.json": _json(related),
+        "amber/annotations.json": json_text(annotations),
+        "amber/query/query_all.json": json_text(queries),
+        "amber/relation.json": json_text(related),
         "amber/safe_words.txt": "\n".join(dict.fromkeys(_SAFE_WORDS)) + "\n",
     }, pictures
 
@@ -175,21 +173,6 @@ def _larger(scene: Scene, rng: random.Random) -> Turn | None:
     return turn and (turn[0], turn[1].removeprefix("The ").split(" is larger")[0])
 
 
-def _take(scenes: list[Scene], make: Callable[[Scene, random.Random], T | None], rng: random.Random) -> tuple[Scene, T]:
-    """The first scene of which such a question can be asked; it goes to the end of the queue."""
-    for scene in scenes:
-        turn = make(scene, rng)
-        if turn is not None:
-            scenes.remove(scene)
-            scenes.append(scene)
-            return scene, turn
-    raise ValueError(f"no scene of {len(scenes)} allows such a question")
-
-
 def _noun(kind: str) -> str:
     """AMBER compares single nouns: "traffic light" is known by its last word."""
     return kind.rsplit(maxsplit=1)[-1]
-
-
-def _json(value: Mapping[str, Any] | Sequence[Any]) -> str:
-    return json.dumps(value) + "\n"

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError
-from harness.miniworld.benchmark_files import llava_files, mmhal_rows, nouns_text, pope_files
+from harness.miniworld.benchmark_files import json_text, llava_files, mmhal_rows, nouns_text, pope_files
 from harness.miniworld.coco_files import (
     Label,
     captions_file,
@@ -96,18 +96,18 @@ def _fill(folder: Path, settings: WorldSettings) -> None:
     names = {scene.image_id: picture_path(scene) for scene in val}
     questions, shown = question_files(val, settings)
     files: dict[str, str] = {
-        "coco/annotations/instances_train2014.json": _json(instances_file(train, train_labels)),
-        "coco/annotations/instances_val2014.json": _json(instances_file(val, val_labels)),
-        "coco/annotations/captions_train2014.json": _json(captions_file(train, settings)),
-        "coco/annotations/captions_val2014.json": _json(captions_file(val, settings)),
+        "coco/annotations/instances_train2014.json": json_text(instances_file(train, train_labels)),
+        "coco/annotations/instances_val2014.json": json_text(instances_file(val, val_labels)),
+        "coco/annotations/captions_train2014.json": json_text(captions_file(train, settings)),
+        "coco/annotations/captions_val2014.json": json_text(captions_file(val, settings)),
         **pope_files(_pope_images(val, val_labels), settings.seed),
-        "mmhal/mmhal_bench.json": _json(mmhal_rows(val, names, settings)),
+        "mmhal/mmhal_bench.json": json_text(mmhal_rows(val, names, settings)),
         **llava_files(val, names, settings),
         **questions,
-        "instruct/llava_instruct.json": _json(_training_rows(train, settings)),
-        "instruct/preference_prompts.json": _json(_preference_rows(train, settings)),
+        "instruct/llava_instruct.json": json_text(_training_rows(train, settings)),
+        "instruct/preference_prompts.json": json_text(_preference_rows(train, settings)),
         "nouns.txt": nouns_text(),
-        "proofs/faults.json": _json({"faults": faults}),
+        "proofs/faults.json": json_text({"faults": faults}),
     }
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -150,10 +150,6 @@ def _preference_rows(scenes: Sequence[Scene], settings: WorldSettings) -> list[d
     asked = scenes[-settings.preference_yes_no :] if settings.preference_yes_no else []
     questions = [(s, "yes-no", preference_yes_no(s, settings)) for s in asked]
     return [row(f"{s.image_id}-{kind}", picture_path(s), [turn]) for s, kind, turn in captions + questions]
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value) + "\n"
 
 
 def _digest(folder: Path) -> str:

@@ -140,15 +140,35 @@ def attention_mask(segment: Tensor, dtype: torch.dtype) -> Tensor:
     return mask.masked_fill_(allowed, 0.0)[:, None]
 
 
-def score(policy: Policy, batch: Batch) -> Tensor:
-    """Summed log-probability of every answer of the batch, (A,), in nats; one forward pass, one vision pass a row."""
+def states(policy: Policy, batch: Batch) -> Tensor:
+    """Final hidden states (B, T, D) of a batch: one forward pass, one vision pass a row."""
     weight = next(policy.module.parameters())
     device, dtype = weight.device, weight.dtype
     mask = attention_mask(batch.segment.to(device), dtype)
     vision = {k: v.to(device, dtype if v.is_floating_point() else None) for k, v in batch.vision.items()}
-    hidden = policy.hidden_states(batch.input_ids.to(device), vision, mask, batch.position_ids.to(device))
-    per_token = token_logps(hidden, policy.head(), batch.score_at.to(device), batch.targets.to(device))
-    return answer_logps(per_token, batch.answer.to(device), sum(batch.answers_of_row))
+    return policy.hidden_states(batch.input_ids.to(device), vision, mask, batch.position_ids.to(device))
+
+
+def score_tokens(policy: Policy, hidden: Tensor, batch: Batch) -> Tensor:
+    """Log-probability of every scored token, (N,), in nats."""
+    return token_logps(hidden, policy.head(), batch.score_at.to(hidden.device), batch.targets.to(hidden.device))
+
+
+def score(policy: Policy, batch: Batch) -> Tensor:
+    """Summed log-probability of every answer of the batch, (A,), in nats."""
+    per_token = score_tokens(policy, states(policy, batch), batch)
+    return answer_logps(per_token, batch.answer.to(per_token.device), sum(batch.answers_of_row))
+
+
+def predictors(hidden: Tensor, batch: Batch) -> Tensor:
+    """Hidden states (N, D) that predict each scored token: what the policy knows just before it says it."""
+    return hidden.reshape(-1, hidden.shape[-1])[batch.score_at.to(hidden.device)]
+
+
+def answer_states(hidden: Tensor, batch: Batch) -> Tensor:
+    """Hidden states (A, D) at the end of each answer: it has read all of it but its end token."""
+    ends = answer_tokens(batch).cumsum(0) - 1
+    return predictors(hidden, batch)[ends.to(hidden.device)]
 
 
 def answer_tokens(batch: Batch) -> Tensor:

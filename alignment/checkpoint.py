@@ -10,6 +10,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import save_file
+
 from alignment.trainable import Trainable
 from harness.contract import Checkpoint
 from harness.errors import TrainingError
@@ -20,6 +22,7 @@ COMPANIONS = (
     *("*.jinja", "*.model", "generation_config.json"),
 )
 PROVENANCE = "alignment.json"
+HEADS = "heads.safetensors"  # of a reward or value model, beside the weights
 
 
 def write_checkpoint(trained: Trainable, base: Checkpoint, folder: Path, provenance: Mapping[str, Any]) -> Path:
@@ -33,6 +36,9 @@ def write_checkpoint(trained: Trainable, base: Checkpoint, folder: Path, provena
             trained.adapter.save_pretrained(str(part), save_embedding_layers=False)
         else:
             trained.module.save_pretrained(part)  # type: ignore[operator]
+        if trained.heads:
+            tensors = {f"{name}.{n}": t for name, head in trained.heads.items() for n, t in head.state_dict().items()}
+            save_file({name: t.contiguous().cpu() for name, t in tensors.items()}, part / HEADS)
         _copy_companions(Path(base.folder), part)
         facts = {"base": base.folder, "base_digest": base.digest, **provenance}
         (part / PROVENANCE).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")

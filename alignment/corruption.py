@@ -16,7 +16,7 @@ from alignment.files import seed_of
 from alignment.matching import Match
 from alignment.prompts import Prompt
 from alignment.sentences import Pieces, Sentence, random_head, rejoin, split, swap_yes_no
-from harness.contract import Answer, Decoding, HiddenImage, Request
+from harness.contract import Answer, Decoding, HiddenImage, NoisyImage, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Rules:
     """How rejected answers are drawn; the options of `sources/bdhs.py`, where each is explained."""
 
     rho_th: float = 0.99
+    noise_steps: int = 0
     n_tries: int = 5
     guided: bool = True
     free_last_try: bool = True
@@ -80,9 +81,10 @@ def requests_of(draft: Draft, rules: Rules, seed: int, pieces: Pieces | None = N
     own = (seed, draft.prompt.id, draft.number, attempt)
     # one mask a try, shared by all sentences of the answer (Algorithm 1, line 2)
     hidden = HiddenImage(rules.rho_th, seed_of(*own, "mask")) if rules.rho_th > 0 else None
+    noise = NoisyImage(rules.noise_steps, seed_of(*own, "noise")) if rules.noise_steps > 0 else None
     if rules.is_free(attempt):
         decoding = replace(rules.decoding, seed=seed_of(*own, "free"))
-        return [Request(draft.prompt.path, draft.prompt.text, decoding, "", hidden)]
+        return [Request(draft.prompt.path, draft.prompt.text, decoding, "", hidden, noise)]
     requests = []
     for k in open_sentences(draft):
         sentence = draft.sentences[k]
@@ -90,7 +92,7 @@ def requests_of(draft: Draft, rules: Rules, seed: int, pieces: Pieces | None = N
         # the clean chosen sentences are the context, never the corrupted ones (equation 7)
         prefix = sentence.before + sentence.lead + head if head else sentence.before
         decoding = replace(rules.decoding, seed=seed_of(*own, k, "complete"), stop=(".",))
-        requests.append(Request(draft.prompt.path, draft.prompt.text, decoding, prefix, hidden))
+        requests.append(Request(draft.prompt.path, draft.prompt.text, decoding, prefix, hidden, noise))
     return requests
 
 
@@ -151,6 +153,7 @@ def meta_of(draft: Draft, rules: Rules) -> Mapping[str, object]:
         "free": draft.free,
         "similarity": None if draft.similarity is None else round(draft.similarity, 6),
         "rho_th": rules.rho_th,
+        "noise_steps": rules.noise_steps,
         "n_tokens": draft.n_tokens,
         "unfinished": draft.unfinished,
     }

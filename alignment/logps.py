@@ -58,7 +58,7 @@ def token_logps(hidden: Tensor, head: nn.Module, score_at: Tensor, targets: Tens
         targets: (N,) token ids.
     """
     states = hidden.reshape(-1, hidden.shape[-1])[score_at]  # (N, D)
-    step = max(1, LOGITS_AT_ONCE // _vocabulary(head))
+    step = max(1, LOGITS_AT_ONCE // head_weight(head).shape[0])
     if len(targets) <= step:
         return _chunk(states, targets, head)
     parts = [
@@ -80,9 +80,9 @@ def _chunk(states: Tensor, targets: Tensor, head: nn.Module) -> Tensor:
     return logits.gather(-1, targets[:, None]).squeeze(-1) - logits.logsumexp(-1)
 
 
-def _vocabulary(head: nn.Module) -> int:
-    """Rows of the head's weight; behind an adapter the weight lies in its base layer."""
+def head_weight(head: nn.Module) -> Tensor:
+    """(V, D) weight of a head; behind an adapter it lies in its base layer."""
     weight = getattr(head, "weight", None)
-    if weight is None:
-        weight = max(head.parameters(), key=lambda p: p.shape[0] if p.ndim > 1 else 0)
-    return int(weight.shape[0])
+    if isinstance(weight, Tensor):
+        return weight
+    return max(head.parameters(), key=lambda p: p.shape[0] if p.ndim > 1 else 0)

@@ -1,7 +1,8 @@
 """What a training step makes small: a preference loss, or the chosen answers' own likelihood.
 
 An objective sees one micro-batch at a time and returns an *addend* of the step's loss: means run over the whole step
-(all its pairs, all its chosen tokens), so that the micro-batch size changes nothing but speed and memory.
+(all its pairs, all its answers, all its tokens), so that micro-batch size and number of processes change nothing but
+speed and memory.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from alignment.batches import Row, pair_logps
+from alignment.batches import Batch, Row, answer_tokens, pair_logps, score
 from alignment.logps import PairLogps, PairLoss
+from alignment.policy import Policy
 
 Loss = Callable[..., PairLoss]
 
@@ -24,25 +26,29 @@ class Totals(NamedTuple):
 
     pairs: int
     chosen_tokens: int
+    answers: int = 0
+    tokens: int = 0
 
 
 class Part(NamedTuple):
     """One micro-batch: `loss` adds up to the step's loss; `values` by TRL name, one entry a pair."""
 
     loss: Tensor  # ()
-    values: dict[str, Tensor]  # each (pairs,)
+    values: dict[str, Tensor]  # each (n,): pairs, answers or whatever the objective averages over
+
+
+Known = Mapping[str, Tensor]  # what a supply knows of a micro-batch's answers: "reference" (A,), "rewards" (A,), ...
 
 
 class Objective(Protocol):
-    """Turns answers' log-probabilities into a loss."""
+    """Turns a micro-batch into a loss."""
 
     @property
     def needs_reference(self) -> bool: ...
+    def heads(self, policy: Policy, seed: int) -> dict[str, nn.Module]: ...  # trained beside the policy, kept beside it
     def row(self, row: Row) -> Row: ...  # the answers it needs
     def totals(self, rows: Sequence[Row]) -> Totals: ...
-    def __call__(
-        self, answers: Tensor, tokens: Tensor, counts: Sequence[int], reference: Tensor | None, totals: Totals
-    ) -> Part: ...
+    def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part: ...
     def facts(self) -> dict[str, Any]: ...
 
 
@@ -60,22 +66,23 @@ class Preference:
     def facts(self) -> dict[str, Any]:
         return {"loss": self.name, "beta": self.beta, "options": dict(self.options), "sft_weight": self.sft_weight}
 
+    def heads(self, policy: Policy, seed: int) -> dict[str, nn.Module]:
+        return {}
+
     def row(self, row: Row) -> Row:
         return row
 
     def totals(self, rows: Sequence[Row]) -> Totals:
         return Totals(sum(len(r.answers) - 1 for r in rows), sum(len(r.answers[0]) for r in rows))
 
-    def __call__(
-        self, answers: Tensor, tokens: Tensor, counts: Sequence[int], reference: Tensor | None, totals: Totals
-    ) -> Part:
-        assert reference is not None  # the loop computed it, since needs_reference
-        policy = pair_logps(answers, tokens, counts)
-        base = pair_logps(reference.to(answers), tokens, counts)
-        got = self.loss(policy, base, beta=self.beta, **self.options)
+    def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part:
+        answers, tokens, counts = score(policy, batch), answer_tokens(batch), batch.answers_of_row
+        now = pair_logps(answers, tokens, counts)
+        base = pair_logps(known["reference"].to(answers), tokens, counts)
+        got = self.loss(now, base, beta=self.beta, **self.options)
         loss = got.loss.sum() / totals.pairs
         if self.sft_weight:
-            loss = loss + self.sft_weight * _nll(policy, totals)
+            loss = loss + self.sft_weight * _nll(now, totals)
         margin = got.chosen_reward - got.rejected_reward
         return Part(
             loss,
@@ -84,8 +91,8 @@ class Preference:
                 "rewards/rejected": got.rejected_reward,
                 "rewards/accuracies": (margin > 0).float(),
                 "rewards/margins": margin,
-                "logps/chosen": policy.chosen.detach(),
-                "logps/rejected": policy.rejected.detach(),
+                "logps/chosen": now.chosen.detach(),
+                "logps/rejected": now.rejected.detach(),
             },
         )
 
@@ -99,15 +106,17 @@ class Imitation:
     def facts(self) -> dict[str, Any]:
         return {"loss": "sft"}
 
+    def heads(self, policy: Policy, seed: int) -> dict[str, nn.Module]:
+        return {}
+
     def row(self, row: Row) -> Row:
         return Row(row.id, row.prompt, row.answers[:1])
 
     def totals(self, rows: Sequence[Row]) -> Totals:
         return Totals(len(rows), sum(len(r.answers[0]) for r in rows))
 
-    def __call__(
-        self, answers: Tensor, tokens: Tensor, counts: Sequence[int], reference: Tensor | None, totals: Totals
-    ) -> Part:
+    def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part:
+        answers = score(policy, batch)
         return Part(-answers.sum() / totals.chosen_tokens, {"logps/chosen": answers.detach()})
 
 

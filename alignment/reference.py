@@ -20,6 +20,7 @@ from alignment.files import digest_of, write_whole
 from alignment.pairs import pairs_digest
 from alignment.policy import Policy
 from alignment.rows import Rows
+from alignment.workers import workers
 from harness.contract import Progress, no_progress
 
 
@@ -34,25 +35,29 @@ def reference_logps(
     """Summed log-probabilities of each row's answers, (1 + K,) a row; from `folder` where they are already known."""
     key = digest_of(reference_key(policy, rows), rows_at_once)  # a batch's shape can move the last bit
     path = folder / f"{key[:32]}.safetensors"
-    if path.is_file():
+    known = path.is_file()
+    workers().wait()  # until all have looked
+    if known:
         return _read(path)
     values = compute(policy, rows, rows_at_once=rows_at_once, progress=progress)
-    _write(path, values, key)
+    if workers().is_main:
+        _write(path, values, key)
     return values
 
 
 @torch.no_grad()
 def compute(policy: Policy, rows: Rows, *, rows_at_once: int = 16, progress: Progress = no_progress) -> list[Tensor]:
-    """The same without a file: rows of like length side by side, results in the rows' order."""
+    """The same without a file: rows of like length side by side, results in the rows' order; processes share the work."""
     order = sorted(range(len(rows)), key=rows.length)
     values: dict[int, Tensor] = {}
-    for start in range(0, len(order), rows_at_once):
+    for start in workers().share(range(0, len(order), rows_at_once)):
         indices = order[start : start + rows_at_once]
         batch = collate([rows[i] for i in indices], policy.pad_token_id)
         parts = torch.split(score(policy, batch).cpu(), list(batch.answers_of_row))
         values.update(zip(indices, parts, strict=True))
         progress("reference log-probabilities", len(values), len(order))
-    return [values[i] for i in range(len(rows))]
+    every = {i: value for part in workers().gather(values) for i, value in part.items()}
+    return [every[i] for i in range(len(rows))]
 
 
 def _write(path: Path, values: Sequence[Tensor], key: str) -> None:

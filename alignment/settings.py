@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from alignment.stopping import EarlyStop, make_early_stop
 from harness.errors import ConfigError
 
 SCHEDULES = ("cosine", "linear", "constant")
@@ -43,6 +44,7 @@ class Settings:
     max_length: int | None = None  # pairs with a longer plain row are dropped and counted, never cut
     gradient_checkpointing: bool = False
     dtype: str = "as_loaded"  # bfloat16: autocast around the forward pass
+    early_stop: EarlyStop | None = None
     save_every: int = 20  # steps between saved states
     seed: int = 0
 
@@ -58,7 +60,9 @@ class Settings:
 def make_settings(options: Mapping[str, Any]) -> Settings:
     """Settings from an aligner's options. Raises ConfigError with all that is wrong at once."""
     lora = options.get("lora")
-    settings = Settings(**{**options, "lora": None if lora is None else make_lora(lora)})
+    early = options.get("early_stop")
+    made = {"lora": None if lora is None else make_lora(lora), "early_stop": None if early is None else make_early_stop(early)}
+    settings = Settings(**{**options, **made})
     faults = [text for wrong, text in _checks(settings) if wrong]
     if faults:
         raise ConfigError("The training settings are off: " + "; ".join(faults) + ".")

@@ -1,4 +1,5 @@
-"""What is needed to go on after a kill, bit for bit: one file with weights, optimizer, step and random state.
+"""What is needed to go on after a kill, bit for bit: one file with weights, optimizer and step. (Every step seeds its own
+random numbers.)
 
 Trainable weights are kept under their names in memory. (`save_pretrained` writes LLaVA under older names, which is
 why TRL's full-weight resume loads nothing.) The log is a file of its own, cut back to the step of the state.
@@ -29,7 +30,6 @@ def save_state(folder: Path, step: int, weights: Mapping[str, nn.Parameter], opt
         "step": step,
         "weights": {name: weight.detach() for name, weight in weights.items()},
         "optimizer": optimizer.state_dict(),
-        "random": _random_state(),
     }
     try:
         write_whole(folder / STATE, lambda path: torch.save(state, path))
@@ -41,7 +41,7 @@ def save_state(folder: Path, step: int, weights: Mapping[str, nn.Parameter], opt
 
 
 def load_state(folder: Path, weights: Mapping[str, nn.Parameter], optimizer: Optimizer, fingerprint: str) -> int:
-    """Put weights, optimizer and random state back in place; returns the number of steps done, 0 without a state."""
+    """Put weights and optimizer back in place; returns the number of steps done, 0 without a state."""
     if not (folder / STATE).is_file():
         return 0
     try:
@@ -56,7 +56,6 @@ def load_state(folder: Path, weights: Mapping[str, nn.Parameter], optimizer: Opt
         for name, weight in weights.items():
             weight.copy_(saved[name])
     optimizer.load_state_dict(state["optimizer"])
-    _set_random_state(state["random"])
     return int(state["step"])
 
 
@@ -93,14 +92,3 @@ def cut_log(folder: Path, steps: int) -> None:
 
 def write_log(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
     write_text_whole(folder / LOG, "".join(json.dumps(row) + "\n" for row in rows))
-
-
-def _random_state() -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {"cpu": torch.get_rng_state(), "cuda": cuda}
-
-
-def _set_random_state(state: Mapping[str, Any]) -> None:
-    torch.set_rng_state(state["cpu"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])

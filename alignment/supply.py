@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from alignment.batches import Row, collate, score
+from alignment.batches import Row, collate, score, score_tokens, states
 from alignment.policy import Policy
 from alignment.rows import Rows
 from alignment.settings import Settings
@@ -19,21 +19,27 @@ from alignment.trainable import Trainable
 
 
 class Sample(NamedTuple):
-    """One pair of a step: its row, and the reference's log-probabilities of its answers, (1 + K,), if needed."""
+    """One prompt of a step: its row, and what is known of its answers, e.g. {"reference": (1 + K,) log-probabilities}."""
 
     id: str
     row: Row
-    reference: Tensor | None
+    known: Mapping[str, Tensor]
 
 
 class Supply(Protocol):
-    """The pairs of a training, by index; `take` may add figures to the step's log row."""
+    """The prompts of a training, by index; `take` may add figures to the step's log row.
 
+    `repeats`: steps in a row that learn from the same answers; a state is saved at the end of such a series only.
+    """
+
+    @property
+    def repeats(self) -> int: ...
     def __len__(self) -> int: ...
     def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]: ...
 
 
-Score = Callable[[Sequence[Row]], list[Tensor]]  # rows -> the reference's log-probabilities of each row's answers
+# rows -> the reference's log-probabilities, row by row: of each answer, or with True of each scored token
+Score = Callable[[Sequence[Row], bool], list[Tensor]]
 
 
 class Online(Protocol):
@@ -48,13 +54,15 @@ class Stored(NamedTuple):
 
     rows: Rows
     reference: Sequence[Tensor] | None
+    repeats: int = 1
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
         known = self.reference
-        return [Sample(self.rows.pairs[i].id, self.rows[i], known[i] if known else None) for i in indices], {}
+        of = [{"reference": known[i]} if known else dict[str, Tensor]() for i in indices]
+        return [Sample(self.rows.pairs[i].id, self.rows[i], k) for i, k in zip(indices, of, strict=True)], {}
 
 
 class Reference:
@@ -70,20 +78,25 @@ class Reference:
     def of(self, trained: Trainable) -> Score:
         adapter = trained.adapter
 
-        def reference(rows: Sequence[Row]) -> list[Tensor]:
+        def reference(rows: Sequence[Row], of_tokens: bool = False) -> list[Tensor]:
             with adapter.disable_adapter() if adapter is not None else nullcontext():
-                return self._score(rows)
+                return self._score(rows, of_tokens)
 
         return reference
 
     @torch.no_grad()
-    def _score(self, rows: Sequence[Row]) -> list[Tensor]:
+    def _score(self, rows: Sequence[Row], of_tokens: bool) -> list[Tensor]:
         module = self._policy.module
         was_training = module.training
         module.eval()
         values = list[Tensor]()
         for start in range(0, len(rows), self._rows_at_once):
-            batch = collate(rows[start : start + self._rows_at_once], self._policy.pad_token_id)
-            values += torch.split(score(self._policy, batch).cpu(), list(batch.answers_of_row))
+            chunk = rows[start : start + self._rows_at_once]
+            batch = collate(chunk, self._policy.pad_token_id)
+            if of_tokens:
+                tokens = score_tokens(self._policy, states(self._policy, batch), batch)
+                values += torch.split(tokens.cpu(), [row.scored for row in chunk])
+            else:
+                values += torch.split(score(self._policy, batch).cpu(), list(batch.answers_of_row))
         module.train(was_training)
         return values

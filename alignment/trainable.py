@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -27,6 +27,7 @@ class Trainable:
     module: nn.Module
     weights: dict[str, nn.Parameter]
     adapter: Any  # peft ships no types
+    heads: Mapping[str, nn.Module] = field(default_factory=dict)  # of an objective, beside the module
 
     def groups(self, settings: Settings) -> list[dict[str, Any]]:
         """Optimizer groups: language model and projector, each with and without weight decay (vectors have none)."""
@@ -49,8 +50,8 @@ def is_tower(name: str) -> bool:
     return bool(TOWER.search(name)) and not is_projector(name)
 
 
-def prepare(module: nn.Module, settings: Settings) -> Trainable:
-    """Freeze, thaw and inject adapters in place. Raises ConfigError where LoRA targets match nothing."""
+def prepare(module: nn.Module, settings: Settings, heads: Mapping[str, nn.Module] | None = None) -> Trainable:
+    """Freeze, thaw and inject adapters in place; `heads` train with it. Raises ConfigError where LoRA targets match nothing."""
     adapter = None
     if settings.lora is not None:
         adapter = _inject(module, settings.lora, settings)
@@ -64,7 +65,9 @@ def prepare(module: nn.Module, settings: Settings) -> Trainable:
         # re-entrant checkpointing would lose the gradients of adapters behind frozen embeddings
         module.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
     weights = {n: p for n, p in module.named_parameters() if p.requires_grad}
-    return Trainable(module, weights, adapter)
+    for name, head in (heads or {}).items():
+        weights |= {f"{name}.{n}": p for n, p in head.named_parameters()}
+    return Trainable(module, weights, adapter, heads or {})
 
 
 def disable_dropout(module: nn.Module) -> None:

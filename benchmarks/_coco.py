@@ -45,23 +45,25 @@ def read_truth(
     node_of: Mapping[str, str],
     nodes_in: Callable[[str], Iterable[str]],
     rules: str,
+    alone: bool = False,
 ) -> Truth:
-    """Read instances_ and captions_ of train and val where they exist; those of `split` must.
+    """Read instances_ and captions_ of train and val where they exist; those of `split` must. `alone`: of `split` only.
 
     `node_of`: category name -> node; `nodes_in`: caption -> nodes; `rules` names how captions are read (cache key).
     """
-    names = _names(data, folder, year, split)
+    names = _names(data, folder, year, split, alone)
     sources = {name: data.digest(name) for name in names}
     key = json.dumps(["coco truth 2", rules, sorted(sources.items())])
     made = data.cached(key, lambda: _read(data, names, node_of, nodes_in))
     return Truth(made["files"], made["objects"], sources)
 
 
-def _names(data: Data, folder: str, year: str, split: str) -> list[str]:
+def _names(data: Data, folder: str, year: str, split: str, alone: bool) -> list[str]:
     needed = [f"{folder}/{kind}_{split}{year}.json" for kind in ("instances", "captions")]
     for name in needed:
         data.path(name)  # DataError says how to get it
     others = [f"{folder}/{kind}_{s}{year}.json" for kind in ("instances", "captions") for s in SPLITS if s != split]
+    others = [] if alone else others
     return needed + [name for name in others if data.has(name)]
 
 

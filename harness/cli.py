@@ -58,6 +58,8 @@ def run(
     except KeyboardInterrupt:
         typer.echo(f"\nStopped. Everything finished so far is kept. To go on: {command}", err=True)
         raise typer.Exit(130) from None
+    if outcome is None:  # this process only helped to train
+        return
     show_comparison(outcome.comparison)
     for name in ("report.html", "report.md", "report.json", "metrics.csv"):
         typer.echo(f"{outcome.folder / name}")

@@ -52,12 +52,19 @@ class BenchmarkConfig(Plugin):
         return self.label or self.name
 
 
+class AlignConfig(Plugin):
+    """An aligner by name with its options, and the judge or the reward model that an online method needs."""
+
+    judge: JudgeConfig | None = None
+    reward: Name | None = Field(None, description="name of one of `reward_models`, for rloo and ppo")
+
+
 class Arm(_Strict):
     """One aligned checkpoint: where its pairs come from and how they are learned."""
 
     name: Name = Field(description="label of the checkpoint in the report")
     pairs: Plugin = Field(description="source of preference pairs, e.g. {name: bdhs, rho_th: 0.99}")
-    align: Plugin = Field(description="aligner, e.g. {name: dpo, beta: 0.1}")
+    align: AlignConfig = Field(description="aligner, e.g. {name: dpo, beta: 0.1}")
     seed: int | None = Field(None, description="seed of this arm's pairs and training; the run's where absent")
 
 
@@ -68,6 +75,9 @@ class RunConfig(_Strict):
     seed: int = Field(0, description="every random draw of the run derives from it")
     data: str = Field("miniworld", description="data folder, or `miniworld` for the embedded world")
     model: Plugin = Field(description="base checkpoint, e.g. {name: transformers, path: /models/llava-v1.6-vicuna-7b-hf}")
+    reward_models: list[Arm] = Field(
+        default_factory=list, description="trained before the arms; rloo and ppo name one as their `reward`"
+    )
     arms: list[Arm] = Field(default_factory=list, description="ways to align it; none: the checkpoint is only evaluated")
     sweep: Annotated[list[BenchmarkConfig], Field(min_length=1)]
     output: str = Field("runs", description="folder of all runs and their store")
@@ -112,12 +122,25 @@ def parse(tree: Mapping[str, Any], where: str = "configuration") -> RunConfig:
     except ValidationError as error:
         faults = [_fault(e, tree) for e in error.errors()]
         raise ConfigError(_all(faults, where)) from error
-    faults = [f"arms: two arms are named {name!r}" for name in _repeated([a.name for a in config.arms])]
+    trained = [*config.reward_models, *config.arms]
+    faults = [f"arms: two arms are named {name!r}" for name in _repeated([a.name for a in trained])]
     faults += [f"sweep: two benchmarks are named {t!r}; give one a `label`" for t in _repeated([b.title for b in config.sweep])]
-    faults += ["arms: 'base' is the name of the unaligned checkpoint"] if any(a.name == "base" for a in config.arms) else []
+    faults += ["arms: 'base' is the name of the unaligned checkpoint"] if any(a.name == "base" for a in trained) else []
+    rewards = [m.name for m in config.reward_models]
+    faults += [f"reward_models: {m.name} must be aligned by reward_model" for m in config.reward_models if not _rates(m)]
+    faults += [f"arms: {a.name} is a reward model; it belongs under reward_models" for a in config.arms if _rates(a)]
+    faults += [
+        f"arms: {a.name} names the reward {a.align.reward!r}; reward_models has {', '.join(rewards) or 'none'}"
+        for a in config.arms
+        if a.align.reward is not None and a.align.reward not in rewards
+    ]
     if faults:
         raise ConfigError(_all(faults, where))
     return config
+
+
+def _rates(arm: Arm) -> bool:
+    return arm.align.name == "reward_model"
 
 
 def _repeated(names: list[str]) -> list[str]:
@@ -129,17 +152,35 @@ def check_plugins(config: RunConfig) -> None:
     from harness import registry
 
     wanted: list[tuple[str, Plugin]] = [("model", config.model)]
-    wanted += [pair for arm in config.arms for pair in (("source", arm.pairs), ("aligner", arm.align))]
+    trained = [*config.reward_models, *config.arms]
+    wanted += [pair for arm in trained for pair in (("source", arm.pairs), ("aligner", arm.align))]
     wanted += [("benchmark", b) for b in config.sweep]
     wanted += [("judge", b.judge) for b in config.sweep if b.judge is not None]
+    wanted += [("judge", arm.align.judge) for arm in config.arms if arm.align.judge is not None]
     faults = []
     for kind, plugin in wanted:
         try:
             registry.check_options(kind, plugin.name, registry.get(kind, plugin.name), plugin.options)
         except ConfigError as error:
             faults.append(str(error))
+    faults += _needs(config) if not faults else []
     if faults:
         raise ConfigError(_all(list(dict.fromkeys(faults)), "the configuration"))
+
+
+def _needs(config: RunConfig) -> list[str]:
+    """Aligners that lack the judge or the reward they cannot do without."""
+    from harness import registry
+
+    faults = []
+    for arm in config.arms:
+        needs = getattr(registry.get("aligner", arm.align.name), "needs", ())
+        if "judge" in needs and arm.align.judge is None:
+            known = ", ".join(registry.names("judge"))
+            faults.append(f"arm {arm.name}: {arm.align.name} needs `judge: {{name: ...}}` in align; known: {known}")
+        if "reward" in needs and arm.align.judge is None and arm.align.reward is None:
+            faults.append(f"arm {arm.name}: {arm.align.name} needs `reward:` (one of reward_models) or `judge:` in align")
+    return faults
 
 
 def json_schema() -> dict[str, Any]:

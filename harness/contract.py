@@ -66,6 +66,14 @@ class HiddenImage:
 
 
 @dataclass(frozen=True, slots=True)
+class NoisyImage:
+    """Show the image under Gaussian noise: `steps` of 1000 diffusion steps (paper, Eqs. 8-9); `seed` draws it."""
+
+    steps: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One thing to generate: `prefix` is the beginning of the answer that is already given."""
 
@@ -74,6 +82,7 @@ class Request:
     decoding: Decoding = Decoding()
     prefix: str = ""
     hidden_image: HiddenImage | None = None
+    noise: NoisyImage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +328,7 @@ class RunRecord:
     "rewards/margins", "rewards/accuracies", "rewards/chosen", "logps/chosen", "learning_rate", "grad_norm", ...;
     keys starting with "time/" are timings and stay out of report.json).
     `pairs_report` is the source's yield report; `example_pairs` at most ten.
+    `reward_accuracy`: reward model -> whose held-out pairs -> share it ranks rightly, None without pairs.
     `overlap`: image digests that training and benchmark share -> file names. `timings`: stage -> seconds.
     """
 
@@ -331,6 +341,7 @@ class RunRecord:
     training: tuple[Mapping[str, float], ...] = ()
     pairs_report: Mapping[str, Any] = field(default_factory=dict)
     example_pairs: tuple[PreferencePair, ...] = ()
+    reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     overlap: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
@@ -375,6 +386,9 @@ class Judge(Protocol):
     version: str
 
     def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict: ...
+    def rank(self, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        """Which of two answers is better: value 0 the first, 1 the second, 0.5 neither, None unjudged."""
+        ...
 
 
 class Model(Protocol):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.contract import Answer, Checkpoint, Model, Progress, Request, no_progress
 from harness.digests import file_digest, value_digest
+from harness.errors import ConfigError
 from harness.store import Store
 
 
@@ -31,13 +32,13 @@ class RememberingModel:
         return dict(self._facts)
 
     def key(self, request: Request) -> str:
-        """Answer key: weights, picture, prompt, decoding, hidden tokens, and the facts that can move an answer.
+        """Answer key: weights, picture, prompt, decoding, hidden tokens, noise, and the facts that can move an answer.
 
         The picture counts by content and its path not at all; the weights count by content and their path not at all.
         """
         image = self._image_digest(request.image) if request.image is not None else None
-        hidden = asdict(request.hidden_image) if request.hidden_image is not None else None
-        asked = [image, request.text, request.prefix, asdict(request.decoding), hidden]
+        veils = [asdict(veil) if veil is not None else None for veil in (request.hidden_image, request.noise)]
+        asked = [image, request.text, request.prefix, asdict(request.decoding), *veils]
         return value_digest([self.checkpoint.digest, self._facts, asked])
 
     def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
@@ -68,6 +69,13 @@ class RememberingModel:
             count += len(fresh)
             self._progress(self._what, count, len(order))
             yield [(i, answer) for key, answer in fresh.items() for i in places[key]]
+
+    def guesses(self, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:
+        """Likeliest tokens along given answers; asked anew each time, since a source keeps its pairs itself."""
+        if not hasattr(self._model, "guesses"):
+            raise ConfigError(f"This needs a model that scores given answers; {type(self._model).__name__} cannot.")
+        found: list[str] = self._model.guesses(requests, answers)
+        return found
 
     def _image_digest(self, path: Path) -> str:
         if path not in self._image_digests:

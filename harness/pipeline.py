@@ -16,6 +16,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from alignment.pairs import read_pairs, write_pairs
+from alignment.reward import JudgeReward, ModelReward
+from alignment.workers import workers
 from harness import config as configuration
 from harness import registry
 from harness.config import Arm, BenchmarkConfig, RunConfig
@@ -27,6 +30,7 @@ from harness.generate import RememberingModel
 from harness.miniworld.paths import checkpoint_folder
 from harness.records import records_of
 from harness.runfolder import locked, read_json, write_whole
+from harness.score import make_judge
 from harness.store import Store, StoredRun
 from harness.sweep import sweep
 from harness.versions import versions
@@ -43,12 +47,13 @@ class Outcome:
     comparison: Any
 
 
-def run(config: RunConfig, command: str, progress: Progress = no_progress, say: Say = lambda text: None) -> Outcome:
-    """Do, or finish, one run.
+def run(config: RunConfig, command: str, progress: Progress = no_progress, say: Say = lambda text: None) -> Outcome | None:
+    """Do, or finish, one run. Of several processes that train together the first does all but training alone.
 
     Args:
         command: what the user typed, for "how to reproduce" and "how to resume".
         progress, say: how to show what is going on; silent by default.
+    Returns None in the processes that only helped to train.
     Raises HarnessError for everything the user can mend; what is stored stays stored.
     """
     configuration.check_plugins(config)
@@ -57,6 +62,10 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
     base = load_model(config)
     run_id = f"{config.name}-{value_digest([config.digest, base.checkpoint.digest])[:8]}"
     folder = output / run_id
+    if not workers().is_main:
+        with Store(output / "store.sqlite") as store:
+            _Stages(config, run_id, folder, data, store, no_progress, lambda text: None).follow()
+        return None
     with locked(folder), Store(output / "store.sqlite") as store:
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         where = str(data.folder.resolve())
@@ -64,7 +73,9 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
         write_whole(folder / "run.yaml", config.as_yaml())
         say(f"run {run_id} in {folder}")
         try:
-            _Stages(config, run_id, folder, data, store, progress, say).all(base)
+            stages = _Stages(config, run_id, folder, data, store, progress, say)
+            stages.all(base)
+            stages.dismiss()
         except BaseException as error:
             store.set_status(run_id, f"stopped: {type(error).__name__}")
             raise
@@ -115,6 +126,10 @@ class _Stages:
         self.done = {(r.label, r.benchmark) for r in store.results(run_id) if r.is_whole}
 
     def all(self, base: Any) -> None:
+        for arm in self.config.reward_models:
+            if not self._aligned(arm):
+                self._align(arm, self._pairs(arm, base))
+        self._rate_reward_models()
         if left := self._left("base", 0):
             self._sweep("base", base, left)
         for place, arm in enumerate(self.config.arms, start=1):
@@ -122,12 +137,21 @@ class _Stages:
                 pairs = self._pairs(arm, base)
                 self._align(arm, pairs)
             if left := self._left(arm.name, place):
-                checkpoint = read_json(self._arm(arm) / "alignment.json")["folder"]
-                self._sweep(arm.name, load_model(self.config, str(self.folder / checkpoint)), left)
+                self._sweep(arm.name, self._checkpoint(arm), left)
             gc.collect()
 
+    def follow(self) -> None:
+        """What the other processes do: train when the first one does."""
+        arms = {arm.name: arm for arm in (*self.config.reward_models, *self.config.arms)}
+        while (name := workers().gather(None)[0]) is not None:
+            self._train(arms[name], read_pairs(self._arm(arms[name]) / "pairs.jsonl"))
+
+    def dismiss(self) -> None:
+        """Tell the others that there is nothing left to train."""
+        workers().gather(None)
+
     def _arm(self, arm: Arm) -> Path:
-        return self.folder / "arms" / arm.name
+        return self.folder / ("reward_models" if arm in self.config.reward_models else "arms") / arm.name
 
     def _seed(self, arm: Arm) -> int:
         return arm.seed if arm.seed is not None else self.config.seed
@@ -155,8 +179,6 @@ class _Stages:
 
     def _pairs(self, arm: Arm, base: Any) -> list[PreferencePair]:
         """Build the arm's pairs, or read those that are there."""
-        from alignment.pairs import read_pairs, write_pairs
-
         path = self._arm(arm) / "pairs.jsonl"
         if not (path.is_file() and self.store.get(self.run_id, arm.name, "pairs_report")):
             self.say(f"preference pairs of {arm.name} ({arm.pairs.name})")
@@ -178,11 +200,42 @@ class _Stages:
         """Train, or go on training, and keep where the checkpoint lies."""
         self.say(f"alignment of {arm.name} ({arm.align.name}) on {len(pairs)} pairs")
         with self._timed(f"align {arm.name}"):
-            options = {"seed": self._seed(arm), **arm.align.options}
-            aligner = registry.make("aligner", arm.align.name, options)
-            folder = self._arm(arm) / "train"
-            done = aligner.align(load_model(self.config), pairs, self.data.folder, folder, progress=self.progress)
+            workers().gather(arm.name)
+            done = self._train(arm, pairs)
         self.store.put(self.run_id, arm.name, "training", list(done.log))
         self.store.put(self.run_id, arm.name, "notes", list(done.notes))
         where = str(Path(done.folder).resolve().relative_to(self.folder.resolve()))
         write_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')
+
+    def _train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Any:
+        """The part of an alignment that all processes do together."""
+        aligner = self._aligner(arm)
+        return aligner.align(load_model(self.config), pairs, self.data.folder, self._arm(arm) / "train", progress=self.progress)
+
+    def _aligner(self, arm: Arm) -> Any:
+        """The arm's aligner, with the judge or the reward that it needs."""
+        spec, given = arm.align, dict[str, Any]()
+        if spec.judge is not None:
+            given["judge"] = make_judge(spec.judge, self.store, self.data)
+            given["reward"] = JudgeReward(given["judge"])
+        if spec.reward is not None:
+            model = next(m for m in self.config.reward_models if m.name == spec.reward)
+            given["reward"] = ModelReward(self._checkpoint(model), model.name)
+        return registry.make("aligner", spec.name, {"seed": self._seed(arm), **spec.options}, **given)
+
+    def _checkpoint(self, arm: Arm) -> Any:
+        """The model that an arm ended in."""
+        return load_model(self.config, str(self.folder / read_json(self._arm(arm) / "alignment.json")["folder"]))
+
+    def _rate_reward_models(self) -> None:
+        """Accuracy of each reward model on each one's held-out pairs: the study's table 7."""
+        models = self.config.reward_models
+        if not models or self.store.get(self.run_id, "", "reward_accuracy"):
+            return
+        tested = {m.name: self._aligner(m).tested_on(read_pairs(self._arm(m) / "pairs.jsonl")) for m in models}
+        with self._timed("reward models"):
+            found: dict[str, dict[str, float | None]] = {}
+            for model in models:
+                reward = ModelReward(self._checkpoint(model), model.name)
+                found[model.name] = {name: reward.accuracy(pairs, self.data.folder) for name, pairs in tested.items()}
+        self.store.put(self.run_id, "", "reward_accuracy", found)

@@ -47,6 +47,7 @@ def _record(
         training=tuple(store.get(run.id, arm, "training", [])),
         pairs_report=store.get(run.id, arm, "pairs_report", {}),
         example_pairs=tuple(codec.pair(p) for p in store.get(run.id, arm, "example_pairs", [])),
+        reward_accuracy=store.get(run.id, "", "reward_accuracy", {}),
         overlap={digest: name for digest, name in digests.items() if digest in pair_images},
         versions=run.versions,
         timings=store.get(run.id, "", "timings", {}),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness import registry
-from harness.config import BenchmarkConfig
-from harness.contract import Answer, Benchmark, Formula, Item, Judge, Score, Verdict
+from harness.config import BenchmarkConfig, JudgeConfig
+from harness.contract import Answer, Benchmark, Data, Formula, Item, Judge, Score, Verdict
 from harness.digests import file_digest, value_digest
 from harness.errors import JudgeError
 from harness.store import Store
@@ -22,37 +22,52 @@ class RememberingJudge:
         self.name, self.version = judge.name, judge.version
 
     def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        asked = [question, answer, dict(facts)]
+        return self._remembered(asked, image, lambda: self._judge.judge(question, answer, facts, image))
+
+    def rank(self, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        asked = ["rank", question, *answers, dict(facts)]
+        return self._remembered(asked, image, lambda: self._judge.rank(question, answers, facts, image))
+
+    def _remembered(self, asked: list[Any], image: Path | None, ask: Callable[[], Verdict]) -> Verdict:
         picture = file_digest(image) if image is not None else None
-        key = value_digest([self.name, self.version, question, answer, dict(facts), picture])
+        key = value_digest([self.name, self.version, *asked, picture])
         known = self._store.verdicts([key])
         if key in known:
             return known[key]
-        verdict = self._judge.judge(question, answer, facts, image)
+        verdict = ask()
         if verdict.value is not None:
             self._store.add_verdict(key, verdict)
         return verdict
 
 
-def build(spec: BenchmarkConfig, store: Store | None = None) -> Benchmark:
+def make_judge(spec: JudgeConfig, store: Store | None = None, data: Data | None = None) -> Judge:
+    """A judge from its configuration. A chat judge's `model` is a model's configuration; it is loaded here."""
+    options = dict(spec.options)
+    if isinstance(model := options.get("model"), Mapping):
+        chosen = {"name": "transformers", **model}
+        options["model"] = registry.make("model", chosen.pop("name"), chosen)
+    judge: Judge = registry.make("judge", spec.name, options, data=data)
+    return judge if store is None else RememberingJudge(judge, store)
+
+
+def no_judge(who: str) -> JudgeError:
+    known = ", ".join(registry.names("judge"))
+    return JudgeError(f"{who} needs a judge. Add `judge: {{name: ...}}` to it; known: {known}.")
+
+
+def build(spec: BenchmarkConfig, store: Store | None = None, data: Data | None = None) -> Benchmark:
     """A benchmark from its configuration, its judge given to it.
 
-    A chat judge's `model` is a model's configuration; it is loaded here. Raises JudgeError when the benchmark needs a
-    judge and none is configured.
+    Raises JudgeError when the benchmark needs a judge and none is configured.
     """
     plugin = registry.get("benchmark", spec.name)
     if spec.judge is None:
         if "judge" in getattr(plugin, "needs", ()):
-            known = ", ".join(registry.names("judge"))
-            raise JudgeError(f"{spec.name} needs a judge. Add `judge: {{name: ...}}` to it in the sweep; known: {known}.")
+            raise no_judge(spec.name)
         benchmark: Benchmark = registry.make("benchmark", spec.name, spec.options)
         return benchmark
-    options = dict(spec.judge.options)
-    if isinstance(model := options.get("model"), Mapping):
-        chosen = {"name": "transformers", **model}
-        options["model"] = registry.make("model", chosen.pop("name"), chosen)
-    judge: Any = registry.make("judge", spec.judge.name, options)
-    if store is not None:
-        judge = RememberingJudge(judge, store)
+    judge = make_judge(spec.judge, store, data)
     judged: Benchmark = registry.make("benchmark", spec.name, spec.options, judge=judge)
     return judged
 
@@ -63,6 +78,9 @@ class _NoJudge:
     name, version = "none", ""
 
     def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        raise JudgeError("Stored scores are not judged again by a report.")
+
+    def rank(self, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
         raise JudgeError("Stored scores are not judged again by a report.")
 
 

@@ -61,7 +61,7 @@ def sweep(
     """
     loaded = []
     for place, spec in specs.items():
-        benchmark = build(spec, store)
+        benchmark = build(spec, store, data)
         items = _items(spec, benchmark, data)
         loaded.append((place, spec, benchmark, items, requests_of(spec.name, benchmark, items, data)))
     for place, spec, benchmark, items, requests in loaded:

@@ -50,6 +50,7 @@ def compare(records: Sequence[RunRecord], *, labels: Sequence[str] | None = None
         published=study.published() if published else (),
         training=training,
         training_times=times,
+        reward_accuracy={name: found for record in records for name, found in record.reward_accuracy.items()},
         runs=tuple(_facts(record) for record in records),
         data_folders=tuple(dict.fromkeys(record.data_folder for record in records)),
     )

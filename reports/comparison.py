@@ -232,6 +232,7 @@ class Comparison:
     length_curves: tuple[Curve, ...] = ()
     objects: tuple[ObjectCount, ...] = ()
     seeds: tuple[SeedRow, ...] = ()
+    reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     runs: tuple[RunFacts, ...] = ()
     published: tuple[PublishedRow, ...] = ()
     data_folders: tuple[Path, ...] = field(default=(), compare=False)

@@ -212,6 +212,21 @@ def seeds_view(comparison: Comparison) -> list[dict[str, str]]:
     ]
 
 
+REWARD_TOLD = (
+    "Share of held-out pairs whose chosen answer a reward model rates higher; 50 % is chance. Far below it, the model has "
+    "learned who wrote an answer, not which is better."
+)
+
+
+def reward_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: reward models by whose held-out pairs (the study's table 7)."""
+    tested = list(dict.fromkeys(name for found in comparison.reward_accuracy.values() for name in found))
+    rows = [
+        [model, *(number(found.get(name), "share") for name in tested)] for model, found in comparison.reward_accuracy.items()
+    ]
+    return ["reward model", *(f"pairs of {name}" for name in tested)], rows
+
+
 def failed(comparison: Comparison) -> list[Failures]:
     """Only the entries where something went wrong."""
     return [f for f in comparison.failures if f.missing or f.truncated or f.unjudged or f.flags]

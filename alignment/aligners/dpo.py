@@ -44,6 +44,7 @@ class Dpo:
         max_length: int | None = None,
         gradient_checkpointing: bool = False,
         dtype: str = "as_loaded",
+        early_stop: Mapping[str, Any] | None = None,  # {metric: rewards/accuracies, above: 0.95, steps: 10}
         save_every: int = 20,
         seed: int = 0,
     ) -> None:

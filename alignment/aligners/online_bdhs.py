@@ -22,6 +22,7 @@ from alignment.files import seed_of
 from alignment.policy import AnsweringPolicy, Policy
 from alignment.prompts import Prompt
 from alignment.rows import Rows
+from alignment.sampling import require_answering
 from alignment.sources.bdhs import Bdhs
 from alignment.supply import Sample, Score, Supply
 from alignment.train import Alignment, train
@@ -64,8 +65,7 @@ class OnlineBdhs:
         progress: Progress = no_progress,
     ) -> Alignment:
         """Train, or go on with a training that was killed. Raises ConfigError for a policy that cannot answer."""
-        if not isinstance(policy, AnsweringPolicy):
-            raise ConfigError(f"online_bdhs needs a model that answers while it trains; {type(policy).__name__} cannot.")
+        require_answering(policy, "online_bdhs")
         objective, settings = self._dpo.objective, self._dpo.settings
         return train(policy, pairs, image_root, folder, objective, settings, progress, online=self)
 
@@ -73,8 +73,8 @@ class OnlineBdhs:
         return self._facts
 
     def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
-        assert isinstance(policy, AnsweringPolicy)  # `align` saw to it
-        return _Fresh(policy, rows, image_root, reference, self._source, self._keep_stored, self._seed)
+        answering = require_answering(policy, "online_bdhs")
+        return _Fresh(answering, rows, image_root, reference, self._source, self._keep_stored, self._seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,7 @@ class _Fresh:
     source: Bdhs
     keep_stored: bool
     seed: int
+    repeats: int = 1
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -97,8 +98,8 @@ class _Fresh:
         drafts = {d.prompt.id: d for d in self._draw(stored, step)}
         fresh = [self._pair(pair, drafts.get(pair.id)) for pair in stored]
         made = [make_row(self.policy, pair, self.image_root) for pair in fresh]
-        known = self.reference(made)
-        samples = [Sample(row.id, row, values) for row, values in zip(made, known, strict=True)]
+        known = self.reference(made, False)
+        samples = [Sample(row.id, row, {"reference": logps}) for row, logps in zip(made, known, strict=True)]
         tries = sum(d.attempt for d in drafts.values())
         return samples, {
             "online/stored": 1 - len(drafts) / len(stored),

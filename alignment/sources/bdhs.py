@@ -42,6 +42,7 @@ class Bdhs:
         image_folder: str = "",  # where the file's images lie, in the data folder
         limit: int | None = None,  # use that many prompts, a uniform subsample by seed
         rho_th: float = 0.99,  # share of image tokens hidden; 0 hides nothing, 1 everything
+        noise_steps: int = 0,  # diffusion steps of noise on the image: the study's BDHS_noise is 500 with rho_th 0
         n_tries: int = 5,
         epsilon_s: float = 0.97,  # accepted if less similar than this
         embedder: str = "bag_of_words",  # or a sentence-transformers name; the study: all-mpnet-base-v2
@@ -65,7 +66,7 @@ class Bdhs:
         self._embedder, self._epsilon_s, self._n_rejected = make_embedder(embedder), epsilon_s, n_rejected
         self._matched, self._keep_unmatched = matched, keep_unmatched
         decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p)
-        self._rules = Rules(rho_th, n_tries, guided, free_last_try, cut_unit, yes_no_rule, splitter, decoding)
+        self._rules = Rules(rho_th, noise_steps, n_tries, guided, free_last_try, cut_unit, yes_no_rule, splitter, decoding)
         self._report: dict[str, Any] = {}
 
     def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
@@ -149,6 +150,8 @@ class Bdhs:
                 raise ConfigError(f"bdhs.{key} is {o[key]!r}; choose one of {', '.join(known)}.")
         if not 0 <= o["rho_th"] <= 1:
             raise ConfigError(f"bdhs.rho_th is {o['rho_th']}; it is a share of image tokens, 0 to 1 (0.99 is the study's).")
+        if not 0 <= o["noise_steps"] <= 1000:
+            raise ConfigError(f"bdhs.noise_steps is {o['noise_steps']}; give 0 (none) to 1000 (the study's default is 500).")
         if o["n_tries"] < 1 or o["n_rejected"] < 1 or (o["limit"] is not None and o["limit"] < 1):
             raise ConfigError("bdhs.n_tries, n_rejected and limit must be at least 1.")
         check_match(o["matched"] or {})

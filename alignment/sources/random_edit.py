@@ -49,14 +49,14 @@ class RandomEdit:
         if vocabulary is None:
             raise DataError(f"random_edit needs {o['vocabulary']} in the data folder: one kind a line, synonyms by commas.")
         prompts, dropped = read_prompts(data, o["prompts"], o["image_folder"], o["limit"], seed)
-        pairs = list[PreferencePair]()
+        asked, pairs = len(prompts) + len(dropped), list[PreferencePair]()
         for p in prompts:
             text = edited(p, vocabulary, o["share"], random.Random(seed_of(seed, p.id, "random edit")))
             if text == p.chosen:
                 dropped.append(Dropped(p.id, NO_NOUN))
             else:
                 pairs.append(PreferencePair(p.id, p.image, p.image_digest, p.text, p.chosen, (text,), "random_edit"))
-        self._report = yield_report(o, len(prompts), pairs, [], dropped, vocabulary)
+        self._report = yield_report(o, asked, pairs, [], dropped, vocabulary)
         yield from pairs
 
     def report(self) -> dict[str, Any]:

@@ -77,12 +77,26 @@ Answer: {answer}
 
 Reply with one JSON list of strings on one line, [] if there is none, and nothing else."""
 
+# After what the study asks of its annotator (arXiv:2407.02477, table 14), in our own words
+RANK = """Two assistants answered a question about the picture. Say which answer is better.
+
+What counts most is that everything an answer claims can be seen in the picture: prefer the one with fewer claims that are
+not true of it. Between two that are equally true prefer the one that helps more, is to the point and makes no idle remarks.
+Details that cannot be told for sure are better left out. The order of the answers means nothing.
+
+Question: {question}
+Response 1: {first}
+Response 2: {second}
+
+On the first line write only 1, 2, or 0 if neither is better. Explain yourself from the second line on."""
+
 OWN: Mapping[str, str] = {
     "mmhal": MMHAL,
     "mmhal_with_image": MMHAL_WITH_IMAGE,
     "llava_bench": LLAVA_BENCH,
     "mmvet": MMVET,
     "objects": OBJECTS,
+    "rank": RANK,
 }
 
 # First characters of the sha256 of the official texts (../shared/specs/benchmarks.md)

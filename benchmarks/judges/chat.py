@@ -1,14 +1,15 @@
 """A judge that asks a language model: any model backend, a local checkpoint or a server; with the image if it is given.
 
 The prompt follows from facts["task"]: mmhal, llava_bench, mmvet or objects (the extractor of Object HalBench); MMHal with an
-image has its own. `templates` replaces our own texts (`_prompts.py`) by files, {task: path}: the official texts, say, whose
-digest is then checked. A model that cannot be reached, or whose reply nothing can be read from, leaves a verdict without a
-value: unjudged, listed, asked again by the next run.
+image has its own, and so has `rank`. `templates` replaces our own texts (`_prompts.py`) by files, {task: path}: the official
+texts, say, whose digest is then checked. A model that cannot be reached, or whose reply nothing can be read from, leaves a
+verdict without a value: unjudged, listed, asked again by the next run.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,16 @@ class Chat:
             value, "" if value is not None else "unreadable" if reply else "no reply", reply, self.name, self.version
         )
 
+    def rank(self, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        """One request with both answers; the reference in `facts` is not shown."""
+        first, second = answers
+        text = fill(self._texts["rank"], question, second, {"gt_answer": first})
+        reply = self._ask(Request(image, text, self._decoding))
+        value = _choice(reply)
+        return Verdict(
+            value, "" if value is not None else "unreadable" if reply else "no reply", reply, self.name, self.version
+        )
+
     def _ask(self, request: Request) -> str:
         try:
             return next((answer.text for batch in self._model.generate([request]) for _, answer in batch), "")
@@ -75,6 +86,13 @@ def _value(task: str, reply: str) -> float | None:
         return tolerant_grade(reply)
     names = object_list(reply, "tolerant") if reply else None
     return None if names is None else float(len(names))
+
+
+def _choice(reply: str) -> float | None:
+    """0 for the first answer, 1 for the second, 0.5 for neither; None where the first line does not say."""
+    line = reply.strip().split("\n")[0]
+    found = set(re.findall(r"\b[012]\b", line))
+    return {"1": 0.0, "2": 1.0, "0": 0.5}[found.pop()] if len(found) == 1 else None
 
 
 def _read(task: str, path: str, check: bool) -> str:

@@ -24,6 +24,7 @@ from benchmarks._assertions import Assertions, read_assertions
 from benchmarks._keyword_tasks import OTHER_TASKS
 from benchmarks._singular import singularize
 from benchmarks._tokens import Tokenizer
+from benchmarks.judges._ranking import RanksByRating
 from harness import registry
 from harness.contract import Verdict
 
@@ -44,7 +45,7 @@ _YES_NO = re.compile(r"\s*(yes|no)\b", re.IGNORECASE)
 
 
 @registry.judge
-class Keywords:
+class Keywords(RanksByRating):
     """Rates an answer by rules; facts: "image_content", "gt_answer", "question_type"."""
 
     name = "keywords"

@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.judges._ranking import RanksByRating
 from harness import registry
 from harness.contract import Verdict
 from harness.errors import ConfigError, JudgeError
 
 
 @registry.judge
-class Recorded:
+class Recorded(RanksByRating):
     """Replies by question and answer; its version is the digest of the file."""
 
     name = "recorded"

@@ -5,25 +5,34 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from harness.contract import NoisyImage
+from harness.models._noise import add_noise
 from harness.models._prompts import PromptBuilder
 
 _AT_ONCE = 16  # pictures through the vision tower in one call
 
 
+class Picture(NamedTuple):
+    """A picture as the model sees it."""
+
+    path: Path
+    noise: NoisyImage | None = None
+
+
 class FeatureCache:
-    """Path -> (k, D) features, least recently used ones dropped beyond `room` elements."""
+    """Picture -> (k, D) features, least recently used ones dropped beyond `room` elements."""
 
     def __init__(self, module: Any, prompts: PromptBuilder, room: int = 64_000_000) -> None:
         self._module, self._prompts, self._room = module, prompts, room
-        self._kept: OrderedDict[Path, Tensor] = OrderedDict()
+        self._kept: OrderedDict[Picture, Tensor] = OrderedDict()
         self._size = 0
 
-    def of(self, pictures: Sequence[Path]) -> dict[Path, Tensor]:
+    def of(self, pictures: Sequence[Picture]) -> dict[Picture, Tensor]:
         """Features of the pictures named; each is encoded at most once while it stays in the cache."""
         wanted = list(dict.fromkeys(pictures))
         new = [p for p in wanted if p not in self._kept]
@@ -38,9 +47,9 @@ class FeatureCache:
         return found
 
     @torch.inference_mode()
-    def _encode(self, pictures: list[Path]) -> None:
+    def _encode(self, pictures: list[Picture]) -> None:
         """One vision pass for pictures whose tensors stack; any-resolution tiles are padded as the model expects."""
-        inputs = [self._prompts.image_inputs(p).tensors for p in pictures]
+        inputs = [add_noise(self._prompts.image_inputs(p.path).tensors, p.noise) for p in pictures]
         weight = self._module.get_input_embeddings().weight
         stacked = stack_vision(inputs)
         moved = {k: v.to(weight.device, weight.dtype if v.is_floating_point() else v.dtype) for k, v in stacked.items()}

@@ -1,6 +1,6 @@
 """Image-first generation: each picture is encoded once, the words its questions share are prefilled once.
 
-Rows of one batch are grouped by (picture, hidden tokens). A group's common beginning - system text, image tokens,
+Rows of one batch are grouped by (picture, hidden tokens, noise). A group's common beginning - system text, image tokens,
 shared words - goes through the language model once; its key/value cache is then repeated for the group's rows, whose
 remaining tokens follow as one left-padded batch. Finished rows leave the batch.
 """
@@ -18,7 +18,7 @@ from transformers import DynamicCache
 
 from harness.contract import Answer, Request
 from harness.models._decoding import RowState, Stopper, cut_after_stop, next_tokens
-from harness.models._features import FeatureCache
+from harness.models._features import FeatureCache, Picture
 from harness.models._prompts import PromptBuilder, Row
 from harness.models._rendering import decode_after
 
@@ -61,7 +61,7 @@ class ImageFirst:
         groups: dict[GroupKey, list[int]] = {}
         for i, request in enumerate(requests):
             # Long and short token limits apart: a caption would hold up a batch of one-word answers.
-            groups.setdefault((request.decoding.max_new_tokens, request.image, request.hidden_image), []).append(i)
+            groups.setdefault((request.decoding.max_new_tokens, *_seen(request)), []).append(i)
         ordered = sorted(groups.items(), key=lambda kv: kv[0][0])
         batches: list[list[int]] = []
         prefixes, limit = self.budget.prefixes, None
@@ -119,7 +119,7 @@ class ImageFirst:
         """Rows by common beginning. Where a template puts the question before the picture, each row stands alone."""
         groups: dict[GroupKey, list[int]] = {}
         for r, row in enumerate(rows):
-            groups.setdefault((row.request.image, row.request.hidden_image), []).append(r)
+            groups.setdefault(_seen(row.request), []).append(r)
         split: list[list[int]] = []
         for members in groups.values():
             n = _common_length([rows[r] for r in members])
@@ -138,11 +138,11 @@ class ImageFirst:
         """Token embeddings (G, T, D) with the visible image features in their places."""
         embeds: Tensor = self.embed(ids)
         at = ids == self.prompts.image_token_id
-        pictures = [r.request.image for r in rows if r.request.image is not None]
+        pictures = [Picture(r.request.image, r.request.noise) for r in rows if r.request.image is not None]
         known = self.features.of(pictures)
         for g, row in enumerate(rows):
             if row.request.image is not None:
-                feature = known[row.request.image]
+                feature = known[Picture(row.request.image, row.request.noise)]
                 embeds[g, at[g]] = feature if row.visible is None else feature[row.visible.to(feature.device)]
         return embeds
 
@@ -167,6 +167,11 @@ class ImageFirst:
         if state.stopped == "stop":
             text = cut_after_stop(text, row.request.decoding.stop)
         return Answer("", text, len(state.ids), state.stopped, latency_s)
+
+
+def _seen(request: Request) -> GroupKey:
+    """What the model sees of a picture: requests that agree in it can share a prefix."""
+    return (request.image, request.hidden_image, request.noise)
 
 
 def _common_length(rows: list[Row]) -> int:

@@ -7,6 +7,7 @@ base. safetensors only; remote code is refused unless asked for by name.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,22 +83,36 @@ class TransformersModel:
         """Log-probability in nats of each answer (without the end token) after its request's prompt, teacher-forced."""
         values = []
         for request, answer in zip(requests, answers, strict=True):
-            row = self.prompts.row(0, request)
-            tail = token_ids(self.prompts.tokenizer, (row.head if not request.prefix else "") + answer)
-            ids = torch.tensor([row.ids + tail], device=self.device)
-            positions = row.positions + list(range(row.positions[-1] + 1, row.positions[-1] + 1 + len(tail)))
-            engine = ImageFirst(self.module, self.prompts, self._features, self._end_ids(), self.budget)
-            embeds = engine.embed_rows(ids, [row])
-            mask = torch.ones_like(ids)
-            out = engine.language_model(
-                inputs_embeds=embeds,
-                attention_mask=mask,
-                position_ids=torch.tensor([positions], device=self.device),
-                use_cache=False,
-            )
-            logits = engine.head(out.last_hidden_state[0, len(row.ids) - 1 : -1]).float().log_softmax(-1)
-            values.append(float(logits.gather(1, ids[0, len(row.ids) :, None]).sum()))
+            log_probs, ids = self._forced(request, answer)
+            values.append(float(log_probs.gather(1, ids[:, None]).sum()))
         return values
+
+    @torch.inference_mode()
+    def guesses(self, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:
+        """What the model holds likeliest at every token of each answer, given the tokens before it (teacher forcing)."""
+        found = []
+        for request, answer in zip(requests, answers, strict=True):
+            log_probs, _ = self._forced(request, answer)
+            likeliest = log_probs.argmax(-1).tolist()
+            kept = [token for token in likeliest if token not in self._end_ids()]
+            found.append(self.prompts.tokenizer.decode(kept, skip_special_tokens=True).strip())
+        return found
+
+    def _forced(self, request: Request, answer: str) -> tuple[Tensor, Tensor]:
+        """Log-probabilities (n, V) of every next token along an answer, and the answer's tokens (n,)."""
+        row = self.prompts.row(0, request)
+        tail = token_ids(self.prompts.tokenizer, (row.head if not request.prefix else "") + answer)
+        ids = torch.tensor([row.ids + tail], device=self.device)
+        positions = row.positions + list(range(row.positions[-1] + 1, row.positions[-1] + 1 + len(tail)))
+        engine = ImageFirst(self.module, self.prompts, self._features, self._end_ids(), self.budget)
+        out = engine.language_model(
+            inputs_embeds=engine.embed_rows(ids, [row]),
+            attention_mask=torch.ones_like(ids),
+            position_ids=torch.tensor([positions], device=self.device),
+            use_cache=False,
+        )
+        logits = engine.head(out.last_hidden_state[0, len(row.ids) - 1 : -1]).float()
+        return logits.log_softmax(-1), ids[0, len(row.ids) :]
 
     def facts(self) -> dict[str, str]:
         """What can move an answer besides the weights."""
@@ -158,7 +173,10 @@ class TransformersModel:
 
 
 def _device(name: str) -> str:
-    return name if name != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    """ "auto" is this process's own GPU where several train together, the GPU where there is one, else the CPU."""
+    if name != "auto":
+        return name
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
 
 
 def _dtype(name: str, device: torch.device) -> torch.dtype:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness import registry
 from reports.comparison import Comparison, Failures, RunFacts
-from reports.page import seeds_view
+from reports.page import REWARD_TOLD, reward_view, seeds_view
 from reports.runs import whole_runs
 from reports.terminal import text_table
 from reports.wording import name, shortened
@@ -23,6 +23,7 @@ def write(comparison: Comparison) -> str:
     parts = [f"# {_safe(comparison.title)}", *_verdict(comparison), *_table(*text_table(comparison))]
     parts += [_NOTE]
     parts += _seeds(comparison)
+    parts += _reward_models(comparison)
     parts += _protocol(comparison)
     parts += _failures(comparison.failures)
     for run in whole_runs(comparison.runs):
@@ -63,6 +64,11 @@ def _seeds(comparison: Comparison) -> list[str]:
     told = "Runs that differ only in their seed; the intervals hold the scatter of seeds and of images."
     header = ["method", "metric", "seeds", "difference to the baseline", "sd of seeds", "sd of images"]
     return ["## Seeds together", told, *_table(header, rows)]
+
+
+def _reward_models(comparison: Comparison) -> list[str]:
+    header, rows = reward_view(comparison)
+    return ["## Reward models", REWARD_TOLD, *_table(header, rows)] if rows else []
 
 
 def _protocol(comparison: Comparison) -> list[str]:

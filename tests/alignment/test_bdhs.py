@@ -54,6 +54,19 @@ def test_sentences_stop_at_a_full_stop_and_share_one_mask(tmp_path):
     assert masks[0].share == 0.99
 
 
+def test_the_noise_variant_shows_all_tokens_of_a_noisy_picture(tmp_path):
+    _, report, model = build(tmp_path, bird, rho_th=0, noise_steps=500)
+    first, second = model.calls[0]
+    assert first.hidden_image is None
+    assert first.noise == second.noise and first.noise.steps == 500  # one draw a try
+    _, _, again = build(tmp_path, nothing_new, rho_th=0, noise_steps=500)
+    assert len({call[0].noise.seed for call in again.calls}) == 5
+    assert report["options"]["noise_steps"] == 500
+    assert build(tmp_path, bird)[2].calls[0][0].noise is None
+    with pytest.raises(ConfigError, match="noise_steps"):
+        Bdhs(noise_steps=-1)
+
+
 def test_every_try_of_all_prompts_is_one_call(tmp_path):
     _, _, model = build(tmp_path, nothing_new, (CAT, CAT))
     assert [len(call) for call in model.calls] == [4, 4, 4, 4, 2]

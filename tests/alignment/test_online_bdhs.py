@@ -1,37 +1,15 @@
 """Online BDHS draws from the policy as it is, resumes bit for bit, and scores fresh answers under the policy as loaded."""
 
-from collections.abc import Iterator, Sequence
-
 import pytest
-import torch
 
 from alignment.aligners.online_bdhs import OnlineBdhs
-from harness.contract import Answer, PreferencePair, Request
+from harness.contract import PreferencePair
 from harness.digests import model_digest
 from harness.errors import ConfigError
+from tests.alignment.talker import Killed, Talker, kill_after
 from tests.alignment.tiny import TinyPolicy
 
-NOUNS = ("dog", "car", "table", "boat", "tree", "cup", "chair")
 FAST = {"learning_rate": 1e-3, "batch_size": 2, "micro_batch": 2, "epochs": 2, "save_every": 1}
-
-
-class Talker(TinyPolicy):
-    """Says a noun that depends on the request's seed and, to the last bit, on its weights."""
-
-    forgotten = 0
-    asked: set[int] = frozenset()
-    silent = False
-
-    def generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Answer]]]:
-        assert not self.module.training
-        bits = int(self.module.model.language_model.layers[0].mlp.up_proj.weight.detach().view(torch.int32).sum())
-        for i, request in enumerate(requests):
-            self.asked |= {request.decoding.seed}
-            text = "" if self.silent else f" {NOUNS[(request.decoding.seed + bits) % len(NOUNS)]}."
-            yield [(i, Answer("", text, 2, "stop"))]
-
-    def forget_features(self) -> None:
-        self.forgotten += 1
 
 
 @pytest.fixture
@@ -42,21 +20,12 @@ def pairs() -> list[PreferencePair]:
     ]
 
 
-class Killed(Exception):
-    pass
-
-
-def kill_after_two(what: str, done: int, total: int) -> None:
-    if what == "training" and done == 2:
-        raise Killed
-
-
 @pytest.mark.parametrize("lora", [None, {"r": 4, "alpha": 8, "dropout": 0.1}], ids=["full", "lora"])
 def test_a_killed_online_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path, lora):
     aligner = OnlineBdhs(dpo={"lora": lora, **FAST})
     whole = aligner.align(Talker(llava_next), pairs, images, tmp_path / "whole")
     with pytest.raises(Killed):
-        aligner.align(Talker(llava_next), pairs, images, tmp_path / "cut", progress=kill_after_two)
+        aligner.align(Talker(llava_next), pairs, images, tmp_path / "cut", progress=kill_after(2))
     cut = aligner.align(Talker(llava_next), pairs, images, tmp_path / "cut")
     assert model_digest(cut.folder) == model_digest(whole.folder)
 

@@ -16,6 +16,7 @@ from harness import registry
 from harness.contract import PreferencePair
 from harness.digests import model_digest
 from harness.errors import ConfigError, DataError, TrainingError
+from tests.alignment.talker import Killed, kill_after
 from tests.alignment.tiny import TinyPolicy
 
 LORA = {"r": 4, "alpha": 8, "dropout": 0.1}
@@ -36,18 +37,6 @@ def make_pairs() -> list[PreferencePair]:
 @pytest.fixture
 def pairs() -> list[PreferencePair]:
     return make_pairs()
-
-
-class Killed(Exception):
-    """What a test stops a training with."""
-
-
-def kill_after(steps: int):
-    def progress(what: str, done: int, total: int) -> None:
-        if what == "training" and done == steps:
-            raise Killed
-
-    return progress
 
 
 def weights(folder) -> dict[str, torch.Tensor]:

@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 from transformers import DynamicCache
 
-from harness.contract import Answer, Decoding, HiddenImage, Request, in_order
+from harness.contract import Answer, Decoding, HiddenImage, NoisyImage, Request, in_order
 from harness.errors import DataError, ModelError
 from harness.models._image_first import ImageFirst
+from harness.models._noise import add_noise
 from harness.models._prompts import visible_tokens
 from harness.models.transformers import TransformersModel
 
@@ -74,6 +75,40 @@ def test_hiding_everything_leaves_the_text_and_hiding_nothing_leaves_the_picture
     assert not visible_tokens(HiddenImage(1.0, 0), 1000).any()
     assert visible_tokens(HiddenImage(0.0, 0), 1000).all()
     assert 0 < visible_tokens(HiddenImage(0.99, 0), 10_000).sum() < 200
+
+
+def test_noise_is_the_diffusion_schedule_on_the_normalised_pixels() -> None:
+    pixels = torch.ones(1, 3, 50, 50)
+    betas = torch.sigmoid(torch.linspace(-6, 6, 1000)) * (0.5e-2 - 1e-5) + 1e-5  # equation 8
+    for steps in (1, 500, 1000):
+        kept = float(torch.prod((1 - betas[:steps]).double()))  # equation 9
+        noisy = add_noise({"pixel_values": pixels, "image_sizes": pixels}, NoisyImage(steps, seed=1))
+        assert float(noisy["pixel_values"].mean()) == pytest.approx(kept**0.5, abs=0.05)
+        assert float(noisy["pixel_values"].std()) == pytest.approx((1 - kept) ** 0.5, abs=0.05)
+        assert noisy["image_sizes"] is pixels
+    draws = [add_noise({"pixel_values": pixels}, NoisyImage(500, seed))["pixel_values"] for seed in (1, 1, 2)]
+    assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+    assert torch.equal(add_noise({"pixel_values": pixels}, None)["pixel_values"], pixels)
+
+
+def test_noisy_and_clean_requests_share_a_batch_and_no_feature(model: TransformersModel, pictures: list[Path]) -> None:
+    noises = (None, NoisyImage(900, 0), NoisyImage(900, 1))
+    requests = [Request(pictures[0], QUESTIONS[1], Decoding(8), noise=noise) for noise in noises]
+    together = [a.text for a in ask(model, requests)]
+    model.forget_features()
+    assert together == [ask(model, [r])[0].text for r in requests]
+    values = [model.log_probs([r], ["Yes, there is a car."])[0] for r in requests]
+    assert len({round(v, 4) for v in values}) == 3
+
+
+def test_guesses_are_the_likeliest_tokens_along_a_given_answer(model: TransformersModel, pictures: list[Path]) -> None:
+    request, answer = Request(pictures[0], QUESTIONS[0]), "Yes, there is a car."
+    prompt, vision = model.prompt(request.image, request.text)
+    ids = torch.cat([prompt, model.answer_ids(answer)[:-1]])[None]
+    with torch.inference_mode():
+        likeliest = model.module(input_ids=ids, **vision).logits[0, len(prompt) - 1 : -1].argmax(-1).tolist()
+    kept = [i for i in likeliest if i not in model._end_ids()]
+    assert model.guesses([request], [answer]) == [model.prompts.tokenizer.decode(kept, skip_special_tokens=True).strip()]
 
 
 def test_log_probs_are_those_of_a_plain_forward(model: TransformersModel, pictures: list[Path]) -> None:

@@ -1,0 +1,68 @@
+"""Mixed DPO: each prompt of a step learns from its stored pair or from a fresh, ranked one, by a coin.
+
+arXiv:2407.02477, equation 4: alpha ~ Bernoulli(p) for every sample, p = 0.5. A hard switch, no weighted mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alignment.aligners.dpo import Dpo
+from alignment.policy import Policy
+from alignment.rows import Rows
+from alignment.sampling import TIES, Ranked, make_sampling, require_answering
+from alignment.supply import Score, Supply
+from alignment.train import Alignment, train
+from harness import registry
+from harness.contract import Judge, PreferencePair, Progress, no_progress
+from harness.errors import ConfigError
+
+
+@registry.aligner
+class MixedDpo:
+    """Trains like `dpo`; `judge` is the annotator that ranks two answers of the policy."""
+
+    needs = ("judge",)
+    name = "mixed_dpo"
+
+    def __init__(
+        self,
+        judge: Judge,
+        p: float = 0.5,  # of the stored pair
+        dpo: Mapping[str, Any] | None = None,  # options of the aligner `dpo`
+        sampling: Mapping[str, Any] | None = None,  # {temperature, top_p, max_new_tokens}
+        ties: str = "drop",  # or "stored" (train on the stored pair), "first" (as TRL: the first counts as better)
+        seed: int = 0,
+    ) -> None:
+        if not 0 <= p <= 1:
+            raise ConfigError(f"{self.name}.p is {p}; it is the probability of the stored pair, 0 to 1.")
+        if ties not in TIES:
+            raise ConfigError(f"{self.name}.ties is {ties!r}; choose one of {', '.join(TIES)}.")
+        registry.check_options("aligner", "dpo", Dpo, dict(dpo or {}))
+        self._judge, self._dpo = judge, Dpo(**{"seed": seed, **(dpo or {})})
+        self._sampling = make_sampling(self.name, sampling or {})
+        self._p, self._ties, self._seed = p, ties, seed
+
+    def align(
+        self,
+        policy: Policy,
+        pairs: Sequence[PreferencePair],
+        image_root: Path,
+        folder: Path,
+        *,
+        progress: Progress = no_progress,
+    ) -> Alignment:
+        """Train, or go on with a training that was killed. Raises ConfigError for a policy that cannot answer."""
+        require_answering(policy, self.name)
+        objective, settings = self._dpo.objective, self._dpo.settings
+        return train(policy, pairs, image_root, folder, objective, settings, progress, online=self)
+
+    def facts(self) -> dict[str, Any]:
+        judge = f"{self._judge.name} {self._judge.version}"
+        return {"p_stored": self._p, "ties": self._ties, "annotator": judge, "sampling": repr(self._sampling)}
+
+    def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
+        answering = require_answering(policy, self.name)
+        return Ranked(answering, rows, image_root, reference, self._judge, self._sampling, self._p, self._ties, self._seed)

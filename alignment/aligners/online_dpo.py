@@ -1,0 +1,30 @@
+"""Online DPO: two answers of the policy as it is, ranked by an annotator, in every step; stored answers are not used.
+
+arXiv:2407.02477, section 2.3. It is mixed DPO whose coin never falls on the stored pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from alignment.aligners.mixed_dpo import MixedDpo
+from harness import registry
+from harness.contract import Judge
+
+
+@registry.aligner
+class OnlineDpo(MixedDpo):
+    """Trains like `dpo` on pairs that `judge` ranks; of the stored pairs it takes the prompts."""
+
+    name = "online_dpo"
+
+    def __init__(
+        self,
+        judge: Judge,
+        dpo: Mapping[str, Any] | None = None,
+        sampling: Mapping[str, Any] | None = None,
+        ties: str = "drop",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(judge, 0.0, dpo, sampling, ties, seed)

@@ -1,0 +1,194 @@
+"""PPO with a KL penalty at study size: one answer a prompt, a value head on the policy's own body.
+
+Schulman et al. 2017, arXiv:1707.06347, as arXiv:2407.02477 uses it (sections 2.1 and 5.5). Each token costs
+beta * (log pi_old - log pi_ref), the last one earns the reward; advantages by GAE (gamma 1), whitened over the step;
+`epochs_a_batch` optimizer steps learn from the same answers, with clipped ratios and clipped values. Collapse is detected as in
+`rloo`.
+
+The value head and the policy share their body, as is usual at this size; `value_weight` says how much it may pull.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from alignment.batches import Batch, Row, collate, predictors, score_tokens, states
+from alignment.objectives import Known, Part, Totals
+from alignment.policy import Policy
+from alignment.reward import Reward, new_head
+from alignment.rollouts import Rollout, Sampler
+from alignment.rows import Rows
+from alignment.sampling import make_sampling, require_answering
+from alignment.settings import check_beta, make_settings
+from alignment.stopping import Collapse
+from alignment.supply import Sample, Score, Supply
+from alignment.train import Alignment, train
+from alignment.workers import workers
+from harness import registry
+from harness.contract import PreferencePair, Progress, no_progress
+from harness.errors import ConfigError
+
+
+@registry.aligner
+class Ppo:
+    """Reinforcement with a value model. Of the pairs it takes the prompts."""
+
+    needs = ("reward",)
+
+    def __init__(
+        self,
+        reward: Reward,
+        beta: float = 0.05,
+        clip_range: float = 0.2,
+        value_weight: float = 0.1,
+        gae_lambda: float = 0.95,
+        epochs_a_batch: int = 2,
+        unfinished_penalty: float = 1.0,
+        sampling: Mapping[str, Any] | None = None,
+        collapse: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> None:
+        if not 0 < clip_range < 1 or not 0 <= gae_lambda <= 1 or epochs_a_batch < 1:
+            raise ConfigError("ppo needs clip_range in (0, 1), gae_lambda in [0, 1] and epochs_a_batch of at least 1.")
+        registry.check_options("aligner", "ppo.collapse", Collapse, dict(collapse or {}))
+        self._reward, self._penalty, self._seed, self._repeats = reward, unfinished_penalty, seed, epochs_a_batch
+        self._objective = Clipped(check_beta(beta), clip_range, value_weight, gae_lambda)
+        self._collapse = Collapse(**(collapse or {}))
+        self._sampling, self._settings = make_sampling("ppo", sampling or {}), make_settings({"seed": seed, **(training or {})})
+
+    def align(
+        self,
+        policy: Policy,
+        pairs: Sequence[PreferencePair],
+        image_root: Path,
+        folder: Path,
+        *,
+        progress: Progress = no_progress,
+    ) -> Alignment:
+        """Train, or go on with a training that was killed; ends early where the policy collapses."""
+        require_answering(policy, "ppo")
+        rules = (self._collapse,)
+        return train(policy, pairs, image_root, folder, self._objective, self._settings, progress, online=self, rules=rules)
+
+    def facts(self) -> dict[str, Any]:
+        options = {"unfinished_penalty": self._penalty, "sampling": repr(self._sampling), "epochs_a_batch": self._repeats}
+        return {**options, "collapse": repr(self._collapse), **self._reward.facts()}
+
+    def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
+        answering = require_answering(policy, "ppo")
+        sampler = Sampler(answering, rows, image_root, self._reward, self._sampling, 1, self._penalty, self._seed)
+        return _Rollouts(sampler, reference, self._objective, self._repeats)
+
+
+@dataclass(slots=True)
+class Clipped:
+    """The objective: clipped surrogate and clipped value loss, token by token."""
+
+    beta: float
+    clip_range: float
+    value_weight: float
+    gae_lambda: float
+    head: nn.Linear | None = None
+    needs_reference: bool = True
+
+    def facts(self) -> dict[str, Any]:
+        options = {"beta": self.beta, "clip_range": self.clip_range, "value_weight": self.value_weight}
+        return {"loss": "ppo", **options, "gae_lambda": self.gae_lambda}
+
+    def heads(self, policy: Policy, seed: int) -> dict[str, nn.Module]:
+        self.head = new_head(policy, seed)
+        return {"value_head": self.head}
+
+    def row(self, row: Row) -> Row:
+        return row
+
+    def totals(self, rows: Sequence[Row]) -> Totals:
+        return Totals(0, 0, tokens=sum(r.scored for r in rows))
+
+    def forward(self, policy: Policy, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Log-probability of each scored token and the value just before it, each (N,)."""
+        assert self.head is not None  # the loop asked for it
+        hidden = states(policy, batch)
+        return score_tokens(policy, hidden, batch), self.head(predictors(hidden, batch)).squeeze(-1).float()
+
+    def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part:
+        now, values = self.forward(policy, batch)
+        old, advantages, returns, before = (known[n].to(now) for n in ("old", "advantages", "returns", "values"))
+        ratio = torch.exp(now - old)
+        clipped = ratio.clamp(1 - self.clip_range, 1 + self.clip_range)
+        surrogate = torch.maximum(-advantages * ratio, -advantages * clipped)
+        near = before + (values - before).clamp(-self.clip_range, self.clip_range)
+        value_loss = 0.5 * torch.maximum((values - returns) ** 2, (near - returns) ** 2)
+        loss = (surrogate + self.value_weight * value_loss).sum() / totals.tokens
+        return Part(
+            loss,
+            {
+                "policy/approxkl": (0.5 * (now - old) ** 2).detach(),
+                "policy/clipfrac": (ratio != clipped).float(),
+                "loss/value": value_loss.detach(),
+                "objective/scores": known["scores"],
+                "objective/kl": known["kl"],
+            },
+        )
+
+
+@dataclass(slots=True)
+class _Rollouts:
+    """Rollouts with token-wise advantages, the same for `repeats` steps."""
+
+    sampler: Sampler
+    reference: Score
+    objective: Clipped
+    repeats: int
+    _kept: tuple[list[Sample], dict[str, float]] = field(default_factory=lambda: ([], {}))
+
+    def __len__(self) -> int:
+        return len(self.sampler.rows)
+
+    def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
+        if step % self.repeats == 0:
+            rollouts, figures = self.sampler.draw(step, indices)
+            self.sampler.policy.module.eval()  # without an adapter's dropout
+            references = self.reference([r.row for r in rollouts], True)
+            samples = [self._sample(r, theirs) for r, theirs in zip(rollouts, references, strict=True)]
+            self.sampler.policy.module.train()
+            self._kept = (_whitened(samples), figures)
+        return self._kept
+
+    @torch.no_grad()
+    def _sample(self, rollout: Rollout, reference: Tensor) -> Sample:
+        policy = self.sampler.policy
+        old, values = (t.cpu() for t in self.objective.forward(policy, collate([rollout.row], policy.pad_token_id)))
+        cost = old - reference
+        rewards = -self.objective.beta * cost
+        rewards[-1] += rollout.rewards[0]
+        advantages = gae(rewards, values, self.objective.gae_lambda)
+        known = {"old": old, "values": values, "advantages": advantages, "returns": advantages + values}
+        return Sample(rollout.row.id, rollout.row, {**known, "scores": rollout.rewards, "kl": cost.sum()[None]})
+
+
+def gae(rewards: Tensor, values: Tensor, lam: float) -> Tensor:
+    """Generalised advantages (T,) with gamma 1: rewards and values (T,) of one answer, the value after its end is 0."""
+    advantages = torch.zeros_like(rewards)
+    following, value_after = 0.0, 0.0
+    for t in range(len(rewards) - 1, -1, -1):
+        following = float(rewards[t]) + value_after - float(values[t]) + lam * following
+        advantages[t], value_after = following, float(values[t])
+    return advantages
+
+
+def _whitened(samples: Sequence[Sample]) -> list[Sample]:
+    """Advantages of the step (of all processes) with mean 0 and variance 1."""
+    every = [
+        value for part in workers().gather([s.known["advantages"].tolist() for s in samples]) for one in part for value in one
+    ]
+    all_of_step = torch.tensor(every)
+    mean, spread = all_of_step.mean(), all_of_step.std(correction=0) + 1e-8
+    return [s._replace(known={**s.known, "advantages": (s.known["advantages"] - mean) / spread}) for s in samples]

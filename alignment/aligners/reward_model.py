@@ -1,0 +1,55 @@
+"""A Bradley-Terry reward model on preference pairs, with pairs held out to measure it on.
+
+arXiv:2407.02477, section 5.5 and appendix A: learning rate 2e-5, constant with warm-up 0.03, batches of 32. It stands under
+`reward_models` of a study, and `rloo` and `ppo` name it as their `reward`; its accuracy on its own and on the others' held-out
+pairs is the study's table 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alignment.policy import Policy
+from alignment.reward import BradleyTerry, held_out
+from alignment.settings import make_settings
+from alignment.train import Alignment, train
+from harness import registry
+from harness.contract import PreferencePair, Progress, no_progress
+from harness.errors import ConfigError
+
+_USUAL = {"learning_rate": 2e-5, "schedule": "constant", "warmup_ratio": 0.03}
+
+
+@registry.aligner
+class RewardModel:
+    """Learns which of two answers people prefer."""
+
+    def __init__(
+        self,
+        held_out: float = 0.1,  # share of the pairs that is not trained on, by image
+        training: Mapping[str, Any] | None = None,  # learning_rate, epochs, batch_size, lora, ... as of `sft`
+        seed: int = 0,
+    ) -> None:
+        if not 0 <= held_out < 1:
+            raise ConfigError(f"reward_model.held_out is {held_out}; it is a share of the pairs, 0 to below 1.")
+        self.share, self.seed = held_out, seed
+        self.settings = make_settings({"seed": seed, **_USUAL, **(training or {})})
+
+    def align(
+        self,
+        policy: Policy,
+        pairs: Sequence[PreferencePair],
+        image_root: Path,
+        folder: Path,
+        *,
+        progress: Progress = no_progress,
+    ) -> Alignment:
+        """Train, or go on with a training that was killed; see `alignment.train.train`."""
+        trained_on, _ = held_out(pairs, self.share, self.seed)
+        return train(policy, trained_on, image_root, folder, BradleyTerry(), self.settings, progress)
+
+    def tested_on(self, pairs: Sequence[PreferencePair]) -> list[PreferencePair]:
+        """The pairs that were held out."""
+        return held_out(pairs, self.share, self.seed)[1]

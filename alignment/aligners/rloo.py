@@ -1,0 +1,150 @@
+"""RLOO: REINFORCE with the mean reward of a prompt's other answers as its baseline, and a KL penalty.
+
+Ahmadian et al. 2024, arXiv:2402.14740; used by arXiv:2407.02477, sections 2.1 and 5.5. Each step draws k answers a prompt from
+the policy as it is. The reward of an answer is r - beta * (log pi - log pi_ref), both summed over its tokens; its advantage
+is that less the mean of the others; the loss is -advantage * log pi, averaged over the answers of the step.
+
+A policy that has run away from the reference, never ends its answers or says the same to everything is stopped, see
+`alignment.stopping.Collapse`: the study's runs with a reward model of the wrong data ended so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from alignment.batches import Batch, Row, score
+from alignment.objectives import Known, Part, Totals
+from alignment.policy import Policy
+from alignment.reward import Reward
+from alignment.rollouts import Sampler
+from alignment.rows import Rows
+from alignment.sampling import make_sampling, require_answering
+from alignment.settings import check_beta, make_settings
+from alignment.stopping import Collapse
+from alignment.supply import Sample, Score, Supply
+from alignment.train import Alignment, train
+from harness import registry
+from harness.contract import PreferencePair, Progress, no_progress
+from harness.errors import ConfigError
+
+
+@registry.aligner
+class Rloo:
+    """Reinforcement without a value model. Of the pairs it takes the prompts."""
+
+    needs = ("reward",)
+
+    def __init__(
+        self,
+        reward: Reward,  # a reward model of the study by name, or the judge's rating
+        k: int = 4,  # answers a prompt
+        beta: float = 0.05,
+        unfinished_penalty: float = 1.0,
+        sampling: Mapping[str, Any] | None = None,
+        collapse: Mapping[str, Any] | None = None,  # {max_kl, max_unfinished, min_distinct, steps}
+        training: Mapping[str, Any] | None = None,  # learning_rate, epochs, batch_size (prompts), lora, ... as of `sft`
+        seed: int = 0,
+    ) -> None:
+        if k < 2:
+            raise ConfigError(f"rloo.k is {k}; the baseline is the mean of the other answers, so it needs at least 2.")
+        registry.check_options("aligner", "rloo.collapse", Collapse, dict(collapse or {}))
+        self._reward, self._k, self._penalty, self._seed = reward, k, unfinished_penalty, seed
+        self._objective, self._collapse = LeaveOneOut(check_beta(beta)), Collapse(**(collapse or {}))
+        self._sampling, self._settings = (
+            make_sampling("rloo", sampling or {}),
+            make_settings({"seed": seed, **(training or {})}),
+        )
+
+    def align(
+        self,
+        policy: Policy,
+        pairs: Sequence[PreferencePair],
+        image_root: Path,
+        folder: Path,
+        *,
+        progress: Progress = no_progress,
+    ) -> Alignment:
+        """Train, or go on with a training that was killed; ends early where the policy collapses."""
+        require_answering(policy, "rloo")
+        rules = (self._collapse,)
+        return train(policy, pairs, image_root, folder, self._objective, self._settings, progress, online=self, rules=rules)
+
+    def facts(self) -> dict[str, Any]:
+        options = {"k": self._k, "unfinished_penalty": self._penalty, "sampling": repr(self._sampling)}
+        return {**options, "collapse": repr(self._collapse), **self._reward.facts()}
+
+    def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
+        answering = require_answering(policy, "rloo")
+        sampler = Sampler(answering, rows, image_root, self._reward, self._sampling, self._k, self._penalty, self._seed)
+        return _Rollouts(sampler, reference)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rollouts:
+    """Rollouts with the reference's log-probabilities of each answer."""
+
+    sampler: Sampler
+    reference: Score
+    repeats: int = 1
+
+    def __len__(self) -> int:
+        return len(self.sampler.rows)
+
+    def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
+        rollouts, figures = self.sampler.draw(step, indices)
+        known = self.reference([r.row for r in rollouts], False)
+        samples = [
+            Sample(r.row.id, r.row, {"rewards": r.rewards, "reference": logps})
+            for r, logps in zip(rollouts, known, strict=True)
+        ]
+        return samples, figures
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveOneOut:
+    """The objective: every row holds k answers to one prompt."""
+
+    beta: float
+    needs_reference: bool = True
+
+    def facts(self) -> dict[str, Any]:
+        return {"loss": "rloo", "beta": self.beta}
+
+    def heads(self, policy: Policy, seed: int) -> dict[str, nn.Module]:
+        return {}
+
+    def row(self, row: Row) -> Row:
+        return row
+
+    def totals(self, rows: Sequence[Row]) -> Totals:
+        return Totals(0, 0, answers=sum(len(r.answers) for r in rows))
+
+    def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part:
+        answers = score(policy, batch)
+        rewards = known["rewards"].to(answers)
+        kl = answers.detach() - known["reference"].to(answers)
+        whole = rewards - self.beta * kl
+        advantage = leave_one_out(whole, batch.answers_of_row)
+        loss = -(advantage * answers).sum() / totals.answers
+        return Part(
+            loss,
+            {
+                "objective/scores": rewards,
+                "objective/kl": kl,
+                "objective/non_score_reward": -self.beta * kl,
+                "objective/rlhf_reward": whole,
+                "logps/answers": answers.detach(),
+            },
+        )
+
+
+def leave_one_out(rewards: Tensor, counts: Sequence[int]) -> Tensor:
+    """Each reward (A,) less the mean of the other answers' to the same prompt; `counts` answers a prompt, in order."""
+    parts = torch.split(rewards, list(counts))
+    return torch.cat([own - (own.sum() - own) / (len(own) - 1) for own in parts])

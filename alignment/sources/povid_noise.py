@@ -1,0 +1,70 @@
+"""POVID-style distortion: at every token of the chosen answer, what the model holds likeliest under a noisy image.
+
+The baseline that BDHS replaces (arXiv:2407.02477, sections 3.3 and 5.4, after arXiv:2402.11411): teacher forcing along
+the chosen answer, image under 500 diffusion steps of noise, the likeliest token at each place. It breaks words of several
+tokens, as the study says.
+
+Departure: POVID's trainer redraws the tokens at each step and scores them along the chosen answer's own prefix. Here they
+are drawn once from the policy as loaded, put together as a text, and that text is the rejected answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from alignment.files import seed_of
+from alignment.prompts import read_prompts
+from alignment.ready_made import nouns
+from alignment.validation import EMPTY_ANSWER, IDENTICAL_ANSWERS, Dropped
+from alignment.yields import yield_report
+from harness import registry
+from harness.contract import Data, Model, NoisyImage, PreferencePair, Request
+from harness.errors import ConfigError
+
+_AT_ONCE = 64
+
+
+@registry.source
+class PovidNoise:
+    """Rejected answers token by token under noise."""
+
+    def __init__(
+        self,
+        prompts: str = "instruct/preference_prompts.json",
+        image_folder: str = "",
+        limit: int | None = None,
+        noise_steps: int = 500,
+    ) -> None:
+        if not 1 <= noise_steps <= 1000:
+            raise ConfigError(f"povid_noise.noise_steps is {noise_steps}; give 1 to 1000 (the study's is 500).")
+        self.options = {k: v for k, v in locals().items() if k != "self"}
+        self._report: dict[str, Any] = {}
+
+    def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
+        """Pairs in the order of the prompts. Raises ConfigError for a model that cannot score a given answer."""
+        o = self.options
+        prompts, dropped = read_prompts(data, o["prompts"], o["image_folder"], o["limit"], seed)
+        asked, pairs = len(prompts) + len(dropped), list[PreferencePair]()
+        for start in range(0, len(prompts), _AT_ONCE):
+            chunk = prompts[start : start + _AT_ONCE]
+            noisy = [NoisyImage(o["noise_steps"], seed_of(seed, p.id, "noise")) for p in chunk]
+            requests = [Request(p.path, p.text, noise=noise) for p, noise in zip(chunk, noisy, strict=True)]
+            for p, text in zip(chunk, _guesses(model, requests, [p.chosen for p in chunk]), strict=True):
+                if not text or text == p.chosen:
+                    dropped.append(Dropped(p.id, IDENTICAL_ANSWERS if text else EMPTY_ANSWER))
+                else:
+                    pairs.append(PreferencePair(p.id, p.image, p.image_digest, p.text, p.chosen, (text,), "povid_noise"))
+        self._report = yield_report(o, asked, pairs, [], dropped, nouns(data))
+        yield from pairs
+
+    def report(self) -> dict[str, Any]:
+        return self._report
+
+
+def _guesses(model: Model, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:
+    ask = getattr(model, "guesses", None)
+    if ask is None:
+        raise ConfigError(f"povid_noise needs a model that scores given answers; {type(model).__name__} cannot.")
+    found: list[str] = ask(requests, answers)
+    return found

@@ -1,0 +1,21 @@
+"""Ranking two answers by the ratings that they get one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.contract import Judge, Verdict
+
+
+class RanksByRating:
+    """For judges that rate: `rank` is 0 where the first answer is rated higher, 1 the second, 0.5 for equal ratings."""
+
+    def rank(self: Judge, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        first, second = (self.judge(question, answer, facts, image) for answer in answers)
+        if first.value is None or second.value is None:
+            return Verdict(None, "one of the two is unjudged", f"{first.raw}\n{second.raw}", self.name, self.version)
+        value = 0.5 if first.value == second.value else float(second.value > first.value)
+        reading = f"{first.value:g} against {second.value:g}"
+        return Verdict(value, reading, f"{first.raw}\n{second.raw}", self.name, self.version)

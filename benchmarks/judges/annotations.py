@@ -1,0 +1,68 @@
+"""An annotator that knows: it reads the objects of *training* images from their own annotations.
+
+For the miniature world and other data with instance annotations, as the stand-in for the study's stronger model that
+ranks answers in online DPO (arXiv:2407.02477, appendix D: fewer hallucinations first, then helpfulness). It never reads the
+split that the benchmarks ask about.
+
+- A question that the reference answers with yes or no: 1 for the same word, else 0.
+- Anything else: the share of the image's objects that the answer names, less 1 for each object it invents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from benchmarks import _vocabulary
+from benchmarks._assertions import read_assertions
+from benchmarks._coco import Truth, read_truth
+from benchmarks._yes_no import READERS
+from benchmarks.chair import Chair, shared_tokenizer
+from benchmarks.judges._ranking import RanksByRating
+from harness import registry
+from harness.contract import Data, Verdict
+from harness.errors import ConfigError, JudgeError
+
+
+@registry.judge
+class Annotations(RanksByRating):
+    """Rates by the annotated objects of the image; its version names the files."""
+
+    name = "annotations"
+
+    def __init__(self, data: Data, folder: str = "coco/annotations", year: str = "2014", split: str = "train") -> None:
+        if split != "train":
+            raise ConfigError(f"annotations.split is {split!r}: an annotator may read the training split only.")
+        self._data, self._folder, self._year, self._split = data, folder, year, split
+        self.version = ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(self._truth.sources.items()))
+
+    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        """Raises JudgeError for an image that the training annotations do not have."""
+        read = READERS["official"]
+        reference = str(facts.get("gt_answer", ""))
+        if reference.split(",", maxsplit=1)[0].strip(" .").lower() in ("yes", "no"):
+            right = read(answer) == read(reference)
+            return Verdict(float(right), "right" if right else "wrong", "", self.name, self.version)
+        objects = self._objects(image)
+        said = read_assertions(answer, shared_tokenizer()).present
+        invented = [node for node in said if node not in objects]
+        share = len(objects.intersection(said)) / len(objects) if objects else 0.0
+        why = f"invented {', '.join(invented) or 'nothing'}; names {share:.0%} of the objects"
+        return Verdict(share - len(invented), why, why, self.name, self.version)
+
+    def _objects(self, image: Path | None) -> frozenset[str]:
+        number = self._truth.id_of(image.name) if image is not None else None
+        if number is None or not self._truth.files[number].startswith(self._split):
+            raise JudgeError(f"The annotations judge does not know the image {image}: it is not in {self._split}{self._year}.")
+        return frozenset(self._truth.objects.get(number, ()))
+
+    @cached_property
+    def _truth(self) -> Truth:
+        chair, nodes, rules = Chair(), _vocabulary.chair().node_of, "annotations judge"
+
+        def said(caption: str) -> list[str]:
+            return [mention.node for mention in chair.mentions(caption)]
+
+        return read_truth(self._data, self._folder, self._year, self._split, nodes, said, rules, alone=True)

@@ -1,0 +1,44 @@
+"""A policy that answers while it trains, without generation: what it says follows from its weights and the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from harness.contract import Answer, Request
+from tests.alignment.tiny import TinyPolicy
+
+NOUNS = ("dog", "car", "table", "boat", "tree", "cup", "chair")
+
+
+class Talker(TinyPolicy):
+    """Says a noun that depends on the request's seed and, to the last bit, on its weights."""
+
+    forgotten = 0
+    asked: set[int] = frozenset()
+    silent = False
+    stopped = "stop"
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Answer]]]:
+        assert not self.module.training
+        bits = int(self.module.model.language_model.layers[0].mlp.up_proj.weight.detach().view(torch.int32).sum())
+        for i, request in enumerate(requests):
+            self.asked |= {request.decoding.seed}
+            text = "" if self.silent else f" {NOUNS[(request.decoding.seed + bits) % len(NOUNS)]}."
+            yield [(i, Answer("", text, 2, self.stopped))]
+
+    def forget_features(self) -> None:
+        self.forgotten += 1
+
+
+class Killed(Exception):
+    """What a test stops a training with."""
+
+
+def kill_after(steps: int):
+    def progress(what: str, done: int, total: int) -> None:
+        if what == "training" and done == steps:
+            raise Killed
+
+    return progress

@@ -1,0 +1,67 @@
+"""Reward models, online methods and reinforcement go the whole way: trained, rated, swept and reported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import config, pipeline
+from harness.errors import ConfigError
+from harness.store import Store
+from tests.end_to_end.conftest import _BDHS, SMALL
+
+FEW = {"max_new_tokens": 24}
+TRAINING = {"learning_rate": 3e-5, "batch_size": 8, "max_steps": 2}
+METHODS: dict[str, Any] = {
+    **SMALL,
+    "name": "methods",
+    "reward_models": [{"name": "rm", "pairs": _BDHS, "align": {"name": "reward_model", "held_out": 0.3, "training": TRAINING}}],
+    "arms": [
+        {"name": "online", "pairs": _BDHS,
+         "align": {"name": "online_dpo", "judge": {"name": "annotations"}, "sampling": FEW, "dpo": TRAINING}},
+        {"name": "rloo", "pairs": _BDHS,
+         "align": {"name": "rloo", "reward": "rm", "k": 2, "sampling": FEW, "training": TRAINING}},
+        {"name": "ppo", "pairs": _BDHS,
+         "align": {"name": "ppo", "judge": {"name": "annotations"}, "sampling": FEW, "training": {**TRAINING, "max_steps": 1}}},
+        {"name": "povid", "pairs": {"name": "povid_noise", "limit": 8}, "align": {"name": "dpo", **TRAINING}},
+    ],
+    "sweep": [{"name": "pope", "limit_images": 4}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def methods(world: Path, tmp_path: Path) -> config.RunConfig:
+    return config.parse(METHODS | {"data": str(world / "miniworld"), "output": str(tmp_path)})
+
+
+def test_every_kind_of_method_ends_in_its_sweep_and_reward_models_in_their_accuracy(methods, tmp_path: Path) -> None:
+    outcome = pipeline.run(methods, "test")
+    with Store(tmp_path / "store.sqlite") as store:
+        assert store.run("methods").status == "complete"
+        assert {r.label for r in store.results(outcome.run_id)} == {"base", "online", "rloo", "ppo", "povid"}
+        accuracy = store.get(outcome.run_id, "", "reward_accuracy")
+        verdicts = store.get(outcome.run_id, "online", "training")
+    assert 0 <= accuracy["rm"]["rm"] <= 1
+    assert all("online/ties" in row for row in verdicts)
+    for name in ("report.md", "report.html"):
+        assert "Reward models" in (outcome.folder / name).read_text()
+    before = (outcome.folder / "report.json").read_bytes()
+    pipeline.run(methods, "test")
+    assert (outcome.folder / "report.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    ({"align": {"name": "online_dpo"}}, "online_dpo needs `judge"),
+    ({"align": {"name": "rloo"}}, "rloo needs `reward:`"),
+    ({"align": {"name": "rloo", "reward": "rn"}}, "names the reward 'rn'; reward_models has rm"),
+    ({"align": {"name": "reward_model"}}, "it belongs under reward_models"),
+    ({"align": {"name": "online_dpo", "judge": {"name": "anotations"}}}, "Did you mean 'annotations'"),
+])  # fmt: skip
+def test_what_a_method_lacks_is_told_before_anything_starts(world: Path, tmp_path: Path, change, told) -> None:
+    arms = [{**METHODS["arms"][0], **change}]
+    with pytest.raises(ConfigError, match=told):
+        made = config.parse(METHODS | {"arms": arms, "data": str(world / "miniworld"), "output": str(tmp_path)})
+        pipeline.run(made, "test")
+    assert not list(tmp_path.glob("methods-*"))

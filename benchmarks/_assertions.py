@@ -23,6 +23,7 @@ _LIST_WORDS = frozenset({",", "or", "and", "nor", "a", "an", "any", "the", "othe
 _BE = frozenset({"is", "are", "was", "were", "can", "could", "be", "do", "does", "appears", "appear", "seems", "seem"})
 _THERE = frozenset({"visible", "present", "there", "seen", "shown", "in", "be", "appear", "exist", "here", "depicted", "found"})
 _GONE = frozenset({"absent", "missing", "nowhere"})
+_KEPT = frozenset({"bus", "four"})  # words here, though CHAIR's singulariser makes "bu" and "fmy" of them
 _AFTER_FRUIT = frozenset(
     {"and", "or", "on", "in", "is", "are", "at", "with", "of", "to", "next", "near", "that", "lies", "sits"}
 )
@@ -47,8 +48,7 @@ def read_assertions(text: str, tokenizer: Tokenizer) -> Assertions:
     for sentence in tokenizer.sentences(text.lower().replace("\u2019", "'")):
         tokens = tokenizer.words(sentence)
         singular = [singularize(token) for token in tokens]
-        # "bus" is a word here, though CHAIR's singulariser hides it
-        singular = [token if token == "bus" else word for token, word in zip(tokens, singular, strict=True)]
+        singular = [token if token in _KEPT else word for token, word in zip(tokens, singular, strict=True)]
         denied_before = _denied_clauses(tokens)
         denies = denies or any(_is_denial(tokens, i) or token in _GONE for i, token in enumerate(tokens))
         for mention in _vocabulary.chair().mentions(singular)[0]:

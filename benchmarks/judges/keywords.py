@@ -49,7 +49,7 @@ class Keywords(RanksByRating):
     """Rates an answer by rules; facts: "image_content", "gt_answer", "question_type"."""
 
     name = "keywords"
-    version = "1"
+    version = "2"
 
     def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
         """`image` is not looked at. The raw text is what a chat judge would reply, so each benchmark's parser reads it.

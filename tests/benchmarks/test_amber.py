@@ -96,6 +96,54 @@ def test_formulas_take_arrays_of_resamples(variant: str) -> None:
         assert values[1] == pytest.approx(formula.compute(single), nan_ok=True)
 
 
+@pytest.mark.parametrize("variant", ["official", "exact"])
+def test_the_amber_score_is_the_mean_of_what_is_not_invented_and_f1(variant: str) -> None:
+    """(100 - CHAIR + F1) / 2, over all yes/no questions together."""
+    answers = {"asked": 100.0, "right": 50.0, "is_no": 50.0, "said_no": 50.0, "right_no": 30.0}
+    told = {f"{kind}/{part}": n for kind in ("state", "relation") for part, n in answers.items()}
+    sums = Sums({"invented": 20.0, "nouns": 100.0, "responses": 1.0, "clean": 0.0, **told})
+    got = {f.name + f.group: float(f.compute(sums)) for f in formulas(variant)}
+    assert got["f1"] == pytest.approx(0.6, abs=2e-3) and got["chair"] == pytest.approx(0.2, abs=2e-3)
+    assert got["amber"] == pytest.approx((1 - 0.2 + 0.6) / 2, abs=2e-3)
+
+
+def test_the_suffix_is_for_questions_and_not_for_descriptions() -> None:
+    bench = Amber(prompt_suffix=" Yes or no?")
+    assert bench.prompt(question()) == "Q? Yes or no?"
+    assert bench.prompt(question("generative")) == "Q?"
+
+
+@needs_tagger
+def test_a_description_is_right_when_nothing_is_invented(amber: Amber) -> None:
+    scores = [
+        amber.score(amber.items[row["id"]], said(row["response"]))  # type: ignore[attr-defined]
+        for row in golden("amber/responses.json")
+        if amber.items[row["id"]].truth["kind"] == "generative"  # type: ignore[attr-defined]
+    ]
+    assert {score.correct for score in scores} == {True, False}
+    for score in scores:
+        assert score.correct == (score.values["invented"] == 0) == (not score.why)
+    assert any(", " in score.reading for score in scores)
+
+
+def test_similarity_by_a_spacy_model_asks_each_pair_once(folder: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    import spacy
+
+    asked = []
+
+    class Word(str):
+        def similarity(self, other: str) -> float:
+            asked.append((self, other))
+            return 0.5
+
+    monkeypatch.setattr(spacy, "load", lambda name: Word)
+    similar = measure("spacy:any", folder)
+    assert [similar("cat", "dog"), similar("cat", "dog"), similar("dog", "cat")] == [0.5, 0.5, 0.5]
+    assert asked == [("cat", "dog"), ("dog", "cat")]
+    with pytest.raises(ConfigError):
+        measure("file:", folder)
+
+
 def test_a_bait_marks_itself_and_the_first_one_alike() -> None:
     found = find_objects(["hill"], [], ["mountain", "hill"], {"mountain": [], "hill": []}, frozenset(), frozenset({"hill"}),
                          lambda one, other: True)  # fmt: skip

@@ -54,6 +54,11 @@ def test_a_reply_without_a_score_leaves_the_verdict_without_a_value(task: str, r
     assert (verdict.value, verdict.raw) == (value, reply)
 
 
+@pytest.mark.parametrize(("reply", "reading"), [("Rating: 4", ""), ("Fine.", "unreadable"), ("", "no reply")])
+def test_the_reading_says_why_there_is_no_value(reply: str, reading: str) -> None:
+    assert Chat(Model(reply)).judge("Q?", "a", FACTS, None).reading == reading
+
+
 def test_an_endpoint_that_fails_leaves_the_item_unjudged() -> None:
     item = Item("1", "", "Q?", {k: v for k, v in FACTS.items() if k != "task"})
     score = MmhalBench(Chat(Model(None)), variant="official").score(item, said("a"))

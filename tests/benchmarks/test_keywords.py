@@ -32,6 +32,16 @@ def rating(question: str, answer: str, reference: str, kind: str = "other") -> i
     ("There isn\u2019t a bus.", [], ["bus"]),
     ("An orange car.", ["car"], []),
     ("An orange on a table.", ["orange", "dining table"], []),
+    ("There is an orange.", ["orange"], []),              # the last word of its sentence
+    ("No. There is a dog.", ["dog"], []),
+    ("There is neither a dog nor a cat.", [], ["dog", "cat"]),
+    ("There are no cats, dogs. A bird sings.", ["dog", "bird"], ["cat"]),  # a comma alone is no list
+    ("A dog appears not to be there.", [], ["dog"]),
+    ("A dog that appears brown is not there.", ["dog"], []),  # the denial is too far from its noun
+    ("The dog does not appear.", [], ["dog"]),
+    ("The dog that you ask for is absent.", ["dog"], []),  # too far behind its noun
+    ("The dog is absent.", [], ["dog"]),
+    ("The dog is really not seen here.", ["dog"], []),
 ])  # fmt: skip
 def test_what_is_said_to_be_there_and_what_not(text: str, present: list[str], absent: list[str]) -> None:
     read = read_assertions(text, Tokenizer())
@@ -62,9 +72,52 @@ def test_a_false_premise(answer: str, expected: int) -> None:
      "The dog is to the right of the couch.", 0),
     ("Is there a cat?", "Yes, there is.", "No.", 0),
     ("Is there a cat?", "No.", "No, there is no cat.", 5),
+    ("What color is the dog?", "It is grey and golden.", "The dog is gold.", 5),
+    ("Where is the dog?", "At the bottom.", "The dog is at the top.", 0),
+    ("Where is the dog?", "In the lower part.", "The dog is at the bottom.", 5),
+    ("Where is the dog?", "In the centre.", "The dog is in the middle.", 5),
 ])  # fmt: skip
 def test_facts_that_agree_or_contradict(question: str, answer: str, reference: str, expected: int) -> None:
     assert rating(question, answer, reference) == expected
+
+
+@pytest.mark.parametrize(("word", "digit"), [
+    ("two", 2), ("three", 3), ("four", 4), ("five", 5), ("six", 6), ("seven", 7), ("eight", 8), ("nine", 9), ("ten", 10),
+    ("eleven", 11), ("twelve", 12),
+])  # fmt: skip
+def test_numbers_agree_as_word_and_as_digit_and_no_other_does(word: str, digit: int) -> None:
+    reference, question = f"There are {word} dogs.", "How many dogs are there?"
+    assert rating(question, f"{digit}", reference) == 5
+    assert rating(question, f"There are {digit - 1}.", reference) == 0
+
+
+@pytest.mark.parametrize(("named", "expected"), [("a", 0), ("a b", 1), ("a b c", 2), ("a b c d e", 2)])
+def test_with_a_hallucination_the_grade_falls_with_the_share_of_key_facts(named: str, expected: int) -> None:
+    words = dict(zip("abcde", ("wooden", "round", "shiny", "old", "tall"), strict=True))
+    answer = " ".join(words[letter] for letter in named.split()) + " and a cat"
+    assert rating("Describe it.", answer, "It is wooden, round, shiny, old and tall.") == expected
+
+
+@pytest.mark.parametrize(("named", "expected"), [("a", 3), ("a b", 4), ("a b c", 5), ("a b c d e", 5)])
+def test_without_one_it_is_three_more(named: str, expected: int) -> None:
+    words = dict(zip("abcde", ("wooden", "round", "shiny", "old", "tall"), strict=True))
+    answer = "It is " + " ".join(words[letter] for letter in named.split())
+    assert rating("Describe it.", answer, "It is wooden, round, shiny, old and tall.") == expected
+
+
+def test_an_object_of_the_picture_beyond_the_reference_earns_the_full_mark() -> None:
+    reference = "A dog lies on a couch."
+    assert rating("Describe it.", "A dog lies on a couch.", reference) == 5
+    assert rating("Describe it.", "A dog lies on a couch near a person.", reference) == 6
+
+
+def test_the_verdict_says_why() -> None:
+    facts = {"image_content": CONTENT, "gt_answer": "A dog.", "question_type": "other"}
+    bad = Keywords().judge("What is it?", "A cat and a car.", facts, None)
+    assert "invented cat; invented car" in bad.raw and bad.reading == "not informative, hallucination"
+    good = Keywords().judge("What is it?", "A dog.", facts, None)
+    assert "nothing false found; 100% of the reference's key facts." in good.raw
+    assert good.reading == "very informative, no hallucination"
 
 
 def test_another_place_is_a_hallucination() -> None:

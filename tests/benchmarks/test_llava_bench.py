@@ -73,6 +73,33 @@ def test_swapped_judging_asks_twice_and_takes_the_mean() -> None:
     assert [facts["swapped"] for _, _, facts, _ in judge.asked] == [False, True]
 
 
+def test_the_judge_gets_context_and_reference() -> None:
+    judge = Replies("8 4")
+    LlavaBench(judge).score(item(), said("my words"))
+    _, answer, facts, image = judge.asked[0]
+    assert answer == "my words" and image is None
+    assert (facts["context"], facts["reference"]) == (item().truth["context"], item().truth["reference"])
+
+
+def test_every_category_counts_its_own_sums() -> None:
+    score = LlavaBench(Replies("8 4")).score(item(), said("x"))
+    kind = item().truth["category"]
+    assert {name: score.values[name] for name in ("reference", "model", f"{kind}/reference", f"{kind}/model")} == {
+        "reference": 8, "model": 4, f"{kind}/reference": 8, f"{kind}/model": 4,
+    }  # fmt: skip
+
+
+def test_a_path_that_the_data_folder_has_is_taken_as_it_is(folder: DataFolder) -> None:
+    put(folder, "coco/val2014/a.jpg", "picture")
+    names = ("coco/val2014/a.jpg", "elsewhere/b.jpg", "c.jpg")
+    questions = [{"question_id": n, "image": name, "text": "Q", "category": "conv"} for n, name in enumerate(names)]
+    put(folder, "llava_bench/questions.jsonl", questions)
+    put(folder, "llava_bench/context.jsonl", [{"image": name, "caption": "x"} for name in names])
+    put(folder, "llava_bench/answers_gpt4.jsonl", [{"question_id": n, "text": "A"} for n in range(3)])
+    found = [item.image for item in LlavaBench(Replies()).load(folder)]
+    assert found == ["coco/val2014/a.jpg", "llava_bench/images/elsewhere/b.jpg", "llava_bench/images/c.jpg"]
+
+
 def test_rows_are_matched_by_id_not_by_position(folder: DataFolder) -> None:
     put(folder, "llava_bench/questions.jsonl", [{"question_id": n, "image": "1.jpg", "text": f"Q{n}", "category": "conv"}
                                                 for n in (0, 1)])  # fmt: skip

@@ -39,6 +39,14 @@ def test_ratings_and_metrics_of_the_official_scripts(run: dict) -> None:
     assert {t: got[f"score[{t}]"] for t in TYPES} == pytest.approx(expected["per_question_type_average"], abs=1e-12)
 
 
+@pytest.mark.parametrize(("rating", "hallucinates"), [(0, True), (2, True), (3, False), (6, False)])
+def test_a_rating_below_three_is_a_hallucination(rating: int, hallucinates: bool) -> None:
+    score = MmhalBench(Replies(f"Rating: {rating}")).score(item("counting"), said("x"))
+    assert score.values["hallucinated"] == score.values["counting/hallucinated"] == hallucinates
+    assert score.correct is not hallucinates and score.values["counting/score_sum"] == rating
+    assert score.values["judged"] == score.values["counting/judged"] == 1
+
+
 @pytest.mark.parametrize(("reply", "official", "tolerant"), [
     ("Rating: 5", 5, 5),
     ("Rating:5", 0, 5),

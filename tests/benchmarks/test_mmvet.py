@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.mmvet import Mmvet, official_grade, tolerant_grade
+from harness.contract import Item
 from harness.data import DataFolder
 from harness.errors import ConfigError, DataError
 from tests.benchmarks.scoring import Replies, metrics, put, said
@@ -34,6 +35,13 @@ def test_grades_by_capability_without_the_unjudged(folder: DataFolder) -> None:
     got = metrics(bench, [bench.score(item, said("x")) for item in items])
     assert (got["score"], got["score[ocr]"], got["score[math]"], got["judged"]) == pytest.approx((0.7, 0.7, 0.4, 2 / 3))
     assert items[0].image == "mmvet/images/v1_0.png"
+
+
+@pytest.mark.parametrize(("reply", "right"), [("0.5", True), ("0.4", False), ("1.0", True)])
+def test_half_of_the_grade_counts_as_right(reply: str, right: bool) -> None:
+    item = Item("1", "a.png", "Q?", {"answer": "x", "capability": ["ocr"]})
+    score = Mmvet(Replies(reply)).score(item, said("x"))
+    assert score.correct is right and score.reading == f"{float(reply):g} of 1"
 
 
 def test_an_unknown_capability_is_an_error(folder: DataFolder) -> None:

@@ -100,6 +100,43 @@ def test_an_unreadable_extraction_is_unjudged() -> None:
     assert score.flag == "unjudged" and isnan(metrics(bench, [score])["response_hall"])
 
 
+@pytest.mark.parametrize(("answer", "right", "why"), [
+    ("Two dogs run past.", True, ""),
+    ("Two dogs run past a cat and a bus.", False, "invented: cat, bus"),
+    ("Nothing at all stands there.", True, ""),
+])  # fmt: skip
+def test_an_answer_is_right_when_nothing_is_invented(answer: str, right: bool, why: str) -> None:
+    score = ObjectHalbench(extractor="plain").score(dog(), said(answer))
+    assert (score.correct, score.why) == (right, why)
+
+
+@pytest.mark.parametrize(("names", "nodes"), [
+    (["toilet", "seat"], ["toilet"]),
+    (["seat"], ["chair"]),
+    (["toilet"], ["toilet"]),
+])  # fmt: skip
+def test_a_seat_beside_a_toilet_is_no_chair(names: list[str], nodes: list[str]) -> None:
+    assert [node for _, node in nodes_of(names)] == nodes
+
+
+def test_double_words_are_taken_from_the_left_and_alone() -> None:
+    tags = {"hot dog stand dog": [("hot", "JJ"), ("dog", "NN"), ("stand", "NN"), ("dog", "NN")],
+            "brown dog bowl": [("brown", "JJ"), ("dog", "NN"), ("bowl", "NN")], "cell phone traffic light":
+            [("cell", "NN"), ("phone", "NN"), ("traffic", "NN"), ("light", "NN")]}  # fmt: skip
+    assert candidates(tags, tags.__getitem__) == ["hot dog", "dog bowl", "cell phone", "traffic light"]
+
+
+def test_the_judge_is_asked_for_objects_and_its_rows_are_counted(folder: DataFolder) -> None:
+    put_coco(folder, {7: ["dog"]}, {})
+    put(folder, "q.jsonl", [{"image_id": 7, "prompt": "What is it?"}])
+    judge = Replies('["dog"]')
+    bench = ObjectHalbench(judge, file="q.jsonl", extractor="judge")
+    (item,) = bench.load(folder)
+    bench.score(item, said("There is a dog here."))
+    assert judge.asked == [("What is it?", "There is a dog here.", {"task": "objects"}, None)]
+    assert bench.facts()["rows"] == "1" and bench.facts()["extractor"] == "judge replies 1"
+
+
 def test_a_short_answer_never_reaches_the_extractor() -> None:
     assert ObjectHalbench(Replies(), extractor="judge").score(dog(), said("A dog sleeps.")).values["mentions"] == 0
 

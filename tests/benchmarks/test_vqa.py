@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks._vqa import normalise, vqa_accuracy
 from benchmarks.gqa import Gqa
 from benchmarks.textvqa import Textvqa
+from harness.contract import Item
 from harness.data import DataFolder
 from harness.errors import DataError
 from tests.benchmarks.scoring import metrics, put, said
@@ -25,6 +28,7 @@ from tests.benchmarks.scoring import metrics, put, said
     ("coca-cola", "coca cola"),                  # a mark between letters becomes a space
     ("coca - cola", "coca cola"),                # beside a space it vanishes
     ("yes!", "yes"),
+    ("someonell", "someone'll"),
     ("John's", "john 's"),
     ("", ""),
 ])  # fmt: skip
@@ -48,6 +52,15 @@ def test_textvqa_reads_its_file_and_scores(folder: DataFolder) -> None:
     assert metrics(bench, [bench.score(item, said("Nokia"))]) == {"accuracy": 1.0}
 
 
+def test_without_references_the_accuracy_is_zero_and_half_is_right() -> None:
+    assert vqa_accuracy("Nokia", []) == 0.0
+    item = Item("1", "a.jpg", "q", {"answers": ["nokia"] * 2 + ["x"] * 8})
+    two = Textvqa().score(item, said("nokia"))
+    assert two.values["accuracy"] == pytest.approx(0.6) and two.correct
+    one = Textvqa().score(replace(item, truth={"answers": ["nokia"] + ["x"] * 9}), said("nokia"))
+    assert one.values["accuracy"] == pytest.approx(0.3) and not one.correct
+
+
 @pytest.mark.parametrize(("content", "message"), [
     ({"data": []}, 'has no list "data"'),
     ({"data": [{"question_id": 1, "image_id": "a", "question": "q"}]}, "entry 1 has no 'answers'"),
@@ -67,6 +80,23 @@ def test_gqa_matches_exactly_but_for_case_and_the_final_stop(folder: DataFolder)
     (item,) = bench.load(folder)
     got = metrics(bench, [bench.score(item, said(text)) for text in ("Yes.", "yes", "yes it is", "no")])
     assert item.image == "gqa/images/n1.jpg" and got["accuracy"] == got["accuracy[verify]"] == 0.5
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "[1]", "3"])
+def test_a_gqa_file_that_is_no_object_of_questions_is_an_error(folder: DataFolder, content: str) -> None:
+    put(folder, "gqa/testdev_balanced_questions.json", content)
+    with pytest.raises(DataError, match="not an object of questions by id"):
+        Gqa().load(folder)
+
+
+def test_a_gqa_question_of_no_known_kind_counts_in_the_whole_only(folder: DataFolder) -> None:
+    put(folder, "gqa/testdev_balanced_questions.json", {"201": {"imageId": "n1", "question": "Q?", "answer": "Yes"}})
+    bench = Gqa(prompt_suffix=" Short.", limit=1)
+    (item,) = bench.load(folder)
+    assert bench.prompt(item) == "Q? Short."
+    score = bench.score(item, said("YES."))
+    assert score.correct and score.reading == "yes" and dict(score.values) == {"items": 1.0, "right": 1.0}
+    assert bench.facts()["rows"] == "1"
 
 
 def test_a_gqa_question_without_answer_is_an_error(folder: DataFolder) -> None:

@@ -1,0 +1,85 @@
+"""Names, directions and facts of every benchmark: reports, stored runs and other people's scripts rely on them."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.judges.keywords import Keywords
+from harness import registry
+
+# name -> better; "*" marks the headline metrics. Slices carry the same names.
+METRICS = {
+    "amber": {"amber*": "higher", "chair*": "lower", "cover*": "higher", "hal": "lower", "cog": "lower", "f1*": "higher",
+              "accuracy": "higher", "precision": "higher", "recall": "higher"},
+    "chair": {"chair_s": "lower", "chair_i*": "lower", "recall*": "higher", "precision": "higher", "f1": "higher",
+              "length*": "neither"},
+    "gqa": {"accuracy*": "higher"},
+    "llava_bench": {"relative*": "higher", "reference": "neither", "model": "higher", "judged": "neither"},
+    "mmhal_bench": {"score*": "higher", "hallucination_rate*": "lower", "informativeness": "higher", "judged": "neither"},
+    "mmhal_bench_v": {"score*": "higher", "hallucination_rate*": "lower", "informativeness": "higher", "judged": "neither"},
+    "mmvet": {"score*": "higher", "judged": "neither"},
+    "object_halbench": {"response_hall*": "lower", "object_hall*": "lower", "object_recall*": "higher", "length": "neither",
+                        "chair_s": "lower", "response_correct": "higher", "object_correct": "higher", "judged": "neither"},
+    "pope": {"accuracy*": "higher", "f1*": "higher", "yes_rate": "neither", "precision": "higher", "recall": "higher",
+             "unclear": "neither"},
+    "textvqa": {"accuracy*": "higher"},
+}  # fmt: skip
+SLICES = {
+    "amber": {"attribute", "existence", "state", "number", "action", "relation"},
+    "gqa": {"verify", "query", "choose", "logical", "compare"},
+    "llava_bench": {"conv", "detail", "complex"},
+    "mmhal_bench": {"attribute", "adversarial", "comparison", "counting", "relation", "environment", "holistic", "other"},
+    "mmvet": {"rec", "ocr", "know", "gen", "spat", "math"},
+    "pope": {"random", "popular", "adversarial"},
+}
+FACTS = {
+    "amber": "prompt suffix, tasks, tokenizer, variant, word similarity, yes/no answers",
+    "chair": "image list, max_new_tokens, prompt, tokenizer, truncated last sentence, uncovered nouns, variant, vocabulary",
+    "gqa": "matching, prompt suffix",
+    "llava_bench": "judge, order of the answers, variant",
+    "mmhal_bench": "judge, judge sees the image, variant",
+    "mmhal_bench_v": "judge, judge sees the image, variant",
+    "mmvet": "gradings, judge, variant",
+    "object_halbench": "extractor, extractor parser, noun tagger, tokenizer, vocabulary",
+    "pope": "construction, flavour, labels, limit_images, prompt suffix, splits, variant",
+    "textvqa": "OCR tokens in the prompt, prompt suffix",
+}
+TOKENS = {"pope": 16, "gqa": 16, "textvqa": 16, "llava_bench": 1024}
+NAMES = registry.names("benchmark")
+
+
+def made(name: str, **options):
+    return registry.make("benchmark", name, options, judge=Keywords())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_metrics_have_these_names_and_directions(name: str) -> None:
+    formulas = made(name).formulas
+    headline = {f.name for f in formulas if f.headline}
+    assert {f.name + "*" * (f.name in headline): f.better for f in formulas} == METRICS[name]
+    assert {f.group for f in formulas} - {""} == SLICES.get(name.removesuffix("_v"), set())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_protocol_names_what_can_move_a_score(name: str) -> None:
+    benchmark = made(name)
+    facts = benchmark.facts()
+    assert ", ".join(sorted(facts)) == FACTS[name]
+    assert all(isinstance(value, str) for value in facts.values())
+    assert benchmark.decoding().max_new_tokens == TOKENS.get(name, 512)
+
+
+@pytest.mark.parametrize(("name", "options", "fact", "value"), [
+    ("mmhal_bench", {"variant": "official"}, "variant", "official"),
+    ("mmhal_bench_v", {}, "judge sees the image", "yes"),
+    ("mmhal_bench", {}, "judge sees the image", "no"),
+    ("llava_bench", {"swap": True}, "order of the answers", "both, averaged"),
+    ("object_halbench", {"extractor": "plain"}, "extractor", "plain"),
+    ("object_halbench", {"extractor": "judge"}, "extractor", f"judge keywords {Keywords().version}"),
+    ("amber", {"tasks": ["existence", "attribute"]}, "tasks", "existence, attribute"),
+    ("gqa", {"prompt_suffix": " Short."}, "prompt suffix", " Short."),
+    ("textvqa", {}, "OCR tokens in the prompt", "no"),
+    ("mmvet", {}, "judge", f"keywords {Keywords().version}"),
+])  # fmt: skip
+def test_an_option_shows_in_the_protocol(name: str, options: dict, fact: str, value: str) -> None:
+    assert made(name, **options).facts()[fact] == value

@@ -126,27 +126,14 @@ def _stack(tensors: list[Tensor]) -> Tensor:
     return whole
 
 
-def attention_mask(segment: Tensor, dtype: torch.dtype) -> Tensor:
-    """What each position may attend to, (B, T) segments -> (B, 1, T, T), 0 where it may and very negative elsewhere.
-
-    A position sees the prompt and its own answer, up to itself; padding sees only itself, so that no row of the
-    softmax is empty.
-    """
-    own = segment[:, :, None] == segment[:, None, :]
-    prompt = (segment == 0)[:, None, :] & (segment != _PAD)[:, :, None]
-    causal = torch.ones(segment.shape[1], segment.shape[1], dtype=torch.bool, device=segment.device).tril()
-    allowed = (own | prompt) & causal
-    mask = torch.full(allowed.shape, torch.finfo(dtype).min, dtype=dtype, device=segment.device)
-    return mask.masked_fill_(allowed, 0.0)[:, None]
-
-
 def states(policy: Policy, batch: Batch) -> Tensor:
     """Final hidden states (B, T, D) of a batch: one forward pass, one vision pass a row."""
     weight = next(policy.module.parameters())
     device, dtype = weight.device, weight.dtype
-    mask = attention_mask(batch.segment.to(device), dtype)
     vision = {k: v.to(device, dtype if v.is_floating_point() else None) for k, v in batch.vision.items()}
-    return policy.hidden_states(batch.input_ids.to(device), vision, mask, batch.position_ids.to(device))
+    return policy.hidden_states(
+        batch.input_ids.to(device), vision, batch.segment.to(device), batch.position_ids.to(device)
+    )
 
 
 def score_tokens(policy: Policy, hidden: Tensor, batch: Batch) -> Tensor:

@@ -48,7 +48,7 @@ class Loop:
         self.trained, self.folder, self.fingerprint = trained, folder, fingerprint
         self.rules, self.workers = rules, workers
         self.total = settings.steps(len(supply)) * supply.repeats
-        self.optimizer = torch.optim.AdamW(trained.groups(settings))
+        self.optimizer = torch.optim.AdamW(trained.groups(settings), fused=True)
 
     def run(self, progress: Progress) -> tuple[int, str]:
         """(steps done, why it stopped early or "")."""

@@ -49,12 +49,12 @@ class Policy(Protocol):
     def answer_ids(self, text: str) -> Tensor: ...  # (n,) long: the answer and the template's end token
 
     def hidden_states(
-        self, input_ids: Tensor, vision: Mapping[str, Tensor], attention_mask: Tensor, position_ids: Tensor
+        self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor
     ) -> Tensor:
         """Final hidden states before the head, (B, T, D), with gradients where they are enabled.
 
-        input_ids, position_ids: (B, T); attention_mask: (B, 1, T, T), added to the scores (0 or very negative),
-        in the module's dtype. No cache, no logits.
+        input_ids, position_ids, segment: (B, T). Segment 0 is the prompt, 1.. are answers, -1 is padding: a position sees
+        the prompt and its own answer, up to itself. No cache, no logits.
         """
         ...
 

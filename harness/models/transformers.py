@@ -24,6 +24,7 @@ from harness.models._features import FeatureCache
 from harness.models._image_first import Budget, ImageFirst
 from harness.models._prompts import PromptBuilder
 from harness.models._rendering import answer_text, token_ids
+from harness.models._segments import dense_mask, segment_mask, use_segments
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -61,6 +62,7 @@ class TransformersModel:
         source, adapter = _resolve(path)
         self.module: Any = _load(source, adapter, self.dtype, attention, remote_code).to(self.device)
         self.module.eval()
+        self._segments = use_segments(self.module.model.language_model)
         self.processor: Any = _processor(source, remote_code)
         self.prompts = PromptBuilder(self.processor)
         self.checkpoint = _checkpoint(path, source, adapter)
@@ -153,13 +155,13 @@ class TransformersModel:
         return torch.tensor(token_ids(self.prompts.tokenizer, answer_text(rendered, text)), dtype=torch.long)
 
     def hidden_states(
-        self, input_ids: Tensor, vision: Mapping[str, Tensor], attention_mask: Tensor, position_ids: Tensor
+        self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor
     ) -> Tensor:
-        """Final hidden states (B, T, D); `attention_mask` (B, 1, T, T) is added to the attention scores."""
+        """Final hidden states (B, T, D); `segment` (B, T) says who sees whom, see `_segments.py`."""
         moved = {k: v.to(self.device, self.dtype if v.is_floating_point() else v.dtype) for k, v in vision.items()}
         out = self.module.model(
             input_ids=input_ids,
-            attention_mask=attention_mask,
+            attention_mask=segment_mask(segment) if self._segments else dense_mask(segment, self.dtype),
             position_ids=position_ids,
             use_cache=False,
             **moved,

@@ -7,7 +7,6 @@ from alignment import logps
 from alignment.batches import (
     Row,
     answer_tokens,
-    attention_mask,
     collate,
     make_row,
     pair_logps,
@@ -19,6 +18,7 @@ from alignment.losses.dpo import dpo
 from alignment.policy import PromptInputs
 from harness.contract import PreferencePair
 from harness.errors import TrainingError
+from harness.models._segments import dense_mask
 
 REJECTED = ("There is a blue cat.", "There is a red dog near the tree. There is a cup.", "cat", "There is a car.")
 
@@ -84,7 +84,7 @@ def test_a_shorter_row_is_padded_on_the_right():
 
 
 def test_answers_do_not_see_each_other():
-    mask = attention_mask(torch.tensor([[0, 1, 2, -1]]), torch.float32)[0, 0] == 0
+    mask = dense_mask(torch.tensor([[0, 1, 2, -1]]), torch.float32)[0, 0] == 0
     assert mask.tolist() == [
         [True, False, False, False],
         [True, True, False, False],

@@ -23,8 +23,8 @@ LOSSES = {  # our name and options -> the golden name
 }
 
 
-def golden_policy(name: str, dtype: torch.dtype = torch.float32) -> TinyPolicy:
-    return TinyPolicy(GOLDEN / name, GOLDEN / "processor", dtype)
+def golden_policy(name: str, dtype: torch.dtype = torch.float32, dense: bool = False) -> TinyPolicy:
+    return TinyPolicy(GOLDEN / name, GOLDEN / "processor", dtype, dense)
 
 
 def golden_rows(policy: TinyPolicy) -> list[Row]:
@@ -60,8 +60,9 @@ def both() -> tuple[PairLogps, PairLogps]:
     ("dtype", "prefix", "within"), [(torch.float32, "trl", 1e-3), (torch.float64, "f64", 1e-4)], ids=["f32", "f64"]
 )
 @pytest.mark.parametrize("model", ["policy", "reference"])
-def test_log_probabilities_are_those_of_trl(model, dtype, prefix, within, plain):
-    policy = golden_policy(model, dtype)
+@pytest.mark.parametrize("dense", [False, True], ids=["segments", "dense"])
+def test_log_probabilities_are_those_of_trl(model, dtype, prefix, within, plain, dense):
+    policy = golden_policy(model, dtype, dense)
     with torch.no_grad():
         got = logps(policy, golden_rows(policy), plain=plain)
     short = "ref" if model == "reference" else "policy"

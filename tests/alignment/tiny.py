@@ -22,6 +22,7 @@ from transformers.models.llava_next.image_processing_pil_llava_next import Llava
 
 from alignment.policy import PromptInputs
 from harness.contract import Checkpoint
+from harness.models._segments import dense_mask, segment_mask, use_segments
 
 GOLDEN = Path(__file__).parent / "data" / "golden_dpo"
 
@@ -29,8 +30,11 @@ GOLDEN = Path(__file__).parent / "data" / "golden_dpo"
 class TinyPolicy:
     """Any LLaVA-like folder as a Policy, with nothing clever about it."""
 
-    def __init__(self, folder: Path, processor: Path | None = None, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, folder: Path, processor: Path | None = None, dtype: torch.dtype = torch.float32, dense: bool = False
+    ) -> None:
         self.module: nn.Module = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype).eval()
+        self.segments = not dense and use_segments(self.module.model.language_model)
         self.processor = AutoProcessor.from_pretrained(processor or folder, backend="pil")
         self.tokenizer = self.processor.tokenizer
         self.pad_token_id: int = self.tokenizer.pad_token_id
@@ -57,10 +61,11 @@ class TinyPolicy:
         return torch.tensor(ids, dtype=torch.long)
 
     def hidden_states(
-        self, input_ids: Tensor, vision: Mapping[str, Tensor], attention_mask: Tensor, position_ids: Tensor
+        self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor
     ) -> Tensor:
+        mask = segment_mask(segment) if self.segments else dense_mask(segment, next(self.module.parameters()).dtype)
         out = self.module.model(
-            input_ids=input_ids, attention_mask=attention_mask, position_ids=position_ids, use_cache=False, **vision
+            input_ids=input_ids, attention_mask=mask, position_ids=position_ids, use_cache=False, **vision
         )
         return out.last_hidden_state
 

@@ -77,6 +77,32 @@ def test_hiding_everything_leaves_the_text_and_hiding_nothing_leaves_the_picture
     assert 0 < visible_tokens(HiddenImage(0.99, 0), 10_000).sum() < 200
 
 
+def test_segments_attend_as_a_dense_mask_does(model: TransformersModel, pictures: list[Path]) -> None:
+    """Two rows, one padded; the tiny models have two heads a key, so grouped queries are in it as well."""
+    prompt, vision = model.prompt(pictures[0], QUESTIONS[1])
+    answers = [model.answer_ids(text) for text in ("A cat sits on the table.", "A dog.", "There is a dog near the oven.")]
+    parts = [(prompt, 0), (answers[0], 1), (answers[1], 2)], [(prompt, 0), (answers[2], 1)]
+    rows = [(torch.cat([ids for ids, _ in row]), torch.cat([torch.full_like(ids, s) for ids, s in row])) for row in parts]
+    width = max(len(ids) for ids, _ in rows)
+    ids = torch.stack([torch.nn.functional.pad(i, (0, width - len(i))) for i, _ in rows])
+    segment = torch.stack([torch.nn.functional.pad(s, (0, width - len(s)), value=-1) for _, s in rows])
+    positions = torch.arange(width).expand(2, -1)
+    both = {k: torch.cat([v, v]) for k, v in vision.items()}
+    assert model._segments
+    got, grads = [], []
+    for segments in (True, False):
+        model._segments = segments
+        hidden = model.hidden_states(ids, both, segment, positions)[segment >= 0]
+        (hidden**2).sum().backward()
+        weight = model.module.model.language_model.layers[0].self_attn.k_proj.weight
+        got.append(hidden.detach())
+        grads.append(weight.grad.clone())
+        model.module.zero_grad()
+    model._segments = True
+    torch.testing.assert_close(got[0], got[1], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(grads[0], grads[1], atol=1e-4, rtol=1e-3)
+
+
 def test_noise_is_the_diffusion_schedule_on_the_normalised_pixels() -> None:
     pixels = torch.ones(1, 3, 50, 50)
     betas = torch.sigmoid(torch.linspace(-6, 6, 1000)) * (0.5e-2 - 1e-5) + 1e-5  # equation 8

@@ -1,0 +1,108 @@
+"""What the speed scripts share: models of random weights in the shapes that were measured, texts, pictures, CPU time.
+
+`tiny` is the set-up of the measured baselines: CLIP 4 x 192 at 224/14 (256 image tokens), Llama 4 x 256. `7b` is
+LLaVA-1.5-7B's shape, for a machine with a GPU.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "tests"))
+
+THINGS = ("cat", "dog", "car", "tree", "table", "chair", "cup", "book", "lamp", "phone", "bird", "boat", "horse", "clock")
+COLOURS = ("red", "blue", "green", "yellow", "black", "white", "brown", "grey", "pink", "orange")
+PLACES = ("next to", "behind", "in front of", "on top of", "under")
+QUESTION = "Describe this image in detail. What is in the picture?"
+
+
+def user_seconds() -> float:
+    """CPU seconds in user mode of this process so far, all threads."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_utime
+
+
+def sentences(draw: random.Random, n: int) -> str:
+    def thing() -> str:
+        return f"the {draw.choice(COLOURS)} {draw.choice(THINGS)}"
+
+    said = (f"There is a {draw.choice(COLOURS)} {draw.choice(THINGS)} {draw.choice(PLACES)} {thing()}." for _ in range(n))
+    return " ".join(said)
+
+
+def save_pictures(folder: Path, n: int) -> list[str]:
+    """Noise of 320 x 240, by seed; their names."""
+    import numpy
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    draw = numpy.random.default_rng(1)
+    for i in range(n):
+        Image.fromarray(draw.integers(0, 255, (240, 320, 3), dtype=numpy.uint8)).save(folder / f"{i}.png")
+    return [f"{i}.png" for i in range(n)]
+
+
+def save_model(folder: Path, size: str = "tiny", device: str = "cpu") -> Path:
+    """A LLaVA-1.5 of random weights with its processor."""
+    import torch
+    from tiny_models import TEMPLATE
+    from transformers import CLIPImageProcessorPil, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
+
+    words = _tokenizer()
+    side = 224 if size == "tiny" else 336
+    vision, text = _shapes(size, len(words))
+    config = LlavaConfig(
+        vision_config=vision,
+        text_config=text,
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        image_seq_length=(side // 14) ** 2,
+        vision_feature_layer=-2,
+    )
+    pictures = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
+    torch.manual_seed(0)
+    with torch.device(device):
+        dtype = torch.float32 if size == "tiny" else torch.bfloat16
+        LlavaForConditionalGeneration(config).to(dtype).save_pretrained(folder)
+    LlavaProcessor(
+        pictures, words, patch_size=14, vision_feature_select_strategy="default", chat_template=TEMPLATE,
+        num_additional_image_tokens=1,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def _tokenizer():
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    special = ["<pad>", "<s>", "</s>", "<image>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=1000, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    draw = random.Random(0)
+    made.train_from_iterator([sentences(draw, 6) for _ in range(500)] + [f"USER: {QUESTION} ASSISTANT: Yes No"], trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, pad_token="<pad>", bos_token="<s>", eos_token="</s>",
+        extra_special_tokens={"image_token": "<image>"},
+    )  # fmt: skip
+
+
+def _shapes(size: str, vocabulary: int):
+    from transformers import CLIPVisionConfig, LlamaConfig
+
+    tokens = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    if size == "7b":
+        vision = CLIPVisionConfig(hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16,
+                                  image_size=336, patch_size=14, projection_dim=768)  # fmt: skip
+        return vision, LlamaConfig(vocab_size=32064, max_position_embeddings=4096, **tokens)  # the rest is Llama-7B's
+    vision = CLIPVisionConfig(hidden_size=192, intermediate_size=768, num_hidden_layers=4, num_attention_heads=4,
+                              image_size=224, patch_size=14, projection_dim=192)  # fmt: skip
+    text = LlamaConfig(vocab_size=vocabulary, hidden_size=256, intermediate_size=704, num_hidden_layers=4,
+                       num_attention_heads=4, num_key_value_heads=4, max_position_embeddings=2048, **tokens)  # fmt: skip
+    return vision, text

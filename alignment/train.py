@@ -1,6 +1,6 @@
 """The one loop: pairs in, a checkpoint out, exactly resumable.
 
-    folder/reference/   log-probabilities of the reference, by content
+    cache/reference/    log-probabilities of the reference, by content
     folder/log.jsonl    one row a step, TRL's names
     folder/state/       weights, optimizer, random state: every `save_every` steps
     folder/checkpoint/  the result
@@ -59,10 +59,12 @@ def train(
     progress: Progress = no_progress,
     online: Online | None = None,
     rules: Sequence[Rule] = (),
+    cache: Path | None = None,
 ) -> Alignment:
     """Train a freshly loaded policy on pairs, or go on where a killed run stopped.
 
     `online` makes each step's answers from the policy as it is; without it the pairs are trained on as they are.
+    `cache`: where reference values are kept; trainings that share pairs and base share them there. Else `folder`.
     `rules` end it early; the setting `early_stop` is one more.
 
     Raises TrainingError when no pair is left, when the folder holds another training, or when a loss is not finite
@@ -78,7 +80,7 @@ def train(
     rows, too_long = make_rows(policy, kept, image_root, max_length=settings.max_length, progress=progress)
     dropped += too_long
     require_some(rows, dropped)
-    trained, supply = _supply(policy, rows, image_root, folder, objective, settings, progress, online)
+    trained, supply = _supply(policy, rows, image_root, cache or folder, objective, settings, progress, online)
     stops: list[Rule] = [*rules, settings.early_stop] if settings.early_stop else [*rules]
     loop = Loop(policy, supply, objective, settings, trained, folder, fingerprint, stops, workers())
     steps, stopped = loop.run(progress)
@@ -94,7 +96,7 @@ def _supply(
     policy: Policy,
     rows: Rows,
     image_root: Path,
-    folder: Path,
+    cache: Path,
     objective: Objective,
     settings: Settings,
     progress: Progress,
@@ -110,7 +112,7 @@ def _supply(
         return trained, online.supply(policy, rows, image_root, reference.of(trained))
     known = None
     if objective.needs_reference:
-        known = reference_logps(policy, rows, folder / "reference", progress=progress)
+        known = reference_logps(policy, rows, cache / "reference", progress=progress)
     return prepare(policy.module, settings, objective.heads(policy, settings.seed)), Stored(rows, known)
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness import grid
 from harness.digests import value_digest
 from harness.errors import ConfigError
 
@@ -117,13 +118,15 @@ def load(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
 
 def parse(tree: Mapping[str, Any], where: str = "configuration") -> RunConfig:
     """A checked configuration from plain values."""
+    faults: list[str] = []
+    tree = grid.expand(tree, faults)
     try:
         config = RunConfig.model_validate(tree)
     except ValidationError as error:
-        faults = [_fault(e, tree) for e in error.errors()]
+        faults += [_fault(e, tree) for e in error.errors()]
         raise ConfigError(_all(faults, where)) from error
     trained = [*config.reward_models, *config.arms]
-    faults = [f"arms: two arms are named {name!r}" for name in _repeated([a.name for a in trained])]
+    faults += [f"arms: two arms are named {name!r}" for name in _repeated([a.name for a in trained])]
     faults += [f"sweep: two benchmarks are named {t!r}; give one a `label`" for t in _repeated([b.title for b in config.sweep])]
     faults += ["arms: 'base' is the name of the unaligned checkpoint"] if any(a.name == "base" for a in trained) else []
     rewards = [m.name for m in config.reward_models]

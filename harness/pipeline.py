@@ -210,7 +210,8 @@ class _Stages:
     def _train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Any:
         """The part of an alignment that all processes do together."""
         aligner = self._aligner(arm)
-        return aligner.align(load_model(self.config), pairs, self.data.folder, self._arm(arm) / "train", progress=self.progress)
+        policy, folder, cache = load_model(self.config), self._arm(arm) / "train", self.folder.parent / ".cache"
+        return aligner.align(policy, pairs, self.data.folder, folder, progress=self.progress, cache=cache)
 
     def _aligner(self, arm: Arm) -> Any:
         """The arm's aligner, with the judge or the reward that it needs."""

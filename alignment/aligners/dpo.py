@@ -63,6 +63,7 @@ class Dpo:
         folder: Path,
         *,
         progress: Progress = no_progress,
+        cache: Path | None = None,
     ) -> Alignment:
         """Train, or go on with a training that was killed; see `alignment.train.train`."""
-        return train(policy, pairs, image_root, folder, self.objective, self.settings, progress)
+        return train(policy, pairs, image_root, folder, self.objective, self.settings, progress, cache=cache)

@@ -63,11 +63,12 @@ class OnlineBdhs:
         folder: Path,
         *,
         progress: Progress = no_progress,
+        cache: Path | None = None,
     ) -> Alignment:
         """Train, or go on with a training that was killed. Raises ConfigError for a policy that cannot answer."""
         require_answering(policy, "online_bdhs")
         objective, settings = self._dpo.objective, self._dpo.settings
-        return train(policy, pairs, image_root, folder, objective, settings, progress, online=self)
+        return train(policy, pairs, image_root, folder, objective, settings, progress, online=self, cache=cache)
 
     def facts(self) -> dict[str, Any]:
         return self._facts

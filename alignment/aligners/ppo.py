@@ -71,11 +71,14 @@ class Ppo:
         folder: Path,
         *,
         progress: Progress = no_progress,
+        cache: Path | None = None,
     ) -> Alignment:
         """Train, or go on with a training that was killed; ends early where the policy collapses."""
         require_answering(policy, "ppo")
         rules = (self._collapse,)
-        return train(policy, pairs, image_root, folder, self._objective, self._settings, progress, online=self, rules=rules)
+        return train(
+            policy, pairs, image_root, folder, self._objective, self._settings, progress, online=self, rules=rules, cache=cache
+        )
 
     def facts(self) -> dict[str, Any]:
         options = {"unfinished_penalty": self._penalty, "sampling": repr(self._sampling), "epochs_a_batch": self._repeats}

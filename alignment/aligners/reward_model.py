@@ -45,10 +45,11 @@ class RewardModel:
         folder: Path,
         *,
         progress: Progress = no_progress,
+        cache: Path | None = None,
     ) -> Alignment:
         """Train, or go on with a training that was killed; see `alignment.train.train`."""
         trained_on, _ = held_out(pairs, self.share, self.seed)
-        return train(policy, trained_on, image_root, folder, BradleyTerry(), self.settings, progress)
+        return train(policy, trained_on, image_root, folder, BradleyTerry(), self.settings, progress, cache=cache)
 
     def tested_on(self, pairs: Sequence[PreferencePair]) -> list[PreferencePair]:
         """The pairs that were held out."""

@@ -69,11 +69,14 @@ class Rloo:
         folder: Path,
         *,
         progress: Progress = no_progress,
+        cache: Path | None = None,
     ) -> Alignment:
         """Train, or go on with a training that was killed; ends early where the policy collapses."""
         require_answering(policy, "rloo")
         rules = (self._collapse,)
-        return train(policy, pairs, image_root, folder, self._objective, self._settings, progress, online=self, rules=rules)
+        return train(
+            policy, pairs, image_root, folder, self._objective, self._settings, progress, online=self, rules=rules, cache=cache
+        )
 
     def facts(self) -> dict[str, Any]:
         options = {"k": self._k, "unfinished_penalty": self._penalty, "sampling": repr(self._sampling)}

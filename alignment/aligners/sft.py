@@ -53,6 +53,7 @@ class Sft:
         folder: Path,
         *,
         progress: Progress = no_progress,
+        cache: Path | None = None,
     ) -> Alignment:
         """Train, or go on with a training that was killed; see `alignment.train.train`."""
-        return train(policy, pairs, image_root, folder, Imitation(), self.settings, progress)
+        return train(policy, pairs, image_root, folder, Imitation(), self.settings, progress, cache=cache)

@@ -1,0 +1,71 @@
+"""A grid over an arm's settings: one arm in the file, one arm a point in the run.
+
+    arms:
+      - name: bdhs
+        pairs: {name: bdhs, rho_th: 0.99}
+        align: {name: dpo, beta: 0.1}
+        grid:
+          pairs.rho_th: [0.98, 0.99, 1.0]
+          align.beta: [0.1, 0.5]
+          seed: [0, 1, 2]
+
+makes eighteen arms, "bdhs-rho_th0.98-beta0.1-seed0" and so on. Each is trained, swept and compared like any other; answers,
+pairs and reference values that points have in common are found in the store and the caches.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import re
+from collections.abc import Mapping
+from typing import Any
+
+KEY = "grid"
+
+
+def expand(tree: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+    """The configuration with every grid written out; what is wrong with one is added to `faults`."""
+    arms = tree.get("arms")
+    if not isinstance(arms, list):
+        return dict(tree)
+    points = [point for i, arm in enumerate(arms) for point in _points(arm, f"arms.{i}", faults)]
+    return {**tree, "arms": points}
+
+
+def _points(arm: Any, where: str, faults: list[str]) -> list[Any]:
+    if not isinstance(arm, Mapping) or KEY not in arm:
+        return [arm]
+    grid, plain = arm[KEY], {k: v for k, v in arm.items() if k != KEY}
+    if not isinstance(grid, Mapping) or not grid or not all(isinstance(v, list) and v for v in grid.values()):
+        faults.append(f"{where}.grid: give each setting a list of values, e.g. {{align.beta: [0.1, 0.5]}}")
+        return [plain]
+    points = []
+    for values in itertools.product(*grid.values()):
+        point = copy.deepcopy(plain)
+        for path, value in zip(grid, values, strict=True):
+            if not _put(point, path, value):
+                faults.append(f"{where}.grid: {path} is no setting of an arm (pairs.*, align.* or seed)")
+                return [plain]
+        told = [f"{path.rsplit('.', 1)[-1]}{_word(value)}" for path, value in zip(grid, values, strict=True)]
+        point["name"] = "-".join([str(plain.get("name", "arm")), *told])
+        points.append(point)
+    return points
+
+
+def _put(point: dict[str, Any], path: str, value: Any) -> bool:
+    *parents, last = path.split(".")
+    if parents[:1] not in (["pairs"], ["align"]) and path != "seed":
+        return False
+    place: Any = point
+    for key in parents:
+        place = place.setdefault(key, {}) if isinstance(place, dict) else None
+    if not isinstance(place, dict):
+        return False
+    place[last] = value
+    return True
+
+
+def _word(value: Any) -> str:
+    """A value as part of a name."""
+    return re.sub(r"[^A-Za-z0-9._]+", "_", str(value)).strip("_")

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 ENOUGH = 8  # rows; a trend over fewer is chance
+FAR = 25.0  # nats an answer
 
 
 def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
-    """Notes on a finished training: give-away pairs, a falling chosen reward, no learning."""
+    """Notes on a finished training: give-away pairs, a falling chosen reward, no learning, a divergence that explodes."""
+    notes = _divergence(log)
     if not log or "rewards/margins" not in log[0]:
-        return ()
-    notes = []
+        return tuple(notes)
     third = max(1, len(log) // 3)
     first, last = log[:third], log[-third:]
     if len(log) >= ENOUGH and _mean(log[: ENOUGH // 2][1:], "rewards/accuracies") >= 1.0:
@@ -29,6 +30,18 @@ def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     if len(log) >= ENOUGH and abs(margin) < 0.01:
         notes.append(f"The margin is {margin:.4f} at the end: the policy hardly moved; raise learning_rate or epochs.")
     return tuple(notes)
+
+
+def _divergence(log: Sequence[Mapping[str, float]]) -> list[str]:
+    """KL to the reference in nats an answer, where the training logs it."""
+    values = [row["objective/kl"] for row in log if "objective/kl" in row]
+    if len(values) < ENOUGH or max(values) < FAR:
+        return []
+    step = next(row["step"] for row in log if row.get("objective/kl", 0.0) >= FAR)
+    return [
+        f"The policy was {max(values):.0f} nats an answer away from the reference at its farthest (over {FAR:.0f} from step "
+        f"{step:.0f} on): the reward was chased beyond what it knows. Raise beta or lower learning_rate."
+    ]
 
 
 def dropped_note(dropped: Mapping[str, int], asked: int) -> tuple[str, ...]:

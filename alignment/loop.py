@@ -21,6 +21,7 @@ from alignment.settings import Settings, learning_rate_factor
 from alignment.state import append_log, cut_log, load_state, read_log, save_state
 from alignment.stopping import Rule
 from alignment.supply import Sample, Supply
+from alignment.tracking import Tracker, trackers
 from alignment.trainable import Trainable
 from alignment.workers import Workers
 from harness.contract import Progress
@@ -57,17 +58,27 @@ class Loop:
         log = read_log(self.folder, start)
         if self.workers.is_main:
             cut_log(self.folder, start)
+        watching = trackers(self.settings.trackers, self.folder, start) if self.workers.is_main else []
+        try:
+            return self._steps(start, log, watching, progress)
+        finally:
+            for tracker in watching:
+                tracker.close()
+
+    def _steps(self, start: int, log: list[Row], watching: Sequence[Tracker], progress: Progress) -> tuple[int, str]:
         for step in range(start, self.total):
             if stopped := next(filter(None, (rule(log) for rule in self.rules)), ""):
                 return step, stopped
             log.append(self._step(step, int(log[-1]["num_tokens"]) if log else 0))
             if self.workers.is_main:
-                self._keep(step + 1, log[-1])
-            progress("training", step + 1, self.total)
+                self._keep(step + 1, log[-1], watching)
+            progress(_told(log[-1]), step + 1, self.total)
         return self.total, ""
 
-    def _keep(self, done: int, row: Row) -> None:
+    def _keep(self, done: int, row: Row, watching: Sequence[Tracker]) -> None:
         append_log(self.folder, row)
+        for tracker in watching:
+            tracker.log(done, row)
         due = done // self.settings.save_every > (done - self.supply.repeats) // self.settings.save_every
         if due and done % self.supply.repeats == 0 and done < self.total:
             save_state(self.folder, done, self.trained.weights, self.optimizer, self.fingerprint)
@@ -142,6 +153,14 @@ class Loop:
             return nullcontext()
         device = next(self.policy.module.parameters()).device.type
         return torch.autocast(device, dtype=torch.bfloat16)
+
+
+def _told(row: Row) -> str:
+    """What the progress line says of a step."""
+    shown = (("loss", "loss"), ("rewards/margins", "margin"), ("rewards/accuracies", "accuracy"),
+             ("rewards/chosen", "chosen"), ("objective/kl", "KL"))  # fmt: skip
+    said = [f"{name} {row[key]:.3f}" for key, name in shown if key in row]
+    return "training\t" + "  ".join([*said, f"{row['time/tokens_per_s']:.0f} tokens/s"])
 
 
 def _mean(values: Sequence[float]) -> float:

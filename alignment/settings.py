@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from alignment.stopping import EarlyStop, make_early_stop
+from alignment.tracking import check_trackers
 from harness.errors import ConfigError
 
 SCHEDULES = ("cosine", "linear", "constant")
@@ -46,11 +47,12 @@ class Settings:
     dtype: str = "as_loaded"  # bfloat16: autocast around the forward pass
     early_stop: EarlyStop | None = None
     save_every: int = 20  # steps between saved states
+    trackers: Sequence[str] = ("tensorboard",)
     seed: int = 0
 
     def facts(self) -> dict[str, Any]:
         """All settings that the final weights depend on, JSON-able."""
-        return {k: v for k, v in asdict(self).items() if k != "save_every"}
+        return {k: v for k, v in asdict(self).items() if k not in ("save_every", "trackers")}
 
     def steps(self, n_pairs: int) -> int:
         total = max(1, round(self.epochs * math.ceil(n_pairs / self.batch_size)))
@@ -61,7 +63,11 @@ def make_settings(options: Mapping[str, Any]) -> Settings:
     """Settings from an aligner's options. Raises ConfigError with all that is wrong at once."""
     lora = options.get("lora")
     early = options.get("early_stop")
-    made = {"lora": None if lora is None else make_lora(lora), "early_stop": None if early is None else make_early_stop(early)}
+    made: dict[str, Any] = {
+        "lora": None if lora is None else make_lora(lora),
+        "early_stop": None if early is None else make_early_stop(early),
+        "trackers": check_trackers(options.get("trackers", ("tensorboard",))),
+    }
     settings = Settings(**{**options, **made})
     faults = [text for wrong, text in _checks(settings) if wrong]
     if faults:

@@ -413,7 +413,7 @@ class Source(Protocol):
     def report(self) -> dict[str, Any]: ...
 
 
-Progress = Callable[[str, int, int], None]  # (what, done, total)
+Progress = Callable[[str, int, int], None]  # (what, done, total); behind a tab `what` may say how it goes
 
 
 def no_progress(what: str, done: int, total: int) -> None:

@@ -35,11 +35,12 @@ class Display:
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Move the bar of `what`; a finished one disappears."""
-        if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(_plain(what), total=total)
-        self._bars.update(self._tasks[what], completed=done, total=total)
+        name, _, _ = what.partition("\t")
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(_plain(name), total=total)
+        self._bars.update(self._tasks[name], description=_plain(what.replace("\t", "  ")), completed=done, total=total)
         if done >= total:
-            self._bars.remove_task(self._tasks.pop(what))
+            self._bars.remove_task(self._tasks.pop(name))
 
 
 def show_comparison(comparison: Any) -> None:

@@ -41,6 +41,7 @@ class Sft:
         dtype: str = "as_loaded",
         early_stop: Mapping[str, Any] | None = None,  # {metric: rewards/accuracies, above: 0.95, steps: 10}
         save_every: int = 20,
+        trackers: Sequence[str] = ("tensorboard",),  # and "wandb"; [] for none
         seed: int = 0,
     ) -> None:
         self.settings = make_settings({k: v for k, v in locals().items() if k != "self"})

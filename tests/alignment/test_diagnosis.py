@@ -37,3 +37,11 @@ def test_a_short_log_or_one_without_rewards_says_nothing():
 def test_dropped_pairs_are_one_sentence():
     assert dropped_note({}, 5) == ()
     assert dropped_note({"too long": 2}, 5) == ("2 of 5 pairs were left out of training: too long 2.",)
+
+
+def test_a_divergence_that_explodes_is_told_with_its_step():
+    rows = [{"step": i + 1, "objective/kl": kl} for i, kl in enumerate([0, 1, 2, 5, 9, 14, 26, 60])]
+    (note,) = diagnose(rows)
+    assert "60 nats" in note and "from step 7 on" in note
+    assert diagnose(rows[:6] * 2) == ()
+    assert diagnose(rows[-3:]) == ()

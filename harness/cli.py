@@ -36,6 +36,9 @@ def run(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="[CONFIG.yaml] [key.path=value]...", help="study and changes to it")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="only say what is missing, and measure what the study will cost")
+    ] = False,
 ) -> None:
     """Build pairs, align, sweep base and aligned checkpoints, write the comparison report.
 
@@ -44,13 +47,18 @@ def run(
     """
     from harness import config as configuration
     from harness import pipeline
-    from harness.terminal import Display, show_comparison
+    from harness.terminal import Display, show_comparison, show_costs
 
     words = words or []
     files = [w for w in words if "=" not in w]
     if len(files) > 1:
         raise ConfigError(f"Give one configuration file, not {len(files)} ({', '.join(files)}); changes are key.path=value.")
     chosen = configuration.load(Path(files[0]) if files else None, [w for w in words if "=" in w])
+    if dry_run:
+        from harness.estimate import estimate, peak_memory
+
+        show_costs(estimate(chosen), peak_memory)
+        return
     command = shlex.join(["python", "-m", "harness", "run", *words])
     try:
         with Display() as display:

@@ -84,10 +84,15 @@ class _NoJudge:
         raise JudgeError("Stored scores are not judged again by a report.")
 
 
-def formulas_of(spec: BenchmarkConfig) -> tuple[Formula, ...]:
-    """The formulas of a benchmark, without loading its judge: all that a report of stored scores needs."""
+def unjudged(spec: BenchmarkConfig) -> Benchmark:
+    """A benchmark without loading its judge: for its questions and formulas."""
     benchmark: Benchmark = registry.make("benchmark", spec.name, spec.options, judge=_NoJudge())
-    return benchmark.formulas
+    return benchmark
+
+
+def formulas_of(spec: BenchmarkConfig) -> tuple[Formula, ...]:
+    """The formulas of a benchmark: all that a report of stored scores needs."""
+    return unjudged(spec).formulas
 
 
 def score_all(benchmark: Benchmark, items: tuple[Item, ...], answers: Mapping[str, Answer]) -> tuple[Score, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -74,3 +75,25 @@ def show_comparison(comparison: Any) -> None:
 def _plain(text: str) -> str:
     """Model output and names are never markup."""
     return text.replace("[", "\\[")
+
+
+def show_costs(costs: Iterable[Any], peak_memory: Callable[[], str]) -> None:
+    """A line a stage as soon as it is measured, then the sums."""
+    console = Console(highlight=False)
+    known, unknown, judged = 0.0, 0, 0
+    for cost in costs:
+        console.print(f"{_plain(cost.stage):36} {_duration(cost.seconds):>12}   {_plain(cost.amount)}", soft_wrap=True)
+        known, unknown = known + (cost.seconds or 0.0), unknown + (cost.seconds is None)
+        judged += cost.judge_requests
+    more = f", and {unknown} that could not be measured" if unknown else ""
+    console.print(f"[bold]all stages: about {_duration(known)}[/bold]{more}; peak memory so far {peak_memory()}")
+    told = f"{judged:,} judge requests. Measured on a few questions, prompts and steps of each: good for the order of it."
+    console.print(told, soft_wrap=True)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "unknown"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -44,6 +44,7 @@ class MixedDpo:
         self._judge, self._dpo = judge, Dpo(**{"seed": seed, **(dpo or {})})
         self._sampling = make_sampling(self.name, sampling or {})
         self._p, self._ties, self._seed = p, ties, seed
+        self.settings = self._dpo.settings
 
     def align(
         self,

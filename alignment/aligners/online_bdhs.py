@@ -54,6 +54,7 @@ class OnlineBdhs:
         self._source, self._dpo = Bdhs(**(bdhs or {})), Dpo(**{"seed": seed, **(dpo or {})})
         self._facts = {"bdhs": dict(bdhs or {}), "keep_stored": keep_stored}
         self._keep_stored, self._seed = keep_stored, seed
+        self.settings = self._dpo.settings
 
     def align(
         self,

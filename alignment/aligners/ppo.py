@@ -61,7 +61,7 @@ class Ppo:
         self._reward, self._penalty, self._seed, self._repeats = reward, unfinished_penalty, seed, epochs_a_batch
         self._objective = Clipped(check_beta(beta), clip_range, value_weight, gae_lambda)
         self._collapse = Collapse(**(collapse or {}))
-        self._sampling, self._settings = make_sampling("ppo", sampling or {}), make_settings({"seed": seed, **(training or {})})
+        self._sampling, self.settings = make_sampling("ppo", sampling or {}), make_settings({"seed": seed, **(training or {})})
 
     def align(
         self,
@@ -77,7 +77,7 @@ class Ppo:
         require_answering(policy, "ppo")
         rules = (self._collapse,)
         return train(
-            policy, pairs, image_root, folder, self._objective, self._settings, progress, online=self, rules=rules, cache=cache
+            policy, pairs, image_root, folder, self._objective, self.settings, progress, online=self, rules=rules, cache=cache
         )
 
     def facts(self) -> dict[str, Any]:

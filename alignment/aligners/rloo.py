@@ -56,7 +56,7 @@ class Rloo:
         registry.check_options("aligner", "rloo.collapse", Collapse, dict(collapse or {}))
         self._reward, self._k, self._penalty, self._seed = reward, k, unfinished_penalty, seed
         self._objective, self._collapse = LeaveOneOut(check_beta(beta)), Collapse(**(collapse or {}))
-        self._sampling, self._settings = (
+        self._sampling, self.settings = (
             make_sampling("rloo", sampling or {}),
             make_settings({"seed": seed, **(training or {})}),
         )
@@ -75,7 +75,7 @@ class Rloo:
         require_answering(policy, "rloo")
         rules = (self._collapse,)
         return train(
-            policy, pairs, image_root, folder, self._objective, self._settings, progress, online=self, rules=rules, cache=cache
+            policy, pairs, image_root, folder, self._objective, self.settings, progress, online=self, rules=rules, cache=cache
         )
 
     def facts(self) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""A dry run says what a study lacks and what it will cost, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness import config
+from harness.cli import app
+from harness.errors import DataError
+from harness.estimate import estimate
+from tests.end_to_end.conftest import _BDHS, SMALL
+from tests.end_to_end.test_methods import FEW, METHODS, TRAINING
+
+
+def study(world: Path, tmp_path: Path, **changes) -> config.RunConfig:
+    return config.parse(SMALL | {"data": str(world / "miniworld"), "output": str(tmp_path)} | changes)
+
+
+def test_every_stage_is_counted_and_measured(world: Path, tmp_path: Path) -> None:
+    online = {"name": "online_dpo", "judge": {"name": "annotations"}, "sampling": FEW, "dpo": TRAINING}
+    arms = [SMALL["arms"][0], {"name": "online", "pairs": _BDHS, "align": online}]
+    costs = {cost.stage: cost for cost in estimate(study(world, tmp_path, arms=arms))}
+    assert list(costs) == ["sweep: pope", "sweep: chair", "sweep: mmhal_bench", "pairs: bdhs", "align: bdhs",
+                           "pairs: online", "align: online"]  # fmt: skip
+    assert costs["sweep: chair"].amount == "6 questions x 3 checkpoints"
+    assert costs["sweep: mmhal_bench"].judge_requests == 96 * 3 and costs["sweep: pope"].judge_requests == 0
+    assert costs["align: bdhs"].amount == "3 steps of 8 pairs (dpo)"
+    assert costs["align: online"].amount == "2 steps of 8 pairs (online_dpo)"
+    assert all(cost.seconds is not None and cost.seconds > 0 for cost in costs.values())
+    assert not list(tmp_path.glob("*/arms")) and not (tmp_path / "store.sqlite").exists()
+
+
+def test_what_needs_a_reward_model_first_is_unknown(world: Path, tmp_path: Path) -> None:
+    changes = {"reward_models": METHODS["reward_models"], "arms": METHODS["arms"][1:2], "sweep": METHODS["sweep"]}
+    costs = {cost.stage: cost for cost in estimate(study(world, tmp_path, **changes))}
+    assert costs["align: rloo"].seconds is None and "reward model" in costs["align: rloo"].amount
+    assert costs["align: rm"].seconds is not None
+
+
+def test_everything_that_is_missing_is_told_at_once(world: Path, tmp_path: Path) -> None:
+    arms = [
+        {"name": "povid", "pairs": {"name": "povid"}, "align": {"name": "dpo"}},
+        {"name": "bdhs", "pairs": {"name": "bdhs", "prompts": "nowhere.json"}, "align": {"name": "dpo"}},
+    ]
+    sweep = [{"name": "pope", "flavour": "aokvqa"}, {"name": "chair", "year": "2017"}, {"name": "gqa"}]
+    with pytest.raises(DataError) as caught:
+        list(estimate(study(world, tmp_path, arms=arms, sweep=sweep)))
+    text = str(caught.value)
+    assert "This study lacks:" in text
+    for told in ("pope: pope/aokvqa_pope_random.json", "chair: ", "pairs of povid: ", "pairs of bdhs: nowhere.json"):
+        assert f"\n  {told}" in text
+    assert "gqa" not in text  # that one is there
+
+
+def test_the_command_prints_a_line_a_stage_and_the_sum(world: Path, tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    made = study(world, tmp_path, arms=[], sweep=[{"name": "pope", "limit_images": 3}])
+    path.write_text(made.as_yaml())
+    result = CliRunner().invoke(app, ["run", str(path), f"output={tmp_path}", "--dry-run"])
+    assert result.exit_code == 0, result.output
+    assert "questions x 1 checkpoints" in result.output and "all stages: about" in result.output
+    assert "0 judge requests" in result.output

@@ -30,7 +30,7 @@ OutputOption = Annotated[Path, typer.Option("--output", help="folder of all runs
 
 @app.command(
     epilog="Examples:  python -m harness run   |   python -m harness run examples/llava-1.6-7b.yaml   |   "
-    "python -m harness run seed=1 arms.0.align.beta=0.2"
+    "python -m harness run seed=1 arms.0.align.beta=0.2   |   python -m harness run study:table6 --mini"
 )
 def run(
     words: Annotated[
@@ -39,6 +39,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="only say what is missing, and measure what the study will cost")
     ] = False,
+    mini: Annotated[bool, typer.Option("--mini", help="a table of the study on the miniature world")] = False,
 ) -> None:
     """Build pairs, align, sweep base and aligned checkpoints, write the comparison report.
 
@@ -46,14 +47,22 @@ def run(
     when the same command is given again.
     """
     from harness import config as configuration
-    from harness import pipeline
+    from harness import pipeline, study
     from harness.terminal import Display, show_comparison, show_costs
 
     words = words or []
     files = [w for w in words if "=" not in w]
     if len(files) > 1:
         raise ConfigError(f"Give one configuration file, not {len(files)} ({', '.join(files)}); changes are key.path=value.")
-    chosen = configuration.load(Path(files[0]) if files else None, [w for w in words if "=" in w])
+    changes = [w for w in words if "=" in w]
+    if files and files[0].startswith(study.PREFIX):
+        chosen, left_out = configuration.load_table(files[0].removeprefix(study.PREFIX), mini, changes)
+        for row in left_out:
+            typer.echo(f"left out: {row}")
+    elif mini:
+        raise ConfigError("--mini goes with a table of the study: `run study:table6 --mini`.")
+    else:
+        chosen = configuration.load(Path(files[0]) if files else None, changes)
     if dry_run:
         from harness.estimate import estimate, peak_memory
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness import grid
+from harness import grid, study
 from harness.digests import value_digest
 from harness.errors import ConfigError
 
@@ -81,6 +81,7 @@ class RunConfig(_Strict):
     )
     arms: list[Arm] = Field(default_factory=list, description="ways to align it; none: the checkpoint is only evaluated")
     sweep: Annotated[list[BenchmarkConfig], Field(min_length=1)]
+    published: list[str] = Field(default_factory=list, description="tables of the study to put beside, e.g. [Table 6]")
     output: str = Field("runs", description="folder of all runs and their store")
 
     @property
@@ -114,6 +115,14 @@ def load(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
     for override in overrides:
         _override(tree, override)
     return parse(tree, where)
+
+
+def load_table(name: str, mini: bool, overrides: Sequence[str] = ()) -> tuple[RunConfig, list[str]]:
+    """A table of the study ("table6"), on LLaVA-1.6-7B or on the miniature world, and its rows that had to be left out."""
+    tree, left_out = study.tree(name, mini)
+    for override in overrides:
+        _override(tree, override)
+    return parse(tree, f"study:{name}"), left_out
 
 
 def parse(tree: Mapping[str, Any], where: str = "configuration") -> RunConfig:

@@ -16,6 +16,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from alignment.pairs import read_pairs, write_pairs
 from alignment.reward import JudgeReward, ModelReward
 from alignment.workers import workers
@@ -87,7 +89,8 @@ def report(store: Store, run_id: str, folder: Path) -> Outcome:
     """Write every report of a run from the store alone; works for old and incomplete runs too."""
     from reports.compare import compare
 
-    comparison = compare(records_of(store, run_id))
+    published = yaml.safe_load(store.run(run_id).config).get("published", [])
+    comparison = compare(records_of(store, run_id), published=published)
     for name in registry.names("report"):
         writer = registry.get("report", name)
         write_whole(folder / sys.modules[writer.__module__].FILE_NAME, writer(comparison))

@@ -23,10 +23,13 @@ from reports.verdict import verdict
 from reports.wording import listing
 
 
-def compare(records: Sequence[RunRecord], *, labels: Sequence[str] | None = None, published: bool = False) -> Comparison:
+def compare(
+    records: Sequence[RunRecord], *, labels: Sequence[str] | None = None, published: Sequence[str] = ()
+) -> Comparison:
     """Compare all sweeps of all records with the first sweep of the first.
 
-    `labels`: one name a record, shown instead of the runs' own names. `published`: add the study's own rows.
+    `labels`: one name a record, shown instead of the runs' own names. `published`: tables of the study ("Table 6") to put
+    beside.
     Raises ConfigError when there is nothing to compare, or when runs have no benchmark in common.
     """
     columns, sweeps = _columns(records, labels)
@@ -47,7 +50,7 @@ def compare(records: Sequence[RunRecord], *, labels: Sequence[str] | None = None
         length_curves=length_curves(columns, sweeps),
         objects=objects(columns, sweeps),
         seeds=_seeds(records, columns, sweeps),
-        published=study.published() if published else (),
+        published=study.published(published),
         training=training,
         training_times=times,
         reward_accuracy={name: found for record in records for name, found in record.reward_accuracy.items()},

@@ -34,11 +34,12 @@ class Vlfeedback(Published):
         limit: int | None = None,
         skip_broken: bool = False,
         choice: str = "best_worst",
+        only: str = "",  # answers of models whose name has this in it: "GPT-4V", "llava" (the study's table 5)
     ) -> None:
         if choice not in CHOICES:
             raise ConfigError(f"vlfeedback.choice is {choice!r}; choose one of {', '.join(CHOICES)}.")
         super().__init__(file, image_folder, limit, skip_broken)
-        self.options["choice"] = choice
+        self.options |= {"choice": choice, "only": only}
 
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
         own = str(row.get("id", name))
@@ -47,6 +48,10 @@ class Vlfeedback(Published):
             completions = [dict(zip(completions, values, strict=True)) for values in zip(*completions.values(), strict=True)]
         if not isinstance(completions, list) or len(completions) < 2:
             raise ValueError("'completions' needs at least two answers")
+        wanted = self.options["only"].lower()
+        completions = [c for c in completions if wanted in str(c.get("model", "")).lower()]
+        if len(completions) < 2:
+            raise LeftOut(f"fewer than two answers of {wanted}")
         rated = sorted(((rating(c), c) for c in completions), key=lambda pair: pair[0])
         best, lower = rated[-1], [r for r in rated if r[0] < rated[-1][0]]
         if not lower:

@@ -123,3 +123,15 @@ def test_ha_dpo_reads_descriptions_and_wrong_yes_no_answers(tmp_path):
 def test_ha_dpo_can_give_the_cross_product(tmp_path):
     pairs, _ = ha_dpo(tmp_path, part="desc", all_pairs=True)
     assert len({(p.chosen, p.rejected) for p in pairs}) == 4
+
+
+def test_vlfeedback_can_be_read_for_the_answers_of_some_models_only(tmp_path):
+    models = ["GPT-4V", "llava-v1.5-7b", "qwen-vl-chat"]
+    completions = [{**c, "model": m} for c, m in zip(VLFEEDBACK["completions"] * 3, models, strict=False)]
+    row = {**VLFEEDBACK, "completions": completions}
+    everything, _ = read(tmp_path, "vlfeedback", [row], 0)
+    assert len(everything) == 1
+    none, report = read(tmp_path, "vlfeedback", [row], 0, only="gpt-4v")
+    assert not none and report["dropped"] == {"fewer than two answers of gpt-4v": 1}
+    twice = {**row, "completions": [{**c, "model": "LLaVA-1.5"} for c in VLFEEDBACK["completions"]]}
+    assert len(read(tmp_path, "vlfeedback", [twice], 0, only="llava")[0]) == 1

@@ -197,7 +197,7 @@ def test_columns_of_one_label_are_told_apart_by_their_seed_or_else_numbered(make
 
 def test_published_rows_come_only_when_asked_for(record):
     assert compare([record]).published == ()
-    rows = compare([record], published=True).published
+    rows = compare([record], published=["Table 2"]).published
     assert next(r for r in rows if r.method == "DPO, BDHS (POVID 5k)").values["COCO recall"] == 75.58
 
 

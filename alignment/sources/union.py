@@ -1,0 +1,68 @@
+"""Two sources side by side: prompts that both have, with both rejected answers, for `loss: avg_dpo`.
+
+The rows "GPT-4V and BDHS" of the study's tables 2 and 6 (arXiv:2407.02477, equation 5): the chosen answer is the first
+source's, the losses against the two rejected ones are averaged. Pairs are matched by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from alignment.ready_made import nouns
+from alignment.validation import IDENTICAL_ANSWERS, Dropped
+from alignment.yields import yield_report
+from harness import registry
+from harness.contract import Data, Model, PreferencePair
+from harness.errors import ConfigError
+
+ONLY_ONE = "in one of the two sources only"
+OTHER_CHOSEN = "the sources differ in the chosen answer"
+
+
+@registry.source
+class Union:
+    """`first` and `second` are sources as in a study: {name: povid, ...}."""
+
+    def __init__(self, first: Mapping[str, Any], second: Mapping[str, Any], limit: int | None = None) -> None:
+        self.options = {"first": dict(first), "second": dict(second), "limit": limit}
+        self._first, self._second = _made(first, "first"), _made(second, "second", limit)
+        self._report: dict[str, Any] = {}
+
+    def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
+        """Pairs in the order of the second source, which is the one that asks the model."""
+        first = {pair.id: pair for pair in self._first.pairs(data, model, seed)}
+        made, dropped, asked = list[PreferencePair](), list[Dropped](), 0
+        for other in self._second.pairs(data, model, seed):
+            asked += 1
+            pair = first.get(other.id)
+            fault = _fault(pair, other)
+            if pair is None or fault:
+                dropped.append(Dropped(other.id, fault))
+            else:
+                meta = {"first": dict(pair.meta), "second": dict(other.meta)}
+                both = (pair.rejected[0], other.rejected[0])
+                made.append(replace(other, rejected=both, source=f"{pair.source}+{other.source}", meta=meta))
+        self._report = yield_report(self.options, asked, made, [], dropped, nouns(data)) | {"second": self._second.report()}
+        yield from made
+
+    def report(self) -> dict[str, Any]:
+        return self._report
+
+
+def _fault(pair: PreferencePair | None, other: PreferencePair) -> str:
+    if pair is None:
+        return ONLY_ONE
+    if pair.chosen.strip() != other.chosen.strip():
+        return OTHER_CHOSEN
+    return IDENTICAL_ANSWERS if pair.rejected[0] == other.rejected[0] else ""
+
+
+def _made(spec: Mapping[str, Any], which: str, limit: int | None = None) -> Any:
+    if not isinstance(spec, Mapping) or "name" not in spec:
+        raise ConfigError(f"union.{which} must be a source with its options: {{name: povid, ...}}.")
+    options = {k: v for k, v in spec.items() if k != "name"}
+    if limit is not None:
+        options["limit"] = limit
+    return registry.make("source", spec["name"], options)

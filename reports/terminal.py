@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reports.comparison import Cell, Comparison, Row
 from reports.wording import ARROWS, cell_text, difference_text, number, probability, row_name
 
+MANY = 4  # columns that fit side by side with their intervals
 _SURE = {"better": "better", "worse": "worse", "changed": "changed", "": "not sure"}
 
 
 def text_table(comparison: Comparison, headline_only: bool = True) -> tuple[list[str], list[list[str]]]:
-    """(header, rows). Against one checkpoint a row says all about its difference; with more, one cell a column."""
+    """(header, rows). Against one checkpoint a row says all about its difference; with more, one cell a column; with many
+    (over `MANY` columns) the checkpoints are the rows, and intervals are left to the report."""
     rows = [row for row in comparison.rows if row.headline or not headline_only]
+    if len(comparison.columns) > MANY:
+        return ["checkpoint", *map(row_name, rows)], [_checkpoint(comparison, rows, i) for i in range(len(comparison.columns))]
     if len(comparison.columns) == 2:
         labels = [column.label for column in comparison.columns]
         header = ["metric", *labels, "difference [95 %]", "p (Holm)", "sure"]
@@ -36,6 +42,18 @@ def _wide(row: Row) -> list[str]:
 
 def _narrow(row: Row) -> list[str]:
     return [row_name(row), cell_text(row.cells[0], row.unit), *(_with_change(cell, row.unit) for cell in row.cells[1:])]
+
+
+def _checkpoint(comparison: Comparison, rows: Sequence[Row], column: int) -> list[str]:
+    return [comparison.columns[column].label, *(_short(row.cells[column], row.unit) for row in rows)]
+
+
+def _short(cell: Cell | None, unit: str) -> str:
+    """Value, change and mark: "16.2 (-6.2) ▲"."""
+    value = number(cell.value if cell else None, unit)
+    if cell is None or cell.difference is None or cell.difference.value is None:
+        return value
+    return f"{value} ({number(cell.difference.value, unit, signed=True)}) {ARROWS[cell.sure] if cell.sure else ''}".strip()
 
 
 def _with_change(cell: Cell | None, unit: str) -> str:

@@ -251,3 +251,12 @@ def test_the_terminal_table_says_all_about_one_difference(record):
     assert header == ["metric", "base", "aligned", "difference [95 %]", "p (Holm)", "sure"]
     assert {len(r) for r in rows} == {6}
     assert next(r for r in rows if r[0] == "CHAIRi")[-1] == "\u25b2 better"
+
+
+def test_many_checkpoints_are_the_rows_of_the_terminal_table(make):
+    header, rows = text_table(compare([make.record(f"run{n}", seed=n) for n in range(5)]))
+    assert header[0] == "checkpoint" and "CHAIRi" in header
+    assert rows[0][0] == "base" and "(" not in rows[0][1]
+    assert len(rows) >= 6 and {len(r) for r in rows} == {len(header)}
+    assert any("\u25b2" in cell or "\u25bc" in cell for r in rows[1:] for cell in r)
+    assert all("[" not in cell for r in rows for cell in r)  # intervals are the report's

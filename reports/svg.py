@@ -118,7 +118,7 @@ class Plot:
 def mark(x: float, y: float, index: int, size: float = 5) -> Markup:
     """The mark of column `index` at pixel (x, y)."""
     s = size
-    shape = SHAPES[index % len(SHAPES)]
+    shape = SHAPES[(index + index // len(SHAPES)) % len(SHAPES)]  # shape and colour together come round after 36
     outlines = {
         "square": f"M{x - s} {y - s}h{2 * s}v{2 * s}h{-2 * s}Z",
         "triangle": f"M{x} {y - 1.2 * s}L{x + 1.2 * s} {y + s}H{x - 1.2 * s}Z",

@@ -8,6 +8,7 @@ from pytest import approx
 from harness.contract import Answer, BenchmarkResult, Item, ProtocolRecord, Score, ratio
 from harness.errors import ConfigError
 from reports.compare import compare
+from reports.svg import mark
 from reports.terminal import text_table
 
 
@@ -260,3 +261,7 @@ def test_many_checkpoints_are_the_rows_of_the_terminal_table(make):
     assert len(rows) >= 6 and {len(r) for r in rows} == {len(header)}
     assert any("\u25b2" in cell or "\u25bc" in cell for r in rows[1:] for cell in r)
     assert all("[" not in cell for r in rows for cell in r)  # intervals are the report's
+
+
+def test_no_two_columns_have_the_same_mark():
+    assert len({mark(0, 0, index) for index in range(36)}) == 36

@@ -3,7 +3,10 @@
 A row's segments (0 the prompt, 1.. the answers, -1 padding) say who sees whom: the prompt itself, causally; an answer
 the prompt and itself, causally. As one dense mask that costs T x T scores, most of which are thrown away. Here the
 prompt and each answer attend on their own, which computes what is needed: the same numbers for half to a third of it,
-on the fused kernels of any device.
+on the fused kernels of any device. Rows are laid end to end, so that padding costs nothing either.
+
+The last layer goes further: nothing reads the prompt's own states behind it but the last one, which predicts every
+answer's first token, so there the prompt's other queries and the feed-forward part of its positions are left out.
 
 transformers is told of it as one more attention implementation, which is SDPA for every other mask.
 """
@@ -22,21 +25,47 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 NAME = "sdpa_segments"
 PROMPT, PADDING = 0, -1
-Bounds = list[tuple[int, int, int]]  # (segment, start, end) along a row
+Bounds = list[tuple[int, int]]  # (segment, length), row after row, without padding
 
 
 def use_segments(language_model: Any) -> bool:
     """Let a language model read segment masks; False where it does not attend by SDPA, and needs a dense mask."""
     if language_model.config._attn_implementation == "sdpa":
         language_model.set_attn_implementation(NAME)
+        last = language_model.layers[-1]
+        if isinstance(getattr(last, "mlp", None), nn.Module) and isinstance(getattr(last, "self_attn", None), nn.Module):
+            last.self_attn.is_last_of_segments = True
+            for part in (getattr(last.self_attn, "o_proj", None), last.mlp):
+                if part is not None:
+                    part.register_forward_pre_hook(_take_read)
+                    part.register_forward_hook(_put_back)
     return bool(language_model.config._attn_implementation == NAME)
 
 
-def segment_mask(segment: Tensor) -> Tensor:
-    """Segments (B, T) in the shape (B, 1, 1, T) in which transformers passes a mask through unread."""
-    mask = segment[:, None, None, :]
-    mask.bounds = [_bounds(row) for row in segment.tolist()]  # type: ignore[attr-defined]
+def pack(batch: Tensor, segment: Tensor) -> Tensor:
+    """(B, T, ...) -> (1, N, ...): the positions that are no padding, row after row."""
+    return batch[segment != PADDING][None]
+
+
+def unpack(packed: Tensor, segment: Tensor) -> Tensor:
+    """(1, N, D) -> (B, T, D), zero where there is padding."""
+    whole = packed.new_zeros(*segment.shape, packed.shape[-1])
+    whole[segment != PADDING] = packed[0]
+    return whole
+
+
+def packed_mask(segment: Tensor) -> Tensor:
+    """Segments (B, T) of packed rows, in the shape (1, 1, 1, N) in which transformers passes a mask through unread."""
+    mask = pack(segment, segment)[:, None, None]
+    mask.bounds = [bound for row in segment.tolist() for bound in _bounds(row)]  # type: ignore[attr-defined]
+    mask.read = pack(is_read(segment), segment)  # type: ignore[attr-defined]
     return mask
+
+
+def is_read(segment: Tensor) -> Tensor:
+    """(B, T) bool: the positions whose final states are read, those of answers and the last one of the prompt."""
+    ends = torch.nn.functional.pad(segment[:, 1:], (0, 1), value=PADDING) != PROMPT
+    return (segment > PROMPT) | ((segment == PROMPT) & ends)
 
 
 def dense_mask(segment: Tensor, dtype: torch.dtype) -> Tensor:
@@ -53,12 +82,26 @@ def dense_mask(segment: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _bounds(row: list[int]) -> Bounds:
-    found, start = [], 0
-    for segment, members in groupby(row):
-        end = start + len(list(members))
-        found.append((segment, start, end))
-        start = end
-    return found
+    return [(segment, len(list(members))) for segment, members in groupby(row) if segment != PADDING]
+
+
+class _Read:
+    """What the last layer's attention tells the parts that run next, its own projection and the feed-forward one: the
+    positions that are read."""
+
+    now: Tensor | None = None
+
+
+def _take_read(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+    return None if _Read.now is None else (args[0][_Read.now], *args[1:])
+
+
+def _put_back(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor | None:
+    if _Read.now is None:
+        return None
+    whole = out.new_zeros(*_Read.now.shape, out.shape[-1])
+    whole[_Read.now] = out
+    return whole
 
 
 def _attend(
@@ -71,38 +114,43 @@ def _attend(
     scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    """query (B, H, T, d), key and value (B, H or fewer, T, d) -> (B, T, H, d)."""
-    bounds: list[Bounds] | None = getattr(attention_mask, "bounds", None)
+    """query (B, H, T, d), key and value (B, H or fewer, T, d) -> (B, T, H, d); of packed rows B is 1."""
+    bounds: Bounds | None = getattr(attention_mask, "bounds", None)
+    is_last = bool(getattr(module, "is_last_of_segments", False))
+    if is_last:
+        _Read.now = getattr(attention_mask, "read", None)
     if bounds is None:
         out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
         return out, None
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    rows = [_row(query[b], key[b], value[b], own, dropout, scaling) for b, own in enumerate(bounds)]
-    return torch.stack(rows).transpose(1, 2), None
+    return _packed(query, key, value, bounds, is_last, dropout, scaling).transpose(1, 2), None
 
 
-def _row(query: Tensor, key: Tensor, value: Tensor, bounds: Bounds, dropout: float, scaling: float | None) -> Tensor:
-    """One row, (H, T, d) each."""
-    parts, length = list[Tensor](), 0
-    for segment, start, end in bounds:
-        own = query[None, :, start:end]
-        if segment == PADDING:
-            parts.append(torch.zeros_like(own))
-            continue
-        keys, values = key[None, :, start:end], value[None, :, start:end]
+def _packed(
+    query: Tensor, key: Tensor, value: Tensor, bounds: Bounds, is_last: bool, dropout: float, scaling: float | None
+) -> Tensor:
+    """All rows, (1, H, N, d) each. Taken apart by split, whose gradient is put together in one go."""
+    sizes = [length for _, length in bounds]
+    pieces = zip(bounds, *(torch.split(t, sizes, 2) for t in (query, key, value)), strict=True)
+    parts = list[Tensor]()
+    prompt = (query, key, value)
+    for (segment, length), q, k, v in pieces:
         mask = None
         if segment == PROMPT:
-            length = end
+            prompt = (q, k, v)
+            if is_last:  # only the last query is read, and it sees every key
+                parts.append(torch.zeros_like(q[:, :, :-1]))
+                q = q[:, :, -1:]
         else:
-            keys = torch.cat([key[None, :, :length], keys], 2)
-            values = torch.cat([value[None, :, :length], values], 2)
+            before = prompt[1].shape[2]
+            k, v = torch.cat([prompt[1], k], 2), torch.cat([prompt[2], v], 2)
             # the last query sees every key: a triangle at the lower right
-            mask = torch.ones(end - start, length + end - start, dtype=torch.bool, device=query.device).tril(length)
-        causal = segment == PROMPT
-        parts.append(scaled_dot_product_attention(own, keys, values, mask, dropout, is_causal=causal, scale=scaling))
-    return torch.cat(parts, 2)[0]
+            mask = torch.ones(length, before + length, dtype=torch.bool, device=q.device).tril(before)
+        causal = segment == PROMPT and not is_last
+        parts.append(scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=causal, scale=scaling))
+    return torch.cat(parts, 2)
 
 
 AttentionInterface.register(NAME, _attend)

@@ -24,7 +24,7 @@ from harness.models._features import FeatureCache
 from harness.models._image_first import Budget, ImageFirst
 from harness.models._prompts import PromptBuilder
 from harness.models._rendering import answer_text, token_ids
-from harness.models._segments import dense_mask, segment_mask, use_segments
+from harness.models._segments import dense_mask, pack, packed_mask, unpack, use_segments
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -154,14 +154,18 @@ class TransformersModel:
         rendered = self.prompts.rendered("", with_image=True)
         return torch.tensor(token_ids(self.prompts.tokenizer, answer_text(rendered, text)), dtype=torch.long)
 
-    def hidden_states(
-        self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor
-    ) -> Tensor:
+    def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
         """Final hidden states (B, T, D); `segment` (B, T) says who sees whom, see `_segments.py`."""
+        if self._segments:
+            hidden = self._hidden(pack(input_ids, segment), vision, packed_mask(segment), pack(position_ids, segment))
+            return unpack(hidden, segment)
+        return self._hidden(input_ids, vision, dense_mask(segment, self.dtype), position_ids)
+
+    def _hidden(self, input_ids: Tensor, vision: Mapping[str, Tensor], attention_mask: Tensor, position_ids: Tensor) -> Tensor:
         moved = {k: v.to(self.device, self.dtype if v.is_floating_point() else v.dtype) for k, v in vision.items()}
         out = self.module.model(
             input_ids=input_ids,
-            attention_mask=segment_mask(segment) if self._segments else dense_mask(segment, self.dtype),
+            attention_mask=attention_mask,
             position_ids=position_ids,
             use_cache=False,
             **moved,

@@ -22,7 +22,7 @@ from transformers.models.llava_next.image_processing_pil_llava_next import Llava
 
 from alignment.policy import PromptInputs
 from harness.contract import Checkpoint
-from harness.models._segments import dense_mask, segment_mask, use_segments
+from harness.models._segments import dense_mask, pack, packed_mask, unpack, use_segments
 
 GOLDEN = Path(__file__).parent / "data" / "golden_dpo"
 
@@ -60,13 +60,15 @@ class TinyPolicy:
         ids = self.tokenizer(text + self.tokenizer.eos_token, add_special_tokens=False)["input_ids"]
         return torch.tensor(ids, dtype=torch.long)
 
-    def hidden_states(
-        self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor
-    ) -> Tensor:
-        mask = segment_mask(segment) if self.segments else dense_mask(segment, next(self.module.parameters()).dtype)
-        out = self.module.model(
-            input_ids=input_ids, attention_mask=mask, position_ids=position_ids, use_cache=False, **vision
-        )
+    def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
+        if not self.segments:
+            mask = dense_mask(segment, next(self.module.parameters()).dtype)
+            return self._hidden(input_ids, vision, mask, position_ids)
+        packed = self._hidden(pack(input_ids, segment), vision, packed_mask(segment), pack(position_ids, segment))
+        return unpack(packed, segment)
+
+    def _hidden(self, input_ids: Tensor, vision: Mapping[str, Tensor], mask: Tensor, position_ids: Tensor) -> Tensor:
+        out = self.module.model(input_ids=input_ids, attention_mask=mask, position_ids=position_ids, use_cache=False, **vision)
         return out.last_hidden_state
 
     def head(self) -> nn.Module:

@@ -15,6 +15,7 @@ from harness.errors import DataError, ModelError
 from harness.models._image_first import ImageFirst
 from harness.models._noise import add_noise
 from harness.models._prompts import visible_tokens
+from harness.models._segments import is_read
 from harness.models.transformers import TransformersModel
 
 QUESTIONS = ("Is there a car in the image?", "Please describe this image in detail.", "Why?")
@@ -78,21 +79,22 @@ def test_hiding_everything_leaves_the_text_and_hiding_nothing_leaves_the_picture
 
 
 def test_segments_attend_as_a_dense_mask_does(model: TransformersModel, pictures: list[Path]) -> None:
-    """Two rows, one padded; the tiny models have two heads a key, so grouped queries are in it as well."""
+    """Four rows, three of them padded, two with nothing but a prompt; the tiny models group two queries to a key."""
     prompt, vision = model.prompt(pictures[0], QUESTIONS[1])
     answers = [model.answer_ids(text) for text in ("A cat sits on the table.", "A dog.", "There is a dog near the oven.")]
-    parts = [(prompt, 0), (answers[0], 1), (answers[1], 2)], [(prompt, 0), (answers[2], 1)]
+    both = [(prompt, 0), (answers[0], 1), (answers[1], 2)], [(prompt, 0), (answers[2], 1)]
+    parts = [[(prompt, 0)], *both, [(prompt, 0)]]  # an answer of its end token alone enters no row
     rows = [(torch.cat([ids for ids, _ in row]), torch.cat([torch.full_like(ids, s) for ids, s in row])) for row in parts]
     width = max(len(ids) for ids, _ in rows)
     ids = torch.stack([torch.nn.functional.pad(i, (0, width - len(i))) for i, _ in rows])
     segment = torch.stack([torch.nn.functional.pad(s, (0, width - len(s)), value=-1) for _, s in rows])
-    positions = torch.arange(width).expand(2, -1)
-    both = {k: torch.cat([v, v]) for k, v in vision.items()}
+    positions = torch.arange(width).expand(len(rows), -1)
+    vision = {k: torch.cat([v] * len(rows)) for k, v in vision.items()}
     assert model._segments
     got, grads = [], []
     for segments in (True, False):
         model._segments = segments
-        hidden = model.hidden_states(ids, both, segment, positions)[segment >= 0]
+        hidden = model.hidden_states(ids, vision, segment, positions)[is_read(segment)]
         (hidden**2).sum().backward()
         weight = model.module.model.language_model.layers[0].self_attn.k_proj.weight
         got.append(hidden.detach())
@@ -101,6 +103,20 @@ def test_segments_attend_as_a_dense_mask_does(model: TransformersModel, pictures
     model._segments = True
     torch.testing.assert_close(got[0], got[1], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(grads[0], grads[1], atol=1e-4, rtol=1e-3)
+
+
+def test_what_is_read_are_the_answers_and_the_end_of_the_prompt() -> None:
+    segment = torch.tensor([[0, 0, 0, 1, 1, 2, -1], [0, 1, 2, 2, -1, -1, -1], [0, 0, -1, -1, -1, -1, -1]])
+    assert is_read(segment).int().tolist() == [[0, 0, 1, 1, 1, 1, 0], [1, 1, 1, 1, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0]]
+
+
+def test_training_leaves_no_trace_in_answers(model: TransformersModel, pictures: list[Path]) -> None:
+    """The last layer's short cut is for rows with segments, and for nothing that comes after them."""
+    requests = many(pictures[:1])
+    before = [a.text for a in ask(model, requests)]
+    prompt, vision = model.prompt(pictures[0], QUESTIONS[0])
+    model.hidden_states(prompt[None], vision, torch.zeros_like(prompt)[None], torch.arange(len(prompt))[None])
+    assert [a.text for a in ask(model, requests)] == before
 
 
 def test_noise_is_the_diffusion_schedule_on_the_normalised_pixels() -> None:

@@ -179,13 +179,14 @@ def measure(model: Path, folder: Path, rejected: int, args: argparse.Namespace) 
         for side in sides:
             side.step()
     unit = "s of wall time" if args.device == "cuda" else "s of CPU (user)"
-    own = median(sides[0].costs[1:])
+    own = sides[0].costs[1:]
     print(f"\n{PROMPTS} prompts a step, {rejected} rejected answer(s) each, {args.steps} steps in turns, {unit}:")
     for side in sides:
         costs = side.costs[1:]
         peak = f", peak {side.memory:.1f} GiB" if side.cuda else ""
+        ratios = [theirs / ours for theirs, ours in zip(costs, own, strict=True)]  # of one turn: the machine's speed changes
         print(f"  {side.name:24} {median(costs):.3f} a step ({min(costs):.3f} to {max(costs):.3f}){peak}"
-              f"   {median(costs) / own:.2f} x ours   loss of step 1 {side.first_loss:.4f}")  # fmt: skip
+              f"   {median(ratios):.2f} x ours   loss of step 1 {side.first_loss:.4f}")  # fmt: skip
     print(f"  before the first step, once: tokens and reference values of {len(pairs)} prompts {sides[0].before:.1f} s")
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from alignment.pairs import read_pairs, write_pairs
+from alignment.pairs import read_pairs, write_pairs, write_trl
 from alignment.reward import JudgeReward, ModelReward
 from alignment.workers import workers
 from harness import config as configuration
@@ -191,6 +191,7 @@ class _Stages:
                 pairs = list(source.pairs(self.data, asking, self._seed(arm)))
                 if not pairs:
                     raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
+                write_trl(path.with_name("pairs.trl.jsonl"), pairs)  # trains in TRL as it is, from the data folder
                 write_pairs(path, pairs)
                 self.store.put(self.run_id, arm.name, "example_pairs", pairs[:10])
                 self.store.put(self.run_id, arm.name, "pairs_report", source.report())

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from alignment.pairs import read_pairs, read_trl
 from harness import config, pipeline
 from harness.errors import ConfigError
 from harness.store import Store
@@ -36,7 +37,7 @@ def methods(world: Path, tmp_path: Path) -> config.RunConfig:
     return config.parse(METHODS | {"data": str(world / "miniworld"), "output": str(tmp_path)})
 
 
-def test_every_kind_of_method_ends_in_its_sweep_and_reward_models_in_their_accuracy(methods, tmp_path: Path) -> None:
+def test_every_kind_of_method_ends_in_its_sweep_and_reward_models_in_their_accuracy(methods, world, tmp_path: Path) -> None:
     outcome = pipeline.run(methods, "test")
     with Store(tmp_path / "store.sqlite") as store:
         assert store.run("methods").status == "complete"
@@ -44,6 +45,11 @@ def test_every_kind_of_method_ends_in_its_sweep_and_reward_models_in_their_accur
         accuracy = store.get(outcome.run_id, "", "reward_accuracy")
         verdicts = store.get(outcome.run_id, "online", "training")
     assert 0 <= accuracy["rm"]["rm"] <= 1
+    for arm in ("online", "povid"):
+        folder = outcome.folder / "arms" / arm
+        own, trl = read_pairs(folder / "pairs.jsonl"), read_trl(folder / "pairs.trl.jsonl")
+        assert [(p.prompt, p.chosen, p.rejected) for p in own] == [(p.prompt, p.chosen, p.rejected) for p in trl]
+        assert all((world / "miniworld" / p.image).is_file() for p in trl)
     assert all("online/ties" in row for row in verdicts)
     for name in ("report.md", "report.html"):
         assert "Reward models" in (outcome.folder / name).read_text()

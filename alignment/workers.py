@@ -7,7 +7,8 @@ model and makes the same optimizer step, so that weights stay equal without bein
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -52,6 +53,15 @@ class Workers:
                 weight.grad = weight.data.new_zeros(weight.shape)
             grad: Tensor = weight.grad
             distributed.all_reduce(grad)
+
+    @contextmanager
+    def first_alone(self) -> Iterator[None]:
+        """The first process goes through the block, then the others: for files that each would write."""
+        if not self.is_main:
+            self.wait()
+        yield
+        if self.is_main:
+            self.wait()
 
     def wait(self) -> None:
         """Until all processes are here."""

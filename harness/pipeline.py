@@ -60,7 +60,8 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
     """
     configuration.check_plugins(config)
     output = Path(config.output).expanduser()
-    data = open_data(config, output)
+    with workers().first_alone():
+        data = open_data(config, output)
     base = load_model(config)
     run_id = f"{config.name}-{value_digest([config.digest, base.checkpoint.digest])[:8]}"
     folder = output / run_id

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from alignment.pairs import read_pairs, read_trl
 from harness import config, pipeline
@@ -13,6 +19,7 @@ from harness.errors import ConfigError
 from harness.store import Store
 from tests.end_to_end.conftest import _BDHS, SMALL
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 FEW = {"max_new_tokens": 24}
 TRAINING = {"learning_rate": 3e-5, "batch_size": 8, "max_steps": 2}
 METHODS: dict[str, Any] = {
@@ -81,3 +88,30 @@ def test_a_table_of_the_study_runs_with_the_published_rows_beside(world: Path, t
     assert not left_out
     report = (outcome.folder / "report.html").read_text()
     assert all(told in report for told in ("slic", "IPO, POVID", "82.34"))
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_run_of_one(world: Path, tmp_path: Path) -> None:
+    """Started as accelerate and torchrun start them: one does all but training alone, both train."""
+    made = {**METHODS, "arms": METHODS["arms"][:2], "data": str(world / "miniworld")}
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(made))
+    alone = pipeline.run(config.parse(made | {"output": str(tmp_path / "one")}), "test")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}"]
+    command = [*launch, "-m", "harness", "run", str(path), f"output={tmp_path / 'two'}"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (folder,) = (tmp_path / "two").glob("methods-*")
+    assert done.stdout.count("report.html") == 1  # one process speaks
+    # After a step the last bits of the weights differ, and an online method may then sample another word.
+    for part, steps in (("reward_models/rm", 2), ("arms/online", 1), ("arms/rloo", 1)):
+        one, two = ([json.loads(line) for line in (run / part / "train/log.jsonl").read_text().splitlines()]
+                    for run in (alone.folder, folder))  # fmt: skip
+        assert len(one) == len(two) == 2
+        for mine, theirs in list(zip(one, two, strict=True))[:steps]:
+            assert theirs["loss"] == pytest.approx(mine["loss"], abs=1e-5), part
+            assert theirs["num_tokens"] == mine["num_tokens"]

@@ -133,7 +133,7 @@ def parse(tree: Mapping[str, Any], where: str = "configuration") -> RunConfig:
         config = RunConfig.model_validate(tree)
     except ValidationError as error:
         faults += [_fault(e, tree) for e in error.errors()]
-        raise ConfigError(_all(faults, where)) from error
+        raise ConfigError(all_faults(faults, where)) from error
     trained = [*config.reward_models, *config.arms]
     faults += [f"arms: two arms are named {name!r}" for name in _repeated([a.name for a in trained])]
     faults += [f"sweep: two benchmarks are named {t!r}; give one a `label`" for t in _repeated([b.title for b in config.sweep])]
@@ -147,7 +147,7 @@ def parse(tree: Mapping[str, Any], where: str = "configuration") -> RunConfig:
         if a.align.reward is not None and a.align.reward not in rewards
     ]
     if faults:
-        raise ConfigError(_all(faults, where))
+        raise ConfigError(all_faults(faults, where))
     return config
 
 
@@ -159,48 +159,12 @@ def _repeated(names: list[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
-def check_plugins(config: RunConfig) -> None:
-    """Every plug-in exists and takes its options; all faults at once. Imports the plug-ins' modules."""
-    from harness import registry
-
-    wanted: list[tuple[str, Plugin]] = [("model", config.model)]
-    trained = [*config.reward_models, *config.arms]
-    wanted += [pair for arm in trained for pair in (("source", arm.pairs), ("aligner", arm.align))]
-    wanted += [("benchmark", b) for b in config.sweep]
-    wanted += [("judge", b.judge) for b in config.sweep if b.judge is not None]
-    wanted += [("judge", arm.align.judge) for arm in config.arms if arm.align.judge is not None]
-    faults = []
-    for kind, plugin in wanted:
-        try:
-            registry.check_options(kind, plugin.name, registry.get(kind, plugin.name), plugin.options)
-        except ConfigError as error:
-            faults.append(str(error))
-    faults += _needs(config) if not faults else []
-    if faults:
-        raise ConfigError(_all(list(dict.fromkeys(faults)), "the configuration"))
-
-
-def _needs(config: RunConfig) -> list[str]:
-    """Aligners that lack the judge or the reward they cannot do without."""
-    from harness import registry
-
-    faults = []
-    for arm in config.arms:
-        needs = getattr(registry.get("aligner", arm.align.name), "needs", ())
-        if "judge" in needs and arm.align.judge is None:
-            known = ", ".join(registry.names("judge"))
-            faults.append(f"arm {arm.name}: {arm.align.name} needs `judge: {{name: ...}}` in align; known: {known}")
-        if "reward" in needs and arm.align.judge is None and arm.align.reward is None:
-            faults.append(f"arm {arm.name}: {arm.align.name} needs `reward:` (one of reward_models) or `judge:` in align")
-    return faults
-
-
 def json_schema() -> dict[str, Any]:
     """JSON schema of run.yaml, for editors."""
     return RunConfig.model_json_schema()
 
 
-def _all(faults: list[str], where: str) -> str:
+def all_faults(faults: list[str], where: str) -> str:
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
     return "\n".join([f"{count} in {where}:", *(f"  - {fault}" for fault in faults)])
 

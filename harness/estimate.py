@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from alignment.reward import JudgeReward
-from harness import config as configuration
 from harness import registry
 from harness.config import Arm, BenchmarkConfig, RunConfig
 from harness.contract import Data, PreferencePair
 from harness.errors import DataError, HarnessError
+from harness.needs import check_plugins
 from harness.pipeline import load_model, open_data
 from harness.score import make_judge, unjudged
 from harness.sweep import requests_of
@@ -41,7 +41,7 @@ class Cost:
 
 def estimate(config: RunConfig) -> Iterator[Cost]:
     """Costs stage by stage, in the order of the run. Raises DataError naming everything that is missing."""
-    configuration.check_plugins(config)
+    check_plugins(config)
     data = open_data(config, Path(config.output).expanduser())
     asked = _asked(config, data)
     base = load_model(config)

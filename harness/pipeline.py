@@ -21,7 +21,6 @@ import yaml
 from alignment.pairs import read_pairs, write_pairs, write_trl
 from alignment.reward import JudgeReward, ModelReward
 from alignment.workers import workers
-from harness import config as configuration
 from harness import registry
 from harness.config import Arm, BenchmarkConfig, RunConfig
 from harness.contract import Data, PreferencePair, Progress, no_progress
@@ -30,6 +29,7 @@ from harness.digests import value_digest
 from harness.errors import ConfigError
 from harness.generate import RememberingModel
 from harness.miniworld.paths import checkpoint_folder
+from harness.needs import check_plugins
 from harness.records import records_of
 from harness.runfolder import locked, read_json, write_whole
 from harness.score import make_judge
@@ -58,7 +58,7 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
     Returns None in the processes that only helped to train.
     Raises HarnessError for everything the user can mend; what is stored stays stored.
     """
-    configuration.check_plugins(config)
+    check_plugins(config)
     output = Path(config.output).expanduser()
     with workers().first_alone():
         data = open_data(config, output)

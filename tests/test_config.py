@@ -10,6 +10,7 @@ import yaml
 
 from harness import config
 from harness.errors import ConfigError, UnknownPlugin
+from harness.needs import check_plugins
 
 GOOD: dict[str, Any] = {
     "name": "t",
@@ -20,14 +21,14 @@ GOOD: dict[str, Any] = {
 
 
 def test_the_built_in_study_is_valid_and_names_plugins_that_exist() -> None:
-    config.check_plugins(config.load(None))
+    check_plugins(config.load(None))
 
 
 def test_every_example_is_valid() -> None:
     examples = sorted((Path(__file__).parent.parent / "examples").glob("*.yaml"))
     assert examples
     for example in examples:
-        config.check_plugins(config.load(example))
+        check_plugins(config.load(example))
 
 
 def test_all_faults_come_at_once_and_name_the_nearest_key() -> None:
@@ -44,7 +45,7 @@ def test_all_faults_come_at_once_and_name_the_nearest_key() -> None:
 def test_an_unknown_plugin_and_an_unknown_option_are_told_together() -> None:
     bad = GOOD | {"sweep": [{"name": "popee"}, {"name": "pope", "split": ["random"], "label": "second"}]}
     with pytest.raises(ConfigError) as caught:
-        config.check_plugins(config.parse(bad))
+        check_plugins(config.parse(bad))
     assert "Did you mean 'pope'?" in str(caught.value)
     assert "'split' (did you mean 'splits'?)" in str(caught.value)
 

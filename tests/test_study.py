@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from harness import config, study
 from harness.cli import app
 from harness.errors import ConfigError
+from harness.needs import check_plugins
 from reports.published import published
 
 TABLES = study.names()
@@ -20,7 +21,7 @@ def test_all_tables_that_can_be_run_are_there() -> None:
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_valid_and_its_miniature_has_the_same_rows(name: str) -> None:
     real, left_out = config.load_table(name, mini=False)
-    config.check_plugins(real)
+    check_plugins(real)
     assert not left_out
     assert len(published(real.published)) >= (3 if name not in ("table7", "table11") else 0)
     if name == "table5":
@@ -28,7 +29,7 @@ def test_a_table_is_valid_and_its_miniature_has_the_same_rows(name: str) -> None
             config.load_table(name, mini=True)
         return
     small, left_out = config.load_table(name, mini=True)
-    config.check_plugins(small)
+    check_plugins(small)
     rows = [arm.name for arm in (*small.reward_models, *small.arms)] + [told.partition(":")[0] for told in left_out]
     assert sorted(rows) == sorted(arm.name for arm in (*real.reward_models, *real.arms))
     assert small.data == "miniworld" and small.name == f"{name}-mini"

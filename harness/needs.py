@@ -1,0 +1,39 @@
+"""What a configuration asks of its plug-ins: that they exist, take their options, and get what they cannot do without."""
+
+from __future__ import annotations
+
+from harness import registry
+from harness.config import Plugin, RunConfig, all_faults
+from harness.errors import ConfigError
+
+
+def check_plugins(config: RunConfig) -> None:
+    """Every plug-in exists and takes its options; all faults at once. Imports the plug-ins' modules."""
+    wanted: list[tuple[str, Plugin]] = [("model", config.model)]
+    trained = [*config.reward_models, *config.arms]
+    wanted += [pair for arm in trained for pair in (("source", arm.pairs), ("aligner", arm.align))]
+    wanted += [("benchmark", b) for b in config.sweep]
+    wanted += [("judge", b.judge) for b in config.sweep if b.judge is not None]
+    wanted += [("judge", arm.align.judge) for arm in config.arms if arm.align.judge is not None]
+    faults = []
+    for kind, plugin in wanted:
+        try:
+            registry.check_options(kind, plugin.name, registry.get(kind, plugin.name), plugin.options)
+        except ConfigError as error:
+            faults.append(str(error))
+    faults += _needs(config) if not faults else []
+    if faults:
+        raise ConfigError(all_faults(list(dict.fromkeys(faults)), "the configuration"))
+
+
+def _needs(config: RunConfig) -> list[str]:
+    """Aligners that lack the judge or the reward they cannot do without."""
+    faults = []
+    for arm in config.arms:
+        needs = getattr(registry.get("aligner", arm.align.name), "needs", ())
+        if "judge" in needs and arm.align.judge is None:
+            known = ", ".join(registry.names("judge"))
+            faults.append(f"arm {arm.name}: {arm.align.name} needs `judge: {{name: ...}}` in align; known: {known}")
+        if "reward" in needs and arm.align.judge is None and arm.align.reward is None:
+            faults.append(f"arm {arm.name}: {arm.align.name} needs `reward:` (one of reward_models) or `judge:` in align")
+    return faults

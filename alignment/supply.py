@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -42,6 +42,7 @@ class Supply(Protocol):
 Score = Callable[[Sequence[Row], bool], list[Tensor]]
 
 
+@runtime_checkable
 class Online(Protocol):
     """Makes a step's pairs from the policy in training."""
 

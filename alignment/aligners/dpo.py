@@ -7,20 +7,17 @@ The study's settings (arXiv:2407.02477, appendix A): LoRA r 128 / alpha 256, bet
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from alignment.aligning import Aligner
 from alignment.objectives import Preference
-from alignment.policy import Policy
 from alignment.settings import check_beta, make_settings
-from alignment.train import Alignment, train
 from harness import registry
-from harness.contract import PreferencePair, Progress, no_progress
 from harness.errors import ConfigError
 
 
 @registry.aligner
-class Dpo:
+class Dpo(Aligner):
     """Trains on pairs with a loss of `alignment/losses`."""
 
     def __init__(
@@ -55,16 +52,3 @@ class Dpo:
         if sft_weight < 0:
             raise ConfigError(f"sft_weight is {sft_weight}; it cannot be negative.")
         self.objective = Preference(registry.get("loss", loss), loss, check_beta(beta), dict(loss_options or {}), sft_weight)
-
-    def align(
-        self,
-        policy: Policy,
-        pairs: Sequence[PreferencePair],
-        image_root: Path,
-        folder: Path,
-        *,
-        progress: Progress = no_progress,
-        cache: Path | None = None,
-    ) -> Alignment:
-        """Train, or go on with a training that was killed; see `alignment.train.train`."""
-        return train(policy, pairs, image_root, folder, self.objective, self.settings, progress, cache=cache)

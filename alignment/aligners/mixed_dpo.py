@@ -5,23 +5,23 @@ arXiv:2407.02477, equation 4: alpha ~ Bernoulli(p) for every sample, p = 0.5. A 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from alignment.aligners.dpo import Dpo
+from alignment.aligning import Aligner
 from alignment.policy import Policy
 from alignment.rows import Rows
 from alignment.sampling import TIES, Ranked, make_sampling, require_answering
 from alignment.supply import Score, Supply
-from alignment.train import Alignment, train
 from harness import registry
-from harness.contract import Judge, PreferencePair, Progress, no_progress
+from harness.contract import Judge
 from harness.errors import ConfigError
 
 
 @registry.aligner
-class MixedDpo:
+class MixedDpo(Aligner):
     """Trains like `dpo`; `judge` is the annotator that ranks two answers of the policy."""
 
     needs = ("judge",)
@@ -44,22 +44,7 @@ class MixedDpo:
         self._judge, self._dpo = judge, Dpo(**{"seed": seed, **(dpo or {})})
         self._sampling = make_sampling(self.name, sampling or {})
         self._p, self._ties, self._seed = p, ties, seed
-        self.settings = self._dpo.settings
-
-    def align(
-        self,
-        policy: Policy,
-        pairs: Sequence[PreferencePair],
-        image_root: Path,
-        folder: Path,
-        *,
-        progress: Progress = no_progress,
-        cache: Path | None = None,
-    ) -> Alignment:
-        """Train, or go on with a training that was killed. Raises ConfigError for a policy that cannot answer."""
-        require_answering(policy, self.name)
-        objective, settings = self._dpo.objective, self._dpo.settings
-        return train(policy, pairs, image_root, folder, objective, settings, progress, online=self, cache=cache)
+        self.objective, self.settings = self._dpo.objective, self._dpo.settings
 
     def facts(self) -> dict[str, Any]:
         judge = f"{self._judge.name} {self._judge.version}"

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from alignment.aligners.dpo import Dpo
+from alignment.aligning import Aligner
 from alignment.batches import make_row
 from alignment.corruption import Draft
 from alignment.files import seed_of
@@ -25,17 +26,18 @@ from alignment.rows import Rows
 from alignment.sampling import require_answering
 from alignment.sources.bdhs import Bdhs
 from alignment.supply import Sample, Score, Supply
-from alignment.train import Alignment, train
 from harness import registry
-from harness.contract import PreferencePair, Progress, no_progress
+from harness.contract import PreferencePair
 from harness.errors import ConfigError
 
 _OF_A_FILE = ("prompts", "image_folder", "limit", "vocabulary", "matched", "keep_unmatched", "n_rejected")
 
 
 @registry.aligner
-class OnlineBdhs:
+class OnlineBdhs(Aligner):
     """Trains like `dpo` on pairs that it draws step by step."""
+
+    name = "online_bdhs"
 
     def __init__(
         self,
@@ -54,22 +56,7 @@ class OnlineBdhs:
         self._source, self._dpo = Bdhs(**(bdhs or {})), Dpo(**{"seed": seed, **(dpo or {})})
         self._facts = {"bdhs": dict(bdhs or {}), "keep_stored": keep_stored}
         self._keep_stored, self._seed = keep_stored, seed
-        self.settings = self._dpo.settings
-
-    def align(
-        self,
-        policy: Policy,
-        pairs: Sequence[PreferencePair],
-        image_root: Path,
-        folder: Path,
-        *,
-        progress: Progress = no_progress,
-        cache: Path | None = None,
-    ) -> Alignment:
-        """Train, or go on with a training that was killed. Raises ConfigError for a policy that cannot answer."""
-        require_answering(policy, "online_bdhs")
-        objective, settings = self._dpo.objective, self._dpo.settings
-        return train(policy, pairs, image_root, folder, objective, settings, progress, online=self, cache=cache)
+        self.objective, self.settings = self._dpo.objective, self._dpo.settings
 
     def facts(self) -> dict[str, Any]:
         return self._facts

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alignment.aligning import Aligner
 from alignment.batches import Batch, Row, collate, predictors, score_tokens, states
 from alignment.objectives import Known, Part, Totals
 from alignment.policy import Policy
@@ -28,18 +29,18 @@ from alignment.sampling import make_sampling, require_answering
 from alignment.settings import check_beta, make_settings
 from alignment.stopping import Collapse
 from alignment.supply import Sample, Score, Supply
-from alignment.train import Alignment, train
 from alignment.workers import workers
 from harness import registry
-from harness.contract import PreferencePair, Progress, no_progress
 from harness.errors import ConfigError
 
 
 @registry.aligner
-class Ppo:
+class Ppo(Aligner):
     """Reinforcement with a value model. Of the pairs it takes the prompts."""
 
+    name = "ppo"
     needs = ("reward",)
+    objective: Clipped
 
     def __init__(
         self,
@@ -59,35 +60,18 @@ class Ppo:
             raise ConfigError("ppo needs clip_range in (0, 1), gae_lambda in [0, 1] and epochs_a_batch of at least 1.")
         registry.check_options("aligner", "ppo.collapse", Collapse, dict(collapse or {}))
         self._reward, self._penalty, self._seed, self._repeats = reward, unfinished_penalty, seed, epochs_a_batch
-        self._objective = Clipped(check_beta(beta), clip_range, value_weight, gae_lambda)
-        self._collapse = Collapse(**(collapse or {}))
+        self.objective = Clipped(check_beta(beta), clip_range, value_weight, gae_lambda)
+        self.rules = (Collapse(**(collapse or {})),)
         self._sampling, self.settings = make_sampling("ppo", sampling or {}), make_settings({"seed": seed, **(training or {})})
-
-    def align(
-        self,
-        policy: Policy,
-        pairs: Sequence[PreferencePair],
-        image_root: Path,
-        folder: Path,
-        *,
-        progress: Progress = no_progress,
-        cache: Path | None = None,
-    ) -> Alignment:
-        """Train, or go on with a training that was killed; ends early where the policy collapses."""
-        require_answering(policy, "ppo")
-        rules = (self._collapse,)
-        return train(
-            policy, pairs, image_root, folder, self._objective, self.settings, progress, online=self, rules=rules, cache=cache
-        )
 
     def facts(self) -> dict[str, Any]:
         options = {"unfinished_penalty": self._penalty, "sampling": repr(self._sampling), "epochs_a_batch": self._repeats}
-        return {**options, "collapse": repr(self._collapse), **self._reward.facts()}
+        return {**options, "collapse": repr(self.rules[0]), **self._reward.facts()}
 
     def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
         answering = require_answering(policy, "ppo")
         sampler = Sampler(answering, rows, image_root, self._reward, self._sampling, 1, self._penalty, self._seed)
-        return _Rollouts(sampler, reference, self._objective, self._repeats)
+        return _Rollouts(sampler, reference, self.objective, self._repeats)
 
 
 @dataclass(slots=True)

@@ -8,22 +8,20 @@ pairs is the study's table 7.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from alignment.policy import Policy
+from alignment.aligning import Aligner
 from alignment.reward import BradleyTerry, held_out
 from alignment.settings import make_settings
-from alignment.train import Alignment, train
 from harness import registry
-from harness.contract import PreferencePair, Progress, no_progress
+from harness.contract import PreferencePair
 from harness.errors import ConfigError
 
 _USUAL = {"learning_rate": 2e-5, "schedule": "constant", "warmup_ratio": 0.03}
 
 
 @registry.aligner
-class RewardModel:
+class RewardModel(Aligner):
     """Learns which of two answers people prefer."""
 
     def __init__(
@@ -34,22 +32,11 @@ class RewardModel:
     ) -> None:
         if not 0 <= held_out < 1:
             raise ConfigError(f"reward_model.held_out is {held_out}; it is a share of the pairs, 0 to below 1.")
-        self.share, self.seed = held_out, seed
+        self.share, self.seed, self.objective = held_out, seed, BradleyTerry()
         self.settings = make_settings({"seed": seed, **_USUAL, **(training or {})})
 
-    def align(
-        self,
-        policy: Policy,
-        pairs: Sequence[PreferencePair],
-        image_root: Path,
-        folder: Path,
-        *,
-        progress: Progress = no_progress,
-        cache: Path | None = None,
-    ) -> Alignment:
-        """Train, or go on with a training that was killed; see `alignment.train.train`."""
-        trained_on, _ = held_out(pairs, self.share, self.seed)
-        return train(policy, trained_on, image_root, folder, BradleyTerry(), self.settings, progress, cache=cache)
+    def trained_on(self, pairs: Sequence[PreferencePair]) -> Sequence[PreferencePair]:
+        return held_out(pairs, self.share, self.seed)[0]
 
     def tested_on(self, pairs: Sequence[PreferencePair]) -> list[PreferencePair]:
         """The pairs that were held out."""

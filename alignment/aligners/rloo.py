@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alignment.aligning import Aligner
 from alignment.batches import Batch, Row, score
 from alignment.objectives import Known, Part, Totals
 from alignment.policy import Policy
@@ -28,16 +29,15 @@ from alignment.sampling import make_sampling, require_answering
 from alignment.settings import check_beta, make_settings
 from alignment.stopping import Collapse
 from alignment.supply import Sample, Score, Supply
-from alignment.train import Alignment, train
 from harness import registry
-from harness.contract import PreferencePair, Progress, no_progress
 from harness.errors import ConfigError
 
 
 @registry.aligner
-class Rloo:
+class Rloo(Aligner):
     """Reinforcement without a value model. Of the pairs it takes the prompts."""
 
+    name = "rloo"
     needs = ("reward",)
 
     def __init__(
@@ -55,32 +55,15 @@ class Rloo:
             raise ConfigError(f"rloo.k is {k}; the baseline is the mean of the other answers, so it needs at least 2.")
         registry.check_options("aligner", "rloo.collapse", Collapse, dict(collapse or {}))
         self._reward, self._k, self._penalty, self._seed = reward, k, unfinished_penalty, seed
-        self._objective, self._collapse = LeaveOneOut(check_beta(beta)), Collapse(**(collapse or {}))
+        self.objective, self.rules = LeaveOneOut(check_beta(beta)), (Collapse(**(collapse or {})),)
         self._sampling, self.settings = (
             make_sampling("rloo", sampling or {}),
             make_settings({"seed": seed, **(training or {})}),
         )
 
-    def align(
-        self,
-        policy: Policy,
-        pairs: Sequence[PreferencePair],
-        image_root: Path,
-        folder: Path,
-        *,
-        progress: Progress = no_progress,
-        cache: Path | None = None,
-    ) -> Alignment:
-        """Train, or go on with a training that was killed; ends early where the policy collapses."""
-        require_answering(policy, "rloo")
-        rules = (self._collapse,)
-        return train(
-            policy, pairs, image_root, folder, self._objective, self.settings, progress, online=self, rules=rules, cache=cache
-        )
-
     def facts(self) -> dict[str, Any]:
         options = {"k": self._k, "unfinished_penalty": self._penalty, "sampling": repr(self._sampling)}
-        return {**options, "collapse": repr(self._collapse), **self._reward.facts()}
+        return {**options, "collapse": repr(self.rules[0]), **self._reward.facts()}
 
     def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
         answering = require_answering(policy, "rloo")

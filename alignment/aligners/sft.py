@@ -7,19 +7,16 @@ it gains, a preference method gains from good answers and not from preferences.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from alignment.aligning import Aligner
 from alignment.objectives import Imitation
-from alignment.policy import Policy
 from alignment.settings import make_settings
-from alignment.train import Alignment, train
 from harness import registry
-from harness.contract import PreferencePair, Progress, no_progress
 
 
 @registry.aligner
-class Sft:
+class Sft(Aligner):
     """Makes the chosen answers more likely."""
 
     def __init__(
@@ -44,17 +41,5 @@ class Sft:
         trackers: Sequence[str] = ("tensorboard",),  # and "wandb"; [] for none
         seed: int = 0,
     ) -> None:
+        self.objective = Imitation()
         self.settings = make_settings({k: v for k, v in locals().items() if k != "self"})
-
-    def align(
-        self,
-        policy: Policy,
-        pairs: Sequence[PreferencePair],
-        image_root: Path,
-        folder: Path,
-        *,
-        progress: Progress = no_progress,
-        cache: Path | None = None,
-    ) -> Alignment:
-        """Train, or go on with a training that was killed; see `alignment.train.train`."""
-        return train(policy, pairs, image_root, folder, Imitation(), self.settings, progress, cache=cache)

@@ -81,7 +81,7 @@ class Loop:
             tracker.log(done, row)
         due = done // self.settings.save_every > (done - self.supply.repeats) // self.settings.save_every
         if due and done % self.supply.repeats == 0 and done < self.total:
-            save_state(self.folder, done, self.trained.weights, self.optimizer, self.fingerprint)
+            save_state(self.folder, done, self.trained.weights, self.optimizer, self.fingerprint, self.settings.keep_states)
 
     def _step(self, step: int, n_tokens: int) -> Row:
         """One optimizer step; returns its log row."""

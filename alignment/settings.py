@@ -47,12 +47,13 @@ class Settings:
     dtype: str = "as_loaded"  # bfloat16: autocast around the forward pass
     early_stop: EarlyStop | None = None
     save_every: int = 20  # steps between saved states
+    keep_states: int = 1  # saved states that stay, so that a damaged one is not the only one
     trackers: Sequence[str] = ("tensorboard",)
     seed: int = 0
 
     def facts(self) -> dict[str, Any]:
         """All settings that the final weights depend on, JSON-able."""
-        return {k: v for k, v in asdict(self).items() if k not in ("save_every", "trackers")}
+        return {k: v for k, v in asdict(self).items() if k not in ("save_every", "keep_states", "trackers")}
 
     def steps(self, n_pairs: int) -> int:
         total = max(1, round(self.epochs * math.ceil(n_pairs / self.batch_size)))
@@ -103,7 +104,7 @@ def _checks(s: Settings) -> list[tuple[bool, str]]:
         (s.schedule not in SCHEDULES, f"schedule is {s.schedule!r}, choose {', '.join(SCHEDULES)}"),
         (s.weight_decay < 0 or s.clip < 0, "weight_decay and clip cannot be negative"),
         (s.dtype not in DTYPES, f"dtype is {s.dtype!r}, choose {', '.join(DTYPES)}"),
-        (s.save_every < 1, f"save_every is {s.save_every}, must be at least 1"),
+        (s.save_every < 1 or s.keep_states < 1, "save_every and keep_states must be at least 1"),
         (s.max_length is not None and s.max_length < 2, f"max_length is {s.max_length}, must be at least 2"),
     ]
 

@@ -19,12 +19,15 @@ from torch.optim import Optimizer
 from alignment.files import write_text_whole, write_whole
 from harness.errors import TrainingError
 
-STATE = Path("state") / "trainer.pt"
+STATES = Path("state")
 LOG = Path("log.jsonl")
 
 
-def save_state(folder: Path, step: int, weights: Mapping[str, nn.Parameter], optimizer: Optimizer, fingerprint: str) -> None:
-    """Write the state after `step` steps, in the place of the one before."""
+def save_state(
+    folder: Path, step: int, weights: Mapping[str, nn.Parameter], optimizer: Optimizer, fingerprint: str, keep: int = 1
+) -> None:
+    """Write the state after `step` steps; of those before it the newest stay, `keep` in all."""
+    path = folder / STATES / f"step-{step:08d}.pt"
     state = {
         "fingerprint": fingerprint,
         "step": step,
@@ -32,31 +35,51 @@ def save_state(folder: Path, step: int, weights: Mapping[str, nn.Parameter], opt
         "optimizer": optimizer.state_dict(),
     }
     try:
-        write_whole(folder / STATE, lambda path: torch.save(state, path))
+        write_whole(path, lambda part: torch.save(state, part))
     except (OSError, RuntimeError) as error:  # torch.save tells of a full disk by a RuntimeError
         raise TrainingError(
-            f"The training state could not be written to {folder / STATE}: {error}. The state before it is kept; "
+            f"The training state could not be written to {path}: {error}. The state before it is kept; "
             "make room and start again."
         ) from error
+    for old in _states(folder)[keep:]:
+        old.unlink()
+
+
+def _states(folder: Path) -> list[Path]:
+    """The states of a training, newest first."""
+    return sorted((folder / STATES).glob("step-*.pt"), reverse=True)
 
 
 def load_state(folder: Path, weights: Mapping[str, nn.Parameter], optimizer: Optimizer, fingerprint: str) -> int:
-    """Put weights and optimizer back in place; returns the number of steps done, 0 without a state."""
-    if not (folder / STATE).is_file():
+    """Put weights and optimizer back in place; returns the number of steps done, 0 without a state.
+
+    A state that cannot be read is passed over for the one before it, if that was kept.
+    """
+    state = _newest(folder)
+    if state is None:
         return 0
-    try:
-        state: dict[str, Any] = torch.load(folder / STATE, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a broken file
-        raise TrainingError(f"{folder / STATE} cannot be read ({error}); remove {folder} to train anew.") from error
     check_fingerprint(folder, state["fingerprint"], fingerprint)
     saved: dict[str, Tensor] = state["weights"]
     if saved.keys() != weights.keys():
-        raise TrainingError(f"{folder / STATE} holds other weights than this model trains; remove {folder}.")
+        raise TrainingError(f"{folder / STATES} holds other weights than this model trains; remove {folder}.")
     with torch.no_grad():
         for name, weight in weights.items():
             weight.copy_(saved[name])
     optimizer.load_state_dict(state["optimizer"])
     return int(state["step"])
+
+
+def _newest(folder: Path) -> dict[str, Any] | None:
+    fault = ""
+    for path in _states(folder):
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            return state
+        except Exception as error:  # torch raises many kinds for a broken file
+            fault = fault or f"{path} cannot be read ({error})"
+    if fault:
+        raise TrainingError(f"{fault}; remove {folder} to train anew.")
+    return None
 
 
 def check_fingerprint(folder: Path, found: str, wanted: str) -> None:

@@ -43,6 +43,7 @@ class Dpo(Aligner):
         dtype: str = "as_loaded",
         early_stop: Mapping[str, Any] | None = None,  # {metric: rewards/accuracies, above: 0.95, steps: 10}
         save_every: int = 20,
+        keep_states: int = 1,
         trackers: Sequence[str] = ("tensorboard",),  # and "wandb"; [] for none
         seed: int = 0,
     ) -> None:

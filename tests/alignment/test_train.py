@@ -178,7 +178,8 @@ def test_a_corrupt_picture_is_named(llava_next, pairs, tmp_path):
 def test_a_full_disk_under_the_state_keeps_the_one_before(llava_next, images, pairs, tmp_path, monkeypatch):
     with pytest.raises(Killed):
         Dpo(**FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path, progress=kill_after(2))
-    before = (tmp_path / "state" / "trainer.pt").read_bytes()
+    (state,) = (tmp_path / "state").iterdir()
+    before = state.read_bytes()
 
     def full(_state: object, path: Path) -> None:
         path.write_bytes(b"half")
@@ -187,8 +188,24 @@ def test_a_full_disk_under_the_state_keeps_the_one_before(llava_next, images, pa
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(TrainingError, match="could not be written"):
         Dpo(**FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
-    assert (tmp_path / "state" / "trainer.pt").read_bytes() == before
-    assert len(list((tmp_path / "state").iterdir())) == 1
+    assert [path.read_bytes() for path in (tmp_path / "state").iterdir()] == [before]
+
+
+def test_a_damaged_state_is_passed_over_for_the_one_before_it(llava_next, images, pairs, tmp_path):
+    options = {**FAST, "keep_states": 2}
+    whole = Dpo(**options).align(TinyPolicy(llava_next), pairs, images, tmp_path / "whole")
+    for keep, name in ((2, "two"), (1, "one")):
+        with pytest.raises(Killed):
+            Dpo(**{**options, "keep_states": keep}).align(
+                TinyPolicy(llava_next), pairs, images, tmp_path / name, progress=kill_after(3)
+            )
+        states = sorted((tmp_path / name / "state").iterdir())
+        assert [path.name for path in states] == [f"step-{n:08d}.pt" for n in (2, 3)][-keep:]
+        states[-1].write_bytes(b"damaged")
+    again = Dpo(**options).align(TinyPolicy(llava_next), pairs, images, tmp_path / "two")
+    assert model_digest(again.folder) == model_digest(whole.folder)
+    with pytest.raises(TrainingError, match=r"step-00000003\.pt cannot be read"):
+        Dpo(**options).align(TinyPolicy(llava_next), pairs, images, tmp_path / "one")
 
 
 def test_no_pair_left_says_why(llava_next, images, pairs, tmp_path):
@@ -198,7 +215,15 @@ def test_no_pair_left_says_why(llava_next, images, pairs, tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"beta": 0}, {"beta": -0.1}, {"learning_rate": 0}, {"schedule": "cosin"}, {"lora": {"rank": 8}}, {"sft_weight": -1}],
+    [
+        {"beta": 0},
+        {"beta": -0.1},
+        {"learning_rate": 0},
+        {"schedule": "cosin"},
+        {"lora": {"rank": 8}},
+        {"sft_weight": -1},
+        {"keep_states": 0},
+    ],
 )
 def test_wrong_settings_are_refused_before_anything_is_loaded(wrong):
     with pytest.raises(ConfigError):

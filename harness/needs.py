@@ -8,7 +8,10 @@ from harness.errors import ConfigError
 
 
 def check_plugins(config: RunConfig) -> None:
-    """Every plug-in exists and takes its options; all faults at once. Imports the plug-ins' modules."""
+    """Every plug-in exists and takes its options, sources and aligners their values too; all faults at once.
+
+    Imports the plug-ins' modules; loads no model and reads no data.
+    """
     wanted: list[tuple[str, Plugin]] = [("model", config.model)]
     trained = [*config.reward_models, *config.arms]
     wanted += [pair for arm in trained for pair in (("source", arm.pairs), ("aligner", arm.align))]
@@ -21,9 +24,23 @@ def check_plugins(config: RunConfig) -> None:
             registry.check_options(kind, plugin.name, registry.get(kind, plugin.name), plugin.options)
         except ConfigError as error:
             faults.append(str(error))
-    faults += _needs(config) if not faults else []
+    faults += [*_needs(config), *_values(config)] if not faults else []
     if faults:
         raise ConfigError(all_faults(list(dict.fromkeys(faults)), "the configuration"))
+
+
+def _values(config: RunConfig) -> list[str]:
+    """What sources and aligners say to the values of their options: a wrong beta costs a second, not a night."""
+    faults = []
+    for arm in (*config.reward_models, *config.arms):
+        for kind, plugin in (("source", arm.pairs), ("aligner", arm.align)):
+            try:
+                registry.make(kind, plugin.name, plugin.options, judge=None, reward=None)
+            except ConfigError as error:
+                faults.append(f"arm {arm.name}: {error}")
+            except (TypeError, ValueError) as error:  # a text where a number belongs, a mapping without a key
+                faults.append(f"arm {arm.name}: the {kind} {plugin.name} does not take these options: {error}")
+    return faults
 
 
 def _needs(config: RunConfig) -> list[str]:

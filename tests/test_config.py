@@ -101,3 +101,23 @@ def test_unknown_names_are_errors_a_user_can_read() -> None:
 
     with pytest.raises(UnknownPlugin, match="no benchmark named 'popee'. Did you mean 'pope'"):
         registry.get("benchmark", "popee")
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    ({"align": {"name": "dpo", "beta": 0}}, "arm a: beta is 0"),
+    ({"align": {"name": "dpo", "beta": "high"}}, "arm a: the aligner dpo does not take these options"),
+    ({"align": {"name": "dpo", "lora": {"rank": 8}}}, "arm a: lora has no key rank"),
+    ({"pairs": {"name": "bdhs", "rho_th": 2}}, "arm a: bdhs.rho_th is 2"),
+    ({"pairs": {"name": "union"}}, "arm a: the source union does not take these options"),
+    ({"align": {"name": "online_dpo", "judge": {"name": "keywords"}, "ties": "coin"}}, "arm a: online_dpo.ties"),
+])  # fmt: skip
+def test_a_wrong_value_is_told_before_anything_is_loaded(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        check_plugins(config.parse(GOOD | {"arms": [{**GOOD["arms"][0], **change}]}))
+
+
+def test_wrong_values_of_several_arms_are_told_together() -> None:
+    arms = [{"name": n, "pairs": {"name": "bdhs", "n_tries": 0}, "align": {"name": "dpo", "beta": -1}} for n in ("a", "b")]
+    with pytest.raises(ConfigError) as caught:
+        check_plugins(config.parse(GOOD | {"arms": arms}))
+    assert "4 faults" in str(caught.value)

@@ -100,11 +100,12 @@ def test_formulas_take_arrays_of_resamples(variant: str) -> None:
 def test_the_amber_score_is_the_mean_of_what_is_not_invented_and_f1(variant: str) -> None:
     """(100 - CHAIR + F1) / 2, over all yes/no questions together."""
     answers = {"asked": 100.0, "right": 50.0, "is_no": 50.0, "said_no": 50.0, "right_no": 30.0}
-    told = {f"{kind}/{part}": n for kind in ("state", "relation") for part, n in answers.items()}
+    told = {f"{kind}/{part}": n for kind in ("state", "relation") for part, n in answers.items()} | {"relation/right_no": 20.0}
     sums = Sums({"invented": 20.0, "nouns": 100.0, "responses": 1.0, "clean": 0.0, **told})
     got = {f.name + f.group: float(f.compute(sums)) for f in formulas(variant)}
-    assert got["f1"] == pytest.approx(0.6, abs=2e-3) and got["chair"] == pytest.approx(0.2, abs=2e-3)
-    assert got["amber"] == pytest.approx((1 - 0.2 + 0.6) / 2, abs=2e-3)
+    assert got["f1state"] == pytest.approx(0.6, abs=2e-3) and got["f1relation"] == pytest.approx(0.4, abs=2e-3)
+    assert got["f1"] == pytest.approx(0.5, abs=2e-3) and got["chair"] == pytest.approx(0.2, abs=2e-3)
+    assert got["amber"] == pytest.approx((1 - 0.2 + 0.5) / 2, abs=2e-3)
 
 
 def test_the_suffix_is_for_questions_and_not_for_descriptions() -> None:

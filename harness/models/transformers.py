@@ -25,6 +25,7 @@ from harness.models._image_first import Budget, ImageFirst
 from harness.models._prompts import PromptBuilder
 from harness.models._rendering import answer_text, token_ids
 from harness.models._segments import dense_mask, pack, packed_mask, unpack, use_segments
+from harness.models._tower import skip_unread_layers
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -62,6 +63,7 @@ class TransformersModel:
         source, adapter = _resolve(path)
         self.module: Any = _load(source, adapter, self.dtype, attention, remote_code).to(self.device)
         self.module.eval()
+        skip_unread_layers(self.module)
         self._segments = use_segments(self.module.model.language_model)
         self.processor: Any = _processor(source, remote_code)
         self.prompts = PromptBuilder(self.processor)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
-from transformers import DynamicCache
+from transformers import AutoModelForImageTextToText, DynamicCache
 
 from harness.contract import Answer, Decoding, HiddenImage, NoisyImage, Request, in_order
 from harness.errors import DataError, ModelError
@@ -117,6 +118,26 @@ def test_training_leaves_no_trace_in_answers(model: TransformersModel, pictures:
     prompt, vision = model.prompt(pictures[0], QUESTIONS[0])
     model.hidden_states(prompt[None], vision, torch.zeros_like(prompt)[None], torch.arange(len(prompt))[None])
     assert [a.text for a in ask(model, requests)] == before
+
+
+@pytest.mark.parametrize(("read", "skipped"), [(-1, 0), (-2, 1)])
+def test_tower_layers_that_nothing_reads_are_passed_by(
+    llava_next_folder: Path, pictures: list[Path], tmp_path: Path, read: int, skipped: int
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(llava_next_folder, folder)
+    settings = json.loads((folder / "config.json").read_text()) | {"vision_feature_layer": read}
+    (folder / "config.json").write_text(json.dumps(settings))
+    plain = AutoModelForImageTextToText.from_pretrained(folder).eval()
+    model = TransformersModel(str(folder), device="cpu")
+    passed = [layer for layer in model.module.model.vision_tower.modules() if "forward" in vars(layer)]
+    vision = model.prompts.image_inputs(pictures[0]).tensors
+    with torch.inference_mode():
+        features = [m.model.get_image_features(**vision, return_dict=True).pooler_output for m in (plain, model.module)]
+    assert len(passed) == skipped and all(torch.equal(a, b) for a, b in zip(*features, strict=True))
+    model.module.save_pretrained(tmp_path / "saved")
+    again = AutoModelForImageTextToText.from_pretrained(tmp_path / "saved").state_dict()
+    assert all(torch.equal(again[name], weight) for name, weight in plain.state_dict().items())
 
 
 def test_noise_is_the_diffusion_schedule_on_the_normalised_pixels() -> None:

@@ -28,6 +28,9 @@ _POSSIBLE_END = re.compile(rf"[.?!](?=(?P<after>{_AFTER}|\s+(?P<next>\S+)))")
 _CLOSERS = re.compile(r"""["')\]}]+?(?:\s+|(?=--)|$)""", re.MULTILINE)  # belong to the sentence they follow
 _QUOTES = re.compile("[\"`\u00ab\u201c\u2018\u201e\u00bb\u201d\u2019]|''")
 _ONLY_CLOSERS = frozenset("])}>'")
+# A word of two letters or more before a full stop and another word: Punkt ends the sentence there, unless the first is an
+# abbreviation or begins one of its collocations.
+_ORDINARY_END = re.compile(r"([A-Za-z]{2,})\.\s+\w")
 _PLAIN = re.compile(r"([A-Za-z0-9]+)([.,;:!?]?)")  # a word and at most one mark: most pieces
 _CONTRACTED = frozenset({"cannot", "gimme", "gonna", "gotta", "lemme", "wanna"})
 _ASCII_SPACE = " \t\n\r\x0b\x0c"
@@ -80,6 +83,8 @@ class Tokenizer:
 
     def __init__(self) -> None:
         self._punkt, self.name = _load_punkt()
+        params = self._punkt._params
+        self._unusual = params.abbrev_types | {first for first, _ in params.collocations}
         self._ends: dict[str, bool] = {}
         self._inner: dict[str, list[str]] = {}
         self._last: dict[str, list[str]] = {}
@@ -110,6 +115,8 @@ class Tokenizer:
 
     def _is_end(self, context: str) -> bool:
         known = self._ends.get(context)
+        if known is None and (word := _ORDINARY_END.match(context)) and word[1].lower() not in self._unusual:
+            return True
         if known is None:
             known = bool(self._punkt.text_contains_sentbreak(context))
             _remember(self._ends, context, known)

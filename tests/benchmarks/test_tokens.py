@@ -54,3 +54,17 @@ def test_without_the_punkt_data_the_fallback_is_named(monkeypatch: pytest.Monkey
     monkeypatch.setattr(_tokens, "_load_punkt", _tokens._load_punkt.__wrapped__)
     tokenizer = Tokenizer()
     assert tokenizer.name.startswith("fallback") and tokenizer.words("A dog. A cat.") == ["A", "dog", ".", "A", "cat", "."]
+
+
+@needs_punkt
+def test_the_short_way_to_a_sentence_end_is_punkts_own() -> None:
+    """Every abbreviation, collocation and sentence starter that Punkt knows, before and after a full stop."""
+    tokenizer = Tokenizer()
+    params = tokenizer._punkt._params
+    words = ["dog", "cat", "Dr", "USA", "it", "a", "e", "42", "u.s", *sorted(params.abbrev_types | params.sent_starters)]
+    words += [word for pair in sorted(params.collocations) for word in pair]
+    draw = random.Random(0)
+    for _ in range(6000):
+        word, after = draw.choice(words), draw.choice(words)
+        context = word + "." + draw.choice(" \n\t") + draw.choice([after, after.capitalize(), f'"{after}', f"({after}", ".."])
+        assert tokenizer._is_end(context) == bool(tokenizer._punkt.text_contains_sentbreak(context)), context

@@ -6,7 +6,6 @@ base. safetensors only; remote code is refused unless asked for by name.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,11 +16,12 @@ import transformers
 from torch import Tensor, nn
 
 from harness import registry
-from harness.contract import Answer, Checkpoint, Request
-from harness.digests import model_digest, value_digest
+from harness.contract import Answer, Request
+from harness.digests import value_digest
 from harness.errors import ModelError
 from harness.models._features import FeatureCache
 from harness.models._image_first import Budget, ImageFirst
+from harness.models._loading import checkpoint_of, load, load_processor, resolve
 from harness.models._prompts import PromptBuilder
 from harness.models._rendering import answer_text, token_ids
 from harness.models._segments import dense_mask, pack, packed_mask, unpack, use_segments
@@ -60,14 +60,14 @@ class TransformersModel:
         self.device = torch.device(_device(device))
         self.dtype = _dtype(dtype, self.device)
         self._attention = attention
-        source, adapter = _resolve(path)
-        self.module: Any = _load(source, adapter, self.dtype, attention, remote_code).to(self.device)
+        source, adapter = resolve(path)
+        self.module: Any = load(source, adapter, self.dtype, attention, remote_code).to(self.device)
         self.module.eval()
         skip_unread_layers(self.module)
         self._segments = use_segments(self.module.model.language_model)
-        self.processor: Any = _processor(source, remote_code)
+        self.processor: Any = load_processor(source, remote_code)
         self.prompts = PromptBuilder(self.processor)
-        self.checkpoint = _checkpoint(path, source, adapter)
+        self.checkpoint = checkpoint_of(path, source, adapter)
         self.budget = Budget(rows, prefixes)
         self._features = FeatureCache(self.module, self.prompts)
 
@@ -193,70 +193,3 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
     if name not in _DTYPES:
         raise ModelError(f"There is no dtype {name!r}; choose auto, {', '.join(_DTYPES)}.")
     return _DTYPES[name]
-
-
-def _resolve(path: str) -> tuple[str, Path | None]:
-    """(model to load, adapter folder or None). A path that looks like a folder must be one with a model in it."""
-    folder = Path(path).expanduser()
-    if (folder / "adapter_config.json").is_file():
-        base = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
-        return str(base), folder
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise ModelError(f"{folder} is not a model folder: it has no config.json. Give the folder save_pretrained wrote.")
-        return str(folder), None
-    if folder.exists() or path.startswith((".", "/", "~")) or path.count("/") != 1:
-        raise ModelError(f"There is no model folder at {folder}. Give a folder with config.json and *.safetensors.")
-    return _from_hub_cache(path), None
-
-
-def _from_hub_cache(name: str) -> str:
-    """The snapshot folder of a hub name, fetched if it is not there: a digest needs the files."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        folder: str = snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"])
-        return folder
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise ModelError(
-            f"{name} is neither a folder nor in the hub's cache, and the hub did not give it ({type(error).__name__}). "
-            "Download it first, or give the path of a folder."
-        ) from error
-
-
-def _load(source: str, adapter: Path | None, dtype: torch.dtype, attention: str, remote_code: bool) -> Any:
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        module = transformers.AutoModelForImageTextToText.from_pretrained(
-            source, dtype=dtype, attn_implementation=attention, trust_remote_code=remote_code, use_safetensors=True
-        )
-        if adapter is not None:
-            from peft import PeftModel
-
-            module = PeftModel.from_pretrained(module, str(adapter)).merge_and_unload()
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        what = str(error).splitlines()[0]
-        raise ModelError(f"The checkpoint {adapter or source} does not load: {what}") from error
-    except Exception as error:  # safetensors raises its own type for a half-written file
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise ModelError(f"The weights of {source} are damaged ({error}). Copy or train them again.") from error
-    return module
-
-
-def _processor(source: str, remote_code: bool) -> Any:
-    """The processor with the PIL backend: torchvision resamples differently, so one backend is pinned everywhere."""
-    try:
-        return transformers.AutoProcessor.from_pretrained(source, trust_remote_code=remote_code, backend="pil")
-    except (OSError, ValueError, ImportError) as error:
-        raise ModelError(f"The processor of {source} does not load: {str(error).splitlines()[0]}") from error
-
-
-def _checkpoint(path: str, source: str, adapter: Path | None) -> Checkpoint:
-    """Identity by content; an adapter's digest includes its base's."""
-    base = model_digest(Path(source))
-    if adapter is None:
-        return Checkpoint(base[:12], path, source, base)
-    digest = value_digest([base, model_digest(adapter)])
-    return Checkpoint(digest[:12], source, str(adapter), digest, parent=base)

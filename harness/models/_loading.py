@@ -1,0 +1,81 @@
+"""Paths and hub names -> modules, processors and identities; adapters are merged into their base."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from harness.contract import Checkpoint
+from harness.digests import model_digest, value_digest
+from harness.errors import ModelError
+
+
+def resolve(path: str) -> tuple[str, Path | None]:
+    """(model to load, adapter folder or None). A path that looks like a folder must be one with a model in it."""
+    folder = Path(path).expanduser()
+    if (folder / "adapter_config.json").is_file():
+        base = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
+        return str(base), folder
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ModelError(f"{folder} is not a model folder: it has no config.json. Give the folder save_pretrained wrote.")
+        return str(folder), None
+    if folder.exists() or path.startswith((".", "/", "~")) or path.count("/") != 1:
+        raise ModelError(f"There is no model folder at {folder}. Give a folder with config.json and *.safetensors.")
+    return _from_hub_cache(path), None
+
+
+def _from_hub_cache(name: str) -> str:
+    """The snapshot folder of a hub name, fetched if it is not there: a digest needs the files."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        folder: str = snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"])
+        return folder
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"{name} is neither a folder nor in the hub's cache, and the hub did not give it ({type(error).__name__}). "
+            "Download it first, or give the path of a folder."
+        ) from error
+
+
+def load(source: str, adapter: Path | None, dtype: torch.dtype, attention: str, remote_code: bool) -> Any:
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        module = transformers.AutoModelForImageTextToText.from_pretrained(
+            source, dtype=dtype, attn_implementation=attention, trust_remote_code=remote_code, use_safetensors=True
+        )
+        if adapter is not None:
+            from peft import PeftModel
+
+            module = PeftModel.from_pretrained(module, str(adapter)).merge_and_unload()
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        what = str(error).splitlines()[0]
+        raise ModelError(f"The checkpoint {adapter or source} does not load: {what}") from error
+    except Exception as error:  # safetensors raises its own type for a half-written file
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise ModelError(f"The weights of {source} are damaged ({error}). Copy or train them again.") from error
+    return module
+
+
+def load_processor(source: str, remote_code: bool) -> Any:
+    """The processor with the PIL backend: torchvision resamples differently, so one backend is pinned everywhere."""
+    try:
+        return transformers.AutoProcessor.from_pretrained(source, trust_remote_code=remote_code, backend="pil")
+    except (OSError, ValueError, ImportError) as error:
+        raise ModelError(f"The processor of {source} does not load: {str(error).splitlines()[0]}") from error
+
+
+def checkpoint_of(path: str, source: str, adapter: Path | None) -> Checkpoint:
+    """Identity by content; an adapter's digest includes its base's."""
+    base = model_digest(Path(source))
+    if adapter is None:
+        return Checkpoint(base[:12], path, source, base)
+    digest = value_digest([base, model_digest(adapter)])
+    return Checkpoint(digest[:12], source, str(adapter), digest, parent=base)

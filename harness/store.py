@@ -1,25 +1,22 @@
-"""The run store: one SQLite file with every run, answer, verdict and score. The only user of sqlite3.
+"""The run store: one SQLite file with every run, answer, verdict and score.
 
-WAL mode, one transaction a batch: a killed process loses at most the batch in flight. Answers and verdicts are kept
-by content key (checkpoint digest, image digest, prompt, decoding, ...), so they serve every run that asks the same.
+Answers and verdicts are kept by content key (checkpoint digest, image digest, prompt, decoding, ...), so they serve
+every run that asks the same.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from harness import codec
 from harness.contract import Answer, Checkpoint, Item, ProtocolRecord, Score, Verdict
+from harness.database import Database
 from harness.digests import text_digest
 from harness.errors import StoreError
-from harness.migrations import STEPS
 
 _AT_ONCE = 500  # host parameters of one SELECT
 
@@ -57,56 +54,14 @@ class StoredResult:
         return None not in self.answer_keys and all(score.flag != "unjudged" for score in self.scores)
 
 
-class Store:
-    """Open it as a context manager. Raises StoreError, with what to do, for everything SQLite can refuse."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with _explained(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.execute("PRAGMA foreign_keys=ON")
-            self._migrate()
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._db.close()
-
-    def _migrate(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(STEPS):
-            raise StoreError(
-                f"{self.path} was written by a newer mm-align-harness (schema {version}, this one knows {len(STEPS)}). "
-                "Upgrade, or choose another folder with `output=`."
-            )
-        for number, step in enumerate(STEPS[version:], start=version + 1):
-            self._db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version={number}; COMMIT;")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _explained(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                if self._db.in_transaction:  # SQLite itself rolls back when the disk is full
-                    self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        with _explained(self.path):
-            return self._db.execute(sql, values).fetchall()
+class Store(Database):
+    """Runs, answers, verdicts, scores. Raises StoreError, with what to do, for everything SQLite can refuse."""
 
     # ------------------------------------------------------------ runs
 
     def begin(self, run: StoredRun) -> None:
         """Remember a run; a run that exists keeps its beginning and goes back to `running`."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             values = (run.id, run.name, run.created_at, run.status, run.config, run.command)
             db.execute(
                 "INSERT INTO runs VALUES (?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET status=excluded.status",
@@ -114,12 +69,12 @@ class Store:
             )
 
     def set_status(self, run: str, status: str) -> None:
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("UPDATE runs SET status=? WHERE id=?", (status, run))
 
     def runs(self) -> list[StoredRun]:
         """All runs, oldest first."""
-        rows = self._rows("SELECT * FROM runs ORDER BY created_at, id")
+        rows = self.rows("SELECT * FROM runs ORDER BY created_at, id")
         return [
             StoredRun(i, name, at, status, config, command, codec.loads(versions), data)
             for i, name, at, status, config, command, versions, data in rows
@@ -146,7 +101,7 @@ class Store:
     def add_answers(self, checkpoint: str, answers: Mapping[str, Answer]) -> None:
         """Keep a finished batch, all of it or nothing."""
         rows = [(k, checkpoint, _text(a.text), a.n_tokens, a.stopped, a.latency_s) for k, a in answers.items()]
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany("INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?)", rows)
 
     def verdicts(self, keys: Iterable[str]) -> dict[str, Verdict]:
@@ -154,14 +109,14 @@ class Store:
         return {key: codec.verdict(codec.loads(text)) for key, text in found}
 
     def add_verdict(self, key: str, verdict: Verdict) -> None:
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO verdicts VALUES (?,?)", (key, codec.dumps(verdict)))
 
     def _select(self, sql: str, keys: Iterable[str]) -> list[Any]:
         wanted, rows = list(dict.fromkeys(keys)), []
         for start in range(0, len(wanted), _AT_ONCE):
             part = wanted[start : start + _AT_ONCE]
-            rows += self._rows(f"{sql} ({','.join('?' * len(part))})", part)
+            rows += self.rows(f"{sql} ({','.join('?' * len(part))})", part)
         return rows
 
     # ------------------------------------------------------------ results and artifacts
@@ -170,7 +125,7 @@ class Store:
         """Keep one checkpoint's scores on one benchmark, replacing those of an earlier attempt."""
         items = codec.dumps(result.items)
         digest = text_digest(items)
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("INSERT OR IGNORE INTO item_sets VALUES (?,?)", (digest, items))
             facts = (codec.dumps(result.checkpoint), codec.dumps(result.options), codec.dumps(result.protocol.facts))
             blobs = (digest, codec.dumps(result.answer_keys), codec.dumps(result.scores))
@@ -181,7 +136,7 @@ class Store:
 
     def results(self, run: str) -> list[StoredResult]:
         """All results of a run in sweep order."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT label, benchmark, checkpoint, options, protocol, items, answer_keys, scores FROM results "
             "JOIN item_sets ON digest = item_set WHERE run=? ORDER BY position",
             (run,),
@@ -190,11 +145,11 @@ class Store:
 
     def put(self, run: str, arm: str, kind: str, value: Any) -> None:
         """Keep a JSON-able by-product of a run: a yield report, a training log, timings."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO artifacts VALUES (?,?,?,?)", (run, arm, kind, codec.dumps(value)))
 
     def get(self, run: str, arm: str, kind: str, default: Any = None) -> Any:
-        rows = self._rows("SELECT value FROM artifacts WHERE run=? AND arm=? AND kind=?", (run, arm, kind))
+        rows = self.rows("SELECT value FROM artifacts WHERE run=? AND arm=? AND kind=?", (run, arm, kind))
         return codec.loads(rows[0][0]) if rows else default
 
 
@@ -223,25 +178,3 @@ def _result(row: Any) -> StoredResult:
 def _text(text: str) -> str:
     """SQLite takes no lone surrogates; a model can write them. They become the replacement character."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """SQLite's refusals in words."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        what = str(error)
-        if "full" in what:
-            advice = "The disk is full; free some space and run the same command again. Nothing stored is lost."
-        elif "locked" in what or "busy" in what:
-            advice = "Another process holds it; wait for it to end and run the same command again."
-        elif "unable to open" in what or "readonly" in what:
-            advice = "It cannot be opened for writing; choose another folder with `output=`."
-        else:
-            advice = "Run the same command again; if it stays, keep the file and tell us."
-        raise StoreError(f"The run store {path}: {what}. {advice}") from error
-    except sqlite3.DatabaseError as error:
-        raise StoreError(
-            f"The run store {path} is damaged ({error}). Move it away; a new one is made by the next run."
-        ) from error

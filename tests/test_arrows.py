@@ -18,7 +18,7 @@ FORBIDDEN: list[tuple[str, set[str], str]] = [
     ("harness.errors", OURS, "errors rest on nothing"),
     (
         "benchmarks",
-        {"torch", "transformers", "alignment", "reports", "sqlite3", "harness.store", "harness.models"},
+        {"torch", "transformers", "alignment", "reports", "sqlite3", "harness.database", "harness.store", "harness.models"},
         "scores are pure",
     ),
     ("alignment", {"benchmarks", "reports", "harness.store", "sqlite3"}, "no ground truth in training"),
@@ -30,7 +30,7 @@ FORBIDDEN: list[tuple[str, set[str], str]] = [
     ("harness.models", {"alignment", "benchmarks", "reports", "harness.store"}, "a model only answers"),
     ("harness.stats", {"alignment", "benchmarks", "reports", "torch"}, "statistics are pure"),
 ]
-LOW = {"harness.contract", "harness.errors", "harness.registry", "harness.stats", "harness.digests"}
+LOW = {"harness.contract", "harness.errors", "harness.registry", "harness.stats", "harness.digests", "harness.labels"}
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -82,7 +82,7 @@ def test_plugin_rooms_import_only_the_lowest_rooms_of_the_harness() -> None:
 
 
 def test_one_place_for_sql() -> None:
-    assert [name for name, path in MODULES if "sqlite3" in imports(path)] == ["harness.store"]
+    assert [name for name, path in MODULES if "sqlite3" in imports(path)] == ["harness.database"]
 
 
 def test_only_data_and_models_may_use_the_network() -> None:

@@ -1,0 +1,72 @@
+"""The commands that look at what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands._app import OutputOption, app
+from harness.errors import ConfigError
+
+
+@app.command("list", epilog="Examples:  python -m harness list   |   python -m harness list runs   |   ... list schema")
+def list_(
+    what: Annotated[str, typer.Argument(help="plugins, runs or schema")] = "plugins",
+    output: OutputOption = Path("runs"),
+) -> None:
+    """List plug-ins, runs, or the JSON schema of run.yaml."""
+    from harness import listing
+
+    kinds = {
+        "plugins": listing.plugins,
+        "runs": lambda: listing.runs(output),
+        "schema": listing.schema,
+    }
+    if what not in kinds:
+        raise ConfigError(f"There is nothing to list under {what!r}; choose one of {', '.join(kinds)}.")
+    kinds[what]()
+
+
+@app.command(epilog="Example:  python -m harness show mini")
+def show(
+    name: Annotated[str, typer.Argument(metavar="RUN", help="id, beginning of an id, or name of a run (see `list runs`)")],
+    output: OutputOption = Path("runs"),
+) -> None:
+    """Show a run: its state, its table, and where its report lies."""
+    from harness.records import records_of
+    from harness.store import open_store
+    from harness.terminal import show_comparison
+    from reports.compare import compare as compare_records
+
+    with open_store(output) as store:
+        stored = store.run(name)
+        typer.echo(f"{stored.id}: {stored.status}, begun {stored.created_at}\nasked as: {stored.command}")
+        records = records_of(store, stored.id)
+    if any(record.sweeps for record in records):
+        show_comparison(compare_records(records))
+    typer.echo(str(output / stored.id / "report.html"))
+
+
+@app.command(epilog="Example:  python -m harness compare mini-1a2b3c4d mini-5e6f7a8b --as html > comparison.html")
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="ids or names of runs; the first is the baseline")],
+    style: Annotated[str, typer.Option("--as", help="table, markdown, html, json, csv, ...")] = "table",
+    output: OutputOption = Path("runs"),
+) -> None:
+    """Put several runs side by side: the same metrics, their differences and how sure we are of them."""
+    from harness import registry
+    from harness.records import records_of
+    from harness.store import open_store
+    from harness.terminal import show_comparison
+    from reports.compare import compare as compare_records
+
+    writer = registry.get("report", style) if style != "table" else None
+    with open_store(output) as store:
+        records = [record for name in names for record in records_of(store, store.run(name).id)]
+    comparison = compare_records(records)
+    if writer is None:
+        show_comparison(comparison)
+    else:
+        typer.echo(writer(comparison))

@@ -1,0 +1,73 @@
+"""The words of the audit: labels that are looked at again, and what reviewers said of them.
+
+Standard library only, like the contract: reports rank and draw these, the store keeps them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.contract import Span
+
+WORDS = ("right", "wrong", "ambiguous", "skip")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An annotated instance: pixels from the upper left corner of the picture."""
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+    crowd: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One label in the review queue, ranked by `suspicion` (0..1, higher first).
+
+    `field` says which truth of the item is meant: "label" for POPE, a COCO class for CHAIR. `control` cases were drawn at
+    random, so that the error rate of all labels can be estimated. `answers`: checkpoint -> its answer.
+    """
+
+    benchmark: str
+    item_id: str
+    field: str
+    label: str
+    image: str
+    question: str
+    suspicion: float
+    reasons: tuple[str, ...] = ()
+    control: bool = False
+    answers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    boxes: tuple[Box, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return (self.benchmark, self.item_id, self.field)
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A reviewer's word on one label, kept for ever: a later vote of the same reviewer supersedes, "undo" takes back.
+
+    `label` is the label as it stood when the reviewer looked. `spans`: marks in a caption, kind "missed" (a hallucination
+    that the scorer did not see) or "false alarm"; `answer` is the caption that they count in. `adjudication`: the word that
+    settles a disagreement.
+    """
+
+    benchmark: str
+    item_id: str
+    field: str
+    label: str
+    word: str  # one of WORDS, or "undo"
+    reviewer: str
+    at: str
+    comment: str = ""
+    answer: str = ""
+    spans: tuple[Span, ...] = ()
+    adjudication: bool = False

@@ -11,7 +11,8 @@ import typer
 from harness.commands._app import app
 from harness.errors import HarnessError
 
-# isort: off  each registers its commands, in the order of `--help`
+# Each registers its commands, in the order of `--help`.
+# isort: off
 from harness.commands import running, looking, benchmarks  # noqa: F401
 
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from alignment.logps import PairLogps, answer_logps, token_logps
+from alignment.pairs import picture_of
 from alignment.policy import Policy, PromptInputs
 from harness.contract import PreferencePair
 from harness.errors import DataError, TrainingError
@@ -61,7 +62,7 @@ class Batch(NamedTuple):
 def make_row(policy: Policy, pair: PreferencePair, image_root: Path) -> Row:
     """Tokens of a pair. Raises DataError for a picture that cannot be read, TrainingError for an answer without tokens."""
     try:
-        prompt = PromptInputs(*policy.prompt(image_root / pair.image if pair.image else None, pair.prompt))
+        prompt = PromptInputs(*policy.prompt(picture_of(pair, image_root), pair.prompt))
     except OSError as error:
         raise DataError(f"The image {image_root / pair.image} of pair {pair.id!r} cannot be read: {error}.") from error
     answers = tuple(policy.answer_ids(text) for text in (pair.chosen, *pair.rejected))
@@ -131,9 +132,7 @@ def states(policy: Policy, batch: Batch) -> Tensor:
     weight = next(policy.module.parameters())
     device, dtype = weight.device, weight.dtype
     vision = {k: v.to(device, dtype if v.is_floating_point() else None) for k, v in batch.vision.items()}
-    return policy.hidden_states(
-        batch.input_ids.to(device), vision, batch.segment.to(device), batch.position_ids.to(device)
-    )
+    return policy.hidden_states(batch.input_ids.to(device), vision, batch.segment.to(device), batch.position_ids.to(device))
 
 
 def score_tokens(policy: Policy, hidden: Tensor, batch: Batch) -> Tensor:

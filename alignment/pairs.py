@@ -21,6 +21,11 @@ from harness.errors import DataError
 FAULTS_SHOWN = 10
 
 
+def picture_of(pair: PreferencePair, image_root: Path) -> Path | None:
+    """Where a pair's picture lies; None for a pair without one."""
+    return image_root / pair.image if pair.image else None
+
+
 def read_pairs(path: Path) -> list[PreferencePair]:
     """All pairs of a file. Raises DataError naming every faulty line (the first ten in full)."""
     return _read(path, from_json, "pairs")

@@ -48,9 +48,7 @@ class Policy(Protocol):
 
     def answer_ids(self, text: str) -> Tensor: ...  # (n,) long: the answer and the template's end token
 
-    def hidden_states(
-        self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor
-    ) -> Tensor:
+    def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
         """Final hidden states before the head, (B, T, D), with gradients where they are enabled.
 
         input_ids, position_ids, segment: (B, T). Segment 0 is the prompt, 1.. are answers, -1 is padding: a position sees

@@ -21,6 +21,7 @@ from alignment.checkpoint import HEADS
 from alignment.files import digest_of, seed_of
 from alignment.logps import head_weight
 from alignment.objectives import Known, Part, Totals
+from alignment.pairs import picture_of
 from alignment.policy import Policy
 from harness.contract import Judge, PreferencePair
 from harness.errors import TrainingError
@@ -127,9 +128,8 @@ class JudgeReward:
         return {"reward": f"judge {self._judge.name} {self._judge.version}"}
 
     def __call__(self, pair: PreferencePair, answers: Sequence[str], image_root: Path) -> list[float | None]:
-        path = image_root / pair.image if pair.image else None
         facts = {"task": "rank", "gt_answer": pair.chosen}
-        return [self._judge.judge(pair.prompt, answer, facts, path).value for answer in answers]
+        return [self._judge.judge(pair.prompt, answer, facts, picture_of(pair, image_root)).value for answer in answers]
 
 
 def held_out(pairs: Sequence[PreferencePair], share: float, seed: int) -> tuple[list[PreferencePair], list[PreferencePair]]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from alignment.batches import Row
+from alignment.pairs import picture_of
 from alignment.policy import AnsweringPolicy
 from alignment.reward import Reward
 from alignment.rows import Rows
@@ -43,11 +44,7 @@ class Sampler:
         """Rollouts of a step and figures for its log. A prompt whose answers the reward cannot rate is left out."""
         pairs = [self.rows.pairs[i] for i in indices]
         requests = [
-            Request(
-                self.image_root / p.image if p.image else None,
-                p.prompt,
-                self.sampling.decoding(self.seed, "rollout", step, p.id, n),
-            )
+            Request(picture_of(p, self.image_root), p.prompt, self.sampling.decoding(self.seed, "rollout", step, p.id, n))
             for p in pairs
             for n in range(self.k)
         ]

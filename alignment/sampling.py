@@ -7,7 +7,8 @@ ties open; two candidates follow from its annotator prompt, the rest are options
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 
 from alignment.batches import Row, make_row
 from alignment.files import seed_of
+from alignment.pairs import picture_of
 from alignment.policy import AnsweringPolicy, Policy, PromptInputs
 from alignment.rows import Rows
 from alignment.supply import Sample, Score
@@ -52,23 +54,28 @@ def require_answering(policy: Policy, aligner: str) -> AnsweringPolicy:
     return policy
 
 
-def answers_of(policy: AnsweringPolicy, requests: Sequence[Request]) -> list[Answer]:
-    """The policy as it is now, without dropout and gradients."""
+@contextmanager
+def answering(policy: AnsweringPolicy) -> Iterator[None]:
+    """The policy as it is now, without dropout and gradients; back in training afterwards."""
     policy.forget_features()  # the projector may have moved since the last step
     policy.module.eval()
     with torch.no_grad():
-        found: list[Answer] = in_order((pair for batch in policy.generate(requests) for pair in batch), len(requests))
+        yield
     policy.module.train()
+
+
+def answers_of(policy: AnsweringPolicy, requests: Sequence[Request]) -> list[Answer]:
+    with answering(policy):
+        found: list[Answer] = in_order((pair for batch in policy.generate(requests) for pair in batch), len(requests))
     return found
 
 
 def own_row(policy: Policy, pair: PreferencePair, image_root: Path, answers: Sequence[Answer]) -> Row:
     """A row of the policy's own answers; one that ran into the token limit gets no end token, which it never said."""
-    path = image_root / pair.image if pair.image else None
     tail = len(policy.answer_ids(""))
     ids = [policy.answer_ids(answer.text) for answer in answers]
     cut = [i[: len(i) - tail] if a.stopped == "length" and len(i) > tail else i for i, a in zip(ids, answers, strict=True)]
-    return Row(pair.id, PromptInputs(*policy.prompt(path, pair.prompt)), tuple(cut))
+    return Row(pair.id, PromptInputs(*policy.prompt(picture_of(pair, image_root), pair.prompt)), tuple(cut))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,7 @@ class Ranked:
 
     def _ranked(self, pairs: Sequence[PreferencePair], step: int) -> tuple[dict[str, PreferencePair], dict[str, float]]:
         """Fresh pairs by id, less the ties that are dropped, and what happened."""
-        paths = [self.image_root / p.image if p.image else None for p in pairs]
+        paths = [picture_of(p, self.image_root) for p in pairs]
         requests = [
             Request(path, p.prompt, self.sampling.decoding(self.seed, "sample", step, p.id, n))
             for p, path in zip(pairs, paths, strict=True)

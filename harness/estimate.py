@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alignment.reward import JudgeReward
 from harness import registry
+from harness.aligners import make_aligner
 from harness.config import Arm, BenchmarkConfig, RunConfig
 from harness.contract import Data, PreferencePair
 from harness.errors import DataError, HarnessError
 from harness.needs import check_plugins
 from harness.pipeline import load_model, open_data
-from harness.score import make_judge, unjudged
+from harness.score import unjudged
 from harness.sweep import requests_of
 
 QUESTIONS, PROMPTS, STEPS = 48, 8, 2  # measured of each
@@ -130,9 +130,7 @@ def _aligner(arm: Arm, data: Data, **training: Any) -> Any:
             options = {**options, part: {**(options.get(part) or {}), **training}}
     if "learning_rate" in takes:
         options = {**options, **training}
-    judge = make_judge(arm.align.judge, None, data) if arm.align.judge is not None else None
-    reward = JudgeReward(judge) if judge is not None else None
-    return registry.make("aligner", arm.align.name, options, judge=judge, reward=reward)
+    return make_aligner(arm.align, options, data)
 
 
 def _rows(path: Path) -> int:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from harness.contract import Answer, Checkpoint, Model, Progress, Request, no_progress
 from harness.digests import file_digest, value_digest
-from harness.errors import ConfigError
 from harness.store import Store
 
 
@@ -70,12 +70,13 @@ class RememberingModel:
             self._progress(self._what, count, len(order))
             yield [(i, answer) for key, answer in fresh.items() for i in places[key]]
 
-    def guesses(self, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:
-        """Likeliest tokens along given answers; asked anew each time, since a source keeps its pairs itself."""
-        if not hasattr(self._model, "guesses"):
-            raise ConfigError(f"This needs a model that scores given answers; {type(self._model).__name__} cannot.")
-        found: list[str] = self._model.guesses(requests, answers)
-        return found
+    @property
+    def guesses(self) -> Any:
+        """Likeliest tokens along given answers, asked anew each time, since a source keeps its pairs itself.
+
+        AttributeError where the model itself cannot score given answers, as with the model alone.
+        """
+        return self._model.guesses  # type: ignore[attr-defined]
 
     def _image_digest(self, path: Path) -> str:
         if path not in self._image_digests:

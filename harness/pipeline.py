@@ -19,9 +19,10 @@ from typing import Any
 import yaml
 
 from alignment.pairs import read_pairs, write_pairs, write_trl
-from alignment.reward import JudgeReward, ModelReward
+from alignment.reward import ModelReward
 from alignment.workers import workers
 from harness import registry
+from harness.aligners import make_aligner
 from harness.config import Arm, BenchmarkConfig, RunConfig
 from harness.contract import Data, PreferencePair, Progress, no_progress
 from harness.data import DataFolder
@@ -32,7 +33,6 @@ from harness.miniworld.paths import checkpoint_folder
 from harness.needs import check_plugins
 from harness.records import records_of
 from harness.runfolder import locked, read_json, write_whole
-from harness.score import make_judge
 from harness.store import Store, StoredRun
 from harness.sweep import sweep
 from harness.versions import versions
@@ -220,14 +220,11 @@ class _Stages:
 
     def _aligner(self, arm: Arm) -> Any:
         """The arm's aligner, with the judge or the reward that it needs."""
-        spec, given = arm.align, dict[str, Any]()
-        if spec.judge is not None:
-            given["judge"] = make_judge(spec.judge, self.store, self.data)
-            given["reward"] = JudgeReward(given["judge"])
-        if spec.reward is not None:
-            model = next(m for m in self.config.reward_models if m.name == spec.reward)
-            given["reward"] = ModelReward(self._checkpoint(model), model.name)
-        return registry.make("aligner", spec.name, {"seed": self._seed(arm), **spec.options}, **given)
+        reward = None
+        if arm.align.reward is not None:
+            model = next(m for m in self.config.reward_models if m.name == arm.align.reward)
+            reward = ModelReward(self._checkpoint(model), model.name)
+        return make_aligner(arm.align, {"seed": self._seed(arm), **arm.align.options}, self.data, self.store, reward)
 
     def _checkpoint(self, arm: Arm) -> Any:
         """The model that an arm ended in."""

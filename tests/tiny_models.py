@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -32,16 +33,16 @@ TEXT = [
 ]
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
+def tokenizer(texts: Sequence[str] = TEXT, vocabulary: int = 340) -> PreTrainedTokenizerFast:
     """A byte-level BPE with the special tokens of LLaVA."""
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
     special = ["<pad>", "<s>", "</s>", "<image>"]
     trainer = trainers.BpeTrainer(
-        vocab_size=340, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=vocabulary, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
-    made.train_from_iterator(TEXT, trainer)
+    made.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=made,
         pad_token="<pad>",

@@ -13,17 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from alignment.aligners.dpo import Dpo
 from alignment.aligning import Aligner
 from alignment.batches import make_row
 from alignment.corruption import Draft
 from alignment.files import seed_of
+from alignment.pairs import picture_of
 from alignment.policy import AnsweringPolicy, Policy
 from alignment.prompts import Prompt
 from alignment.rows import Rows
-from alignment.sampling import require_answering
+from alignment.sampling import answering, require_answering
 from alignment.sources.bdhs import Bdhs
 from alignment.supply import Sample, Score, Supply
 from harness import registry
@@ -62,8 +61,8 @@ class OnlineBdhs(Aligner):
         return self._facts
 
     def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
-        answering = require_answering(policy, "online_bdhs")
-        return _Fresh(answering, rows, image_root, reference, self._source, self._keep_stored, self._seed)
+        talking = require_answering(policy, "online_bdhs")
+        return _Fresh(talking, rows, image_root, reference, self._source, self._keep_stored, self._seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +96,9 @@ class _Fresh:
         }
 
     def _draw(self, stored: Sequence[PreferencePair], step: int) -> list[Draft]:
-        """Rejected answers by the policy as it is now, without dropout and gradients."""
-        module = self.policy.module
-        self.policy.forget_features()  # the projector may have moved since the last step
-        module.eval()
-        with torch.no_grad():
-            prompts = [_prompt(pair, self.image_root) for pair in stored]
+        prompts = [_prompt(pair, self.image_root) for pair in stored]
+        with answering(self.policy):
             drafts, _ = self.source.draw(prompts, self.policy, seed_of(self.seed, "online", step))
-        module.train()
         return drafts
 
     def _pair(self, pair: PreferencePair, draft: Draft | None) -> PreferencePair:
@@ -114,5 +108,4 @@ class _Fresh:
 
 
 def _prompt(pair: PreferencePair, image_root: Path) -> Prompt:
-    path = image_root / pair.image if pair.image else None
-    return Prompt(pair.id, pair.image, pair.image_digest, path, pair.prompt, pair.chosen)
+    return Prompt(pair.id, pair.image, pair.image_digest, picture_of(pair, image_root), pair.prompt, pair.chosen)

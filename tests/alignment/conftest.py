@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from harness.contract import PreferencePair
 from tests.alignment.tiny import TinyPolicy, make_tiny_llava_next
 
 
@@ -39,3 +40,12 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.radial_gradient("L").resize(size).convert("RGB").save(folder / name)
         Image.blend(Image.open(folder / name), Image.new("RGB", size, colour), 0.5).save(folder / name)
     return folder
+
+
+@pytest.fixture
+def pairs() -> list[PreferencePair]:
+    """Four prompts with one rejected answer each."""
+    return [
+        PreferencePair(c, ("wide.png", "tall.png")[i % 2], "", "Describe it.", f"There is a {c} cat.", ("a lamp",), "t")
+        for i, c in enumerate(("red", "blue", "white", "black"))
+    ]

@@ -9,6 +9,7 @@ import torch
 from harness.contract import Answer, Request
 from tests.alignment.tiny import TinyPolicy
 
+FAST = {"learning_rate": 1e-3, "batch_size": 2, "micro_batch": 2, "epochs": 2, "save_every": 1}
 NOUNS = ("dog", "car", "table", "boat", "tree", "cup", "chair")
 
 

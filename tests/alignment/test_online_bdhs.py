@@ -3,21 +3,10 @@
 import pytest
 
 from alignment.aligners.online_bdhs import OnlineBdhs
-from harness.contract import PreferencePair
 from harness.digests import model_digest
 from harness.errors import ConfigError
-from tests.alignment.talker import Killed, Talker, kill_after
+from tests.alignment.talker import FAST, Killed, Talker, kill_after
 from tests.alignment.tiny import TinyPolicy
-
-FAST = {"learning_rate": 1e-3, "batch_size": 2, "micro_batch": 2, "epochs": 2, "save_every": 1}
-
-
-@pytest.fixture
-def pairs() -> list[PreferencePair]:
-    return [
-        PreferencePair(c, ("wide.png", "tall.png")[i % 2], "", "Describe it.", f"There is a {c} cat.", ("a lamp",), "t")
-        for i, c in enumerate(("red", "blue", "white", "black"))
-    ]
 
 
 @pytest.mark.parametrize("lora", [None, {"r": 4, "alpha": 8, "dropout": 0.1}], ids=["full", "lora"])

@@ -5,13 +5,11 @@ import pytest
 from alignment.aligners.mixed_dpo import MixedDpo
 from alignment.aligners.online_dpo import OnlineDpo
 from alignment.sampling import own_row
-from harness.contract import Answer, PreferencePair, Verdict
+from harness.contract import Answer, Verdict
 from harness.digests import model_digest
 from harness.errors import ConfigError, TrainingError
-from tests.alignment.talker import Killed, Talker, kill_after
+from tests.alignment.talker import FAST, Killed, Talker, kill_after
 from tests.alignment.tiny import TinyPolicy
-
-FAST = {"learning_rate": 1e-3, "batch_size": 2, "micro_batch": 2, "epochs": 2, "save_every": 1}
 
 
 class Alphabetical:
@@ -26,14 +24,6 @@ class Alphabetical:
         self.seen.append((question, answers, facts, image))
         value = float(answers[1] < answers[0]) if self.value == -1.0 else self.value
         return Verdict(value, "", "", self.name, self.version)
-
-
-@pytest.fixture
-def pairs() -> list[PreferencePair]:
-    return [
-        PreferencePair(c, ("wide.png", "tall.png")[i % 2], "", "Describe it.", f"There is a {c} cat.", ("a lamp",), "t")
-        for i, c in enumerate(("red", "blue", "white", "black"))
-    ]
 
 
 @pytest.mark.parametrize("lora", [None, {"r": 4, "alpha": 8, "dropout": 0.1}], ids=["full", "lora"])

@@ -12,10 +12,8 @@ from alignment.objectives import Totals
 from harness.contract import PreferencePair
 from harness.digests import model_digest
 from harness.errors import ConfigError, TrainingError
-from tests.alignment.talker import Killed, Talker, kill_after
+from tests.alignment.talker import FAST, Killed, Talker, kill_after
 from tests.alignment.tiny import TinyPolicy
-
-TRAINING = {"learning_rate": 1e-3, "batch_size": 2, "micro_batch": 2, "epochs": 2, "save_every": 1}
 
 
 class Likes:
@@ -29,14 +27,6 @@ class Likes:
 
     def __call__(self, pair, answers, image_root):
         return [float(self.word in answer) if self.known else None for answer in answers]
-
-
-@pytest.fixture
-def pairs() -> list[PreferencePair]:
-    return [
-        PreferencePair(c, ("wide.png", "tall.png")[i % 2], "", "Describe it.", f"There is a {c} cat.", ("a lamp",), "t")
-        for i, c in enumerate(("red", "blue", "white", "black"))
-    ]
 
 
 def test_the_baseline_of_an_answer_is_the_mean_of_the_others() -> None:
@@ -93,7 +83,7 @@ def test_ppo_clips_the_ratio_and_the_value(llava_next, images, pairs):
 
 @pytest.mark.parametrize(("aligner", "lora"), [(Rloo, None), (Rloo, {"r": 4, "alpha": 8, "dropout": 0.1}), (Ppo, None)])
 def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path, aligner, lora):
-    made = aligner(Likes(), training={"lora": lora, **TRAINING})
+    made = aligner(Likes(), training={"lora": lora, **FAST})
     whole = made.align(Talker(llava_next), pairs, images, tmp_path / "whole")
     for step in (1, 3):  # PPO learns twice from the same answers: 3 lies in the middle of such a series
         with pytest.raises(Killed):
@@ -104,7 +94,7 @@ def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp
 
 @pytest.mark.parametrize("aligner", [Rloo, Ppo])
 def test_rewarded_answers_become_likelier(llava_next, images, pairs, tmp_path, aligner):
-    options = {"training": {**TRAINING, "epochs": 10, "learning_rate": 3e-3}, "beta": 0.001}
+    options = {"training": {**FAST, "epochs": 10, "learning_rate": 3e-3}, "beta": 0.001}
     policy = Talker(llava_next)
     before = _likes(policy, pairs, images)
     aligner(Likes(), **options).align(policy, pairs, images, tmp_path)
@@ -124,10 +114,10 @@ def _likes(policy, pairs, images) -> float:
 def test_a_collapsed_policy_stops_and_says_so(llava_next, images, pairs, tmp_path):
     policy = Talker(llava_next)
     policy.stopped = "length"
-    done = Rloo(Likes(), training={**TRAINING, "epochs": 5}).align(policy, pairs, images, tmp_path)
+    done = Rloo(Likes(), training={**FAST, "epochs": 5}).align(policy, pairs, images, tmp_path)
     assert done.step == 3
     assert any("collapse: 100% of the answers run into the token limit" in note for note in done.notes)
-    assert Rloo(Likes(), training={**TRAINING, "epochs": 5}).align(policy, pairs, images, tmp_path) == done
+    assert Rloo(Likes(), training={**FAST, "epochs": 5}).align(policy, pairs, images, tmp_path) == done
 
 
 def test_an_answer_without_an_end_loses_the_penalty(llava_next, images, pairs, tmp_path):
@@ -135,14 +125,14 @@ def test_an_answer_without_an_end_loses_the_penalty(llava_next, images, pairs, t
     for stopped in ("stop", "length"):
         policy = Talker(llava_next)
         policy.stopped = stopped
-        made = Rloo(Likes(""), unfinished_penalty=0.25, training={**TRAINING, "max_steps": 1})
+        made = Rloo(Likes(""), unfinished_penalty=0.25, training={**FAST, "max_steps": 1})
         scores.append(made.align(policy, pairs, images, tmp_path / stopped).log[0]["objective/scores"])
     assert scores == pytest.approx([1.0, 0.75])
 
 
 def test_a_reward_that_rates_nothing_stops_the_training(llava_next, images, pairs, tmp_path):
     with pytest.raises(TrainingError, match="rated no answer of step 1"):
-        Rloo(Likes(known=False), training=TRAINING).align(Talker(llava_next), pairs, images, tmp_path)
+        Rloo(Likes(known=False), training=FAST).align(Talker(llava_next), pairs, images, tmp_path)
 
 
 def test_wrong_options_are_refused():

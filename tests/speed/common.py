@@ -49,10 +49,11 @@ def save_pictures(folder: Path, n: int) -> list[str]:
 def save_model(folder: Path, size: str = "tiny", device: str = "cpu") -> Path:
     """A LLaVA-1.5 of random weights with its processor."""
     import torch
-    from tiny_models import TEMPLATE
+    from tiny_models import TEMPLATE, tokenizer
     from transformers import CLIPImageProcessorPil, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
 
-    words = _tokenizer()
+    draw = random.Random(0)
+    words = tokenizer([sentences(draw, 6) for _ in range(500)] + [f"USER: {QUESTION} ASSISTANT: Yes No"], vocabulary=1000)
     side = 224 if size == "tiny" else 336
     vision, text = _shapes(size, len(words))
     config = LlavaConfig(
@@ -72,25 +73,6 @@ def save_model(folder: Path, size: str = "tiny", device: str = "cpu") -> Path:
         num_additional_image_tokens=1,
     ).save_pretrained(folder)  # fmt: skip
     return folder
-
-
-def _tokenizer():
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    special = ["<pad>", "<s>", "</s>", "<image>"]
-    trainer = trainers.BpeTrainer(
-        vocab_size=1000, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
-    draw = random.Random(0)
-    made.train_from_iterator([sentences(draw, 6) for _ in range(500)] + [f"USER: {QUESTION} ASSISTANT: Yes No"], trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=made, pad_token="<pad>", bos_token="<s>", eos_token="</s>",
-        extra_special_tokens={"image_token": "<image>"},
-    )  # fmt: skip
 
 
 def _shapes(size: str, vocabulary: int):

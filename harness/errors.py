@@ -5,6 +5,7 @@
         UnknownPlugin               no plug-in of that name
         RepeatedPlugin              two plug-ins claim one name
       DataError                     a file of the data folder is missing or broken
+        PictureError                a picture cannot be read; the rest of a sweep goes on
       ModelError                    a checkpoint cannot be loaded or used
       TrainingError                 training cannot start or go on
       StoreError                    the run store cannot be read or written
@@ -13,6 +14,10 @@
 
 Each message says what happened, where, and what to do now. Anything else that escapes is a defect of ours.
 """
+
+from __future__ import annotations
+
+from pathlib import Path
 
 
 class HarnessError(Exception):
@@ -35,6 +40,14 @@ class RepeatedPlugin(ConfigError):
 
 class DataError(HarnessError):
     """A file of the data folder is missing, broken or does not fit its neighbours."""
+
+
+class PictureError(DataError):
+    """One picture cannot be read. `path` is the file, so that a sweep can go on without it; `why` what is wrong with it."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"The picture {path} {why}")
+        self.path, self.why = path, why
 
 
 class ModelError(HarnessError):

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from harness.contract import HiddenImage, Request
-from harness.errors import DataError
+from harness.models._pictures import open_image
 from harness.models._rendering import Rendered, render, token_ids
 
 _MARK = "§§QUESTION§§"
@@ -37,17 +37,6 @@ class ImageInputs:
 
     tokens: int
     tensors: dict[str, Tensor]
-
-
-def open_image(path: Path) -> Image.Image:
-    """Read a picture as RGB. Raises DataError that names the file."""
-    try:
-        with Image.open(path) as picture:
-            return picture.convert("RGB")
-    except FileNotFoundError as error:
-        raise DataError(f"The picture {path} does not exist. Check the image folder of the benchmark or the pairs.") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"The picture {path} cannot be read ({error}). Fetch it again or leave it out.") from error
 
 
 class PromptBuilder:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.contract import NoisyImage
+from harness.errors import ModelError
 from harness.models._noise import add_noise
 from harness.models._prompts import PromptBuilder
 
@@ -24,15 +25,27 @@ class Picture(NamedTuple):
     noise: NoisyImage | None = None
 
 
+class Features(NamedTuple):
+    """What the language model reads of a picture: `embeds` (k, D), `deep` the same for its first layers (deepstack)."""
+
+    embeds: Tensor
+    deep: tuple[Tensor, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Elements held."""
+        return self.embeds.numel() * (1 + len(self.deep))
+
+
 class FeatureCache:
-    """Picture -> (k, D) features, least recently used ones dropped beyond `room` elements."""
+    """Picture -> features, least recently used ones dropped beyond `room` elements."""
 
     def __init__(self, module: Any, prompts: PromptBuilder, room: int = 64_000_000) -> None:
         self._module, self._prompts, self._room = module, prompts, room
-        self._kept: OrderedDict[Picture, Tensor] = OrderedDict()
+        self._kept: OrderedDict[Picture, Features] = OrderedDict()
         self._size = 0
 
-    def of(self, pictures: Sequence[Picture]) -> dict[Picture, Tensor]:
+    def of(self, pictures: Sequence[Picture]) -> dict[Picture, Features]:
         """Features of the pictures named; each is encoded at most once while it stays in the cache."""
         wanted = list(dict.fromkeys(pictures))
         new = [p for p in wanted if p not in self._kept]
@@ -43,21 +56,35 @@ class FeatureCache:
             self._kept.move_to_end(picture)
         while self._size > self._room and len(self._kept) > len(wanted):
             _, dropped = self._kept.popitem(last=False)
-            self._size -= dropped.numel()
+            self._size -= dropped.size
         return found
 
     @torch.inference_mode()
     def _encode(self, pictures: list[Picture]) -> None:
         """One vision pass for pictures whose tensors stack; any-resolution tiles are padded as the model expects."""
-        inputs = [add_noise(self._prompts.image_inputs(p.path).tensors, p.noise) for p in pictures]
+        processed = [self._prompts.image_inputs(p.path) for p in pictures]
         weight = self._module.get_input_embeddings().weight
-        stacked = stack_vision(inputs)
+        stacked = stack_vision([add_noise(made.tensors, p.noise) for made, p in zip(processed, pictures, strict=True)])
         moved = {k: v.to(weight.device, weight.dtype if v.is_floating_point() else v.dtype) for k, v in stacked.items()}
-        out = self._module.model.get_image_features(**moved, return_dict=True).pooler_output
-        for picture, feature in zip(pictures, out, strict=True):
-            feature = feature.reshape(-1, feature.shape[-1])
-            self._kept[picture] = feature
-            self._size += feature.numel()
+        out = self._module.model.get_image_features(**moved, return_dict=True)
+        counts = [made.tokens for made in processed]
+        embeds = _apart(out.pooler_output, counts)
+        layers = [_apart(layer, counts) for layer in getattr(out, "deepstack_features", None) or ()]
+        for n, picture in enumerate(pictures):
+            self._kept[picture] = Features(embeds[n], tuple(layer[n] for layer in layers))
+            self._size += self._kept[picture].size
+
+
+def _apart(features: Any, counts: list[int]) -> list[Tensor]:
+    """Features of several pictures, however a family lays them together, as one (k, D) a picture."""
+    parts = features if isinstance(features, (list, tuple)) else [features]
+    flat = torch.cat([part.reshape(-1, part.shape[-1]) for part in parts])
+    if len(flat) != sum(counts):
+        raise ModelError(
+            f"The processor writes {sum(counts)} placeholders for {len(counts)} pictures, but the model makes {len(flat)} "
+            "features of them. Processor and weights do not belong together: take both from one checkpoint."
+        )
+    return list(torch.split(flat, counts))
 
 
 def stack_vision(inputs: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from transformers import DynamicCache
 
 from harness.contract import Answer, Request
 from harness.models._decoding import RowState, Stopper, cut_after_stop, next_tokens
-from harness.models._features import FeatureCache, Picture
+from harness.models._language import LanguageModel, Piece
 from harness.models._prompts import PromptBuilder, Row
 from harness.models._rendering import decode_after
 
@@ -36,14 +36,8 @@ class Budget:
 class ImageFirst:
     """The scheduler. Which requests share a batch is a function of the list of requests alone."""
 
-    def __init__(
-        self, module: Any, prompts: PromptBuilder, features: FeatureCache, end_ids: frozenset[int], budget: Budget
-    ) -> None:
-        self.language_model = module.model.language_model
-        self.head = module.get_output_embeddings()
-        self.embed = module.get_input_embeddings()
-        self.text_config = module.config.get_text_config()
-        self.prompts, self.features, self.end_ids, self.budget = prompts, features, end_ids, budget
+    def __init__(self, language: LanguageModel, prompts: PromptBuilder, end_ids: frozenset[int], budget: Budget) -> None:
+        self.language, self.prompts, self.end_ids, self.budget = language, prompts, end_ids, budget
         self._stoppers: dict[tuple[str, ...], Stopper] = {}
 
     def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
@@ -79,7 +73,7 @@ class ImageFirst:
     @torch.inference_mode()
     def _run(self, rows: list[Row]) -> list[tuple[Row, RowState]]:
         states = [RowState(r.request.decoding, self.end_ids, self._stopper(r.request.decoding.stop)) for r in rows]
-        cache = DynamicCache(config=self.text_config)
+        cache = self.language.cache()
         logits, mask, positions = self._prefill(rows, cache)
         alive = list(range(len(rows)))
         while alive:
@@ -92,28 +86,36 @@ class ImageFirst:
                 cache.batch_select_indices(keep)
                 mask, positions = mask[keep], positions[keep]
                 tokens, alive = [tokens[k] for k in stay], [alive[k] for k in stay]
-            positions = positions + 1
-            mask = torch.cat([mask, mask.new_ones(len(alive), 1)], 1)
-            ids = torch.tensor(tokens, device=mask.device)[:, None]
-            logits = self._forward(self.embed(ids), mask, positions[:, None], cache)
+            following = self.language.next(tokens, positions, mask)
+            mask, positions = torch.cat([mask, following.mask], 1), following.positions[:, -1]
+            logits = self.language.logits(self.language.states(following, mask, cache)[:, -1])
         return list(zip(rows, states, strict=True))
 
     def _prefill(self, rows: list[Row], cache: DynamicCache) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (R, V) after each prompt, mask (R, slots) and the last position (R,) of each row."""
         groups = self._sharing(rows)
         shared = [_common_length([rows[r] for r in members]) for members in groups]
-        owner = torch.empty(len(rows), dtype=torch.long)
+        start = [0] * len(rows)
+        before = None
+        if max(shared) > 0:
+            firsts = [Piece(rows[members[0]], 0, n) for members, n in zip(groups, shared, strict=True)]
+            before = self._read_shared(firsts, groups, cache)
+            start = [n for _, n in sorted((r, n) for members, n in zip(groups, shared, strict=True) for r in members)]
+        rest = self.language.tokens([Piece(row, n, len(row.ids)) for row, n in zip(rows, start, strict=True)])
+        mask = rest.mask if before is None else torch.cat([before, rest.mask], 1)
+        states = self.language.states(rest, mask, cache)
+        return self.language.logits(states[:, -1]), mask, rest.positions[:, -1]
+
+    def _read_shared(self, firsts: list[Piece], groups: list[list[int]], cache: DynamicCache) -> Tensor:
+        """Read each group's common beginning once and repeat it for its rows; their mask (R, slots)."""
+        tokens = self.language.tokens(firsts)
+        self.language.states(tokens, tokens.mask, cache)
+        owner = torch.empty(sum(len(members) for members in groups), dtype=torch.long)
         for g, members in enumerate(groups):
             owner[members] = g
-        firsts = [rows[members[0]] for members in groups]
-        ids, positions, mask = self._pad([(r.ids[:n], r.positions[:n]) for r, n in zip(firsts, shared, strict=True)])
-        self._forward(self.embed_rows(ids, firsts), mask, positions, cache, head=False)
-        owner = owner.to(mask.device)
+        owner = owner.to(tokens.mask.device)
         cache.batch_select_indices(owner)
-        rest = [(row.ids[shared[g] :], row.positions[shared[g] :]) for row, g in zip(rows, owner.tolist(), strict=True)]
-        ids, positions, rest_mask = self._pad(rest)
-        mask = torch.cat([mask[owner], rest_mask], 1)
-        return self._forward(self.embed(ids), mask, positions, cache), mask, positions[:, -1]
+        return tokens.mask[owner]
 
     def _sharing(self, rows: list[Row]) -> list[list[int]]:
         """Rows by common beginning. Where a template puts the question before the picture, each row stands alone."""
@@ -126,36 +128,6 @@ class ImageFirst:
             image_shared = self.prompts.image_token_id not in rows[members[0]].ids[n:]
             split += [members] if image_shared else [[r] for r in members]
         return split
-
-    def _forward(self, embeds: Tensor, mask: Tensor, positions: Tensor, cache: DynamicCache, head: bool = True) -> Tensor:
-        out = self.language_model(
-            inputs_embeds=embeds, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
-        )
-        logits: Tensor = self.head(out.last_hidden_state[:, -1]) if head else embeds
-        return logits
-
-    def embed_rows(self, ids: Tensor, rows: list[Row]) -> Tensor:
-        """Token embeddings (G, T, D) with the visible image features in their places."""
-        embeds: Tensor = self.embed(ids)
-        at = ids == self.prompts.image_token_id
-        pictures = [Picture(r.request.image, r.request.noise) for r in rows if r.request.image is not None]
-        known = self.features.of(pictures)
-        for g, row in enumerate(rows):
-            if row.request.image is not None:
-                feature = known[Picture(row.request.image, row.request.noise)]
-                embeds[g, at[g]] = feature if row.visible is None else feature[row.visible.to(feature.device)]
-        return embeds
-
-    def _pad(self, parts: list[tuple[list[int], list[int]]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Left-padded ids, positions and mask, each (N, T)."""
-        width = max(len(ids) for ids, _ in parts)
-        device = self.embed.weight.device
-        pad = [width - len(ids) for ids, _ in parts]
-        rows = [[0] * n + ids for n, (ids, _) in zip(pad, parts, strict=True)]
-        places = [[0] * n + positions for n, (_, positions) in zip(pad, parts, strict=True)]
-        mask = [[0] * n + [1] * (width - n) for n in pad]
-        as_tensor = [torch.tensor(x, dtype=torch.long, device=device) for x in (rows, places, mask)]
-        return as_tensor[0], as_tensor[1], as_tensor[2]
 
     def _stopper(self, stop: tuple[str, ...]) -> Stopper | None:
         if stop and stop not in self._stoppers:
@@ -177,9 +149,11 @@ def _seen(request: Request) -> GroupKey:
 def _common_length(rows: list[Row]) -> int:
     """Length of the rows' common beginning; at least one token is left over for each row.
 
-    Every image token lies in it: rows of one group share the picture and the mask.
+    Every image token lies in it: rows of one group share the picture and the mask. 0 where it would end inside tokens
+    that have to be read in one piece.
     """
     shortest = min(len(r.ids) for r in rows)
     first = rows[0].ids
     n = next((i for i in range(shortest) if any(r.ids[i] != first[i] for r in rows)), shortest)
-    return min(n, shortest - 1)
+    n = min(n, shortest - 1)
+    return n if n >= max(r.whole for r in rows) else 0

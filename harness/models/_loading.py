@@ -8,10 +8,13 @@ from typing import Any
 
 import torch
 import transformers
+from torch import Tensor
 
 from harness.contract import Checkpoint
 from harness.digests import model_digest, value_digest
 from harness.errors import ModelError
+from harness.models._families import FAMILIES, Family
+from harness.models._prompts import RopeIndex
 
 
 def resolve(path: str) -> tuple[str, Path | None]:
@@ -70,6 +73,35 @@ def load_processor(source: str, remote_code: bool) -> Any:
         return transformers.AutoProcessor.from_pretrained(source, trust_remote_code=remote_code, backend="pil")
     except (OSError, ValueError, ImportError) as error:
         raise ModelError(f"The processor of {source} does not load: {str(error).splitlines()[0]}") from error
+
+
+def family_of(module: Any) -> Family:
+    """The table's entry for a module."""
+    kind = str(module.config.model_type)
+    if kind not in FAMILIES:
+        raise ModelError(f"Models of the family {kind!r} are not known here; known: {', '.join(FAMILIES)}.")
+    return FAMILIES[kind]
+
+
+def image_token_id(module: Any) -> int:
+    """The token whose embedding a picture's features replace."""
+    for name in ("image_token_id", "image_token_index"):
+        if isinstance(getattr(module.config, name, None), int):
+            return int(getattr(module.config, name))
+    raise ModelError(f"The configuration of this {type(module).__name__} names no image token; it cannot be shown pictures.")
+
+
+def rope_index(module: Any, family: Family) -> RopeIndex | None:
+    """The model's own rule for positions of three axes."""
+    if family.axes == 1:
+        return None
+
+    def positions(ids: Tensor, is_picture: Tensor, tensors: dict[str, Tensor]) -> Tensor:
+        found, _ = module.model.get_rope_index(ids[None], is_picture[None].int(), image_grid_thw=tensors["image_grid_thw"])
+        axes: Tensor = found[:, 0].T
+        return axes
+
+    return positions
 
 
 def checkpoint_of(path: str, source: str, adapter: Path | None) -> Checkpoint:

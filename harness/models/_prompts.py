@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,40 +15,89 @@ from PIL import Image
 from torch import Tensor
 
 from harness.contract import HiddenImage, Request
+from harness.models._families import PICTURE, PROMPT, Family
 from harness.models._pictures import open_image
 from harness.models._rendering import Rendered, render, token_ids
 
 _MARK = "§§QUESTION§§"
+_TEXT_KEYS = {"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids", "labels"}
+RopeIndex = Callable[[Tensor, Tensor, "dict[str, Tensor]"], Tensor]  # ids (T,), is picture (T,), tensors -> (T, axes)
 
 
 @dataclass(slots=True)
 class Row:
-    """One request as tokens. `ids` (T,) with image placeholders expanded; `positions` keep the gaps of hidden tokens."""
+    """One request as tokens, hidden ones left out.
+
+    ids (T,): image placeholders expanded. positions (T,): as the model counts them, one number or one an axis.
+    places (T,): index in the row as if nothing were hidden. blocks (T,): tokens of one number see each other both ways,
+    -1 none. whole: so many tokens at the beginning are read in one piece or token by token not at all.
+    """
 
     index: int
     request: Request
     ids: list[int]
     prefix_ids: list[int]
     head: str
-    positions: list[int] = field(default_factory=list)
+    positions: list[Any] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    blocks: list[int] = field(default_factory=list)
+    whole: int = 0
     visible: Tensor | None = None  # (k,) bool over the image tokens, None = all
+
+    def followed_by(self, tail: list[int]) -> Row:
+        """The row with more text behind it."""
+        last = self.positions[-1]
+        steps = range(1, len(tail) + 1)
+        more = [last + n if isinstance(last, int) else tuple(p + n for p in last) for n in steps]
+        places = [self.places[-1] + n for n in steps]
+        return replace(
+            self,
+            ids=self.ids + tail,
+            positions=self.positions + more,
+            places=self.places + places,
+            blocks=self.blocks + [-1] * len(tail),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ImageInputs:
-    """Processor output for one picture: `tokens` placeholders and the tensors the vision tower wants."""
+    """Processor output for one picture.
 
-    tokens: int
+    text: what stands in the prompt for it, with each run of placeholders as one; runs: their lengths; tensors: what the
+    vision tower wants.
+    """
+
+    text: str
+    runs: tuple[int, ...]
     tensors: dict[str, Tensor]
+
+    @property
+    def tokens(self) -> int:
+        """Placeholders in all, which is the number of features."""
+        return sum(self.runs)
 
 
 class PromptBuilder:
-    """Renders prompts and expands image placeholders; remembers the last few pictures' tensors."""
+    """Renders prompts and expands image placeholders; remembers the last few pictures' tensors.
 
-    def __init__(self, processor: Any, keep_images: int = 64) -> None:
-        self.processor = processor
+    Args:
+        image_token_id: the token whose embedding a picture's features replace.
+        rope_index: positions of a row where they have three axes.
+    """
+
+    def __init__(
+        self,
+        processor: Any,
+        family: Family,
+        image_token_id: int,
+        rope_index: RopeIndex | None = None,
+        keep_images: int = 64,
+    ) -> None:
+        self.processor, self.family, self.image_token_id = processor, family, image_token_id
         self.tokenizer = processor.tokenizer
-        self.image_token_id: int = processor.image_token_id
+        self._rope_index = rope_index
+        self._token: str = processor.image_token  # what the template writes for a picture
+        self._placeholder = str(self.tokenizer.convert_ids_to_tokens(image_token_id))  # what the processor makes of it
         self._keep = keep_images
         self._images: OrderedDict[Path, ImageInputs] = OrderedDict()
         self._templates: dict[bool, tuple[Rendered, str]] = {}
@@ -53,12 +105,12 @@ class PromptBuilder:
     def rendered(self, question: str, with_image: bool) -> Rendered:
         """The template applied to a question; the template itself runs once for each of with/without image."""
         if with_image not in self._templates:
-            self._templates[with_image] = (render(self.processor, _MARK, with_image), _MARK)
+            self._templates[with_image] = (render(self.processor, _MARK, with_image, self.family.template), _MARK)
         template, mark = self._templates[with_image]
         return Rendered(template.prompt.replace(mark, question), template.head, template.tail)
 
     def image_inputs(self, path: Path) -> ImageInputs:
-        """Vision tensors and number of placeholder tokens of a picture (a bounded memory)."""
+        """Vision tensors and placeholders of a picture (a bounded memory)."""
         if path in self._images:
             self._images.move_to_end(path)
             return self._images[path]
@@ -69,34 +121,68 @@ class PromptBuilder:
         return made
 
     def _process(self, picture: Image.Image) -> ImageInputs:
-        token = self.processor.image_token
-        batch = self.processor(images=[picture], text=[token], return_tensors="pt")
-        count = int((batch["input_ids"] == self.image_token_id).sum())
-        text_keys = {"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids"}
-        return ImageInputs(count, {k: v for k, v in batch.items() if k not in text_keys})
+        batch = self.processor(images=[picture], text=[self._token], return_tensors="pt", return_text_replacement_offsets=True)
+        ((written,),) = batch.pop("text_replacement_offsets")
+        text = str(written["replacement"])
+        runs = re.compile(f"(?:{re.escape(self._placeholder)})+")
+        lengths = tuple(len(run) // len(self._placeholder) for run in runs.findall(text))
+        return ImageInputs(
+            runs.sub(lambda _: self._placeholder, text), lengths, {k: v for k, v in batch.items() if k not in _TEXT_KEYS}
+        )
 
     def prompt_ids(self, image: Path | None, text: str) -> tuple[list[int], Rendered]:
         """Token ids of a prompt, (T,), image placeholders expanded, the tokenizer's BOS added once.
 
         A placeholder inside the user's text is text: it is broken up so that no image is expected for it.
         """
-        token = self.processor.image_token
-        rendered = self.rendered(text.replace(token, token[:1] + " " + token[1:]), image is not None)
+        for token in (self._token, self._placeholder):
+            text = text.replace(token, token[:1] + " " + token[1:])
+        rendered = self.rendered(text, image is not None)
         bos = self.tokenizer.bos_token
         own_bos = bool(bos) and rendered.prompt.startswith(bos)
-        ids = list(self.tokenizer(rendered.prompt, add_special_tokens=not own_bos)["input_ids"])
-        if image is not None:
-            count = self.image_inputs(image).tokens
-            ids = [copy for i in ids for copy in ([i] * count if i == self.image_token_id else [i])]
-        return ids, rendered
+        if image is None:
+            return list(self.tokenizer(rendered.prompt, add_special_tokens=not own_bos)["input_ids"]), rendered
+        picture = self.image_inputs(image)
+        written = rendered.prompt.replace(self._token, picture.text, 1)
+        ids = list(self.tokenizer(written, add_special_tokens=not own_bos)["input_ids"])
+        runs = iter(picture.runs)
+        return [copy for i in ids for copy in ([i] * next(runs) if i == self.image_token_id else [i])], rendered
 
     def row(self, index: int, request: Request) -> Row:
         """Tokens of a request: prompt, then the given beginning of the answer."""
-        ids, rendered = self.prompt_ids(request.image, request.text)
+        prompt, rendered = self.prompt_ids(request.image, request.text)
         prefix = token_ids(self.tokenizer, rendered.head + request.prefix) if request.prefix else []
-        row = Row(index, request, ids + prefix, prefix, rendered.head)
+        row = Row(index, request, prompt, [], rendered.head)
+        row.positions = self.positions(prompt, request.image)
+        row.places = list(range(len(prompt)))
+        row.blocks = self._blocks(prompt)
         _hide(row, request.hidden_image, self.image_token_id)
+        row.whole = max((n + 1 for n, block in enumerate(row.blocks) if block >= 0), default=0)
+        row = row.followed_by(prefix)
+        row.prefix_ids = prefix
         return row
+
+    def positions(self, ids: list[int], image: Path | None) -> list[Any]:
+        """Position of each token of a prompt: a number, or one an axis."""
+        first = self.family.first_position
+        plain = range(first, first + len(ids))
+        if self._rope_index is None:
+            return list(plain)
+        if image is None:
+            return [(n,) * self.family.axes for n in plain]
+        tokens = torch.tensor(ids)
+        found = self._rope_index(tokens, tokens == self.image_token_id, self.image_inputs(image).tensors)
+        return [tuple(axes) for axes in found.tolist()]
+
+    def _blocks(self, prompt: list[int]) -> list[int]:
+        """Which tokens of a prompt see each other both ways, see `Row.blocks`."""
+        if self.family.both_ways == PROMPT:
+            return [0] * len(prompt)
+        if self.family.both_ways != PICTURE:
+            return [-1] * len(prompt)
+        runs = groupby(prompt, lambda token: token == self.image_token_id)
+        numbered = ((number if seen else -1, len(list(run))) for number, (seen, run) in enumerate(runs))
+        return [number for number, length in numbered for _ in range(length)]
 
 
 def visible_tokens(hidden: HiddenImage, count: int) -> Tensor:
@@ -113,11 +199,11 @@ def _hide(row: Row, hidden: HiddenImage | None, image_token_id: int) -> None:
 
     A key that is hidden from every query in every layer is the same as a deleted token whose position stays taken.
     """
-    row.positions = list(range(len(row.ids)))
     if hidden is None or hidden.share <= 0:
         return
-    places = [i for i, token in enumerate(row.ids) if token == image_token_id]
-    row.visible = visible_tokens(hidden, len(places))
-    gone = {place for place, seen in zip(places, row.visible.tolist(), strict=True) if not seen}
+    at = [i for i, token in enumerate(row.ids) if token == image_token_id]
+    row.visible = visible_tokens(hidden, len(at))
+    gone = {place for place, seen in zip(at, row.visible.tolist(), strict=True) if not seen}
     keep = [i for i in range(len(row.ids)) if i not in gone]
     row.ids, row.positions = [row.ids[i] for i in keep], [row.positions[i] for i in keep]
+    row.places, row.blocks = [row.places[i] for i in keep], [row.blocks[i] for i in keep]

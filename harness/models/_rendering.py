@@ -23,11 +23,17 @@ class Rendered:
     tail: str
 
 
-def render(processor: Any, question: str, with_image: bool) -> Rendered:
+def render(processor: Any, question: str, with_image: bool, plain: tuple[str, str] | None = None) -> Rendered:
     """Apply the chat template of a processor to one question.
 
+    plain: what a family that has no chat templates writes before and behind a question.
     Raises ModelError when there is no template, or when it rewrites the prompt once an answer follows.
     """
+    if plain is not None and not getattr(processor, "chat_template", None):
+        before, behind = (
+            text.format(image=processor.image_token if with_image else "", bos=processor.tokenizer.bos_token) for text in plain
+        )
+        return Rendered(before + question + behind, "", processor.tokenizer.eos_token)
     content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
     user = {"role": "user", "content": [*content, {"type": "text", "text": question}]}
     answer = {"role": "assistant", "content": [{"type": "text", "text": _MARKER}]}

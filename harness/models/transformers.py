@@ -21,7 +21,8 @@ from harness.digests import value_digest
 from harness.errors import ModelError
 from harness.models._features import FeatureCache
 from harness.models._image_first import Budget, ImageFirst
-from harness.models._loading import checkpoint_of, load, load_processor, resolve
+from harness.models._language import LanguageModel, Piece
+from harness.models._loading import checkpoint_of, family_of, image_token_id, load, load_processor, resolve, rope_index
 from harness.models._prompts import PromptBuilder
 from harness.models._rendering import answer_text, token_ids
 from harness.models._segments import dense_mask, pack, packed_mask, unpack, use_segments
@@ -64,9 +65,12 @@ class TransformersModel:
         self.module: Any = load(source, adapter, self.dtype, attention, remote_code).to(self.device)
         self.module.eval()
         skip_unread_layers(self.module)
-        self._segments = use_segments(self.module.model.language_model)
+        self.family = family_of(self.module)
+        self._segments = use_segments(self.module.get_decoder())
         self.processor: Any = load_processor(source, remote_code)
-        self.prompts = PromptBuilder(self.processor)
+        self.prompts = PromptBuilder(
+            self.processor, self.family, image_token_id(self.module), rope_index(self.module, self.family)
+        )
         self.checkpoint = checkpoint_of(path, source, adapter)
         self.budget = Budget(rows, prefixes)
         self._features = FeatureCache(self.module, self.prompts)
@@ -75,8 +79,14 @@ class TransformersModel:
 
     def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
         """Finished batches of (index, answer); see `ImageFirst`."""
-        engine = ImageFirst(self.module, self.prompts, self._features, self._end_ids(), self.budget)
-        yield from engine.generate(requests, done)
+        yield from self._engine().generate(requests, done)
+
+    def _engine(self) -> ImageFirst:
+        return ImageFirst(self._language(), self.prompts, self._end_ids(), self.budget)
+
+    def _language(self) -> LanguageModel:
+        """Made anew each time: training may have put an adapter into the module."""
+        return LanguageModel(self.module, self.family, self._features, self.prompts.image_token_id)
 
     def forget_features(self) -> None:
         """Drop kept image features; an aligner that asks the model it trains calls this after each step."""
@@ -106,17 +116,11 @@ class TransformersModel:
         """Log-probabilities (n, V) of every next token along an answer, and the answer's tokens (n,)."""
         row = self.prompts.row(0, request)
         tail = token_ids(self.prompts.tokenizer, (row.head if not request.prefix else "") + answer)
-        ids = torch.tensor([row.ids + tail], device=self.device)
-        positions = row.positions + list(range(row.positions[-1] + 1, row.positions[-1] + 1 + len(tail)))
-        engine = ImageFirst(self.module, self.prompts, self._features, self._end_ids(), self.budget)
-        out = engine.language_model(
-            inputs_embeds=engine.embed_rows(ids, [row]),
-            attention_mask=torch.ones_like(ids),
-            position_ids=torch.tensor([positions], device=self.device),
-            use_cache=False,
-        )
-        logits = engine.head(out.last_hidden_state[0, len(row.ids) - 1 : -1]).float()
-        return logits.log_softmax(-1), ids[0, len(row.ids) :]
+        whole = row.followed_by(tail)
+        language = self._language()
+        tokens = language.tokens([Piece(whole, 0, len(whole.ids))])
+        states = language.states(tokens, tokens.mask, None)[0, len(row.ids) - 1 : -1]
+        return language.logits(states).float().log_softmax(-1), tokens.ids[0, len(row.ids) :]
 
     def facts(self) -> dict[str, str]:
         """What can move an answer besides the weights."""

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from transformers import AutoModelForImageTextToText, DynamicCache
+from transformers import AutoModelForImageTextToText
 
 from harness.contract import Answer, Decoding, HiddenImage, NoisyImage, Request, in_order
 from harness.errors import DataError, ModelError
-from harness.models._image_first import ImageFirst
 from harness.models._noise import add_noise
 from harness.models._prompts import visible_tokens
 from harness.models._segments import is_read
@@ -63,12 +62,12 @@ def test_hidden_image_tokens_equal_a_masked_full_sequence(model: TransformersMod
     mask = torch.ones_like(ids)
     mask[at] = visible_tokens(hidden, int(at.sum())).long()
     rows = [model.prompts.row(i, Request(pictures[1], q, hidden_image=hidden)) for i, q in enumerate(["Is there a car", "x"])]
-    engine = ImageFirst(model.module, model.prompts, model._features, frozenset({2}), model.budget)
+    engine = model._engine()
     with torch.inference_mode():
         vision = model.prompts.image_inputs(pictures[1]).tensors
         positions = torch.tensor([full.positions])
         expected = model.module(input_ids=ids, attention_mask=mask, position_ids=positions, **vision).logits[0, -1]
-        logits, _, _ = engine._prefill(rows, DynamicCache(config=engine.text_config))
+        logits, _, _ = engine._prefill(rows, engine.language.cache())
     assert len(rows[0].ids) < len(full.ids)
     torch.testing.assert_close(logits[0], expected, atol=1e-4, rtol=0)
 

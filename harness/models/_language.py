@@ -1,0 +1,166 @@
+"""The language half of a checkpoint over a key/value cache: tokens and picture features in, logits out.
+
+One way to speak to every family: positions of one or of three axes, attention masks for sliding windows and for
+pictures that attend both ways, features that enter behind later layers. The scheduler knows none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from harness.models._families import CAUSAL, Family
+from harness.models._features import FeatureCache, Picture
+from harness.models._prompts import Row
+
+
+class Piece(NamedTuple):
+    """Tokens [start, end) of a row."""
+
+    row: Row
+    start: int
+    end: int
+
+
+class Tokens(NamedTuple):
+    """Left-padded tokens of N rows, T wide.
+
+    ids (N, T); positions (N, T), or (N, T, 3) for M-RoPE; mask (N, T): 0 is padding, else the token's place in its whole
+    row + 1, hidden tokens counted; pieces: whose tokens they are, where pictures may be among them.
+    """
+
+    ids: Tensor
+    positions: Tensor
+    mask: Tensor
+    pieces: Sequence[Piece] = ()
+
+
+class LanguageModel:
+    """Reads tokens on top of a cache; the caller keeps `mask` (N, S), one column a cache slot, see `Tokens`."""
+
+    def __init__(self, module: Any, family: Family, features: FeatureCache, image_token_id: int) -> None:
+        self.family, self.features, self.image_token_id = family, features, image_token_id
+        self.decoder = module.get_decoder()
+        self.config = self.decoder.config
+        self._head, self._embed = module.get_output_embeddings(), module.get_input_embeddings()
+        self._softcap: float | None = getattr(self.config, "final_logit_softcapping", None)
+        self._windowed = _windowed(self.config)
+
+    @property
+    def device(self) -> torch.device:
+        device: torch.device = self._embed.weight.device
+        return device
+
+    def cache(self) -> DynamicCache:
+        """An empty cache. Windows are cut by the mask, so that every slot stays and rows can be taken out and joined."""
+        return DynamicCache()
+
+    def tokens(self, pieces: Sequence[Piece]) -> Tokens:
+        """Pieces of rows side by side."""
+        width = max(p.end - p.start for p in pieces)
+        none: Any = 0 if self.family.axes == 1 else (0,) * self.family.axes
+        columns: list[list[Any]] = [[], [], []]
+        for row, start, end in pieces:
+            pad = width - (end - start)
+            columns[0].append([0] * pad + row.ids[start:end])
+            columns[1].append([none] * pad + row.positions[start:end])
+            columns[2].append([0] * pad + [place + 1 for place in row.places[start:end]])
+        ids, positions, mask = (torch.tensor(c, dtype=torch.long, device=self.device) for c in columns)
+        return Tokens(ids, positions, mask, pieces)
+
+    def next(self, ids: Sequence[int], positions: Tensor, mask: Tensor) -> Tokens:
+        """One more token a row behind the last one: `positions` (R,) or (R, 3) and `mask` (R, S) are those of the last."""
+        return Tokens(torch.tensor(ids, device=self.device)[:, None], (positions + 1)[:, None], mask[:, -1:] + 1)
+
+    def states(self, tokens: Tokens, mask: Tensor, cache: DynamicCache | None) -> Tensor:
+        """Final hidden states (N, T, D). `mask` (N, S) is of all slots, those of `tokens` last."""
+        embeds, extra = self._embedded(tokens)
+        positions = tokens.positions.movedim(-1, 0) if self.family.axes > 1 else tokens.positions
+        out = self.decoder(
+            inputs_embeds=embeds,
+            attention_mask=self._attention(tokens, mask, embeds.dtype),
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=cache is not None,
+            **extra,
+        )
+        states: Tensor = out.last_hidden_state
+        return states
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Final states (..., D) -> logits (..., V)."""
+        logits: Tensor = self._head(states)
+        return logits if self._softcap is None else torch.tanh(logits / self._softcap) * self._softcap
+
+    def _embedded(self, tokens: Tokens) -> tuple[Tensor, dict[str, Any]]:
+        """Embeddings (N, T, D) with the visible picture features in their places, and what deeper layers are given."""
+        if not tokens.pieces:
+            return self._embed(tokens.ids), {}
+        at = tokens.ids == self.image_token_id
+        embeds: Tensor = self._embed(tokens.ids.masked_fill(at, 0))  # a placeholder may lie outside the vocabulary
+        rows = [p.row for p in tokens.pieces if p.row.request.image is not None]
+        known = self.features.of([Picture(r.request.image, r.request.noise) for r in rows if r.request.image is not None])
+        deep: list[tuple[Tensor, ...]] = []
+        for n, (row, start, end) in enumerate(tokens.pieces):
+            if row.request.image is None:
+                continue
+            feature = known[Picture(row.request.image, row.request.noise)]
+            before = row.ids[:start].count(self.image_token_id)
+            wanted = torch.arange(len(feature.embeds)) if row.visible is None else row.visible.nonzero()[:, 0]
+            wanted = wanted[before : before + row.ids[start:end].count(self.image_token_id)].to(embeds.device)
+            embeds[n, at[n]] = feature.embeds[wanted]
+            deep.append(tuple(layer[wanted] for layer in feature.deep))
+        if not self.family.deepstack or not bool(at.any()):
+            return embeds, {}
+        layers = [torch.cat(parts) for parts in zip(*deep, strict=True)]
+        return embeds, {"visual_pos_masks": at, "deepstack_visual_embeds": layers}
+
+    def _attention(self, tokens: Tokens, mask: Tensor, dtype: torch.dtype) -> Any:
+        """A padding mask (N, S) for plain causal models; else what each token sees, (N, 1, T, S), 0 or very negative."""
+        blocks = self._blocks(tokens)
+        if not self._windowed and blocks is None:
+            return (mask > 0).long()
+        query, key = mask[:, -tokens.ids.shape[1] :, None], mask[:, None, :]
+        seen = (key > 0) & (key <= query)
+        near = seen
+        window = getattr(self.config, "sliding_window", None)
+        if window is not None:
+            near = seen & (key > query - window)
+        if blocks is not None:
+            blocks = torch.nn.functional.pad(blocks, (mask.shape[1] - blocks.shape[1], 0), value=-1)
+            own = blocks[:, -tokens.ids.shape[1] :]
+            together = (own[:, :, None] == blocks[:, None, :]) & (own >= 0)[:, :, None]
+            inside = together & (key > query - window) if self.family.window_first and window is not None else together
+            seen, near = seen | together, near | inside
+        full, local = (_additive(allowed, dtype) for allowed in (seen, near))
+        if getattr(self.config, "layer_types", None):
+            return {"full_attention": full, "sliding_attention": local}
+        return local if window is not None else full
+
+    def _blocks(self, tokens: Tokens) -> Tensor | None:
+        """(N, T) tokens of one number see each other both ways, -1 none; None where all attend causally."""
+        if self.family.both_ways == CAUSAL or not tokens.pieces:
+            return None
+        blocks = torch.full_like(tokens.ids, -1)
+        for n, (row, start, end) in enumerate(tokens.pieces):
+            own = row.blocks[start:end]
+            blocks[n, len(blocks[n]) - len(own) :] = torch.tensor(own, device=blocks.device)
+        return blocks
+
+
+def _windowed(config: Any) -> bool:
+    """Whether any layer looks back over a window only."""
+    types = getattr(config, "layer_types", None)
+    if types:
+        return "sliding_attention" in types
+    return getattr(config, "sliding_window", None) is not None
+
+
+def _additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
+    """(N, T, S) bool -> (N, 1, T, S), added to the scores."""
+    mask = torch.full(allowed.shape, torch.finfo(dtype).min, dtype=dtype, device=allowed.device)
+    return mask.masked_fill_(allowed, 0.0)[:, None]

@@ -1,11 +1,12 @@
 """The SQLite file underneath: opened, migrated, and its refusals in words. The only user of sqlite3.
 
-WAL mode, one transaction a batch: a killed process loses at most the batch in flight.
+WAL mode, one transaction a batch: a killed process loses at most the batch in flight. Threads take turns.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,8 @@ class Database:
         self.path = path
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self._turn = threading.RLock()
+            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute("PRAGMA foreign_keys=ON")
@@ -47,7 +49,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        with _explained(self.path):
+        with self._turn, _explained(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -58,7 +60,7 @@ class Database:
             self._db.execute("COMMIT")
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        with _explained(self.path):
+        with self._turn, _explained(self.path):
             return self._db.execute(sql, values).fetchall()
 
 
@@ -78,6 +80,8 @@ def _explained(path: Path) -> Iterator[None]:
         else:
             advice = "Run the same command again; if it stays, keep the file and tell us."
         raise StoreError(f"The run store {path}: {what}. {advice}") from error
+    except sqlite3.IntegrityError as error:
+        raise StoreError(f"The run store {path} refused: {error}. Nothing was changed.") from error
     except sqlite3.DatabaseError as error:
         raise StoreError(
             f"The run store {path} is damaged ({error}). Move it away; a new one is made by the next run."

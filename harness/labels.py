@@ -8,10 +8,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 from harness.contract import Span
 
 WORDS = ("right", "wrong", "ambiguous", "skip")
+MARKS = ("missed", "false alarm")
+Key = tuple[str, str, str, str]  # benchmark, item id, field, label: a label that changed since is another case
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,9 @@ class Case:
 
     `field` says which truth of the item is meant: "label" for POPE, a COCO class for CHAIR. `control` cases were drawn at
     random, so that the error rate of all labels can be estimated. `answers`: checkpoint -> its answer.
+
+    A case with a `caption` asks not for a label but for marks in that one answer: `spans` are the scorer's, and `field` is
+    `caption_field(caption)`, so that the same words of two checkpoints are one case.
     """
 
     benchmark: str
@@ -45,10 +51,12 @@ class Case:
     control: bool = False
     answers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     boxes: tuple[Box, ...] = ()
+    caption: str = ""
+    spans: tuple[Span, ...] = ()
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        return (self.benchmark, self.item_id, self.field)
+    def key(self) -> Key:
+        return (self.benchmark, self.item_id, self.field, self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class Vote:
 
     `label` is the label as it stood when the reviewer looked. `spans`: marks in a caption, kind "missed" (a hallucination
     that the scorer did not see) or "false alarm"; `answer` is the caption that they count in. `adjudication`: the word that
-    settles a disagreement.
+    settles a disagreement. On a caption, "right" says that the scorer's marks are right, "wrong" that `spans` correct them.
     """
 
     benchmark: str
@@ -71,3 +79,12 @@ class Vote:
     answer: str = ""
     spans: tuple[Span, ...] = ()
     adjudication: bool = False
+
+    @property
+    def key(self) -> Key:
+        return (self.benchmark, self.item_id, self.field, self.label)
+
+
+def caption_field(caption: str) -> str:
+    """The field of a case about one caption: "caption/" and twelve digits of its sha256."""
+    return f"caption/{sha256(caption.encode('utf-8', 'replace')).hexdigest()[:12]}"

@@ -25,4 +25,15 @@ STEPS: tuple[str, ...] = (
         value TEXT NOT NULL, PRIMARY KEY (run, arm, kind)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE votes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE, benchmark TEXT NOT NULL, item_id TEXT NOT NULL,
+        field TEXT NOT NULL, label TEXT NOT NULL, word TEXT NOT NULL, reviewer TEXT NOT NULL, at TEXT NOT NULL,
+        comment TEXT NOT NULL, answer TEXT NOT NULL, spans TEXT NOT NULL, adjudication INTEGER NOT NULL
+    );
+    CREATE TRIGGER votes_are_not_changed BEFORE UPDATE ON votes BEGIN SELECT RAISE(ABORT, 'votes are never changed'); END;
+    CREATE TRIGGER votes_are_not_replaced BEFORE INSERT ON votes WHEN NEW.id IN (SELECT id FROM votes)
+        BEGIN SELECT RAISE(ABORT, 'votes are never replaced'); END;
+    CREATE TRIGGER votes_are_not_deleted BEFORE DELETE ON votes BEGIN SELECT RAISE(ABORT, 'votes are never deleted'); END;
+    """,
 )

@@ -1,11 +1,12 @@
-"""How sure a number is: bootstrap over clusters, exact tests, correction for many tests, agreement. Pure functions.
+"""How sure a number is: bootstrap over clusters, exact tests, correction for many tests. Pure functions.
 
 Questions about one image are not independent, so images (clusters) are resampled, never single items. A resample
 is a row of counts, one a cluster; counts (R, G) times addends summed by cluster (G, V) gives R resampled sums, and a
 formula over these gives R resampled metrics, ratios included. Both sides of a difference get the same counts.
 
 Intervals are percentile intervals, widened for few clusters as in Hesterberg 2015 (arXiv:1411.5279, section 3.3).
-Differences between two sweeps are in `reports/paired.py`, several seeds in `reports/seeds.py`.
+Differences between two sweeps are in `reports/paired.py`, several seeds in `reports/seeds.py`, agreement of raters in
+`harness/agreement.py`.
 """
 
 from __future__ import annotations
@@ -198,7 +199,7 @@ def _interval_of_all_or_none(all_right: bool, n_clusters: int) -> tuple[float, f
     return (1 - reach, 1.0) if all_right else (0.0, reach)
 
 
-# ---------------------------------------------------------------- exact tests, ranks, agreement
+# ---------------------------------------------------------------- exact tests, ranks
 
 
 def mcnemar(gained: int, lost: int) -> float:
@@ -233,13 +234,3 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
         worst = max(worst, min(1.0, p * (len(order) - rank)))
         corrected[i] = worst
     return corrected
-
-
-def kappa(one: Sequence[Hashable], other: Sequence[Hashable]) -> float | None:
-    """Cohen's kappa of two raters on the same items; None when chance alone explains everything."""
-    n = len(one)
-    if n == 0 or n != len(other):
-        return None
-    agreed = sum(a == b for a, b in zip(one, other, strict=True)) / n
-    chance = sum((list(one).count(k) / n) * (list(other).count(k) / n) for k in set(one))
-    return None if chance == 1 else (agreed - chance) / (1 - chance)

@@ -31,6 +31,7 @@ FORBIDDEN: list[tuple[str, set[str], str]] = [
     ("harness.stats", {"alignment", "benchmarks", "reports", "torch"}, "statistics are pure"),
 ]
 LOW = {"harness.contract", "harness.errors", "harness.registry", "harness.stats", "harness.digests", "harness.labels"}
+LOW |= {"harness.agreement", "harness.ballots"}
 
 
 def modules() -> list[tuple[str, Path]]:

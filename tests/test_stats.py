@@ -7,7 +7,7 @@ import pytest
 from pytest import approx
 
 from harness.contract import Item, Score, ratio
-from harness.stats import Sample, holm, interval, kappa, mcnemar, metrics, odds_ratio, rank_biserial, resample, sample, swap
+from harness.stats import Sample, holm, interval, mcnemar, metrics, odds_ratio, rank_biserial, resample, sample, swap
 from reports.paired import differences, pair
 from reports.seeds import combine_seeds
 
@@ -137,17 +137,6 @@ def test_rank_biserial_by_hand():
 
 def test_rank_biserial_shares_ranks_among_ties():
     assert rank_biserial(np.array([1.0, -1.0, 2.0])) == approx((1.5 - 1.5 + 3) / 6)
-
-
-def test_kappa_by_hand():
-    # agreed 0.7; by chance 0.5 * 0.6 + 0.5 * 0.4 = 0.5
-    one, other = list("yyyyynnnnn"), list("yyyynnyynn")
-    assert sum(a == b for a, b in zip(one, other)) == 7
-    assert kappa(one, other) == approx(0.4)
-
-
-def test_kappa_of_two_who_always_say_yes_is_unknown():
-    assert kappa(["yes"] * 5, ["yes"] * 5) is None
 
 
 # ---------------------------------------------------------------- differences

@@ -1,0 +1,38 @@
+"""Do raters agree beyond chance? Pure functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+
+
+def kappa(one: Sequence[Hashable], other: Sequence[Hashable]) -> float | None:
+    """Cohen's kappa of two raters on the same items; None when chance alone explains everything."""
+    n = len(one)
+    if n == 0 or n != len(other):
+        return None
+    agreed = sum(a == b for a, b in zip(one, other, strict=True)) / n
+    chance = sum((list(one).count(k) / n) * (list(other).count(k) / n) for k in set(one))
+    return None if chance == 1 else (agreed - chance) / (1 - chance)
+
+
+def fleiss(items: Sequence[Sequence[Hashable]]) -> float | None:
+    """Fleiss' kappa of the words that each item got; None when chance alone explains everything.
+
+    Items may have different numbers of raters (Fleiss, Levin and Paik 2003, section 18.3); those with fewer than two are
+    left out. With equal numbers it is Fleiss 1971.
+    """
+    rated = [Counter(words) for words in items if len(words) > 1]
+    total = sum(sum(words.values()) for words in rated)
+    if not rated:
+        return None
+    agreed = sum(_agreeing_pairs(words) for words in rated) / len(rated)
+    shares = [n / total for n in sum(rated, Counter()).values()]
+    chance = sum(share**2 for share in shares)
+    return None if chance == 1 else (agreed - chance) / (1 - chance)
+
+
+def _agreeing_pairs(words: Counter[Hashable]) -> float:
+    """Share of an item's pairs of raters that said the same word."""
+    n = sum(words.values())
+    return sum(k * (k - 1) for k in words.values()) / (n * (n - 1))

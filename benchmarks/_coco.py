@@ -76,7 +76,7 @@ def _read(
     files: dict[str, str] = {}
     objects: dict[int, set[str]] = {}
     for name in names:
-        content = _parse(data, name)
+        content = parse_annotations(data, name)
         images = {_field(i, "id", name, "images"): i for i in _list(content, "images", name)}
         folder = name.rsplit("_", 1)[-1].removesuffix(".json")
         files |= {str(n): f"{folder}/{_field(image, 'file_name', name, 'images')}" for n, image in images.items()}
@@ -113,7 +113,7 @@ def _captions(content: Any, name: str, nodes_in: Callable[[str], Iterable[str]])
         yield entry.get("id"), _field(entry, "image_id", name, "annotations"), nodes_in(caption)
 
 
-def _parse(data: Data, name: str) -> Any:
+def parse_annotations(data: Data, name: str) -> Any:
     try:
         return json.loads(data.read_text(name))
     except json.JSONDecodeError as error:

@@ -19,13 +19,15 @@ from benchmarks._amber_formulas import KINDS, formulas
 from benchmarks._amber_objects import find_objects
 from benchmarks._files import OfficialFile
 from benchmarks._nouns import tagged
+from benchmarks._pictures import node
 from benchmarks._rows import Row, check_unique, read_json, read_rows
 from benchmarks._similarity import Measure, measure
 from benchmarks._tokens import Tokenizer
 from benchmarks._wordnet import lemma
 from harness import registry
-from harness.contract import Answer, Data, Decoding, Example, Item, Score
+from harness.contract import Answer, Data, Decoding, Example, Item, LabelEdit, Score
 from harness.errors import ConfigError, DataError
+from harness.evidence import Claim, Picture, Said
 
 THRESHOLD = 0.8
 TASKS = ("generative", "existence", "attribute", "relation")
@@ -41,6 +43,7 @@ _KIND_OF = {
     "relation": "relation",  # the official file's second name: questions whose answer is no
 }
 _TASK_OF = {"state": "attribute", "number": "attribute", "action": "attribute"}
+_ASKED = re.compile(r"\bIs there (?:an? )?(.+?) in this", re.IGNORECASE)
 _FIRST_WORD = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 
 
@@ -49,6 +52,7 @@ class Amber:
     """AMBER, generative and yes/no."""
 
     version = 1
+    free_text = False  # for the audit
     files = (
         *(
             OfficialFile(f"amber/{name}", _REPO, "Apache-2.0", "copy it", url=f"{_RAW}/{name}")
@@ -129,6 +133,33 @@ class Amber:
             "tokenizer": self._tokenizer.name,
             **self._loaded,
         }
+
+    def fields(self, item: Item) -> Sequence[str]:
+        return [] if item.truth["kind"] == "generative" else ["truth"]
+
+    def claim(self, item: Item, field: str) -> Claim | None:
+        """The yes or no of a question, also of those about attributes and relations. Descriptions have no single labels."""
+        if field not in self.fields(item):
+            return None
+        asked = _ASKED.search(item.question)
+        thing = node(asked[1].lower()) if asked and item.truth["kind"] == "existence" else item.question
+        return Claim(item.id, field, item.truth["truth"], thing, (item.truth["kind"],))
+
+    def said(self, item: Item, score: Score) -> Mapping[str, Said]:
+        return {"truth": Said(score.reading == "Yes")} if score.reading in ("Yes", "No") and self.fields(item) else {}
+
+    def pictures(self, data: Data, items: Sequence[Item]) -> Mapping[str, Picture]:
+        """None: AMBER's pictures have no boxes and no reference captions."""
+        return {}
+
+    def edited(self, item: Item, edit: LabelEdit) -> Item | None:
+        """The question after a reviewer's word; "removed" drops it (None)."""
+        if edit.new == "removed":
+            return None
+        if edit.new == "right":
+            return item
+        truth = {**item.truth, "truth": "no" if item.truth["truth"] == "yes" else "yes"}
+        return Item(item.id, item.image, item.question, truth, item.group)
 
     def nouns(self, text: str) -> list[str]:
         """WordNet lemmas of the words tagged as nouns, in the text's own case."""

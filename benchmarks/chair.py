@@ -11,7 +11,7 @@ speech, in captions and references, as OPERA and most decoding papers do. They d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -19,6 +19,8 @@ from benchmarks import _coco, _vocabulary
 from benchmarks._files import VAL_PICTURES, OfficialFile
 from benchmarks._image_list import read_image_list
 from benchmarks._nouns import NounGuess, lemmas
+from benchmarks._objects import edited_objects, object_claim
+from benchmarks._pictures import coco_pictures
 from benchmarks._singular import singularize
 from benchmarks._spans import token_places
 from benchmarks._tokens import Tokenizer
@@ -26,6 +28,7 @@ from benchmarks._vocabulary import Mention
 from harness import registry
 from harness.contract import Answer, Data, Decoding, Example, Formula, Item, LabelEdit, Score, Span, Sums, over, ratio
 from harness.errors import ConfigError
+from harness.evidence import Claim, Picture, Said
 
 _ANNOTATIONS = "http://images.cocodataset.org/annotations/annotations_trainval2014.zip"
 
@@ -35,6 +38,7 @@ class Chair:
     """Object hallucination in open descriptions of COCO images."""
 
     version = 1
+    free_text = True  # for the audit
     files = (
         *(
             OfficialFile(f"coco/{n}", "COCO 2014", "CC BY 4.0", "unpack the archive in coco/", url=_ANNOTATIONS, member=n)
@@ -152,15 +156,24 @@ class Chair:
         """The image list as text, one id a line: save it in the data folder and give it as `images`."""
         return "".join(f"{item.id}\n" for item in items)
 
+    def fields(self, item: Item) -> Sequence[str]:
+        return list(item.truth["objects"])
+
+    def claim(self, item: Item, field: str) -> Claim | None:
+        """Whether a node ("dining table") is in the image; None for a word that is no node."""
+        return object_claim(item, field)
+
+    def said(self, item: Item, score: Score) -> Mapping[str, Said]:
+        """The nodes that the caption names."""
+        return {span.node: Said(True) for span in score.spans if span.node}
+
+    def pictures(self, data: Data, items: Sequence[Item]) -> Mapping[str, Picture]:
+        return coco_pictures(data, items, self.annotations)
+
     def edited(self, item: Item, edit: LabelEdit) -> Item | None:
         """The item after a reviewer's word. `edit.field` is a node name: "flipped" says that the object is in the image
         though the truth lacks it, or the reverse; "removed" drops the item (None)."""
-        if edit.new == "removed":
-            return None
-        if edit.new == "right":
-            return item
-        objects = set(item.truth["objects"]) ^ {edit.field}
-        return Item(item.id, item.image, item.question, {**item.truth, "objects": sorted(objects)}, item.group)
+        return edited_objects(item, edit)
 
     def words(self, text: str) -> list[str]:
         """The text as CHAIR sees it: singular forms (or lemmas) with double words merged."""

@@ -12,7 +12,7 @@ extractor="plain"  the official script without its language model: CHAIR on lemm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -20,16 +20,20 @@ from benchmarks import _coco, _vocabulary
 from benchmarks._files import OfficialFile
 from benchmarks._nouns import tagged
 from benchmarks._object_list import Tagged, candidates, nltk_tagger, nodes_of, object_list, spacy_tagger
+from benchmarks._objects import edited_objects, object_claim
+from benchmarks._pictures import coco_pictures
 from benchmarks._rows import Row, read_rows
 from benchmarks._tokens import Tokenizer
 from benchmarks._wordnet import lemma
 from benchmarks.chair import Chair
 from harness import registry
-from harness.contract import Answer, Data, Decoding, Example, Formula, Item, Judge, Score, Verdict, over, ratio
+from harness.contract import Answer, Data, Decoding, Example, Formula, Item, Judge, LabelEdit, Score, Verdict, over, ratio
 from harness.errors import ConfigError, DataError, JudgeError
+from harness.evidence import Claim, Picture, Said
 
 EXTRACTORS = ("nouns", "plain", "judge")
 _QUESTIONS = "object_halbench/obj_halbench_300_with_image.jsonl"
+_INVENTED = " (invented)"
 _SHORT = 3  # answers of so few words name no object and are never shown to the extractor
 
 
@@ -38,6 +42,7 @@ class ObjectHalbench:
     """Object HalBench: hallucination by response and by object, and object recall."""
 
     version = 1
+    free_text = True  # for the audit
     files = (
         OfficialFile(
             _QUESTIONS, "RLHF-V/RLHF-V on GitHub, eval/data", "CC BY-NC 4.0, research only", "copy it; images are embedded"
@@ -120,6 +125,26 @@ class ObjectHalbench:
             **self._loaded,
         }
 
+    def fields(self, item: Item) -> Sequence[str]:
+        return list(item.truth["objects"])
+
+    def claim(self, item: Item, field: str) -> Claim | None:
+        """Whether a node ("dining table") is in the image; None for a word that is no node."""
+        return object_claim(item, field)
+
+    def said(self, item: Item, score: Score) -> Mapping[str, Said]:
+        """The nodes that the response names."""
+        nodes = _vocabulary.refined().node_of
+        words = (part.removesuffix(_INVENTED) for part in score.reading.split(", "))
+        return {nodes[word]: Said(True) for word in words if word in nodes}
+
+    def pictures(self, data: Data, items: Sequence[Item]) -> Mapping[str, Picture]:
+        return coco_pictures(data, items, self.annotations)
+
+    def edited(self, item: Item, edit: LabelEdit) -> Item | None:
+        """As CHAIR's: `edit.field` is a node name; "removed" drops the item (None)."""
+        return edited_objects(item, edit)
+
     def _objects(self, item: Item, text: str) -> tuple[list[tuple[str, str]] | None, Verdict | None]:
         if self.extractor == "plain":
             return self._plain(text), None
@@ -185,7 +210,7 @@ def score_objects(item: Item, text: str, found: Sequence[tuple[str, str]], verdi
         "true_total": float(len(truth)),
         "words": float(len(text.split(" "))),
     }
-    reading = ", ".join(f"{word}{'' if node in truth else ' (invented)'}" for word, node in found)
+    reading = ", ".join(f"{word}{'' if node in truth else _INVENTED}" for word, node in found)
     why = "invented: " + ", ".join(invented) if invented else ""
     return Score(item.id, values, reading, correct=not invented, why=why, verdict=verdict)
 

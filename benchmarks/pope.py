@@ -11,10 +11,12 @@ Departures: where the official script divides by zero a metric is unknown, the o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks import _pope_labels
 from benchmarks._files import VAL_PICTURES, OfficialFile
+from benchmarks._pictures import coco_pictures
 from benchmarks._pope_formulas import formulas
 from benchmarks._pope_questions import build_questions
 from benchmarks._rows import Row, check_unique, read_rows
@@ -22,6 +24,7 @@ from benchmarks._yes_no import READERS, is_unclear
 from harness import registry
 from harness.contract import Answer, Data, Decoding, Example, Item, LabelEdit, Score
 from harness.errors import ConfigError, DataError
+from harness.evidence import Claim, Picture, Said
 
 __all__ = ["Pope", "build_questions"]
 
@@ -35,6 +38,7 @@ class Pope:
     """Yes/no questions about objects, in three splits that differ in how the absent objects were chosen."""
 
     version = 1
+    free_text = False  # for the audit
     files = (
         *(
             OfficialFile(f"pope/{n}", _POPE, "MIT", "copy the file of the same name", url=f"{_RAW}/{n}")
@@ -139,20 +143,24 @@ class Pope:
             **self._loaded,
         }
 
-    def edited(self, item: Item, edit: LabelEdit) -> Item | None:
-        """The item after a reviewer's word: "flipped" turns its labels round, "removed" drops it (None).
+    def fields(self, item: Item) -> Sequence[str]:
+        return _pope_labels.fields(item)
 
-        `edit.field` is "label" for all splits or "label/adversarial" for one."""
-        if edit.new == "right":
-            return item
-        chosen = edit.field.partition("/")[2]
-        labels = {s: list(v) for s, v in item.truth["labels"].items()}
-        for split in [s for s in labels if chosen in ("", s)]:
-            flipped = ["no" if label == "yes" else "yes" for label in labels.pop(split)]
-            if edit.new == "flipped":
-                labels[split] = flipped
-        truth = {**item.truth, "labels": labels}
-        return Item(item.id, item.image, item.question, truth, item.group) if labels else None
+    def claim(self, item: Item, field: str) -> Claim | None:
+        return _pope_labels.claim(item, field)
+
+    def said(self, item: Item, score: Score) -> Mapping[str, Said]:
+        """The answer stands to every label of the question; an unclear one to none."""
+        if score.reading not in ("yes", "no") or score.flag == "unclear":
+            return {}
+        return dict.fromkeys(self.fields(item), Said(score.reading == "yes"))
+
+    def pictures(self, data: Data, items: Sequence[Item]) -> Mapping[str, Picture]:
+        return coco_pictures(data, items)
+
+    def edited(self, item: Item, edit: LabelEdit) -> Item | None:
+        """The item after a reviewer's word; None where no row of it is left. Fields: see `_pope_labels`."""
+        return _pope_labels.edited(item, edit)
 
     def _rows(self, data: Data, split: str) -> list[Row]:
         name = "pope/popev2.json" if self.flavour == "v2" else f"pope/{self.flavour}_pope_{split}.json"

@@ -31,7 +31,7 @@ FORBIDDEN: list[tuple[str, set[str], str]] = [
     ("harness.stats", {"alignment", "benchmarks", "reports", "torch"}, "statistics are pure"),
 ]
 LOW = {"harness.contract", "harness.errors", "harness.registry", "harness.stats", "harness.digests", "harness.labels"}
-LOW |= {"harness.agreement", "harness.ballots"}
+LOW |= {"harness.agreement", "harness.ballots", "harness.evidence"}
 
 
 def modules() -> list[tuple[str, Path]]:

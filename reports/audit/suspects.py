@@ -1,0 +1,72 @@
+"""Which labels are worth a second look? All labels of a benchmark, ranked, each with its reasons in words.
+
+Every kind of evidence is weighed in nats for "this label is wrong" and the nats are added to the prior's (naive Bayes):
+checkpoints (agreement.py) and captions (captions.py) with likelihood ratios read off the other labels; contradictions, near
+classes, troubles of instances and traps of vocabularies with the fixed weights that stand at the top of their files.
+The sum orders the queue. As a probability it is rough: kinds of evidence are not independent of each other.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from math import log
+
+import numpy as np
+
+from harness.evidence import Evidence, Witness
+from harness.labels import Case
+from reports.audit.agreement import agreement
+from reports.audit.captions import captions
+from reports.audit.contradictions import contradictions
+from reports.audit.instances import instances
+from reports.audit.near import near
+from reports.audit.table import Finding, Table
+from reports.audit.traps import traps
+from reports.audit.unjudged import unjudged
+
+PRIOR = log(0.03 / 0.97)  # nats; before any evidence three labels in a hundred are wrong
+_WORTH_A_WORD = 0.25  # nats
+
+
+def suspects(
+    evidence: Evidence, witnesses: Sequence[Witness], others: Sequence[Evidence] = (), *, sample: int = 0, seed: int = 0
+) -> tuple[Case, ...]:
+    """All labels of `evidence`, most suspicious first.
+
+    Args:
+        witnesses: what each checkpoint says; one that answered in several runs comes once.
+        others: evidence on other benchmarks over the same pictures.
+        sample: so many labels, drawn at random from all, are marked `control`.
+    """
+    table = Table(evidence, tuple(witnesses))
+    findings = [agreement(table), captions(table), contradictions(table, others), near(table), instances(table), traps(table)]
+    nats = PRIOR + sum((finding.nats for finding in findings), np.zeros(len(table)))
+    suspicion = 1 / (1 + np.exp(-nats))
+    cases = [_case(table, row, float(suspicion[row]), findings) for row in range(len(table))]
+    drawn = set(random.Random(f"{seed}/{evidence.benchmark}").sample(range(len(cases)), min(sample, len(cases))))
+    cases = [replace(case, control=True) if row in drawn else case for row, case in enumerate(cases)]
+    return tuple(sorted([*cases, *unjudged(table)], key=lambda case: -case.suspicion))
+
+
+def _case(table: Table, row: int, suspicion: float, findings: Sequence[Finding]) -> Case:
+    claim = table.claims[row]
+    item = table.items[claim.item_id]
+    told = [(finding.nats[row], finding.reasons[row]) for finding in findings if row in finding.reasons]
+    return Case(
+        benchmark=table.evidence.benchmark,
+        item_id=claim.item_id,
+        field=claim.field,
+        label=claim.label,
+        image=item.image,
+        question=f"Is there {_a(claim.thing)} in the image?" if table.evidence.free_text else item.question,
+        suspicion=suspicion,
+        reasons=tuple(reason for weight, reason in sorted(told, key=lambda t: -t[0]) if weight >= _WORTH_A_WORD),
+        answers={w.name: w.answers[claim.item_id] for w in table.witnesses if claim.item_id in w.answers},
+        boxes=table.pictures[row].boxes,
+    )
+
+
+def _a(thing: str) -> str:
+    return f"an {thing}" if thing[:1] in tuple("aeiou") else f"a {thing}"

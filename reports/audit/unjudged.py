@@ -1,0 +1,43 @@
+"""Nouns in descriptions that the benchmark's vocabulary cannot judge: a hallucination among them is never counted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from harness.labels import Case
+from reports.audit.table import NO_PICTURE, Table
+
+FIELD = "noun/"  # such a case's field is "noun/lamp"; no label is behind it
+UNKNOWN = "not judged"
+_MOST_SUSPICION = 0.5  # nobody has claimed anything yet
+_NEVER_SEEN = frozenset({"bus", "buses"})
+
+
+def unjudged(table: Table) -> list[Case]:
+    """One case a picture and noun that at least two checkpoints named, or the only one there is."""
+    named: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for witness in table.witnesses:
+        for item_id, nouns in witness.unjudged.items():
+            for noun in dict.fromkeys(nouns):
+                named[item_id, noun].append(witness.name)
+    fewest = min(2, len(table.witnesses))
+    return [_case(table, item_id, noun, names) for (item_id, noun), names in named.items() if len(names) >= fewest]
+
+
+def _case(table: Table, item_id: str, noun: str, names: list[str]) -> Case:
+    item, n = table.items[item_id], len(table.witnesses)
+    known = noun in _NEVER_SEEN
+    blind = "never sees" if known else "cannot judge"
+    reason = f"{len(names)} of {n} checkpoints name \u201c{noun}\u201d, which the vocabulary {blind}"
+    return Case(
+        benchmark=table.evidence.benchmark,
+        item_id=item_id,
+        field=FIELD + noun,
+        label=UNKNOWN,
+        image=item.image,
+        question=f"Is there something that is rightly called \u201c{noun}\u201d in the image?",
+        suspicion=_MOST_SUSPICION * len(names) / n * (1.0 if known else 0.1),
+        reasons=(reason,),
+        answers={w.name: w.answers[item_id] for w in table.witnesses if item_id in w.answers},
+        boxes=table.evidence.pictures.get(item.image, NO_PICTURE).boxes,
+    )

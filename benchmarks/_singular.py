@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from string import ascii_lowercase
 
 
 def _listed(*lines: str) -> list[str]:
@@ -105,6 +106,22 @@ _ENDS_OF_UNCHANGED = frozenset(word[i:] for word in _UNCHANGED for i in range(le
 _COMPILED = tuple((re.compile(f"({before}){ending}$", re.IGNORECASE), r"\1" + new) for before, ending, new in _RULES)
 
 
+def _fitting(letter: str) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[re.Pattern[str], str], ...]]:
+    """The irregular endings and the rules, in order, that can match a word whose last letter this is."""
+    irregular = tuple((ending, new) for ending, new in _IRREGULAR if ending[-1] == letter)
+    open_ended = ".*)"
+    rules = (
+        compiled
+        for compiled, (_, ending, _) in zip(_COMPILED, _RULES, strict=True)
+        if ending.endswith(open_ended) or ending.rstrip(")")[-1] == letter
+    )
+    return irregular, tuple(rules)
+
+
+# Only a handful of letters end any rule. Letters beyond a-z try all of them: "\u017f" is an "s" to a pattern without case.
+_FITTING = {letter: _fitting(letter) for letter in ascii_lowercase}
+
+
 @lru_cache(maxsize=100_000)
 def singularize(word: str) -> str:
     """The singular of `word` as pattern 3.6 gives it, its mistakes included. Pure; remembered per word."""
@@ -118,10 +135,11 @@ def singularize(word: str) -> str:
         return word
     if lowered.endswith(_KEEP_IES):
         return lowered
-    for ending, new in _IRREGULAR:
+    irregular, rules = _FITTING.get(lowered[-1:], (_IRREGULAR, _COMPILED))
+    for ending, new in irregular:
         if lowered.endswith(ending):
             return re.sub(f"(?i){ending}$", new, word)
-    for rule, new in _COMPILED:
+    for rule, new in rules:
         if rule.search(word):
             return rule.sub(new, word)
     return word

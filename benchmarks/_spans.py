@@ -15,21 +15,39 @@ def token_places(text: str, tokens: Sequence[str]) -> list[tuple[int, int]]:
     A token that cannot be found (it never happens for words) gets an empty place where it would have been.
     """
     lowered = text.lower()
-    places: list[tuple[int, int]] = []
-    at = 0
-    find = lowered.find
-    for token in tokens:
-        start = find(token, at)
-        if start < 0 or token in _WRITTEN_QUOTES:
-            start, at = _quote(lowered, token, at)
-        else:
-            at = start + len(token)
-        places.append((start, at))
+    places = _plain_places(lowered, tokens) if _QUOTE.search(lowered) is None else _quoted_places(lowered, tokens)
     if len(lowered) == len(text):
         return places
     # Some letters grow when lower-cased ("\u0130" becomes two): walk back to the original's own positions.
     origin = [i for i, character in enumerate(text) for _ in character.lower()] + [len(text)]
     return [(origin[start], origin[end - 1] + 1 if end > start else origin[start]) for start, end in places]
+
+
+def _plain_places(text: str, tokens: Sequence[str]) -> list[tuple[int, int]]:
+    """Places in a text without quotation marks: most texts."""
+    places: list[tuple[int, int]] = []
+    at, find = 0, text.find
+    for token in tokens:
+        start = find(token, at)
+        if start >= 0:
+            at = start + len(token)
+            places.append((start, at))
+        else:
+            places.append((at, at))
+    return places
+
+
+def _quoted_places(text: str, tokens: Sequence[str]) -> list[tuple[int, int]]:
+    places: list[tuple[int, int]] = []
+    at = 0
+    for token in tokens:
+        start = text.find(token, at)
+        if start < 0 or token in _WRITTEN_QUOTES:
+            start, at = _quote(text, token, at)
+        else:
+            at = start + len(token)
+        places.append((start, at))
+    return places
 
 
 def _quote(text: str, token: str, at: int) -> tuple[int, int]:

@@ -31,7 +31,7 @@ _ONLY_CLOSERS = frozenset("])}>'")
 # A word of two letters or more before a full stop and another word: Punkt ends the sentence there, unless the first is an
 # abbreviation or begins one of its collocations.
 _ORDINARY_END = re.compile(r"([A-Za-z]{2,})\.\s+\w")
-_PLAIN = re.compile(r"([A-Za-z0-9]+)([.,;:!?]?)")  # a word and at most one mark: most pieces
+_PLAIN = re.compile(r"([A-Za-z0-9]+)('s|[.,;:!?])?")  # a word and at most one mark, or its owner's: most pieces
 _CONTRACTED = frozenset({"cannot", "gimme", "gonna", "gotta", "lemme", "wanna"})
 _ASCII_SPACE = " \t\n\r\x0b\x0c"
 
@@ -149,7 +149,7 @@ def _plain(piece: str, last: bool) -> list[str] | None:
     match = _PLAIN.fullmatch(piece)
     if match is None or match[1].lower() in _CONTRACTED:
         return None
-    return [piece] if not match[2] or (match[2] == "." and not last) else [match[1], match[2]]
+    return [piece] if match[2] is None or (match[2] == "." and not last) else [match[1], match[2]]
 
 
 def _treebank(sentence: str) -> list[str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Any
 
 from benchmarks import _coco, _vocabulary
@@ -206,11 +207,14 @@ class Chair:
         ]
         covered = {i for m in mentions for i in range(m.first, m.last)}
         spans += [Span(*places[i], "uncovered") for i in self._nouns.among(tokens) if i not in covered]
-        return tuple(sorted(spans, key=lambda span: span.start))
+        return tuple(sorted(spans, key=_START))
+
+
+_START = attrgetter("start")
 
 
 def _singular_words(tokens: Sequence[str]) -> list[str]:
-    return [singularize(token) for token in tokens]
+    return list(map(singularize, tokens))
 
 
 @lru_cache(maxsize=1)

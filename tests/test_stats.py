@@ -1,6 +1,5 @@
 """harness/stats.py and the paired tests built on it: worked by hand, against scipy and statsmodels, by simulation."""
 
-import time
 
 import numpy as np
 import pytest
@@ -267,12 +266,3 @@ def test_the_paired_test_raises_false_alarms_as_often_as_it_promises(monkeypatch
         (found,) = paired.differences(old, new, [ACCURACY])
         alarms += found.p < 0.05
     assert 0.04 <= alarms / n <= 0.06, alarms / n
-
-
-def test_ten_thousand_resamples_of_nine_thousand_items_take_under_two_seconds():
-    rng = np.random.default_rng(0)
-    scores = [Score(str(i), {"right": float(r), "asked": 1.0}) for i, r in enumerate(rng.integers(0, 2, 9000))]
-    items = items_of(9000, per_image=18)
-    start = time.process_time()
-    metrics(items, scores, [ACCURACY])
-    assert time.process_time() - start < 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from math import isnan
 
 import numpy as np
@@ -173,13 +172,6 @@ def test_an_image_that_holds_every_object_cannot_be_asked_about() -> None:
 def test_questions_say_image_and_take_an_before_a_vowel() -> None:
     rows = build_questions([("a.jpg", ["apple", "dog", "cat"]), ("b.jpg", ["pen", "car", "bus", "kite"])], "popular", seed=0)
     assert rows[0]["text"] == "Is there an apple in the image?" and len(rows) == 12
-
-
-def test_nine_thousand_rows_are_scored_in_half_a_second() -> None:
-    items, pope = [dog(random=["no"], popular=["no"], adversarial=["yes"])] * 9000, Pope()
-    start = time.process_time()
-    metrics(pope, [pope.score(item, said("No, there is no dog.")) for item in items])
-    assert time.process_time() - start < 0.5
 
 
 def test_any_text_is_an_answer() -> None:

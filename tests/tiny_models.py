@@ -33,12 +33,14 @@ TEXT = [
 ]
 
 
-def tokenizer(texts: Sequence[str] = TEXT, vocabulary: int = 340) -> PreTrainedTokenizerFast:
-    """A byte-level BPE with the special tokens of LLaVA."""
+def tokenizer(
+    texts: Sequence[str] = TEXT, vocabulary: int = 340, more: Sequence[str] = (), **named: str
+) -> PreTrainedTokenizerFast:
+    """A byte-level BPE with the special tokens of LLaVA and `more`; `named` ones become attributes."""
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
-    special = ["<pad>", "<s>", "</s>", "<image>"]
+    special = ["<pad>", "<s>", "</s>", "<image>", *more]
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
@@ -48,7 +50,7 @@ def tokenizer(texts: Sequence[str] = TEXT, vocabulary: int = 340) -> PreTrainedT
         pad_token="<pad>",
         bos_token="<s>",
         eos_token="</s>",
-        extra_special_tokens={"image_token": "<image>"},
+        extra_special_tokens={"image_token": "<image>", **named},
     )
 
 

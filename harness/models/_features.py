@@ -88,12 +88,16 @@ def _apart(features: Any, counts: list[int]) -> list[Tensor]:
 
 
 def stack_vision(inputs: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Batch the processor outputs of single pictures: (1, tiles, 3, H, W) each -> (N, max tiles, 3, H, W)."""
-    stacked = {}
-    for name in inputs[0]:
-        parts = [one[name] for one in inputs]
-        if name == "pixel_values" and parts[0].dim() == 5:
-            tiles = max(p.shape[1] for p in parts)
-            parts = [torch.cat([p, p.new_zeros(1, tiles - p.shape[1], *p.shape[2:])], 1) for p in parts]
-        stacked[name] = torch.cat(parts)
-    return stacked
+    """Batch the processor outputs of single pictures; where their numbers of tiles differ, they are filled with zeros."""
+    return {name: _stack([one[name] for one in inputs]) for name in inputs[0]}
+
+
+def _stack(parts: list[Tensor]) -> Tensor:
+    """(n, ...) each -> (sum of n, ...), the other dimensions those of the widest."""
+    shape = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
+    whole = parts[0].new_zeros(sum(len(part) for part in parts), *shape)
+    start = 0
+    for part in parts:
+        whole[(slice(start, start + len(part)), *(slice(0, n) for n in part.shape[1:]))] = part
+        start += len(part)
+    return whole

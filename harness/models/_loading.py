@@ -14,6 +14,7 @@ from harness.contract import Checkpoint
 from harness.digests import model_digest, value_digest
 from harness.errors import ModelError
 from harness.models._families import FAMILIES, Family
+from harness.models._image_only import image_only
 from harness.models._prompts import RopeIndex
 
 
@@ -47,12 +48,21 @@ def _from_hub_cache(name: str) -> str:
         ) from error
 
 
+def _from_pretrained(source: str, **options: Any) -> Any:
+    return transformers.AutoModelForImageTextToText.from_pretrained(source, **options)
+
+
 def load(source: str, adapter: Path | None, dtype: torch.dtype, attention: str, remote_code: bool) -> Any:
+    """Weights of a model, an adapter merged into it. Attention is eager where the model knows no other."""
     transformers.utils.logging.disable_progress_bar()
+    options = {"dtype": dtype, "trust_remote_code": remote_code, "use_safetensors": True}
     try:
-        module = transformers.AutoModelForImageTextToText.from_pretrained(
-            source, dtype=dtype, attn_implementation=attention, trust_remote_code=remote_code, use_safetensors=True
-        )
+        try:
+            module = _from_pretrained(source, attn_implementation=attention, **options)
+        except ValueError as error:  # Gemma 2 and others that cap their scores
+            if attention == "eager" or "does not support an attention implementation" not in str(error):
+                raise
+            module = _from_pretrained(source, attn_implementation="eager", **options)
         if adapter is not None:
             from peft import PeftModel
 
@@ -67,12 +77,32 @@ def load(source: str, adapter: Path | None, dtype: torch.dtype, attention: str, 
     return module
 
 
-def load_processor(source: str, remote_code: bool) -> Any:
+def load_processor(source: str, config: Any, remote_code: bool) -> Any:
     """The processor with the PIL backend: torchvision resamples differently, so one backend is pinned everywhere."""
+    options = {"trust_remote_code": remote_code, "backend": "pil"}
     try:
-        return transformers.AutoProcessor.from_pretrained(source, trust_remote_code=remote_code, backend="pil")
-    except (OSError, ValueError, ImportError) as error:
-        raise ModelError(f"The processor of {source} does not load: {str(error).splitlines()[0]}") from error
+        known = _processor_class(Path(source), config)
+        if known is None:
+            return transformers.AutoProcessor.from_pretrained(source, **options)
+        return image_only(known).from_pretrained(source, **options)
+    except (OSError, ValueError, ImportError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"The processor of {source} does not load: {str(error).splitlines()[0]}. Put the tokenizer and processor files of "
+            "the model it was trained from into the folder."
+        ) from error
+
+
+def _processor_class(folder: Path, config: Any) -> Any | None:
+    """transformers' own class that a checkpoint names or its family has; None where AutoProcessor has to look further."""
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING, processor_class_from_name
+
+    for name in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
+        written = json.loads((folder / name).read_text()) if (folder / name).is_file() else {}
+        if "AutoProcessor" in written.get("auto_map", {}):
+            return None
+        if written.get("processor_class"):
+            return processor_class_from_name(written["processor_class"])
+    return PROCESSOR_MAPPING.get(type(config), None)
 
 
 def family_of(module: Any) -> Family:

@@ -60,14 +60,14 @@ class TransformersModel:
             torch.set_num_threads(threads)
         self.device = torch.device(_device(device))
         self.dtype = _dtype(dtype, self.device)
-        self._attention = attention
         source, adapter = resolve(path)
         self.module: Any = load(source, adapter, self.dtype, attention, remote_code).to(self.device)
+        self._attention = str(self.module.config._attn_implementation)
         self.module.eval()
         skip_unread_layers(self.module)
         self.family = family_of(self.module)
         self._segments = use_segments(self.module.get_decoder())
-        self.processor: Any = load_processor(source, remote_code)
+        self.processor: Any = load_processor(source, self.module.config, remote_code)
         self.prompts = PromptBuilder(
             self.processor, self.family, image_token_id(self.module), rope_index(self.module, self.family)
         )
@@ -127,6 +127,7 @@ class TransformersModel:
         image_processor = self.processor.image_processor
         return {
             "model class": type(self.module).__name__,
+            "shared between questions": self.family.sharing,
             "dtype": str(self.dtype).removeprefix("torch."),
             "attention": self._attention,
             "device": self.device.type if self.device.type != "cpu" else f"cpu, {torch.get_num_threads()} threads",

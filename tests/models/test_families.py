@@ -1,0 +1,119 @@
+"""Every model family answers through the engine as transformers answers one by one: logits, greedy text, log-probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_families
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import AutoModelForImageTextToText
+
+from harness.contract import Decoding, HiddenImage, Request, in_order
+from harness.models._families import PROMPT
+from harness.models._prompts import visible_tokens
+from harness.models.transformers import TransformersModel
+
+# PaliGemma's processor makes an array of a tensor in the old way.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+QUESTIONS = ("Is there a car in the image?", "Please describe this image in detail.", "Why?")
+
+
+@dataclass
+class Both:
+    """A checkpoint behind the engine, and as transformers loads it."""
+
+    model: TransformersModel
+    plain: Any
+
+    def inputs(self, request: Request, tail: list[int] | None = None) -> dict[str, Tensor]:
+        """What the checkpoint's own processor makes of a request; `tail` is more text of the answer."""
+        text = self.model.prompts.rendered(request.text, with_image=request.image is not None).prompt
+        processor = self.model.processor
+        if request.image is None:
+            found = dict(processor.tokenizer([text], return_tensors="pt"))
+            if self.model.family.both_ways == PROMPT:
+                found["token_type_ids"] = torch.zeros_like(found["input_ids"])
+        else:
+            if self.model.family.template:  # PaliGemma's processor writes the rest of the prompt itself
+                text = text.replace("<s>", "").removesuffix("\n")
+            found = dict(processor(text=[text], images=[Image.open(request.image).convert("RGB")], return_tensors="pt"))
+        found.pop("labels", None)
+        more = torch.tensor([tail or []], dtype=torch.long)
+        for name, text_kind in (("attention_mask", 1), ("token_type_ids", int(self.model.family.both_ways == PROMPT))):
+            if name in found:
+                found[name] = torch.cat([found[name], torch.full_like(more, text_kind)], 1)
+        if "mm_token_type_ids" in found:
+            found["mm_token_type_ids"] = torch.cat([found["mm_token_type_ids"], torch.zeros_like(more)], 1)
+        return found | {"input_ids": torch.cat([found["input_ids"], more], 1)}
+
+    @torch.inference_mode()
+    def logits(self, request: Request, tail: list[int] | None = None) -> Tensor:
+        """(T, V) of one request alone, by transformers."""
+        logits: Tensor = self.plain(**self.inputs(request, tail)).logits[0]
+        return logits
+
+
+@pytest.fixture(scope="module", params=list(tiny_families.CHECKPOINTS))
+def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Both:
+    folder = tiny_families.save(request.param, tmp_path_factory.mktemp("family"))
+    model = TransformersModel(str(folder), device="cpu")
+    plain = AutoModelForImageTextToText.from_pretrained(folder, attn_implementation=model.facts()["attention"]).eval()
+    return Both(model, plain)
+
+
+def many(pictures: list[Path], **options: Any) -> list[Request]:
+    return [Request(p, q, Decoding(max_new_tokens=10), **options) for p in pictures for q in QUESTIONS]
+
+
+@torch.inference_mode()
+def first_logits(model: TransformersModel, requests: list[Request]) -> Tensor:
+    """(R, V) of the first token of each answer, all requests in one batch."""
+    engine = model._engine()
+    rows = [model.prompts.row(i, request) for i, request in enumerate(requests)]
+    logits, _, _ = engine._prefill(rows, engine.language.cache())
+    return logits
+
+
+def close(got: Tensor, expected: Tensor) -> None:
+    assert expected.std() > 0.01, "logits without any spread would show nothing"
+    torch.testing.assert_close(got, expected, atol=1e-4, rtol=0)
+
+
+def test_batched_shared_and_packed_logits_are_those_of_the_plain_forward(both: Both, pictures: list[Path]) -> None:
+    requests = [*many(pictures), Request(None, QUESTIONS[0])]
+    got = first_logits(both.model, requests)
+    for row, request in zip(got, requests, strict=True):
+        close(row, both.logits(request)[-1])
+    assert (got[0] - got[3]).abs().max() > 1e-3 < (got[0] - got[1]).abs().max(), "pictures and questions move the logits"
+
+
+def test_greedy_text_is_that_of_generate_one_by_one(both: Both, pictures: list[Path]) -> None:
+    requests = many(pictures)
+    answers = in_order((pair for batch in both.model.generate(requests) for pair in batch), len(requests))
+    assert len({answer.text for answer in answers}) > 3
+    for request, answer in zip(requests, answers, strict=True):
+        inputs = both.inputs(request)
+        ids = both.plain.generate(**inputs, max_new_tokens=10, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+        head = both.model.prompts.rendered("", with_image=True).head
+        text = both.model.prompts.tokenizer.decode(ids, skip_special_tokens=True).removeprefix(head)
+        assert answer.text == text
+
+
+def test_hidden_image_tokens_equal_a_masked_full_sequence(both: Both, pictures: list[Path]) -> None:
+    hidden = HiddenImage(0.6, seed=3)
+    requests = [Request(pictures[1], q, hidden_image=hidden) for q in QUESTIONS]
+    for got, request in zip(first_logits(both.model, requests), requests, strict=True):
+        inputs = both.inputs(request)
+        at = inputs["input_ids"] == both.model.prompts.image_token_id
+        inputs["attention_mask"][at] = visible_tokens(hidden, int(at.sum())).long()
+        positions = both.model.prompts.positions(inputs["input_ids"][0].tolist(), request.image)
+        inputs["position_ids"] = torch.tensor(positions)[None]
+        if both.model.family.axes > 1:
+            inputs["position_ids"] = inputs["position_ids"].movedim(-1, 0)
+        with torch.inference_mode():
+            close(got, both.plain(**inputs).logits[0, -1])

@@ -7,6 +7,7 @@
       DataError                     a file of the data folder is missing or broken
         PictureError                a picture cannot be read; the rest of a sweep goes on
       ModelError                    a checkpoint cannot be loaded or used
+        Unanswered                  some requests got no answer; the others did and are stored
       TrainingError                 training cannot start or go on
       StoreError                    the run store cannot be read or written
       RunLocked                     another process works in this run folder
@@ -17,6 +18,7 @@ Each message says what happened, where, and what to do now. Anything else that e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -52,6 +54,16 @@ class PictureError(DataError):
 
 class ModelError(HarnessError):
     """A checkpoint cannot be loaded, or cannot do what is asked of it."""
+
+
+class Unanswered(ModelError):
+    """Some requests got no answer, raised after all others were given. `reasons`: place of the request -> why."""
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        first = next(iter(reasons.values()))
+        count = "A request has" if len(reasons) == 1 else f"{len(reasons):,} requests have"
+        super().__init__(f"{count} no answer: {first}. What was answered is stored; the same command asks for the rest.")
+        self.reasons = dict(reasons)
 
 
 class TrainingError(HarnessError):

@@ -10,7 +10,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("harness", "alignment", "benchmarks", "reports")
-NETWORK = {"socket", "http", "urllib", "requests", "httpx", "aiohttp", "openai", "huggingface_hub", "ftplib", "ssl", "pooch"}
+NETWORK = {
+    "socket",
+    "http",
+    "urllib",
+    "requests",
+    "httpx",
+    "httpx2",
+    "aiohttp",
+    "openai",
+    "huggingface_hub",
+    "ftplib",
+    "ssl",
+    "pooch",
+}
 OURS = set(ROOMS)
 
 # room prefix -> modules it must never import, and why

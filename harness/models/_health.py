@@ -1,0 +1,51 @@
+"""Whether a server is worth asking: one that is gone must not cost the night's remaining requests their patience."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+SUSPECT = 8  # requests in a row that heard nothing before the server itself is looked at
+HOPELESS = 40  # the same for a server that still lists its models: its front lives, what computes behind it does not
+LOOK_EVERY_S = 30.0
+
+
+class Health:
+    """Counts requests in a row that got no answer.
+
+    After the first one the next get one try each (`shaky`), so that a question that breaks the server does not slow the
+    rest. When many heard nothing at all, the server is looked at, and given up (`gone`) until it is there again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failed = self._silent = 0
+        self._gone, self._looked_at = False, float("-inf")
+        self.why = ""
+
+    @property
+    def shaky(self) -> bool:
+        return self._failed > 0
+
+    def answered(self) -> None:
+        with self._lock:
+            self._failed = self._silent = 0
+            self._gone = False
+
+    def failed(self, why: str, reached: bool) -> None:
+        """One request gave up. `reached`: the server said something, if only that it cannot."""
+        with self._lock:
+            self._failed += 1
+            self._silent = 0 if reached else self._silent + 1
+            self.why = why
+
+    def gone(self, is_alive: Callable[[], bool]) -> bool:
+        with self._lock:
+            if self._silent < SUSPECT:
+                return False
+            if time.monotonic() - self._looked_at >= LOOK_EVERY_S:
+                self._looked_at = time.monotonic()
+                self._gone = not is_alive() or self._silent >= HOPELESS
+                self._silent = min(self._silent, HOPELESS - 1)  # the next look lets one request through
+            return self._gone

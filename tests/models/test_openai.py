@@ -1,0 +1,424 @@
+"""A served model: everything a server can do wrong costs patience or one answer, never the night."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import time
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from harness.contract import Answer, Decoding, HiddenImage, NoisyImage, Request
+from harness.errors import ConfigError, ModelError, Unanswered
+from harness.models import _health, _server
+from harness.models.openai import OpenAIModel
+from tests.models.fake_server import CUT, Said, nobody, refused, reply, serving
+
+KEY = "sk-very-secret-123"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_server, "FIRST_WAIT_S", 0.01)
+
+
+def ask(model: OpenAIModel, requests: list[Request]) -> tuple[dict[int, Answer], dict[int, str]]:
+    """Answers and the reasons of those that are missing."""
+    answers: dict[int, Answer] = {}
+    try:
+        for batch in model.generate(requests):
+            answers.update(batch)
+    except Unanswered as error:
+        return answers, error.reasons
+    return answers, {}
+
+
+def questions(n: int) -> list[Request]:
+    return [Request(None, f"q{i}") for i in range(n)]
+
+
+# ------------------------------------------------------------ what is sent and what comes back
+
+
+def test_a_picture_and_a_question_get_their_answer_and_the_picture_stands_first(pictures: list[Path]) -> None:
+    with serving() as server:
+        answers, _ = ask(OpenAIModel(server.url), [Request(pictures[0], "Is there a dog?", Decoding(max_new_tokens=7))])
+    (body,) = server.asked
+    picture, text = body["messages"][0]["content"]
+    assert base64.b64decode(picture["image_url"]["url"].partition(",")[2]) == pictures[0].read_bytes()
+    assert text == {"type": "text", "text": "Is there a dog?"}
+    assert (body["model"], body["max_tokens"], body["temperature"]) == ("tiny", 7, 0.0)
+    assert (answers[0].text, answers[0].n_tokens, answers[0].stopped) == ("Yes.", 3, "end")
+
+
+def test_a_prompt_without_a_picture_is_sent_as_text_alone() -> None:
+    with serving() as server:
+        ask(OpenAIModel(server.url), questions(1))
+    assert server.asked[0]["messages"][0]["content"] == [{"type": "text", "text": "q0"}]
+
+
+def test_a_kind_of_file_that_servers_read_differently_is_sent_as_png(tmp_path: Path) -> None:
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "red.jpg")
+    with serving() as server:
+        ask(OpenAIModel(server.url), [Request(tmp_path / "red.jpg", "q")])
+    url = server.asked[0]["messages"][0]["content"][0]["image_url"]["url"]
+    sent = Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,"))))
+    assert sent.getpixel((4, 4))[0] > 200 and sent.mode == "RGB"  # type: ignore[index]
+
+
+def test_the_seed_of_a_sampled_request_is_passed_on_and_a_greedy_one_has_none() -> None:
+    with serving() as server:
+        ask(
+            OpenAIModel(server.url),
+            [Request(None, "hot", Decoding(temperature=0.7, top_p=0.9, seed=11)), Request(None, "cold")],
+        )
+    hot, cold = sorted(server.asked, key=lambda body: -body["temperature"])
+    assert (hot["temperature"], hot["top_p"], hot["seed"]) == (0.7, 0.9, 11)
+    assert "seed" not in cold and cold["temperature"] == 0
+
+
+@pytest.mark.parametrize(("finish", "stopped"), [("stop", "end"), ("length", "length")])
+def test_the_reason_it_stopped_is_kept(finish: str, stopped: str) -> None:
+    with serving(lambda body, count: reply("A dog", finish)) as server:
+        answers, _ = ask(OpenAIModel(server.url), questions(1))
+    assert answers[0].stopped == stopped
+
+
+def test_an_answer_ends_with_its_stop_string_as_everywhere_else() -> None:
+    with serving(lambda body, count: reply("A dog. A cat.")) as server:
+        answers, _ = ask(OpenAIModel(server.url), [Request(None, "q", Decoding(stop=(".",)))])
+    assert (answers[0].text, answers[0].stopped) == ("A dog.", "stop")
+
+
+def test_an_empty_answer_is_an_answer() -> None:
+    with serving(lambda body, count: reply(None)) as server:
+        answers, reasons = ask(OpenAIModel(server.url), questions(1))
+    assert answers[0].text == "" and not reasons
+
+
+def test_a_server_that_knows_how_goes_on_with_a_given_beginning() -> None:
+    with serving() as server:
+        ask(OpenAIModel(server.url), [Request(None, "q", prefix="There is")])
+    (body,) = server.asked
+    assert body["messages"][1] == {"role": "assistant", "content": "There is"}
+    assert body["continue_final_message"] is True and body["add_generation_prompt"] is False
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        (Request(None, "q", hidden_image=HiddenImage(0.99, 0)), "cannot hide image tokens"),
+        (Request(None, "q", noise=NoisyImage(500, 0)), "cannot add diffusion noise"),
+        (Request(None, "q", prefix="There"), "is not known to go on with a given beginning"),
+        (Request(None, "q", Decoding(min_new_tokens=3)), "is not known to keep to a least length"),
+    ],
+)
+def test_what_a_server_cannot_do_is_refused_before_anything_is_asked(request_: Request, says: str) -> None:
+    with serving(models=[{"id": "gpt"}]) as server:
+        with pytest.raises(ModelError, match=says):
+            list(OpenAIModel(server.url).generate([*questions(3), request_]))
+        assert not server.asked
+
+
+def test_a_provider_that_wants_the_limit_under_its_new_name_gets_it() -> None:
+    def picky(body: dict[str, Any], count: int) -> Said:
+        return refused(400, "'max_tokens' is not supported. Use 'max_completion_tokens'.") if "max_tokens" in body else reply()
+
+    with serving(picky) as server:
+        model = OpenAIModel(server.url, concurrency=1)
+        answers, _ = ask(model, questions(3))
+    assert len(answers) == 3 and len(server.asked) == 4
+
+
+# ------------------------------------------------------------ order and number
+
+
+def test_questions_about_one_picture_go_together_and_its_first_one_goes_ahead(pictures: list[Path]) -> None:
+    asked = [Request(p, f"{k}{n}") for n in range(3) for k, p in enumerate(pictures[:2])]
+    with serving(lambda body, count: Said(reply().data, wait_s=0.02)) as server:
+        ask(OpenAIModel(server.url, concurrency=4), asked)
+        order = server.questions()
+    assert sorted(order[:2]) == ["00", "10"]  # one of each picture, before any second one
+    with serving() as server:
+        ask(OpenAIModel(server.url, concurrency=1), asked)
+    assert server.questions() == ["00", "01", "02", "10", "11", "12"]
+
+
+def test_no_more_requests_than_allowed_are_under_way() -> None:
+    with serving(lambda body, count: Said(reply().data, wait_s=0.01)) as server:
+        answers, _ = ask(OpenAIModel(server.url, concurrency=3), questions(20))
+    assert len(answers) == 20 and 2 <= server.most_at_once <= 3
+
+
+def test_answers_come_as_they_are_ready_and_not_at_the_end() -> None:
+    with serving(lambda body, count: Said(reply().data, wait_s=0.0 if count < 2 else 0.5)) as server:
+        started = time.monotonic()
+        next(iter(OpenAIModel(server.url, concurrency=2).generate(questions(8))))
+        assert time.monotonic() - started < 0.4
+
+
+def test_what_is_done_is_not_asked() -> None:
+    with serving() as server:
+        found = dict(p for batch in OpenAIModel(server.url).generate(questions(4), done={0, 2}) for p in batch)
+    assert sorted(found) == [1, 3] and sorted(server.questions()) == ["q1", "q3"]
+
+
+# ------------------------------------------------------------ trouble
+
+
+def fails_once(trouble: Said | str) -> Any:
+    return lambda body, count: trouble if count == 0 else reply()
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        refused(500, "out of memory"),
+        refused(503, "loading"),
+        CUT,
+        Said(raw=b'{"choices": [{"mess'),
+        Said(raw=b"<html>Bad gateway</html>", headers={"content-type": "text/html"}),
+        Said({"choices": []}),
+        Said({"choices": [{"message": None, "finish_reason": "stop"}]}),
+        Said([1, 2]),
+        Said({"choices": [{"message": {"content": "half"}, "finish_reason": "abort"}]}),
+        Said(reply().data, wait_s=0.8),
+        Said(reply().data, drip_s=0.02),
+    ],
+    ids=["500", "503", "cut", "half JSON", "HTML", "no choices", "no message", "a list", "aborted", "hangs", "drips"],
+)
+def test_a_request_that_failed_once_is_asked_again_and_answered(trouble: Said | str) -> None:
+    with serving(fails_once(trouble)) as server:
+        model = OpenAIModel(server.url, timeout_s=0.4)
+        answers, reasons = ask(model, questions(1))
+    assert answers[0].text == "Yes." and not reasons
+    assert len(server.asked) == 2 and model.spent().retries == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "says"),
+    [
+        (refused(500, "out\nof memory\x1b[31m"), "HTTP 500: out of memory [31m"),
+        (CUT, "the connection failed"),
+        (Said(raw=b"nonsense"), "the reply is not JSON"),
+        (Said({"choices": []}), "the reply holds no answer"),
+        (Said(reply().data, wait_s=0.3), "no reply within 0.1 s"),
+    ],
+)
+def test_a_request_that_keeps_failing_is_left_out_with_its_reason_and_the_others_are_answered(
+    trouble: Said | str, says: str
+) -> None:
+    def poison(body: dict[str, Any], count: int) -> Said | str:
+        return trouble if body["messages"][0]["content"][-1]["text"] == "q1" else reply()
+
+    with serving(poison) as server:
+        answers, reasons = ask(OpenAIModel(server.url, timeout_s=0.1, retries=2), questions(4))
+    assert sorted(answers) == [0, 2, 3] and list(reasons) == [1] and says in reasons[1]
+    assert server.questions().count("q1") == 3
+
+
+def test_a_question_that_the_server_cannot_take_is_asked_once() -> None:
+    with serving(lambda body, count: refused(400, "context too long")) as server:
+        _, reasons = ask(OpenAIModel(server.url), questions(1))
+    assert reasons == {0: "HTTP 400: context too long"} and len(server.asked) == 1
+
+
+def test_what_the_content_filter_withholds_is_missing_and_no_answer() -> None:
+    with serving(lambda body, count: reply("half an ans", "content_filter")) as server:
+        answers, reasons = ask(OpenAIModel(server.url), questions(1))
+    assert not answers and reasons == {0: "the server's content filter withheld the answer"} and len(server.asked) == 1
+
+
+def test_a_broken_picture_leaves_its_questions_out_and_names_the_file(tmp_path: Path, pictures: list[Path]) -> None:
+    (tmp_path / "broken.png").write_bytes(pictures[0].read_bytes()[:60])
+    with serving() as server:
+        answers, reasons = ask(OpenAIModel(server.url), [Request(tmp_path / "broken.png", "q"), Request(pictures[0], "q")])
+    assert list(answers) == [1] and "broken.png cannot be read" in reasons[0]
+
+
+def test_the_wait_a_busy_server_asks_for_holds_for_every_request() -> None:
+    def busy(body: dict[str, Any], count: int) -> Said:
+        return refused(429, "slow down", Retry_After="0.5") if count == 0 else reply()
+
+    with serving(busy) as server:
+        answers, _ = ask(OpenAIModel(server.url, concurrency=1), questions(3))
+    assert len(answers) == 3
+    assert server.times[1] - server.times[0] >= 0.5
+
+
+def test_a_wait_is_read_in_seconds_milliseconds_or_as_a_date() -> None:
+    assert _server._retry_after({"retry-after": "7"}) == 7
+    assert _server._retry_after({"retry-after-ms": "250"}) == 0.25
+    now = time.time()
+    assert _server._retry_after({"retry-after": formatdate(now + 100, usegmt=True)}) == pytest.approx(100, abs=2)
+    assert _server._retry_after({"retry-after": formatdate(now - 100, usegmt=True)}) == 0
+
+
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "soon"}, {"retry-after": "-"}])
+def test_a_wait_that_is_not_given_is_unknown(headers: dict[str, str]) -> None:
+    assert _server._retry_after(headers) is None
+
+
+def test_busy_replies_do_not_use_up_the_retries() -> None:
+    with serving(lambda body, count: refused(429, Retry_After="0") if count < 6 else reply()) as server:
+        answers, _ = ask(OpenAIModel(server.url, retries=1), questions(1))
+    assert len(answers) == 1
+
+
+def test_a_server_that_asks_to_wait_an_hour_is_not_waited_for() -> None:
+    with serving(lambda body, count: refused(429, "daily limit", Retry_After="3600")) as server:
+        _, reasons = ask(OpenAIModel(server.url), questions(1))
+    assert "daily limit" in reasons[0] and "asks to wait 3600 s more" in reasons[0]
+
+
+def test_an_account_that_is_used_up_ends_it_at_once() -> None:
+    said = Said({"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}, 429)
+    with serving(lambda body, count: said) as server:
+        with pytest.raises(ModelError, match="used up: You exceeded your quota. What is answered stays stored"):
+            ask(OpenAIModel(server.url, concurrency=1), questions(5))
+        assert len(server.asked) == 1
+
+
+# ------------------------------------------------------------ a server that is gone
+
+
+def test_no_server_at_all_is_one_sentence_that_says_what_to_do() -> None:
+    with (
+        nobody() as url,
+        pytest.raises(ModelError, match=r"No server answers at .*\. Start it .* or correct the model's `url`"),
+    ):
+        OpenAIModel(url)
+
+
+def test_a_server_that_goes_away_costs_few_tries_and_the_rest_is_listed_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_health, "SUSPECT", 3)
+    with serving() as server:
+        model = OpenAIModel(server.url, concurrency=2, retries=1)
+        assert len(ask(model, questions(2))[0]) == 2
+    tries: list[object] = []
+    once = model._server._once
+    monkeypatch.setattr(model._server, "_once", lambda body: (tries.append(body), once(body))[1])
+    answers, reasons = ask(model, questions(500))
+    assert not answers and len(reasons) == 500 and len(tries) < 12
+    assert "the connection failed" in reasons[0] and "not asked, since the server at" in reasons[499]
+
+
+def test_a_server_that_came_back_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_health, "SUSPECT", 2)
+    monkeypatch.setattr(_health, "LOOK_EVERY_S", 0.0)
+    with serving(lambda body, count: CUT if count < 12 else reply()) as server:
+        model = OpenAIModel(server.url, concurrency=1, retries=0)
+        server.models = Said(raw=b"", status=500)
+        assert len(ask(model, questions(12))[1]) == 12
+        assert len(ask(model, questions(3))[0]) == 3
+
+
+def test_one_question_that_breaks_the_server_every_time_does_not_take_the_rest_with_it() -> None:
+    def poison(body: dict[str, Any], count: int) -> Said | str:
+        return CUT if int(body["messages"][0]["content"][-1]["text"][1:]) < 20 else reply()
+
+    with serving(poison) as server:
+        answers, reasons = ask(OpenAIModel(server.url, concurrency=2, retries=1), questions(40))
+    assert sorted(reasons) == list(range(20)) and len(answers) == 20
+
+
+# ------------------------------------------------------------ who is served, and the key
+
+
+def test_a_web_page_is_told_from_a_server() -> None:
+    with serving(models=Said(raw=b"<html>")) as server, pytest.raises(ModelError, match="is not an OpenAI-compatible server"):
+        OpenAIModel(server.url)
+
+
+def test_the_only_model_needs_no_name_and_of_several_one_must_be_named() -> None:
+    with serving() as server:
+        assert OpenAIModel(server.url).checkpoint.base == "tiny"
+    several = pytest.raises(ConfigError, match=r"Which model of .*\? Add `model`. It serves: llava-7b, llava-13b")
+    with serving(models=[{"id": "llava-7b"}, {"id": "llava-13b"}]) as server, several:
+        OpenAIModel(server.url)
+
+
+def test_an_unknown_name_is_told_with_the_nearest() -> None:
+    told = pytest.raises(ModelError, match="serves no model 'tinny'. Did you mean 'tiny'")
+    with serving(lambda body, count: refused(404, "no such model")) as server, told:
+        OpenAIModel(server.url, "tinny")
+
+
+def test_a_name_that_is_not_listed_but_answers_is_taken() -> None:
+    with serving() as server:
+        assert OpenAIModel(server.url, "alias").checkpoint.base == "alias"
+
+
+def test_the_identity_is_address_name_what_was_loaded_and_revision() -> None:
+    with serving() as server:
+        digests = {OpenAIModel(server.url, revision=r).checkpoint.digest for r in ("", "step 100", "step 200")}
+        server.models = [{"id": "tiny", "root": "/models/other"}]
+        digests.add(OpenAIModel(server.url).checkpoint.digest)
+        assert "not known by content; revision not given" in OpenAIModel(server.url).facts()["weights"]
+    assert len(digests) == 4
+
+
+def test_the_key_comes_from_the_environment_and_stands_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    with serving(lambda body, count: refused(400, f"wrong key {KEY}?")) as server:
+        model = OpenAIModel(server.url, api_key_env="MY_KEY")
+        _, reasons = ask(model, questions(1))
+    assert server.keys == [f"Bearer {KEY}"]
+    assert KEY not in json.dumps([model.facts(), str(model.checkpoint), reasons, str(model.spent())])
+    assert "(key)" in reasons[0]
+
+
+def test_without_an_option_no_key_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with serving() as server:
+        ask(OpenAIModel(server.url), questions(1))
+    assert KEY not in server.keys[0]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_is_told_without_it(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    with serving(models=refused(status, f"bad {KEY}")) as server, pytest.raises(ModelError) as caught:
+        OpenAIModel(server.url, api_key_env="MY_KEY")
+    assert "refuses the key" in str(caught.value) and KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"api_key_env": KEY},
+        {"api_key_env": "NOT_SET_ANYWHERE"},
+        {"url": f"http://user:{KEY}@127.0.0.1/v1"},
+        {"url": f"http://127.0.0.1/v1?key={KEY}"},
+        {"concurrency": 0},
+    ],
+)
+def test_wrong_settings_are_told_and_no_secret_is_repeated(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        OpenAIModel(**{"url": "http://127.0.0.1:9/v1", **options})
+    assert KEY not in str(caught.value)
+
+
+# ------------------------------------------------------------ what it cost
+
+
+def test_tokens_and_cost_are_summed_and_an_unknown_price_is_no_price_of_zero() -> None:
+    with serving() as server:
+        priced, unpriced = OpenAIModel(server.url, price_in=1.0, price_out=10.0), OpenAIModel(server.url)
+        ask(priced, questions(4))
+        ask(unpriced, questions(1))
+    assert (priced.spent().tokens_in, priced.spent().tokens_cached, priced.spent().tokens_out) == (400, 240, 12)
+    assert priced.spent().cost == pytest.approx((400 * 1.0 + 12 * 10.0) / 1e6)
+    assert unpriced.spent().cost is None and "cost unknown" in str(unpriced.spent())
+
+
+def test_a_server_that_does_not_count_leaves_the_totals_unknown() -> None:
+    with serving(lambda body, count: reply(tokens=None)) as server:
+        model = OpenAIModel(server.url, price_in=1.0, price_out=1.0)
+        answers, _ = ask(model, questions(1))
+    assert model.spent().tokens_out is None and model.spent().cost is None and answers[0].n_tokens == -1

@@ -17,9 +17,10 @@ from typing import Any
 from benchmarks import _pope_labels
 from benchmarks._files import VAL_PICTURES, OfficialFile
 from benchmarks._pictures import coco_pictures
+from benchmarks._pope_files import edits_of, files_of
 from benchmarks._pope_formulas import formulas
 from benchmarks._pope_questions import build_questions
-from benchmarks._rows import Row, check_unique, read_rows
+from benchmarks._rows import Row, check_unique, parse_rows, read_rows
 from benchmarks._yes_no import READERS, is_unclear
 from harness import registry
 from harness.contract import Answer, Data, Decoding, Example, Item, LabelEdit, Score
@@ -161,6 +162,24 @@ class Pope:
     def edited(self, item: Item, edit: LabelEdit) -> Item | None:
         """The item after a reviewer's word; None where no row of it is left. Fields: see `_pope_labels`."""
         return _pope_labels.edited(item, edit)
+
+    def import_labels(self, data: Data, texts: Mapping[str, str], said_by: LabelEdit) -> list[LabelEdit]:
+        """Edits from revised files ("coco_repope_random.json" -> its text), all rows of the splits that are given."""
+        revised = {self._split_of(name): parse_rows(text, name) for name, text in texts.items()}
+        return edits_of(self.load(data), revised, said_by)
+
+    def export_labels(self, data: Data, edits: Sequence[LabelEdit], name: str) -> dict[str, str]:
+        """Revised files in the published form, as the option `labels: name` reads them."""
+        items = self.load(data)
+        published = {split: self._rows(data, split) for split in self.splits}
+        texts = files_of(published, items, edits)
+        return {f"pope/{self.flavour}_{name}_{split}.json": text for split, text in texts.items()}
+
+    def _split_of(self, name: str) -> str:
+        found = [split for split in self.splits if split in name.rsplit("/", 1)[-1]]
+        if len(found) != 1:
+            raise DataError(f"{name}: its name should hold one of {', '.join(self.splits)}, to say which split it revises.")
+        return found[0]
 
     def _rows(self, data: Data, split: str) -> list[Row]:
         name = "pope/popev2.json" if self.flavour == "v2" else f"pope/{self.flavour}_pope_{split}.json"

@@ -33,10 +33,12 @@ def item(row: Mapping[str, Any]) -> Item:
     return Item(**row)
 
 
-def score(row: Mapping[str, Any]) -> Score:
-    spans = tuple(Span(**span) for span in row["spans"])
-    verdict = Verdict(**row["verdict"]) if row["verdict"] is not None else None
-    return Score(**{**row, "spans": spans, "verdict": verdict})
+def score(row: dict[str, Any]) -> Score:
+    """The row becomes the score's: most of reading a store is spent here."""
+    row["spans"] = tuple(Span(**span) for span in row["spans"]) if row["spans"] else ()
+    if row["verdict"] is not None:
+        row["verdict"] = Verdict(**row["verdict"])
+    return Score(**row)
 
 
 def verdict(row: Mapping[str, Any]) -> Verdict:

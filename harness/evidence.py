@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from harness.contract import Data, Item, LabelEdit, Score
+from harness.contract import Answer, Data, Item, LabelEdit, Score
 from harness.labels import Box
 
 
@@ -91,8 +91,17 @@ class Auditable(Protocol):
 
     free_text: bool  # see Evidence
 
+    def score(self, item: Item, answer: Answer) -> Score: ...  # as every benchmark
     def fields(self, item: Item) -> Sequence[str]: ...  # the item's labels by name
     def claim(self, item: Item, field: str) -> Claim | None: ...  # None: the item has no such label
     def said(self, item: Item, score: Score) -> Mapping[str, Said]: ...  # field -> what this answer says of it
     def pictures(self, data: Data, items: Sequence[Item]) -> Mapping[str, Picture]: ...  # by Item.image; empty without files
     def edited(self, item: Item, edit: LabelEdit) -> Item | None: ...  # None: dropped
+
+
+@runtime_checkable
+class LabelFiles(Protocol):
+    """The further methods of a benchmark whose labels others revise in files of its own form."""
+
+    def import_labels(self, data: Data, texts: Mapping[str, str], said_by: LabelEdit) -> list[LabelEdit]: ...
+    def export_labels(self, data: Data, edits: Sequence[LabelEdit], name: str) -> dict[str, str]: ...  # file name -> text

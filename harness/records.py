@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,16 +15,21 @@ from harness.digests import file_digest
 from harness.score import formulas_of
 from harness.store import Store, StoredResult, StoredRun
 
+Look = Callable[[StoredResult, BenchmarkResult], None]
 
-def records_of(store: Store, run_id: str) -> list[RunRecord]:
-    """One record an arm: its checkpoint beside the base, or the base alone where no arm is swept or there is none."""
+
+def records_of(store: Store, run_id: str, look: Look | None = None) -> list[RunRecord]:
+    """One record an arm: its checkpoint beside the base, or the base alone where no arm is swept or there is none.
+
+    `look` is shown every result once, as stored and as reports see it.
+    """
     run = store.run(run_id)
     config = yaml.safe_load(run.config)
     results = store.results(run.id)
     by_label: dict[str, list[StoredResult]] = {}
     for result in results:
         by_label.setdefault(result.label, []).append(result)
-    sweeps = {label: _sweep(store, label, rows) for label, rows in by_label.items()}
+    sweeps = {label: _sweep(store, label, rows, look) for label, rows in by_label.items()}
     arms = [arm["name"] for arm in config.get("arms", [])] or [""]
     digests = _image_digests(run, results)
     return [_record(store, run, sweeps, arm, len(config["sweep"]), digests) for arm in arms]
@@ -56,8 +61,12 @@ def _record(
     )
 
 
-def _sweep(store: Store, label: str, rows: Sequence[StoredResult]) -> SweepResult:
-    return SweepResult(label, rows[0].checkpoint, tuple(_result(store, row) for row in rows))
+def _sweep(store: Store, label: str, rows: Sequence[StoredResult], look: Look | None) -> SweepResult:
+    results = tuple(_result(store, row) for row in rows)
+    for row, result in zip(rows, results, strict=True):
+        if look is not None:
+            look(row, result)
+    return SweepResult(label, rows[0].checkpoint, results)
 
 
 def _result(store: Store, row: StoredResult) -> BenchmarkResult:

@@ -57,6 +57,10 @@ class StoredResult:
 class Store(Database):
     """Runs, answers, verdicts, scores. Raises StoreError, with what to do, for everything SQLite can refuse."""
 
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._item_sets: dict[str, tuple[Item, ...]] = {}
+
     # ------------------------------------------------------------ runs
 
     def begin(self, run: StoredRun) -> None:
@@ -137,11 +141,18 @@ class Store(Database):
     def results(self, run: str) -> list[StoredResult]:
         """All results of a run in sweep order."""
         rows = self.rows(
-            "SELECT label, benchmark, checkpoint, options, protocol, items, answer_keys, scores FROM results "
-            "JOIN item_sets ON digest = item_set WHERE run=? ORDER BY position",
+            "SELECT label, benchmark, checkpoint, options, protocol, item_set, answer_keys, scores FROM results "
+            "WHERE run=? ORDER BY position",
             (run,),
         )
-        return [_result(row) for row in rows]
+        return [_result(row, self._items(row[5])) for row in rows]
+
+    def _items(self, digest: str) -> tuple[Item, ...]:
+        """An item set; all results over it share one tuple, which is read once."""
+        if digest not in self._item_sets:
+            (row,) = self.rows("SELECT items FROM item_sets WHERE digest=?", (digest,))
+            self._item_sets[digest] = tuple(codec.item(i) for i in codec.loads(row[0]))
+        return self._item_sets[digest]
 
     def put(self, run: str, arm: str, kind: str, value: Any) -> None:
         """Keep a JSON-able by-product of a run: a yield report, a training log, timings."""
@@ -161,15 +172,15 @@ def open_store(output: Path) -> Store:
     return Store(path)
 
 
-def _result(row: Any) -> StoredResult:
-    label, benchmark, checkpoint, options, protocol, items, keys, scores = row
+def _result(row: Any, items: tuple[Item, ...]) -> StoredResult:
+    label, benchmark, checkpoint, options, protocol, _, keys, scores = row
     return StoredResult(
         label=label,
         benchmark=benchmark,
         checkpoint=codec.checkpoint(codec.loads(checkpoint)),
         options=codec.loads(options),
         protocol=codec.protocol(codec.loads(protocol)),
-        items=tuple(codec.item(i) for i in codec.loads(items)),
+        items=items,
         answer_keys=tuple(codec.loads(keys)),
         scores=tuple(codec.score(s) for s in codec.loads(scores)),
     )

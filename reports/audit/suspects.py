@@ -8,7 +8,6 @@ The sum orders the queue. As a probability it is rough: kinds of evidence are no
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from math import log
@@ -20,6 +19,7 @@ from harness.labels import Case
 from reports.audit.agreement import agreement
 from reports.audit.captions import captions
 from reports.audit.contradictions import contradictions
+from reports.audit.control import control
 from reports.audit.instances import instances
 from reports.audit.near import near
 from reports.audit.table import Finding, Table
@@ -38,15 +38,15 @@ def suspects(
     Args:
         witnesses: what each checkpoint says; one that answered in several runs comes once.
         others: evidence on other benchmarks over the same pictures.
-        sample: so many labels, drawn at random from all, are marked `control`.
+        sample, seed: so many labels, drawn at random from all, are marked `control`; see control.py.
     """
     table = Table(evidence, tuple(witnesses))
     findings = [agreement(table), captions(table), contradictions(table, others), near(table), instances(table), traps(table)]
     nats = PRIOR + sum((finding.nats for finding in findings), np.zeros(len(table)))
     suspicion = 1 / (1 + np.exp(-nats))
     cases = [_case(table, row, float(suspicion[row]), findings) for row in range(len(table))]
-    drawn = set(random.Random(f"{seed}/{evidence.benchmark}").sample(range(len(cases)), min(sample, len(cases))))
-    cases = [replace(case, control=True) if row in drawn else case for row, case in enumerate(cases)]
+    drawn = control([(claim.item_id, claim.field) for claim in evidence.claims], sample, seed)
+    cases = [replace(case, control=(case.item_id, case.field) in drawn) for case in cases]
     return tuple(sorted([*cases, *unjudged(table)], key=lambda case: -case.suspicion))
 
 

@@ -118,6 +118,7 @@ def test_the_control_sample_is_drawn_at_random_from_all_labels_and_again_the_sam
     drawn = {c.item_id for c in cases if c.control}
     assert len(drawn) == 10 and drawn == {c.item_id for c in suspects(evidence(), [], sample=10) if c.control}
     assert drawn != {c.item_id for c in suspects(evidence(), [], sample=10, seed=1) if c.control}
+    assert drawn < {c.item_id for c in suspects(evidence(), [], sample=20) if c.control}  # more are added, none is lost
 
 
 def test_without_any_evidence_nothing_is_hidden_and_nothing_is_claimed() -> None:

@@ -1,0 +1,104 @@
+"""Re-scoring 20 stored runs of 9,000 POPE rows each under a revision, from an opened store to metrics with intervals.
+
+python tests/speed/rescore.py [--runs 20]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.pope import SPLITS, Pope
+from harness import stats
+from harness.config import BenchmarkConfig
+from harness.contract import Answer, Checkpoint, Item, LabelEdit, ProtocolRecord, RunRecord
+from harness.rescore import rescore
+from harness.revisions import Revision
+from harness.store import Store, StoredResult, StoredRun
+
+IMAGES, POSITIVES = 500, 3  # as the published files: 500 images, six questions an image and split
+
+
+def items() -> tuple[Item, ...]:
+    """9,000 rows: positives are shared by the splits, half of the negatives too, which leaves 6,000 questions."""
+    found = []
+    for image in range(IMAGES):
+        for n in range(POSITIVES * 4):
+            label, splits = ("yes", SPLITS) if n < POSITIVES else ("no", (SPLITS[n % 3],))
+            truth = {"labels": {s: [label] for s in splits}, "ids": {s: [f"{image}-{n}"] for s in splits}}
+            found.append(Item(f"{image} {n}", f"coco/val2014/{image}.jpg", f"Is there a thing{n} in the image?", truth))
+    return tuple(found)
+
+
+def fill(store: Store, asked: tuple[Item, ...], n_runs: int) -> None:
+    pope, rng = Pope(), random.Random(0)
+    for number in range(n_runs):
+        run = f"run-{number}"
+        store.begin(StoredRun(run, run, f"2026-01-{number + 1:02}", "complete", "sweep: [{name: pope}]\n", "", {}, "/nowhere"))
+        answers = {}
+        for item in asked:
+            label = next(iter(item.truth["labels"].values()))[0]
+            said = label if rng.random() < 0.88 else {"yes": "no", "no": "yes"}[label]
+            answers[item.id] = Answer(item.id, f"{said.capitalize()}.", 2, "end")
+        store.add_answers(run, {f"{run}/{i}": answer for i, answer in answers.items()})
+        store.add_result(
+            run,
+            0,
+            StoredResult(
+                "base",
+                "pope",
+                Checkpoint(run, run, "", f"{number:064x}"),
+                BenchmarkConfig(name="pope").model_dump(exclude_none=True),
+                ProtocolRecord({}),
+                asked,
+                tuple(f"{run}/{item.id}" for item in asked),
+                tuple(pope.score(item, answers[item.id]) for item in asked),
+            ),
+        )
+
+
+def revision(asked: tuple[Item, ...]) -> Revision:
+    """As thorough as RePOPE: every label looked at, one in twenty wrong, one in twelve ambiguous."""
+    rng, pope, edits = random.Random(1), Pope(), []
+    for item in asked:
+        new = rng.choices(["right", "flipped", "removed"], [0.87, 0.05, 0.08])[0]
+        claim = pope.claim(item, "label")
+        assert claim is not None
+        edits.append(LabelEdit("pope", item.id, "label", claim.label, new, "speed", "", ""))
+    return Revision("speed", "", tuple(edits))
+
+
+def measure(records: tuple[RunRecord, ...]) -> int:
+    results = [result for record in records for sweep in record.sweeps for result in sweep.results]
+    return sum(len(stats.metrics(r.items, r.scores, r.formulas)) for r in results)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=20)
+    n_runs = parser.parse_args().runs
+    asked = items()
+    rows = sum(len(labels) for item in asked for labels in item.truth["labels"].values())
+    with tempfile.TemporaryDirectory() as folder:
+        with Store(Path(folder) / "store.sqlite") as store:
+            fill(store, asked, n_runs)
+        with Store(Path(folder) / "store.sqlite") as store:
+            started = time.process_time()
+            found = rescore(store, [f"run-{n}" for n in range(n_runs)], [revision(asked)])
+            scored = time.process_time()
+            n_metrics = measure(found.audited)
+            done = time.process_time()
+    print(f"{n_runs} runs of {rows:,} rows ({len(asked):,} questions), {len(found.edits):,} edits")
+    print(f"read and scored again: {scored - started:.2f} s of CPU")
+    print(f"{n_metrics} audited metrics with intervals: {done - scored:.2f} s of CPU")
+    print(f"together: {done - started:.2f} s of CPU")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.object_halbench import ObjectHalbench
 from benchmarks.pope import Pope
 from harness import stats
 from harness.config import BenchmarkConfig
-from harness.contract import Answer, Benchmark, Checkpoint, Item, LabelEdit, ProtocolRecord, Verdict
+from harness.contract import Answer, Benchmark, Checkpoint, Item, LabelEdit, ProtocolRecord, Score, Verdict
 from harness.rescore import FACT, rescore
 from harness.revisions import Revision
 from harness.store import Store, StoredResult, StoredRun
@@ -80,20 +80,33 @@ def test_an_item_without_an_answer_stays_missing_unless_it_is_dropped(store: Sto
     assert found.audited[0].sweeps[0].results[0].missing == ("y",)
 
 
-def test_a_judge_is_not_asked_again(store: Store) -> None:
-    class Extractor:
-        name, version = "paid", "1"
+class Judged(Pope):
+    """POPE whose answers a judge reads."""
 
-        def judge(self, *_: object) -> Verdict:
-            return Verdict(1.0, "", '["dog", "cat"]', "paid", "1")
+    def __init__(self, judge: Any) -> None:
+        super().__init__(splits=["random"])
+        self.judge = judge
 
-    items = [Item("1", "a.jpg", "Describe.", {"objects": ["cat"]})]
-    benchmark = ObjectHalbench(judge=Extractor(), extractor="judge")  # type: ignore[arg-type]
-    spec = {"name": "object_halbench", "extractor": "judge", "judge": {"name": "chat"}}
-    keep(store, "one", benchmark, spec, items, {"1": "A dog and a cat on a mat."})
-    found = rescore(store, ["one"], [Revision("mine", "", (edit("1", "flipped", field="dog", benchmark="object_halbench"),))])
+    def score(self, item: Item, answer: Answer) -> Score:
+        verdict = self.judge.judge(item.question, answer.text, {}, None)
+        return replace(super().score(item, replace(answer, text=verdict.raw)), verdict=verdict)
+
+
+class Paid:
+    asked = 0
+
+    def judge(self, *_: object) -> Verdict:
+        self.asked += 1
+        return Verdict(1.0, "", "Yes", "paid", "1")
+
+
+def test_a_judge_is_not_asked_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    paid = Paid()
+    keep(store, "one", Judged(paid), {"name": "pope"}, questions("a", "b"), {"a": "", "b": ""})
+    monkeypatch.setattr("harness.rescore.registry.make", lambda kind, name, options, judge: Judged(judge))
+    found = rescore(store, ["one"], [Revision("mine", "", (edit("a", "flipped"),))])
     official, audited = (r[0].sweeps[0].results[0].scores[0] for r in (found.official, found.audited))
-    assert official.values["invented"] == 1 and audited.values["invented"] == 0 and audited.verdict == official.verdict
+    assert not official.correct and audited.correct and audited.verdict == official.verdict and paid.asked == 2
 
 
 def test_a_benchmark_that_the_revision_does_not_speak_of_is_the_same_object(store: Store) -> None:

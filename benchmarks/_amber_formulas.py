@@ -15,6 +15,7 @@ from harness.contract import Formula, Sums, over
 KINDS = ("existence", "state", "number", "action", "relation")
 GROUPS = {"": KINDS, "attribute": ("state", "number", "action"), **{kind: (kind,) for kind in KINDS}}
 _NO_NOUN = "no response names a word of the vocabulary"
+_NO_TEXT = "no description was asked for"
 
 
 def formulas(variant: str) -> tuple[Formula, ...]:
@@ -42,10 +43,10 @@ def _generative(share: Callable[[Any, Any], Any]) -> tuple[Formula, ...]:
         return 1 - over(s["clean"], s["responses"]) if share is over else _complement(s["clean"], s["responses"])
 
     return (
-        Formula("chair", of("invented", "nouns"), "lower", headline=True, unknown=_NO_NOUN),
-        Formula("cover", of("covered", "true_objects"), headline=True, unknown="no description was asked for"),
-        Formula("hal", hal, "lower", unknown="no description was asked for"),
-        Formula("cog", of("baited", "bait_objects"), "lower", unknown="no description was asked for"),
+        Formula("chair", of("invented", "nouns"), "lower", headline=True, unknown=_NO_NOUN, role="hallucination"),
+        Formula("cover", of("covered", "true_objects"), headline=True, unknown=_NO_TEXT, role="helpfulness"),
+        Formula("hal", hal, "lower", unknown=_NO_TEXT),
+        Formula("cog", of("baited", "bait_objects"), "lower", unknown=_NO_TEXT),
     )
 
 

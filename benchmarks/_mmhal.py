@@ -178,12 +178,14 @@ class MmhalBase:
 
 FORMULAS: tuple[Formula, ...] = (
     ratio("score", ["score_sum"], ["judged"], unit="points", headline=True, unknown=_NO_VERDICT, about="mean rating, 0-6"),
-    ratio("hallucination_rate", ["hallucinated"], ["judged"], better="lower", headline=True, unknown=_NO_VERDICT),
-    ratio("informativeness", ["informativeness"], ["judged"], unknown=_NO_VERDICT, about="RLHF-V's, of 100 %"),
+    ratio("hallucination_rate", ["hallucinated"], ["judged"], better="lower", headline=True, unknown=_NO_VERDICT,
+          role="hallucination"),
+    ratio("informativeness", ["informativeness"], ["judged"], unknown=_NO_VERDICT, about="RLHF-V's, of 100 %",
+          role="helpfulness"),
     ratio("judged", ["judged"], ["items"], better="neither", unknown="no answers", about="share of answers with a rating"),
     *(ratio("score", [f"{t}/score_sum"], [f"{t}/judged"], unit="points", group=t, unknown=_NO_VERDICT) for t in TYPES),
     *(
         ratio("hallucination_rate", [f"{t}/hallucinated"], [f"{t}/judged"], better="lower", group=t, unknown=_NO_VERDICT)
         for t in TYPES
     ),
-)
+)  # fmt: skip

@@ -237,10 +237,11 @@ def _f1(sums: Sums) -> Any:
 
 
 _NONE_NAMED = "no caption names any of the 80 objects"
+_NONE_TRUE = "no image has any of the 80 objects"
 FORMULAS = (
     ratio("chair_s", ["captions_invented"], ["captions"], better="lower", unknown="no captions"),
-    ratio("chair_i", ["invented"], ["mentions"], better="lower", headline=True, unknown=_NONE_NAMED),
-    ratio("recall", ["true_found"], ["true_total"], headline=True, unknown="no image has any of the 80 objects"),
+    ratio("chair_i", ["invented"], ["mentions"], better="lower", headline=True, unknown=_NONE_NAMED, role="hallucination"),
+    ratio("recall", ["true_found"], ["true_total"], headline=True, unknown=_NONE_TRUE, role="helpfulness"),
     Formula("precision", lambda s: over(s["mentions"] - s["invented"], s["mentions"]), unknown=_NONE_NAMED),
     Formula("f1", _f1, unknown="precision or recall is unknown, or both are 0"),
     ratio("length", ["words"], ["captions"], better="neither", unit="words", headline=True, unknown="no captions"),

@@ -220,10 +220,11 @@ def _one_minus(top: str, bottom: str) -> Callable[[Any], Any]:
 
 
 _NONE = "no response names any of the 80 objects"
+_NONE_TRUE = "no image has any of the 80 objects"
 FORMULAS = (
     ratio("response_hall", ["hallucinated"], ["with_objects"], better="lower", headline=True, unknown=_NONE),
-    ratio("object_hall", ["invented"], ["mentions"], better="lower", headline=True, unknown=_NONE),
-    ratio("object_recall", ["true_found"], ["true_total"], headline=True, unknown="no image has any of the 80 objects"),
+    ratio("object_hall", ["invented"], ["mentions"], better="lower", headline=True, unknown=_NONE, role="hallucination"),
+    ratio("object_recall", ["true_found"], ["true_total"], headline=True, unknown=_NONE_TRUE, role="helpfulness"),
     ratio("length", ["words"], ["responses"], better="neither", unit="words", unknown="no responses"),
     ratio("chair_s", ["hallucinated"], ["responses"], better="lower", unknown="no responses"),
     Formula("response_correct", _one_minus("hallucinated", "with_objects"), unknown=_NONE),

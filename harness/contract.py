@@ -147,6 +147,7 @@ class Formula:
 
     unit: "share" (0..1, shown as per cent), "points" (already on its own scale), "words", "count".
     headline: shown in the short table. group: the slice it speaks of ("adversarial", a question type), "" = all.
+    role: "hallucination" or "helpfulness" (one of each a benchmark: the report sets them against each other), or "".
     """
 
     name: str
@@ -157,6 +158,7 @@ class Formula:
     headline: bool = False
     unknown: str = "nothing to divide by"
     about: str = ""
+    role: str = ""
 
 
 class Sums(Mapping[str, Any]):

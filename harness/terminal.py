@@ -46,7 +46,6 @@ class Display:
 
 def show_comparison(comparison: Any) -> None:
     """The verdict in words, then the table: the last words of a command."""
-    from reports.page import seeds_view
     from reports.terminal import text_table
 
     console = Console(highlight=False)
@@ -61,15 +60,9 @@ def show_comparison(comparison: Any) -> None:
     for row in rows:
         table.add_row(*(_plain(cell) for cell in row))
     console.print("", table)
-    seeds = seeds_view(comparison)
-    if seeds:
-        together = Table(
-            "method", "metric", "seeds", "difference to the baseline", box=None, pad_edge=False, header_style="bold"
-        )
-        for one in seeds:
-            difference = f"{one['difference']} {one['difference_interval']}"
-            together.add_row(*(_plain(cell) for cell in (one["method"], one["metric"], one["seeds"], difference)))
-        console.print("", "Seeds together (the intervals hold the scatter of seeds and of images):", "", together)
+    if comparison.short.by_method:
+        told = "Methods are means over their seeds; marks hold the scatter of seeds and of images. `--as html` shows each."
+        console.print("", told, soft_wrap=True)
 
 
 def _plain(text: str) -> str:

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import zip_longest
 
 from harness.contract import PreferencePair, Span
-from reports.comparison import Caption, Comparison, Flip, Side
+from reports.comparison import Comparison
+from reports.evidence import Caption, Flip, Side
 from reports.wording import shortened
 
 MOST_FLIPS, MOST_CAPTIONS, MOST_SIDES = 60, 24, 4
@@ -55,34 +55,49 @@ def pieces(text: str, spans: Iterable[Span]) -> list[Piece]:
 
 
 def chosen_flips(flips: Sequence[Flip], most: int = MOST_FLIPS) -> list[Flip]:
-    """In turn from each benchmark, column and kind, so that no group crowds out another; new images first."""
-    groups: dict[tuple[str, str, str], list[Flip]] = {}
+    """In turn from every benchmark and kind, there from column after column; pictures that were not shown yet first."""
+    kinds: dict[tuple[str, str], dict[str, list[Flip]]] = {}
     for flip in flips:
-        groups.setdefault((flip.benchmark, flip.column, flip.kind), []).append(flip)
-    spread = [_images_in_turn(group) for group in groups.values()]
-    turns = (flip for turn in zip_longest(*spread) for flip in turn if flip is not None)
-    return [flip for _, flip in zip(range(most), turns, strict=False)]
-
-
-def _images_in_turn(flips: Sequence[Flip]) -> list[Flip]:
+        kinds.setdefault((flip.benchmark, flip.kind), {}).setdefault(flip.column, []).append(flip)
+    queues = [_turned(list(columns.values()), k) for k, columns in enumerate(kinds.values())]
     seen: Counter[str] = Counter()
-    ranked = []
-    for flip in flips:
-        ranked.append((seen[flip.item.image], flip))
-        seen[flip.item.image] += 1
-    return [flip for _, flip in sorted(ranked, key=lambda pair: pair[0])]
+    chosen: list[Flip] = []
+    while len(chosen) < most and (queues := [groups for groups in queues if groups]):
+        for groups in queues[: most - len(chosen)]:
+            group = groups.pop(0)
+            flip = min(group, key=lambda flip: seen[flip.item.image])  # the first of the least seen
+            group.remove(flip)
+            seen[flip.item.image] += 1
+            chosen.append(flip)
+            if group:
+                groups.append(group)
+    return chosen
 
 
-def flip_counts(comparison: Comparison) -> list[tuple[str, str, int, int]]:
-    """(benchmark, column, gained, lost)."""
+def _turned(groups: list[list[Flip]], by: int) -> list[list[Flip]]:
+    """Begin with another column for each kind, so that a page of few shows many columns."""
+    start = by % len(groups)
+    return groups[start:] + groups[:start]
+
+
+def flip_counts(comparison: Comparison) -> tuple[list[str], list[tuple[str, list[tuple[int, int] | None]]]]:
+    """Benchmarks, and for each column (gained, lost) benchmark by benchmark; None where nothing flipped."""
     counts = Counter((flip.benchmark, flip.column, flip.kind) for flip in comparison.flips)
-    keys = dict.fromkeys((benchmark, column) for benchmark, column, _ in counts)
-    return [(b, c, counts[b, c, "gained"], counts[b, c, "lost"]) for b, c in keys]
+    benchmarks = list(dict.fromkeys(benchmark for benchmark, *_ in counts))
+    columns = list(dict.fromkeys(column for _, column, _ in counts))
+    lines = []
+    for column in columns:
+        pairs = [(counts[b, column, "gained"], counts[b, column, "lost"]) for b in benchmarks]
+        lines.append((column, [pair if any(pair) else None for pair in pairs]))
+    return benchmarks, lines
 
 
 def shown_sides(caption: Caption) -> tuple[Side, ...]:
-    """The baseline and the first others; a page has room for four."""
-    return caption.sides[:MOST_SIDES]
+    """The baseline and the others whose inventions changed most, in the columns' order; a page has room for four."""
+    first, *others = caption.sides
+    changed = sorted(others, key=lambda side: -abs(side.count("invented") - first.count("invented")))
+    kept = {side.column for side in changed[: MOST_SIDES - 1]}
+    return (first, *(side for side in others if side.column in kept))
 
 
 def word_difference(pair: PreferencePair) -> tuple[list[Piece], list[Piece]]:

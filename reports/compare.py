@@ -13,19 +13,19 @@ from dataclasses import replace
 from harness.contract import RunRecord, SweepResult
 from harness.errors import ConfigError
 from reports import published as study
-from reports.comparison import Column, Comparison, Curve, RunFacts, SeedRow
+from reports.comparison import Comparison, Curve, RunFacts
+from reports.confusion import confusions
 from reports.details import Lookup, captions, failures, flips, protocol_differences
 from reports.length import length_curves
-from reports.methods import methods, seed_rows
+from reports.methods import methods
 from reports.objects import objects
-from reports.rows import benchmark_names, make_rows, results_of
+from reports.rows import benchmark_names, make_tables, results_of
+from reports.table import Column
 from reports.verdict import verdict
 from reports.wording import listing
 
 
-def compare(
-    records: Sequence[RunRecord], *, labels: Sequence[str] | None = None, published: Sequence[str] = ()
-) -> Comparison:
+def compare(records: Sequence[RunRecord], *, labels: Sequence[str] | None = None, published: Sequence[str] = ()) -> Comparison:
     """Compare all sweeps of all records with the first sweep of the first.
 
     `labels`: one name a record, shown instead of the runs' own names. `published`: tables of the study ("Table 6") to put
@@ -34,22 +34,26 @@ def compare(
     """
     columns, sweeps = _columns(records, labels)
     _check_common(columns, sweeps)
-    rows = make_rows(sweeps)
+    configs = {record.run_id: record.config_yaml for record in records}
+    found = methods(columns, [sweep.label for sweep in sweeps], [configs[column.run_id] for column in columns])
+    full, short, seeds = make_tables(columns, sweeps, found)
     base, said = sweeps[0], Lookup()
     training, times = _curves(records, labels)
     return Comparison(
-        title=listing(list(dict.fromkeys(_run_label(r, i, labels) for i, r in enumerate(records)))),
+        title=listing(list(dict.fromkeys(_run_label(r, i, labels) for i, r in enumerate(records))), 4),
         columns=tuple(columns),
-        rows=rows,
-        verdict=verdict(columns, rows),
+        rows=full.rows,
+        short=short,
+        verdict=verdict(short),
         protocols={result.benchmark: dict(result.protocol.facts) for result in base.results},
         protocol_differences=protocol_differences(columns, sweeps),
         flips=flips(columns, sweeps, said),
         captions=captions(columns, sweeps, said),
         failures=failures(columns, sweeps),
-        length_curves=length_curves(columns, sweeps),
-        objects=objects(columns, sweeps),
-        seeds=_seeds(records, columns, sweeps),
+        length_curves=length_curves(columns, sweeps, short.columns),
+        objects=objects(columns, sweeps, short.columns),
+        confusions=confusions(columns, sweeps, short.columns),
+        seeds=seeds,
         published=study.published(published),
         training=training,
         training_times=times,
@@ -116,12 +120,6 @@ def _with_unique_labels(columns: list[Column], seeds: Sequence[str]) -> list[Col
 def _seed(record: RunRecord) -> str:
     found = re.search(r"^seed:\s*(\d+)\s*$", record.config_yaml, re.MULTILINE)
     return found.group(1) if found else ""
-
-
-def _seeds(records: Sequence[RunRecord], columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[SeedRow, ...]:
-    configs = {record.run_id: record.config_yaml for record in records}
-    found = methods(columns, [sweep.label for sweep in sweeps], [configs[column.run_id] for column in columns])
-    return tuple(row for name in benchmark_names(sweeps) for row in seed_rows(found, name, results_of(sweeps, name)))
 
 
 def _check_common(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> None:

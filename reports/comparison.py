@@ -1,7 +1,6 @@
 """What a report says, as plain frozen values: the input of every writer.
 
-A *column* is a checkpoint (the first is the baseline), a *row* is a metric. Nothing here is formatted, nothing is
-read from a disc but the thumbnails, which writers ask `reports/pictures.py` for.
+Nothing here is formatted, nothing is read from a disc but the thumbnails, which writers ask `reports/pictures.py` for.
 """
 
 from __future__ import annotations
@@ -11,130 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.contract import Item, PreferencePair, Span
-from reports.asked import subject, truth_text
-from reports.paired import Difference
+from harness.contract import PreferencePair
+from reports.evidence import Caption, Confusion, Failures, Flip, ObjectCount, ProtocolDifference
 from reports.seeds import Seeds
-
-Sure = str  # "better", "worse", "changed" (where neither direction is better) or "": cannot be told
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One checkpoint of the table."""
-
-    label: str
-    run_id: str
-    run_name: str
-    checkpoint: str
-    digest: str
-    aligner: str
-    complete: bool
-    is_baseline: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One metric of one checkpoint. `value` None is unknown and `why` says why; n: items that move the metric."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    why: str = ""
-    difference: Difference | None = None  # to the baseline, over the items that both answered
-    n_paired: int = 0
-    n_left_out: int = 0
-    p_holm: float | None = None
-    sure: Sure = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One metric across all columns; a cell is None where the column lacks the benchmark."""
-
-    benchmark: str
-    metric: str
-    group: str
-    better: str
-    unit: str
-    headline: bool
-    about: str
-    cells: tuple[Cell | None, ...]
-
-    @property
-    def key(self) -> str:
-        return f"{self.metric}[{self.group}]" if self.group else self.metric
-
-
-@dataclass(frozen=True, slots=True)
-class ProtocolDifference:
-    """A fact in which a column's protocol differs from the baseline's."""
-
-    benchmark: str
-    column: str
-    fact: str
-    baseline: str
-    other: str
-
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """An item whose answer became right ("gained") or wrong ("lost") from the baseline to a column."""
-
-    benchmark: str
-    column: str
-    kind: str
-    item: Item
-    before: str
-    after: str
-    why: str = ""
-
-    @property
-    def subject(self) -> str:
-        """The object or type that the item asks about, where its truth or its question names one."""
-        return subject(self.item)
-
-    @property
-    def truth(self) -> str:
-        return truth_text(self.item)
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One column's answer with the spans that were found right, invented, or beyond the vocabulary."""
-
-    column: str
-    text: str
-    spans: tuple[Span, ...]
-
-    def count(self, kind: str) -> int:
-        return sum(span.kind == kind for span in self.spans)
-
-
-@dataclass(frozen=True, slots=True)
-class Caption:
-    """One item with spans, as every column answered it."""
-
-    benchmark: str
-    item_id: str
-    image: str
-    question: str
-    sides: tuple[Side, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Failures:
-    """What went wrong on one benchmark for one column: counted, never scored in silence."""
-
-    benchmark: str
-    column: str
-    items: int
-    answered: int
-    missing: int
-    truncated: int
-    unjudged: int
-    flags: Mapping[str, int]
+from reports.table import Column, Row, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +29,6 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectCount:
-    """One object in one column. For captions: right / invented mentions; for yes/no items: the confusion."""
-
-    benchmark: str
-    subject: str
-    column: str
-    counts: Mapping[str, int]
-    seen_with: Mapping[str, int] = field(default_factory=dict)  # true objects around it, how often
-
-
-@dataclass(frozen=True, slots=True)
 class SeedRow:
     """One metric of one method over several seeds."""
 
@@ -169,6 +37,7 @@ class SeedRow:
     key: str
     unit: str
     better: str
+    headline: bool
     values: Seeds
     difference: Seeds  # to the baseline
 
@@ -221,6 +90,7 @@ class Comparison:
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    short: Table  # seeds of one method put together; else the same columns and rows
     verdict: Verdict
     protocols: Mapping[str, Mapping[str, str]]  # benchmark -> the baseline's facts
     protocol_differences: tuple[ProtocolDifference, ...] = ()
@@ -231,6 +101,7 @@ class Comparison:
     training_times: tuple[Curve, ...] = ()
     length_curves: tuple[Curve, ...] = ()
     objects: tuple[ObjectCount, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
     seeds: tuple[SeedRow, ...] = ()
     reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     runs: tuple[RunFacts, ...] = ()

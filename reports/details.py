@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from harness.contract import Answer, BenchmarkResult, Item, Score, Span, SweepResult
-from reports.comparison import Caption, Column, Failures, Flip, ProtocolDifference, Side
+from reports.evidence import Caption, Failures, Flip, ProtocolDifference, Side
 from reports.rows import benchmark_names, results_of
+from reports.table import Column
 
 
 class Lookup:

@@ -8,9 +8,10 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from reports.comparison import Cell, Column, Curve, Row
+from reports.comparison import Curve
 from reports.paired import Difference
-from reports.svg import Plot, mark, padded, ticks
+from reports.svg import Plot, mark, padded, tick_text, ticks
+from reports.table import Cell, Column, Row
 from reports.wording import row_name
 
 
@@ -35,6 +36,49 @@ def forest(difference: Difference | None, reach: float, sure: str) -> Markup:
     return plot.svg(f"difference {difference.value:+.3g}", "forest")
 
 
+def forests(row: Row, columns: Sequence[Column]) -> Markup:
+    """The differences of several columns on one metric, a line each."""
+    scale = _scale(row)
+    shown = [(c, cell) for c, cell in zip(columns[1:], row.cells[1:], strict=True) if cell and _shift(cell)]
+    ends = [scale * v for _, cell in shown for v in _shift(cell)]
+    if not ends:
+        return Markup("")
+    line, height = 19, 19 * len(shown) + 46
+    low, high = padded([*ends, 0.0])
+    plot = Plot(
+        (low, high), (len(shown), 0), width=330, height=height, left=_room([c.label for c, _ in shown]), top=22, bottom=22
+    )
+    for v in ticks(low, high, 4):
+        plot.segment(v, 0, v, len(shown), "zero" if v == 0 else "grid")
+        plot.text(plot.px(v), height - 7, tick_text(v), "tick middle")
+    better = {"lower": ", lower is better", "higher": ", higher is better"}.get(row.better, "")
+    plot.text(0, 11, f"{row_name(row)}{better}", "label")
+    for i, (column, cell) in enumerate(shown):
+        d, style = cell.difference, cell.sure or "unsure"
+        if d is None or d.value is None:
+            continue
+        plot.text(plot.left - 8, plot.py(i + 0.5) + 4, clipped(column.label), "who end" if cell.sure else "who end soft-text")
+        if d.low is not None and d.high is not None:
+            plot.segment(scale * d.low, i + 0.5, scale * d.high, i + 0.5, f"whisker {style}")
+        x, y = plot.px(scale * d.value), plot.py(i + 0.5)
+        plot.add('<circle class="dot {s}" cx="{x}" cy="{y}" r="{r}"/>', s=style, x=x, y=y, r=line / 5)
+    return plot.svg(f"differences in {row_name(row)}")
+
+
+def clipped(label: str, most: int = 24) -> str:
+    return label if len(label) <= most else label[: most - 1] + "\u2026"
+
+
+def _room(labels: Sequence[str]) -> int:
+    """Pixels for names on the left."""
+    return 16 + round(6.1 * max(len(clipped(label)) for label in labels))
+
+
+def _shift(cell: Cell) -> list[float]:
+    d = cell.difference
+    return [v for v in (d.value, d.low, d.high) if v is not None] if d and d.value is not None else []
+
+
 def plane(bad: Row, good: Row, columns: Sequence[Column]) -> Markup:
     """Hallucination against helpfulness, one mark a column with both intervals; lower right is where to be."""
     points = [
@@ -43,43 +87,53 @@ def plane(bad: Row, good: Row, columns: Sequence[Column]) -> Markup:
     if not points:
         return Markup("")
     by, bx = _scale(bad), _scale(good)
-    xs = [bx * v for _, _, g in points for v in _reach(g)]
-    ys = [by * v for _, b, _ in points for v in _reach(b)]
-    plot = Plot(padded(xs), padded(ys), width=420, height=320, left=46, right=16, top=28, bottom=42)
+    x_range = padded([bx * v for _, _, g in points for v in _reach(g)])
+    y_range = padded([by * v for _, b, _ in points for v in _reach(b)])
+    names = _room([columns[i].label for i, _, _ in points])
+    width, height = (400 if len(points) <= 5 else 560) + names, max(320, 17 * len(points) + 90)
+    plot = Plot(x_range, y_range, width, height, left=46, right=names + 12, top=28, bottom=42)
     plot.axes(f"{_axis(good)} \u2192 more is better", f"\u2191 {_axis(bad)}, less is better", 5, 5)
-    base = points[0] if points[0][0] == 0 else None
-    for i, b, g in points:
-        x, y = bx * (g.value or 0), by * (b.value or 0)
-        if base and i:
-            plot.segment(bx * (base[2].value or 0), by * (base[1].value or 0), x, y, "path")
+    places = [(i, bx * (g.value or 0), by * (b.value or 0)) for i, b, g in points]
+    for (i, x, y), (_, b, g) in zip(places, points, strict=True):
+        if i and places[0][0] == 0:
+            plot.segment(places[0][1], places[0][2], x, y, "path")
         if b.low is not None and b.high is not None:
-            plot.segment(x, by * b.low, x, by * b.high, f"whisker c{i % 6}")
+            plot.segment(x, by * b.low, x, by * b.high, f"whisker thin c{i % 6}")
         if g.low is not None and g.high is not None:
-            plot.segment(bx * g.low, y, bx * g.high, y, f"whisker c{i % 6}")
-    taken: list[tuple[float, float]] = []
-    for i, b, g in points:
-        x, y = bx * (g.value or 0), by * (b.value or 0)
+            plot.segment(bx * g.low, y, bx * g.high, y, f"whisker thin c{i % 6}")
+    _names_beside(plot, places, [columns[i].label for i, _, _ in places])
+    for i, x, y in places:
         plot.point(x, y, i, 6)
-        _label(plot, plot.px(x), plot.py(y), columns[i].label[:28], taken)
     return plot.svg(f"{row_name(bad)} against {row_name(good)}")
 
 
-def _label(plot: Plot, x: float, y: float, words: str, taken: list[tuple[float, float]]) -> None:
-    """A name beside its mark, where it neither leaves the figure nor lies on another name."""
-    width = 6.5 * len(words)
-    places = [
-        (x + 10, y - 9),
-        (x + 10, y + 17),
-        (x - 10 - width, y - 9),
-        (x - 10 - width, y + 17),
-        (x + 10, y - 22),
-        (x + 10, y + 30),
-    ]
-    inside = [p for p in places if p[0] >= 0 and p[0] + width <= plot.width] or places
-    free = [p for p in inside if all(abs(p[1] - b) > 11 or abs(p[0] - a) > 75 for a, b in taken)]
-    left, top = (free or inside)[0]
-    taken.append((left, top))
-    plot.text(left, top, words, "name")
+def _names_beside(plot: Plot, places: Sequence[tuple[int, float, float]], labels: Sequence[str]) -> None:
+    """Names in a list on the right, each led to its point: however close points lie, no name covers another."""
+    heights = _apart([plot.py(y) for _, _, y in places], plot.top + 6, plot.height - plot.bottom - 4)
+    edge = plot.width - plot.right + 14
+    for (i, x, y), label, height in zip(places, labels, heights, strict=True):
+        line = {"x": plot.px(x), "y": plot.py(y), "edge": edge - 5, "height": round(height, 1)}
+        plot.add('<path class="leader c{c}" d="M{x} {y}L{edge} {height}"/>', c=i % 6, **line)
+        plot.text(edge, height + 4, clipped(label), "name")
+
+
+def _apart(wanted: Sequence[float], top: float, bottom: float, gap: float = 15) -> list[float]:
+    """Heights of names beside their points: in the points' order, `gap` apart, as near as that goes, within the figure."""
+    order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
+    blocks: list[tuple[float, int]] = []  # (height of its first name, how many): blocks that touch become one
+    for i in order:
+        first, n = wanted[i], 1
+        while blocks and first < blocks[-1][0] + blocks[-1][1] * gap:
+            before, m = blocks.pop()
+            first, n = (before * m + (first - m * gap) * n) / (m + n), m + n
+        blocks.append((first, n))
+    placed = [first + k * gap for first, n in blocks for k in range(n)]
+    for k in range(len(placed) - 1, -1, -1):
+        placed[k] = min(placed[k], placed[k + 1] - gap if k + 1 < len(placed) else bottom)
+    for k in range(len(placed)):
+        placed[k] = max(placed[k], placed[k - 1] + gap if k else top)
+    heights = dict(zip(order, placed, strict=True))
+    return [heights[i] for i in range(len(wanted))]
 
 
 def _known(cell: Cell) -> bool:
@@ -141,6 +195,23 @@ def curves(lines: Sequence[Curve], indices: Sequence[int], x_label: str, title: 
             for x, y in zip(curve.x, curve.y, strict=True):
                 plot.point(x, y, index, 3)
     return plot.svg(title)
+
+
+def curves_apart(lines: Sequence[Curve], indices: Sequence[int], title: str) -> list[Markup]:
+    """Each curve in a small figure of its own over the first one's (the baseline's), all on the same axes."""
+    xs = [x for curve in lines for x in curve.x]
+    ys = [y for curve in lines for side in (curve.y, curve.low, curve.high) for y in side if math.isfinite(y)]
+    drawn = []
+    for curve, index in zip(lines[1:], indices[1:], strict=True):
+        plot = Plot((min(xs), max(xs)), padded(ys), width=200, height=150, left=30, top=22, bottom=24)
+        plot.axes("", clipped(curve.column), 4, 3)
+        plot.line(lines[0].x, lines[0].y, "c0")
+        plot.band(curve.x, curve.low, curve.high, f"c{index % 6}")
+        plot.line(curve.x, curve.y, f"c{index % 6}")
+        for x, y in zip(curve.x, curve.y, strict=True):
+            plot.point(x, y, index, 3)
+        drawn.append(plot.svg(f"{title}: {curve.column}"))
+    return drawn
 
 
 def histogram(bins: Sequence[tuple[float, float]], title: str, x_label: str) -> Markup:

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.contract import BenchmarkResult, Formula
-from harness.stats import Floats, Sample, addend_names, evaluate, sample
-from reports.comparison import Column, SeedRow
-from reports.rows import Results
+from harness.stats import Sample, evaluate, items_counted
+from reports.paired import Difference
 from reports.seeds import Seeds, combine_seeds
+from reports.table import Cell, Column
 
 # top-level lines that name a run, and seeds wherever they stand; a nested `name:` names a plug-in and counts
 _OWN = re.compile(r"^(?:name|label|output|folder)\s*:.*$|\bseed\s*:\s*\d+\s*,?", re.MULTILINE)
 _ENDING = re.compile(r"[\s_\-#.]+(?:seed|s)[\s_\-=]*\d+$|\s#\d+$")
+TEST = "t over seeds and images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,13 @@ class Method:
 
 def methods(columns: Sequence[Column], sweep_labels: Sequence[str], configs: Sequence[str]) -> list[Method]:
     """Every method with two seeds or more; `sweep_labels` and `configs` are those of each column's run."""
-    groups: dict[tuple[str, str], list[int]] = {}
+    groups: dict[tuple[str, str], dict[str, int]] = {}
     for i, (column, label, config) in enumerate(zip(columns, sweep_labels, configs, strict=True)):
         if not column.is_baseline:
-            groups.setdefault((_ENDING.sub("", label), " ".join(_OWN.sub("", config).split())), []).append(i)
-    several = [places for (_, config), places in groups.items() if config and len(places) > 1]
-    return [Method(_common_name([columns[i] for i in places]), tuple(places)) for places in several]
+            key = (_ENDING.sub("", label), " ".join(_OWN.sub("", config).split()))
+            groups.setdefault(key, {}).setdefault(column.digest or str(i), i)  # the same weights twice are one seed
+    several = [tuple(places.values()) for (_, config), places in groups.items() if config and len(places) > 1]
+    return [Method(_common_name([columns[i] for i in places]), places) for places in several]
 
 
 def _common_name(columns: Sequence[Column]) -> str:
@@ -47,40 +49,62 @@ def _common_name(columns: Sequence[Column]) -> str:
     return short.pop() if len(short) == 1 else columns[0].label
 
 
-def seed_rows(found: Sequence[Method], benchmark: str, results: Results) -> list[SeedRow]:
-    """The headline metrics of one benchmark for every method: the mean of its seeds and of its differences."""
-    rows = []
-    base = results[0]
-    for method in found:
-        sides = [results[i] for i in method.places]
-        seeds = [side for side in sides if side is not None]
-        if base is None or len(seeds) < 2 or len(seeds) < len(sides) or not _same_items([base, *seeds]):
-            continue  # scatter over items can be told from scatter over seeds only on the same items
-        names = addend_names(score for result in (base, *seeds) for score in result.scores)
-        samples = [_sample(result, names) for result in (base, *seeds)]
-        rows += [_row(method, benchmark, formula, samples) for formula in base.formulas if formula.headline]
-    return [row for row in rows if row is not None]
+def short_columns(columns: Sequence[Column], found: Sequence[Method]) -> tuple[Column, ...]:
+    """The columns with each method's seeds as one, where its first seed stands."""
+    by_place = {place: method for method in found for place in method.places}
+    short: dict[str, Column] = {}
+    for i, column in enumerate(columns):
+        method = by_place.get(i)
+        if method is None:
+            short[column.label] = column
+        elif i == method.places[0]:
+            complete = all(columns[place].complete for place in method.places)
+            short[method.name] = Column(method.name, "", "", "", "", column.aligner, complete, False, method.places)
+    return tuple(short.values())
 
 
-def _same_items(results: Sequence[BenchmarkResult]) -> bool:
-    ids = [[score.item_id for score in result.scores] for result in results]
-    return all(other == ids[0] for other in ids)
+class Together:
+    """The seeds of one method on one benchmark, over the items that the baseline and every seed answered.
+
+    `samples` is empty where a seed or the baseline lacks the benchmark, or no item is common.
+    """
+
+    def __init__(
+        self, places: Sequence[int], results: Sequence[BenchmarkResult | None], samples: Sequence[Sample | None]
+    ) -> None:
+        """`results` and `samples` (of equal names) are those of all columns, the baseline's first."""
+        self.samples: list[Sample] = []
+        self.n_left_out = 0
+        there = [(r, s) for i in (0, *places) if (r := results[i]) is not None and (s := samples[i]) is not None]
+        if len(there) == len(places) + 1:
+            self.samples, self.n_left_out = _on_common_items(there)
+
+    def seeds(self, formula: Formula) -> tuple[Seeds, Seeds] | None:
+        """Of the metric, and of its difference to the baseline; None where one seed's value is unknown."""
+        if not self.samples:
+            return None
+        values = [float(evaluate(formula, s.names, s.totals.sum(axis=0, keepdims=True))[0]) for s in self.samples]
+        if not np.isfinite(values).all():
+            return None
+        drawn = [evaluate(formula, s.names, s.drawn) for s in self.samples]
+        metric = combine_seeds(values[1:], drawn[1:])
+        shift = combine_seeds([v - values[0] for v in values[1:]], [d - drawn[0] for d in drawn[1:]])
+        return (metric, shift) if metric and shift else None
+
+    def cell(self, formula: Formula, values: Seeds, shifts: Seeds) -> Cell:
+        difference = Difference(shifts.mean, shifts.low, shifts.high, shifts.p, None, shifts.detectable, TEST)
+        n = items_counted(formula, self.samples[0])
+        return Cell(values.mean, values.low, values.high, n, "", difference, len(self.samples[0]), self.n_left_out)
 
 
-def _sample(result: BenchmarkResult, names: Sequence[str]) -> Sample:
-    clusters = {item.id: item.cluster for item in result.items}
-    return sample([clusters[s.item_id] for s in result.scores], result.scores, names)
-
-
-def _row(method: Method, benchmark: str, formula: Formula, samples: Sequence[Sample]) -> SeedRow | None:
-    values = [float(evaluate(formula, s.names, s.totals.sum(axis=0, keepdims=True))[0]) for s in samples]
-    drawn = [evaluate(formula, s.names, s.drawn) for s in samples]
-    if not np.isfinite(values).all():
-        return None
-    combined = combine_seeds(values[1:], drawn[1:])
-    shifts: list[Floats] = [d - drawn[0] for d in drawn[1:]]
-    difference: Seeds | None = combine_seeds([v - values[0] for v in values[1:]], shifts)
-    if combined is None or difference is None:
-        return None
-    key = f"{formula.name}[{formula.group}]" if formula.group else formula.name
-    return SeedRow(method.name, benchmark, key, formula.unit, formula.better, combined, difference)
+def _on_common_items(there: Sequence[tuple[BenchmarkResult, Sample]]) -> tuple[list[Sample], int]:
+    """The samples on the items that all answered, in the baseline's order, and how many items that leaves out."""
+    places = [{s.item_id: i for i, s in enumerate(result.scores) if s.values} for result, _ in there]
+    common = [item for item in places[0] if all(item in place for place in places[1:])]
+    left_out = len({item for place in places for item in place}) - len(common)
+    if all(list(place) == common for place in places) and all(len(r.scores) == len(common) for r, _ in there):
+        return [sample for _, sample in there], 0  # the usual case; their resamples are drawn already
+    if not common:
+        return [], left_out
+    rows = [sample.rows([place[item] for item in common]) for place, (_, sample) in zip(places, there, strict=True)]
+    return [Sample(sample.names, sample.values, rows[0].cluster) for sample in rows], left_out

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from reports import cards, figures
-from reports.comparison import Cell, Comparison, Curve, Failures, ObjectCount, Row
+from reports.comparison import Comparison, Curve
+from reports.evidence import Failures
 from reports.paired import Difference
-from reports.roles import lengths, planes
+from reports.roles import planes
+from reports.table import Cell, Row, Table
 from reports.wording import ARROWS, MINUS, UNKNOWN, between, name, number, probability, row_name
 
-_TRAINING = ("loss", "rewards/margins", "rewards/accuracies", "rewards/chosen", "rewards/rejected", "logps/chosen",
-             "logps/rejected", "kl", "learning_rate", "grad_norm")  # fmt: skip
+FEW = 4  # columns that can be told apart in one figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,142 +90,85 @@ def _cell(cell: Cell | None, row: Row, reach: float) -> CellView:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """One checkpoint or method across the metrics."""
+
+    mark: Markup
+    label: str
+    seeds: str
+    is_baseline: bool
+    cells: tuple[CellView, ...]
+
+
+def by_checkpoint(whole: Table) -> tuple[list[RowView], list[LineView]]:
+    """The headline table as papers print it: metrics as columns, checkpoints as lines."""
+    rows = table(whole.headline)
+    lines = [
+        LineView(
+            figures.legend_mark(j),
+            column.label,
+            f"{len(column.places)} seeds" if column.places else "",
+            column.is_baseline,
+            tuple(row.cells[j] for row in rows),
+        )
+        for j, column in enumerate(whole.columns)
+    ]
+    return rows, lines
+
+
+def forest_figures(whole: Table) -> list[Markup]:
+    """The differences of several checkpoints, a figure a headline metric."""
+    drawn = [figures.forests(row, whole.columns) for row in whole.headline]
+    return [figure for figure in drawn if figure]
+
+
 def plane_figures(comparison: Comparison) -> list[Markup]:
-    found = [figures.plane(bad, good, comparison.columns) for bad, good in planes(comparison.rows)]
+    short = comparison.short
+    found = [figures.plane(bad, good, short.columns) for bad, good in planes(short.rows)]
     return [figure for figure in found if figure]
 
 
-def length_table(comparison: Comparison) -> list[RowView]:
-    return table(lengths(comparison.rows))
+def length_figures(comparison: Comparison) -> list[list[Markup]]:
+    """One group of figures a benchmark: all columns in one, or each of many in its own over the baseline's."""
+    columns = comparison.short.columns
+    places = {column.label: i for i, column in enumerate(columns)}
+    by_name: dict[str, list[Curve]] = {}
+    for curve in comparison.length_curves:
+        by_name.setdefault(curve.name, []).append(curve)
+    groups = []
+    for title, lines in by_name.items():
+        indices = [places[line.column] for line in lines]
+        if len(lines) <= FEW:
+            groups.append([figures.curves(lines, indices, "words in the answer", title, 400)])
+        else:
+            groups.append(figures.curves_apart(lines, indices, title))
+    return groups
 
 
-def length_figures(comparison: Comparison) -> list[Markup]:
-    return _curve_figures(comparison.length_curves, comparison, "words in the answer", 400)
+def length_titles(comparison: Comparison) -> list[str]:
+    return list(dict.fromkeys(curve.name for curve in comparison.length_curves))
 
 
-def slices(comparison: Comparison) -> list[tuple[str, list[Markup]]]:
-    """For each benchmark with slices: one figure a metric that is measured in at least two of them."""
-    found = []
+def slices(comparison: Comparison) -> list[tuple[str, list[Markup], list[Markup]]]:
+    """For each benchmark with slices (its headline metrics, the others): one figure a metric measured in two or more."""
+    short, found = comparison.short, []
     for benchmark in comparison.benchmarks:
         by_metric: dict[str, list[Row]] = {}
-        for row in comparison.rows:
+        for row in short.rows:
             if row.benchmark == benchmark and row.group and len(row.group) < 40:
                 by_metric.setdefault(row.metric, []).append(row)
-        drawn = [
-            figures.dots(rows[:12], comparison.columns, name(metric) + (" (%)" if rows[0].unit == "share" else ""))
+        known = {row.metric for row in short.headline if row.benchmark == benchmark}
+        drawn = {
+            metric: figures.dots(rows[:12], short.columns, name(metric) + (" (%)" if rows[0].unit == "share" else ""))
             for metric, rows in by_metric.items()
             if len(rows) > 1
-        ]
-        if drawn:
-            found.append((name(benchmark), [figure for figure in drawn if figure]))
-    return found
-
-
-def training_figures(comparison: Comparison) -> list[Markup]:
-    """Known logs first, in the order one reads them, then the others, then timings."""
-    known = {n: i for i, n in enumerate(_TRAINING)}
-    ordered = sorted(comparison.training, key=lambda c: known.get(c.name, len(known)))
-    return _curve_figures((*ordered, *comparison.training_times), comparison, "step", 270)
-
-
-def _curve_figures(lines: Sequence[Curve], comparison: Comparison, x_label: str, width: int) -> list[Markup]:
-    by_name: dict[str, list[Curve]] = {}
-    for line in lines:
-        by_name.setdefault(line.name, []).append(line)
-    places = {label: i for i, label in enumerate(_line_labels(lines, comparison))}
-    found = [figures.curves(same, [places[c.column] for c in same], x_label, n, width) for n, same in by_name.items()]
-    return [figure for figure in found if figure]
-
-
-def _line_labels(lines: Sequence[Curve], comparison: Comparison) -> list[str]:
-    """Curves of checkpoints take their column's colour; curves of runs the colours after the baseline's."""
-    labels = [column.label for column in comparison.columns]
-    runs = list(dict.fromkeys(line.column for line in lines))
-    return labels if set(runs) <= set(labels) else [" ", *runs]
-
-
-def training_legend(comparison: Comparison) -> list[tuple[Markup, str]]:
-    runs = dict.fromkeys(line.column for line in comparison.training)
-    return [(figures.legend_mark(i), run) for i, run in enumerate(runs, 1)] if len(runs) > 1 else []
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectView:
-    """One object: counts by column; bars are drawn to `most`."""
-
-    subject: str
-    counts: tuple[Mapping[str, int], ...]
-    seen_with: str
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectsView:
-    """Objects of one benchmark, and the most wrong answers any of them has."""
-
-    benchmark: str
-    columns: tuple[str, ...]
-    spans: bool
-    most: int
-    objects: tuple[ObjectView, ...]
-
-
-def objects_views(comparison: Comparison) -> list[ObjectsView]:
-    found = []
-    for benchmark in dict.fromkeys(o.benchmark for o in comparison.objects):
-        counts = [o for o in comparison.objects if o.benchmark == benchmark]
-        columns = tuple(dict.fromkeys(o.column for o in counts))
-        by_thing: dict[str, list[ObjectCount]] = {}
-        for o in counts:
-            by_thing.setdefault(o.subject, []).append(o)
-        views = tuple(ObjectView(t, tuple(o.counts for o in same), _around(same)) for t, same in by_thing.items())
-        spans = any("invented" in o.counts or "found" in o.counts for o in counts)
-        keys = ("invented",) if spans else ("fp", "fn")
-        most = max(o.counts.get(key, 0) for o in counts for key in keys)
-        found.append(ObjectsView(name(benchmark), columns, spans, most or 1, views))
-    return found
-
-
-def _around(counts: Sequence[ObjectCount]) -> str:
-    """What truly was in the pictures where the object was invented, all columns together."""
-    together: dict[str, int] = {}
-    for count in counts:
-        for thing, n in count.seen_with.items():
-            together[thing] = together.get(thing, 0) + n
-    often = sorted(together.items(), key=lambda kv: (-kv[1], kv[0]))[:3]
-    return ", ".join(thing for thing, _ in often)
-
-
-def seeds_view(comparison: Comparison) -> list[dict[str, str]]:
-    names = {(row.benchmark, row.key): row_name(row) for row in comparison.rows}
-    return [
-        {
-            "method": row.method,
-            "metric": names[row.benchmark, row.key],
-            "seeds": str(row.values.n_seeds),
-            "mean": number(row.values.mean, row.unit),
-            "interval": between(row.values.low, row.values.high, row.unit),
-            "difference": number(row.difference.mean, row.unit, signed=True),
-            "difference_interval": between(row.difference.low, row.difference.high, row.unit, signed=True),
-            "seed_sd": number(row.values.between_seed_sd, row.unit),
-            "item_sd": number(row.values.between_item_sd, row.unit),
         }
-        for row in comparison.seeds
-    ]
-
-
-REWARD_TOLD = (
-    "Share of held-out pairs whose chosen answer a reward model rates higher; 50 % is chance. Far below it, the model has "
-    "learned who wrote an answer, not which is better."
-)
-
-
-def reward_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: reward models by whose held-out pairs (the study's table 7)."""
-    tested = list(dict.fromkeys(name for found in comparison.reward_accuracy.values() for name in found))
-    rows = [
-        [model, *(number(found.get(name), "share") for name in tested)] for model, found in comparison.reward_accuracy.items()
-    ]
-    return ["reward model", *(f"pairs of {name}" for name in tested)], rows
+        first = [figure for metric, figure in drawn.items() if figure and metric in known]
+        rest = [figure for metric, figure in drawn.items() if figure and metric not in known]
+        if first or rest:
+            found.append((name(benchmark), first, rest))
+    return found
 
 
 def failed(comparison: Comparison) -> list[Failures]:

@@ -2,7 +2,9 @@
 
 The p of a difference is the larger of two: the bootstrap's (it agrees with the interval, and holds when the sides
 differ in their denominators) and that of swapping sides cluster by cluster (exact for few changes, where the
-bootstrap is too sure). Where clusters are single right-or-wrong items it is McNemar's exact test.
+bootstrap is too sure). Where clusters are single right-or-wrong items it is McNemar's exact test. What resamples are
+too few to count (under 10 of 10,000) is read off the normal tail, which bounds sums of coin-signed terms up to a small
+factor (Pinelis 1994); else no p could fall below 0.0001 and a large table could show nothing after Holm's correction.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.contract import Formula, Score
-from harness.stats import FEWEST_CLUSTERS, LEVEL, Floats, Sample, evaluate, interval, mcnemar, rank_biserial, swap
+from harness.stats import FEWEST_CLUSTERS, LEVEL, POWER, Floats, Sample, evaluate, interval, mcnemar, rank_biserial, swap
 
-POWER = 0.8  # chance with which the "smallest detectable difference" would be found
+_FEW = 10  # resamples beyond the value, below which their count tells little
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _difference(value: float, shifts: Floats, nulls: Floats, each: tuple[Floats,
     if right_or_wrong and np.isclose(value, (each[1] - each[0]).mean()):
         exact = mcnemar(int((each[1] > each[0]).sum()), int((each[1] < each[0]).sum()))
         return Difference(value, low, high, exact, effect, detectable, "McNemar, exact")
-    p = None if low is None else max(_p_of_shifts(known, n_clusters), _p_of_nulls(value, nulls))
+    p = None if low is None else max(_p_of_shifts(value, known, n_clusters), _p_of_nulls(value, nulls))
     return Difference(value, low, high, p, effect, detectable, "bootstrap and swaps of images")
 
 
@@ -104,15 +106,26 @@ def _reach() -> float:
     return float(ndtri((1 + LEVEL) / 2) + ndtri(POWER))
 
 
-def _p_of_shifts(shifts: Floats, n_clusters: int) -> float:
+def _p_of_shifts(value: float, shifts: Floats, n_clusters: int) -> float:
     """The p at which the widened interval just touches 0."""
     from scipy.special import ndtri, stdtr
 
     crossed = min((shifts <= 0).sum(), (shifts >= 0).sum())
     z = ndtri(min((1 + crossed) / (1 + len(shifts)), 0.5))
-    return float(2 * stdtr(n_clusters - 1, z * np.sqrt((n_clusters - 1) / n_clusters)))
+    counted = float(2 * stdtr(n_clusters - 1, z * np.sqrt((n_clusters - 1) / n_clusters)))
+    error = float(shifts.std())
+    if crossed >= _FEW or not error:
+        return counted
+    return min(counted, float(2 * stdtr(n_clusters - 1, -abs(value) / error)))
 
 
 def _p_of_nulls(value: float, nulls: Floats) -> float:
+    from scipy.special import ndtr
+
     known = nulls[np.isfinite(nulls)]
-    return float((1 + (np.abs(known) >= abs(value) - 1e-12).sum()) / (1 + len(known)))
+    reached = int((np.abs(known) >= abs(value) - 1e-12).sum())
+    counted = (1 + reached) / (1 + len(known))
+    scatter = float(np.sqrt((known**2).mean())) if len(known) else 0.0
+    if reached >= _FEW or not scatter:
+        return counted
+    return min(counted, float(2 * ndtr(-abs(value) / scatter)))

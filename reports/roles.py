@@ -1,28 +1,17 @@
-"""Which metrics speak of hallucination, which of helpfulness, which of length.
-
-A table of names, because a formula says only which direction is better. A guest's benchmark joins by using one of
-these names; others still stand in the table, but not in the plane and the headline.
-"""
+"""Which rows are set against each other: hallucination, helpfulness (`Formula.role`), and length (unit "words")."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.comparison import Row
+from reports.table import Row
 
-# best first: where a report has several, the first one found is put in the headline
-HALLUCINATION = ("chair_i", "object_hall", "chair", "hallucination_rate", "chair_s", "response_hall", "hal")
-HELPFULNESS = ("recall", "object_recall", "cover", "informativeness", "score", "mean_score", "relative_score", "helpfulness")
-LENGTH = ("words", "length", "len", "mean_words", "avg_length", "mean_tokens", "tokens")
+HALLUCINATION, HELPFULNESS = "hallucination", "helpfulness"
 
 
-def first(rows: Sequence[Row], names: Sequence[str], benchmark: str = "") -> Row | None:
-    """The first row with one of these metric names, whole benchmark before slices."""
-    for name in names:
-        for row in rows:
-            if row.metric == name and not row.group and benchmark in ("", row.benchmark):
-                return row
-    return None
+def first(rows: Sequence[Row], role: str, benchmark: str = "") -> Row | None:
+    """The first row of that role, of this benchmark where one is named."""
+    return next((row for row in rows if row.role == role and benchmark in ("", row.benchmark)), None)
 
 
 def planes(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
@@ -37,4 +26,4 @@ def planes(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
 
 def lengths(rows: Sequence[Row]) -> list[Row]:
     """Rows that tell how long answers are."""
-    return [row for row in rows if row.metric in LENGTH or row.unit == "words"]
+    return [row for row in rows if row.unit == "words"]

@@ -6,13 +6,15 @@ a reader of the short table should not pay for eighty slices that stand in the a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.contract import BenchmarkResult, Formula, Metric, SweepResult
 from harness.stats import Sample, addend_names, draw_together, holm, measure, sample
-from reports.comparison import Cell, Row, Sure
+from reports.comparison import SeedRow
+from reports.methods import Method, Together, short_columns
 from reports.paired import Difference, differences, pair
+from reports.table import Cell, Column, Row, Sure, Table
 
 ALPHA = 0.05
 Results = Sequence[BenchmarkResult | None]
@@ -28,23 +30,61 @@ def results_of(sweeps: Sequence[SweepResult], benchmark: str) -> list[BenchmarkR
     return [next((r for r in sweep.results if r.benchmark == benchmark), None) for sweep in sweeps]
 
 
-def make_rows(sweeps: Sequence[SweepResult]) -> tuple[Row, ...]:
-    """All rows of all benchmarks, corrected for many tests."""
-    rows = [row for name in benchmark_names(sweeps) for row in _rows_of(name, results_of(sweeps, name))]
-    if not any(row.headline for row in rows):
-        rows = [replace(row, headline=True) for row in rows]  # a guest's benchmark that marks none
-    return _corrected(rows)
+def make_tables(
+    columns: Sequence[Column], sweeps: Sequence[SweepResult], found: Sequence[Method]
+) -> tuple[Table, Table, tuple[SeedRow, ...]]:
+    """The table of all columns, the one with each method's seeds as one column, and what the seeds tell in full."""
+    full: list[Row] = []
+    short: list[Row] = []
+    seeds: list[SeedRow] = []
+    names = short_columns(columns, found)
+    for benchmark in benchmark_names(sweeps):
+        results = results_of(sweeps, benchmark)
+        samples = _samples(results)
+        rows = _rows_of(benchmark, results, samples)
+        together = {method.places: Together(method.places, results, samples) for method in found}
+        full += [row for row, _ in rows]
+        for row, formula in rows:
+            cells, told = _short_cells(row, formula, columns, names, together)
+            short.append(replace(row, cells=cells))
+            seeds += told
+    full_rows = _corrected(_with_headline(full))
+    short_rows = _corrected(_with_headline(short)) if found else full_rows
+    return Table(tuple(columns), full_rows), Table(names, short_rows), tuple(seeds)
 
 
-def _rows_of(benchmark: str, results: Results) -> list[Row]:
+def _with_headline(rows: list[Row]) -> list[Row]:
+    if any(row.headline for row in rows):
+        return rows
+    return [replace(row, headline=True) for row in rows]  # a guest's benchmark that marks none
+
+
+def _short_cells(
+    row: Row, formula: Formula, columns: Sequence[Column], names: Sequence[Column], together: Mapping[tuple[int, ...], Together]
+) -> tuple[tuple[Cell | None, ...], list[SeedRow]]:
+    place = {column.label: i for i, column in enumerate(columns)}
+    cells: list[Cell | None] = []
+    told: list[SeedRow] = []
+    for column in names:
+        if not column.places:
+            cells.append(row.cells[place[column.label]])
+            continue
+        side = together[column.places]
+        both = side.seeds(formula)
+        cells.append(side.cell(formula, *both) if both else None)
+        if both:
+            told.append(SeedRow(column.label, row.benchmark, row.key, row.unit, row.better, row.headline, *both))
+    return tuple(cells), told
+
+
+def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None]) -> list[tuple[Row, Formula]]:
     formulas: dict[tuple[str, str], Formula] = {}
     for result in results:
         for formula in result.formulas if result else ():
             formulas.setdefault((formula.name, formula.group), formula)
-    samples = _samples(results)
     columns = [_cells(results[0], samples[0], r, s, i == 0) for i, (r, s) in enumerate(zip(results, samples, strict=True))]
     return [
-        Row(benchmark, f.name, f.group, f.better, f.unit, f.headline, f.about, tuple(c.get(key) for c in columns))
+        (Row(benchmark, f.name, f.group, f.better, f.unit, f.headline, f.about, f.role, tuple(c.get(key) for c in columns)), f)
         for key, f in formulas.items()
     ]
 

@@ -23,5 +23,23 @@ def _joined(arms: Sequence[RunFacts]) -> RunFacts:
         name=listing(list(dict.fromkeys(arm.name for arm in arms))),
         complete=all(arm.complete for arm in arms),
         digests={label: digest for arm in arms for label, digest in arm.digests.items()},
-        notes=tuple(dict.fromkeys(note for arm in arms for note in arm.notes)),
+        notes=tuple(f"{name}: {note}" if name else note for note, name in _notes(arms).items()),
     )
+
+
+def _notes(arms: Sequence[RunFacts]) -> dict[str, str]:
+    """note -> names of the arms it belongs to; no name where it belongs to all."""
+    owners: dict[str, list[str]] = {}
+    for arm in arms:
+        for note in arm.notes:
+            owners.setdefault(note, []).append(arm.name)
+    return {note: listing(names) if len(names) < len(arms) else "" for note, names in owners.items()}
+
+
+def overlaps(runs: Sequence[RunFacts]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """(names of the runs, (digest, file) of the images that their pairs share with a benchmark), where there are any."""
+    by_files: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for run in runs:
+        if run.overlap:
+            by_files.setdefault(tuple(sorted(run.overlap.items())), []).append(run.name)
+    return [(listing(list(dict.fromkeys(names)), 6), list(files)) for files, names in by_files.items()]

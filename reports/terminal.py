@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.comparison import Cell, Comparison, Row
-from reports.wording import ARROWS, cell_text, difference_text, number, probability, row_name
+from reports.comparison import Comparison
+from reports.table import Cell, Row, Table
+from reports.wording import ARROWS, cell_text, difference_text, number, probability, row_name, who
 
 MANY = 4  # columns that fit side by side with their intervals
 _SURE = {"better": "better", "worse": "worse", "changed": "changed", "": "not sure"}
 
 
-def text_table(comparison: Comparison, headline_only: bool = True) -> tuple[list[str], list[list[str]]]:
+def text_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """(header, rows). Against one checkpoint a row says all about its difference; with more, one cell a column; with many
     (over `MANY` columns) the checkpoints are the rows, and intervals are left to the report."""
-    rows = [row for row in comparison.rows if row.headline or not headline_only]
-    if len(comparison.columns) > MANY:
-        return ["checkpoint", *map(row_name, rows)], [_checkpoint(comparison, rows, i) for i in range(len(comparison.columns))]
-    if len(comparison.columns) == 2:
-        labels = [column.label for column in comparison.columns]
+    table = comparison.short
+    rows = table.headline
+    if len(table.columns) > MANY or table.by_method:
+        first = "method" if table.by_method else "checkpoint"
+        return [first, *map(row_name, rows)], [_checkpoint(table, rows, i) for i in range(len(table.columns))]
+    if len(table.columns) == 2:
+        labels = [column.label for column in table.columns]
         header = ["metric", *labels, "difference [95 %]", "p (Holm)", "sure"]
         return header, [_wide(row) for row in rows]
-    return ["metric", *(column.label for column in comparison.columns)], [_narrow(row) for row in rows]
+    return ["metric", *(column.label for column in table.columns)], [_narrow(row) for row in rows]
 
 
 def _wide(row: Row) -> list[str]:
@@ -44,8 +47,8 @@ def _narrow(row: Row) -> list[str]:
     return [row_name(row), cell_text(row.cells[0], row.unit), *(_with_change(cell, row.unit) for cell in row.cells[1:])]
 
 
-def _checkpoint(comparison: Comparison, rows: Sequence[Row], column: int) -> list[str]:
-    return [comparison.columns[column].label, *(_short(row.cells[column], row.unit) for row in rows)]
+def _checkpoint(table: Table, rows: Sequence[Row], column: int) -> list[str]:
+    return [who(table.columns[column]), *(_short(row.cells[column], row.unit) for row in rows)]
 
 
 def _short(cell: Cell | None, unit: str) -> str:

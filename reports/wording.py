@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.comparison import Cell, Row
 from reports.paired import Difference
+from reports.table import Cell, Column, Row
 
 _NAMES = {
     "pope": "POPE",
@@ -50,6 +50,11 @@ def row_name(row: Row) -> str:
     if not metric.lower().startswith(benchmark.lower()):
         metric = f"{benchmark} {metric if metric[:2].isupper() or metric == 'F1' else metric[:1].lower() + metric[1:]}"
     return f"{metric} ({row.group})" if row.group else metric
+
+
+def who(column: Column) -> str:
+    """'base', 'dpo (3 seeds)'."""
+    return f"{column.label} ({len(column.places)} seeds)" if column.places else column.label
 
 
 def number(value: float | None, unit: str, signed: bool = False) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness import registry
-from reports.comparison import Cell, Column, Comparison, Row
+from reports.comparison import Comparison
+from reports.table import Cell, Column, Row
 
 FILE_NAME = "metrics.csv"
 

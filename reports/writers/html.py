@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from harness import registry
-from reports import cards, figures, page
+from reports import beside, cards, figures, object_views, page, training_views
 from reports.comparison import Comparison
 from reports.pictures import Thumbnails
 from reports.published import SOURCE
-from reports.runs import whole_runs
+from reports.runs import overlaps, whole_runs
+from reports.table import Table
 from reports.wording import count, name, shortened
 from reports.yields import pairs_view, provenance
 
@@ -28,16 +29,16 @@ FILE_NAME = "report.html"
 @registry.report
 def write(comparison: Comparison) -> str:
     """The report as one page."""
-    shown = [row for row in comparison.rows if row.headline]
     return (
         _environment()
         .get_template("report.html")
         .render(
             c=comparison,
             pictures=Thumbnails(comparison.data_folders),
-            headline=page.table(shown),
-            everything=page.table(comparison.rows),
-            single=len(comparison.columns) == 2,
+            whole=Table(comparison.columns, comparison.rows),
+            headline=page.table(comparison.short.headline),
+            everything=page.table(comparison.short.rows),
+            single=len(comparison.short.columns) == 2,
             several_runs=len(comparison.runs) > 1,
             runs=whole_runs(comparison.runs),
             flips=cards.chosen_flips(comparison.flips),
@@ -61,6 +62,10 @@ def _environment() -> Environment:
     environment.globals |= {
         "count": count,
         "page": page,
+        "beside": beside,
+        "things": object_views,
+        "logs": training_views,
+        "overlaps": overlaps,
         "pairs_view": pairs_view,
         "provenance": provenance,
         "cards": cards,

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import registry
-from reports.comparison import Comparison, Curve, Flip
+from reports.comparison import Comparison, Curve
+from reports.evidence import Flip
 
 # a path of two or more parts that starts at the root; not the tail of a URL or of a relative path
 _ABSOLUTE = re.compile(r"""(?<![\w/:.~<>\-\u2026])/(?:[^\s/'",:;]+/)+([^\s/'",:;]*)""")

@@ -6,7 +6,8 @@ Needs `\usepackage{booktabs}`. Bold: surely better than the baseline, not merely
 from __future__ import annotations
 
 from harness import registry
-from reports.comparison import Cell, Comparison, Row
+from reports.comparison import Comparison
+from reports.table import Cell, Row
 from reports.wording import between, number, row_name, shortened
 
 _SPECIAL = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness import registry
-from reports.comparison import Comparison, Failures, RunFacts
-from reports.page import REWARD_TOLD, reward_view, seeds_view
+from reports.beside import REWARD_TOLD, reward_view, seeds_view
+from reports.comparison import Comparison, RunFacts
+from reports.evidence import Failures
 from reports.runs import whole_runs
 from reports.terminal import text_table
 from reports.wording import name, shortened

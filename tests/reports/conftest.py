@@ -176,11 +176,12 @@ def pope_score(item: Item, yes: bool, split: str, label: str) -> Score:
 
 def chair_formulas() -> tuple[Formula, ...]:
     return (
-        ratio("chair_i", ["invented"], ["mentions"], better="lower", headline=True, unknown="no object was mentioned"),
+        ratio("chair_i", ["invented"], ["mentions"], better="lower", headline=True, unknown="no object was mentioned",
+              role="hallucination"),
         ratio("chair_s", ["has_invented"], ["captions"], better="lower", headline=True),
-        ratio("recall", ["found"], ["truths"], headline=True),
+        ratio("recall", ["found"], ["truths"], headline=True, role="helpfulness"),
         ratio("words", ["words"], ["captions"], better="neither", unit="words", headline=True),
-    )
+    )  # fmt: skip
 
 
 def chair(habits: Habits, n_images: int, seed: int) -> BenchmarkResult:

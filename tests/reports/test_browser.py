@@ -65,7 +65,10 @@ def test_the_page_opens_from_disk_and_shows_its_verdict(opened, record):
 
 def test_a_filter_leaves_only_what_was_asked_for(opened, record):
     page = opened(write(compare([record])))
+    assert page.locator(".flip:visible").count() == 12  # the first few
+    page.click(".cards + .more")
     everything = page.locator(".flip:visible").count()
+    assert everything > 12
     page.select_option("select[name=kind]", "lost")
     lost = page.locator(".flip:visible").count()
     assert 0 < lost < everything

@@ -84,6 +84,29 @@ def test_the_headline_names_hallucination_and_its_price(record):
     assert "CHAIR length" in headline
 
 
+def test_the_headline_says_who_lowered_hallucination_without_losing_recall(make):
+    blind = make.record("blind", make.Habits(0.14, 0.40, 0.11, 16), seed=1)
+    plain = make.record("plain", make.Habits(0.34, 0.72, 0.30, 18), seed=2)
+    headline = compare([make.record("matched"), blind, plain]).verdict.headline
+    assert "CHAIR recall surely fell with blind (" in headline
+    assert headline.endswith("Less hallucination without a sure loss of CHAIR recall: matched.")
+
+
+def test_of_many_checkpoints_the_verdict_counts_and_names_the_extremes(make):
+    found = [make.record(f"run{n}", make.Habits(0.14, 0.74, 0.02 + n / 50, 16)) for n in range(6)]
+    found = [replace(r, config_yaml=f"name: {n}\nbeta: {n}") for n, r in enumerate(found)]
+    verdict = compare(found).verdict
+    assert "CHAIRi with all 6 (" in verdict.improved and "with run5 to" in verdict.improved
+    assert verdict.improved.count("run") == 8  # two extremes for each of four metrics
+
+
+def test_methods_of_several_seeds_speak_once_in_the_verdict(make):
+    seeds = [make.record("matched", seed=n) for n in (1, 2, 3)]
+    verdict = compare([*seeds, make.record("plain", make.Habits(0.34, 0.72, 0.28, 18))]).verdict
+    assert "seed" not in verdict.headline
+    assert "matched (" in verdict.improved
+
+
 def test_several_checkpoints_are_told_apart_in_the_headline(make):
     plain = make.record("plain", make.Habits(0.34, 0.85, 0.33, 20), seed=1)
     headline = compare([make.record("matched"), plain]).verdict.headline
@@ -255,7 +278,8 @@ def test_the_terminal_table_says_all_about_one_difference(record):
 
 
 def test_many_checkpoints_are_the_rows_of_the_terminal_table(make):
-    header, rows = text_table(compare([make.record(f"run{n}", seed=n) for n in range(5)]))
+    records = [replace(make.record(f"run{n}", seed=n), config_yaml=f"beta: {n}") for n in range(5)]
+    header, rows = text_table(compare(records))
     assert header[0] == "checkpoint" and "CHAIRi" in header
     assert rows[0][0] == "base" and "(" not in rows[0][1]
     assert len(rows) >= 6 and {len(r) for r in rows} == {len(header)}

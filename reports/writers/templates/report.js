@@ -1,18 +1,26 @@
 "use strict";
-for (const form of document.querySelectorAll("[data-filters]")) {
-  const cards = [...form.parentElement.querySelectorAll(".flip")];
-  const out = form.querySelector("[data-count]");
+// Lists show their first few entries and a button for the rest; flips can be filtered. Without script all is shown.
+for (const list of document.querySelectorAll("[data-more]")) {
+  const entries = [...list.children];
+  const few = Number(list.dataset.more);
+  const form = list.parentElement.querySelector("[data-filters]");
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "more" });
+  let all = false;
   const apply = () => {
-    const wanted = [...new FormData(form)].filter(([, value]) => value);
-    let shown = 0;
-    for (const card of cards) {
-      card.hidden = !wanted.every(([key, value]) => card.dataset[key] === value);
-      shown += card.hidden ? 0 : 1;
-    }
-    out.textContent = shown === 1 ? "1 flip" : `${shown} flips`;
+    const wanted = form ? [...new FormData(form)].filter(([, value]) => value) : [];
+    const fitting = entries.filter((entry) => wanted.every(([key, value]) => entry.dataset[key] === value));
+    for (const entry of entries) entry.hidden = true;
+    for (const entry of all ? fitting : fitting.slice(0, few)) entry.hidden = false;
+    button.hidden = all || fitting.length <= few;
+    button.textContent = `Show all ${fitting.length}`;
+    if (form) form.querySelector("[data-count]").textContent = fitting.length === 1 ? "1 flip" : `${fitting.length} flips`;
   };
-  form.addEventListener("change", apply);
-  form.addEventListener("submit", (event) => event.preventDefault());
-  form.hidden = false;
+  button.addEventListener("click", () => { all = true; apply(); });
+  list.after(button);
+  if (form) {
+    form.addEventListener("change", apply);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.hidden = false;
+  }
   apply();
 }

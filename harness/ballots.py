@@ -12,9 +12,11 @@ from itertools import combinations
 
 from harness.agreement import fleiss, kappa
 from harness.contract import LabelEdit
-from harness.labels import Key, Vote
+from harness.errors import ConfigError
+from harness.labels import MARKS, WORDS, Key, Vote
 
 UNDO = "undo"
+LONGEST_NAME, LONGEST_COMMENT = 60, 4_000  # characters
 EDITS = {"right": "right", "wrong": "flipped", "ambiguous": "removed"}  # a judgement -> LabelEdit.new
 
 
@@ -63,6 +65,7 @@ class Ballots:
     def __init__(self, votes: Iterable[Vote] = ()) -> None:
         self._cast: dict[tuple[Key, bool], tuple[Vote, ...]] = {}
         self._standing: dict[Key, Standing] = {}
+        self._disputed: dict[Key, None] = {}
         self._order: dict[str, dict[Key, None]] = {}
         for vote in votes:
             self.add(vote)
@@ -73,7 +76,10 @@ class Ballots:
         self._cast[place] = _without_last(cast, vote.reviewer) if vote.word == UNDO else (*cast, vote)
         votes = {v.reviewer: v for v in self._cast.get((vote.key, False), ())}
         settled = self._cast.get((vote.key, True), ())
-        self._standing[vote.key] = Standing(votes, settled[-1] if settled else None)
+        self._standing[vote.key] = standing = Standing(votes, settled[-1] if settled else None)
+        self._disputed.pop(vote.key, None)
+        if standing.is_disputed:
+            self._disputed[vote.key] = None
         if not vote.adjudication:
             self._reorder(vote, vote.reviewer in votes)
 
@@ -101,7 +107,7 @@ class Ballots:
 
     def disputed(self) -> list[Key]:
         """Cases that wait for an adjudication."""
-        return [key for key, standing in list(self._standing.items()) if standing.is_disputed]
+        return list(self._disputed)
 
     def edits(self) -> list[LabelEdit]:
         """One edit a decided label: right, flipped, or removed for ambiguity. Captions have marks instead."""
@@ -147,3 +153,24 @@ def _edit(standing: Standing, vote: Vote) -> LabelEdit:
     names = ", ".join(sorted(v.reviewer for v in votes))
     reason = "; ".join(dict.fromkeys(v.comment for v in votes if v.comment))
     return LabelEdit(vote.benchmark, vote.item_id, vote.field, vote.label, EDITS[vote.word], names, reason, vote.at)
+
+
+def check_name(name: str) -> None:
+    """Raise ConfigError for a name that no reviewer can have."""
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise ConfigError(f"A reviewer needs a name of 1 to {LONGEST_NAME} printable characters; got {name[:80]!r}.")
+
+
+def checked(vote: Vote) -> Vote:
+    """The vote, if it can be kept. Raises ConfigError, saying what is wrong with it."""
+    check_name(vote.reviewer)
+    if vote.word not in (*WORDS, UNDO):
+        raise ConfigError(f"{vote.word[:80]!r} is no judgement; say one of {', '.join(WORDS)}.")
+    if len(vote.comment) > LONGEST_COMMENT:
+        raise ConfigError(f"The comment has {len(vote.comment):,} characters; at most {LONGEST_COMMENT:,} are kept.")
+    for span in vote.spans:
+        if span.kind not in MARKS or not 0 <= span.start < span.end <= len(vote.answer):
+            raise ConfigError(f"The mark {span.kind[:80]!r} at {span.start} to {span.end} does not lie in the caption.")
+    if vote.adjudication and vote.word == "skip":
+        raise ConfigError("A disagreement is settled by right, wrong or ambiguous; a skip settles nothing.")
+    return vote

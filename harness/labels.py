@@ -34,7 +34,8 @@ class Case:
     """One label in the review queue, ranked by `suspicion` (0..1, higher first).
 
     `field` says which truth of the item is meant: "label" for POPE, a COCO class for CHAIR. `control` cases were drawn at
-    random, so that the error rate of all labels can be estimated. `answers`: checkpoint -> its answer.
+    random, so that the error rate of all labels can be estimated. `answers`: checkpoint -> its answer; `hearsay`: reasons
+    that tell what checkpoints answered. A reviewer sees both only after a judgement of their own.
 
     A case with a `caption` asks not for a label but for marks in that one answer: `spans` are the scorer's, and `field` is
     `caption_field(caption)`, so that the same words of two checkpoints are one case.
@@ -53,6 +54,7 @@ class Case:
     boxes: tuple[Box, ...] = ()
     caption: str = ""
     spans: tuple[Span, ...] = ()
+    hearsay: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:

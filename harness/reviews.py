@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import codec
-from harness.ballots import UNDO, Ballots
+from harness.ballots import Ballots, checked
 from harness.contract import Span
 from harness.database import Database
 from harness.digests import text_digest
-from harness.errors import ConfigError
-from harness.labels import MARKS, WORDS, Vote
+from harness.labels import Vote
 
-LONGEST_NAME, LONGEST_COMMENT = 60, 4_000  # characters
 _COLUMNS = "benchmark, item_id, field, label, word, reviewer, at, comment, answer, spans, adjudication"
 
 
@@ -63,23 +61,6 @@ class Reviews(Database):
         return self.rows(f"SELECT id, {_COLUMNS} FROM votes WHERE id > ? ORDER BY id", (last,))
 
 
-def checked(vote: Vote) -> Vote:
-    """The vote, if it can be kept. Raises ConfigError, saying what is wrong with it."""
-    name = vote.reviewer
-    if vote.word not in (*WORDS, UNDO):
-        raise ConfigError(f"{vote.word!r} is no judgement; say one of {', '.join(WORDS)}.")
-    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-        raise ConfigError(f"A reviewer needs a name of 1 to {LONGEST_NAME} printable characters; got {name[:80]!r}.")
-    if len(vote.comment) > LONGEST_COMMENT:
-        raise ConfigError(f"The comment has {len(vote.comment):,} characters; at most {LONGEST_COMMENT:,} are kept.")
-    for span in vote.spans:
-        if span.kind not in MARKS or not 0 <= span.start < span.end <= len(vote.answer):
-            raise ConfigError(f"The mark {span.kind!r} at {span.start} to {span.end} does not lie in the caption.")
-    if vote.adjudication and vote.word == "skip":
-        raise ConfigError("A disagreement is settled by right, wrong or ambiguous; a skip settles nothing.")
-    return vote
-
-
 def _row(vote: Vote, token: str) -> tuple[Any, ...]:
     said = codec.dumps([*astuple(vote)[:6], *astuple(vote)[7:]])  # without the time: the second click comes later
     token = text_digest(f"{token}\n{said}") if token else secrets.token_hex(16)
@@ -88,5 +69,5 @@ def _row(vote: Vote, token: str) -> tuple[Any, ...]:
 
 
 def _vote(row: Any) -> Vote:
-    *words, spans, adjudication = row
-    return Vote(*words, tuple(Span(**span) for span in codec.loads(spans)), bool(adjudication))
+    marked = tuple(Span(**span) for span in codec.loads(row[9]))
+    return Vote(*row[:8], answer=row[8], spans=marked, adjudication=bool(row[10]))

@@ -1,0 +1,60 @@
+"""Opens a page on an address: which names it answers to, when a token is needed, a port that is taken."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import platform
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from harness.errors import ConfigError
+from reports.web.guard import LOOPBACK, SHORTEST_TOKEN, Gate
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def new_gate(host: str, port: int, token: str = "", uploads: Mapping[str, int] | None = None) -> Gate:
+    """The rules for a server on that address. Beyond loopback there is always a token: the given one, or a new one.
+
+    Raises ConfigError for a token that can be guessed or cannot stand in an address.
+    """
+    if token and (len(token) < SHORTEST_TOKEN or not all(c.isascii() and (c.isalnum() or c in "-_.~") for c in token)):
+        raise ConfigError(
+            f"A token needs at least {SHORTEST_TOKEN} characters, letters and digits and -_.~ only; "
+            "leave --token out and a good one is made."
+        )
+    if is_loopback(host):
+        return Gate(port, token=token, uploads=uploads or {})
+    names = LOOPBACK | {host.lower(), platform.node().lower()}
+    return Gate(port, names, any_address=True, token=token or secrets.token_urlsafe(24), uploads=uploads or {})
+
+
+def address(host: str, gate: Gate) -> str:
+    """What to open: with the token, where there is one."""
+    everywhere = host in ("0.0.0.0", "::")
+    name = platform.node() if everywhere else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{gate.port}/" + (f"?token={gate.token}" if gate.token else "")
+
+
+def serve(app: ASGIApp, host: str, port: int) -> None:
+    """Answer requests until Ctrl-C. Raises ConfigError where the address cannot be had."""
+    import uvicorn
+
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False, lifespan="off")
+    try:
+        taken = config.bind_socket()
+    except SystemExit:
+        raise ConfigError(f"Port {port} of {host} cannot be had: another program listens there. Choose one with --port.") from None
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    uvicorn.Server(config).run(sockets=[taken])

@@ -1,0 +1,119 @@
+"""Pictures of the data folder, served by id: no path of a request ever reaches the file system.
+
+Every part of a path is opened without following symbolic links, beneath the data folder's own handle, so neither "..",
+nor a link, nor one that is swapped in between checking and reading, leads outside.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from threading import Lock
+
+LARGEST_PICTURE = 64 << 20  # bytes
+_KINDS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"GIF8": "image/gif", b"BM": "image/bmp"}
+
+
+class NoPicture(Exception):
+    """The picture cannot be shown; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture's bytes and its media type."""
+
+    content: bytes
+    kind: str
+
+
+def picture_id(image: str) -> str:
+    return sha256(image.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
+class Shelf:
+    """The pictures of some items, by id. `images`: name relative to the data folder -> that folder."""
+
+    def __init__(self, images: Mapping[str, Path] | None = None) -> None:
+        self._places: dict[str, tuple[Path, str]] = {}
+        self._sizes: dict[str, tuple[int, int] | None] = {}
+        self._lock = Lock()
+        self.add(images or {})
+
+    def add(self, images: Mapping[str, Path]) -> None:
+        self._places.update({picture_id(image): (folder, image) for image, folder in images.items() if image})
+
+    @classmethod
+    def of(cls, images: Iterable[str], folder: Path) -> Shelf:
+        return cls(dict.fromkeys(images, folder))
+
+    def read(self, id: str) -> Shown:
+        """Raises NoPicture for an unknown id, a file that is gone, a link, or a file that is no picture."""
+        if id not in self._places:
+            raise NoPicture("There is no picture of that id.")
+        folder, image = self._places[id]
+        content = _read_beneath(folder, image)
+        return Shown(content, _kind(content))
+
+    def size(self, image: str) -> tuple[int, int] | None:
+        """(width, height) in pixels, None where the picture cannot be read; its boxes are drawn on that grid."""
+        id = picture_id(image)
+        with self._lock:
+            if id not in self._sizes:
+                self._sizes[id] = self._measured(id)
+            return self._sizes[id]
+
+    def _measured(self, id: str) -> tuple[int, int] | None:
+        from PIL import Image
+
+        try:
+            with Image.open(BytesIO(self.read(id).content)) as picture:
+                return picture.size
+        except (NoPicture, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            return None
+
+
+def _read_beneath(folder: Path, image: str) -> bytes:
+    parts = PurePosixPath(image).parts
+    if not parts or image.startswith("/") or ".." in parts or "\0" in image:
+        raise NoPicture("Its name leads outside the data folder.")
+    try:
+        return _opened(folder, parts)
+    except OSError as error:
+        reason = "it is a symbolic link, or lies behind one" if _crosses_link(folder, parts) else os.strerror(error.errno or 0)
+        raise NoPicture(f"The picture cannot be shown: {reason}.") from error
+
+
+def _opened(folder: Path, parts: tuple[str, ...]) -> bytes:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # the folder itself is the user's choice and may be a link
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
+            os.close(handle)
+            handle = below
+        file = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handle)
+    finally:
+        os.close(handle)
+    with os.fdopen(file, "rb") as opened:
+        content = opened.read(LARGEST_PICTURE + 1)
+    if len(content) > LARGEST_PICTURE:
+        raise NoPicture(f"The picture has more than {LARGEST_PICTURE >> 20} MiB.")
+    return content
+
+
+def _crosses_link(folder: Path, parts: tuple[str, ...]) -> bool:
+    places = [folder.joinpath(*parts[: i + 1]) for i in range(len(parts))]
+    return any(place.is_symlink() for place in places)
+
+
+def _kind(content: bytes) -> str:
+    """By its first bytes, never by its name: an SVG or HTML file called a.png would run in the browser."""
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    for start, kind in _KINDS.items():
+        if content.startswith(start):
+            return kind
+    raise NoPicture("The file is no JPEG, PNG, GIF, WebP or BMP picture.")

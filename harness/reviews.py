@@ -69,5 +69,6 @@ def _row(vote: Vote, token: str) -> tuple[Any, ...]:
 
 
 def _vote(row: Any) -> Vote:
-    marked = tuple(Span(**span) for span in codec.loads(row[9]))
-    return Vote(*row[:8], answer=row[8], spans=marked, adjudication=bool(row[10]))
+    benchmark, item_id, field, label, word, reviewer, at, comment, answer, spans, adjudication = row
+    marked = tuple(Span(**span) for span in codec.loads(spans))
+    return Vote(benchmark, item_id, field, label, word, reviewer, at, comment, answer, marked, bool(adjudication))

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.commands._app import OutputOption, app
-from harness.errors import ConfigError, StoreError
-
-if TYPE_CHECKING:
-    from harness.reviews import Reviews
-    from harness.store import Store
-    from reports.audit.desk import Desk
 
 HostOption = Annotated[str, typer.Option("--host", help="address to listen on; beyond loopback a token is required")]
 TokenOption = Annotated[str, typer.Option("--token", help="what a browser must know; made for you where one is needed")]
@@ -25,7 +18,9 @@ TokenOption = Annotated[str, typer.Option("--token", help="what a browser must k
 )
 def audit(
     benchmark: Annotated[str, typer.Argument(help="whose labels are reviewed")] = "pope",
-    runs: Annotated[list[str] | None, typer.Option("--runs", help="runs whose answers count (repeat it); all by default")] = None,
+    runs: Annotated[
+        list[str] | None, typer.Option("--runs", help="runs whose answers count (repeat it); all by default")
+    ] = None,
     reviewer: Annotated[str, typer.Option("--reviewer", help="your name, if you do not want to be asked")] = "",
     most: Annotated[int, typer.Option("--most", min=1, help="so many of the most suspicious labels")] = 1000,
     sample: Annotated[
@@ -38,14 +33,16 @@ def audit(
     output: OutputOption = Path("runs"),
 ) -> None:
     """Open the review page: suspect labels of a benchmark, most doubtful first. Stop it with Ctrl-C."""
+    from harness.reviewing import Asked, open_desk
     from harness.reviews import Reviews
     from harness.store import open_store
     from reports.audit.app import UPLOADS, review_site
     from reports.web.serving import address, new_gate, serve
 
     gate = new_gate(host, port, token, UPLOADS)
-    with open_store(output) as store:
-        desk = _desk(store, Reviews(store.path), benchmark, runs or [], reviewer, most, sample, captions)
-    typer.echo(f"{len(desk.cases):,} cases of {benchmark}. Open {address(host, gate)}")
-    typer.echo("Every vote is kept at once; stop with Ctrl-C and go on whenever you like.")
-    serve(review_site(desk, gate), host, port)
+    asked = Asked(benchmark, tuple(runs or ()), most, sample, captions)
+    with open_store(output) as store, Reviews(store.path) as reviews:
+        desk = open_desk(store, reviews, asked, reviewer)
+        typer.echo(f"{len(desk.cases):,} cases of {benchmark}. Open {address(host, gate)}")
+        typer.echo("Every vote is kept at once; stop with Ctrl-C and go on whenever you like.")
+        serve(review_site(desk, gate), host, port)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import secrets
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, File, Form, UploadFile
 from pydantic import BaseModel
@@ -54,6 +54,7 @@ def review_site(desk: Desk, gate: Gate) -> Site:
     """The application; its pages speak to `desk` only."""
     site = Site("reports.audit", gate, desk.shelf, desk.title)
     _looking(site, desk)
+    _settling(site, desk)
     _judging(site, desk)
     if desk.tables is not None:
         _tables(site, desk)
@@ -79,6 +80,21 @@ def _looking(site: Site, desk: Desk) -> None:
         view = case_view(desk, place, reviewer)
         return _page(site, desk, request, "case.html", view=view, form=secrets.token_hex(16), adjudicating=False)
 
+    @get("/queue")
+    def queue(request: Request, page: int = 1) -> Response:
+        pages = max(1, -(-len(desk.cases) // ROWS))
+        page = min(max(page, 1), pages)
+        places = range((page - 1) * ROWS, min(page * ROWS, len(desk.cases)))
+        return _page(site, desk, request, "queue.html", places=places, number_of_page=page, pages=pages)
+
+    @get("/progress")
+    def progress(request: Request) -> Response:
+        return _page(site, desk, request, "progress.html")
+
+
+def _settling(site: Site, desk: Desk) -> None:
+    get = site.app.get
+
     @get("/adjudication")
     def adjudication(request: Request) -> Response:
         reviewer = _reviewer(request, desk)
@@ -92,17 +108,6 @@ def _looking(site: Site, desk: Desk) -> None:
         if view.own is None:  # nobody sees the others' votes before a word of their own
             return _go(f"/case/{id}")
         return _page(site, desk, request, "case.html", view=view, form=secrets.token_hex(16), adjudicating=True)
-
-    @get("/queue")
-    def queue(request: Request, page: int = 1) -> Response:
-        pages = max(1, -(-len(desk.cases) // ROWS))
-        page = min(max(page, 1), pages)
-        places = range((page - 1) * ROWS, min(page * ROWS, len(desk.cases)))
-        return _page(site, desk, request, "queue.html", places=places, number_of_page=page, pages=pages)
-
-    @get("/progress")
-    def progress(request: Request) -> Response:
-        return _page(site, desk, request, "progress.html")
 
 
 def _judging(site: Site, desk: Desk) -> None:
@@ -158,7 +163,7 @@ def _tables(site: Site, desk: Desk) -> None:
         return _page(site, desk, request, "progress.html", said=said)
 
 
-def _page(site: Site, desk: Desk, request: Request, template: str, **values: object) -> Response:
+def _page(site: Site, desk: Desk, request: Request, template: str, **values: Any) -> Response:
     reviewer = _known_reviewer(request, desk)
     values = {"said": "", **values}
     return site.page(request, template, desk=desk, reviewer=reviewer, word_name=word_name, **values)

@@ -51,10 +51,14 @@ def serve(app: ASGIApp, host: str, port: int) -> None:
     import uvicorn
 
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False, lifespan="off")
+    config = uvicorn.Config(
+        app, host=host, port=port, log_config=None, access_log=False, server_header=False, proxy_headers=False, lifespan="off"
+    )
     try:
         taken = config.bind_socket()
     except SystemExit:
-        raise ConfigError(f"Port {port} of {host} cannot be had: another program listens there. Choose one with --port.") from None
+        raise ConfigError(
+            f"Port {port} of {host} cannot be had: another program listens there. Choose one with --port."
+        ) from None
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     uvicorn.Server(config).run(sockets=[taken])

@@ -1,0 +1,290 @@
+"""Who may ask the local pages for what: each attack is tried."""
+
+import os
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from harness.errors import ConfigError
+from reports.web.guard import LARGEST_FORM, Gate
+from reports.web.serving import address, new_gate
+from reports.web.shelf import NoPicture, Shelf, picture_id
+from tests.reports.web.desks import ADDRESS, HOSTILE, draw_pictures, label_case, new_desk, new_site
+
+TOKEN = "a-token-of-enough-characters"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    draw_pictures(folder)
+    return folder
+
+
+@pytest.fixture
+def desk(folder):
+    return new_desk(folder, reviewer="ann")
+
+
+@pytest.fixture
+def client(desk):
+    return TestClient(new_site(desk), base_url=ADDRESS)
+
+
+def secret_of(client, path="/"):
+    return re.search(r'name="secret" value="(\w+)"', client.get(path).text)[1]
+
+
+def vote(client, desk, **more):
+    return {"secret": secret_of(client), "case": desk.ids[0], "word": "right", "form": "f", **more}
+
+
+def posts(site):
+    return [route.path for route in site.app.routes if "POST" in getattr(route, "methods", ())]
+
+
+# ---------------------------------------------------------------- whose request is it?
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "", "127.0.0.1@evil.example"])
+def test_another_name_that_points_here_is_refused(client, host):
+    assert client.get("/", headers={"Host": host}).status_code == 421
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost:8765", "LOCALHOST", "[::1]:8765", "localhost:9000"])
+def test_our_own_names_are_answered_through_a_tunnel_too(client, host):
+    assert client.get("/", headers={"Host": host}).status_code == 200
+
+
+def test_every_form_needs_the_secret_of_its_session(client, desk):
+    site = new_site(desk)
+    assert set(posts(site)) >= {"/vote", "/undo", "/reviewer"}
+    for path in posts(site):
+        for given in ({}, {"secret": "0" * 64}):
+            assert client.post(path, data={**vote(client, desk), "secret": "", **given}).status_code == 403, path
+    assert desk.votes.votes == []
+
+
+def test_the_secret_of_another_browser_does_not_serve(client, desk):
+    other = TestClient(new_site(desk), base_url=ADDRESS)
+    assert client.post("/vote", data=vote(client, desk, secret=secret_of(other))).status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1234", ""])
+def test_a_form_of_another_site_is_refused_even_with_the_secret(client, desk, origin):
+    assert client.post("/vote", data=vote(client, desk), headers={"Origin": origin}).status_code == 403
+    assert desk.votes.votes == []
+
+
+def test_a_form_that_a_browser_calls_cross_site_is_refused(client, desk):
+    assert client.post("/vote", data=vote(client, desk), headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
+def test_our_own_form_is_taken(client, desk):
+    answer = client.post("/vote", data=vote(client, desk), headers={"Origin": ADDRESS}, follow_redirects=False)
+    assert answer.status_code == 303
+    assert [v.word for v in desk.votes.votes] == ["right"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_other_methods_are_refused(client, method):
+    assert client.request(method, "/vote").status_code == 405
+
+
+# ---------------------------------------------------------------- beyond loopback
+
+
+def test_beyond_loopback_there_is_always_a_token():
+    gate = new_gate("0.0.0.0", 1)
+    assert len(gate.token) >= 32 and gate.token in address("10.0.0.5", gate)
+    assert new_gate("127.0.0.1", 1).token == new_gate("localhost", 1).token == new_gate("::1", 1).token == ""
+
+
+@pytest.mark.parametrize("token", ["short", "with spaces in the token", "with&ampersand-in-it", "ümläutümläutümläut"])
+def test_a_token_that_can_be_guessed_or_mangled_is_refused(token):
+    with pytest.raises(ConfigError, match="at least 16 characters"):
+        new_gate("0.0.0.0", 1, token)
+
+
+@pytest.mark.parametrize("path", ["/", "/progress", "/static/web.css", "/queue", "/picture/0", "/?token=", "/?token=wrong"])
+def test_without_the_token_nothing_is_shown(desk, path):
+    client = TestClient(new_site(desk, token=TOKEN), base_url=ADDRESS)
+    assert client.get(path).status_code == 401
+    forged = {"Cookie": f"harness_8765={'0' * 32}.{'0' * 64}"}
+    assert client.get(path, headers=forged).status_code == 401
+
+
+def test_the_token_opens_the_page_and_leaves_the_address_bar(desk):
+    client = TestClient(new_site(desk, token=TOKEN), base_url=ADDRESS)
+    answer = client.get(f"/?token={TOKEN}", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "HttpOnly" in answer.headers["set-cookie"] and "SameSite" in answer.headers["set-cookie"]
+    assert client.get("/").status_code == 200
+
+
+def test_an_address_is_answered_beyond_loopback_and_a_strange_name_is_not():
+    gate = Gate(1, frozenset({"box"}), any_address=True, token=TOKEN)
+    assert gate.knows("10.0.0.5:1") and gate.knows("[fe80::1]:1") and gate.knows("box:1")
+    assert not gate.knows("evil.example:1")
+
+
+# ---------------------------------------------------------------- what an answer may do in the browser
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/next", "/queue", "/progress", "/adjudication", "/nowhere", "/static/review.js", "/picture/x"]
+)
+def test_every_answer_forbids_foreign_and_inline_script(client, path):
+    headers = client.get(path).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "script-src 'self'" in policy and "unsafe" not in policy
+    assert (headers["x-content-type-options"], headers["x-frame-options"]) == ("nosniff", "DENY")
+
+
+def test_pages_hold_no_inline_script_or_style(client, desk):
+    for path in ("/", f"/case/{desk.ids[0]}", f"/case/{desk.ids[6]}", "/queue", "/progress", "/adjudication"):
+        html = client.get(path).text
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", html), path
+
+
+def test_hostile_words_are_shown_as_text(folder):
+    case = label_case(0, question=HOSTILE, label=HOSTILE, answers={HOSTILE: HOSTILE}, reasons=(HOSTILE,), image=HOSTILE)
+    desk = new_desk(folder, cases=[case], reviewer="ann")
+    client = TestClient(new_site(desk), base_url=ADDRESS)
+    client.post("/vote", data=vote(client, desk, comment=HOSTILE[:-1]))
+    for path in (f"/case/{desk.ids[0]}", "/queue"):
+        html = client.get(path).text
+        assert "&lt;script&gt;alert(1)" in html
+        assert "<script>alert" not in html and "<img src=x" not in html and "\u202e" not in html
+
+
+def test_a_reviewers_name_is_text_too(client, desk):
+    name = "<b>ann</b>"
+    client.post("/reviewer", data={"secret": secret_of(client), "name": name})
+    assert "&lt;b&gt;ann" in client.get("/queue").text and "<b>ann" not in client.get("/queue").text
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 61, "a\u202eb"])
+def test_a_name_that_nobody_has_is_refused(client, name):
+    assert client.post("/reviewer", data={"secret": secret_of(client), "name": name}).status_code in (400, 422)
+
+
+def test_a_forged_name_cookie_is_forgotten(client):
+    assert client.get("/queue", headers={"Cookie": "harness_reviewer=%00notbase64"}).status_code == 200
+
+
+# ---------------------------------------------------------------- how much
+
+
+def test_a_large_form_is_refused(client, desk):
+    large = vote(client, desk, comment="x" * LARGEST_FORM)
+    assert client.post("/vote", data=large).status_code == 413
+
+
+def test_a_large_form_in_pieces_without_a_length_is_refused(client, desk):
+    def pieces():
+        for _ in range(100):
+            yield b"x" * 10_000
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert client.post("/vote", content=pieces(), headers=headers).status_code == 413
+    assert desk.votes.votes == []
+
+
+@pytest.mark.parametrize("length", ["-1", "many", "99999999999"])
+def test_a_length_that_is_none_is_refused(client, length):
+    assert client.post("/vote", content=b"", headers={"Content-Length": length}).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"word": "maybe"},
+        {"case": "0000"},
+        {"case": ""},
+        {"form": None},
+        {"comment": "x" * 4001},
+        {"word": "right", "adjudication": "perhaps"},
+    ],
+)
+def test_a_form_that_says_nothing_is_an_error_in_words(client, desk, wrong):
+    answer = client.post("/vote", data={k: v for k, v in vote(client, desk, **wrong).items() if v is not None})
+    assert 400 <= answer.status_code < 500 and "text/html" in answer.headers["content-type"]
+    assert desk.votes.votes == []
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        "[[0, 5]]",
+        "{}",
+        "[[0, 5, 'x']]",
+        '[[0, 5, "found"]]',
+        '[[5, 999, "missed"]]',
+        '[["0", 5, "missed"]]',
+        "[" * 5000,
+        '[[0, 1e9, "missed"]]',
+        '[[true, 5, "missed"]]',
+    ],
+)
+def test_marks_that_are_none_are_refused(client, desk, marks):
+    answer = client.post("/vote", data=vote(client, desk, case=desk.ids[6], word="wrong", marks=marks))
+    assert answer.status_code == 400
+    assert desk.votes.votes == []
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def test_a_picture_is_served_by_id_only(client):
+    assert client.get(f"/picture/{picture_id('images/0.png')}").headers["content-type"] == "image/png"
+    for id in ("images/0.png", "..%2f..%2fetc%2fpasswd", "../images/0.png", picture_id("images/5.jpg"), "0" * 20):
+        assert client.get(f"/picture/{id}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/..%2fguard.py", "/static/%2e%2e/guard.py", "/static/guard.py", "/static//etc/passwd"]
+)
+def test_static_files_are_those_of_the_page_only(client, path):
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("image", ["../secret.png", "/etc/passwd", "images/../../secret.png", "a\0b.png", ".", "images", ""])
+def test_a_name_that_leads_outside_shows_no_picture(folder, image):
+    (folder.parent / "secret.png").write_bytes((folder / "images/0.png").read_bytes())
+    with pytest.raises(NoPicture):
+        Shelf.of([image], folder).read(picture_id(image))
+
+
+def test_symbolic_links_are_refused_as_files_and_as_folders(folder, tmp_path):
+    inside = tmp_path / "data"
+    (inside / "real").mkdir(parents=True)
+    (inside / "real/a.png").write_bytes((folder / "images/0.png").read_bytes())
+    (inside / "link.png").symlink_to(inside / "real/a.png")
+    (inside / "folder").symlink_to(folder / "images")
+    shelf = Shelf.of(["real/a.png", "link.png", "folder/0.png"], inside)
+    assert shelf.read(picture_id("real/a.png")).kind == "image/png"
+    for image in ("link.png", "folder/0.png"):
+        with pytest.raises(NoPicture, match="symbolic link"):
+            shelf.read(picture_id(image))
+
+
+def test_a_data_folder_that_is_a_link_itself_is_the_users_choice(folder, tmp_path):
+    (tmp_path / "data").symlink_to(folder)
+    assert Shelf.of(["images/0.png"], tmp_path / "data").read(picture_id("images/0.png")).content
+
+
+@pytest.mark.parametrize(
+    "content", [b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", b"<html>", b"", b"root:x:0"]
+)
+def test_what_is_no_picture_is_not_served_under_a_pictures_name(tmp_path, content):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(NoPicture, match="no JPEG"):
+        Shelf.of(["a.png"], tmp_path).read(picture_id("a.png"))
+
+
+def test_a_pipe_in_the_data_folder_does_not_hang_the_server(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(NoPicture):
+        Shelf.of(["a.png"], tmp_path).read(picture_id("a.png"))

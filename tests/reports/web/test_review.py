@@ -1,0 +1,266 @@
+"""The review page, by its forms alone: what is hidden from whom, what a click does, what adjudication needs."""
+
+import json
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from harness.errors import StoreError
+from reports.audit.desk import Desk, Tables, mixed
+from reports.audit.view import alike, tokens
+from reports.web.shelf import Shelf
+from tests.reports.web.desks import ADDRESS, CAPTION, Memory, caption_case, draw_pictures, label_case, new_desk, new_site
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    draw_pictures(folder)
+    return folder
+
+
+@pytest.fixture
+def desk(folder):
+    return new_desk(folder)
+
+
+class Reviewer:
+    """One browser: sits down, clicks."""
+
+    def __init__(self, desk, name):
+        self.client, self.desk = TestClient(new_site(desk), base_url=ADDRESS), desk
+        self.secret = re.search(r'name="secret" value="(\w+)"', self.client.get("/").text)[1]
+        self.forms = 0
+        self.post("/reviewer", name=name)
+
+    def get(self, path):
+        return self.client.get(path)
+
+    def post(self, path, **fields):
+        return self.client.post(path, data={"secret": self.secret, **fields})
+
+    def says(self, place, word, **more):
+        self.forms += 1
+        return self.post("/vote", case=self.desk.ids[place], word=word, **{"form": f"{self.secret}{self.forms}", **more})
+
+    def takes_back(self, place, **more):
+        self.forms += 1
+        return self.post("/undo", case=self.desk.ids[place], form=f"{self.secret}{self.forms}", **more)
+
+
+@pytest.fixture
+def ann(desk):
+    return Reviewer(desk, "ann")
+
+
+@pytest.fixture
+def bob(desk):
+    return Reviewer(desk, "bob")
+
+
+def test_who_has_no_name_is_asked_for_one(desk):
+    client = TestClient(new_site(desk), base_url=ADDRESS)
+    for path in ("/next", f"/case/{desk.ids[0]}", "/adjudication"):
+        assert client.get(path, follow_redirects=False).headers["location"] == "/"
+
+
+def test_the_command_can_name_the_reviewer(folder):
+    desk = new_desk(folder, reviewer="ann")
+    assert ">ann</a>" in TestClient(new_site(desk), base_url=ADDRESS).get("/next").text
+
+
+def test_a_case_shows_picture_boxes_question_label_and_reasons(ann, desk):
+    html = ann.get("/next").text
+    assert "Is there a cup in the image?" in html and "<b>no</b>" in html
+    assert "none of the 5 reference captions names it" in html
+    assert 'viewBox="0 0 320 240"' in html and '<rect x="60" y="90" width="70" height="100"/>' in html
+    assert 'class="box asked"' in html and 'class="box crowd"' in html
+
+
+def test_answers_and_what_is_told_of_them_are_hidden_until_the_first_judgement(ann, desk):
+    before = ann.get(f"/case/{desk.ids[0]}").text
+    after = ann.says(0, "wrong").text
+    for told in ("No, there is no cup.", "3 of 3 checkpoints", "base, dpo", "rloo"):
+        assert told not in before and told in after
+    assert "No, there is no cup." not in ann.takes_back(0).text
+
+
+def test_a_vote_is_kept_with_who_when_and_why(ann, desk):
+    ann.says(0, "wrong", comment="two lines\r\nof it ")
+    (vote,) = desk.votes.votes
+    assert (vote.key, vote.word, vote.reviewer, vote.comment) == (desk.keys[0], "wrong", "ann", "two lines\nof it")
+    assert vote.at.startswith("2026-01-01") and not vote.adjudication
+
+
+def test_a_double_click_is_one_vote(ann, desk):
+    ann.says(0, "wrong", form="same")
+    ann.says(0, "wrong", form="same")
+    assert len(desk.votes.votes) == 1
+
+
+def test_changing_ones_mind_and_undo_leave_everything_on_record(ann, desk):
+    ann.says(0, "wrong")
+    ann.says(0, "right")
+    ann.takes_back(0)
+    assert [v.word for v in desk.votes.votes] == ["wrong", "right", "undo"]
+    assert desk.standing(0).votes["ann"].word == "wrong"
+
+
+def test_next_goes_round_to_what_this_reviewer_has_not_seen(ann, desk):
+    for place in (0, 1, 3):
+        ann.says(place, "right")
+    assert desk.next_open("ann") == 2
+    assert desk.next_open("ann", 3) == 4
+    assert desk.next_open("ann", 6) == 2
+    assert desk.next_open("bob") == 0
+    for place in (2, 4, 5, 6):
+        ann.says(place, "skip")
+    assert ann.get("/next").url.path == "/progress"
+
+
+def test_nobody_sees_the_others_votes_before_their_own(ann, bob, desk):
+    bob.says(0, "ambiguous", comment="BOBS COMMENT")
+    for path in (f"/case/{desk.ids[0]}", f"/adjudication/{desk.ids[0]}", "/queue", "/adjudication"):
+        html = ann.get(path).text
+        assert "BOBS COMMENT" not in html and "bob" not in html and ">ambiguous" not in html
+    html = ann.says(0, "right").text
+    assert "BOBS COMMENT" not in html  # only adjudication shows it
+
+
+def test_adjudication_asks_for_a_word_of_ones_own_first(ann, bob, desk):
+    ann.says(0, "wrong", comment="ANN")
+    bob.says(0, "right", comment="BOB")
+    cy = Reviewer(desk, "cy")
+    assert "Judge it first" in cy.get("/adjudication").text
+    assert cy.get(f"/adjudication/{desk.ids[0]}").url.path == f"/case/{desk.ids[0]}"
+    assert cy.says(0, "wrong", adjudication="true").status_code == 409
+    cy.says(0, "skip")
+    html = cy.get(f"/adjudication/{desk.ids[0]}").text
+    assert "ANN" in html and "BOB" in html
+    cy.says(0, "wrong", adjudication="true", comment="settled")
+    assert desk.standing(0).settled.reviewer == "cy"
+    assert desk.disputed() == []
+
+
+def test_a_settled_label_takes_no_further_votes_and_leaves_the_queue(ann, bob, desk):
+    ann.says(0, "wrong")
+    bob.says(0, "right")
+    ann.says(0, "wrong", adjudication="true")
+    cy = Reviewer(desk, "cy")
+    assert "Settled by ann" in cy.get(f"/case/{desk.ids[0]}").text
+    assert cy.says(0, "right").status_code == 409
+    assert desk.next_open("cy") == 1
+
+
+def test_an_adjudication_can_be_taken_back_by_who_made_it(ann, bob, desk):
+    ann.says(0, "wrong")
+    bob.says(0, "right")
+    ann.says(0, "wrong", adjudication="true")
+    bob.takes_back(0, adjudication="true")
+    assert desk.disputed() == []
+    ann.takes_back(0, adjudication="true")
+    assert desk.disputed() == [0]
+
+
+def test_progress_tells_who_did_what_and_how_far_they_agree(ann, bob, desk):
+    for place, word in enumerate(["right", "wrong", "wrong", "ambiguous"]):
+        ann.says(place, word)
+    for place, word in enumerate(["right", "wrong", "right", "skip"]):
+        bob.says(place, word)
+    html = ann.get("/progress").text
+    text = re.sub(r"<[^>]+>|\s+", " ", html)
+    assert "ann and bob" in text and re.search(r"ann and bob\s+3\s+2\s+0\.40", text)
+    assert "3 labels decided of 7: 1 right, 1 wrong, 1 ambiguous" in text
+    assert "1 disagreement" in text
+
+
+def test_marks_of_a_caption_are_kept_as_characters_of_it(ann, desk):
+    html = ann.says(6, "wrong", marks=json.dumps([[34, 38, "missed"], [20, 24, "false alarm"]])).text
+    (vote,) = desk.votes.votes
+    assert [(CAPTION[s.start : s.end], s.kind) for s in vote.spans] == [("sofa", "false alarm"), ("lamp", "missed")]
+    assert (vote.answer, vote.word) == (CAPTION, "wrong")
+    assert 'class="token uncovered mark missed"' in html and 'class="token invented mark false-alarm"' in html
+
+
+def test_a_caption_is_called_wrong_only_with_marks_and_right_only_without(ann, desk):
+    assert ann.says(6, "wrong", marks="[]").status_code == 400
+    ann.says(6, "right", marks=json.dumps([[34, 38, "missed"]]))
+    assert desk.votes.votes[0].spans == ()
+
+
+def test_a_caption_is_cut_where_the_scorer_and_the_reviewer_cut_it():
+    case = caption_case()
+    cut = tokens("a fire hydrant \U0001f600 don't", [], [])
+    assert [t.text for t in cut if t.can_be_marked] == ["a", "fire", "hydrant", "don't"]
+    assert "".join(t.text for t in tokens(case.caption, case.spans, ())) == CAPTION
+    assert [(t.text, t.kind) for t in tokens(case.caption, case.spans, ()) if t.kind] == [
+        ("cat", "found"), ("sofa", "invented"), ("lamp", "uncovered")
+    ]  # fmt: skip
+
+
+def test_spans_that_overlap_or_run_over_the_end_lose_no_text():
+    from harness.contract import Span
+
+    for spans in ([Span(0, 5, "found"), Span(3, 8, "invented")], [Span(6, 99, "found")], [Span(5, 2, "found")]):
+        assert "".join(t.text for t in tokens("a cat sat", spans, ())) == "a cat sat"
+
+
+def test_answers_that_are_alike_stand_together():
+    assert alike({"a": "No.", "b": "Yes", "c": "No. "}) == (("No.", ("a", "c")), ("Yes", ("b",)))
+
+
+def test_controls_lie_evenly_among_the_suspects_and_none_is_lost():
+    cases = [label_case(i, suspicion=1 - i / 100) for i in range(80)]
+    cases += [label_case(i, suspicion=0.001 * (i - 80), control=True) for i in range(80, 100)]
+    queue = mixed(cases, 40)
+    controls = [place for place, case in enumerate(queue) if case.control]
+    assert len(queue) == 60 and len(controls) == 20
+    assert sum(place < 30 for place in controls) == 10
+    assert [c.item_id for c in queue if not c.control] == [f"item {i}" for i in range(40)]
+
+
+def test_a_control_that_is_a_suspect_too_is_asked_once():
+    cases = [label_case(i, suspicion=1 - i / 100, control=i == 1) for i in range(4)]
+    assert len(mixed(cases, 2)) == 2
+
+
+def test_an_empty_queue_says_so(folder):
+    desk = Desk("POPE", [], Memory(), Shelf(), lambda: "", "ann")
+    client = TestClient(new_site(desk), base_url=ADDRESS)
+    for path in ("/", "/next", "/queue", "/progress", "/adjudication"):
+        assert client.get(path).status_code == 200
+
+
+def test_a_picture_that_is_gone_leaves_the_question(folder):
+    desk = new_desk(folder, cases=[label_case(0, image="images/gone.png")], reviewer="ann")
+    html = TestClient(new_site(desk), base_url=ADDRESS).get("/next").text
+    assert "cannot be shown" in html and "Is there a cup" in html
+
+
+def test_a_store_that_is_held_by_another_process_is_told_and_the_vote_can_be_sent_again(desk, ann):
+    kept, desk.votes.add = desk.votes.add, lambda vote, token="": (_ for _ in ()).throw(StoreError("locked; wait"))
+    answer = ann.says(0, "right", form="f")
+    assert answer.status_code == 503 and "locked; wait" in answer.text
+    desk.votes.add = kept
+    ann.says(0, "right", form="f")
+    assert len(desk.votes.votes) == 1
+
+
+def test_the_queue_goes_out_as_a_table_and_comes_back(folder):
+    got = []
+    tables = Tables(
+        lambda reviewer: f"word of {reviewer}", lambda content, reviewer: got.append((content, reviewer)) or "2 votes kept."
+    )
+    desk = new_desk(folder, tables=tables)
+    ann = Reviewer(desk, "ann")
+    assert ann.get("/table").text == "word of ann"
+    answer = ann.client.post("/table", data={"secret": ann.secret}, files={"file": ("queue.csv", b"a,b\r\n")})
+    assert "2 votes kept." in answer.text and got == [(b"a,b\r\n", "ann")]
+
+
+def test_an_upload_over_the_limit_is_refused_before_it_is_read(folder):
+    desk = new_desk(folder, tables=Tables(lambda reviewer: "", lambda content, reviewer: pytest.fail("read")))
+    ann = Reviewer(desk, "ann")
+    files = {"file": ("queue.csv", b"x" * ((16 << 20) + 1))}
+    assert ann.client.post("/table", data={"secret": ann.secret}, files=files).status_code == 413

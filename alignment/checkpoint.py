@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
+from torch import Tensor
 
 from alignment.trainable import Trainable
 from harness.contract import Checkpoint
@@ -25,20 +26,28 @@ PROVENANCE = "alignment.json"
 HEADS = "heads.safetensors"  # of a reward or value model, beside the weights
 
 
-def write_checkpoint(trained: Trainable, base: Checkpoint, folder: Path, provenance: Mapping[str, Any]) -> Path:
+def write_checkpoint(
+    trained: Trainable,
+    base: Checkpoint,
+    folder: Path,
+    provenance: Mapping[str, Any],
+    heads: Mapping[str, Tensor],
+    weights: Mapping[str, Tensor] | None = None,
+) -> Path:
     """Write the trained weights to `folder`: complete, or not at all.
 
-    Full weights come with the base's processor files; an adapter folder refers to the base by its path.
+    Full weights come with the base's processor files; an adapter folder refers to the base by its path. `heads` are those
+    of the objective; `weights` are given where the module (or its adapter) is divided among processes.
     """
+    given = {} if weights is None else {"state_dict": dict(weights)}
 
     def write(part: Path) -> None:
         if trained.adapter is not None:
-            trained.adapter.save_pretrained(str(part), save_embedding_layers=False)
+            trained.adapter.save_pretrained(str(part), save_embedding_layers=False, **given)
         else:
-            trained.module.save_pretrained(part)  # type: ignore[operator]
-        if trained.heads:
-            tensors = {f"{name}.{n}": t for name, head in trained.heads.items() for n, t in head.state_dict().items()}
-            save_file({name: t.contiguous().cpu() for name, t in tensors.items()}, part / HEADS)
+            trained.module.save_pretrained(part, **given)  # type: ignore[operator]
+        if heads:
+            save_file({name: t.contiguous().cpu() for name, t in heads.items()}, part / HEADS)
         _copy_companions(Path(base.folder), part)
         facts = {"base": base.folder, "base_digest": base.digest, **provenance}
         (part / PROVENANCE).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -18,12 +18,11 @@ from alignment.files import seed_of
 from alignment.objectives import Objective, Totals
 from alignment.policy import Policy
 from alignment.settings import Settings, learning_rate_factor
+from alignment.sharding import Replicated
 from alignment.state import append_log, cut_log, load_state, read_log, save_state
 from alignment.stopping import Rule
 from alignment.supply import Sample, Supply
 from alignment.tracking import Tracker, trackers
-from alignment.trainable import Trainable
-from alignment.workers import Workers
 from harness.contract import Progress
 from harness.errors import TrainingError
 
@@ -39,21 +38,20 @@ class Loop:
         supply: Supply,
         objective: Objective,
         settings: Settings,
-        trained: Trainable,
+        shards: Replicated,
         folder: Path,
         fingerprint: str,
         rules: Sequence[Rule],
-        workers: Workers,
     ) -> None:
         self.policy, self.supply, self.objective, self.settings = policy, supply, objective, settings
-        self.trained, self.folder, self.fingerprint = trained, folder, fingerprint
-        self.rules, self.workers = rules, workers
+        self.shards, self.folder, self.fingerprint = shards, folder, fingerprint
+        self.rules, self.workers = rules, shards.workers
         self.total = settings.steps(len(supply)) * supply.repeats
-        self.optimizer = torch.optim.AdamW(trained.groups(settings), fused=True)
+        self.optimizer = torch.optim.AdamW(shards.trained.groups(settings), fused=True)
 
     def run(self, progress: Progress) -> tuple[int, str]:
         """(steps done, why it stopped early or "")."""
-        start = load_state(self.folder, self.trained.weights, self.optimizer, self.fingerprint)
+        start = load_state(self.folder, self.shards, self.optimizer, self.fingerprint)
         self.workers.wait()  # until all have read what the first one is about to change
         log = read_log(self.folder, start)
         if self.workers.is_main:
@@ -71,31 +69,35 @@ class Loop:
                 return step, stopped
             log.append(self._step(step, int(log[-1]["num_tokens"]) if log else 0))
             if self.workers.is_main:
-                self._keep(step + 1, log[-1], watching)
+                append_log(self.folder, log[-1])
+            for tracker in watching:
+                tracker.log(step + 1, log[-1])
+            self._save(step + 1)
             progress(_told(log[-1]), step + 1, self.total)
         return self.total, ""
 
-    def _keep(self, done: int, row: Row, watching: Sequence[Tracker]) -> None:
-        append_log(self.folder, row)
-        for tracker in watching:
-            tracker.log(done, row)
+    def _save(self, done: int) -> None:
+        """Write the state where one is due; all processes put it together."""
         due = done // self.settings.save_every > (done - self.supply.repeats) // self.settings.save_every
         if due and done % self.supply.repeats == 0 and done < self.total:
-            save_state(self.folder, done, self.trained.weights, self.optimizer, self.fingerprint, self.settings.keep_states)
+            held = self.shards.whole({"weights": self.shards.trained.weights, "optimizer": self.optimizer.state_dict()})
+            if self.workers.is_main:
+                save_state(self.folder, done, held, self.fingerprint, self.settings.keep_states)
 
     def _step(self, step: int, n_tokens: int) -> Row:
         """One optimizer step; returns its log row."""
         started = time.perf_counter()
         torch.manual_seed(seed_of(self.settings.seed, "step", step, self.workers.rank))  # dropout of adapters
-        samples, figures = self.supply.take(step, self.workers.share(self._indices(step // self.supply.repeats)))
+        batch = self._indices(step // self.supply.repeats)
+        samples, figures = self.supply.take(step, self.workers.share(batch))
+        spare = samples[:1] or (self.supply.take(step, batch[:1])[0] if self.shards.in_step else [])
         factor = learning_rate_factor(step, self.total, self.settings.schedule, self.settings.warmup_ratio)
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_lr"] * factor
-        loss, values, tokens = self._backward(samples, figures)
-        weights = list(self.trained.weights.values())
-        self.workers.sum_gradients(weights)
-        norm = torch.nn.utils.clip_grad_norm_(weights, self.settings.clip or math.inf)
-        _require_finite(float(norm), "gradient", samples)
+        loss, values, tokens = self._backward(samples, figures, spare)
+        self.shards.sum_gradients()
+        norm = self.shards.clip(self.settings.clip)
+        _require_finite(norm, "gradient", samples)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         elapsed = time.perf_counter() - started
@@ -103,7 +105,7 @@ class Loop:
             "step": step + 1,
             "epoch": round((step + 1) / (math.ceil(len(self.supply) / self.settings.batch_size) * self.supply.repeats), 4),
             "loss": loss,
-            "grad_norm": float(norm),
+            "grad_norm": norm,
             "learning_rate": self.settings.learning_rate * factor,
             **values,
             "num_tokens": n_tokens + tokens,
@@ -119,18 +121,24 @@ class Loop:
         random.Random(seed_of(self.settings.seed, "epoch", epoch)).shuffle(order)
         return order[place * size : (place + 1) * size]
 
-    def _backward(self, samples: Sequence[Sample], figures: Mapping[str, float]) -> tuple[float, Row, int]:
+    def _backward(
+        self, samples: Sequence[Sample], figures: Mapping[str, float], spare: Sequence[Sample]
+    ) -> tuple[float, Row, int]:
         """Gradients of one step: (loss, logged means, real tokens), over all processes. Rows of like length go together."""
         needed = [s._replace(row=self.objective.row(s.row)) for s in samples]
         needed.sort(key=lambda s: s.row.length)
         every = self.workers.gather(self.objective.totals([s.row for s in needed]))
         totals = Totals(*(sum(counts) for counts in zip(*every, strict=True)))
         size = self.settings.micro_batch
+        chunks = [needed[i : i + size] for i in range(0, len(needed), size)]
+        idle = max(self.workers.gather(len(chunks))) - len(chunks) if self.shards.in_step else 0
         loss, parts = 0.0, list[Mapping[str, Tensor]]()
-        for chunk in (needed[i : i + size] for i in range(0, len(needed), size)):
+        for chunk in chunks:
             value, part = self._micro(chunk, totals)
             loss += value
             parts.append(part)
+        for _ in range(idle):  # a process with fewer rows goes along for nothing, or the others would wait for ever
+            self._micro([s._replace(row=self.objective.row(s.row)) for s in spare], totals, weight=0.0)
         mine = {name: [float(v) for part in parts for v in part[name]] for name in (parts[0] if parts else ())}
         mine |= {name: [value] * len(needed) for name, value in figures.items()}
         found = self.workers.gather((loss, mine, sum(s.row.length for s in needed)))
@@ -138,14 +146,14 @@ class Loop:
         means = {n: _mean([v for _, values, _ in found for v in values.get(n, ())]) for n in names}
         return sum(f[0] for f in found), means, sum(f[2] for f in found)
 
-    def _micro(self, chunk: Sequence[Sample], totals: Totals) -> tuple[float, Mapping[str, Tensor]]:
+    def _micro(self, chunk: Sequence[Sample], totals: Totals, weight: float = 1.0) -> tuple[float, Mapping[str, Tensor]]:
         batch = collate([s.row for s in chunk], self.policy.pad_token_id)
         known = {name: torch.cat([s.known[name] for s in chunk]) for name in chunk[0].known}
         with self._precision():
-            part = self.objective(self.policy, batch, known, totals)
+            part = self.shards.run(lambda: self.objective(self.policy, batch, known, totals))
         value = float(part.loss.detach())
         _require_finite(value, "loss", chunk)
-        part.loss.backward()  # type: ignore[no-untyped-call]
+        (part.loss * (self.shards.loss_scale * weight)).backward()  # type: ignore[no-untyped-call]
         return value, part.values
 
     def _precision(self) -> AbstractContextManager[Any]:

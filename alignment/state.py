@@ -13,27 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from alignment.files import write_text_whole, write_whole
+from alignment.sharding import Replicated, load_optimizer
 from harness.errors import TrainingError
 
 STATES = Path("state")
 LOG = Path("log.jsonl")
 
 
-def save_state(
-    folder: Path, step: int, weights: Mapping[str, nn.Parameter], optimizer: Optimizer, fingerprint: str, keep: int = 1
-) -> None:
-    """Write the state after `step` steps; of those before it the newest stay, `keep` in all."""
+def save_state(folder: Path, step: int, held: Mapping[str, Any], fingerprint: str, keep: int = 1) -> None:
+    """Write the state after `step` steps: `held` is {"weights": ..., "optimizer": ...}, whole tensors.
+
+    Of the states before it the newest stay, `keep` in all.
+    """
     path = folder / STATES / f"step-{step:08d}.pt"
-    state = {
-        "fingerprint": fingerprint,
-        "step": step,
-        "weights": {name: weight.detach() for name, weight in weights.items()},
-        "optimizer": optimizer.state_dict(),
-    }
+    state = {"fingerprint": fingerprint, "step": step, **held}
     try:
         write_whole(path, lambda part: torch.save(state, part))
     except (OSError, RuntimeError) as error:  # torch.save tells of a full disk by a RuntimeError
@@ -50,7 +47,7 @@ def _states(folder: Path) -> list[Path]:
     return sorted((folder / STATES).glob("step-*.pt"), reverse=True)
 
 
-def load_state(folder: Path, weights: Mapping[str, nn.Parameter], optimizer: Optimizer, fingerprint: str) -> int:
+def load_state(folder: Path, shards: Replicated, optimizer: Optimizer, fingerprint: str) -> int:
     """Put weights and optimizer back in place; returns the number of steps done, 0 without a state.
 
     A state that cannot be read is passed over for the one before it, if that was kept.
@@ -60,12 +57,13 @@ def load_state(folder: Path, weights: Mapping[str, nn.Parameter], optimizer: Opt
         return 0
     check_fingerprint(folder, state["fingerprint"], fingerprint)
     saved: dict[str, Tensor] = state["weights"]
+    weights = shards.trained.weights
     if saved.keys() != weights.keys():
         raise TrainingError(f"{folder / STATES} holds other weights than this model trains; remove {folder}.")
     with torch.no_grad():
         for name, weight in weights.items():
-            weight.copy_(saved[name])
-    optimizer.load_state_dict(state["optimizer"])
+            weight.copy_(shards.placed(saved[name], weight))
+    load_optimizer(optimizer, state["optimizer"], shards)
     return int(state["step"])
 
 

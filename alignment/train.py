@@ -26,6 +26,7 @@ from alignment.policy import Policy
 from alignment.reference import reference_logps
 from alignment.rows import Rows, make_rows
 from alignment.settings import Settings
+from alignment.sharding import divide
 from alignment.state import check_fingerprint, read_log
 from alignment.stopping import Rule
 from alignment.supply import Online, Reference, Stored, Supply
@@ -82,10 +83,11 @@ def train(
     require_some(rows, dropped)
     trained, supply = _supply(policy, rows, image_root, cache or folder, objective, settings, progress, online)
     stops: list[Rule] = [*rules, settings.early_stop] if settings.early_stop else [*rules]
-    loop = Loop(policy, supply, objective, settings, trained, folder, fingerprint, stops, workers())
-    steps, stopped = loop.run(progress)
+    shards = divide(trained, workers(), online is not None)
+    steps, stopped = Loop(policy, supply, objective, settings, shards, folder, fingerprint, stops).run(progress)
+    weights, heads = shards.module_state(), shards.heads_state()
     if workers().is_main:
-        write_checkpoint(trained, policy.checkpoint, folder / CHECKPOINT, {"step": steps, **made})
+        write_checkpoint(trained, policy.checkpoint, folder / CHECKPOINT, {"step": steps, **made}, heads, weights)
         facts = {"fingerprint": fingerprint, "step": steps, "stopped": stopped, "pairs": len(pairs)}
         write_text_whole(folder / DONE, json.dumps({**facts, "dropped": table(dropped)}) + "\n")
     workers().wait()

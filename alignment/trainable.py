@@ -64,10 +64,13 @@ def prepare(module: nn.Module, settings: Settings, heads: Mapping[str, nn.Module
     if settings.gradient_checkpointing:
         # re-entrant checkpointing would lose the gradients of adapters behind frozen embeddings
         module.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+    return Trainable(module, trainable_weights(module, heads or {}), adapter, heads or {})
+
+
+def trainable_weights(module: nn.Module, heads: Mapping[str, nn.Module]) -> dict[str, nn.Parameter]:
+    """What trains, by name: of the module what is not frozen, of the heads everything."""
     weights = {n: p for n, p in module.named_parameters() if p.requires_grad}
-    for name, head in (heads or {}).items():
-        weights |= {f"{name}.{n}": p for n, p in head.named_parameters()}
-    return Trainable(module, weights, adapter, heads or {})
+    return weights | {f"{name}.{n}": p for name, head in heads.items() for n, p in head.named_parameters()}
 
 
 def disable_dropout(module: nn.Module) -> None:

@@ -1,7 +1,7 @@
 """The processes that train together: each takes its share of a step's prompts, gradients are summed.
 
-Started by `accelerate launch -m harness run ...` (or torchrun); a plain start is one process. Every process holds the whole
-model and makes the same optimizer step, so that weights stay equal without being sent around.
+Started by `accelerate launch -m harness run ...` (or torchrun); a plain start is one process. Every process makes the same
+optimizer step, so that weights stay equal without being sent around; who holds which of them see `sharding.py`.
 """
 
 from __future__ import annotations
@@ -74,6 +74,11 @@ class Workers:
 @lru_cache(maxsize=1)
 def workers() -> Workers:
     """This process among those it was started with."""
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
+        raise TrainingError(
+            "DeepSpeed is not supported. FSDP2 divides weights, gradients and optimizer states as ZeRO-3 does: "
+            "`accelerate launch --use_fsdp --fsdp_version 2 -m harness run ...`."
+        )
     wanted = int(os.environ.get("WORLD_SIZE", "1"))
     if wanted == 1:
         return Workers()

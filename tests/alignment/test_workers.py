@@ -10,9 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from alignment.aligners.dpo import Dpo
-from alignment.workers import Workers
+from alignment.sharding import divide
+from alignment.trainable import Trainable
+from alignment.workers import Workers, workers
+from harness.errors import ConfigError, TrainingError
 from tests.alignment.test_train import FAST, make_pairs
 from tests.alignment.tiny import TinyPolicy
 
@@ -22,6 +27,7 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from alignment.aligners.dpo import Dpo
+from tests.alignment.talker import kill_after
 from tests.alignment.test_train import make_pairs
 from tests.alignment.tiny import TinyPolicy
 model, images, folder, options = sys.argv[1:]
@@ -29,21 +35,70 @@ Dpo(**json.loads(options)).align(TinyPolicy(Path(model)), make_pairs(), Path(ima
 """
 
 
-def test_two_processes_give_the_losses_of_one(llava_next, images, tmp_path):
-    alone = Dpo(**OPTIONS).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "one")
+def together(script: str, *given: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in two processes that train together."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    (tmp_path / "script.py").write_text(SCRIPT)
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}"]
-    given = [str(tmp_path / "script.py"), str(llava_next), str(images), str(tmp_path / "two"), json.dumps(OPTIONS)]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*launch, *given], env=env, capture_output=True, text=True, timeout=200, check=False)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env}
+    return subprocess.run([*launch, script, *given], env=env, capture_output=True, text=True, timeout=200, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fsdp", "lora"), [("false", None), ("true", {"r": 4, "alpha": 8})], ids=["whole weights", "fsdp2 with adapters"]
+)
+def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tmp_path, fsdp, lora):
+    options = {**OPTIONS, "lora": lora, "batch_size": 5}  # the last batch has one pair: a process without any goes along
+    alone = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "one")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    given = [str(llava_next), str(images), str(tmp_path / "two"), json.dumps(options)]
+    done = together(str(tmp_path / "script.py"), *given, ACCELERATE_USE_FSDP=fsdp)
     assert done.returncode == 0, done.stderr[:6000]
     log = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
     assert len(log) == len(alone.log) == 6
-    for name in ("loss", "rewards/margins", "rewards/accuracies", "logps/chosen", "num_tokens"):
-        assert [row[name] for row in log] == pytest.approx([row[name] for row in alone.log], abs=1e-5, rel=1e-5), name
+    for name in ("loss", "rewards/margins", "rewards/accuracies", "logps/chosen", "grad_norm", "num_tokens"):
+        assert [row[name] for row in log] == pytest.approx([row[name] for row in alone.log], abs=1e-5, rel=1e-4), name
+    one, two = weights(alone.folder), weights(tmp_path / "two" / "checkpoint")
+    assert one.keys() == two.keys()
+    assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
+
+
+@pytest.mark.slow
+def test_a_divided_training_goes_on_whole_and_the_other_way_round(llava_next, images, tmp_path):
+    options = {**OPTIONS, "save_every": 1}
+    alone = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "one")
+    (tmp_path / "script.py").write_text(SCRIPT.replace("Path(folder))", "Path(folder), progress=kill_after(3))"))
+    given = [str(llava_next), str(images), str(tmp_path / "two"), json.dumps(options)]
+    assert "Killed" in together(str(tmp_path / "script.py"), *given, ACCELERATE_USE_FSDP="true").stderr
+    assert [p.name for p in (tmp_path / "two/state").iterdir()] == ["step-00000003.pt"]
+    resumed = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "two")
+    assert resumed.log[-1]["loss"] == pytest.approx(alone.log[-1]["loss"], abs=1e-5)
+    (tmp_path / "two/done.json").unlink()
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = together(str(tmp_path / "script.py"), *given, ACCELERATE_USE_FSDP="true")
+    assert done.returncode == 0, done.stderr[:6000]
+    log = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
+    assert len(log) == 6
+    assert log[-1]["loss"] == pytest.approx(alone.log[-1]["loss"], abs=1e-5)
+
+
+def test_online_methods_refuse_divided_weights(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(ConfigError, match="whole model in each process"):
+        divide(Trainable(torch.nn.Linear(1, 1), {}, None), Workers(0, 2), online=True)
+
+
+def test_deepspeed_is_refused_with_what_to_use_instead(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    workers.cache_clear()
+    with pytest.raises(TrainingError, match="--use_fsdp --fsdp_version 2"):
+        workers()
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return {name: value for path in sorted(folder.glob("*.safetensors")) for name, value in load_file(path).items()}
 
 
 def test_shares_are_disjoint_and_whole():

@@ -171,6 +171,20 @@ def _paligemma(text: Any) -> tuple[Any, ...]:
     return config, pictures, "PaliGemmaProcessor", "", {}, {}
 
 
+def _aya() -> tuple[Any, ...]:
+    """A family that the table does not know, with two things that would show: scaled logits and windows."""
+    layers = {"sliding_window": 12, "layer_types": ["sliding_attention", "full_attention"], "logit_scale": 0.5}
+    config = t.AyaVisionConfig(
+        vision_config=t.SiglipVisionConfig(**SEEN),
+        text_config=t.Cohere2Config(**TEXT, head_dim=12, **layers),
+        image_token_index=IDS["<IMG_CONTEXT>"],
+        downsample_factor=2,
+    )
+    pictures = t.GotOcr2ImageProcessorPil(size={"height": 32, "width": 32}, crop_to_patches=True, max_patches=3)
+    settings = {"patch_size": 8, "downsample_factor": 2, "img_size": 32, "img_patch_token": "<IMG_CONTEXT>"}
+    return config, pictures, "AyaVisionProcessor", "<image>", settings, {}
+
+
 CHECKPOINTS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "llava_next, Mistral": lambda: _llava_next(t.MistralConfig(**TEXT, sliding_window=None)),
     "llava_next, Mistral with a window": lambda: _llava_next(t.MistralConfig(**TEXT, sliding_window=12)),
@@ -184,6 +198,7 @@ CHECKPOINTS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "gemma3": _gemma3,
     "paligemma": lambda: _paligemma(t.GemmaConfig(**TEXT, head_dim=12)),
     "paligemma 2": lambda: _paligemma(t.Gemma2Config(**TEXT, head_dim=12, sliding_window=12, query_pre_attn_scalar=12)),
+    "aya_vision": _aya,
 }
 
 

@@ -1,5 +1,7 @@
 """What differs between model families, as one table; everything else is asked of the model itself.
 
+A family that is not in it works all the same, only slower: see `_one_by_one.py`.
+
 The engine reads a prompt in pieces over one key/value cache. That is exact where a token's states depend on the tokens
 before it alone. Two families look ahead: Gemma 3 inside a picture, PaliGemma in the whole prompt. The first is read with
 each picture in one piece, the second with its prompt in one piece, so that nothing of it can be shared.
@@ -7,6 +9,7 @@ each picture in one piece, the second with its prompt in one piece, so that noth
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 CAUSAL, PICTURE, PROMPT = "causal", "picture", "prompt"
@@ -22,6 +25,7 @@ class Family:
     first_position: of the first token.
     deepstack: features of earlier vision layers are added behind the first layers of the language model.
     template: the prompt of checkpoints that come without a chat template: (before the question, behind it).
+    why_alone: why its requests go one by one through the model's own `generate`, "" where the engine knows it.
     """
 
     name: str
@@ -31,12 +35,20 @@ class Family:
     first_position: int = 0
     deepstack: bool = False
     template: tuple[str, str] | None = None
+    why_alone: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether the engine reads it, or its own `generate` does."""
+        return not self.why_alone
 
     @property
     def sharing(self) -> str:
         """In words, what of a prompt is read once for all questions about a picture."""
+        if self.why_alone:
+            return f"nothing: requests go one by one through the model's own generate. {self.why_alone}"
         if self.both_ways == PROMPT:
-            return "none: its prompt attends both ways, so each question is read with its picture in one piece"
+            return "nothing: its prompt attends both ways, so each question is read with its picture in one piece"
         return "the picture and all words before the questions part"
 
 
@@ -54,3 +66,13 @@ _TABLE = (
     Family("paligemma", both_ways=PROMPT, first_position=1, template=("{image}{bos}", "\n")),
 )
 FAMILIES = {family.name: family for family in _TABLE}
+
+
+def family_of(kind: str, layer_types: Iterable[str]) -> Family:
+    """The entry of a `model_type` whose decoder has layers of these types."""
+    if kind not in FAMILIES:
+        return Family(kind, why_alone=f"The family {kind!r} is not in the table of docs/models.md.")
+    strange = sorted(set(layer_types) - {"full_attention", "sliding_attention"})
+    if strange:
+        return Family(kind, why_alone=f"This {kind} has layers that the engine does not know: {', '.join(strange)}.")
+    return FAMILIES[kind]

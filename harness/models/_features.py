@@ -75,10 +75,15 @@ class FeatureCache:
             self._size += self._kept[picture].size
 
 
-def _apart(features: Any, counts: list[int]) -> list[Tensor]:
-    """Features of several pictures, however a family lays them together, as one (k, D) a picture."""
+def flattened(features: Any) -> Tensor:
+    """Features of several pictures, however a family lays them together, as (k of all, D)."""
     parts = features if isinstance(features, (list, tuple)) else [features]
-    flat = torch.cat([part.reshape(-1, part.shape[-1]) for part in parts])
+    return torch.cat([part.reshape(-1, part.shape[-1]) for part in parts])
+
+
+def _apart(features: Any, counts: list[int]) -> list[Tensor]:
+    """One (k, D) a picture."""
+    flat = flattened(features)
     if len(flat) != sum(counts):
         raise ModelError(
             f"The processor writes {sum(counts)} placeholders for {len(counts)} pictures, but the model makes {len(flat)} "

@@ -15,6 +15,7 @@ from transformers import DynamicCache
 
 from harness.models._families import CAUSAL, Family
 from harness.models._features import FeatureCache, Picture
+from harness.models._masks import decoder_mask, is_windowed
 from harness.models._prompts import Row
 
 
@@ -48,7 +49,7 @@ class LanguageModel:
         self.config = self.decoder.config
         self._head, self._embed = module.get_output_embeddings(), module.get_input_embeddings()
         self._softcap: float | None = getattr(self.config, "final_logit_softcapping", None)
-        self._windowed = _windowed(self.config)
+        self._windowed = is_windowed(self.config)
 
     @property
     def device(self) -> torch.device:
@@ -126,20 +127,12 @@ class LanguageModel:
             return (mask > 0).long()
         query, key = mask[:, -tokens.ids.shape[1] :, None], mask[:, None, :]
         seen = (key > 0) & (key <= query)
-        near = seen
-        window = getattr(self.config, "sliding_window", None)
-        if window is not None:
-            near = seen & (key > query - window)
+        together = None
         if blocks is not None:
             blocks = torch.nn.functional.pad(blocks, (mask.shape[1] - blocks.shape[1], 0), value=-1)
-            own = blocks[:, -tokens.ids.shape[1] :]
-            together = (own[:, :, None] == blocks[:, None, :]) & (own >= 0)[:, :, None]
-            inside = together & (key > query - window) if self.family.window_first and window is not None else together
-            seen, near = seen | together, near | inside
-        full, local = (_additive(allowed, dtype) for allowed in (seen, near))
-        if getattr(self.config, "layer_types", None):
-            return {"full_attention": full, "sliding_attention": local}
-        return local if window is not None else full
+            own = blocks[:, -tokens.ids.shape[1] :, None]
+            together = (own == blocks[:, None, :]) & (own >= 0)
+        return decoder_mask(seen, together, query - key, self.family, self.config, dtype)
 
     def _blocks(self, tokens: Tokens) -> Tensor | None:
         """(N, T) tokens of one number see each other both ways, -1 none; None where all attend causally."""
@@ -150,17 +143,3 @@ class LanguageModel:
             own = row.blocks[start:end]
             blocks[n, len(blocks[n]) - len(own) :] = torch.tensor(own, device=blocks.device)
         return blocks
-
-
-def _windowed(config: Any) -> bool:
-    """Whether any layer looks back over a window only."""
-    types = getattr(config, "layer_types", None)
-    if types:
-        return "sliding_attention" in types
-    return getattr(config, "sliding_window", None) is not None
-
-
-def _additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
-    """(N, T, S) bool -> (N, 1, T, S), added to the scores."""
-    mask = torch.full(allowed.shape, torch.finfo(dtype).min, dtype=dtype, device=allowed.device)
-    return mask.masked_fill_(allowed, 0.0)[:, None]

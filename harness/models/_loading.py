@@ -13,7 +13,8 @@ from torch import Tensor
 from harness.contract import Checkpoint
 from harness.digests import model_digest, value_digest
 from harness.errors import ModelError
-from harness.models._families import FAMILIES, Family
+from harness.models import _families
+from harness.models._families import Family
 from harness.models._image_only import image_only
 from harness.models._prompts import RopeIndex
 
@@ -106,18 +107,17 @@ def _processor_class(folder: Path, config: Any) -> Any | None:
 
 
 def family_of(module: Any) -> Family:
-    """The table's entry for a module."""
-    kind = str(module.config.model_type)
-    if kind not in FAMILIES:
-        raise ModelError(f"Models of the family {kind!r} are not known here; known: {', '.join(FAMILIES)}.")
-    return FAMILIES[kind]
+    """How to speak to a module."""
+    return _families.family_of(str(module.config.model_type), getattr(module.get_decoder().config, "layer_types", None) or ())
 
 
-def image_token_id(module: Any) -> int:
-    """The token whose embedding a picture's features replace."""
+def image_token_id(module: Any, family: Family) -> int:
+    """The token whose embedding a picture's features replace; -1 where the model puts them in itself."""
     for name in ("image_token_id", "image_token_index"):
         if isinstance(getattr(module.config, name, None), int):
             return int(getattr(module.config, name))
+    if not family.known:
+        return -1
     raise ModelError(f"The configuration of this {type(module).__name__} names no image token; it cannot be shown pictures.")
 
 

@@ -81,7 +81,7 @@ class PromptBuilder:
     """Renders prompts and expands image placeholders; remembers the last few pictures' tensors.
 
     Args:
-        image_token_id: the token whose embedding a picture's features replace.
+        image_token_id: the token whose embedding a picture's features replace; -1 where the model puts them in itself.
         rope_index: positions of a row where they have three axes.
     """
 
@@ -96,8 +96,9 @@ class PromptBuilder:
         self.processor, self.family, self.image_token_id = processor, family, image_token_id
         self.tokenizer = processor.tokenizer
         self._rope_index = rope_index
-        self._token: str = processor.image_token  # what the template writes for a picture
-        self._placeholder = str(self.tokenizer.convert_ids_to_tokens(image_token_id))  # what the processor makes of it
+        self._token = str(getattr(processor, "image_token", ""))  # what the template writes for a picture
+        known = self._token if image_token_id < 0 else self.tokenizer.convert_ids_to_tokens(image_token_id)
+        self._placeholder = str(known)  # what the processor makes of it
         self._keep = keep_images
         self._images: OrderedDict[Path, ImageInputs] = OrderedDict()
         self._templates: dict[bool, tuple[Rendered, str]] = {}
@@ -130,29 +131,33 @@ class PromptBuilder:
             runs.sub(lambda _: self._placeholder, text), lengths, {k: v for k, v in batch.items() if k not in _TEXT_KEYS}
         )
 
-    def prompt_ids(self, image: Path | None, text: str) -> tuple[list[int], Rendered]:
-        """Token ids of a prompt, (T,), image placeholders expanded, the tokenizer's BOS added once.
+    def text(self, image: Path | None, question: str) -> tuple[str, bool]:
+        """A prompt as text, and whether the tokenizer has to add its special tokens.
 
         A placeholder inside the user's text is text: it is broken up so that no image is expected for it.
         """
-        for token in (self._token, self._placeholder):
-            text = text.replace(token, token[:1] + " " + token[1:])
-        rendered = self.rendered(text, image is not None)
+        for token in filter(None, (self._token, self._placeholder)):
+            question = question.replace(token, token[:1] + " " + token[1:])
+        prompt = self.rendered(question, image is not None).prompt
         bos = self.tokenizer.bos_token
-        own_bos = bool(bos) and rendered.prompt.startswith(bos)
+        return prompt, not (bool(bos) and prompt.startswith(bos))
+
+    def prompt_ids(self, image: Path | None, question: str) -> list[int]:
+        """Token ids of a prompt, (T,), image placeholders expanded, the tokenizer's BOS added once."""
+        text, special = self.text(image, question)
         if image is None:
-            return list(self.tokenizer(rendered.prompt, add_special_tokens=not own_bos)["input_ids"]), rendered
+            return list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
         picture = self.image_inputs(image)
-        written = rendered.prompt.replace(self._token, picture.text, 1)
-        ids = list(self.tokenizer(written, add_special_tokens=not own_bos)["input_ids"])
+        ids = self.tokenizer(text.replace(self._token, picture.text, 1), add_special_tokens=special)["input_ids"]
         runs = iter(picture.runs)
-        return [copy for i in ids for copy in ([i] * next(runs) if i == self.image_token_id else [i])], rendered
+        return [copy for i in ids for copy in ([i] * next(runs) if i == self.image_token_id else [i])]
 
     def row(self, index: int, request: Request) -> Row:
         """Tokens of a request: prompt, then the given beginning of the answer."""
-        prompt, rendered = self.prompt_ids(request.image, request.text)
-        prefix = token_ids(self.tokenizer, rendered.head + request.prefix) if request.prefix else []
-        row = Row(index, request, prompt, [], rendered.head)
+        prompt = self.prompt_ids(request.image, request.text)
+        head = self.rendered("", request.image is not None).head
+        prefix = token_ids(self.tokenizer, head + request.prefix) if request.prefix else []
+        row = Row(index, request, prompt, [], head)
         row.positions = self.positions(prompt, request.image)
         row.places = list(range(len(prompt)))
         row.blocks = self._blocks(prompt)

@@ -68,15 +68,17 @@ def is_read(segment: Tensor) -> Tensor:
     return (segment > PROMPT) | ((segment == PROMPT) & ends)
 
 
-def dense_mask(segment: Tensor, dtype: torch.dtype) -> Tensor:
-    """What each position may attend to, (B, T) segments -> (B, 1, T, T), 0 where it may and very negative elsewhere.
-
-    Padding sees only itself, so that no row of the softmax is empty.
-    """
+def visible(segment: Tensor) -> Tensor:
+    """What each position may look back at, (B, T) segments -> (B, T, T) bool. Padding sees padding."""
     own = segment[:, :, None] == segment[:, None, :]
     prompt = (segment == PROMPT)[:, None, :] & (segment != PADDING)[:, :, None]
     causal = torch.ones(segment.shape[1], segment.shape[1], dtype=torch.bool, device=segment.device).tril()
-    allowed = (own | prompt) & causal
+    return (own | prompt) & causal
+
+
+def dense_mask(segment: Tensor, dtype: torch.dtype) -> Tensor:
+    """The same to be added to scores, (B, T) segments -> (B, 1, T, T), 0 where it may and very negative elsewhere."""
+    allowed = visible(segment)
     mask = torch.full(allowed.shape, torch.finfo(dtype).min, dtype=dtype, device=segment.device)
     return mask.masked_fill_(allowed, 0.0)[:, None]
 

@@ -23,10 +23,11 @@ from harness.models._features import FeatureCache
 from harness.models._image_first import Budget, ImageFirst
 from harness.models._language import LanguageModel, Piece
 from harness.models._loading import checkpoint_of, family_of, image_token_id, load, load_processor, resolve, rope_index
+from harness.models._one_by_one import OneByOne
 from harness.models._prompts import PromptBuilder
 from harness.models._rendering import answer_text, token_ids
-from harness.models._segments import dense_mask, pack, packed_mask, unpack, use_segments
 from harness.models._tower import skip_unread_layers
+from harness.models._training import TrainingView
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -66,11 +67,11 @@ class TransformersModel:
         self.module.eval()
         skip_unread_layers(self.module)
         self.family = family_of(self.module)
-        self._segments = use_segments(self.module.get_decoder())
         self.processor: Any = load_processor(source, self.module.config, remote_code)
-        self.prompts = PromptBuilder(
-            self.processor, self.family, image_token_id(self.module), rope_index(self.module, self.family)
-        )
+        image_token = image_token_id(self.module, self.family)
+        rope = rope_index(self.module, self.family)
+        self.prompts = PromptBuilder(self.processor, self.family, image_token, rope)
+        self._training = TrainingView(self.module, self.family, image_token, rope)
         self.checkpoint = checkpoint_of(path, source, adapter)
         self.budget = Budget(rows, prefixes)
         self._features = FeatureCache(self.module, self.prompts)
@@ -81,8 +82,13 @@ class TransformersModel:
         """Finished batches of (index, answer); see `ImageFirst`."""
         yield from self._engine().generate(requests, done)
 
-    def _engine(self) -> ImageFirst:
+    def _engine(self) -> ImageFirst | OneByOne:
+        if not self.family.known:
+            return self._one_by_one()
         return ImageFirst(self._language(), self.prompts, self._end_ids(), self.budget)
+
+    def _one_by_one(self) -> OneByOne:
+        return OneByOne(self.module, self.prompts, self._end_ids(), self.family.name)
 
     def _language(self) -> LanguageModel:
         """Made anew each time: training may have put an adapter into the module."""
@@ -114,8 +120,14 @@ class TransformersModel:
 
     def _forced(self, request: Request, answer: str) -> tuple[Tensor, Tensor]:
         """Log-probabilities (n, V) of every next token along an answer, and the answer's tokens (n,)."""
+        head = self.prompts.rendered("", request.image is not None).head
+        if not self.family.known:
+            before = token_ids(self.prompts.tokenizer, head + request.prefix) if request.prefix else []
+            tail = token_ids(self.prompts.tokenizer, ("" if request.prefix else head) + answer)
+            logits = self._one_by_one().forced(request, before + tail)[len(before) :]
+            return logits.float().log_softmax(-1), torch.tensor(tail, device=self.device)
         row = self.prompts.row(0, request)
-        tail = token_ids(self.prompts.tokenizer, (row.head if not request.prefix else "") + answer)
+        tail = token_ids(self.prompts.tokenizer, ("" if request.prefix else head) + answer)
         whole = row.followed_by(tail)
         language = self._language()
         tokens = language.tokens([Piece(whole, 0, len(whole.ids))])
@@ -152,7 +164,8 @@ class TransformersModel:
 
     def prompt(self, image: Path | None, text: str) -> tuple[Tensor, Mapping[str, Tensor]]:
         """input_ids (P,) of a prompt, ending where the answer begins, and what the vision tower wants."""
-        ids, _ = self.prompts.prompt_ids(image, text)
+        self._training.check()
+        ids = self.prompts.prompt_ids(image, text)
         vision: Mapping[str, Tensor] = self.prompts.image_inputs(image).tensors if image is not None else {}
         return torch.tensor(ids, dtype=torch.long), vision
 
@@ -163,22 +176,7 @@ class TransformersModel:
 
     def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
         """Final hidden states (B, T, D); `segment` (B, T) says who sees whom, see `_segments.py`."""
-        if self._segments:
-            hidden = self._hidden(pack(input_ids, segment), vision, packed_mask(segment), pack(position_ids, segment))
-            return unpack(hidden, segment)
-        return self._hidden(input_ids, vision, dense_mask(segment, self.dtype), position_ids)
-
-    def _hidden(self, input_ids: Tensor, vision: Mapping[str, Tensor], attention_mask: Tensor, position_ids: Tensor) -> Tensor:
-        moved = {k: v.to(self.device, self.dtype if v.is_floating_point() else v.dtype) for k, v in vision.items()}
-        out = self.module.model(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            position_ids=position_ids,
-            use_cache=False,
-            **moved,
-        )
-        states: Tensor = out.last_hidden_state
-        return states
+        return self._training.hidden_states(input_ids, vision, segment, position_ids)
 
     def head(self) -> nn.Module:
         head: nn.Module = self.module.get_output_embeddings()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from harness.models.transformers import TransformersModel
 
 # PaliGemma's processor makes an array of a tensor in the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+UNKNOWN = "aya_vision"
+TABLE = [name for name in tiny_families.CHECKPOINTS if name != UNKNOWN]
 QUESTIONS = ("Is there a car in the image?", "Please describe this image in detail.", "Why?")
 
 
@@ -58,12 +62,30 @@ class Both:
         return logits
 
 
-@pytest.fixture(scope="module", params=list(tiny_families.CHECKPOINTS))
-def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Both:
-    folder = tiny_families.save(request.param, tmp_path_factory.mktemp("family"))
-    model = TransformersModel(str(folder), device="cpu")
-    plain = AutoModelForImageTextToText.from_pretrained(folder, attn_implementation=model.facts()["attention"]).eval()
-    return Both(model, plain)
+@pytest.fixture(scope="module")
+def families(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Both]:
+    """A checkpoint by name, made and loaded once."""
+
+    @cache
+    def both(name: str) -> Both:
+        folder = tiny_families.save(name, tmp_path_factory.mktemp("family"))
+        model = TransformersModel(str(folder), device="cpu")
+        plain = AutoModelForImageTextToText.from_pretrained(folder, attn_implementation=model.facts()["attention"]).eval()
+        return Both(model, plain)
+
+    return both
+
+
+@pytest.fixture(params=TABLE)
+def both(request: pytest.FixtureRequest, families: Callable[[str], Both]) -> Both:
+    """Each checkpoint of a family in the table."""
+    return families(request.param)
+
+
+@pytest.fixture(params=[*TABLE, UNKNOWN])
+def any_family(request: pytest.FixtureRequest, families: Callable[[str], Both]) -> Both:
+    """Each checkpoint, that of an unknown family too."""
+    return families(request.param)
 
 
 def many(pictures: list[Path], **options: Any) -> list[Request]:
@@ -92,16 +114,36 @@ def test_batched_shared_and_packed_logits_are_those_of_the_plain_forward(both: B
     assert (got[0] - got[3]).abs().max() > 1e-3 < (got[0] - got[1]).abs().max(), "pictures and questions move the logits"
 
 
-def test_greedy_text_is_that_of_generate_one_by_one(both: Both, pictures: list[Path]) -> None:
+def test_greedy_text_is_that_of_generate_one_by_one(any_family: Both, pictures: list[Path]) -> None:
+    model, plain = any_family.model, any_family.plain
     requests = many(pictures)
-    answers = in_order((pair for batch in both.model.generate(requests) for pair in batch), len(requests))
+    answers = in_order((pair for batch in model.generate(requests) for pair in batch), len(requests))
     assert len({answer.text for answer in answers}) > 3
     for request, answer in zip(requests, answers, strict=True):
-        inputs = both.inputs(request)
-        ids = both.plain.generate(**inputs, max_new_tokens=10, do_sample=False)[0, inputs["input_ids"].shape[1] :]
-        head = both.model.prompts.rendered("", with_image=True).head
-        text = both.model.prompts.tokenizer.decode(ids, skip_special_tokens=True).removeprefix(head)
-        assert answer.text == text
+        inputs = any_family.inputs(request)
+        ids = plain.generate(**inputs, max_new_tokens=10, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+        head = model.prompts.rendered("", with_image=True).head
+        assert answer.text == model.prompts.tokenizer.decode(ids, skip_special_tokens=True).removeprefix(head)
+
+
+def test_log_probs_and_guesses_are_those_of_a_plain_forward(any_family: Both, pictures: list[Path]) -> None:
+    model, answer = any_family.model, "Yes, there is a car."
+    for request in (Request(pictures[1], QUESTIONS[0]), Request(pictures[2], QUESTIONS[0], prefix="A cat")):
+        head = model.prompts.rendered("", with_image=True).head
+        parts = [head + request.prefix, answer] if request.prefix else ["", head + answer]
+        before, tail = (model.prompts.tokenizer(part, add_special_tokens=False)["input_ids"] for part in parts)
+        logits = any_family.logits(request, before + tail)[-len(tail) - 1 : -1].log_softmax(-1)
+        expected = float(logits.gather(1, torch.tensor(tail)[:, None]).sum())
+        assert model.log_probs([request], [answer])[0] == pytest.approx(expected, abs=1e-3)
+        kept = [token for token in logits.argmax(-1).tolist() if token != 2]
+        assert model.guesses([request], [answer]) == [model.prompts.tokenizer.decode(kept, skip_special_tokens=True).strip()]
+
+
+def test_sampled_text_depends_on_the_seed_and_not_on_the_batch(any_family: Both, pictures: list[Path]) -> None:
+    requests = [Request(p, QUESTIONS[1], Decoding(6, temperature=1.0, top_p=0.9, seed=s)) for s, p in enumerate(pictures)]
+    together = in_order((pair for batch in any_family.model.generate(requests) for pair in batch), len(requests))
+    alone = [next(iter(any_family.model.generate([request])))[0][1] for request in requests]
+    assert [a.text for a in together] == [a.text for a in alone]
 
 
 def test_hidden_image_tokens_equal_a_masked_full_sequence(both: Both, pictures: list[Path]) -> None:

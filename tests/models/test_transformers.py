@@ -90,17 +90,17 @@ def test_segments_attend_as_a_dense_mask_does(model: TransformersModel, pictures
     segment = torch.stack([torch.nn.functional.pad(s, (0, width - len(s)), value=-1) for _, s in rows])
     positions = torch.arange(width).expand(len(rows), -1)
     vision = {k: torch.cat([v] * len(rows)) for k, v in vision.items()}
-    assert model._segments
+    assert model._training.segments
     got, grads = [], []
     for segments in (True, False):
-        model._segments = segments
+        model._training.segments = segments
         hidden = model.hidden_states(ids, vision, segment, positions)[is_read(segment)]
         (hidden**2).sum().backward()
         weight = model.module.model.language_model.layers[0].self_attn.k_proj.weight
         got.append(hidden.detach())
         grads.append(weight.grad.clone())
         model.module.zero_grad()
-    model._segments = True
+    model._training.segments = True
     torch.testing.assert_close(got[0], got[1], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(grads[0], grads[1], atol=1e-4, rtol=1e-3)
 
@@ -205,7 +205,7 @@ def test_batches_are_a_function_of_the_requests_and_finished_ones_are_skipped(
 
 
 def test_a_placeholder_in_the_question_is_text(model: TransformersModel, pictures: list[Path]) -> None:
-    ids, _ = model.prompts.prompt_ids(pictures[0], "What is <image> here?")
+    ids = model.prompts.prompt_ids(pictures[0], "What is <image> here?")
     assert ids.count(model.prompts.image_token_id) == model.prompts.image_inputs(pictures[0]).tokens
 
 

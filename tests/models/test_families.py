@@ -92,6 +92,12 @@ def many(pictures: list[Path], **options: Any) -> list[Request]:
     return [Request(p, q, Decoding(max_new_tokens=10), **options) for p in pictures for q in QUESTIONS]
 
 
+def some(pictures: list[Path]) -> list[Request]:
+    """Two questions about one picture, one about each of the others."""
+    asked = [(0, 0), (0, 1), (1, 1), (2, 2), (3, 0)]
+    return [Request(pictures[p], QUESTIONS[q], Decoding(max_new_tokens=7)) for p, q in asked]
+
+
 @torch.inference_mode()
 def first_logits(model: TransformersModel, requests: list[Request]) -> Tensor:
     """(R, V) of the first token of each answer, all requests in one batch."""
@@ -116,12 +122,12 @@ def test_batched_shared_and_packed_logits_are_those_of_the_plain_forward(both: B
 
 def test_greedy_text_is_that_of_generate_one_by_one(any_family: Both, pictures: list[Path]) -> None:
     model, plain = any_family.model, any_family.plain
-    requests = many(pictures)
+    requests = some(pictures)
     answers = in_order((pair for batch in model.generate(requests) for pair in batch), len(requests))
-    assert len({answer.text for answer in answers}) > 3
+    assert len({answer.text for answer in answers}) > 2
     for request, answer in zip(requests, answers, strict=True):
         inputs = any_family.inputs(request)
-        ids = plain.generate(**inputs, max_new_tokens=10, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+        ids = plain.generate(**inputs, max_new_tokens=7, do_sample=False)[0, inputs["input_ids"].shape[1] :]
         head = model.prompts.rendered("", with_image=True).head
         assert answer.text == model.prompts.tokenizer.decode(ids, skip_special_tokens=True).removeprefix(head)
 

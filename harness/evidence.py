@@ -85,6 +85,19 @@ class Evidence:
     free_text: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of one benchmark in stored runs, and which of them each checkpoint's answers contradict.
+
+    `clusters`: item id -> the unit that statistics resample; `contradicted`: checkpoint digest -> (item id, field).
+    """
+
+    benchmark: str
+    claims: tuple[Claim, ...]
+    clusters: Mapping[str, str]
+    contradicted: Mapping[str, Sequence[tuple[str, str]]]
+
+
 @runtime_checkable
 class Auditable(Protocol):
     """The further methods of a benchmark whose labels can be looked at again."""

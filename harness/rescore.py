@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from harness import registry
 from harness.config import BenchmarkConfig
-from harness.contract import Answer, BenchmarkResult, Item, LabelEdit, ProtocolRecord, RunRecord, Score, Verdict
-from harness.errors import JudgeError
-from harness.evidence import Auditable
+from harness.contract import BenchmarkResult, Item, LabelEdit, ProtocolRecord, RunRecord
+from harness.evidence import Auditable, Labels
+from harness.labels import Key
 from harness.records import records_of
 from harness.revisions import Applied, Conflict, Revision, apply, together
+from harness.score_again import Replayed, rescored
+from harness.seen_labels import Seen
 from harness.store import Store, StoredResult
+from reports.audit.effect import Bound
 
 FACT = "label revision"
 
@@ -28,12 +30,17 @@ class Rescored:
     edits: tuple[LabelEdit, ...]  # those that hold somewhere
     conflicts: tuple[Conflict, ...]  # those that hold nowhere, each once
     not_asked: int  # edits of items that none of these runs asked about
+    labels: tuple[Labels, ...]  # of the benchmarks that the edits speak of
+    bounds: tuple[Bound, ...] = ()
 
 
-def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision]) -> Rescored:
-    """Every stored result of the runs under the edits of the revisions. Nothing is written."""
+def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision], disputed: Sequence[Key] = ()) -> Rescored:
+    """Every stored result of the runs under the edits of the revisions. Nothing is written.
+
+    `disputed`: labels that reviewers disagree on; `bounds` tell what hangs on them.
+    """
     edits, contradictory = together(revisions)
-    desk = _Desk(edits, ", ".join(f"{r.name} ({r.digest[:12]})" for r in revisions))
+    desk = _Desk(edits, disputed, ", ".join(f"{r.name} ({r.digest[:12]})" for r in revisions))
     official: list[RunRecord] = []
     audited: list[RunRecord] = []
     for name in runs:
@@ -43,7 +50,9 @@ def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision]) ->
         audited += [_under(record, desk.results) for record in records]
     conflicts = (*contradictory, *(c for place, c in desk.conflicts.items() if place not in desk.held))
     not_asked = sum(1 for edit in edits if _place(edit) not in desk.held and _place(edit) not in desk.conflicts)
-    return Rescored(tuple(official), tuple(audited), tuple(desk.held.values()), conflicts, not_asked)
+    return Rescored(
+        tuple(official), tuple(audited), tuple(desk.held.values()), conflicts, not_asked, desk.labels(), tuple(desk.bounds)
+    )
 
 
 def _under(record: RunRecord, results: Mapping[tuple[str, str], BenchmarkResult]) -> RunRecord:
@@ -61,28 +70,34 @@ def _place(edit: LabelEdit) -> Place:
 class _Desk:
     """Scores each result it is shown under the edits; remembers what it made of items that many results share."""
 
-    def __init__(self, edits: Sequence[LabelEdit], revision: str) -> None:
+    def __init__(self, edits: Sequence[LabelEdit], disputed: Sequence[Key], revision: str) -> None:
         self.results: dict[tuple[str, str], BenchmarkResult] = {}
         self.held: dict[Place, LabelEdit] = {}
         self.conflicts: dict[Place, Conflict] = {}
-        self._revision = revision
+        self.bounds: list[Bound] = []
+        self._revision, self._disputed = revision, disputed
         self._edits: dict[str, list[LabelEdit]] = {}
         for edit in edits:
             self._edits.setdefault(edit.benchmark, []).append(edit)
         self._applied: dict[int, tuple[tuple[Item, ...], Applied]] = {}
+        self._seen: dict[str, Seen] = {}
 
     def look(self, stored: StoredResult, result: BenchmarkResult) -> None:
         edits = self._edits.get(str(stored.options["name"]), [])
-        judge = _Replayed()
+        judge = Replayed()
         benchmark = _build(stored, judge) if edits else None
         if benchmark is None or not isinstance(benchmark, Auditable):
             self.results[stored.label, stored.benchmark] = result
             return
+        self._seen.setdefault(str(stored.options["name"]), Seen(benchmark)).see(stored)
         applied = self._apply(benchmark, stored.items, edits)
         protocol = ProtocolRecord({**result.protocol.facts, FACT: self._revision})
         self.results[stored.label, stored.benchmark] = replace(
             rescored(result, benchmark.score, applied.changed, judge), protocol=protocol
         )
+
+    def labels(self) -> tuple[Labels, ...]:
+        return tuple(seen.labels(name) for name, seen in self._seen.items())
 
     def _apply(self, benchmark: Auditable, items: tuple[Item, ...], edits: Sequence[LabelEdit]) -> Applied:
         if id(items) not in self._applied:
@@ -94,51 +109,6 @@ class _Desk:
         return self._applied[id(items)][1]
 
 
-def rescored(
-    result: BenchmarkResult, score: Scorer, changed: Mapping[str, Item | None], judge: _Replayed | None = None
-) -> BenchmarkResult:
-    """A result with some items changed or dropped (None): their answers are scored again, all else stays."""
-    if not changed:
-        return result
-    answers = {answer.item_id: answer for answer in result.answers}
-
-    def again(old: Score) -> Score | None:
-        item = changed.get(old.item_id, _SAME)
-        if item is _SAME or (item is not None and old.flag == "unjudged"):
-            return old
-        if judge is not None:
-            judge.verdict = old.verdict
-        return score(item, answers[old.item_id]) if item is not None else None
-
-    dropped = {item_id for item_id, item in changed.items() if item is None}
-    return replace(
-        result,
-        items=tuple(changed.get(i.id, i) or i for i in result.items if i.id not in dropped),
-        answers=tuple(answer for answer in result.answers if answer.item_id not in dropped),
-        scores=tuple(new for old in result.scores if (new := again(old)) is not None),
-        missing=tuple(item_id for item_id in result.missing if item_id not in dropped),
-    )
-
-
-_SAME: Any = object()
-Scorer = Callable[[Item, Answer], Score]
-
-
-class _Replayed:
-    """Says again what the judge said of an answer; a verdict does not depend on the label."""
-
-    name, version = "replayed", ""
-    verdict: Verdict | None = None
-
-    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
-        if self.verdict is None:
-            raise JudgeError("There is no stored verdict on this answer; let the run ask its judge again first.")
-        return self.verdict
-
-    def rank(self, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
-        raise JudgeError("Rankings are not scored again.")
-
-
-def _build(stored: StoredResult, judge: _Replayed) -> Any:
+def _build(stored: StoredResult, judge: Replayed) -> Any:
     spec = BenchmarkConfig.model_validate(dict(stored.options))
     return registry.make("benchmark", spec.name, spec.options, judge=judge)

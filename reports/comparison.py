@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.contract import PreferencePair
 from reports.evidence import Caption, Confusion, Failures, Flip, ObjectCount, ProtocolDifference
 from reports.seeds import Seeds
 from reports.table import Column, Row, Table
+
+if TYPE_CHECKING:
+    from reports.audit.effect import Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class Comparison:
     reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     runs: tuple[RunFacts, ...] = ()
     published: tuple[PublishedRow, ...] = ()
+    audit: Effect | None = None  # the same runs under audited labels
     data_folders: tuple[Path, ...] = field(default=(), compare=False)
 
     @property

@@ -1,0 +1,57 @@
+"""A comparison of stored runs with what an audit of their labels changes: the input of the reports' audit section."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.ballots import Ballots
+from harness.contract import RunRecord
+from harness.rescore import rescore
+from harness.revisions import Revision
+from harness.store import Store
+from reports.audit.detector import CorrectedChair, corrected_chair
+from reports.audit.effect import effect
+from reports.compare import compare
+from reports.comparison import Comparison
+
+
+def compare_audited(store: Store, runs: Sequence[str], revisions: Sequence[Revision], votes: Ballots) -> Comparison:
+    """The runs under the official labels; `audit` tells of the revisions, the disputes and the marks of `votes`."""
+    disputed = votes.disputed()
+    found = rescore(store, runs, revisions, disputed)
+    official = compare(found.official)
+    control = next((revision.control for revision in revisions if revision.control), {})
+    made = effect(
+        official,
+        compare(found.audited),
+        found.labels,
+        found.edits,
+        revision=", ".join(f"{r.name} ({r.digest[:12]})" for r in revisions),
+        control=control,
+        conflicts=[str(conflict) for conflict in found.conflicts],
+        not_asked=found.not_asked,
+        disputed=len(disputed),
+        bounds=found.bounds,
+        captions=corrected(found.official, official, votes),
+    )
+    return replace(official, audit=made)
+
+
+def corrected(records: Sequence[RunRecord], comparison: Comparison, votes: Ballots) -> list[CorrectedChair]:
+    """CHAIR's invented objects corrected by the reviewers' marks, one a column and benchmark that has any."""
+    marks, labels = votes.marks(), {column.digest: column.label for column in comparison.columns}
+    sweeps = {sweep.checkpoint.digest: sweep for record in records for sweep in record.sweeps} if marks else {}
+    found = [
+        corrected_chair(
+            result.benchmark,
+            labels[digest],
+            result.scores,
+            {answer.item_id: answer.text for answer in result.answers},
+            marks,
+        )
+        for digest, sweep in sweeps.items()
+        if digest in labels
+        for result in sweep.results
+    ]
+    return [one for one in found if one is not None]

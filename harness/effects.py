@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from harness.ballots import Ballots
 from harness.contract import RunRecord
 from harness.rescore import rescore
-from harness.revisions import Revision
-from harness.store import Store
+from harness.reviews import Reviews
+from harness.revisions import Revision, read
+from harness.store import Store, open_store
 from reports.audit.detector import CorrectedChair, corrected_chair
 from reports.audit.effect import effect
 from reports.compare import compare
 from reports.comparison import Comparison
+
+
+def audited(output: Path, runs: Sequence[str], revisions: Sequence[str]) -> Comparison:
+    """The same of an output folder's runs and revisions by their names, with the votes that are kept there."""
+    named = [read(name, output) for name in revisions]
+    with open_store(output) as store, Reviews(store.path) as reviews:
+        return compare_audited(store, runs, named, reviews.ballots())
 
 
 def compare_audited(store: Store, runs: Sequence[str], revisions: Sequence[Revision], votes: Ballots) -> Comparison:

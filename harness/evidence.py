@@ -104,7 +104,8 @@ class Auditable(Protocol):
 
     free_text: bool  # see Evidence
 
-    def score(self, item: Item, answer: Answer) -> Score: ...  # as every benchmark
+    def load(self, data: Data) -> list[Item]: ...  # this and `score` as every benchmark
+    def score(self, item: Item, answer: Answer) -> Score: ...
     def fields(self, item: Item) -> Sequence[str]: ...  # the item's labels by name
     def claim(self, item: Item, field: str) -> Claim | None: ...  # None: the item has no such label
     def said(self, item: Item, score: Score) -> Mapping[str, Said]: ...  # field -> what this answer says of it

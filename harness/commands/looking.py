@@ -53,20 +53,29 @@ def show(
 def compare(
     names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="ids or names of runs; the first is the baseline")],
     style: Annotated[str, typer.Option("--as", help="table, markdown, html, json, csv, ...")] = "table",
+    labels: Annotated[
+        list[str] | None, typer.Option("--labels", metavar="REVISION", help="also under these audited labels; may be repeated")
+    ] = None,
     output: OutputOption = Path("runs"),
 ) -> None:
     """Put several runs side by side: the same metrics, their differences and how sure we are of them."""
     from harness import registry
     from harness.records import records_of
     from harness.store import open_store
-    from harness.terminal import show_comparison
+    from harness.terminal import show_audit, show_comparison
     from reports.compare import compare as compare_records
 
     writer = registry.get("report", style) if style != "table" else None
-    with open_store(output) as store:
-        records = [record for name in names for record in records_of(store, store.run(name).id)]
-    comparison = compare_records(records)
+    if labels:
+        from harness.effects import audited
+
+        comparison = audited(output, names, labels)
+    else:
+        with open_store(output) as store:
+            records = [record for name in names for record in records_of(store, store.run(name).id)]
+        comparison = compare_records(records)
     if writer is None:
         show_comparison(comparison)
+        show_audit(comparison)
     else:
         typer.echo(writer(comparison))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness import registry
 from reports import beside, cards, figures, object_views, page, training_views
+from reports.audit import view as audit
 from reports.comparison import Comparison
 from reports.pictures import Thumbnails
 from reports.published import SOURCE
@@ -60,6 +61,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {"said": cards.said, "pretty": name, "short": shortened}
     environment.globals |= {
+        "audit": audit,
         "count": count,
         "page": page,
         "beside": beside,

@@ -33,6 +33,7 @@ def write(comparison: Comparison) -> str:
         "columns": [_without(column, "run_id") for column in _plain(comparison.columns)],
         "incomplete": list(comparison.incomplete),
         **{key: _plain(getattr(comparison, key)) for key in _SAME},
+        **({"audit": _plain(comparison.audit)} if comparison.audit is not None else {}),
         "flips": _flips(comparison.flips),
         "training": _curves(comparison.training),
         "runs": [run for run, _ in runs],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness import registry
+from reports.audit import view as audit
 from reports.beside import REWARD_TOLD, reward_view, seeds_view
 from reports.comparison import Comparison, RunFacts
 from reports.evidence import Failures
@@ -25,6 +26,7 @@ def write(comparison: Comparison) -> str:
     parts += [_NOTE]
     parts += _seeds(comparison)
     parts += _reward_models(comparison)
+    parts += _audit(comparison)
     parts += _protocol(comparison)
     parts += _failures(comparison.failures)
     for run in whole_runs(comparison.runs):
@@ -70,6 +72,16 @@ def _seeds(comparison: Comparison) -> list[str]:
 def _reward_models(comparison: Comparison) -> list[str]:
     header, rows = reward_view(comparison)
     return ["## Reward models", REWARD_TOLD, *_table(header, rows)] if rows else []
+
+
+def _audit(comparison: Comparison) -> list[str]:
+    if comparison.audit is None:
+        return []
+    told = ["## Audited labels", _safe(audit.summary(comparison.audit))]
+    for part in audit.parts(comparison):
+        told += [f"### {part.title}", _safe(part.lead), *(_table(part.header, part.rows) if part.rows else [])]
+        told += ["\n".join(f"- {_safe(line)}" for line in part.lines)] if part.lines else []
+    return told
 
 
 def _protocol(comparison: Comparison) -> list[str]:

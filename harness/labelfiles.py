@@ -40,7 +40,7 @@ def export_labels(revision: Revision, benchmark: str, data: Path) -> tuple[dict[
 
 
 def _files_of(benchmark: str) -> LabelFiles:
-    plugin = unjudged(BenchmarkConfig(name=benchmark))
+    plugin = unjudged(BenchmarkConfig.model_validate({"name": benchmark}))
     if not isinstance(plugin, LabelFiles):
         raise ConfigError(f"{benchmark} has no label files of its own form; share its revisions as they are (labels/*.jsonl).")
     return plugin

@@ -45,7 +45,9 @@ def votes_of(path: Path, reviewer: str, at: str) -> list[Vote]:
         if said not in _SHORT:
             faults.append(f"{line.where}: {line.cells['word']!r} is no judgement; write one of {', '.join(WORDS)}.")
         elif not all(key):
-            faults.append(f"{line.where}: {', '.join(n for n, v in zip(KEY, key, strict=True) if not v)} is empty. Export it again.")
+            faults.append(
+                f"{line.where}: {', '.join(n for n, v in zip(KEY, key, strict=True) if not v)} is empty. Export it again."
+            )
         elif key in seen:
             faults.append(f"{line.where} judges the same label as {seen[key]}. Keep one of them.")
         else:

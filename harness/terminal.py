@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -48,21 +48,44 @@ def show_comparison(comparison: Any) -> None:
     """The verdict in words, then the table: the last words of a command."""
     from reports.terminal import text_table
 
-    console = Console(highlight=False)
-    if not console.is_terminal:  # a log file has no width; a table cut at 80 columns is unreadable
-        console = Console(highlight=False, width=160)
+    console = _wide_console()
     verdict = comparison.verdict
     for sentence in (verdict.headline, *verdict.sentences):
         if sentence:
             console.print(_plain(sentence), soft_wrap=True)
-    header, rows = text_table(comparison)
-    table = Table(*(_plain(h) for h in header), box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(_plain(cell) for cell in row))
-    console.print("", table)
+    console.print("", _table(*text_table(comparison)))
     if comparison.short.by_method:
         told = "Methods are means over their seeds; marks hold the scatter of seeds and of images. `--as html` shows each."
         console.print("", told, soft_wrap=True)
+
+
+def show_audit(comparison: Any) -> None:
+    """What audited labels change, part by part; nothing without an audit."""
+    from reports.audit.told import parts, summary
+
+    if comparison.audit is None:
+        return
+    console = _wide_console()
+    console.print("", _plain(summary(comparison.audit)), soft_wrap=True)
+    for part in parts(comparison):
+        console.print(f"\n[bold]{_plain(part.title)}[/bold]  {_plain(part.lead)}", soft_wrap=True)
+        if part.rows:
+            console.print(_table(part.header, part.rows))
+        for line in part.lines:
+            console.print(_plain(f"- {line}"), soft_wrap=True)
+
+
+def _wide_console() -> Console:
+    console = Console(highlight=False)
+    # a log file has no width; a table cut at 80 columns is unreadable
+    return console if console.is_terminal else Console(highlight=False, width=160)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(*(_plain(h) for h in header), box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    return table
 
 
 def _plain(text: str) -> str:

@@ -52,11 +52,14 @@ def queue_(
     chosen = [case for place, case in enumerate(cases) if place < most or case.control]
     if to is not None:
         to.write_text(queue_text(chosen, answers), encoding="utf-8", newline="")
-        typer.echo(f"{to}: {len(chosen):,} of {len(cases):,} labels. Fill in the column word, then: labels votes {to} --reviewer NAME")
+        typer.echo(f"{to}: {len(chosen):,} of {len(cases):,} labels. Fill in the column `word` and save it as CSV, then:")
+        typer.echo(f"python -m harness labels votes {to} --reviewer NAME --output {output}")
         return
     for case in chosen[:20]:
         typer.echo(f"{case.suspicion:6.1%}  {case.item_id}  {case.field}: {case.label}\n        {'; '.join(case.reasons)}")
-    typer.echo(f"{len(cases):,} labels; --to FILE.csv writes a sheet, `python -m harness audit {benchmark}` opens the review page.")
+    typer.echo(
+        f"{len(cases):,} labels; --to FILE.csv writes a sheet, `python -m harness audit {benchmark}` opens the review page."
+    )
 
 
 @labels.command(epilog="Example:  python -m harness labels votes queue.csv --reviewer Ada")
@@ -95,7 +98,9 @@ def make(
         ballots = reviews.ballots()
     edits = tuple(edit for edit in ballots.edits() if not edit.field.startswith("noun/"))
     if not edits:
-        raise DataError("No label is decided yet. Review some first: python -m harness audit, or labels queue and labels votes.")
+        raise DataError(
+            "No label is decided yet. Review some first: python -m harness audit, or labels queue and labels votes."
+        )
     control = {"sample": sample, "seed": seed} if sample else {}
     path = write(Revision(name, source or ", ".join(ballots.reviewers()), edits, control), output)
     typer.echo(f"{path}: {len(edits):,} decided labels. {len(ballots.disputed()):,} are still disputed.")

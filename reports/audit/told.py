@@ -30,7 +30,9 @@ def summary(effect: Effect) -> str:
     """What the revision is, in one line."""
     words = {"right": "confirmed", "flipped": "turned round", "removed": "removed as ambiguous"}
     told = ", ".join(f"{effect.edits[new]:,} {word}" for new, word in words.items())
-    return f"Labels under {effect.revision}: {told}. Nothing was generated or judged again; the official labels stay the default."
+    return (
+        f"Labels under {effect.revision}: {told}. Nothing was generated or judged again; the official labels stay the default."
+    )
 
 
 def parts(comparison: Comparison) -> list[Part]:
@@ -89,7 +91,9 @@ def _conclusions(effect: Effect) -> Part:
     rows = [(row_name(t.row), t.column, _said(t, t.before), _said(t, t.after)) for t in effect.turned]
     lead = "Differences to the baseline of which one labelling is sure and the other is not, or that turn round."
     lines = () if rows else ("No conclusion changes.",)
-    return Part("Conclusions that flip", lead, ("metric", "checkpoint", "official labels", "audited labels"), tuple(rows), lines)
+    return Part(
+        "Conclusions that flip", lead, ("metric", "checkpoint", "official labels", "audited labels"), tuple(rows), lines
+    )
 
 
 def _said(turned: Turned, sure: str) -> str:
@@ -102,7 +106,16 @@ def _faults(effect: Effect) -> Part:
         least_most = "" if f.reviewed == f.errors else f"{_percent(f.least)} to {_percent(f.most)}"
         counts = (f"{f.errors:,}", f"{f.reviewed:,}", f"{f.flipped:,}", f"{f.removed:,}")
         rows.append((name(f.benchmark), column, *counts, _share(f.share), least_most))
-    header = ("benchmark", "checkpoint", "errors", "reviewed", "wrong label", "ambiguous", "share of label faults", "if not all reviewed")
+    header = (
+        "benchmark",
+        "checkpoint",
+        "errors",
+        "reviewed",
+        "wrong label",
+        "ambiguous",
+        "label faults",
+        "at least, at most",
+    )
     lead = "Answers that contradict an official label, and what reviewers said of these labels."
     return Part("\u201cErrors\u201d that are label faults", lead, header, tuple(rows))
 
@@ -114,15 +127,17 @@ def _rates(effect: Effect) -> Part:
         rows += [(name(r.benchmark), group, _share(share), "", f"{share.of:,}") for group, share in r.by_group.items()]
         lines.append(_how(r.benchmark, r.how, r.decided, r.labels, r.missing))
     lead = "How many labels are wrong, or too ambiguous to count. For a split or a label the first share holds both."
-    return Part("Label error rate", lead, ("benchmark", "of", "wrong", "ambiguous", "labels looked at"), tuple(rows), tuple(lines))
+    return Part(
+        "Label error rate", lead, ("benchmark", "of", "wrong", "ambiguous", "labels looked at"), tuple(rows), tuple(lines)
+    )
 
 
 def _how(benchmark: str, how: str, decided: int, labels: int, missing: int) -> str:
     told = {
         "all reviewed": f"{name(benchmark)}: all {labels:,} labels were reviewed; there is nothing to estimate.",
         "control set": f"{name(benchmark)}: estimated from a random control set; {decided:,} of {labels:,} labels are decided.",
-        "": f"{name(benchmark)}: {decided:,} of {labels:,} labels are decided and none was drawn at random, so that no rate can "
-        "be told: suspects are no fair sample. Review a control set (`--sample`).",
+        "": f"{name(benchmark)}: {decided:,} of {labels:,} labels are decided, none of them drawn at random; suspects are no "
+        "fair sample, so that no rate can be told. Review a control set (`--sample`).",
     }[how]
     return f"{told} {count(missing, 'label')} of the control set still undecided." if missing else told
 
@@ -137,7 +152,12 @@ def _things(effect: Effect) -> list[Part]:
 
 def _disputed(effect: Effect) -> Part:
     rows = [
-        (column, f"{name(b.benchmark)} {name(b.metric)}{f' ({b.group})' * bool(b.group)}", number(b.worst, b.unit), number(b.best, b.unit))
+        (
+            column,
+            f"{name(b.benchmark)} {name(b.metric)}{f' ({b.group})' * bool(b.group)}",
+            number(b.worst, b.unit),
+            number(b.best, b.unit),
+        )
         for column, b in effect.bounds
     ]
     lead = f"{count(effect.disputed, 'label')} on which reviewers disagree: were all settled against the checkpoint, or for it."
@@ -149,8 +169,18 @@ def _captions(effect: Effect) -> Part:
     for c in effect.captions:
         corrected = f"{number(c.value, 'share')} {between(c.low, c.high, 'share')}".strip()
         marked = f"{c.marked:,} of {c.captions:,}"
-        rows.append((name(c.benchmark), c.column, number(c.plain, "share"), corrected, _share(c.found), _share(c.rightly), marked))
-    header = ("benchmark", "checkpoint", "CHAIRi as scored", "corrected", "hallucinations found", "rightly blamed", "captions read")
+        rows.append(
+            (name(c.benchmark), c.column, number(c.plain, "share"), corrected, _share(c.found), _share(c.rightly), marked)
+        )
+    header = (
+        "benchmark",
+        "checkpoint",
+        "CHAIRi as scored",
+        "corrected",
+        "hallucinations found",
+        "rightly blamed",
+        "captions read",
+    )
     lead = "What people marked in some captions, carried over to all; they must have been drawn at random."
     return Part("CHAIR as people count it", lead, header, tuple(rows))
 
@@ -161,7 +191,9 @@ def _conflicts(effect: Effect) -> Part:
         lines.append(f"... and {len(effect.conflicts) - _MOST_CONFLICTS:,} more.")
     if effect.not_asked:
         lines.append(f"{count(effect.not_asked, 'edit')} of questions that these runs did not ask.")
-    return Part("Not applied", "Edits that do not fit the labels of these runs, or that contradict each other.", lines=tuple(lines))
+    return Part(
+        "Not applied", "Edits that do not fit the labels of these runs, or that contradict each other.", lines=tuple(lines)
+    )
 
 
 def _share(share: Share) -> str:

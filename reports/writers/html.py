@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness import registry
 from reports import beside, cards, figures, object_views, page, training_views
-from reports.audit import view as audit
+from reports.audit import told as audit
 from reports.comparison import Comparison
 from reports.pictures import Thumbnails
 from reports.published import SOURCE

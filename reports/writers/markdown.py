@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness import registry
-from reports.audit import view as audit
+from reports.audit import told as audit
 from reports.beside import REWARD_TOLD, reward_view, seeds_view
 from reports.comparison import Comparison, RunFacts
 from reports.evidence import Failures

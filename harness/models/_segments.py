@@ -6,7 +6,7 @@ prompt and each answer attend on their own, which computes what is needed: the s
 on the fused kernels of any device. Rows are laid end to end, so that padding costs nothing either.
 
 The last layer goes further: nothing reads the prompt's own states behind it but the last one, which predicts every
-answer's first token, so there the prompt's other queries and the feed-forward part of its positions are left out.
+answer's first token, so there the prompt's other queries and all that follows at its positions are left out.
 
 transformers is told of it as one more attention implementation, which is SDPA for every other mask.
 """
@@ -35,7 +35,9 @@ def use_segments(language_model: Any) -> bool:
         last = language_model.layers[-1]
         if isinstance(getattr(last, "mlp", None), nn.Module) and isinstance(getattr(last, "self_attn", None), nn.Module):
             last.self_attn.is_last_of_segments = True
-            for part in (getattr(last.self_attn, "o_proj", None), last.mlp):
+            last.self_attn.register_forward_pre_hook(_remember_read, with_kwargs=True)
+            named = ((last.self_attn, "q_proj"), (last.self_attn, "o_proj"), (last, "post_attention_layernorm"), (last, "mlp"))
+            for part in (getattr(owner, name, None) for owner, name in named):
                 if part is not None:
                     part.register_forward_pre_hook(_take_read)
                     part.register_forward_hook(_put_back)
@@ -88,10 +90,13 @@ def _bounds(row: list[int]) -> Bounds:
 
 
 class _Read:
-    """What the last layer's attention tells the parts that run next, its own projection and the feed-forward one: the
-    positions that are read."""
+    """What the last layer's attention tells its own parts and those that run next: the positions that are read."""
 
     now: Tensor | None = None
+
+
+def _remember_read(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    _Read.now = getattr(kwargs.get("attention_mask"), "read", None)
 
 
 def _take_read(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
@@ -119,8 +124,6 @@ def _attend(
     """query (B, H, T, d), key and value (B, H or fewer, T, d) -> (B, T, H, d); of packed rows B is 1."""
     bounds: Bounds | None = getattr(attention_mask, "bounds", None)
     is_last = bool(getattr(module, "is_last_of_segments", False))
-    if is_last:
-        _Read.now = getattr(attention_mask, "read", None)
     if bounds is None:
         out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
         return out, None

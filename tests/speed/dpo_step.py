@@ -67,6 +67,7 @@ class Ours(Side):
         from alignment.loop import Loop
         from alignment.reference import reference_logps
         from alignment.rows import make_rows
+        from alignment.sharding import Replicated
         from alignment.supply import Stored
         from alignment.trainable import prepare
         from alignment.workers import workers
@@ -83,9 +84,8 @@ class Ours(Side):
         known = reference_logps(policy, rows, folder / "reference")
         self.before = user_seconds() - start
         settings = aligner.settings
-        trained = prepare(policy.module, settings)
-        supply = Stored(rows, known)
-        self.loop = Loop(policy, supply, aligner.objective, settings, trained, folder, "", (), workers())
+        shards = Replicated(prepare(policy.module, settings), workers())
+        self.loop = Loop(policy, Stored(rows, known), aligner.objective, settings, shards, folder, "", ())
         self.at = 0
 
     def one(self) -> None:

@@ -12,7 +12,7 @@ from benchmarks._files import OfficialFile
 from benchmarks._rows import Row, read_json
 from harness import registry
 from harness.contract import Answer, Data, Decoding, Example, Item, Score, ratio
-from harness.errors import ConfigError, DataError
+from harness.errors import DataError
 
 _FILE = "gqa/testdev_balanced_questions.json"
 _SITE = "https://downloads.cs.stanford.edu/nlp/data/gqa"
@@ -66,20 +66,17 @@ class Gqa:
         file: str = _FILE,
         image_folder: str = "gqa/images",
         prompt_suffix: str = "\nAnswer the question using a single word or phrase.",
-        limit: int | None = None,
         max_new_tokens: int = 16,
     ) -> None:
-        if limit is not None and limit < 1:
-            raise ConfigError(f"GQA: limit is {limit}; give a number above 0 or leave it out.")
         self.file, self.image_folder, self.prompt_suffix = file, image_folder.rstrip("/"), prompt_suffix
-        self.limit, self.max_new_tokens = limit, max_new_tokens
+        self.max_new_tokens = max_new_tokens
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
         content = read_json(data, self.file)
         if not isinstance(content, dict) or not content:
             raise DataError(f"{self.file} is not an object of questions by id. Fetch it again.")
-        chosen = list(content.items())[: self.limit]
+        chosen = list(content.items())
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(chosen):,}"}
         return [self._item(number, Row(f"{self.file}, question {number}", entry)) for number, entry in chosen]
 

@@ -12,7 +12,7 @@ from benchmarks._rows import Row, check_unique, read_json
 from benchmarks._vqa import normalise, vqa_accuracy
 from harness import registry
 from harness.contract import Answer, Data, Decoding, Example, Item, Score, ratio
-from harness.errors import ConfigError, DataError
+from harness.errors import DataError
 
 _FILE = "textvqa/TextVQA_0.5.1_val.json"
 _SITE = "https://dl.fbaipublicfiles.com/textvqa"
@@ -48,13 +48,10 @@ class Textvqa:
         file: str = _FILE,
         image_folder: str = "textvqa/train_images",
         prompt_suffix: str = "\nAnswer the question using a single word or phrase.",
-        limit: int | None = None,
         max_new_tokens: int = 16,
     ) -> None:
-        if limit is not None and limit < 1:
-            raise ConfigError(f"TextVQA: limit is {limit}; give a number above 0 or leave it out.")
         self.file, self.image_folder, self.prompt_suffix = file, image_folder.rstrip("/"), prompt_suffix
-        self.limit, self.max_new_tokens = limit, max_new_tokens
+        self.max_new_tokens = max_new_tokens
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
@@ -62,7 +59,7 @@ class Textvqa:
         entries = content.get("data") if isinstance(content, dict) else None
         if not isinstance(entries, list) or not entries:
             raise DataError(f'{self.file} has no list "data"; it is not a TextVQA file. Fetch it again.')
-        rows = [Row(f"{self.file}, entry {n}", entry) for n, entry in enumerate(entries, 1)][: self.limit]
+        rows = [Row(f"{self.file}, entry {n}", entry) for n, entry in enumerate(entries, 1)]
         check_unique(rows, "question_id")
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
         return [self._item(row) for row in rows]

@@ -46,6 +46,8 @@ class BenchmarkConfig(Plugin):
     """A benchmark by name with its options, and the judge it needs if it needs one."""
 
     judge: JudgeConfig | None = None
+    limit: int | None = Field(None, ge=1, description="only its first so many items")
+    items: list[str] | None = Field(None, min_length=1, description="only the items with these ids")
     label: Name | None = Field(None, description="its name in the report; needed when one benchmark is swept twice")
 
     @property
@@ -99,11 +101,15 @@ def load(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
 
     Args:
         path: YAML file.
-        overrides: `key.path=value` with YAML values; a number in the path is a place in a list.
+        overrides: `key.path=value` with YAML values; in a list, the path goes on with a number, a label or a name.
     Raises ConfigError naming every fault, its place and the nearest known key.
     """
+    return parse(changed(read_tree(path), overrides), path.name if path is not None else "the built-in study")
+
+
+def read_tree(path: Path | None) -> dict[str, Any]:
+    """The keys and values of a configuration file, unchecked; without a path, of the built-in study."""
     source = path if path is not None else Path(__file__).parent / "studies" / "mini.yaml"
-    where = path.name if path is not None else "the built-in study"
     try:
         tree = yaml.safe_load(source.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -112,17 +118,20 @@ def load(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
         raise ConfigError(f"{source} cannot be read as YAML: {error}") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"{source} must hold keys and values (name, model, arms, sweep, ...).")
+    return tree
+
+
+def changed(tree: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """The same tree after `key.path=value` changes."""
     for override in overrides:
         _override(tree, override)
-    return parse(tree, where)
+    return tree
 
 
 def load_table(name: str, mini: bool, overrides: Sequence[str] = ()) -> tuple[RunConfig, list[str]]:
     """A table of the study ("table6"), on LLaVA-1.6-7B or on the miniature world, and its rows that had to be left out."""
     tree, left_out = study.tree(name, mini)
-    for override in overrides:
-        _override(tree, override)
-    return parse(tree, f"study:{name}"), left_out
+    return parse(changed(tree, overrides), f"study:{name}"), left_out
 
 
 def parse(tree: Mapping[str, Any], where: str = "configuration") -> RunConfig:
@@ -223,6 +232,11 @@ def _step(place: Any, part: str, text: str) -> Any:
 
 
 def _index(place: list[Any], part: str, text: str) -> int:
-    if not part.isdigit() or int(part) >= len(place):
-        raise ConfigError(f"{text!r}: {part!r} is not a place in a list of {len(place)} (the first is 0).")
-    return int(part)
+    """A place in a list: its number, or the label or name of what stands there."""
+    if part.isdigit() and int(part) < len(place):
+        return int(part)
+    for key in ("label", "name"):
+        for number, entry in enumerate(place):
+            if isinstance(entry, dict) and entry.get(key) == part:
+                return number
+    raise ConfigError(f"{text!r}: {part!r} is neither a place in a list of {len(place)} (the first is 0) nor a name in it.")

@@ -87,7 +87,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, without the request's prefix. `stopped` is "end", "stop" (a stop string) or "length"."""
+    """What came back, without the request's prefix. `stopped`: "end", "stop" (a stop string), "length". -1 tokens: unknown."""
 
     item_id: str
     text: str
@@ -299,7 +299,7 @@ class ProtocolRecord:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkResult:
-    """One checkpoint on one benchmark, per item. `missing` are ids of items without an answer.
+    """One checkpoint on one benchmark, per item. `missing`: id of an item without an answer -> why.
 
     `answers` and `scores` are in the order of `items`, less the missing ones.
     """
@@ -310,7 +310,7 @@ class BenchmarkResult:
     answers: tuple[Answer, ...]
     scores: tuple[Score, ...]
     formulas: tuple[Formula, ...]
-    missing: tuple[str, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,8 +396,8 @@ class Judge(Protocol):
 class Model(Protocol):
     """A checkpoint that answers.
 
-    `generate` yields finished batches as lists of (index into `requests`, Answer with item_id ""). Which requests
-    share a batch is a function of `requests` alone, so a run that was killed generates the same batches again.
+    `generate` yields finished batches of (index into `requests`, Answer with item_id ""); an answer does not depend on its
+    batch. Raises PictureError at a picture it cannot read, Unanswered at its end; what was yielded before counts.
     """
 
     checkpoint: Checkpoint

@@ -24,7 +24,7 @@ from harness.errors import DataError, HarnessError
 from harness.needs import check_plugins
 from harness.pipeline import load_model, open_data
 from harness.score import unjudged
-from harness.sweep import requests_of
+from harness.sweep import items_of, requests_of
 
 QUESTIONS, PROMPTS, STEPS = 48, 8, 2  # measured of each
 
@@ -70,7 +70,7 @@ def _asked(config: RunConfig, data: Data) -> list[tuple[BenchmarkConfig, list[An
     for spec in config.sweep:
         try:
             benchmark = unjudged(spec)
-            found.append((spec, requests_of(spec.name, benchmark, benchmark.load(data), data)))
+            found.append((spec, requests_of(spec.name, benchmark, items_of(spec, benchmark, data), data)))
         except HarnessError as error:
             missing.append(f"{spec.title}: {error}")
     for arm in (*config.reward_models, *config.arms):

@@ -5,24 +5,53 @@ Benchmarks, sources and aligners all ask through this door, so a killed run gene
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.contract import Answer, Checkpoint, Model, Progress, Request, no_progress
 from harness.digests import file_digest, value_digest
+from harness.errors import PictureError, Unanswered
 from harness.store import Store
 
 
+@dataclass(slots=True)
+class Tally:
+    """How far a list of requests is: distinct ones, pictures among them, tokens generated since `started`."""
+
+    requests: int = 0
+    pictures: int = 0
+    from_store: int = 0
+    answered: int = 0
+    tokens: int = 0
+    seen: set[Path] = field(default_factory=set)
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, requests: Sequence[Request], answers: Iterable[Answer]) -> None:
+        self.answered += len(requests)
+        self.seen |= {request.image for request in requests if request.image is not None}
+        self.tokens += sum(max(answer.n_tokens, 0) for answer in answers)
+
+    @property
+    def tokens_per_s(self) -> float:
+        return self.tokens / max(time.monotonic() - self.started, 1e-9)
+
+    def __str__(self) -> str:
+        stored = f", {self.from_store:,} from the store" if self.from_store else ""
+        return f"{len(self.seen):,}/{self.pictures:,} pictures, {self.tokens_per_s:,.0f} tokens/s{stored}"
+
+
 class RememberingModel:
-    """The contract's `Model` around another one, with a store underneath."""
+    """The contract's `Model` around another one, with a store underneath. `tally` says how far it is."""
 
     def __init__(self, model: Model, store: Store, progress: Progress = no_progress, what: str = "answers") -> None:
         self._model, self._store = model, store
         self._progress, self._what = progress, what
         self._facts = model.facts()
         self._image_digests: dict[Path, str] = {}
+        self.tally = Tally()
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -52,7 +81,8 @@ class RememberingModel:
         known = self._store.answers(order)
         distinct = [requests[places[key][0]] for key in order]
         finished = {n for n, key in enumerate(order) if key in known}
-        self._progress(self._what, len(finished), len(order))
+        self.tally = Tally(len(order), len({r.image for r in distinct if r.image is not None}), len(known))
+        self._count([distinct[n] for n in finished], ())
         if known:
             yield [(i, answer) for key, answer in known.items() for i in places[key]]
         if len(finished) < len(order):
@@ -61,16 +91,20 @@ class RememberingModel:
     def _ask(
         self, order: list[str], distinct: list[Request], finished: set[int], places: dict[str, list[int]]
     ) -> Iterator[list[tuple[int, Answer]]]:
-        count = len(finished)
-        for batch in self._model.generate(distinct, done=finished):
-            # A batch that was partly stored keeps the stored answers: what was said once is never said otherwise.
-            fresh = {order[n]: answer for n, answer in batch if n not in finished}
-            self._store.add_answers(self.checkpoint.digest, fresh)
-            count += len(fresh)
-            self._progress(self._what, count, len(order))
-            yield [(i, answer) for key, answer in fresh.items() for i in places[key]]
+        try:
+            for batch in self._model.generate(distinct, done=finished):
+                # A batch that was partly stored keeps the stored answers: what was said once is never said otherwise.
+                fresh = {n: answer for n, answer in batch if n not in finished}
+                self._store.add_answers(self.checkpoint.digest, {order[n]: answer for n, answer in fresh.items()})
+                self._count([distinct[n] for n in fresh], fresh.values())
+                yield [(i, answer) for n, answer in fresh.items() for i in places[order[n]]]
+        except Unanswered as error:
+            raise Unanswered({i: why for n, why in error.reasons.items() for i in places[order[n]]}) from error
 
-    @property
+    def _count(self, requests: Sequence[Request], answers: Iterable[Answer]) -> None:
+        self.tally.add(requests, answers)
+        self._progress(f"{self._what}\t{self.tally}", self.tally.answered, self.tally.requests)
+
     def guesses(self) -> Any:
         """Likeliest tokens along given answers, asked anew each time, since a source keeps its pairs itself.
 
@@ -80,5 +114,29 @@ class RememberingModel:
 
     def _image_digest(self, path: Path) -> str:
         if path not in self._image_digests:
-            self._image_digests[path] = file_digest(path) if path.is_file() else ""  # the model explains what is wrong
+            try:
+                self._image_digests[path] = file_digest(path)
+            except OSError:
+                self._image_digests[path] = ""  # the model explains what is wrong
         return self._image_digests[path]
+
+
+def answered(model: RememberingModel, requests: Sequence[Request]) -> tuple[dict[int, Answer], dict[int, str]]:
+    """All answers that can be had, and why each other one is missing, both by the place of the request.
+
+    A picture that cannot be read costs its own requests, a server that gives up a request costs that one.
+    """
+    answers: dict[int, Answer] = {}
+    missing: dict[int, str] = {}
+    while True:
+        try:
+            for batch in model.generate(requests, done=missing):
+                answers.update(batch)
+            return answers, missing
+        except Unanswered as error:
+            return answers, missing | error.reasons
+        except PictureError as error:
+            lost = {i: str(error) for i, request in enumerate(requests) if request.image == error.path and i not in answers}
+            if not lost:
+                raise
+            missing |= lost

@@ -44,8 +44,11 @@ def _values(config: RunConfig) -> list[str]:
 
 
 def _needs(config: RunConfig) -> list[str]:
-    """Aligners that lack the judge or the reward they cannot do without."""
+    """Aligners that lack the judge or the reward they cannot do without; a model that cannot be trained."""
     faults = []
+    model = config.model.name
+    if (config.arms or config.reward_models) and not hasattr(registry.get("model", model), "hidden_states"):
+        faults.append(f"the model {model} only answers; arms need one that can be trained, e.g. transformers")
     for arm in config.arms:
         needs = getattr(registry.get("aligner", arm.align.name), "needs", ())
         if "judge" in needs and arm.align.judge is None:

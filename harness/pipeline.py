@@ -82,7 +82,8 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
         except BaseException as error:
             store.set_status(run_id, f"stopped: {type(error).__name__}")
             raise
-        store.set_status(run_id, "complete")
+        lost = store.items_missing(run_id)
+        store.set_status(run_id, f"complete but for {lost:,} items without an answer" if lost else "complete")
         return report(store, run_id, folder)
 
 
@@ -179,7 +180,7 @@ class _Stages:
     def _sweep(self, label: str, model: Any, left: dict[int, BenchmarkConfig]) -> None:
         self.say(f"sweep of {label}")
         with self._timed(f"sweep {label}"):
-            sweep(label, model, left, self.data, self.store, self.run_id, self.progress)
+            sweep(label, model, left, self.data, self.store, self.run_id, self.progress, self.say)
 
     def _pairs(self, arm: Arm, base: Any) -> list[PreferencePair]:
         """Build the arm's pairs, or read those that are there."""

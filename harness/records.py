@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def records_of(store: Store, run_id: str, look: Look | None = None) -> list[RunR
     by_label: dict[str, list[StoredResult]] = {}
     for result in results:
         by_label.setdefault(result.label, []).append(result)
-    sweeps = {label: _sweep(store, label, rows, look) for label, rows in by_label.items()}
+    sweeps = {label: _sweep(store, run.id, label, rows, look) for label, rows in by_label.items()}
     arms = [arm["name"] for arm in config.get("arms", [])] or [""]
     digests = _image_digests(run, results)
     return [_record(store, run, sweeps, arm, len(config["sweep"]), digests) for arm in arms]
@@ -61,15 +61,15 @@ def _record(
     )
 
 
-def _sweep(store: Store, label: str, rows: Sequence[StoredResult], look: Look | None) -> SweepResult:
-    results = tuple(_result(store, row) for row in rows)
+def _sweep(store: Store, run_id: str, label: str, rows: Sequence[StoredResult], look: Look | None) -> SweepResult:
+    results = tuple(_result(store, row, store.get(run_id, label, f"missing {row.benchmark}", {})) for row in rows)
     for row, result in zip(rows, results, strict=True):
         if look is not None:
             look(row, result)
     return SweepResult(label, rows[0].checkpoint, results)
 
 
-def _result(store: Store, row: StoredResult) -> BenchmarkResult:
+def _result(store: Store, row: StoredResult, reasons: Mapping[str, str]) -> BenchmarkResult:
     keys = [key for key in row.answer_keys if key is not None]
     known = store.answers(keys)
     answers = tuple(
@@ -79,7 +79,7 @@ def _result(store: Store, row: StoredResult) -> BenchmarkResult:
     )
     have = {answer.item_id for answer in answers}
     formulas = formulas_of(BenchmarkConfig.model_validate(dict(row.options)))
-    missing = tuple(item.id for item in row.items if item.id not in have)
+    missing = {item.id: reasons.get(item.id, "no answer is stored") for item in row.items if item.id not in have}
     return BenchmarkResult(row.benchmark, row.protocol, row.items, answers, row.scores, formulas, missing)
 
 

@@ -21,6 +21,10 @@ class RememberingJudge:
         self._judge, self._store = judge, store
         self.name, self.version = judge.name, judge.version
 
+    def spent(self) -> Any:
+        """What the judge's server was asked and charged; None for one that runs here."""
+        return getattr(self._judge, "spent", lambda: None)()
+
     def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
         asked = [question, answer, dict(facts)]
         return self._remembered(asked, image, lambda: self._judge.judge(question, answer, facts, image))
@@ -53,23 +57,26 @@ def make_judge(spec: JudgeConfig, store: Store | None = None, data: Data | None 
 
 def no_judge(who: str) -> JudgeError:
     known = ", ".join(registry.names("judge"))
-    return JudgeError(f"{who} needs a judge. Add `judge: {{name: ...}}` to it; known: {known}.")
+    return JudgeError(
+        f"{who} needs a judge. Add `judge: {{name: ...}}` to it (sweep.{who}.judge.name=... on the command line); "
+        f"known: {known}."
+    )
 
 
-def build(spec: BenchmarkConfig, store: Store | None = None, data: Data | None = None) -> Benchmark:
-    """A benchmark from its configuration, its judge given to it.
+def judge_of(spec: BenchmarkConfig, store: Store | None = None, data: Data | None = None) -> Judge | None:
+    """The judge of a benchmark's configuration. Raises JudgeError when it needs one and none is configured."""
+    if spec.judge is not None:
+        return make_judge(spec.judge, store, data)
+    if "judge" in getattr(registry.get("benchmark", spec.name), "needs", ()):
+        raise no_judge(spec.name)
+    return None
 
-    Raises JudgeError when the benchmark needs a judge and none is configured.
-    """
-    plugin = registry.get("benchmark", spec.name)
-    if spec.judge is None:
-        if "judge" in getattr(plugin, "needs", ()):
-            raise no_judge(spec.name)
-        benchmark: Benchmark = registry.make("benchmark", spec.name, spec.options)
-        return benchmark
-    judge = make_judge(spec.judge, store, data)
-    judged: Benchmark = registry.make("benchmark", spec.name, spec.options, judge=judge)
-    return judged
+
+def build(spec: BenchmarkConfig, judge: Judge | None) -> Benchmark:
+    """A benchmark from its configuration, its judge given to it."""
+    given = {} if judge is None else {"judge": judge}
+    benchmark: Benchmark = registry.make("benchmark", spec.name, spec.options, **given)
+    return benchmark
 
 
 class _NoJudge:

@@ -54,7 +54,7 @@ def rescored(
         items=tuple(changed.get(i.id, i) or i for i in result.items if i.id not in dropped),
         answers=tuple(answer for answer in result.answers if answer.item_id not in dropped),
         scores=tuple(new for old in result.scores if (new := again(old)) is not None),
-        missing=tuple(item_id for item_id in result.missing if item_id not in dropped),
+        missing={item_id: why for item_id, why in result.missing.items() if item_id not in dropped},
     )
 
 

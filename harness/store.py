@@ -154,6 +154,11 @@ class Store(Database):
             self._item_sets[digest] = tuple(codec.item(i) for i in codec.loads(row[0]))
         return self._item_sets[digest]
 
+    def items_missing(self, run: str) -> int:
+        """How many items of a run's results have no answer."""
+        rows = self.rows("SELECT answer_keys FROM results WHERE run=?", (run,))
+        return sum(codec.loads(row[0]).count(None) for row in rows)
+
     def put(self, run: str, arm: str, kind: str, value: Any) -> None:
         """Keep a JSON-able by-product of a run: a yield report, a training log, timings."""
         with self.transaction() as db:

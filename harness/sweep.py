@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
 
 from harness.config import BenchmarkConfig
-from harness.contract import Answer, Benchmark, Checkpoint, Data, Item, Model, Progress, ProtocolRecord, Request
+from harness.contract import Benchmark, Checkpoint, Data, Item, Judge, Model, Progress, ProtocolRecord, Request, no_progress
 from harness.digests import value_digest
 from harness.errors import DataError
-from harness.generate import RememberingModel
-from harness.score import build, score_all
+from harness.generate import RememberingModel, answered
+from harness.score import build, judge_of, score_all
 from harness.store import Store, StoredResult
+
+Say = Callable[[str], None]
 
 
 def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Data) -> list[Request]:
@@ -50,7 +54,8 @@ def sweep(
     data: Data,
     store: Store,
     run: str,
-    progress: Progress,
+    progress: Progress = no_progress,
+    say: Say = lambda text: None,
 ) -> None:
     """Evaluate one checkpoint on every benchmark and keep each result as soon as it is there.
 
@@ -58,17 +63,19 @@ def sweep(
         label: the checkpoint's name in the report.
         specs: place of the result in the run -> benchmark. All are loaded before the first question is asked, so that
             a missing file is known at once.
+    An item whose answer cannot be had (a picture that turns out broken, a request that a server gave up) is left out,
+    kept with its reason, and asked again by the next run.
     """
     loaded = []
     for place, spec in specs.items():
-        benchmark = build(spec, store, data)
-        items = _items(spec, benchmark, data)
-        loaded.append((place, spec, benchmark, items, requests_of(spec.name, benchmark, items, data)))
-    for place, spec, benchmark, items, requests in loaded:
+        judge = judge_of(spec, store, data)
+        benchmark = build(spec, judge)
+        items = items_of(spec, benchmark, data)
+        loaded.append((place, spec, judge, benchmark, items, requests_of(spec.name, benchmark, items, data)))
+    for place, spec, judge, benchmark, items, requests in loaded:
         asking = RememberingModel(model, store, progress, f"{label}: {spec.title}")
-        answers: dict[str, Answer] = {}
-        for batch in asking.generate(requests):
-            answers.update({items[i].id: replace(answer, item_id=items[i].id) for i, answer in batch})
+        found, lost = answered(asking, requests)
+        answers = {items[i].id: replace(answer, item_id=items[i].id) for i, answer in found.items()}
         result = StoredResult(
             label=label,
             benchmark=spec.title,
@@ -79,19 +86,46 @@ def sweep(
             answer_keys=tuple(asking.key(r) if i.id in answers else None for r, i in zip(requests, items, strict=True)),
             scores=score_all(benchmark, items, answers),
         )
+        store.put(run, label, f"missing {spec.title}", {items[i].id: _anywhere(why, data) for i, why in lost.items()})
         store.add_result(run, place, result)
+        say(f"{label}: {spec.title}: {len(answers):,} of {len(items):,} items answered; {asking.tally}")
+        _keep_spent(store, run, f"{label}: {spec.title}", {"answers": model, "judge": judge}, say)
 
 
-def _items(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[Item, ...]:
+def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[Item, ...]:
+    """The items that a configuration asks for. Raises DataError where there are none, or ids that are none or not one's own."""
     items = tuple(benchmark.load(data))
     if not items:
         raise DataError(f"{spec.name} found no items in {data.folder}; check its options and files.")
-    repeated = len(items) - len({i.id for i in items})
-    if repeated:
+    ids = [item.id for item in items]
+    if repeated := len(ids) - len(set(ids)):
         raise DataError(f"{spec.name}: {repeated} items share an id with another one.")
-    return items
+    for wanted in spec.items or ():
+        if wanted not in ids:
+            near = ", ".join(get_close_matches(wanted, ids, n=3, cutoff=0.3) or ids[:3])
+            raise DataError(f"{spec.name} has no item {wanted!r}. Its ids look like: {near}.")
+    if spec.items is not None:
+        items = tuple(item for item in items if item.id in spec.items)
+    return items[: spec.limit]
+
+
+def _keep_spent(store: Store, run: str, what: str, asked: Mapping[str, Model | Judge | None], say: Say) -> None:
+    """Add up, over all attempts of a run, what servers charged; those that run here charge nothing."""
+    for role, who in asked.items():
+        spent: Any = getattr(who, "spent", lambda: None)()
+        if spent is None or not spent.requests:
+            continue
+        before = store.get(run, what, f"spent on {role}", {})
+        store.put(run, what, f"spent on {role}", spent.added_to(before))
+        say(f"{what}: {role}: {spent}")
+        spent.clear()
+
+
+def _anywhere(why: str, data: Data) -> str:
+    """Without the place of the data folder: reports of one study are the same bytes wherever it ran."""
+    return why.replace(f"{data.folder}/", "")
 
 
 def _nameless(checkpoint: Checkpoint) -> Checkpoint:
-    """Without its path, so that reports of one study are the same bytes wherever it ran."""
+    """Without its path, for the same reason."""
     return replace(checkpoint, folder="")

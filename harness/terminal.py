@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from harness.contract import RunRecord
+
 
 class Display:
     """Stage lines and one progress line. Without a terminal: stage lines only, so that logs stay readable."""
@@ -38,7 +40,7 @@ class Display:
         """Move the bar of `what`; a finished one disappears."""
         name, _, _ = what.partition("\t")
         if name not in self._tasks:
-            self._tasks[name] = self._bars.add_task(_plain(name), total=total)
+            self._tasks[name] = self._bars.add_task(_plain(name), total=total, completed=done)
         self._bars.update(self._tasks[name], description=_plain(what.replace("\t", "  ")), completed=done, total=total)
         if done >= total:
             self._bars.remove_task(self._tasks.pop(name))
@@ -57,6 +59,42 @@ def show_comparison(comparison: Any) -> None:
     if comparison.short.by_method:
         told = "Methods are means over their seeds; marks hold the scatter of seeds and of images. `--as html` shows each."
         console.print("", told, soft_wrap=True)
+    _show_missing(console, comparison)
+
+
+def show_items(records: Iterable[RunRecord]) -> None:
+    """Single items with everything about them: what was asked, said and scored."""
+    from reports.wording import shortened
+
+    console = Console(highlight=False)
+    for record in records:
+        for result in (result for sweep in record.sweeps for result in sweep.results):
+            said = {answer.item_id: answer for answer in result.answers}
+            scores = {score.item_id: score for score in result.scores}
+            for item in result.items:
+                facts: dict[str, Any] = {"picture": item.image, "question": item.question, "truth": dict(item.truth)}
+                if item.id in said:
+                    answer, score = said[item.id], scores[item.id]
+                    facts |= {"answer": f"{answer.text} ({answer.n_tokens} tokens, stopped: {answer.stopped})"}
+                    facts |= {"read as": score.reading, "right": score.correct, "flag": score.flag, "why": score.why}
+                    facts |= {"values": {name: value for name, value in score.values.items() if value}}
+                console.print(f"[bold]{_plain(result.benchmark)}, item {_plain(item.id)}[/bold]")
+                for name, value in facts.items():
+                    if value not in ("", None):
+                        console.print(f"  {name}: {_plain(shortened(str(value), 2000))}", soft_wrap=True)
+                console.print()
+
+
+def _show_missing(console: Console, comparison: Any) -> None:
+    from reports.missing import missing_lines
+    from reports.wording import shortened
+
+    lines = missing_lines(comparison)
+    if lines:
+        console.print("", "[bold]Not answered, and not in any number above:[/bold]")
+        for line in lines:
+            console.print(f"  {_plain(shortened(line, 400))}", soft_wrap=True)
+        console.print("Mend what is said and give the same command again: only these are asked.")
 
 
 def show_audit(comparison: Any) -> None:

@@ -105,9 +105,10 @@ def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
         score.flag == "unjudged" or (score.verdict is not None and score.verdict.value is None) for score in result.scores
     )
     truncated = sum(answer.stopped == "length" for answer in result.answers)
+    lost = dict.fromkeys(result.missing.values())
     return Failures(
         name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
-        dict(sorted(flags.items())),
+        dict(sorted(flags.items())), {why: tuple(i for i, w in result.missing.items() if w == why) for why in lost},
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ class Failures:
     truncated: int
     unjudged: int
     flags: Mapping[str, int]
+    missing_why: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # reason -> ids of the items
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def test_changes_on_the_command_line_reach_into_lists(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("word", "says"),
-    [("seed", "not of the form"), ("arms.4.name=x", "not a place in a list of 1"), ("seed.x=1", "seed"), ("a=[", "not YAML")],
+    [("seed", "not of the form"), ("arms.4.name=x", "nor a name in it"), ("seed.x=1", "seed"), ("a=[", "not YAML")],
 )
 def test_a_change_that_cannot_be_made_is_explained(tmp_path: Path, word: str, says: str) -> None:
     path = tmp_path / "run.yaml"

@@ -67,6 +67,10 @@ class Chat:
             value, "" if value is not None else "unreadable" if reply else "no reply", reply, self.name, self.version
         )
 
+    def spent(self) -> Any:
+        """What the model's server was asked and charged; None for a model that runs here."""
+        return getattr(self._model, "spent", lambda: None)()
+
     def _ask(self, request: Request) -> str:
         try:
             return next((answer.text for batch in self._model.generate([request]) for _, answer in batch), "")

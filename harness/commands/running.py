@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import shlex
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands._app import app
 from harness.errors import ConfigError
+
+if TYPE_CHECKING:
+    from harness.config import RunConfig
+    from harness.pipeline import Outcome
 
 
 @app.command(
@@ -31,36 +37,57 @@ def run(
     when the same command is given again.
     """
     from harness import config as configuration
-    from harness import pipeline, study
-    from harness.terminal import Display, show_comparison, show_costs
+    from harness import study
+    from harness.terminal import show_costs
 
-    words = words or []
-    files = [w for w in words if "=" not in w]
-    if len(files) > 1:
-        raise ConfigError(f"Give one configuration file, not {len(files)} ({', '.join(files)}); changes are key.path=value.")
-    changes = [w for w in words if "=" in w]
-    if files and files[0].startswith(study.PREFIX):
-        chosen, left_out = configuration.load_table(files[0].removeprefix(study.PREFIX), mini, changes)
+    file, changes = file_and_changes(words or [])
+    if file is not None and file.startswith(study.PREFIX):
+        chosen, left_out = configuration.load_table(file.removeprefix(study.PREFIX), mini, changes)
         for row in left_out:
             typer.echo(f"left out: {row}")
     elif mini:
         raise ConfigError("--mini goes with a table of the study: `run study:table6 --mini`.")
     else:
-        chosen = configuration.load(Path(files[0]) if files else None, changes)
+        chosen = configuration.load(Path(file) if file else None, changes)
     if dry_run:
         from harness.estimate import estimate, peak_memory
 
         show_costs(estimate(chosen), peak_memory)
         return
-    command = shlex.join(["python", "-m", "harness", "run", *words])
+    outcome = carry_out(chosen)
+    if outcome is None:  # this process only helped to train
+        return
+    for name in ("report.html", "report.md", "report.json", "metrics.csv"):
+        typer.echo(f"{outcome.folder / name}")
+    exit_as_told(outcome)
+
+
+def carry_out(chosen: RunConfig) -> Outcome | None:
+    """Do a run and show its table; Ctrl-C says how to go on."""
+    from harness import pipeline
+    from harness.terminal import Display, show_comparison
+
+    command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
     try:
         with Display() as display:
             outcome = pipeline.run(chosen, command, display.progress, display.say)
     except KeyboardInterrupt:
         typer.echo(f"\nStopped. Everything finished so far is kept. To go on: {command}", err=True)
         raise typer.Exit(130) from None
-    if outcome is None:  # this process only helped to train
-        return
-    show_comparison(outcome.comparison)
-    for name in ("report.html", "report.md", "report.json", "metrics.csv"):
-        typer.echo(f"{outcome.folder / name}")
+    if outcome is not None:
+        show_comparison(outcome.comparison)
+    return outcome
+
+
+def exit_as_told(outcome: Outcome) -> None:
+    """Exit code 1 where items have no answer: the command is to be given again."""
+    if any(failed.missing for failed in outcome.comparison.failures):
+        raise typer.Exit(1)
+
+
+def file_and_changes(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The configuration among a command's words, and the `key.path=value` changes."""
+    files = [w for w in words if "=" not in w]
+    if len(files) > 1:
+        raise ConfigError(f"Give one configuration file, not {len(files)} ({', '.join(files)}); changes are key.path=value.")
+    return (files[0] if files else None), [w for w in words if "=" in w]

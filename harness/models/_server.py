@@ -10,6 +10,7 @@ import json
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -58,10 +59,11 @@ class Server:
         self.url, self._key, self._timeout_s, self._retries = url, key, timeout_s, retries
         timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _LIST_S))
         self._client = OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout)
+        weakref.finalize(self, self._client.close)  # the client is a knot of references: its sockets would stay open for long
         self._health = Health()
         self._open_at = 0.0  # no request begins before: a busy server's wait holds for all
         self._lock = threading.Lock()
-        self.retried = 0
+        self._retried = 0
         self.listing = self._listing()
 
     # ------------------------------------------------------------ who is there
@@ -131,6 +133,12 @@ class Server:
                 waited_s += wait_s if again.busy else 0.0
                 self._wait(wait_s, for_all=again.busy)
 
+    def take_retried(self) -> int:
+        """Tries beyond the first since this was last asked."""
+        with self._lock:
+            taken, self._retried = self._retried, 0
+        return taken
+
     def _gave_up(self, again: Again, wait_s: float) -> str:
         if again.busy:
             return f"{again}; it asks to wait {wait_s:.0f} s more. Run again later, or lower `concurrency`"
@@ -143,7 +151,7 @@ class Server:
 
     def _wait(self, wait_s: float, for_all: bool) -> None:
         with self._lock:
-            self.retried += 1
+            self._retried += 1
             if for_all:
                 self._open_at = max(self._open_at, time.monotonic() + wait_s)
         if not for_all:

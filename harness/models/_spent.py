@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.contract import Answer
 from harness.models._chat import Reply
+
+N = TypeVar("N", int, float)
+_COUNTS = ("requests", "retries", "tokens_in", "tokens_cached", "tokens_out")
 
 
 @dataclass(slots=True)
@@ -36,10 +40,15 @@ class Spent:
             return None
         return (self.tokens_in * self.price_in + self.tokens_out * self.price_out) / 1e6  # type: ignore[operator]
 
-    def facts(self) -> dict[str, Any]:
-        """For the store."""
-        counted = {name: getattr(self, name) for name in ("requests", "retries", "tokens_in", "tokens_cached", "tokens_out")}
-        return {**counted, "cost": self.cost}
+    def added_to(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """These totals on top of earlier ones, for the store; what was unknown once stays unknown."""
+        now = {name: getattr(self, name) for name in _COUNTS} | {"cost": self.cost}
+        return {name: _sum(before.get(name, 0), value) for name, value in now.items()}
+
+    def clear(self) -> None:
+        """Begin counting anew."""
+        for name in _COUNTS:
+            setattr(self, name, 0)
 
     def __str__(self) -> str:
         cached = f" ({_count(self.tokens_cached)} from the server's prefix cache)" if self.tokens_cached else ""
@@ -50,7 +59,7 @@ class Spent:
         )
 
 
-def _sum(total: int | None, more: int | None) -> int | None:
+def _sum(total: N | None, more: N | None) -> N | None:
     return None if total is None or more is None else total + more
 
 

@@ -107,8 +107,8 @@ class OpenAIModel:
             raise Unanswered(dict(sorted(reasons.items())))
 
     def spent(self) -> Spent:
-        """Requests, tokens and cost since the model was opened."""
-        self._spent.retries = self._server.retried
+        """Requests, tokens and cost since the model was opened or this was cleared."""
+        self._spent.retries += self._server.take_retried()
         return self._spent
 
     # ------------------------------------------------------------ one request

@@ -13,6 +13,7 @@ from harness import registry
 from reports import beside, cards, figures, object_views, page, training_views
 from reports.audit import told as audit
 from reports.comparison import Comparison
+from reports.missing import missing_lines
 from reports.pictures import Thumbnails
 from reports.published import SOURCE
 from reports.runs import overlaps, whole_runs
@@ -43,6 +44,7 @@ def write(comparison: Comparison) -> str:
             several_runs=len(comparison.runs) > 1,
             runs=whole_runs(comparison.runs),
             flips=cards.chosen_flips(comparison.flips),
+            missing=missing_lines(comparison),
             captions=comparison.captions[: cards.MOST_CAPTIONS],
         )
     )

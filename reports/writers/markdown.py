@@ -9,6 +9,7 @@ from reports.audit import told as audit
 from reports.beside import REWARD_TOLD, reward_view, seeds_view
 from reports.comparison import Comparison, RunFacts
 from reports.evidence import Failures
+from reports.missing import missing_lines
 from reports.runs import whole_runs
 from reports.terminal import text_table
 from reports.wording import name, shortened
@@ -28,7 +29,7 @@ def write(comparison: Comparison) -> str:
     parts += _reward_models(comparison)
     parts += _audit(comparison)
     parts += _protocol(comparison)
-    parts += _failures(comparison.failures)
+    parts += _failures(comparison)
     for run in whole_runs(comparison.runs):
         parts += _reproduce(run)
     return "\n\n".join(parts) + "\n"
@@ -92,16 +93,17 @@ def _protocol(comparison: Comparison) -> list[str]:
     return ["## Protocol", "These columns were **not** measured in the same way as the baseline:", *table]
 
 
-def _failures(failures: Sequence[Failures]) -> list[str]:
+def _failures(comparison: Comparison) -> list[str]:
     rows = [
         [name(f.benchmark), f.column, *map(str, (f.items, f.missing, f.truncated, f.unjudged)), _flags(f)]
-        for f in failures
+        for f in comparison.failures
         if f.missing or f.truncated or f.unjudged or f.flags
     ]
     if not rows:
         return ["## Failures", "None: every item was answered, read and judged."]
     header = ["benchmark", "column", "items", "missing", "truncated", "unjudged", "flags"]
-    return ["## Failures", *_table(header, rows)]
+    missing = "\n".join(f"- {_safe(line)}" for line in missing_lines(comparison))
+    return ["## Failures", *_table(header, rows), *([missing] if missing else [])]
 
 
 def _flags(failures: Failures) -> str:

@@ -91,7 +91,7 @@ def test_a_gqa_file_that_is_no_object_of_questions_is_an_error(folder: DataFolde
 
 def test_a_gqa_question_of_no_known_kind_counts_in_the_whole_only(folder: DataFolder) -> None:
     put(folder, "gqa/testdev_balanced_questions.json", {"201": {"imageId": "n1", "question": "Q?", "answer": "Yes"}})
-    bench = Gqa(prompt_suffix=" Short.", limit=1)
+    bench = Gqa(prompt_suffix=" Short.")
     (item,) = bench.load(folder)
     assert bench.prompt(item) == "Q? Short."
     score = bench.score(item, said("YES."))

@@ -23,8 +23,7 @@ def resolve(path: str) -> tuple[str, Path | None]:
     """(model to load, adapter folder or None). A path that looks like a folder must be one with a model in it."""
     folder = Path(path).expanduser()
     if (folder / "adapter_config.json").is_file():
-        base = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
-        return str(base), folder
+        return _base_of(folder), folder
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise ModelError(f"{folder} is not a model folder: it has no config.json. Give the folder save_pretrained wrote.")
@@ -32,6 +31,17 @@ def resolve(path: str) -> tuple[str, Path | None]:
     if folder.exists() or path.startswith((".", "/", "~")) or path.count("/") != 1:
         raise ModelError(f"There is no model folder at {folder}. Give a folder with config.json and *.safetensors.")
     return _from_hub_cache(path), None
+
+
+def _base_of(adapter: Path) -> str:
+    """The folder of the model that an adapter was trained on."""
+    try:
+        base = str(json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"])
+        return resolve(base)[0]
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"{adapter}/adapter_config.json does not name the base model of the adapter ({error}).") from error
+    except ModelError as error:
+        raise ModelError(f"The adapter {adapter} cannot find its base model: {error}") from error
 
 
 def _from_hub_cache(name: str) -> str:
@@ -50,7 +60,15 @@ def _from_hub_cache(name: str) -> str:
 
 
 def _from_pretrained(source: str, **options: Any) -> Any:
-    return transformers.AutoModelForImageTextToText.from_pretrained(source, **options)
+    """The module with every weight from the files: transformers only warns of missing ones and draws them at random."""
+    module, found = transformers.AutoModelForImageTextToText.from_pretrained(source, output_loading_info=True, **options)
+    missing = sorted(found["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"The weights of {source} are not complete: {len(missing)} are missing, {missing[0]} the first. They would be "
+            "random numbers. Copy or train the checkpoint again."
+        )
+    return module
 
 
 def load(source: str, adapter: Path | None, dtype: torch.dtype, attention: str, remote_code: bool) -> Any:

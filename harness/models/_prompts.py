@@ -121,6 +121,7 @@ class PromptBuilder:
             self._images.popitem(last=False)
         return made
 
+    @torch.inference_mode(False)  # asked for while answering, read again while training
     def _process(self, picture: Image.Image) -> ImageInputs:
         batch = self.processor(images=[picture], text=[self._token], return_tensors="pt", return_text_replacement_offsets=True)
         ((written,),) = batch.pop("text_replacement_offsets")

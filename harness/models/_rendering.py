@@ -33,7 +33,7 @@ def render(processor: Any, question: str, with_image: bool, plain: tuple[str, st
         before, behind = (
             text.format(image=processor.image_token if with_image else "", bos=processor.tokenizer.bos_token) for text in plain
         )
-        return Rendered(before + question + behind, "", processor.tokenizer.eos_token)
+        return Rendered(before + question + behind, "", processor.tokenizer.eos_token or "")
     content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
     user = {"role": "user", "content": [*content, {"type": "text", "text": question}]}
     answer = {"role": "assistant", "content": [{"type": "text", "text": _MARKER}]}

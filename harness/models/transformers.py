@@ -160,7 +160,8 @@ class TransformersModel:
     @property
     def pad_token_id(self) -> int:
         tokenizer = self.prompts.tokenizer
-        return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
+        known = [i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None]
+        return int(known[0]) if known else 0
 
     def prompt(self, image: Path | None, text: str) -> tuple[Tensor, Mapping[str, Tensor]]:
         """input_ids (P,) of a prompt, ending where the answer begins, and what the vision tower wants."""

@@ -16,12 +16,17 @@ from torch import Tensor
 from transformers import AutoModelForImageTextToText
 
 from harness.contract import Decoding, HiddenImage, Request, in_order
+from harness.errors import ModelError
 from harness.models._families import PROMPT
+from harness.models._features import stack_vision
 from harness.models._prompts import visible_tokens
 from harness.models.transformers import TransformersModel
 
 # PaliGemma's processor makes an array of a tensor in the old way.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),  # PEFT asks for it
+]
 UNKNOWN = "aya_vision"
 TABLE = [name for name in tiny_families.CHECKPOINTS if name != UNKNOWN]
 QUESTIONS = ("Is there a car in the image?", "Please describe this image in detail.", "Why?")
@@ -165,3 +170,94 @@ def test_hidden_image_tokens_equal_a_masked_full_sequence(both: Both, pictures: 
             inputs["position_ids"] = inputs["position_ids"].movedim(-1, 0)
         with torch.inference_mode():
             close(got, both.plain(**inputs).logits[0, -1])
+
+
+def test_a_prefix_is_shared_where_that_is_exact_and_nowhere_else(any_family: Both, pictures: list[Path]) -> None:
+    """Tokens that the decoder reads before the first answer token, and what the model says of it."""
+    model, read = any_family.model, []
+    requests = [Request(pictures[1], question, Decoding(1)) for question in QUESTIONS]
+    decoder = model.module.get_decoder()
+
+    def count(module: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        read.append(kwargs["inputs_embeds"].shape[:2].numel())
+
+    hook = decoder.register_forward_pre_hook(count, with_kwargs=True)
+    list(model.generate(requests))
+    hook.remove()
+    lengths = [any_family.inputs(request)["input_ids"].shape[1] for request in requests]
+    says = model.facts()["shared between questions"]
+    if not model.family.known:
+        assert read == lengths and says.startswith("nothing: requests go one by one")
+    elif model.family.both_ways == PROMPT:
+        assert read == [len(lengths) * max(lengths)] and says.startswith("nothing: its prompt attends both ways")
+    else:
+        assert sum(read) < sum(lengths) and says.startswith("the picture")
+
+
+def test_hidden_image_tokens_are_refused_where_they_cannot_be_found(
+    families: Callable[[str], Both], pictures: list[Path]
+) -> None:
+    with pytest.raises(ModelError, match="cannot be hidden from 'aya_vision'"):
+        list(families(UNKNOWN).model.generate([Request(pictures[0], "Why?", hidden_image=HiddenImage(0.5, 0))]))
+
+
+def test_training_rows_have_the_states_of_plain_rows_or_are_refused(any_family: Both, pictures: list[Path]) -> None:
+    """`[prompt | answer | answer]` of two pictures in one batch, one row without a picture, one answer alone."""
+    model = any_family.model
+    request = Request(pictures[1], QUESTIONS[0])
+    if not model.family.known or getattr(model.module.get_decoder().config, "final_logit_softcapping", None):
+        with pytest.raises(ModelError, match=r"cannot be trained here|caps its logits"):
+            model.prompt(request.image, request.text)
+        return
+    answers = [model.answer_ids(text)[:-1] for text in ("A cat sits on the table.", "No dog.")]
+    rows = [(request, answers), (Request(None, QUESTIONS[2]), answers[:1]), (Request(pictures[2], QUESTIONS[1]), answers[::-1])]
+    prompts = [model.prompt(r.image, r.text) for r, _ in rows]
+    pieces = [[prompt, *said] for (prompt, _), (_, said) in zip(prompts, rows, strict=True)]
+    ids = [torch.cat(piece) for piece in pieces]
+    segments = [torch.cat([torch.full_like(p, n) for n, p in enumerate(piece)]) for piece in pieces]
+    begins = [[0, *(len(piece[0]) for _ in piece[1:])] for piece in pieces]
+    places = [torch.cat([torch.arange(len(p)) + b for p, b in zip(piece, at)]) for piece, at in zip(pieces, begins)]
+    stack = torch.nn.utils.rnn.pad_sequence
+    segment = stack(segments, batch_first=True, padding_value=-1)
+    vision = stack_vision([dict(seen) for _, seen in prompts if seen])
+    with torch.no_grad():
+        hidden = model.hidden_states(stack(ids, batch_first=True), vision, segment, stack(places, batch_first=True))
+        logits = model.head()(hidden)
+    for row, (asked, said) in enumerate(rows):
+        for number, answer in enumerate(said, start=1):
+            plain = any_family.logits(asked, answer.tolist())
+            close(logits[row][segment[row] == number], plain[-len(answer) :])
+            close(logits[row][segment[row] == 0][-1], plain[-len(answer) - 1])
+
+
+def test_gradients_reach_every_layer_of_both_towers_of_every_trainable_family(both: Both, pictures: list[Path]) -> None:
+    model = both.model
+    if getattr(model.module.get_decoder().config, "final_logit_softcapping", None):
+        return
+    ids, vision = model.prompt(pictures[1], QUESTIONS[0])
+    states = model.hidden_states(ids[None], vision, torch.zeros_like(ids)[None], torch.arange(len(ids))[None])
+    states[:, -1].square().sum().backward()
+    eyes = torch.cat([w.grad.flatten() for n, w in model.module.named_parameters() if "vis" in n and w.grad is not None])
+    assert eyes.abs().max() > 0
+    queries = [layer.self_attn.q_proj.weight.grad for layer in model.module.get_decoder().layers]
+    assert all(grad is not None and grad.abs().max() > 0 for grad in queries)
+    model.module.zero_grad()
+
+
+def test_an_adapter_on_top_of_another_family_answers_as_the_adapted_model(
+    families: Callable[[str], Both], pictures: list[Path], tmp_path: Path
+) -> None:
+    import peft
+
+    plain = families("qwen2_vl").model
+    base = AutoModelForImageTextToText.from_pretrained(plain.checkpoint.folder)
+    adapted = peft.get_peft_model(base, peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False))
+    adapted.save_pretrained(tmp_path / "adapter")
+    model = TransformersModel(str(tmp_path / "adapter"), device="cpu")
+    assert model.checkpoint.parent == plain.checkpoint.digest != model.checkpoint.digest
+    request = Request(pictures[1], QUESTIONS[0])
+    with torch.inference_mode():
+        expected = adapted.eval()(**families("qwen2_vl").inputs(request)).logits[0, -1]
+    got = first_logits(model, [request])[0]
+    close(got, expected)
+    assert (got - first_logits(plain, [request])[0]).abs().max() > 1e-2

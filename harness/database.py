@@ -42,7 +42,7 @@ class Database:
         if version > len(STEPS):
             raise StoreError(
                 f"{self.path} was written by a newer mm-align-harness (schema {version}, this one knows {len(STEPS)}). "
-                "Upgrade, or choose another folder with `output=`."
+                "Upgrade, or choose another folder with `output=` or `--output`."
             )
         for number, step in enumerate(STEPS[version:], start=version + 1):
             self._db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version={number}; COMMIT;")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.ballots import Ballots
 from harness.contract import RunRecord
+from harness.records import shown_labels
 from harness.rescore import rescore
 from harness.reviews import Reviews
 from harness.revisions import Revision, read
@@ -18,22 +19,39 @@ from reports.compare import compare
 from reports.comparison import Comparison
 
 
-def audited(output: Path, runs: Sequence[str], revisions: Sequence[str]) -> Comparison:
-    """The same of an output folder's runs and revisions by their names, with the votes that are kept there."""
+def audited(
+    output: Path,
+    runs: Sequence[str],
+    revisions: Sequence[str],
+    shown: Sequence[str] | None = None,
+    published: Sequence[str] = (),
+) -> Comparison:
+    """The same of an output folder's runs and revisions by their names, with the votes that are kept there.
+
+    `shown`: one name a run; `published`: tables of the study to put beside.
+    """
     named = [read(name, output) for name in revisions]
     with open_store(output) as store, Reviews(store.path) as reviews:
-        return compare_audited(store, runs, named, reviews.ballots())
+        return compare_audited(store, runs, named, reviews.ballots(), shown, published)
 
 
-def compare_audited(store: Store, runs: Sequence[str], revisions: Sequence[Revision], votes: Ballots) -> Comparison:
+def compare_audited(
+    store: Store,
+    runs: Sequence[str],
+    revisions: Sequence[Revision],
+    votes: Ballots,
+    shown: Sequence[str] | None = None,
+    published: Sequence[str] = (),
+) -> Comparison:
     """The runs under the official labels; `audit` tells of the revisions, the disputes and the marks of `votes`."""
     disputed = votes.disputed()
     found = rescore(store, runs, revisions, disputed)
-    official = compare(found.official)
+    labels = shown_labels(found.official, shown)
+    official = compare(found.official, labels=labels, published=published)
     control = next((revision.control for revision in revisions if revision.control), {})
     made = effect(
         official,
-        compare(found.audited),
+        compare(found.audited, labels=labels),
         found.labels,
         found.edits,
         revision=", ".join(f"{r.name} ({r.digest[:12]})" for r in revisions),

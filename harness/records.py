@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from harness import codec
 from harness.config import BenchmarkConfig
 from harness.contract import BenchmarkResult, RunRecord, SweepResult
 from harness.digests import file_digest
+from harness.errors import ConfigError
 from harness.score import formulas_of
 from harness.store import Store, StoredResult, StoredRun
 
@@ -33,6 +35,36 @@ def records_of(store: Store, run_id: str, look: Look | None = None) -> list[RunR
     arms = [arm["name"] for arm in config.get("arms", [])] or [""]
     digests = _image_digests(run, results)
     return [_record(store, run, sweeps, arm, len(config["sweep"]), digests) for arm in arms]
+
+
+def records_of_all(store: Store, names: Sequence[str]) -> list[RunRecord]:
+    """Records of several runs, in order. Raises ConfigError for a run that is named twice."""
+    runs = [store.run(name).id for name in names]
+    twice = next((run for i, run in enumerate(runs) if run in runs[:i]), None)
+    if twice:
+        raise ConfigError(f"{twice} is named twice ({', '.join(names)}). Name each run once; `list runs` shows all.")
+    return [record for run in runs for record in records_of(store, run)]
+
+
+def shown_labels(records: Sequence[RunRecord], names: Sequence[str] | None) -> list[str] | None:
+    """One label a record of one name a run; the arms of a run are told apart behind its name.
+
+    Raises ConfigError for another number of names than runs.
+    """
+    runs = list(dict.fromkeys(record.run_id for record in records))
+    if not names:
+        return None
+    if len(names) != len(runs):
+        raise ConfigError(f"{len(names)} names for {len(runs)} runs. Give `--name` once for each run, in their order.")
+    often = Counter(record.run_id for record in records)
+    by_run = dict(zip(runs, names, strict=True))
+    return [f"{by_run[r.run_id]}: {r.name}" if often[r.run_id] > 1 else by_run[r.run_id] for r in records]
+
+
+def tables_named(store: Store, names: Sequence[str]) -> list[str]:
+    """The study's tables that the configurations of these runs want beside; its main one where none does."""
+    configs = [yaml.safe_load(store.run(name).config) for name in names]
+    return list(dict.fromkeys(table for config in configs for table in config.get("published", []))) or ["Table 2"]
 
 
 def _record(

@@ -87,11 +87,15 @@ class Store(Database):
     def run(self, name: str) -> StoredRun:
         """A run by id, by the beginning of its id, or by name (the newest). Raises StoreError with the nearest."""
         runs = self.runs()
-        exact = [r for r in runs if r.id == name]
-        found = exact or [r for r in runs if r.name == name] or [r for r in runs if r.id.startswith(name)]
+        exact = [r for r in runs if r.id == name] or [r for r in runs if r.name == name]
+        found = exact or [r for r in runs if r.id.startswith(name)]
+        if len(found) > 1 and not exact:
+            raise StoreError(
+                f"{name!r} begins the ids of {len(found)} runs: {', '.join(r.id for r in found)}. Give more of it."
+            )
         if not found:
-            near = get_close_matches(name, [r.id for r in runs] + [r.name for r in runs], n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            near = get_close_matches(name, [r.id for r in runs] + [r.name for r in runs], n=1, cutoff=0.0)
+            hint = f" The nearest is {near[0]!r}." if near else ""
             raise StoreError(f"There is no run {name!r} in {self.path}.{hint} `python -m harness list runs` shows all.")
         return found[-1]
 

@@ -48,11 +48,11 @@ class Display:
 
 def show_comparison(comparison: Any) -> None:
     """The verdict in words, then the table: the last words of a command."""
-    from reports.terminal import text_table
+    from reports.terminal import text_table, warnings
 
     console = _wide_console()
     verdict = comparison.verdict
-    for sentence in (verdict.headline, *verdict.sentences):
+    for sentence in (*warnings(comparison), verdict.headline, *verdict.sentences):
         if sentence:
             console.print(_plain(sentence), soft_wrap=True)
     console.print("", _table(*text_table(comparison)))

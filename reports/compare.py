@@ -35,6 +35,8 @@ def compare(records: Sequence[RunRecord], *, labels: Sequence[str] | None = None
     columns, sweeps = _columns(records, labels)
     _check_common(columns, sweeps)
     configs = {record.run_id: record.config_yaml for record in records}
+    unlike = protocol_differences(columns, sweeps)
+    columns = [replace(column, differs=any(d.column == column.label for d in unlike)) for column in columns]
     found = methods(columns, [sweep.label for sweep in sweeps], [configs[column.run_id] for column in columns])
     full, short, seeds = make_tables(columns, sweeps, found)
     base, said = sweeps[0], Lookup()
@@ -46,7 +48,7 @@ def compare(records: Sequence[RunRecord], *, labels: Sequence[str] | None = None
         short=short,
         verdict=verdict(short),
         protocols={result.benchmark: dict(result.protocol.facts) for result in base.results},
-        protocol_differences=protocol_differences(columns, sweeps),
+        protocol_differences=unlike,
         flips=flips(columns, sweeps, said),
         captions=captions(columns, sweeps, said),
         failures=failures(columns, sweeps),
@@ -68,10 +70,15 @@ def _columns(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tupl
         raise ConfigError(f"There are {len(labels)} labels for {len(records)} runs; give one label a run.")
     columns: list[Column] = []
     sweeps: list[SweepResult] = []
+    bases: list[int] = []
     for i, record in enumerate(records):
         for j, sweep in enumerate(record.sweeps):
-            if j == 0 and any(_same_baseline(sweep, records[k].sweeps[0]) for k in range(i) if records[k].sweeps):
+            shared = next((k for k in bases if _same_baseline(sweep, sweeps[k])), None) if j == 0 else None
+            if shared is not None:
+                sweeps[shared] = _both(sweeps[shared], sweep)
                 continue
+            if j == 0:
+                bases.append(len(sweeps))
             c = sweep.checkpoint
             label = _column_label(record, i, sweep, j, records, labels)
             columns.append(Column(label, record.run_id, record.name, c.id, c.digest, c.aligner, record.complete))
@@ -88,6 +95,12 @@ def _same_baseline(one: SweepResult, other: SweepResult) -> bool:
     protocols = {result.benchmark: result.protocol for result in other.results}
     alike = all(protocols.get(r.benchmark, r.protocol) == r.protocol for r in one.results)
     return one.checkpoint.digest == other.checkpoint.digest and alike
+
+
+def _both(one: SweepResult, other: SweepResult) -> SweepResult:
+    """One baseline with what either run measured of it."""
+    have = {result.benchmark for result in one.results}
+    return replace(one, results=(*one.results, *(r for r in other.results if r.benchmark not in have)))
 
 
 def _run_label(record: RunRecord, i: int, labels: Sequence[str] | None) -> str:

@@ -44,9 +44,11 @@ def methods(columns: Sequence[Column], sweep_labels: Sequence[str], configs: Seq
 
 
 def _common_name(columns: Sequence[Column]) -> str:
-    """'bdhs' of 'bdhs-s0' and 'bdhs-s1'; else the first label."""
-    short = {_ENDING.sub("", column.label) for column in columns}
-    return short.pop() if len(short) == 1 else columns[0].label
+    """'bdhs' of 'bdhs-s0' and 'bdhs-s1', or of 'first: bdhs' and 'second: bdhs'; else all names."""
+    for short in ([_ENDING.sub("", column.label) for column in columns], [c.label.rpartition(": ")[2] for c in columns]):
+        if len(set(short)) == 1:
+            return short[0]
+    return " + ".join(column.label for column in columns)
 
 
 def short_columns(columns: Sequence[Column], found: Sequence[Method]) -> tuple[Column, ...]:
@@ -58,8 +60,9 @@ def short_columns(columns: Sequence[Column], found: Sequence[Method]) -> tuple[C
         if method is None:
             short[column.label] = column
         elif i == method.places[0]:
-            complete = all(columns[place].complete for place in method.places)
-            short[method.name] = Column(method.name, "", "", "", "", column.aligner, complete, False, method.places)
+            seeds = [columns[place] for place in method.places]
+            complete, differs = all(seed.complete for seed in seeds), any(seed.differs for seed in seeds)
+            short[method.name] = Column(method.name, "", "", "", "", column.aligner, complete, False, method.places, differs)
     return tuple(short.values())
 
 

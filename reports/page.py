@@ -98,6 +98,7 @@ class LineView:
     label: str
     seeds: str
     is_baseline: bool
+    differs: bool
     cells: tuple[CellView, ...]
 
 
@@ -110,6 +111,7 @@ def by_checkpoint(whole: Table) -> tuple[list[RowView], list[LineView]]:
             column.label,
             f"{len(column.places)} seeds" if column.places else "",
             column.is_baseline,
+            column.differs,
             tuple(row.cells[j] for row in rows),
         )
         for j, column in enumerate(whole.columns)

@@ -23,6 +23,7 @@ class Column:
     complete: bool
     is_baseline: bool = False
     places: tuple[int, ...] = ()
+    differs: bool = False  # its protocol differs from the baseline's on some benchmark
 
 
 @dataclass(frozen=True, slots=True)

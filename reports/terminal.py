@@ -6,7 +6,19 @@ from collections.abc import Sequence
 
 from reports.comparison import Comparison
 from reports.table import Cell, Row, Table
-from reports.wording import ARROWS, cell_text, difference_text, number, probability, row_name, who
+from reports.wording import (
+    ARROWS,
+    DIFFERS,
+    UNKNOWN,
+    cell_text,
+    difference_text,
+    listing,
+    number,
+    probability,
+    row_name,
+    told_apart,
+    who,
+)
 
 MANY = 4  # columns that fit side by side with their intervals
 _SURE = {"better": "better", "worse": "worse", "changed": "changed", "": "not sure"}
@@ -21,10 +33,10 @@ def text_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
         first = "method" if table.by_method else "checkpoint"
         return [first, *map(row_name, rows)], [_checkpoint(table, rows, i) for i in range(len(table.columns))]
     if len(table.columns) == 2:
-        labels = [column.label for column in table.columns]
+        labels = [who(column) for column in table.columns]
         header = ["metric", *labels, "difference [95 %]", "p (Holm)", "sure"]
         return header, [_wide(row) for row in rows]
-    return ["metric", *(column.label for column in table.columns)], [_narrow(row) for row in rows]
+    return ["metric", *(who(column) for column in table.columns)], [_narrow(row) for row in rows]
 
 
 def _wide(row: Row) -> list[str]:
@@ -64,3 +76,14 @@ def _with_change(cell: Cell | None, unit: str) -> str:
         return cell_text(cell, unit)
     mark = f" {ARROWS[cell.sure]}" if cell.sure else ""
     return f"{number(cell.value, unit)} ({difference_text(cell.difference, unit)}){mark}"
+
+
+def warnings(comparison: Comparison) -> list[str]:
+    """What a reader must know before the table: unfinished runs, protocols that differ."""
+    told = []
+    if comparison.incomplete:
+        names = listing(list(dict.fromkeys(comparison.incomplete)), 6)
+        told.append(f"Incomplete: {names} did not finish; what is missing is shown as {UNKNOWN}.")
+    if comparison.protocol_differences:
+        told.append(f"Not the same protocol ({DIFFERS}): {told_apart(comparison.protocol_differences)}.")
+    return told

@@ -108,10 +108,11 @@ def _fact(row: Row, cell: Cell) -> str:
 
 def _several(table: Table) -> str:
     """Which lowered hallucination, which moved helpfulness, and which did the first without losing the second."""
-    bad = first(table.rows, HALLUCINATION)
+    measured = [row for row in table.rows if any(map(_difference, row.cells))]
+    bad = first(measured, HALLUCINATION)
     if bad is None:
         return ""
-    good = first(table.rows, HELPFULNESS, bad.benchmark) or first(table.rows, HELPFULNESS)
+    good = first(measured, HELPFULNESS, bad.benchmark) or first(measured, HELPFULNESS)
     said = [_moves(table, row) for row in (bad, good) if row]
     lowered = _movers(table, bad, "better")
     if good and _movers(table, good, "worse"):

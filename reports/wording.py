@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reports.evidence import ProtocolDifference
 from reports.paired import Difference
 from reports.table import Cell, Column, Row
 
@@ -29,7 +30,7 @@ _NAMES = {
     "bdhs": "BDHS",
     "dpo": "DPO",
 }
-MINUS, UNKNOWN = "\u2212", "\u2013"
+MINUS, UNKNOWN, DIFFERS = "\u2212", "\u2013", "\u2260"
 ARROWS = {"better": "\u25b2", "worse": "\u25bc", "changed": "\u25c6", "": ""}
 
 
@@ -53,8 +54,22 @@ def row_name(row: Row) -> str:
 
 
 def who(column: Column) -> str:
-    """'base', 'dpo (3 seeds)'."""
-    return f"{column.label} ({len(column.places)} seeds)" if column.places else column.label
+    """'base', 'dpo (3 seeds)', 'plain \u2260' where the protocol is another one."""
+    seeds = f" ({len(column.places)} seeds)" if column.places else ""
+    return f"{column.label}{seeds}{f' {DIFFERS}' if column.differs else ''}"
+
+
+def told_apart(differences: Sequence[ProtocolDifference], most: int = 3) -> str:
+    """'plain on CHAIR: token limit is 64, the baseline's is 128', for the first few."""
+    facts: dict[tuple[str, str, str, str], list[str]] = {}
+    for d in differences:
+        facts.setdefault((d.benchmark, d.fact, shortened(d.other, 60), shortened(d.baseline, 60)), []).append(d.column)
+    told = [
+        f"{listing(columns, 3)} on {name(benchmark)}: {fact} is {other}, the baseline's is {baseline}"
+        for (benchmark, fact, other, baseline), columns in facts.items()
+    ]
+    more = f"; and {count(len(told) - most, 'other difference')}" if len(told) > most else ""
+    return "; ".join(told[:most]) + more
 
 
 def number(value: float | None, unit: str, signed: bool = False) -> str:

@@ -49,31 +49,40 @@ def show(
     typer.echo(str(output / stored.id / "report.html"))
 
 
-@app.command(epilog="Example:  python -m harness compare mini-1a2b3c4d mini-5e6f7a8b --as html > comparison.html")
+@app.command(
+    epilog="Examples:  python -m harness compare mini-1a2b3c4d mini-5e6f7a8b --as html > comparison.html   |   "
+    "python -m harness compare first second --name matched --name plain --published"
+)
 def compare(
     names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="ids or names of runs; the first is the baseline")],
-    style: Annotated[str, typer.Option("--as", help="table, markdown, html, json, csv, ...")] = "table",
+    style: Annotated[str, typer.Option("--as", help="table, markdown, html, json, csv, latex, ...")] = "table",
+    shown: Annotated[list[str] | None, typer.Option("--name", help="shown instead of a run's name; one a run")] = None,
+    published: Annotated[bool, typer.Option("--published", help="the study's rows beside: tables the runs name, or 2")] = False,
     labels: Annotated[
         list[str] | None, typer.Option("--labels", metavar="REVISION", help="also under these audited labels; may be repeated")
     ] = None,
     output: OutputOption = Path("runs"),
 ) -> None:
-    """Put several runs side by side: the same metrics, their differences and how sure we are of them."""
+    """Put several runs side by side: the same metrics, their differences and how sure we are of them.
+
+    Runs that differ only in their seed are shown as one method, with the scatter of its seeds.
+    """
     from harness import registry
-    from harness.records import records_of
+    from harness.records import records_of_all, shown_labels, tables_named
     from harness.store import open_store
     from harness.terminal import show_audit, show_comparison
     from reports.compare import compare as compare_records
 
     writer = registry.get("report", style) if style != "table" else None
+    with open_store(output) as store:
+        tables = tables_named(store, names) if published else []
+        records = [] if labels else records_of_all(store, names)
     if labels:
         from harness.effects import audited
 
-        comparison = audited(output, names, labels)
+        comparison = audited(output, names, labels, shown, tables)
     else:
-        with open_store(output) as store:
-            records = [record for name in names for record in records_of(store, store.run(name).id)]
-        comparison = compare_records(records)
+        comparison = compare_records(records, labels=shown_labels(records, shown), published=tables)
     if writer is None:
         show_comparison(comparison)
         show_audit(comparison)

@@ -18,7 +18,7 @@ from reports.pictures import Thumbnails
 from reports.published import SOURCE
 from reports.runs import overlaps, whole_runs
 from reports.table import Table
-from reports.wording import count, name, shortened
+from reports.wording import count, listing, name, shortened, told_apart
 from reports.yields import pairs_view, provenance
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def _environment() -> Environment:
     environment.globals |= {
         "audit": audit,
         "count": count,
+        "listing": listing,
+        "told_apart": told_apart,
         "page": page,
         "beside": beside,
         "things": object_views,

@@ -5,15 +5,17 @@ Needs `\usepackage{booktabs}`. Bold: surely better than the baseline, not merely
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness import registry
 from reports.comparison import Comparison
 from reports.table import Cell, Row
-from reports.wording import between, number, row_name, shortened
+from reports.wording import between, number, row_name, shortened, who
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\u2212": "$-$", "\u2192": r"$\rightarrow$",
-    "\u2013": "--", "\u2026": r"\dots{}",
+    "\u2013": "--", "\u2260": r"$\neq$", "\u2026": r"\dots{}",
 }  # fmt: skip
 _SURE = {"better": "", "worse": r"$^{\dagger}$", "changed": r"$^{\ast}$", "": ""}
 
@@ -23,9 +25,9 @@ FILE_NAME = "table.tex"  # in the run's folder
 @registry.report
 def write(comparison: Comparison) -> str:
     """One table environment."""
-    rows = [row for row in comparison.rows if row.headline]
+    rows = comparison.short.headline
     head = " & ".join(["", *(_metric(row) for row in rows)]) + r" \\"
-    body = [_checkpoint(comparison.columns[j].label, rows, j) for j in range(len(comparison.columns))]
+    body = [_checkpoint(who(column), rows, j) for j, column in enumerate(comparison.short.columns)]
     lines = [
         r"% \usepackage{booktabs}",
         r"\begin{table}", r"  \centering", r"  \small",
@@ -41,7 +43,7 @@ def _metric(row: Row) -> str:
     return _safe(row_name(row)) + arrow
 
 
-def _checkpoint(label: str, rows: list[Row], j: int) -> str:
+def _checkpoint(label: str, rows: Sequence[Row], j: int) -> str:
     return " & ".join([_safe(label), *(_cell(row.cells[j], row.unit) for row in rows)]) + r" \\"
 
 
@@ -58,10 +60,11 @@ def _caption(comparison: Comparison) -> str:
     title = _safe(shortened(comparison.title, 200))
     marks = r"bold: surely better than the first row, $^{\dagger}$: surely worse, $^{\ast}$: surely changed"
     incomplete = " Incomplete runs are included." if comparison.incomplete else ""
-    differs = " Rows differ in protocol." if comparison.protocol_differences else ""
+    differs = r" $\neq$: measured under another protocol than the first row." if comparison.protocol_differences else ""
+    seeds = " Methods are means over seeds." if comparison.short.by_method else ""
     return (
         f"{title}. 95\\% intervals in brackets (images resampled); {marks} "
-        f"(paired, $p<0.05$ after Holm's correction).{incomplete}{differs}"
+        f"(paired, $p<0.05$ after Holm's correction).{seeds}{incomplete}{differs}"
     )
 
 

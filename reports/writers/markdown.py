@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from harness import registry
 from reports.audit import told as audit
-from reports.beside import REWARD_TOLD, reward_view, seeds_view
+from reports.beside import REWARD_TOLD, published_view, reward_view, seeds_view
 from reports.comparison import Comparison, RunFacts
 from reports.evidence import Failures
 from reports.missing import missing_lines
+from reports.published import SOURCE
 from reports.runs import whole_runs
 from reports.terminal import text_table
 from reports.wording import name, shortened
@@ -28,6 +29,7 @@ def write(comparison: Comparison) -> str:
     parts += _seeds(comparison)
     parts += _reward_models(comparison)
     parts += _audit(comparison)
+    parts += _published(comparison)
     parts += _protocol(comparison)
     parts += _failures(comparison)
     for run in whole_runs(comparison.runs):
@@ -45,7 +47,7 @@ _NOTE = (
 def _verdict(comparison: Comparison) -> list[str]:
     parts = []
     if comparison.incomplete:
-        parts.append(f"> **Incomplete:** {_safe(', '.join(comparison.incomplete))} did not finish its sweep.")
+        parts.append(f"> **Incomplete:** {_safe(', '.join(comparison.incomplete))} did not finish.")
     if comparison.verdict.headline:
         parts.append(f"**{_safe(comparison.verdict.headline)}**")
     told = [f"- {_safe(sentence)}" for sentence in comparison.verdict.sentences if sentence]
@@ -83,6 +85,15 @@ def _audit(comparison: Comparison) -> list[str]:
         told += [f"### {part.title}", _safe(part.lead), *(_table(part.header, part.rows) if part.rows else [])]
         told += ["\n".join(f"- {_safe(line)}" for line in part.lines)] if part.lines else []
     return told
+
+
+def _published(comparison: Comparison) -> list[str]:
+    if not comparison.published:
+        return []
+    head, yours, theirs = published_view(comparison)
+    rows = [*yours, *([f"published, {table}: {method}", *values] for table, method, values in theirs)]
+    told = f"Yours, then the study's: {SOURCE}; other judges, another protocol: for orientation only."
+    return ["## Published", told, *_table(["", *(study for study, _ in head)], rows)]
 
 
 def _protocol(comparison: Comparison) -> list[str]:

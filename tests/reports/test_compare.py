@@ -9,7 +9,7 @@ from harness.contract import Answer, BenchmarkResult, Item, ProtocolRecord, Scor
 from harness.errors import ConfigError
 from reports.compare import compare
 from reports.svg import mark
-from reports.terminal import text_table
+from reports.terminal import text_table, warnings
 
 
 def row(comparison, benchmark, key):
@@ -208,6 +208,42 @@ def test_arms_of_one_run_are_methods_of_their_own(make):
 
     assert compare([arm("matched", 1), arm("plain", 2)]).seeds == ()
     assert {r.method for r in compare([arm("matched-s1", 1), arm("matched-s2", 2), arm("plain", 3)]).seeds} == {"matched"}
+
+
+def test_seeds_with_names_of_their_own_are_one_method_under_both(make):
+    records = [make.record("run", seed=n) for n in (1, 2)]
+    assert compare(records, labels=["monday", "tuesday"]).short.columns[1].label == "monday + tuesday"
+
+
+def test_the_same_weights_twice_are_not_two_seeds(make):
+    one = make.record("run")
+    assert compare([one, replace(one, run_id="again")]).seeds == ()
+
+
+def test_a_baseline_that_two_runs_share_brings_the_benchmarks_of_both(make):
+    one, two = make.record("one"), make.record("two", seed=1)
+    first, second = ([r for r in record.sweeps[0].results if r.benchmark == b] for record, b in ((one, "pope"), (two, "chair")))
+    one = replace(one, sweeps=(replace(one.sweeps[0], results=tuple(first)), one.sweeps[1]))
+    two = replace(two, sweeps=(replace(two.sweeps[0], results=tuple(second)), two.sweeps[1]))
+    found = compare([one, two])
+    assert row(found, "chair", "chair_i").cells[1].difference.value < 0
+
+
+def test_an_unfinished_run_and_another_protocol_are_told_before_the_table(make):
+    def longer(result: BenchmarkResult) -> BenchmarkResult:
+        return replace(result, protocol=ProtocolRecord({**result.protocol.facts, "max_new_tokens": "128"}))
+
+    found = compare([make.with_results(make.record("half", complete=False), longer)])
+    first, second = warnings(found)
+    assert first.startswith("Incomplete: half did not finish")
+    assert "half on CHAIR: max_new_tokens is 128, the baseline's is 64" in second.replace("aligned", "half")
+    assert text_table(found)[0][2].endswith("\u2260")
+
+
+def test_a_p_below_what_resamples_can_count_is_still_told_apart(make):
+    found = [make.record(f"run{n}", make.Habits(0.02, 0.74, 0.02 + n / 100, 16)) for n in range(2)]
+    cell = row(compare(found), "pope", "accuracy").cells[1]
+    assert 0 < cell.difference.p < 1e-5
 
 
 def test_columns_of_one_label_are_told_apart_by_their_seed_or_else_numbered(make):

@@ -46,7 +46,8 @@ def test_a_single_checkpoint_can_be_written(name, record):
 
 @pytest.fixture(scope="module")
 def five(make):
-    return compare([make.record(f"run{n}", seed=n) for n in range(5)], published=["Table 2"])
+    records = [replace(make.record(f"run{n}", seed=n), config_yaml=f"beta: {n}") for n in range(5)]
+    return compare(records, published=["Table 2"])
 
 
 @pytest.mark.parametrize("name", WRITERS)

@@ -42,7 +42,7 @@ def open_desk(store: Store, reviews: Reviews, asked: Asked, reviewer: str = "") 
     chosen = mixed([*cases, *marked], asked.most)
     runs = [store.run(run) for run in asked.runs] or store.runs()
     folder = next((Path(run.data_folder) for run in reversed(runs) if Path(run.data_folder).is_dir()), Path("missing"))
-    shelf = Shelf.of((case.image for case in chosen), folder)
+    shelf = Shelf((case.image for case in chosen), folder)
     return Desk(name(asked.benchmark), chosen, reviews, shelf, _now, reviewer)
 
 

@@ -7,7 +7,7 @@ nor a link, nor one that is swapped in between checking and reading, leads outsi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -30,37 +30,35 @@ class Shown:
     kind: str
 
 
-def picture_id(image: str) -> str:
-    return sha256(image.encode("utf-8", "surrogatepass")).hexdigest()[:20]
-
-
 class Shelf:
-    """The pictures of some items, by id. `images`: name relative to the data folder -> that folder."""
+    """Pictures by id. `folder` is the data folder of those that are put in without one."""
 
-    def __init__(self, images: Mapping[str, Path] | None = None) -> None:
+    def __init__(self, images: Iterable[str] = (), folder: Path = Path()) -> None:
+        self._folder = folder
         self._places: dict[str, tuple[Path, str]] = {}
         self._sizes: dict[str, tuple[int, int] | None] = {}
         self._lock = Lock()
-        self.add(images or {})
+        self.add(images, folder)
 
-    def add(self, images: Mapping[str, Path]) -> None:
-        self._places.update({picture_id(image): (folder, image) for image, folder in images.items() if image})
+    def add(self, images: Iterable[str], folder: Path) -> None:
+        self._places.update({self.id(image, folder): (folder, image) for image in images if image})
 
-    @classmethod
-    def of(cls, images: Iterable[str], folder: Path) -> Shelf:
-        return cls(dict.fromkeys(images, folder))
+    def id(self, image: str, folder: Path | None = None) -> str:
+        """What a page calls a picture: it says nothing of its name."""
+        place = f"{self._folder if folder is None else folder}\0{image}"
+        return sha256(place.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
     def read(self, id: str) -> Shown:
         """Raises NoPicture for an unknown id, a file that is gone, a link, or a file that is no picture."""
         if id not in self._places:
             raise NoPicture("There is no picture of that id.")
         folder, image = self._places[id]
-        content = _read_beneath(folder, image)
+        content = read_beneath(folder, image)
         return Shown(content, _kind(content))
 
-    def size(self, image: str) -> tuple[int, int] | None:
+    def size(self, image: str, folder: Path | None = None) -> tuple[int, int] | None:
         """(width, height) in pixels, None where the picture cannot be read; its boxes are drawn on that grid."""
-        id = picture_id(image)
+        id = self.id(image, folder)
         with self._lock:
             if id not in self._sizes:
                 self._sizes[id] = self._measured(id)
@@ -76,7 +74,8 @@ class Shelf:
             return None
 
 
-def _read_beneath(folder: Path, image: str) -> bytes:
+def read_beneath(folder: Path, image: str) -> bytes:
+    """The bytes of a file beneath `folder`. Raises NoPicture where its name leads outside or over a symbolic link."""
     parts = PurePosixPath(image).parts
     if not parts or image.startswith("/") or ".." in parts or "\0" in image:
         raise NoPicture("Its name leads outside the data folder.")

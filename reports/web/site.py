@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mimetypes
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -17,8 +18,8 @@ from harness.digests import text_digest
 from harness.errors import HarnessError, StoreError
 from reports import cards
 from reports.web.guard import Gate, Guard
-from reports.web.shelf import NoPicture, Shelf, picture_id
-from reports.wording import count, name, number, shortened
+from reports.web.shelf import NoPicture, Shelf
+from reports.wording import count, name, shortened
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -104,17 +105,22 @@ def _environment(package: str, versions: Mapping[str, str]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"said": cards.said, "pretty": name, "short": shortened, "number": number, "picture_id": picture_id}
+    environment.filters |= {"said": cards.said, "pretty": name, "short": shortened, "plain": _plain}
     environment.globals |= {"count": count, "static": lambda file: f"/static/{file}?v={versions[file]}", "paging": paging}
     return environment
+
+
+def _plain(value: Any) -> str:
+    """A benchmark's own facts as indented text."""
+    return json.dumps(value, indent=1, ensure_ascii=False, default=str)
 
 
 def paging(page: int, pages: int, around: int = 2) -> Sequence[int | None]:
     """Numbers to show beneath a list: 1 … 4 5 6 … 90, with None for a gap."""
     near = sorted({1, pages, *range(max(1, page - around), min(pages, page + around) + 1)})
     shown: list[int | None] = []
-    for number_ in near:
-        if shown and shown[-1] != number_ - 1:
+    for n in near:
+        if shown and shown[-1] != n - 1:
             shown.append(None)
-        shown.append(number_)
+        shown.append(n)
     return shown

@@ -73,7 +73,7 @@ def caption_case() -> Case:
 
 def new_desk(folder: Path, votes=None, cases=None, **more) -> Desk:
     cases = [*(label_case(i) for i in range(6)), caption_case()] if cases is None else cases
-    shelf = Shelf.of((case.image for case in cases), folder)
+    shelf = Shelf((case.image for case in cases), folder)
     clock = iter(range(10_000))
     return Desk("POPE", cases, votes or Memory(), shelf, lambda: f"2026-01-01T00:00:{next(clock):05}", **more)
 

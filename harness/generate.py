@@ -105,6 +105,7 @@ class RememberingModel:
         self.tally.add(requests, answers)
         self._progress(f"{self._what}\t{self.tally}", self.tally.answered, self.tally.requests)
 
+    @property
     def guesses(self) -> Any:
         """Likeliest tokens along given answers, asked anew each time, since a source keeps its pairs itself.
 

@@ -13,6 +13,7 @@ from harness.errors import ConfigError
 from harness.evidence import Auditable, Claim, Evidence, Picture, Said, Witness
 from harness.labels import Case
 from harness.score import unjudged
+from harness.second_opinions import verdict_queue
 from harness.store import Store, StoredResult, StoredRun
 
 
@@ -29,11 +30,14 @@ def queue(store: Store, benchmark: str, runs: Sequence[str] = (), *, sample: int
 
     Args:
         runs: ids or names; all runs where none is named.
+    Of a benchmark that a judge rates: the verdicts that a second judge or the rules contradict.
     Raises ConfigError where no run has the benchmark, or where its labels cannot be audited.
     """
     from reports.audit.suspects import suspects
 
     gathered = gather(store, runs)
+    if benchmark not in gathered and (verdicts := verdict_queue(store, benchmark, runs)):
+        return verdicts
     if benchmark not in gathered:
         known = ", ".join(gathered) or "none"
         raise ConfigError(f"There is nothing to audit in {benchmark!r}: benchmarks with labels in these runs: {known}.")

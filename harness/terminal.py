@@ -103,9 +103,14 @@ def show_audit(comparison: Any) -> None:
 
     if comparison.audit is None:
         return
+    _wide_console().print("", _plain(summary(comparison.audit)), soft_wrap=True)
+    show_parts(parts(comparison))
+
+
+def show_parts(parts: Iterable[Any]) -> None:
+    """Tables with their titles."""
     console = _wide_console()
-    console.print("", _plain(summary(comparison.audit)), soft_wrap=True)
-    for part in parts(comparison):
+    for part in parts:
         console.print(f"\n[bold]{_plain(part.title)}[/bold]  {_plain(part.lead)}", soft_wrap=True)
         if part.rows:
             console.print(_table(part.header, part.rows))

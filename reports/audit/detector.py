@@ -15,11 +15,10 @@ import numpy as np
 
 from harness.contract import Score
 from harness.labels import Vote
-from harness.stats import LEVEL
+from harness.stats import Floats, interval, resample
+from reports.audit.logodds import Booleans
 from reports.audit.predictive import FEWEST
 from reports.audit.shares import Share, drawn
-
-_RESAMPLES = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +76,17 @@ def _count(vote: Vote | None, kind: str) -> int:
     return sum(span.kind == kind for span in vote.spans) if vote is not None else 0
 
 
-def _ratio(sums: np.ndarray) -> float | None:
+def _ratio(sums: Floats) -> float | None:
     return float(np.clip(sums[0] / sums[1], 0.0, 1.0)) if sums[1] > 0 else None
 
 
-def _interval(counts: np.ndarray, more: np.ndarray, read: np.ndarray) -> tuple[float | None, float | None]:
-    rng, n = np.random.default_rng(0), len(counts)
-    own, rest = np.flatnonzero(read), np.flatnonzero(~read)
-    if len(own) < FEWEST:
+def _interval(counts: Floats, more: Floats, read: Booleans) -> tuple[float | None, float | None]:
+    n, marked = len(counts), int(read.sum())
+    if marked < FEWEST:
         return None, None
-    values = []
-    for _ in range(_RESAMPLES):
-        picked = rng.choice(own, len(own))
-        others = rng.choice(rest, len(rest)) if len(rest) else rest
-        sums = counts[picked].sum(axis=0) + counts[others].sum(axis=0) + n * more[picked].mean(axis=0)
-        values.append(_ratio(sums))
-    known = [value for value in values if value is not None]
-    if not known:
-        return None, None
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    own = resample(np.hstack([counts, more])[read], seed=1)
+    rest = resample(counts[~read], seed=2)
+    sums = own[:, :2] + rest + n / marked * own[:, 2:]
+    known = sums[sums[:, 1] > 0]
+    ratios = np.clip(known[:, 0] / known[:, 1], 0.0, 1.0)
+    return interval(ratios, marked) if len(ratios) else (None, None)

@@ -1,0 +1,59 @@
+"""Stored verdicts beside what the rules, or another judge of another run, say of the same answers. Asks no model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness import registry
+from harness.config import BenchmarkConfig
+from harness.contract import Answer, Benchmark, Item, Verdict
+from harness.errors import HarnessError
+from harness.labels import Case
+from harness.store import Store, StoredResult
+from reports.audit.verdicts import Rated, verdict_suspects
+
+RULES = "keywords"
+
+
+def verdict_queue(store: Store, benchmark: str, runs: Sequence[str] = ()) -> tuple[Case, ...]:
+    """Verdicts on answers to a benchmark that a second judge or the rules contradict; none where no judge has rated any."""
+    answers: dict[tuple[str, str], tuple[Item, str, str]] = {}
+    verdicts: dict[tuple[str, str], dict[str, Verdict]] = {}
+    for run in [store.run(name) for name in runs] if runs else store.runs():
+        for result in store.results(run.id):
+            if result.options["name"] != benchmark:
+                continue
+            rules = _rules(result)
+            known = store.answers(key for key in result.answer_keys if key is not None)
+            scores = {score.item_id: score for score in result.scores}
+            for item, key in zip(result.items, result.answer_keys, strict=True):
+                verdict = scores[item.id].verdict if item.id in scores else None
+                if verdict is None or key is None or key not in known:
+                    continue
+                place = (item.id, known[key].text)
+                answers.setdefault(place, (item, known[key].text, result.label))
+                own = verdicts.setdefault(place, {})
+                own.setdefault(_name(verdict), verdict)
+                second = _by_rules(rules, item, known[key])
+                if second is not None:
+                    own.setdefault(_name(second), second)
+    rated = [Rated(benchmark, item, who, text, verdicts[place]) for place, (item, text, who) in answers.items()]
+    return verdict_suspects(rated)
+
+
+def _rules(result: StoredResult) -> Benchmark | None:
+    """The benchmark under the judge of rules; None where it rates by another scale."""
+    spec = BenchmarkConfig.model_validate(dict(result.options))
+    try:
+        benchmark: Benchmark = registry.make("benchmark", spec.name, spec.options, judge=registry.make("judge", RULES, {}))
+    except HarnessError:
+        return None
+    return benchmark
+
+
+def _by_rules(benchmark: Benchmark | None, item: Item, answer: Answer) -> Verdict | None:
+    return benchmark.score(item, answer).verdict if benchmark is not None else None
+
+
+def _name(verdict: Verdict) -> str:
+    return f"{verdict.judge} {verdict.judge_version}".strip()

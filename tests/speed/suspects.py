@@ -1,0 +1,100 @@
+"""Ranking a queue of 9,000 labels with 20 checkpoints' answers, 500 pictures with boxes and captions: from the store to cases.
+
+python tests/speed/suspects.py [--checkpoints 20]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.pope import SPLITS, Pope
+from harness.auditing import gather, queue
+from harness.config import BenchmarkConfig
+from harness.contract import Answer, Checkpoint, Item, ProtocolRecord
+from harness.store import Store, StoredResult, StoredRun
+from reports.audit.suspects import suspects
+
+IMAGES = 500
+KINDS = ["person", "car", "dog", "cat", "chair", "bench", "bottle", "cup", "kite"]
+KINDS += ["boat", "horse", "sheep", "umbrella", "pizza", "clock", "vase", "truck", "bowl"]
+
+
+def items() -> tuple[Item, ...]:
+    """9,000 different questions, so that nothing is saved by asking once: 18 kinds of each of 500 pictures."""
+    found = []
+    for image in range(IMAGES):
+        there = set(random.Random(image).sample(KINDS, 5))
+        for n, kind in enumerate(KINDS):
+            split = SPLITS[n % 3]
+            truth = {"labels": {split: ["yes" if kind in there else "no"]}, "ids": {split: [f"{image}-{n}"]}}
+            found.append(Item(f"{image} {kind}", f"coco/val2014/{image}.jpg", f"Is there a {kind} in the image?", truth))
+    return tuple(found)
+
+
+def write_annotations(folder: Path) -> None:
+    rng, boxes, captions = random.Random(0), [], []
+    for image in range(IMAGES):
+        there = random.Random(image).sample(range(len(KINDS)), 5)
+        boxes += [
+            {"image_id": image, "category_id": k, "iscrowd": 0, "bbox": [rng.randint(0, 500), rng.randint(0, 300), 100, 90]}
+            for k in there
+        ]
+        captions += [{"image_id": image, "caption": f"A {KINDS[k]} and a {KINDS[there[0]]} outside."} for k in there]
+    images = [{"id": n, "file_name": f"{n}.jpg", "width": 640, "height": 480} for n in range(IMAGES)]
+    categories = [{"id": n, "name": kind} for n, kind in enumerate(KINDS)]
+    (folder / "coco/annotations").mkdir(parents=True)
+    for kind, rows in (("instances", boxes), ("captions", captions)):
+        content = {"images": images, "annotations": rows, "categories": categories}
+        (folder / f"coco/annotations/{kind}_val2014.json").write_text(json.dumps(content))
+
+
+def fill(store: Store, data: Path, asked: tuple[Item, ...], n: int) -> None:
+    pope, rng = Pope(), random.Random(0)
+    for number in range(n):
+        run = f"run-{number}"
+        store.begin(StoredRun(run, run, f"2026-01-{number + 1:02}", "complete", "", "", {}, str(data)))
+        answers = {}
+        for item in asked:
+            label = next(iter(item.truth["labels"].values()))[0]
+            said = label if rng.random() < 0.88 else {"yes": "no", "no": "yes"}[label]
+            answers[item.id] = Answer(item.id, f"{said.capitalize()}.", 2, "end")
+        store.add_answers(run, {f"{run}/{i}": answer for i, answer in answers.items()})
+        spec = BenchmarkConfig.model_validate({"name": "pope"}).model_dump(exclude_none=True)
+        keys, scores = tuple(f"{run}/{i.id}" for i in asked), tuple(pope.score(i, answers[i.id]) for i in asked)
+        checkpoint = Checkpoint(run, run, "", f"{number:064x}")
+        store.add_result(run, 0, StoredResult("base", "pope", checkpoint, spec, ProtocolRecord({}), asked, keys, scores))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkpoints", type=int, default=20)
+    n = parser.parse_args().checkpoints
+    asked = items()
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        write_annotations(data)
+        with Store(Path(folder) / "store.sqlite") as store:
+            fill(store, data, asked, n)
+        with Store(Path(folder) / "store.sqlite") as store:
+            started = time.process_time()
+            cases = queue(store, "pope")
+            done = time.process_time()
+            own = gather(store)["pope"]
+            ready = time.process_time()
+            suspects(own.evidence, own.witnesses)
+            ranked = time.process_time()
+    print(f"{len(cases):,} labels, {n} checkpoints")
+    print(f"from an opened store to the ranked queue, annotations read for the first time: {done - started:.2f} s of CPU")
+    print(f"of which the ranking alone: {ranked - ready:.2f} s")
+
+
+if __name__ == "__main__":
+    main()

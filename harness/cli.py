@@ -13,7 +13,8 @@ from harness.errors import HarnessError
 
 # Each registers its commands, in the order of `--help`.
 # isort: off
-from harness.commands import running, sweeping, looking, viewing, auditing, labels, ratings, benchmarks  # noqa: F401
+from harness.commands import running, sweeping, doctoring, looking, viewing  # noqa: F401
+from harness.commands import auditing, labels, ratings, benchmarks  # noqa: F401
 
 
 def main() -> None:

@@ -85,6 +85,13 @@ def show_items(records: Iterable[RunRecord]) -> None:
                 console.print()
 
 
+def show_finding(finding: Any) -> None:
+    """One line of `doctor`."""
+    style = {"ok": "green", "note": "yellow"}.get(finding.state, "bold red")
+    words = f"[{style}]{finding.state:5}[/{style}] {_plain(finding.what)}: {_plain(finding.words)}"
+    Console(highlight=False).print(words, soft_wrap=True)
+
+
 def _show_missing(console: Console, comparison: Any) -> None:
     from reports.missing import missing_lines
     from reports.wording import shortened

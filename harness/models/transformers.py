@@ -84,10 +84,11 @@ class TransformersModel:
 
     def _engine(self) -> ImageFirst | OneByOne:
         if not self.family.known:
-            return self._one_by_one()
+            return self.one_by_one()
         return ImageFirst(self._language(), self.prompts, self._end_ids(), self.budget)
 
-    def _one_by_one(self) -> OneByOne:
+    def one_by_one(self) -> OneByOne:
+        """The careful way without sharing, by the model's own `generate`: the yardstick of the engine."""
         return OneByOne(self.module, self.prompts, self._end_ids(), self.family.name)
 
     def _language(self) -> LanguageModel:
@@ -124,7 +125,7 @@ class TransformersModel:
         if not self.family.known:
             before = token_ids(self.prompts.tokenizer, head + request.prefix) if request.prefix else []
             tail = token_ids(self.prompts.tokenizer, ("" if request.prefix else head) + answer)
-            logits = self._one_by_one().forced(request, before + tail)[len(before) :]
+            logits = self.one_by_one().forced(request, before + tail)[len(before) :]
             return logits.float().log_softmax(-1), torch.tensor(tail, device=self.device)
         row = self.prompts.row(0, request)
         tail = token_ids(self.prompts.tokenizer, ("" if request.prefix else head) + answer)

@@ -11,7 +11,7 @@ paired differences, slices and re-scoring, all without the model and without a b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -396,16 +396,15 @@ class Judge(Protocol):
 class Model(Protocol):
     """A checkpoint that answers.
 
-    `generate` yields finished batches of (index into `requests`, Answer with item_id ""); an answer does not depend on its
-    batch. Raises PictureError at a picture it cannot read, Unanswered at its end; what was yielded before counts.
+    `generate` yields answers as they are finished, as lists of (index into `requests`, Answer with item_id ""); those in
+    `done` are known and not asked again. What is computed together is a function of `requests` and their answers alone.
+    Raises PictureError at a picture it cannot read, Unanswered at its end; what was yielded before counts.
     """
 
     checkpoint: Checkpoint
 
     def facts(self) -> dict[str, str]: ...  # processor backend, dtype, attention implementation, ...
-    def generate(
-        self, requests: Sequence[Request], done: Container[int] = ()
-    ) -> Iterator[list[tuple[int, Answer]]]: ...  # a batch whose every index is in `done` is not run
+    def generate(self, requests: Sequence[Request], done: Mapping[int, Answer] = ...) -> Iterator[list[tuple[int, Answer]]]: ...
 
 
 class Source(Protocol):

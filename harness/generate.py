@@ -6,7 +6,7 @@ Benchmarks, sources and aligners all ask through this door, so a killed run gene
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class RememberingModel:
         return value_digest([self.checkpoint.digest, self._facts, asked])
 
     def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
-        """All answers: first those the store has, then the others as their batches finish."""
+        """All answers but those of `done`: first those the store has, then the others as they are finished."""
         keys = [self.key(r) for r in requests]
         places: dict[str, list[int]] = {}
         for i, key in enumerate(keys):
@@ -80,7 +80,7 @@ class RememberingModel:
         order = list(places)
         known = self._store.answers(order)
         distinct = [requests[places[key][0]] for key in order]
-        finished = {n for n, key in enumerate(order) if key in known}
+        finished = {n: known[key] for n, key in enumerate(order) if key in known}
         self.tally = Tally(len(order), len({r.image for r in distinct if r.image is not None}), len(known))
         self._count([distinct[n] for n in finished], ())
         if known:
@@ -89,11 +89,11 @@ class RememberingModel:
             yield from self._ask(order, distinct, finished, places)
 
     def _ask(
-        self, order: list[str], distinct: list[Request], finished: set[int], places: dict[str, list[int]]
+        self, order: list[str], distinct: list[Request], finished: Mapping[int, Answer], places: dict[str, list[int]]
     ) -> Iterator[list[tuple[int, Answer]]]:
         try:
             for batch in self._model.generate(distinct, done=finished):
-                # A batch that was partly stored keeps the stored answers: what was said once is never said otherwise.
+                # What was said once is never said otherwise.
                 fresh = {n: answer for n, answer in batch if n not in finished}
                 self._store.add_answers(self.checkpoint.digest, {order[n]: answer for n, answer in fresh.items()})
                 self._count([distinct[n] for n in fresh], fresh.values())

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.contract import Decoding
+from harness.contract import Answer, Decoding
 
 
 class RowState:
@@ -43,6 +43,20 @@ class RowState:
         elif len(self.ids) >= self.decoding.max_new_tokens:
             self.stopped = "length"
         return bool(self.stopped)
+
+
+class KnownRow(RowState):
+    """A row whose answer is known already: it keeps its place in the batch for as many steps as it took, so that the rows
+    beside it are computed in batches of the same shapes, and end in the same last bits, as if it were asked."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(Decoding(), frozenset(), None)
+        self._left = answer.n_tokens + (answer.stopped == "end")
+
+    def take(self, token: int) -> bool:
+        """Count a step; True when the row would be finished."""
+        self._left -= 1
+        return self._left <= 0
 
 
 class Stopper:

@@ -17,6 +17,7 @@ from harness.models._families import CAUSAL, Family
 from harness.models._features import FeatureCache, Picture
 from harness.models._masks import decoder_mask, is_windowed
 from harness.models._prompts import Row
+from harness.models._segments import NAME
 
 
 class Piece(NamedTuple):
@@ -28,7 +29,7 @@ class Piece(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """Left-padded tokens of N rows, T wide.
+    """Padded tokens of N rows, T wide.
 
     ids (N, T); positions (N, T), or (N, T, 3) for M-RoPE; mask (N, T): 0 is padding, else the token's place in its whole
     row + 1, hidden tokens counted; pieces: whose tokens they are, where pictures may be among them.
@@ -56,20 +57,30 @@ class LanguageModel:
         device: torch.device = self._embed.weight.device
         return device
 
+    @property
+    def vocabulary(self) -> int:
+        """Tokens that the model can say."""
+        return int(self._head.weight.shape[0])
+
     def cache(self) -> DynamicCache:
         """An empty cache. Windows are cut by the mask, so that every slot stays and rows can be taken out and joined."""
         return DynamicCache()
 
-    def tokens(self, pieces: Sequence[Piece]) -> Tokens:
-        """Pieces of rows side by side."""
+    @property
+    def shares_attention(self) -> bool:
+        """Whether rows can attend to one copy of a shared beginning: attention is ours, causal and without windows."""
+        return self.config._attn_implementation == NAME and self.family.both_ways == CAUSAL and not self._windowed
+
+    def tokens(self, pieces: Sequence[Piece], side: str = "left") -> Tokens:
+        """Pieces of rows side by side, padded on the `side` named."""
         width = max(p.end - p.start for p in pieces)
         none: Any = 0 if self.family.axes == 1 else (0,) * self.family.axes
         columns: list[list[Any]] = [[], [], []]
         for row, start, end in pieces:
-            pad = width - (end - start)
-            columns[0].append([0] * pad + row.ids[start:end])
-            columns[1].append([none] * pad + row.positions[start:end])
-            columns[2].append([0] * pad + [place + 1 for place in row.places[start:end]])
+            parts = (row.ids[start:end], row.positions[start:end], [place + 1 for place in row.places[start:end]])
+            for column, part, padding in zip(columns, parts, (0, none, 0), strict=True):
+                pad = [padding] * (width - len(part))
+                column.append(pad + part if side == "left" else part + pad)
         ids, positions, mask = (torch.tensor(c, dtype=torch.long, device=self.device) for c in columns)
         return Tokens(ids, positions, mask, pieces)
 
@@ -77,13 +88,14 @@ class LanguageModel:
         """One more token a row behind the last one: `positions` (R,) or (R, 3) and `mask` (R, S) are those of the last."""
         return Tokens(torch.tensor(ids, device=self.device)[:, None], (positions + 1)[:, None], mask[:, -1:] + 1)
 
-    def states(self, tokens: Tokens, mask: Tensor, cache: DynamicCache | None) -> Tensor:
-        """Final hidden states (N, T, D). `mask` (N, S) is of all slots, those of `tokens` last."""
+    def states(self, tokens: Tokens, mask: Tensor, cache: Any) -> Tensor:
+        """Final hidden states (N, T, D). `mask` (N, S) is of all slots, those of `tokens` last; one of four dimensions
+        says itself how to attend, see `_memory.py`."""
         embeds, extra = self._embedded(tokens)
         positions = tokens.positions.movedim(-1, 0) if self.family.axes > 1 else tokens.positions
         out = self.decoder(
             inputs_embeds=embeds,
-            attention_mask=self._attention(tokens, mask, embeds.dtype),
+            attention_mask=mask if mask.dim() == 4 else self._attention(tokens, mask, embeds.dtype),
             position_ids=positions,
             past_key_values=cache,
             use_cache=cache is not None,

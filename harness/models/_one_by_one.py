@@ -21,6 +21,7 @@ from harness.models._noise import add_noise
 from harness.models._pictures import open_image
 from harness.models._prompts import PromptBuilder
 from harness.models._rendering import decode_after, token_ids
+from harness.models._scoring import Forced, summed
 
 
 class OneByOne:
@@ -54,12 +55,23 @@ class OneByOne:
             text = cut_after_stop(text, decoding.stop)
         return Answer("", text, len(state.ids), state.stopped, time.perf_counter() - started)
 
-    def forced(self, request: Request, tail: list[int]) -> Tensor:
-        """Logits (n, V) that predict each token of `tail` (n,) behind the prompt."""
+    @torch.inference_mode()
+    def forced(self, requests: Sequence[Request], answers: Sequence[str]) -> Iterator[Forced]:
+        """Every answer that has a token, one after the other; see `Scorer`."""
         if self.module.config.is_encoder_decoder:
             raise ModelError(f"Answers cannot be scored with {self.family!r}: it reads and writes with different halves.")
-        logits: Tensor = self.module(**self.inputs(request, tail)).logits[0]
-        return logits[-len(tail) - 1 : -1]
+        tokenizer = self.prompts.tokenizer
+        for i, (request, answer) in enumerate(zip(requests, answers, strict=True)):
+            head = self.prompts.rendered("", request.image is not None).head
+            before = token_ids(tokenizer, head + request.prefix) if request.prefix else []
+            tail = token_ids(tokenizer, ("" if request.prefix else head) + answer)
+            if tail:
+                logits = self.module(**self.inputs(request, before + tail)).logits[0, -len(tail) - 1 : -1]
+                yield Forced(i, logits.float().log_softmax(-1), torch.tensor(tail, device=logits.device))
+
+    def log_probs(self, requests: Sequence[Request], answers: Sequence[str]) -> list[float]:
+        """Log-probability in nats of each answer (without the end token) after its request's prompt."""
+        return summed(self.forced(requests, answers), len(requests))
 
     def inputs(self, request: Request, tail: list[int]) -> dict[str, Tensor]:
         """What the checkpoint's processor makes of a request, with `tail` behind it."""

@@ -124,6 +124,9 @@ def _attend(
     """query (B, H, T, d), key and value (B, H or fewer, T, d) -> (B, T, H, d); of packed rows B is 1."""
     bounds: Bounds | None = getattr(attention_mask, "bounds", None)
     is_last = bool(getattr(module, "is_last_of_segments", False))
+    own: Any = getattr(attention_mask, "attend", None)
+    if own is not None:  # the engine's way, see `_memory.py`
+        return own(module, query, key, value, query.shape[-1] ** -0.5 if scaling is None else scaling), None
     if bounds is None:
         out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
         return out, None

@@ -7,7 +7,7 @@ base. safetensors only; remote code is refused unless asked for by name.
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ from harness.contract import Answer, Request
 from harness.digests import value_digest
 from harness.errors import ModelError
 from harness.models._features import FeatureCache
-from harness.models._image_first import Budget, ImageFirst
-from harness.models._language import LanguageModel, Piece
+from harness.models._image_first import ImageFirst
+from harness.models._language import LanguageModel
 from harness.models._loading import checkpoint_of, family_of, image_token_id, load, load_processor, resolve, rope_index
 from harness.models._one_by_one import OneByOne
+from harness.models._planning import Budget
 from harness.models._prompts import PromptBuilder
 from harness.models._rendering import answer_text, token_ids
+from harness.models._scoring import Scorer, log_odds
 from harness.models._tower import skip_unread_layers
 from harness.models._training import TrainingView
 
@@ -41,7 +43,7 @@ class TransformersModel:
         dtype: float32, bfloat16, float16 or "auto" (float32 on a CPU, bfloat16 on a GPU).
         device: "auto", "cpu", "cuda", ...
         attention: transformers' name of the implementation ("sdpa", "eager", ...).
-        rows, prefixes: batch budget of the image-first scheduler.
+        rows, tokens: budget of the image-first engine: answers in work at once, and their slots of the key/value cache.
         threads: CPU threads of torch; fix it to get the same last bits on machines with other numbers of cores.
         remote_code: allow the checkpoint's own Python code; off, since a stranger's checkpoint must not run code.
     """
@@ -52,8 +54,8 @@ class TransformersModel:
         dtype: str = "auto",
         device: str = "auto",
         attention: str = "sdpa",
-        rows: int = 96,
-        prefixes: int = 32,
+        rows: int = 256,
+        tokens: int = 32_768,
         threads: int | None = None,
         remote_code: bool = False,
     ) -> None:
@@ -73,14 +75,16 @@ class TransformersModel:
         self.prompts = PromptBuilder(self.processor, self.family, image_token, rope)
         self._training = TrainingView(self.module, self.family, image_token, rope)
         self.checkpoint = checkpoint_of(path, source, adapter)
-        self.budget = Budget(rows, prefixes)
+        self.budget = Budget(tokens, rows)
         self._features = FeatureCache(self.module, self.prompts)
 
     # ------------------------------------------------------------ answering
 
-    def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
-        """Finished batches of (index, answer); see `ImageFirst`."""
-        yield from self._engine().generate(requests, done)
+    def generate(
+        self, requests: Sequence[Request], done: Mapping[int, Answer] | None = None
+    ) -> Iterator[list[tuple[int, Answer]]]:
+        """(index, answer) as they are finished; see `ImageFirst`."""
+        yield from self._engine().generate(requests, done or {})
 
     def _engine(self) -> ImageFirst | OneByOne:
         if not self.family.known:
@@ -99,41 +103,24 @@ class TransformersModel:
         """Drop kept image features; an aligner that asks the model it trains calls this after each step."""
         self._features = FeatureCache(self.module, self.prompts)
 
-    @torch.inference_mode()
     def log_probs(self, requests: Sequence[Request], answers: Sequence[str]) -> list[float]:
         """Log-probability in nats of each answer (without the end token) after its request's prompt, teacher-forced."""
-        values = []
-        for request, answer in zip(requests, answers, strict=True):
-            log_probs, ids = self._forced(request, answer)
-            values.append(float(log_probs.gather(1, ids[:, None]).sum()))
-        return values
+        return self._scorer().log_probs(requests, answers)
 
-    @torch.inference_mode()
+    def yes_no_log_odds(self, requests: Sequence[Request]) -> list[float]:
+        """log p(Yes or yes) - log p(No or no) of each answer in nats; above 0 the model leans to yes."""
+        return log_odds(self.log_probs, requests)
+
     def guesses(self, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:
         """What the model holds likeliest at every token of each answer, given the tokens before it (teacher forcing)."""
-        found = []
-        for request, answer in zip(requests, answers, strict=True):
-            log_probs, _ = self._forced(request, answer)
-            likeliest = log_probs.argmax(-1).tolist()
-            kept = [token for token in likeliest if token not in self._end_ids()]
-            found.append(self.prompts.tokenizer.decode(kept, skip_special_tokens=True).strip())
+        found, end_ids = [""] * len(requests), self._end_ids()
+        for forced in self._scorer().forced(requests, answers):
+            kept = [token for token in forced.log_probs.argmax(-1).tolist() if token not in end_ids]
+            found[forced.answer] = self.prompts.tokenizer.decode(kept, skip_special_tokens=True).strip()
         return found
 
-    def _forced(self, request: Request, answer: str) -> tuple[Tensor, Tensor]:
-        """Log-probabilities (n, V) of every next token along an answer, and the answer's tokens (n,)."""
-        head = self.prompts.rendered("", request.image is not None).head
-        if not self.family.known:
-            before = token_ids(self.prompts.tokenizer, head + request.prefix) if request.prefix else []
-            tail = token_ids(self.prompts.tokenizer, ("" if request.prefix else head) + answer)
-            logits = self.one_by_one().forced(request, before + tail)[len(before) :]
-            return logits.float().log_softmax(-1), torch.tensor(tail, device=self.device)
-        row = self.prompts.row(0, request)
-        tail = token_ids(self.prompts.tokenizer, ("" if request.prefix else head) + answer)
-        whole = row.followed_by(tail)
-        language = self._language()
-        tokens = language.tokens([Piece(whole, 0, len(whole.ids))])
-        states = language.states(tokens, tokens.mask, None)[0, len(row.ids) - 1 : -1]
-        return language.logits(states).float().log_softmax(-1), tokens.ids[0, len(row.ids) :]
+    def _scorer(self) -> Scorer | OneByOne:
+        return Scorer(self._language(), self.prompts, self.budget) if self.family.known else self.one_by_one()
 
     def facts(self) -> dict[str, str]:
         """What can move an answer besides the weights."""

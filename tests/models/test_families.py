@@ -17,8 +17,10 @@ from transformers import AutoModelForImageTextToText
 
 from harness.contract import Decoding, HiddenImage, Request, in_order
 from harness.errors import ModelError
+from harness.models._batch import memory_for
 from harness.models._families import PROMPT
 from harness.models._features import stack_vision
+from harness.models._planning import by_picture, group
 from harness.models._prompts import visible_tokens
 from harness.models.transformers import TransformersModel
 
@@ -106,10 +108,11 @@ def some(pictures: list[Path]) -> list[Request]:
 @torch.inference_mode()
 def first_logits(model: TransformersModel, requests: list[Request]) -> Tensor:
     """(R, V) of the first token of each answer, all requests in one batch."""
-    engine = model._engine()
-    rows = [model.prompts.row(i, request) for i, request in enumerate(requests)]
-    logits, _, _ = engine._prefill(rows, engine.language.cache())
-    return logits
+    image = model.prompts.image_token_id
+    parts = [[model.prompts.row(i, requests[i]) for i in part] for part in by_picture(requests, range(len(requests)))]
+    groups = [g for rows in parts for g in group(rows, image)]
+    order = [row.index for g in groups for row in g.rows]
+    return memory_for(model._language()).join(groups)[torch.tensor(order).argsort()]
 
 
 def close(got: Tensor, expected: Tensor) -> None:

@@ -13,7 +13,9 @@ from transformers import AutoModelForImageTextToText
 
 from harness.contract import Answer, Decoding, HiddenImage, NoisyImage, Request, in_order
 from harness.errors import DataError, ModelError
+from harness.models._memory import SharedMemory
 from harness.models._noise import add_noise
+from harness.models._planning import group
 from harness.models._prompts import visible_tokens
 from harness.models._segments import is_read
 from harness.models.transformers import TransformersModel
@@ -67,7 +69,7 @@ def test_hidden_image_tokens_equal_a_masked_full_sequence(model: TransformersMod
         vision = model.prompts.image_inputs(pictures[1]).tensors
         positions = torch.tensor([full.positions])
         expected = model.module(input_ids=ids, attention_mask=mask, position_ids=positions, **vision).logits[0, -1]
-        logits, _, _ = engine._prefill(rows, engine.language.cache())
+        logits = SharedMemory(engine.language).join(group(rows, model.prompts.image_token_id))
     assert len(rows[0].ids) < len(full.ids)
     torch.testing.assert_close(logits[0], expected, atol=1e-4, rtol=0)
 
@@ -191,17 +193,6 @@ def test_an_answer_stops_after_its_stop_string_and_at_its_limit(model: Transform
     (cut,) = ask(model, [Request(pictures[0], QUESTIONS[1], Decoding(20, stop=(stop,)))])
     assert free.stopped in {"length", "end"} and cut.stopped == "stop"
     assert cut.text == free.text[: free.text.index(stop) + 1]
-
-
-def test_batches_are_a_function_of_the_requests_and_finished_ones_are_skipped(
-    model: TransformersModel, pictures: list[Path]
-) -> None:
-    requests = many(pictures)
-    small = TransformersModel(model.checkpoint.folder, device="cpu", rows=4, prefixes=2)
-    batches = [sorted(i for i, _ in batch) for batch in small.generate(requests)]
-    assert len(batches) > 2 and sorted(sum(batches, [])) == list(range(len(requests)))
-    rest = [sorted(i for i, _ in batch) for batch in small.generate(requests, done=set(batches[0]))]
-    assert rest == batches[1:]
 
 
 def test_a_placeholder_in_the_question_is_text(model: TransformersModel, pictures: list[Path]) -> None:

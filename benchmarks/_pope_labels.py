@@ -22,7 +22,7 @@ ALL = "label"
 def fields(item: Item) -> list[str]:
     """The fewest fields that each have one label."""
     labels, ids = item.truth["labels"], item.truth.get("ids", {})
-    if len({label for found in labels.values() for label in found}) == 1:
+    if _agree(labels):
         return [ALL]
     found = []
     for split, own in labels.items():
@@ -30,6 +30,11 @@ def fields(item: Item) -> list[str]:
         single = len(set(own)) == 1 or len(rows) != len(own)
         found += [f"{ALL}/{split}"] if single else [f"{ALL}/{split}/{row}" for row in rows]
     return found
+
+
+def _agree(labels: Mapping[str, Sequence[str]]) -> bool:
+    words = [label for own in labels.values() for label in own]
+    return bool(words) and words.count(words[0]) == len(words)
 
 
 def claim(item: Item, field: str) -> Claim | None:

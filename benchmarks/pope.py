@@ -31,6 +31,7 @@ __all__ = ["Pope", "build_questions"]
 
 SPLITS = ("random", "popular", "adversarial")
 _POPE = "github.com/AoiDragon/POPE, folder output/coco"
+_SAYS = {"yes": Said(True), "no": Said(False)}
 _RAW = "https://raw.githubusercontent.com/AoiDragon/POPE/main/output/coco"
 
 
@@ -152,9 +153,9 @@ class Pope:
 
     def said(self, item: Item, score: Score) -> Mapping[str, Said]:
         """The answer stands to every label of the question; an unclear one to none."""
-        if score.reading not in ("yes", "no") or score.flag == "unclear":
+        if score.reading not in _SAYS or score.flag == "unclear":
             return {}
-        return dict.fromkeys(self.fields(item), Said(score.reading == "yes"))
+        return dict.fromkeys(self.fields(item), _SAYS[score.reading])
 
     def pictures(self, data: Data, items: Sequence[Item]) -> Mapping[str, Picture]:
         return coco_pictures(data, items)

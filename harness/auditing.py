@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config import BenchmarkConfig
-from harness.contract import Item, Score
+from harness.contract import Item, Progress, Score, no_progress
 from harness.data import DataFolder
 from harness.errors import ConfigError
 from harness.evidence import Auditable, Claim, Evidence, Picture, Said, Witness
@@ -25,7 +25,15 @@ class Gathered:
     witnesses: tuple[Witness, ...]
 
 
-def queue(store: Store, benchmark: str, runs: Sequence[str] = (), *, sample: int = 0, seed: int = 0) -> tuple[Case, ...]:
+def queue(
+    store: Store,
+    benchmark: str,
+    runs: Sequence[str] = (),
+    *,
+    sample: int = 0,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> tuple[Case, ...]:
     """All labels of a benchmark in the stored runs, most suspicious first; `sample` of them, drawn at random, are `control`.
 
     Args:
@@ -35,7 +43,7 @@ def queue(store: Store, benchmark: str, runs: Sequence[str] = (), *, sample: int
     """
     from reports.audit.suspects import suspects
 
-    gathered = gather(store, runs)
+    gathered = gather(store, runs, progress)
     if benchmark not in gathered and (verdicts := verdict_queue(store, benchmark, runs)):
         return verdicts
     if benchmark not in gathered:
@@ -52,25 +60,31 @@ def auditable(spec: BenchmarkConfig) -> Auditable | None:
     return benchmark if isinstance(benchmark, Auditable) else None
 
 
-def gather(store: Store, runs: Sequence[str] = ()) -> dict[str, Gathered]:
+def gather(store: Store, runs: Sequence[str] = (), progress: Progress = no_progress) -> dict[str, Gathered]:
     """Benchmark's name -> its evidence, for every benchmark with labels in the runs. Later runs' items stand."""
     chosen = [store.run(name) for name in runs] if runs else store.runs()
     rows: dict[str, list[tuple[StoredRun, StoredResult]]] = {}
-    for run in chosen:
+    for n, run in enumerate(chosen, 1):
         for result in store.results(run.id):
             rows.setdefault(str(result.options["name"]), []).append((run, result))
+        progress("reading runs", n, len(chosen))
     found: dict[str, Gathered] = {}
     for name, own in rows.items():
         benchmark = auditable(_spec(own[-1][1]))
         if benchmark is not None:
-            found[name] = _gathered(store, name, benchmark, own)
+            found[name] = _gathered(store, name, benchmark, own, progress)
     return found
 
 
-def _gathered(store: Store, name: str, benchmark: Auditable, rows: Sequence[tuple[StoredRun, StoredResult]]) -> Gathered:
+def _gathered(
+    store: Store, name: str, benchmark: Auditable, rows: Sequence[tuple[StoredRun, StoredResult]], progress: Progress
+) -> Gathered:
     items = {item.id: item for _, result in rows for item in result.items}
-    names = _names(rows)
-    witnesses = tuple(_witness(store, benchmark, names[digest], result) for digest, result in _newest(rows).items())
+    names, newest = _names(rows), _newest(rows)
+    witnesses = []
+    for n, (digest, result) in enumerate(newest.items(), 1):
+        witnesses.append(_witness(store, benchmark, names[digest], result))
+        progress(f"reading answers to {name}", n, len(newest))
     evidence = Evidence(
         benchmark=name,
         items=tuple(items.values()),
@@ -78,7 +92,7 @@ def _gathered(store: Store, name: str, benchmark: Auditable, rows: Sequence[tupl
         pictures=_pictures(benchmark, tuple(items.values()), [run for run, _ in rows]),
         free_text=benchmark.free_text,
     )
-    return Gathered(evidence, witnesses)
+    return Gathered(evidence, tuple(witnesses))
 
 
 def _newest(rows: Sequence[tuple[StoredRun, StoredResult]]) -> dict[str, StoredResult]:
@@ -100,10 +114,10 @@ def _names(rows: Sequence[tuple[StoredRun, StoredResult]]) -> dict[str, str]:
 def _witness(store: Store, benchmark: Auditable, name: str, result: StoredResult) -> Witness:
     items = {item.id: item for item in result.items}
     keys = {item.id: key for item, key in zip(result.items, result.answer_keys, strict=True) if key is not None}
-    known = store.answers(keys.values())
+    known = store.texts(keys.values())
     said: dict[tuple[str, str], Said] = {}
     nouns: dict[str, list[str]] = {}
-    answers = {item_id: known[key].text for item_id, key in keys.items() if key in known}
+    answers = {item_id: known[key] for item_id, key in keys.items() if key in known}
     for score in result.scores:
         for field, one in benchmark.said(items[score.item_id], score).items():
             said[score.item_id, field] = one

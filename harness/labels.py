@@ -14,6 +14,7 @@ from harness.contract import Span
 
 WORDS = ("right", "wrong", "ambiguous", "skip")
 MARKS = ("missed", "false alarm")
+NOUN, VERDICT = "noun/", "verdict/"  # fields of cases that no label stands behind: a word without one, a judge's rating
 Key = tuple[str, str, str, str]  # benchmark, item id, field, label: a label that changed since is another case
 
 
@@ -38,7 +39,8 @@ class Case:
     that tell what checkpoints answered. A reviewer sees both only after a judgement of their own.
 
     A case with a `caption` asks not for a label but for marks in that one answer: `spans` are the scorer's, and `field` is
-    `caption_field(caption)`, so that the same words of two checkpoints are one case.
+    `caption_field(caption)`, so that the same words of two checkpoints are one case. `rated` is the answer that a judge's
+    verdict is about, shown from the start: without it nobody could say whether the verdict is right.
     """
 
     benchmark: str
@@ -55,6 +57,7 @@ class Case:
     caption: str = ""
     spans: tuple[Span, ...] = ()
     hearsay: tuple[str, ...] = ()
+    rated: str = ""
 
     @property
     def key(self) -> Key:

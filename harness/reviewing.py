@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.auditing import queue
+from harness.contract import Progress, no_progress
 from harness.errors import ConfigError
 from harness.labels import Case, caption_field
+from harness.queue_sheet import queue_text, votes_of
 from harness.reviews import Reviews
 from harness.store import Store, StoredResult
 from reports.wording import name
 
 if TYPE_CHECKING:
-    from reports.audit.desk import Desk
+    from reports.audit.desk import Desk, Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +34,36 @@ class Asked:
     seed: int = 0
 
 
-def open_desk(store: Store, reviews: Reviews, asked: Asked, reviewer: str = "") -> Desk:
+def open_desk(store: Store, reviews: Reviews, asked: Asked, reviewer: str = "", progress: Progress = no_progress) -> Desk:
     """The desk of one audit. Raises ConfigError where these runs have no labels of that benchmark."""
     from reports.audit.desk import Desk, mixed
     from reports.web.shelf import Shelf
 
-    cases = list(queue(store, asked.benchmark, asked.runs, sample=asked.sample, seed=asked.seed))
+    cases = list(queue(store, asked.benchmark, asked.runs, sample=asked.sample, seed=asked.seed, progress=progress))
     marked = caption_cases(store, asked) if asked.captions else []
     chosen = mixed([*cases, *marked], asked.most)
     runs = [store.run(run) for run in asked.runs] or store.runs()
     folder = next((Path(run.data_folder) for run in reversed(runs) if Path(run.data_folder).is_dir()), Path("missing"))
     shelf = Shelf((case.image for case in chosen), folder)
-    return Desk(name(asked.benchmark), chosen, reviews, shelf, _now, reviewer)
+    return Desk(name(asked.benchmark), chosen, reviews, shelf, _now, reviewer, tables(chosen, reviews))
+
+
+def tables(cases: Sequence[Case], reviews: Reviews) -> Tables:
+    """The queue as a sheet, and votes from one. Captions are not on it: their marks need the page."""
+    from reports.audit.desk import Tables
+
+    labels = [case for case in cases if not case.caption]
+    known = {case.key for case in labels}
+
+    def write(reviewer: str) -> str:
+        ballots = reviews.ballots()
+        standing = {key: ballots.of(key).votes.get(reviewer) for key in known}
+        return queue_text(labels, own={key: vote for key, vote in standing.items() if vote is not None})
+
+    def read(raw: bytes, reviewer: str) -> str:
+        return reviews.take(votes_of(raw, "The table", reviewer, _now(), known)).told
+
+    return Tables(write, read)
 
 
 def caption_cases(store: Store, asked: Asked) -> list[Case]:
@@ -64,7 +84,7 @@ def _captions(store: Store, benchmark: str, result: StoredResult) -> list[Case]:
     if not any(score.spans for score in result.scores):
         return []
     keys = {item.id: key for item, key in zip(result.items, result.answer_keys, strict=True) if key is not None}
-    texts = {key: answer.text for key, answer in store.answers(keys.values()).items()}
+    texts = store.texts(keys.values())
     items = {item.id: item for item in result.items}
     cases = []
     for score in result.scores:

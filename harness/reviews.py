@@ -10,16 +10,32 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness import codec
-from harness.ballots import Ballots, checked
+from harness.ballots import Ballots, Standing, checked
 from harness.contract import Span
 from harness.database import Database
 from harness.digests import text_digest
 from harness.labels import Vote
 
 _COLUMNS = "benchmark, item_id, field, label, word, reviewer, at, comment, answer, spans, adjudication"
+
+
+_INSERT = f"INSERT INTO votes (token, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+
+
+class Taken(NamedTuple):
+    """What became of a sheet's votes: those that were new, and those on labels that an adjudication has settled."""
+
+    read: int
+    new: int
+    settled: int
+
+    @property
+    def told(self) -> str:
+        settled = f" {self.settled:,} of labels that are settled were left out." if self.settled else ""
+        return f"{self.read:,} judgements read, {self.new:,} of them new.{settled}"
 
 
 class Reviews(Database):
@@ -33,17 +49,19 @@ class Reviews(Database):
     def add(self, vote: Vote, token: str = "") -> bool:
         """Keep a vote; False when it is there already. `token` names the form or row that it came from: the same vote
         sent twice is kept once."""
-        return self.add_all([(vote, token)]) == 1
-
-    def add_all(self, votes: Iterable[tuple[Vote, str]]) -> int:
-        """Keep votes with their tokens, all of them or none; how many were new."""
-        rows = [_row(checked(vote), token) for vote, token in votes]
+        row = _row(checked(vote), token)
         with self.transaction() as db:
-            before = db.total_changes
-            db.executemany(
-                f"INSERT INTO votes (token, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(token) DO NOTHING", rows
-            )
-            return db.total_changes - before
+            return db.execute(f"{_INSERT} ON CONFLICT(token) DO NOTHING", row).rowcount == 1
+
+    def take(self, votes: Iterable[Vote]) -> Taken:
+        """Keep a sheet's votes, all of them or none: those that differ from what the reviewer's word there is now."""
+        wanted = [checked(vote) for vote in votes]
+        with self.transaction() as db:  # nobody else writes between looking and keeping
+            ballots = self.ballots()
+            open_ = [vote for vote in wanted if ballots.of(vote.key).settled is None]
+            new = [vote for vote in open_ if _is_news(vote, ballots.of(vote.key))]
+            db.executemany(_INSERT, [_row(vote, "") for vote in new])
+        return Taken(len(wanted), len(new), len(wanted) - len(open_))
 
     def votes(self) -> list[Vote]:
         """All votes ever cast, "undo" and superseded ones too, in their order."""
@@ -59,6 +77,12 @@ class Reviews(Database):
 
     def _after(self, last: int) -> list[Any]:
         return self.rows(f"SELECT id, {_COLUMNS} FROM votes WHERE id > ? ORDER BY id", (last,))
+
+
+def _is_news(vote: Vote, standing: Standing) -> bool:
+    """A word that stands already is none, unless there is a comment to it now."""
+    own = standing.votes.get(vote.reviewer)
+    return own is None or vote.word != own.word or vote.comment not in ("", own.comment)
 
 
 def _row(vote: Vote, token: str) -> tuple[Any, ...]:

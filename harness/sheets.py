@@ -38,8 +38,21 @@ def write_sheet(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def read_sheet(path: Path, needed: Sequence[str]) -> list[Line]:
-    """Rows by column name; empty rows are left out. Raises DataError where it is no such table."""
-    text = _text(path).lstrip("\r\n")
+    """The table of a file; see `parse_sheet`."""
+    return parse_sheet(read_bytes(path), str(path), needed)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Raises DataError where the file cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def parse_sheet(raw: bytes, name: str, needed: Sequence[str]) -> list[Line]:
+    """Rows by column name; empty rows are left out. Raises DataError, which calls the table `name`, where it is none."""
+    text = _text(raw, name).lstrip("\r\n")
     if text.startswith("sep="):  # Excel's own first line
         text = text.partition("\n")[2]
     first = text.split("\n", 1)[0]
@@ -49,38 +62,34 @@ def read_sheet(path: Path, needed: Sequence[str]) -> list[Line]:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True) if any(row)]
     except csv.Error as error:
         raise DataError(
-            f"{path} cannot be read as a table ({error}). Save it again as CSV from your spreadsheet program."
+            f"{name} cannot be read as a table ({error}). Save it again as CSV from your spreadsheet program."
         ) from error
     finally:
         csv.field_size_limit(old)
-    header = [name.strip().lower() for name in rows[0]] if rows else []
-    missing = [name for name in needed if name not in header]
+    header = [column.strip().lower() for column in rows[0]] if rows else []
+    missing = [column for column in needed if column not in header]
     if missing:
         raise DataError(
-            f"{path} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, header)) or 'nothing'}. "
+            f"{name} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, header)) or 'nothing'}. "
             "Keep the first line as it was exported."
         )
     ragged = [n for n, row in enumerate(rows[1:], 2) if len(row) > len(header) and any(row[len(header) :])]
     if ragged:
-        raise DataError(f"{path}, row {ragged[0]} has more cells than the first row has names. Is a quotation mark missing?")
+        raise DataError(f"{name}, row {ragged[0]} has more cells than the first row has names. Is a quotation mark missing?")
     return [
-        Line(f"{path}, row {n}", {name: _bare(cell) for name, cell in zip(header, row, strict=False)})
+        Line(f"{name}, row {n}", {column: _bare(cell) for column, cell in zip(header, row, strict=False)})
         for n, row in enumerate(rows[1:], 2)
     ]
 
 
-def _text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}).") from error
+def _text(raw: bytes, name: str) -> str:
     if len(raw) > _MOST_BYTES:
-        raise DataError(f"{path} has {len(raw):,} bytes; at most {_MOST_BYTES:,} are read.")
+        raise DataError(f"{name} has {len(raw):,} bytes; at most {_MOST_BYTES:,} are read.")
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not {encoding} text ({error}). Save it as \u201cCSV UTF-8\u201d.") from error
+        raise DataError(f"{name} is not {encoding} text ({error}). Save it as \u201cCSV UTF-8\u201d.") from error
 
 
 def _guarded(cell: str) -> str:

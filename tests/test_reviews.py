@@ -83,8 +83,31 @@ def test_an_old_store_takes_votes_after_opening(tmp_path):
 )
 def test_a_vote_that_says_nothing_is_refused_and_keeps_the_others_out(reviews, wrong):
     with pytest.raises(ConfigError):
-        reviews.add_all([(VOTE, ""), (replace(VOTE, **wrong), "")])
+        reviews.take([VOTE, replace(VOTE, **wrong)])
     assert reviews.votes() == []
+
+
+def test_a_sheet_keeps_every_change_of_mind_and_no_word_twice(reviews):
+    for word, new in (("right", 1), ("right", 0), ("wrong", 1), ("right", 1)):
+        assert reviews.take([replace(VOTE, word=word)]).new == new
+    reviews.add(replace(VOTE, word="undo"))
+    assert [v.word for v in reviews.votes()] == ["right", "wrong", "right", "undo"]
+    assert reviews.take([replace(VOTE, word="right")]).new == 1  # "wrong" stood again
+    assert reviews.take([replace(VOTE, word="right", comment="on second thoughts")]).new == 1
+    assert reviews.take([replace(VOTE, word="right", comment="")]).new == 0  # a comment is not lost to an empty cell
+
+
+def test_one_sheet_brought_back_by_many_at_once_is_kept_once(reviews, tmp_path):
+    def bring():
+        with Reviews(tmp_path / "store.sqlite") as own:
+            own.take([replace(VOTE, item_id=str(i)) for i in range(50)])
+
+    threads = [threading.Thread(target=bring) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(reviews.votes()) == 50
 
 
 def test_a_lone_surrogate_in_a_caption_does_not_lose_the_vote(reviews):

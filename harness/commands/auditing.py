@@ -36,13 +36,16 @@ def audit(
     from harness.reviewing import Asked, open_desk
     from harness.reviews import Reviews
     from harness.store import open_store
+    from harness.terminal import Display
     from reports.audit.app import UPLOADS, review_site
     from reports.web.serving import address, new_gate, serve
 
     gate = new_gate(host, port, token, UPLOADS)
     asked = Asked(benchmark, tuple(runs or ()), most, sample, captions)
     with open_store(output) as store, Reviews(store.path) as reviews:
-        desk = open_desk(store, reviews, asked, reviewer)
+        with Display() as display:
+            display.say(f"Reading what {'these' if runs else 'all'} runs answered to {benchmark}, to rank its labels ...")
+            desk = open_desk(store, reviews, asked, reviewer, display.progress)
         typer.echo(f"{len(desk.cases):,} cases of {benchmark}. Open {address(host, gate)}")
         typer.echo("Every vote is kept at once; stop with Ctrl-C and go on whenever you like.")
         serve(review_site(desk, gate), host, port)

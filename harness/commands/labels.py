@@ -46,9 +46,10 @@ def queue_(
     from harness.auditing import queue
     from harness.queue_sheet import queue_text
     from harness.store import open_store
+    from harness.terminal import Display
 
-    with open_store(output) as store:
-        cases = queue(store, benchmark, runs or (), sample=sample, seed=seed)
+    with open_store(output) as store, Display() as display:
+        cases = queue(store, benchmark, runs or (), sample=sample, seed=seed, progress=display.progress)
     chosen = [case for place, case in enumerate(cases) if place < most or case.control]
     if to is not None:
         to.write_text(queue_text(chosen, answers), encoding="utf-8", newline="")
@@ -56,7 +57,8 @@ def queue_(
         typer.echo(f"python -m harness labels votes {to} --reviewer NAME --output {output}")
         return
     for case in chosen[:20]:
-        typer.echo(f"{case.suspicion:6.1%}  {case.item_id}  {case.field}: {case.label}\n        {'; '.join(case.reasons)}")
+        reasons = (*case.hearsay, *case.reasons) if answers else case.reasons
+        typer.echo(f"{case.suspicion:6.1%}  {case.question} Label: {case.label}  ({case.image})\n        {'; '.join(reasons)}")
     typer.echo(
         f"{len(cases):,} labels; --to FILE.csv writes a sheet, `python -m harness audit {benchmark}` opens the review page."
     )
@@ -71,13 +73,13 @@ def votes(
     """Take the judgements of a filled-in sheet as votes: right, wrong, ambiguous or skip, all of them or none."""
     from harness.queue_sheet import votes_of
     from harness.reviews import Reviews
+    from harness.sheets import read_bytes
     from harness.store import open_store
 
     open_store(output)
-    cast = votes_of(sheet, reviewer, _now())
+    cast = votes_of(read_bytes(sheet), str(sheet), reviewer, _now())
     with Reviews(output / "store.sqlite") as reviews:
-        new = reviews.add_all([(vote, f"sheet of {reviewer}") for vote in cast])
-    typer.echo(f"{len(cast):,} judgements read, {new:,} of them new.")
+        typer.echo(reviews.take(cast).told)
 
 
 @labels.command(epilog="Example:  python -m harness labels make ours --source 'Ada and Grace, 2026' --sample 200")
@@ -89,6 +91,7 @@ def make(
     output: OutputOption = _RUNS,
 ) -> None:
     """Make a revision of the labels that reviewers have decided: agreed on, or settled by an adjudication."""
+    from harness.labels import NOUN, VERDICT
     from harness.reviews import Reviews
     from harness.revisions import Revision, write
     from harness.store import open_store
@@ -96,7 +99,7 @@ def make(
     open_store(output)
     with Reviews(output / "store.sqlite") as reviews:
         ballots = reviews.ballots()
-    edits = tuple(edit for edit in ballots.edits() if not edit.field.startswith("noun/"))
+    edits = tuple(edit for edit in ballots.edits() if not edit.field.startswith((NOUN, VERDICT)))
     if not edits:
         raise DataError(
             "No label is decided yet. Review some first: python -m harness audit, or labels queue and labels votes."

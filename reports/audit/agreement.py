@@ -30,7 +30,7 @@ def agreement(table: Table) -> Finding:
     ])  # fmt: skip
     says = np.array([yes for _, _, yes in read])  # (K, N): 1 yes, 0 no, -1 nothing
     shares = effective_shares((says != table.is_yes).astype(np.float64), says >= 0)
-    return Finding((weights * shares[:, None]).sum(axis=0), _reasons(table, says, read))
+    return Finding((weights * shares[:, None]).sum(axis=0), _reasons(table, says, read), hearsay=True)
 
 
 def _codes(table: Table, witness: Witness) -> tuple[Codes, int, NDArray[np.int8]]:

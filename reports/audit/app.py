@@ -20,7 +20,7 @@ from harness.ballots import UNDO, check_name
 from harness.errors import ConfigError
 from harness.labels import Vote
 from reports.audit.desk import Desk
-from reports.audit.view import case_view, read_marks, word_name
+from reports.audit.view import buttons, case_view, read_marks, statement, word_name
 from reports.web.guard import Gate, posted
 from reports.web.site import Site
 
@@ -165,8 +165,8 @@ def _tables(site: Site, desk: Desk) -> None:
 
 def _page(site: Site, desk: Desk, request: Request, template: str, **values: Any) -> Response:
     reviewer = _known_reviewer(request, desk)
-    values = {"said": "", **values}
-    return site.page(request, template, desk=desk, reviewer=reviewer, word_name=word_name, **values)
+    values = {"said": "", "word_name": word_name, "statement": statement, "buttons": buttons, **values}
+    return site.page(request, template, desk=desk, reviewer=reviewer, **values)
 
 
 def _place(desk: Desk, id: str) -> int:

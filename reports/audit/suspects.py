@@ -53,7 +53,6 @@ def suspects(
 def _case(table: Table, row: int, suspicion: float, findings: Sequence[Finding]) -> Case:
     claim = table.claims[row]
     item = table.items[claim.item_id]
-    told = [(finding.nats[row], finding.reasons[row]) for finding in findings if row in finding.reasons]
     return Case(
         benchmark=table.evidence.benchmark,
         item_id=claim.item_id,
@@ -62,10 +61,17 @@ def _case(table: Table, row: int, suspicion: float, findings: Sequence[Finding])
         image=item.image,
         question=f"Is there {_a(claim.thing)} in the image?" if table.evidence.free_text else item.question,
         suspicion=suspicion,
-        reasons=tuple(reason for weight, reason in sorted(told, key=lambda t: -t[0]) if weight >= _WORTH_A_WORD),
+        reasons=_reasons(row, [finding for finding in findings if not finding.hearsay]),
         answers={w.name: w.answers[claim.item_id] for w in table.witnesses if claim.item_id in w.answers},
         boxes=table.pictures[row].boxes,
+        hearsay=_reasons(row, [finding for finding in findings if finding.hearsay]),
     )
+
+
+def _reasons(row: int, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """The weightiest first."""
+    told = [(finding.nats[row], finding.reasons[row]) for finding in findings if row in finding.reasons]
+    return tuple(reason for weight, reason in sorted(told, key=lambda t: -t[0]) if weight >= _WORTH_A_WORD)
 
 
 def _a(thing: str) -> str:

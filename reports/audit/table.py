@@ -59,10 +59,14 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """What one kind of evidence makes of every row: nats against the label, and the reason in words where there is one."""
+    """What one kind of evidence makes of every row: nats against the label, and the reason in words where there is one.
+
+    `hearsay`: its reasons tell what checkpoints answered, so that no reviewer may read them before a word of their own.
+    """
 
     nats: Floats
     reasons: dict[int, str]
+    hearsay: bool = False
 
 
 def nothing(table: Table) -> Finding:

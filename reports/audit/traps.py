@@ -48,4 +48,4 @@ def traps(table: Table) -> Finding:
         if found:
             nats[row] = TRAPPED
             reasons[row] = f"known trap of the vocabulary: \u201c{found[0][:40]}\u201d may be {meaning}"
-    return Finding(nats, reasons)
+    return Finding(nats, reasons, hearsay=True)

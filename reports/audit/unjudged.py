@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from harness.labels import Case
+from harness.labels import NOUN, Case
 from reports.audit.table import NO_PICTURE, Table
 
-FIELD = "noun/"  # such a case's field is "noun/lamp"; no label is behind it
 UNKNOWN = "not judged"
 _MOST_SUSPICION = 0.5  # nobody has claimed anything yet
 _NEVER_SEEN = frozenset({"bus", "buses"})
@@ -28,16 +27,16 @@ def _case(table: Table, item_id: str, noun: str, names: list[str]) -> Case:
     item, n = table.items[item_id], len(table.witnesses)
     known = noun in _NEVER_SEEN
     blind = "never sees" if known else "cannot judge"
-    reason = f"{len(names)} of {n} checkpoints name \u201c{noun}\u201d, which the vocabulary {blind}"
     return Case(
         benchmark=table.evidence.benchmark,
         item_id=item_id,
-        field=FIELD + noun,
+        field=NOUN + noun,
         label=UNKNOWN,
         image=item.image,
         question=f"Is there something that is rightly called \u201c{noun}\u201d in the image?",
         suspicion=_MOST_SUSPICION * len(names) / n * (1.0 if known else 0.1),
-        reasons=(reason,),
+        reasons=(f"the vocabulary {blind} \u201c{noun}\u201d",),
         answers={w.name: w.answers[item_id] for w in table.witnesses if item_id in w.answers},
         boxes=table.evidence.pictures.get(item.image, NO_PICTURE).boxes,
+        hearsay=(f"{len(names)} of {n} checkpoints name it",),
     )

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.contract import Item, Verdict
-from harness.labels import Case
-
-FIELD = "verdict"
+from harness.labels import VERDICT, Case
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +36,19 @@ def _case(one: Rated, span: float) -> Case | None:
     apart = max(abs(_value(v) - _value(counted)) for _, v in others)
     if not apart:
         return None
-    reasons = [f"{name} says {_value(v):g} ({v.reading})" for name, v in others if v.value != counted.value]
+    contrary = [f"{name} says {_value(v):g} ({v.reading})" for name, v in others if v.value != counted.value]
     return Case(
         benchmark=one.benchmark,
         item_id=one.item.id,
-        field=f"{FIELD}/{one.witness}",
+        field=VERDICT + one.witness,
         label=f"{judge}: {_value(counted):g} ({counted.reading})",
         image=one.item.image,
         question=one.item.question,
         suspicion=apart / span,
-        reasons=tuple(reasons),
+        reasons=("another judge, or the rules, rates the same answer otherwise",),
         answers={one.witness: one.answer},
+        hearsay=tuple(contrary),
+        rated=one.answer,
     )
 
 

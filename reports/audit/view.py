@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from harness.contract import Span
 from harness.errors import ConfigError
-from harness.labels import Box, Case, Vote
+from harness.labels import NOUN, VERDICT, Box, Case, Vote
 from reports.audit.desk import Desk
 
 _WORDS = re.compile(r"\s+|\w+(?:['\u2019-]\w+)*|[^\w\s]")
@@ -121,6 +121,20 @@ def read_marks(text: str) -> tuple[Span, ...]:
     if not all(type(s.start) is int and type(s.end) is int and isinstance(s.kind, str) for s in spans):
         raise ConfigError("The marks of this form cannot be read; load the page again.")
     return tuple(sorted(spans, key=lambda span: span.start))
+
+
+def statement(case: Case) -> tuple[str, str]:
+    """What is to be judged: ("The label says", "no"); the second is "" where there is no label."""
+    if case.field.startswith(NOUN):
+        return "No label: the benchmark never judges this word. Is it rightly used here?", ""
+    return ("The judge rates it", case.label) if case.field.startswith(VERDICT) else ("The label says", case.label)
+
+
+def buttons(case: Case) -> tuple[str, str]:
+    """What "right" and "wrong" are called on this case."""
+    if case.caption:
+        return "The marks are right", "Keep my marks"
+    return ("It is there", "It is not") if case.field.startswith(NOUN) else ("Right", "Wrong")
 
 
 def word_name(word: str) -> str:

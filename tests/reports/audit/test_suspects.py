@@ -23,7 +23,7 @@ def case(cases: tuple[Case, ...], i: int) -> Case:
 
 def test_a_label_that_all_checkpoints_contradict_comes_first_and_says_so() -> None:
     cases = suspects(evidence({7: "yes"}), [witness("a"), witness("b", (3,)), witness("c", (12,))])
-    assert cases[0].item_id == "7" and cases[0].reasons[0].startswith("3 of 3 checkpoints say no (right on ")
+    assert cases[0].item_id == "7" and cases[0].hearsay[0].startswith("3 of 3 checkpoints say no (right on ")
     assert len(cases) == N and [c.suspicion for c in cases] == sorted((c.suspicion for c in cases), reverse=True)
 
 
@@ -121,6 +121,14 @@ def test_the_control_sample_is_drawn_at_random_from_all_labels_and_again_the_sam
     assert drawn < {c.item_id for c in suspects(evidence(), [], sample=20) if c.control}  # more are added, none is lost
 
 
+def test_no_reason_tells_what_checkpoints_answered() -> None:
+    pictures = {i: seen(i, *((0, 2) if truth(i) == "yes" else ())) for i in range(N)} | {5: seen(5, 1, 4)}
+    witnesses = [witness(name, (5, 6)) for name in "abc"]
+    seeing, blind = (suspects(evidence({7: "yes"}, pictures), one) for one in (witnesses, []))
+    assert {c.item_id: sorted(c.reasons) for c in seeing} == {c.item_id: sorted(c.reasons) for c in blind}
+    assert any(c.hearsay for c in seeing) and not any(c.hearsay for c in blind)
+
+
 def test_without_any_evidence_nothing_is_hidden_and_nothing_is_claimed() -> None:
     cases = suspects(evidence(), [])
     assert len(cases) == N and not any(c.reasons for c in cases)
@@ -145,7 +153,7 @@ def test_an_object_that_many_checkpoints_invent_at_once_is_perhaps_unlabelled() 
     yes = tuple(range(0, N, 2))
     checkpoints = [describing(str(k), *yes, 5, 7 + 2 * k) for k in range(4)]
     cases = suspects(descriptions(yes, (5, 7, 9, 11, 13)), checkpoints)
-    assert cases[0].item_id == "5" and cases[0].label == "no" and cases[0].reasons[0].startswith("4 of 4 checkpoints name it")
+    assert cases[0].item_id == "5" and cases[0].label == "no" and cases[0].hearsay[0].startswith("4 of 4 checkpoints name it")
     assert cases[0].question == "Is there a dog in the image?"
 
 
@@ -158,13 +166,14 @@ def test_silence_of_a_description_is_a_weak_word_where_descriptions_leave_out_mu
 def test_a_noun_that_the_vocabulary_cannot_judge_is_listed() -> None:
     cases = suspects(descriptions((0, 2), ()), [describing(k, 0, noun="lamp") for k in "ab"])
     (lamp,) = (c for c in cases if c.field == "noun/lamp")
-    assert lamp.item_id == "4" and lamp.label == "not judged" and lamp.reasons[0].startswith("2 of 2 checkpoints name")
+    assert lamp.item_id == "4" and lamp.label == "not judged" and lamp.hearsay == ("2 of 2 checkpoints name it",)
+    assert lamp.reasons == ("the vocabulary cannot judge \u201clamp\u201d",)
 
 
 def test_a_known_trap_of_the_vocabulary_is_told() -> None:
     claims = descriptions((0, 2), (5,), thing="orange")
     wearing = Witness("a", {"5": "A man in an orange shirt."}, {("5", "orange"): Said(True)})
     cases = suspects(claims, [wearing])
-    assert any("may be a colour" in reason for reason in case(cases, 5).reasons)
+    assert any("may be a colour" in reason for reason in case(cases, 5).hearsay)
     fruit = Witness("a", {"5": "An orange."}, {("5", "orange"): Said(True)})
-    assert not any("trap" in reason for reason in case(suspects(claims, [fruit]), 5).reasons)
+    assert not any("trap" in reason for reason in case(suspects(claims, [fruit]), 5).hearsay)

@@ -264,3 +264,17 @@ def test_an_upload_over_the_limit_is_refused_before_it_is_read(folder):
     ann = Reviewer(desk, "ann")
     files = {"file": ("queue.csv", b"x" * ((16 << 20) + 1))}
     assert ann.client.post("/table", data={"secret": ann.secret}, files=files).status_code == 413
+
+
+def test_a_verdict_shows_the_answer_it_is_about_and_not_who_gave_it(folder):
+    case = label_case(0, field="verdict/dpo", label="chat: 3 (three)", rated="Two dogs.", answers={"dpo": "Two dogs."})
+    html = TestClient(new_site(new_desk(folder, cases=[case], reviewer="ann")), base_url=ADDRESS).get("/next").text
+    assert "Two dogs." in html and "The judge rates it <b>chat: 3 (three)</b>" in html and "dpo" not in html
+
+
+def test_a_word_without_a_label_is_asked_about_in_words(folder):
+    case = label_case(0, field="noun/lamp", label="not judged")
+    client = TestClient(new_site(new_desk(folder, cases=[case], reviewer="ann")), base_url=ADDRESS)
+    html = client.get("/next").text
+    assert "never judges this word" in html and "It is there" in html
+    assert "noun/" not in html + client.get("/queue").text and "not judged" not in html

@@ -1,0 +1,214 @@
+"""The review page over a run store: what is hidden before a judgement, the queue as a sheet, a killed server."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from harness.reviewing import Asked, open_desk
+from harness.reviews import Reviews
+from harness.store import Store
+from reports.audit.desk import Desk, case_id
+from tests.reports.web.desks import ADDRESS, new_site
+from tests.reports.web.stores import CHECKPOINTS, DOUBTFUL, fill
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return fill(tmp_path)
+
+
+@pytest.fixture
+def desk(output: Path) -> Iterator[Desk]:
+    with Store(output / "store.sqlite") as store, Reviews(output / "store.sqlite") as reviews:
+        yield open_desk(store, reviews, Asked("pope"), "ann")
+
+
+@pytest.fixture
+def client(desk: Desk) -> TestClient:
+    return TestClient(new_site(desk), base_url=ADDRESS)
+
+
+def secret_of(client: TestClient) -> str:
+    found = re.search(r'name="secret" value="(\w+)"', client.get("/").text)
+    assert found is not None
+    return found[1]
+
+
+def said_of(desk: Desk, item_id: str = DOUBTFUL) -> str:
+    """What the store knows of the doubtful label under "ann"."""
+    (place,) = [n for n, case in enumerate(desk.cases) if case.item_id == item_id]
+    own = desk.standing(place).votes.get("ann")
+    return own.word if own else ""
+
+
+# ---------------------------------------------------------------- nobody is led
+
+
+def test_what_checkpoints_say_is_on_no_page_before_the_own_judgement(client: TestClient, desk: Desk) -> None:
+    first = desk.cases[0]
+    assert first.item_id == DOUBTFUL and first.hearsay[0].startswith("3 of 3 checkpoints say no")
+    told = re.compile(r"\d of \d checkpoints|right on \d|, says |" + "|".join(CHECKPOINTS))
+    pages = ["/", "/next", "/queue", "/progress", "/adjudication", "/table", *(f"/case/{id}" for id in desk.ids)]
+    for path in pages:
+        assert not told.search(client.get(path).text), path
+    form = {"secret": secret_of(client), "case": desk.ids[0], "word": "wrong", "form": "f"}
+    after = client.post("/vote", data=form).text
+    assert "3 of 3 checkpoints say no" in after and "No, says base." in after
+    assert not told.search(client.get(f"/case/{desk.ids[1]}").text)
+
+
+# ---------------------------------------------------------------- the queue as a sheet
+
+
+def sheet(client: TestClient, words: dict[str, str], comment: str = "") -> list[list[str]]:
+    """The downloaded table with these words filled in, by item."""
+    rows = list(csv.reader(io.StringIO(client.get("/table").text.removeprefix("\ufeff"), newline="")))
+    for row in rows[1:]:
+        if row[1] in words:
+            row[4:6] = words[row[1]], comment
+    return rows
+
+
+def saved(rows: list[list[str]], comma: str = ",", mark: str = "") -> bytes:
+    """As a spreadsheet program saves it."""
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=comma, lineterminator="\r\n").writerows(rows)
+    return (mark + out.getvalue()).encode()
+
+
+def bring_back(client: TestClient, raw: bytes) -> httpx.Response:
+    return client.post("/table", data={"secret": secret_of(client)}, files={"file": ("queue.csv", raw, "text/csv")})
+
+
+@pytest.mark.parametrize(("comma", "mark"), [(",", ""), (";", "\ufeff"), ("\t", "\ufeff")])
+def test_the_queue_is_filled_in_with_a_spreadsheet_program_and_brought_back(
+    client: TestClient, desk: Desk, comma: str, mark: str
+) -> None:
+    rows = sheet(client, {DOUBTFUL: "wrong", "1 dog": "S"}, 'two lines,\nand "quotes"; no cup')
+    assert "2 judgements read, 2 of them new." in bring_back(client, saved(rows, comma, mark)).text
+    votes = {vote.item_id: vote for vote in desk.votes.votes()}  # type: ignore[attr-defined]
+    assert (votes[DOUBTFUL].word, votes["1 dog"].word) == ("wrong", "skip")
+    assert votes[DOUBTFUL].comment == 'two lines,\nand "quotes"; no cup' and votes[DOUBTFUL].reviewer == "ann"
+
+
+def test_the_same_sheet_twice_changes_nothing_and_a_changed_mind_counts_each_time(client: TestClient, desk: Desk) -> None:
+    for word, told in [("right", "1 of them new"), ("right", "0 of them new"), ("wrong", "1 of"), ("right", "1 of")]:
+        assert told in bring_back(client, saved(sheet(client, {DOUBTFUL: word}))).text
+        assert said_of(desk) == word
+    assert [vote.word for vote in desk.votes.votes()] == ["right", "wrong", "right"]  # type: ignore[attr-defined]
+
+
+def test_ones_own_words_are_on_the_sheet_and_nobody_elses(client: TestClient, desk: Desk) -> None:
+    bring_back(client, saved(sheet(client, {DOUBTFUL: "wrong"}, "seen it")))
+    other = TestClient(new_site(desk), base_url=ADDRESS)
+    other.post("/reviewer", data={"secret": secret_of(other), "name": "bob"})
+    assert [row[4:6] for row in sheet(client, {}) if row[1] == DOUBTFUL] == [["wrong", "seen it"]]
+    assert [row[4:6] for row in sheet(other, {}) if row[1] == DOUBTFUL] == [["", ""]]
+
+
+def test_a_settled_label_stays_settled(client: TestClient, desk: Desk) -> None:
+    vote = {"secret": secret_of(client), "case": desk.ids[0], "word": "wrong"}
+    client.post("/vote", data={**vote, "form": "1"})
+    client.post("/vote", data={**vote, "form": "2", "adjudication": "true"})
+    told = bring_back(client, saved(sheet(client, {DOUBTFUL: "right"}))).text
+    assert "0 of them new. 1 of labels that are settled were left out." in told and said_of(desk) == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda rows: rows[1].__setitem__(4, "maybe"), "row 2 has the word &#39;maybe&#39;"),
+        (lambda rows: rows[1].__setitem__(3, "no"), "row 2 judges a label that is not in this queue"),
+        (lambda rows: rows[1].__setitem__(0, ""), "row 2 has nothing under benchmark"),
+        (lambda rows: rows.append(rows[1]), "judges the same label as The table, row 2"),
+        (lambda rows: rows[0].__setitem__(4, "verdict"), "has no column &#39;word&#39;"),
+    ],
+)
+def test_a_sheet_with_a_fault_is_refused_whole_and_says_where(client: TestClient, desk: Desk, change, words: str) -> None:
+    rows = sheet(client, {DOUBTFUL: "wrong", "1 dog": "right"})
+    change(rows)
+    answer = bring_back(client, saved(rows))
+    assert answer.status_code == 400 and words in answer.text
+    assert desk.votes.votes() == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x00\x01\x02", b"\xff\xfe", b'"' * 10_000, b"PK\x03\x04 a workbook"])
+def test_what_is_no_sheet_is_told_and_nothing_is_taken(client: TestClient, desk: Desk, raw: bytes) -> None:
+    assert bring_back(client, raw).status_code == 400
+    assert desk.votes.votes() == []  # type: ignore[attr-defined]
+
+
+# ---------------------------------------------------------------- a killed server
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def started(output: Path, port: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "harness", "audit", "pope", "--output", str(output), "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    for _ in range(600):
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/")
+            return server
+        except httpx.TransportError:
+            assert server.poll() is None, "the server ended"
+            time.sleep(0.05)
+    raise AssertionError("the server did not start")
+
+
+def review(port: int, name: str, ids: list[str], accepted: list[tuple[str, str]]) -> None:
+    """Clicks through the queue, again and again, until the server is gone; notes what it was told was kept."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+        try:
+            found = re.search(r'name="secret" value="(\w+)"', client.get("/").text)
+            secret = found[1] if found else ""
+            client.post("/reviewer", data={"secret": secret, "name": name})
+            for n in range(10_000):
+                case, comment = ids[n % len(ids)], f"click {n}"
+                form = {"secret": secret, "case": case, "word": "wrong", "form": f"{name} {n}", "comment": comment}
+                if client.post("/vote", data=form).status_code == 303:
+                    accepted.append((name, comment))
+        except httpx.TransportError:
+            return
+
+
+def test_sigkill_in_the_middle_of_a_review_loses_no_accepted_vote(output: Path) -> None:
+    port, accepted = free_port(), []  # type: ignore[var-annotated]
+    with Store(output / "store.sqlite") as store, Reviews(store.path) as reviews:
+        ids = [case_id(case) for case in open_desk(store, reviews, Asked("pope")).cases]
+    server = started(output, port)
+    try:
+        threads = [threading.Thread(target=review, args=(port, f"r{n}", ids, accepted)) for n in range(3)]
+        for thread in threads:
+            thread.start()
+        while len(accepted) < 60 and any(thread.is_alive() for thread in threads):
+            time.sleep(0.005)
+        os.kill(server.pid, signal.SIGKILL)
+        for thread in threads:
+            thread.join()
+    finally:
+        server.kill()
+        server.wait()
+    with Reviews(output / "store.sqlite") as reviews:
+        kept = [(vote.reviewer, vote.comment) for vote in reviews.votes()]
+    assert len(accepted) >= 60
+    assert set(accepted) <= set(kept) and len(kept) == len(set(kept))

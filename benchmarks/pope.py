@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks import _pope_labels
+from benchmarks import _calibration, _pope_labels
 from benchmarks._files import VAL_PICTURES, OfficialFile
 from benchmarks._pictures import coco_pictures
 from benchmarks._pope_files import edits_of, files_of
@@ -71,8 +71,10 @@ class Pope:
         limit_images: int | None = None,
         max_new_tokens: int = 16,
         labels: str = "",
+        log_odds: bool = True,
     ) -> None:
-        """`labels`: "" for the published ones, or the name of a revision ("repope"): files
+        """`log_odds`: also ask how sure the model is, where its backend can tell (calibration); half as dear as the answers.
+        `labels`: "" for the published ones, or the name of a revision ("repope"): files
         `pope/{flavour}_{labels}_{split}.json`, matched by question_id; questions it lacks are left out."""
         if variant not in READERS:
             raise ConfigError(f"POPE has no variant {variant!r}; choose one of {', '.join(READERS)}.")
@@ -85,7 +87,8 @@ class Pope:
         self.flavour, self.variant, self.labels = flavour, variant, labels
         self.prompt_suffix, self.image_folder = prompt_suffix, image_folder.rstrip("/")
         self.limit_images, self.max_new_tokens = limit_images, max_new_tokens
-        self.formulas = formulas(self.splits)
+        self.log_odds = log_odds
+        self.formulas = formulas(self.splits) + (_calibration.formulas() if log_odds else ())
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
@@ -124,10 +127,12 @@ class Pope:
         values["asked"] += 1
         if unclear:
             values["unclear"] += 1
-        right = {said == label for labels in item.truth["labels"].values() for label in labels}
+        labels = {label for own in item.truth["labels"].values() for label in own}
+        right = {said == label for label in labels}
+        sure = _calibration.addends(answer.yes_nats, "yes" in labels) if self.log_odds and len(labels) == 1 else {}
         return Score(
             item.id,
-            {name: float(n) for name, n in values.items()},
+            {name: float(n) for name, n in values.items()} | sure,
             reading=said or "neither",
             correct=right.pop() if len(right) == 1 else None,  # None where two splits contradict each other
             flag="unclear" if unclear else "",
@@ -155,7 +160,9 @@ class Pope:
         """The answer stands to every label of the question; an unclear one to none."""
         if score.reading not in _SAYS or score.flag == "unclear":
             return {}
-        return dict.fromkeys(self.fields(item), _SAYS[score.reading])
+        nats = score.values.get("log_odds")
+        said = _SAYS[score.reading] if nats is None else Said(score.reading == "yes", nats)
+        return dict.fromkeys(self.fields(item), said)
 
     def pictures(self, data: Data, items: Sequence[Item]) -> Mapping[str, Picture]:
         return coco_pictures(data, items)

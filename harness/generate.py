@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from harness.contract import Answer, Checkpoint, Model, Progress, Request, no_progress
 from harness.digests import file_digest, value_digest
-from harness.errors import PictureError, Unanswered
+from harness.errors import ModelError, PictureError, Unanswered
 from harness.store import Store
 
 
@@ -44,11 +45,11 @@ class Tally:
 
 
 class RememberingModel:
-    """The contract's `Model` around another one, with a store underneath. `tally` says how far it is."""
+    """The contract's `Model` around another one, with a store underneath. `tally` says how far it is, `what` with what."""
 
     def __init__(self, model: Model, store: Store, progress: Progress = no_progress, what: str = "answers") -> None:
         self._model, self._store = model, store
-        self._progress, self._what = progress, what
+        self._progress, self.what = progress, what
         self._facts = model.facts()
         self._image_digests: dict[Path, str] = {}
         self.tally = Tally()
@@ -103,7 +104,33 @@ class RememberingModel:
 
     def _count(self, requests: Sequence[Request], answers: Iterable[Answer]) -> None:
         self.tally.add(requests, answers)
-        self._progress(f"{self._what}\t{self.tally}", self.tally.answered, self.tally.requests)
+        self._progress(f"{self.what}\t{self.tally}", self.tally.answered, self.tally.requests)
+
+    def yes_no_log_odds(self, requests: Sequence[Request]) -> dict[int, float]:
+        """Log-odds of yes in nats by the place of the request, kept beside the answers and asked for once.
+
+        Pictures are asked about whole, so that what is computed together is the same after a restart. Requests whose
+        log-odds are no number are left out. Raises ModelError where the model cannot tell.
+        """
+        ask = getattr(self._model, "yes_no_log_odds", None)
+        if ask is None:
+            raise ModelError("its backend does not score given answers")
+        keys = [self.key(request) for request in requests]
+        known = self._store.log_odds(keys)
+        first = {key: i for i, key in reversed(list(enumerate(keys)))}
+        pictures: dict[Path | None, list[int]] = {}
+        for i in sorted(first.values()):
+            pictures.setdefault(requests[i].image, []).append(i)
+        done = 0
+        for places in pictures.values():
+            if any(keys[i] not in known for i in places):
+                nats = ask([requests[i] for i in places])
+                fresh = {keys[i]: n for i, n in zip(places, nats, strict=True) if isfinite(n) and keys[i] not in known}
+                self._store.add_log_odds(fresh)
+                known |= fresh
+            done += len(places)
+            self._progress(f"{self.what}\tlog-odds of yes", done, len(first))
+        return {i: known[key] for i, key in enumerate(keys) if key in known}
 
     @property
     def guesses(self) -> Any:

@@ -36,4 +36,5 @@ STEPS: tuple[str, ...] = (
         BEGIN SELECT RAISE(ABORT, 'votes are never replaced'); END;
     CREATE TRIGGER votes_are_not_deleted BEFORE DELETE ON votes BEGIN SELECT RAISE(ABORT, 'votes are never deleted'); END;
     """,
+    "CREATE TABLE log_odds (key TEXT PRIMARY KEY, yes_nats REAL NOT NULL) WITHOUT ROWID;",
 )

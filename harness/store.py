@@ -103,7 +103,8 @@ class Store(Database):
 
     def answers(self, keys: Iterable[str]) -> dict[str, Answer]:
         """Stored answers among these keys; `item_id` is empty, an answer belongs to whoever asked."""
-        found = self._select("SELECT key, text, n_tokens, stopped, latency_s FROM answers WHERE key IN", keys)
+        columns = "key, text, n_tokens, stopped, latency_s, yes_nats"
+        found = self._select(f"SELECT {columns} FROM answers LEFT JOIN log_odds USING (key) WHERE key IN", keys)
         return {row[0]: Answer("", *row[1:]) for row in found}
 
     def texts(self, keys: Iterable[str]) -> dict[str, str]:
@@ -115,6 +116,14 @@ class Store(Database):
         rows = [(k, checkpoint, _text(a.text), a.n_tokens, a.stopped, a.latency_s) for k, a in answers.items()]
         with self.transaction() as db:
             db.executemany("INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?)", rows)
+
+    def log_odds(self, keys: Iterable[str]) -> dict[str, float]:
+        """Log-odds of yes in nats, by the key of the answer."""
+        return dict(self._select("SELECT key, yes_nats FROM log_odds WHERE key IN", keys))
+
+    def add_log_odds(self, nats: Mapping[str, float]) -> None:
+        with self.transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO log_odds VALUES (?,?)", nats.items())
 
     def verdicts(self, keys: Iterable[str]) -> dict[str, Verdict]:
         found = self._select("SELECT key, verdict FROM verdicts WHERE key IN", keys)

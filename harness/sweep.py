@@ -8,9 +8,21 @@ from difflib import get_close_matches
 from typing import Any
 
 from harness.config import BenchmarkConfig
-from harness.contract import Benchmark, Checkpoint, Data, Item, Judge, Model, Progress, ProtocolRecord, Request, no_progress
+from harness.contract import (
+    Answer,
+    Benchmark,
+    Checkpoint,
+    Data,
+    Item,
+    Judge,
+    Model,
+    Progress,
+    ProtocolRecord,
+    Request,
+    no_progress,
+)
 from harness.digests import value_digest
-from harness.errors import DataError
+from harness.errors import DataError, ModelError
 from harness.generate import RememberingModel, answered
 from harness.score import build, judge_of, score_all
 from harness.store import Store, StoredResult
@@ -75,6 +87,8 @@ def sweep(
     for place, spec, judge, benchmark, items, requests in loaded:
         asking = RememberingModel(model, store, progress, f"{label}: {spec.title}")
         found, lost = answered(asking, requests)
+        if getattr(benchmark, "log_odds", False):
+            found = _with_log_odds(asking, requests, found, say)
         answers = {items[i].id: replace(answer, item_id=items[i].id) for i, answer in found.items()}
         result = StoredResult(
             label=label,
@@ -90,6 +104,19 @@ def sweep(
         store.add_result(run, place, result)
         say(f"{label}: {spec.title}: {len(answers):,} of {len(items):,} items answered; {asking.tally}")
         _keep_spent(store, run, f"{label}: {spec.title}", {"answers": model, "judge": judge}, say)
+
+
+def _with_log_odds(
+    asking: RememberingModel, requests: Sequence[Request], answers: Mapping[int, Answer], say: Say
+) -> dict[int, Answer]:
+    """The answers with the log-odds of yes; as they are, and said so, where the model cannot tell them."""
+    places = sorted(answers)
+    try:
+        nats = asking.yes_no_log_odds([requests[i] for i in places])
+    except ModelError as error:
+        say(f"{asking.what}: no log-odds of yes, so no calibration: {error}")
+        return dict(answers)
+    return {i: replace(answers[i], yes_nats=nats.get(n)) for n, i in enumerate(places)}
 
 
 def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[Item, ...]:

@@ -19,6 +19,7 @@ from reports.details import Lookup, captions, failures, flips, protocol_differen
 from reports.length import length_curves
 from reports.methods import methods
 from reports.objects import objects
+from reports.reliability import reliability
 from reports.rows import benchmark_names, make_tables, results_of
 from reports.table import Column
 from reports.verdict import verdict
@@ -55,6 +56,7 @@ def compare(records: Sequence[RunRecord], *, labels: Sequence[str] | None = None
         length_curves=length_curves(columns, sweeps, short.columns),
         objects=objects(columns, sweeps, short.columns),
         confusions=confusions(columns, sweeps, short.columns),
+        reliability=reliability(columns, sweeps, short.columns),
         seeds=seeds,
         published=study.published(published),
         training=training,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.contract import PreferencePair
-from reports.evidence import Caption, Confusion, Failures, Flip, ObjectCount, ProtocolDifference
+from reports.evidence import Caption, Confusion, Failures, Flip, ObjectCount, ProtocolDifference, Reliability
 from reports.seeds import Seeds
 from reports.table import Column, Row, Table
 
@@ -105,6 +105,7 @@ class Comparison:
     length_curves: tuple[Curve, ...] = ()
     objects: tuple[ObjectCount, ...] = ()
     confusions: tuple[Confusion, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
     seeds: tuple[SeedRow, ...] = ()
     reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     runs: tuple[RunFacts, ...] = ()

@@ -95,6 +95,32 @@ class ObjectCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Bin:
+    """Yes/no questions with about the same predicted probability of yes: how many, the mean of p, the share of true yes.
+
+    low, high: the share's 95 % interval by resampling images, None where there are too few of them.
+    """
+
+    n: float
+    p: float
+    yes: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """How far one column's probabilities of yes can be taken at their word: bins that hold a question, by rising p.
+
+    `n` of a method's bins is a mean over its seeds.
+    """
+
+    benchmark: str
+    column: str
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Confusion:
     """Yes/no questions of one slice ("" where there is one only) in one column; `unread`: neither yes nor no.
 

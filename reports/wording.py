@@ -25,6 +25,7 @@ _NAMES = {
     "chair_s": "CHAIRs",
     "n": "n",
     "kl": "KL",
+    "ece": "ECE",
     "words": "Length",
     "rho_th": "\u03c1 threshold",
     "bdhs": "BDHS",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from harness.contract import Decoding, HiddenImage, Request, in_order
+from harness.errors import ModelError
 from harness.generate import RememberingModel
 from harness.models.scripted import Scripted
 from harness.store import Store
@@ -49,3 +53,54 @@ def test_everything_that_can_move_an_answer_is_in_its_key(store: Store, pictures
     copy = tmp_path / "elsewhere.png"
     copy.write_bytes(pictures[0].read_bytes())
     assert model.key(Request(copy, "q")) == model.key(requests[0])
+
+
+class Sure(Scripted):
+    """A scripted model that can tell its log-odds of yes: the length of the question; "broken" has none."""
+
+    def __init__(self, dies_at: str = "") -> None:
+        super().__init__(default="Yes.")
+        self.dies_at, self.scored = dies_at, []
+
+    def yes_no_log_odds(self, requests: Sequence[Request]) -> list[float]:
+        if self.dies_at in [r.text for r in requests]:
+            raise KeyboardInterrupt
+        self.scored.append([r.text for r in requests])
+        return [float("nan") if r.text == "broken" else float(len(r.text)) for r in requests]
+
+
+def test_log_odds_are_asked_for_once_and_stand_beside_the_answer(store: Store, pictures: list[Path]) -> None:
+    requests = [Request(pictures[0], text) for text in ("one", "three", "one")]
+    model = Sure()
+    for _ in range(2):
+        asking = RememberingModel(model, store)
+        assert texts(asking, requests) == ["Yes."] * 3
+        assert asking.yes_no_log_odds(requests) == {0: 3.0, 1: 5.0, 2: 3.0}
+    assert model.scored == [["one", "three"]]
+    assert store.answers([asking.key(requests[1])])[asking.key(requests[1])].yes_nats == 5.0
+
+
+def test_after_a_kill_only_the_pictures_in_flight_are_scored_again_and_whole(store: Store, pictures: list[Path]) -> None:
+    requests = [Request(pictures[i], text) for i, text in ((0, "a"), (1, "c"), (0, "b"), (1, "d"))]
+    with pytest.raises(KeyboardInterrupt):
+        RememberingModel(Sure(dies_at="d"), store).yes_no_log_odds(requests)
+    model = Sure()
+    assert RememberingModel(model, store).yes_no_log_odds(requests) == dict.fromkeys(range(4), 1.0)
+    assert model.scored == [["c", "d"]]
+
+
+def test_a_picture_is_scored_whole_though_part_of_it_is_known(store: Store, pictures: list[Path]) -> None:
+    model = Sure()
+    for texts_asked in (["a"], ["a", "b"]):
+        RememberingModel(model, store).yes_no_log_odds([Request(pictures[0], text) for text in texts_asked])
+    assert model.scored == [["a"], ["a", "b"]]
+
+
+def test_log_odds_that_are_no_number_are_unknown(store: Store) -> None:
+    requests = [Request(None, "fine"), Request(None, "broken")]
+    assert RememberingModel(Sure(), store).yes_no_log_odds(requests) == {0: 4.0}
+
+
+def test_a_model_that_cannot_score_answers_says_so(store: Store) -> None:
+    with pytest.raises(ModelError, match="does not score"):
+        RememberingModel(Scripted(), store).yes_no_log_odds([Request(None, "a")])

@@ -95,6 +95,36 @@ def test_a_picture_that_turns_out_broken_leaves_its_items_missing_and_the_rest_g
     assert result_of(again)[0] == "complete" and len(model.asked) == len({r.text for r in model.asked}) <= len(lost)
 
 
+# ------------------------------------------------------------ log-odds of yes
+
+
+def sweep_of_pope(world: Path, tmp_path: Path, said: list[str], **options: Any) -> StoredResult:
+    chosen = study(world, tmp_path, {"name": "scripted"}, POPE | {"limit": 6} | options)
+    return result_of(pipeline.run(chosen, "sweep", say=said.append))[1]
+
+
+def test_how_sure_a_model_is_stands_with_its_scores(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scripted, "yes_no_log_odds", lambda self, requests: [2.0] * len(requests), raising=False)
+    assert all(score.values["log_odds"] == 2.0 for score in sweep_of_pope(world, tmp_path, []).scores)
+
+
+def test_a_backend_that_cannot_tell_costs_the_calibration_only_and_says_so(world: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    result = sweep_of_pope(world, tmp_path, said)
+    assert len(result.scores) == 6 and not any("log_odds" in score.values for score in result.scores)
+    assert [line for line in said if "no log-odds of yes, so no calibration" in line] != []
+
+
+def test_turned_off_log_odds_are_not_asked_for(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scripted, "yes_no_log_odds", lambda self, requests: pytest.fail("asked"), raising=False)
+    said: list[str] = []
+    assert len(sweep_of_pope(world, tmp_path, said, log_odds=False).scores) == 6
+    assert not any("log-odds" in line for line in said)
+
+
+# ------------------------------------------------------------ pictures and servers that fail
+
+
 def test_a_picture_that_is_not_there_is_told_before_the_first_question(data: Path, tmp_path: Path) -> None:
     image = json.loads((data / "pope/coco_pope_random.json").read_text().splitlines()[0])["image"]
     next(data.rglob(image)).unlink()

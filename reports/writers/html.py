@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from harness import registry
-from reports import beside, cards, figures, object_views, page, training_views
+from reports import beside, cards, figures, object_views, page, reliability_views, training_views
 from reports.audit import told as audit
 from reports.comparison import Comparison
 from reports.missing import missing_lines
@@ -71,6 +71,7 @@ def _environment() -> Environment:
         "beside": beside,
         "things": object_views,
         "logs": training_views,
+        "doubts": reliability_views,
         "overlaps": overlaps,
         "pairs_view": pairs_view,
         "provenance": provenance,

@@ -42,7 +42,18 @@ def write(comparison: Comparison) -> str:
     return json.dumps(_cleaned(document), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-_SAME = ("rows", "verdict", "protocols", "protocol_differences", "failures", "seeds", "objects", "published", "reward_accuracy")
+_SAME = (
+    "rows",
+    "verdict",
+    "protocols",
+    "protocol_differences",
+    "failures",
+    "seeds",
+    "objects",
+    "reliability",
+    "published",
+    "reward_accuracy",
+)
 
 
 def _plain(value: Any) -> Any:

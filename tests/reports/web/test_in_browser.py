@@ -1,0 +1,337 @@
+"""The review page in a real browser: by mouse, by keyboard, two reviewers, a phone; nothing on the console, nothing outside."""
+
+import os
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from reports.audit.app import UPLOADS, review_site
+from reports.web.guard import Gate
+from tests.reports.web.desks import CAPTION, HOSTILE, Memory, caption_case, draw_pictures, label_case, new_desk
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+
+pytestmark = [
+    # .ci/run installs Chromium and sets the variable: there a missing browser is a failure, at home a skip
+    pytest.mark.skipif(
+        not CHROMIUM.is_file() and "HARNESS_REQUIRE_BROWSER" not in os.environ,
+        reason="no /usr/bin/chromium: apt-get install chromium",
+    ),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+class Served:
+    """A site on a free port of loopback, in a thread."""
+
+    def __init__(self, make_site):
+        config = uvicorn.Config(lambda: None, port=0, host="127.0.0.1", log_config=None, lifespan="off", access_log=False)
+        self.socket = config.bind_socket()
+        self.port = self.socket.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        config.app = make_site(Gate(self.port, uploads=UPLOADS))
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
+
+    def __enter__(self):
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_):
+        self.server.should_exit = True
+        self.thread.join()
+        self.socket.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    draw_pictures(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """open_page(address, width) -> page of a browser of its own; afterwards: a silent console, no outside request."""
+    said, asked, contexts, homes = [], [], [], []
+
+    def opened(address, width=1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 800 if width > 500 else 844}, **options)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        contexts.append(context)
+        homes.append(address)
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert said == []
+    assert [url for url in asked if not url.startswith(tuple(homes))] == []
+
+
+@pytest.fixture
+def served(folder):
+    desk = new_desk(folder)
+    with Served(lambda gate: review_site(desk, gate)) as running:
+        running.desk = desk
+        yield running
+
+
+def sit_down(page, name):
+    page.fill("#name", name)
+    page.click("text=Begin")
+    page.wait_for_selector(".asked-of")
+
+
+def tab_to(page, selector):
+    """Presses Tab until it has the focus, as who has no mouse."""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"Tab never reaches {selector}")
+
+
+def words(desk, name):
+    votes = [desk.standing(place).votes.get(name) for place in range(len(desk.cases))]
+    return [vote.word if vote else None for vote in votes]
+
+
+def test_a_whole_review_by_mouse(served, open_page):
+    page = open_page(served.address)
+    sit_down(page, "ann")
+    assert page.locator(".stage img").evaluate("image => image.naturalWidth") == 320
+    told = ("No, there is no cup", "3 of 3 checkpoints")
+    assert not any(text in page.content() for text in told)
+    for place, word in enumerate(["right", "wrong", "ambiguous", "skip", "right"]):
+        page.click(f".word.{word}")
+        page.wait_for_selector(f".word.{word}[aria-pressed=true]")
+        assert all(text in page.inner_text(".panel") for text in told)
+        assert page.inner_text(".done").startswith(f"{place + 1} of 7")
+        page.click("text=Go on")
+        page.wait_for_selector(".words")
+    page.click("summary")
+    page.fill("textarea", "hardly to be seen")
+    page.click(".word.wrong")
+    page.wait_for_selector("[aria-pressed=true]")
+    page.click("text=Undo")
+    page.wait_for_selector(".hidden-answers")
+    page.click(".word.right")
+    page.click("text=Go on")
+    page.click(".caption-text >> text=lamp")
+    page.click(".word.wrong")
+    page.wait_for_selector(".word.wrong[aria-pressed=true]")
+    page.click("text=All done")
+    assert "6 labels decided" in page.inner_text(".headline")
+    assert words(served.desk, "ann") == ["right", "wrong", "ambiguous", "skip", "right", "right", "wrong"]
+    assert [v.comment for v in served.desk.votes.votes if v.comment] == ["hardly to be seen"]
+
+
+def test_a_whole_review_by_keyboard(served, open_page):
+    page = open_page(served.address)
+    page.keyboard.type("bob")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".words")
+    for key, word in zip("rwas", ["right", "wrong", "ambiguous", "skip"]):
+        page.keyboard.press(key)
+        page.wait_for_selector(f".word.{word}[aria-pressed=true]")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".hidden-answers")
+    page.keyboard.press("c")
+    page.keyboard.type("ways of writing r w a s")  # letters of a comment are no judgements
+    page.keyboard.press("Escape")
+    page.keyboard.press("r")
+    page.wait_for_selector(".word.right[aria-pressed=true]")
+    page.keyboard.press("u")
+    page.wait_for_selector(".hidden-answers")
+    page.keyboard.press("w")
+    page.wait_for_selector(".word.wrong[aria-pressed=true]")
+    page.keyboard.press("p")
+    page.wait_for_selector(".word.skip[aria-pressed=true]")
+    page.keyboard.press("n")
+    page.wait_for_selector(".word.wrong[aria-pressed=true]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".hidden-answers")
+    page.keyboard.press("r")
+    page.wait_for_selector(".word.right[aria-pressed=true]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-caption]")
+    tab_to(page, "[data-caption] .token")
+    for key in ["ArrowRight"] * 9 + [" "]:
+        page.keyboard.press(key)
+    page.keyboard.press("w")
+    page.wait_for_selector(".word.wrong[aria-pressed=true]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1")
+    assert words(served.desk, "bob") == ["right", "wrong", "ambiguous", "skip", "wrong", "right", "wrong"]
+    assert [v.comment for v in served.desk.votes.votes if v.comment] == ["ways of writing r w a s"]
+    (mark,) = served.desk.standing(6).votes["bob"].spans
+    assert CAPTION[mark.start : mark.end] == "lamp"
+
+
+def test_two_reviewers_disagree_and_one_settles_it(served, open_page):
+    ann, bob = open_page(served.address), open_page(served.address)
+    sit_down(ann, "ann")
+    sit_down(bob, "bob")
+    ann.keyboard.press("c")
+    ann.keyboard.type("a truck")
+    ann.keyboard.press("Escape")
+    ann.keyboard.press("w")
+    ann.wait_for_selector("[aria-pressed=true]")
+    bob.reload()
+    assert "a truck" not in bob.content() and "ann" not in bob.inner_text("main")
+    bob.keyboard.press("r")
+    bob.wait_for_selector("[aria-pressed=true]")
+    assert "a truck" not in bob.content()
+    bob.click("text=Adjudication")
+    bob.click(".cases a")
+    assert "a truck" in bob.inner_text(".others")
+    bob.keyboard.press("w")
+    bob.wait_for_selector(".word.wrong[aria-pressed=true]")
+    bob.keyboard.press("Enter")
+    assert "Nobody disagrees" in bob.inner_text(".headline")
+    bob.click("text=Progress")
+    assert "ann and bob" in bob.inner_text("main")
+    assert served.desk.standing(0).settled.word == "wrong"
+
+
+def test_a_double_click_and_a_key_that_is_held_are_one_vote(served, open_page):
+    page = open_page(served.address)
+    sit_down(page, "ann")
+    page.dblclick(".word.right", no_wait_after=True)
+    page.wait_for_selector("[aria-pressed=true]")
+    assert len(served.desk.votes.votes) == 1
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".hidden-answers")
+    page.keyboard.down("w")
+    page.wait_for_selector("[aria-pressed=true]")
+    for _ in range(3):
+        page.keyboard.down("w")
+    page.keyboard.up("w")
+    page.wait_for_timeout(100)
+    assert len(served.desk.votes.votes) == 2
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_window(served, open_page, width):
+    page = open_page(served.address, width)
+    sit_down(page, "a reviewer with a name that is rather long")
+    for path in (f"/case/{served.desk.ids[0]}", f"/case/{served.desk.ids[6]}", "/queue", "/progress", "/adjudication"):
+        page.goto(served.address + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_a_review_on_a_phone(served, open_page):
+    page = open_page(served.address, 390, has_touch=True, is_mobile=True)
+    sit_down(page, "ann")
+    button = page.locator(".word.wrong")
+    assert button.bounding_box()["y"] + button.bounding_box()["height"] <= 844  # within the first screen, under the picture
+    assert button.bounding_box()["height"] >= 44
+    button.tap()
+    page.wait_for_selector("[aria-pressed=true]")
+    page.locator("text=Go on").tap()
+    page.wait_for_selector(".hidden-answers")
+    page.goto(f"{served.address}/case/{served.desk.ids[6]}")
+    page.locator(".token >> text=sofa").tap()
+    page.locator(".word.wrong").tap()
+    page.wait_for_selector("[aria-pressed=true]")
+    (mark,) = served.desk.standing(6).votes["ann"].spans
+    assert (CAPTION[mark.start : mark.end], mark.kind) == ("sofa", "false alarm")
+
+
+def test_words_are_marked_by_dragging_and_unmarked_by_a_click(served, open_page):
+    page = open_page(served.address)
+    sit_down(page, "ann")
+    page.goto(f"{served.address}/case/{served.desk.ids[6]}")
+    assert page.is_disabled(".word.wrong") and page.is_enabled(".word.right")
+    page.locator(".token >> text=red").drag_to(page.locator(".token >> text=red"))
+    assert page.is_enabled(".word.wrong") and page.is_disabled(".word.right")
+    page.click(".token >> text=red")
+    assert page.is_disabled(".word.wrong")
+    page.hover(".token >> text=beside")
+    page.mouse.down()
+    page.hover(".token >> text=lamp")
+    page.mouse.up()
+    page.click(".word.wrong")
+    page.wait_for_selector("[aria-pressed=true]")
+    (mark,) = served.desk.standing(6).votes["ann"].spans
+    assert CAPTION[mark.start : mark.end] == "beside a lamp"
+    assert page.locator(".mark.missed").count() == 4  # three words, and the legend's
+    page.click(".word.wrong")  # what was marked before is sent again as it was
+    page.wait_for_load_state()
+    assert [v.spans for v in served.desk.votes.votes] == [(mark,), (mark,)]
+
+
+def test_the_picture_zooms_and_its_boxes_can_be_hidden(served, open_page):
+    page = open_page(served.address)
+    sit_down(page, "ann")
+    assert page.locator(".box.asked rect").first.is_visible()
+    page.keyboard.press("b")
+    assert not page.locator(".box.asked rect").first.is_visible()
+    page.keyboard.press("+")
+    assert page.get_attribute(".stage", "data-scale") == "1.50"
+    page.mouse.move(300, 300)
+    page.mouse.wheel(0, -400)
+    page.wait_for_function("Number(document.querySelector('.stage').dataset.scale) > 3")
+    page.keyboard.press("0")
+    assert page.get_attribute(".stage", "data-scale") == "1.00"
+
+
+def test_boxes_lie_on_the_picture_where_they_were_annotated(served, open_page):
+    page = open_page(served.address)
+    sit_down(page, "ann")
+    drawn = page.locator(".box.asked rect").last.bounding_box()
+    stage = page.locator(".sheet img").bounding_box()
+    scale = min(stage["width"] / 320, stage["height"] / 240)
+    left, top = stage["x"] + (stage["width"] - 320 * scale) / 2, stage["y"] + (stage["height"] - 240 * scale) / 2
+    assert drawn["x"] == pytest.approx(left + 60 * scale, abs=3) and drawn["y"] == pytest.approx(top + 90 * scale, abs=3)
+    assert drawn["width"] == pytest.approx(70 * scale, abs=5)
+
+
+def test_without_script_a_label_can_be_reviewed(served, browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(served.address)
+    sit_down(page, "ann")
+    page.click(".word.wrong")
+    page.click("text=Go on")
+    page.click("text=Undo")
+    assert [v.word for v in served.desk.votes.votes] == ["wrong", "undo"]
+    context.close()
+
+
+def test_hostile_answers_run_nothing(folder, open_page):
+    case = label_case(0, question=HOSTILE, reasons=(HOSTILE,), answers={HOSTILE: HOSTILE + "\u0430" * 100_000})
+    caption = replace(caption_case(), caption=HOSTILE, spans=())
+    desk = new_desk(folder, cases=[case, caption], votes=Memory())
+    with Served(lambda gate: review_site(desk, gate)) as running:
+        page = open_page(running.address)
+        sit_down(page, HOSTILE[:-1][:60])
+        page.keyboard.press("w")
+        page.wait_for_selector("[aria-pressed=true]")
+        assert "<script>alert(1)</script>" in page.inner_text(".answers")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[data-caption]")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280

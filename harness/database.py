@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any, Self
 
 from harness.errors import StoreError
 from harness.migrations import STEPS
+
+_PATIENCE_S = 30.0
 
 
 class Database:
@@ -25,8 +28,8 @@ class Database:
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._turn = threading.RLock()
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
+            self._use_wal()
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute("PRAGMA foreign_keys=ON")
             self._migrate()
@@ -37,15 +40,37 @@ class Database:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._db.close()
 
+    def _use_wal(self) -> None:
+        """SQLite refuses the switch at once, without waiting, while another process makes it."""
+        started = time.monotonic()
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() - started > _PATIENCE_S:
+                    raise
+                time.sleep(0.01)
+
     def _migrate(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        version = self._version()
         if version > len(STEPS):
             raise StoreError(
                 f"{self.path} was written by a newer mm-align-harness (schema {version}, this one knows {len(STEPS)}). "
                 "Upgrade, or choose another folder with `output=` or `--output`."
             )
-        for number, step in enumerate(STEPS[version:], start=version + 1):
-            self._db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version={number}; COMMIT;")
+        while version < len(STEPS):
+            try:
+                self._db.executescript(f"BEGIN IMMEDIATE; {STEPS[version]} PRAGMA user_version={version + 1}; COMMIT;")
+            except sqlite3.OperationalError:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if self._version() == version:
+                    raise  # else another process, started together with this one, has made the step
+            version = self._version()
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

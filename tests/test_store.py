@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,26 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(StoreError, match="written by a newer mm-align-harness"):
         Store(path)
+
+
+def test_processes_that_start_together_make_one_store(tmp_path: Path) -> None:
+    for n in range(10):
+        gate, refused = threading.Barrier(4), list[StoreError]()
+
+        def opened(path: Path = tmp_path / f"{n}.sqlite", gate: threading.Barrier = gate) -> None:
+            gate.wait()
+            try:
+                with Store(path):
+                    pass
+            except StoreError as error:
+                refused.append(error)
+
+        starters = [threading.Thread(target=opened) for _ in range(4)]
+        for starter in starters:
+            starter.start()
+        for starter in starters:
+            starter.join()
+        assert not refused
 
 
 def test_a_damaged_store_says_so(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import astuple
 from pathlib import Path
+from threading import Lock
+from types import TracebackType
 from typing import Any, NamedTuple
 
 from harness import codec
@@ -44,7 +46,13 @@ class Reviews(Database):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._db.execute("PRAGMA synchronous=FULL")  # NORMAL could lose the last votes in a power cut
+        self._eyes = Database(path)  # who looks does not wait for a vote on its way to the disk
         self._ballots, self._read = Ballots(), 0
+        self._looking = Lock()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._eyes.__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)
 
     def add(self, vote: Vote, token: str = "") -> bool:
         """Keep a vote; False when it is there already. `token` names the form or row that it came from: the same vote
@@ -69,14 +77,14 @@ class Reviews(Database):
 
     def ballots(self) -> Ballots:
         """The votes as they stand now; only what was added since the last call is read."""
-        with self._turn:
+        with self._looking:
             for row in self._after(self._read):
                 self._ballots.add(_vote(row[1:]))
                 self._read = row[0]
             return self._ballots
 
     def _after(self, last: int) -> list[Any]:
-        return self.rows(f"SELECT id, {_COLUMNS} FROM votes WHERE id > ? ORDER BY id", (last,))
+        return self._eyes.rows(f"SELECT id, {_COLUMNS} FROM votes WHERE id > ? ORDER BY id", (last,))
 
 
 def _is_news(vote: Vote, standing: Standing) -> bool:

@@ -131,6 +131,14 @@ def test_ten_reviewers_at_once_lose_and_double_nothing(reviews):
     assert sum(len(reviews.ballots().judged_by(f"r{n}")) for n in range(10)) == 300
 
 
+def test_who_looks_does_not_wait_for_a_vote_on_its_way_to_the_disk(reviews):
+    looking = threading.Thread(target=reviews.ballots)
+    with reviews.transaction():
+        looking.start()
+        looking.join(5)
+        assert not looking.is_alive()
+
+
 def test_sigkill_loses_no_accepted_vote(tmp_path):
     code = f"""
 import os, signal

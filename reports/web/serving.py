@@ -55,10 +55,12 @@ def serve(app: ASGIApp, host: str, port: int) -> None:
         app, host=host, port=port, log_config=None, access_log=False, server_header=False, proxy_headers=False, lifespan="off"
     )
     try:
-        taken = config.bind_socket()
+        config.bind_socket().close()
     except SystemExit:
         raise ConfigError(
             f"Port {port} of {host} cannot be had: another program listens there. Choose one with --port."
         ) from None
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    uvicorn.Server(config).run(sockets=[taken])
+    # Not on that socket: asyncio switches Nagle's algorithm off only for those that it makes itself, and with it on every
+    # answer waits 40 ms for the other side's delayed acknowledgement of its headers.
+    uvicorn.Server(config).run()

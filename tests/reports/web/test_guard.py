@@ -2,13 +2,14 @@
 
 import os
 import re
+import socket
 
 import pytest
 from fastapi.testclient import TestClient
 
 from harness.errors import ConfigError
 from reports.web.guard import LARGEST_FORM, Gate
-from reports.web.serving import address, new_gate
+from reports.web.serving import address, new_gate, serve
 from reports.web.shelf import NoPicture, Shelf
 from tests.reports.web.desks import ADDRESS, HOSTILE, draw_pictures, label_case, new_desk, new_site
 
@@ -131,6 +132,11 @@ def test_an_address_is_answered_beyond_loopback_and_a_strange_name_is_not():
     gate = Gate(1, frozenset({"box"}), any_address=True, token=TOKEN)
     assert gate.knows("10.0.0.5:1") and gate.knows("[fe80::1]:1") and gate.knows("box:1")
     assert not gate.knows("evil.example:1")
+
+
+def test_a_port_that_is_taken_is_told_with_what_to_do():
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigError, match="Choose one with --port"):
+        serve(None, "127.0.0.1", taken.getsockname()[1])
 
 
 # ---------------------------------------------------------------- what an answer may do in the browser

@@ -1,6 +1,7 @@
 """The review page in a real browser: by mouse, by keyboard, two reviewers, a phone; nothing on the console, nothing outside."""
 
 import os
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -30,13 +31,12 @@ class Served:
     """A site on a free port of loopback, in a thread."""
 
     def __init__(self, make_site):
-        config = uvicorn.Config(lambda: None, port=0, host="127.0.0.1", log_config=None, lifespan="off", access_log=False)
-        self.socket = config.bind_socket()
-        self.port = self.socket.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}"
-        config.app = make_site(Gate(self.port, uploads=UPLOADS))
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        site = make_site(Gate(port, uploads=UPLOADS))
+        self.server = uvicorn.Server(uvicorn.Config(site, port=port, log_config=None, lifespan="off", access_log=False))
+        self.thread = threading.Thread(target=self.server.run)
 
     def __enter__(self):
         self.thread.start()
@@ -47,7 +47,6 @@ class Served:
     def __exit__(self, *_):
         self.server.should_exit = True
         self.thread.join()
-        self.socket.close()
 
 
 @pytest.fixture(scope="module")

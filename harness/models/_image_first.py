@@ -23,7 +23,8 @@ from harness.models._planning import Budget, Group, by_picture, group, waves
 from harness.models._prompts import PromptBuilder, Row
 from harness.models._rendering import decode_after
 
-_TOGETHER = 32  # groups whose prompts are read in one go; the processor's pictures are remembered that long
+_TOGETHER = {"cpu": 8}  # groups whose prompts are read in one go: more would not fit a core's cache
+_TOGETHER_ELSEWHERE = 32
 Finished = list[tuple[int, Answer]]
 
 
@@ -110,7 +111,8 @@ class ImageFirst:
     def _take(self, wave: Wave) -> list[Group]:
         """The next groups, as many as fit; where nothing is in work at least one row."""
         found: list[Group] = []
-        while wave.waiting and len(found) < _TOGETHER:
+        together = _TOGETHER.get(self.language.device.type, _TOGETHER_ELSEWHERE)
+        while wave.waiting and len(found) < together:
             part = wave.waiting[0]
             rows = [self._row(wave, i) for i in part]
             n = self._fitting(rows, wave.batch, found)

@@ -71,16 +71,25 @@ class LanguageModel:
         """Whether rows can attend to one copy of a shared beginning: attention is ours, causal and without windows."""
         return self.config._attn_implementation == NAME and self.family.both_ways == CAUSAL and not self._windowed
 
-    def tokens(self, pieces: Sequence[Piece], side: str = "left") -> Tokens:
-        """Pieces of rows side by side, padded on the `side` named."""
+    def tokens(self, pieces: Sequence[Piece]) -> Tokens:
+        """Pieces of rows side by side, padded on the left."""
         width = max(p.end - p.start for p in pieces)
         none: Any = 0 if self.family.axes == 1 else (0,) * self.family.axes
         columns: list[list[Any]] = [[], [], []]
         for row, start, end in pieces:
             parts = (row.ids[start:end], row.positions[start:end], [place + 1 for place in row.places[start:end]])
             for column, part, padding in zip(columns, parts, (0, none, 0), strict=True):
-                pad = [padding] * (width - len(part))
-                column.append(pad + part if side == "left" else part + pad)
+                column.append([padding] * (width - len(part)) + part)
+        return self._tensors(columns, pieces)
+
+    def packed(self, pieces: Sequence[Piece]) -> Tokens:
+        """Pieces of rows end to end as one row."""
+        ids = [token for row, start, end in pieces for token in row.ids[start:end]]
+        positions = [position for row, start, end in pieces for position in row.positions[start:end]]
+        places = [place + 1 for row, start, end in pieces for place in row.places[start:end]]
+        return self._tensors([[ids], [positions], [places]], pieces)
+
+    def _tensors(self, columns: list[list[Any]], pieces: Sequence[Piece]) -> Tokens:
         ids, positions, mask = (torch.tensor(c, dtype=torch.long, device=self.device) for c in columns)
         return Tokens(ids, positions, mask, pieces)
 
@@ -117,16 +126,19 @@ class LanguageModel:
         embeds: Tensor = self._embed(tokens.ids.masked_fill(at, 0))  # a placeholder may lie outside the vocabulary
         rows = [p.row for p in tokens.pieces if p.row.request.image is not None]
         known = self.features.of([Picture(r.request.image, r.request.noise) for r in rows if r.request.image is not None])
+        shown: list[Tensor] = []
         deep: list[tuple[Tensor, ...]] = []
-        for n, (row, start, end) in enumerate(tokens.pieces):
+        for row, start, end in tokens.pieces:
             if row.request.image is None:
                 continue
             feature = known[Picture(row.request.image, row.request.noise)]
             before = row.ids[:start].count(self.image_token_id)
             wanted = torch.arange(len(feature.embeds)) if row.visible is None else row.visible.nonzero()[:, 0]
             wanted = wanted[before : before + row.ids[start:end].count(self.image_token_id)].to(embeds.device)
-            embeds[n, at[n]] = feature.embeds[wanted]
+            shown.append(feature.embeds[wanted])
             deep.append(tuple(layer[wanted] for layer in feature.deep))
+        if shown:
+            embeds[at] = torch.cat(shown)  # pieces stand row after row
         if not self.family.deepstack or not bool(at.any()):
             return embeds, {}
         layers = [torch.cat(parts) for parts in zip(*deep, strict=True)]

@@ -1,6 +1,6 @@
 """What a running batch has read: each shared beginning once, and each row's own keys and values.
 
-Tokens are padded on the right, so that a row's own slots are its own: rows join and leave without moving others.
+A row's own slots are its own: rows join and leave without moving others. What is new is read end to end, without padding.
 The language model reads through attention of our own (`_segments.NAME`), see `_beginnings.py`.
 """
 
@@ -127,23 +127,23 @@ class SharedMemory:
         """Wanted states (n, D), the groups' beginnings, and the rows' own keys and values."""
         shared = [group.shared for group in groups]
         owner = [g for g, group in enumerate(groups) for _ in group.rows]
-        beginnings = Beginnings(shared, owner)
+        beginnings, device = Beginnings(shared, owner), self._language.device
         if max(shared) > 0:
-            firsts = self._language.tokens([Piece(g.rows[0], 0, g.shared) for g in groups], "right")
-            collected = _Collector()
-            unread = torch.zeros_like(firsts.ids, dtype=torch.bool)
-            self._language.states(firsts, _carrier(_attend_unread, unread), collected)
-            beginnings.layers = collected.layers
-        rows = [(row, group.shared) for group in groups for row in group.rows]
-        rest = self._language.tokens([Piece(row, n, len(row.ids)) for row, n in rows], "right")
-        ends = torch.tensor([len(row.ids) - n for row, n in rows], device=rest.ids.device)
-        wanted = torch.tensor([n for group in groups for n in group.wanted], device=rest.ids.device)
-        slots = torch.arange(rest.ids.shape[1], device=rest.ids.device)[None]
-        read = (slots < ends[:, None]) & (slots >= (ends - wanted)[:, None])
-        collected = _Collector()
-        mask = _carrier(_Rest(beginnings if max(shared) > 0 else None, read), read)
-        states = self._language.states(rest, mask, collected)
-        return states[read], beginnings, collected.layers
+            firsts = [Piece(group.rows[0], 0, group.shared) for group in groups]
+            unread = torch.zeros(1, sum(shared), dtype=torch.bool, device=device)
+            _, beginnings.layers = self._read_packed(firsts, unread)
+        rest = [Piece(row, group.shared, len(row.ids)) for group in groups for row in group.rows]
+        wanted = [n for group in groups for n in group.wanted]
+        read = [[slot >= p.end - p.start - n for slot in range(p.end - p.start)] for p, n in zip(rest, wanted, strict=True)]
+        mask = torch.tensor([[slot for row in read for slot in row]], device=device)
+        states, layers = self._read_packed(rest, mask, beginnings if max(shared) > 0 else None)
+        return states[mask], beginnings, layers
+
+    def _read_packed(self, pieces: list[Piece], read: Tensor, before: Beginnings | None = None) -> tuple[Tensor, Layers]:
+        """Final states (1, N, D) of pieces end to end, right where `read` (1, N), and their keys and values (R, H, T, d)."""
+        rows = PackedRows([p.end - p.start for p in pieces], before, bool(read.any()), read.device)
+        states = self._language.states(self._language.packed(pieces), _carrier(rows, read), None)
+        return states, rows.layers
 
     # ------------------------------------------------------------ room
 
@@ -176,51 +176,53 @@ class SharedMemory:
             self._layers[layer] = (keys, values)
 
 
-class _Collector:
-    """A cache that hands back what it is given and keeps it."""
+class PackedRows:
+    """Attention of rows laid end to end, so that their padding costs nothing but here: each causally over itself, and over
+    its beginning where there is one. `layers` are their keys and values, (R, H, T, d), zero behind a row's end."""
 
-    def __init__(self) -> None:
+    def __init__(self, lengths: list[int], before: Beginnings | None, is_read: bool, device: torch.device) -> None:
         self.layers: Layers = {}
-
-    def update(self, keys: Tensor, values: Tensor, layer_idx: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        self.layers[layer_idx] = (keys, values)
-        return keys, values
-
-    def get_seq_length(self, layer_idx: int = 0) -> int:
-        return 0
-
-
-class _Rest:
-    """Attention of tokens behind a shared beginning: over it, and causally over themselves."""
-
-    def __init__(self, beginnings: Beginnings | None, read: Tensor) -> None:
-        self._beginnings, self._read = beginnings, read
+        self._before, self._is_read = before, is_read
+        self._shape = (len(lengths), max(lengths))
+        filled = torch.arange(max(lengths), device=device)[None] < torch.tensor(lengths, device=device)[:, None]
+        self._filled = None if len(set(lengths)) == 1 else filled  # (R, T)
 
     def __call__(self, module: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-        if self._beginnings is None:
-            return _attend_causal(module, query, key, value, scaling)
+        """query (1, heads, N, d) -> (1, N, heads, d)."""
+        key, value = self._apart(key), self._apart(value)
+        self.layers[module.layer_idx] = (key, value)
+        if not self._is_read and getattr(module, "is_last_of_segments", False):
+            return torch.zeros_like(query).transpose(1, 2)  # of the last layer only keys and values are needed
+        query = self._apart(query)
+        if self._before is None:
+            return self._together(_attend_causal(query, key, value, scaling))
         n = query.shape[2]
         folded = _folded(query, key)
         later = torch.ones(n, n, dtype=torch.bool, device=query.device).triu(1)
         hidden = later.repeat(query.shape[1] // key.shape[1], 1)[None, None]
         own = attend(folded, key, value, scaling, hidden)
-        out = own.joined(self._beginnings.part(module.layer_idx, folded, scaling))
-        return _unfolded(out.to(query.dtype), query)
+        out = own.joined(self._before.part(module.layer_idx, folded, scaling))
+        return self._together(_unfolded(out.to(query.dtype), query))
+
+    def _apart(self, packed: Tensor) -> Tensor:
+        """(1, H, N, d) -> (R, H, T, d)"""
+        if self._filled is None:
+            return packed[0].view(packed.shape[1], *self._shape, -1).transpose(0, 1).contiguous()
+        rows = packed.new_zeros(*self._shape, packed.shape[1], packed.shape[3])
+        rows[self._filled] = packed[0].transpose(0, 1)
+        return rows.transpose(1, 2).contiguous()
+
+    def _together(self, rows: Tensor) -> Tensor:
+        """(R, T, heads, d) -> (1, N, heads, d)"""
+        return (rows.flatten(0, 1) if self._filled is None else rows[self._filled])[None]
 
 
-def _attend_causal(module: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-    """What lies behind a row's tokens is padding, which none of them sees."""
+def _attend_causal(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
+    """(R, heads, T, d) -> (R, T, heads, d). What lies behind a row's tokens is padding, which none of them sees."""
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     return scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling).transpose(1, 2)
-
-
-def _attend_unread(module: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-    """Of the last layer only keys and values are needed."""
-    if getattr(module, "is_last_of_segments", False):
-        return torch.zeros_like(query).transpose(1, 2)
-    return _attend_causal(module, query, key, value, scaling)
 
 
 def _carrier(attend: Attend, read: Tensor | None = None) -> Tensor:

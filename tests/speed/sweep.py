@@ -1,7 +1,7 @@
 """What a sweep costs: POPE-like questions and captions, through our engine, through plain `generate`, through lmms-eval.
 
     python tests/speed/sweep.py                                  # 1,800 questions at 2 and at 16 new tokens
-    python tests/speed/sweep.py --captions 100 --tokens          # captions of at most 512 tokens
+    python tests/speed/sweep.py --captions 24 --tokens           # captions of at most 512 tokens
     python tests/speed/sweep.py --peers /path/to/python          # beside lmms-eval 0.7.3, by an interpreter that has it
     python tests/speed/sweep.py --device cuda --size 7b          # LLaVA-1.5-7B's shape on a GPU; 1.6-7b for LLaVA-1.6's
 
@@ -31,6 +31,7 @@ SPLITS = ("random", "popular", "adversarial")
 SUFFIX = "\nAnswer the question using a single word or phrase."
 CAPTION = "Please describe this image in detail."
 SIDES = {"ours": "ours", "eight": "generate, 8 at once", "one": "generate, one by one"}
+PEERS = {"lmms-eval-8": "lmms-eval, 8 at once", "lmms-eval-1": "lmms-eval, one by one"}
 OBJECTS = [
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "bench", "bird", "cat",
     "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie",
@@ -46,20 +47,18 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, nargs="*", default=[2, 16], help="token limits of the questions' answers")
     parser.add_argument("--captions", type=int, default=0, help="so many captions of at most --caption-tokens")
     parser.add_argument("--caption-tokens", type=int, default=512)
-    parser.add_argument("--sides", nargs="+", default=list(SIDES), choices=[*SIDES, "lmms-eval"])
+    parser.add_argument("--sides", nargs="+", default=list(SIDES), choices=list(SIDES))
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--size", default="tiny", choices=["tiny", "7b", "1.6-7b"])
-    parser.add_argument("--peers", help="a Python that has lmms-eval 0.7.3; adds it as a side at batch size 1")
+    parser.add_argument("--peers", help="a Python that has lmms-eval 0.7.3: two more sides")
     parser.add_argument("--folder", type=Path, help="keep model, data and answers here")
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)  # side, kind, token limit: what the child processes get
     args = parser.parse_args()
     if args.run:
         side, kind, tokens = args.run
         return answer(args, side, kind, int(tokens))
-    if args.peers:
-        args.sides.append("lmms-eval")
     with tempfile.TemporaryDirectory() as place:
         args.folder = args.folder or Path(place)
         prepare(args)
@@ -70,31 +69,41 @@ def main() -> None:
 
 def compare(args: Any, kind: str, tokens: int) -> None:
     """Every side in turn, `repeat` times; the table of one token limit."""
-    costs: dict[str, list[tuple[float, float]]] = {side: [] for side in args.sides}
+    sides = [*args.sides, *(PEERS if args.peers and kind == "pope" else ())]
+    costs: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
     for _ in range(args.repeat):
-        for side in args.sides:
+        for side in sides:
             costs[side].append(measured(args, side, kind, tokens))
-    found = {side: json.loads((args.folder / f"{side}-{kind}-{tokens}.json").read_text()) for side in args.sides}
-    reference = found[args.sides[-1]]
+    found = {side: answers_of(args.folder / f"{side}-{kind}-{tokens}.json") for side in sides}
+    names, reference = SIDES | PEERS, found[sides[-1]]
     asked = len(reference)
-    print(f"\n{asked:,} {kind} answers of at most {tokens} tokens, {args.size} model on {args.device}")
-    ours = min(cpu for cpu, _ in costs[args.sides[0]])
-    for side in args.sides:
+    texts = len(set(reference.values()))
+    print(
+        f"\n{asked:,} {kind} answers of at most {tokens} tokens, {texts:,} different ones, {args.size} model on {args.device}"
+    )
+    ours = min(cpu for cpu, _ in costs[sides[0]])
+    for side in sides:
         cpu, wall = (min(values) for values in zip(*costs[side], strict=True))
         each = " / ".join(f"{c:.1f}" for c, _ in costs[side])
         same = sum(found[side][key] == reference[key] for key in reference)
         print(
-            f"  {SIDES.get(side, side):<22}{each:>16} CPU s {asked / cpu:8.1f} answers/CPU s {wall:8.1f} s wall "
-            f"{cpu / ours:6.1f} x   {same:,} of {asked:,} answers as {SIDES.get(args.sides[-1], args.sides[-1])}"
+            f"  {names[side]:<22}{each:>16} CPU s {asked / cpu:8.1f} answers/CPU s {wall:8.1f} s wall "
+            f"{cpu / ours:6.1f} x   {same:,} of {asked:,} answers as {names[sides[-1]]}"
         )
+
+
+def answers_of(path: Path) -> dict[str, str]:
+    """Key -> text without spaces around it: lmms-eval strips answers, we leave out the space that the template ends with."""
+    return {key: text.strip() for key, text in json.loads(path.read_text()).items()}
 
 
 def measured(args: Any, side: str, kind: str, tokens: int) -> tuple[float, float]:
     """CPU seconds (user and system, children included) and wall seconds of one side's whole process."""
-    if side == "lmms-eval":
+    if side in PEERS:
         import lmms_eval_side
 
-        command, environment = lmms_eval_side.command(args.peers, args.folder, tokens)
+        batch = int(side[-1])
+        command, environment = lmms_eval_side.command(args.peers, args.folder, asked(args, kind), tokens, batch)
     else:
         own = ["--run", side, kind, str(tokens), "--captions", str(args.captions), "--device", args.device]
         command = [sys.executable, __file__, *own, "--folder", str(args.folder)]
@@ -104,8 +113,8 @@ def measured(args: Any, side: str, kind: str, tokens: int) -> tuple[float, float
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise SystemExit(f"{side} failed:\n{done.stderr[-3000:]}")
-    if side == "lmms-eval":
-        texts = lmms_eval_side.answers(args.folder, tokens)
+    if side in PEERS:
+        texts = lmms_eval_side.answers(args.folder, tokens, batch)
         (args.folder / f"{side}-{kind}-{tokens}.json").write_text(json.dumps(texts))
     cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     return cpu, time.perf_counter() - began

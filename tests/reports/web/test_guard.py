@@ -134,6 +134,7 @@ def test_an_address_is_answered_beyond_loopback_and_a_strange_name_is_not():
     assert not gate.knows("evil.example:1")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # uvicorn leaves its socket open
 def test_a_port_that_is_taken_is_told_with_what_to_do():
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigError, match="Choose one with --port"):
         serve(None, "127.0.0.1", taken.getsockname()[1])

@@ -1,52 +1,14 @@
 """The review page in a real browser: by mouse, by keyboard, two reviewers, a phone; nothing on the console, nothing outside."""
 
-import os
-import socket
-import threading
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import uvicorn
 
-from reports.audit.app import UPLOADS, review_site
-from reports.web.guard import Gate
+from reports.audit.app import review_site
 from tests.reports.web.desks import CAPTION, HOSTILE, Memory, caption_case, draw_pictures, label_case, new_desk
+from tests.reports.web.in_browser import IN_BROWSER, Served
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
-
-pytestmark = [
-    # .ci/run installs Chromium and sets the variable: there a missing browser is a failure, at home a skip
-    pytest.mark.skipif(
-        not CHROMIUM.is_file() and "HARNESS_REQUIRE_BROWSER" not in os.environ,
-        reason="no /usr/bin/chromium: apt-get install chromium",
-    ),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
-
-
-class Served:
-    """A site on a free port of loopback, in a thread."""
-
-    def __init__(self, make_site):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{port}"
-        site = make_site(Gate(port, uploads=UPLOADS))
-        self.server = uvicorn.Server(uvicorn.Config(site, port=port, log_config=None, lifespan="off", access_log=False))
-        self.thread = threading.Thread(target=self.server.run)
-
-    def __enter__(self):
-        self.thread.start()
-        while not self.server.started:
-            time.sleep(0.01)
-        return self
-
-    def __exit__(self, *_):
-        self.server.should_exit = True
-        self.thread.join()
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture(scope="module")
@@ -54,40 +16,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     draw_pictures(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def open_page(browser):
-    """open_page(address, width) -> page of a browser of its own; afterwards: a silent console, no outside request."""
-    said, asked, contexts, homes = [], [], [], []
-
-    def opened(address, width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 800 if width > 500 else 844}, **options)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        contexts.append(context)
-        homes.append(address)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(address)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert said == []
-    assert [url for url in asked if not url.startswith(tuple(homes))] == []
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""What tests of the local pages in a real browser share: when they run, and a site on a free port."""
+
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from reports.audit.app import UPLOADS
+from reports.web.guard import Gate
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+
+IN_BROWSER = [
+    # .ci/run installs Chromium and sets the variable: there a missing browser is a failure, at home a skip
+    pytest.mark.skipif(
+        not CHROMIUM.is_file() and "HARNESS_REQUIRE_BROWSER" not in os.environ,
+        reason="no /usr/bin/chromium: apt-get install chromium",
+    ),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+class Served:
+    """A site on a free port of loopback, in a thread."""
+
+    def __init__(self, make_site):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        site = make_site(Gate(port, uploads=UPLOADS))
+        self.server = uvicorn.Server(uvicorn.Config(site, port=port, log_config=None, lifespan="off", access_log=False))
+        self.thread = threading.Thread(target=self.server.run)
+
+    def __enter__(self):
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_):
+        self.server.should_exit = True
+        self.thread.join()

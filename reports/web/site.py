@@ -107,6 +107,8 @@ def _environment(package: str, versions: Mapping[str, str]) -> Environment:
     )
     environment.filters |= {"said": cards.said, "pretty": name, "short": shortened, "plain": _plain}
     environment.globals |= {"count": count, "static": lambda file: f"/static/{file}?v={versions[file]}", "paging": paging}
+    for template in environment.list_templates(extensions=["html"]):
+        environment.get_template(template)  # read now, so that no visitor waits for it
     return environment
 
 

@@ -55,7 +55,7 @@ def shown_labels(records: Sequence[RunRecord], names: Sequence[str] | None) -> l
     if not names:
         return None
     if len(names) != len(runs):
-        raise ConfigError(f"{len(names)} names for {len(runs)} runs. Give `--name` once for each run, in their order.")
+        raise ConfigError(f"`--name` for {len(names)} of {len(runs)} runs. Give it once for each run, in their order.")
     often = Counter(record.run_id for record in records)
     by_run = dict(zip(runs, names, strict=True))
     return [f"{by_run[r.run_id]}: {r.name}" if often[r.run_id] > 1 else by_run[r.run_id] for r in records]

@@ -48,6 +48,7 @@ class Display:
 
 def show_comparison(comparison: Any) -> None:
     """The verdict in words, then the table: the last words of a command."""
+    from reports.beside import PUBLISHED_TOLD, published_table
     from reports.terminal import text_table, warnings
 
     console = _wide_console()
@@ -59,6 +60,9 @@ def show_comparison(comparison: Any) -> None:
     if comparison.short.by_method:
         told = "Methods are means over their seeds; marks hold the scatter of seeds and of images. `--as html` shows each."
         console.print("", told, soft_wrap=True)
+    if comparison.published:
+        console.print("", _table(*published_table(comparison)))
+        console.print(_plain(PUBLISHED_TOLD), soft_wrap=True)
     _show_missing(console, comparison)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reports.comparison import Comparison
+from reports.published import SOURCE
 from reports.table import Row
 from reports.wording import UNKNOWN, between, number, row_name, who
 
@@ -76,6 +77,15 @@ def published_view(comparison: Comparison) -> tuple[list[tuple[str, str]], list[
     yours = [[who(c), *(_yours(rows[study], j) for study in columns)] for j, c in enumerate(comparison.short.columns)]
     theirs = [(row.table, row.method, [f"{v:.2f}" for v in row.values.values()]) for row in comparison.published]
     return head, yours, theirs
+
+
+PUBLISHED_TOLD = f"Yours, then the study's: {SOURCE}; other judges, another protocol: for orientation only."
+
+
+def published_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """The same as plain text: header, your rows, the study's marked as published."""
+    head, yours, theirs = published_view(comparison)
+    return ["", *(study for study, _ in head)], [*yours, *([f"published, {t}: {method}", *v] for t, method, v in theirs)]
 
 
 def _yours(row: Row | None, column: int) -> str:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from harness import registry
 from reports.audit import told as audit
-from reports.beside import REWARD_TOLD, published_view, reward_view, seeds_view
+from reports.beside import PUBLISHED_TOLD, REWARD_TOLD, published_table, reward_view, seeds_view
 from reports.comparison import Comparison, RunFacts
 from reports.evidence import Failures
 from reports.missing import missing_lines
-from reports.published import SOURCE
 from reports.runs import whole_runs
 from reports.terminal import text_table
 from reports.wording import name, shortened
@@ -90,10 +89,7 @@ def _audit(comparison: Comparison) -> list[str]:
 def _published(comparison: Comparison) -> list[str]:
     if not comparison.published:
         return []
-    head, yours, theirs = published_view(comparison)
-    rows = [*yours, *([f"published, {table}: {method}", *values] for table, method, values in theirs)]
-    told = f"Yours, then the study's: {SOURCE}; other judges, another protocol: for orientation only."
-    return ["## Published", told, *_table(["", *(study for study, _ in head)], rows)]
+    return ["## Published", PUBLISHED_TOLD, *_table(*published_table(comparison))]
 
 
 def _protocol(comparison: Comparison) -> list[str]:

@@ -16,3 +16,9 @@ def test_several_seeds_of_one_method_are_one_line(make, capsys):
 def test_one_run_has_no_seeds_to_put_together(make, capsys):
     show_comparison(compare([make.record()]))
     assert "scatter of seeds" not in capsys.readouterr().out
+
+
+def test_published_rows_stand_under_the_table_and_are_marked(make, capsys):
+    show_comparison(compare([make.record()], published=["Table 2"]))
+    said = capsys.readouterr().out
+    assert "published, Table 2: " in said and "for orientation only" in said

@@ -12,6 +12,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from harness import registry
 from harness.aligners import make_aligner
 from harness.config import Arm, BenchmarkConfig, RunConfig
 from harness.contract import Data, PreferencePair
-from harness.errors import DataError, HarnessError
+from harness.errors import DataError, HarnessError, ModelError
 from harness.needs import check_plugins
 from harness.pipeline import load_model, open_data
 from harness.score import unjudged
@@ -46,9 +47,9 @@ def estimate(config: RunConfig) -> Iterator[Cost]:
     asked = _asked(config, data)
     base = load_model(config)
     columns = 1 + len(config.arms)
-    for spec, requests in asked:
+    for spec, requests, log_odds in asked:
         sample = requests[:QUESTIONS]
-        seconds = _timed(lambda some=sample: list(base.generate(some))) / len(sample) * len(requests) * columns
+        seconds = _timed(lambda some=sample, odds=log_odds: _ask(base, some, odds)) / len(sample) * len(requests) * columns
         judged = len(requests) * columns if spec.judge is not None else 0
         yield Cost(f"sweep: {spec.title}", f"{len(requests):,} questions x {columns} checkpoints", seconds, judged)
     for arm in (*config.reward_models, *config.arms):
@@ -64,13 +65,14 @@ def peak_memory() -> str:
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB"
 
 
-def _asked(config: RunConfig, data: Data) -> list[tuple[BenchmarkConfig, list[Any]]]:
-    """Every benchmark's requests; every missing file of benchmarks and pairs in one error."""
+def _asked(config: RunConfig, data: Data) -> list[tuple[BenchmarkConfig, list[Any], bool]]:
+    """Every benchmark's requests, and whether it asks for log-odds of yes; all missing files in one error."""
     found, missing = [], []
     for spec in config.sweep:
         try:
             benchmark = unjudged(spec)
-            found.append((spec, requests_of(spec.name, benchmark, items_of(spec, benchmark, data), data)))
+            requests = requests_of(spec.name, benchmark, items_of(spec, benchmark, data), data)
+            found.append((spec, requests, getattr(benchmark, "log_odds", False)))
         except HarnessError as error:
             missing.append(f"{spec.title}: {error}")
     for arm in (*config.reward_models, *config.arms):
@@ -139,6 +141,13 @@ def _rows(path: Path) -> int:
         return len(json.loads(text))
     except ValueError:
         return sum(bool(line.strip()) for line in text.splitlines())
+
+
+def _ask(model: Any, requests: Sequence[Any], log_odds: bool) -> None:
+    list(model.generate(requests))
+    if log_odds and hasattr(model, "yes_no_log_odds"):
+        with suppress(ModelError):  # a model that cannot tell costs nothing more
+            model.yes_no_log_odds(requests)
 
 
 def _timed(work: Any) -> float:

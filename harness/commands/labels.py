@@ -58,9 +58,12 @@ def queue_(
         return
     for case in chosen[:20]:
         reasons = (*case.hearsay, *case.reasons) if answers else case.reasons
-        typer.echo(f"{case.suspicion:6.1%}  {case.question} Label: {case.label}  ({case.image})\n        {'; '.join(reasons)}")
+        typer.echo(f"{case.suspicion:6.1%}  {case.question} Label: {case.label}  ({case.image})")
+        if reasons:
+            typer.echo(f"        {'; '.join(reasons)}")
     typer.echo(
-        f"{len(cases):,} labels; --to FILE.csv writes a sheet, `python -m harness audit {benchmark}` opens the review page."
+        f"{len(cases):,} labels; --answers tells what checkpoints said too, --to FILE.csv writes a sheet, "
+        f"`python -m harness audit {benchmark}` opens the review page."
     )
 
 

@@ -48,7 +48,10 @@ def queue(
         return verdicts
     if benchmark not in gathered:
         known = ", ".join(gathered) or "none"
-        raise ConfigError(f"There is nothing to audit in {benchmark!r}: benchmarks with labels in these runs: {known}.")
+        raise ConfigError(
+            f"There is nothing to audit in {benchmark!r}: it has no labels here, and no verdict that a second judge or "
+            f"the rules contradict. Benchmarks with labels in these runs: {known}."
+        )
     own = gathered[benchmark]
     others = [one.evidence for name, one in gathered.items() if name != benchmark]
     return suspects(own.evidence, own.witnesses, others, sample=sample, seed=seed)

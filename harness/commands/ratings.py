@@ -55,6 +55,8 @@ def show(
     from reports.audit.told_of_judges import judge_parts
 
     people = read_ratings(sheets)
+    if not people:
+        raise DataError("No row has a rating yet. Fill in the column `rating` with numbers on the judge's scale.")
     with open_store(output) as store:
         judged = judged_answers(store, runs or ())
     known = known_to(judged, people)

@@ -23,7 +23,7 @@ from alignment.logps import PairLogps, answer_logps, token_logps
 from alignment.pairs import picture_of
 from alignment.policy import Policy, PromptInputs
 from harness.contract import PreferencePair
-from harness.errors import DataError, TrainingError
+from harness.errors import PictureError, TrainingError
 
 _PAD = -1  # segment of padding
 
@@ -60,11 +60,11 @@ class Batch(NamedTuple):
 
 
 def make_row(policy: Policy, pair: PreferencePair, image_root: Path) -> Row:
-    """Tokens of a pair. Raises DataError for a picture that cannot be read, TrainingError for an answer without tokens."""
+    """Tokens of a pair. Raises PictureError for a picture that cannot be read, TrainingError for an answer without tokens."""
     try:
         prompt = PromptInputs(*policy.prompt(picture_of(pair, image_root), pair.prompt))
     except OSError as error:
-        raise DataError(f"The image {image_root / pair.image} of pair {pair.id!r} cannot be read: {error}.") from error
+        raise PictureError(image_root / pair.image, f"of pair {pair.id!r} cannot be read ({error}).") from error
     answers = tuple(policy.answer_ids(text) for text in (pair.chosen, *pair.rejected))
     if any(len(a) == 0 for a in answers):
         raise TrainingError(f"Pair {pair.id!r} has an answer without tokens; drop it or mend the pair file.")

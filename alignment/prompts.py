@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from alignment.files import digest_of
-from alignment.validation import EMPTY_ANSWER, MISSING_IMAGE, Dropped
+from alignment.validation import EMPTY_ANSWER, MISSING_IMAGE, UNREADABLE_IMAGE, Dropped
 from harness.contract import Data
-from harness.errors import DataError
+from harness.errors import DataError, PictureError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,14 @@ def read_prompts(data: Data, name: str, image_folder: str, limit: int | None, se
         listed = "".join(f"\n  {fault}" for fault in faults[:10])
         raise DataError(f"{name} has {len(faults)} faulty rows; mend or remove them:{listed}")
     return kept, dropped
+
+
+def unreadable(prompts: Sequence[Prompt], error: PictureError) -> list[Dropped]:
+    """The prompts about a picture that a model could not read; raises `error` where there is none."""
+    lost = [Dropped(p.id, UNREADABLE_IMAGE) for p in prompts if p.path == error.path]
+    if not lost:
+        raise error
+    return lost
 
 
 def _subsample(ids: Sequence[str], limit: int | None, seed: int) -> list[int]:

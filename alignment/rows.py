@@ -9,8 +9,9 @@ from torch import Tensor
 
 from alignment.batches import Row, make_row
 from alignment.policy import Policy, PromptInputs
-from alignment.validation import TOO_LONG, Dropped
+from alignment.validation import TOO_LONG, UNREADABLE_IMAGE, Dropped
 from harness.contract import PreferencePair, Progress, no_progress
+from harness.errors import PictureError
 
 VISION_BYTES = 256 * 2**20
 
@@ -72,10 +73,14 @@ def make_rows(
     max_length: int | None = None,
     progress: Progress = no_progress,
 ) -> tuple[Rows, list[Dropped]]:
-    """Tokenise all pairs. Pairs over `max_length` (prompt, image and the longest answer) are dropped, never cut."""
+    """Tokenise all pairs. Pairs over `max_length` (prompt, image and the longest answer) are dropped, never cut; so are
+    those whose picture turns out to be unreadable."""
     rows, dropped = Rows(policy, image_root), list[Dropped]()
     for done, pair in enumerate(pairs, start=1):
-        if not rows.add(pair, max_length):
-            dropped.append(Dropped(pair.id, TOO_LONG))
+        try:
+            if not rows.add(pair, max_length):
+                dropped.append(Dropped(pair.id, TOO_LONG))
+        except PictureError:
+            dropped.append(Dropped(pair.id, UNREADABLE_IMAGE))
         progress("preparing pairs", done, len(pairs))
     return rows, dropped

@@ -11,6 +11,7 @@ from harness.contract import PreferencePair
 from harness.errors import TrainingError
 
 MISSING_IMAGE = "missing image"
+UNREADABLE_IMAGE = "unreadable image"
 EMPTY_ANSWER = "empty answer"
 IDENTICAL_ANSWERS = "identical answers"
 TOO_LONG = "too long"

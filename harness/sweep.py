@@ -84,6 +84,9 @@ def sweep(
         benchmark = build(spec, judge)
         items = items_of(spec, benchmark, data)
         loaded.append((place, spec, judge, benchmark, items, requests_of(spec.name, benchmark, items, data)))
+    shared = model.facts().get("shared between questions", "")
+    if shared.startswith("nothing"):
+        say(f"{label}: shared between the questions about a picture: {shared}")
     for place, spec, judge, benchmark, items, requests in loaded:
         asking = RememberingModel(model, store, progress, f"{label}: {spec.title}")
         found, lost = answered(asking, requests)

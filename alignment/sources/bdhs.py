@@ -17,7 +17,7 @@ from typing import Any
 
 from alignment.corruption import Draft, Rules, meta_of, new_draft, reopened, requests_of, taken
 from alignment.matching import Match, check_match
-from alignment.prompts import Prompt, read_prompts
+from alignment.prompts import Prompt, read_prompts, unreadable
 from alignment.sentences import CUT_UNITS, SPLITTERS, YES_NO_RULES, Pieces
 from alignment.similarity import make_embedder
 from alignment.validation import IDENTICAL_ANSWERS, Dropped
@@ -25,7 +25,7 @@ from alignment.vocabulary import Vocabulary
 from alignment.yields import yield_report
 from harness import registry
 from harness.contract import Data, Decoding, Model, PreferencePair, Request, in_order
-from harness.errors import ConfigError
+from harness.errors import ConfigError, PictureError
 
 TOO_SIMILAR = "too similar"
 UNMATCHED = "unmatched"
@@ -93,7 +93,12 @@ class Bdhs:
         open_drafts = [new_draft(p, number, rules) for p in prompts for number in range(self._n_rejected)]
         accepted, dropped = list[Draft](), list[Dropped]()
         while open_drafts:
-            tried = self._try(open_drafts, model, seed, rules, pieces)
+            try:
+                tried = self._try(open_drafts, model, seed, rules, pieces)
+            except PictureError as error:
+                dropped += unreadable([d.prompt for d in open_drafts], error)
+                open_drafts = [d for d in open_drafts if d.prompt.path != error.path]
+                continue
             open_drafts = []
             for draft in tried:
                 fault = self._fault(draft, rules)

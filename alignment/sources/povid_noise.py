@@ -14,13 +14,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from alignment.files import seed_of
-from alignment.prompts import read_prompts
+from alignment.prompts import Prompt, read_prompts, unreadable
 from alignment.ready_made import nouns
 from alignment.validation import EMPTY_ANSWER, IDENTICAL_ANSWERS, Dropped
 from alignment.yields import yield_report
 from harness import registry
 from harness.contract import Data, Model, NoisyImage, PreferencePair, Request
-from harness.errors import ConfigError
+from harness.errors import ConfigError, PictureError
 
 _AT_ONCE = 64
 
@@ -47,10 +47,9 @@ class PovidNoise:
         prompts, dropped = read_prompts(data, o["prompts"], o["image_folder"], o["limit"], seed)
         asked, pairs = len(prompts) + len(dropped), list[PreferencePair]()
         for start in range(0, len(prompts), _AT_ONCE):
-            chunk = prompts[start : start + _AT_ONCE]
-            noisy = [NoisyImage(o["noise_steps"], seed_of(seed, p.id, "noise")) for p in chunk]
-            requests = [Request(p.path, p.text, noise=noise) for p, noise in zip(chunk, noisy, strict=True)]
-            for p, text in zip(chunk, _guesses(model, requests, [p.chosen for p in chunk]), strict=True):
+            said, unreadable = self._said(model, prompts[start : start + _AT_ONCE], seed)
+            dropped += unreadable
+            for p, text in said:
                 if not text or text == p.chosen:
                     dropped.append(Dropped(p.id, IDENTICAL_ANSWERS if text else EMPTY_ANSWER))
                 else:
@@ -60,6 +59,18 @@ class PovidNoise:
 
     def report(self) -> dict[str, Any]:
         return self._report
+
+    def _said(self, model: Model, prompts: Sequence[Prompt], seed: int) -> tuple[list[tuple[Prompt, str]], list[Dropped]]:
+        """What the model guesses under noise, and the prompts whose picture cannot be read."""
+        dropped = list[Dropped]()
+        while True:
+            noisy = [NoisyImage(self.options["noise_steps"], seed_of(seed, p.id, "noise")) for p in prompts]
+            requests = [Request(p.path, p.text, noise=noise) for p, noise in zip(prompts, noisy, strict=True)]
+            try:
+                return list(zip(prompts, _guesses(model, requests, [p.chosen for p in prompts]), strict=True)), dropped
+            except PictureError as error:
+                dropped += unreadable(prompts, error)
+                prompts = [p for p in prompts if p.path != error.path]
 
 
 def _guesses(model: Model, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:

@@ -14,8 +14,9 @@ from harness.contract import Checkpoint
 from harness.digests import model_digest, value_digest
 from harness.errors import ModelError
 from harness.models import _families
-from harness.models._families import Family
+from harness.models._families import CAUSAL, FAMILIES, Family
 from harness.models._image_only import image_only
+from harness.models._masks import is_windowed
 from harness.models._prompts import RopeIndex
 
 
@@ -76,6 +77,7 @@ def load(source: str, adapter: Path | None, dtype: torch.dtype, attention: str, 
     transformers.utils.logging.disable_progress_bar()
     options = {"dtype": dtype, "trust_remote_code": remote_code, "use_safetensors": True}
     try:
+        _check_attention(source, attention, remote_code)
         try:
             module = _from_pretrained(source, attn_implementation=attention, **options)
         except ValueError as error:  # Gemma 2 and others that cap their scores
@@ -86,7 +88,7 @@ def load(source: str, adapter: Path | None, dtype: torch.dtype, attention: str, 
             from peft import PeftModel
 
             module = PeftModel.from_pretrained(module, str(adapter)).merge_and_unload()
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
         what = str(error).splitlines()[0]
         raise ModelError(f"The checkpoint {adapter or source} does not load: {what}") from error
     except Exception as error:  # safetensors raises its own type for a half-written file
@@ -94,6 +96,21 @@ def load(source: str, adapter: Path | None, dtype: torch.dtype, attention: str, 
             raise
         raise ModelError(f"The weights of {source} are damaged ({error}). Copy or train them again.") from error
     return module
+
+
+def _check_attention(source: str, attention: str, remote_code: bool) -> None:
+    """Flash attention takes no mask of its own; a model that needs one would answer wrongly, or not at all."""
+    if not attention.startswith("flash"):
+        return
+    config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=remote_code)
+    family = FAMILIES.get(config.model_type)
+    both_ways = family is not None and family.both_ways != CAUSAL
+    if both_ways or is_windowed(config.get_text_config()):
+        needs = "pictures are seen both ways" if both_ways else "layers look back over a window"
+        raise ModelError(
+            f"{attention} cannot be used with this {config.model_type}: its {needs}, which needs masks that flash attention "
+            "does not take. Set model.attention=sdpa."
+        )
 
 
 def load_processor(source: str, config: Any, remote_code: bool) -> Any:

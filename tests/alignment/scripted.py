@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contract import Answer, Checkpoint, Request
+from harness.errors import PictureError
 
 Say = Callable[[Request], str]
 
@@ -55,6 +56,21 @@ class FolderData:
 
     def cached(self, key: str, make: Callable[[], Any]) -> Any:
         return make()
+
+
+def break_picture_of(data: FolderData, prompt: str, say: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Give one prompt a picture of its own that no model can read; `say` with the error that a model raises at it."""
+    file, broken = data.folder / "instruct/preference_prompts.json", data.folder / "images/broken.png"
+    broken.write_bytes(b"rubbish")
+    rows = json.loads(file.read_text())
+    file.write_text(json.dumps([row | {"image": "images/broken.png"} if row["id"] == prompt else row for row in rows]))
+
+    def looking(request: Request) -> str:
+        if request.image == broken:
+            raise PictureError(broken, "cannot be read (rubbish). Fetch it again or leave it out.")
+        return say(request)
+
+    return looking
 
 
 def write_prompts(folder: Path, answers: Sequence[str], nouns: str = "") -> FolderData:

@@ -7,8 +7,8 @@ import pytest
 from alignment.pairs import to_json
 from alignment.sources.bdhs import Bdhs
 from harness.contract import HiddenImage, Request
-from harness.errors import ConfigError, DataError
-from tests.alignment.scripted import ScriptedModel, write_prompts
+from harness.errors import ConfigError, DataError, PictureError
+from tests.alignment.scripted import ScriptedModel, break_picture_of, write_prompts
 
 CAT = "A cat sleeps on a mat. There is a red dog beside it."
 
@@ -154,6 +154,24 @@ def test_a_missing_image_is_dropped_before_anything_is_asked(tmp_path):
     assert list(source.pairs(data, model, 0)) == []
     assert source.report()["dropped"] == {"missing image": 1}
     assert model.calls == []
+
+
+def test_an_unreadable_picture_costs_its_own_prompts_and_moves_no_other_pair(tmp_path):
+    data = write_prompts(tmp_path, (CAT, CAT, CAT))
+    whole = list(Bdhs().pairs(data, ScriptedModel(bird), 0))
+    say, source = break_picture_of(data, "1", bird), Bdhs(n_rejected=2)
+    assert [p.id for p in source.pairs(data, ScriptedModel(say), 0)] == ["0", "2"]
+    report = source.report()
+    assert (report["asked"], report["accepted"], report["dropped"]) == (3, 2, {"unreadable image": 1})
+    assert list(Bdhs().pairs(data, ScriptedModel(say), 0)) == [whole[0], whole[2]]
+
+
+def test_an_unreadable_picture_that_is_no_prompts_is_not_hidden(tmp_path):
+    def elsewhere(request: Request) -> str:
+        raise PictureError(tmp_path / "other.png", "cannot be read.")
+
+    with pytest.raises(PictureError, match="other.png"):
+        list(Bdhs().pairs(write_prompts(tmp_path, (CAT,)), ScriptedModel(elsewhere), 0))
 
 
 def test_faulty_prompt_rows_are_named(tmp_path):

@@ -15,7 +15,7 @@ from alignment.state import LOG
 from harness import registry
 from harness.contract import PreferencePair
 from harness.digests import model_digest
-from harness.errors import ConfigError, DataError, TrainingError
+from harness.errors import ConfigError, TrainingError
 from tests.alignment.talker import Killed, kill_after
 from tests.alignment.tiny import TinyPolicy
 
@@ -162,16 +162,18 @@ def test_pairs_that_cannot_train_are_counted_never_cut(llava_next, images, pairs
         changed(0, id="empty", chosen=" "),
         changed(1, id="same", rejected=(pairs[1].chosen,)),
         changed(1, id="long", chosen=pairs[1].chosen * 30),
+        changed(1, id="broken", image="broken.png"),
     ]
+    (images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
     done = Dpo(max_length=300, **FAST).align(TinyPolicy(llava_next), [*pairs, *bad], images, tmp_path)
-    assert done.dropped == {"missing image": 1, "empty answer": 1, "identical answers": 1, "too long": 1}
-    assert done.notes[0].startswith("4 of 10 pairs were left out of training: ")
+    assert done.dropped == {"missing image": 1, "empty answer": 1, "identical answers": 1, "too long": 1, "unreadable image": 1}
+    assert done.notes[0].startswith("5 of 11 pairs were left out of training: ")
 
 
-def test_a_corrupt_picture_is_named(llava_next, pairs, tmp_path):
+def test_where_no_picture_can_be_read_nothing_is_trained(llava_next, pairs, tmp_path):
     for name in ("wide.png", "tall.png"):
         (tmp_path / name).write_bytes(b"not a picture")
-    with pytest.raises(DataError, match=r"wide\.png of pair '0'"):
+    with pytest.raises(TrainingError, match=r"No preference pair is left to train on \(unreadable image: 6\)"):
         Dpo(**FAST).align(TinyPolicy(llava_next), pairs, tmp_path, tmp_path / "t")
 
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import tiny_families
 from safetensors.torch import load_file, save_file
 
 from harness.contract import Decoding, Request
@@ -60,6 +61,21 @@ def test_a_folder_without_a_processor_is_told_where_to_take_it_from(folder: Path
         path.unlink()
     with pytest.raises(ModelError, match="processor of .* does not load.*model it was trained from"):
         TransformersModel(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize("name", ["gemma3", "paligemma", "llava_next, Mistral with a window"])
+def test_flash_attention_is_refused_where_masks_of_its_own_are_needed(name: str, tmp_path: Path) -> None:
+    config, *_ = tiny_families.CHECKPOINTS[name]()
+    config.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"flash_attention_2 cannot be used with this .* Set model\.attention=sdpa\.") as caught:
+        TransformersModel(str(tmp_path), device="cpu", attention="flash_attention_2")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_attention_that_is_not_installed_is_one_line(folder: Path) -> None:
+    with pytest.raises(ModelError, match="does not load: .*flash_attn|does not load: .*FlashAttention2") as caught:
+        TransformersModel(str(folder), device="cpu", attention="flash_attention_2")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("written", ['{"base_model_name_or_path": "/gone/base"}', "{}", "{half"])

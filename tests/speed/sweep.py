@@ -30,7 +30,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 SPLITS = ("random", "popular", "adversarial")
 SUFFIX = "\nAnswer the question using a single word or phrase."
 CAPTION = "Please describe this image in detail."
-SIDES = {"ours": "ours", "eight": "generate, 8 at once", "one": "generate, one by one"}
+SIDES = {"ours": "ours", "odds": "ours, with log-odds", "eight": "generate, 8 at once", "one": "generate, one by one"}
 PEERS = {"lmms-eval-8": "lmms-eval, 8 at once", "lmms-eval-1": "lmms-eval, one by one"}
 OBJECTS = [
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "bench", "bird", "cat",
@@ -47,18 +47,19 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, nargs="*", default=[2, 16], help="token limits of the questions' answers")
     parser.add_argument("--captions", type=int, default=0, help="so many captions of at most --caption-tokens")
     parser.add_argument("--caption-tokens", type=int, default=512)
-    parser.add_argument("--sides", nargs="+", default=list(SIDES), choices=list(SIDES))
+    parser.add_argument("--sides", nargs="+", choices=[*SIDES, *PEERS], help="who answers; the last is the yardstick")
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--size", default="tiny", choices=["tiny", "7b", "1.6-7b"])
-    parser.add_argument("--peers", help="a Python that has lmms-eval 0.7.3: two more sides")
+    parser.add_argument("--peers", help="a Python that has lmms-eval 0.7.3")
     parser.add_argument("--folder", type=Path, help="keep model, data and answers here")
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)  # side, kind, token limit: what the child processes get
     args = parser.parse_args()
     if args.run:
         side, kind, tokens = args.run
         return answer(args, side, kind, int(tokens))
+    args.sides = args.sides or [*SIDES, *(PEERS if args.peers else ())]
     with tempfile.TemporaryDirectory() as place:
         args.folder = args.folder or Path(place)
         prepare(args)
@@ -69,7 +70,7 @@ def main() -> None:
 
 def compare(args: Any, kind: str, tokens: int) -> None:
     """Every side in turn, `repeat` times; the table of one token limit."""
-    sides = [*args.sides, *(PEERS if args.peers and kind == "pope" else ())]
+    sides = [side for side in args.sides if kind == "pope" or side not in ("odds", *PEERS)]
     costs: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
     for _ in range(args.repeat):
         for side in sides:
@@ -124,7 +125,8 @@ def measured(args: Any, side: str, kind: str, tokens: int) -> tuple[float, float
 
 
 def answer(args: Any, side: str, kind: str, tokens: int) -> None:
-    texts = ours(args, kind, tokens) if side == "ours" else plain(args, kind, tokens, 8 if side == "eight" else 1)
+    own = side in ("ours", "odds")
+    texts = ours(args, kind, tokens, side == "odds") if own else plain(args, kind, tokens, 8 if side == "eight" else 1)
     (args.folder / f"{side}-{kind}-{tokens}.json").write_text(json.dumps(texts))
     if args.device == "cuda":
         import torch
@@ -132,8 +134,11 @@ def answer(args: Any, side: str, kind: str, tokens: int) -> None:
         print(f"{side}: {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB of the GPU at most", file=sys.stderr)
 
 
-def ours(args: Any, kind: str, tokens: int) -> dict[str, str]:
-    """The sweep as the commands run it: a store on disk, questions loaded, answered, scored, kept."""
+def ours(args: Any, kind: str, tokens: int, log_odds: bool) -> dict[str, str]:
+    """The sweep as the commands run it: a store on disk, questions loaded, answered, scored, kept.
+
+    log_odds: also how sure the model is of each yes and no, which POPE asks by default and no other side does.
+    """
     import tempfile
 
     sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -152,7 +157,7 @@ def ours(args: Any, kind: str, tokens: int) -> dict[str, str]:
             pictures = sorted((args.folder / "coco/val2014").iterdir())[: args.captions]
             requests = [Request(p, CAPTION, Decoding(max_new_tokens=tokens)) for p in pictures]
             return {pictures[i].name: a.text for batch in asking.generate(requests) for i, a in batch}
-        spec = BenchmarkConfig(name="pope", prompt_suffix=SUFFIX, max_new_tokens=tokens)
+        spec = BenchmarkConfig(name="pope", prompt_suffix=SUFFIX, max_new_tokens=tokens, log_odds=log_odds)
         store.begin(StoredRun("speed", "speed", "2026-01-01T00:00:00", "running", "{}", "", {}, ""))
         sweep("base", model, {0: spec}, DataFolder(args.folder), store, "speed", no_progress)
         (result,) = store.results("speed")

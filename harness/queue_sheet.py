@@ -18,18 +18,19 @@ _SHORT = {word[0]: word for word in WORDS} | {word: word for word in WORDS}
 def queue_text(cases: Iterable[Case], with_answers: bool = False, own: Mapping[Key, Vote] = MappingProxyType({})) -> str:
     """The sheet's text; `own`: what the reviewer has said so far, already filled in.
 
-    Answers, and reasons that tell of them, are left out unless asked for, so that reviewers are not led. Which cases are
-    control cases is not written: a reviewer who knew would look at them with other eyes.
+    Answers, and what tells of them (some reasons, the suspicion), are left out unless asked for, so that reviewers are not
+    led. Which cases are control cases is not written: a reviewer who knew would look at them with other eyes.
     """
     return write_sheet(HEADER, (_row(case, with_answers, own.get(case.key)) for case in cases))
 
 
 def _row(case: Case, with_answers: bool, own: Vote | None) -> list[str]:
-    said = "\n".join(f"{name}: {text}" for name, text in case.answers.items()) if with_answers else ""
-    reasons = "\n".join((*case.hearsay, *case.reasons) if with_answers else case.reasons)
+    said = "\n".join(f"{name}: {text}" for name, text in case.answers.items())
+    told = ["\n".join((*case.hearsay, *case.reasons)), f"{case.suspicion:.3f}", said]
+    told = told if with_answers else ["\n".join(case.reasons), "", ""]
     question = f"{case.question}\n\nThe answer that was rated: {case.rated}" if case.rated else case.question
     filled = [own.word, own.comment] if own is not None else ["", ""]
-    return [*case.key, *filled, question, case.image, reasons, f"{case.suspicion:.3f}", said]
+    return [*case.key, *filled, question, case.image, *told]
 
 
 def votes_of(raw: bytes, name: str, reviewer: str, at: str, known: Container[Key] | None = None) -> list[Vote]:

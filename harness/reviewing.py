@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +40,9 @@ def open_desk(store: Store, reviews: Reviews, asked: Asked, reviewer: str = "", 
     from reports.web.shelf import Shelf
 
     cases = list(queue(store, asked.benchmark, asked.runs, sample=asked.sample, seed=asked.seed, progress=progress))
-    marked = caption_cases(store, asked) if asked.captions else []
+    boxes = {case.image: case.boxes for case in cases}
+    captions = caption_cases(store, asked) if asked.captions else []
+    marked = [replace(case, boxes=boxes.get(case.image, ())) for case in captions]
     chosen = mixed([*cases, *marked], asked.most)
     runs = [store.run(run) for run in asked.runs] or store.runs()
     folder = next((Path(run.data_folder) for run in reversed(runs) if Path(run.data_folder).is_dir()), Path("missing"))

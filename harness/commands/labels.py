@@ -47,10 +47,11 @@ def queue_(
     from harness.queue_sheet import queue_text
     from harness.store import open_store
     from harness.terminal import Display
+    from reports.audit.desk import mixed
 
     with open_store(output) as store, Display() as display:
         cases = queue(store, benchmark, runs or (), sample=sample, seed=seed, progress=display.progress)
-    chosen = [case for place, case in enumerate(cases) if place < most or case.control]
+    chosen = mixed(cases, most)
     if to is not None:
         to.write_text(queue_text(chosen, answers), encoding="utf-8", newline="")
         typer.echo(f"{to}: {len(chosen):,} of {len(cases):,} labels. Fill in the column `word` and save it as CSV, then:")

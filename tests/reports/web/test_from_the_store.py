@@ -19,11 +19,13 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
+from harness import reviewing
+from harness.queue_sheet import queue_text
 from harness.reviewing import Asked, open_desk
 from harness.reviews import Reviews
 from harness.store import Store
 from reports.audit.desk import Desk, case_id
-from tests.reports.web.desks import ADDRESS, new_site
+from tests.reports.web.desks import ADDRESS, caption_case, label_case, new_site
 from tests.reports.web.stores import CHECKPOINTS, DOUBTFUL, fill
 
 
@@ -111,6 +113,12 @@ def test_the_same_sheet_twice_changes_nothing_and_a_changed_mind_counts_each_tim
         assert told in bring_back(client, saved(sheet(client, {DOUBTFUL: word}))).text
         assert said_of(desk) == word
     assert [vote.word for vote in desk.votes.votes()] == ["right", "wrong", "right"]  # type: ignore[attr-defined]
+
+
+def test_a_sheet_tells_neither_suspicions_nor_controls_unless_asked(desk: Desk) -> None:
+    plain, full = (list(csv.DictReader(io.StringIO(queue_text(desk.cases, told)[1:], newline=""))) for told in (False, True))
+    assert {row["suspicion"] + row["answers"] for row in plain} == {""} and float(full[0]["suspicion"]) > 0.5
+    assert full[0]["reasons"].startswith("3 of 3 checkpoints") and "base: No" in full[0]["answers"]
 
 
 def test_ones_own_words_are_on_the_sheet_and_nobody_elses(client: TestClient, desk: Desk) -> None:
@@ -212,3 +220,12 @@ def test_sigkill_in_the_middle_of_a_review_loses_no_accepted_vote(output: Path) 
         kept = [(vote.reviewer, vote.comment) for vote in reviews.votes()]
     assert len(accepted) >= 60
     assert set(accepted) <= set(kept) and len(kept) == len(set(kept))
+
+
+def test_a_caption_is_marked_with_the_boxes_of_its_picture_in_sight(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reviewing, "queue", lambda *_, **__: (label_case(0),))
+    monkeypatch.setattr(reviewing, "caption_cases", lambda *_: [caption_case()])
+    with Store(output / "store.sqlite") as store, Reviews(output / "store.sqlite") as reviews:
+        desk = open_desk(store, reviews, Asked("chair", captions=1))
+    (caption,) = (case for case in desk.cases if case.caption)
+    assert caption.boxes == label_case(0).boxes

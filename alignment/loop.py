@@ -47,7 +47,7 @@ class Loop:
         self.shards, self.folder, self.fingerprint = shards, folder, fingerprint
         self.rules, self.workers = rules, shards.workers
         self.total = settings.steps(len(supply)) * supply.repeats
-        self.optimizer = torch.optim.AdamW(shards.trained.groups(settings), fused=True)
+        self.optimizer = shards.optimizer(settings)
 
     def run(self, progress: Progress) -> tuple[int, str]:
         """(steps done, why it stopped early or "")."""
@@ -80,7 +80,7 @@ class Loop:
         """Write the state where one is due; all processes put it together."""
         due = done // self.settings.save_every > (done - self.supply.repeats) // self.settings.save_every
         if due and done % self.supply.repeats == 0 and done < self.total:
-            held = self.shards.whole({"weights": self.shards.trained.weights, "optimizer": self.optimizer.state_dict()})
+            held = self.shards.held(self.optimizer)
             if self.workers.is_main:
                 save_state(self.folder, done, held, self.fingerprint, self.settings.keep_states)
 
@@ -95,11 +95,7 @@ class Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_lr"] * factor
         loss, values, tokens = self._backward(samples, figures, spare)
-        self.shards.sum_gradients()
-        norm = self.shards.clip(self.settings.clip)
-        _require_finite(norm, "gradient", samples)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        norm = self.shards.update(self.optimizer, self.settings.clip, lambda norm: _require_finite(norm, "gradient", samples))
         elapsed = time.perf_counter() - started
         return {
             "step": step + 1,
@@ -153,7 +149,7 @@ class Loop:
             part = self.shards.run(lambda: self.objective(self.policy, batch, known, totals))
         value = float(part.loss.detach())
         _require_finite(value, "loss", chunk)
-        (part.loss * (self.shards.loss_scale * weight)).backward()  # type: ignore[no-untyped-call]
+        self.shards.backward(part.loss * weight)
         return value, part.values
 
     def _precision(self) -> AbstractContextManager[Any]:

@@ -1,4 +1,4 @@
-"""Who holds which weights while several processes train: all of them everything, or each a part (FSDP2).
+"""Who holds which weights while several processes train: all of them everything, or each a part (FSDP2; `zero.py`).
 
 By accelerate's configuration: `accelerate launch --use_fsdp --fsdp_version 2 -m harness run ...` divides weights, gradients and
 optimizer states among the processes (what DeepSpeed calls ZeRO-3); each layer is put together just for its turn. States and
@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from alignment.settings import Settings
 from alignment.trainable import Trainable, trainable_weights
-from alignment.workers import Workers
+from alignment.workers import Workers, asks_for_deepspeed
 from harness.errors import ConfigError
 
 T = TypeVar("T")
@@ -37,12 +38,42 @@ class Replicated:
         """Do `work`, which passes through the module, with the weights in place."""
         return work()
 
+    def optimizer(self, settings: Settings) -> Optimizer:
+        """AdamW over the trained weights; made once, after the weights are where they stay."""
+        return torch.optim.AdamW(self.trained.groups(settings), fused=True)
+
+    def backward(self, loss: Tensor) -> None:
+        (loss * self.loss_scale).backward()  # type: ignore[no-untyped-call]
+
+    def update(self, optimizer: Optimizer, most: float, check: Callable[[float], None]) -> float:
+        """One step by the gradients of all processes, clipped to a norm of `most`, 0 for never; returns the norm before.
+
+        `check` is given the norm and may refuse it, which leaves the weights as they are.
+        """
+        self.sum_gradients()
+        norm = self.clip(most)
+        check(norm)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return norm
+
     def sum_gradients(self) -> None:
         self.workers.sum_gradients(self.trained.weights.values())
 
     def clip(self, most: float) -> float:
-        """Clip the gradients to a norm of `most`, 0 for never; returns the norm before."""
+        """Clip the gradients to a norm of `most`; returns the norm before."""
         return float(torch.nn.utils.clip_grad_norm_(list(self.trained.weights.values()), most or math.inf))
+
+    def held(self, optimizer: Optimizer) -> dict[str, Any]:
+        """Weights and optimizer state as whole tensors, to be written. All processes must ask."""
+        return self.whole({"weights": self.trained.weights, "optimizer": optimizer.state_dict()})
+
+    def restore(self, optimizer: Optimizer, state: Mapping[str, Any]) -> None:
+        """Put back what `held` gave."""
+        with torch.no_grad():
+            for name, weight in self.trained.weights.items():
+                weight.copy_(self.placed(state["weights"][name], weight))
+        load_optimizer(optimizer, state["optimizer"], self)
 
     def whole(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A state's tensors as plain ones, nested mappings too. All processes must ask."""
@@ -74,7 +105,7 @@ class Sharded(Replicated):
     def __init__(self, trained: Trainable, workers: Workers) -> None:
         from torch.distributed.fsdp import fully_shard
 
-        self._step = _Step(trained.module, trained.heads)
+        self._step = Step(trained.module, trained.heads)
         for layer in _layers(trained.module):
             fully_shard(layer)
         fully_shard(self._step)
@@ -106,7 +137,7 @@ class Sharded(Replicated):
         return whole.detach() if isinstance(whole, Tensor) else whole
 
 
-class _Step(nn.Module):
+class Step(nn.Module):
     """What FSDP wraps: its forward is a whole pass, head and all, so that shared weights stay in place until its end."""
 
     def __init__(self, module: nn.Module, heads: Mapping[str, nn.Module]) -> None:
@@ -119,6 +150,10 @@ class _Step(nn.Module):
 
 def divide(trained: Trainable, workers: Workers, online: bool) -> Replicated:
     """Weights as accelerate's configuration wants them. Raises ConfigError for what cannot be divided."""
+    if asks_for_deepspeed():
+        from alignment.zero import Zero
+
+        return Zero(trained, workers)
     if workers.count == 1 or os.environ.get("ACCELERATE_USE_FSDP", "false").lower() != "true":
         return Replicated(trained, workers)
     if online:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from alignment.files import write_text_whole, write_whole
-from alignment.sharding import Replicated, load_optimizer
+from alignment.sharding import Replicated
 from harness.errors import TrainingError
 
 STATES = Path("state")
@@ -57,13 +57,9 @@ def load_state(folder: Path, shards: Replicated, optimizer: Optimizer, fingerpri
         return 0
     check_fingerprint(folder, state["fingerprint"], fingerprint)
     saved: dict[str, Tensor] = state["weights"]
-    weights = shards.trained.weights
-    if saved.keys() != weights.keys():
+    if saved.keys() != shards.trained.weights.keys():
         raise TrainingError(f"{folder / STATES} holds other weights than this model trains; remove {folder}.")
-    with torch.no_grad():
-        for name, weight in weights.items():
-            weight.copy_(shards.placed(saved[name], weight))
-    load_optimizer(optimizer, state["optimizer"], shards)
+    shards.restore(optimizer, state)
     return int(state["step"])
 
 

@@ -71,14 +71,13 @@ class Workers:
             distributed.barrier()
 
 
+def asks_for_deepspeed() -> bool:
+    return os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true"
+
+
 @lru_cache(maxsize=1)
 def workers() -> Workers:
     """This process among those it was started with."""
-    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
-        raise TrainingError(
-            "DeepSpeed is not supported. FSDP2 divides weights, gradients and optimizer states as ZeRO-3 does: "
-            "`accelerate launch --use_fsdp --fsdp_version 2 -m harness run ...`."
-        )
     wanted = int(os.environ.get("WORLD_SIZE", "1"))
     if wanted == 1:
         return Workers()

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ from safetensors.torch import load_file
 from alignment.aligners.dpo import Dpo
 from alignment.sharding import divide
 from alignment.trainable import Trainable
-from alignment.workers import Workers, workers
-from harness.errors import ConfigError, TrainingError
+from alignment.workers import Workers
+from harness.errors import ConfigError
 from tests.alignment.test_train import FAST, make_pairs
 from tests.alignment.tiny import TinyPolicy
 
@@ -45,16 +46,28 @@ def together(script: str, *given: str, **env: str) -> subprocess.CompletedProces
     return subprocess.run([*launch, script, *given], env=env, capture_output=True, text=True, timeout=200, check=False)
 
 
+FSDP = {"ACCELERATE_USE_FSDP": "true"}
+ZERO = {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "2", "DS_ACCELERATOR": "cpu"}
+ADAPTERS = {"r": 4, "alpha": 8}
+deepspeed = pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed is not installed")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("fsdp", "lora"), [("false", None), ("true", {"r": 4, "alpha": 8})], ids=["whole weights", "fsdp2 with adapters"]
+    ("started", "lora"),
+    [
+        pytest.param({}, None, id="whole weights"),
+        pytest.param(FSDP, ADAPTERS, id="fsdp2 with adapters"),
+        pytest.param(ZERO, None, id="zero-2", marks=deepspeed),
+        pytest.param(ZERO | {"ACCELERATE_DEEPSPEED_ZERO_STAGE": "1"}, ADAPTERS, id="zero-1 with adapters", marks=deepspeed),
+    ],
 )
-def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tmp_path, fsdp, lora):
+def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tmp_path, started, lora):
     options = {**OPTIONS, "lora": lora, "batch_size": 5}  # the last batch has one pair: a process without any goes along
     alone = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "one")
     (tmp_path / "script.py").write_text(SCRIPT)
     given = [str(llava_next), str(images), str(tmp_path / "two"), json.dumps(options)]
-    done = together(str(tmp_path / "script.py"), *given, ACCELERATE_USE_FSDP=fsdp)
+    done = together(str(tmp_path / "script.py"), *given, **started)
     assert done.returncode == 0, done.stderr[:6000]
     log = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
     assert len(log) == len(alone.log) == 6
@@ -66,18 +79,19 @@ def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tm
 
 
 @pytest.mark.slow
-def test_a_divided_training_goes_on_whole_and_the_other_way_round(llava_next, images, tmp_path):
+@pytest.mark.parametrize("started", [pytest.param(FSDP, id="fsdp2"), pytest.param(ZERO, id="zero-2", marks=deepspeed)])
+def test_a_divided_training_goes_on_whole_and_the_other_way_round(llava_next, images, tmp_path, started):
     options = {**OPTIONS, "save_every": 1}
     alone = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "one")
     (tmp_path / "script.py").write_text(SCRIPT.replace("Path(folder))", "Path(folder), progress=kill_after(3))"))
     given = [str(llava_next), str(images), str(tmp_path / "two"), json.dumps(options)]
-    assert "Killed" in together(str(tmp_path / "script.py"), *given, ACCELERATE_USE_FSDP="true").stderr
+    assert "Killed" in together(str(tmp_path / "script.py"), *given, **started).stderr
     assert [p.name for p in (tmp_path / "two/state").iterdir()] == ["step-00000003.pt"]
     resumed = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "two")
     assert resumed.log[-1]["loss"] == pytest.approx(alone.log[-1]["loss"], abs=1e-5)
     (tmp_path / "two/done.json").unlink()
     (tmp_path / "script.py").write_text(SCRIPT)
-    done = together(str(tmp_path / "script.py"), *given, ACCELERATE_USE_FSDP="true")
+    done = together(str(tmp_path / "script.py"), *given, **started)
     assert done.returncode == 0, done.stderr[:6000]
     log = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
     assert len(log) == 6
@@ -90,11 +104,29 @@ def test_online_methods_refuse_divided_weights(monkeypatch):
         divide(Trainable(torch.nn.Linear(1, 1), {}, None), Workers(0, 2), online=True)
 
 
-def test_deepspeed_is_refused_with_what_to_use_instead(monkeypatch):
+@pytest.mark.parametrize(
+    ("env", "count", "says"),
+    [
+        ({"ACCELERATE_DEEPSPEED_ZERO_STAGE": "2"}, 1, "divides nothing"),
+        ({"ACCELERATE_DEEPSPEED_ZERO_STAGE": "3"}, 2, "--use_fsdp --fsdp_version 2"),
+        ({"ACCELERATE_DEEPSPEED_CONFIG_FILE": "a file"}, 2, "sets optimizer, which the study's settings decide"),
+    ],
+)
+@deepspeed
+def test_what_deepspeed_cannot_divide_is_refused(monkeypatch, tmp_path, env, count, says):
+    path = tmp_path / "deepspeed.json"
+    path.write_text(json.dumps({"zero_optimization": {"stage": 2}, "optimizer": {"type": "AdamW"}}))
+    for name, value in (ZERO | env).items():
+        monkeypatch.setenv(name, str(path) if value == "a file" else value)
+    with pytest.raises(ConfigError, match=says):
+        divide(Trainable(torch.nn.Linear(1, 1), {}, None), Workers(0, count), online=False)
+
+
+def test_deepspeed_that_is_not_installed_is_told(monkeypatch):
     monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
-    workers.cache_clear()
-    with pytest.raises(TrainingError, match="--use_fsdp --fsdp_version 2"):
-        workers()
+    monkeypatch.setitem(sys.modules, "deepspeed", None)
+    with pytest.raises(ConfigError, match="pip install deepspeed"):
+        divide(Trainable(torch.nn.Linear(1, 1), {}, None), Workers(0, 2), online=False)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

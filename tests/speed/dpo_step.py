@@ -124,7 +124,7 @@ class Trl(Side):
         import torch
         from datasets import Dataset
         from PIL import Image
-        from transformers import AutoProcessor, LlavaForConditionalGeneration, TrainerCallback
+        from transformers import AutoProcessor, LlavaForConditionalGeneration, PrinterCallback, TrainerCallback
         from trl import DPOConfig, DPOTrainer
 
         side = self
@@ -156,8 +156,10 @@ class Trl(Side):
             peft = LoraConfig(r=8, target_modules=r".*language_model.*\.(q_proj|v_proj)")
         loaded = LlavaForConditionalGeneration.from_pretrained(model, dtype=torch.bfloat16 if cuda else torch.float32)
         processor = AutoProcessor.from_pretrained(model, backend="pil")
-        return DPOTrainer(model=loaded, args=config, train_dataset=Dataset.from_list(rows), processing_class=processor,
-                          peft_config=peft, callbacks=[Held()])  # fmt: skip
+        trainer = DPOTrainer(model=loaded, args=config, train_dataset=Dataset.from_list(rows), processing_class=processor,
+                             peft_config=peft, callbacks=[Held()])  # fmt: skip
+        trainer.remove_callback(PrinterCallback)
+        return trainer
 
 
 def make_pairs(names: list[str], rejected: int) -> list[Pair]:

@@ -51,7 +51,7 @@ def _in_words(bins: Sequence[Bin]) -> str:
 
 
 def _told(comparison: Comparison, r: Reliability, column: int) -> str:
-    """'ECE 5.0 [4.4, 5.6]; Brier 8.1 [7.5, 8.6]', as far as they are known."""
+    """'ECE 5.0 [4.4, 5.6]' and a line for Brier, as far as they are known."""
     rows = {row.key: row.cells[column] for row in comparison.short.rows if row.benchmark == r.benchmark}
     cells = [(label, cell) for label, key in (("ECE", "ece"), ("Brier", "brier")) if (cell := rows.get(key))]
-    return "; ".join(f"{label} {number(cell.value, 'share')} {between(cell.low, cell.high, 'share')}" for label, cell in cells)
+    return "\n".join(f"{label} {number(cell.value, 'share')} {between(cell.low, cell.high, 'share')}" for label, cell in cells)

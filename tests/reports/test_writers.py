@@ -241,3 +241,14 @@ def test_latex_marks_only_what_is_sure(record):
     aligned = next(line for line in text.splitlines() if line.strip().startswith("aligned"))
     assert r"\textbf{6.4}" in aligned
     assert r"\textbf{73.7}" not in aligned
+
+
+def test_long_tables_of_many_checkpoints_are_folded_and_short_ones_stand_open(make):
+    def confusion(n):
+        page = html_writer.write(
+            compare([make.record(f"arm {i}", make.Habits(0.14, 0.7, 0.1 + i / 50, 16), seed=i) for i in range(n)])
+        )
+        return page[page.index('id="confusion-1"') :].partition("</section>")[0]
+
+    assert "<details>" not in confusion(3)
+    assert "<summary>4 slices of 6 checkpoints</summary>" in confusion(5)

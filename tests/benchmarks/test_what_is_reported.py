@@ -21,7 +21,7 @@ METRICS = {
     "object_halbench": {"response_hall*": "lower", "object_hall*": "lower", "object_recall*": "higher", "length": "neither",
                         "chair_s": "lower", "response_correct": "higher", "object_correct": "higher", "judged": "neither"},
     "pope": {"accuracy*": "higher", "f1*": "higher", "yes_rate": "neither", "precision": "higher", "recall": "higher",
-             "unclear": "neither"},
+             "unclear": "neither", "ece": "lower", "brier": "lower"},
     "textvqa": {"accuracy*": "higher"},
 }  # fmt: skip
 SLICES = {

@@ -67,7 +67,8 @@ def test_a_folder_without_a_processor_is_told_where_to_take_it_from(folder: Path
 def test_flash_attention_is_refused_where_masks_of_its_own_are_needed(name: str, tmp_path: Path) -> None:
     config, *_ = tiny_families.CHECKPOINTS[name]()
     config.save_pretrained(tmp_path)
-    with pytest.raises(ModelError, match=r"flash_attention_2 cannot be used with this .* Set model\.attention=sdpa\.") as caught:
+    says = r"flash_attention_2 cannot be used with this .* Set model\.attention=sdpa\."
+    with pytest.raises(ModelError, match=says) as caught:
         TransformersModel(str(tmp_path), device="cpu", attention="flash_attention_2")
     assert "\n" not in str(caught.value)
 

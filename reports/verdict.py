@@ -160,10 +160,10 @@ def _who(table: Table, row: Row, places: Sequence[int]) -> str:
 
 
 def _group(table: Table, places: Sequence[int]) -> str:
-    """'all 11', 'all but rloo', '7 of 11', or names."""
+    """'all 11', 'both', 'all but rloo', '7 of 11', or names."""
     others = [table.columns[j].label for j in range(1, len(table.columns)) if j not in places]
     if not others:
-        return f"all {len(places)}"
+        return "both" if len(places) == 2 else f"all {len(places)}"
     if len(places) <= _MOST:
         return listing([table.columns[j].label for j in places])
     return f"all but {listing(others)}" if len(others) <= 2 else f"{len(places)} of {len(table.columns) - 1}"

@@ -100,6 +100,12 @@ def test_of_many_checkpoints_the_verdict_counts_and_names_the_extremes(make):
     assert verdict.improved.count("run") == 8  # two extremes for each of four metrics
 
 
+def test_of_two_checkpoints_the_verdict_says_both(make):
+    alike = [make.record(name, make.Habits(0.34, 0.72, invents, 18), seed=0) for name, invents in (("a", 0.29), ("b", 0.31))]
+    unknown = compare(alike).verdict.unknown
+    assert "with both" in unknown and "all 2" not in unknown
+
+
 def test_methods_of_several_seeds_speak_once_in_the_verdict(make):
     seeds = [make.record("matched", seed=n) for n in (1, 2, 3)]
     verdict = compare([*seeds, make.record("plain", make.Habits(0.34, 0.72, 0.28, 18))]).verdict

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from harness.contract import HiddenImage, Request
-from harness.models._families import PICTURE, PROMPT, Family
+from harness.models._families import CAUSAL, PICTURE, PROMPT, Family
 from harness.models._pictures import open_image
 from harness.models._rendering import Rendered, render, token_ids
 
@@ -102,6 +102,7 @@ class PromptBuilder:
         self._keep = keep_images
         self._images: OrderedDict[Path, ImageInputs] = OrderedDict()
         self._templates: dict[bool, tuple[Rendered, str]] = {}
+        self._last: tuple[Any, Row] | None = None
 
     def rendered(self, question: str, with_image: bool) -> Rendered:
         """The template applied to a question; the template itself runs once for each of with/without image."""
@@ -155,17 +156,25 @@ class PromptBuilder:
 
     def row(self, index: int, request: Request) -> Row:
         """Tokens of a request: prompt, then the given beginning of the answer."""
+        asked = (request.image, request.text, request.hidden_image)
+        if self._last is None or self._last[0] != asked:
+            self._last = (asked, self._prompt_row(request))
+        row = replace(self._last[1], index=index, request=request)
+        if request.prefix:
+            row.prefix_ids = token_ids(self.tokenizer, row.head + request.prefix)
+            row = row.followed_by(row.prefix_ids)
+        return row
+
+    def _prompt_row(self, request: Request) -> Row:
+        """A request without its beginning; the sentences of one answer share it."""
         prompt = self.prompt_ids(request.image, request.text)
-        head = self.rendered("", request.image is not None).head
-        prefix = token_ids(self.tokenizer, head + request.prefix) if request.prefix else []
-        row = Row(index, request, prompt, [], head)
+        row = Row(-1, request, prompt, [], self.rendered("", request.image is not None).head)
         row.positions = self.positions(prompt, request.image)
         row.places = list(range(len(prompt)))
         row.blocks = self._blocks(prompt)
         _hide(row, request.hidden_image, self.image_token_id)
-        row.whole = max((n + 1 for n, block in enumerate(row.blocks) if block >= 0), default=0)
-        row = row.followed_by(prefix)
-        row.prefix_ids = prefix
+        if self.family.both_ways != CAUSAL:
+            row.whole = max((n + 1 for n, block in enumerate(row.blocks) if block >= 0), default=0)
         return row
 
     def positions(self, ids: list[int], image: Path | None) -> list[Any]:

@@ -13,6 +13,7 @@ import torch
 
 from harness.contract import Answer, Decoding, HiddenImage, Request, in_order
 from harness.errors import ModelError
+from harness.models._features import FeatureCache, Picture
 from harness.models._image_first import ImageFirst
 from harness.models._memory import SharedMemory
 from harness.models._plain_memory import PlainMemory
@@ -131,6 +132,22 @@ def test_shared_packed_and_hidden_logits_are_those_of_one_row_alone(model: Trans
         for logits, index in zip(packed, order, strict=True):
             (alone,) = PlainMemory(model._language()).join(group([rows[index]], image))
             torch.testing.assert_close(logits, alone, atol=1e-4, rtol=0)
+
+
+def test_prompts_of_any_length_are_read_token_by_token_once_and_no_padding_with_them(
+    model: TransformersModel, pictures: list[Path]
+) -> None:
+    texts = ("Why?", f"{WORDS}?", f"{WORDS}, and {WORDS}, and {WORDS}?")
+    requests = [Request(p, text, Decoding(1)) for p in pictures[:2] for text in texts]
+    read: list[int] = []
+    hook = model.module.get_decoder().register_forward_pre_hook(
+        lambda module, args, options: read.append(options["inputs_embeds"].shape[:2].numel()), with_kwargs=True
+    )
+    answers(engine(model), requests)
+    hook.remove()
+    groups = [g for p in range(2) for g in group([model.prompts.row(i, requests[3 * p + i]) for i in range(3)], 0)]
+    own = [len(row.ids) - g.shared for g in groups for row in g.rows]
+    assert len(set(own)) == 3 and sum(read) == sum(own) + sum(g.shared for g in groups)
 
 
 # ------------------------------------------------------------ stopped and started again
@@ -292,6 +309,16 @@ def test_what_is_held_grows_with_the_budget_and_not_with_the_number_of_questions
 
     few, many, wide = most(8, 400), most(20, 400), most(20, 1600)
     assert many <= 1.2 * few and many <= 400 and wide > 2 * many
+
+
+def test_kept_features_have_a_bound_and_the_oldest_go(model: TransformersModel, pictures: list[Path]) -> None:
+    seen = [Picture(p) for p in pictures]
+    one = FeatureCache(model.module, model.prompts).of(seen[:1])[seen[0]].size
+    cache = FeatureCache(model.module, model.prompts, room=2 * one)
+    for picture in seen:
+        assert torch.isfinite(cache.of([picture])[picture].embeds).all()
+    assert list(cache._kept) == seen[-2:] and cache._size == 2 * one
+    assert set(cache.of(seen)) == set(seen), "what is asked for at once is given, however much it is"
 
 
 def test_each_picture_is_encoded_once_in_a_whole_sweep(

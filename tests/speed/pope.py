@@ -8,6 +8,7 @@ files. Loading the files is timed apart from scoring. CPU seconds of this proces
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import sys
@@ -23,6 +24,7 @@ ANSWERS = ("Yes", "No", "Yes, there is.", "No, there is no {} in the image.", "I
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     from benchmarks.pope import Pope
     from harness.contract import Answer, Sums
     from harness.data import DataFolder

@@ -7,6 +7,7 @@ code 1 when one is broken.
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
 import resource
@@ -108,7 +109,9 @@ def resampling(n_images: int) -> float:
 
 
 def main() -> int:
-    n_images = int(sys.argv[1]) if len(sys.argv) > 1 else 500
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images", type=int, nargs="?", default=500, help="pictures that the items ask about")
+    n_images = parser.parse_args().images
     resampled_s = resampling(n_images)
     sys.stdout.write(f"{RESAMPLES:,} resamples of {ITEMS:,} items of {n_images} images: {resampled_s:.2f} s CPU\n")
     with tempfile.TemporaryDirectory() as folder:

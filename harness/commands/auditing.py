@@ -38,9 +38,10 @@ def audit(
     from harness.store import open_store
     from harness.terminal import Display
     from reports.audit.app import UPLOADS, review_site
-    from reports.web.serving import address, new_gate, serve
+    from reports.web.serving import address, check_free, new_gate, serve
 
     gate = new_gate(host, port, token, UPLOADS)
+    check_free(host, port)
     asked = Asked(benchmark, tuple(runs or ()), most, sample, captions)
     with open_store(output) as store, Reviews(store.path) as reviews:
         with Display() as display:

@@ -46,21 +46,30 @@ def address(host: str, gate: Gate) -> str:
     return f"http://{name}:{gate.port}/" + (f"?token={gate.token}" if gate.token else "")
 
 
-def serve(app: ASGIApp, host: str, port: int) -> None:
-    """Answer requests until Ctrl-C. Raises ConfigError where the address cannot be had."""
+def check_free(host: str, port: int) -> None:
+    """Raise ConfigError where the address cannot be had; ask before work that takes long."""
     import uvicorn
 
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    config = uvicorn.Config(
-        app, host=host, port=port, log_config=None, access_log=False, server_header=False, proxy_headers=False, lifespan="off"
-    )
+    errors = logging.getLogger("uvicorn.error")
+    errors.setLevel(logging.CRITICAL)  # it would log what we say in words
     try:
-        config.bind_socket().close()
+        uvicorn.Config(lambda: None, host=host, port=port, log_config=None).bind_socket().close()
     except SystemExit:
         raise ConfigError(
             f"Port {port} of {host} cannot be had: another program listens there. Choose one with --port."
         ) from None
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    # Not on that socket: asyncio switches Nagle's algorithm off only for those that it makes itself, and with it on every
+    finally:
+        errors.setLevel(logging.ERROR)
+
+
+def serve(app: ASGIApp, host: str, port: int) -> None:
+    """Answer requests until Ctrl-C. Raises ConfigError where the address cannot be had."""
+    import uvicorn
+
+    check_free(host, port)
+    config = uvicorn.Config(
+        app, host=host, port=port, log_config=None, access_log=False, server_header=False, proxy_headers=False, lifespan="off"
+    )
+    # Not on a socket of ours: asyncio switches Nagle's algorithm off only for those that it makes itself, and with it on every
     # answer waits 40 ms for the other side's delayed acknowledgement of its headers.
     uvicorn.Server(config).run()

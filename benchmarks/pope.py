@@ -73,7 +73,7 @@ class Pope:
         labels: str = "",
         log_odds: bool = True,
     ) -> None:
-        """`log_odds`: also ask how sure the model is, where its backend can tell (calibration); half as dear as the answers.
+        """`log_odds`: also keep how sure the model is, where its backend can tell (calibration); see docs/benchmarks/pope.md.
         `labels`: "" for the published ones, or the name of a revision ("repope"): files
         `pope/{flavour}_{labels}_{split}.json`, matched by question_id; questions it lacks are left out."""
         if variant not in READERS:

@@ -94,7 +94,7 @@ class Answer:
     n_tokens: int
     stopped: str
     latency_s: float = 0.0
-    yes_nats: float | None = None  # log-odds of yes against no in nats, where asked for
+    yes_nats: float | None = None  # log-odds of yes against no in nats, where told
 
 
 # ---------------------------------------------------------------- scores and metrics

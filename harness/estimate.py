@@ -144,8 +144,8 @@ def _rows(path: Path) -> int:
 
 
 def _ask(model: Any, requests: Sequence[Any], log_odds: bool) -> None:
-    list(model.generate(requests))
-    if log_odds and hasattr(model, "yes_no_log_odds"):
+    answers = [answer for batch in model.generate(requests) for _, answer in batch]
+    if log_odds and hasattr(model, "yes_no_log_odds") and any(answer.yes_nats is None for answer in answers):
         with suppress(ModelError):  # a model that cannot tell costs nothing more
             model.yes_no_log_odds(requests)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,11 @@ class Tally:
 class RememberingModel:
     """The contract's `Model` around another one, with a store underneath. `tally` says how far it is, `what` with what."""
 
-    def __init__(self, model: Model, store: Store, progress: Progress = no_progress, what: str = "answers") -> None:
-        self._model, self._store = model, store
+    def __init__(
+        self, model: Model, store: Store, progress: Progress = no_progress, what: str = "answers", log_odds: bool = False
+    ) -> None:
+        """`log_odds`: keep the log-odds of yes that the model tells with an answer; `yes_no_log_odds` asks for the others."""
+        self._model, self._store, self._log_odds = model, store, log_odds
         self._progress, self.what = progress, what
         self._facts = model.facts()
         self._image_digests: dict[Path, str] = {}
@@ -95,12 +98,16 @@ class RememberingModel:
         try:
             for batch in self._model.generate(distinct, done=finished):
                 # What was said once is never said otherwise.
-                fresh = {n: answer for n, answer in batch if n not in finished}
+                fresh = {n: self._kept(answer) for n, answer in batch if n not in finished}
                 self._store.add_answers(self.checkpoint.digest, {order[n]: answer for n, answer in fresh.items()})
                 self._count([distinct[n] for n in fresh], fresh.values())
                 yield [(i, answer) for n, answer in fresh.items() for i in places[order[n]]]
         except Unanswered as error:
             raise Unanswered({i: why for n, why in error.reasons.items() for i in places[order[n]]}) from error
+
+    def _kept(self, answer: Answer) -> Answer:
+        told = answer.yes_nats is not None and isfinite(answer.yes_nats)
+        return answer if self._log_odds and told else replace(answer, yes_nats=None)
 
     def _count(self, requests: Sequence[Request], answers: Iterable[Answer]) -> None:
         self.tally.add(requests, answers)

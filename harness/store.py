@@ -19,6 +19,7 @@ from harness.digests import text_digest
 from harness.errors import StoreError
 
 _AT_ONCE = 500  # host parameters of one SELECT
+_ADD_LOG_ODDS = "INSERT OR IGNORE INTO log_odds VALUES (?,?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +113,11 @@ class Store(Database):
         return dict(self._select("SELECT key, text FROM answers WHERE key IN", keys))
 
     def add_answers(self, checkpoint: str, answers: Mapping[str, Answer]) -> None:
-        """Keep a finished batch, all of it or nothing."""
+        """Keep a finished batch with its log-odds of yes, where there are any; all of it or nothing."""
         rows = [(k, checkpoint, _text(a.text), a.n_tokens, a.stopped, a.latency_s) for k, a in answers.items()]
         with self.transaction() as db:
             db.executemany("INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?)", rows)
+            db.executemany(_ADD_LOG_ODDS, [(k, a.yes_nats) for k, a in answers.items() if a.yes_nats is not None])
 
     def log_odds(self, keys: Iterable[str]) -> dict[str, float]:
         """Log-odds of yes in nats, by the key of the answer."""
@@ -123,7 +125,7 @@ class Store(Database):
 
     def add_log_odds(self, nats: Mapping[str, float]) -> None:
         with self.transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO log_odds VALUES (?,?)", nats.items())
+            db.executemany(_ADD_LOG_ODDS, nats.items())
 
     def verdicts(self, keys: Iterable[str]) -> dict[str, Verdict]:
         found = self._select("SELECT key, verdict FROM verdicts WHERE key IN", keys)

@@ -88,9 +88,10 @@ def sweep(
     if shared.startswith("nothing"):
         say(f"{label}: shared between the questions about a picture: {shared}")
     for place, spec, judge, benchmark, items, requests in loaded:
-        asking = RememberingModel(model, store, progress, f"{label}: {spec.title}")
+        sure = getattr(benchmark, "log_odds", False)
+        asking = RememberingModel(model, store, progress, f"{label}: {spec.title}", sure)
         found, lost = answered(asking, requests)
-        if getattr(benchmark, "log_odds", False):
+        if sure:
             found = _with_log_odds(asking, requests, found, say)
         answers = {items[i].id: replace(answer, item_id=items[i].id) for i, answer in found.items()}
         result = StoredResult(

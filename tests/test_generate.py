@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,29 @@ def test_log_odds_are_asked_for_once_and_stand_beside_the_answer(store: Store, p
         assert asking.yes_no_log_odds(requests) == {0: 3.0, 1: 5.0, 2: 3.0}
     assert model.scored == [["one", "three"]]
     assert store.answers([asking.key(requests[1])])[asking.key(requests[1])].yes_nats == 5.0
+
+
+class Tells(Sure):
+    """Tells its log-odds with its answers, but for "shy"."""
+
+    def generate(self, requests, done=None):
+        for batch in super().generate(requests, done or {}):
+            yield [(i, replace(a, yes_nats=None if requests[i].text == "shy" else 1.5)) for i, a in batch]
+
+
+def test_log_odds_that_came_with_the_answers_are_not_asked_for(store: Store, pictures: list[Path]) -> None:
+    model = Tells()
+    requests = [Request(pictures[0], "one"), Request(pictures[1], "shy")]
+    asking = RememberingModel(model, store, log_odds=True)
+    assert texts(asking, requests) == ["Yes."] * 2
+    assert asking.yes_no_log_odds(requests) == {0: 1.5, 1: 3.0}
+    assert model.scored == [["shy"]]
+
+
+def test_log_odds_that_nobody_wants_are_not_kept(store: Store, pictures: list[Path]) -> None:
+    asking = RememberingModel(Tells(), store)
+    texts(asking, [Request(pictures[0], "one")])
+    assert store.log_odds([asking.key(Request(pictures[0], "one"))]) == {}
 
 
 def test_after_a_kill_only_the_pictures_in_flight_are_scored_again_and_whole(store: Store, pictures: list[Path]) -> None:

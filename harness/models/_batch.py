@@ -9,6 +9,7 @@ import torch
 
 from harness.models._decoding import KnownRow, RowState, next_tokens
 from harness.models._language import LanguageModel
+from harness.models._leaning import Leaning
 from harness.models._memory import SharedMemory
 from harness.models._plain_memory import PlainMemory
 from harness.models._planning import Group
@@ -26,6 +27,7 @@ class Live:
     group: Group
     token: int = 0
     latency_s: float = 0.0
+    yes_nats: float | None = None  # see `Leaning`
 
 
 @dataclass(slots=True)
@@ -50,10 +52,13 @@ class Batch:
         return self.memory.cost(group) + sum(row.request.decoding.max_new_tokens for row in group.rows)
 
     @torch.inference_mode()
-    def join(self, rows: Sequence[Live], groups: Sequence[Group], end_ids: frozenset[int]) -> list[Live]:
+    def join(self, rows: Sequence[Live], groups: Sequence[Group], end_ids: frozenset[int], leaning: Leaning) -> list[Live]:
         """Take rows in, those of the groups in order, and choose the first token of each; those that are finished by it."""
         logits = self.memory.join(groups, _all_known(rows))
         self.live.extend(rows)
+        if logits is not None:
+            for entry, nats in zip(rows, leaning.yes_nats([e.row for e in rows], logits), strict=True):
+                entry.yes_nats = nats
         return _choose(rows, logits, end_ids)
 
     @torch.inference_mode()

@@ -19,6 +19,7 @@ from harness.errors import ModelError
 from harness.models._batch import Batch, Live
 from harness.models._decoding import KnownRow, RowState, Stopper, cut_after_stop
 from harness.models._language import LanguageModel
+from harness.models._leaning import Leaning
 from harness.models._planning import Budget, Group, by_picture, group, waves
 from harness.models._prompts import PromptBuilder, Row
 from harness.models._rendering import decode_after
@@ -46,6 +47,7 @@ class ImageFirst:
     def __init__(self, language: LanguageModel, prompts: PromptBuilder, end_ids: frozenset[int], budget: Budget) -> None:
         self.language, self.prompts, self.end_ids, self.budget = language, prompts, end_ids, budget
         self._stoppers: dict[tuple[str, ...], Stopper] = {}
+        self._leaning = Leaning(prompts.tokenizer)
 
     def generate(self, requests: Sequence[Request], done: Mapping[int, Answer] | None = None) -> Iterator[Finished]:
         """Yield answers as they are finished; those in `done` are not asked again.
@@ -91,7 +93,7 @@ class ImageFirst:
         groups = self._take(wave) if wave.waiting and self._has_room(batch) else []
         if groups:
             worked = [self._live(row, g, wave.done) for g in groups for row in g.rows]
-            finished = batch.join(worked, groups, self.end_ids)
+            finished = batch.join(worked, groups, self.end_ids, self._leaning)
         else:
             worked = batch.live
             finished = batch.step(self.end_ids)
@@ -164,7 +166,7 @@ class ImageFirst:
         text = decode_after(self.prompts.tokenizer, row.prefix_ids, state.ids, row.head)
         if state.stopped == "stop":
             text = cut_after_stop(text, row.request.decoding.stop)
-        return Answer("", text, len(state.ids), state.stopped, entry.latency_s)
+        return Answer("", text, len(state.ids), state.stopped, entry.latency_s, entry.yes_nats)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

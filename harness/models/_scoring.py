@@ -17,11 +17,11 @@ from harness.contract import Request
 from harness.models._batch import memory_for
 from harness.models._image_first import is_out_of_memory
 from harness.models._language import LanguageModel
+from harness.models._leaning import NO, YES
 from harness.models._planning import Budget, Group, by_picture, group
 from harness.models._prompts import PromptBuilder, Row
 from harness.models._rendering import token_ids
 
-YES, NO = ("Yes", "yes"), ("No", "no")
 _LOGITS = 1 << 26  # elements in work
 
 

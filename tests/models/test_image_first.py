@@ -42,7 +42,7 @@ def engine(model: TransformersModel, tokens: int = 32_768, rows: int = 256) -> I
 
 def answers(scheduler: ImageFirst, requests: list[Request], **known: Any) -> list[Answer]:
     found = in_order((pair for part in scheduler.generate(requests, **known) for pair in part), len(requests))
-    return [replace(answer, latency_s=0.0) for answer in found]
+    return [replace(answer, latency_s=0.0, yes_nats=None) for answer in found]
 
 
 def mixed(pictures: list[Path]) -> list[Request]:

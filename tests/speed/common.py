@@ -55,7 +55,8 @@ def save_model(folder: Path, size: str = "tiny", device: str = "cpu") -> Path:
     from tiny_models import TEMPLATE, tokenizer
 
     draw = random.Random(0)
-    words = tokenizer([sentences(draw, 6) for _ in range(500)] + [f"USER: {QUESTION} ASSISTANT: Yes No"], vocabulary=1000)
+    said = [f"USER: {QUESTION} ASSISTANT: Yes No yes no"] * 50  # whole words, as in every vocabulary of the field
+    words = tokenizer([sentences(draw, 6) for _ in range(500)] + said, vocabulary=1000)
     side = 224 if size == "tiny" else 336
     vision, text = _shapes(size, len(words))
     kind = "LlavaNext" if size.startswith("1.6") else "Llava"

@@ -82,9 +82,9 @@ def generate(model: Any, request: Any) -> str:
     from harness.models._rendering import decode_after
 
     prompts = model.prompts
-    ids, rendered = prompts.prompt_ids(request.image, request.text)
-    prefix = prompts.tokenizer(rendered.head + request.prefix, add_special_tokens=False)["input_ids"] if request.prefix else []
-    tokens = torch.tensor([ids + list(prefix)])
+    ids, head = prompts.prompt_ids(request.image, request.text), prompts.rendered("", True).head
+    prefix = prompts.tokenizer(head + request.prefix, add_special_tokens=False)["input_ids"] if request.prefix else []
+    tokens = torch.tensor([[*ids, *prefix]])
     mask, at = torch.ones_like(tokens), tokens == prompts.image_token_id
     mask[at] = visible_tokens(request.hidden_image, int(at.sum())).long()
     vision = prompts.image_inputs(request.image).tensors
@@ -94,7 +94,7 @@ def generate(model: Any, request: Any) -> str:
             do_sample=False, stop_strings=["."], tokenizer=prompts.tokenizer, **vision,
         )  # fmt: skip
     said = [i for i in out[0, tokens.shape[1] :].tolist() if i != prompts.tokenizer.eos_token_id]
-    text: str = decode_after(prompts.tokenizer, list(prefix), said, rendered.head)
+    text: str = decode_after(prompts.tokenizer, list(prefix), said, head)
     return cut_after_stop(text, request.decoding.stop)
 
 

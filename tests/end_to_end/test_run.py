@@ -189,8 +189,10 @@ def run_words(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (("rum",), "No such command"),
     ],
 )
-def test_wrong_words_are_one_clear_message_and_a_failing_exit_code(words: tuple[str, ...], says: str, tmp_path: Path) -> None:
-    done = run_words(*words, cwd=tmp_path)
+def test_wrong_words_are_one_clear_message_and_a_failing_exit_code(
+    words: tuple[str, ...], says: str, world: Path, tmp_path: Path
+) -> None:
+    done = run_words(*words, *([f"data={world / 'miniworld'}"] if words[0] == "run" else []), cwd=tmp_path)
     assert done.returncode != 0
     assert says in done.stderr and "Traceback" not in done.stderr
 

@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 
 from alignment.settings import Settings
 from alignment.trainable import Trainable, trainable_weights
-from alignment.workers import Workers, asks_for_deepspeed
+from alignment.workers import Workers
 from harness.errors import ConfigError
 
 T = TypeVar("T")
@@ -138,7 +138,7 @@ class Sharded(Replicated):
 
 
 class Step(nn.Module):
-    """What FSDP wraps: its forward is a whole pass, head and all, so that shared weights stay in place until its end."""
+    """What FSDP and DeepSpeed wrap: its forward is a whole pass, head and all; shared weights stay in place until its end."""
 
     def __init__(self, module: nn.Module, heads: Mapping[str, nn.Module]) -> None:
         super().__init__()
@@ -150,11 +150,11 @@ class Step(nn.Module):
 
 def divide(trained: Trainable, workers: Workers, online: bool) -> Replicated:
     """Weights as accelerate's configuration wants them. Raises ConfigError for what cannot be divided."""
-    if asks_for_deepspeed():
+    if _is_asked_for("DEEPSPEED"):
         from alignment.zero import Zero
 
         return Zero(trained, workers)
-    if workers.count == 1 or os.environ.get("ACCELERATE_USE_FSDP", "false").lower() != "true":
+    if workers.count == 1 or not _is_asked_for("FSDP"):
         return Replicated(trained, workers)
     if online:
         raise ConfigError(
@@ -162,6 +162,11 @@ def divide(trained: Trainable, workers: Workers, online: bool) -> Replicated:
             "(`accelerate launch --multi_gpu`), with LoRA where memory is short."
         )
     return Sharded(trained, workers)
+
+
+def _is_asked_for(what: str) -> bool:
+    """By `accelerate launch`, which tells its processes so."""
+    return os.environ.get(f"ACCELERATE_USE_{what}", "false").lower() == "true"
 
 
 def load_optimizer(optimizer: Optimizer, state: Mapping[str, Any], shards: Replicated) -> None:

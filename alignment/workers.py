@@ -71,10 +71,6 @@ class Workers:
             distributed.barrier()
 
 
-def asks_for_deepspeed() -> bool:
-    return os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true"
-
-
 @lru_cache(maxsize=1)
 def workers() -> Workers:
     """This process among those it was started with."""

@@ -8,7 +8,7 @@ decides the rest, offloading for one. States and checkpoints are written whole, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import torch
@@ -45,14 +45,14 @@ class Zero(Replicated):
             )
         self.loss_scale = float(workers.count)  # DeepSpeed takes the mean over processes, a step's loss is a sum over them
         self._engine: Any = None
-        self._settled: list[dict[str, Any]] = []
+        self._numbered: list[Any] = []  # the trained weights in the order in which an optimizer numbers them
         self._groups: list[dict[str, Any]] = []
 
     def optimizer(self, settings: Settings) -> Optimizer:
         import deepspeed
 
         groups = self.trained.groups(settings)
-        self._settled = [{**group, "params": list(group["params"])} for group in groups]
+        self._numbered = [weight for group in groups for weight in group["params"]]
         plain = torch.optim.AdamW(groups)
         self._groups = plain.state_dict()["param_groups"]
         dtype = next(iter(self.trained.weights.values())).dtype
@@ -94,7 +94,7 @@ class Zero(Replicated):
         step = next(iter(optimizer.optimizer.state.values()))["step"]
         rows = {
             i: {"step": step.clone()} | {name: safe_get_full_optimizer_state(weight, name) for name in MOMENTS}
-            for i, weight in enumerate(self._in_order())
+            for i, weight in enumerate(self._numbered)
         }
         weights = {name: safe_get_full_fp32_param(weight).detach() for name, weight in self.trained.weights.items()}
         return {"weights": weights, "optimizer": {"state": rows, "param_groups": self._groups}}
@@ -112,14 +112,9 @@ class Zero(Replicated):
                 value = state["weights"][name].to(weight.device)
                 weight.copy_(value)
                 safe_set_full_fp32_param(weight, value.float())
-            for i, weight in enumerate(self._in_order()):
+            for i, weight in enumerate(self._numbered):
                 for name in MOMENTS:
                     safe_set_full_optimizer_state(weight, rows[i][name].to(weight.device), name)
-
-    def _in_order(self) -> Iterator[Any]:
-        """The trained weights in the order in which an optimizer numbers them."""
-        for group in self._settled:
-            yield from group["params"]
 
 
 def _link(optimizer: Any) -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.contract import Item, Verdict
+from harness.contract import Answer, Item, Verdict
 from harness.digests import text_digest
 from harness.errors import ConfigError, DataError
 from harness.sheets import read_sheet, write_sheet
@@ -24,9 +24,9 @@ def sample_text(store: Store, runs: Sequence[str], benchmark: str, size: int, se
     The judge's own rating is not written: raters are not to be led. Raises ConfigError where no judge has rated anything.
     """
     rows: dict[tuple[str, str], tuple[Item, str]] = {}
-    for _, _, result in _results(store, runs, benchmark):
-        for item, answer, _ in _judged(store, result):
-            rows[item.id, answer_id(item.id, answer)] = (item, answer)
+    for _, _, result in results_of(store, runs, benchmark):
+        for item, answer, _ in judged_of(store, result):
+            rows[item.id, answer_id(item.id, answer.text)] = (item, answer.text)
     if not rows:
         raise ConfigError(
             f"No judge has rated an answer to {benchmark!r} in these runs, so that there is nothing to rate again."
@@ -73,10 +73,10 @@ def read_ratings(paths: Sequence[Path]) -> dict[tuple[str, str], float]:
 def judged_answers(store: Store, runs: Sequence[str], benchmark: str = "") -> list[Judged]:
     """All verdicts of the runs, oldest run first; one checkpoint that several runs judged alike counts once."""
     found: dict[tuple[str, str, str, str], Judged] = {}
-    for run, name, result in _results(store, runs, benchmark):
-        for item, answer, verdict in _judged(store, result):
+    for run, name, result in results_of(store, runs, benchmark):
+        for item, answer, verdict in judged_of(store, result):
             judge = f"{verdict.judge} {verdict.judge_version}".strip()
-            key = (name, result.checkpoint.digest, judge, answer_id(item.id, answer))
+            key = (name, result.checkpoint.digest, judge, answer_id(item.id, answer.text))
             if verdict.value is not None and key not in found:
                 found[key] = Judged(name, f"{run}: {result.label}", key[3], judge, verdict.value)
     return list(found.values())
@@ -87,19 +87,19 @@ def known_to(judged: Iterable[Judged], people: Mapping[tuple[str, str], float]) 
     return len({(one.benchmark, one.answer) for one in judged} & set(people))
 
 
-def _results(store: Store, runs: Sequence[str], benchmark: str) -> Iterator[tuple[str, str, StoredResult]]:
+def results_of(store: Store, runs: Sequence[str], benchmark: str) -> Iterator[tuple[str, str, StoredResult]]:
+    """(run, benchmark's name, result) of the runs, all where none is named; `benchmark`: name or label, "" for all."""
     for run in [store.run(name) for name in runs] if runs else store.runs():
         for result in store.results(run.id):
             if not benchmark or benchmark in (result.benchmark, result.options["name"]):
                 yield run.id, str(result.options["name"]), result
 
 
-def _judged(store: Store, result: StoredResult) -> list[tuple[Item, str, Verdict]]:
+def judged_of(store: Store, result: StoredResult) -> list[tuple[Item, Answer, Verdict]]:
+    """What a judge has rated in a result, in the order of its items."""
     verdicts = {score.item_id: score.verdict for score in result.scores if score.verdict is not None}
     keys = {i.id: k for i, k in zip(result.items, result.answer_keys, strict=True) if k is not None and i.id in verdicts}
     known = store.answers(keys.values())
     return [
-        (item, known[keys[item.id]].text, verdicts[item.id])
-        for item in result.items
-        if item.id in keys and keys[item.id] in known
+        (item, known[keys[item.id]], verdicts[item.id]) for item in result.items if item.id in keys and keys[item.id] in known
     ]

@@ -9,6 +9,7 @@ from harness.config import BenchmarkConfig
 from harness.contract import Answer, Benchmark, Item, Verdict
 from harness.errors import HarnessError
 from harness.labels import Case
+from harness.ratings import judged_of, results_of
 from harness.store import Store, StoredResult
 from reports.audit.verdicts import Rated, verdict_suspects
 
@@ -19,24 +20,18 @@ def verdict_queue(store: Store, benchmark: str, runs: Sequence[str] = ()) -> tup
     """Verdicts on answers to a benchmark that a second judge or the rules contradict; none where no judge has rated any."""
     answers: dict[tuple[str, str], tuple[Item, str, str]] = {}
     verdicts: dict[tuple[str, str], dict[str, Verdict]] = {}
-    for run in [store.run(name) for name in runs] if runs else store.runs():
-        for result in store.results(run.id):
-            if result.options["name"] != benchmark:
-                continue
-            rules = _rules(result)
-            known = store.answers(key for key in result.answer_keys if key is not None)
-            scores = {score.item_id: score for score in result.scores}
-            for item, key in zip(result.items, result.answer_keys, strict=True):
-                verdict = scores[item.id].verdict if item.id in scores else None
-                if verdict is None or key is None or key not in known:
-                    continue
-                place = (item.id, known[key].text)
-                answers.setdefault(place, (item, known[key].text, result.label))
-                own = verdicts.setdefault(place, {})
-                own.setdefault(_name(verdict), verdict)
-                second = _by_rules(rules, item, known[key])
-                if second is not None:
-                    own.setdefault(_name(second), second)
+    for _, name, result in results_of(store, runs, benchmark):
+        if name != benchmark:  # another one's label
+            continue
+        rules = _rules(result)
+        for item, answer, verdict in judged_of(store, result):
+            place = (item.id, answer.text)
+            answers.setdefault(place, (item, answer.text, result.label))
+            own = verdicts.setdefault(place, {})
+            own.setdefault(_name(verdict), verdict)
+            second = _by_rules(rules, item, answer)
+            if second is not None:
+                own.setdefault(_name(second), second)
     rated = [Rated(benchmark, item, who, text, verdicts[place]) for place, (item, text, who) in answers.items()]
     return verdict_suspects(rated)
 

@@ -16,4 +16,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+RUNS = Path("runs")
 OutputOption = Annotated[Path, typer.Option("--output", help="folder of all runs and their store")]
+WordsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[CONFIG.yaml] [key.path=value]...", help="study and changes to it")
+]
+
+
+def group(name: str, about: str) -> typer.Typer:
+    """Commands of their own under one word, such as `labels queue`."""
+    commands = typer.Typer(
+        help=about,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.add_typer(commands, name=name)
+    return commands

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.commands._app import OutputOption, app
+from harness.commands._app import RUNS, OutputOption, app
 
 HostOption = Annotated[str, typer.Option("--host", help="address to listen on; beyond loopback a token is required")]
 TokenOption = Annotated[str, typer.Option("--token", help="what a browser must know; made for you where one is needed")]
@@ -30,7 +29,7 @@ def audit(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8765,
     host: HostOption = "127.0.0.1",
     token: TokenOption = "",
-    output: OutputOption = Path("runs"),
+    output: OutputOption = RUNS,
 ) -> None:
     """Open the review page: suspect labels of a benchmark, most doubtful first. Stop it with Ctrl-C."""
     from harness.reviewing import Asked, open_desk

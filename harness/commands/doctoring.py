@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.commands._app import OutputOption, app
+from harness.commands._app import RUNS, OutputOption, app
 
 
 @app.command(
@@ -17,7 +16,7 @@ from harness.commands._app import OutputOption, app
 def doctor(
     changes: Annotated[list[str] | None, typer.Argument(metavar="[key.path=value]...", help="settings, as in `run`")] = None,
     model: Annotated[str | None, typer.Option("--model", help="folder, hub name, or address of a server")] = None,
-    output: OutputOption = Path("runs"),
+    output: OutputOption = RUNS,
 ) -> None:
     """Check machine and model: same answers alone and in a batch, with and without sharing; versions, memory, disk.
 

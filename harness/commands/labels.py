@@ -8,18 +8,11 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import OutputOption, app
+from harness.commands._app import RUNS, OutputOption, app, group
 from harness.errors import DataError
 
-labels = typer.Typer(
-    help="Audited labels without a browser: the queue as a sheet, votes from it, revisions in and out.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.add_typer(labels, name="labels")
+labels = group("labels", "Audited labels without a browser: the queue as a sheet, votes from it, revisions in and out.")
 
-_RUNS = Path("runs")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="name of the revision")]
 BenchmarkArgument = Annotated[str, typer.Argument(metavar="BENCHMARK", help="such as pope, chair, amber")]
 DataOption = Annotated[Path, typer.Option("--data", help="the data folder with the official files")]
@@ -40,7 +33,7 @@ def queue_(
     seed: SeedOption = 0,
     to: Annotated[Path | None, typer.Option("--to", help="write a CSV sheet to fill in, instead of showing the first")] = None,
     answers: Annotated[bool, typer.Option("--answers", help="with the checkpoints' answers: they may lead a reviewer")] = False,
-    output: OutputOption = _RUNS,
+    output: OutputOption = RUNS,
 ) -> None:
     """Labels worth a second look, most suspicious first, and a random control set among them."""
     from harness.auditing import queue
@@ -72,7 +65,7 @@ def queue_(
 def votes(
     sheet: Annotated[Path, typer.Argument(metavar="FILE.csv", help="a sheet of `labels queue`, filled in")],
     reviewer: Annotated[str, typer.Option("--reviewer", help="whose judgement it is")],
-    output: OutputOption = _RUNS,
+    output: OutputOption = RUNS,
 ) -> None:
     """Take the judgements of a filled-in sheet as votes: right, wrong, ambiguous or skip, all of them or none."""
     from harness.queue_sheet import votes_of
@@ -92,7 +85,7 @@ def make(
     source: Annotated[str, typer.Option("--source", help="whose word it is, for those who cite it")] = "",
     sample: SampleOption = 0,
     seed: SeedOption = 0,
-    output: OutputOption = _RUNS,
+    output: OutputOption = RUNS,
 ) -> None:
     """Make a revision of the labels that reviewers have decided: agreed on, or settled by an adjudication."""
     from harness.labels import NOUN, VERDICT
@@ -120,7 +113,7 @@ def import_(
     benchmark: Annotated[str, typer.Option("--benchmark", help="whose files they are")] = "pope",
     data: DataOption = Path("data"),
     source: Annotated[str, typer.Option("--source", help="whose word it is")] = "",
-    output: OutputOption = _RUNS,
+    output: OutputOption = RUNS,
 ) -> None:
     """Keep other people's labels as a revision: RePOPE's files and their like, or a revision that was shared."""
     from harness.labelfiles import import_labels, is_revision
@@ -141,7 +134,7 @@ def export(
     benchmark: Annotated[str, typer.Option("--benchmark", help="whose official form to write")] = "pope",
     data: DataOption = Path("data"),
     to: Annotated[Path, typer.Option("--to", help="folder to write to")] = Path(),
-    output: OutputOption = _RUNS,
+    output: OutputOption = RUNS,
 ) -> None:
     """Write a revision as files of the official form, for other harnesses."""
     from harness.labelfiles import export_labels
@@ -157,7 +150,7 @@ def export(
 
 
 @labels.command("list", epilog="Example:  python -m harness labels list")
-def list_(output: OutputOption = _RUNS) -> None:
+def list_(output: OutputOption = RUNS) -> None:
     """The revisions of an output folder."""
     from harness.revisions import FOLDER, read
 
@@ -170,7 +163,7 @@ def list_(output: OutputOption = _RUNS) -> None:
 def rescore(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="ids or names of runs; the first is the baseline")],
     revisions: Annotated[list[str], typer.Option("--labels", metavar="REVISION", help="name or file; may be repeated")],
-    output: OutputOption = _RUNS,
+    output: OutputOption = RUNS,
 ) -> None:
     """Stored runs under official and audited labels side by side, without generating or judging again."""
     from harness.effects import audited

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.commands._app import OutputOption, app
+from harness.commands._app import RUNS, OutputOption, app
 from harness.errors import ConfigError
 
 
 @app.command("list", epilog="Examples:  python -m harness list   |   python -m harness list runs   |   ... list schema")
 def list_(
     what: Annotated[str, typer.Argument(help="plugins, runs or schema")] = "plugins",
-    output: OutputOption = Path("runs"),
+    output: OutputOption = RUNS,
 ) -> None:
     """List plug-ins, runs, or the JSON schema of run.yaml."""
     from harness import listing
@@ -32,7 +31,7 @@ def list_(
 @app.command(epilog="Example:  python -m harness show mini")
 def show(
     name: Annotated[str, typer.Argument(metavar="RUN", help="id, beginning of an id, or name of a run (see `list runs`)")],
-    output: OutputOption = Path("runs"),
+    output: OutputOption = RUNS,
 ) -> None:
     """Show a run: its state, its table, and where its report lies."""
     from harness.records import records_of
@@ -61,7 +60,7 @@ def compare(
     labels: Annotated[
         list[str] | None, typer.Option("--labels", metavar="REVISION", help="also under these audited labels; may be repeated")
     ] = None,
-    output: OutputOption = Path("runs"),
+    output: OutputOption = RUNS,
 ) -> None:
     """Put several runs side by side: the same metrics, their differences and how sure we are of them.
 

@@ -7,17 +7,11 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import OutputOption, app
+from harness.commands._app import RUNS, OutputOption, group
 
-ratings = typer.Typer(
-    help="Hold a judge against people: a random sample of its answers to rate, and what the ratings say of it.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+ratings = group(
+    "ratings", "Hold a judge against people: a random sample of its answers to rate, and what the ratings say of it."
 )
-app.add_typer(ratings, name="ratings")
-
-_RUNS = Path("runs")
 
 
 @ratings.command(epilog="Example:  python -m harness ratings sample mmhal_bench mini --size 100 --to ratings.csv")
@@ -27,7 +21,7 @@ def sample(
     size: Annotated[int, typer.Option("--size", min=1, help="so many answers")] = 100,
     seed: Annotated[int, typer.Option("--seed", help="of the draw")] = 0,
     to: Annotated[Path, typer.Option("--to", help="the sheet to write")] = Path("ratings.csv"),
-    output: OutputOption = _RUNS,
+    output: OutputOption = RUNS,
 ) -> None:
     """Write a random sample of judged answers as a sheet; the judge's ratings are not on it."""
     from harness.ratings import sample_text
@@ -44,7 +38,7 @@ def sample(
 def show(
     sheets: Annotated[list[Path], typer.Argument(metavar="FILE.csv...", help="filled-in sheets, one a rater")],
     runs: Annotated[list[str] | None, typer.Option("--run", help="runs whose verdicts are meant; all by default")] = None,
-    output: OutputOption = _RUNS,
+    output: OutputOption = RUNS,
 ) -> None:
     """Agreement and bias of each judge, drift between its versions, and means as people would have given them."""
     from harness.errors import DataError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands._app import app
+from harness.commands._app import WordsArgument, app
 from harness.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     "python -m harness run seed=1 arms.0.align.beta=0.2   |   python -m harness run study:table6 --mini"
 )
 def run(
-    words: Annotated[
-        list[str] | None, typer.Argument(metavar="[CONFIG.yaml] [key.path=value]...", help="study and changes to it")
-    ] = None,
+    words: WordsArgument = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="only say what is missing, and measure what the study will cost")
     ] = False,

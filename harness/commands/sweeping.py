@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import OutputOption, app
+from harness.commands._app import RUNS, OutputOption, WordsArgument, app
 from harness.commands.running import carry_out, exit_as_told, file_and_changes
 
 
@@ -17,9 +17,7 @@ from harness.commands.running import carry_out, exit_as_told, file_and_changes
     "python -m harness sweep --model http://localhost:8000/v1 --benchmarks pope --data data"
 )
 def sweep(
-    words: Annotated[
-        list[str] | None, typer.Argument(metavar="[CONFIG.yaml] [key.path=value]...", help="study and changes to it")
-    ] = None,
+    words: WordsArgument = None,
     model: Annotated[
         str | None, typer.Option("--model", help="folder, hub name, or address of a server; without it the study's own")
     ] = None,
@@ -27,7 +25,7 @@ def sweep(
     data: Annotated[str | None, typer.Option("--data", help="data folder; `miniworld` is the embedded one")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="only the first so many items of each benchmark")] = None,
     sample_id: Annotated[list[str] | None, typer.Option("--sample-id", help="only this item; may be repeated")] = None,
-    output: OutputOption = Path("runs"),
+    output: OutputOption = RUNS,
 ) -> None:
     """Evaluate any checkpoint or server on benchmarks, without training.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import OutputOption, app
+from harness.commands._app import RUNS, OutputOption, app
 from harness.commands.auditing import HostOption, TokenOption
 
 
@@ -17,7 +17,7 @@ def view(
     data: Annotated[Path | None, typer.Option("--data", help="the data folder, where it has moved since")] = None,
     host: HostOption = "127.0.0.1",
     token: TokenOption = "",
-    output: OutputOption = Path("runs"),
+    output: OutputOption = RUNS,
 ) -> None:
     """Browse all runs in your web browser: tables, every item with its picture, answers, scores and verdicts."""
     from harness.browsing import StoredArchive

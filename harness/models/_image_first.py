@@ -83,9 +83,7 @@ class ImageFirst:
         batch.live.clear()
         wave.batch = Batch(self.language)
         wave.waiting.extendleft([*by_picture(wave.requests, at_work), *wave.taken][::-1])
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        self.budget.halve()
+        give_way(self.budget)
         return []
 
     def _joined_or_stepped(self, wave: Wave) -> Finished:
@@ -167,6 +165,13 @@ class ImageFirst:
         if state.stopped == "stop":
             text = cut_after_stop(text, row.request.decoding.stop)
         return Answer("", text, len(state.ids), state.stopped, entry.latency_s, entry.yes_nats)
+
+
+def give_way(budget: Budget) -> None:
+    """After memory ran out: give back what the device keeps in reserve, and work in smaller batches."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    budget.halve()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

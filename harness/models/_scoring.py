@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness.contract import Request
 from harness.models._batch import memory_for
-from harness.models._image_first import is_out_of_memory
+from harness.models._image_first import give_way, is_out_of_memory
 from harness.models._language import LanguageModel
 from harness.models._leaning import NO, YES
 from harness.models._planning import Budget, Group, by_picture, group
@@ -56,8 +56,7 @@ class Scorer:
                 except (RuntimeError, MemoryError) as error:
                     if not is_out_of_memory(error) or n == 1:
                         raise
-                    found = []
-                    self.budget.halve()
+                    give_way(self.budget)
                     continue
                 yield from found
                 start += n

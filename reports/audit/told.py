@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.audit.effect import Effect, Moved, Turned
+from reports.audit.effect import Effect, Moved
 from reports.audit.shares import Share
 from reports.comparison import Comparison
 from reports.table import Cell, Row
@@ -88,16 +88,12 @@ def _reordered(moved: Moved, labels: Sequence[str]) -> str:
 
 
 def _conclusions(effect: Effect) -> Part:
-    rows = [(row_name(t.row), t.column, _said(t, t.before), _said(t, t.after)) for t in effect.turned]
+    rows = [(row_name(t.row), t.column, _SAID[t.before], _SAID[t.after]) for t in effect.turned]
     lead = "Differences to the baseline of which one labelling is sure and the other is not, or that turn round."
     lines = () if rows else ("No conclusion changes.",)
     return Part(
         "Conclusions that flip", lead, ("metric", "checkpoint", "official labels", "audited labels"), tuple(rows), lines
     )
-
-
-def _said(turned: Turned, sure: str) -> str:
-    return _SAID[sure]
 
 
 def _faults(effect: Effect) -> Part:

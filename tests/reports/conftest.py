@@ -25,6 +25,7 @@ from harness.contract import (
     SweepResult,
     ratio,
 )
+from tests.reports.in_browser import ARGS, CHROMIUM
 
 OBJECTS = ["person", "car", "dog", "cat", "chair", "bench", "bottle", "cup"]
 OBJECTS += ["kite", "boat", "horse", "sheep", "umbrella", "pizza", "clock", "vase"]
@@ -293,3 +294,12 @@ def with_results(record: RunRecord, change: Callable[[BenchmarkResult], Benchmar
     """The same run with its aligned results changed."""
     base, aligned = record.sweeps
     return replace(record, sweeps=(base, replace(aligned, results=tuple(map(change, aligned.results)))))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
+        yield chromium
+        chromium.close()

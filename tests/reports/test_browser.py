@@ -1,34 +1,14 @@
 """The page in a real browser: opens from disk, filters, complains of nothing, asks the network for nothing."""
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from reports.compare import compare
 from reports.writers.html import write
+from tests.reports.in_browser import IN_BROWSER, watched
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
-
-pytestmark = [
-    # .ci/run installs Chromium and sets the variable: there a missing browser is a failure, at home a skip
-    pytest.mark.skipif(
-        not CHROMIUM.is_file() and "HARNESS_REQUIRE_BROWSER" not in os.environ,
-        reason="no /usr/bin/chromium: apt-get install chromium",
-    ),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
-        yield chromium
-        chromium.close()
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture
@@ -43,10 +23,7 @@ def opened(browser, tmp_path):
         file.write_text(html, encoding="utf-8")
         page = browser.new_page(viewport={"width": width, "height": 800})
         pages.append(page)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: asked.append(request.url))
+        watched(page, said, asked)
         page.goto(file.as_uri())
         return page
 

@@ -14,13 +14,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from pope_runs import fill
+
 from benchmarks.pope import SPLITS, Pope
 from harness import stats
-from harness.config import BenchmarkConfig
-from harness.contract import Answer, Checkpoint, Item, LabelEdit, ProtocolRecord, RunRecord
+from harness.contract import Item, LabelEdit, RunRecord
 from harness.rescore import rescore
 from harness.revisions import Revision
-from harness.store import Store, StoredResult, StoredRun
+from harness.store import Store
 
 IMAGES, POSITIVES = 500, 3  # as the published files: 500 images, six questions an image and split
 
@@ -34,33 +35,6 @@ def items() -> tuple[Item, ...]:
             truth = {"labels": {s: [label] for s in splits}, "ids": {s: [f"{image}-{n}"] for s in splits}}
             found.append(Item(f"{image} {n}", f"coco/val2014/{image}.jpg", f"Is there a thing{n} in the image?", truth))
     return tuple(found)
-
-
-def fill(store: Store, asked: tuple[Item, ...], n_runs: int) -> None:
-    pope, rng = Pope(), random.Random(0)
-    for number in range(n_runs):
-        run = f"run-{number}"
-        store.begin(StoredRun(run, run, f"2026-01-{number + 1:02}", "complete", "sweep: [{name: pope}]\n", "", {}, "/nowhere"))
-        answers = {}
-        for item in asked:
-            label = next(iter(item.truth["labels"].values()))[0]
-            said = label if rng.random() < 0.88 else {"yes": "no", "no": "yes"}[label]
-            answers[item.id] = Answer(item.id, f"{said.capitalize()}.", 2, "end")
-        store.add_answers(run, {f"{run}/{i}": answer for i, answer in answers.items()})
-        store.add_result(
-            run,
-            0,
-            StoredResult(
-                "base",
-                "pope",
-                Checkpoint(run, run, "", f"{number:064x}"),
-                BenchmarkConfig(name="pope").model_dump(exclude_none=True),
-                ProtocolRecord({}),
-                asked,
-                tuple(f"{run}/{item.id}" for item in asked),
-                tuple(pope.score(item, answers[item.id]) for item in asked),
-            ),
-        )
 
 
 def revision(asked: tuple[Item, ...]) -> Revision:
@@ -87,7 +61,7 @@ def main() -> None:
     rows = sum(len(labels) for item in asked for labels in item.truth["labels"].values())
     with tempfile.TemporaryDirectory() as folder:
         with Store(Path(folder) / "store.sqlite") as store:
-            fill(store, asked, n_runs)
+            fill(store, asked, n_runs, "/nowhere")
         with Store(Path(folder) / "store.sqlite") as store:
             started = time.process_time()
             found = rescore(store, [f"run-{n}" for n in range(n_runs)], [revision(asked)])

@@ -15,11 +15,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.pope import SPLITS, Pope
+from pope_runs import fill
+
+from benchmarks.pope import SPLITS
 from harness.auditing import gather, queue
-from harness.config import BenchmarkConfig
-from harness.contract import Answer, Checkpoint, Item, ProtocolRecord
-from harness.store import Store, StoredResult, StoredRun
+from harness.contract import Item
+from harness.store import Store
 from reports.audit.suspects import suspects
 
 IMAGES = 500
@@ -56,23 +57,6 @@ def write_annotations(folder: Path) -> None:
         (folder / f"coco/annotations/{kind}_val2014.json").write_text(json.dumps(content))
 
 
-def fill(store: Store, data: Path, asked: tuple[Item, ...], n: int) -> None:
-    pope, rng = Pope(), random.Random(0)
-    for number in range(n):
-        run = f"run-{number}"
-        store.begin(StoredRun(run, run, f"2026-01-{number + 1:02}", "complete", "", "", {}, str(data)))
-        answers = {}
-        for item in asked:
-            label = next(iter(item.truth["labels"].values()))[0]
-            said = label if rng.random() < 0.88 else {"yes": "no", "no": "yes"}[label]
-            answers[item.id] = Answer(item.id, f"{said.capitalize()}.", 2, "end")
-        store.add_answers(run, {f"{run}/{i}": answer for i, answer in answers.items()})
-        spec = BenchmarkConfig.model_validate({"name": "pope"}).model_dump(exclude_none=True)
-        keys, scores = tuple(f"{run}/{i.id}" for i in asked), tuple(pope.score(i, answers[i.id]) for i in asked)
-        checkpoint = Checkpoint(run, run, "", f"{number:064x}")
-        store.add_result(run, 0, StoredResult("base", "pope", checkpoint, spec, ProtocolRecord({}), asked, keys, scores))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoints", type=int, default=20)
@@ -82,7 +66,7 @@ def main() -> None:
         data = Path(folder) / "data"
         write_annotations(data)
         with Store(Path(folder) / "store.sqlite") as store:
-            fill(store, data, asked, n)
+            fill(store, asked, n, str(data))
         with Store(Path(folder) / "store.sqlite") as store:
             started = time.process_time()
             cases = queue(store, "pope")

@@ -2,16 +2,7 @@
 
 import pytest
 
-from tests.reports.web.in_browser import ARGS, CHROMIUM
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
-        yield chromium
-        chromium.close()
+from tests.reports.in_browser import watched
 
 
 @pytest.fixture
@@ -25,10 +16,7 @@ def open_page(browser):
         page.set_default_timeout(10_000)
         contexts.append(context)
         homes.append(address)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: asked.append(request.url))
+        watched(page, said, asked)
         page.goto(address)
         return page
 

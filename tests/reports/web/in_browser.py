@@ -1,28 +1,13 @@
-"""What tests of the local pages in a real browser share: when they run, and a site on a free port."""
+"""What tests of the local pages in a real browser share: a site on a free port."""
 
-import os
 import socket
 import threading
 import time
-from pathlib import Path
 
-import pytest
 import uvicorn
 
 from reports.audit.app import UPLOADS
 from reports.web.guard import Gate
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
-
-IN_BROWSER = [
-    # .ci/run installs Chromium and sets the variable: there a missing browser is a failure, at home a skip
-    pytest.mark.skipif(
-        not CHROMIUM.is_file() and "HARNESS_REQUIRE_BROWSER" not in os.environ,
-        reason="no /usr/bin/chromium: apt-get install chromium",
-    ),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
 
 
 class Served:

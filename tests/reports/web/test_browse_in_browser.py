@@ -13,8 +13,9 @@ from reports.compare import compare
 from reports.web.shelf import Shelf
 from reports.writers.html import write
 from tests.reports.conftest import make_record
+from tests.reports.in_browser import IN_BROWSER
 from tests.reports.web.desks import HOSTILE
-from tests.reports.web.in_browser import IN_BROWSER, Served
+from tests.reports.web.in_browser import Served
 from tests.reports.web.runs import RUN, N, fill
 
 pytestmark = IN_BROWSER

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from reports.audit.app import review_site
+from tests.reports.in_browser import IN_BROWSER
 from tests.reports.web.desks import CAPTION, HOSTILE, Memory, caption_case, draw_pictures, label_case, new_desk
-from tests.reports.web.in_browser import IN_BROWSER, Served
+from tests.reports.web.in_browser import Served
 
 pytestmark = IN_BROWSER
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import random
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.pope import Pope
 from harness.config import BenchmarkConfig

@@ -25,7 +25,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 from PIL import Image
-from suspects import IMAGES, fill, items, write_annotations
+from pope_runs import fill
+from suspects import IMAGES, items, write_annotations
 
 from harness.labels import Case
 from harness.reviewing import Asked, open_desk
@@ -41,7 +42,7 @@ def prepared(folder: Path) -> dict[str, Case]:
     write_annotations(folder / "data")
     write_pictures(folder / "data/coco/val2014")
     with Store(folder / "store.sqlite") as store:
-        fill(store, folder / "data", items(), CHECKPOINTS)
+        fill(store, items(), CHECKPOINTS, str(folder / "data"))
     with Store(folder / "store.sqlite") as store, Reviews(store.path) as reviews:
         return {case_id(case): case for case in open_desk(store, reviews, Asked("pope", most=9_000)).cases}
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from alignment.stopping import EarlyStop, make_early_stop
-from alignment.tracking import check_trackers
-from harness.errors import ConfigError
+from alignment.early_stopping import EarlyStop, make_early_stop
+from alignment.trackers import check_trackers
+from harness.core.errors import ConfigError
 
 SCHEDULES = ("cosine", "linear", "constant")
 DTYPES = ("as_loaded", "bfloat16")

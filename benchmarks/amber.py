@@ -15,19 +15,19 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from benchmarks._amber_formulas import KINDS, formulas
-from benchmarks._amber_objects import find_objects
-from benchmarks._files import OfficialFile
-from benchmarks._nouns import tagged
-from benchmarks._pictures import node
-from benchmarks._rows import Row, check_unique, read_json, read_rows
-from benchmarks._similarity import Measure, measure
-from benchmarks._tokens import Tokenizer
-from benchmarks._wordnet import lemma
-from harness import registry
-from harness.contract import Answer, Data, Decoding, Example, Item, LabelEdit, Score
-from harness.errors import ConfigError, DataError
-from harness.evidence import Claim, Picture, Said
+from benchmarks._amber.formulas import KINDS, formulas
+from benchmarks._amber.objects import find_objects
+from benchmarks._coco.image_evidence import node
+from benchmarks._files.official_files import OfficialFile
+from benchmarks._files.question_rows import Row, check_unique, read_json, read_rows
+from benchmarks._text.nouns import tagged
+from benchmarks._text.tokenizer import Tokenizer
+from benchmarks._text.word_similarity import Measure, measure
+from benchmarks._text.wordnet import lemma
+from harness.core import registry
+from harness.core.contract import Answer, Data, Decoding, Example, Item, LabelEdit, Score
+from harness.core.errors import ConfigError, DataError
+from harness.labels.claims import Claim, Picture, Said
 
 THRESHOLD = 0.8
 TASKS = ("generative", "existence", "attribute", "relation")

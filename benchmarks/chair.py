@@ -16,20 +16,21 @@ from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any
 
-from benchmarks import _coco, _vocabulary
-from benchmarks._files import VAL_PICTURES, OfficialFile
-from benchmarks._image_list import read_image_list
-from benchmarks._nouns import NounGuess, lemmas
-from benchmarks._objects import edited_objects, object_claim
-from benchmarks._pictures import coco_pictures
-from benchmarks._singular import singularize
-from benchmarks._spans import token_places
-from benchmarks._tokens import Tokenizer
-from benchmarks._vocabulary import Mention
-from harness import registry
-from harness.contract import Answer, Data, Decoding, Example, Formula, Item, LabelEdit, Score, Span, Sums, over, ratio
-from harness.errors import ConfigError
-from harness.evidence import Claim, Picture, Said
+from benchmarks._coco import annotations as _coco
+from benchmarks._coco import vocabulary as _vocabulary
+from benchmarks._coco.image_evidence import coco_pictures
+from benchmarks._coco.image_list import read_image_list
+from benchmarks._coco.object_labels import edited_objects, object_claim
+from benchmarks._coco.vocabulary import Mention
+from benchmarks._files.official_files import VAL_PICTURES, OfficialFile
+from benchmarks._text.nouns import NounGuess, lemmas
+from benchmarks._text.singular import singularize
+from benchmarks._text.spans import token_places
+from benchmarks._text.tokenizer import Tokenizer
+from harness.core import registry
+from harness.core.contract import Answer, Data, Decoding, Example, Formula, Item, LabelEdit, Score, Span, Sums, over, ratio
+from harness.core.errors import ConfigError
+from harness.labels.claims import Claim, Picture, Said
 
 _ANNOTATIONS = "http://images.cocodataset.org/annotations/annotations_trainval2014.zip"
 

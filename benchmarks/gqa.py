@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmarks._files import OfficialFile
-from benchmarks._rows import Row, read_json
-from harness import registry
-from harness.contract import Answer, Data, Decoding, Example, Item, Score, ratio
-from harness.errors import DataError
+from benchmarks._files.official_files import OfficialFile
+from benchmarks._files.question_rows import Row, read_json
+from harness.core import registry
+from harness.core.contract import Answer, Data, Decoding, Example, Item, Score, ratio
+from harness.core.errors import DataError
 
 _FILE = "gqa/testdev_balanced_questions.json"
 _SITE = "https://downloads.cs.stanford.edu/nlp/data/gqa"

@@ -16,11 +16,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks._files import OfficialFile
-from benchmarks._rows import Row, read_rows
-from harness import registry
-from harness.contract import Answer, Data, Decoding, Example, Formula, Item, Judge, Score, Sums, Verdict, over, ratio
-from harness.errors import ConfigError, DataError
+from benchmarks._files.official_files import OfficialFile
+from benchmarks._files.question_rows import Row, read_rows
+from harness.core import registry
+from harness.core.contract import Answer, Data, Decoding, Example, Formula, Item, Judge, Score, Sums, Verdict, over, ratio
+from harness.core.errors import ConfigError, DataError
 
 CATEGORIES = ("conv", "detail", "complex")
 VARIANTS = ("tolerant", "official", "rlhfv")

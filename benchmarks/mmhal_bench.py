@@ -9,8 +9,8 @@ out. Variant "official" is the authors' parser, which makes all of these 0, a ha
 
 from __future__ import annotations
 
-from benchmarks._mmhal import MmhalBase
-from harness import registry
+from benchmarks._judged.mmhal import MmhalBase
+from harness.core import registry
 
 
 @registry.benchmark

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from benchmarks._mmhal import MmhalBase
-from harness import registry
+from benchmarks._judged.mmhal import MmhalBase
+from harness.core import registry
 
 
 @registry.benchmark

@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from benchmarks._files import OfficialFile
-from benchmarks._rows import Row, read_json
-from harness import registry
-from harness.contract import Answer, Data, Decoding, Example, Item, Judge, Score, ratio
-from harness.errors import ConfigError, DataError
+from benchmarks._files.official_files import OfficialFile
+from benchmarks._files.question_rows import Row, read_json
+from harness.core import registry
+from harness.core.contract import Answer, Data, Decoding, Example, Item, Judge, Score, ratio
+from harness.core.errors import ConfigError, DataError
 
 CAPABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")
 _RELEASE = "release v1 of yuweihao/MM-Vet on GitHub, mm-vet.zip"

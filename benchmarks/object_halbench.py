@@ -16,20 +16,21 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from benchmarks import _coco, _vocabulary
-from benchmarks._files import OfficialFile
-from benchmarks._nouns import tagged
-from benchmarks._object_list import Tagged, candidates, nltk_tagger, nodes_of, object_list, spacy_tagger
-from benchmarks._objects import edited_objects, object_claim
-from benchmarks._pictures import coco_pictures
-from benchmarks._rows import Row, read_rows
-from benchmarks._tokens import Tokenizer
-from benchmarks._wordnet import lemma
+from benchmarks._coco import annotations as _coco
+from benchmarks._coco import vocabulary as _vocabulary
+from benchmarks._coco.image_evidence import coco_pictures
+from benchmarks._coco.object_labels import edited_objects, object_claim
+from benchmarks._files.official_files import OfficialFile
+from benchmarks._files.question_rows import Row, read_rows
+from benchmarks._judged.object_list import Tagged, candidates, nltk_tagger, nodes_of, object_list, spacy_tagger
+from benchmarks._text.nouns import tagged
+from benchmarks._text.tokenizer import Tokenizer
+from benchmarks._text.wordnet import lemma
 from benchmarks.chair import Chair
-from harness import registry
-from harness.contract import Answer, Data, Decoding, Example, Formula, Item, Judge, LabelEdit, Score, Verdict, over, ratio
-from harness.errors import ConfigError, DataError, JudgeError
-from harness.evidence import Claim, Picture, Said
+from harness.core import registry
+from harness.core.contract import Answer, Data, Decoding, Example, Formula, Item, Judge, LabelEdit, Score, Verdict, over, ratio
+from harness.core.errors import ConfigError, DataError, JudgeError
+from harness.labels.claims import Claim, Picture, Said
 
 EXTRACTORS = ("nouns", "plain", "judge")
 _QUESTIONS = "object_halbench/obj_halbench_300_with_image.jsonl"

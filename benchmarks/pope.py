@@ -14,18 +14,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks import _calibration, _pope_labels
-from benchmarks._files import VAL_PICTURES, OfficialFile
-from benchmarks._pictures import coco_pictures
-from benchmarks._pope_files import edits_of, files_of
-from benchmarks._pope_formulas import formulas
-from benchmarks._pope_questions import build_questions
-from benchmarks._rows import Row, check_unique, parse_rows, read_rows
-from benchmarks._yes_no import READERS, is_unclear
-from harness import registry
-from harness.contract import Answer, Data, Decoding, Example, Item, LabelEdit, Score
-from harness.errors import ConfigError, DataError
-from harness.evidence import Claim, Picture, Said
+from benchmarks._coco.image_evidence import coco_pictures
+from benchmarks._files.official_files import VAL_PICTURES, OfficialFile
+from benchmarks._files.question_rows import Row, check_unique, parse_rows, read_rows
+from benchmarks._pope import calibration as _calibration
+from benchmarks._pope import labels as _pope_labels
+from benchmarks._pope.formulas import formulas
+from benchmarks._pope.label_files import edits_of, files_of
+from benchmarks._pope.questions import build_questions
+from benchmarks._text.yes_no import READERS, is_unclear
+from harness.core import registry
+from harness.core.contract import Answer, Data, Decoding, Example, Item, LabelEdit, Score
+from harness.core.errors import ConfigError, DataError
+from harness.labels.claims import Claim, Picture, Said
 
 __all__ = ["Pope", "build_questions"]
 

@@ -7,12 +7,12 @@ higher and must not be compared.
 
 from __future__ import annotations
 
-from benchmarks._files import OfficialFile
-from benchmarks._rows import Row, check_unique, read_json
-from benchmarks._vqa import normalise, vqa_accuracy
-from harness import registry
-from harness.contract import Answer, Data, Decoding, Example, Item, Score, ratio
-from harness.errors import DataError
+from benchmarks._files.official_files import OfficialFile
+from benchmarks._files.question_rows import Row, check_unique, read_json
+from benchmarks._text.vqa_answers import normalise, vqa_accuracy
+from harness.core import registry
+from harness.core.contract import Answer, Data, Decoding, Example, Item, Score, ratio
+from harness.core.errors import DataError
 
 _FILE = "textvqa/TextVQA_0.5.1_val.json"
 _SITE = "https://dl.fbaipublicfiles.com/textvqa"

@@ -9,17 +9,17 @@ import sys
 import typer
 
 from harness.commands._app import app
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 # Each registers its commands, in the order of `--help`.
 # isort: off
-from harness.commands import running, sweeping, doctoring, looking, viewing  # noqa: F401
-from harness.commands import auditing, labels, ratings, benchmarks  # noqa: F401
+from harness.commands import run as running  # noqa: F401
+from harness.commands import audit as auditing  # noqa: F401
 
 
 def main() -> None:
     """Run a command; what a user can mend is one message without a traceback."""
-    from harness.guard import check_siblings
+    from harness.commands._siblings import check_siblings
 
     # Before numpy and torch are imported: idle threads of theirs spin, which halves the speed of a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

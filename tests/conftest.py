@@ -11,8 +11,8 @@ import tiny_models
 import torch
 from PIL import Image
 
-from harness.miniworld.write import write_world
-from harness.store import Store
+from harness.miniworld.world.write import write_world
+from harness.storage.run_store import Store
 from tests.small_world import SMALL
 
 torch.set_num_threads(2)

@@ -1,5 +1,5 @@
 """The settings of the small miniature world that several test files read."""
 
-from harness.miniworld.scenes import WorldSettings
+from harness.miniworld.world.scenes import WorldSettings
 
 SMALL = WorldSettings(train_pictures=30, val_pictures=120, preference_captions=20, preference_yes_no=10)

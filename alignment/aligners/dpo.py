@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alignment.aligning import Aligner
-from alignment.objectives import Preference
+from alignment.aligners._base import Aligner
 from alignment.settings import check_beta, make_settings
-from harness import registry
-from harness.errors import ConfigError
+from alignment.training.objectives import Preference
+from harness.core import registry
+from harness.core.errors import ConfigError
 
 
 @registry.aligner

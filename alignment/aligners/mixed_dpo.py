@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from alignment.aligners._base import Aligner
 from alignment.aligners.dpo import Dpo
-from alignment.aligning import Aligner
-from alignment.policy import Policy
-from alignment.rows import Rows
-from alignment.sampling import TIES, Ranked, make_sampling, require_answering
-from alignment.supply import Score, Supply
-from harness import registry
-from harness.contract import Judge
-from harness.errors import ConfigError
+from alignment.batching.policy import Policy
+from alignment.batching.rows import Rows
+from alignment.online.ranked_pairs import TIES, Ranked, make_sampling, require_answering
+from alignment.training.sample_supply import Score, Supply
+from harness.core import registry
+from harness.core.contract import Judge
+from harness.core.errors import ConfigError
 
 
 @registry.aligner

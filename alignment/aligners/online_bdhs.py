@@ -13,21 +13,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from alignment.aligners._base import Aligner
 from alignment.aligners.dpo import Dpo
-from alignment.aligning import Aligner
-from alignment.batches import make_row
-from alignment.corruption import Draft
-from alignment.files import seed_of
-from alignment.pairs import picture_of
-from alignment.policy import AnsweringPolicy, Policy
-from alignment.prompts import Prompt
-from alignment.rows import Rows
-from alignment.sampling import answering, require_answering
+from alignment.batching.collate import make_row
+from alignment.batching.policy import AnsweringPolicy, Policy
+from alignment.batching.rows import Rows
+from alignment.data.bdhs_drafts import Draft
+from alignment.data.pairs import picture_of
+from alignment.data.prompts import Prompt
+from alignment.online.ranked_pairs import answering, require_answering
 from alignment.sources.bdhs import Bdhs
-from alignment.supply import Sample, Score, Supply
-from harness import registry
-from harness.contract import PreferencePair
-from harness.errors import ConfigError
+from alignment.training.sample_supply import Sample, Score, Supply
+from harness.core import registry
+from harness.core.contract import PreferencePair
+from harness.core.errors import ConfigError
+from harness.core.files import seed_of
 
 _OF_A_FILE = ("prompts", "image_folder", "limit", "vocabulary", "matched", "keep_unmatched", "n_rejected")
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from alignment.aligners.mixed_dpo import MixedDpo
-from harness import registry
-from harness.contract import Judge
+from harness.core import registry
+from harness.core.contract import Judge
 
 
 @registry.aligner

@@ -18,20 +18,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alignment.aligning import Aligner
-from alignment.batches import Batch, Row, collate, predictors, score_tokens, states
-from alignment.objectives import Known, Part, Totals
-from alignment.policy import Policy
-from alignment.reward import Reward, new_head
-from alignment.rollouts import Rollout, Sampler
-from alignment.rows import Rows
-from alignment.sampling import make_sampling, require_answering
+from alignment.aligners._base import Aligner
+from alignment.batching.collate import Batch, Row, collate, predictors, score_tokens, states
+from alignment.batching.policy import Policy
+from alignment.batching.rows import Rows
+from alignment.early_stopping import Collapse
+from alignment.online.ranked_pairs import make_sampling, require_answering
+from alignment.online.reward_model import Reward, new_head
+from alignment.online.rollouts import Rollout, Sampler
 from alignment.settings import check_beta, make_settings
-from alignment.stopping import Collapse
-from alignment.supply import Sample, Score, Supply
-from alignment.workers import workers
-from harness import registry
-from harness.errors import ConfigError
+from alignment.training.objectives import Known, Part, Totals
+from alignment.training.sample_supply import Sample, Score, Supply
+from alignment.weights.workers import workers
+from harness.core import registry
+from harness.core.errors import ConfigError
 
 
 @registry.aligner

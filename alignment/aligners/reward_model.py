@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alignment.aligning import Aligner
-from alignment.reward import BradleyTerry, held_out
+from alignment.aligners._base import Aligner
+from alignment.online.reward_model import BradleyTerry, held_out
 from alignment.settings import make_settings
-from harness import registry
-from harness.contract import PreferencePair
-from harness.errors import ConfigError
+from harness.core import registry
+from harness.core.contract import PreferencePair
+from harness.core.errors import ConfigError
 
 _USUAL = {"learning_rate": 2e-5, "schedule": "constant", "warmup_ratio": 0.03}
 

@@ -5,7 +5,7 @@ the policy as it is. The reward of an answer is r - beta * (log pi - log pi_ref)
 is that less the mean of the others; the loss is -advantage * log pi, averaged over the answers of the step.
 
 A policy that has run away from the reference, never ends its answers or says the same to everything is stopped, see
-`alignment.stopping.Collapse`: the study's runs with a reward model of the wrong data ended so.
+`alignment.early_stopping.Collapse`: the study's runs with a reward model of the wrong data ended so.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alignment.aligning import Aligner
-from alignment.batches import Batch, Row, score
-from alignment.objectives import Known, Part, Totals
-from alignment.policy import Policy
-from alignment.reward import Reward
-from alignment.rollouts import Sampler
-from alignment.rows import Rows
-from alignment.sampling import make_sampling, require_answering
+from alignment.aligners._base import Aligner
+from alignment.batching.collate import Batch, Row, score
+from alignment.batching.policy import Policy
+from alignment.batching.rows import Rows
+from alignment.early_stopping import Collapse
+from alignment.online.ranked_pairs import make_sampling, require_answering
+from alignment.online.reward_model import Reward
+from alignment.online.rollouts import Sampler
 from alignment.settings import check_beta, make_settings
-from alignment.stopping import Collapse
-from alignment.supply import Sample, Score, Supply
-from harness import registry
-from harness.errors import ConfigError
+from alignment.training.objectives import Known, Part, Totals
+from alignment.training.sample_supply import Sample, Score, Supply
+from harness.core import registry
+from harness.core.errors import ConfigError
 
 
 @registry.aligner

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alignment.aligning import Aligner
-from alignment.objectives import Imitation
+from alignment.aligners._base import Aligner
 from alignment.settings import make_settings
-from harness import registry
+from alignment.training.objectives import Imitation
+from harness.core import registry
 
 
 @registry.aligner

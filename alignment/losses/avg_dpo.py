@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from alignment.logps import PairLogps, PairLoss, rewards
-from harness import registry
-from harness.errors import TrainingError
+from alignment.batching.logps import PairLogps, PairLoss, rewards
+from harness.core import registry
+from harness.core.errors import TrainingError
 
 
 @registry.loss

@@ -6,8 +6,8 @@ Mitchell 2023, "A note on DPO with noisy preferences", equation 3. What TRL < 1.
 
 from torch.nn.functional import logsigmoid
 
-from alignment.logps import PairLogps, PairLoss, rewards
-from harness import registry
+from alignment.batching.logps import PairLogps, PairLoss, rewards
+from harness.core import registry
 
 
 @registry.loss

@@ -6,8 +6,8 @@ there: see `cdpo` and `robust` for the two losses that use it.
 
 from torch.nn.functional import logsigmoid
 
-from alignment.logps import PairLogps, PairLoss, rewards
-from harness import registry
+from alignment.batching.logps import PairLogps, PairLoss, rewards
+from harness.core import registry
 
 
 @registry.loss

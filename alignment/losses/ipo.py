@@ -4,8 +4,8 @@ Azar et al. 2023, arXiv:2310.12036, equation 17, on mean log-ratios per answer t
 it (its online trainer, under the same name, sums instead: that is `ipo_sum` here).
 """
 
-from alignment.logps import PairLogps, PairLoss, rewards, tokens_of
-from harness import registry
+from alignment.batching.logps import PairLogps, PairLoss, rewards, tokens_of
+from harness.core import registry
 
 
 @registry.loss

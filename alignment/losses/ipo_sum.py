@@ -4,8 +4,8 @@ Azar et al. 2023, arXiv:2310.12036, equation 17. TRL's OnlineDPOTrainer calls th
 divides by answer lengths first (`ipo` here).
 """
 
-from alignment.logps import PairLogps, PairLoss, rewards
-from harness import registry
+from alignment.batching.logps import PairLogps, PairLoss, rewards
+from harness.core import registry
 
 
 @registry.loss

@@ -5,8 +5,8 @@ Chowdhury et al. 2024, arXiv:2403.00409, equation 12. TRL: `robust`, with `label
 
 from torch.nn.functional import logsigmoid
 
-from alignment.logps import PairLogps, PairLoss, rewards
-from harness import registry
+from alignment.batching.logps import PairLogps, PairLoss, rewards
+from harness.core import registry
 
 
 @registry.loss

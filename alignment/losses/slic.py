@@ -6,8 +6,8 @@ TRL: `hinge`; POVID's trainer has the same form.
 
 from torch import relu
 
-from alignment.logps import PairLogps, PairLoss, rewards
-from harness import registry
+from alignment.batching.logps import PairLogps, PairLoss, rewards
+from harness.core import registry
 
 
 @registry.loss

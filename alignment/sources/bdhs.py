@@ -6,7 +6,7 @@ chosen sentences before it; an answer that is too similar to the chosen one is d
 cuts; the last try is free and taken as it comes.
 
 Departures: pairs whose sides are identical are dropped; without a free last try, pairs still too similar after the
-last try are dropped, not kept. `matched` (off by default) is ours, see alignment/matching.py.
+last try are dropped, not kept. `matched` (off by default) is ours, see alignment/data/length_matching.py.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from alignment.corruption import Draft, Rules, meta_of, new_draft, reopened, requests_of, taken
-from alignment.matching import Match, check_match
-from alignment.prompts import Prompt, read_prompts, unreadable
-from alignment.sentences import CUT_UNITS, SPLITTERS, YES_NO_RULES, Pieces
-from alignment.similarity import make_embedder
-from alignment.validation import IDENTICAL_ANSWERS, Dropped
-from alignment.vocabulary import Vocabulary
-from alignment.yields import yield_report
-from harness import registry
-from harness.contract import Data, Decoding, Model, PreferencePair, Request, in_order
-from harness.errors import ConfigError, PictureError
+from alignment.data.bdhs_drafts import Draft, Rules, meta_of, new_draft, reopened, requests_of, taken
+from alignment.data.invalid_pairs import IDENTICAL_ANSWERS, Dropped
+from alignment.data.length_matching import Match, check_match
+from alignment.data.noun_counts import Vocabulary
+from alignment.data.prompts import Prompt, read_prompts, unreadable
+from alignment.data.sentences import CUT_UNITS, SPLITTERS, YES_NO_RULES, Pieces
+from alignment.data.similarity import make_embedder
+from alignment.data.yield_report import yield_report
+from harness.core import registry
+from harness.core.contract import Data, Decoding, Model, PreferencePair, Request, in_order
+from harness.core.errors import ConfigError, PictureError
 
 TOO_SIMILAR = "too similar"
 UNMATCHED = "unmatched"

@@ -11,11 +11,11 @@ import json
 import random
 from collections.abc import Iterator
 
-from alignment.files import seed_of
-from alignment.published import LeftOut, Published, Row, make_pair, read_rows, text_of
-from harness import registry
-from harness.contract import Data, PreferencePair
-from harness.errors import ConfigError, DataError
+from alignment.data.published_datasets import LeftOut, Published, Row, make_pair, read_rows, text_of
+from harness.core import registry
+from harness.core.contract import Data, PreferencePair
+from harness.core.errors import ConfigError, DataError
+from harness.core.files import seed_of
 
 PARTS = ("both", "desc", "pope")
 QUESTIONS = (  # the wordings of the authors' data code

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from alignment.pairs import read_pairs, read_trl
-from alignment.ready_made import from_rows
-from harness import registry
-from harness.contract import Data, Model, PreferencePair
-from harness.errors import ConfigError
+from alignment.data.pairs import read_pairs, read_trl
+from alignment.data.stored_pairs import from_rows
+from harness.core import registry
+from harness.core.contract import Data, Model, PreferencePair
+from harness.core.errors import ConfigError
 
 _READ = {"own": read_pairs, "trl": read_trl}
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from alignment.published import EARLIER_TURNS, LeftOut, Published, Row, image_of, make_pair, text_of, turns_of
-from harness import registry
-from harness.contract import PreferencePair
+from alignment.data.published_datasets import EARLIER_TURNS, LeftOut, Published, Row, image_of, make_pair, text_of, turns_of
+from harness.core import registry
+from harness.core.contract import PreferencePair
 
 
 @registry.source

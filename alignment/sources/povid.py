@@ -6,9 +6,9 @@ The last answer of each conversation counts; rows with earlier turns are left ou
 
 from __future__ import annotations
 
-from alignment.published import EARLIER_TURNS, LeftOut, Published, Row, image_of, make_pair, turns_of
-from harness import registry
-from harness.contract import PreferencePair
+from alignment.data.published_datasets import EARLIER_TURNS, LeftOut, Published, Row, image_of, make_pair, turns_of
+from harness.core import registry
+from harness.core.contract import PreferencePair
 
 
 @registry.source

@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from alignment.files import seed_of
-from alignment.prompts import Prompt, read_prompts, unreadable
-from alignment.ready_made import nouns
-from alignment.validation import EMPTY_ANSWER, IDENTICAL_ANSWERS, Dropped
-from alignment.yields import yield_report
-from harness import registry
-from harness.contract import Data, Model, NoisyImage, PreferencePair, Request
-from harness.errors import ConfigError, PictureError
+from alignment.data.invalid_pairs import EMPTY_ANSWER, IDENTICAL_ANSWERS, Dropped
+from alignment.data.prompts import Prompt, read_prompts, unreadable
+from alignment.data.stored_pairs import nouns
+from alignment.data.yield_report import yield_report
+from harness.core import registry
+from harness.core.contract import Data, Model, NoisyImage, PreferencePair, Request
+from harness.core.errors import ConfigError, PictureError
+from harness.core.files import seed_of
 
 _AT_ONCE = 64
 

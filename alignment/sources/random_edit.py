@@ -11,16 +11,16 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from alignment.files import seed_of
-from alignment.prompts import Prompt, read_prompts
-from alignment.ready_made import nouns
-from alignment.sentences import swap_opening
-from alignment.validation import Dropped
-from alignment.vocabulary import Mention, Vocabulary
-from alignment.yields import yield_report
-from harness import registry
-from harness.contract import Data, Model, PreferencePair
-from harness.errors import ConfigError, DataError
+from alignment.data.invalid_pairs import Dropped
+from alignment.data.noun_counts import Mention, Vocabulary
+from alignment.data.prompts import Prompt, read_prompts
+from alignment.data.sentences import swap_opening
+from alignment.data.stored_pairs import nouns
+from alignment.data.yield_report import yield_report
+from harness.core import registry
+from harness.core.contract import Data, Model, PreferencePair
+from harness.core.errors import ConfigError, DataError
+from harness.core.files import seed_of
 
 NO_NOUN = "no noun to swap"
 

@@ -6,9 +6,9 @@ column `logps` belongs to another reference model and is not read.
 
 from __future__ import annotations
 
-from alignment.published import Published, Row, image_of, make_pair, origin_name, text_of
-from harness import registry
-from harness.contract import PreferencePair
+from alignment.data.published_datasets import Published, Row, image_of, make_pair, origin_name, text_of
+from harness.core import registry
+from harness.core.contract import PreferencePair
 
 
 @registry.source

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 
-from alignment.published import Published, Row, image_of, make_pair, origin_name, text_of
-from harness import registry
-from harness.contract import PreferencePair
+from alignment.data.published_datasets import Published, Row, image_of, make_pair, origin_name, text_of
+from harness.core import registry
+from harness.core.contract import PreferencePair
 
 
 @registry.source

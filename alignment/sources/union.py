@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from alignment.ready_made import nouns
-from alignment.validation import IDENTICAL_ANSWERS, Dropped
-from alignment.yields import yield_report
-from harness import registry
-from harness.contract import Data, Model, PreferencePair
-from harness.errors import ConfigError
+from alignment.data.invalid_pairs import IDENTICAL_ANSWERS, Dropped
+from alignment.data.stored_pairs import nouns
+from alignment.data.yield_report import yield_report
+from harness.core import registry
+from harness.core.contract import Data, Model, PreferencePair
+from harness.core.errors import ConfigError
 
 ONLY_ONE = "in one of the two sources only"
 OTHER_CHOSEN = "the sources differ in the chosen answer"

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
-from alignment.files import seed_of
-from alignment.published import LeftOut, Published, Row, image_of, make_pair, text_of
-from harness import registry
-from harness.contract import PreferencePair
-from harness.errors import ConfigError
+from alignment.data.published_datasets import LeftOut, Published, Row, image_of, make_pair, text_of
+from harness.core import registry
+from harness.core.contract import PreferencePair
+from harness.core.errors import ConfigError
+from harness.core.files import seed_of
 
 ASPECTS = ("Helpfulness", "Visual Faithfulness", "Ethical Considerations")
 CHOICES = ("best_worst", "best_random")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.contract import Judge, Verdict
+from harness.core.contract import Judge, Verdict
 
 
 class RanksByRating:

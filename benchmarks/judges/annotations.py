@@ -15,15 +15,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks import _vocabulary
-from benchmarks._assertions import read_assertions
-from benchmarks._coco import Truth, read_truth
-from benchmarks._yes_no import READERS
+from benchmarks._coco import vocabulary as _vocabulary
+from benchmarks._coco.annotations import Truth, read_truth
+from benchmarks._coco.asserted_objects import read_assertions
+from benchmarks._text.yes_no import READERS
 from benchmarks.chair import Chair, shared_tokenizer
 from benchmarks.judges._ranking import RanksByRating
-from harness import registry
-from harness.contract import Data, Verdict
-from harness.errors import ConfigError, JudgeError
+from harness.core import registry
+from harness.core.contract import Data, Verdict
+from harness.core.errors import ConfigError, JudgeError
 
 
 @registry.judge

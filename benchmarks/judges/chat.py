@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks._mmhal import tolerant_rating
-from benchmarks._object_list import object_list
+from benchmarks._judged.mmhal import tolerant_rating
+from benchmarks._judged.object_list import object_list
 from benchmarks.judges._prompts import DIGESTS, OWN, fill
 from benchmarks.llava_bench import tolerant_scores
 from benchmarks.mmvet import tolerant_grade
-from harness import registry
-from harness.contract import Decoding, Model, Request, Verdict
-from harness.errors import ConfigError, JudgeError, ModelError
+from harness.core import registry
+from harness.core.contract import Decoding, Model, Request, Verdict
+from harness.core.errors import ConfigError, JudgeError, ModelError
 
 
 @registry.judge

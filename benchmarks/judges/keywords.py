@@ -19,14 +19,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks import _vocabulary
-from benchmarks._assertions import Assertions, read_assertions
-from benchmarks._keyword_tasks import OTHER_TASKS
-from benchmarks._singular import singularize
-from benchmarks._tokens import Tokenizer
+from benchmarks._coco import vocabulary as _vocabulary
+from benchmarks._coco.asserted_objects import Assertions, read_assertions
+from benchmarks._text.singular import singularize
+from benchmarks._text.tokenizer import Tokenizer
+from benchmarks.judges._keyword_tasks import OTHER_TASKS
 from benchmarks.judges._ranking import RanksByRating
-from harness import registry
-from harness.contract import Verdict
+from harness.core import registry
+from harness.core.contract import Verdict
 
 _GRADES = ("not informative", "somewhat informative", "informative", "very informative")
 _COLOURS = frozenset(

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.judges._ranking import RanksByRating
-from harness import registry
-from harness.contract import Verdict
-from harness.errors import ConfigError, JudgeError
+from harness.core import registry
+from harness.core.contract import Verdict
+from harness.core.errors import ConfigError, JudgeError
 
 
 @registry.judge

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.commands._app import RUNS, OutputOption, app, group
-from harness.errors import DataError
+from harness.core.errors import DataError
 
 labels = group("labels", "Audited labels without a browser: the queue as a sheet, votes from it, revisions in and out.")
 
@@ -36,11 +36,11 @@ def queue_(
     output: OutputOption = RUNS,
 ) -> None:
     """Labels worth a second look, most suspicious first, and a random control set among them."""
-    from harness.auditing import queue
-    from harness.queue_sheet import queue_text
-    from harness.store import open_store
-    from harness.terminal import Display
-    from reports.audit.desk import mixed
+    from harness.audit.queue import queue
+    from harness.audit.review_sheet import queue_text
+    from harness.commands._terminal import Display
+    from harness.storage.run_store import open_store
+    from reports.web.review.desk import mixed
 
     with open_store(output) as store, Display() as display:
         cases = queue(store, benchmark, runs or (), sample=sample, seed=seed, progress=display.progress)
@@ -68,10 +68,10 @@ def votes(
     output: OutputOption = RUNS,
 ) -> None:
     """Take the judgements of a filled-in sheet as votes: right, wrong, ambiguous or skip, all of them or none."""
-    from harness.queue_sheet import votes_of
-    from harness.reviews import Reviews
-    from harness.sheets import read_bytes
-    from harness.store import open_store
+    from harness.audit.review_sheet import votes_of
+    from harness.storage.run_store import open_store
+    from harness.storage.spreadsheets import read_bytes
+    from harness.storage.vote_store import Reviews
 
     open_store(output)
     cast = votes_of(read_bytes(sheet), str(sheet), reviewer, _now())
@@ -88,10 +88,10 @@ def make(
     output: OutputOption = RUNS,
 ) -> None:
     """Make a revision of the labels that reviewers have decided: agreed on, or settled by an adjudication."""
-    from harness.labels import NOUN, VERDICT
-    from harness.reviews import Reviews
-    from harness.revisions import Revision, write
-    from harness.store import open_store
+    from harness.labels.cases import NOUN, VERDICT
+    from harness.storage.label_revisions import Revision, write
+    from harness.storage.run_store import open_store
+    from harness.storage.vote_store import Reviews
 
     open_store(output)
     with Reviews(output / "store.sqlite") as reviews:
@@ -116,8 +116,8 @@ def import_(
     output: OutputOption = RUNS,
 ) -> None:
     """Keep other people's labels as a revision: RePOPE's files and their like, or a revision that was shared."""
-    from harness.labelfiles import import_labels, is_revision
-    from harness.revisions import loads, write
+    from harness.audit.label_files import import_labels, is_revision
+    from harness.storage.label_revisions import loads, write
 
     texts = {file.name: _read(file) for file in files}
     if len(files) == 1 and is_revision(texts[files[0].name]):
@@ -137,8 +137,8 @@ def export(
     output: OutputOption = RUNS,
 ) -> None:
     """Write a revision as files of the official form, for other harnesses."""
-    from harness.labelfiles import export_labels
-    from harness.revisions import read
+    from harness.audit.label_files import export_labels
+    from harness.storage.label_revisions import read
 
     texts, conflicts = export_labels(read(name, output), benchmark, data)
     for conflict in conflicts:
@@ -152,7 +152,7 @@ def export(
 @labels.command("list", epilog="Example:  python -m harness labels list")
 def list_(output: OutputOption = RUNS) -> None:
     """The revisions of an output folder."""
-    from harness.revisions import FOLDER, read
+    from harness.storage.label_revisions import FOLDER, read
 
     for path in sorted((output / FOLDER).glob("*.jsonl")):
         revision = read(str(path), output)
@@ -166,8 +166,8 @@ def rescore(
     output: OutputOption = RUNS,
 ) -> None:
     """Stored runs under official and audited labels side by side, without generating or judging again."""
-    from harness.effects import audited
-    from harness.terminal import show_audit
+    from harness.audit.audited_comparison import audited
+    from harness.commands._terminal import show_audit
 
     show_audit(audited(output, runs, revisions))
 

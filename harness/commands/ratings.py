@@ -24,8 +24,8 @@ def sample(
     output: OutputOption = RUNS,
 ) -> None:
     """Write a random sample of judged answers as a sheet; the judge's ratings are not on it."""
-    from harness.ratings import sample_text
-    from harness.store import open_store
+    from harness.audit.human_ratings import sample_text
+    from harness.storage.run_store import open_store
 
     with open_store(output) as store:
         text = sample_text(store, runs or (), benchmark, size, seed)
@@ -41,12 +41,12 @@ def show(
     output: OutputOption = RUNS,
 ) -> None:
     """Agreement and bias of each judge, drift between its versions, and means as people would have given them."""
-    from harness.errors import DataError
-    from harness.ratings import judged_answers, known_to, read_ratings
-    from harness.store import open_store
-    from harness.terminal import show_parts
-    from reports.audit.calibration import calibrate, drifts
-    from reports.audit.told_of_judges import judge_parts
+    from harness.audit.human_ratings import judged_answers, known_to, read_ratings
+    from harness.commands._terminal import show_parts
+    from harness.core.errors import DataError
+    from harness.labels.estimates.judge_calibration import calibrate, drifts
+    from harness.storage.run_store import open_store
+    from reports.label_audit.judge_text import judge_parts
 
     people = read_ratings(sheets)
     if not people:

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness import registry
-from harness.contract import Answer, Checkpoint, Request
-from harness.digests import value_digest
-from harness.errors import ConfigError, ModelError, PictureError, Unanswered
-from harness.models._asking import ask_all
-from harness.models._chat import Reply, chat_body, continued, data_url, read_reply
-from harness.models._server import Server, Unanswerable
-from harness.models._spent import Spent
+from harness.core import registry
+from harness.core.contract import Answer, Checkpoint, Request
+from harness.core.digests import value_digest
+from harness.core.errors import ConfigError, ModelError, PictureError, Unanswered
+from harness.models._server.chat_format import Reply, chat_body, continued, data_url, read_reply
+from harness.models._server.client import Server, Unanswerable
+from harness.models._server.concurrency import ask_all
+from harness.models._server.usage import Spent
 
 _CONTINUES = ("vllm", "sglang")  # servers that can go on with a given beginning
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
-from harness import registry
-from harness.contract import Answer, Checkpoint, Request
-from harness.digests import value_digest
+from harness.core import registry
+from harness.core.contract import Answer, Checkpoint, Request
+from harness.core.digests import value_digest
 
 
 @registry.model

@@ -15,21 +15,29 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from harness import registry
-from harness.contract import Answer, Request
-from harness.digests import value_digest
-from harness.errors import ModelError
-from harness.models._features import FeatureCache
-from harness.models._image_first import ImageFirst
-from harness.models._language import LanguageModel
-from harness.models._loading import checkpoint_of, family_of, image_token_id, load, load_processor, resolve, rope_index
-from harness.models._one_by_one import OneByOne
-from harness.models._planning import Budget
-from harness.models._prompts import PromptBuilder
-from harness.models._rendering import answer_text, token_ids
-from harness.models._scoring import Scorer, log_odds
-from harness.models._tower import skip_unread_layers
-from harness.models._training import TrainingView
+from harness.core import registry
+from harness.core.contract import Answer, Request
+from harness.core.digests import value_digest
+from harness.core.errors import ModelError
+from harness.models._checkpoint.chat_template import answer_text, token_ids
+from harness.models._checkpoint.image_features import FeatureCache
+from harness.models._checkpoint.loading import (
+    checkpoint_of,
+    family_of,
+    image_token_id,
+    load,
+    load_processor,
+    resolve,
+    rope_index,
+)
+from harness.models._checkpoint.prompt_builder import PromptBuilder
+from harness.models._checkpoint.training_view import TrainingView
+from harness.models._checkpoint.vision_tower import skip_unread_layers
+from harness.models._engine.answer_logprobs import Scorer, log_odds
+from harness.models._engine.grouping import Budget
+from harness.models._engine.language_model import LanguageModel
+from harness.models._engine.one_by_one import OneByOne
+from harness.models._engine.scheduler import ImageFirst
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

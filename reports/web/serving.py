@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from reports.web.guard import LOOPBACK, SHORTEST_TOKEN, Gate
 
 if TYPE_CHECKING:

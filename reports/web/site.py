@@ -14,12 +14,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from harness.digests import text_digest
-from harness.errors import HarnessError, StoreError
-from reports import cards
+from harness.core.digests import text_digest
+from harness.core.errors import HarnessError, StoreError
+from reports.page import cards
+from reports.text.formatting import count, name, shortened
 from reports.web.guard import Gate, Guard
 from reports.web.shelf import NoPicture, Shelf
-from reports.wording import count, name, shortened
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness import registry
-from reports.comparison import Comparison
-from reports.table import Cell, Column, Row
+from harness.core import registry
+from reports.values.comparison import Comparison
+from reports.values.table import Cell, Column, Row
 
 FILE_NAME = "metrics.csv"
 

@@ -9,17 +9,22 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from harness import registry
-from reports import beside, cards, figures, object_views, page, reliability_views, training_views
-from reports.audit import told as audit
-from reports.comparison import Comparison
-from reports.missing import missing_lines
-from reports.pictures import Thumbnails
-from reports.published import SOURCE
-from reports.runs import overlaps, whole_runs
-from reports.table import Table
-from reports.wording import count, listing, name, shortened, told_apart
-from reports.yields import pairs_view, provenance
+from harness.core import registry
+from reports.comparison.published_rows import SOURCE
+from reports.label_audit import text as audit
+from reports.page import cards, figures
+from reports.page import objects as object_views
+from reports.page import reliability as reliability_views
+from reports.page import side_tables as beside
+from reports.page import tables as page
+from reports.page import training as training_views
+from reports.page.pair_yields import pairs_view, provenance
+from reports.page.thumbnails import Thumbnails
+from reports.text.formatting import count, listing, name, shortened, told_apart
+from reports.text.missing_items import missing_lines
+from reports.text.runs import overlaps, whole_runs
+from reports.values.comparison import Comparison
+from reports.values.table import Table
 
 if TYPE_CHECKING:
     from jinja2 import Environment

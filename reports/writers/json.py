@@ -13,9 +13,9 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import registry
-from reports.comparison import Comparison, Curve
-from reports.evidence import Flip
+from harness.core import registry
+from reports.values.comparison import Comparison, Curve
+from reports.values.details import Flip
 
 # a path of two or more parts that starts at the root; not the tail of a URL or of a relative path
 _ABSOLUTE = re.compile(r"""(?<![\w/:.~<>\-\u2026])/(?:[^\s/'",:;]+/)+([^\s/'",:;]*)""")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness import registry
-from reports.comparison import Comparison
-from reports.table import Cell, Row
-from reports.wording import between, number, row_name, shortened, who
+from harness.core import registry
+from reports.text.formatting import between, number, row_name, shortened, who
+from reports.values.comparison import Comparison
+from reports.values.table import Cell, Row
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",

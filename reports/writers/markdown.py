@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness import registry
-from reports.audit import told as audit
-from reports.beside import PUBLISHED_TOLD, REWARD_TOLD, published_table, reward_view, seeds_view
-from reports.comparison import Comparison, RunFacts
-from reports.evidence import Failures
-from reports.missing import missing_lines
-from reports.runs import whole_runs
-from reports.terminal import text_table
-from reports.wording import name, shortened
+from harness.core import registry
+from reports.label_audit import text as audit
+from reports.page.side_tables import PUBLISHED_TOLD, REWARD_TOLD, published_table, reward_view, seeds_view
+from reports.text.formatting import name, shortened
+from reports.text.missing_items import missing_lines
+from reports.text.plain_table import text_table
+from reports.text.runs import whole_runs
+from reports.values.comparison import Comparison, RunFacts
+from reports.values.details import Failures
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\|`*_<>[]#"})
 

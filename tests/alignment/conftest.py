@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from harness.contract import PreferencePair
+from harness.core.contract import PreferencePair
 from tests.alignment.tiny import TinyPolicy, make_tiny_llava_next
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.contract import Answer, Checkpoint, Request
-from harness.errors import PictureError
+from harness.core.contract import Answer, Checkpoint, Request
+from harness.core.errors import PictureError
 
 Say = Callable[[Request], str]
 

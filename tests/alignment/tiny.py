@@ -20,9 +20,9 @@ from transformers import (
 )
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 
-from alignment.policy import PromptInputs
-from harness.contract import Checkpoint
-from harness.models._segments import dense_mask, pack, packed_mask, unpack, use_segments
+from alignment.batching.policy import PromptInputs
+from harness.core.contract import Checkpoint
+from harness.models._checkpoint.packed_attention import dense_mask, pack, packed_mask, unpack, use_segments
 
 GOLDEN = Path(__file__).parent / "data" / "golden_dpo"
 

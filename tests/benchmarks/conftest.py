@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.data import DataFolder
+from harness.storage.data_folder import DataFolder
 
 _NLTK_DATA = Path(__file__).parents[3] / "shared" / "nltk_data"
 if "NLTK_DATA" not in os.environ and _NLTK_DATA.is_dir():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.contract import Answer, Benchmark, Data, Score, Sums, Verdict
+from harness.core.contract import Answer, Benchmark, Data, Score, Sums, Verdict
 
 GOLDEN = Path(__file__).parent / "data"
 

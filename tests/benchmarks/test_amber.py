@@ -8,14 +8,14 @@ from math import isnan
 import numpy as np
 import pytest
 
-from benchmarks._amber_formulas import formulas
-from benchmarks._amber_objects import find_objects
-from benchmarks._nouns import tagged
-from benchmarks._similarity import measure
+from benchmarks._amber.formulas import formulas
+from benchmarks._amber.objects import find_objects
+from benchmarks._text.nouns import tagged
+from benchmarks._text.word_similarity import measure
 from benchmarks.amber import _KIND_OF, Amber
-from harness.contract import Item, Sums
-from harness.data import DataFolder
-from harness.errors import ConfigError, DataError
+from harness.core.contract import Item, Sums
+from harness.core.errors import ConfigError, DataError
+from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import GOLDEN, golden, golden_lines, metrics, needs_tagger, put, said
 
 SECTIONS = {"Descriminative Task": "", "Exsitence": "existence", "Attribute": "attribute", "State": "state",

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from benchmarks.chair import FORMULAS, Chair
-from harness.contract import Item, LabelEdit, Score
-from harness.data import DataFolder
-from harness.errors import ConfigError, DataError
+from harness.core.contract import Item, LabelEdit, Score
+from harness.core.errors import ConfigError, DataError
+from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import metrics, needs_punkt, needs_tagger, put, put_coco, said
 
 pytestmark = needs_punkt
@@ -93,7 +93,7 @@ def test_truth_is_instances_and_reference_captions(folder: DataFolder) -> None:
 def test_the_truth_is_read_once_and_kept(folder: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     put_coco(folder, {1: ["dog"]}, {1: ["a dog"]})
     first = Chair().load(folder)
-    monkeypatch.setattr("benchmarks._coco._read", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("benchmarks._coco.annotations._read", lambda *_: pytest.fail("read again"))
     assert Chair().load(folder) == first
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks._singular import singularize
+from benchmarks._text.singular import singularize
 from benchmarks.chair import Chair
-from harness.contract import Item
-from harness.data import DataFolder
+from harness.core.contract import Item
+from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import GOLDEN, golden, golden_lines, metrics, needs_punkt, needs_tagger, said
 
 CAPTIONS = golden_lines("chair/captions.jsonl")

@@ -7,9 +7,9 @@ from math import isnan
 import pytest
 
 from benchmarks.llava_bench import LlavaBench, official_scores, tolerant_scores
-from harness.contract import Item
-from harness.data import DataFolder
-from harness.errors import ConfigError, DataError
+from harness.core.contract import Item
+from harness.core.errors import ConfigError, DataError
+from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import Replies, golden, metrics, put, said
 
 RUNS = golden("llava_bench/runs.json")

@@ -6,13 +6,13 @@ from math import isnan
 
 import pytest
 
-from benchmarks._mmhal import TYPES, official_rating, tolerant_rating
+from benchmarks._judged.mmhal import TYPES, official_rating, tolerant_rating
 from benchmarks.judges.keywords import Keywords
 from benchmarks.mmhal_bench import MmhalBench
 from benchmarks.mmhal_bench_v import MmhalBenchV
-from harness.contract import Item
-from harness.data import DataFolder
-from harness.errors import ConfigError, DataError
+from harness.core.contract import Item
+from harness.core.errors import ConfigError, DataError
+from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import Replies, golden, metrics, put, said
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.mmvet import Mmvet, official_grade, tolerant_grade
-from harness.contract import Item
-from harness.data import DataFolder
-from harness.errors import ConfigError, DataError
+from harness.core.contract import Item
+from harness.core.errors import ConfigError, DataError
+from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import Replies, metrics, put, said
 
 ENTRY = {"imagename": "v1_0.png", "question": "What is x?", "answer": "-1 <AND> -5", "capability": ["ocr", "math"]}

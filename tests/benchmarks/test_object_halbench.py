@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks._object_list import candidates, nodes_of, object_list, official_object_list
+from benchmarks._judged.object_list import candidates, nodes_of, object_list, official_object_list
 from benchmarks.object_halbench import ObjectHalbench, score_objects
-from harness.contract import Item
-from harness.data import DataFolder
-from harness.errors import ConfigError, DataError, JudgeError
+from harness.core.contract import Item
+from harness.core.errors import ConfigError, DataError, JudgeError
+from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import (
     GOLDEN,
     Replies,

@@ -3,8 +3,8 @@
 import pytest
 
 from benchmarks.judges.keywords import Keywords
-from harness import registry
-from harness.data import DataFolder
+from harness.core import registry
+from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import needs_tagger, said
 
 TAGGED = ("object_halbench",)  # lemmatise with NLTK's data while loading

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.judges.keywords import Keywords
-from harness import registry
-from harness.checking import check
-from harness.contract import Sums
+from harness.core import registry
+from harness.core.contract import Sums
+from harness.evaluation.self_check import check
 from tests.benchmarks.scoring import needs_tagger
 
 NAMES = registry.names("benchmark")
@@ -45,7 +45,18 @@ def test_each_has_a_page(name: str) -> None:
 
 def test_no_benchmark_imports_torch_a_network_client_or_the_store() -> None:
     modules = [f"benchmarks.{name}" for name in NAMES] + [f"benchmarks.judges.{name}" for name in registry.names("judge")]
-    heavy = ("torch", "transformers", "spacy", "nltk", "httpx", "requests", "sqlite3", "harness.store", "alignment", "reports")
+    heavy = (
+        "torch",
+        "transformers",
+        "spacy",
+        "nltk",
+        "httpx",
+        "requests",
+        "sqlite3",
+        "harness.storage.run_store",
+        "alignment",
+        "reports",
+    )
     code = f"import sys, {', '.join(modules)}; print([m for m in {heavy!r} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

@@ -9,10 +9,10 @@ import pytest
 from benchmarks.judges.annotations import Annotations
 from benchmarks.judges.chat import Chat
 from benchmarks.judges.keywords import Keywords
-from harness.data import DataFolder
-from harness.errors import ConfigError, JudgeError
+from harness.core.errors import ConfigError, JudgeError
+from harness.storage.data_folder import DataFolder
+from tests.benchmarks.judges.test_judges import Model
 from tests.benchmarks.scoring import put
-from tests.benchmarks.test_judges import Model
 
 FACTS = {"task": "rank", "gt_answer": "There is a dog on the grass."}
 PICTURE = Path("COCO_train2014_000000000007.jpg")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.judges.keywords import Keywords
-from harness import registry
+from harness.core import registry
 
 # name -> better; "*" marks the headline metrics. Slices carry the same names.
 METRICS = {

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness import config
-from harness.config import RunConfig
+from harness.config import schema as config
+from harness.config.schema import RunConfig
 
 _BDHS = {"name": "bdhs", "limit": 24, "n_tries": 2, "max_new_tokens": 24}
 _DPO = {"name": "dpo", "epochs": 1, "batch_size": 8, "learning_rate": 3e-5, "save_every": 1}
@@ -28,7 +28,7 @@ SMALL: dict[str, Any] = {
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An output folder whose miniature world is already written."""
-    from harness.miniworld.write import write_world
+    from harness.miniworld.world.write import write_world
 
     folder = tmp_path_factory.mktemp("world")
     write_world(folder / "miniworld")

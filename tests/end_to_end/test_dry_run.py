@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness import config
 from harness.cli import app
-from harness.errors import DataError
-from harness.estimate import estimate
+from harness.config import schema as config
+from harness.core.errors import DataError
+from harness.run.estimate import estimate
 from tests.end_to_end.conftest import _BDHS, SMALL
 from tests.end_to_end.test_methods import FEW, METHODS, TRAINING
 

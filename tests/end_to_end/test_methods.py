@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from alignment.pairs import read_pairs, read_trl
-from harness import config, pipeline
-from harness.errors import ConfigError
-from harness.store import Store
+from alignment.data.pairs import read_pairs, read_trl
+from harness.config import schema as config
+from harness.core.errors import ConfigError
+from harness.run import pipeline
+from harness.storage.run_store import Store
 from tests.end_to_end.conftest import _BDHS, SMALL
 
 ROOT = Path(__file__).resolve().parent.parent.parent

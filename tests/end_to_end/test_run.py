@@ -17,12 +17,13 @@ import pytest
 import yaml
 
 from benchmarks.judges.keywords import Keywords
-from harness import config, pipeline
-from harness.config import RunConfig
-from harness.contract import Verdict
-from harness.errors import ConfigError, DataError, HarnessError, ModelError
-from harness.runfolder import locked
-from harness.store import Store
+from harness.config import schema as config
+from harness.config.schema import RunConfig
+from harness.core.contract import Verdict
+from harness.core.errors import ConfigError, DataError, HarnessError, ModelError
+from harness.run import pipeline
+from harness.storage.run_folder import locked
+from harness.storage.run_store import Store
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -56,7 +57,7 @@ def test_a_finished_run_started_again_generates_nothing(small: RunConfig, monkey
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("asked again")
 
-    monkeypatch.setattr("harness.models._image_first.ImageFirst._move", refuse)
+    monkeypatch.setattr("harness.models._engine.scheduler.ImageFirst._move", refuse)
     second = pipeline.run(small, "test")
     assert (second.folder / "report.json").read_bytes() == before
 

@@ -15,13 +15,13 @@ from PIL import Image
 from torch import Tensor
 from transformers import AutoModelForImageTextToText
 
-from harness.contract import Decoding, HiddenImage, Request, in_order
-from harness.errors import ModelError
-from harness.models._batch import memory_for
-from harness.models._families import PROMPT
-from harness.models._features import stack_vision
-from harness.models._planning import by_picture, group
-from harness.models._prompts import visible_tokens
+from harness.core.contract import Decoding, HiddenImage, Request, in_order
+from harness.core.errors import ModelError
+from harness.models._checkpoint.families import PROMPT
+from harness.models._checkpoint.image_features import stack_vision
+from harness.models._checkpoint.prompt_builder import visible_tokens
+from harness.models._engine.grouping import by_picture, group
+from harness.models._engine.running_batch import memory_for
 from harness.models.transformers import TransformersModel
 
 # PaliGemma's processor makes an array of a tensor in the old way.

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from harness.contract import Answer, Decoding, HiddenImage, Request, in_order
-from harness.errors import ModelError
-from harness.models._features import FeatureCache, Picture
-from harness.models._image_first import ImageFirst
-from harness.models._memory import SharedMemory
-from harness.models._plain_memory import PlainMemory
-from harness.models._planning import Budget, group, waves
+from harness.core.contract import Answer, Decoding, HiddenImage, Request, in_order
+from harness.core.errors import ModelError
+from harness.models._checkpoint.image_features import FeatureCache, Picture
+from harness.models._engine.grouping import Budget, group, waves
+from harness.models._engine.plain_kv_cache import PlainMemory
+from harness.models._engine.scheduler import ImageFirst
+from harness.models._engine.shared_kv_cache import SharedMemory
 from harness.models.transformers import TransformersModel
 
 QUESTIONS = ("Is there a car in the image?", "Is there a dog?", "Please describe this image in detail.", "Why?")
@@ -83,7 +83,7 @@ class Counted(SharedMemory):
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Counted]]:
     Counted.passes, Counted.most_slots = [], 0
-    monkeypatch.setattr("harness.models._batch.SharedMemory", Counted)
+    monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", Counted)
     yield Counted
 
 
@@ -101,7 +101,7 @@ def test_models_with_attention_of_their_own_answer_the_same(
 ) -> None:
     requests = mixed(pictures)
     together = answers(engine(model, 600, 7), requests)
-    monkeypatch.setattr("harness.models._batch.SharedMemory", PlainMemory)
+    monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", PlainMemory)
     assert together == answers(engine(model, 600, 7), requests)
 
 
@@ -171,7 +171,7 @@ def whole_run_logits(
     model: TransformersModel, requests: list[Request], budget: tuple[int, int], done: dict[int, Answer]
 ) -> dict[tuple[int, int], torch.Tensor]:
     """(request, tokens so far) -> logits that its next token was chosen from, of the requests that are asked."""
-    import harness.models._batch as module
+    import harness.models._engine.running_batch as module
 
     seen: dict[tuple[int, int], torch.Tensor] = {}
     choose = module.next_tokens
@@ -269,7 +269,7 @@ def test_memory_that_runs_out_halves_the_budget_and_loses_nothing(
     requests = mixed(pictures)[::3]  # few of each picture, so that rows of several pictures go back together
     expected = answers(engine(model), requests)
     monkeypatch.setattr(Narrow, "error", error)
-    monkeypatch.setattr("harness.models._batch.SharedMemory", Narrow)
+    monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", Narrow)
     scheduler = engine(model)
     with caplog.at_level(logging.WARNING, "harness"):
         parts = list(scheduler.generate(requests))
@@ -284,7 +284,7 @@ def test_memory_too_small_for_one_question_is_one_clear_message(
     model: TransformersModel, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Narrow, "room", 0)
-    monkeypatch.setattr("harness.models._batch.SharedMemory", Narrow)
+    monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", Narrow)
     with pytest.raises(ModelError, match=r"does not suffice for a single question .*smaller dtype or another device"):
         answers(engine(model), mixed(pictures)[:3])
 
@@ -293,7 +293,7 @@ def test_other_errors_are_not_taken_for_memory(
     model: TransformersModel, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Narrow, "error", RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
-    monkeypatch.setattr("harness.models._batch.SharedMemory", Narrow)
+    monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", Narrow)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         answers(engine(model), mixed(pictures))
 

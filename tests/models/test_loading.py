@@ -10,8 +10,8 @@ import pytest
 import tiny_families
 from safetensors.torch import load_file, save_file
 
-from harness.contract import Decoding, Request
-from harness.errors import ModelError
+from harness.core.contract import Decoding, Request
+from harness.core.errors import ModelError
 from harness.models.transformers import TransformersModel
 
 

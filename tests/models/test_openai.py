@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from harness.contract import Answer, Decoding, HiddenImage, NoisyImage, Request
-from harness.errors import ConfigError, ModelError, Unanswered
-from harness.models import _health, _server
+from harness.core.contract import Answer, Decoding, HiddenImage, NoisyImage, Request
+from harness.core.errors import ConfigError, ModelError, Unanswered
+from harness.models._server import circuit_breaker as _health
+from harness.models._server import client as _server
 from harness.models.openai import OpenAIModel
 from tests.models.fake_server import CUT, Said, nobody, refused, reply, serving
 

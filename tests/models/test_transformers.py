@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText
 
-from harness.contract import Answer, Decoding, HiddenImage, NoisyImage, Request, in_order
-from harness.errors import DataError, ModelError
-from harness.models._memory import SharedMemory
-from harness.models._noise import add_noise
-from harness.models._planning import group
-from harness.models._prompts import visible_tokens
-from harness.models._segments import is_read
+from harness.core.contract import Answer, Decoding, HiddenImage, NoisyImage, Request, in_order
+from harness.core.errors import DataError, ModelError
+from harness.models._checkpoint.image_noise import add_noise
+from harness.models._checkpoint.packed_attention import is_read
+from harness.models._checkpoint.prompt_builder import visible_tokens
+from harness.models._engine.grouping import group
+from harness.models._engine.shared_kv_cache import SharedMemory
 from harness.models.transformers import TransformersModel
 
 QUESTIONS = ("Is there a car in the image?", "Please describe this image in detail.", "Why?")

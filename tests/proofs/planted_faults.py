@@ -24,20 +24,20 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.pope import SPLITS
-from harness import registry
-from harness.auditing import gather
-from harness.config import BenchmarkConfig
-from harness.contract import Model, no_progress
-from harness.data import DataFolder
-from harness.labels import Case
-from harness.miniworld.benchmark_files import pope_files
-from harness.miniworld.coco_files import Label, put_faults
-from harness.miniworld.paths import checkpoint_folder
-from harness.miniworld.scenes import WorldSettings
-from harness.miniworld.write import write_world
-from harness.store import Store, StoredRun
-from harness.sweep import sweep
-from reports.audit.suspects import suspects
+from harness.audit.queue import gather
+from harness.config.schema import BenchmarkConfig
+from harness.core import registry
+from harness.core.contract import Model, no_progress
+from harness.evaluation.sweep import sweep
+from harness.labels.cases import Case
+from harness.labels.suspicion.rank import suspects
+from harness.miniworld.model.paths import checkpoint_folder
+from harness.miniworld.world.benchmark_files import pope_files
+from harness.miniworld.world.coco_files import Label, put_faults
+from harness.miniworld.world.scenes import WorldSettings
+from harness.miniworld.world.write import write_world
+from harness.storage.data_folder import DataFolder
+from harness.storage.run_store import Store, StoredRun
 
 FIRST = 0.1  # share of the queue that a reviewer looks at
 _VAL = "coco/annotations/instances_val2014.json"

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.contract import (
+from harness.core.contract import (
     Answer,
     BenchmarkResult,
     Checkpoint,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports.compare import compare
+from reports.comparison.compare import compare
 from reports.writers.html import write
 from tests.reports.in_browser import IN_BROWSER, watched
 

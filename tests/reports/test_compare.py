@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from pytest import approx
 
-from harness.contract import Answer, BenchmarkResult, Item, ProtocolRecord, Score, ratio
-from harness.errors import ConfigError
-from reports.compare import compare
-from reports.svg import mark
-from reports.terminal import text_table, warnings
+from harness.core.contract import Answer, BenchmarkResult, Item, ProtocolRecord, Score, ratio
+from harness.core.errors import ConfigError
+from reports.comparison.compare import compare
+from reports.page.svg import mark
+from reports.text.plain_table import text_table, warnings
 
 
 def row(comparison, benchmark, key):
@@ -159,7 +159,7 @@ def test_flips_are_items_whose_correctness_turned(record):
 
 
 def test_the_object_is_read_from_the_question_where_truth_names_none():
-    from reports.asked import subject, truth_text
+    from reports.values.item_facts import subject, truth_text
 
     item = Item("1", "a.jpg", "Is there an umbrella in the image?", {"labels": {"random": ["no"], "popular": ["no"]}})
     assert (subject(item), truth_text(item)) == ("umbrella", "no")

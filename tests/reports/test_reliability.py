@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness import registry
-from harness.contract import BenchmarkResult, RunRecord, Score, ratio
-from reports.compare import compare
-from reports.reliability_views import reliability_views
+from harness.core import registry
+from harness.core.contract import BenchmarkResult, RunRecord, Score, ratio
+from reports.comparison.compare import compare
+from reports.page.reliability import reliability_views
 
 ECE = ratio("ece", ["far"], ["far_n"], better="lower")  # stands for the benchmark's own formula
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.terminal import show_comparison
-from reports.compare import compare
+from harness.commands._terminal import show_comparison
+from reports.comparison.compare import compare
 
 
 def test_several_seeds_of_one_method_are_one_line(make, capsys):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from reports.svg import tick_text, ticks
-from reports.wording import between, change, listing, name, number, probability, shortened
+from reports.page.svg import tick_text, ticks
+from reports.text.formatting import between, change, listing, name, number, probability, shortened
 
 
 @pytest.mark.parametrize(

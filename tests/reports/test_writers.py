@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import registry
-from harness.contract import Span
-from reports.compare import compare
+from harness.core import registry
+from harness.core.contract import Span
+from reports.comparison.compare import compare
 from reports.writers import csv as csv_writer
 from reports.writers import html as html_writer
 from reports.writers import json as json_writer
@@ -134,7 +134,7 @@ def test_the_page_fetches_nothing(record):
 
 
 def test_spans_are_cut_out_of_the_text_and_overlaps_do_not_double_it():
-    from reports.cards import pieces
+    from reports.page.cards import pieces
 
     spans = (Span(2, 5, "found", "dog"), Span(4, 7, "invented", "gx"), Span(90, 99, "found", "past the end"))
     found = pieces("a dog x.", spans)
@@ -148,14 +148,14 @@ def test_a_moved_picture_is_a_placeholder(make):
 
 
 def test_a_broken_picture_is_a_placeholder(tmp_path, make):
-    from reports.pictures import Thumbnails
+    from reports.page.thumbnails import Thumbnails
 
     (tmp_path / "a.png").write_bytes(b"\x89PNG but not really")
     assert Thumbnails([tmp_path]).get("a.png") == ""
 
 
 def test_no_picture_outside_the_data_folder_is_read(pictures):
-    from reports.pictures import Thumbnails
+    from reports.page.thumbnails import Thumbnails
 
     inside = pictures / "images"
     assert Thumbnails([pictures]).get("images/000.png").startswith("data:image/jpeg")
@@ -164,7 +164,7 @@ def test_no_picture_outside_the_data_folder_is_read(pictures):
 
 
 def test_only_so_many_pictures_are_kept(pictures):
-    from reports.pictures import Thumbnails
+    from reports.page.thumbnails import Thumbnails
 
     few = Thumbnails([pictures], most=2)
     shown = [bool(few.get(f"images/{n:03}.png")) for n in (0, 1, 0, 2)]

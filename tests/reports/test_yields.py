@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from reports.compare import compare
-from reports.yields import fact, pairs_view, provenance
+from reports.comparison.compare import compare
+from reports.page.pair_yields import fact, pairs_view, provenance
 
 
 def view_of(record, report):

@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def compare(folder: Path, n: int, every: int) -> None:
-    from harness.contract import in_order
+    from harness.core.contract import in_order
     from harness.models.transformers import TransformersModel
 
     model = TransformersModel(str(save_model(folder / "model")), device="cpu", threads=1)
@@ -59,9 +59,9 @@ def compare(folder: Path, n: int, every: int) -> None:
 
 def drafts(pictures: list[Path], n: int) -> list[list[Any]]:
     """The requests of one BDHS try for n answers."""
-    from alignment.corruption import Rules, new_draft, requests_of
-    from alignment.prompts import Prompt
-    from harness.contract import Decoding
+    from alignment.data.bdhs_drafts import Rules, new_draft, requests_of
+    from alignment.data.prompts import Prompt
+    from harness.core.contract import Decoding
 
     draw = random.Random(3)
     rules = Rules(decoding=Decoding(max_new_tokens=TOKENS))
@@ -77,9 +77,9 @@ def generate(model: Any, request: Any) -> str:
     """The whole sequence with the hidden tokens masked, through `generate`, positions kept."""
     import torch
 
-    from harness.models._decoding import cut_after_stop
-    from harness.models._prompts import visible_tokens
-    from harness.models._rendering import decode_after
+    from harness.models._checkpoint.chat_template import decode_after
+    from harness.models._checkpoint.prompt_builder import visible_tokens
+    from harness.models._engine.decoding import cut_after_stop
 
     prompts = model.prompts
     ids, head = prompts.prompt_ids(request.image, request.text), prompts.rendered("", True).head

@@ -31,9 +31,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--coco", action="store_true", help="also annotations of official size; minutes")
     args = parser.parse_args()
-    from benchmarks import _vocabulary
+    from benchmarks._coco import vocabulary as _vocabulary
     from benchmarks.chair import Chair
-    from harness.contract import Answer, Item
+    from harness.core.contract import Answer, Item
 
     words = sorted(_vocabulary.chair().node_of)
     captions = make_captions(words, CAPTIONS, seed=0)
@@ -72,7 +72,7 @@ def official_way(text: str, vocabulary: list[str]) -> list[str]:
     """Singular words of a caption, without memory; and the vocabulary's set made anew for every question to it."""
     from nltk.tokenize import word_tokenize
 
-    from benchmarks._singular import singularize
+    from benchmarks._text.singular import singularize
 
     words = [singularize.__wrapped__(token) for token in word_tokenize(text.lower())]
     known = [word for word in words if word in set(vocabulary)]
@@ -102,7 +102,7 @@ def make_captions(words: list[str], number: int, seed: int) -> list[tuple[str, l
 def second_start(words: list[str]) -> None:
     """First and second load of annotations as large as COCO 2014's."""
     from benchmarks.chair import Chair
-    from harness.data import DataFolder
+    from harness.storage.data_folder import DataFolder
 
     with tempfile.TemporaryDirectory() as folder:
         write_coco(Path(folder), words)
@@ -134,7 +134,7 @@ def write_coco(folder: Path, words: list[str]) -> None:
 _NODES = {"person", "dog", "cat", "car", "bus", "chair", "dining table", "cup", "tv", "bed", "bird", "boat"}
 
 if __name__ == "__main__":
-    from harness.errors import HarnessError
+    from harness.core.errors import HarnessError
 
     try:
         main()

@@ -57,21 +57,21 @@ class Side:
 
 
 class Ours(Side):
-    """alignment.loop.Loop, one step at a time."""
+    """alignment.training.loop.Loop, one step at a time."""
 
     def __init__(
         self, name: str, model: Path, pairs: list[Pair], pictures: Path, folder: Path, args: argparse.Namespace
     ) -> None:
         super().__init__(name, args.device == "cuda")
         from alignment.aligners.dpo import Dpo
-        from alignment.loop import Loop
-        from alignment.reference import reference_logps
-        from alignment.rows import make_rows
-        from alignment.sharding import Replicated
-        from alignment.supply import Stored
-        from alignment.trainable import prepare
-        from alignment.workers import workers
-        from harness.contract import PreferencePair
+        from alignment.batching.rows import make_rows
+        from alignment.training.loop import Loop
+        from alignment.training.reference_logps import reference_logps
+        from alignment.training.sample_supply import Stored
+        from alignment.weights.fsdp import Replicated
+        from alignment.weights.trainable import prepare
+        from alignment.weights.workers import workers
+        from harness.core.contract import PreferencePair
         from harness.models.transformers import TransformersModel
 
         policy = TransformersModel(str(model), device=args.device, dtype="auto", threads=1)

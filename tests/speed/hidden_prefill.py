@@ -85,8 +85,8 @@ def left_out(model: Any, requests: list[Any]) -> Any:
     """As the engine reads them: by picture and mask, what is common to a group once, all in one pass."""
     import torch
 
-    from harness.models._batch import memory_for
-    from harness.models._planning import by_picture, group
+    from harness.models._engine.grouping import by_picture, group
+    from harness.models._engine.running_batch import memory_for
 
     parts = [[model.prompts.row(i, requests[i]) for i in part] for part in by_picture(requests, range(len(requests)))]
     groups = [g for rows in parts for g in group(rows, model.prompts.image_token_id)]
@@ -99,7 +99,7 @@ def masked(model: Any, requests: list[Any], at_once: int) -> Any:
     import torch
     from torch.nn.functional import pad
 
-    from harness.models._features import Picture
+    from harness.models._checkpoint.image_features import Picture
 
     logits = []
     for start in range(0, len(requests), at_once):
@@ -124,8 +124,8 @@ def full_row(model: Any, request: Any) -> tuple[Any, Any]:
     """Tokens (T,) of prompt and given beginning, and their mask (T,)."""
     import torch
 
-    from harness.models._prompts import visible_tokens
-    from harness.models._rendering import token_ids
+    from harness.models._checkpoint.chat_template import token_ids
+    from harness.models._checkpoint.prompt_builder import visible_tokens
 
     prompts = model.prompts
     head = prompts.rendered("", True).head

@@ -26,9 +26,9 @@ ANSWERS = ("Yes", "No", "Yes, there is.", "No, there is no {} in the image.", "I
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     from benchmarks.pope import Pope
-    from harness.contract import Answer, Sums
-    from harness.data import DataFolder
-    from harness.stats import metrics
+    from harness.core.contract import Answer, Sums
+    from harness.core.stats import metrics
+    from harness.storage.data_folder import DataFolder
 
     with tempfile.TemporaryDirectory() as folder:
         write_questions(Path(folder))

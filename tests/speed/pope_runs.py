@@ -9,9 +9,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.pope import Pope
-from harness.config import BenchmarkConfig
-from harness.contract import Answer, Checkpoint, Item, ProtocolRecord
-from harness.store import Store, StoredResult, StoredRun
+from harness.config.schema import BenchmarkConfig
+from harness.core.contract import Answer, Checkpoint, Item, ProtocolRecord
+from harness.storage.run_store import Store, StoredResult, StoredRun
 
 
 def fill(store: Store, asked: tuple[Item, ...], n_runs: int, data: str) -> None:

@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 from PIL import Image
 
-from benchmarks import _calibration
-from harness import registry
-from harness.contract import (
+from benchmarks._pope import calibration as _calibration
+from harness.core import registry
+from harness.core.contract import (
     Answer,
     BenchmarkResult,
     Checkpoint,
@@ -36,8 +36,8 @@ from harness.contract import (
     SweepResult,
     ratio,
 )
-from harness.stats import RESAMPLES, resample, sample
-from reports.compare import compare
+from harness.core.stats import RESAMPLES, resample, sample
+from reports.comparison.compare import compare
 
 CHECKPOINTS, BENCHMARKS, ITEMS = 6, 9, 9_000
 SPLITS = ("random", "popular", "adversarial")

@@ -17,11 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from pope_runs import fill
 
 from benchmarks.pope import SPLITS, Pope
-from harness import stats
-from harness.contract import Item, LabelEdit, RunRecord
-from harness.rescore import rescore
-from harness.revisions import Revision
-from harness.store import Store
+from harness.audit.rescore_runs import rescore
+from harness.core import stats
+from harness.core.contract import Item, LabelEdit, RunRecord
+from harness.storage.label_revisions import Revision
+from harness.storage.run_store import Store
 
 IMAGES, POSITIVES = 500, 3  # as the published files: 500 images, six questions an image and split
 

@@ -28,11 +28,11 @@ from PIL import Image
 from pope_runs import fill
 from suspects import IMAGES, items, write_annotations
 
-from harness.labels import Case
-from harness.reviewing import Asked, open_desk
-from harness.reviews import Reviews
-from harness.store import Store
-from reports.audit.desk import case_id
+from harness.audit.review_desk import Asked, open_desk
+from harness.labels.cases import Case
+from harness.storage.run_store import Store
+from harness.storage.vote_store import Reviews
+from reports.web.review.desk import case_id
 
 CHECKPOINTS = 3
 

@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from pope_runs import fill
 
 from benchmarks.pope import SPLITS
-from harness.auditing import gather, queue
-from harness.contract import Item
-from harness.store import Store
-from reports.audit.suspects import suspects
+from harness.audit.queue import gather, queue
+from harness.core.contract import Item
+from harness.labels.suspicion.rank import suspects
+from harness.storage.run_store import Store
 
 IMAGES = 500
 KINDS = ["person", "car", "dog", "cat", "chair", "bench", "bottle", "cup", "kite"]

@@ -142,13 +142,13 @@ def ours(args: Any, kind: str, tokens: int, log_odds: bool) -> dict[str, str]:
     import tempfile
 
     sys.path.insert(0, str(Path(__file__).parents[2]))
-    from harness import registry
-    from harness.config import BenchmarkConfig
-    from harness.contract import Decoding, Request, no_progress
-    from harness.data import DataFolder
-    from harness.generate import RememberingModel
-    from harness.store import Store, StoredRun
-    from harness.sweep import sweep
+    from harness.config.schema import BenchmarkConfig
+    from harness.core import registry
+    from harness.core.contract import Decoding, Request, no_progress
+    from harness.evaluation.cached_model import RememberingModel
+    from harness.evaluation.sweep import sweep
+    from harness.storage.data_folder import DataFolder
+    from harness.storage.run_store import Store, StoredRun
 
     model = registry.make("model", "transformers", {"path": str(args.folder / "model"), "device": args.device})
     with tempfile.TemporaryDirectory() as place, Store(Path(place) / "store.sqlite") as store:

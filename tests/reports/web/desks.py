@@ -4,12 +4,12 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from harness.ballots import Ballots, checked
-from harness.contract import Span
-from harness.labels import Box, Case, Vote, caption_field
-from reports.audit.app import UPLOADS, review_site
-from reports.audit.desk import Desk
+from harness.core.contract import Span
+from harness.labels.cases import Box, Case, Vote, caption_field
+from harness.labels.votes import Ballots, checked
 from reports.web.guard import Gate
+from reports.web.review.app import UPLOADS, review_site
+from reports.web.review.desk import Desk
 from reports.web.shelf import Shelf
 
 PORT = 8765
@@ -19,7 +19,7 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e"
 
 
 class Memory:
-    """Votes in a list, with the interface of `harness.reviews.Reviews`."""
+    """Votes in a list, with the interface of `harness.storage.vote_store.Reviews`."""
 
     def __init__(self) -> None:
         self.votes: list[Vote] = []

@@ -6,8 +6,8 @@ import time
 
 import uvicorn
 
-from reports.audit.app import UPLOADS
 from reports.web.guard import Gate
+from reports.web.review.app import UPLOADS
 
 
 class Served:

@@ -1,7 +1,7 @@
 """A store of two runs for the run browser: 120 items, two benchmarks, two checkpoints, every text hostile."""
 
-from harness.contract import Answer, Checkpoint, Item, ProtocolRecord, Score, Span, Verdict
-from harness.store import Store, StoredResult, StoredRun
+from harness.core.contract import Answer, Checkpoint, Item, ProtocolRecord, Score, Span, Verdict
+from harness.storage.run_store import Store, StoredResult, StoredRun
 from tests.reports.web.desks import HOSTILE, draw_pictures
 
 RUN = "mini-1a2b"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.pope import SPLITS, Pope
-from harness.config import BenchmarkConfig
-from harness.contract import Answer, Checkpoint, Item, ProtocolRecord
-from harness.store import Store, StoredResult, StoredRun
+from harness.config.schema import BenchmarkConfig
+from harness.core.contract import Answer, Checkpoint, Item, ProtocolRecord
+from harness.storage.run_store import Store, StoredResult, StoredRun
 from tests.reports.web.desks import draw_pictures
 
 CHECKPOINTS = ("base", "dpo", "rloo")

@@ -6,13 +6,13 @@ from html.parser import HTMLParser
 import pytest
 from fastapi.testclient import TestClient
 
-from harness.browsing import StoredArchive
-from harness.contract import Item
-from harness.runfolder import write_whole
-from harness.store import Store, StoredRun
-from reports.browse.app import browser_site, neighbours, report_policy
-from reports.browse.records import Filter, Listing, Mark, RunLine, sorted_runs
-from reports.browse.summary import headline_rows
+from harness.core.contract import Item
+from harness.results.archive import StoredArchive
+from harness.storage.run_folder import write_whole
+from harness.storage.run_store import Store, StoredRun
+from reports.web.browse.app import browser_site, neighbours, report_policy
+from reports.web.browse.records import Filter, Listing, Mark, RunLine, sorted_runs
+from reports.web.browse.summary import headline_rows
 from reports.web.guard import Gate
 from reports.web.shelf import Shelf
 from tests.reports.web.desks import ADDRESS, HOSTILE, PORT

@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from harness.browsing import StoredArchive
-from harness.runfolder import write_whole
-from harness.store import Store
-from reports.browse.app import browser_site
-from reports.compare import compare
+from harness.results.archive import StoredArchive
+from harness.storage.run_folder import write_whole
+from harness.storage.run_store import Store
+from reports.comparison.compare import compare
+from reports.web.browse.app import browser_site
 from reports.web.shelf import Shelf
 from reports.writers.html import write
 from tests.reports.conftest import make_record

@@ -19,12 +19,12 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from harness import reviewing
-from harness.queue_sheet import queue_text
-from harness.reviewing import Asked, open_desk
-from harness.reviews import Reviews
-from harness.store import Store
-from reports.audit.desk import Desk, case_id
+from harness.audit import review_desk as reviewing
+from harness.audit.review_desk import Asked, open_desk
+from harness.audit.review_sheet import queue_text
+from harness.storage.run_store import Store
+from harness.storage.vote_store import Reviews
+from reports.web.review.desk import Desk, case_id
 from tests.reports.web.desks import ADDRESS, caption_case, label_case, new_site
 from tests.reports.web.stores import CHECKPOINTS, DOUBTFUL, fill
 

@@ -7,7 +7,7 @@ import socket
 import pytest
 from fastapi.testclient import TestClient
 
-from harness.errors import ConfigError
+from harness.core.errors import ConfigError
 from reports.web.guard import LARGEST_FORM, Gate
 from reports.web.serving import address, new_gate, serve
 from reports.web.shelf import NoPicture, Shelf

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports.audit.app import review_site
+from reports.web.review.app import review_site
 from tests.reports.in_browser import IN_BROWSER
 from tests.reports.web.desks import CAPTION, HOSTILE, Memory, caption_case, draw_pictures, label_case, new_desk
 from tests.reports.web.in_browser import Served

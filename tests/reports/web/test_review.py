@@ -6,9 +6,9 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
-from harness.errors import StoreError
-from reports.audit.desk import Desk, Tables, mixed
-from reports.audit.view import alike, tokens
+from harness.core.errors import StoreError
+from reports.web.review.case_view import alike, tokens
+from reports.web.review.desk import Desk, Tables, mixed
 from reports.web.shelf import Shelf
 from tests.reports.web.desks import ADDRESS, CAPTION, Memory, caption_case, draw_pictures, label_case, new_desk, new_site
 
@@ -200,7 +200,7 @@ def test_a_caption_is_cut_where_the_scorer_and_the_reviewer_cut_it():
 
 
 def test_spans_that_overlap_or_run_over_the_end_lose_no_text():
-    from harness.contract import Span
+    from harness.core.contract import Span
 
     for spans in ([Span(0, 5, "found"), Span(3, 8, "invented")], [Span(6, 99, "found")], [Span(5, 2, "found")]):
         assert "".join(t.text for t in tokens("a cat sat", spans, ())) == "a cat sat"

@@ -1,0 +1,50 @@
+"""What all aligners share: an objective, settings, and the way into the one loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from alignment.batching.policy import Policy
+from alignment.early_stopping import Rule
+from alignment.online.ranked_pairs import require_answering
+from alignment.settings import Settings
+from alignment.training.objectives import Objective
+from alignment.training.sample_supply import Online
+from alignment.training.train import Alignment, train
+from harness.core.contract import PreferencePair, Progress, no_progress
+
+
+class Aligner:
+    """An aligner sets `objective` and `settings`; one that makes its answers while it trains is `Online` as well."""
+
+    name: str
+    objective: Objective
+    settings: Settings
+    rules: tuple[Rule, ...] = ()
+
+    def align(
+        self,
+        policy: Policy,
+        pairs: Sequence[PreferencePair],
+        image_root: Path,
+        folder: Path,
+        *,
+        progress: Progress = no_progress,
+        cache: Path | None = None,
+    ) -> Alignment:
+        """Train, or go on with a training that was killed; see `alignment.training.train.train`.
+
+        Raises ConfigError where an online method meets a policy that cannot answer.
+        """
+        online = self if isinstance(self, Online) else None
+        if online is not None:
+            require_answering(policy, self.name)
+        return train(
+            policy, self.trained_on(pairs), image_root, folder, self.objective, self.settings, progress,
+            online=online, rules=self.rules, cache=cache,
+        )  # fmt: skip
+
+    def trained_on(self, pairs: Sequence[PreferencePair]) -> Sequence[PreferencePair]:
+        """The pairs that are learned from; all of them where an aligner says nothing else."""
+        return pairs

@@ -1,0 +1,176 @@
+"""Pairs -> rows -> one padded batch in which all answers to a prompt share it.
+
+A row is `[prompt + image | answer_1 | .. | answer_n]`: the prompt and the image run once, every answer's positions
+restart at the prompt's end, and a mask keeps answers from seeing each other. Exact: an answer's log-probability is
+that of the plain row `[prompt + image | answer]` (which is simply a row with one answer).
+
+    token     p p p p a a b b b        a_1 and b_1 are both scored from the last p;
+    position  0 1 2 3 4 5 4 5 6        an answer's last token scores nothing and is seen by nobody,
+    segment   0 0 0 0 1 1 2 2 2        so it is a target only and never enters the row
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from alignment.batching.logps import PairLogps, answer_logps, token_logps
+from alignment.batching.policy import Policy, PromptInputs
+from alignment.data.pairs import picture_of
+from harness.core.contract import PreferencePair
+from harness.core.errors import PictureError, TrainingError
+
+_PAD = -1  # segment of padding
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One prompt as tokens and the answers that share it; for a pair the chosen one comes first."""
+
+    id: str
+    prompt: PromptInputs
+    answers: tuple[Tensor, ...]  # each (n,) long, end token included
+
+    @property
+    def length(self) -> int:
+        """Positions it takes in a batch."""
+        return len(self.prompt.input_ids) + sum(len(a) - 1 for a in self.answers)
+
+    @property
+    def scored(self) -> int:
+        return sum(len(a) for a in self.answers)
+
+
+class Batch(NamedTuple):
+    """B rows with A answers and N scored tokens, right-padded to T positions."""
+
+    input_ids: Tensor  # (B, T)
+    position_ids: Tensor  # (B, T)
+    segment: Tensor  # (B, T) 0 prompt, 1.. answers, -1 padding
+    vision: Mapping[str, Tensor]
+    score_at: Tensor  # (N,) positions in the flattened (B*T) that predict the targets
+    targets: Tensor  # (N,)
+    answer: Tensor  # (N,) which answer of the batch a target belongs to, 0..A-1, row by row
+    answers_of_row: tuple[int, ...]  # (B,) sums to A
+
+
+def make_row(policy: Policy, pair: PreferencePair, image_root: Path) -> Row:
+    """Tokens of a pair. Raises PictureError for a picture that cannot be read, TrainingError for an answer without tokens."""
+    try:
+        prompt = PromptInputs(*policy.prompt(picture_of(pair, image_root), pair.prompt))
+    except OSError as error:
+        raise PictureError(image_root / pair.image, f"of pair {pair.id!r} cannot be read ({error}).") from error
+    answers = tuple(policy.answer_ids(text) for text in (pair.chosen, *pair.rejected))
+    if any(len(a) == 0 for a in answers):
+        raise TrainingError(f"Pair {pair.id!r} has an answer without tokens; drop it or mend the pair file.")
+    return Row(pair.id, prompt, answers)
+
+
+def plain_rows(row: Row) -> list[Row]:
+    """The same answers, one a row: twice the prompts, the same numbers. For checks and for models without 4-D masks."""
+    return [Row(row.id, row.prompt, (answer,)) for answer in row.answers]
+
+
+def collate(rows: Sequence[Row], pad_token_id: int) -> Batch:
+    """Lay rows side by side, right-padded to the longest."""
+    width = max(row.length for row in rows)
+    ids = torch.full((len(rows), width), pad_token_id, dtype=torch.long)
+    positions = torch.zeros_like(ids)
+    segment = torch.full_like(ids, _PAD)
+    score_at: list[Tensor] = []
+    answers: list[Tensor] = []
+    for b, row in enumerate(rows):
+        at = _fill(row, ids[b], positions[b], segment[b])
+        score_at += [start + b * width for start in at]
+        answers += row.answers
+    owner = torch.cat([torch.full_like(a, i) for i, a in enumerate(answers)])
+    counts = tuple(len(row.answers) for row in rows)
+    vision = stack_vision([row.prompt.vision for row in rows])
+    return Batch(ids, positions, segment, vision, torch.cat(score_at), torch.cat(answers), owner, counts)
+
+
+def _fill(row: Row, ids: Tensor, positions: Tensor, segment: Tensor) -> list[Tensor]:
+    """Write one row in place; returns, for each answer, the positions that predict it."""
+    prompt_length = len(row.prompt.input_ids)
+    ids[:prompt_length] = row.prompt.input_ids
+    positions[:prompt_length] = torch.arange(prompt_length)
+    segment[:prompt_length] = 0
+    start, score_at = prompt_length, list[Tensor]()
+    for number, answer in enumerate(row.answers, start=1):
+        end = start + len(answer) - 1
+        ids[start:end] = answer[:-1]
+        positions[start:end] = torch.arange(prompt_length, prompt_length + len(answer) - 1)
+        segment[start:end] = number
+        score_at.append(torch.cat([torch.tensor([prompt_length - 1]), torch.arange(start, end)]))
+        start = end
+    return score_at
+
+
+def stack_vision(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Put vision inputs together along the images; other dimensions are zero-padded to the widest (anyres tiles)."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: _stack([part[name] for part in parts if name in part]) for name in names}
+
+
+def _stack(tensors: list[Tensor]) -> Tensor:
+    shape = [max(sizes) for sizes in zip(*(t.shape[1:] for t in tensors), strict=True)]
+    whole = tensors[0].new_zeros(sum(t.shape[0] for t in tensors), *shape)
+    start = 0
+    for tensor in tensors:
+        whole[(slice(start, start + len(tensor)), *(slice(0, n) for n in tensor.shape[1:]))] = tensor
+        start += len(tensor)
+    return whole
+
+
+def states(policy: Policy, batch: Batch) -> Tensor:
+    """Final hidden states (B, T, D) of a batch: one forward pass, one vision pass a row."""
+    weight = next(policy.module.parameters())
+    device, dtype = weight.device, weight.dtype
+    vision = {k: v.to(device, dtype if v.is_floating_point() else None) for k, v in batch.vision.items()}
+    return policy.hidden_states(batch.input_ids.to(device), vision, batch.segment.to(device), batch.position_ids.to(device))
+
+
+def score_tokens(policy: Policy, hidden: Tensor, batch: Batch) -> Tensor:
+    """Log-probability of every scored token, (N,), in nats."""
+    return token_logps(hidden, policy.head(), batch.score_at.to(hidden.device), batch.targets.to(hidden.device))
+
+
+def score(policy: Policy, batch: Batch) -> Tensor:
+    """Summed log-probability of every answer of the batch, (A,), in nats."""
+    per_token = score_tokens(policy, states(policy, batch), batch)
+    return answer_logps(per_token, batch.answer.to(per_token.device), sum(batch.answers_of_row))
+
+
+def predictors(hidden: Tensor, batch: Batch) -> Tensor:
+    """Hidden states (N, D) that predict each scored token: what the policy knows just before it says it."""
+    return hidden.reshape(-1, hidden.shape[-1])[batch.score_at.to(hidden.device)]
+
+
+def answer_states(hidden: Tensor, batch: Batch) -> Tensor:
+    """Hidden states (A, D) at the end of each answer: it has read all of it but its end token."""
+    ends = answer_tokens(batch).cumsum(0) - 1
+    return predictors(hidden, batch)[ends.to(hidden.device)]
+
+
+def answer_tokens(batch: Batch) -> Tensor:
+    """Scored tokens of every answer, (A,)."""
+    return torch.bincount(batch.answer, minlength=sum(batch.answers_of_row))
+
+
+def pair_logps(answers: Tensor, tokens: Tensor, answers_of_row: Sequence[int]) -> PairLogps:
+    """Answers (A,), row by row and chosen first -> pairs; a row with K rejected answers becomes K pairs."""
+    chosen, rejected, rank = list[int](), list[int](), list[int]()
+    start = 0
+    for n in answers_of_row:
+        chosen += [start] * (n - 1)
+        rejected += range(start + 1, start + n)
+        rank += range(n - 1)
+        start += n
+    c, r = (torch.tensor(i, dtype=torch.long, device=answers.device) for i in (chosen, rejected))
+    tokens = tokens.to(answers.device)
+    return PairLogps(answers[c], answers[r], tokens[c], tokens[r], torch.tensor(rank, device=answers.device))

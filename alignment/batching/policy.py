@@ -1,0 +1,70 @@
+"""What training sees of a model: prompts and answers as tokens, hidden states, the head.
+
+`harness.models.transformers` implements it; a test writes a small one. Anything about templates, processors and
+model families stays on that side of the line; anything about pairs and losses stays on this side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from harness.core.contract import Checkpoint, Model
+
+
+class PromptInputs(NamedTuple):
+    """A prompt ready for the model.
+
+    input_ids: (P,) long, image placeholders expanded, ending where the answer begins.
+    vision: what the model takes beside them, each with the images in its first dimension, e.g. pixel_values
+        (n_images, 3, H, W) or (n_images, tiles, 3, H, W) and image_sizes (n_images, 2); empty without an image.
+        Rows are put together along the first dimension; other dimensions are padded with zeros to the widest.
+    """
+
+    input_ids: Tensor
+    vision: Mapping[str, Tensor]
+
+
+class Policy(Protocol):
+    """A model in training: freshly loaded, adapters merged, in its own dtype, on its own device.
+
+    Tensors come and go on the CPU in `prompt` and `answer_ids`, on the module's device in `hidden_states`.
+    """
+
+    @property
+    def module(self) -> nn.Module: ...  # a transformers model; LoRA is injected into it in place
+
+    checkpoint: Checkpoint  # of the weights as loaded; `folder` has the processor's files
+
+    @property
+    def pad_token_id(self) -> int: ...
+
+    def facts(self) -> dict[str, str]: ...  # what can move a number besides weights: template, processor, dtype
+
+    def prompt(self, image: Path | None, text: str) -> tuple[Tensor, Mapping[str, Tensor]]: ...  # as PromptInputs
+
+    def answer_ids(self, text: str) -> Tensor: ...  # (n,) long: the answer and the template's end token
+
+    def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
+        """Final hidden states before the head, (B, T, D), with gradients where they are enabled.
+
+        input_ids, position_ids, segment: (B, T). Segment 0 is the prompt, 1.. are answers, -1 is padding: a position sees
+        the prompt and its own answer, up to itself. No cache, no logits.
+        """
+        ...
+
+    def head(self) -> nn.Module: ...  # hidden states (..., D) -> logits (..., V)
+
+
+@runtime_checkable
+class AnsweringPolicy(Policy, Model, Protocol):
+    """A policy that also answers while it trains, for online methods.
+
+    `generate` must give the same answers for the same weights and requests, also in a process started later, or a
+    resumed training would part from an uninterrupted one.
+    """
+
+    def forget_features(self) -> None: ...  # drop whatever `generate` remembers that the weights have a part in

@@ -1,0 +1,86 @@
+"""The pairs of a run as rows of tokens: made once, pictures kept in memory up to a budget and made again beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from alignment.batching.collate import Row, make_row
+from alignment.batching.policy import Policy, PromptInputs
+from alignment.data.invalid_pairs import TOO_LONG, UNREADABLE_IMAGE, Dropped
+from harness.core.contract import PreferencePair, Progress, no_progress
+from harness.core.errors import PictureError
+
+VISION_BYTES = 256 * 2**20
+
+
+class Rows(Sequence[Row]):
+    """Rows by index. Tokens stay in memory; the pixels of a row may be prepared again when they are asked for."""
+
+    def __init__(self, policy: Policy, image_root: Path, vision_bytes: int = VISION_BYTES) -> None:
+        self._policy = policy
+        self._root = image_root
+        self._budget = vision_bytes
+        self._pairs: list[PreferencePair] = []
+        self._rows: list[Row] = []  # their prompts hold no pixels
+        self._vision: dict[str, Mapping[str, Tensor]] = {}  # by image
+
+    def add(self, pair: PreferencePair, max_length: int | None = None) -> bool:
+        """Take a pair in; False where its longest plain row exceeds `max_length` tokens."""
+        row = make_row(self._policy, pair, self._root)
+        if max_length is not None and len(row.prompt.input_ids) + max(map(len, row.answers)) > max_length:
+            return False
+        self._keep(pair.image, row.prompt.vision)
+        self._pairs.append(pair)
+        self._rows.append(Row(row.id, PromptInputs(row.prompt.input_ids, {}), row.answers))
+        return True
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Row:  # type: ignore[override]  # no slices
+        row, pair = self._rows[index], self._pairs[index]
+        if not pair.image:
+            return row
+        vision = self._vision.get(pair.image)
+        if vision is None:
+            _, vision = self._policy.prompt(self._root / pair.image, pair.prompt)
+            self._keep(pair.image, vision)
+        return Row(row.id, PromptInputs(row.prompt.input_ids, vision), row.answers)
+
+    def length(self, index: int) -> int:
+        """Positions of a row, without touching its pixels."""
+        return self._rows[index].length
+
+    @property
+    def pairs(self) -> list[PreferencePair]:
+        return self._pairs
+
+    def _keep(self, image: str, vision: Mapping[str, Tensor]) -> None:
+        size = sum(t.numel() * t.element_size() for t in vision.values())
+        if image and image not in self._vision and size <= self._budget:
+            self._budget -= size
+            self._vision[image] = vision
+
+
+def make_rows(
+    policy: Policy,
+    pairs: Sequence[PreferencePair],
+    image_root: Path,
+    *,
+    max_length: int | None = None,
+    progress: Progress = no_progress,
+) -> tuple[Rows, list[Dropped]]:
+    """Tokenise all pairs. Pairs over `max_length` (prompt, image and the longest answer) are dropped, never cut; so are
+    those whose picture turns out to be unreadable."""
+    rows, dropped = Rows(policy, image_root), list[Dropped]()
+    for done, pair in enumerate(pairs, start=1):
+        try:
+            if not rows.add(pair, max_length):
+                dropped.append(Dropped(pair.id, TOO_LONG))
+        except PictureError:
+            dropped.append(Dropped(pair.id, UNREADABLE_IMAGE))
+        progress("preparing pairs", done, len(pairs))
+    return rows, dropped

@@ -1,0 +1,60 @@
+"""What cannot be trained on is left out and counted; nothing is cut to fit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.core.contract import PreferencePair
+from harness.core.errors import TrainingError
+
+MISSING_IMAGE = "missing image"
+UNREADABLE_IMAGE = "unreadable image"
+EMPTY_ANSWER = "empty answer"
+IDENTICAL_ANSWERS = "identical answers"
+TOO_LONG = "too long"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A pair left out of training, and why."""
+
+    id: str
+    reason: str
+
+
+def validate(pairs: Sequence[PreferencePair], image_root: Path) -> tuple[list[PreferencePair], list[Dropped]]:
+    """Split pairs into those that can be trained on and those that cannot, with the first reason for each."""
+    kept, dropped = list[PreferencePair](), list[Dropped]()
+    for pair in pairs:
+        reason = _fault(pair, image_root)
+        if reason:
+            dropped.append(Dropped(pair.id, reason))
+        else:
+            kept.append(pair)
+    return kept, dropped
+
+
+def table(dropped: Sequence[Dropped]) -> dict[str, int]:
+    """Reason -> number of pairs, the most frequent first."""
+    return dict(Counter(d.reason for d in dropped).most_common())
+
+
+def require_some(kept: Sequence[object], dropped: Sequence[Dropped]) -> None:
+    """Raise TrainingError where nothing is left."""
+    if kept:
+        return
+    reasons = ", ".join(f"{reason}: {n}" for reason, n in table(dropped).items()) or "the pair file is empty"
+    raise TrainingError(f"No preference pair is left to train on ({reasons}).")
+
+
+def _fault(pair: PreferencePair, image_root: Path) -> str:
+    if pair.image and not (image_root / pair.image).is_file():
+        return MISSING_IMAGE
+    if not pair.chosen.strip() or not pair.rejected or not all(r.strip() for r in pair.rejected):
+        return EMPTY_ANSWER
+    if any(r.strip() == pair.chosen.strip() for r in pair.rejected):
+        return IDENTICAL_ANSWERS
+    return ""

@@ -1,0 +1,178 @@
+"""Files of preference pairs: read, write, digest, sample; TRL's format in and out.
+
+One JSON object a line, keys as in PreferencePair; lists for `rejected`:
+
+    {"id": "b-17", "image": "train/17.png", "image_digest": "ab12..", "prompt": "Describe it.",
+     "chosen": "A cat.", "rejected": ["A dog."], "source": "bdhs", "meta": {"tries": 2}}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.core.contract import PreferencePair
+from harness.core.errors import DataError
+from harness.core.files import digest_of, write_text_whole
+
+FAULTS_SHOWN = 10
+
+
+def picture_of(pair: PreferencePair, image_root: Path) -> Path | None:
+    """Where a pair's picture lies; None for a pair without one."""
+    return image_root / pair.image if pair.image else None
+
+
+def read_pairs(path: Path) -> list[PreferencePair]:
+    """All pairs of a file. Raises DataError naming every faulty line (the first ten in full)."""
+    return _read(path, from_json, "pairs")
+
+
+def write_pairs(path: Path, pairs: Iterable[PreferencePair]) -> None:
+    """Write a pair file, whole or not at all."""
+    _write(path, map(to_json, pairs))
+
+
+def read_trl(path: Path) -> list[PreferencePair]:
+    """Pairs from TRL's vision preference format as JSON lines; rows that do not fit are faults by line."""
+    return _read(path, from_trl, "TRL preference rows")
+
+
+def write_trl(path: Path, pairs: Iterable[PreferencePair]) -> None:
+    """Write pairs so that TRL's DPOTrainer trains on them unchanged; one row a rejected answer."""
+    _write(path, (row for pair in pairs for row in to_trl(pair)))
+
+
+def to_json(pair: PreferencePair) -> dict[str, Any]:
+    return {**dataclasses.asdict(pair), "rejected": list(pair.rejected), "meta": dict(pair.meta)}
+
+
+def from_json(row: Mapping[str, Any], where: str) -> PreferencePair:
+    """A pair from its JSON object; `where` names an id-less row. Raises ValueError with what is off."""
+    unknown = row.keys() - {f.name for f in dataclasses.fields(PreferencePair)}
+    if unknown:
+        raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
+    rejected = row.get("rejected")
+    answers = [rejected] if isinstance(rejected, str) else rejected
+    if not isinstance(answers, list) or not answers or not all(isinstance(a, str) for a in answers):
+        raise ValueError("'rejected' must be a text or a list of texts")
+    return PreferencePair(
+        id=_text(row, "id", where),
+        image=_text(row, "image", ""),
+        image_digest=_text(row, "image_digest", ""),
+        prompt=_text(row, "prompt"),
+        chosen=_text(row, "chosen"),
+        rejected=tuple(answers),
+        source=_text(row, "source", "file"),
+        meta=row.get("meta") or {},
+    )
+
+
+def to_trl(pair: PreferencePair) -> list[dict[str, Any]]:
+    """TRL rows: conversational, string content, image paths; TRL ignores the extra column `id`."""
+
+    def message(role: str, content: str) -> list[dict[str, str]]:
+        return [{"role": role, "content": content}]
+
+    suffixes = [""] if len(pair.rejected) == 1 else [f"#{k}" for k in range(len(pair.rejected))]
+    return [
+        {
+            "id": pair.id + suffix,
+            "images": [pair.image] if pair.image else [],
+            "prompt": message("user", pair.prompt),
+            "chosen": message("assistant", pair.chosen),
+            "rejected": message("assistant", rejected),
+        }
+        for suffix, rejected in zip(suffixes, pair.rejected, strict=True)
+    ]
+
+
+def from_trl(row: Mapping[str, Any], where: str) -> PreferencePair:
+    """A pair from a TRL row. Raises ValueError for what one prompt with one image cannot hold."""
+    images = row.get("images") or ([row["image"]] if row.get("image") else [])
+    if len(images) > 1 or not all(isinstance(i, str) for i in images):
+        raise ValueError(f"needs at most one image, given as a path; it has {len(images)}")
+    return PreferencePair(
+        id=str(row.get("id", where)),
+        image=images[0] if images else "",
+        image_digest="",
+        prompt=_only_message(row, "prompt", "user"),
+        chosen=_only_message(row, "chosen", "assistant"),
+        rejected=(_only_message(row, "rejected", "assistant"),),
+        source="trl",
+    )
+
+
+def pairs_digest(pairs: Iterable[PreferencePair]) -> str:
+    """What training can see of the pairs, in order: images, prompts, answers; not their provenance."""
+    return digest_of([[p.image_digest or p.image, p.prompt, p.chosen, list(p.rejected)] for p in pairs])
+
+
+def sample(pairs: Sequence[PreferencePair], n: int, seed: int) -> list[PreferencePair]:
+    """A uniform subsample of n pairs in their old order; the same ids whatever the file's order."""
+    if n > len(pairs):
+        raise DataError(f"A sample of {n} pairs was asked for, but there are only {len(pairs)}.")
+    kept = set(sorted(range(len(pairs)), key=lambda i: digest_of(seed, pairs[i].id, pairs[i].prompt))[:n])
+    return [pair for i, pair in enumerate(pairs) if i in kept]
+
+
+def _read(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair], what: str) -> list[PreferencePair]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"The pair file {path} cannot be read: {error}.") from error
+    pairs, faults, line_of = [], list[str](), dict[str, int]()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            pair = parse(row if isinstance(row, dict) else _not_an_object(), f"row-{number}")
+            if pair.id in line_of:
+                raise ValueError(f"id {pair.id!r} was already used in line {line_of[pair.id]}")
+        except ValueError as error:
+            faults.append(f"line {number}: {error}")
+            continue
+        line_of[pair.id] = number
+        pairs.append(pair)
+    if faults:
+        more = f"\n  and {len(faults) - FAULTS_SHOWN} more" if len(faults) > FAULTS_SHOWN else ""
+        listed = "".join(f"\n  {fault}" for fault in faults[:FAULTS_SHOWN])
+        raise DataError(f"{path} has {len(faults)} faulty lines among its {what}; mend or remove them:{listed}{more}")
+    if not pairs:
+        raise DataError(f"{path} has no {what}; training needs at least one.")
+    return pairs
+
+
+def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    write_text_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def _text(row: Mapping[str, Any], key: str, default: str | None = None) -> str:
+    value = row.get(key, default)
+    if not isinstance(value, str):
+        raise ValueError(f"{key!r} is missing" if key not in row else f"{key!r} must be a text")
+    return value
+
+
+def _not_an_object() -> Mapping[str, Any]:
+    raise ValueError("not a JSON object")
+
+
+def _only_message(row: Mapping[str, Any], key: str, role: str) -> str:
+    """The text of a list with one message; content as a text or as blocks, whose images are skipped."""
+    messages = row.get(key)
+    if not isinstance(messages, list) or len(messages) != 1 or not isinstance(messages[0], dict):
+        raise ValueError(f"{key!r} must be a list with one message; our pairs hold one turn")
+    message = messages[0]
+    if message.get("role") != role:
+        raise ValueError(f"{key!r} must be of role {role!r}")
+    content = message.get("content")
+    if isinstance(content, list):
+        content = "".join(str(b.get("text", "")) for b in content if isinstance(b, dict) and b.get("type") == "text")
+    if not isinstance(content, str):
+        raise ValueError(f"{key!r} has no text")
+    return content

@@ -1,0 +1,113 @@
+"""Prompts with a chosen answer each, from an instruction file in LLaVA-Instruct's format.
+
+    {"id": "000000033471", "image": "000000033471.jpg",
+     "conversations": [{"from": "human", "value": "<image>\\nWhat is this?"}, {"from": "gpt", "value": "A bus."}, ..]}
+
+Only the first question and its answer are used; `<image>` markers are taken out, templates put them back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alignment.data.invalid_pairs import EMPTY_ANSWER, MISSING_IMAGE, UNREADABLE_IMAGE, Dropped
+from harness.core.contract import Data
+from harness.core.errors import DataError, PictureError
+from harness.core.files import digest_of
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A question about an image with the answer to prefer."""
+
+    id: str
+    image: str  # relative to the data folder, "" without
+    image_digest: str
+    path: Path | None
+    text: str
+    chosen: str
+
+
+def read_prompts(data: Data, name: str, image_folder: str, limit: int | None, seed: int) -> tuple[list[Prompt], list[Dropped]]:
+    """Prompts of a file and the rows left out; with `limit`, a uniform subsample by seed in the file's order.
+
+    Raises DataError where the file is not such a list, naming every faulty row.
+    """
+    rows = _rows(data, name)
+    ids = _unique([str(row.get("id", i)) for i, row in enumerate(rows)])
+    kept, dropped, faults = list[Prompt](), list[Dropped](), list[str]()
+    for i in _subsample(ids, limit, seed):
+        try:
+            question, answer = first_turn(rows[i])
+        except ValueError as error:
+            faults.append(f"row {i} ({ids[i]}): {error}")
+            continue
+        image = "/".join(filter(None, (image_folder.strip("/"), rows[i]["image"]))) if rows[i].get("image") else ""
+        if image and not data.has(image):
+            dropped.append(Dropped(ids[i], MISSING_IMAGE))
+        elif not answer:
+            dropped.append(Dropped(ids[i], EMPTY_ANSWER))
+        else:
+            digest, path = (data.digest(image), data.path(image)) if image else ("", None)
+            kept.append(Prompt(ids[i], image, digest, path, question, answer))
+    if faults:
+        listed = "".join(f"\n  {fault}" for fault in faults[:10])
+        raise DataError(f"{name} has {len(faults)} faulty rows; mend or remove them:{listed}")
+    return kept, dropped
+
+
+def unreadable(prompts: Sequence[Prompt], error: PictureError) -> list[Dropped]:
+    """The prompts about a picture that a model could not read; raises `error` where there is none."""
+    lost = [Dropped(p.id, UNREADABLE_IMAGE) for p in prompts if p.path == error.path]
+    if not lost:
+        raise error
+    return lost
+
+
+def _subsample(ids: Sequence[str], limit: int | None, seed: int) -> list[int]:
+    if limit is None or limit >= len(ids):
+        return list(range(len(ids)))
+    return sorted(sorted(range(len(ids)), key=lambda i: digest_of(seed, "limit", ids[i]))[:limit])
+
+
+def first_turn(row: Mapping[str, Any]) -> tuple[str, str]:
+    """(question, answer) of a row's first exchange. Raises ValueError where it has none."""
+    turns = row.get("conversations")
+    if not isinstance(turns, Sequence) or len(turns) < 2:
+        raise ValueError("'conversations' needs a question and an answer")
+    human, gpt = turns[0], turns[1]
+    if human.get("from") != "human" or gpt.get("from") != "gpt":
+        raise ValueError("'conversations' must begin with 'human', then 'gpt'")
+    return strip_image(str(human.get("value", ""))), str(gpt.get("value", "")).strip()
+
+
+def strip_image(text: str) -> str:
+    """A question without its image marker, wherever it stands."""
+    return text.replace("<image>\n", "").replace("\n<image>", "").replace("<image>", "").strip()
+
+
+def _rows(data: Data, name: str) -> list[Mapping[str, Any]]:
+    text = data.read_text(name)
+    try:
+        lines = [line for line in text.splitlines() if line.strip()]
+        rows = [json.loads(line) for line in lines] if name.endswith(".jsonl") else json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{name} is not JSON: {error}.") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{name} must hold a list of objects in LLaVA-Instruct's format.")
+    if not rows:
+        raise DataError(f"{name} has no rows; a source needs at least one prompt.")
+    return rows
+
+
+def _unique(ids: Sequence[str]) -> list[str]:
+    """LLaVA-Instruct repeats ids (one image, several rows): the second "7" becomes "7#2"."""
+    seen, unique = dict[str, int](), list[str]()
+    for name in ids:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return unique

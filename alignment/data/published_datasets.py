@@ -1,0 +1,150 @@
+"""Reading published preference data: rows of a file -> pairs, with two kinds of rows that are none.
+
+A row the data set's own rules leave out (a tie, a rating that is no number) is dropped and counted. A row that is not
+what the data set's card says is a fault: all faults are named at once, or counted too under `skip_broken`.
+Images are the user's to fetch; rows without theirs are counted as missing.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from alignment.data.invalid_pairs import Dropped
+from alignment.data.prompts import strip_image
+from alignment.data.stored_pairs import from_rows
+from harness.core.contract import Data, Model, PreferencePair
+from harness.core.errors import DataError
+
+BROKEN = "broken row"
+EARLIER_TURNS = "earlier turns"
+Row = Mapping[str, Any]
+
+
+class LeftOut(Exception):
+    """A row that its data set's rules leave out; the text is the reason that the report counts."""
+
+
+class Published(ABC):
+    """A published data set as a source. A subclass says where its file is called and how a row becomes a pair.
+
+    Args:
+        file: in the data folder, JSON (a list) or JSON lines; "" is the data set's own name for it.
+        image_folder: in front of every image's name.
+        limit: that many pairs, a uniform subsample by seed.
+        skip_broken: count broken rows instead of refusing the file.
+    """
+
+    default_file: str
+
+    def __init__(self, file: str = "", image_folder: str = "", limit: int | None = None, skip_broken: bool = False) -> None:
+        name = file or self.default_file
+        self.options: dict[str, Any] = {
+            "file": name,
+            "image_folder": image_folder,
+            "limit": limit,
+            "skip_broken": skip_broken,
+        }
+        self._report: dict[str, Any] = {}
+
+    @abstractmethod
+    def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
+        """A row's pair; `name` is an id for a row that has none. Raises ValueError (broken) or LeftOut."""
+
+    def rows(self, data: Data) -> Iterator[Row]:
+        """The file's rows; a data set of several files or another shape overrides this."""
+        yield from read_rows(data, self.options["file"])
+
+    def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
+        """Pairs in the file's order; the model is not asked."""
+        read, dropped, faults = list[PreferencePair](), list[Dropped](), list[str]()
+        for number, row in enumerate(self.rows(data), start=1):
+            try:
+                read.append(self.pair(row, f"row-{number}", seed))
+            except LeftOut as reason:
+                dropped.append(Dropped(f"row-{number}", str(reason)))
+            except ValueError as fault:
+                dropped.append(Dropped(f"row-{number}", BROKEN))
+                faults.append(f"row {number}: {fault}")
+        if faults and not self.options["skip_broken"]:
+            raise DataError(_faults_text(self.options["file"], faults))
+        pairs, self._report = from_rows(_unique(read), dropped, data, self.options, seed)
+        yield from pairs
+
+    def report(self) -> dict[str, Any]:
+        return self._report
+
+
+def read_rows(data: Data, name: str) -> list[Row]:
+    """Objects of a JSON list or of JSON lines. Raises DataError for a file that is neither."""
+    text = data.read_text(name)
+    try:
+        if text.lstrip().startswith("["):
+            rows = json.loads(text)
+        else:
+            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except ValueError as error:
+        raise DataError(f"{name} is neither a JSON list nor JSON lines: {error}.") from error
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{name} must hold at least one JSON object and nothing else.")
+    return list(rows)
+
+
+def text_of(row: Row, key: str) -> str:
+    """A text. Raises ValueError where it is missing or something else."""
+    value = row.get(key)
+    if not isinstance(value, str):
+        raise ValueError(f"{key!r} must be a text" if key in row else f"{key!r} is missing")
+    return value.strip()
+
+
+def image_of(row: Row, *keys: str) -> str:
+    """The image's name under the first of `keys` that has one; the hub's {"path": ..} is read too."""
+    for key in keys:
+        value = row.get(key)
+        value = value.get("path") if isinstance(value, Mapping) else value
+        if isinstance(value, str) and value:
+            return value
+    raise ValueError(f"no image name under {' or '.join(map(repr, keys))}")
+
+
+def turns_of(row: Row, key: str) -> list[tuple[str, str]]:
+    """LLaVA-style conversations as (speaker, text without image marker)."""
+    turns = row.get(key)
+    if not isinstance(turns, Sequence) or isinstance(turns, str) or not turns:
+        raise ValueError(f"{key!r} must be a list of turns")
+    if not all(isinstance(turn, Mapping) for turn in turns):
+        raise ValueError(f"{key!r} must hold objects with 'from' and 'value'")
+    return [(text_of(turn, "from"), strip_image(text_of(turn, "value"))) for turn in turns]
+
+
+def make_pair(name: str, image: str, prompt: str, chosen: str, rejected: str, source: str, **meta: Any) -> PreferencePair:
+    return PreferencePair(name, image, "", strip_image(prompt), chosen, (rejected,), source, meta)
+
+
+def origin_name(row: Row, name: str) -> str:
+    """An id for RLHF-V's and RLAIF-V's rows: `idx` repeats across their origins, so the origin goes in front."""
+    if "idx" not in row:
+        return name
+    return "/".join(str(row[key]) for key in ("ds_name", "origin_dataset", "idx") if row.get(key) is not None)
+
+
+def _unique(pairs: Sequence[PreferencePair]) -> list[PreferencePair]:
+    """Ids are unique in a pair file; data sets repeat theirs."""
+    seen: dict[str, int] = {}
+    unique = []
+    for pair in pairs:
+        seen[pair.id] = seen.get(pair.id, 0) + 1
+        unique.append(pair if seen[pair.id] == 1 else replace(pair, id=f"{pair.id}#{seen[pair.id]}"))
+    return unique
+
+
+def _faults_text(name: str, faults: Sequence[str]) -> str:
+    more = f"\n  and {len(faults) - 10} more" if len(faults) > 10 else ""
+    listed = "".join(f"\n  {fault}" for fault in faults[:10])
+    return (
+        f"{name} has {len(faults)} broken rows; mend them, or use skip_broken: true to count and leave them out:{listed}{more}"
+    )

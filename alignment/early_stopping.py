@@ -1,0 +1,77 @@
+"""When a training ends before its time: an early stop that was asked for, or a policy that collapsed.
+
+A rule is a function of the log alone, so that a resumed training stops where an uninterrupted one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from harness.core.errors import ConfigError
+
+Log = Sequence[Mapping[str, float]]
+Rule = Callable[[Log], str]  # the log so far -> why to stop, "" to go on
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyStop:
+    """Stop when the mean of `metric` over the last `steps` steps is above or below a bound."""
+
+    metric: str
+    above: float | None = None
+    below: float | None = None
+    steps: int = 10
+
+    def __call__(self, log: Log) -> str:
+        values = [row[self.metric] for row in log[-self.steps :] if self.metric in row]
+        if len(values) < self.steps:
+            return ""
+        mean = fmean(values)
+        if self.above is not None and mean > self.above:
+            return f"early stop: {self.metric} was {mean:.4g} over {self.steps} steps, above {self.above:g}"
+        if self.below is not None and mean < self.below:
+            return f"early stop: {self.metric} was {mean:.4g} over {self.steps} steps, below {self.below:g}"
+        return ""
+
+
+def make_early_stop(options: Mapping[str, float | str | int]) -> EarlyStop:
+    """From {metric, above | below, steps}. Raises ConfigError for anything else."""
+    unknown = [key for key in options if key not in EarlyStop.__dataclass_fields__]
+    if unknown or "metric" not in options or ("above" in options) == ("below" in options):
+        raise ConfigError(
+            "early_stop takes metric (a name of the log, e.g. rewards/accuracies), above or below (one of them) and steps; "
+            f"got {dict(options)}."
+        )
+    return EarlyStop(**options)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Collapse:
+    """A policy under reinforcement that has left what its reward model knows: the study saw PPO and RLOO end so.
+
+    max_kl: mean KL to the reference, nats an answer. max_unfinished: share of answers that never end.
+    min_distinct: share of a step's answers that differ.
+    """
+
+    max_kl: float = 100.0
+    max_unfinished: float = 0.9
+    min_distinct: float = 0.1
+    steps: int = 3
+
+    def __call__(self, log: Log) -> str:
+        last = log[-self.steps :]
+        if len(last) < self.steps:
+            return ""
+        kl, unfinished, distinct = (
+            fmean(row.get(name, usual) for row in last)
+            for name, usual in (("objective/kl", 0.0), ("rl/unfinished", 0.0), ("rl/distinct", 1.0))
+        )
+        if kl > self.max_kl:
+            return f"collapse: the policy is {kl:.1f} nats an answer away from the reference (limit {self.max_kl:g})"
+        if unfinished > self.max_unfinished:
+            return f"collapse: {unfinished:.0%} of the answers run into the token limit"
+        if distinct < self.min_distinct:
+            return f"collapse: only {distinct:.0%} of a step's answers differ from each other"
+        return ""

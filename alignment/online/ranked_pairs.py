@@ -1,0 +1,153 @@
+"""Answers of the policy as it is: drawn in a step, ranked in pairs by an annotator.
+
+Online DPO and mixed DPO of arXiv:2407.02477, section 2.3. The paper leaves temperature, number of candidates, length and
+ties open; two candidates follow from its annotator prompt, the rest are options with recorded defaults.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alignment.batching.collate import Row, make_row
+from alignment.batching.policy import AnsweringPolicy, Policy, PromptInputs
+from alignment.batching.rows import Rows
+from alignment.data.pairs import picture_of
+from alignment.training.sample_supply import Sample, Score
+from harness.core import registry
+from harness.core.contract import Answer, Decoding, Judge, PreferencePair, Request, in_order
+from harness.core.errors import ConfigError, TrainingError
+from harness.core.files import seed_of
+
+TIES = ("drop", "stored", "first")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the policy's own answers are drawn. Defaults are TRL's but for the length."""
+
+    temperature: float = 0.9
+    top_p: float = 1.0
+    max_new_tokens: int = 256
+
+    def decoding(self, *seed: Any) -> Decoding:
+        return Decoding(self.max_new_tokens, self.temperature, self.top_p, seed_of(*seed))
+
+
+def make_sampling(aligner: str, options: Mapping[str, Any]) -> Sampling:
+    registry.check_options("aligner", f"{aligner}.sampling", Sampling, dict(options))
+    sampling = Sampling(**options)
+    if not sampling.temperature > 0:
+        raise ConfigError(f"{aligner}.sampling.temperature is {sampling.temperature}; answers to choose from need chance.")
+    return sampling
+
+
+def require_answering(policy: Policy, aligner: str) -> AnsweringPolicy:
+    if not isinstance(policy, AnsweringPolicy):
+        raise ConfigError(f"{aligner} needs a model that answers while it trains; {type(policy).__name__} cannot.")
+    return policy
+
+
+@contextmanager
+def answering(policy: AnsweringPolicy) -> Iterator[None]:
+    """The policy as it is now, without dropout and gradients; back in training afterwards."""
+    policy.forget_features()  # the projector may have moved since the last step
+    policy.module.eval()
+    with torch.no_grad():
+        yield
+    policy.module.train()
+
+
+def answers_of(policy: AnsweringPolicy, requests: Sequence[Request]) -> list[Answer]:
+    with answering(policy):
+        found: list[Answer] = in_order((pair for batch in policy.generate(requests) for pair in batch), len(requests))
+    return found
+
+
+def own_row(policy: Policy, pair: PreferencePair, image_root: Path, answers: Sequence[Answer]) -> Row:
+    """A row of the policy's own answers; one that ran into the token limit gets no end token, which it never said."""
+    tail = len(policy.answer_ids(""))
+    ids = [policy.answer_ids(answer.text) for answer in answers]
+    cut = [i[: len(i) - tail] if a.stopped == "length" and len(i) > tail else i for i, a in zip(ids, answers, strict=True)]
+    return Row(pair.id, PromptInputs(*policy.prompt(picture_of(pair, image_root), pair.prompt)), tuple(cut))
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Pairs of a step: with probability `p_stored` the stored one, else two fresh answers in the annotator's order."""
+
+    policy: AnsweringPolicy
+    rows: Rows
+    image_root: Path
+    reference: Score
+    judge: Judge
+    sampling: Sampling
+    p_stored: float
+    ties: str
+    seed: int
+    repeats: int = 1
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
+        pairs = [self.rows.pairs[i] for i in indices]
+        fresh = {p.id for p in pairs if self._coin(step, p.id) >= self.p_stored}
+        ranked, figures = self._ranked([p for p in pairs if p.id in fresh], step)
+        chosen = [ranked.get(p.id) if p.id in fresh else p for p in pairs]
+        left = [p for p in chosen if p is not None] or pairs  # a step of ties only learns from what is stored
+        stored = {id(p) for p in pairs}  # a fresh pair is another object
+        figures["online/stored"] = sum(id(p) in stored for p in left) / max(1, len(left))
+        rows = [make_row(self.policy, pair, self.image_root) for pair in left]
+        known = self.reference(rows, False)
+        return [Sample(row.id, row, {"reference": logps}) for row, logps in zip(rows, known, strict=True)], figures
+
+    def _coin(self, step: int, name: str) -> float:
+        return random.Random(seed_of(self.seed, "mix", step, name)).random()
+
+    def _ranked(self, pairs: Sequence[PreferencePair], step: int) -> tuple[dict[str, PreferencePair], dict[str, float]]:
+        """Fresh pairs by id, less the ties that are dropped, and what happened."""
+        paths = [picture_of(p, self.image_root) for p in pairs]
+        requests = [
+            Request(path, p.prompt, self.sampling.decoding(self.seed, "sample", step, p.id, n))
+            for p, path in zip(pairs, paths, strict=True)
+            for n in (0, 1)
+        ]
+        texts = [answer.text.strip() for answer in answers_of(self.policy, requests)] if requests else []
+        found, ties, unjudged = dict[str, PreferencePair](), 0, 0
+        for i, (pair, path) in enumerate(zip(pairs, paths, strict=True)):
+            two = (texts[2 * i], texts[2 * i + 1])
+            winner = self._winner(pair, two, path)
+            ties, unjudged = ties + (winner == 0.5), unjudged + (winner is None)
+            if (made := self._pair(pair, two, winner)) is not None:
+                found[pair.id] = made
+        if pairs and unjudged == len(pairs):
+            raise TrainingError(
+                f"The annotator {self.judge.name} judged none of the {len(pairs)} pairs of step {step + 1}. The last saved "
+                "state is kept; see whether it can be reached and start again."
+            )
+        share = max(1, len(pairs))
+        return found, {"online/ties": ties / share, "online/unjudged": unjudged / share}
+
+    def _winner(self, pair: PreferencePair, two: tuple[str, str], path: Path | None) -> float | None:
+        if two[0] == two[1]:
+            return 0.5
+        return self.judge.rank(pair.prompt, two, {"task": "rank", "gt_answer": pair.chosen}, path).value
+
+    def _pair(self, pair: PreferencePair, two: tuple[str, str], winner: float | None) -> PreferencePair | None:
+        """The pair to train on: None where it is dropped. Empty answers cannot be trained on."""
+        if winner is None or not all(two):
+            return None
+        if winner == 0.5:
+            if self.ties == "stored":
+                return pair
+            if self.ties == "drop" or two[0] == two[1]:
+                return None
+        better, worse = (two[1], two[0]) if winner > 0.5 else two
+        return replace(pair, chosen=better, rejected=(worse,))

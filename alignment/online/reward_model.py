@@ -1,0 +1,145 @@
+"""A reward model: the policy's own body with one number on top, and what rates answers in reinforcement.
+
+Bradley-Terry loss of arXiv:2407.02477, equation 1: -log sigma(r(chosen) - r(rejected)). The reward is read from the hidden
+state at the end of an answer. It is shift-free, so only differences mean anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from alignment.batching.collate import Batch, Row, answer_states, answer_tokens, collate, make_row, pair_logps, states
+from alignment.batching.logps import head_weight
+from alignment.batching.policy import Policy
+from alignment.data.pairs import picture_of
+from alignment.training.objectives import Known, Part, Totals
+from alignment.weights.checkpoint import HEADS
+from harness.core.contract import Judge, PreferencePair
+from harness.core.errors import TrainingError
+from harness.core.files import digest_of, seed_of
+
+HEAD = "reward_head"
+_AT_ONCE = 16
+
+
+class Reward(Protocol):
+    """Rates the policy's own answers; higher is better."""
+
+    def facts(self) -> dict[str, str]: ...
+    def __call__(self, pair: PreferencePair, answers: Sequence[str], image_root: Path) -> list[float | None]: ...
+
+
+@dataclass(slots=True)
+class BradleyTerry:
+    """The objective of a reward model."""
+
+    head: nn.Linear | None = None
+    needs_reference: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        return {"loss": "bradley_terry"}
+
+    def heads(self, policy: Policy, seed: int) -> dict[str, nn.Module]:
+        self.head = new_head(policy, seed)
+        return {HEAD: self.head}
+
+    def row(self, row: Row) -> Row:
+        return row
+
+    def totals(self, rows: Sequence[Row]) -> Totals:
+        return Totals(sum(len(r.answers) - 1 for r in rows), 0)
+
+    def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part:
+        assert self.head is not None  # the loop asked for it
+        rewards = self.head(answer_states(states(policy, batch), batch)).squeeze(-1).float()
+        pairs = pair_logps(rewards, answer_tokens(batch), batch.answers_of_row)
+        margin = pairs.chosen - pairs.rejected
+        values = {
+            "rewards/chosen": pairs.chosen.detach(),
+            "rewards/rejected": pairs.rejected.detach(),
+            "rewards/margins": margin.detach(),
+            "rewards/accuracies": (margin > 0).float(),
+        }
+        return Part(-functional.logsigmoid(margin).sum() / totals.pairs, values)
+
+
+def new_head(policy: Policy, seed: int) -> nn.Linear:
+    """Hidden states -> one number, near zero at first."""
+    weight = head_weight(policy.head())
+    head = nn.Linear(weight.shape[-1], 1).to(weight.device, weight.dtype)
+    generator = torch.Generator().manual_seed(seed_of(seed, "head"))
+    with torch.no_grad():
+        head.weight.copy_(torch.randn(head.weight.shape, generator=generator) * head.in_features**-0.5)
+        head.bias.zero_()
+    return head
+
+
+class ModelReward:
+    """A trained reward model. `policy` is loaded from its checkpoint folder, which also holds the head."""
+
+    def __init__(self, policy: Policy, name: str = "reward model") -> None:
+        folder = Path(policy.checkpoint.folder)
+        if not (folder / HEADS).is_file():
+            raise TrainingError(f"{folder} is no reward model: it has no {HEADS}. Train one with the aligner reward_model.")
+        self._policy, self._name = policy, name
+        self._head = new_head(policy, 0)
+        tensors = load_file(folder / HEADS)
+        self._head.load_state_dict({n.removeprefix(f"{HEAD}."): t for n, t in tensors.items() if n.startswith(HEAD)})
+
+    def facts(self) -> dict[str, str]:
+        return {"reward": self._name, "reward digest": self._policy.checkpoint.digest}
+
+    def __call__(self, pair: PreferencePair, answers: Sequence[str], image_root: Path) -> list[float | None]:
+        row = make_row(self._policy, _asked(pair, answers), image_root)
+        return [float(r) for r in self.of([row])[0]]
+
+    @torch.no_grad()
+    def of(self, rows: Sequence[Row]) -> list[Tensor]:
+        """Rewards of each row's answers."""
+        found = list[Tensor]()
+        for start in range(0, len(rows), _AT_ONCE):
+            batch = collate(rows[start : start + _AT_ONCE], self._policy.pad_token_id)
+            rewards = self._head(answer_states(states(self._policy, batch), batch)).squeeze(-1)
+            found += torch.split(rewards.float().cpu(), list(batch.answers_of_row))
+        return found
+
+    def accuracy(self, pairs: Sequence[PreferencePair], image_root: Path) -> float | None:
+        """Share of pairs (every rejected answer on its own) whose chosen answer gets more; None without pairs."""
+        rewards = self.of([make_row(self._policy, pair, image_root) for pair in pairs])
+        right = [bool(own[0] > other) for own in rewards for other in own[1:]]
+        return sum(right) / len(right) if right else None
+
+
+class JudgeReward:
+    """A judge's rating as the reward; an unjudged answer has none."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+
+    def facts(self) -> dict[str, str]:
+        return {"reward": f"judge {self._judge.name} {self._judge.version}"}
+
+    def __call__(self, pair: PreferencePair, answers: Sequence[str], image_root: Path) -> list[float | None]:
+        facts = {"task": "rank", "gt_answer": pair.chosen}
+        return [self._judge.judge(pair.prompt, answer, facts, picture_of(pair, image_root)).value for answer in answers]
+
+
+def held_out(pairs: Sequence[PreferencePair], share: float, seed: int) -> tuple[list[PreferencePair], list[PreferencePair]]:
+    """(to train on, to test on): the same split whatever the order, by image so that no picture is on both sides."""
+
+    def tested(pair: PreferencePair) -> bool:
+        return int(digest_of(seed, "held out", pair.image_digest or pair.id)[:8], 16) < share * 16**8
+
+    return [p for p in pairs if not tested(p)], [p for p in pairs if tested(p)]
+
+
+def _asked(pair: PreferencePair, answers: Sequence[str]) -> PreferencePair:
+    return PreferencePair(pair.id, pair.image, pair.image_digest, pair.prompt, answers[0], tuple(answers[1:]), pair.source)

@@ -1,0 +1,77 @@
+"""Answers of the policy as it is, with their rewards: what reinforcement learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from alignment.batching.collate import Row
+from alignment.batching.policy import AnsweringPolicy
+from alignment.batching.rows import Rows
+from alignment.data.pairs import picture_of
+from alignment.online.ranked_pairs import Sampling, answers_of, own_row
+from alignment.online.reward_model import Reward
+from harness.core.contract import Answer, PreferencePair, Request
+from harness.core.errors import TrainingError
+
+
+class Rollout(NamedTuple):
+    """One prompt of a step: a row of `k` answers and their rewards, (k,)."""
+
+    row: Row
+    rewards: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """Draws `k` answers a prompt and has them rated. An answer without an end loses `unfinished_penalty`."""
+
+    policy: AnsweringPolicy
+    rows: Rows
+    image_root: Path
+    reward: Reward
+    sampling: Sampling
+    k: int
+    unfinished_penalty: float
+    seed: int
+
+    def draw(self, step: int, indices: Sequence[int]) -> tuple[list[Rollout], dict[str, float]]:
+        """Rollouts of a step and figures for its log. A prompt whose answers the reward cannot rate is left out."""
+        pairs = [self.rows.pairs[i] for i in indices]
+        requests = [
+            Request(picture_of(p, self.image_root), p.prompt, self.sampling.decoding(self.seed, "rollout", step, p.id, n))
+            for p in pairs
+            for n in range(self.k)
+        ]
+        answers = answers_of(self.policy, requests)
+        own = [answers[i * self.k : (i + 1) * self.k] for i in range(len(pairs))]
+        made = [self._rollout(pair, theirs) for pair, theirs in zip(pairs, own, strict=True)]
+        found = [rollout for rollout in made if rollout is not None]
+        if pairs and not found:
+            raise TrainingError(
+                f"The reward rated no answer of step {step + 1}. The last saved state is kept; see whether it can be reached."
+            )
+        return found, _figures(answers, len(pairs) - len(found))
+
+    def _rollout(self, pair: PreferencePair, answers: Sequence[Answer]) -> Rollout | None:
+        rewards = self.reward(pair, [answer.text for answer in answers], self.image_root)
+        if any(r is None for r in rewards):
+            return None
+        lost = [self.unfinished_penalty * (answer.stopped == "length") for answer in answers]
+        values = torch.tensor([float(r or 0.0) - loss for r, loss in zip(rewards, lost, strict=True)])
+        return Rollout(own_row(self.policy, pair, self.image_root, answers), values)
+
+
+def _figures(answers: Sequence[Answer], unrated: int) -> dict[str, float]:
+    n = max(1, len(answers))
+    return {
+        "rl/unfinished": sum(answer.stopped == "length" for answer in answers) / n,
+        "rl/distinct": len({answer.text for answer in answers}) / n,
+        "rl/length": sum(answer.n_tokens for answer in answers) / n,
+        "rl/unrated": float(unrated),
+    }

@@ -1,0 +1,66 @@
+"""Where a training can be watched: TensorBoard files, Weights & Biases. The log of record stays log.jsonl."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.core.errors import ConfigError
+
+NAMES = ("tensorboard", "wandb")
+
+
+class Tracker(Protocol):
+    """Shows one row of numbers a step."""
+
+    def log(self, step: int, row: Mapping[str, float]) -> None: ...
+    def close(self) -> None: ...
+
+
+class TensorBoard:
+    """Event files in `folder`/tensorboard. What a killed run logged after its last state is purged."""
+
+    def __init__(self, folder: Path, start: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer: Any = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
+
+    def log(self, step: int, row: Mapping[str, float]) -> None:
+        for name, value in row.items():
+            if name != "step":
+                self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Wandb:
+    """A run of Weights & Biases in the project mm-align-harness; offline or online as its own environment says."""
+
+    def __init__(self, folder: Path, start: int) -> None:
+        try:
+            import wandb
+        except ImportError as error:
+            raise ConfigError("trackers: wandb is not installed; `pip install wandb`, or leave it out.") from error
+        name = "-".join(part for part in folder.parts[-4:] if part not in ("arms", "train"))
+        self._run: Any = wandb.init(project="mm-align-harness", name=name, id=name, dir=str(folder), resume="allow")
+
+    def log(self, step: int, row: Mapping[str, float]) -> None:
+        self._run.log(dict(row), step=step)
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+def check_trackers(names: Sequence[str]) -> tuple[str, ...]:
+    """The names as given. Raises ConfigError for one that does not exist."""
+    if isinstance(names, str) or any(name not in NAMES for name in names):
+        raise ConfigError(f"trackers is {names!r}; give a list of some of {', '.join(NAMES)} ([] for none).")
+    return tuple(names)
+
+
+def trackers(names: Sequence[str], folder: Path, start: int) -> list[Tracker]:
+    """Open them; `start` steps are done already."""
+    kinds: dict[str, Any] = {"tensorboard": TensorBoard, "wandb": Wandb}
+    return [kinds[name](folder, start) for name in names]

@@ -1,0 +1,180 @@
+"""Optimizer steps over prompts; all randomness follows from the seed and the step, so that any step can be resumed."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alignment.batching.collate import collate
+from alignment.batching.policy import Policy
+from alignment.early_stopping import Rule
+from alignment.settings import Settings, learning_rate_factor
+from alignment.trackers import Tracker, trackers
+from alignment.training.objectives import Objective, Totals
+from alignment.training.sample_supply import Sample, Supply
+from alignment.weights.fsdp import Replicated
+from alignment.weights.resume_state import append_log, cut_log, load_state, read_log, save_state
+from harness.core.contract import Progress
+from harness.core.errors import TrainingError
+from harness.core.files import seed_of
+
+Row = dict[str, float]
+
+
+class Loop:
+    """One training: `run` goes from the last state to the end, or to where a rule stops it."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        supply: Supply,
+        objective: Objective,
+        settings: Settings,
+        shards: Replicated,
+        folder: Path,
+        fingerprint: str,
+        rules: Sequence[Rule],
+    ) -> None:
+        self.policy, self.supply, self.objective, self.settings = policy, supply, objective, settings
+        self.shards, self.folder, self.fingerprint = shards, folder, fingerprint
+        self.rules, self.workers = rules, shards.workers
+        self.total = settings.steps(len(supply)) * supply.repeats
+        self.optimizer = shards.optimizer(settings)
+
+    def run(self, progress: Progress) -> tuple[int, str]:
+        """(steps done, why it stopped early or "")."""
+        start = load_state(self.folder, self.shards, self.optimizer, self.fingerprint)
+        self.workers.wait()  # until all have read what the first one is about to change
+        log = read_log(self.folder, start)
+        if self.workers.is_main:
+            cut_log(self.folder, start)
+        watching = trackers(self.settings.trackers, self.folder, start) if self.workers.is_main else []
+        try:
+            return self._steps(start, log, watching, progress)
+        finally:
+            for tracker in watching:
+                tracker.close()
+
+    def _steps(self, start: int, log: list[Row], watching: Sequence[Tracker], progress: Progress) -> tuple[int, str]:
+        for step in range(start, self.total):
+            if stopped := next(filter(None, (rule(log) for rule in self.rules)), ""):
+                return step, stopped
+            log.append(self._step(step, int(log[-1]["num_tokens"]) if log else 0))
+            if self.workers.is_main:
+                append_log(self.folder, log[-1])
+            for tracker in watching:
+                tracker.log(step + 1, log[-1])
+            self._save(step + 1)
+            progress(_told(log[-1]), step + 1, self.total)
+        return self.total, ""
+
+    def _save(self, done: int) -> None:
+        """Write the state where one is due; all processes put it together."""
+        due = done // self.settings.save_every > (done - self.supply.repeats) // self.settings.save_every
+        if due and done % self.supply.repeats == 0 and done < self.total:
+            held = self.shards.held(self.optimizer)
+            if self.workers.is_main:
+                save_state(self.folder, done, held, self.fingerprint, self.settings.keep_states)
+
+    def _step(self, step: int, n_tokens: int) -> Row:
+        """One optimizer step; returns its log row."""
+        started = time.perf_counter()
+        torch.manual_seed(seed_of(self.settings.seed, "step", step, self.workers.rank))  # dropout of adapters
+        batch = self._indices(step // self.supply.repeats)
+        samples, figures = self.supply.take(step, self.workers.share(batch))
+        spare = samples[:1] or (self.supply.take(step, batch[:1])[0] if self.shards.in_step else [])
+        factor = learning_rate_factor(step, self.total, self.settings.schedule, self.settings.warmup_ratio)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["full_lr"] * factor
+        loss, values, tokens = self._backward(samples, figures, spare)
+        norm = self.shards.update(self.optimizer, self.settings.clip, lambda norm: _require_finite(norm, "gradient", samples))
+        elapsed = time.perf_counter() - started
+        return {
+            "step": step + 1,
+            "epoch": round((step + 1) / (math.ceil(len(self.supply) / self.settings.batch_size) * self.supply.repeats), 4),
+            "loss": loss,
+            "grad_norm": norm,
+            "learning_rate": self.settings.learning_rate * factor,
+            **values,
+            "num_tokens": n_tokens + tokens,
+            "time/step_s": round(elapsed, 4),
+            "time/tokens_per_s": round(tokens / elapsed, 1),
+        }
+
+    def _indices(self, batch: int) -> list[int]:
+        """The prompts of a batch: a new order each epoch, the last batch of an epoch may be smaller."""
+        size = self.settings.batch_size
+        epoch, place = divmod(batch, math.ceil(len(self.supply) / size))
+        order = list(range(len(self.supply)))
+        random.Random(seed_of(self.settings.seed, "epoch", epoch)).shuffle(order)
+        return order[place * size : (place + 1) * size]
+
+    def _backward(
+        self, samples: Sequence[Sample], figures: Mapping[str, float], spare: Sequence[Sample]
+    ) -> tuple[float, Row, int]:
+        """Gradients of one step: (loss, logged means, real tokens), over all processes. Rows of like length go together."""
+        needed = [s._replace(row=self.objective.row(s.row)) for s in samples]
+        needed.sort(key=lambda s: s.row.length)
+        every = self.workers.gather(self.objective.totals([s.row for s in needed]))
+        totals = Totals(*(sum(counts) for counts in zip(*every, strict=True)))
+        size = self.settings.micro_batch
+        chunks = [needed[i : i + size] for i in range(0, len(needed), size)]
+        idle = max(self.workers.gather(len(chunks))) - len(chunks) if self.shards.in_step else 0
+        loss, parts = 0.0, list[Mapping[str, Tensor]]()
+        for chunk in chunks:
+            value, part = self._micro(chunk, totals)
+            loss += value
+            parts.append(part)
+        for _ in range(idle):  # a process with fewer rows goes along for nothing, or the others would wait for ever
+            self._micro([s._replace(row=self.objective.row(s.row)) for s in spare], totals, weight=0.0)
+        mine = {name: [float(v) for part in parts for v in part[name]] for name in (parts[0] if parts else ())}
+        mine |= {name: [value] * len(needed) for name, value in figures.items()}
+        found = self.workers.gather((loss, mine, sum(s.row.length for s in needed)))
+        names = dict.fromkeys(name for _, values, _ in found for name in values)
+        means = {n: _mean([v for _, values, _ in found for v in values.get(n, ())]) for n in names}
+        return sum(f[0] for f in found), means, sum(f[2] for f in found)
+
+    def _micro(self, chunk: Sequence[Sample], totals: Totals, weight: float = 1.0) -> tuple[float, Mapping[str, Tensor]]:
+        batch = collate([s.row for s in chunk], self.policy.pad_token_id)
+        known = {name: torch.cat([s.known[name] for s in chunk]) for name in chunk[0].known}
+        with self._precision():
+            part = self.shards.run(lambda: self.objective(self.policy, batch, known, totals))
+        value = float(part.loss.detach())
+        _require_finite(value, "loss", chunk)
+        self.shards.backward(part.loss * weight)
+        return value, part.values
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        if self.settings.dtype == "as_loaded":
+            return nullcontext()
+        device = next(self.policy.module.parameters()).device.type
+        return torch.autocast(device, dtype=torch.bfloat16)
+
+
+def _told(row: Row) -> str:
+    """What the progress line says of a step."""
+    shown = (("loss", "loss"), ("rewards/margins", "margin"), ("rewards/accuracies", "accuracy"),
+             ("rewards/chosen", "chosen"), ("objective/kl", "KL"))  # fmt: skip
+    said = [f"{name} {row[key]:.3f}" for key, name in shown if key in row]
+    return "training\t" + "  ".join([*said, f"{row['time/tokens_per_s']:.0f} tokens/s"])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _require_finite(value: float, what: str, samples: Sequence[Sample]) -> None:
+    if math.isfinite(value):
+        return
+    raise TrainingError(
+        f"The {what} is {value}; training stopped and the last saved state is kept. Pairs of the batch: "
+        f"{', '.join(s.id for s in samples)}. Look at them, or lower learning_rate."
+    )

@@ -1,0 +1,72 @@
+"""Log-probabilities of the reference: computed once before training, kept in a file named by their content.
+
+The reference is the policy as loaded, before adapters and before the first step, so no second model is needed.
+Shared-prefix rows give the same numbers as plain ones, at half the cost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from alignment.batching.collate import collate, score
+from alignment.batching.policy import Policy
+from alignment.batching.rows import Rows
+from alignment.data.pairs import pairs_digest
+from alignment.weights.workers import workers
+from harness.core.contract import Progress, no_progress
+from harness.core.files import digest_of, write_whole
+
+
+def reference_key(policy: Policy, rows: Rows) -> str:
+    """Names the numbers by all they depend on: weights, pairs in order, template, processor, dtype."""
+    return digest_of(policy.checkpoint.digest, pairs_digest(rows.pairs), sorted(policy.facts().items()))
+
+
+def reference_logps(
+    policy: Policy, rows: Rows, folder: Path, *, rows_at_once: int = 16, progress: Progress = no_progress
+) -> list[Tensor]:
+    """Summed log-probabilities of each row's answers, (1 + K,) a row; from `folder` where they are already known."""
+    key = digest_of(reference_key(policy, rows), rows_at_once)  # a batch's shape can move the last bit
+    path = folder / f"{key[:32]}.safetensors"
+    known = path.is_file()
+    workers().wait()  # until all have looked
+    if known:
+        return _read(path)
+    values = compute(policy, rows, rows_at_once=rows_at_once, progress=progress)
+    if workers().is_main:
+        _write(path, values, key)
+    return values
+
+
+@torch.no_grad()
+def compute(policy: Policy, rows: Rows, *, rows_at_once: int = 16, progress: Progress = no_progress) -> list[Tensor]:
+    """The same without a file: rows of like length side by side, results in the rows' order; processes share the work."""
+    order = sorted(range(len(rows)), key=rows.length)
+    values: dict[int, Tensor] = {}
+    for start in workers().share(range(0, len(order), rows_at_once)):
+        indices = order[start : start + rows_at_once]
+        batch = collate([rows[i] for i in indices], policy.pad_token_id)
+        parts = torch.split(score(policy, batch).cpu(), list(batch.answers_of_row))
+        values.update(zip(indices, parts, strict=True))
+        progress("reference log-probabilities", len(values), len(order))
+    every = {i: value for part in workers().gather(values) for i, value in part.items()}
+    return [every[i] for i in range(len(rows))]
+
+
+def _write(path: Path, values: Sequence[Tensor], key: str) -> None:
+    counts = json.dumps([len(v) for v in values])
+    tensors = {"logps": torch.cat(list(values))}
+    write_whole(path, lambda p: save_file(tensors, p, {"key": key, "counts": counts}))
+
+
+def _read(path: Path) -> list[Tensor]:
+    with safe_open(path, "pt") as file:
+        logps: Tensor = file.get_tensor("logps")
+        return list(torch.split(logps, json.loads(file.metadata()["counts"])))

@@ -1,0 +1,103 @@
+"""Where the answers of a training step come from: stored pairs, or pairs made by the policy as it is."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from alignment.batching.collate import Row, collate, score, score_tokens, states
+from alignment.batching.policy import Policy
+from alignment.batching.rows import Rows
+from alignment.settings import Settings
+from alignment.weights.trainable import Trainable
+
+
+class Sample(NamedTuple):
+    """One prompt of a step: its row, and what is known of its answers, e.g. {"reference": (1 + K,) log-probabilities}."""
+
+    id: str
+    row: Row
+    known: Mapping[str, Tensor]
+
+
+class Supply(Protocol):
+    """The prompts of a training, by index; `take` may add figures to the step's log row.
+
+    `repeats`: steps in a row that learn from the same answers; a state is saved at the end of such a series only.
+    """
+
+    @property
+    def repeats(self) -> int: ...
+    def __len__(self) -> int: ...
+    def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]: ...
+
+
+# rows -> the reference's log-probabilities, row by row: of each answer, or with True of each scored token
+Score = Callable[[Sequence[Row], bool], list[Tensor]]
+
+
+@runtime_checkable
+class Online(Protocol):
+    """Makes a step's pairs from the policy in training."""
+
+    def facts(self) -> dict[str, Any]: ...  # all that the pairs depend on besides weights and prompts
+    def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply: ...
+
+
+class Stored(NamedTuple):
+    """Pairs as they are, with reference values computed before training."""
+
+    rows: Rows
+    reference: Sequence[Tensor] | None
+    repeats: int = 1
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
+        known = self.reference
+        of = [{"reference": known[i]} if known else dict[str, Tensor]() for i in indices]
+        return [Sample(self.rows.pairs[i].id, self.rows[i], k) for i, k in zip(indices, of, strict=True)], {}
+
+
+class Reference:
+    """The policy as loaded, for scoring answers that did not exist before training.
+
+    Under LoRA it is the policy with its adapter off; with full weights a copy, made before the first step.
+    """
+
+    def __init__(self, policy: Policy, settings: Settings) -> None:
+        self._policy = policy if settings.lora is not None else copy.deepcopy(policy)
+        self._rows_at_once = settings.micro_batch
+
+    def of(self, trained: Trainable) -> Score:
+        adapter = trained.adapter
+
+        def reference(rows: Sequence[Row], of_tokens: bool = False) -> list[Tensor]:
+            with adapter.disable_adapter() if adapter is not None else nullcontext():
+                return self._score(rows, of_tokens)
+
+        return reference
+
+    @torch.no_grad()
+    def _score(self, rows: Sequence[Row], of_tokens: bool) -> list[Tensor]:
+        module = self._policy.module
+        was_training = module.training
+        module.eval()
+        values = list[Tensor]()
+        for start in range(0, len(rows), self._rows_at_once):
+            chunk = rows[start : start + self._rows_at_once]
+            batch = collate(chunk, self._policy.pad_token_id)
+            if of_tokens:
+                tokens = score_tokens(self._policy, states(self._policy, batch), batch)
+                values += torch.split(tokens.cpu(), [row.scored for row in chunk])
+            else:
+                values += torch.split(score(self._policy, batch).cpu(), list(batch.answers_of_row))
+        module.train(was_training)
+        return values

@@ -1,0 +1,127 @@
+"""The one loop: pairs in, a checkpoint out, exactly resumable.
+
+    cache/reference/    log-probabilities of the reference, by content
+    folder/log.jsonl    one row a step, TRL's names
+    folder/state/       weights, optimizer, random state: every `save_every` steps
+    folder/checkpoint/  the result
+    folder/done.json    written last
+
+Called again on the same folder it goes on from the last state and ends in the same weights, bit for bit on a CPU.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alignment.batching.policy import Policy
+from alignment.batching.rows import Rows, make_rows
+from alignment.data.invalid_pairs import require_some, table, validate
+from alignment.data.pairs import pairs_digest
+from alignment.early_stopping import Rule
+from alignment.settings import Settings
+from alignment.training.diagnosis import diagnose, dropped_note
+from alignment.training.loop import Loop
+from alignment.training.objectives import Objective
+from alignment.training.reference_logps import reference_logps
+from alignment.training.sample_supply import Online, Reference, Stored, Supply
+from alignment.weights.checkpoint import write_checkpoint
+from alignment.weights.fsdp import divide
+from alignment.weights.resume_state import check_fingerprint, read_log
+from alignment.weights.trainable import Trainable, prepare
+from alignment.weights.workers import workers
+from harness.core.contract import PreferencePair, Progress, no_progress
+from harness.core.files import digest_of, write_text_whole
+
+DONE = "done.json"
+CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """A finished training: `log` has one row a step, `dropped` counts pairs left out by reason."""
+
+    log: tuple[Mapping[str, float], ...]
+    folder: Path
+    step: int
+    notes: tuple[str, ...]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+def train(
+    policy: Policy,
+    pairs: Sequence[PreferencePair],
+    image_root: Path,
+    folder: Path,
+    objective: Objective,
+    settings: Settings,
+    progress: Progress = no_progress,
+    online: Online | None = None,
+    rules: Sequence[Rule] = (),
+    cache: Path | None = None,
+) -> Alignment:
+    """Train a freshly loaded policy on pairs, or go on where a killed run stopped.
+
+    `online` makes each step's answers from the policy as it is; without it the pairs are trained on as they are.
+    `cache`: where reference values are kept; trainings that share pairs and base share them there. Else `folder`.
+    `rules` end it early; the setting `early_stop` is one more.
+
+    Raises TrainingError when no pair is left, when the folder holds another training, or when a loss is not finite
+    (naming the pairs; the last state is kept).
+    """
+    kept, dropped = validate(pairs, image_root)
+    require_some(kept, dropped)
+    made = {**objective.facts(), **settings.facts(), **(online.facts() if online else {})}
+    fingerprint = digest_of(made, pairs_digest(kept), policy.checkpoint.digest, sorted(policy.facts().items()))
+    if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():
+        return _finished(folder, fingerprint)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, too_long = make_rows(policy, kept, image_root, max_length=settings.max_length, progress=progress)
+    dropped += too_long
+    require_some(rows, dropped)
+    trained, supply = _supply(policy, rows, image_root, cache or folder, objective, settings, progress, online)
+    stops: list[Rule] = [*rules, settings.early_stop] if settings.early_stop else [*rules]
+    shards = divide(trained, workers(), online is not None)
+    steps, stopped = Loop(policy, supply, objective, settings, shards, folder, fingerprint, stops).run(progress)
+    weights, heads = shards.module_state(), shards.heads_state()
+    if workers().is_main:
+        write_checkpoint(trained, policy.checkpoint, folder / CHECKPOINT, {"step": steps, **made}, heads, weights)
+        facts = {"fingerprint": fingerprint, "step": steps, "stopped": stopped, "pairs": len(pairs)}
+        write_text_whole(folder / DONE, json.dumps({**facts, "dropped": table(dropped)}) + "\n")
+    workers().wait()
+    return _finished(folder, fingerprint)
+
+
+def _supply(
+    policy: Policy,
+    rows: Rows,
+    image_root: Path,
+    cache: Path,
+    objective: Objective,
+    settings: Settings,
+    progress: Progress,
+    online: Online | None,
+) -> tuple[Trainable, Supply]:
+    """Make the module ready and say where pairs come from.
+
+    The reference is the policy as loaded, so its numbers (or a copy) are taken before adapters and before a state.
+    """
+    if online is not None:
+        reference = Reference(policy, settings)
+        trained = prepare(policy.module, settings, objective.heads(policy, settings.seed))
+        return trained, online.supply(policy, rows, image_root, reference.of(trained))
+    known = None
+    if objective.needs_reference:
+        known = reference_logps(policy, rows, cache / "reference", progress=progress)
+    return prepare(policy.module, settings, objective.heads(policy, settings.seed)), Stored(rows, known)
+
+
+def _finished(folder: Path, fingerprint: str) -> Alignment:
+    facts = json.loads((folder / DONE).read_text(encoding="utf-8"))
+    check_fingerprint(folder, facts["fingerprint"], fingerprint)
+    log = read_log(folder, facts["step"])
+    early = (f"Training ended at step {facts['step']}: {facts['stopped']}.",) if facts["stopped"] else ()
+    notes = (*dropped_note(facts["dropped"], facts["pairs"]), *early, *diagnose(log))
+    return Alignment(tuple(log), folder / CHECKPOINT, facts["step"], notes, facts["dropped"])

@@ -1,0 +1,111 @@
+"""What is needed to go on after a kill, bit for bit: one file with weights, optimizer and step. (Every step seeds its own
+random numbers.)
+
+Trainable weights are kept under their names in memory. (`save_pretrained` writes LLaVA under older names, which is
+why TRL's full-weight resume loads nothing.) The log is a file of its own, cut back to the step of the state.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from alignment.weights.fsdp import Replicated
+from harness.core.errors import TrainingError
+from harness.core.files import write_text_whole, write_whole
+
+STATES = Path("state")
+LOG = Path("log.jsonl")
+
+
+def save_state(folder: Path, step: int, held: Mapping[str, Any], fingerprint: str, keep: int = 1) -> None:
+    """Write the state after `step` steps: `held` is {"weights": ..., "optimizer": ...}, whole tensors.
+
+    Of the states before it the newest stay, `keep` in all.
+    """
+    path = folder / STATES / f"step-{step:08d}.pt"
+    state = {"fingerprint": fingerprint, "step": step, **held}
+    try:
+        write_whole(path, lambda part: torch.save(state, part))
+    except (OSError, RuntimeError) as error:  # torch.save tells of a full disk by a RuntimeError
+        raise TrainingError(
+            f"The training state could not be written to {path}: {error}. The state before it is kept; "
+            "make room and start again."
+        ) from error
+    for old in _states(folder)[keep:]:
+        old.unlink()
+
+
+def _states(folder: Path) -> list[Path]:
+    """The states of a training, newest first."""
+    return sorted((folder / STATES).glob("step-*.pt"), reverse=True)
+
+
+def load_state(folder: Path, shards: Replicated, optimizer: Optimizer, fingerprint: str) -> int:
+    """Put weights and optimizer back in place; returns the number of steps done, 0 without a state.
+
+    A state that cannot be read is passed over for the one before it, if that was kept.
+    """
+    state = _newest(folder)
+    if state is None:
+        return 0
+    check_fingerprint(folder, state["fingerprint"], fingerprint)
+    saved: dict[str, Tensor] = state["weights"]
+    if saved.keys() != shards.trained.weights.keys():
+        raise TrainingError(f"{folder / STATES} holds other weights than this model trains; remove {folder}.")
+    shards.restore(optimizer, state)
+    return int(state["step"])
+
+
+def _newest(folder: Path) -> dict[str, Any] | None:
+    fault = ""
+    for path in _states(folder):
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            return state
+        except Exception as error:  # torch raises many kinds for a broken file
+            fault = fault or f"{path} cannot be read ({error})"
+    if fault:
+        raise TrainingError(f"{fault}; remove {folder} to train anew.")
+    return None
+
+
+def check_fingerprint(folder: Path, found: str, wanted: str) -> None:
+    """Raise TrainingError where a folder holds a training with other settings, pairs or base weights."""
+    if found != wanted:
+        raise TrainingError(
+            f"{folder} holds a training with other settings, pairs or base weights; remove it or name another folder."
+        )
+
+
+def append_log(folder: Path, row: Mapping[str, float]) -> None:
+    with (folder / LOG).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def read_log(folder: Path, steps: int) -> list[dict[str, float]]:
+    """The first `steps` rows; a half-written last line is what a kill may leave behind."""
+    path = folder / LOG
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    rows: list[dict[str, float]] = []
+    for line in lines[:steps]:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def cut_log(folder: Path, steps: int) -> None:
+    """Forget what was logged after `steps`; those steps are done again."""
+    write_log(folder, read_log(folder, steps))
+
+
+def write_log(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    write_text_whole(folder / LOG, "".join(json.dumps(row) + "\n" for row in rows))

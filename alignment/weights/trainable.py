@@ -1,0 +1,135 @@
+"""Which weights train: full weights or adapters, the vision tower left alone unless asked, the projector on its own."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from alignment.settings import Lora, Settings
+from harness.core.errors import ConfigError
+from harness.core.files import seed_of
+
+PROJECTOR = re.compile(r"(^|\.)(multi_modal_projector|mm_projector|image_newline|merger|connector)(\.|$)")
+TOWER = re.compile(r"(^|\.)(vision_tower|vision_model|visual|image_encoder)(\.|$)")
+HEAD = re.compile(r"(^|\.)lm_head(\.|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Trainable:
+    """A module made ready. `weights` are its trainable parameters by name; `adapter` is the PeftModel, if any."""
+
+    module: nn.Module
+    weights: dict[str, nn.Parameter]
+    adapter: Any  # peft ships no types
+    heads: Mapping[str, nn.Module] = field(default_factory=dict)  # of an objective, beside the module
+
+    def groups(self, settings: Settings) -> list[dict[str, Any]]:
+        """Optimizer groups: language model and projector, each with and without weight decay (vectors have none)."""
+        rates = {False: settings.learning_rate, True: settings.projector_learning_rate or settings.learning_rate}
+        groups = []
+        for projector, rate in rates.items():
+            for decayed in (True, False):
+                chosen = [p for n, p in self.weights.items() if is_projector(n) == projector and (p.ndim > 1) == decayed]
+                if chosen:
+                    decay = settings.weight_decay if decayed else 0.0
+                    groups.append({"params": chosen, "lr": rate, "full_lr": rate, "weight_decay": decay})
+        return groups
+
+
+def is_projector(name: str) -> bool:
+    return bool(PROJECTOR.search(name))
+
+
+def is_tower(name: str) -> bool:
+    return bool(TOWER.search(name)) and not is_projector(name)
+
+
+def prepare(module: nn.Module, settings: Settings, heads: Mapping[str, nn.Module] | None = None) -> Trainable:
+    """Freeze, thaw and inject adapters in place; `heads` train with it. Raises ConfigError where LoRA targets match nothing."""
+    adapter = None
+    if settings.lora is not None:
+        adapter = _inject(module, settings.lora, settings)
+    else:
+        for name, weight in module.named_parameters():
+            frozen = settings.freeze_vision and is_tower(name)
+            weight.requires_grad_(not frozen)
+    module.train()
+    disable_dropout(module)
+    if settings.gradient_checkpointing:
+        # re-entrant checkpointing would lose the gradients of adapters behind frozen embeddings
+        module.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+    return Trainable(module, trainable_weights(module, heads or {}), adapter, heads or {})
+
+
+def trainable_weights(module: nn.Module, heads: Mapping[str, nn.Module]) -> dict[str, nn.Parameter]:
+    """What trains, by name: of the module what is not frozen, of the heads everything."""
+    weights = {n: p for n, p in module.named_parameters() if p.requires_grad}
+    return weights | {f"{name}.{n}": p for name, head in heads.items() for n, p in head.named_parameters()}
+
+
+def disable_dropout(module: nn.Module) -> None:
+    """No dropout in policy and reference, as in TRL; an adapter's own dropout stays."""
+    for name, part in module.named_modules():
+        if isinstance(part, nn.Dropout) and "lora_dropout" not in name:
+            part.p = 0.0
+        for attribute in ("attention_dropout", "dropout"):
+            if isinstance(getattr(part, attribute, None), float):
+                setattr(part, attribute, 0.0)
+
+
+def lora_layers(module: nn.Module, targets: Sequence[str] | str | None) -> list[str]:
+    """Full names of the linear layers that get an adapter. Raises ConfigError where there is none."""
+    linear = [name for name, part in module.named_modules() if isinstance(part, nn.Linear)]
+    inner = [name for name in linear if not is_tower(name) and not is_projector(name) and not HEAD.search(name)]
+    if targets is None:
+        chosen = inner
+    elif isinstance(targets, str):
+        chosen = [name for name in linear if re.fullmatch(targets, name)]
+    else:
+        chosen = [name for name in inner if any(name == t or name.endswith("." + t) for t in targets)]
+    if not chosen:
+        known = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in inner)) or "none"
+        raise ConfigError(f"The LoRA targets {targets!r} match no linear layer. Names in the language model: {known}.")
+    return chosen
+
+
+def _inject(module: nn.Module, lora: Lora, settings: Settings) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    layers = lora_layers(module, lora.targets)
+    saved = sorted({n.split(".")[-1] for n in _projectors(module)}) if settings.projector_learning_rate else None
+    config = LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=_short(layers, module),
+        modules_to_save=saved,
+    )
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        # peft 0.21 asks transformers 5 under a name that is going away
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+        torch.manual_seed(seed_of(settings.seed, "lora"))
+        return get_peft_model(module, config)
+
+
+def _projectors(module: nn.Module) -> Iterator[str]:
+    """Outermost modules of the projector."""
+    for name, _ in module.named_modules():
+        if is_projector(name) and not is_projector(name.rpartition(".")[0]):
+            yield name
+
+
+def _short(layers: Sequence[str], module: nn.Module) -> str:
+    """One regular expression for these layers, short enough to read in adapter_config.json."""
+    ends = "|".join(sorted({re.escape(name.rsplit(".", 1)[-1]) for name in layers}))
+    heads = sorted({name.split(".layers.")[0] for name in layers})
+    pattern = rf"({'|'.join(map(re.escape, heads))})\..*\b({ends})"
+    linear = [name for name, part in module.named_modules() if isinstance(part, nn.Linear)]
+    matched = [name for name in linear if re.fullmatch(pattern, name)]
+    return pattern if matched == list(layers) else "|".join(map(re.escape, layers))

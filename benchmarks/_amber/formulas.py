@@ -1,0 +1,107 @@
+"""AMBER's metrics as formulas over sums; see amber.py for the addends.
+
+Kept from the official script in variant "official": every denominator starts at 0.001 (3 of 3 is 100.0, 1 of 1 is 99.9),
+percentages are rounded to one digit, F1 is made from the rounded precision and recall with 0.0001 (existence: 0.001) added
+below. Variant "exact" is the same without these. Unlike the original, nothing asked is unknown, not 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from harness.core.contract import Formula, Sums, over
+
+KINDS = ("existence", "state", "number", "action", "relation")
+GROUPS = {"": KINDS, "attribute": ("state", "number", "action"), **{kind: (kind,) for kind in KINDS}}
+_NO_NOUN = "no response names a word of the vocabulary"
+_NO_TEXT = "no description was asked for"
+
+
+def formulas(variant: str) -> tuple[Formula, ...]:
+    """All formulas of a variant; the headline ones are CHAIR, Cover, F1 and the AMBER score."""
+    official = variant == "official"
+    share = _official_share if official else over
+    generative = _generative(share)
+    groups = [f for name, kinds in GROUPS.items() for f in _yes_no(name, kinds, share, official)]
+    f1 = next(f for f in groups if f.name == "f1" and not f.group)
+    chair = generative[0]
+
+    def amber(sums: Sums) -> Any:
+        return (1 - chair.compute(sums) + f1.compute(sums)) / 2
+
+    about = "(100 - CHAIR + F1) / 2, by the authors' answer on GitHub (issue 3); not in their script"
+    score = Formula("amber", amber, headline=True, unknown="needs both parts: CHAIR and F1", about=about)
+    return (score, *generative, *groups)
+
+
+def _generative(share: Callable[[Any, Any], Any]) -> tuple[Formula, ...]:
+    def of(top: str, bottom: str) -> Callable[[Sums], Any]:
+        return lambda s: share(s[top], s[bottom])
+
+    def hal(s: Sums) -> Any:
+        return 1 - over(s["clean"], s["responses"]) if share is over else _complement(s["clean"], s["responses"])
+
+    return (
+        Formula("chair", of("invented", "nouns"), "lower", headline=True, unknown=_NO_NOUN, role="hallucination"),
+        Formula("cover", of("covered", "true_objects"), headline=True, unknown=_NO_TEXT, role="helpfulness"),
+        Formula("hal", hal, "lower", unknown=_NO_TEXT),
+        Formula("cog", of("baited", "bait_objects"), "lower", unknown=_NO_TEXT),
+    )
+
+
+def _yes_no(name: str, kinds: Sequence[str], share: Callable[[Any, Any], Any], official: bool) -> Sequence[Formula]:
+    """Accuracy, precision, recall and F1 of the answer No (the positive class is no)."""
+
+    def total(s: Sums, part: str) -> Any:
+        return sum(s[f"{kind}/{part}"] for kind in kinds)
+
+    def nudged(s: Sums, top: str, bottom: str) -> Any:
+        if not official:
+            return over(total(s, top), total(s, bottom))
+        # Every kind brings its own 0.001, but the overall counters are one.
+        return _round(_unrounded(total(s, top), total(s, bottom), len(kinds) if name == "attribute" else 1))
+
+    def accuracy(s: Sums) -> Any:
+        return nudged(s, "right", "asked")
+
+    def precision(s: Sums) -> Any:
+        return nudged(s, "right_no", "said_no")
+
+    def recall(s: Sums) -> Any:
+        return nudged(s, "right_no", "is_no")
+
+    def f1(s: Sums) -> Any:
+        p, r = precision(s), recall(s)
+        if not official:
+            return over(2 * p * r, p + r)
+        return _round(over(2 * p * r, p + r + (0.001 if name == "existence" else 0.0001)))
+
+    headline = not name
+    return (
+        Formula("f1", f1, group=name, headline=headline, unknown="no question, no No said, or none true"),
+        Formula("accuracy", accuracy, group=name, unknown="no question of this kind"),
+        Formula("precision", precision, group=name, unknown="the model never said exactly No"),
+        Formula("recall", recall, group=name, unknown="no question whose answer is no"),
+    )
+
+
+def _official_share(top: Any, bottom: Any) -> Any:
+    return _round(_unrounded(top, bottom))
+
+
+def _complement(top: Any, bottom: Any) -> Any:
+    return _round_percent(100 - _unrounded(top, bottom) * 100) / 100
+
+
+def _unrounded(top: Any, bottom: Any, parts: int = 1) -> Any:
+    return over(top, (bottom + 0.001 * parts) * (bottom > 0))
+
+
+def _round(share: Any) -> Any:
+    """A share rounded as its percentage is, to one digit."""
+    return _round_percent(share * 100) / 100
+
+
+def _round_percent(percent: Any) -> Any:
+    return percent.round(1) if hasattr(percent, "shape") else round(percent, 1)

@@ -1,0 +1,133 @@
+"""COCO annotations: which objects are in which image, from instances and from the reference captions.
+
+The truth of CHAIR and Object HalBench: names of all instances (crowds and any size included) and the vocabulary words
+of the five captions. Reading the official files takes a minute; the result (a few MB) is kept by their digests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.core.contract import Data
+from harness.core.errors import DataError
+
+SPLITS = ("train", "val")
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """`files`: image id -> "val2014/COCO_val2014_....jpg"; `objects`: image id -> node names, sorted. Ids as text."""
+
+    files: Mapping[str, str]
+    objects: Mapping[str, list[str]]
+    sources: Mapping[str, str]  # annotation file -> sha256
+
+    def ids_in(self, folder: str) -> list[str]:
+        """Image ids of one folder ("val2014"), ascending."""
+        return sorted((n for n, file in self.files.items() if file.startswith(f"{folder}/")), key=int)
+
+    def id_of(self, image: str) -> str | None:
+        """The image id for an id or a file name; None where the annotations have no such image."""
+        if image in self.files:
+            return image
+        digits = image.rsplit("/", 1)[-1].rsplit(".", 1)[0].rsplit("_", 1)[-1]
+        return number if (number := digits.lstrip("0")) in self.files else None
+
+
+def read_truth(
+    data: Data,
+    folder: str,
+    year: str,
+    split: str,
+    node_of: Mapping[str, str],
+    nodes_in: Callable[[str], Iterable[str]],
+    rules: str,
+    alone: bool = False,
+) -> Truth:
+    """Read instances_ and captions_ of train and val where they exist; those of `split` must. `alone`: of `split` only.
+
+    `node_of`: category name -> node; `nodes_in`: caption -> nodes; `rules` names how captions are read (cache key).
+    """
+    names = _names(data, folder, year, split, alone)
+    sources = {name: data.digest(name) for name in names}
+    key = json.dumps(["coco truth 2", rules, sorted(sources.items())])
+    made = data.cached(key, lambda: _read(data, names, node_of, nodes_in))
+    return Truth(made["files"], made["objects"], sources)
+
+
+def _names(data: Data, folder: str, year: str, split: str, alone: bool) -> list[str]:
+    needed = [f"{folder}/{kind}_{split}{year}.json" for kind in ("instances", "captions")]
+    for name in needed:
+        data.path(name)  # DataError says how to get it
+    others = [f"{folder}/{kind}_{s}{year}.json" for kind in ("instances", "captions") for s in SPLITS if s != split]
+    others = [] if alone else others
+    return needed + [name for name in others if data.has(name)]
+
+
+def _read(
+    data: Data,
+    names: Iterable[str],
+    node_of: Mapping[str, str],
+    nodes_in: Callable[[str], Iterable[str]],
+) -> dict[str, Any]:
+    files: dict[str, str] = {}
+    objects: dict[int, set[str]] = {}
+    for name in names:
+        content = parse_annotations(data, name)
+        images = {_field(i, "id", name, "images"): i for i in _list(content, "images", name)}
+        folder = name.rsplit("_", 1)[-1].removesuffix(".json")
+        files |= {str(n): f"{folder}/{_field(image, 'file_name', name, 'images')}" for n, image in images.items()}
+        read = _instances(content, name, node_of) if "/instances_" in f"/{name}" else _captions(content, name, nodes_in)
+        for number, image_id, nodes in read:
+            if image_id not in images:
+                raise DataError(
+                    f"{name}: annotation {number} belongs to image {image_id}, which is not in the file's images. "
+                    "Fetch the file again or remove that annotation."
+                )
+            objects.setdefault(image_id, set()).update(nodes)
+    return {"files": files, "objects": {str(n): sorted(nodes) for n, nodes in objects.items()}}
+
+
+def _instances(content: Any, name: str, node_of: Mapping[str, str]) -> Iterable[tuple[Any, Any, Iterable[str]]]:
+    category: dict[Any, tuple[str]] = {}
+    for entry in _list(content, "categories", name):
+        label = _field(entry, "name", name, "categories")
+        if label not in node_of:
+            raise DataError(f"{name}: category {label!r} is not one of COCO's 80; CHAIR cannot judge it. Remove or rename it.")
+        category[_field(entry, "id", name, "categories")] = (node_of[label],)
+    for entry in _list(content, "annotations", name):
+        kind = _field(entry, "category_id", name, "annotations")
+        if kind not in category:
+            raise DataError(f"{name}: annotation {entry.get('id')} has the unknown category {kind}. Fetch the file again.")
+        yield entry.get("id"), _field(entry, "image_id", name, "annotations"), category[kind]
+
+
+def _captions(content: Any, name: str, nodes_in: Callable[[str], Iterable[str]]) -> Iterable[tuple[Any, Any, Iterable[str]]]:
+    for entry in _list(content, "annotations", name):
+        caption = _field(entry, "caption", name, "annotations")
+        if not isinstance(caption, str):
+            raise DataError(f"{name}: the caption of annotation {entry.get('id')} is not text. Fetch the file again.")
+        yield entry.get("id"), _field(entry, "image_id", name, "annotations"), nodes_in(caption)
+
+
+def parse_annotations(data: Data, name: str) -> Any:
+    try:
+        return json.loads(data.read_text(name))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{name}, line {error.lineno}: not JSON ({error.msg}). Fetch the file again.") from error
+
+
+def _list(content: Any, key: str, name: str) -> list[Any]:
+    entries = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise DataError(f"{name} has no list {key!r}; it is not a COCO annotation file. Fetch it again.")
+    return entries
+
+
+def _field(entry: Any, key: str, name: str, part: str) -> Any:
+    if not isinstance(entry, dict) or key not in entry:
+        raise DataError(f"{name}: an entry of {part!r} has no {key!r}: {json.dumps(entry)[:100]}. Fetch the file again.")
+    return entry[key]

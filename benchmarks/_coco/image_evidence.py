@@ -1,0 +1,100 @@
+"""What COCO's annotators left about the pictures of a benchmark: boxes, captions and the objects that these name.
+
+Not part of any score. It is what a reviewer of labels wants to see, and is empty where the files are not there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from benchmarks._coco import vocabulary as _vocabulary
+from benchmarks._coco.annotations import parse_annotations
+from benchmarks._text.singular import singularize
+from benchmarks._text.tokenizer import Tokenizer
+from harness.core.contract import Data, Item
+from harness.core.digests import value_digest
+from harness.labels.cases import Box
+from harness.labels.claims import Named, Picture
+
+_VERSION = 1  # raise it whenever the same files would be read differently
+_KEPT = frozenset({"bus"})  # a word here, though CHAIR's singulariser makes "bu" of it
+
+
+def node(name: str) -> str:
+    """COCO's name for a thing, by CHAIR's word list; an unknown name stays as it is."""
+    return _vocabulary.chair().node_of.get(name, name)
+
+
+def coco_pictures(data: Data, items: Iterable[Item], annotations: str = "coco/annotations") -> dict[str, Picture]:
+    """Item.image -> what instances_*.json and captions_*.json of its folder ("val2014") say of it."""
+    by_folder: dict[str, set[str]] = {}
+    for item in items:
+        folder, _, file = item.image.rpartition("/")
+        by_folder.setdefault(folder, set()).add(file)
+    found: dict[str, Picture] = {}
+    for folder, files in by_folder.items():
+        part = folder.rsplit("/", 1)[-1]
+        names = [n for kind in ("instances", "captions") if data.has(n := f"{annotations}/{kind}_{part}.json")]
+        if names:
+            rows = _rows(data, names, files)
+            found |= {f"{folder}/{file}": _picture(row) for file, row in rows.items()}
+    return found
+
+
+def _rows(data: Data, names: Sequence[str], files: set[str]) -> Mapping[str, Any]:
+    digests = sorted((name, data.digest(name)) for name in names)
+    key = json.dumps(["pictures", _VERSION, _vocabulary.digest(), digests, value_digest(sorted(files))])
+    rows: Mapping[str, Any] = data.cached(key, lambda: _read(data, names, files))
+    return rows
+
+
+def _read(data: Data, names: Sequence[str], files: set[str]) -> dict[str, Any]:
+    """File name -> {"size": [w, h], "boxes": [[name, x, y, w, h, crowd]], "captions": [..], "named": [[caption, thing, word]]}.
+
+    Raises DataError where a file is not of COCO's form.
+    """
+    rows: dict[str, Any] = {}
+    for name in names:
+        content = parse_annotations(data, name)
+        by_id = {image["id"]: image for image in content.get("images", ()) if image.get("file_name") in files}
+        for image in by_id.values():
+            row = rows.setdefault(image["file_name"], {"size": [0, 0], "boxes": [], "captions": [], "named": []})
+            row["size"] = [image.get("width", 0), image.get("height", 0)]
+        kinds = {c["id"]: node(c["name"]) for c in content.get("categories", ())}
+        for entry in content.get("annotations", ()):
+            if entry.get("image_id") in by_id:
+                _add(rows[by_id[entry["image_id"]]["file_name"]], entry, kinds)
+    return rows
+
+
+def _add(row: dict[str, Any], entry: Mapping[str, Any], kinds: Mapping[Any, str]) -> None:
+    if "caption" in entry:
+        number = len(row["captions"])
+        row["captions"].append(str(entry["caption"]))
+        row["named"] += [[number, thing, word] for thing, word in _named_in(str(entry["caption"]))]
+    elif entry.get("category_id") in kinds and len(entry.get("bbox", ())) == 4:
+        row["boxes"].append([kinds[entry["category_id"]], *entry["bbox"], bool(entry.get("iscrowd"))])
+
+
+def _picture(row: Mapping[str, Any]) -> Picture:
+    return Picture(
+        boxes=tuple(Box(*box) for box in row["boxes"]),
+        captions=tuple(row["captions"]),
+        named=tuple(Named(*named) for named in row["named"]),
+        width=float(row["size"][0]),
+        height=float(row["size"][1]),
+    )
+
+
+def _named_in(caption: str) -> list[tuple[str, str]]:
+    tokens = _tokenizer().words(caption.lower())
+    words = [token if token in _KEPT else singularize(token) for token in tokens]
+    return [(mention.node, mention.word) for mention in _vocabulary.chair().mentions(words)[0]]
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> Tokenizer:
+    return Tokenizer()

@@ -1,0 +1,48 @@
+"""Image lists: which images of a split are described, as a file that can be shared."""
+
+from __future__ import annotations
+
+import json
+
+from benchmarks._coco.annotations import Truth
+from harness.core.contract import Data
+from harness.core.errors import DataError
+
+
+def read_image_list(data: Data, name: str, truth: Truth) -> list[str]:
+    """Image ids in the order of the file: one id or file name a line, a JSON list of them, or JSON lines with
+    "image_id" or "image" (a caption file of OPERA serves). Repeats count once. Raises DataError naming the line."""
+    chosen: dict[str, None] = {}
+    for where, image in _entries(data.read_text(name), name):
+        number = truth.id_of(image)
+        if number is None:
+            raise DataError(f"{where}: {image!r} is not an image of the annotation file. Check the split, or remove the line.")
+        chosen[number] = None
+    if not chosen:
+        raise DataError(f"{name} lists no image. Give one id or file name a line.")
+    return list(chosen)
+
+
+def _entries(text: str, name: str) -> list[tuple[str, str]]:
+    if text.lstrip().startswith("["):
+        try:
+            return [(f"{name}, entry {n}", _image(entry)) for n, entry in enumerate(json.loads(text), 1)]
+        except json.JSONDecodeError as error:
+            raise DataError(f"{name}, line {error.lineno}: not JSON ({error.msg}). Mend the list.") from error
+    lines = ((f"{name}, line {n}", line.strip()) for n, line in enumerate(text.splitlines(), 1))
+    return [(where, _from_line(where, line)) for where, line in lines if line]
+
+
+def _from_line(where: str, line: str) -> str:
+    if not line.startswith("{"):
+        return line
+    try:
+        return _image(json.loads(line))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{where}: not JSON ({error.msg}). Mend the line.") from error
+
+
+def _image(entry: object) -> str:
+    if isinstance(entry, dict):
+        entry = entry.get("image_id", entry.get("image", ""))
+    return str(entry)

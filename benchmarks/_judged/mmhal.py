@@ -1,0 +1,191 @@
+"""What MMHal-Bench and MMHal-Bench-V share: the file, the two parsers of the judge's reply, the formulas.
+
+Sun et al. 2023, arXiv:2309.14525; parsing and aggregation as in LLaVA-RLHF Eval/eval_gpt_mmhal.py and
+summarize_gpt_mmhal.py, informativeness as in RLHF-V eval/summarize_gpt_mmhal_review.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from benchmarks._files.official_files import OfficialFile
+from benchmarks._files.question_rows import Row, read_rows
+from harness.core.contract import Answer, Data, Decoding, Example, Formula, Item, Judge, Score, Verdict, ratio
+from harness.core.errors import ConfigError, DataError
+
+TYPES = ("attribute", "adversarial", "comparison", "counting", "relation", "environment", "holistic", "other")
+_NO_VERDICT = "no answer could be judged"
+
+_RATING = re.compile(
+    r"""\b(?:rating|score)\b [\s*_`"']* (?:[:=]|is\b|\s-\s)? [\s*_`"'(\[]*
+        (?P<sign>-)? (?P<number>\d+(?:\.\d+)?) (?:\s*(?:/|out\s+of)\s*(?P<scale>\d+))?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def official_rating(reply: str) -> int | None:
+    """The authors' rule: exactly one of the substrings "rating: 0" .. "rating: 6" (lower-cased), else 0.
+
+    So "Rating:5" and "**Rating**: 5" are 0, and "Rating: 60" is 6. Kept for published numbers; never None.
+    """
+    lowered = reply.lower()
+    found = [s for s in range(7) if f"rating: {s}" in lowered]
+    return found[0] if len(found) == 1 else 0
+
+
+def tolerant_rating(reply: str) -> int | None:
+    """A whole number 0..6 after "rating" or "score", whatever the markup; None where there is none or they disagree.
+
+    Also None: fractions ("2.5"), negative numbers, other scales ("8/10"). A guess would be a made-up score.
+    """
+    found = {_whole(match) for match in _RATING.finditer(reply)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _whole(match: re.Match[str]) -> int | None:
+    number = match["number"]
+    fits = number.isdigit() and len(number) == 1 and number <= "6" and not match["sign"]
+    return int(number) if fits and match["scale"] in (None, "6") else None
+
+
+PARSERS: Mapping[str, Callable[[str], int | None]] = {"official": official_rating, "tolerant": tolerant_rating}
+
+
+def informativeness(rating: int) -> float:
+    """RLHF-V: 0..3 within the half of the scale the rating is in, as a share of 3."""
+    return (rating - 3 if rating >= 3 else rating) / 3
+
+
+_DOG = {"question_type": "adversarial", "image_content": ["dog"], "gt_answer": "There is no cat in the image."}
+EXAMPLES = (  # as the keywords judge rates them
+    Example(
+        Item("1", "", "What color is the cat?", _DOG),
+        "There is no cat in the image.",
+        {"items": 1.0, "judged": 1.0, "score_sum": 5.0, "hallucinated": 0.0, "informativeness": 2 / 3}
+        | {"adversarial/judged": 1.0, "adversarial/score_sum": 5.0, "adversarial/hallucinated": 0.0},
+    ),
+    Example(
+        Item("2", "", "What color is the cat?", _DOG),
+        "The cat is black.",
+        {"items": 1.0, "judged": 1.0, "score_sum": 0.0, "hallucinated": 1.0, "informativeness": 0.0}
+        | {"adversarial/judged": 1.0, "adversarial/score_sum": 0.0, "adversarial/hallucinated": 1.0},
+    ),
+)
+
+
+class MmhalBase:
+    """96 questions of eight types, rated 0-6 by a judge; a rating below 3 is a hallucination."""
+
+    needs = ("judge",)
+    shows_image: ClassVar[bool] = False
+    version = 1
+    files: ClassVar[tuple[OfficialFile, ...]] = (
+        OfficialFile(
+            "mmhal/mmhal_bench.json",
+            "response_template.json of Shengcao1006/MMHal-Bench on the Hugging Face hub",
+            "Apache-2.0 (dataset card)",
+            "rename it to mmhal_bench.json",
+            url="https://huggingface.co/datasets/Shengcao1006/MMHal-Bench/resolve/main/response_template.json",
+        ),
+        OfficialFile(
+            "mmhal/images", "the image_src links of that file", "Flickr terms", "save each under the last part of its link"
+        ),
+    )
+    examples: ClassVar[tuple[Example, ...]] = EXAMPLES
+
+    def __init__(
+        self,
+        judge: Judge,
+        variant: str = "tolerant",
+        file: str = "mmhal/mmhal_bench.json",
+        image_folder: str = "mmhal/images",
+        max_new_tokens: int = 512,
+    ) -> None:
+        if variant not in PARSERS:
+            raise ConfigError(f"MMHal-Bench has no variant {variant!r}; choose one of {', '.join(PARSERS)}.")
+        self.judge, self.variant, self.file = judge, variant, file
+        self.image_folder, self.max_new_tokens = image_folder.rstrip("/"), max_new_tokens
+        self.formulas = FORMULAS
+        self._folder: Path | None = None
+        self._loaded: dict[str, str] = {}
+
+    def load(self, data: Data) -> list[Item]:
+        rows = read_rows(data, self.file)
+        self._folder = data.folder
+        self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": str(len(rows))}
+        return [self._item(number, row) for number, row in enumerate(rows, 1)]
+
+    def prompt(self, item: Item) -> str:
+        return item.question
+
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=self.max_new_tokens)
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        """Addends of one verdict; an unjudged answer adds to "items" only and is never counted as 0."""
+        verdict = self.judge.judge(item.question, answer.text, {"task": "mmhal", **item.truth}, self._image(item))
+        rating = self._rating(verdict)
+        if rating is None:
+            return Score(item.id, {"items": 1.0}, flag="unjudged", why="no rating in the judge's reply", verdict=verdict)
+        kind = item.truth["question_type"]
+        values = {
+            "items": 1.0,
+            "judged": 1.0,
+            "score_sum": float(rating),
+            "hallucinated": float(rating < 3),
+            "informativeness": informativeness(rating),
+            f"{kind}/judged": 1.0,
+            f"{kind}/score_sum": float(rating),
+            f"{kind}/hallucinated": float(rating < 3),
+        }
+        reading = f"{rating} of 6" + (f": {verdict.reading}" if verdict.reading else "")
+        return Score(item.id, values, reading, correct=rating >= 3, why=verdict.raw, verdict=verdict)
+
+    def facts(self) -> dict[str, str]:
+        return {
+            "variant": self.variant,
+            "judge": f"{self.judge.name} {self.judge.version}",
+            "judge sees the image": "yes" if self.shows_image else "no",
+            **self._loaded,
+        }
+
+    def _rating(self, verdict: Verdict) -> int | None:
+        # A judge that could not be reached has said nothing: the official script never meets that case.
+        if not verdict.raw and verdict.value is None:
+            return None
+        return PARSERS[self.variant](verdict.raw)
+
+    def _item(self, number: int, row: Row) -> Item:
+        kind, content = row.text("question_type"), row["image_content"]
+        if kind not in TYPES:
+            raise DataError(f"{row.where}: question_type {kind!r} is none of {', '.join(TYPES)}. Mend it.")
+        if not isinstance(content, Sequence) or isinstance(content, str):
+            raise DataError(f"{row.where}: image_content should be a list of words. Mend it.")
+        image = row.get("image") or f"{self.image_folder}/{row.text('image_src').rsplit('/', 1)[-1]}"
+        truth: dict[str, Any] = {"question_type": kind, "image_content": list(content), "gt_answer": row.text("gt_answer")}
+        return Item(str(number), str(image), row.text("question"), truth)
+
+    def _image(self, item: Item) -> Path | None:
+        if not self.shows_image:
+            return None
+        if self._folder is None and item.image:
+            raise DataError("MMHal-Bench-V shows the image to the judge: load the benchmark from its data folder first.")
+        return self._folder / item.image if self._folder and item.image else None
+
+
+FORMULAS: tuple[Formula, ...] = (
+    ratio("score", ["score_sum"], ["judged"], unit="points", headline=True, unknown=_NO_VERDICT, about="mean rating, 0-6"),
+    ratio("hallucination_rate", ["hallucinated"], ["judged"], better="lower", headline=True, unknown=_NO_VERDICT,
+          role="hallucination"),
+    ratio("informativeness", ["informativeness"], ["judged"], unknown=_NO_VERDICT, about="RLHF-V's, of 100 %",
+          role="helpfulness"),
+    ratio("judged", ["judged"], ["items"], better="neither", unknown="no answers", about="share of answers with a rating"),
+    *(ratio("score", [f"{t}/score_sum"], [f"{t}/judged"], unit="points", group=t, unknown=_NO_VERDICT) for t in TYPES),
+    *(
+        ratio("hallucination_rate", [f"{t}/hallucinated"], [f"{t}/judged"], better="lower", group=t, unknown=_NO_VERDICT)
+        for t in TYPES
+    ),
+)  # fmt: skip

@@ -1,0 +1,109 @@
+"""Object HalBench, step by step: read the extractor's list, cut it into object names, match them to COCO.
+
+Yu et al. 2023 (RLHF-V), arXiv:2312.00849; rules as in RLHF-V/RLHF-V eval/eval_gpt_obj_halbench.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from benchmarks._coco import vocabulary as _vocabulary
+from benchmarks._text.nouns import tagged
+from benchmarks._text.wordnet import lemma
+
+Tagged = Sequence[tuple[str, str]]  # (lemma, Penn tag) of each word
+_NOUN_TAGS = ("NN", "NNS", "NNP", "NNPS")
+
+
+def official_object_list(reply: str) -> Any:
+    """The authors' parser: the whole reply as JSON, or its last line where '["' occurs. Raises ValueError.
+
+    Its trap: the template asks for "()" where there is nothing, which is not JSON, so the item is asked again for ever.
+    """
+    try:
+        return json.loads(reply)
+    except json.JSONDecodeError:
+        if '["' not in reply:
+            raise
+        return json.loads(reply.strip().split("\n")[-1])
+
+
+def object_list(reply: str, variant: str) -> list[str] | None:
+    """Names from an extractor's reply; None where it cannot be read (the item is then unjudged).
+
+    Variant "tolerant" departs from the official parser where that can only fail: "()" is an empty list, and a list
+    inside other text or a code fence is taken.
+    """
+    try:
+        found = official_object_list(reply)
+    except ValueError:
+        found = _embedded_list(reply) if variant == "tolerant" else None
+    if variant == "tolerant" and isinstance(found, dict) and len(found) == 1:
+        (found,) = found.values()  # {"objects": [...]}; the official code would take the keys for objects
+    return [str(name) for name in found] if isinstance(found, list) else None
+
+
+def _embedded_list(reply: str) -> Any:
+    if reply.strip() in ("()", "( )"):
+        return []
+    start = reply.find("[")
+    try:
+        return json.JSONDecoder().raw_decode(reply[start:])[0] if start >= 0 else None
+    except ValueError:
+        return None
+
+
+def candidates(names: Iterable[str], tag: Callable[[str], Tagged]) -> list[str]:
+    """Distinct object names, in order. `tag` parses "a <name>" (without the "a"): lemmas and tags.
+
+    If the lemmas hold a double word, only double words are taken, else each unbroken run of nouns is one name.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        words = [("a", "DT"), *tag(name)]
+        found |= dict.fromkeys(_double_words([word for word, _ in words]) or _noun_runs(words))
+    return list(found)
+
+
+def nodes_of(names: Sequence[str]) -> list[tuple[str, str]]:
+    """(name, node) of the names in the refined vocabulary; "seat" is dropped beside "toilet"."""
+    nodes = _vocabulary.refined().node_of
+    toilet_seat = "toilet" in names and "seat" in names
+    return [(name, nodes[name]) for name in names if name in nodes and not (toilet_seat and name == "seat")]
+
+
+def _double_words(words: Sequence[str]) -> list[str]:
+    doubles, found, i = _vocabulary.refined().doubles, [], 0
+    while i < len(words):
+        double = doubles.get(" ".join(words[i : i + 2]))
+        found += [double] if double else []
+        i += 2 if double else 1
+    return found
+
+
+def _noun_runs(words: Tagged) -> list[str]:
+    runs: list[list[str]] = [[]]
+    for word, tag in words:
+        if tag in _NOUN_TAGS:
+            runs[-1].append(word)
+        elif runs[-1]:
+            runs.append([])
+    return [" ".join(run).strip() for run in runs if run]
+
+
+def nltk_tagger(name: str) -> Tagged:
+    """Stands in for spaCy's en_core_web_trf: NLTK's tagger over "a <name>", WordNet noun lemmas."""
+    from nltk.tokenize import NLTKWordTokenizer
+
+    words = NLTKWordTokenizer().tokenize(f"a {name.lower()}")
+    return [(lemma(word) if tag.startswith("NN") else word, tag) for word, tag in tagged(words)[1:]]
+
+
+def spacy_tagger(model: str) -> Callable[[str], Tagged]:
+    """The official parse with a spaCy model that is installed, such as en_core_web_trf. Raises OSError where it is not."""
+    import spacy
+
+    pipeline = spacy.load(model)
+    return lambda name: [(token.lemma_, token.tag_) for token in pipeline(f"a {name}")][1:]

@@ -1,0 +1,109 @@
+"""Parts of speech by NLTK's tagger, lemmas by part of speech, and a guess which words are nouns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from benchmarks._text.wordnet import lemma, missing_data
+
+_POS = {"J": "a", "V": "v", "N": "n", "R": "r"}  # first letter of a Penn tag -> WordNet's letter; else noun
+# nouns of every description that name nothing one could point at
+_NO_OBJECTS = """
+image images picture pictures photo photos photograph scene view background foreground side left right top bottom front
+back middle center centre corner edge area part end way lot number variety group couple pair row rest day time
+atmosphere setting appearance addition something someone everyone anything nothing one ones
+"""
+
+
+def tagged(tokens: Sequence[str]) -> list[tuple[str, str]]:
+    """(token, Penn tag) pairs by NLTK's perceptron tagger. Raises DataError where its data is missing."""
+    try:
+        return [(word, tag) for word, tag in _tagger().tag(tokens)]
+    except LookupError as error:
+        raise missing_data("averaged_perceptron_tagger_eng") from error
+
+
+def lemmas(tokens: Sequence[str]) -> list[str]:
+    """WordNet lemmas by part of speech, as OPERA's chair.py takes them."""
+    return [lemma(word, _POS.get(tag[:1], "n")) for word, tag in tagged(tokens)]
+
+
+@lru_cache(maxsize=1)
+def _tagger() -> Any:
+    from nltk.tag.perceptron import PerceptronTagger
+
+    return PerceptronTagger(lang="eng")
+
+
+@lru_cache(maxsize=1)
+def _no_objects() -> frozenset[str]:
+    return frozenset(_NO_OBJECTS.split())
+
+
+class _Known(dict[str, bool]):
+    """word -> guess, made when it is first asked for."""
+
+    def __init__(self, guess: Callable[[str], bool]) -> None:
+        self._guess = guess
+
+    def __missing__(self, word: str) -> bool:
+        value = self[word] = self._guess(word)
+        return value
+
+
+class NounGuess:
+    """Is this word a noun that names something? What the tagger says of the word alone; good enough to highlight.
+
+    Tagging a word costs as much as all else in a caption, and most of that goes into features of the (empty) context.
+    They are added up once here; only the word's own four remain, of which ending and first letter are soon all known.
+    `name` says what judged, for the protocol: without the tagger's data nothing is called a noun.
+    """
+
+    def __init__(self) -> None:
+        self._known = _Known(self._guess)
+        self.name = "none (no tagger data)"
+        try:
+            tagger = _tagger()
+        except LookupError:
+            return
+        self.name = "perceptron tagger, word by word"
+        self._weights, self._usual = tagger.model.weights, tagger.tagdict
+        self._classes = sorted(tagger.classes, reverse=True)  # of equal scores the last in the alphabet wins
+        start = list(tagger.START)
+        context = tagger._get_features(0, "x", [*start, "x", *tagger.END], *start)
+        self._start = start[0]
+        self._parts: dict[str, np.ndarray[Any, Any]] = {}
+        self._empty = sum(map(self._vector, set(context) - set(self._own_features("x"))), np.zeros(len(self._classes)))
+
+    def among(self, words: Sequence[str]) -> list[int]:
+        """Indices of the nouns."""
+        known = self._known
+        return [i for i, word in enumerate(words) if known[word]]
+
+    def _guess(self, word: str) -> bool:
+        if self.name.startswith("none") or len(word) < 3 or not word.isalpha() or word in _no_objects():
+            return False
+        tag = self._usual.get(word)
+        if tag is None:
+            scores = self._empty.copy()
+            for feature in self._own_features(word):
+                if feature in self._weights:
+                    scores += self._vector(feature)
+            tag = self._classes[int(scores.argmax())]
+        return tag in ("NN", "NNS")
+
+    def _own_features(self, word: str) -> tuple[str, ...]:
+        low = word.lower()
+        return f"i suffix {word[-3:]}", f"i pref1 {word[0]}", f"i word {low}", f"i-1 tag+i word {self._start} {low}"
+
+    def _vector(self, feature: str) -> np.ndarray[Any, Any]:
+        """A feature's weights, (classes,); of a feature that other words share (ending, first letter) remembered."""
+        known = self._parts.get(feature)
+        if known is None:
+            weights = self._weights.get(feature, {})
+            known = self._parts[feature] = np.array([weights.get(label, 0.0) for label in self._classes])
+        return known

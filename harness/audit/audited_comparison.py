@@ -1,0 +1,84 @@
+"""A comparison of stored runs with what an audit of their labels changes: the input of the reports' audit section."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness.audit.rescore_runs import rescore
+from harness.core.contract import RunRecord
+from harness.labels.estimates.corrected_chair import CorrectedChair, corrected_chair
+from harness.labels.votes import Ballots
+from harness.results.run_records import shown_labels
+from harness.storage.label_revisions import Revision, read
+from harness.storage.run_store import Store, open_store
+from harness.storage.vote_store import Reviews
+from reports.comparison.compare import compare
+from reports.label_audit.effect import effect
+from reports.values.comparison import Comparison
+
+
+def audited(
+    output: Path,
+    runs: Sequence[str],
+    revisions: Sequence[str],
+    shown: Sequence[str] | None = None,
+    published: Sequence[str] = (),
+) -> Comparison:
+    """The same of an output folder's runs and revisions by their names, with the votes that are kept there.
+
+    `shown`: one name a run; `published`: tables of the study to put beside.
+    """
+    named = [read(name, output) for name in revisions]
+    with open_store(output) as store, Reviews(store.path) as reviews:
+        return compare_audited(store, runs, named, reviews.ballots(), shown, published)
+
+
+def compare_audited(
+    store: Store,
+    runs: Sequence[str],
+    revisions: Sequence[Revision],
+    votes: Ballots,
+    shown: Sequence[str] | None = None,
+    published: Sequence[str] = (),
+) -> Comparison:
+    """The runs under the official labels; `audit` tells of the revisions, the disputes and the marks of `votes`."""
+    disputed = votes.disputed()
+    found = rescore(store, runs, revisions, disputed)
+    labels = shown_labels(found.official, shown)
+    official = compare(found.official, labels=labels, published=published)
+    control = next((revision.control for revision in revisions if revision.control), {})
+    made = effect(
+        official,
+        compare(found.audited, labels=labels),
+        found.labels,
+        found.edits,
+        revision=", ".join(f"{r.name} ({r.digest[:12]})" for r in revisions),
+        control=control,
+        conflicts=[str(conflict) for conflict in found.conflicts],
+        not_asked=found.not_asked,
+        disputed=len(disputed),
+        bounds=found.bounds,
+        captions=corrected(found.official, official, votes),
+    )
+    return replace(official, audit=made)
+
+
+def corrected(records: Sequence[RunRecord], comparison: Comparison, votes: Ballots) -> list[CorrectedChair]:
+    """CHAIR's invented objects corrected by the reviewers' marks, one a column and benchmark that has any."""
+    marks, labels = votes.marks(), {column.digest: column.label for column in comparison.columns}
+    sweeps = {sweep.checkpoint.digest: sweep for record in records for sweep in record.sweeps} if marks else {}
+    found = [
+        corrected_chair(
+            result.benchmark,
+            labels[digest],
+            result.scores,
+            {answer.item_id: answer.text for answer in result.answers},
+            marks,
+        )
+        for digest, sweep in sweeps.items()
+        if digest in labels
+        for result in sweep.results
+    ]
+    return [one for one in found if one is not None]

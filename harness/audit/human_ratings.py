@@ -1,0 +1,105 @@
+"""People's ratings of judged answers: a random sample as a sheet, the ratings read back, and the judge held against them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from harness.core.contract import Answer, Item, Verdict
+from harness.core.digests import text_digest
+from harness.core.errors import ConfigError, DataError
+from harness.labels.control_sample import control
+from harness.labels.estimates.judge_calibration import Judged
+from harness.storage.run_store import Store, StoredResult
+from harness.storage.spreadsheets import read_sheet, write_sheet
+
+HEADER = ("benchmark", "answer_id", "item_id", "question", "image", "answer", "rating", "comment")
+_NEEDED = ("benchmark", "answer_id", "rating")
+
+
+def sample_text(store: Store, runs: Sequence[str], benchmark: str, size: int, seed: int = 0) -> str:
+    """A sheet of so many judged answers, drawn at random; a larger sample holds the smaller one.
+
+    The judge's own rating is not written: raters are not to be led. Raises ConfigError where no judge has rated anything.
+    """
+    rows: dict[tuple[str, str], tuple[Item, str]] = {}
+    for _, _, result in results_of(store, runs, benchmark):
+        for item, answer, _ in judged_of(store, result):
+            rows[item.id, answer_id(item.id, answer.text)] = (item, answer.text)
+    if not rows:
+        raise ConfigError(
+            f"No judge has rated an answer to {benchmark!r} in these runs, so that there is nothing to rate again."
+        )
+    chosen = sorted(control(rows, size, seed), key=lambda place: place[1])  # by digest: no checkpoint's answers come together
+    found = [(benchmark, digest, item_id, *_shown(*rows[item_id, digest]), "", "") for item_id, digest in chosen]
+    return write_sheet(HEADER, found)
+
+
+def _shown(item: Item, answer: str) -> tuple[str, str, str]:
+    return item.question, item.image, answer
+
+
+def answer_id(item_id: str, answer: str) -> str:
+    """Identity of an answer to an item, whoever gave it: twelve digits of a sha256."""
+    return text_digest(f"{item_id}\n{answer}")[:12]
+
+
+def read_ratings(paths: Sequence[Path]) -> dict[tuple[str, str], float]:
+    """(benchmark, answer) -> mean rating over the sheets, one sheet a rater; rows without a rating are left out.
+
+    Raises DataError with all faults at once.
+    """
+    said: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    faults = []
+    for path in paths:
+        for line in read_sheet(path, _NEEDED):
+            text = line.cells["rating"].strip()
+            if not text:
+                continue
+            try:
+                value = float(text.replace(",", "."))  # a decimal comma, as half of Europe writes it
+            except ValueError:
+                value = float("nan")
+            if abs(value) < 1e9:  # neither nan nor infinite
+                said[line.cells["benchmark"], line.cells["answer_id"]].append(value)
+            else:
+                faults.append(f"{line.where}: the rating {text[:40]!r} is no number.")
+    if faults:
+        raise DataError("\n".join([*faults[:20], "No rating was taken; mend the sheet and try again."]))
+    return {answer: sum(values) / len(values) for answer, values in said.items()}
+
+
+def judged_answers(store: Store, runs: Sequence[str], benchmark: str = "") -> list[Judged]:
+    """All verdicts of the runs, oldest run first; one checkpoint that several runs judged alike counts once."""
+    found: dict[tuple[str, str, str, str], Judged] = {}
+    for run, name, result in results_of(store, runs, benchmark):
+        for item, answer, verdict in judged_of(store, result):
+            judge = f"{verdict.judge} {verdict.judge_version}".strip()
+            key = (name, result.checkpoint.digest, judge, answer_id(item.id, answer.text))
+            if verdict.value is not None and key not in found:
+                found[key] = Judged(name, f"{run}: {result.label}", key[3], judge, verdict.value)
+    return list(found.values())
+
+
+def known_to(judged: Iterable[Judged], people: Mapping[tuple[str, str], float]) -> int:
+    """How many of the ratings belong to an answer of these runs."""
+    return len({(one.benchmark, one.answer) for one in judged} & set(people))
+
+
+def results_of(store: Store, runs: Sequence[str], benchmark: str) -> Iterator[tuple[str, str, StoredResult]]:
+    """(run, benchmark's name, result) of the runs, all where none is named; `benchmark`: name or label, "" for all."""
+    for run in [store.run(name) for name in runs] if runs else store.runs():
+        for result in store.results(run.id):
+            if not benchmark or benchmark in (result.benchmark, result.options["name"]):
+                yield run.id, str(result.options["name"]), result
+
+
+def judged_of(store: Store, result: StoredResult) -> list[tuple[Item, Answer, Verdict]]:
+    """What a judge has rated in a result, in the order of its items."""
+    verdicts = {score.item_id: score.verdict for score in result.scores if score.verdict is not None}
+    keys = {i.id: k for i, k in zip(result.items, result.answer_keys, strict=True) if k is not None and i.id in verdicts}
+    known = store.answers(keys.values())
+    return [
+        (item, known[keys[item.id]], verdicts[item.id]) for item in result.items if item.id in keys and keys[item.id] in known
+    ]

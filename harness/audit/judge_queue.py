@@ -1,0 +1,54 @@
+"""Stored verdicts beside what the rules, or another judge of another run, say of the same answers. Asks no model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.audit.human_ratings import judged_of, results_of
+from harness.config.schema import BenchmarkConfig
+from harness.core import registry
+from harness.core.contract import Answer, Benchmark, Item, Verdict
+from harness.core.errors import HarnessError
+from harness.labels.cases import Case
+from harness.labels.suspicion.judge_verdicts import Rated, verdict_suspects
+from harness.storage.run_store import Store, StoredResult
+
+RULES = "keywords"
+
+
+def verdict_queue(store: Store, benchmark: str, runs: Sequence[str] = ()) -> tuple[Case, ...]:
+    """Verdicts on answers to a benchmark that a second judge or the rules contradict; none where no judge has rated any."""
+    answers: dict[tuple[str, str], tuple[Item, str, str]] = {}
+    verdicts: dict[tuple[str, str], dict[str, Verdict]] = {}
+    for _, name, result in results_of(store, runs, benchmark):
+        if name != benchmark:  # another one's label
+            continue
+        rules = _rules(result)
+        for item, answer, verdict in judged_of(store, result):
+            place = (item.id, answer.text)
+            answers.setdefault(place, (item, answer.text, result.label))
+            own = verdicts.setdefault(place, {})
+            own.setdefault(_name(verdict), verdict)
+            second = _by_rules(rules, item, answer)
+            if second is not None:
+                own.setdefault(_name(second), second)
+    rated = [Rated(benchmark, item, who, text, verdicts[place]) for place, (item, text, who) in answers.items()]
+    return verdict_suspects(rated)
+
+
+def _rules(result: StoredResult) -> Benchmark | None:
+    """The benchmark under the judge of rules; None where it rates by another scale."""
+    spec = BenchmarkConfig.model_validate(dict(result.options))
+    try:
+        benchmark: Benchmark = registry.make("benchmark", spec.name, spec.options, judge=registry.make("judge", RULES, {}))
+    except HarnessError:
+        return None
+    return benchmark
+
+
+def _by_rules(benchmark: Benchmark | None, item: Item, answer: Answer) -> Verdict | None:
+    return benchmark.score(item, answer).verdict if benchmark is not None else None
+
+
+def _name(verdict: Verdict) -> str:
+    return f"{verdict.judge} {verdict.judge_version}".strip()

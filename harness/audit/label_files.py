@@ -1,0 +1,46 @@
+"""Other people's label files <-> revisions, by the benchmark whose form they have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.config.schema import BenchmarkConfig
+from harness.core.contract import LabelEdit
+from harness.core.errors import ConfigError
+from harness.evaluation.scoring import unjudged
+from harness.labels.claims import Auditable, LabelFiles
+from harness.storage.data_folder import DataFolder
+from harness.storage.label_revisions import Conflict, Revision, apply
+
+
+def is_revision(text: str) -> bool:
+    """Whether a file is a revision already: its first line says so."""
+    try:
+        header = json.loads(text.lstrip().split("\n", 1)[0])
+    except ValueError:
+        return False
+    return isinstance(header, dict) and "revision" in header
+
+
+def import_labels(name: str, benchmark: str, texts: Mapping[str, str], data: Path, source: str, at: str) -> Revision:
+    """What the files say of the official labels, label by label. Raises DataError where they do not fit."""
+    said_by = LabelEdit(benchmark, "", "", "", "", source, "", at)
+    return Revision(name, source, tuple(_files_of(benchmark).import_labels(DataFolder(data), texts, said_by)))
+
+
+def export_labels(revision: Revision, benchmark: str, data: Path) -> tuple[dict[str, str], tuple[Conflict, ...]]:
+    """File name -> text in the official form, and the edits that do not fit the official files."""
+    plugin, folder = _files_of(benchmark), DataFolder(data)
+    if not isinstance(plugin, Auditable):
+        return plugin.export_labels(folder, revision.of(benchmark), revision.name), ()
+    applied = apply(plugin, plugin.load(folder), revision.of(benchmark))
+    return plugin.export_labels(folder, applied.held, revision.name), applied.conflicts
+
+
+def _files_of(benchmark: str) -> LabelFiles:
+    plugin = unjudged(BenchmarkConfig.model_validate({"name": benchmark}))
+    if not isinstance(plugin, LabelFiles):
+        raise ConfigError(f"{benchmark} has no label files of its own form; share its revisions as they are (labels/*.jsonl).")
+    return plugin

@@ -1,0 +1,46 @@
+"""The labels that stored results speak of, gathered result by result, and which of them each checkpoint contradicts."""
+
+from __future__ import annotations
+
+from harness.core.contract import Item
+from harness.labels.claims import Auditable, Claim, Labels
+from harness.storage.run_store import StoredResult
+
+
+class Seen:
+    """The labels of one benchmark, gathered result by result."""
+
+    def __init__(self, benchmark: Auditable) -> None:
+        self._benchmark = benchmark
+        self._items: dict[str, Item] = {}
+        self._claims: dict[tuple[str, str], Claim] = {}
+        self._contradicted: dict[str, list[tuple[str, str]]] = {}
+
+    def see(self, stored: StoredResult) -> None:
+        for item in stored.items:
+            if item.id not in self._items:
+                self._items[item.id] = item
+                for field in self._benchmark.fields(item):
+                    self._claim(item, field)
+        if stored.checkpoint.digest in self._contradicted:
+            return
+        found = self._contradicted.setdefault(stored.checkpoint.digest, [])
+        for score in stored.scores:
+            item = self._items[score.item_id]
+            for field, said in self._benchmark.said(item, score).items():
+                claim = self._claim(item, field)
+                if claim is not None and said.yes != (claim.label == "yes"):
+                    found.append((item.id, field))
+
+    def labels(self, name: str) -> Labels:
+        clusters = {item.id: item.cluster for item in self._items.values()}
+        return Labels(name, tuple(self._claims.values()), clusters, self._contradicted)
+
+    def _claim(self, item: Item, field: str) -> Claim | None:
+        place = (item.id, field)
+        if place not in self._claims:
+            claim = self._benchmark.claim(item, field)
+            if claim is None:
+                return None
+            self._claims[place] = claim
+        return self._claims[place]

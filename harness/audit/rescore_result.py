@@ -1,0 +1,94 @@
+"""A stored result with some of its items changed: their answers are scored again, all else stays; no judge is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.core.contract import Answer, BenchmarkResult, Item, LabelEdit, Score, Verdict
+from harness.core.errors import JudgeError
+from harness.core.stats import metrics
+from harness.labels.claims import Auditable
+from reports.label_audit.effect import Bound
+
+_SAME: Any = object()
+Scorer = Callable[[Item, Answer], Score]
+
+
+class Replayed:
+    """Says again what the judge said of an answer; a verdict does not depend on the label."""
+
+    name, version = "replayed", ""
+    verdict: Verdict | None = None
+
+    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        if self.verdict is None:
+            raise JudgeError("There is no stored verdict on this answer; let the run ask its judge again first.")
+        return self.verdict
+
+    def rank(self, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        raise JudgeError("Rankings are not scored again.")
+
+
+def rescored(
+    result: BenchmarkResult, score: Scorer, changed: Mapping[str, Item | None], judge: Replayed | None = None
+) -> BenchmarkResult:
+    """A result with some items changed or dropped (None): their answers are scored again, all else stays."""
+    if not changed:
+        return result
+    answers = {answer.item_id: answer for answer in result.answers}
+
+    def again(old: Score) -> Score | None:
+        item = changed.get(old.item_id, _SAME)
+        if item is _SAME or (item is not None and old.flag == "unjudged"):
+            return old
+        if judge is not None:
+            judge.verdict = old.verdict
+        return score(item, answers[old.item_id]) if item is not None else None
+
+    dropped = {item_id for item_id, item in changed.items() if item is None}
+    return replace(
+        result,
+        items=tuple(changed.get(i.id, i) or i for i in result.items if i.id not in dropped),
+        answers=tuple(answer for answer in result.answers if answer.item_id not in dropped),
+        scores=tuple(new for old in result.scores if (new := again(old)) is not None),
+        missing={item_id: why for item_id, why in result.missing.items() if item_id not in dropped},
+    )
+
+
+def bounds(
+    result: BenchmarkResult, benchmark: Auditable, digest: str, disputed: Sequence[tuple[str, str]], judge: Replayed
+) -> list[Bound]:
+    """The headline metrics were every disputed label the opposite of what the answer says (worst), or just that (best)."""
+    worst, best = (
+        rescored(result, benchmark.score, _settled(result, benchmark, disputed, for_it), judge) for for_it in (False, True)
+    )
+    low, high = ({m.key: m for m in metrics(r.items, r.scores, r.formulas)} for r in (worst, best))
+    return [
+        Bound(result.benchmark, digest, m.name, m.group, m.unit, low[key].value, m.value)
+        for key, m in high.items()
+        if m.headline
+    ]
+
+
+def _settled(
+    result: BenchmarkResult, benchmark: Auditable, disputed: Sequence[tuple[str, str]], for_it: bool
+) -> dict[str, Item | None]:
+    items = {item.id: item for item in result.items}
+    scores = {score.item_id: score for score in result.scores}
+    changed: dict[str, Item | None] = {}
+    for item_id, field in disputed:
+        item = changed.get(item_id, items.get(item_id))
+        claim = benchmark.claim(item, field) if item is not None and item_id in scores else None
+        if item is None or claim is None:
+            continue
+        said = benchmark.said(items[item_id], scores[item_id]).get(field)
+        if said is None and not benchmark.free_text:
+            continue  # an unclear answer says neither
+        says_yes = said is not None and said.yes
+        if (claim.label == "yes") != (says_yes == for_it):
+            edit = LabelEdit(result.benchmark, item_id, field, claim.label, "flipped", "", "disputed", "")
+            changed[item_id] = benchmark.edited(item, edit)
+    return changed

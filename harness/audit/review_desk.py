@@ -1,0 +1,113 @@
+"""From the run store to a reviewers' desk: the queue, captions to be marked, pictures, votes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.audit.queue import queue
+from harness.audit.review_sheet import queue_text, votes_of
+from harness.core.contract import Progress, no_progress
+from harness.core.errors import ConfigError
+from harness.labels.cases import Case, caption_field
+from harness.storage.run_store import Store, StoredResult
+from harness.storage.vote_store import Reviews
+from reports.text.formatting import name
+
+if TYPE_CHECKING:
+    from reports.web.review.desk import Desk, Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What lies on the desk: the `most` suspicious labels, `sample` labels and `captions` captions drawn at random."""
+
+    benchmark: str
+    runs: Sequence[str] = ()
+    most: int = 1000
+    sample: int = 0
+    captions: int = 0
+    seed: int = 0
+
+
+def open_desk(store: Store, reviews: Reviews, asked: Asked, reviewer: str = "", progress: Progress = no_progress) -> Desk:
+    """The desk of one audit. Raises ConfigError where these runs have no labels of that benchmark."""
+    from reports.web.review.desk import Desk, mixed
+    from reports.web.shelf import Shelf
+
+    cases = list(queue(store, asked.benchmark, asked.runs, sample=asked.sample, seed=asked.seed, progress=progress))
+    boxes = {case.image: case.boxes for case in cases}
+    captions = caption_cases(store, asked) if asked.captions else []
+    marked = [replace(case, boxes=boxes.get(case.image, ())) for case in captions]
+    chosen = mixed([*cases, *marked], asked.most)
+    runs = [store.run(run) for run in asked.runs] or store.runs()
+    folder = next((Path(run.data_folder) for run in reversed(runs) if Path(run.data_folder).is_dir()), Path("missing"))
+    shelf = Shelf((case.image for case in chosen), folder)
+    return Desk(name(asked.benchmark), chosen, reviews, shelf, _now, reviewer, tables(chosen, reviews))
+
+
+def tables(cases: Sequence[Case], reviews: Reviews) -> Tables:
+    """The queue as a sheet, and votes from one. Captions are not on it: their marks need the page."""
+    from reports.web.review.desk import Tables
+
+    labels = [case for case in cases if not case.caption]
+    known = {case.key for case in labels}
+
+    def write(reviewer: str) -> str:
+        ballots = reviews.ballots()
+        standing = {key: ballots.of(key).votes.get(reviewer) for key in known}
+        return queue_text(labels, own={key: vote for key, vote in standing.items() if vote is not None})
+
+    def read(raw: bytes, reviewer: str) -> str:
+        return reviews.take(votes_of(raw, "The table", reviewer, _now(), known)).told
+
+    return Tables(write, read)
+
+
+def caption_cases(store: Store, asked: Asked) -> list[Case]:
+    """Captions drawn at random from all checkpoints' answers, each with the scorer's marks.
+
+    Raises ConfigError where the benchmark marks no words.
+    """
+    runs = [store.run(run) for run in asked.runs] or store.runs()
+    results = [r for run in runs for r in store.results(run.id) if r.options["name"] == asked.benchmark]
+    found = {case.key: case for result in results for case in _captions(store, asked.benchmark, result)}
+    if not found:
+        raise ConfigError(f"{asked.benchmark} marks no words in its answers, so there are no captions to review.")
+    draw = random.Random(f"{asked.seed}/captions/{asked.benchmark}")
+    return draw.sample(sorted(found.values(), key=lambda case: case.key), min(asked.captions, len(found)))
+
+
+def _captions(store: Store, benchmark: str, result: StoredResult) -> list[Case]:
+    if not any(score.spans for score in result.scores):
+        return []
+    keys = {item.id: key for item, key in zip(result.items, result.answer_keys, strict=True) if key is not None}
+    texts = store.texts(keys.values())
+    items = {item.id: item for item in result.items}
+    cases = []
+    for score in result.scores:
+        item, text = items[score.item_id], texts.get(keys.get(score.item_id, ""), "")
+        if text.strip():
+            cases.append(
+                Case(
+                    benchmark=benchmark,
+                    item_id=item.id,
+                    field=caption_field(text),
+                    label="",
+                    image=item.image,
+                    question=item.question or "Which objects of this caption are not in the image?",
+                    suspicion=0.0,
+                    control=True,
+                    caption=text,
+                    spans=score.spans,
+                )
+            )
+    return cases
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

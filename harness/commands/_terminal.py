@@ -1,0 +1,169 @@
+"""What a command shows while it works, and its last lines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from harness.core.contract import RunRecord
+
+
+class Display:
+    """Stage lines and one progress line. Without a terminal: stage lines only, so that logs stay readable."""
+
+    def __init__(self) -> None:
+        self.console = Console(highlight=False)
+        text = TextColumn("{task.description}")
+        columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        self._bars = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        self._tasks: dict[str, Any] = {}
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Display:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def say(self, text: str) -> None:
+        """A stage line with the time since the start."""
+        self.console.print(f"[dim]{time.monotonic() - self._started:6.1f} s[/dim]  {_plain(text)}", soft_wrap=True)
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Move the bar of `what`; a finished one disappears."""
+        name, _, _ = what.partition("\t")
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(_plain(name), total=total, completed=done)
+        self._bars.update(self._tasks[name], description=_plain(what.replace("\t", "  ")), completed=done, total=total)
+        if done >= total:
+            self._bars.remove_task(self._tasks.pop(name))
+
+
+def show_comparison(comparison: Any) -> None:
+    """The verdict in words, then the table: the last words of a command."""
+    from reports.page.side_tables import PUBLISHED_TOLD, published_table
+    from reports.text.plain_table import text_table, warnings
+
+    console = _wide_console()
+    verdict = comparison.verdict
+    for sentence in (*warnings(comparison), verdict.headline, *verdict.sentences):
+        if sentence:
+            console.print(_plain(sentence), soft_wrap=True)
+    console.print("", _table(*text_table(comparison)))
+    if comparison.short.by_method:
+        told = "Methods are means over their seeds; marks hold the scatter of seeds and of images. `--as html` shows each."
+        console.print("", told, soft_wrap=True)
+    if comparison.published:
+        console.print("", _table(*published_table(comparison)))
+        console.print(_plain(PUBLISHED_TOLD), soft_wrap=True)
+    _show_missing(console, comparison)
+
+
+def show_items(records: Iterable[RunRecord]) -> None:
+    """Single items with everything about them: what was asked, said and scored."""
+    from reports.text.formatting import shortened
+
+    console = Console(highlight=False)
+    for record in records:
+        for result in (result for sweep in record.sweeps for result in sweep.results):
+            said = {answer.item_id: answer for answer in result.answers}
+            scores = {score.item_id: score for score in result.scores}
+            for item in result.items:
+                facts: dict[str, Any] = {"picture": item.image, "question": item.question, "truth": dict(item.truth)}
+                if item.id in said:
+                    answer, score = said[item.id], scores[item.id]
+                    facts |= {"answer": f"{answer.text} ({answer.n_tokens} tokens, stopped: {answer.stopped})"}
+                    facts |= {"read as": score.reading, "right": score.correct, "flag": score.flag, "why": score.why}
+                    facts |= {"values": {name: value for name, value in score.values.items() if value}}
+                console.print(f"[bold]{_plain(result.benchmark)}, item {_plain(item.id)}[/bold]")
+                for name, value in facts.items():
+                    if value not in ("", None):
+                        console.print(f"  {name}: {_plain(shortened(str(value), 2000))}", soft_wrap=True)
+                console.print()
+
+
+def show_finding(finding: Any) -> None:
+    """One line of `doctor`."""
+    style = {"ok": "green", "note": "yellow"}.get(finding.state, "bold red")
+    words = f"[{style}]{finding.state:5}[/{style}] {_plain(finding.what)}: {_plain(finding.words)}"
+    Console(highlight=False).print(words, soft_wrap=True)
+
+
+def _show_missing(console: Console, comparison: Any) -> None:
+    from reports.text.formatting import shortened
+    from reports.text.missing_items import missing_lines
+
+    lines = missing_lines(comparison)
+    if lines:
+        console.print("", "[bold]Not answered, and not in any number above:[/bold]")
+        for line in lines:
+            console.print(f"  {_plain(shortened(line, 400))}", soft_wrap=True)
+        console.print("Mend what is said and give the same command again: only these are asked.")
+
+
+def show_audit(comparison: Any) -> None:
+    """What audited labels change, part by part; nothing without an audit."""
+    from reports.label_audit.text import parts, summary
+
+    if comparison.audit is None:
+        return
+    _wide_console().print("", _plain(summary(comparison.audit)), soft_wrap=True)
+    show_parts(parts(comparison))
+
+
+def show_parts(parts: Iterable[Any]) -> None:
+    """Tables with their titles."""
+    console = _wide_console()
+    for part in parts:
+        console.print(f"\n[bold]{_plain(part.title)}[/bold]  {_plain(part.lead)}", soft_wrap=True)
+        if part.rows:
+            console.print(_table(part.header, part.rows))
+        for line in part.lines:
+            console.print(_plain(f"- {line}"), soft_wrap=True)
+
+
+def _wide_console() -> Console:
+    console = Console(highlight=False)
+    # a log file has no width; a table cut at 80 columns is unreadable
+    return console if console.is_terminal else Console(highlight=False, width=160)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(*(_plain(h) for h in header), box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    return table
+
+
+def _plain(text: str) -> str:
+    """Model output and names are never markup."""
+    return text.replace("[", "\\[")
+
+
+def show_costs(costs: Iterable[Any], peak_memory: Callable[[], str]) -> None:
+    """A line a stage as soon as it is measured, then the sums."""
+    console = Console(highlight=False)
+    known, unknown, judged = 0.0, 0, 0
+    for cost in costs:
+        console.print(f"{_plain(cost.stage):36} {_duration(cost.seconds):>12}   {_plain(cost.amount)}", soft_wrap=True)
+        known, unknown = known + (cost.seconds or 0.0), unknown + (cost.seconds is None)
+        judged += cost.judge_requests
+    more = f", and {unknown} that could not be measured" if unknown else ""
+    console.print(f"[bold]all stages: about {_duration(known)}[/bold]{more}; peak memory so far {peak_memory()}")
+    told = f"{judged:,} judge requests. Measured on a few questions, prompts and steps of each: good for the order of it."
+    console.print(told, soft_wrap=True)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "unknown"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

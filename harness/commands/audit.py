@@ -1,0 +1,51 @@
+"""The command that opens the review page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.commands._app import RUNS, OutputOption, app
+
+HostOption = Annotated[str, typer.Option("--host", help="address to listen on; beyond loopback a token is required")]
+TokenOption = Annotated[str, typer.Option("--token", help="what a browser must know; made for you where one is needed")]
+
+
+@app.command(
+    epilog="Examples:  python -m harness audit pope   |   python -m harness audit pope --runs mini --most 200 --sample 100"
+)
+def audit(
+    benchmark: Annotated[str, typer.Argument(help="whose labels are reviewed")] = "pope",
+    runs: Annotated[
+        list[str] | None, typer.Option("--runs", help="runs whose answers count (repeat it); all by default")
+    ] = None,
+    reviewer: Annotated[str, typer.Option("--reviewer", help="your name, if you do not want to be asked")] = "",
+    most: Annotated[int, typer.Option("--most", min=1, help="so many of the most suspicious labels")] = 1000,
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, help="so many labels drawn at random, for the error rate of all labels")
+    ] = 0,
+    captions: Annotated[int, typer.Option("--captions", min=0, help="so many captions to mark, where it has captions")] = 0,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8765,
+    host: HostOption = "127.0.0.1",
+    token: TokenOption = "",
+    output: OutputOption = RUNS,
+) -> None:
+    """Open the review page: suspect labels of a benchmark, most doubtful first. Stop it with Ctrl-C."""
+    from harness.audit.review_desk import Asked, open_desk
+    from harness.commands._terminal import Display
+    from harness.storage.run_store import open_store
+    from harness.storage.vote_store import Reviews
+    from reports.web.review.app import UPLOADS, review_site
+    from reports.web.serving import address, check_free, new_gate, serve
+
+    gate = new_gate(host, port, token, UPLOADS)
+    check_free(host, port)
+    asked = Asked(benchmark, tuple(runs or ()), most, sample, captions)
+    with open_store(output) as store, Reviews(store.path) as reviews:
+        with Display() as display:
+            display.say(f"Reading what {'these' if runs else 'all'} runs answered to {benchmark}, to rank its labels ...")
+            desk = open_desk(store, reviews, asked, reviewer, display.progress)
+        typer.echo(f"{len(desk.cases):,} cases of {benchmark}. Open {address(host, gate)}")
+        typer.echo("Every vote is kept at once; stop with Ctrl-C and go on whenever you like.")
+        serve(review_site(desk, gate), host, port)

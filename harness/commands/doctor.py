@@ -1,0 +1,37 @@
+"""The command that looks before a night is spent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.commands._app import RUNS, OutputOption, app
+
+
+@app.command(
+    epilog="Examples:  python -m harness doctor   |   python -m harness doctor --model /models/llava model.dtype=float32   |   "
+    "python -m harness doctor --model http://localhost:8000/v1"
+)
+def doctor(
+    changes: Annotated[list[str] | None, typer.Argument(metavar="[key.path=value]...", help="settings, as in `run`")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="folder, hub name, or address of a server")] = None,
+    output: OutputOption = RUNS,
+) -> None:
+    """Check machine and model: same answers alone and in a batch, with and without sharing; versions, memory, disk.
+
+    Exit code 1 when something is wrong.
+    """
+    from harness.commands._terminal import show_finding
+    from harness.config.sweep_only import evaluation
+    from harness.evaluation.doctor import WRONG, examine, verdict
+    from harness.run.pipeline import load_model
+
+    chosen = evaluation(model, output=str(output), changes=changes or [])
+    found = []
+    for finding in examine(lambda: load_model(chosen), output):
+        show_finding(finding)
+        found.append(finding)
+    typer.echo(verdict(found))
+    if any(finding.state == WRONG for finding in found):
+        raise typer.Exit(1)

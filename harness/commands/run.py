@@ -1,0 +1,91 @@
+"""The commands that ask a model."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.commands._app import WordsArgument, app
+from harness.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from harness.config.schema import RunConfig
+    from harness.run.pipeline import Outcome
+
+
+@app.command(
+    epilog="Examples:  python -m harness run   |   python -m harness run examples/llava-1.6-7b.yaml   |   "
+    "python -m harness run seed=1 arms.0.align.beta=0.2   |   python -m harness run study:table6 --mini"
+)
+def run(
+    words: WordsArgument = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="only say what is missing, and measure what the study will cost")
+    ] = False,
+    mini: Annotated[bool, typer.Option("--mini", help="a table of the study on the miniature world")] = False,
+) -> None:
+    """Build pairs, align, sweep base and aligned checkpoints, write the comparison report.
+
+    Without a configuration: the built-in study on the miniature world. A run that was stopped goes on
+    when the same command is given again.
+    """
+    from harness.commands._terminal import show_costs
+    from harness.config import schema as configuration
+    from harness.config import study_tables as study
+
+    file, changes = file_and_changes(words or [])
+    if file is not None and file.startswith(study.PREFIX):
+        chosen, left_out = configuration.load_table(file.removeprefix(study.PREFIX), mini, changes)
+        for row in left_out:
+            typer.echo(f"left out: {row}")
+    elif mini:
+        raise ConfigError("--mini goes with a table of the study: `run study:table6 --mini`.")
+    else:
+        chosen = configuration.load(Path(file) if file else None, changes)
+    if dry_run:
+        from harness.run.estimate import estimate, peak_memory
+
+        show_costs(estimate(chosen), peak_memory)
+        return
+    outcome = carry_out(chosen)
+    if outcome is None:  # this process only helped to train
+        return
+    for name in ("report.html", "report.md", "report.json", "metrics.csv"):
+        typer.echo(f"{outcome.folder / name}")
+    exit_as_told(outcome)
+
+
+def carry_out(chosen: RunConfig) -> Outcome | None:
+    """Do a run and show its table; Ctrl-C says how to go on."""
+    from harness.commands._terminal import Display, show_comparison
+    from harness.run import pipeline
+
+    command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
+    try:
+        with Display() as display:
+            outcome = pipeline.run(chosen, command, display.progress, display.say)
+    except KeyboardInterrupt:
+        typer.echo(f"\nStopped. Everything finished so far is kept. To go on: {command}", err=True)
+        raise typer.Exit(130) from None
+    if outcome is not None:
+        show_comparison(outcome.comparison)
+    return outcome
+
+
+def exit_as_told(outcome: Outcome) -> None:
+    """Exit code 1 where items have no answer: the command is to be given again."""
+    if any(failed.missing for failed in outcome.comparison.failures):
+        raise typer.Exit(1)
+
+
+def file_and_changes(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The configuration among a command's words, and the `key.path=value` changes."""
+    files = [w for w in words if "=" not in w]
+    if len(files) > 1:
+        raise ConfigError(f"Give one configuration file, not {len(files)} ({', '.join(files)}); changes are key.path=value.")
+    return (files[0] if files else None), [w for w in words if "=" in w]

@@ -1,0 +1,89 @@
+"""The commands that look at what is there."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.commands._app import RUNS, OutputOption, app
+from harness.core.errors import ConfigError
+
+
+@app.command("list", epilog="Examples:  python -m harness list   |   python -m harness list runs   |   ... list schema")
+def list_(
+    what: Annotated[str, typer.Argument(help="plugins, runs or schema")] = "plugins",
+    output: OutputOption = RUNS,
+) -> None:
+    """List plug-ins, runs, or the JSON schema of run.yaml."""
+    from harness.commands import _listing as listing
+
+    kinds = {
+        "plugins": listing.plugins,
+        "runs": lambda: listing.runs(output),
+        "schema": listing.schema,
+    }
+    if what not in kinds:
+        raise ConfigError(f"There is nothing to list under {what!r}; choose one of {', '.join(kinds)}.")
+    kinds[what]()
+
+
+@app.command(epilog="Example:  python -m harness show mini")
+def show(
+    name: Annotated[str, typer.Argument(metavar="RUN", help="id, beginning of an id, or name of a run (see `list runs`)")],
+    output: OutputOption = RUNS,
+) -> None:
+    """Show a run: its state, its table, and where its report lies."""
+    from harness.commands._terminal import show_comparison
+    from harness.results.run_records import records_of
+    from harness.storage.run_store import open_store
+    from reports.comparison.compare import compare as compare_records
+
+    with open_store(output) as store:
+        stored = store.run(name)
+        typer.echo(f"{stored.id}: {stored.status}, begun {stored.created_at}\nasked as: {stored.command}")
+        records = records_of(store, stored.id)
+    if any(record.sweeps for record in records):
+        show_comparison(compare_records(records))
+    typer.echo(str(output / stored.id / "report.html"))
+
+
+@app.command(
+    epilog="Examples:  python -m harness compare mini-1a2b3c4d mini-5e6f7a8b --as html > comparison.html   |   "
+    "python -m harness compare first second --name matched --name plain --published"
+)
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="ids or names of runs; the first is the baseline")],
+    style: Annotated[str, typer.Option("--as", help="table, markdown, html, json, csv, latex, ...")] = "table",
+    shown: Annotated[list[str] | None, typer.Option("--name", help="shown instead of a run's name; one a run")] = None,
+    published: Annotated[bool, typer.Option("--published", help="the study's rows beside: tables the runs name, or 2")] = False,
+    labels: Annotated[
+        list[str] | None, typer.Option("--labels", metavar="REVISION", help="also under these audited labels; may be repeated")
+    ] = None,
+    output: OutputOption = RUNS,
+) -> None:
+    """Put several runs side by side: the same metrics, their differences and how sure we are of them.
+
+    Runs that differ only in their seed are shown as one method, with the scatter of its seeds.
+    """
+    from harness.commands._terminal import show_audit, show_comparison
+    from harness.core import registry
+    from harness.results.run_records import records_of_all, shown_labels, tables_named
+    from harness.storage.run_store import open_store
+    from reports.comparison.compare import compare as compare_records
+
+    writer = registry.get("report", style) if style != "table" else None
+    with open_store(output) as store:
+        tables = tables_named(store, names) if published else []
+        records = [] if labels else records_of_all(store, names)
+    if labels:
+        from harness.audit.audited_comparison import audited
+
+        comparison = audited(output, names, labels, shown, tables)
+    else:
+        comparison = compare_records(records, labels=shown_labels(records, shown), published=tables)
+    if writer is None:
+        show_comparison(comparison)
+        show_audit(comparison)
+    else:
+        typer.echo(writer(comparison))

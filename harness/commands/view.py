@@ -1,0 +1,34 @@
+"""The command that opens the run browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands._app import RUNS, OutputOption, app
+from harness.commands.audit import HostOption, TokenOption
+
+
+@app.command(epilog="Examples:  python -m harness view   |   python -m harness view --output runs --port 9000")
+def view(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8766,
+    data: Annotated[Path | None, typer.Option("--data", help="the data folder, where it has moved since")] = None,
+    host: HostOption = "127.0.0.1",
+    token: TokenOption = "",
+    output: OutputOption = RUNS,
+) -> None:
+    """Browse all runs in your web browser: tables, every item with its picture, answers, scores and verdicts."""
+    from harness.results.archive import StoredArchive
+    from harness.storage.run_store import open_store
+    from reports.web.browse.app import browser_site
+    from reports.web.serving import address, new_gate, serve
+    from reports.web.shelf import Shelf
+
+    gate, shelf = new_gate(host, port, token), Shelf()
+    with open_store(output) as store:
+        archive = StoredArchive(store, output, shelf, data)
+        typer.echo(f"{len(archive.runs())} runs of {output}. Open {address(host, gate)}")
+        typer.echo("Stop with Ctrl-C.")
+        serve(browser_site(archive, shelf, gate), host, port)

@@ -1,0 +1,59 @@
+"""What a configuration asks of its plug-ins: that they exist, take their options, and get what they cannot do without."""
+
+from __future__ import annotations
+
+from harness.config.schema import Plugin, RunConfig, all_faults
+from harness.core import registry
+from harness.core.errors import ConfigError
+
+
+def check_plugins(config: RunConfig) -> None:
+    """Every plug-in exists and takes its options, sources and aligners their values too; all faults at once.
+
+    Imports the plug-ins' modules; loads no model and reads no data.
+    """
+    wanted: list[tuple[str, Plugin]] = [("model", config.model)]
+    trained = [*config.reward_models, *config.arms]
+    wanted += [pair for arm in trained for pair in (("source", arm.pairs), ("aligner", arm.align))]
+    wanted += [("benchmark", b) for b in config.sweep]
+    wanted += [("judge", b.judge) for b in config.sweep if b.judge is not None]
+    wanted += [("judge", arm.align.judge) for arm in config.arms if arm.align.judge is not None]
+    faults = []
+    for kind, plugin in wanted:
+        try:
+            registry.check_options(kind, plugin.name, registry.get(kind, plugin.name), plugin.options)
+        except ConfigError as error:
+            faults.append(str(error))
+    faults += [*_needs(config), *_values(config)] if not faults else []
+    if faults:
+        raise ConfigError(all_faults(list(dict.fromkeys(faults)), "the configuration"))
+
+
+def _values(config: RunConfig) -> list[str]:
+    """What sources and aligners say to the values of their options: a wrong beta costs a second, not a night."""
+    faults = []
+    for arm in (*config.reward_models, *config.arms):
+        for kind, plugin in (("source", arm.pairs), ("aligner", arm.align)):
+            try:
+                registry.make(kind, plugin.name, plugin.options, judge=None, reward=None)
+            except ConfigError as error:
+                faults.append(f"arm {arm.name}: {error}")
+            except (TypeError, ValueError) as error:  # a text where a number belongs, a mapping without a key
+                faults.append(f"arm {arm.name}: the {kind} {plugin.name} does not take these options: {error}")
+    return faults
+
+
+def _needs(config: RunConfig) -> list[str]:
+    """Aligners that lack the judge or the reward they cannot do without; a model that cannot be trained."""
+    faults = []
+    model = config.model.name
+    if (config.arms or config.reward_models) and not hasattr(registry.get("model", model), "hidden_states"):
+        faults.append(f"the model {model} only answers; arms need one that can be trained, e.g. transformers")
+    for arm in config.arms:
+        needs = getattr(registry.get("aligner", arm.align.name), "needs", ())
+        if "judge" in needs and arm.align.judge is None:
+            known = ", ".join(registry.names("judge"))
+            faults.append(f"arm {arm.name}: {arm.align.name} needs `judge: {{name: ...}}` in align; known: {known}")
+        if "reward" in needs and arm.align.judge is None and arm.align.reward is None:
+            faults.append(f"arm {arm.name}: {arm.align.name} needs `reward:` (one of reward_models) or `judge:` in align")
+    return faults

@@ -1,0 +1,243 @@
+"""run.yaml <-> strict, frozen models. Every fault is told at once, with the nearest key that exists.
+
+A plug-in is written as its name plus its options: `{name: pope, splits: [adversarial]}`. The options are checked
+against the plug-in's own signature before anything is loaded, so a plug-in defines its options in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.config import grid
+from harness.config import study_tables as study
+from harness.core.digests import value_digest
+from harness.core.errors import ConfigError
+
+Options = dict[str, Any]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Plugin(BaseModel):
+    """A plug-in by name; every other key is one of its options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    name: str = Field(description="file name of the plug-in, see `python -m harness list`")
+
+    @property
+    def options(self) -> Options:
+        return dict(self.model_extra or {})
+
+
+class JudgeConfig(Plugin):
+    """A judge by name with its options; `model` names the checkpoint of a chat judge."""
+
+
+class BenchmarkConfig(Plugin):
+    """A benchmark by name with its options, and the judge it needs if it needs one."""
+
+    judge: JudgeConfig | None = None
+    limit: int | None = Field(None, ge=1, description="only its first so many items")
+    items: list[str] | None = Field(None, min_length=1, description="only the items with these ids")
+    label: Name | None = Field(None, description="its name in the report; needed when one benchmark is swept twice")
+
+    @property
+    def title(self) -> str:
+        return self.label or self.name
+
+
+class AlignConfig(Plugin):
+    """An aligner by name with its options, and the judge or the reward model that an online method needs."""
+
+    judge: JudgeConfig | None = None
+    reward: Name | None = Field(None, description="name of one of `reward_models`, for rloo and ppo")
+
+
+class Arm(_Strict):
+    """One aligned checkpoint: where its pairs come from and how they are learned."""
+
+    name: Name = Field(description="label of the checkpoint in the report")
+    pairs: Plugin = Field(description="source of preference pairs, e.g. {name: bdhs, rho_th: 0.99}")
+    align: AlignConfig = Field(description="aligner, e.g. {name: dpo, beta: 0.1}")
+    seed: int | None = Field(None, description="seed of this arm's pairs and training; the run's where absent")
+
+
+class RunConfig(_Strict):
+    """One study: a base checkpoint, ways to align it, and the sweep all of them go through."""
+
+    name: Name = Field("run", description="begins the name of the run's folder")
+    seed: int = Field(0, description="every random draw of the run derives from it")
+    data: str = Field("miniworld", description="data folder, or `miniworld` for the embedded world")
+    model: Plugin = Field(description="base checkpoint, e.g. {name: transformers, path: /models/llava-v1.6-vicuna-7b-hf}")
+    reward_models: list[Arm] = Field(
+        default_factory=list, description="trained before the arms; rloo and ppo name one as their `reward`"
+    )
+    arms: list[Arm] = Field(default_factory=list, description="ways to align it; none: the checkpoint is only evaluated")
+    sweep: Annotated[list[BenchmarkConfig], Field(min_length=1)]
+    published: list[str] = Field(default_factory=list, description="tables of the study to put beside, e.g. [Table 6]")
+    output: str = Field("runs", description="folder of all runs and their store")
+
+    @property
+    def digest(self) -> str:
+        """Identity of what was asked; where it is written to does not matter."""
+        return value_digest(self.model_dump(exclude={"output"}))
+
+    def as_yaml(self) -> str:
+        """The study as asked; not where it is written, so that reports are the same bytes everywhere."""
+        return yaml.safe_dump(self.model_dump(exclude_none=True, exclude={"output"}), sort_keys=False, allow_unicode=True)
+
+
+def load(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read a run's configuration; without a path, the built-in miniature study.
+
+    Args:
+        path: YAML file.
+        overrides: `key.path=value` with YAML values; in a list, the path goes on with a number, a label or a name.
+    Raises ConfigError naming every fault, its place and the nearest known key.
+    """
+    return parse(changed(read_tree(path), overrides), path.name if path is not None else "the built-in study")
+
+
+def read_tree(path: Path | None) -> dict[str, Any]:
+    """The keys and values of a configuration file, unchecked; without a path, of the built-in study."""
+    source = path if path is not None else Path(__file__).parent / "studies" / "mini.yaml"
+    try:
+        tree = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"There is no configuration file {source}. Start from examples/llava-1.6-7b.yaml.") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{source} cannot be read as YAML: {error}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{source} must hold keys and values (name, model, arms, sweep, ...).")
+    return tree
+
+
+def changed(tree: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """The same tree after `key.path=value` changes."""
+    for override in overrides:
+        _override(tree, override)
+    return tree
+
+
+def load_table(name: str, mini: bool, overrides: Sequence[str] = ()) -> tuple[RunConfig, list[str]]:
+    """A table of the study ("table6"), on LLaVA-1.6-7B or on the miniature world, and its rows that had to be left out."""
+    tree, left_out = study.tree(name, mini)
+    return parse(changed(tree, overrides), f"study:{name}"), left_out
+
+
+def parse(tree: Mapping[str, Any], where: str = "configuration") -> RunConfig:
+    """A checked configuration from plain values."""
+    faults: list[str] = []
+    tree = grid.expand(tree, faults)
+    try:
+        config = RunConfig.model_validate(tree)
+    except ValidationError as error:
+        faults += [_fault(e, tree) for e in error.errors()]
+        raise ConfigError(all_faults(faults, where)) from error
+    trained = [*config.reward_models, *config.arms]
+    faults += [f"arms: two arms are named {name!r}" for name in _repeated([a.name for a in trained])]
+    faults += [f"sweep: two benchmarks are named {t!r}; give one a `label`" for t in _repeated([b.title for b in config.sweep])]
+    faults += ["arms: 'base' is the name of the unaligned checkpoint"] if any(a.name == "base" for a in trained) else []
+    rewards = [m.name for m in config.reward_models]
+    faults += [f"reward_models: {m.name} must be aligned by reward_model" for m in config.reward_models if not _rates(m)]
+    faults += [f"arms: {a.name} is a reward model; it belongs under reward_models" for a in config.arms if _rates(a)]
+    faults += [
+        f"arms: {a.name} names the reward {a.align.reward!r}; reward_models has {', '.join(rewards) or 'none'}"
+        for a in config.arms
+        if a.align.reward is not None and a.align.reward not in rewards
+    ]
+    if faults:
+        raise ConfigError(all_faults(faults, where))
+    return config
+
+
+def _rates(arm: Arm) -> bool:
+    return arm.align.name == "reward_model"
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of run.yaml, for editors."""
+    return RunConfig.model_json_schema()
+
+
+def all_faults(faults: list[str], where: str) -> str:
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return "\n".join([f"{count} in {where}:", *(f"  - {fault}" for fault in faults)])
+
+
+def _fault(error: Any, tree: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"]) or "(top)"
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(error["loc"][:-1])
+        near = get_close_matches(str(error["loc"][-1]), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+        return f"{place}: unknown key{hint}"
+    if error["type"] == "missing":
+        return f"{place}: is missing"
+    value = error.get("input")
+    return f"{place}: {error['msg'][0].lower()}{error['msg'][1:]}, not {value!r}"
+
+
+def _known_keys(loc: Iterable[int | str]) -> list[str]:
+    """Field names of the model that a location lies in."""
+    model: Any = RunConfig
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        arguments = getattr(annotation, "__args__", ())
+        model = next((a for a in (annotation, *arguments) if isinstance(a, type) and issubclass(a, BaseModel)), model)
+    return list(model.model_fields)
+
+
+def _override(tree: dict[str, Any], text: str) -> None:
+    path, equals, raw = text.partition("=")
+    if not equals or not path:
+        raise ConfigError(f"{text!r} is not of the form key.path=value.")
+    try:
+        value = yaml.safe_load(raw)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"The value in {text!r} is not YAML: {error}") from error
+    *parents, last = path.split(".")
+    place: Any = tree
+    for part in parents:
+        place = _step(place, part, text)
+    if isinstance(place, list):
+        place[_index(place, last, text)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise ConfigError(f"{text!r}: {'.'.join(parents)} has no keys below it.")
+
+
+def _step(place: Any, part: str, text: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, part, text)]
+    if isinstance(place, dict):
+        return place.setdefault(part, {})
+    raise ConfigError(f"{text!r}: there is nothing below {part!r}.")
+
+
+def _index(place: list[Any], part: str, text: str) -> int:
+    """A place in a list: its number, or the label or name of what stands there."""
+    if part.isdigit() and int(part) < len(place):
+        return int(part)
+    for key in ("label", "name"):
+        for number, entry in enumerate(place):
+            if isinstance(entry, dict) and entry.get(key) == part:
+                return number
+    raise ConfigError(f"{text!r}: {part!r} is neither a place in a list of {len(place)} (the first is 0) nor a name in it.")

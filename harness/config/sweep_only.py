@@ -1,0 +1,77 @@
+"""The configuration of a sweep without training: any checkpoint, or any server, through a list of benchmarks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.config import schema as config
+from harness.config.schema import RunConfig
+from harness.core import registry
+from harness.core.errors import ConfigError
+
+
+def evaluation(
+    model: str | None = None,
+    benchmarks: Sequence[str] = (),
+    *,
+    study: Path | None = None,
+    data: str | None = None,
+    limit: int | None = None,
+    items: Sequence[str] = (),
+    output: str = "runs",
+    changes: Sequence[str] = (),
+) -> RunConfig:
+    """A run without arms.
+
+    Args:
+        model: folder, hub name, "miniworld", or the http(s) address of an OpenAI-compatible server; the study's if None.
+        benchmarks: names. A study's benchmark of that name or label keeps its options; all of the study's if empty.
+        study: configuration whose model, data and sweep are taken; its arms are left out. None: the built-in one.
+        data: data folder; the study's if None.
+        limit, items: only the first so many items of each benchmark; only the items with these ids.
+        changes: `key.path=value`, applied last.
+    Raises ConfigError naming what is off.
+    """
+    tree = config.read_tree(study)
+    for key in ("arms", "reward_models", "published"):
+        tree.pop(key, None)
+    if study is None:
+        tree["name"] = "sweep"
+        if data not in (None, "miniworld") and not benchmarks:
+            known = ", ".join(registry.names("benchmark"))
+            raise ConfigError(f"Name the benchmarks, e.g. --benchmarks pope,chair; known: {known}.")
+    if model is not None and model != "miniworld":
+        tree["model"] = _model(model)
+        tree["name"] = _name(model)
+    if data is not None:
+        tree["data"] = data
+    if benchmarks:
+        # Options of the built-in study fit its small world; elsewhere nobody asked for them.
+        known_specs = tree.get("sweep") if study is not None else None
+        tree["sweep"] = [_spec(name, known_specs or []) for name in dict.fromkeys(benchmarks)]
+    for spec in tree.get("sweep") or []:
+        spec.update({"limit": limit} if limit is not None else {})
+        spec.update({"items": list(items)} if items else {})
+    return config.parse(config.changed({**tree, "output": output}, changes), study.name if study is not None else "the sweep")
+
+
+def _spec(name: str, known: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return next((dict(spec) for spec in known if name in (spec.get("label"), spec.get("name"))), {"name": name})
+
+
+def _model(where: str) -> dict[str, Any]:
+    return (
+        {"name": "openai", "url": where}
+        if where.startswith(("http://", "https://"))
+        else {"name": "transformers", "path": where}
+    )
+
+
+def _name(model: str) -> str:
+    """What the run is called: the checkpoint's folder, or the server's address."""
+    last = re.sub(r"^https?://", "", model).rstrip("/")
+    last = last if model.startswith("http") else Path(last).name
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-._")[:60] or "sweep"

@@ -1,0 +1,160 @@
+"""Name -> plug-in. The name is the file's name, so resolving it imports one module and listing imports none.
+
+Built-ins: `benchmarks/pope.py` holds a class decorated with `@registry.benchmark`. Guests: an entry point of the
+group `harness.benchmark` whose name is the plug-in's name and whose value is the module or the object itself.
+A repeated name is an error that names both places. A failing import fails that name only.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import EntryPoint, distributions
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.core.errors import ConfigError, RepeatedPlugin, UnknownPlugin
+
+T = TypeVar("T")
+
+PACKAGES = {
+    "benchmark": "benchmarks",
+    "judge": "benchmarks.judges",
+    "loss": "alignment.losses",
+    "source": "alignment.sources",
+    "aligner": "alignment.aligners",
+    "model": "harness.models",
+    "report": "reports.writers",
+}
+_MARK = "__harness_plugin__"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a plug-in lives: a built-in module, or a guest's entry point."""
+
+    kind: str
+    name: str
+    where: str
+    load: Callable[[], Any]
+    guest: bool = False
+
+
+def _decorator(kind: str) -> Callable[[T], T]:
+    def mark(plugin: T) -> T:
+        setattr(plugin, _MARK, kind)
+        return plugin
+
+    return mark
+
+
+benchmark = _decorator("benchmark")
+judge = _decorator("judge")
+loss = _decorator("loss")
+source = _decorator("source")
+aligner = _decorator("aligner")
+model = _decorator("model")
+report = _decorator("report")
+
+
+def names(kind: str) -> list[str]:
+    """All names of a kind, sorted; imports none of them."""
+    return sorted(_places(kind))
+
+
+def get(kind: str, name: str) -> Any:
+    """The plug-in of that name: a class or a function.
+
+    Raises UnknownPlugin with the nearest name, RepeatedPlugin, or ConfigError when its module does not import.
+    """
+    places = _places(kind)
+    if name not in places:
+        near = get_close_matches(name, places, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        known = ", ".join(sorted(places)) or "none"
+        raise UnknownPlugin(f"There is no {kind} named {name!r}.{hint} Known: {known}.")
+    place = places[name]
+    try:
+        return place.load()
+    except ImportError as error:
+        raise ConfigError(f"The {kind} {name!r} ({place.where}) does not import: {error}.") from error
+
+
+def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any:
+    """Build a plug-in: `options` come from the user and are checked against its signature; `given` from us."""
+    plugin = get(kind, name)
+    check_options(kind, name, plugin, options)
+    accepted = inspect.signature(plugin).parameters
+    return plugin(**options, **{k: v for k, v in given.items() if k in accepted})
+
+
+def check_options(kind: str, name: str, plugin: Any, options: dict[str, Any]) -> None:
+    """Raise ConfigError naming every option the plug-in does not take, with the nearest it does."""
+    takes = [p for p in inspect.signature(plugin).parameters if not p.startswith("_")]
+    wrong = [o for o in options if o not in takes]
+    if wrong:
+        hints = []
+        for option in wrong:
+            near = get_close_matches(option, takes, n=1)
+            hints.append(f"{option!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+        raise ConfigError(f"The {kind} {name!r} has no option {', '.join(hints)}. It takes: {', '.join(takes) or 'none'}.")
+
+
+def describe(kind: str, name: str) -> str:
+    """First docstring line of a built-in's file, read without importing it; for a guest, of what its entry point loads.
+
+    A guest that does not load is described by the reason.
+    """
+    place = _places(kind)[name]
+    spec = None if place.guest else importlib.util.find_spec(place.where)
+    if spec is not None and spec.origin is not None:
+        doc = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
+    else:
+        try:
+            doc = inspect.getdoc(get(kind, name))
+        except ConfigError as error:
+            return f"(unusable: {error})"
+    return doc.splitlines()[0] if doc else ""
+
+
+@cache
+def _installed() -> tuple[EntryPoint, ...]:
+    """Our entry points of every installed package, read once: a hundred small files. One that is found twice counts once."""
+    found = (point for package in distributions() for point in package.entry_points if point.group.startswith("harness."))
+    return tuple(dict.fromkeys(found))
+
+
+def _places(kind: str) -> dict[str, Place]:
+    package = PACKAGES[kind]
+    found: dict[str, Place] = {}
+    spec = importlib.util.find_spec(package)
+    for info in pkgutil.iter_modules(spec.submodule_search_locations if spec else None):
+        if not info.name.startswith("_") and not info.ispkg:
+            module = f"{package}.{info.name}"
+            found[info.name] = Place(kind, info.name, module, _builtin(kind, module))
+    for point in (p for p in _installed() if p.group == f"harness.{kind}"):
+        if point.name in found:
+            raise RepeatedPlugin(
+                f"Two {kind} plug-ins are named {point.name!r}: {found[point.name].where} and {point.value}. "
+                "Rename or uninstall one of them."
+            )
+        found[point.name] = Place(kind, point.name, point.value, point.load, guest=True)
+    return found
+
+
+def _builtin(kind: str, module_name: str) -> Callable[[], Any]:
+    def load() -> Any:
+        module = importlib.import_module(module_name)
+        marked = [v for v in vars(module).values() if getattr(v, _MARK, None) == kind and v.__module__ == module_name]
+        if len(marked) != 1:
+            raise ConfigError(f"{module_name} has {len(marked)} objects marked @registry.{kind}; it must have one.")
+        return marked[0]
+
+    return load

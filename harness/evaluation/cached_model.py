@@ -1,0 +1,177 @@
+"""A model that remembers: looked up before asked, stored as the batches come.
+
+Benchmarks, sources and aligners all ask through this door, so a killed run generates at most its last batch again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from harness.core.contract import Answer, Checkpoint, Model, Progress, Request, no_progress
+from harness.core.digests import file_digest, value_digest
+from harness.core.errors import ModelError, PictureError, Unanswered
+from harness.storage.run_store import Store
+
+
+@dataclass(slots=True)
+class Tally:
+    """How far a list of requests is: distinct ones, pictures among them, tokens generated since `started`."""
+
+    requests: int = 0
+    pictures: int = 0
+    from_store: int = 0
+    answered: int = 0
+    tokens: int = 0
+    seen: set[Path] = field(default_factory=set)
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, requests: Sequence[Request], answers: Iterable[Answer]) -> None:
+        self.answered += len(requests)
+        self.seen |= {request.image for request in requests if request.image is not None}
+        self.tokens += sum(max(answer.n_tokens, 0) for answer in answers)
+
+    @property
+    def tokens_per_s(self) -> float:
+        return self.tokens / max(time.monotonic() - self.started, 1e-9)
+
+    def __str__(self) -> str:
+        stored = f", {self.from_store:,} from the store" if self.from_store else ""
+        return f"{len(self.seen):,}/{self.pictures:,} pictures, {self.tokens_per_s:,.0f} tokens/s{stored}"
+
+
+class RememberingModel:
+    """The contract's `Model` around another one, with a store underneath. `tally` says how far it is, `what` with what."""
+
+    def __init__(
+        self, model: Model, store: Store, progress: Progress = no_progress, what: str = "answers", log_odds: bool = False
+    ) -> None:
+        """`log_odds`: keep the log-odds of yes that the model tells with an answer; `yes_no_log_odds` asks for the others."""
+        self._model, self._store, self._log_odds = model, store, log_odds
+        self._progress, self.what = progress, what
+        self._facts = model.facts()
+        self._image_digests: dict[Path, str] = {}
+        self.tally = Tally()
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        return self._model.checkpoint
+
+    def facts(self) -> dict[str, str]:
+        return dict(self._facts)
+
+    def key(self, request: Request) -> str:
+        """Answer key: weights, picture, prompt, decoding, hidden tokens, noise, and the facts that can move an answer.
+
+        The picture counts by content and its path not at all; the weights count by content and their path not at all.
+        """
+        image = self._image_digest(request.image) if request.image is not None else None
+        veils = [asdict(veil) if veil is not None else None for veil in (request.hidden_image, request.noise)]
+        asked = [image, request.text, request.prefix, asdict(request.decoding), *veils]
+        return value_digest([self.checkpoint.digest, self._facts, asked])
+
+    def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
+        """All answers but those of `done`: first those the store has, then the others as they are finished."""
+        keys = [self.key(r) for r in requests]
+        places: dict[str, list[int]] = {}
+        for i, key in enumerate(keys):
+            if i not in done:
+                places.setdefault(key, []).append(i)
+        order = list(places)
+        known = self._store.answers(order)
+        distinct = [requests[places[key][0]] for key in order]
+        finished = {n: known[key] for n, key in enumerate(order) if key in known}
+        self.tally = Tally(len(order), len({r.image for r in distinct if r.image is not None}), len(known))
+        self._count([distinct[n] for n in finished], ())
+        if known:
+            yield [(i, answer) for key, answer in known.items() for i in places[key]]
+        if len(finished) < len(order):
+            yield from self._ask(order, distinct, finished, places)
+
+    def _ask(
+        self, order: list[str], distinct: list[Request], finished: Mapping[int, Answer], places: dict[str, list[int]]
+    ) -> Iterator[list[tuple[int, Answer]]]:
+        try:
+            for batch in self._model.generate(distinct, done=finished):
+                # What was said once is never said otherwise.
+                fresh = {n: self._kept(answer) for n, answer in batch if n not in finished}
+                self._store.add_answers(self.checkpoint.digest, {order[n]: answer for n, answer in fresh.items()})
+                self._count([distinct[n] for n in fresh], fresh.values())
+                yield [(i, answer) for n, answer in fresh.items() for i in places[order[n]]]
+        except Unanswered as error:
+            raise Unanswered({i: why for n, why in error.reasons.items() for i in places[order[n]]}) from error
+
+    def _kept(self, answer: Answer) -> Answer:
+        told = answer.yes_nats is not None and isfinite(answer.yes_nats)
+        return answer if self._log_odds and told else replace(answer, yes_nats=None)
+
+    def _count(self, requests: Sequence[Request], answers: Iterable[Answer]) -> None:
+        self.tally.add(requests, answers)
+        self._progress(f"{self.what}\t{self.tally}", self.tally.answered, self.tally.requests)
+
+    def yes_no_log_odds(self, requests: Sequence[Request]) -> dict[int, float]:
+        """Log-odds of yes in nats by the place of the request, kept beside the answers and asked for once.
+
+        Pictures are asked about whole, so that what is computed together is the same after a restart. Requests whose
+        log-odds are no number are left out. Raises ModelError where the model cannot tell.
+        """
+        ask = getattr(self._model, "yes_no_log_odds", None)
+        if ask is None:
+            raise ModelError("its backend does not score given answers")
+        keys = [self.key(request) for request in requests]
+        known = self._store.log_odds(keys)
+        first = {key: i for i, key in reversed(list(enumerate(keys)))}
+        pictures: dict[Path | None, list[int]] = {}
+        for i in sorted(first.values()):
+            pictures.setdefault(requests[i].image, []).append(i)
+        done = 0
+        for places in pictures.values():
+            if any(keys[i] not in known for i in places):
+                nats = ask([requests[i] for i in places])
+                fresh = {keys[i]: n for i, n in zip(places, nats, strict=True) if isfinite(n) and keys[i] not in known}
+                self._store.add_log_odds(fresh)
+                known |= fresh
+            done += len(places)
+            self._progress(f"{self.what}\tlog-odds of yes", done, len(first))
+        return {i: known[key] for i, key in enumerate(keys) if key in known}
+
+    @property
+    def guesses(self) -> Any:
+        """Likeliest tokens along given answers, asked anew each time, since a source keeps its pairs itself.
+
+        AttributeError where the model itself cannot score given answers, as with the model alone.
+        """
+        return self._model.guesses  # type: ignore[attr-defined]
+
+    def _image_digest(self, path: Path) -> str:
+        if path not in self._image_digests:
+            try:
+                self._image_digests[path] = file_digest(path)
+            except OSError:
+                self._image_digests[path] = ""  # the model explains what is wrong
+        return self._image_digests[path]
+
+
+def answered(model: RememberingModel, requests: Sequence[Request]) -> tuple[dict[int, Answer], dict[int, str]]:
+    """All answers that can be had, and why each other one is missing, both by the place of the request.
+
+    A picture that cannot be read costs its own requests, a server that gives up a request costs that one.
+    """
+    answers: dict[int, Answer] = {}
+    missing: dict[int, str] = {}
+    while True:
+        try:
+            for batch in model.generate(requests, done=missing):
+                answers.update(batch)
+            return answers, missing
+        except Unanswered as error:
+            return answers, missing | error.reasons
+        except PictureError as error:
+            lost = {i: str(error) for i, request in enumerate(requests) if request.image == error.path and i not in answers}
+            if not lost:
+                raise
+            missing |= lost

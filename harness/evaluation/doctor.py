@@ -1,0 +1,174 @@
+"""Is this machine and this checkpoint fit for a sweep whose numbers can be believed? Findings in words.
+
+The questions put to the model are about drawn pictures; only whether the answers agree with each other matters.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.core.contract import Answer, Decoding, Request, in_order
+from harness.core.errors import HarnessError
+from harness.core.versions import versions
+
+OK, NOTE, WRONG = "ok", "note", "WRONG"
+_QUESTIONS = ("Is there a dog in the image?", "What colours do you see?", "Describe this image in detail.", "Why?")
+_TOKENS = 24
+_NEAR_NATS = 0.5  # two texts closer than this in likelihood: rounding chose between them, not a fault
+_GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: `state` is "ok", "note" (worth knowing) or "WRONG"."""
+
+    what: str
+    state: str
+    words: str
+
+
+def examine(load: Callable[[], Any], output: Path) -> Iterator[Finding]:
+    """Look at the machine, then at the model that `load` opens, then at its answers."""
+    yield Finding("versions", OK, ", ".join(f"{name} {version}" for name, version in versions().items()))
+    yield from _machine(output)
+    try:
+        model = load()
+        yield Finding("model", OK, f"{model.checkpoint.base}, digest {model.checkpoint.digest[:12]}")
+        yield Finding(
+            "backend", OK, ", ".join(f"{k}: {v}" for k, v in model.facts().items() if k not in ("torch", "transformers"))
+        )
+        yield from _memory(model)
+        with tempfile.TemporaryDirectory() as folder:
+            yield from _answers(model, _drawn(Path(folder)))
+    except HarnessError as error:
+        yield Finding("model", WRONG, str(error))
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """All findings in one sentence."""
+    wrong = [f.what for f in findings if f.state == WRONG]
+    notes = [f.what for f in findings if f.state == NOTE]
+    if wrong:
+        return f"Something is wrong: {', '.join(wrong)}. Numbers measured like this cannot be believed."
+    if notes:
+        return f"Fit for a sweep; read what is said about {', '.join(notes)}."
+    return "Fit for a sweep: everything agrees."
+
+
+def _machine(output: Path) -> Iterator[Finding]:
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = torch.get_num_threads()
+    many = threads > cores
+    told = f"{cores} cores, torch uses {threads} threads" + ("; more than there are cores: set model.threads" if many else "")
+    yield Finding("processor", NOTE if many else OK, told)
+    if torch.cuda.is_available():
+        yield Finding("GPU", OK, ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())))
+    place = next(p for p in (output.resolve(), *output.resolve().parents) if p.exists())
+    free = shutil.disk_usage(place).free
+    writable = os.access(place, os.W_OK)
+    state = WRONG if not writable or free < _GIB // 4 else NOTE if free < 5 * _GIB else OK
+    told = f"{free / _GIB:.1f} GiB free for {output}" + (
+        "" if writable else ", which cannot be written to: choose another --output"
+    )
+    yield Finding(
+        "disk", state, told + (" (a LoRA run needs about 5, a full one the checkpoint's size)" if state == NOTE else "")
+    )
+
+
+def _memory(model: Any) -> Iterator[Finding]:
+    """Weights, and the key/value cache of a full batch, against what is free."""
+    module = getattr(model, "module", None)
+    if module is None:
+        yield Finding("memory", OK, "the model runs elsewhere")
+        return
+    weights = sum(p.numel() * p.element_size() for p in module.parameters())
+    text = module.config.get_text_config()
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    token = 2 * text.num_hidden_layers * heads * width * next(module.parameters()).element_size()
+    free, where = _free(model.device)
+    fits = max(free // token, 0)
+    state = NOTE if fits < 4096 else OK
+    yield Finding(
+        "memory",
+        state,
+        f"weights {weights / _GIB:.2f} GiB are loaded; {free / _GIB:.1f} GiB of the {where} are left, room for "
+        f"{fits:,} tokens of key/value cache at {token / 1024:.0f} KiB each (a LLaVA-1.6 prompt has up to 2,900)"
+        + ("; too few for a batch: use a smaller dtype or another device" if state == NOTE else ""),
+    )
+
+
+def _free(device: Any) -> tuple[int, str]:
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.mem_get_info(device)[0], "GPU's memory"
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), "memory"
+    except (OSError, StopIteration):
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), "memory"
+
+
+def _drawn(folder: Path) -> list[Request]:
+    """Three pictures of different shapes, four questions each."""
+    import numpy as np
+    from PIL import Image
+
+    requests = []
+    for number, (width, height) in enumerate([(96, 96), (160, 80), (80, 140)]):
+        down, across = np.mgrid[0:height, 0:width]
+        levels = np.stack([down * 2, across, (down // 16 + across // 16) % 2 * 200 + number * 25], -1) % 256
+        path = folder / f"{number}.png"
+        Image.fromarray(levels.astype(np.uint8)).save(path)
+        requests += [Request(path, question, Decoding(max_new_tokens=_TOKENS)) for question in _QUESTIONS]
+    return requests
+
+
+def _answers(model: Any, requests: list[Request]) -> Iterator[Finding]:
+    together = _asked(model, requests)
+    alone = [_asked(model, [request])[0] for request in requests]
+    yield _agree("one alone = one of a batch", model, requests, alone, together)
+    hot = [Request(r.image, r.text, Decoding(_TOKENS, temperature=1.0, seed=n)) for n, r in enumerate(requests)]
+    yield _agree("sampled: one alone = one of a batch", model, hot, [_asked(model, [r])[0] for r in hot], _asked(model, hot))
+    if hasattr(model, "one_by_one"):
+        plain = _asked(model.one_by_one(), requests)
+        yield _agree("shared beginnings = the model's own generate", model, requests, plain, together)
+    if all(answer.stopped == "length" for answer in together):
+        told = f"no answer ended within {_TOKENS} tokens: does the model emit its end token?"
+        yield Finding("end of an answer", NOTE, told)
+    if not any(answer.text.strip() for answer in together):
+        yield Finding("answers", WRONG, "every answer is empty. Look at the chat template.")
+    if (spent := getattr(model, "spent", lambda: None)()) is not None:
+        yield Finding("server", OK, str(spent))
+        told = "the weights behind a server are not known by content: raise model.revision whenever they change"
+        yield Finding("identity", NOTE, told)
+
+
+def _asked(model: Any, requests: list[Request]) -> list[Answer]:
+    return in_order((pair for batch in model.generate(requests) for pair in batch), len(requests))
+
+
+def _agree(what: str, model: Any, requests: list[Request], first: list[Answer], second: list[Answer]) -> Finding:
+    """Whether two ways to ask gave the same texts; where not, whether rounding alone can have chosen."""
+    differ = [n for n, (a, b) in enumerate(zip(first, second, strict=True)) if a.text != b.text]
+    if not differ:
+        return Finding(what, OK, f"{len(requests)} of {len(requests)} answers are the same")
+    told = f"{len(differ)} of {len(requests)} answers differ"
+    if not hasattr(model, "log_probs"):
+        return Finding(what, NOTE, f"{told}: this server's numbers move with its load; ask it with concurrency=1 to see")
+    if any(requests[n].decoding.temperature for n in differ):
+        return Finding(what, NOTE, f"{told}: rounding moves a draw near its edge; only greedy answers can be told apart here")
+    either = [[first[n].text, second[n].text] for n in differ]
+    gaps = [abs(a - b) for a, b in (model.log_probs([requests[n]] * 2, two) for n, two in zip(differ, either, strict=True))]
+    near = max(gaps) <= _NEAR_NATS
+    why = "rounding decides between equally likely words" if near else "more than rounding explains"
+    return Finding(what, NOTE if near else WRONG, f"{told}, by up to {max(gaps):.2g} nats in likelihood: {why}")

@@ -1,0 +1,107 @@
+"""Answers -> scores, with a judge that remembers its verdicts: scoring again never pays again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.config.schema import BenchmarkConfig, JudgeConfig
+from harness.core import registry
+from harness.core.contract import Answer, Benchmark, Data, Formula, Item, Judge, Score, Verdict
+from harness.core.digests import file_digest, value_digest
+from harness.core.errors import JudgeError
+from harness.storage.run_store import Store
+
+
+class RememberingJudge:
+    """A judge with a store underneath. Unjudged verdicts are not kept, so the next run asks again."""
+
+    def __init__(self, judge: Judge, store: Store) -> None:
+        self._judge, self._store = judge, store
+        self.name, self.version = judge.name, judge.version
+
+    def spent(self) -> Any:
+        """What the judge's server was asked and charged; None for one that runs here."""
+        return getattr(self._judge, "spent", lambda: None)()
+
+    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        asked = [question, answer, dict(facts)]
+        return self._remembered(asked, image, lambda: self._judge.judge(question, answer, facts, image))
+
+    def rank(self, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        asked = ["rank", question, *answers, dict(facts)]
+        return self._remembered(asked, image, lambda: self._judge.rank(question, answers, facts, image))
+
+    def _remembered(self, asked: list[Any], image: Path | None, ask: Callable[[], Verdict]) -> Verdict:
+        picture = file_digest(image) if image is not None else None
+        key = value_digest([self.name, self.version, *asked, picture])
+        known = self._store.verdicts([key])
+        if key in known:
+            return known[key]
+        verdict = ask()
+        if verdict.value is not None:
+            self._store.add_verdict(key, verdict)
+        return verdict
+
+
+def make_judge(spec: JudgeConfig, store: Store | None = None, data: Data | None = None) -> Judge:
+    """A judge from its configuration. A chat judge's `model` is a model's configuration; it is loaded here."""
+    options = dict(spec.options)
+    if isinstance(model := options.get("model"), Mapping):
+        chosen = {"name": "transformers", **model}
+        options["model"] = registry.make("model", chosen.pop("name"), chosen)
+    judge: Judge = registry.make("judge", spec.name, options, data=data)
+    return judge if store is None else RememberingJudge(judge, store)
+
+
+def no_judge(who: str) -> JudgeError:
+    known = ", ".join(registry.names("judge"))
+    return JudgeError(
+        f"{who} needs a judge. Add `judge: {{name: ...}}` to it (sweep.{who}.judge.name=... on the command line); "
+        f"known: {known}."
+    )
+
+
+def judge_of(spec: BenchmarkConfig, store: Store | None = None, data: Data | None = None) -> Judge | None:
+    """The judge of a benchmark's configuration. Raises JudgeError when it needs one and none is configured."""
+    if spec.judge is not None:
+        return make_judge(spec.judge, store, data)
+    if "judge" in getattr(registry.get("benchmark", spec.name), "needs", ()):
+        raise no_judge(spec.name)
+    return None
+
+
+def build(spec: BenchmarkConfig, judge: Judge | None) -> Benchmark:
+    """A benchmark from its configuration, its judge given to it."""
+    given = {} if judge is None else {"judge": judge}
+    benchmark: Benchmark = registry.make("benchmark", spec.name, spec.options, **given)
+    return benchmark
+
+
+class _NoJudge:
+    """Stands where a judge stands when nothing will be judged."""
+
+    name, version = "none", ""
+
+    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        raise JudgeError("Stored scores are not judged again by a report.")
+
+    def rank(self, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
+        raise JudgeError("Stored scores are not judged again by a report.")
+
+
+def unjudged(spec: BenchmarkConfig) -> Benchmark:
+    """A benchmark without loading its judge: for its questions and formulas."""
+    benchmark: Benchmark = registry.make("benchmark", spec.name, spec.options, judge=_NoJudge())
+    return benchmark
+
+
+def formulas_of(spec: BenchmarkConfig) -> tuple[Formula, ...]:
+    """The formulas of a benchmark: all that a report of stored scores needs."""
+    return unjudged(spec).formulas
+
+
+def score_all(benchmark: Benchmark, items: tuple[Item, ...], answers: Mapping[str, Answer]) -> tuple[Score, ...]:
+    """Scores of the items that have an answer, in the order of the items."""
+    return tuple(benchmark.score(item, answers[item.id]) for item in items if item.id in answers)

@@ -1,0 +1,38 @@
+"""Does every benchmark still score its own examples as it says?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.core import registry
+from harness.core.contract import Answer
+from harness.core.errors import HarnessError
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What one benchmark's examples came to; `fault` is empty when all hold."""
+
+    name: str
+    examples: int
+    fault: str
+
+
+def check(names: list[str]) -> list[Checked]:
+    """Run the examples of the benchmarks named, of all where none is."""
+    return [_one(name) for name in (names or registry.names("benchmark"))]
+
+
+def _one(name: str) -> Checked:
+    try:
+        judge = registry.make("judge", "keywords", {})
+        benchmark: Any = registry.make("benchmark", name, {}, judge=judge)
+        for example in benchmark.examples:
+            answer = Answer(example.item.id, example.answer, len(example.answer.split()), "end")
+            got = dict(benchmark.score(example.item, answer).values)
+            if got != dict(example.values):
+                return Checked(name, len(benchmark.examples), f"{example.answer!r} scores {got}, not {dict(example.values)}")
+    except HarnessError as error:
+        return Checked(name, 0, str(error))
+    return Checked(name, len(benchmark.examples), "")

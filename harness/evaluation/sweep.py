@@ -1,0 +1,162 @@
+"""One checkpoint through a list of benchmarks: load -> generate -> score -> store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+from harness.config.schema import BenchmarkConfig
+from harness.core.contract import (
+    Answer,
+    Benchmark,
+    Checkpoint,
+    Data,
+    Item,
+    Judge,
+    Model,
+    Progress,
+    ProtocolRecord,
+    Request,
+    no_progress,
+)
+from harness.core.digests import value_digest
+from harness.core.errors import DataError, ModelError
+from harness.evaluation.cached_model import RememberingModel, answered
+from harness.evaluation.scoring import build, judge_of, score_all
+from harness.storage.run_store import Store, StoredResult
+
+Say = Callable[[str], None]
+
+
+def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Data) -> list[Request]:
+    """What a benchmark asks, in the order of its items. Raises DataError naming the first picture that is missing."""
+    lost = [item for item in items if item.image and not data.has(item.image)]
+    if lost:
+        raise DataError(
+            f"{name}: {len(lost)} of {len(items)} items ask about a picture that is not in the data folder {data.folder}; "
+            f"the first is {lost[0].image} (item {lost[0].id}). `python -m harness fetch {name}` tells where they come from."
+        )
+    decoding = benchmark.decoding()
+    return [Request(data.path(i.image) if i.image else None, benchmark.prompt(i), decoding) for i in items]
+
+
+def protocol_of(benchmark: Benchmark, spec: BenchmarkConfig, items: Sequence[Item], model: Model) -> ProtocolRecord:
+    """Everything that can move a score besides the weights, as text facts."""
+    decoding = benchmark.decoding()
+    facts = {
+        "benchmark": spec.name,
+        "benchmark version": str(benchmark.version),
+        "items": str(len(items)),
+        "item digest": value_digest([[i.id, i.image, i.question, dict(i.truth)] for i in items])[:16],
+        "prompt (first item)": benchmark.prompt(items[0]),
+        "decoding": "greedy" if decoding.temperature == 0 else f"temperature {decoding.temperature}, top-p {decoding.top_p}",
+        "token limit": str(decoding.max_new_tokens),
+        **benchmark.facts(),
+        **model.facts(),
+    }
+    return ProtocolRecord(facts)
+
+
+def sweep(
+    label: str,
+    model: Model,
+    specs: Mapping[int, BenchmarkConfig],
+    data: Data,
+    store: Store,
+    run: str,
+    progress: Progress = no_progress,
+    say: Say = lambda text: None,
+) -> None:
+    """Evaluate one checkpoint on every benchmark and keep each result as soon as it is there.
+
+    Args:
+        label: the checkpoint's name in the report.
+        specs: place of the result in the run -> benchmark. All are loaded before the first question is asked, so that
+            a missing file is known at once.
+    An item whose answer cannot be had (a picture that turns out broken, a request that a server gave up) is left out,
+    kept with its reason, and asked again by the next run.
+    """
+    loaded = []
+    for place, spec in specs.items():
+        judge = judge_of(spec, store, data)
+        benchmark = build(spec, judge)
+        items = items_of(spec, benchmark, data)
+        loaded.append((place, spec, judge, benchmark, items, requests_of(spec.name, benchmark, items, data)))
+    shared = model.facts().get("shared between questions", "")
+    if shared.startswith("nothing"):
+        say(f"{label}: shared between the questions about a picture: {shared}")
+    for place, spec, judge, benchmark, items, requests in loaded:
+        sure = getattr(benchmark, "log_odds", False)
+        asking = RememberingModel(model, store, progress, f"{label}: {spec.title}", sure)
+        found, lost = answered(asking, requests)
+        if sure:
+            found = _with_log_odds(asking, requests, found, say)
+        answers = {items[i].id: replace(answer, item_id=items[i].id) for i, answer in found.items()}
+        result = StoredResult(
+            label=label,
+            benchmark=spec.title,
+            checkpoint=_nameless(model.checkpoint),
+            options=spec.model_dump(exclude_none=True),
+            protocol=protocol_of(benchmark, spec, items, model),
+            items=items,
+            answer_keys=tuple(asking.key(r) if i.id in answers else None for r, i in zip(requests, items, strict=True)),
+            scores=score_all(benchmark, items, answers),
+        )
+        store.put(run, label, f"missing {spec.title}", {items[i].id: _anywhere(why, data) for i, why in lost.items()})
+        store.add_result(run, place, result)
+        say(f"{label}: {spec.title}: {len(answers):,} of {len(items):,} items answered; {asking.tally}")
+        _keep_spent(store, run, f"{label}: {spec.title}", {"answers": model, "judge": judge}, say)
+
+
+def _with_log_odds(
+    asking: RememberingModel, requests: Sequence[Request], answers: Mapping[int, Answer], say: Say
+) -> dict[int, Answer]:
+    """The answers with the log-odds of yes; as they are, and said so, where the model cannot tell them."""
+    places = sorted(answers)
+    try:
+        nats = asking.yes_no_log_odds([requests[i] for i in places])
+    except ModelError as error:
+        say(f"{asking.what}: no log-odds of yes, so no calibration: {error}")
+        return dict(answers)
+    return {i: replace(answers[i], yes_nats=nats.get(n)) for n, i in enumerate(places)}
+
+
+def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[Item, ...]:
+    """The items that a configuration asks for. Raises DataError where there are none, or ids that are none or not one's own."""
+    items = tuple(benchmark.load(data))
+    if not items:
+        raise DataError(f"{spec.name} found no items in {data.folder}; check its options and files.")
+    ids = [item.id for item in items]
+    if repeated := len(ids) - len(set(ids)):
+        raise DataError(f"{spec.name}: {repeated} items share an id with another one.")
+    for wanted in spec.items or ():
+        if wanted not in ids:
+            near = ", ".join(get_close_matches(wanted, ids, n=3, cutoff=0.3) or ids[:3])
+            raise DataError(f"{spec.name} has no item {wanted!r}. Its ids look like: {near}.")
+    if spec.items is not None:
+        items = tuple(item for item in items if item.id in spec.items)
+    return items[: spec.limit]
+
+
+def _keep_spent(store: Store, run: str, what: str, asked: Mapping[str, Model | Judge | None], say: Say) -> None:
+    """Add up, over all attempts of a run, what servers charged; those that run here charge nothing."""
+    for role, who in asked.items():
+        spent: Any = getattr(who, "spent", lambda: None)()
+        if spent is None or not spent.requests:
+            continue
+        before = store.get(run, what, f"spent on {role}", {})
+        store.put(run, what, f"spent on {role}", spent.added_to(before))
+        say(f"{what}: {role}: {spent}")
+        spent.clear()
+
+
+def _anywhere(why: str, data: Data) -> str:
+    """Without the place of the data folder: reports of one study are the same bytes wherever it ran."""
+    return why.replace(f"{data.folder}/", "")
+
+
+def _nameless(checkpoint: Checkpoint) -> Checkpoint:
+    """Without its path, for the same reason."""
+    return replace(checkpoint, folder="")

@@ -1,0 +1,95 @@
+"""The words of the audit: labels that are looked at again, and what reviewers said of them.
+
+Standard library only, like the contract: reports rank and draw these, the store keeps them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from harness.core.contract import Span
+
+WORDS = ("right", "wrong", "ambiguous", "skip")
+MARKS = ("missed", "false alarm")
+NOUN, VERDICT = "noun/", "verdict/"  # fields of cases that no label stands behind: a word without one, a judge's rating
+Key = tuple[str, str, str, str]  # benchmark, item id, field, label: a label that changed since is another case
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An annotated instance: pixels from the upper left corner of the picture."""
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+    crowd: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One label in the review queue, ranked by `suspicion` (0..1, higher first).
+
+    `field` says which truth of the item is meant: "label" for POPE, a COCO class for CHAIR. `control` cases were drawn at
+    random, so that the error rate of all labels can be estimated. `answers`: checkpoint -> its answer; `hearsay`: reasons
+    that tell what checkpoints answered. A reviewer sees both only after a judgement of their own.
+
+    A case with a `caption` asks not for a label but for marks in that one answer: `spans` are the scorer's, and `field` is
+    `caption_field(caption)`, so that the same words of two checkpoints are one case. `rated` is the answer that a judge's
+    verdict is about, shown from the start: without it nobody could say whether the verdict is right.
+    """
+
+    benchmark: str
+    item_id: str
+    field: str
+    label: str
+    image: str
+    question: str
+    suspicion: float
+    reasons: tuple[str, ...] = ()
+    control: bool = False
+    answers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    boxes: tuple[Box, ...] = ()
+    caption: str = ""
+    spans: tuple[Span, ...] = ()
+    hearsay: tuple[str, ...] = ()
+    rated: str = ""
+
+    @property
+    def key(self) -> Key:
+        return (self.benchmark, self.item_id, self.field, self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A reviewer's word on one label, kept for ever: a later vote of the same reviewer supersedes, "undo" takes back.
+
+    `label` is the label as it stood when the reviewer looked. `spans`: marks in a caption, kind "missed" (a hallucination
+    that the scorer did not see) or "false alarm"; `answer` is the caption that they count in. `adjudication`: the word that
+    settles a disagreement. On a caption, "right" says that the scorer's marks are right, "wrong" that `spans` correct them.
+    """
+
+    benchmark: str
+    item_id: str
+    field: str
+    label: str
+    word: str  # one of WORDS, or "undo"
+    reviewer: str
+    at: str
+    comment: str = ""
+    answer: str = ""
+    spans: tuple[Span, ...] = ()
+    adjudication: bool = False
+
+    @property
+    def key(self) -> Key:
+        return (self.benchmark, self.item_id, self.field, self.label)
+
+
+def caption_field(caption: str) -> str:
+    """The field of a case about one caption: "caption/" and twelve digits of its sha256."""
+    return f"caption/{sha256(caption.encode('utf-8', 'replace')).hexdigest()[:12]}"

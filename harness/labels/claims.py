@@ -1,0 +1,121 @@
+"""What speaks for and against labels, as plain values: the claims of a benchmark, its pictures' annotations, what was answered.
+
+Standard library only, like the contract. A benchmark whose labels can be audited has the methods of `Auditable`; everything
+else (ranking, review, revisions, effect) then works for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from harness.core.contract import Answer, Data, Item, LabelEdit, Score
+from harness.labels.cases import Box
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One label: `thing` is in the picture (label "yes") or is not ("no").
+
+    `thing` is a name shared by all benchmarks on the same annotations (COCO's class); `groups` are the slices that the label
+    counts in (POPE's splits).
+    """
+
+    item_id: str
+    field: str
+    label: str
+    thing: str
+    groups: tuple[str, ...] = ()
+
+
+class Named(NamedTuple):
+    """A reference caption names a thing, by this word."""
+
+    caption: int
+    thing: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What annotators left about one picture: boxes (their names are things), captions, what these name; size in px."""
+
+    boxes: tuple[Box, ...] = ()
+    captions: tuple[str, ...] = ()
+    named: tuple[Named, ...] = ()
+    width: float = 0.0
+    height: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an answer says of one label. `nats`: log-odds of yes, where the model gave them."""
+
+    yes: bool
+    nats: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """One checkpoint on one benchmark: item id -> answer, and (item id, field) -> what it says of that label.
+
+    `unjudged`: item id -> nouns of its answer that the benchmark's vocabulary cannot judge.
+    """
+
+    name: str
+    answers: Mapping[str, str]
+    said: Mapping[tuple[str, str], Said]
+    unjudged: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known about the labels of one benchmark.
+
+    `pictures` is by Item.image; empty where the annotations are not in the data folder. `free_text`: answers are descriptions:
+    what a witness does not name it does not deny, things that nobody claims are labelled absent, and the reference captions
+    are part of the truth.
+    """
+
+    benchmark: str
+    items: tuple[Item, ...]
+    claims: tuple[Claim, ...]
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    free_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of one benchmark in stored runs, and which of them each checkpoint's answers contradict.
+
+    `clusters`: item id -> the unit that statistics resample; `contradicted`: checkpoint digest -> (item id, field).
+    """
+
+    benchmark: str
+    claims: tuple[Claim, ...]
+    clusters: Mapping[str, str]
+    contradicted: Mapping[str, Sequence[tuple[str, str]]]
+
+
+@runtime_checkable
+class Auditable(Protocol):
+    """The further methods of a benchmark whose labels can be looked at again."""
+
+    free_text: bool  # see Evidence
+
+    def load(self, data: Data) -> list[Item]: ...  # this and `score` as every benchmark
+    def score(self, item: Item, answer: Answer) -> Score: ...
+    def fields(self, item: Item) -> Sequence[str]: ...  # the item's labels by name
+    def claim(self, item: Item, field: str) -> Claim | None: ...  # None: the item has no such label
+    def said(self, item: Item, score: Score) -> Mapping[str, Said]: ...  # field -> what this answer says of it
+    def pictures(self, data: Data, items: Sequence[Item]) -> Mapping[str, Picture]: ...  # by Item.image; empty without files
+    def edited(self, item: Item, edit: LabelEdit) -> Item | None: ...  # None: dropped
+
+
+@runtime_checkable
+class LabelFiles(Protocol):
+    """The further methods of a benchmark whose labels others revise in files of its own form."""
+
+    def import_labels(self, data: Data, texts: Mapping[str, str], said_by: LabelEdit) -> list[LabelEdit]: ...
+    def export_labels(self, data: Data, edits: Sequence[LabelEdit], name: str) -> dict[str, str]: ...  # file name -> text

@@ -1,0 +1,133 @@
+"""How far a judge can be trusted: its ratings against people's on the same answers, between its versions, and the mean that
+people would have given (predictive.py). Functions of values.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.core.stats import LEVEL
+from harness.labels.estimates.prediction_powered import FEWEST, Corrected, corrected_mean
+
+NEAR = 1.0  # points; ratings that differ by no more are told apart from those that differ by more
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One answer of one checkpoint as a judge rated it. `answer` identifies item and text; equal texts are one answer."""
+
+    benchmark: str
+    column: str
+    answer: str
+    judge: str  # with its version
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """A mean with its 95 % interval (Student); no interval for fewer than five values."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """One judge on one checkpoint's answers to one benchmark.
+
+    `bias`: judge minus people. `exact`, `near`: shares of rated answers with the same rating, and within one point.
+    `correlation`: Spearman's. `mean`: what people would have given on average, over all answers.
+    """
+
+    benchmark: str
+    column: str
+    judge: str
+    bias: Mean
+    exact: float | None
+    near: float | None
+    correlation: float | None
+    mean: Corrected
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Two judges, or two versions of one, on the same answers: `change` is later minus earlier."""
+
+    benchmark: str
+    earlier: str
+    later: str
+    change: Mean
+    changed: float  # share of answers that got another rating
+
+
+def calibrate(judged: Sequence[Judged], people: Mapping[tuple[str, str], float]) -> tuple[Calibration, ...]:
+    """One for each benchmark, checkpoint and judge; `people`: (benchmark, answer) -> their rating, the mean of several."""
+    groups: defaultdict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
+    for one in judged:
+        groups[one.benchmark, one.column, one.judge][one.answer] = one.value
+    return tuple(_calibration(*key, values, people) for key, values in groups.items())
+
+
+def _calibration(
+    benchmark: str, column: str, judge: str, values: Mapping[str, float], people: Mapping[tuple[str, str], float]
+) -> Calibration:
+    rated = [answer for answer in values if (benchmark, answer) in people]
+    rest = [value for answer, value in values.items() if (benchmark, answer) not in people]
+    theirs = np.array([people[benchmark, answer] for answer in rated], dtype=np.float64)
+    own = np.array([values[answer] for answer in rated], dtype=np.float64)
+    apart = np.abs(own - theirs)
+    return Calibration(
+        benchmark=benchmark,
+        column=column,
+        judge=judge,
+        bias=mean(own - theirs),
+        exact=float((apart < 1e-9).mean()) if rated else None,
+        near=float((apart <= NEAR + 1e-9).mean()) if rated else None,
+        correlation=_spearman(own, theirs),
+        mean=corrected_mean(rest, own, theirs),
+    )
+
+
+def drifts(judged: Sequence[Judged]) -> tuple[Drift, ...]:
+    """Every two judges of a benchmark, in the order in which they appear, on the answers that both rated."""
+    by_judge: defaultdict[str, dict[str, dict[str, float]]] = defaultdict(dict)
+    for one in judged:
+        by_judge[one.benchmark].setdefault(one.judge, {})[one.answer] = one.value
+    found = []
+    for benchmark, judges in by_judge.items():
+        names = list(judges)
+        for i, earlier in enumerate(names):
+            for later in names[i + 1 :]:
+                both = [answer for answer in judges[earlier] if answer in judges[later]]
+                if both:
+                    change = np.array([judges[later][a] - judges[earlier][a] for a in both])
+                    found.append(Drift(benchmark, earlier, later, mean(change), float((change != 0).mean())))
+    return tuple(found)
+
+
+def mean(values: np.ndarray) -> Mean:
+    """Of independent values."""
+    n = len(values)
+    if not n:
+        return Mean(None, None, None, 0)
+    value = float(values.mean())
+    if n < FEWEST:
+        return Mean(value, None, None, n)
+    from scipy.special import stdtrit
+
+    reach = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * float(values.std(ddof=1)) / n**0.5
+    return Mean(value, value - reach, value + reach, n)
+
+
+def _spearman(one: np.ndarray, other: np.ndarray) -> float | None:
+    if len(one) < FEWEST or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return None
+    from scipy.stats import rankdata
+
+    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])

@@ -1,0 +1,51 @@
+"""Shares of labels with their 95 % intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.core.stats import LEVEL, Sample, interval
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`n` of `of`; `value` None where there is nothing to divide by, no interval where everything was counted."""
+
+    n: int
+    of: int
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+def drawn(n: int, of: int) -> Share:
+    """A share in a random sample: Clopper and Pearson 1934, exact."""
+    from scipy.special import betaincinv
+
+    if not of:
+        return Share(0, 0, None)
+    tail = (1 - LEVEL) / 2
+    low = float(betaincinv(n, of - n + 1, tail)) if n else 0.0
+    high = float(betaincinv(n + 1, of - n, 1 - tail)) if n < of else 1.0
+    return Share(n, of, n / of, low, high)
+
+
+def clustered(hits: Sequence[bool], clusters: Sequence[Hashable]) -> Share:
+    """A share of all there is, as it would scatter with other pictures: bootstrap over clusters; exact where all are alike."""
+    n, of = sum(hits), len(hits)
+    if n in (0, of):
+        return drawn(n, of)
+    codes: dict[Hashable, int] = {}
+    cluster = np.array([codes.setdefault(c, len(codes)) for c in clusters], dtype=np.intp)
+    values = np.column_stack([np.array(hits, dtype=np.float64), np.ones(of)])
+    sums = Sample(("hits", "all"), values, cluster)
+    low, high = interval(sums.drawn[:, 0] / np.maximum(sums.drawn[:, 1], 1), sums.n_clusters)
+    return Share(n, of, n / of, low, high)
+
+
+def counted(n: int, of: int) -> Share:
+    """A share of labels that were all looked at."""
+    return Share(n, of, n / of if of else None)

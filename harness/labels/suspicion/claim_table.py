@@ -1,0 +1,73 @@
+"""The labels of one benchmark as a table: one row a claim, codes for what it is about, and what witnesses say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.contract import Item
+from harness.labels.claims import Claim, Evidence, Picture, Witness
+from harness.labels.log_odds import Codes, Floats
+
+NO_PICTURE = Picture()
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Evidence and witnesses, with N = len(claims) rows."""
+
+    evidence: Evidence
+    witnesses: tuple[Witness, ...]
+
+    def __len__(self) -> int:
+        return len(self.claims)
+
+    @property
+    def claims(self) -> Sequence[Claim]:
+        return self.evidence.claims
+
+    @cached_property
+    def items(self) -> dict[str, Item]:
+        return {item.id: item for item in self.evidence.items}
+
+    @cached_property
+    def things(self) -> dict[str, int]:
+        return {thing: code for code, thing in enumerate(dict.fromkeys(claim.thing for claim in self.claims))}
+
+    @cached_property
+    def thing(self) -> Codes:
+        return np.array([self.things[claim.thing] for claim in self.claims], dtype=np.intp)
+
+    @cached_property
+    def is_yes(self) -> NDArray[np.bool_]:
+        return np.array([claim.label == "yes" for claim in self.claims], dtype=bool)
+
+    @cached_property
+    def pictures(self) -> list[Picture]:
+        found, items = self.evidence.pictures, self.items
+        return [found.get(items[claim.item_id].image, NO_PICTURE) for claim in self.claims]
+
+    @cached_property
+    def by_picture(self) -> dict[str, set[str]]:
+        """Item id -> things that are annotated in its picture."""
+        return {i.id: {box.name for box in self.evidence.pictures.get(i.image, NO_PICTURE).boxes} for i in self.evidence.items}
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """What one kind of evidence makes of every row: nats against the label, and the reason in words where there is one.
+
+    `hearsay`: its reasons tell what checkpoints answered, so that no reviewer may read them before a word of their own.
+    """
+
+    nats: Floats
+    reasons: dict[int, str]
+    hearsay: bool = False
+
+
+def nothing(table: Table) -> Finding:
+    return Finding(np.zeros(len(table)), {})

@@ -1,0 +1,98 @@
+"""Classes that annotators and models take for each other, and the trace that such a mistake leaves."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+
+from harness.labels.log_odds import Booleans, Floats
+from harness.labels.suspicion.claim_table import Finding, Table
+
+_GROUPS = """
+car, truck, bus, train
+bicycle, motorcycle
+cup, bowl, wine glass, vase, bottle
+dining table, desk, bench
+chair, couch, bench, bed
+fork, knife, spoon
+dog, cat
+sheep, cow, horse
+bear, teddy bear
+backpack, handbag, suitcase
+tv, laptop
+keyboard, laptop
+cell phone, remote, mouse
+microwave, oven, toaster, refrigerator
+sink, toilet
+orange, apple, sports ball
+cake, donut, sandwich, hot dog, pizza
+broccoli, potted plant, vase
+carrot, banana
+airplane, bird, kite
+frisbee, sports ball
+skis, snowboard, skateboard, surfboard
+baseball bat, tennis racket
+fire hydrant, parking meter
+traffic light, stop sign
+toothbrush, knife, scissors
+tie, handbag
+clock, traffic light
+"""
+_NONE: frozenset[str] = frozenset()
+MISTAKEN = 1.5  # nats: a near class is named and has no label of its own
+BESIDE = 0.3  # nats: a near class is annotated, so the label may be a matter of taste
+
+
+def _neighbours() -> dict[str, frozenset[str]]:
+    groups = [frozenset(line.split(", ")) for line in _GROUPS.strip().splitlines()]
+    return {name: frozenset().union(*(g for g in groups if name in g)) - {name} for group in groups for name in group}
+
+
+NEAR = _neighbours()
+
+
+def near(table: Table) -> Finding:
+    """Nats where the label may have been given to a near class, or withheld for one."""
+    nats = np.zeros(len(table))
+    reasons: dict[int, str] = {}
+    for row, (claim, picture) in enumerate(zip(table.claims, table.pictures, strict=True)):
+        others = NEAR.get(claim.thing, _NONE)
+        labelled = {box.name for box in picture.boxes}
+        named = {n.thing for n in picture.named}
+        mistaken, beside = others & (named - labelled), others & labelled
+        if claim.label == "yes" and claim.thing not in named and mistaken:
+            nats[row] = MISTAKEN
+            reasons[row] = f"captions name {_either(mistaken)}, which is easily taken for {claim.thing} and is not annotated"
+        elif claim.label == "no" and beside and claim.thing not in labelled:
+            nats[row] = BESIDE
+            reasons[row] = f"{_either(beside)} is annotated, which is easily taken for {claim.thing}"
+    return Finding(nats, reasons)
+
+
+def is_beside(table: Table) -> Booleans:
+    """(N,) labels "no" beside an annotated near class: a checkpoint's yes means less there."""
+    annotated = table.by_picture
+    return np.array(
+        [claim.label == "no" and bool(NEAR.get(claim.thing, _NONE) & annotated[claim.item_id]) for claim in table.claims],
+        dtype=bool,
+    )
+
+
+def unlisted(table: Table) -> Floats:
+    """(2, things) labels "no" of descriptions that have no row of their own: without and with a near class annotated."""
+    counts = np.zeros((2, len(table.things)))
+    if not table.evidence.free_text:
+        return counts
+    listed: defaultdict[str, set[str]] = defaultdict(set)
+    for claim in table.claims:
+        listed[claim.item_id].add(claim.thing)
+    for item_id, annotated in table.by_picture.items():
+        for thing, code in table.things.items():
+            if thing not in listed[item_id]:
+                counts[int(not NEAR.get(thing, _NONE).isdisjoint(annotated)), code] += 1
+    return counts
+
+
+def _either(names: frozenset[str] | set[str]) -> str:
+    return " or ".join(sorted(names))

@@ -1,0 +1,78 @@
+"""Which labels are worth a second look? All labels of a benchmark, ranked, each with its reasons in words.
+
+Every kind of evidence is weighed in nats for "this label is wrong" and the nats are added to the prior's (naive Bayes):
+checkpoints (agreement.py) and captions (captions.py) with likelihood ratios read off the other labels; contradictions, near
+classes, troubles of instances and traps of vocabularies with the fixed weights that stand at the top of their files.
+The sum orders the queue. As a probability it is rough: kinds of evidence are not independent of each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import log
+
+import numpy as np
+
+from harness.labels.cases import Case
+from harness.labels.claims import Evidence, Witness
+from harness.labels.control_sample import control
+from harness.labels.suspicion.ambiguous_words import traps
+from harness.labels.suspicion.checkpoints import agreement
+from harness.labels.suspicion.claim_table import Finding, Table
+from harness.labels.suspicion.confusable_classes import near
+from harness.labels.suspicion.contradictions import contradictions
+from harness.labels.suspicion.hard_instances import instances
+from harness.labels.suspicion.reference_captions import captions
+from harness.labels.suspicion.uncovered_nouns import unjudged
+
+PRIOR = log(0.03 / 0.97)  # nats; before any evidence three labels in a hundred are wrong
+_WORTH_A_WORD = 0.25  # nats
+
+
+def suspects(
+    evidence: Evidence, witnesses: Sequence[Witness], others: Sequence[Evidence] = (), *, sample: int = 0, seed: int = 0
+) -> tuple[Case, ...]:
+    """All labels of `evidence`, most suspicious first.
+
+    Args:
+        witnesses: what each checkpoint says; one that answered in several runs comes once.
+        others: evidence on other benchmarks over the same pictures.
+        sample, seed: so many labels, drawn at random from all, are marked `control`; see control.py.
+    """
+    table = Table(evidence, tuple(witnesses))
+    findings = [agreement(table), captions(table), contradictions(table, others), near(table), instances(table), traps(table)]
+    nats = PRIOR + sum((finding.nats for finding in findings), np.zeros(len(table)))
+    suspicion = 1 / (1 + np.exp(-nats))
+    cases = [_case(table, row, float(suspicion[row]), findings) for row in range(len(table))]
+    drawn = control([(claim.item_id, claim.field) for claim in evidence.claims], sample, seed)
+    cases = [replace(case, control=(case.item_id, case.field) in drawn) for case in cases]
+    return tuple(sorted([*cases, *unjudged(table)], key=lambda case: -case.suspicion))
+
+
+def _case(table: Table, row: int, suspicion: float, findings: Sequence[Finding]) -> Case:
+    claim = table.claims[row]
+    item = table.items[claim.item_id]
+    return Case(
+        benchmark=table.evidence.benchmark,
+        item_id=claim.item_id,
+        field=claim.field,
+        label=claim.label,
+        image=item.image,
+        question=f"Is there {_a(claim.thing)} in the image?" if table.evidence.free_text else item.question,
+        suspicion=suspicion,
+        reasons=_reasons(row, [finding for finding in findings if not finding.hearsay]),
+        answers={w.name: w.answers[claim.item_id] for w in table.witnesses if claim.item_id in w.answers},
+        boxes=table.pictures[row].boxes,
+        hearsay=_reasons(row, [finding for finding in findings if finding.hearsay]),
+    )
+
+
+def _reasons(row: int, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """The weightiest first."""
+    told = [(finding.nats[row], finding.reasons[row]) for finding in findings if row in finding.reasons]
+    return tuple(reason for weight, reason in sorted(told, key=lambda t: -t[0]) if weight >= _WORTH_A_WORD)
+
+
+def _a(thing: str) -> str:
+    return f"an {thing}" if thing[:1] in tuple("aeiou") else f"a {thing}"

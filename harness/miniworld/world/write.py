@@ -1,0 +1,160 @@
+"""Writes the miniature world to a data folder, laid out as the real data are.
+
+coco/annotations/{instances,captions}_{train,val}2014.json   coco/{train,val}2014/COCO_*.jpg
+pope/coco_pope_{random,popular,adversarial}.json             mmhal/mmhal_bench.json
+llava_bench/{questions,context,answers_gpt4}.jsonl           nouns.txt
+amber/, gqa/, mmvet/, textvqa/       question files and the pictures they ask about; object_halbench/ uses coco/
+instruct/llava_instruct.json         what the tiny model was trained on, faults included
+instruct/preference_prompts.json     prompts with clean chosen answers, for alignment
+proofs/faults.json                   which val labels are wrong; no part of the harness may read it
+world.json                           settings and digest; its presence says that the world is whole
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import DataError
+from harness.miniworld.world.benchmark_files import json_text, llava_files, mmhal_rows, nouns_text, pope_files
+from harness.miniworld.world.coco_files import (
+    Label,
+    captions_file,
+    file_name,
+    instances_file,
+    labels_of,
+    picture_path,
+    put_faults,
+)
+from harness.miniworld.world.instruction_files import preference_caption, preference_yes_no, row, training_turns
+from harness.miniworld.world.more_benchmark_files import question_files
+from harness.miniworld.world.painter import JPEG_OPTIONS, paint
+from harness.miniworld.world.scenes import Scene, WorldSettings, plan_scene
+
+WORLD_VERSION = 1  # raise it whenever the same settings would write other bytes
+MARKER = "world.json"
+
+
+def write_world(folder: Path, settings: WorldSettings | None = None) -> None:
+    """Write the world into `folder`, which must be absent, empty, or hold this very world (then nothing is done).
+
+    The world is written beside the folder and renamed when whole, so a killed write leaves no half world.
+    Raises DataError where the folder holds something else.
+    """
+    settings = settings or WorldSettings()
+    folder = Path(folder)
+    if _is_there(folder, settings):
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+        whole = Path(scratch) / "world"
+        whole.mkdir()
+        _fill(whole, settings)
+        _take_place(whole, folder, settings)
+
+
+def _take_place(whole: Path, folder: Path, settings: WorldSettings) -> None:
+    """Rename; another process that wrote the same world in the meantime wins without harm."""
+    try:
+        os.replace(whole, folder)  # replaces an absent or an empty folder only
+    except OSError:
+        if not _is_there(folder, settings):
+            raise
+
+
+def _is_there(folder: Path, settings: WorldSettings) -> bool:
+    """Whether this world is already in the folder; DataError if something else is."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return False
+    try:
+        found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = {}
+    if found.get("version") == WORLD_VERSION and found.get("settings") == _settings_row(settings):
+        return True
+    what = "another miniature world" if found else "other files"
+    raise DataError(f"{folder} holds {what}; remove the folder or choose another one for the miniature world.")
+
+
+def _settings_row(settings: WorldSettings) -> dict[str, Any]:
+    row: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
+    return row
+
+
+def _fill(folder: Path, settings: WorldSettings) -> None:
+    train = [plan_scene(settings, "train", index) for index in range(settings.train_pictures)]
+    val = [plan_scene(settings, "val", index) for index in range(settings.val_pictures)]
+    train_labels = _paint_all(folder, train, settings)
+    val_labels, faults = put_faults(_paint_all(folder, val, settings), settings)
+    names = {scene.image_id: picture_path(scene) for scene in val}
+    questions, shown = question_files(val, settings)
+    files: dict[str, str] = {
+        "coco/annotations/instances_train2014.json": json_text(instances_file(train, train_labels)),
+        "coco/annotations/instances_val2014.json": json_text(instances_file(val, val_labels)),
+        "coco/annotations/captions_train2014.json": json_text(captions_file(train, settings)),
+        "coco/annotations/captions_val2014.json": json_text(captions_file(val, settings)),
+        **pope_files(_pope_images(val, val_labels), settings.seed),
+        "mmhal/mmhal_bench.json": json_text(mmhal_rows(val, names, settings)),
+        **llava_files(val, names, settings),
+        **questions,
+        "instruct/llava_instruct.json": json_text(_training_rows(train, settings)),
+        "instruct/preference_prompts.json": json_text(_preference_rows(train, settings)),
+        "nouns.txt": nouns_text(),
+        "proofs/faults.json": json_text({"faults": faults}),
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    for name, scene in shown.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / picture_path(scene), folder / name)
+    marker = {"version": WORLD_VERSION, "settings": _settings_row(settings), "digest": _digest(folder)}
+    (folder / MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
+
+
+def _paint_all(folder: Path, scenes: Sequence[Scene], settings: WorldSettings) -> list[Label]:
+    """Draw and save the pictures of one part; returns all their true labels."""
+    labels: list[Label] = []
+    for scene in scenes:
+        picture = paint(scene, settings.noise)
+        path = folder / picture_path(scene)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.image().save(path, "JPEG", **JPEG_OPTIONS)
+        labels += labels_of(scene, picture, settings)
+    return labels
+
+
+def _pope_images(scenes: Sequence[Scene], labels: Sequence[Label]) -> list[tuple[str, list[str]]]:
+    """(file name, distinct labelled objects in list order) of every picture."""
+    objects: dict[int, list[str]] = {scene.image_id: [] for scene in scenes}
+    for label in labels:
+        if label.kind not in objects[label.image_id]:
+            objects[label.image_id].append(label.kind)
+    return [(file_name(scene), objects[scene.image_id]) for scene in scenes]
+
+
+def _training_rows(scenes: Sequence[Scene], settings: WorldSettings) -> list[dict[str, Any]]:
+    return [row(str(scene.image_id), picture_path(scene), training_turns(scene, settings)) for scene in scenes]
+
+
+def _preference_rows(scenes: Sequence[Scene], settings: WorldSettings) -> list[dict[str, Any]]:
+    """Captions about the first pictures, yes/no about the last ones."""
+    captions = [(s, "caption", preference_caption(s, settings)) for s in scenes[: settings.preference_captions]]
+    asked = scenes[-settings.preference_yes_no :] if settings.preference_yes_no else []
+    questions = [(s, "yes-no", preference_yes_no(s, settings)) for s in asked]
+    return [row(f"{s.image_id}-{kind}", picture_path(s), [turn]) for s, kind, turn in captions + questions]
+
+
+def _digest(folder: Path) -> str:
+    """sha256 over names and contents of all files, in order of name."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        total.update(f"{path.relative_to(folder).as_posix()}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()

@@ -1,0 +1,44 @@
+"""What each token sees, as a decoder of transformers wants to be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.models._checkpoint.families import Family
+
+
+def is_windowed(config: Any) -> bool:
+    """Whether any layer looks back over a window only."""
+    types = getattr(config, "layer_types", None)
+    if types:
+        return "sliding_attention" in types
+    return getattr(config, "sliding_window", None) is not None
+
+
+def decoder_mask(
+    seen: Tensor, together: Tensor | None, distance: Tensor, family: Family, config: Any, dtype: torch.dtype
+) -> Any:
+    """Masks for the layers of a decoder, (B, 1, T, S) each, 0 where a token sees another and very negative elsewhere.
+
+    Args:
+        seen: (B, T, S) bool, what is seen looking back.
+        together: (B, T, S) bool, what is seen both ways besides, or None.
+        distance: (B, T, S) how far back a token lies.
+    """
+    window = config.sliding_window if is_windowed(config) else None
+    near = seen if window is None else seen & (distance < window)
+    if together is not None:
+        near = near | (together & (distance < window) if family.window_first and window is not None else together)
+        seen = seen | together
+    if getattr(config, "layer_types", None):
+        return {"full_attention": _additive(seen, dtype), "sliding_attention": _additive(near, dtype)}
+    return _additive(near, dtype)
+
+
+def _additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
+    """Added to the scores. A token that sees nothing (padding) sees all: no row of a softmax may be empty."""
+    mask = torch.full(allowed.shape, torch.finfo(dtype).min, dtype=dtype, device=allowed.device)
+    return mask.masked_fill_(allowed | ~allowed.any(-1, keepdim=True), 0.0)[:, None]

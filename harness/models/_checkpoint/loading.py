@@ -1,0 +1,178 @@
+"""Paths and hub names -> modules, processors and identities; adapters are merged into their base."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor
+
+from harness.core.contract import Checkpoint
+from harness.core.digests import model_digest, value_digest
+from harness.core.errors import ModelError
+from harness.models._checkpoint import families as _families
+from harness.models._checkpoint.attention_masks import is_windowed
+from harness.models._checkpoint.families import CAUSAL, FAMILIES, Family
+from harness.models._checkpoint.image_processor import image_only
+from harness.models._checkpoint.prompt_builder import RopeIndex
+
+
+def resolve(path: str) -> tuple[str, Path | None]:
+    """(model to load, adapter folder or None). A path that looks like a folder must be one with a model in it."""
+    folder = Path(path).expanduser()
+    if (folder / "adapter_config.json").is_file():
+        return _base_of(folder), folder
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ModelError(f"{folder} is not a model folder: it has no config.json. Give the folder save_pretrained wrote.")
+        return str(folder), None
+    if folder.exists() or path.startswith((".", "/", "~")) or path.count("/") != 1:
+        raise ModelError(f"There is no model folder at {folder}. Give a folder with config.json and *.safetensors.")
+    return _from_hub_cache(path), None
+
+
+def _base_of(adapter: Path) -> str:
+    """The folder of the model that an adapter was trained on."""
+    try:
+        base = str(json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"])
+        return resolve(base)[0]
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"{adapter}/adapter_config.json does not name the base model of the adapter ({error}).") from error
+    except ModelError as error:
+        raise ModelError(f"The adapter {adapter} cannot find its base model: {error}") from error
+
+
+def _from_hub_cache(name: str) -> str:
+    """The snapshot folder of a hub name, fetched if it is not there: a digest needs the files."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        folder: str = snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"])
+        return folder
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"{name} is neither a folder nor in the hub's cache, and the hub did not give it ({type(error).__name__}). "
+            "Download it first, or give the path of a folder."
+        ) from error
+
+
+def _from_pretrained(source: str, **options: Any) -> Any:
+    """The module with every weight from the files: transformers only warns of missing ones and draws them at random."""
+    module, found = transformers.AutoModelForImageTextToText.from_pretrained(source, output_loading_info=True, **options)
+    missing = sorted(found["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"The weights of {source} are not complete: {len(missing)} are missing, {missing[0]} the first. They would be "
+            "random numbers. Copy or train the checkpoint again."
+        )
+    return module
+
+
+def load(source: str, adapter: Path | None, dtype: torch.dtype, attention: str, remote_code: bool) -> Any:
+    """Weights of a model, an adapter merged into it. Attention is eager where the model knows no other."""
+    transformers.utils.logging.disable_progress_bar()
+    options = {"dtype": dtype, "trust_remote_code": remote_code, "use_safetensors": True}
+    try:
+        _check_attention(source, attention, remote_code)
+        try:
+            module = _from_pretrained(source, attn_implementation=attention, **options)
+        except ValueError as error:  # Gemma 2 and others that cap their scores
+            if attention == "eager" or "does not support an attention implementation" not in str(error):
+                raise
+            module = _from_pretrained(source, attn_implementation="eager", **options)
+        if adapter is not None:
+            from peft import PeftModel
+
+            module = PeftModel.from_pretrained(module, str(adapter)).merge_and_unload()
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+        what = str(error).splitlines()[0]
+        raise ModelError(f"The checkpoint {adapter or source} does not load: {what}") from error
+    except Exception as error:  # safetensors raises its own type for a half-written file
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise ModelError(f"The weights of {source} are damaged ({error}). Copy or train them again.") from error
+    return module
+
+
+def _check_attention(source: str, attention: str, remote_code: bool) -> None:
+    """Flash attention takes no mask of its own; a model that needs one would answer wrongly, or not at all."""
+    if not attention.startswith("flash"):
+        return
+    config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=remote_code)
+    family = FAMILIES.get(config.model_type)
+    both_ways = family is not None and family.both_ways != CAUSAL
+    if both_ways or is_windowed(config.get_text_config()):
+        needs = "pictures are seen both ways" if both_ways else "layers look back over a window"
+        raise ModelError(
+            f"{attention} cannot be used with this {config.model_type}: its {needs}, which needs masks that flash attention "
+            "does not take. Set model.attention=sdpa."
+        )
+
+
+def load_processor(source: str, config: Any, remote_code: bool) -> Any:
+    """The processor with the PIL backend: torchvision resamples differently, so one backend is pinned everywhere."""
+    options = {"trust_remote_code": remote_code, "backend": "pil"}
+    try:
+        known = _processor_class(Path(source), config)
+        if known is None:
+            return transformers.AutoProcessor.from_pretrained(source, **options)
+        return image_only(known).from_pretrained(source, **options)
+    except (OSError, ValueError, ImportError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"The processor of {source} does not load: {str(error).splitlines()[0]}. Put the tokenizer and processor files of "
+            "the model it was trained from into the folder."
+        ) from error
+
+
+def _processor_class(folder: Path, config: Any) -> Any | None:
+    """transformers' own class that a checkpoint names or its family has; None where AutoProcessor has to look further."""
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING, processor_class_from_name
+
+    for name in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
+        written = json.loads((folder / name).read_text()) if (folder / name).is_file() else {}
+        if "AutoProcessor" in written.get("auto_map", {}):
+            return None
+        if written.get("processor_class"):
+            return processor_class_from_name(written["processor_class"])
+    return PROCESSOR_MAPPING.get(type(config), None)
+
+
+def family_of(module: Any) -> Family:
+    """How to speak to a module."""
+    return _families.family_of(str(module.config.model_type), getattr(module.get_decoder().config, "layer_types", None) or ())
+
+
+def image_token_id(module: Any, family: Family) -> int:
+    """The token whose embedding a picture's features replace; -1 where the model puts them in itself."""
+    for name in ("image_token_id", "image_token_index"):
+        if isinstance(getattr(module.config, name, None), int):
+            return int(getattr(module.config, name))
+    if not family.known:
+        return -1
+    raise ModelError(f"The configuration of this {type(module).__name__} names no image token; it cannot be shown pictures.")
+
+
+def rope_index(module: Any, family: Family) -> RopeIndex | None:
+    """The model's own rule for positions of three axes."""
+    if family.axes == 1:
+        return None
+
+    def positions(ids: Tensor, is_picture: Tensor, tensors: dict[str, Tensor]) -> Tensor:
+        found, _ = module.model.get_rope_index(ids[None], is_picture[None].int(), image_grid_thw=tensors["image_grid_thw"])
+        axes: Tensor = found[:, 0].T
+        return axes
+
+    return positions
+
+
+def checkpoint_of(path: str, source: str, adapter: Path | None) -> Checkpoint:
+    """Identity by content; an adapter's digest includes its base's."""
+    base = model_digest(Path(source))
+    if adapter is None:
+        return Checkpoint(base[:12], path, source, base)
+    digest = value_digest([base, model_digest(adapter)])
+    return Checkpoint(digest[:12], source, str(adapter), digest, parent=base)

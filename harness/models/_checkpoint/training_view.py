@@ -1,0 +1,108 @@
+"""A module as training reads it: whole rows with several answers to one prompt, gradients on, no cache.
+
+See `_segments.py` for the rows. Here stands what families add: positions of three axes, pictures and prompts that attend
+both ways, windows. Whatever is not plain looking back takes a dense mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.core.errors import ModelError
+from harness.models._checkpoint.attention_masks import decoder_mask, is_windowed
+from harness.models._checkpoint.families import CAUSAL, PROMPT, Family
+from harness.models._checkpoint.image_features import flattened
+from harness.models._checkpoint.packed_attention import PROMPT as PROMPT_SEGMENT
+from harness.models._checkpoint.packed_attention import dense_mask, pack, packed_mask, unpack, use_segments, visible
+from harness.models._checkpoint.prompt_builder import RopeIndex
+
+
+class TrainingView:
+    """Final hidden states of rows with segments; see `alignment.batching.policy.Policy.hidden_states`."""
+
+    def __init__(self, module: Any, family: Family, image_token_id: int, rope_index: RopeIndex | None) -> None:
+        self.module, self.family = module, family
+        self._image_token_id, self._rope_index = image_token_id, rope_index
+        config = module.get_decoder().config
+        self._plain = family.both_ways == CAUSAL and not is_windowed(config)
+        self.segments = family.known and self._plain and use_segments(module.get_decoder())
+        self._softcap = getattr(config, "final_logit_softcapping", None)
+
+    def check(self) -> None:
+        """Raises ModelError where the numbers would not be those of the model."""
+        if not self.family.known:
+            raise ModelError(f"Models of the family {self.family.name!r} cannot be trained here. {self.family.why_alone}")
+        if self._softcap is not None:
+            raise ModelError(
+                f"This {self.family.name} model caps its logits at {self._softcap}, which the losses here do not know; "
+                "it can be evaluated, not trained."
+            )
+
+    def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
+        """(B, T, D)."""
+        self.check()
+        positions = self._positions(input_ids, vision, segment, position_ids)
+        if self.segments:
+            states = self._states(pack(input_ids, segment), vision, pack(positions, segment), packed_mask(segment))
+            return unpack(states, segment)
+        return self._states(input_ids, vision, positions, self._dense(input_ids, segment, position_ids))
+
+    def _states(self, input_ids: Tensor, vision: Mapping[str, Tensor], positions: Tensor, mask: Any) -> Tensor:
+        at = input_ids == self._image_token_id
+        embeds: Tensor = self.module.get_input_embeddings()(input_ids.masked_fill(at, 0))
+        extra: dict[str, Any] = {}
+        if vision:
+            dtype = embeds.dtype
+            moved = {k: v.to(embeds.device, dtype if v.is_floating_point() else v.dtype) for k, v in vision.items()}
+            out = self.module.model.get_image_features(**moved, return_dict=True)
+            embeds = embeds.masked_scatter(at[..., None], flattened(out.pooler_output).to(dtype))
+            if self.family.deepstack:
+                layers = [flattened(layer) for layer in out.deepstack_features]
+                extra = {"visual_pos_masks": at, "deepstack_visual_embeds": layers}
+        states: Tensor = self.module.get_decoder()(
+            inputs_embeds=embeds,
+            attention_mask=mask,
+            position_ids=positions.movedim(-1, 0) if self.family.axes > 1 else positions,
+            use_cache=False,
+            **extra,
+        ).last_hidden_state
+        return states
+
+    def _positions(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
+        """As the family counts them: (B, T), or (B, T, 3) where answers go on behind the prompt's last position."""
+        if self._rope_index is None:
+            return position_ids + self.family.first_position
+        positions = position_ids[..., None].repeat(1, 1, self.family.axes)
+        pictures = 0
+        for b, row in enumerate(segment == PROMPT_SEGMENT):
+            ids = input_ids[b, row].cpu()
+            is_picture = ids == self._image_token_id
+            if not bool(is_picture.any()):
+                continue
+            grid = {"image_grid_thw": vision["image_grid_thw"][pictures : pictures + 1].cpu()}
+            pictures += 1
+            found = self._rope_index(ids, is_picture, grid).to(positions.device)
+            positions[b] += found.max() + 1 - len(ids)
+            positions[b, row] = found
+        return positions
+
+    def _dense(self, input_ids: Tensor, segment: Tensor, position_ids: Tensor) -> Any:
+        """Masks (B, 1, T, T) for families and attention implementations that cannot take the rows apart."""
+        dtype, config = self.module.dtype, self.module.get_decoder().config
+        if self._plain:
+            return dense_mask(segment, dtype)
+        together = None
+        if self.family.both_ways == PROMPT:
+            prompt = segment == PROMPT_SEGMENT
+            together = prompt[:, :, None] & prompt[:, None, :]
+        elif self.family.both_ways != CAUSAL:
+            at = input_ids == self._image_token_id
+            begins = at & ~torch.nn.functional.pad(at[:, :-1], (1, 0))
+            number = begins.cumsum(1) * at
+            together = (number[:, :, None] == number[:, None, :]) & at[:, :, None]
+        distance = position_ids[:, :, None] - position_ids[:, None, :]
+        return decoder_mask(visible(segment), together, distance, self.family, config, dtype)

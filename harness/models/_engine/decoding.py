@@ -1,0 +1,114 @@
+"""Choosing the next token of each row: greedy or sampled, each row from its own stream of random numbers.
+
+A row's stream depends on its request's seed alone, so its text does not depend on which rows share its batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.core.contract import Answer, Decoding
+
+
+class RowState:
+    """What one row has said so far, and whether it may go on."""
+
+    def __init__(self, decoding: Decoding, end_ids: frozenset[int], stopper: Stopper | None) -> None:
+        self.decoding = decoding
+        self.ids: list[int] = []
+        self.stopped = ""
+        self._end_ids = end_ids
+        self._stopper = stopper
+        self._uniforms: list[float] | None = None
+
+    def uniform(self) -> float:
+        """The next number in [0, 1) of this row's stream."""
+        if self._uniforms is None:
+            generator = torch.Generator().manual_seed(self.decoding.seed)
+            n = max(self.decoding.max_new_tokens, 1)
+            self._uniforms = torch.rand(n, generator=generator, dtype=torch.float64).tolist()
+        return self._uniforms[len(self.ids)]
+
+    def take(self, token: int) -> bool:
+        """Append a token; True when the row is finished."""
+        if token in self._end_ids:
+            self.stopped = "end"
+            return True
+        self.ids.append(token)
+        if self._stopper is not None and self._stopper.hit(token, self.ids):
+            self.stopped = "stop"
+        elif len(self.ids) >= self.decoding.max_new_tokens:
+            self.stopped = "length"
+        return bool(self.stopped)
+
+
+class KnownRow(RowState):
+    """A row whose answer is known already: it keeps its place in the batch for as many steps as it took, so that the rows
+    beside it are computed in batches of the same shapes, and end in the same last bits, as if it were asked."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(Decoding(), frozenset(), None)
+        self._left = answer.n_tokens + (answer.stopped == "end")
+
+    def take(self, token: int) -> bool:
+        """Count a step; True when the row would be finished."""
+        self._left -= 1
+        return self._left <= 0
+
+
+class Stopper:
+    """Finds stop strings; decodes a row only when its newest token could end one."""
+
+    def __init__(self, tokenizer: Any, stop: tuple[str, ...]) -> None:
+        self._tokenizer = tokenizer
+        self._stop = stop
+        self._last_characters = {s[-1] for s in stop}
+        self._candidate: dict[int, bool] = {}
+
+    def hit(self, token: int, ids: list[int]) -> bool:
+        if token not in self._candidate:
+            text = self._tokenizer.decode([token])
+            self._candidate[token] = any(c in text for c in self._last_characters)
+        if not self._candidate[token]:
+            return False
+        text = self._tokenizer.decode(ids, skip_special_tokens=True)
+        return any(s in text for s in self._stop)
+
+
+def cut_after_stop(text: str, stop: tuple[str, ...]) -> str:
+    """The text up to and with the first stop string."""
+    ends = [text.index(s) + len(s) for s in stop if s in text]
+    return text[: min(ends)] if ends else text
+
+
+def next_tokens(logits: Tensor, rows: list[RowState], end_ids: frozenset[int]) -> list[int]:
+    """One token a row from logits (R, V), in float32."""
+    logits = logits.float()
+    for r, row in enumerate(rows):
+        if len(row.ids) < row.decoding.min_new_tokens:
+            logits[r, list(end_ids)] = float("-inf")
+    chosen: list[int] = logits.argmax(-1).tolist()
+    sampled = [r for r, row in enumerate(rows) if row.decoding.temperature > 0]
+    if sampled:
+        picks = _sample(logits[sampled], [rows[r] for r in sampled])
+        for r, token in zip(sampled, picks, strict=True):
+            chosen[r] = token
+    return chosen
+
+
+def _sample(logits: Tensor, rows: list[RowState]) -> list[int]:
+    """Inverse-CDF sampling after temperature and nucleus (top-p) filtering; tokens in falling order of probability."""
+    heat = torch.tensor([row.decoding.temperature for row in rows], device=logits.device)
+    top_p = torch.tensor([row.decoding.top_p for row in rows], device=logits.device, dtype=torch.float64)
+    ordered, order = torch.softmax(logits.double() / heat[:, None], -1).sort(dim=-1, descending=True, stable=True)
+    before = ordered.cumsum(-1) - ordered
+    ordered = torch.where(before < top_p[:, None], ordered, torch.zeros_like(ordered))  # the first always stays
+    total = ordered.cumsum(-1)
+    u = torch.tensor([row.uniform() for row in rows], device=logits.device, dtype=torch.float64)
+    place = torch.searchsorted(total, (u * total[:, -1])[:, None], right=True).squeeze(1)
+    last = (ordered > 0).sum(-1) - 1
+    picks: list[int] = order.gather(1, torch.minimum(place, last)[:, None]).squeeze(1).tolist()
+    return picks

@@ -1,0 +1,128 @@
+"""Families that the table does not know: one request at a time, through the model's own `generate` and `forward`.
+
+Nothing is assumed of such a model but transformers' interface: its processor writes the inputs, its `generate` keeps
+caches and positions. Only the choice of the next token is ours, so that seeds, stop strings and limits mean the same.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Container, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.core.contract import Answer, Request
+from harness.core.errors import ModelError
+from harness.models._checkpoint.chat_template import decode_after, token_ids
+from harness.models._checkpoint.image_files import open_image
+from harness.models._checkpoint.image_noise import add_noise
+from harness.models._checkpoint.prompt_builder import PromptBuilder
+from harness.models._engine.answer_logprobs import Forced, summed
+from harness.models._engine.decoding import RowState, Stopper, cut_after_stop, next_tokens
+
+
+class OneByOne:
+    """A slow and careful engine with the answers of `module.generate`."""
+
+    def __init__(self, module: Any, prompts: PromptBuilder, end_ids: frozenset[int], family: str) -> None:
+        self.module, self.prompts, self.end_ids, self.family = module, prompts, end_ids, family
+
+    def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
+        """Yield one answer at a time."""
+        for i, request in enumerate(requests):
+            if i not in done:
+                yield [(i, self._answer(request))]
+
+    @torch.inference_mode()
+    def _answer(self, request: Request) -> Answer:
+        started = time.perf_counter()
+        decoding, tokenizer = request.decoding, self.prompts.tokenizer
+        stopper = Stopper(tokenizer, decoding.stop) if decoding.stop else None
+        state = RowState(decoding, self.end_ids, stopper)
+        head = self.prompts.rendered("", request.image is not None).head
+        prefix = token_ids(tokenizer, head + request.prefix) if request.prefix else []
+        self.module.generate(
+            **self.inputs(request, prefix),
+            generation_config=self._settings(decoding.max_new_tokens),
+            logits_processor=[_Chooser(state, self.end_ids)],
+            stopping_criteria=[lambda ids, scores, **_: torch.full((len(ids),), bool(state.stopped), device=ids.device)],
+        )
+        text = decode_after(tokenizer, prefix, state.ids, head)
+        if state.stopped == "stop":
+            text = cut_after_stop(text, decoding.stop)
+        return Answer("", text, len(state.ids), state.stopped, time.perf_counter() - started)
+
+    @torch.inference_mode()
+    def forced(self, requests: Sequence[Request], answers: Sequence[str]) -> Iterator[Forced]:
+        """Every answer that has a token, one after the other; see `Scorer`."""
+        if self.module.config.is_encoder_decoder:
+            raise ModelError(f"Answers cannot be scored with {self.family!r}: it reads and writes with different halves.")
+        tokenizer = self.prompts.tokenizer
+        for i, (request, answer) in enumerate(zip(requests, answers, strict=True)):
+            head = self.prompts.rendered("", request.image is not None).head
+            before = token_ids(tokenizer, head + request.prefix) if request.prefix else []
+            tail = token_ids(tokenizer, ("" if request.prefix else head) + answer)
+            if tail:
+                logits = self.module(**self.inputs(request, before + tail)).logits[0, -len(tail) - 1 : -1]
+                yield Forced(i, logits.float().log_softmax(-1), torch.tensor(tail, device=logits.device))
+
+    def log_probs(self, requests: Sequence[Request], answers: Sequence[str]) -> list[float]:
+        """Log-probability in nats of each answer (without the end token) after its request's prompt."""
+        return summed(self.forced(requests, answers), len(requests))
+
+    def inputs(self, request: Request, tail: list[int]) -> dict[str, Tensor]:
+        """What the checkpoint's processor makes of a request, with `tail` behind it."""
+        if request.hidden_image is not None and request.hidden_image.share > 0:
+            raise ModelError(
+                f"Image tokens cannot be hidden from {self.family!r}: it is not known where they stand. Use another way to "
+                "distort pictures, or a model of a family in docs/models.md."
+            )
+        text, special = self.prompts.text(request.image, request.text)
+        pictures = {} if request.image is None else {"images": [open_image(request.image)]}
+        made = dict(self.prompts.processor(text=[text], return_tensors="pt", add_special_tokens=special, **pictures))
+        length = made["input_ids"].shape[1]
+        more = torch.tensor([tail], dtype=torch.long)
+        longer = {k: _longer(k, v, length, more) for k, v in made.items() if isinstance(v, Tensor) and k != "labels"}
+        noisy = add_noise(longer, request.noise) if request.noise is not None else longer
+        dtype, device = self.module.dtype, self.module.device
+        return {k: v.to(device, dtype if v.is_floating_point() else v.dtype) for k, v in noisy.items()}
+
+    def _settings(self, limit: int) -> Any:
+        """The checkpoint's settings less all that bends the choice of tokens."""
+        settings = copy.deepcopy(self.module.generation_config)
+        settings.update(
+            max_new_tokens=max(limit, 1), max_length=None, min_length=0, min_new_tokens=None, do_sample=False, num_beams=1,
+            temperature=None, top_p=None, top_k=None, repetition_penalty=1.0, no_repeat_ngram_size=0,
+            eos_token_id=sorted(self.end_ids) or None, pad_token_id=min(self.end_ids, default=0), return_dict_in_generate=False,
+        )  # fmt: skip
+        return settings
+
+
+class _Chooser:
+    """Our choice of the next token, told to `generate` as the only one possible."""
+
+    def __init__(self, state: RowState, end_ids: frozenset[int]) -> None:
+        self._state, self._end_ids = state, end_ids
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        (token,) = next_tokens(scores.clone(), [self._state], self._end_ids)
+        self._state.take(token)
+        only = torch.full_like(scores, float("-inf"))
+        only[:, token] = 0.0
+        return only
+
+
+def _longer(name: str, tensor: Tensor, length: int, more: Tensor) -> Tensor:
+    """A tensor of the prompt's tokens with columns for `more` (1, n) text tokens; others as they are."""
+    if tensor.dim() < 2 or tensor.shape[1] != length or name.startswith("pixel") or not more.shape[1]:
+        return tensor
+    if name == "input_ids":
+        return torch.cat([tensor, more], 1)
+    if name == "attention_mask":
+        return torch.cat([tensor, torch.ones_like(more)], 1)
+    if "token_type_ids" in name:
+        return torch.cat([tensor, torch.zeros_like(more)], 1)
+    return torch.cat([tensor, tensor[:, -1:].expand(-1, more.shape[1], *tensor.shape[2:])], 1)

@@ -1,0 +1,93 @@
+"""The rows in work: what each has said, what they have read, and the room they take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from harness.models._checkpoint.prompt_builder import Row
+from harness.models._engine.decoding import KnownRow, RowState, next_tokens
+from harness.models._engine.grouping import Group
+from harness.models._engine.language_model import LanguageModel
+from harness.models._engine.plain_kv_cache import PlainMemory
+from harness.models._engine.shared_kv_cache import SharedMemory
+from harness.models._engine.yes_no_log_odds import Leaning
+
+Memory = SharedMemory | PlainMemory
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """A row in work. `token` is its last one, which the model has not read yet."""
+
+    row: Row
+    state: RowState
+    group: Group
+    token: int = 0
+    latency_s: float = 0.0
+    yes_nats: float | None = None  # see `Leaning`
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows in work and what they have read. Made empty for a language model."""
+
+    language: LanguageModel
+    live: list[Live] = field(default_factory=list)
+    memory: Memory = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.memory = memory_for(self.language)
+
+    def slots(self) -> int:
+        """Cache slots taken or promised to answers of the longest kind."""
+        shares = isinstance(self.memory, SharedMemory)
+        own = sum(len(e.row.ids) - e.group.shared * shares + e.row.request.decoding.max_new_tokens for e in self.live)
+        return own + sum(g.shared for g in {id(e.group): e.group for e in self.live}.values()) * shares
+
+    def needs(self, group: Group) -> int:
+        """Slots that a group would add."""
+        return self.memory.cost(group) + sum(row.request.decoding.max_new_tokens for row in group.rows)
+
+    @torch.inference_mode()
+    def join(self, rows: Sequence[Live], groups: Sequence[Group], end_ids: frozenset[int], leaning: Leaning) -> list[Live]:
+        """Take rows in, those of the groups in order, and choose the first token of each; those that are finished by it."""
+        logits = self.memory.join(groups, _all_known(rows))
+        self.live.extend(rows)
+        if logits is not None:
+            for entry, nats in zip(rows, leaning.yes_nats([e.row for e in rows], logits), strict=True):
+                entry.yes_nats = nats
+        return _choose(rows, logits, end_ids)
+
+    @torch.inference_mode()
+    def step(self, end_ids: frozenset[int]) -> list[Live]:
+        """One more token a row; those that are finished by it."""
+        return _choose(self.live, self.memory.step([e.token for e in self.live], _all_known(self.live)), end_ids)
+
+    @torch.inference_mode()
+    def drop(self, finished: Sequence[Live]) -> None:
+        """These rows leave."""
+        stay = [r for r, entry in enumerate(self.live) if entry not in finished]
+        self.live = [self.live[r] for r in stay]
+        if stay:
+            self.memory.keep(stay)
+        else:
+            self.memory = memory_for(self.language)
+
+
+def memory_for(language: LanguageModel) -> Memory:
+    """Shared beginnings kept once where the model's attention lets rows read one copy."""
+    return SharedMemory(language) if language.shares_attention else PlainMemory(language)
+
+
+def _all_known(rows: Sequence[Live]) -> bool:
+    return all(isinstance(entry.state, KnownRow) for entry in rows)
+
+
+def _choose(rows: Sequence[Live], logits: torch.Tensor | None, end_ids: frozenset[int]) -> list[Live]:
+    tokens = [0] * len(rows) if logits is None else next_tokens(logits, [e.state for e in rows], end_ids)
+    for entry, token in zip(rows, tokens, strict=True):
+        entry.token = token
+    return [entry for entry in rows if entry.state.take(entry.token)]

@@ -1,0 +1,182 @@
+"""Image-first generation: each picture is encoded once, the words its questions share are read once.
+
+Rows are grouped by (picture, hidden tokens, noise). A group's common beginning - system text, image tokens, shared words -
+goes through the language model once; the rows' remaining tokens follow as one batch over it. Groups of many pictures run
+together up to a budget; finished rows leave the batch and waiting groups take their place.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from harness.core.contract import Answer, Request
+from harness.core.errors import ModelError
+from harness.models._checkpoint.chat_template import decode_after
+from harness.models._checkpoint.prompt_builder import PromptBuilder, Row
+from harness.models._engine.decoding import KnownRow, RowState, Stopper, cut_after_stop
+from harness.models._engine.grouping import Budget, Group, by_picture, group, waves
+from harness.models._engine.language_model import LanguageModel
+from harness.models._engine.running_batch import Batch, Live
+from harness.models._engine.yes_no_log_odds import Leaning
+
+_TOGETHER = {"cpu": 8}  # groups whose prompts are read in one go: more would not fit a core's cache
+_TOGETHER_ELSEWHERE = 32
+Finished = list[tuple[int, Answer]]
+
+
+@dataclass(slots=True)
+class Wave:
+    """A wave in work: parts (indices that see the same) that wait, those being taken, and rows already written out."""
+
+    requests: Sequence[Request]
+    done: Mapping[int, Answer]
+    waiting: deque[list[int]]
+    batch: Batch
+    taken: list[list[int]] = field(default_factory=list)
+    rows: dict[int, Row] = field(default_factory=dict)
+
+
+class ImageFirst:
+    """The scheduler. What shares a batch, and when, is a function of the requests and of their answers alone."""
+
+    def __init__(self, language: LanguageModel, prompts: PromptBuilder, end_ids: frozenset[int], budget: Budget) -> None:
+        self.language, self.prompts, self.end_ids, self.budget = language, prompts, end_ids, budget
+        self._stoppers: dict[tuple[str, ...], Stopper] = {}
+        self._leaning = Leaning(prompts.tokenizer)
+
+    def generate(self, requests: Sequence[Request], done: Mapping[int, Answer] | None = None) -> Iterator[Finished]:
+        """Yield answers as they are finished; those in `done` are not asked again.
+
+        Raises ModelError when memory does not suffice for a single request.
+        """
+        done = done or {}
+        for parts in waves(requests):
+            if all(i in done for part in parts for i in part):
+                continue
+            wave = Wave(requests, done, deque(parts), Batch(self.language))
+            while wave.waiting or wave.batch.live:
+                found = self._move(wave)
+                if found:
+                    yield found
+
+    # ------------------------------------------------------------ one move: join or step
+
+    def _move(self, wave: Wave) -> Finished:
+        """Answers that one pass of the language model finished; none where memory ran out and all in work waits again."""
+        batch, at_work = wave.batch, [entry.row.index for entry in wave.batch.live]
+        wave.taken = []
+        try:
+            return self._joined_or_stepped(wave)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(at_work) + sum(map(len, wave.taken)) <= 1:
+                raise ModelError(
+                    f"Memory does not suffice for a single question ({(str(error) or 'MemoryError').splitlines()[0]}). "
+                    "Free some, take a smaller dtype or another device, and give the command again; all answers are kept."
+                ) from error
+        batch.live.clear()
+        wave.batch = Batch(self.language)
+        wave.waiting.extendleft([*by_picture(wave.requests, at_work), *wave.taken][::-1])
+        give_way(self.budget)
+        return []
+
+    def _joined_or_stepped(self, wave: Wave) -> Finished:
+        started, batch = time.perf_counter(), wave.batch
+        groups = self._take(wave) if wave.waiting and self._has_room(batch) else []
+        if groups:
+            worked = [self._live(row, g, wave.done) for g in groups for row in g.rows]
+            finished = batch.join(worked, groups, self.end_ids, self._leaning)
+        else:
+            worked = batch.live
+            finished = batch.step(self.end_ids)
+        each = (time.perf_counter() - started) / len(worked)
+        for entry in worked:
+            entry.latency_s += each
+        if finished:
+            batch.drop(finished)
+        return [(e.row.index, self._answer(e)) for e in finished if e.row.index not in wave.done]
+
+    # ------------------------------------------------------------ what joins
+
+    def _has_room(self, batch: Batch) -> bool:
+        """A quarter of the budget is free: joining costs the rows in work a pause, so it is not done for one place."""
+        return 4 * len(batch.live) <= 3 * self.budget.rows and 4 * batch.slots() <= 3 * self.budget.tokens
+
+    def _take(self, wave: Wave) -> list[Group]:
+        """The next groups, as many as fit; where nothing is in work at least one row."""
+        found: list[Group] = []
+        together = _TOGETHER.get(self.language.device.type, _TOGETHER_ELSEWHERE)
+        while wave.waiting and len(found) < together:
+            part = wave.waiting[0]
+            rows = [self._row(wave, i) for i in part]
+            n = self._fitting(rows, wave.batch, found)
+            if n == 0 or (n < len(rows) and (wave.batch.live or found)):
+                break  # a group that does not fit beside others waits for its turn and is read once
+            wave.waiting.popleft()
+            wave.taken.append(part[:n])
+            found += group(rows[:n], self.prompts.image_token_id)
+            for i in part[:n]:
+                del wave.rows[i]
+            if n < len(rows):
+                wave.waiting.appendleft(part[n:])
+                break
+        return found
+
+    def _fitting(self, rows: list[Row], batch: Batch, joining: list[Group]) -> int:
+        """So many of a group's first rows the budget has room for; at least one where nothing else is in work."""
+        least = 0 if batch.live or joining else 1
+        taken = len(batch.live) + sum(len(g.rows) for g in joining)
+        slots = batch.slots() + sum(batch.needs(g) for g in joining)
+        n = max(min(len(rows), self.budget.rows - taken), least)
+        while n > least:
+            more = sum(batch.needs(g) for g in group(rows[:n], self.prompts.image_token_id))
+            if slots + more <= self.budget.tokens:
+                break
+            n //= 2
+        return max(n, least)
+
+    def _row(self, wave: Wave, index: int) -> Row:
+        if index not in wave.rows:
+            wave.rows[index] = self.prompts.row(index, wave.requests[index])
+        return wave.rows[index]
+
+    # ------------------------------------------------------------ rows
+
+    def _live(self, row: Row, own: Group, done: Mapping[int, Answer]) -> Live:
+        decoding = row.request.decoding
+        known = done.get(row.index)
+        state = KnownRow(known) if known is not None else RowState(decoding, self.end_ids, self._stopper(decoding.stop))
+        return Live(row, state, own)
+
+    def _stopper(self, stop: tuple[str, ...]) -> Stopper | None:
+        if stop and stop not in self._stoppers:
+            self._stoppers[stop] = Stopper(self.prompts.tokenizer, stop)
+        return self._stoppers.get(stop)
+
+    def _answer(self, entry: Live) -> Answer:
+        row, state = entry.row, entry.state
+        text = decode_after(self.prompts.tokenizer, row.prefix_ids, state.ids, row.head)
+        if state.stopped == "stop":
+            text = cut_after_stop(text, row.request.decoding.stop)
+        return Answer("", text, len(state.ids), state.stopped, entry.latency_s, entry.yes_nats)
+
+
+def give_way(budget: Budget) -> None:
+    """After memory ran out: give back what the device keeps in reserve, and work in smaller batches."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    budget.halve()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """torch's word for it on a GPU, Python's, and what torch says of a CPU."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    said = str(error).lower()
+    return any(words in said for words in ("can't allocate memory", "out of memory", "not enough memory"))

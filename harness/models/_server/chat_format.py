@@ -1,0 +1,101 @@
+"""Requests <-> the words of a chat-completions server."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from harness.core.contract import Answer, Request
+from harness.models._checkpoint.image_files import open_image
+from harness.models._server.client import Again, Unanswerable
+
+_PLAIN = {"JPEG": "image/jpeg", "PNG": "image/png"}  # every server reads these; anything else is sent as PNG
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer and what it used; tokens are None where the server does not count them."""
+
+    answer: Answer
+    tokens_in: int | None
+    tokens_out: int | None
+    tokens_cached: int | None
+
+
+def data_url(path: Path) -> str:
+    """A picture as a server takes it: the file's own bytes where any server reads them right, else a PNG of what we read.
+
+    Raises PictureError.
+    """
+    read = open_image(path)
+    with Image.open(path) as picture:
+        plain = _PLAIN.get(picture.format or "") if picture.mode in ("RGB", "L") else None
+        if plain is not None and getattr(picture, "n_frames", 1) == 1:
+            return f"data:{plain};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    packed = io.BytesIO()
+    read.save(packed, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(packed.getvalue()).decode()}"
+
+
+def chat_body(request: Request, picture: str | None, model: str, limit: str) -> dict[str, Any]:
+    """Arguments of a chat completion. The picture stands first, so that questions about it share a beginning.
+
+    Stop strings are not sent: servers leave them out of the answer and do not say which one it was.
+    """
+    decoding = request.decoding
+    text = {"type": "text", "text": request.text}
+    content = [text] if picture is None else [{"type": "image_url", "image_url": {"url": picture}}, text]
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": "user", "content": content}],
+        limit: decoding.max_new_tokens,
+        "temperature": decoding.temperature,
+    }
+    if decoding.temperature > 0:
+        body |= {"top_p": decoding.top_p, "seed": decoding.seed}
+    return body
+
+
+def read_reply(data: Any, stop: tuple[str, ...], latency_s: float) -> Reply:
+    """Raises Again where the reply holds no answer, Unanswerable where the server withheld it."""
+    try:
+        choice, usage = data["choices"][0], data.get("usage") or {}
+        said, message = choice["finish_reason"], choice["message"]
+        text = message.get("content") or message.get("refusal") or ""
+        counted = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
+        cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise Again("the reply holds no answer") from None
+    if said == "content_filter":
+        raise Unanswerable("the server's content filter withheld the answer")
+    if said not in ("stop", "length") or not isinstance(text, str):
+        raise Again(f"the reply stopped for an unknown reason ({str(said)[:40]})")
+    tokens_in, tokens_out = (n if isinstance(n, int) else None for n in counted)
+    cut = _cut(text, stop)
+    stopped = "stop" if cut is not None else "end" if said == "stop" else "length"
+    answer = Answer("", text if cut is None else cut, -1 if tokens_out is None else tokens_out, stopped, latency_s)
+    return Reply(answer, tokens_in, tokens_out, cached if isinstance(cached, int) else None)
+
+
+def _cut(text: str, stop: tuple[str, ...]) -> str | None:
+    """The text up to and with the first stop string, None where there is none."""
+    ends = [text.index(s) + len(s) for s in stop if s in text]
+    return text[: min(ends)] if ends else None
+
+
+def continued(body: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    """With the beginning of the answer given and a least length asked, as vLLM and SGLang take them."""
+    extra: dict[str, Any] = {}
+    messages = list(body["messages"])
+    if request.prefix:
+        messages.append({"role": "assistant", "content": request.prefix})
+        extra |= {"continue_final_message": True, "add_generation_prompt": False}
+    if request.decoding.min_new_tokens:
+        extra["min_tokens"] = request.decoding.min_new_tokens
+    return {**body, "messages": messages, "extra_body": extra}

@@ -1,0 +1,234 @@
+"""One OpenAI-compatible server: who it serves, one request with patience, and when to stop asking.
+
+The client is the `openai` library; its own retries are off, since a wait that a server asks for must hold for every
+request under way, and since a reply that is no JSON or holds no answer deserves another try too.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import httpx2  # the transport under `openai`, which wraps only what goes wrong before a body arrives
+from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI
+
+from harness.core.errors import ModelError
+from harness.models._server.circuit_breaker import Health
+
+T = TypeVar("T")
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0  # back-off doubles between them
+PATIENCE_S = 600.0  # all waits of one request that a busy server (429) asks for
+_BODY = 8 << 20  # bytes of a reply; an answer of 4,096 tokens has some 20 thousand
+_LIST_S = 10.0
+_AGAIN = {408, 409, 425, 429}
+
+
+class Unanswerable(Exception):
+    """This request gets no answer from this server; others may. The message says why."""
+
+
+class Again(Exception):
+    """This try gave nothing, the next may.
+
+    `after_s` is the wait that the server asked for; `reached` says whether it said anything at all.
+    """
+
+    def __init__(self, why: str, reached: bool = True, busy: bool = False, after_s: float | None = None) -> None:
+        super().__init__(why)
+        self.reached, self.busy, self.after_s = reached, busy, after_s
+
+
+class Server:
+    """Asks one server. Used by several threads at once.
+
+    Args:
+        url: base address, usually ending in /v1.
+        key: API key or "": it leaves this object in no text.
+        timeout_s: from a request's first byte to the reply's last.
+        retries: further tries of one request, not counting those that a busy server asked to come later.
+    Raises ModelError when nothing answers at the address, or when it refuses the key.
+    """
+
+    def __init__(self, url: str, key: str, timeout_s: float, retries: int) -> None:
+        self.url, self._key, self._timeout_s, self._retries = url, key, timeout_s, retries
+        timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _LIST_S))
+        self._client = OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout)
+        weakref.finalize(self, self._client.close)  # the client is a knot of references: its sockets would stay open for long
+        self._health = Health()
+        self._open_at = 0.0  # no request begins before: a busy server's wait holds for all
+        self._lock = threading.Lock()
+        self._retried = 0
+        self.listing = self._listing()
+
+    # ------------------------------------------------------------ who is there
+
+    def _listing(self) -> list[Mapping[str, Any]]:
+        """What /models says, [] where a server keeps no such list."""
+        try:
+            reply = self._client.models.with_raw_response.list(timeout=_LIST_S)
+            entries = json.loads(reply.content)["data"]
+            return [entry for entry in entries if isinstance(entry.get("id"), str)]
+        except APIConnectionError as error:
+            raise ModelError(
+                f"No server answers at {self.url}. Start it (for vLLM: `vllm serve MODEL`), or correct the model's `url`."
+            ) from error
+        except APIStatusError as error:
+            if error.status_code in (401, 403):
+                raise self._locked_out() from None
+            if error.status_code >= 500:
+                raise ModelError(
+                    f"The server at {self.url} is not ready (HTTP {error.status_code}). Try again later."
+                ) from None
+            return []
+        except (ValueError, TypeError, KeyError, AttributeError, httpx2.HTTPError):
+            raise ModelError(
+                f"What answers at {self.url} is not an OpenAI-compatible server. Its address usually ends in /v1."
+            ) from None
+
+    def version(self) -> str:
+        """What a vLLM server says of itself beside /v1; "" elsewhere."""
+        try:
+            answer = httpx2.get(httpx2.URL(self.url).join("/version"), timeout=_LIST_S)
+            return self.said(str(answer.json()["version"]))
+        except (httpx2.HTTPError, ValueError, KeyError, TypeError):
+            return ""
+
+    def _is_alive(self) -> bool:
+        try:
+            self._client.models.with_raw_response.list(timeout=_LIST_S)
+        except APIConnectionError:
+            return False
+        except (APIStatusError, httpx2.HTTPError):
+            return True
+        return True
+
+    # ------------------------------------------------------------ one request
+
+    def ask(self, body: Mapping[str, Any], read: Callable[[Any], T]) -> T:
+        """What `read` makes of the JSON of the reply to /chat/completions; it raises Again where it holds no answer.
+
+        Raises Unanswerable when this request gets none, after its retries; ModelError when none will.
+        """
+        if self._health.gone(self._is_alive):
+            raise Unanswerable(f"not asked, since the server at {self.url} is gone ({self._health.why})")
+        tries, waited_s = (1 if self._health.shaky else self._retries + 1), 0.0
+        while True:
+            self._wait_until_open()
+            try:
+                reply = read(self._once(body))
+                self._health.answered()
+                return reply
+            except Again as again:
+                tries -= not again.busy
+                wait_s = again.after_s if again.after_s is not None else self._back_off(tries)
+                if tries <= 0 or waited_s + wait_s > PATIENCE_S:
+                    self._health.failed(str(again), again.reached)
+                    raise Unanswerable(self._gave_up(again, wait_s)) from None
+                waited_s += wait_s if again.busy else 0.0
+                self._wait(wait_s, for_all=again.busy)
+
+    def take_retried(self) -> int:
+        """Tries beyond the first since this was last asked."""
+        with self._lock:
+            taken, self._retried = self._retried, 0
+        return taken
+
+    def _gave_up(self, again: Again, wait_s: float) -> str:
+        if again.busy:
+            return f"{again}; it asks to wait {wait_s:.0f} s more. Run again later, or lower `concurrency`"
+        return str(again)
+
+    def _back_off(self, tries_left: int) -> float:
+        """Doubling waits, each somewhere in its upper half, so that requests that failed together do not return together."""
+        wait_s = min(FIRST_WAIT_S * 2.0 ** max(self._retries - tries_left, 0), LONGEST_WAIT_S)
+        return wait_s * random.uniform(0.5, 1.0)
+
+    def _wait(self, wait_s: float, for_all: bool) -> None:
+        with self._lock:
+            self._retried += 1
+            if for_all:
+                self._open_at = max(self._open_at, time.monotonic() + wait_s)
+        if not for_all:
+            time.sleep(wait_s)
+
+    def _wait_until_open(self) -> None:
+        while (left := self._open_at - time.monotonic()) > 0:
+            time.sleep(left)
+
+    def _once(self, body: Mapping[str, Any]) -> Any:
+        deadline = time.monotonic() + self._timeout_s
+        try:
+            with self._client.chat.completions.with_streaming_response.create(**body) as response:
+                content = bytearray()
+                for chunk in response.iter_bytes():
+                    content += chunk
+                    if len(content) > _BODY:
+                        raise Unanswerable(f"the reply is longer than {_BODY >> 20} MiB")
+                    if time.monotonic() > deadline:
+                        raise Again(f"no whole reply within {self._timeout_s:g} s", reached=False)
+            return json.loads(bytes(content))
+        except (APITimeoutError, httpx2.TimeoutException):
+            raise Again(f"no reply within {self._timeout_s:g} s", reached=False) from None
+        except (APIConnectionError, httpx2.HTTPError) as error:
+            cause = error.__cause__ or error
+            raise Again(f"the connection failed ({self.said(str(cause)) or type(cause).__name__})", reached=False) from None
+        except APIStatusError as error:
+            raise self._explained(error) from None
+        except (ValueError, RecursionError):
+            raise Again("the reply is not JSON") from None
+
+    def _explained(self, error: APIStatusError) -> Exception:
+        """What an HTTP status means for this request and for the others."""
+        status, words, code = error.status_code, self.said(_words(error)), str(error.code or "")
+        if status in (401, 403):
+            return self._locked_out()
+        if status == 404:
+            known = ", ".join(str(entry["id"]) for entry in self.listing[:20])
+            return ModelError(f"{self.url} does not know what is asked of it: {words}. It serves: {known or '(no list)'}.")
+        if status == 402 or "insufficient_quota" in code:
+            return ModelError(f"The account at {self.url} is used up: {words}. What is answered stays stored.")
+        if status in _AGAIN or status >= 500:
+            busy = status == 429 or (status == 503 and "retry-after" in error.response.headers)
+            return Again(f"HTTP {status}: {words}", busy=busy, after_s=_retry_after(error.response.headers))
+        return Unanswerable(f"HTTP {status}: {words}")
+
+    def _locked_out(self) -> ModelError:
+        return ModelError(
+            f"{self.url} refuses the key. Put the right one into an environment variable and name that in `api_key_env`."
+        )
+
+    def said(self, text: str) -> str:
+        """A server's words on one line, short, printable and without the key."""
+        if self._key:
+            text = text.replace(self._key, "(key)")
+        line = "".join(c if c.isprintable() else " " for c in text)
+        return " ".join(line.split())[:200]
+
+
+def _words(error: APIStatusError) -> str:
+    """The server's own sentence, without the wrapping."""
+    body = error.body
+    return str(body["message"]) if isinstance(body, dict) and body.get("message") else str(body or "(no words)")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds from now that a server asks to wait, by seconds, milliseconds or date; None where it does not say."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        if "retry-after-ms" in headers:
+            return max(float(headers["retry-after-ms"]) / 1000, 0.0)
+        if "retry-after" not in headers:
+            return None
+        value = headers["retry-after"]
+        if value.replace(".", "", 1).isdigit():
+            return float(value)
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except (ValueError, TypeError, OverflowError):
+        return None

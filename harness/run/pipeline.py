@@ -1,0 +1,245 @@
+"""The main job: base -> sweep -> (pairs -> training -> checkpoint -> sweep) per arm -> report.
+
+The only room that knows all others. Every stage leaves a whole result or none, in the run's folder or the store, and
+is skipped when its result is there; a run that was killed anywhere and is started again ends in the same report.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from alignment.data.pairs import read_pairs, write_pairs, write_trl
+from alignment.online.reward_model import ModelReward
+from alignment.weights.workers import workers
+from harness.config.check_plugins import check_plugins
+from harness.config.schema import Arm, BenchmarkConfig, RunConfig
+from harness.core import registry
+from harness.core.contract import Data, PreferencePair, Progress, no_progress
+from harness.core.digests import value_digest
+from harness.core.errors import ConfigError
+from harness.core.versions import versions
+from harness.evaluation.cached_model import RememberingModel
+from harness.evaluation.sweep import sweep
+from harness.miniworld.model.paths import checkpoint_folder
+from harness.results.run_records import records_of
+from harness.run.make_aligner import make_aligner
+from harness.storage.data_folder import DataFolder
+from harness.storage.run_folder import locked, read_json, write_whole
+from harness.storage.run_store import Store, StoredRun
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where a finished run lies, and what the terminal shows of it."""
+
+    run_id: str
+    folder: Path
+    comparison: Any
+
+
+def run(config: RunConfig, command: str, progress: Progress = no_progress, say: Say = lambda text: None) -> Outcome | None:
+    """Do, or finish, one run. Of several processes that train together the first does all but training alone.
+
+    Args:
+        command: what the user typed, for "how to reproduce" and "how to resume".
+        progress, say: how to show what is going on; silent by default.
+    Returns None in the processes that only helped to train.
+    Raises HarnessError for everything the user can mend; what is stored stays stored.
+    """
+    check_plugins(config)
+    output = Path(config.output).expanduser()
+    with workers().first_alone():
+        data = open_data(config, output)
+    base = load_model(config)
+    run_id = f"{config.name}-{value_digest([config.digest, base.checkpoint.digest])[:8]}"
+    folder = output / run_id
+    if not workers().is_main:
+        with Store(output / "store.sqlite") as store:
+            _Stages(config, run_id, folder, data, store, no_progress, lambda text: None).follow()
+        return None
+    with locked(folder), Store(output / "store.sqlite") as store:
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        where = str(data.folder.resolve())
+        store.begin(StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), where))
+        write_whole(folder / "run.yaml", config.as_yaml())
+        say(f"run {run_id} in {folder}")
+        try:
+            stages = _Stages(config, run_id, folder, data, store, progress, say)
+            stages.all(base)
+            stages.dismiss()
+        except BaseException as error:
+            store.set_status(run_id, f"stopped: {type(error).__name__}")
+            raise
+        lost = store.items_missing(run_id)
+        store.set_status(run_id, f"complete but for {lost:,} items without an answer" if lost else "complete")
+        return report(store, run_id, folder)
+
+
+def report(store: Store, run_id: str, folder: Path) -> Outcome:
+    """Write every report of a run from the store alone; works for old and incomplete runs too."""
+    from reports.comparison.compare import compare
+
+    published = yaml.safe_load(store.run(run_id).config).get("published", [])
+    comparison = compare(records_of(store, run_id), published=published)
+    for name in registry.names("report"):
+        writer = registry.get("report", name)
+        write_whole(folder / sys.modules[writer.__module__].FILE_NAME, writer(comparison))
+    return Outcome(run_id, folder, comparison)
+
+
+def open_data(config: RunConfig, output: Path) -> DataFolder:
+    """The data folder; the miniature world is written on first use."""
+    if config.data == "miniworld":
+        from harness.miniworld.world.write import write_world
+
+        folder = output / "miniworld"
+        write_world(folder)
+        return DataFolder(folder, output / ".cache")
+    return DataFolder(Path(config.data).expanduser(), output / ".cache")
+
+
+def load_model(config: RunConfig, path: str | None = None) -> Any:
+    """The base checkpoint, or another one under the base's settings."""
+    options = config.model.options
+    if path is not None:
+        options["path"] = path
+    elif options.get("path") == "miniworld":
+        options["path"] = str(checkpoint_folder())
+    return registry.make("model", config.model.name, options)
+
+
+class _Stages:
+    """The stages of one run, each skipped when its result is there."""
+
+    def __init__(
+        self, config: RunConfig, run_id: str, folder: Path, data: Data, store: Store, progress: Progress, say: Say
+    ) -> None:
+        self.config, self.run_id, self.folder = config, run_id, folder
+        self.data, self.store, self.progress, self.say = data, store, progress, say
+        self.done = {(r.label, r.benchmark) for r in store.results(run_id) if r.is_whole}
+
+    def all(self, base: Any) -> None:
+        for arm in self.config.reward_models:
+            if not self._aligned(arm):
+                self._align(arm, self._pairs(arm, base))
+        self._rate_reward_models()
+        if left := self._left("base", 0):
+            self._sweep("base", base, left)
+        for place, arm in enumerate(self.config.arms, start=1):
+            if not self._aligned(arm):
+                pairs = self._pairs(arm, base)
+                self._align(arm, pairs)
+            if left := self._left(arm.name, place):
+                self._sweep(arm.name, self._checkpoint(arm), left)
+            gc.collect()
+
+    def follow(self) -> None:
+        """What the other processes do: train when the first one does."""
+        arms = {arm.name: arm for arm in (*self.config.reward_models, *self.config.arms)}
+        while (name := workers().gather(None)[0]) is not None:
+            self._train(arms[name], read_pairs(self._arm(arms[name]) / "pairs.jsonl"))
+
+    def dismiss(self) -> None:
+        """Tell the others that there is nothing left to train."""
+        workers().gather(None)
+
+    def _arm(self, arm: Arm) -> Path:
+        return self.folder / ("reward_models" if arm in self.config.reward_models else "arms") / arm.name
+
+    def _seed(self, arm: Arm) -> int:
+        return arm.seed if arm.seed is not None else self.config.seed
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        timings = self.store.get(self.run_id, "", "timings", {})
+        timings[stage] = round(timings.get(stage, 0.0) + time.perf_counter() - started, 2)
+        self.store.put(self.run_id, "", "timings", timings)
+
+    def _left(self, label: str, place: int) -> dict[int, BenchmarkConfig]:
+        """What is still to be swept: place of the result in the run -> benchmark."""
+        first = place * len(self.config.sweep)
+        return {n: spec for n, spec in enumerate(self.config.sweep, first) if (label, spec.title) not in self.done}
+
+    def _aligned(self, arm: Arm) -> bool:
+        return (self._arm(arm) / "alignment.json").is_file()
+
+    def _sweep(self, label: str, model: Any, left: dict[int, BenchmarkConfig]) -> None:
+        self.say(f"sweep of {label}")
+        with self._timed(f"sweep {label}"):
+            sweep(label, model, left, self.data, self.store, self.run_id, self.progress, self.say)
+
+    def _pairs(self, arm: Arm, base: Any) -> list[PreferencePair]:
+        """Build the arm's pairs, or read those that are there."""
+        path = self._arm(arm) / "pairs.jsonl"
+        if not (path.is_file() and self.store.get(self.run_id, arm.name, "pairs_report")):
+            self.say(f"preference pairs of {arm.name} ({arm.pairs.name})")
+            with self._timed(f"pairs {arm.name}"):
+                source = registry.make("source", arm.pairs.name, arm.pairs.options)
+                asking = RememberingModel(base, self.store, self.progress, f"{arm.name}: pairs")
+                pairs = list(source.pairs(self.data, asking, self._seed(arm)))
+                if not pairs:
+                    raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
+                write_trl(path.with_name("pairs.trl.jsonl"), pairs)  # trains in TRL as it is, from the data folder
+                write_pairs(path, pairs)
+                self.store.put(self.run_id, arm.name, "example_pairs", pairs[:10])
+                self.store.put(self.run_id, arm.name, "pairs_report", source.report())
+                self.store.put(self.run_id, arm.name, "pair_images", sorted({p.image_digest for p in pairs}))
+        pairs = read_pairs(path)
+        self.say(f"{len(pairs)} pairs in {path}")
+        return pairs
+
+    def _align(self, arm: Arm, pairs: Sequence[PreferencePair]) -> None:
+        """Train, or go on training, and keep where the checkpoint lies."""
+        self.say(f"alignment of {arm.name} ({arm.align.name}) on {len(pairs)} pairs")
+        with self._timed(f"align {arm.name}"):
+            workers().gather(arm.name)
+            done = self._train(arm, pairs)
+        self.store.put(self.run_id, arm.name, "training", list(done.log))
+        self.store.put(self.run_id, arm.name, "notes", list(done.notes))
+        where = str(Path(done.folder).resolve().relative_to(self.folder.resolve()))
+        write_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')
+
+    def _train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Any:
+        """The part of an alignment that all processes do together."""
+        aligner = self._aligner(arm)
+        policy, folder, cache = load_model(self.config), self._arm(arm) / "train", self.folder.parent / ".cache"
+        return aligner.align(policy, pairs, self.data.folder, folder, progress=self.progress, cache=cache)
+
+    def _aligner(self, arm: Arm) -> Any:
+        """The arm's aligner, with the judge or the reward that it needs."""
+        reward = None
+        if arm.align.reward is not None:
+            model = next(m for m in self.config.reward_models if m.name == arm.align.reward)
+            reward = ModelReward(self._checkpoint(model), model.name)
+        return make_aligner(arm.align, {"seed": self._seed(arm), **arm.align.options}, self.data, self.store, reward)
+
+    def _checkpoint(self, arm: Arm) -> Any:
+        """The model that an arm ended in."""
+        return load_model(self.config, str(self.folder / read_json(self._arm(arm) / "alignment.json")["folder"]))
+
+    def _rate_reward_models(self) -> None:
+        """Accuracy of each reward model on each one's held-out pairs: the study's table 7."""
+        models = self.config.reward_models
+        if not models or self.store.get(self.run_id, "", "reward_accuracy"):
+            return
+        tested = {m.name: self._aligner(m).tested_on(read_pairs(self._arm(m) / "pairs.jsonl")) for m in models}
+        with self._timed("reward models"):
+            found: dict[str, dict[str, float | None]] = {}
+            for model in models:
+                reward = ModelReward(self._checkpoint(model), model.name)
+                found[model.name] = {name: reward.accuracy(pairs, self.data.folder) for name, pairs in tested.items()}
+        self.store.put(self.run_id, "", "reward_accuracy", found)

@@ -1,0 +1,134 @@
+"""The data folder: where benchmarks and sources read the official files. The only network access for data.
+
+Every name is relative to the folder. What is costly to derive (parsed annotations) is kept in a cache folder by a key
+that holds the digests of the files it came from, so it can never be stale.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.core.digests import file_digest, text_digest
+from harness.core.errors import DataError
+
+_DIGESTS = "digests.json"
+_LARGE = 1 << 20  # bytes from which hashing again costs more than remembering
+
+
+class DataFolder:
+    """The contract's `Data` over a folder of files."""
+
+    def __init__(self, folder: Path, cache: Path | None = None) -> None:
+        if not folder.is_dir():
+            raise DataError(
+                f"There is no data folder at {folder}. Set `data:` to it, or to `miniworld` for the embedded world."
+            )
+        self._folder = folder
+        self._cache = cache if cache is not None else folder / ".cache"
+        self._digests: dict[str, list[Any]] | None = None
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
+    def has(self, name: str) -> bool:
+        return (self._folder / name).is_file()
+
+    def path(self, name: str) -> Path:
+        """Where a file lies. Raises DataError with what is missing and how to get it."""
+        path = self._folder / name
+        if not path.is_file():
+            raise DataError(
+                f"{name} is not in the data folder {self._folder}. "
+                "`python -m harness fetch` brings the benchmarks' files, or tells where each comes from and belongs."
+            )
+        return path
+
+    def read_text(self, name: str) -> str:
+        try:
+            return self.path(name).read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{name} is not UTF-8 text ({error}). Fetch it again.") from error
+
+    def digest(self, name: str) -> str:
+        """sha256 of a file; read again when its size or time changed. Large ones are remembered across runs."""
+        path = self.path(name)
+        stat = path.stat()
+        key, now = str(path.resolve()), [stat.st_size, stat.st_mtime_ns]
+        known = self._remembered().get(key)
+        if known is not None and known[:2] == now:
+            return str(known[2])
+        made = file_digest(path)
+        self._remembered()[key] = [*now, made]
+        if stat.st_size >= _LARGE:
+            self._write(_DIGESTS, {k: v for k, v in self._remembered().items() if v[0] >= _LARGE})
+        return made
+
+    def _remembered(self) -> dict[str, list[Any]]:
+        if self._digests is None:
+            try:
+                self._digests = dict(json.loads((self._cache / _DIGESTS).read_text(encoding="utf-8")))
+            except (OSError, ValueError):
+                self._digests = {}
+        return self._digests
+
+    def cached(self, key: str, make: Callable[[], Any]) -> Any:
+        """A JSON-able value kept on disk by key; made again where the cache cannot be read or written."""
+        path = self._cache / f"{text_digest(key)[:32]}.json"
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            value = make()
+        self._write(path.name, value)
+        return value
+
+    def _write(self, name: str, value: Any) -> None:
+        """Whole or not at all; a folder that cannot be written to only costs time."""
+        with contextlib.suppress(OSError):
+            self._cache.mkdir(parents=True, exist_ok=True)
+            half = self._cache / f"{name}.{os.getpid()}.half"
+            half.write_text(json.dumps(value), encoding="utf-8")
+            half.replace(self._cache / name)
+
+
+def download(url: str, store: Path) -> Path:
+    """Fetch `url` into the folder `store`, whole or not at all; what lies there already is not fetched again.
+
+    Raises DataError with the reason where it cannot be had.
+    """
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        return Path(pooch.retrieve(url, known_hash=None, path=store, fname=text_digest(url)[:16]))
+    except requests.ConnectionError as error:  # its text is a page long
+        raise DataError(f"{urlsplit(url).netloc} cannot be reached.") from error
+    except (requests.RequestException, OSError) as error:
+        raise DataError(f"It could not be fetched: {error}.") from error
+
+
+def unpack(archive: Path, member: str, place: Path) -> None:
+    """Put one member of a zip archive at `place`, whole or not at all; a folder, if `member` ends in a slash.
+
+    Raises DataError where `archive` is not a zip file or has no such member.
+    """
+    half = archive.with_name(f"{place.name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            names = [n for n in opened.namelist() if n == member or (member.endswith("/") and n.startswith(member))]
+            opened.extractall(half, names)  # keeps every name inside `half`
+        (half / member).rename(place)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{member} could not be unpacked ({type(error).__name__}: {error}).") from error
+    finally:
+        shutil.rmtree(half, ignore_errors=True)

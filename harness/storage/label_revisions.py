@@ -1,0 +1,201 @@
+"""Named revisions of labels: small JSON-lines files of `LabelEdit`s that can be shared and cited.
+
+The first line is the header: {"revision": name, "format": 1, "source": whose word it is, "digest": sha256 of the edits, ...}.
+Every further line is one edit. Official labels stay the default everywhere; a revision is applied only where it is named.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from harness.core.contract import Item, LabelEdit
+from harness.core.digests import value_digest
+from harness.core.errors import DataError
+from harness.labels.claims import Auditable
+from harness.storage import codec
+
+FORMAT = 1
+NEW = ("right", "flipped", "removed")
+FOLDER = "labels"  # in the output folder
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_FIELDS = tuple(f.name for f in fields(LabelEdit))
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Edits under one name. `control`: the size and seed of the control set that was reviewed with it, {} without."""
+
+    name: str
+    source: str
+    edits: tuple[LabelEdit, ...]
+    control: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Identity of what it says, whatever its name."""
+        return value_digest([asdict(edit) for edit in self.edits])
+
+    def of(self, benchmark: str) -> tuple[LabelEdit, ...]:
+        return tuple(edit for edit in self.edits if edit.benchmark == benchmark)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """An edit that was not applied, and why."""
+
+    edit: LabelEdit
+    why: str
+
+    def __str__(self) -> str:
+        edit = self.edit
+        return f"{edit.benchmark}, item {edit.item_id}, {edit.field}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Items under edits: those that changed (None: dropped), the edits that hold, and the conflicts."""
+
+    changed: Mapping[str, Item | None]
+    held: tuple[LabelEdit, ...]
+    conflicts: tuple[Conflict, ...]
+
+
+def dumps(revision: Revision) -> str:
+    """The file's text."""
+    benchmarks = sorted({edit.benchmark for edit in revision.edits})
+    header: dict[str, object] = {"revision": revision.name, "format": FORMAT, "source": revision.source}
+    header |= {"benchmarks": benchmarks, "edits": len(revision.edits), "digest": revision.digest}
+    header |= {"control": dict(revision.control)} if revision.control else {}
+    return "".join(line + "\n" for line in (codec.dumps(header), *(codec.dumps(edit) for edit in revision.edits)))
+
+
+def loads(text: str, where: str) -> Revision:
+    """Read a file's text. Raises DataError with all faults at once; `where` is what they call the file."""
+    rows = [(n, line) for n, line in enumerate(text.lstrip("\ufeff").split("\n"), 1) if line.strip()]
+    header = _object(*rows[0], where) if rows else {}
+    if not isinstance(header.get("revision"), str) or header.get("format") != FORMAT:
+        raise DataError(
+            f'{where} is no revision of labels: its first line should be {{"revision": NAME, "format": {FORMAT}, ...}}. '
+            "`python -m harness labels import` makes one of official files or of a reviewed CSV."
+        )
+    edits, faults = [], []
+    for n, line in rows[1:]:
+        try:
+            edits.append(_edit(_object(n, line, where), f"{where}, line {n}"))
+        except DataError as error:
+            faults.append(str(error))
+    if faults:
+        raise DataError("\n".join([*faults[:20], *([f"... and {len(faults) - 20} more"] if len(faults) > 20 else [])]))
+    control = header.get("control") or {}
+    revision = Revision(header["revision"], str(header.get("source", "")), tuple(edits), control)
+    if header.get("digest") not in (None, revision.digest):
+        raise DataError(
+            f"{where} was changed after it was written: its edits have the digest {revision.digest[:12]}, its first line says "
+            f"{str(header['digest'])[:12]}. Take the original, or remove the digest from the first line if the change is yours."
+        )
+    return revision
+
+
+def write(revision: Revision, output: Path) -> Path:
+    """Keep a revision in the output folder, whole or not at all. Raises DataError where another one has its name."""
+    if not _NAME.fullmatch(revision.name):
+        raise DataError(f"{revision.name!r} is no name for a revision: letters, digits, dots, dashes, underscores; at most 80.")
+    path = output / FOLDER / f"{revision.name}.jsonl"
+    if path.is_file() and loads(path.read_text(encoding="utf-8"), str(path)) != revision:
+        raise DataError(
+            f"There is another revision {revision.name!r} at {path}. Choose a new name: what was cited must not change."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_suffix(".half")
+    half.write_text(dumps(revision), encoding="utf-8", newline="\n")
+    half.replace(path)
+    return path
+
+
+def read(name: str, output: Path) -> Revision:
+    """A revision by its path or by its name in the output folder. Raises DataError with the names there are."""
+    path = Path(name) if Path(name).is_file() else output / FOLDER / f"{name}.jsonl"
+    try:
+        return loads(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text ({error}).") from error
+    except OSError as error:
+        known = ", ".join(sorted(p.stem for p in (output / FOLDER).glob("*.jsonl"))) or "none"
+        raise DataError(
+            f"There is no revision {name!r}: neither a file of that name nor one in {output / FOLDER}, which has {known}. "
+            "`python -m harness labels import` makes one."
+        ) from error
+
+
+def together(revisions: Sequence[Revision]) -> tuple[tuple[LabelEdit, ...], tuple[Conflict, ...]]:
+    """The edits of several revisions. Where two contradict each other, within one or across, neither is kept."""
+    by_place: dict[tuple[str, str, str], dict[tuple[str, str], tuple[str, LabelEdit]]] = {}
+    for revision in revisions:
+        for edit in revision.edits:
+            place = (edit.benchmark, edit.item_id, edit.field)
+            by_place.setdefault(place, {}).setdefault((edit.old, edit.new), (revision.name, edit))
+    kept, conflicts = [], []
+    for said in by_place.values():
+        own = list(said.values())
+        words = " but ".join(f"{name} says {edit.new} (of {edit.old})" for name, edit in own)
+        if len(own) == 1:
+            kept.append(own[0][1])
+        else:
+            conflicts.append(Conflict(own[0][1], f"contradictory: {words}; neither is applied"))
+    return tuple(kept), tuple(conflicts)
+
+
+def apply(benchmark: Auditable, items: Iterable[Item], edits: Sequence[LabelEdit]) -> Applied:
+    """The items under these edits. An edit whose item or label is not there, or has changed since, is a conflict."""
+    known = {item.id: item for item in items}
+    changed: dict[str, Item | None] = {}
+    held, conflicts = [], []
+    for edit in edits:
+        item = changed.get(edit.item_id, known.get(edit.item_id))
+        why = _obstacle(benchmark, edit, item, edit.item_id in known)
+        if why or item is None:
+            conflicts.append(Conflict(edit, why))
+            continue
+        held.append(edit)
+        if edit.new != "right":
+            changed[edit.item_id] = benchmark.edited(item, edit)
+    return Applied(changed, tuple(held), tuple(conflicts))
+
+
+def _obstacle(benchmark: Auditable, edit: LabelEdit, item: Item | None, exists: bool) -> str:
+    if not exists:
+        return "there is no such item"
+    if item is None:
+        return "another edit has removed the item"
+    claim = benchmark.claim(item, edit.field)
+    if claim is None:
+        return "the item has no such label"
+    return f"the label is {claim.label} and no longer {edit.old}" if claim.label != edit.old else ""
+
+
+def _object(number: int, line: str, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{where}, line {number} is not JSON ({error.msg} at column {error.colno}). Mend or remove it."
+        ) from error
+    if not isinstance(value, dict):
+        raise DataError(f"{where}, line {number} is not an object of named values. Mend or remove it.")
+    return value
+
+
+def _edit(row: Mapping[str, Any], where: str) -> LabelEdit:
+    missing = [name for name in _FIELDS if not isinstance(row.get(name), str)]
+    unknown = [name for name in row if name not in _FIELDS]
+    if missing or unknown:
+        told = [f"no text under {', '.join(missing)}"] * bool(missing) + [f"unknown: {', '.join(unknown)}"] * bool(unknown)
+        raise DataError(f"{where}: {'; '.join(told)}. An edit has {', '.join(_FIELDS)}.")
+    if row["new"] not in NEW:
+        raise DataError(f"{where}: new is {row['new']!r}; it is one of {', '.join(NEW)}.")
+    return LabelEdit(**row)

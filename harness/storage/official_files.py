@@ -1,0 +1,86 @@
+"""Official data files: what is there, what may be downloaded, and where a person has to put the rest.
+
+The network access itself is in `harness/storage/data_folder.py`. A file that is there is never touched, only checked.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.core import registry
+from harness.core.digests import file_digest
+from harness.core.errors import ConfigError, DataError
+from harness.storage.data_folder import download, unpack
+
+PRESENT, FETCHED, MISSING, WRONG = "present", "fetched", "missing", "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What became of one official file; `note` says what a person has to do, "" for nothing."""
+
+    benchmark: str
+    file: Any
+    state: str
+    note: str = ""
+
+
+class Fetcher:
+    """Brings official files into a data folder.
+
+    Archives of pictures are gigabytes: they are downloaded with `images` only. With `offline` nothing is.
+    """
+
+    def __init__(self, folder: Path, *, images: bool, offline: bool, say: Callable[[str], None]) -> None:
+        if folder.is_file():
+            raise ConfigError(f"{folder} is a file, not a data folder. Give a folder with --data.")
+        self.folder, self.images, self.offline, self.say = folder, images, offline, say
+        self._store = folder / ".downloads"  # archives, until their last member is unpacked
+
+    def fetch(self, names: Sequence[str]) -> list[Fetched]:
+        """The files of the benchmarks named, of all where none is. Raises UnknownPlugin for a name that is none."""
+        wanted: dict[str, tuple[str, Any]] = {}  # several benchmarks read the same COCO files
+        for name in names or registry.names("benchmark"):
+            for file in getattr(registry.get("benchmark", name), "files", ()):
+                wanted.setdefault(file.name, (name, file))
+        found = [Fetched(name, file, *self._one(file)) for name, file in wanted.values()]
+        shutil.rmtree(self._store, ignore_errors=True)
+        return found
+
+    def _one(self, file: Any) -> tuple[str, str]:
+        place = self.folder / file.name
+        if place.exists():
+            return self._check(file, place)
+        by_hand = f"{file.how}{f', from {file.url}' if file.url else ''}; it belongs at {place}"
+        if not file.url or self.offline:
+            return MISSING, by_hand
+        if file.member.endswith("/") and not self.images:
+            return MISSING, f"Gigabytes of pictures: fetch them with --images, or by hand: {by_hand}"
+        self.say(f"fetching {file.url}")
+        try:
+            self._bring(file, place)
+        except DataError as error:
+            return MISSING, f"{error} By hand: {by_hand}"
+        state, note = self._check(file, place)
+        return (FETCHED if state == PRESENT else state), note
+
+    def _bring(self, file: Any, place: Path) -> None:
+        got = download(file.url, self._store)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if file.member:
+            unpack(got, file.member, place)
+        else:
+            got.rename(place)
+
+    def _check(self, file: Any, place: Path) -> tuple[str, str]:
+        """Against the known sha256, if there is one."""
+        if not file.sha256 or place.is_dir():
+            return PRESENT, ""
+        made = file_digest(place)
+        if made == file.sha256:
+            return PRESENT, ""
+        return WRONG, f"its sha256 is {made}, the official file's {file.sha256}. Move it away and fetch it again."

@@ -1,0 +1,51 @@
+"""The folder of one run: its lock, and files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import RunLocked
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a run's folder. Raises RunLocked, naming the process, when another one has it.
+
+    The lock is the operating system's, so it goes with the process, however that ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+", encoding="utf-8") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            handle.seek(0)
+            raise RunLocked(
+                f"Process {handle.read().strip() or 'unknown'} works in {folder}. Wait for it to end, or start another "
+                "run with another `name=`."
+            ) from error
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.{os.getpid()}.half")
+    try:
+        half.write_text(text, encoding="utf-8", errors="replace")
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file, None where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -1,0 +1,215 @@
+"""The run store: one SQLite file with every run, answer, verdict and score.
+
+Answers and verdicts are kept by content key (checkpoint digest, image digest, prompt, decoding, ...), so they serve
+every run that asks the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from harness.core.contract import Answer, Checkpoint, Item, ProtocolRecord, Score, Verdict
+from harness.core.digests import text_digest
+from harness.core.errors import StoreError
+from harness.storage import codec
+from harness.storage.database import Database
+
+_AT_ONCE = 500  # host parameters of one SELECT
+_ADD_LOG_ODDS = "INSERT OR IGNORE INTO log_odds VALUES (?,?)"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A row of the runs table."""
+
+    id: str
+    name: str
+    created_at: str
+    status: str  # "running", "complete" or "stopped: why"
+    config: str
+    command: str
+    versions: Mapping[str, str]
+    data_folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """One checkpoint on one benchmark, as stored; `scores` and `answer_keys` follow `items` (None: no answer)."""
+
+    label: str
+    benchmark: str
+    checkpoint: Checkpoint
+    options: Mapping[str, Any]
+    protocol: ProtocolRecord
+    items: tuple[Item, ...]
+    answer_keys: tuple[str | None, ...]
+    scores: tuple[Score, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Every item has an answer and no judge owes a verdict; else the next run asks for what is missing."""
+        return None not in self.answer_keys and all(score.flag != "unjudged" for score in self.scores)
+
+
+class Store(Database):
+    """Runs, answers, verdicts, scores. Raises StoreError, with what to do, for everything SQLite can refuse."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._item_sets: dict[str, tuple[Item, ...]] = {}
+
+    # ------------------------------------------------------------ runs
+
+    def begin(self, run: StoredRun) -> None:
+        """Remember a run; a run that exists keeps its beginning and goes back to `running`."""
+        with self.transaction() as db:
+            values = (run.id, run.name, run.created_at, run.status, run.config, run.command)
+            db.execute(
+                "INSERT INTO runs VALUES (?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET status=excluded.status",
+                (*values, codec.dumps(run.versions), run.data_folder),
+            )
+
+    def set_status(self, run: str, status: str) -> None:
+        with self.transaction() as db:
+            db.execute("UPDATE runs SET status=? WHERE id=?", (status, run))
+
+    def runs(self) -> list[StoredRun]:
+        """All runs, oldest first."""
+        rows = self.rows("SELECT * FROM runs ORDER BY created_at, id")
+        return [
+            StoredRun(i, name, at, status, config, command, codec.loads(versions), data)
+            for i, name, at, status, config, command, versions, data in rows
+        ]
+
+    def run(self, name: str) -> StoredRun:
+        """A run by id, by the beginning of its id, or by name (the newest). Raises StoreError with the nearest."""
+        runs = self.runs()
+        exact = [r for r in runs if r.id == name] or [r for r in runs if r.name == name]
+        found = exact or [r for r in runs if r.id.startswith(name)]
+        if len(found) > 1 and not exact:
+            raise StoreError(
+                f"{name!r} begins the ids of {len(found)} runs: {', '.join(r.id for r in found)}. Give more of it."
+            )
+        if not found:
+            near = get_close_matches(name, [r.id for r in runs] + [r.name for r in runs], n=1, cutoff=0.0)
+            hint = f" The nearest is {near[0]!r}." if near else ""
+            raise StoreError(f"There is no run {name!r} in {self.path}.{hint} `python -m harness list runs` shows all.")
+        return found[-1]
+
+    # ------------------------------------------------------------ answers and verdicts
+
+    def answers(self, keys: Iterable[str]) -> dict[str, Answer]:
+        """Stored answers among these keys; `item_id` is empty, an answer belongs to whoever asked."""
+        columns = "key, text, n_tokens, stopped, latency_s, yes_nats"
+        found = self._select(f"SELECT {columns} FROM answers LEFT JOIN log_odds USING (key) WHERE key IN", keys)
+        return {row[0]: Answer("", *row[1:]) for row in found}
+
+    def texts(self, keys: Iterable[str]) -> dict[str, str]:
+        """The texts alone of stored answers: a quarter of the time, where hundreds of thousands are read."""
+        return dict(self._select("SELECT key, text FROM answers WHERE key IN", keys))
+
+    def add_answers(self, checkpoint: str, answers: Mapping[str, Answer]) -> None:
+        """Keep a finished batch with its log-odds of yes, where there are any; all of it or nothing."""
+        rows = [(k, checkpoint, _text(a.text), a.n_tokens, a.stopped, a.latency_s) for k, a in answers.items()]
+        with self.transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?)", rows)
+            db.executemany(_ADD_LOG_ODDS, [(k, a.yes_nats) for k, a in answers.items() if a.yes_nats is not None])
+
+    def log_odds(self, keys: Iterable[str]) -> dict[str, float]:
+        """Log-odds of yes in nats, by the key of the answer."""
+        return dict(self._select("SELECT key, yes_nats FROM log_odds WHERE key IN", keys))
+
+    def add_log_odds(self, nats: Mapping[str, float]) -> None:
+        with self.transaction() as db:
+            db.executemany(_ADD_LOG_ODDS, nats.items())
+
+    def verdicts(self, keys: Iterable[str]) -> dict[str, Verdict]:
+        found = self._select("SELECT key, verdict FROM verdicts WHERE key IN", keys)
+        return {key: codec.verdict(codec.loads(text)) for key, text in found}
+
+    def add_verdict(self, key: str, verdict: Verdict) -> None:
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO verdicts VALUES (?,?)", (key, codec.dumps(verdict)))
+
+    def _select(self, sql: str, keys: Iterable[str]) -> list[Any]:
+        wanted, rows = list(dict.fromkeys(keys)), []
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            rows += self.rows(f"{sql} ({','.join('?' * len(part))})", part)
+        return rows
+
+    # ------------------------------------------------------------ results and artifacts
+
+    def add_result(self, run: str, position: int, result: StoredResult) -> None:
+        """Keep one checkpoint's scores on one benchmark, replacing those of an earlier attempt."""
+        items = codec.dumps(result.items)
+        digest = text_digest(items)
+        with self.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO item_sets VALUES (?,?)", (digest, items))
+            facts = (codec.dumps(result.checkpoint), codec.dumps(result.options), codec.dumps(result.protocol.facts))
+            blobs = (digest, codec.dumps(result.answer_keys), codec.dumps(result.scores))
+            db.execute(
+                "INSERT OR REPLACE INTO results VALUES (?,?,?,?,?,?,?,?,?,?)",
+                (run, result.label, result.benchmark, position, *facts, *blobs),
+            )
+
+    def results(self, run: str) -> list[StoredResult]:
+        """All results of a run in sweep order."""
+        rows = self.rows(
+            "SELECT label, benchmark, checkpoint, options, protocol, item_set, answer_keys, scores FROM results "
+            "WHERE run=? ORDER BY position",
+            (run,),
+        )
+        return [_result(row, self._items(row[5])) for row in rows]
+
+    def _items(self, digest: str) -> tuple[Item, ...]:
+        """An item set; all results over it share one tuple, which is read once."""
+        if digest not in self._item_sets:
+            (row,) = self.rows("SELECT items FROM item_sets WHERE digest=?", (digest,))
+            self._item_sets[digest] = tuple(codec.item(i) for i in codec.loads(row[0]))
+        return self._item_sets[digest]
+
+    def items_missing(self, run: str) -> int:
+        """How many items of a run's results have no answer."""
+        rows = self.rows("SELECT answer_keys FROM results WHERE run=?", (run,))
+        return sum(codec.loads(row[0]).count(None) for row in rows)
+
+    def put(self, run: str, arm: str, kind: str, value: Any) -> None:
+        """Keep a JSON-able by-product of a run: a yield report, a training log, timings."""
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO artifacts VALUES (?,?,?,?)", (run, arm, kind, codec.dumps(value)))
+
+    def get(self, run: str, arm: str, kind: str, default: Any = None) -> Any:
+        rows = self.rows("SELECT value FROM artifacts WHERE run=? AND arm=? AND kind=?", (run, arm, kind))
+        return codec.loads(rows[0][0]) if rows else default
+
+
+def open_store(output: Path) -> Store:
+    """The store of an output folder that has one. Raises StoreError where no run was started there."""
+    path = output / "store.sqlite"
+    if not path.is_file():
+        raise StoreError(f"There is no run store in {output}. Start a run first: python -m harness run")
+    return Store(path)
+
+
+def _result(row: Any, items: tuple[Item, ...]) -> StoredResult:
+    label, benchmark, checkpoint, options, protocol, _, keys, scores = row
+    return StoredResult(
+        label=label,
+        benchmark=benchmark,
+        checkpoint=codec.checkpoint(codec.loads(checkpoint)),
+        options=codec.loads(options),
+        protocol=codec.protocol(codec.loads(protocol)),
+        items=items,
+        answer_keys=tuple(codec.loads(keys)),
+        scores=tuple(codec.score(s) for s in codec.loads(scores)),
+    )
+
+
+def _text(text: str) -> str:
+    """SQLite takes no lone surrogates; a model can write them. They become the replacement character."""
+    return text.encode("utf-8", "replace").decode("utf-8")

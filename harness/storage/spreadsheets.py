@@ -1,0 +1,101 @@
+"""CSV files that people fill in with a spreadsheet program, out and in again.
+
+Out: a byte order mark and quotes, so that every program reads them right, and cells that would be a formula there are kept
+from being one by an apostrophe. In: whatever such programs save - byte order marks, UTF-16, semicolons or tabs for commas, line
+breaks inside quotes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.core.errors import DataError
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_MOST_BYTES = 200_000_000
+_LONGEST_CELL = 1_000_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row and where it stands, for error messages."""
+
+    where: str
+    cells: Mapping[str, str]
+
+
+def write_sheet(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The file's text, to be written as UTF-8."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(header)
+    writer.writerows([_guarded(cell) for cell in row] for row in rows)
+    return "\ufeff" + out.getvalue()
+
+
+def read_sheet(path: Path, needed: Sequence[str]) -> list[Line]:
+    """The table of a file; see `parse_sheet`."""
+    return parse_sheet(read_bytes(path), str(path), needed)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Raises DataError where the file cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def parse_sheet(raw: bytes, name: str, needed: Sequence[str]) -> list[Line]:
+    """Rows by column name; empty rows are left out. Raises DataError, which calls the table `name`, where it is none."""
+    text = _text(raw, name).lstrip("\r\n")
+    if text.startswith("sep="):  # Excel's own first line
+        text = text.partition("\n")[2]
+    first = text.split("\n", 1)[0]
+    comma = max(",;\t", key=first.count)
+    old = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True) if any(row)]
+    except csv.Error as error:
+        raise DataError(
+            f"{name} cannot be read as a table ({error}). Save it again as CSV from your spreadsheet program."
+        ) from error
+    finally:
+        csv.field_size_limit(old)
+    header = [column.strip().lower() for column in rows[0]] if rows else []
+    missing = [column for column in needed if column not in header]
+    if missing:
+        raise DataError(
+            f"{name} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, header)) or 'nothing'}. "
+            "Keep the first line as it was exported."
+        )
+    ragged = [n for n, row in enumerate(rows[1:], 2) if len(row) > len(header) and any(row[len(header) :])]
+    if ragged:
+        raise DataError(f"{name}, row {ragged[0]} has more cells than the first row has names. Is a quotation mark missing?")
+    return [
+        Line(f"{name}, row {n}", {column: _bare(cell) for column, cell in zip(header, row, strict=False)})
+        for n, row in enumerate(rows[1:], 2)
+    ]
+
+
+def _text(raw: bytes, name: str) -> str:
+    if len(raw) > _MOST_BYTES:
+        raise DataError(f"{name} has {len(raw):,} bytes; at most {_MOST_BYTES:,} are read.")
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name} is not {encoding} text ({error}). Save it as \u201cCSV UTF-8\u201d.") from error
+
+
+def _guarded(cell: str) -> str:
+    """An apostrophe before what a spreadsheet would run, and before an apostrophe that hides one, so that it comes back."""
+    return f"'{cell}" if cell.lstrip("'").startswith(_FORMULA) else cell
+
+
+def _bare(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell

@@ -1,0 +1,177 @@
+"""Put runs side by side: `compare(records)` turns what runs left behind into a `Comparison`, the input of all writers.
+
+Columns are checkpoints; the first is the baseline. A base checkpoint that several runs share stands there once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.core.contract import RunRecord, SweepResult
+from harness.core.errors import ConfigError
+from reports.comparison import published_rows as study
+from reports.comparison.conclusion import verdict
+from reports.comparison.confusion import confusions
+from reports.comparison.details import Lookup, captions, failures, flips, protocol_differences
+from reports.comparison.length import length_curves
+from reports.comparison.methods import methods
+from reports.comparison.metric_table import benchmark_names, make_tables, results_of
+from reports.comparison.objects import objects
+from reports.comparison.reliability import reliability
+from reports.text.formatting import listing
+from reports.values.comparison import Comparison, Curve, RunFacts
+from reports.values.table import Column
+
+
+def compare(records: Sequence[RunRecord], *, labels: Sequence[str] | None = None, published: Sequence[str] = ()) -> Comparison:
+    """Compare all sweeps of all records with the first sweep of the first.
+
+    `labels`: one name a record, shown instead of the runs' own names. `published`: tables of the study ("Table 6") to put
+    beside.
+    Raises ConfigError when there is nothing to compare, or when runs have no benchmark in common.
+    """
+    columns, sweeps = _columns(records, labels)
+    _check_common(columns, sweeps)
+    configs = {record.run_id: record.config_yaml for record in records}
+    unlike = protocol_differences(columns, sweeps)
+    columns = [replace(column, differs=any(d.column == column.label for d in unlike)) for column in columns]
+    found = methods(columns, [sweep.label for sweep in sweeps], [configs[column.run_id] for column in columns])
+    full, short, seeds = make_tables(columns, sweeps, found)
+    base, said = sweeps[0], Lookup()
+    training, times = _curves(records, labels)
+    return Comparison(
+        title=listing(list(dict.fromkeys(_run_label(r, i, labels) for i, r in enumerate(records))), 4),
+        columns=tuple(columns),
+        rows=full.rows,
+        short=short,
+        verdict=verdict(short),
+        protocols={result.benchmark: dict(result.protocol.facts) for result in base.results},
+        protocol_differences=unlike,
+        flips=flips(columns, sweeps, said),
+        captions=captions(columns, sweeps, said),
+        failures=failures(columns, sweeps),
+        length_curves=length_curves(columns, sweeps, short.columns),
+        objects=objects(columns, sweeps, short.columns),
+        confusions=confusions(columns, sweeps, short.columns),
+        reliability=reliability(columns, sweeps, short.columns),
+        seeds=seeds,
+        published=study.published(published),
+        training=training,
+        training_times=times,
+        reward_accuracy={name: found for record in records for name, found in record.reward_accuracy.items()},
+        runs=tuple(_facts(record) for record in records),
+        data_folders=tuple(dict.fromkeys(record.data_folder for record in records)),
+    )
+
+
+def _columns(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tuple[list[Column], list[SweepResult]]:
+    if labels is not None and len(labels) != len(records):
+        raise ConfigError(f"There are {len(labels)} labels for {len(records)} runs; give one label a run.")
+    columns: list[Column] = []
+    sweeps: list[SweepResult] = []
+    bases: list[int] = []
+    for i, record in enumerate(records):
+        for j, sweep in enumerate(record.sweeps):
+            shared = next((k for k in bases if _same_baseline(sweep, sweeps[k])), None) if j == 0 else None
+            if shared is not None:
+                sweeps[shared] = _both(sweeps[shared], sweep)
+                continue
+            if j == 0:
+                bases.append(len(sweeps))
+            c = sweep.checkpoint
+            label = _column_label(record, i, sweep, j, records, labels)
+            columns.append(Column(label, record.run_id, record.name, c.id, c.digest, c.aligner, record.complete))
+            sweeps.append(sweep)
+    if not columns:
+        raise ConfigError("There is nothing to compare: no run has a sweep yet. Let a run finish its first benchmark.")
+    columns[0] = replace(columns[0], is_baseline=True)
+    seeds = {record.run_id: _seed(record) for record in records}
+    return _with_unique_labels(columns, [seeds[column.run_id] for column in columns]), sweeps
+
+
+def _same_baseline(one: SweepResult, other: SweepResult) -> bool:
+    """The same weights, measured the same way wherever both were measured."""
+    protocols = {result.benchmark: result.protocol for result in other.results}
+    alike = all(protocols.get(r.benchmark, r.protocol) == r.protocol for r in one.results)
+    return one.checkpoint.digest == other.checkpoint.digest and alike
+
+
+def _both(one: SweepResult, other: SweepResult) -> SweepResult:
+    """One baseline with what either run measured of it."""
+    have = {result.benchmark for result in one.results}
+    return replace(one, results=(*one.results, *(r for r in other.results if r.benchmark not in have)))
+
+
+def _run_label(record: RunRecord, i: int, labels: Sequence[str] | None) -> str:
+    return labels[i] if labels is not None else record.name
+
+
+def _column_label(
+    record: RunRecord, i: int, sweep: SweepResult, j: int, records: Sequence[RunRecord], labels: Sequence[str] | None
+) -> str:
+    alone = len(record.sweeps) == 1  # a checkpoint that was only evaluated goes by the name of its run
+    if len(records) == 1 or (i == 0 and j == 0 and not alone):
+        return sweep.label
+    run = _run_label(record, i, labels)
+    return run if alone or (j == 1 and len(record.sweeps) == 2) else f"{run}: {sweep.label}"
+
+
+def _with_unique_labels(columns: list[Column], seeds: Sequence[str]) -> list[Column]:
+    """Columns of one label are told apart by the seed of their run, or numbered where that does not tell them apart."""
+    often = Counter(column.label for column in columns)
+    with_seed = Counter((column.label, seed) for column, seed in zip(columns, seeds, strict=True))
+    seen: Counter[str] = Counter()
+    unique = []
+    for column, seed in zip(columns, seeds, strict=True):
+        seen[column.label] += 1
+        mark = f"seed {seed}" if seed and with_seed[column.label, seed] == 1 else f"#{seen[column.label]}"
+        unique.append(replace(column, label=f"{column.label} {mark}" if often[column.label] > 1 else column.label))
+    return unique
+
+
+def _seed(record: RunRecord) -> str:
+    found = re.search(r"^seed:\s*(\d+)\s*$", record.config_yaml, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def _check_common(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> None:
+    names = benchmark_names(sweeps)
+    if len(sweeps) > 1 and not any(sum(r is not None for r in results_of(sweeps, n)) > 1 for n in names):
+        have = "; ".join(
+            f"{column.label} has {', '.join(r.benchmark for r in sweep.results) or 'none'}"
+            for column, sweep in zip(columns, sweeps, strict=True)
+        )
+        raise ConfigError(f"These runs have no benchmark in common: {have}. Sweep one of them over the other's.")
+
+
+def _curves(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tuple[tuple[Curve, ...], tuple[Curve, ...]]:
+    """Training logs as curves, and the timings among them apart (they differ from run to run)."""
+    curves = []
+    for i, record in enumerate(records):
+        names = dict.fromkeys(key for row in record.training for key in row if key not in ("step", "epoch"))
+        for key in names:
+            points = [(row.get("step", n), row[key]) for n, row in enumerate(record.training) if key in row]
+            x, y = (tuple(float(v) for v in axis) for axis in zip(*points, strict=True))
+            curves.append(Curve(key, _run_label(record, i, labels), x, y))
+    times = tuple(curve for curve in curves if curve.name.startswith("time/"))
+    return tuple(curve for curve in curves if curve not in times), times
+
+
+def _facts(record: RunRecord) -> RunFacts:
+    return RunFacts(
+        run_id=record.run_id,
+        name=record.name,
+        complete=record.complete,
+        command=record.command,
+        config_yaml=record.config_yaml,
+        versions=dict(record.versions),
+        digests={sweep.label: sweep.checkpoint.digest for sweep in record.sweeps},
+        notes=tuple(record.notes),
+        overlap=dict(record.overlap),
+        pairs_report=dict(record.pairs_report),
+        example_pairs=tuple(record.example_pairs[:10]),
+        timings=dict(record.timings),
+    )

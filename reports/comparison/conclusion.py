@@ -1,0 +1,195 @@
+"""The report in three sentences: what surely improved, what surely got worse, what cannot be told.
+
+Every word follows from a number of the short table; nothing is claimed that the table does not mark as sure. Against one
+checkpoint the facts are listed metric by metric; of several, each metric tells which of them moved it and how far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from reports.comparison.roles import HALLUCINATION, HELPFULNESS, first, lengths
+from reports.text.formatting import between, change, listing, number, row_name, with_unit
+from reports.values.comparison import Verdict
+
+if TYPE_CHECKING:
+    from reports.values.paired import Difference
+    from reports.values.table import Cell, Column, Row, Table
+
+_MOST = 5  # facts named in a sentence, checkpoints named without figures
+_NAMED = 3  # checkpoints named for one metric; of more, how many and the extremes
+
+
+def verdict(table: Table) -> Verdict:
+    """Words for the headline rows of all columns but the baseline."""
+    if len(table.columns) < 2:
+        return Verdict("", "", "", "There is one checkpoint only: nothing to compare with yet.")
+    told = _of_one if len(table.columns) == 2 else _of_several
+    better, worse, changed = (told(table, kind) for kind in ("better", "worse", "changed"))
+    unsure, unknown = _untold(table, known=True), _untold(table, known=False)
+    return Verdict(
+        _headline(table.rows, table.columns) if len(table.columns) == 2 else _several(table),
+        f"Surely better: {better}." if better else "Nothing surely improved.",
+        f"Surely worse: {worse}." if worse else "Nothing surely got worse.",
+        " ".join(
+            part
+            for part in (
+                f"Cannot be told from these items: {unsure}." if unsure else "No measured headline metric is left in doubt.",
+                f"Unknown: {unknown}." if unknown else "",
+                f"Moved, where neither way is better: {changed}." if changed else "",
+            )
+            if part
+        ),
+    )
+
+
+# ---------------------------------------------------------------- one checkpoint against its baseline
+
+
+def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
+    bad = first(rows, HALLUCINATION)
+    if bad is None:
+        return _plain_headline(rows)
+    cell, difference = bad.cells[1], _difference(bad.cells[1])
+    if cell is None or difference is None:
+        return f"Whether hallucination fell cannot be told: {row_name(bad)} is unknown for {columns[1].label}."
+    told = {"better": "Alignment lowered hallucination", "worse": "Alignment raised hallucination"}
+    before = bad.cells[0]
+    moved = f"{row_name(bad)} {with_unit(before.value if before else None, bad.unit)} \u2192 " + with_unit(cell.value, bad.unit)
+    interval = between(difference.low, difference.high, bad.unit, signed=True)
+    how_sure = f", 95 % interval {interval}" if interval else ", no interval from so few images"
+    opening = told.get(cell.sure, "No sure change in hallucination")
+    return f"{opening}: {moved} ({change(difference.value, bad.unit)}{how_sure}). {_price(rows, bad)}".strip()
+
+
+def _difference(cell: Cell | None) -> Difference | None:
+    """The difference, where it has a value."""
+    return cell.difference if cell and cell.difference and cell.difference.value is not None else None
+
+
+def _plain_headline(rows: Sequence[Row]) -> str:
+    """Without a hallucination metric, the first headline row tells."""
+    row = next((r for r in rows if r.headline and r.better != "neither" and r.cells[1]), None)
+    if row is None or row.cells[1] is None or row.cells[1].difference is None:
+        return ""
+    cell = row.cells[1]
+    told = {"better": "improved", "worse": "got worse"}.get(cell.sure, "did not surely change")
+    return f"{row_name(row)} {told}: {change(row.cells[1].difference.value, row.unit)}."
+
+
+def _price(rows: Sequence[Row], bad: Row) -> str:
+    """What it cost in helpfulness and in length, on the same benchmark."""
+    good = first(rows, HELPFULNESS, bad.benchmark) or first(rows, HELPFULNESS)
+    length = next((row for row in lengths(rows) if row.benchmark == bad.benchmark), None)
+    parts = []
+    for row in (good, length):
+        cell = row.cells[1] if row else None
+        difference = _difference(cell)
+        if row is None or cell is None or difference is None:
+            continue
+        sure = "" if cell.sure else ", not sure"
+        parts.append(f"{row_name(row)} {change(difference.value, row.unit)}{sure}")
+    return f"At the same time: {'; '.join(parts)}." if parts else ""
+
+
+def _of_one(table: Table, kind: str) -> str:
+    """'POPE accuracy +2.1 points and CHAIRi \u22123.0 points'."""
+    facts = [_fact(row, cell) for row in table.headline if (cell := row.cells[1]) is not None and cell.sure == kind]
+    return listing(facts, _MOST)
+
+
+def _fact(row: Row, cell: Cell) -> str:
+    return f"{row_name(row)} {change(cell.difference.value if cell.difference else None, row.unit)}"
+
+
+# ---------------------------------------------------------------- several checkpoints, or methods
+
+
+def _several(table: Table) -> str:
+    """Which lowered hallucination, which moved helpfulness, and which did the first without losing the second."""
+    measured = [row for row in table.rows if any(map(_difference, row.cells))]
+    bad = first(measured, HALLUCINATION)
+    if bad is None:
+        return ""
+    good = first(measured, HELPFULNESS, bad.benchmark) or first(measured, HELPFULNESS)
+    said = [_moves(table, row) for row in (bad, good) if row]
+    lowered = _movers(table, bad, "better")
+    if good and _movers(table, good, "worse"):
+        spared = [j for j in lowered if (cell := good.cells[j]) and cell.sure != "worse" and _difference(cell)]
+        if spared and len(table.columns) > 3:
+            names = listing([table.columns[j].label for j in spared], 6)
+            said.append(f"Less hallucination without a sure loss of {row_name(good)}: {names}.")
+    return " ".join(said)
+
+
+def _moves(table: Table, row: Row) -> str:
+    """'CHAIRi surely fell with all but rloo (...); it did not surely move with rloo (\u22121.8 points).'"""
+    rising = row.better != "lower"
+    found = []
+    for kind, verb in (("better", "rose" if rising else "fell"), ("worse", "fell" if rising else "rose")):
+        if who := _movers(table, row, kind):
+            found.append(f"surely {verb} with {_who(table, row, who)}")
+    still = [j for j in _movers(table, row, "") if _difference(row.cells[j])]
+    if not found:
+        found.append("did not surely move with any of them" if len(still) > 1 else "did not surely move")
+    elif 0 < len(still) <= _NAMED:
+        found.append(f"did not surely move with {_who(table, row, still)}")
+    return f"{row_name(row)} {'; it '.join(found)}."
+
+
+def _movers(table: Table, row: Row, kind: str) -> list[int]:
+    """Columns in which the row is surely `kind`."""
+    return [j for j in range(1, len(table.columns)) if (cell := row.cells[j]) is not None and cell.sure == kind]
+
+
+def _of_several(table: Table, kind: str) -> str:
+    moved = [(row, _movers(table, row, kind)) for row in table.headline]
+    return "; ".join(f"{row_name(row)} with {_who(table, row, places)}" for row, places in moved if places)
+
+
+def _who(table: Table, row: Row, places: Sequence[int]) -> str:
+    """'dpo (\u22122.0 points) and ipo (\u22121.6 points)', or 'all 11 (\u22121.6 with ipo to \u22128.6 points with bdhs)'."""
+    shifts = {j: d.value or 0.0 for j in places if (d := _difference(row.cells[j]))}
+    if len(places) <= _NAMED:
+        return listing([f"{table.columns[j].label} ({change(shifts[j], row.unit)})" for j in places])
+    ordered = sorted(places, key=lambda j: abs(shifts[j]))
+    least, most = ordered[0], ordered[-1]
+    reach = f"{number(shifts[least], row.unit, signed=True)} with {table.columns[least].label} to "
+    return f"{_group(table, places)} ({reach}{change(shifts[most], row.unit)} with {table.columns[most].label})"
+
+
+def _group(table: Table, places: Sequence[int]) -> str:
+    """'all 11', 'both', 'all but rloo', '7 of 11', or names."""
+    others = [table.columns[j].label for j in range(1, len(table.columns)) if j not in places]
+    if not others:
+        return "both" if len(places) == 2 else f"all {len(places)}"
+    if len(places) <= _MOST:
+        return listing([table.columns[j].label for j in places])
+    return f"all but {listing(others)}" if len(others) <= 2 else f"{len(places)} of {len(table.columns) - 1}"
+
+
+def _untold(table: Table, known: bool) -> str:
+    """Metrics with a direction that are not sure; `known`: those that were measured, or those that were not."""
+    by_places: dict[tuple[int, ...], list[Row]] = {}
+    for row in table.headline:
+        places = tuple(
+            j
+            for j in range(1, len(table.columns))
+            if (cell := row.cells[j]) is not None and not cell.sure and (_difference(cell) is not None) == known
+        )
+        if places and row.better != "neither":
+            by_places.setdefault(places, []).append(row)
+    if len(table.columns) == 2:
+        return listing([_visible(row) if known else row_name(row) for rows in by_places.values() for row in rows], _MOST)
+    told = [f"{listing([row_name(row) for row in rows], _MOST)} with {_group(table, p)}" for p, rows in by_places.items()]
+    return "; ".join(told)
+
+
+def _visible(row: Row) -> str:
+    """'POPE accuracy \u22120.4 points (would show from 1.2 on)'."""
+    cell = row.cells[1]
+    difference = _difference(cell)
+    if cell is None or difference is None or not difference.detectable:
+        return row_name(row)
+    return f"{_fact(row, cell)} (would show from {number(difference.detectable, row.unit)} on)"

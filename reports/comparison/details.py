@@ -1,0 +1,124 @@
+"""What stands behind the numbers: items that flipped, captions with spans, failures, protocol differences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+from harness.core.contract import Answer, BenchmarkResult, Item, Score, Span, SweepResult
+from reports.comparison.metric_table import benchmark_names, results_of
+from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Side
+from reports.values.table import Column
+
+
+class Lookup:
+    """Score and answer by item id, made once a result however many parts of the report ask."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, dict[str, tuple[Score, Answer]]] = {}
+
+    def of(self, result: BenchmarkResult) -> dict[str, tuple[Score, Answer]]:
+        if id(result) not in self._made:
+            answers = {answer.item_id: answer for answer in result.answers}
+            self._made[id(result)] = {s.item_id: (s, answers[s.item_id]) for s in result.scores if s.item_id in answers}
+        return self._made[id(result)]
+
+
+def flips(columns: Sequence[Column], sweeps: Sequence[SweepResult], said: Lookup) -> tuple[Flip, ...]:
+    """Items gained and lost by `Score.correct` against the baseline, by benchmark, column and item order."""
+    found: list[Flip] = []
+    for name in benchmark_names(sweeps):
+        base, *others = results_of(sweeps, name)
+        for column, other in zip(columns[1:], others, strict=True):
+            if base and other:
+                found += _flips_of(name, column.label, other.items, said.of(base), said.of(other))
+    return tuple(found)
+
+
+_Said = Mapping[str, tuple[Score, Answer]]
+
+
+def _flips_of(name: str, column: str, items: Sequence[Item], before: _Said, after: _Said) -> list[Flip]:
+    found = []
+    for item in items:
+        if item.id not in before or item.id not in after:
+            continue
+        (old, said), (new, says) = before[item.id], after[item.id]
+        if old.correct is None or new.correct is None or old.correct == new.correct:
+            continue
+        kind = "gained" if new.correct else "lost"
+        found.append(Flip(name, column, kind, item, said.text, says.text, new.why))
+    return found
+
+
+def captions(columns: Sequence[Column], sweeps: Sequence[SweepResult], said: Lookup, most: int = 60) -> tuple[Caption, ...]:
+    """Items whose answers carry spans; those whose number of inventions changed most come first."""
+    found: list[tuple[int, str, Item]] = []
+    sides: dict[str, list[_Said]] = {}
+    for name in benchmark_names(sweeps):
+        results = results_of(sweeps, name)
+        spanned = [r if r and any(s.spans for s in r.scores) else None for r in results]
+        if not any(spanned):
+            continue
+        sides[name] = [said.of(r) if r else {} for r in spanned]
+        items = {item.id: item for result in results if result for item in result.items}
+        found += [(_least_changed(sides[name], item.id), name, item) for item in items.values()]
+    found.sort(key=lambda entry: entry[0])  # stable: equal ones stay in item order
+    made = (_caption(name, item, columns, sides[name]) for _, name, item in found)
+    return tuple(islice((caption for caption in made if any(side.spans for side in caption.sides)), most))
+
+
+def _caption(name: str, item: Item, columns: Sequence[Column], sides: Sequence[_Said]) -> Caption:
+    shown = tuple(
+        Side(column.label, said[item.id][1].text, _in_order(said[item.id][0].spans))
+        for column, said in zip(columns, sides, strict=True)
+        if item.id in said
+    )
+    return Caption(name, item.id, item.image, item.question, shown)
+
+
+def _in_order(spans: Sequence[Span]) -> tuple[Span, ...]:
+    return tuple(sorted(spans, key=lambda span: (span.start, span.end)))
+
+
+def _least_changed(sides: Sequence[_Said], item_id: str) -> int:
+    """Sort key: minus the largest change in inventions."""
+    scores = [said[item_id][0] for said in sides if item_id in said]
+    invented = [sum(span.kind == "invented" for span in score.spans) for score in scores]
+    return -max((abs(n - invented[0]) for n in invented), default=0)
+
+
+def failures(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[Failures, ...]:
+    """One entry for each benchmark and column."""
+    return tuple(
+        _failures_of(name, column.label, result)
+        for name in benchmark_names(sweeps)
+        for column, result in zip(columns, results_of(sweeps, name), strict=True)
+        if result
+    )
+
+
+def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
+    flags = Counter(score.flag for score in result.scores if score.flag)
+    unjudged = sum(
+        score.flag == "unjudged" or (score.verdict is not None and score.verdict.value is None) for score in result.scores
+    )
+    truncated = sum(answer.stopped == "length" for answer in result.answers)
+    lost = dict.fromkeys(result.missing.values())
+    return Failures(
+        name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
+        dict(sorted(flags.items())), {why: tuple(i for i, w in result.missing.items() if w == why) for why in lost},
+    )  # fmt: skip
+
+
+def protocol_differences(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[ProtocolDifference, ...]:
+    """Every fact in which a column was measured otherwise than the baseline."""
+    found = []
+    for name in benchmark_names(sweeps):
+        base, *others = results_of(sweeps, name)
+        for column, other in zip(columns[1:], others, strict=True):
+            if base and other:
+                facts = base.protocol.differs_from(other.protocol)
+                found += [ProtocolDifference(name, column.label, fact, *pair) for fact, pair in facts.items()]
+    return tuple(found)

@@ -1,0 +1,67 @@
+"""Hallucination against length: a model that says less invents less, so answers of equal length are compared.
+
+Each column's answers are cut into four groups of equal size by their number of words; the hallucination metric of a
+group stands over the group's mean length, with an interval that resamples images as everywhere. The seeds of a method
+are put together: their answers about one image are one cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from harness.core.contract import BenchmarkResult, Formula, Score, SweepResult
+from harness.core.stats import measure, sample
+from reports.comparison.metric_table import benchmark_names, results_of
+from reports.comparison.roles import HALLUCINATION
+from reports.text.formatting import name as pretty
+from reports.values.comparison import Curve
+from reports.values.table import Column, members
+
+_GROUPS = 4
+_FEWEST = 8  # items a group, below which a group tells nothing
+_LONG = 3  # words: a benchmark of yes and no has no lengths to speak of
+
+
+def length_curves(columns: Sequence[Column], sweeps: Sequence[SweepResult], short: Sequence[Column]) -> tuple[Curve, ...]:
+    """One curve a column of the short table for every benchmark with a hallucination metric; shares in per cent."""
+    found = []
+    for name in benchmark_names(sweeps):
+        results = results_of(sweeps, name)
+        for label, places in members(columns, short):
+            those = [r for i in places if (r := results[i]) is not None]
+            formula = next((f for r in those for f in r.formulas if f.role == HALLUCINATION), None)
+            if formula and (curve := _curve(name, those, formula, label)):
+                found.append(curve)
+    return tuple(found)
+
+
+def _curve(benchmark: str, results: Sequence[BenchmarkResult], formula: Formula, column: str) -> Curve | None:
+    said = sorted((entry for result in results for entry in _said(result)), key=lambda entry: entry[0])
+    if len(said) < _GROUPS * _FEWEST or said[len(said) // 2][0] <= _LONG:
+        return None
+    scale = 100 if formula.unit == "share" else 1
+    points = []
+    for group in np.array_split(np.arange(len(said)), _GROUPS):
+        some = [said[i] for i in group]
+        (metric,) = measure(sample([cluster for _, cluster, _ in some], [score for *_, score in some]), [formula])
+        if metric.value is not None and metric.low is not None and metric.high is not None:
+            length = float(np.mean([words for words, *_ in some]))
+            points.append((length, scale * metric.value, scale * metric.low, scale * metric.high))
+    if len(points) < 2:
+        return None
+    x, y, low, high = (tuple(axis) for axis in zip(*points, strict=True))
+    label = f"{pretty(formula.name)} by length of answer" + (" (%)" if scale == 100 else "")
+    return Curve(_once(benchmark, label), column, x, y, low, high)
+
+
+def _said(result: BenchmarkResult) -> list[tuple[int, Hashable, Score]]:
+    """(words, cluster, score) of every scored answer."""
+    words = {answer.item_id: len(answer.text.split()) for answer in result.answers}
+    clusters = {item.id: item.cluster for item in result.items}
+    return [(words[s.item_id], clusters[s.item_id], s) for s in result.scores if s.values and s.item_id in words]
+
+
+def _once(benchmark: str, label: str) -> str:
+    return label if label.startswith(pretty(benchmark)) else f"{pretty(benchmark)}: {label}"

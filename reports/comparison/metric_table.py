@@ -1,0 +1,154 @@
+"""The table: every metric of every column, with its interval, its difference to the baseline and how sure that is.
+
+Holm's correction runs over the headline metrics of the whole table (all columns), and over all other metrics apart:
+a reader of the short table should not pay for eighty slices that stand in the appendix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from harness.core.contract import BenchmarkResult, Formula, Metric, SweepResult
+from harness.core.stats import Sample, addend_names, draw_together, holm, measure, sample
+from reports.comparison.methods import Method, Together, short_columns
+from reports.values.comparison import SeedRow
+from reports.values.paired import Difference, differences, pair
+from reports.values.table import Cell, Column, Row, Sure, Table
+
+ALPHA = 0.05
+Results = Sequence[BenchmarkResult | None]
+
+
+def benchmark_names(sweeps: Sequence[SweepResult]) -> list[str]:
+    """All benchmarks in order of appearance."""
+    return list(dict.fromkeys(result.benchmark for sweep in sweeps for result in sweep.results))
+
+
+def results_of(sweeps: Sequence[SweepResult], benchmark: str) -> list[BenchmarkResult | None]:
+    """That benchmark's result in each sweep, None where it is missing."""
+    return [next((r for r in sweep.results if r.benchmark == benchmark), None) for sweep in sweeps]
+
+
+def make_tables(
+    columns: Sequence[Column], sweeps: Sequence[SweepResult], found: Sequence[Method]
+) -> tuple[Table, Table, tuple[SeedRow, ...]]:
+    """The table of all columns, the one with each method's seeds as one column, and what the seeds tell in full."""
+    full: list[Row] = []
+    short: list[Row] = []
+    seeds: list[SeedRow] = []
+    names = short_columns(columns, found)
+    for benchmark in benchmark_names(sweeps):
+        results = results_of(sweeps, benchmark)
+        samples = _samples(results)
+        rows = _rows_of(benchmark, results, samples)
+        together = {method.places: Together(method.places, results, samples) for method in found}
+        full += [row for row, _ in rows]
+        for row, formula in rows:
+            cells, told = _short_cells(row, formula, columns, names, together)
+            short.append(replace(row, cells=cells))
+            seeds += told
+    full_rows = _corrected(_with_headline(full))
+    short_rows = _corrected(_with_headline(short)) if found else full_rows
+    return Table(tuple(columns), full_rows), Table(names, short_rows), tuple(seeds)
+
+
+def _with_headline(rows: list[Row]) -> list[Row]:
+    if any(row.headline for row in rows):
+        return rows
+    return [replace(row, headline=True) for row in rows]  # a guest's benchmark that marks none
+
+
+def _short_cells(
+    row: Row, formula: Formula, columns: Sequence[Column], names: Sequence[Column], together: Mapping[tuple[int, ...], Together]
+) -> tuple[tuple[Cell | None, ...], list[SeedRow]]:
+    place = {column.label: i for i, column in enumerate(columns)}
+    cells: list[Cell | None] = []
+    told: list[SeedRow] = []
+    for column in names:
+        if not column.places:
+            cells.append(row.cells[place[column.label]])
+            continue
+        side = together[column.places]
+        both = side.seeds(formula)
+        cells.append(side.cell(formula, *both) if both else None)
+        if both:
+            told.append(SeedRow(column.label, row.benchmark, row.key, row.unit, row.better, row.headline, *both))
+    return tuple(cells), told
+
+
+def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None]) -> list[tuple[Row, Formula]]:
+    formulas: dict[tuple[str, str], Formula] = {}
+    for result in results:
+        for formula in result.formulas if result else ():
+            formulas.setdefault((formula.name, formula.group), formula)
+    columns = [_cells(results[0], samples[0], r, s, i == 0) for i, (r, s) in enumerate(zip(results, samples, strict=True))]
+    return [
+        (Row(benchmark, f.name, f.group, f.better, f.unit, f.headline, f.about, f.role, tuple(c.get(key) for c in columns)), f)
+        for key, f in formulas.items()
+    ]
+
+
+def _samples(results: Results) -> list[Sample | None]:
+    """One sample a column, all with the same names, so that each is resampled once."""
+    names = addend_names(score for result in results if result for score in result.scores)
+    samples: list[Sample | None] = []
+    for result in results:
+        clusters = {item.id: item.cluster for item in result.items} if result else {}
+        samples.append(sample([clusters[s.item_id] for s in result.scores], result.scores, names) if result else None)
+    draw_together([s for s in samples if s is not None])
+    return samples
+
+
+def _cells(
+    base: BenchmarkResult | None, old: Sample | None, result: BenchmarkResult | None, new: Sample | None, is_base: bool
+) -> dict[tuple[str, str], Cell]:
+    if result is None or new is None:
+        return {}
+    cells = {(m.name, m.group): _cell(m) for m in measure(new, result.formulas)}
+    if base is None or old is None or is_base:
+        return cells
+    known = {(f.name, f.group) for f in base.formulas}
+    shared = [f for f in result.formulas if (f.name, f.group) in known]
+    both = pair(base.scores, old, result.scores, new)
+    found = differences(both.before, both.after, shared) if both.n else ()
+    for formula, difference in zip(shared, found, strict=False):
+        key = (formula.name, formula.group)
+        cells[key] = replace(cells[key], difference=difference, n_paired=both.n, n_left_out=both.left_out)
+    return cells
+
+
+def _cell(metric: Metric) -> Cell:
+    return Cell(metric.value, metric.low, metric.high, metric.n, metric.why)
+
+
+def _corrected(rows: list[Row]) -> tuple[Row, ...]:
+    corrected: dict[tuple[int, int], float | None] = {}
+    for headline in (True, False):
+        places = [(i, j) for i, row in enumerate(rows) if row.headline == headline for j in range(len(row.cells))]
+        ps = [d.p if (d := _difference(rows[i].cells[j])) else None for i, j in places]
+        corrected |= dict(zip(places, holm(ps), strict=True))
+    return tuple(
+        replace(row, cells=tuple(_judged(cell, corrected[i, j], row.better) for j, cell in enumerate(row.cells)))
+        for i, row in enumerate(rows)
+    )
+
+
+def _difference(cell: Cell | None) -> Difference | None:
+    return cell.difference if cell else None
+
+
+def _judged(cell: Cell | None, p_holm: float | None, better: str) -> Cell | None:
+    return None if cell is None else replace(cell, p_holm=p_holm, sure=_sure(cell.difference, p_holm, better))
+
+
+def _sure(difference: Difference | None, p_holm: float | None, better: str) -> Sure:
+    """Sure only where the corrected p is below 0.05 and the interval leaves 0 out."""
+    if difference is None or difference.value is None or p_holm is None or p_holm >= ALPHA:
+        return ""
+    low, high = difference.low, difference.high
+    if low is None or high is None or low <= 0 <= high:
+        return ""
+    if better == "neither":
+        return "changed"
+    return "better" if (difference.value > 0) == (better == "higher") else "worse"

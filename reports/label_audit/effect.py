@@ -1,0 +1,145 @@
+"""What edits of labels do to metrics, ranks and conclusions: two comparisons of the same runs, side by side.
+
+`official` and `audited` are comparisons of the same columns; nothing was generated again for the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.core.contract import LabelEdit
+from harness.labels.claims import Labels
+from harness.labels.estimates.corrected_chair import CorrectedChair
+from harness.labels.estimates.error_attribution import ErrorFaults, error_faults
+from harness.labels.estimates.label_error_rate import LabelRates, label_rates
+from reports.values.comparison import Comparison
+from reports.values.table import Cell, Column, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One metric under both labels; cells are by column, ranks too (1 is best; empty where neither direction is better)."""
+
+    official: Row
+    audited: Row
+    ranks_before: tuple[int | None, ...] = ()
+    ranks_after: tuple[int | None, ...] = ()
+
+    @property
+    def is_reordered(self) -> bool:
+        return self.ranks_before != self.ranks_after
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A conclusion that does not survive, or that only the audited labels allow. `sure` words are Cell.sure's."""
+
+    row: Row
+    column: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One metric of one checkpoint, were every disputed label settled against it or for it."""
+
+    benchmark: str
+    digest: str
+    metric: str
+    group: str
+    unit: str
+    worst: float | None
+    best: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """All that a report says of an audit."""
+
+    revision: str
+    edits: Mapping[str, int]  # "right", "flipped", "removed" -> how many hold
+    conflicts: tuple[str, ...]
+    not_asked: int
+    moved: tuple[Moved, ...]
+    turned: tuple[Turned, ...]
+    faults: tuple[tuple[str, ErrorFaults], ...]  # with the column's label
+    rates: tuple[LabelRates, ...]
+    disputed: int = 0
+    bounds: tuple[tuple[str, Bound], ...] = ()
+    captions: tuple[CorrectedChair, ...] = ()
+
+
+def effect(
+    official: Comparison,
+    audited: Comparison,
+    labels: Sequence[Labels],
+    edits: Sequence[LabelEdit],
+    *,
+    revision: str,
+    control: Mapping[str, int] | None = None,
+    conflicts: Sequence[str] = (),
+    not_asked: int = 0,
+    disputed: int = 0,
+    bounds: Sequence[Bound] = (),
+    captions: Sequence[CorrectedChair] = (),
+) -> Effect:
+    """Put official and audited results side by side.
+
+    Args:
+        edits: those that hold.
+        control: size and seed of the control set that was reviewed.
+        disputed: how many labels wait for an adjudication; `bounds` are the metrics at both ends.
+    """
+    of = {one.benchmark: [e for e in edits if e.benchmark == one.benchmark] for one in labels}
+    columns = {column.digest: column.label for column in official.columns}
+    touched = {row.benchmark for row in audited.rows} & _touched(official, audited)
+    found = [fault for one in labels for fault in error_faults(one, of[one.benchmark], control or {})]
+    return Effect(
+        revision=revision,
+        edits={new: sum(edit.new == new for edit in edits) for new in ("right", "flipped", "removed")},
+        conflicts=tuple(conflicts),
+        not_asked=not_asked,
+        moved=tuple(_moved(a, b) for a, b in _both(official.rows, audited.rows) if a.benchmark in touched),
+        turned=tuple(
+            turn for a, b in _both(official.short.rows, audited.short.rows) for turn in _turned(official.short.columns, a, b)
+        ),
+        faults=tuple((columns[fault.digest], fault) for fault in found if fault.digest in columns),
+        rates=tuple(label_rates(one, of[one.benchmark], control or {}) for one in labels),
+        disputed=disputed,
+        bounds=tuple((columns[bound.digest], bound) for bound in bounds if bound.digest in columns),
+        captions=tuple(captions),
+    )
+
+
+def _touched(official: Comparison, audited: Comparison) -> set[str]:
+    """Benchmarks whose protocol names the revision."""
+    return {name for name, facts in audited.protocols.items() if facts != official.protocols.get(name)}
+
+
+def _both(official: Sequence[Row], audited: Sequence[Row]) -> list[tuple[Row, Row]]:
+    after = {(row.benchmark, row.key): row for row in audited}
+    return [(row, after[row.benchmark, row.key]) for row in official if (row.benchmark, row.key) in after]
+
+
+def _moved(before: Row, after: Row) -> Moved:
+    return Moved(before, after, ranks(before.cells, before.better), ranks(after.cells, after.better))
+
+
+def ranks(cells: Sequence[Cell | None], better: str) -> tuple[int | None, ...]:
+    """1 for the best; equal values share the better rank; None where the value is unknown."""
+    if better not in ("higher", "lower") or sum(c is not None and c.value is not None for c in cells) < 2:
+        return ()
+    sign = -1 if better == "higher" else 1
+    values = [None if c is None or c.value is None else round(sign * c.value, 12) for c in cells]
+    return tuple(None if v is None else 1 + sum(o is not None and o < v for o in values) for v in values)
+
+
+def _turned(columns: Sequence[Column], before: Row, after: Row) -> list[Turned]:
+    pairs = zip(columns, before.cells, after.cells, strict=True)
+    return [
+        Turned(before, column.label, old.sure, new.sure)
+        for column, old, new in pairs
+        if old is not None and new is not None and old.sure != new.sure
+    ]

@@ -1,0 +1,55 @@
+"""What people's ratings say of judges, as tables of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.labels.estimates.judge_calibration import Calibration, Drift, Mean
+from reports.label_audit.text import Part
+from reports.text.formatting import UNKNOWN, between, name, number
+
+
+def judge_parts(calibrations: Sequence[Calibration], drifts: Sequence[Drift]) -> list[Part]:
+    """The tables that have rows."""
+    return [part for part in (_agreement(calibrations), _means(calibrations), _drifts(drifts)) if part.rows]
+
+
+def _agreement(found: Sequence[Calibration]) -> Part:
+    rows = []
+    for c in (c for c in found if c.bias.n):
+        agreed = (f"{c.bias.n}", _percent(c.exact), _percent(c.near), _number(c.correlation))
+        rows.append((name(c.benchmark), c.column, c.judge, *agreed, _mean(c.bias)))
+    header = ("benchmark", "checkpoint", "judge", "rated", "same rating", "within 1", "rank correlation", "bias [95 %]")
+    return Part("Judge and people", "On the same answers; bias is the judge's rating minus the people's.", header, tuple(rows))
+
+
+def _means(found: Sequence[Calibration]) -> Part:
+    rows = []
+    for c in (c for c in found if c.mean.n):
+        means = (_number(c.mean.plain), _number(c.mean.people), _interval(c))
+        rows.append((name(c.benchmark), c.column, c.judge, *means, f"{c.mean.n} of {c.mean.of}"))
+    header = ("benchmark", "checkpoint", "judge", "judge's mean", "rated answers' mean", "corrected [95 %]", "rated")
+    lead = "What people would have given on average over all answers: a prediction-powered estimate (arXiv:2301.09633)."
+    return Part("Judge-corrected means", lead, header, tuple(rows))
+
+
+def _drifts(found: Sequence[Drift]) -> Part:
+    rows = [(name(d.benchmark), d.earlier, d.later, f"{d.change.n}", _percent(d.changed), _mean(d.change)) for d in found]
+    header = ("benchmark", "judge", "other judge or version", "same answers", "rated otherwise", "change [95 %]")
+    return Part("Drift", "Two judges, or two versions of one, on the same answers.", header, tuple(rows))
+
+
+def _interval(c: Calibration) -> str:
+    return f"{_number(c.mean.value)} {between(c.mean.low, c.mean.high, 'points')}".strip()
+
+
+def _mean(mean: Mean) -> str:
+    return f"{number(mean.value, 'points', signed=True)} {between(mean.low, mean.high, 'points', signed=True)}".strip()
+
+
+def _number(value: float | None) -> str:
+    return number(value, "points")
+
+
+def _percent(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{number(value, 'share')} %"

@@ -1,0 +1,203 @@
+"""The audit as tables of text, for the terminal, Markdown and the page alike. No markup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.labels.estimates.proportions import Share
+from reports.label_audit.effect import Effect, Moved
+from reports.text.formatting import UNKNOWN, between, cell_text, count, name, number, row_name
+from reports.values.comparison import Comparison
+from reports.values.table import Cell, Row
+
+_SAID = {"better": "surely better", "worse": "surely worse", "changed": "surely changed", "": "not sure"}
+_MOST_CONFLICTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A table with its title and what to know of it; `lines` are sentences under it. Rows may be empty."""
+
+    title: str
+    lead: str
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    lines: tuple[str, ...] = ()
+
+
+def summary(effect: Effect) -> str:
+    """What the revision is, in one line."""
+    words = {"right": "confirmed", "flipped": "turned round", "removed": "removed as ambiguous"}
+    told = ", ".join(f"{effect.edits[new]:,} {word}" for new, word in words.items())
+    return (
+        f"Labels under {effect.revision}: {told}. Nothing was generated or judged again; the official labels stay the default."
+    )
+
+
+def parts(comparison: Comparison) -> list[Part]:
+    """Everything an audit changed; empty without an audit."""
+    effect = comparison.audit
+    if effect is None:
+        return []
+    found = [
+        _metrics(comparison, effect),
+        _conclusions(effect),
+        _faults(effect),
+        _rates(effect),
+        *(_things(effect)),
+        _disputed(effect),
+        _captions(effect),
+        _conflicts(effect),
+    ]
+    return [part for part in found if part.rows or part.lines]
+
+
+def _metrics(comparison: Comparison, effect: Effect) -> Part:
+    moved = [m for m in effect.moved if m.official.headline] or list(effect.moved)
+    labels = [column.label for column in comparison.columns]
+    header = ["metric", *(f"{label}: {which}" for label in labels for which in ("official", "audited"))]
+    many = len(labels) > 2
+    if many:  # checkpoints are the rows, as in the short table
+        header = ["checkpoint", *(f"{row_name(m.official)}: {w}" for m in moved for w in ("official", "audited", "rank"))]
+        rows = [(labels[i], *(text for m in moved for text in _both(m, i, rank=True))) for i in range(len(labels))]
+    else:
+        rows = [(row_name(m.official), *(text for i in range(len(labels)) for text in _both(m, i))) for m in moved]
+    told = [_reordered(m, labels) for m in moved if m.is_reordered]
+    lead = "The same answers, scored against official and against audited labels; 95 % intervals by resampling images."
+    return Part("Metrics under both labels", lead, tuple(header), tuple(rows), tuple(told))
+
+
+def _both(moved: Moved, column: int, rank: bool = False) -> list[str]:
+    cells = moved.official.cells[column], moved.audited.cells[column]
+    told = [_cell(cell, moved.official) for cell in cells]
+    if not rank:
+        return told
+    before, after = (r[column] if r else None for r in (moved.ranks_before, moved.ranks_after))
+    return [*told, UNKNOWN if before is None else f"{before}" if before == after else f"{before} \u2192 {after}"]
+
+
+def _cell(cell: Cell | None, row: Row) -> str:
+    return cell_text(cell, row.unit)
+
+
+def _reordered(moved: Moved, labels: Sequence[str]) -> str:
+    pairs = zip(labels, moved.ranks_before, moved.ranks_after, strict=True)
+    changes = [f"{label} {before} \u2192 {after}" for label, before, after in pairs if before != after]
+    return f"Ranks change in {row_name(moved.official)}: {', '.join(changes)}."
+
+
+def _conclusions(effect: Effect) -> Part:
+    rows = [(row_name(t.row), t.column, _SAID[t.before], _SAID[t.after]) for t in effect.turned]
+    lead = "Differences to the baseline of which one labelling is sure and the other is not, or that turn round."
+    lines = () if rows else ("No conclusion changes.",)
+    return Part(
+        "Conclusions that flip", lead, ("metric", "checkpoint", "official labels", "audited labels"), tuple(rows), lines
+    )
+
+
+def _faults(effect: Effect) -> Part:
+    rows = []
+    for column, f in effect.faults:
+        least_most = "" if f.reviewed == f.errors else f"{_percent(f.least)} to {_percent(f.most)}"
+        counts = (f"{f.errors:,}", f"{f.reviewed:,}", f"{f.flipped:,}", f"{f.removed:,}")
+        rows.append((name(f.benchmark), column, *counts, _share(f.share), least_most))
+    header = (
+        "benchmark",
+        "checkpoint",
+        "errors",
+        "reviewed",
+        "wrong label",
+        "ambiguous",
+        "label faults",
+        "at least, at most",
+    )
+    lead = "Answers that contradict an official label, and what reviewers said of these labels."
+    return Part("\u201cErrors\u201d that are label faults", lead, header, tuple(rows))
+
+
+def _rates(effect: Effect) -> Part:
+    rows, lines = [], []
+    for r in effect.rates:
+        rows.append((name(r.benchmark), "all labels", _share(r.flipped), _share(r.removed), f"{r.flipped.of:,}"))
+        rows += [(name(r.benchmark), group, _share(share), "", f"{share.of:,}") for group, share in r.by_group.items()]
+        lines.append(_how(r.benchmark, r.how, r.decided, r.labels, r.missing))
+    lead = "How many labels are wrong, or too ambiguous to count. For a split or a label the first share holds both."
+    return Part(
+        "Label error rate", lead, ("benchmark", "of", "wrong", "ambiguous", "labels looked at"), tuple(rows), tuple(lines)
+    )
+
+
+def _how(benchmark: str, how: str, decided: int, labels: int, missing: int) -> str:
+    told = {
+        "all reviewed": f"{name(benchmark)}: all {labels:,} labels were reviewed; there is nothing to estimate.",
+        "control set": f"{name(benchmark)}: estimated from a random control set; {decided:,} of {labels:,} labels are decided.",
+        "": f"{name(benchmark)}: {decided:,} of {labels:,} labels are decided, none of them drawn at random; suspects are no "
+        "fair sample, so that no rate can be told. Review a control set (`--sample`).",
+    }[how]
+    return f"{told} {count(missing, 'label')} of the control set still undecided." if missing else told
+
+
+def _things(effect: Effect) -> list[Part]:
+    rows = [
+        (name(r.benchmark), thing, f"{share.n:,}", f"{share.of:,}") for r in effect.rates for thing, share in r.by_thing.items()
+    ]
+    lead = "Faults found among the labels that reviewers decided; most of these were suspects, so shares would mislead."
+    return [Part("Faults by object", lead, ("benchmark", "object", "faults", "labels decided"), tuple(rows))] if rows else []
+
+
+def _disputed(effect: Effect) -> Part:
+    rows = [
+        (
+            column,
+            f"{name(b.benchmark)} {name(b.metric)}{f' ({b.group})' * bool(b.group)}",
+            number(b.worst, b.unit),
+            number(b.best, b.unit),
+        )
+        for column, b in effect.bounds
+    ]
+    lead = f"{count(effect.disputed, 'label')} on which reviewers disagree: were all settled against the checkpoint, or for it."
+    return Part("Still disputed", lead, ("checkpoint", "metric", "worst case", "best case"), tuple(rows))
+
+
+def _captions(effect: Effect) -> Part:
+    rows = []
+    for c in effect.captions:
+        corrected = f"{number(c.value, 'share')} {between(c.low, c.high, 'share')}".strip()
+        marked = f"{c.marked:,} of {c.captions:,}"
+        rows.append(
+            (name(c.benchmark), c.column, number(c.plain, "share"), corrected, _share(c.found), _share(c.rightly), marked)
+        )
+    header = (
+        "benchmark",
+        "checkpoint",
+        "CHAIRi as scored",
+        "corrected",
+        "hallucinations found",
+        "rightly blamed",
+        "captions read",
+    )
+    lead = "What people marked in some captions, carried over to all; they must have been drawn at random."
+    return Part("CHAIR as people count it", lead, header, tuple(rows))
+
+
+def _conflicts(effect: Effect) -> Part:
+    lines = list(effect.conflicts[:_MOST_CONFLICTS])
+    if len(effect.conflicts) > _MOST_CONFLICTS:
+        lines.append(f"... and {len(effect.conflicts) - _MOST_CONFLICTS:,} more.")
+    if effect.not_asked:
+        lines.append(f"{count(effect.not_asked, 'edit')} of questions that these runs did not ask.")
+    return Part(
+        "Not applied", "Edits that do not fit the labels of these runs, or that contradict each other.", lines=tuple(lines)
+    )
+
+
+def _share(share: Share) -> str:
+    if share.value is None:
+        return UNKNOWN
+    interval = between(share.low, share.high, "share")
+    return f"{_percent(share.value)} {interval}".strip()
+
+
+def _percent(value: float | None) -> str:
+    return f"{number(value, 'share')} %"

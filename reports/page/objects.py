@@ -1,0 +1,97 @@
+"""Objects and confusions as a page shows them: counts as text, bars, and shades for tables of many columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reports.text.formatting import name, number
+from reports.values.comparison import Comparison
+from reports.values.details import Confusion, ObjectCount
+
+FEW = 4  # columns with room for bars; of more, each cell is shaded
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectView:
+    """One object: counts by column; bars are drawn to the benchmark's `most`."""
+
+    subject: str
+    counts: tuple[Mapping[str, float], ...]
+    seen_with: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsView:
+    """Objects of one benchmark, and the most wrong answers any of them has."""
+
+    benchmark: str
+    columns: tuple[str, ...]
+    spans: bool
+    most: float
+    objects: tuple[ObjectView, ...]
+
+    @property
+    def many(self) -> bool:
+        return len(self.columns) > FEW
+
+
+def objects_views(comparison: Comparison) -> list[ObjectsView]:
+    found = []
+    for benchmark in dict.fromkeys(o.benchmark for o in comparison.objects):
+        counts = [o for o in comparison.objects if o.benchmark == benchmark]
+        columns = tuple(dict.fromkeys(o.column for o in counts))
+        by_thing: dict[str, list[ObjectCount]] = {}
+        for o in counts:
+            by_thing.setdefault(o.subject, []).append(o)
+        views = tuple(ObjectView(t, tuple(o.counts for o in same), _around(same)) for t, same in by_thing.items())
+        spans = any("invented" in o.counts or "found" in o.counts for o in counts)
+        keys = ("invented",) if spans else ("fp", "fn")
+        most = max(o.counts.get(key, 0) for o in counts for key in keys)
+        found.append(ObjectsView(name(benchmark), columns, spans, most or 1, views))
+    return found
+
+
+def _around(counts: Sequence[ObjectCount]) -> str:
+    """What truly was in the pictures where the object was invented, all columns together."""
+    together: dict[str, int] = {}
+    for count in counts:
+        for thing, n in count.seen_with.items():
+            together[thing] = together.get(thing, 0) + n
+    often = sorted(together.items(), key=lambda kv: (-kv[1], kv[0]))[:3]
+    return ", ".join(thing for thing, _ in often)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusionView:
+    """One column's confusion on one slice, as text; shares of all questions, for bars."""
+
+    column: str
+    tp: str
+    fp: str
+    tn: str
+    fn: str
+    unread: str
+    yes_rate: str
+    labels_yes: str
+    accuracy: str
+
+
+def confusion_views(comparison: Comparison) -> list[tuple[str, list[tuple[str, bool, list[ConfusionView]]]]]:
+    """benchmark -> (slice, any unread, one line a column)."""
+    found = []
+    for benchmark in dict.fromkeys(c.benchmark for c in comparison.confusions):
+        groups = dict.fromkeys(c.group for c in comparison.confusions if c.benchmark == benchmark)
+        slices = []
+        for group in groups:
+            lines = [c for c in comparison.confusions if (c.benchmark, c.group) == (benchmark, group)]
+            slices.append((group, any(c.unread for c in lines), [_confusion(c) for c in lines]))
+        found.append((name(benchmark), slices))
+    return found
+
+
+def _confusion(c: Confusion) -> ConfusionView:
+    total = c.tp + c.fp + c.tn + c.fn + c.unread
+    counts = (f"{n:,.0f}" for n in (c.tp, c.fp, c.tn, c.fn, c.unread))
+    shares = ((c.tp + c.fp) / total, (c.tp + c.fn) / total, (c.tp + c.tn) / total) if total else (None, None, None)
+    return ConfusionView(c.column, *counts, *(number(share, "share") for share in shares))

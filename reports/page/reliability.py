@@ -1,0 +1,57 @@
+"""Reliability as a page shows it: a small picture a checkpoint, its calibration errors in words beneath."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from reports.page.figures import clipped
+from reports.page.svg import Plot
+from reports.text.formatting import between, name, number
+from reports.values.comparison import Comparison
+from reports.values.details import Bin, Reliability
+
+LEAD = (
+    "How far a probability of yes can be taken at its word: questions in ten bins by p(yes), over the share of them whose "
+    "object is there. On the diagonal a model is as sure as it is right; below it says yes too surely, above too timidly. "
+    "Larger marks: more questions."
+)
+NOTE = (
+    "p(yes) from the log-odds of yes against no as the first words of an answer. ECE: mean distance from the diagonal; by "
+    "chance alone it is above 0, the more the fewer questions. Brier: mean squared error of p(yes). Both in per cent."
+)
+_SMALLEST, _LARGEST = 2.0, 7.0  # px
+
+
+def reliability_views(comparison: Comparison) -> list[tuple[str, list[tuple[Markup, str]]]]:
+    """benchmark -> (picture, what it says in words) of every column."""
+    places = {column.label: i for i, column in enumerate(comparison.short.columns)}
+    by_benchmark: dict[str, list[tuple[Markup, str]]] = {}
+    for r in comparison.reliability:
+        drawn = _picture(r, places[r.column]), _told(comparison, r, places[r.column])
+        by_benchmark.setdefault(name(r.benchmark), []).append(drawn)
+    return list(by_benchmark.items())
+
+
+def _picture(r: Reliability, index: int) -> Markup:
+    plot = Plot((0, 1), (0, 1), width=220, height=226, left=30, right=10, top=24, bottom=32)
+    plot.axes("p(yes)", clipped(r.column), 4, 4)
+    plot.segment(0, 0, 1, 1, "path")
+    most = max(b.n for b in r.bins)
+    for b in r.bins:
+        if b.low is not None and b.high is not None:
+            plot.segment(b.p, b.low, b.p, b.high, f"whisker thin c{index % 6}")
+        plot.point(b.p, b.yes, index, round(_SMALLEST + (_LARGEST - _SMALLEST) * (b.n / most) ** 0.5, 1))
+    return plot.svg(f"reliability of {r.column}: {_in_words(r.bins)}")
+
+
+def _in_words(bins: Sequence[Bin]) -> str:
+    return "; ".join(f"p {b.p:.2f}, share {b.yes:.2f}, {b.n:,.0f} questions" for b in bins)
+
+
+def _told(comparison: Comparison, r: Reliability, column: int) -> str:
+    """'ECE 5.0 [4.4, 5.6]' and a line for Brier, as far as they are known."""
+    rows = {row.key: row.cells[column] for row in comparison.short.rows if row.benchmark == r.benchmark}
+    cells = [(label, cell) for label, key in (("ECE", "ece"), ("Brier", "brier")) if (cell := rows.get(key))]
+    return "\n".join(f"{label} {number(cell.value, 'share')} {between(cell.low, cell.high, 'share')}" for label, cell in cells)

@@ -1,0 +1,95 @@
+"""What a page shows beside the results: the scatter of seeds, reward models, the study's published rows."""
+
+from __future__ import annotations
+
+from reports.comparison.published_rows import SOURCE
+from reports.text.formatting import UNKNOWN, between, number, row_name, who
+from reports.values.comparison import Comparison
+from reports.values.table import Row
+
+
+def seeds_view(comparison: Comparison) -> list[dict[str, str]]:
+    """One line a method and headline metric."""
+    names = {(row.benchmark, row.key): row_name(row) for row in comparison.rows}
+    return [
+        {
+            "method": row.method,
+            "metric": names[row.benchmark, row.key],
+            "seeds": str(row.values.n_seeds),
+            "mean": number(row.values.mean, row.unit),
+            "interval": between(row.values.low, row.values.high, row.unit),
+            "difference": number(row.difference.mean, row.unit, signed=True),
+            "difference_interval": between(row.difference.low, row.difference.high, row.unit, signed=True),
+            "seed_sd": number(row.difference.between_seed_sd, row.unit),
+            "item_sd": number(row.difference.between_item_sd, row.unit),
+        }
+        for row in comparison.seeds
+        if row.headline
+    ]
+
+
+def scatter_view(comparison: Comparison) -> tuple[list[str], list[tuple[str, list[tuple[str, str]]]]]:
+    """Metrics, and for each method (sd of seeds, sd of images) of its difference to the baseline, metric by metric."""
+    rows = seeds_view(comparison)
+    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    found = {(row["method"], row["metric"]): (row["seed_sd"], row["item_sd"]) for row in rows}
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    return metrics, [(m, [found.get((m, metric), (UNKNOWN, UNKNOWN)) for metric in metrics]) for m in methods]
+
+
+REWARD_TOLD = (
+    "Share of held-out pairs whose chosen answer a reward model rates higher; 50 % is chance. Far below it, the model has "
+    "learned who wrote an answer, not which is better."
+)
+
+
+def reward_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: reward models by whose held-out pairs (the study's table 7)."""
+    tested = list(dict.fromkeys(name for found in comparison.reward_accuracy.values() for name in found))
+    rows = [
+        [model, *(number(found.get(name), "share") for name in tested)] for model, found in comparison.reward_accuracy.items()
+    ]
+    return ["reward model", *(f"pairs of {name}" for name in tested)], rows
+
+
+# the study's column -> (benchmark, metric) that it speaks of
+_SAME = {
+    "POPE": ("pope", "accuracy"),
+    "MMHal": ("mmhal_bench", "score"),
+    "MMHal-V": ("mmhal_bench_v", "score"),
+    "LLaVA-W": ("llava_bench", "relative"),
+    "TextVQA": ("textvqa", "accuracy"),
+    "GQA": ("gqa", "accuracy"),
+    "MM-Vet": ("mmvet", "score"),
+    "COCO recall": ("chair", "recall"),
+}
+
+
+def published_view(comparison: Comparison) -> tuple[list[tuple[str, str]], list[list[str]], list[tuple[str, str, list[str]]]]:
+    """(the study's columns with the metric of yours that stands under each), your rows, (table, method, values) of theirs."""
+    names = {title: facts.get("benchmark", title) for title, facts in comparison.protocols.items()}
+    rows = {
+        study: next((r for r in comparison.short.rows if (names.get(r.benchmark), r.metric, r.group) == (*of, "")), None)
+        for study, of in _SAME.items()
+    }
+    columns = list(comparison.published[0].values)
+    head = [(study, row_name(row) if (row := rows[study]) else "") for study in columns]
+    yours = [[who(c), *(_yours(rows[study], j) for study in columns)] for j, c in enumerate(comparison.short.columns)]
+    theirs = [(row.table, row.method, [f"{v:.2f}" for v in row.values.values()]) for row in comparison.published]
+    return head, yours, theirs
+
+
+PUBLISHED_TOLD = f"Yours, then the study's: {SOURCE}; other judges, another protocol: for orientation only."
+
+
+def published_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """The same as plain text: header, your rows, the study's marked as published."""
+    head, yours, theirs = published_view(comparison)
+    return ["", *(study for study, _ in head)], [*yours, *([f"published, {t}: {method}", *v] for t, method, v in theirs)]
+
+
+def _yours(row: Row | None, column: int) -> str:
+    cell = row.cells[column] if row else None
+    if row is None or cell is None or cell.value is None:
+        return UNKNOWN
+    return f"{cell.value * 100:.2f}" if row.unit == "share" else f"{cell.value:.2f}"

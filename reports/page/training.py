@@ -1,0 +1,93 @@
+"""Training logs and the pairs behind them, as a page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from markupsafe import Markup
+
+from reports.page import figures
+from reports.text.formatting import listing
+from reports.values.comparison import Comparison, Curve, RunFacts
+
+# TRL's names, in the order one reads them -> what they are; others are shown folded, under their own names
+_TITLES = {
+    "loss": "Loss",
+    "rewards/margins": "Margin of rewards",
+    "rewards/accuracies": "Accuracy: chosen above rejected",
+    "rewards/chosen": "Reward of chosen",
+    "rewards/rejected": "Reward of rejected",
+    "objective/kl": "KL to the reference",
+    "kl": "KL to the reference",
+    "objective/scores": "Reward of own answers",
+    "learning_rate": "Learning rate",
+    "grad_norm": "Gradient norm",
+    "time/tokens_per_s": "Tokens per second",
+    "time/step_s": "Seconds per step",
+    "time/memory_gb": "Peak memory, GB",
+}
+
+
+def training_figures(comparison: Comparison) -> tuple[list[Markup], list[Markup], str]:
+    """(known logs, others, names of those that stayed 0 throughout)."""
+    lines = [*comparison.training, *comparison.training_times]
+    moved = [line for line in lines if any(line.y)]
+    zero = [name for name in dict.fromkeys(line.name for line in lines) if name not in {line.name for line in moved}]
+    ordered = sorted((line for line in moved if line.name in _TITLES), key=lambda line: list(_TITLES).index(line.name))
+    named = [replace(line, name=_TITLES[line.name]) for line in ordered]
+    others = [line for line in moved if line.name not in _TITLES]
+    places = {label: i for i, label in enumerate(runs(comparison), 1)}
+    return _figures(named, places), _figures(others, places), listing(zero)
+
+
+def runs(comparison: Comparison) -> list[str]:
+    return list(dict.fromkeys(line.column for line in comparison.training))
+
+
+def training_legend(comparison: Comparison) -> list[tuple[Markup, str]]:
+    return [(figures.legend_mark(i), run) for i, run in enumerate(runs(comparison), 1)] if len(runs(comparison)) > 1 else []
+
+
+def _figures(lines: Sequence[Curve], places: dict[str, int]) -> list[Markup]:
+    by_name: dict[str, list[Curve]] = {}
+    for line in lines:
+        by_name.setdefault(line.name, []).append(line)
+    found = [figures.curves(same, [places.get(c.column, 0) for c in same], "step", n, 270) for n, same in by_name.items()]
+    return [figure for figure in found if figure]
+
+
+def pair_sets(runs: Sequence[RunFacts]) -> list[tuple[str, str, RunFacts]]:
+    """(names, yield in a line, one of them) for every different set of pairs: arms that shared theirs stand together."""
+    sets: list[tuple[list[RunFacts], RunFacts]] = []
+    for run in runs:
+        if not run.pairs_report and not run.example_pairs:
+            continue
+        same = next((those for those, first in sets if _same_pairs(first, run)), None)
+        if same is None:
+            sets.append(([run], run))
+        else:
+            same.append(run)
+    several = len({run.run_id for those, _ in sets for run in those}) > 1
+    return [(_whose(those, several), _yield(run), run) for those, run in sets]
+
+
+def _whose(runs: Sequence[RunFacts], several: bool) -> str:
+    names = listing(list(dict.fromkeys(run.name for run in runs)), 6)
+    return f"{names}, of {listing(list(dict.fromkeys(run.run_id for run in runs)))}" if several else names
+
+
+def _yield(run: RunFacts) -> str:
+    """'793 of 800 accepted', where the source counts them."""
+    asked = run.pairs_report.get("asked")
+    kept = next((run.pairs_report[key] for key in ("accepted", "kept") if key in run.pairs_report), None)
+    return f"{kept:,} of {asked:,} accepted" if isinstance(asked, int) and isinstance(kept, int) else ""
+
+
+def _same_pairs(one: RunFacts, other: RunFacts) -> bool:
+    return bool(one.example_pairs) and one.example_pairs == other.example_pairs and _counts(one) == _counts(other)
+
+
+def _counts(run: RunFacts) -> dict[str, object]:
+    """The yield report without its timings."""
+    return {k: v for k, v in run.pairs_report.items() if not k.endswith(("_s", "seconds")) and not k.startswith("time")}

@@ -1,0 +1,153 @@
+"""Names and numbers as people read them. The only place where a value becomes text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.values.details import ProtocolDifference
+from reports.values.paired import Difference
+from reports.values.table import Cell, Column, Row
+
+_NAMES = {
+    "pope": "POPE",
+    "repope": "RePOPE",
+    "chair": "CHAIR",
+    "amber": "AMBER",
+    "object_halbench": "Object HalBench",
+    "mmhal_bench": "MMHal-Bench",
+    "mmhal_bench_v": "MMHal-Bench-V",
+    "llava_bench": "LLaVA-Bench",
+    "mmvet": "MM-Vet",
+    "textvqa": "TextVQA",
+    "gqa": "GQA",
+    "f1": "F1",
+    "chair_i": "CHAIRi",
+    "chair_s": "CHAIRs",
+    "n": "n",
+    "kl": "KL",
+    "ece": "ECE",
+    "words": "Length",
+    "rho_th": "\u03c1 threshold",
+    "bdhs": "BDHS",
+    "dpo": "DPO",
+}
+MINUS, UNKNOWN, DIFFERS = "\u2212", "\u2013", "\u2260"
+ARROWS = {"better": "\u25b2", "worse": "\u25bc", "changed": "\u25c6", "": ""}
+
+
+def name(word: str) -> str:
+    """'chair_i' -> 'CHAIRi', 'yes_rate' -> 'Yes rate', 'pope-adversarial' -> 'POPE adversarial'."""
+    if word in _NAMES:
+        return _NAMES[word]
+    head, mark, rest = word.partition("-")
+    if mark and head in _NAMES:
+        return f"{_NAMES[head]} {rest.replace('_', ' ')}"
+    words = word.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def row_name(row: Row) -> str:
+    """'POPE accuracy', 'CHAIRi', 'POPE F1 (adversarial)'; the benchmark is not said twice."""
+    metric, benchmark = name(row.metric), name(row.benchmark)
+    if not metric.lower().startswith(benchmark.lower()):
+        metric = f"{benchmark} {metric if metric[:2].isupper() or metric == 'F1' else metric[:1].lower() + metric[1:]}"
+    return f"{metric} ({row.group})" if row.group else metric
+
+
+def who(column: Column) -> str:
+    """'base', 'dpo (3 seeds)', 'plain \u2260' where the protocol is another one."""
+    seeds = f" ({len(column.places)} seeds)" if column.places else ""
+    return f"{column.label}{seeds}{f' {DIFFERS}' if column.differs else ''}"
+
+
+def told_apart(differences: Sequence[ProtocolDifference], most: int = 3) -> str:
+    """'plain on CHAIR: token limit is 64, the baseline's is 128', for the first few."""
+    facts: dict[tuple[str, str, str, str], list[str]] = {}
+    for d in differences:
+        facts.setdefault((d.benchmark, d.fact, shortened(d.other, 60), shortened(d.baseline, 60)), []).append(d.column)
+    told = [
+        f"{listing(columns, 3)} on {name(benchmark)}: {fact} is {other}, the baseline's is {baseline}"
+        for (benchmark, fact, other, baseline), columns in facts.items()
+    ]
+    more = f"; and {count(len(told) - most, 'other difference')}" if len(told) > most else ""
+    return "; ".join(told[:most]) + more
+
+
+def number(value: float | None, unit: str, signed: bool = False) -> str:
+    """0.1234 -> '12.3' for shares (per cent); two digits for points, one for words; a true minus sign."""
+    if value is None:
+        return UNKNOWN
+    scaled = value * 100 if unit == "share" else value
+    digits = {"share": 1, "points": 2, "words": 1, "count": 1 if abs(scaled) % 1 else 0}.get(unit, 2)
+    text = f"{scaled:+.{digits}f}" if signed else f"{scaled:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def with_unit(value: float | None, unit: str) -> str:
+    """'12.3 %', '3.42', '41.2 words'."""
+    return number(value, unit) + {"share": " %", "words": " words"}.get(unit, "")
+
+
+def change(value: float | None, unit: str) -> str:
+    """'+2.1 points' for shares (points of per cent), '+0.31', '-3.1 words'."""
+    return number(value, unit, signed=True) + {"share": " points", "words": " words"}.get(unit, "")
+
+
+def between(low: float | None, high: float | None, unit: str, signed: bool = False) -> str:
+    """'[10.1, 14.2]', or nothing where there is no interval."""
+    if low is None or high is None:
+        return ""
+    return f"[{number(low, unit, signed)}, {number(high, unit, signed)}]"
+
+
+def probability(p: float | None) -> str:
+    """'0.034', '< 0.001'."""
+    if p is None:
+        return UNKNOWN
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def cell_text(cell: Cell | None, unit: str) -> str:
+    """'12.3 [10.1, 14.2]'."""
+    if cell is None:
+        return UNKNOWN
+    return f"{number(cell.value, unit)} {between(cell.low, cell.high, unit)}".strip()
+
+
+def difference_text(difference: Difference | None, unit: str) -> str:
+    """'+2.1 [+0.4, +3.9]'."""
+    if difference is None or difference.value is None:
+        return UNKNOWN
+    low_high = between(difference.low, difference.high, unit, signed=True)
+    return f"{number(difference.value, unit, signed=True)} {low_high}".strip()
+
+
+def listing(words: Sequence[str], most: int = 99) -> str:
+    """'a', 'a and b', 'a, b and c'; beyond `most`: 'a, b and 3 more'."""
+    shown = list(words[:most])
+    if len(words) > most:
+        shown.append(f"{len(words) - most} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
+
+
+def count(n: int, thing: str) -> str:
+    """'1 item', '2 items'."""
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
+def shortened(text: str, most: int = 1200) -> str:
+    """Text of a model, at most so long, with a note of what was left out; control characters made visible.
+
+    Nothing is escaped here: each writer escapes for its own format.
+    """
+    kept = text[:most]
+    visible = "".join(c if c in "\n\t" or (c.isprintable() or c in "\u00a0\u200c\u200d") else _visible(c) for c in kept)
+    left = len(text) - most
+    return visible if left <= 0 else f"{visible} \u2026 ({left:,} more characters)"
+
+
+def _visible(char: str) -> str:
+    code = ord(char)
+    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else f"\u27e8U+{code:04X}\u27e9"

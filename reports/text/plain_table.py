@@ -1,0 +1,89 @@
+"""The short table as rows of plain text, for a terminal and for Markdown: headline metrics only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.text.formatting import (
+    ARROWS,
+    DIFFERS,
+    UNKNOWN,
+    cell_text,
+    difference_text,
+    listing,
+    number,
+    probability,
+    row_name,
+    told_apart,
+    who,
+)
+from reports.values.comparison import Comparison
+from reports.values.table import Cell, Row, Table
+
+MANY = 4  # columns that fit side by side with their intervals
+_SURE = {"better": "better", "worse": "worse", "changed": "changed", "": "not sure"}
+
+
+def text_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """(header, rows). Against one checkpoint a row says all about its difference; with more, one cell a column; with many
+    (over `MANY` columns) the checkpoints are the rows, and intervals are left to the report."""
+    table = comparison.short
+    rows = table.headline
+    if len(table.columns) > MANY or table.by_method:
+        first = "method" if table.by_method else "checkpoint"
+        return [first, *map(row_name, rows)], [_checkpoint(table, rows, i) for i in range(len(table.columns))]
+    if len(table.columns) == 2:
+        labels = [who(column) for column in table.columns]
+        header = ["metric", *labels, "difference [95 %]", "p (Holm)", "sure"]
+        return header, [_wide(row) for row in rows]
+    return ["metric", *(who(column) for column in table.columns)], [_narrow(row) for row in rows]
+
+
+def _wide(row: Row) -> list[str]:
+    base, other = row.cells
+    difference = other.difference if other else None
+    told = ""
+    if other is not None and difference is not None:
+        told = f"{ARROWS[other.sure]} {_SURE[other.sure]}".strip()
+    return [
+        row_name(row),
+        cell_text(base, row.unit),
+        cell_text(other, row.unit),
+        difference_text(difference, row.unit),
+        probability(other.p_holm if other else None),
+        told,
+    ]
+
+
+def _narrow(row: Row) -> list[str]:
+    return [row_name(row), cell_text(row.cells[0], row.unit), *(_with_change(cell, row.unit) for cell in row.cells[1:])]
+
+
+def _checkpoint(table: Table, rows: Sequence[Row], column: int) -> list[str]:
+    return [who(table.columns[column]), *(_short(row.cells[column], row.unit) for row in rows)]
+
+
+def _short(cell: Cell | None, unit: str) -> str:
+    """Value, change and mark: "16.2 (-6.2) ▲"."""
+    value = number(cell.value if cell else None, unit)
+    if cell is None or cell.difference is None or cell.difference.value is None:
+        return value
+    return f"{value} ({number(cell.difference.value, unit, signed=True)}) {ARROWS[cell.sure] if cell.sure else ''}".strip()
+
+
+def _with_change(cell: Cell | None, unit: str) -> str:
+    if cell is None or cell.difference is None or cell.difference.value is None:
+        return cell_text(cell, unit)
+    mark = f" {ARROWS[cell.sure]}" if cell.sure else ""
+    return f"{number(cell.value, unit)} ({difference_text(cell.difference, unit)}){mark}"
+
+
+def warnings(comparison: Comparison) -> list[str]:
+    """What a reader must know before the table: unfinished runs, protocols that differ."""
+    told = []
+    if comparison.incomplete:
+        names = listing(list(dict.fromkeys(comparison.incomplete)), 6)
+        told.append(f"Incomplete: {names} did not finish; what is missing is shown as {UNKNOWN}.")
+    if comparison.protocol_differences:
+        told.append(f"Not the same protocol ({DIFFERS}): {told_apart(comparison.protocol_differences)}.")
+    return told

@@ -1,0 +1,122 @@
+"""What a report says, as plain frozen values: the input of every writer.
+
+Nothing here is formatted, nothing is read from a disc but the thumbnails, which writers ask `reports/page/thumbnails.py` for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.core.contract import PreferencePair
+from reports.values.details import Caption, Confusion, Failures, Flip, ObjectCount, ProtocolDifference, Reliability
+from reports.values.seeds import Seeds
+from reports.values.table import Column, Row, Table
+
+if TYPE_CHECKING:
+    from reports.label_audit.effect import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Numbers against numbers: a training log or a metric against length. `low`/`high` are empty without intervals."""
+
+    name: str
+    column: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRow:
+    """One metric of one method over several seeds."""
+
+    method: str
+    benchmark: str
+    key: str
+    unit: str
+    better: str
+    headline: bool
+    values: Seeds
+    difference: Seeds  # to the baseline
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The report in words. `headline` is empty unless one checkpoint stands against its baseline."""
+
+    headline: str
+    improved: str
+    worse: str
+    unknown: str
+
+    @property
+    def sentences(self) -> tuple[str, str, str]:
+        return self.improved, self.worse, self.unknown
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRow:
+    """A row of somebody else's table: another model, another protocol."""
+
+    table: str
+    method: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """How one run came about: what is needed to do it again."""
+
+    run_id: str
+    name: str
+    complete: bool
+    command: str
+    config_yaml: str
+    versions: Mapping[str, str]
+    digests: Mapping[str, str]  # label -> checkpoint digest
+    notes: tuple[str, ...]
+    overlap: Mapping[str, str]
+    pairs_report: Mapping[str, Any]
+    example_pairs: tuple[PreferencePair, ...]
+    timings: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything a report says. Built by `reports.comparison.compare.compare`."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    short: Table  # seeds of one method put together; else the same columns and rows
+    verdict: Verdict
+    protocols: Mapping[str, Mapping[str, str]]  # benchmark -> the baseline's facts
+    protocol_differences: tuple[ProtocolDifference, ...] = ()
+    flips: tuple[Flip, ...] = ()
+    captions: tuple[Caption, ...] = ()
+    failures: tuple[Failures, ...] = ()
+    training: tuple[Curve, ...] = ()
+    training_times: tuple[Curve, ...] = ()
+    length_curves: tuple[Curve, ...] = ()
+    objects: tuple[ObjectCount, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
+    seeds: tuple[SeedRow, ...] = ()
+    reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    runs: tuple[RunFacts, ...] = ()
+    published: tuple[PublishedRow, ...] = ()
+    audit: Effect | None = None  # the same runs under audited labels
+    data_folders: tuple[Path, ...] = field(default=(), compare=False)
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        return tuple(run.name for run in self.runs if not run.complete)
+
+    @property
+    def benchmarks(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(row.benchmark for row in self.rows))

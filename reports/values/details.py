@@ -1,0 +1,137 @@
+"""What stands behind the numbers, as plain frozen values: items, captions, confusions, failures, protocol differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.core.contract import Item, Span
+from reports.values.item_facts import subject, truth_text
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolDifference:
+    """A fact in which a column's protocol differs from the baseline's."""
+
+    benchmark: str
+    column: str
+    fact: str
+    baseline: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """What went wrong on one benchmark for one column: counted, never scored in silence."""
+
+    benchmark: str
+    column: str
+    items: int
+    answered: int
+    missing: int
+    truncated: int
+    unjudged: int
+    flags: Mapping[str, int]
+    missing_why: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # reason -> ids of the items
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """An item whose answer became right ("gained") or wrong ("lost") from the baseline to a column."""
+
+    benchmark: str
+    column: str
+    kind: str
+    item: Item
+    before: str
+    after: str
+    why: str = ""
+
+    @property
+    def subject(self) -> str:
+        """The object or type that the item asks about, where its truth or its question names one."""
+        return subject(self.item)
+
+    @property
+    def truth(self) -> str:
+        return truth_text(self.item)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One column's answer with the spans that were found right, invented, or beyond the vocabulary."""
+
+    column: str
+    text: str
+    spans: tuple[Span, ...]
+
+    def count(self, kind: str) -> int:
+        return sum(span.kind == kind for span in self.spans)
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """One item with spans, as every column answered it."""
+
+    benchmark: str
+    item_id: str
+    image: str
+    question: str
+    sides: tuple[Side, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectCount:
+    """One object in one column. For captions: right / invented mentions; for yes/no items: the confusion.
+
+    Counts of a method are means over its seeds.
+    """
+
+    benchmark: str
+    subject: str
+    column: str
+    counts: Mapping[str, float]
+    seen_with: Mapping[str, int] = field(default_factory=dict)  # true objects around it, how often
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Yes/no questions with about the same predicted probability of yes: how many, the mean of p, the share of true yes.
+
+    low, high: the share's 95 % interval by resampling images, None where there are too few of them.
+    """
+
+    n: float
+    p: float
+    yes: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """How far one column's probabilities of yes can be taken at their word: bins that hold a question, by rising p.
+
+    `n` of a method's bins is a mean over its seeds.
+    """
+
+    benchmark: str
+    column: str
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Yes/no questions of one slice ("" where there is one only) in one column; `unread`: neither yes nor no.
+
+    Positive is yes. Counts of a method are means over its seeds.
+    """
+
+    benchmark: str
+    group: str
+    column: str
+    tp: float
+    fp: float
+    tn: float
+    fn: float
+    unread: float = 0.0

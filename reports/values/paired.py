@@ -1,0 +1,131 @@
+"""Two sweeps over the same items: the difference, how sure it is, and what could have been seen at all.
+
+The p of a difference is the larger of two: the bootstrap's (it agrees with the interval, and holds when the sides
+differ in their denominators) and that of swapping sides cluster by cluster (exact for few changes, where the
+bootstrap is too sure). Where clusters are single right-or-wrong items it is McNemar's exact test. What resamples are
+too few to count (under 10 of 10,000) is read off the normal tail, which bounds sums of coin-signed terms up to a small
+factor (Pinelis 1994); else no p could fall below 0.0001 and a large table could show nothing after Holm's correction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.core.contract import Formula, Score
+from harness.core.stats import FEWEST_CLUSTERS, LEVEL, POWER, Floats, Sample, evaluate, interval, mcnemar, rank_biserial, swap
+
+_FEW = 10  # resamples beyond the value, below which their count tells little
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """after - before over the items that both answered; None is unknown.
+
+    effect: matched-pairs rank-biserial correlation over clusters, in [-1, 1], the sign of `value`'s direction.
+    detectable: the smallest difference that these items would have shown with a chance of 80 % (at p < 0.05).
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    effect: float | None
+    detectable: float | None
+    test: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """Two samples of the same items in the same order, and how many items only one side answered."""
+
+    before: Sample
+    after: Sample
+    left_out: int
+
+    @property
+    def n(self) -> int:
+        return len(self.before)
+
+
+def pair(old: Sequence[Score], before: Sample, new: Sequence[Score], after: Sample) -> Pair:
+    """Match scores by item; a score without values (unjudged, say) counts as no answer.
+
+    `before` and `after` are the samples of these scores, with equal `names`.
+    """
+    alike = len(old) == len(new) and all(a.item_id == b.item_id for a, b in zip(old, new, strict=True))
+    if alike and all(s.values for s in old) and all(s.values for s in new):
+        return Pair(before, after, 0)  # the usual case; their resamples are drawn already
+    left, right = ({s.item_id: i for i, s in enumerate(scores) if s.values} for scores in (old, new))
+    both = [item for item in right if item in left]
+    left_out = len(left) + len(right) - 2 * len(both)
+    old_rows, new_rows = before.rows([left[i] for i in both]), after.rows([right[i] for i in both])
+    shared = Sample(before.names, old_rows.values, new_rows.cluster)  # an item is of one image, whoever answered
+    return Pair(shared, new_rows, left_out)
+
+
+def differences(before: Sample, after: Sample, formulas: Sequence[Formula]) -> tuple[Difference, ...]:
+    """Paired differences of two sweeps. Rows must speak of the same items in the same order, with equal `names`."""
+    old, new, names = before.totals, after.totals, before.names
+    moved = swap(new - old)
+    sides = (
+        (old.sum(0, keepdims=True), new.sum(0, keepdims=True)),
+        (before.drawn, after.drawn),
+        (old.sum(axis=0) + moved, new.sum(axis=0) - moved),
+    )
+    single = before.n_clusters == len(before)
+    found = []
+    for formula in formulas:
+        value, shifts, nulls = (evaluate(formula, names, right) - evaluate(formula, names, left) for left, right in sides)
+        each = evaluate(formula, names, old), evaluate(formula, names, new)
+        found.append(_difference(float(value[0]), shifts, nulls, each, single))
+    return tuple(found)
+
+
+def _difference(value: float, shifts: Floats, nulls: Floats, each: tuple[Floats, Floats], single: bool) -> Difference:
+    n_clusters = len(each[0])
+    if not np.isfinite(value) or n_clusters < FEWEST_CLUSTERS:
+        return Difference(float(value) if np.isfinite(value) else None, None, None, None, None, None, "")
+    low, high = interval(shifts, n_clusters)
+    effect = rank_biserial(each[1] - each[0])
+    known = shifts[np.isfinite(shifts)]
+    detectable = _reach() * float(known.std()) if len(known) else None
+    right_or_wrong = single and all(np.isin(side, (0.0, 1.0)).all() for side in each)
+    if right_or_wrong and np.isclose(value, (each[1] - each[0]).mean()):
+        exact = mcnemar(int((each[1] > each[0]).sum()), int((each[1] < each[0]).sum()))
+        return Difference(value, low, high, exact, effect, detectable, "McNemar, exact")
+    p = None if low is None else max(_p_of_shifts(value, known, n_clusters), _p_of_nulls(value, nulls))
+    return Difference(value, low, high, p, effect, detectable, "bootstrap and swaps of images")
+
+
+def _reach() -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri((1 + LEVEL) / 2) + ndtri(POWER))
+
+
+def _p_of_shifts(value: float, shifts: Floats, n_clusters: int) -> float:
+    """The p at which the widened interval just touches 0."""
+    from scipy.special import ndtri, stdtr
+
+    crossed = min((shifts <= 0).sum(), (shifts >= 0).sum())
+    z = ndtri(min((1 + crossed) / (1 + len(shifts)), 0.5))
+    counted = float(2 * stdtr(n_clusters - 1, z * np.sqrt((n_clusters - 1) / n_clusters)))
+    error = float(shifts.std())
+    if crossed >= _FEW or not error:
+        return counted
+    return min(counted, float(2 * stdtr(n_clusters - 1, -abs(value) / error)))
+
+
+def _p_of_nulls(value: float, nulls: Floats) -> float:
+    from scipy.special import ndtr
+
+    known = nulls[np.isfinite(nulls)]
+    reached = int((np.abs(known) >= abs(value) - 1e-12).sum())
+    counted = (1 + reached) / (1 + len(known))
+    scatter = float(np.sqrt((known**2).mean())) if len(known) else 0.0
+    if reached >= _FEW or not scatter:
+        return counted
+    return min(counted, float(2 * ndtr(-abs(value) / scatter)))

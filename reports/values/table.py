@@ -1,0 +1,84 @@
+"""The table: *columns* are checkpoints or methods (the first is the baseline), *rows* are metrics. Nothing is formatted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.values.paired import Difference
+
+Sure = str  # "better", "worse", "changed" (where neither direction is better) or "": cannot be told
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One checkpoint of the table, or one method: `places` are then the columns that are its seeds."""
+
+    label: str
+    run_id: str
+    run_name: str
+    checkpoint: str
+    digest: str
+    aligner: str
+    complete: bool
+    is_baseline: bool = False
+    places: tuple[int, ...] = ()
+    differs: bool = False  # its protocol differs from the baseline's on some benchmark
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One metric of one checkpoint. `value` None is unknown and `why` says why; n: items that move the metric."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    why: str = ""
+    difference: Difference | None = None  # to the baseline, over the items that both answered
+    n_paired: int = 0
+    n_left_out: int = 0
+    p_holm: float | None = None
+    sure: Sure = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric across all columns; a cell is None where the column lacks the benchmark."""
+
+    benchmark: str
+    metric: str
+    group: str
+    better: str
+    unit: str
+    headline: bool
+    about: str
+    role: str
+    cells: tuple[Cell | None, ...]
+
+    @property
+    def key(self) -> str:
+        return f"{self.metric}[{self.group}]" if self.group else self.metric
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows over columns, corrected for many tests together."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def headline(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.headline)
+
+    @property
+    def by_method(self) -> bool:
+        """Some columns are several seeds put together."""
+        return any(column.places for column in self.columns)
+
+
+def members(columns: Sequence[Column], short: Sequence[Column]) -> list[tuple[str, tuple[int, ...]]]:
+    """(label, places among `columns`) of every column of the short table."""
+    place = {column.label: i for i, column in enumerate(columns)}
+    return [(column.label, column.places or (place[column.label],)) for column in short]

@@ -1,0 +1,202 @@
+"""The review page: a picture, its label, four buttons; several reviewers at once, each without the others' votes.
+
+Every click is a form that works without script; `review.js` adds keys, zoom and marking words of a caption.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import Depends, File, Form, UploadFile
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from harness.core.errors import ConfigError
+from harness.labels.cases import Vote
+from harness.labels.votes import UNDO, check_name
+from reports.web.guard import Gate, posted
+from reports.web.review.case_view import buttons, case_view, read_marks, statement, word_name
+from reports.web.review.desk import Desk
+from reports.web.site import Site
+
+LARGEST_TABLE = 16 << 20  # bytes of an uploaded table: 9,000 cases with captions of 20 checkpoints fit
+ROWS = 100  # cases on one page of the list
+_COOKIE = "harness_reviewer"
+_A_YEAR = 365 * 24 * 3600
+UPLOADS = {"/table": LARGEST_TABLE}
+
+
+class Judgement(BaseModel):
+    """A vote as its form sends it; `form` is the form's own number, so that a second click is no second vote."""
+
+    case: str
+    word: str
+    form: str
+    comment: str = ""
+    marks: str = ""
+    adjudication: bool = False
+
+
+class Undo(BaseModel):
+    """Takes back the last word on a case."""
+
+    case: str
+    form: str
+    adjudication: bool = False
+
+
+def review_site(desk: Desk, gate: Gate) -> Site:
+    """The application; its pages speak to `desk` only."""
+    site = Site("reports.audit", gate, desk.shelf, desk.title)
+    _looking(site, desk)
+    _settling(site, desk)
+    _judging(site, desk)
+    if desk.tables is not None:
+        _tables(site, desk)
+    return site
+
+
+def _looking(site: Site, desk: Desk) -> None:
+    get = site.app.get
+
+    @get("/")
+    def start(request: Request) -> Response:
+        return _page(site, desk, request, "start.html")
+
+    @get("/next")
+    def next_case(request: Request, after: str = "") -> Response:
+        behind = desk.place(after)
+        place = desk.next_open(_reviewer(request, desk), -1 if behind is None else behind)
+        return _go("/progress" if place is None else f"/case/{desk.ids[place]}")
+
+    @get("/case/{id}")
+    def case(request: Request, id: str) -> Response:
+        place, reviewer = _place(desk, id), _reviewer(request, desk)
+        view = case_view(desk, place, reviewer)
+        return _page(site, desk, request, "case.html", view=view, form=secrets.token_hex(16), adjudicating=False)
+
+    @get("/queue")
+    def queue(request: Request, page: int = 1) -> Response:
+        pages = max(1, -(-len(desk.cases) // ROWS))
+        page = min(max(page, 1), pages)
+        places = range((page - 1) * ROWS, min(page * ROWS, len(desk.cases)))
+        return _page(site, desk, request, "queue.html", places=places, number_of_page=page, pages=pages)
+
+    @get("/progress")
+    def progress(request: Request) -> Response:
+        return _page(site, desk, request, "progress.html")
+
+
+def _settling(site: Site, desk: Desk) -> None:
+    get = site.app.get
+
+    @get("/adjudication")
+    def adjudication(request: Request) -> Response:
+        reviewer = _reviewer(request, desk)
+        waiting = [(place, reviewer in desk.standing(place).votes) for place in desk.disputed()]
+        return _page(site, desk, request, "adjudication.html", waiting=waiting)
+
+    @get("/adjudication/{id}")
+    def adjudicate(request: Request, id: str) -> Response:
+        place, reviewer = _place(desk, id), _reviewer(request, desk)
+        view = case_view(desk, place, reviewer, adjudicating=True)
+        if view.own is None:  # nobody sees the others' votes before a word of their own
+            return _go(f"/case/{id}")
+        return _page(site, desk, request, "case.html", view=view, form=secrets.token_hex(16), adjudicating=True)
+
+
+def _judging(site: Site, desk: Desk) -> None:
+    post = partial(site.app.post, dependencies=[Depends(posted)])
+
+    @post("/reviewer")
+    def sit_down(name: Annotated[str, Form()]) -> Response:
+        name = " ".join(name.split())
+        check_name(name)
+        response = _go("/next")
+        value = base64.urlsafe_b64encode(name.encode("utf-8", "replace")).decode()
+        response.set_cookie(_COOKIE, value, max_age=_A_YEAR, httponly=True, samesite="lax")
+        return response
+
+    @post("/vote")
+    def vote(request: Request, said: Annotated[Judgement, Form()]) -> Response:
+        place, reviewer = _place(desk, said.case), _reviewer(request, desk)
+        case, standing = desk.cases[place], desk.standing(place)
+        if said.adjudication and reviewer not in standing.votes:
+            raise HTTPException(409, "Judge this case yourself before you settle it.")
+        if not said.adjudication and standing.settled is not None:
+            raise HTTPException(409, f"{standing.settled.reviewer} has settled this case; take that back first.")
+        marks = read_marks(said.marks) if case.caption and said.word == "wrong" else ()
+        if case.caption and said.word == "wrong" and not marks:
+            raise ConfigError("Mark the words that the scorer got wrong, or say that its marks are right.")
+        vote = Vote(
+            *case.key, said.word, reviewer, desk.now(), _one_kind_of_line(said.comment), case.caption, marks, said.adjudication
+        )
+        desk.votes.add(vote, said.form)
+        return _go(f"/{'adjudication' if said.adjudication else 'case'}/{said.case}")
+
+    @post("/undo")
+    def undo(request: Request, asked: Annotated[Undo, Form()]) -> Response:
+        place, reviewer = _place(desk, asked.case), _reviewer(request, desk)
+        case = desk.cases[place]
+        vote = Vote(*case.key, UNDO, reviewer, desk.now(), answer=case.caption, adjudication=asked.adjudication)
+        desk.votes.add(vote, asked.form)
+        return _go(f"/{'adjudication' if asked.adjudication else 'case'}/{asked.case}")
+
+
+def _tables(site: Site, desk: Desk) -> None:
+    tables = desk.tables
+    assert tables is not None
+
+    @site.app.get("/table")
+    def download(request: Request) -> Response:
+        headers = {"Content-Disposition": 'attachment; filename="queue.csv"'}
+        return Response(tables.write(_reviewer(request, desk)), media_type="text/csv; charset=utf-8", headers=headers)
+
+    @site.app.post("/table", dependencies=[Depends(posted)])
+    def upload(request: Request, file: Annotated[UploadFile, File()]) -> Response:
+        said = tables.read(file.file.read(LARGEST_TABLE + 1), _reviewer(request, desk))
+        return _page(site, desk, request, "progress.html", said=said)
+
+
+def _page(site: Site, desk: Desk, request: Request, template: str, **values: Any) -> Response:
+    reviewer = _known_reviewer(request, desk)
+    values = {"said": "", "word_name": word_name, "statement": statement, "buttons": buttons, **values}
+    return site.page(request, template, desk=desk, reviewer=reviewer, **values)
+
+
+def _place(desk: Desk, id: str) -> int:
+    place = desk.place(id)
+    if place is None:
+        raise HTTPException(404, "This case is not in the queue. The queue may have changed; go to the start.")
+    return place
+
+
+def _known_reviewer(request: Request, desk: Desk) -> str:
+    """Who sits here: from the cookie, else who the command named, else ""."""
+    try:
+        name = base64.urlsafe_b64decode(request.cookies.get(_COOKIE, "")).decode()
+        check_name(name)
+    except (ValueError, ConfigError):
+        return desk.reviewer
+    return name
+
+
+def _reviewer(request: Request, desk: Desk) -> str:
+    name = _known_reviewer(request, desk)
+    if not name:
+        raise HTTPException(303, headers={"Location": "/"})
+    return name
+
+
+def _one_kind_of_line(text: str) -> str:
+    """Forms send lines with CR LF."""
+    return text.replace("\r\n", "\n").strip()
+
+
+def _go(address: str) -> RedirectResponse:
+    return RedirectResponse(address, 303)

@@ -1,0 +1,142 @@
+"""A case as its page shows it: caption cut into words, boxes on the picture's grid, answers that are alike together."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from harness.core.contract import Span
+from harness.core.errors import ConfigError
+from harness.labels.cases import NOUN, VERDICT, Box, Case, Vote
+from reports.web.review.desk import Desk
+
+_WORDS = re.compile(r"\s+|\w+(?:['\u2019-]\w+)*|[^\w\s]")
+_WORD_NAMES = {"right": "right", "wrong": "wrong", "ambiguous": "ambiguous", "skip": "skipped"}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A stretch of a caption; `kind` is the scorer's mark, `mark` the reviewer's. Offsets count characters, as spans do.
+
+    `joined`: the reviewer's mark began at a token before this one.
+    """
+
+    text: str
+    start: int
+    end: int
+    kind: str = ""
+    mark: str = ""
+    joined: bool = False
+
+    @property
+    def can_be_marked(self) -> bool:
+        return self.text[:1].isalnum()
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A box on the picture; `asked`: the question speaks of it."""
+
+    box: Box
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """All that one reviewer may see of one case. `others` is empty, and `answers` are, until they may be seen."""
+
+    case: Case
+    id: str
+    place: int
+    own: Vote | None
+    settled: Vote | None
+    size: tuple[int, int] | None
+    boxes: tuple[Drawn, ...]
+    answers: tuple[tuple[str, tuple[str, ...]], ...]
+    others: tuple[Vote, ...] = ()
+
+    def tokens(self, vote: Vote | None) -> list[Token]:
+        return tokens(self.case.caption, self.case.spans, vote.spans if vote else ())
+
+
+def case_view(desk: Desk, place: int, reviewer: str, adjudicating: bool = False) -> CaseView:
+    """The others' votes only where the reviewer adjudicates, the answers only after a judgement of their own."""
+    case, standing = desk.cases[place], desk.standing(place)
+    own = standing.votes.get(reviewer)
+    size = desk.shelf.size(case.image)
+    boxes = tuple(Drawn(box, bool(re.search(rf"\b{re.escape(box.name)}\b", case.question))) for box in case.boxes)
+    return CaseView(
+        case=case,
+        id=desk.ids[place],
+        place=place,
+        own=own,
+        settled=standing.settled,
+        size=size,
+        boxes=boxes if size else (),
+        answers=alike(case.answers) if own else (),
+        others=tuple(standing.votes.values()) if adjudicating and own else (),
+    )
+
+
+def alike(answers: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """(answer, the checkpoints that gave it), the commonest first."""
+    groups: dict[str, list[str]] = {}
+    for checkpoint, answer in answers.items():
+        groups.setdefault(answer.strip(), []).append(checkpoint)
+    return tuple((text, tuple(names)) for text, names in sorted(groups.items(), key=lambda group: -len(group[1])))
+
+
+def tokens(text: str, spans: Iterable[Span], marks: Iterable[Span]) -> list[Token]:
+    """The text cut into the scorer's spans and the words between them; a mark covers every token that it touches."""
+    marks = tuple(marks)
+    found: list[Token] = []
+    at = 0
+    for span in sorted(spans, key=lambda span: span.start):
+        start, end = max(span.start, at), min(span.end, len(text))
+        if start < end:
+            found += [*_words(text, at, start), Token(text[start:end], start, end, span.kind)]
+            at = end
+    found += _words(text, at, len(text))
+    return [_marked(token, marks) for token in found]
+
+
+def _words(text: str, start: int, end: int) -> list[Token]:
+    return [Token(m.group(), m.start(), m.end()) for m in _WORDS.finditer(text, start, end)]
+
+
+def _marked(token: Token, marks: tuple[Span, ...]) -> Token:
+    mark = next((m for m in marks if m.start < token.end and token.start < m.end), None)
+    return token if mark is None else replace(token, mark=mark.kind, joined=mark.start < token.start)
+
+
+def read_marks(text: str) -> tuple[Span, ...]:
+    """Marks as the page sends them, [[start, end, kind], ...]. Raises ConfigError for anything else."""
+    try:
+        rows = json.loads(text or "[]")
+        spans = [Span(start, end, kind) for start, end, kind in rows]
+    except (ValueError, TypeError, RecursionError):
+        raise ConfigError("The marks of this form cannot be read; load the page again.") from None
+    if not all(type(s.start) is int and type(s.end) is int and isinstance(s.kind, str) for s in spans):
+        raise ConfigError("The marks of this form cannot be read; load the page again.")
+    return tuple(sorted(spans, key=lambda span: span.start))
+
+
+def statement(case: Case) -> tuple[str, str]:
+    """What is to be judged: ("The label says", "no"); the second is "" where there is no label."""
+    if case.field.startswith(NOUN):
+        return "No label: the benchmark never judges this word. Is it rightly used here?", ""
+    return ("The judge rates it", case.label) if case.field.startswith(VERDICT) else ("The label says", case.label)
+
+
+def buttons(case: Case) -> tuple[str, str]:
+    """What "right" and "wrong" are called on this case."""
+    if case.caption:
+        return "The marks are right", "Keep my marks"
+    return ("It is there", "It is not") if case.field.startswith(NOUN) else ("Right", "Wrong")
+
+
+def word_name(word: str) -> str:
+    """'skip' -> 'skipped'."""
+    return _WORD_NAMES.get(word, word)

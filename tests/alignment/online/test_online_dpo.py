@@ -1,0 +1,105 @@
+"""Online and mixed DPO: two answers of the policy as it is, in the annotator's order; ties and silence are counted."""
+
+import pytest
+
+from alignment.aligners.mixed_dpo import MixedDpo
+from alignment.aligners.online_dpo import OnlineDpo
+from alignment.online.ranked_pairs import own_row
+from harness.core.contract import Answer, Verdict
+from harness.core.digests import model_digest
+from harness.core.errors import ConfigError, TrainingError
+from tests.alignment.talker import FAST, Killed, Talker, kill_after
+from tests.alignment.tiny import TinyPolicy
+
+
+class Alphabetical:
+    """Prefers the answer that comes first in the alphabet; `blind` says nothing, `level` finds all alike."""
+
+    name, version = "alphabetical", "1"
+
+    def __init__(self, value: float | None = -1.0) -> None:
+        self.value, self.seen = value, []
+
+    def rank(self, question, answers, facts, image):
+        self.seen.append((question, answers, facts, image))
+        value = float(answers[1] < answers[0]) if self.value == -1.0 else self.value
+        return Verdict(value, "", "", self.name, self.version)
+
+
+@pytest.mark.parametrize("lora", [None, {"r": 4, "alpha": 8, "dropout": 0.1}], ids=["full", "lora"])
+@pytest.mark.parametrize("aligner", [OnlineDpo, MixedDpo])
+def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path, lora, aligner):
+    made = aligner(Alphabetical(), dpo={"lora": lora, **FAST})
+    whole = made.align(Talker(llava_next), pairs, images, tmp_path / "whole")
+    with pytest.raises(Killed):
+        made.align(Talker(llava_next), pairs, images, tmp_path / "cut", progress=kill_after(2))
+    cut = made.align(Talker(llava_next), pairs, images, tmp_path / "cut")
+    assert model_digest(cut.folder) == model_digest(whole.folder)
+
+
+def test_the_annotator_sees_the_question_the_answers_and_the_picture(llava_next, images, pairs, tmp_path):
+    judge = Alphabetical()
+    OnlineDpo(judge, dpo={**FAST, "max_steps": 1}).align(Talker(llava_next), pairs, images, tmp_path)
+    question, answers, facts, image = judge.seen[0]
+    assert question == "Describe it." and image.parent == images
+    assert facts["gt_answer"] in {pair.chosen for pair in pairs}
+    assert len(set(answers)) == 2
+
+
+def test_what_the_annotator_prefers_becomes_likelier(llava_next, images, pairs, tmp_path):
+    logs = []
+    for value in (0.0, 1.0):  # always the first, always the second
+        judge = Alphabetical(value)
+        dpo = {**FAST, "max_steps": 1, "batch_size": 4}
+        logs.append(OnlineDpo(judge, dpo=dpo).align(Talker(llava_next), pairs, images, tmp_path / str(value)).log[0])
+    assert logs[0]["logps/chosen"] == pytest.approx(logs[1]["logps/rejected"], abs=1e-3)
+    assert logs[0]["logps/chosen"] != pytest.approx(logs[1]["logps/chosen"], abs=1e-3)
+
+
+def test_ties_are_dropped_stored_or_taken_as_they_come(llava_next, images, pairs, tmp_path):
+    stored = {}
+    for ties in ("drop", "stored", "first"):
+        aligner = MixedDpo(Alphabetical(0.5), p=0.0, ties=ties, dpo={**FAST, "max_steps": 1, "batch_size": 4})
+        row = aligner.align(Talker(llava_next), pairs, images, tmp_path / ties).log[0]
+        assert row["online/ties"] == 1
+        stored[ties] = row["online/stored"]
+    assert stored["stored"] == 1 and stored["drop"] == 1  # nothing else was left of the step
+    assert stored["first"] < 1
+
+
+@pytest.mark.parametrize(("p", "stored"), [(1.0, 1.0), (0.0, 0.0)])
+def test_the_coin_decides_between_stored_and_fresh(llava_next, images, pairs, tmp_path, p, stored):
+    judge = Alphabetical()
+    log = MixedDpo(judge, p=p, dpo=FAST).align(Talker(llava_next), pairs, images, tmp_path).log
+    assert {row["online/stored"] for row in log} <= {stored, 1.0}
+    assert bool(judge.seen) == (p < 1)
+
+
+def test_the_coin_is_thrown_for_each_prompt_and_step(llava_next, images, pairs, tmp_path):
+    log = MixedDpo(Alphabetical(), p=0.5, dpo={**FAST, "epochs": 6}).align(Talker(llava_next), pairs, images, tmp_path).log
+    shares = [row["online/stored"] for row in log]
+    assert 0.2 < sum(shares) / len(shares) < 0.8 and len(set(shares)) > 1
+
+
+def test_an_annotator_that_says_nothing_stops_the_training(llava_next, images, pairs, tmp_path):
+    with pytest.raises(TrainingError, match="alphabetical judged none of the 2 pairs of step 1"):
+        OnlineDpo(Alphabetical(None), dpo=FAST).align(Talker(llava_next), pairs, images, tmp_path)
+
+
+def test_an_answer_that_ran_into_the_limit_gets_no_end_token(llava_next, images, pairs):
+    policy = Talker(llava_next)
+    whole, cut = own_row(policy, pairs[0], images, [Answer("", "a cat", 2, "end"), Answer("", "a cat", 2, "length")]).answers
+    assert len(whole) == len(cut) + 1 and whole[:-1].equal(cut)
+
+
+def test_wrong_options_and_a_policy_that_cannot_answer_are_refused(llava_next, images, pairs, tmp_path):
+    with pytest.raises(ConfigError, match="TinyPolicy"):
+        OnlineDpo(Alphabetical(), dpo=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
+    with pytest.raises(ConfigError, match="0 to 1"):
+        MixedDpo(Alphabetical(), p=1.5)
+    with pytest.raises(ConfigError, match="ties"):
+        OnlineDpo(Alphabetical(), ties="coin")
+    with pytest.raises(ConfigError, match="temperature"):
+        OnlineDpo(Alphabetical(), sampling={"temperature": 0})
+    with pytest.raises(ConfigError, match="max_new_tokens"):
+        OnlineDpo(Alphabetical(), sampling={"max_tokens": 3})

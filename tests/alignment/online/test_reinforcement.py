@@ -1,0 +1,146 @@
+"""RLOO and PPO: their formulas by hand, rewarded answers become likelier, collapse stops, a kill changes nothing."""
+
+import math
+
+import pytest
+import torch
+
+from alignment.aligners.ppo import Clipped, Ppo, gae
+from alignment.aligners.rloo import LeaveOneOut, Rloo, leave_one_out
+from alignment.batching.collate import collate, make_row, score, score_tokens, states
+from alignment.training.objectives import Totals
+from harness.core.contract import PreferencePair
+from harness.core.digests import model_digest
+from harness.core.errors import ConfigError, TrainingError
+from tests.alignment.talker import FAST, Killed, Talker, kill_after
+from tests.alignment.tiny import TinyPolicy
+
+
+class Likes:
+    """Rewards one word; None where it cannot say."""
+
+    def __init__(self, word: str = "dog", known: bool = True) -> None:
+        self.word, self.known = word, known
+
+    def facts(self):
+        return {"reward": self.word}
+
+    def __call__(self, pair, answers, image_root):
+        return [float(self.word in answer) if self.known else None for answer in answers]
+
+
+def test_the_baseline_of_an_answer_is_the_mean_of_the_others() -> None:
+    rewards = torch.tensor([1.0, 2.0, 6.0, 5.0, 5.0])
+    assert leave_one_out(rewards, [3, 2]).tolist() == pytest.approx([1 - 4, 2 - 3.5, 6 - 1.5, 0, 0])
+
+
+def test_rloo_is_reinforce_with_the_kl_taken_off_the_reward(llava_next, images, pairs):
+    policy = TinyPolicy(llava_next)
+    row = make_row(policy, pairs[0], images)
+    batch = collate([row], policy.pad_token_id)
+    logps = score(policy, batch)
+    known = {"rewards": torch.tensor([1.0, 0.0]), "reference": logps.detach() - torch.tensor([0.5, 0.0])}
+    part = LeaveOneOut(beta=0.1)(policy, batch, known, Totals(0, 0, answers=2))
+    advantage = 1.0 - 0.1 * 0.5  # against the other answer, whose reward and divergence are 0
+    assert part.loss.item() == pytest.approx(-(advantage * logps[0] - advantage * logps[1]).item() / 2, abs=1e-4)
+    assert part.values["objective/kl"].tolist() == pytest.approx([0.5, 0.0], abs=1e-4)
+    part.loss.backward()  # the advantage is a number: the gradient is that of the log-probabilities alone
+    weight = policy.module.lm_head.weight
+    got, weight.grad = weight.grad.clone(), None
+    (-(advantage * (logps[0] - logps[1])) / 2).backward()
+    torch.testing.assert_close(got, weight.grad, atol=1e-4, rtol=1e-3)
+
+
+def test_with_lambda_one_the_advantage_is_what_is_still_earned_less_the_value() -> None:
+    rewards, values = torch.tensor([0.1, -0.2, 1.0]), torch.tensor([0.5, 0.4, 0.3])
+    assert gae(rewards, values, 1.0).tolist() == pytest.approx([0.9 - 0.5, 0.8 - 0.4, 1.0 - 0.3])
+    assert gae(rewards, values, 0.0).tolist() == pytest.approx([0.0, -0.2 + 0.3 - 0.4, 1.0 - 0.3], abs=1e-6)
+
+
+def test_ppo_clips_the_ratio_and_the_value(llava_next, images, pairs):
+    policy, ppo = TinyPolicy(llava_next), Clipped(beta=0.1, clip_range=0.2, value_weight=0.5, gae_lambda=0.95)
+    ppo.heads(policy, seed=0)
+    row = make_row(policy, pairs[0], images)
+    batch = collate([row], policy.pad_token_id)
+    with torch.no_grad():
+        now, values = ppo.forward(policy, batch)
+        torch.testing.assert_close(now, score_tokens(policy, states(policy, batch), batch))
+        n = len(now)
+        known = {
+            "old": now - math.log(1.5),  # a ratio of 1.5, beyond the clip
+            "advantages": torch.ones(n),
+            "returns": values + 1.0,
+            "values": values,
+            "scores": torch.zeros(2),
+            "kl": torch.zeros(2),
+        }
+        part = ppo(policy, batch, known, Totals(0, 0, tokens=n))
+        assert float(part.loss) == pytest.approx(-1.2 + 0.5 * 0.5, abs=1e-4)
+        assert part.values["policy/clipfrac"].mean() == 1
+        part = ppo(policy, batch, {**known, "advantages": -torch.ones(n)}, Totals(0, 0, tokens=n))
+        assert float(part.loss) == pytest.approx(1.5 + 0.5 * 0.5, abs=1e-4)  # the worse of clipped and not
+
+
+@pytest.mark.parametrize(("aligner", "lora"), [(Rloo, None), (Rloo, {"r": 4, "alpha": 8, "dropout": 0.1}), (Ppo, None)])
+def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path, aligner, lora):
+    made = aligner(Likes(), training={"lora": lora, **FAST})
+    whole = made.align(Talker(llava_next), pairs, images, tmp_path / "whole")
+    for step in (1, 3):  # PPO learns twice from the same answers: 3 lies in the middle of such a series
+        with pytest.raises(Killed):
+            made.align(Talker(llava_next), pairs, images, tmp_path / "cut", progress=kill_after(step))
+    cut = made.align(Talker(llava_next), pairs, images, tmp_path / "cut")
+    assert model_digest(cut.folder) == model_digest(whole.folder)
+
+
+@pytest.mark.parametrize("aligner", [Rloo, Ppo])
+def test_rewarded_answers_become_likelier(llava_next, images, pairs, tmp_path, aligner):
+    options = {"training": {**FAST, "epochs": 10, "learning_rate": 3e-3}, "beta": 0.001}
+    policy = Talker(llava_next)
+    before = _likes(policy, pairs, images)
+    aligner(Likes(), **options).align(policy, pairs, images, tmp_path)
+    assert _likes(policy, pairs, images) > before + 0.5
+
+
+def _likes(policy, pairs, images) -> float:
+    """How much likelier "dog" is than the other words."""
+    rows = [
+        make_row(policy, PreferencePair("", p.image, "", p.prompt, " dog.", (" car.", " boat."), ""), images) for p in pairs
+    ]
+    with torch.no_grad():
+        logps = score(policy, collate(rows, policy.pad_token_id)).view(len(rows), 3)
+    return float((logps[:, 0] - logps[:, 1:].mean(1)).mean())
+
+
+def test_a_collapsed_policy_stops_and_says_so(llava_next, images, pairs, tmp_path):
+    policy = Talker(llava_next)
+    policy.stopped = "length"
+    done = Rloo(Likes(), training={**FAST, "epochs": 5}).align(policy, pairs, images, tmp_path)
+    assert done.step == 3
+    assert any("collapse: 100% of the answers run into the token limit" in note for note in done.notes)
+    assert Rloo(Likes(), training={**FAST, "epochs": 5}).align(policy, pairs, images, tmp_path) == done
+
+
+def test_an_answer_without_an_end_loses_the_penalty(llava_next, images, pairs, tmp_path):
+    scores = []
+    for stopped in ("stop", "length"):
+        policy = Talker(llava_next)
+        policy.stopped = stopped
+        made = Rloo(Likes(""), unfinished_penalty=0.25, training={**FAST, "max_steps": 1})
+        scores.append(made.align(policy, pairs, images, tmp_path / stopped).log[0]["objective/scores"])
+    assert scores == pytest.approx([1.0, 0.75])
+
+
+def test_a_reward_that_rates_nothing_stops_the_training(llava_next, images, pairs, tmp_path):
+    with pytest.raises(TrainingError, match="rated no answer of step 1"):
+        Rloo(Likes(known=False), training=FAST).align(Talker(llava_next), pairs, images, tmp_path)
+
+
+def test_wrong_options_are_refused():
+    with pytest.raises(ConfigError, match="at least 2"):
+        Rloo(Likes(), k=1)
+    with pytest.raises(ConfigError, match="clip_range"):
+        Ppo(Likes(), clip_range=0)
+    with pytest.raises(ConfigError, match="max_kl"):
+        Ppo(Likes(), collapse={"kl": 3})
+    with pytest.raises(ConfigError, match="beta"):
+        Rloo(Likes(), beta=0)

@@ -1,0 +1,88 @@
+"""A reward model learns to tell chosen from rejected, is measured on pairs it has not seen, and loads as it was saved."""
+
+import pytest
+import torch
+
+from alignment.aligners.reward_model import RewardModel
+from alignment.online.reward_model import BradleyTerry, JudgeReward, ModelReward, held_out
+from harness.core.contract import Checkpoint, PreferencePair, Verdict
+from harness.core.errors import ConfigError, TrainingError
+from tests.alignment.tiny import TinyPolicy
+
+TRAINING = {"learning_rate": 3e-3, "batch_size": 4, "micro_batch": 2, "epochs": 8}
+COLOURS = ("red", "blue", "white", "black", "green", "grey")
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[PreferencePair]:
+    return [
+        PreferencePair(c, ("wide.png", "tall.png")[i % 2], f"digest {i}", "Describe it.", f"a {c} cat.", (f"a {c} dog.",), "t")
+        for i, c in enumerate(COLOURS)
+    ]
+
+
+@pytest.fixture(scope="module")
+def trained(llava_next, images, pairs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reward")
+    return RewardModel(held_out=0.0, training=TRAINING).align(TinyPolicy(llava_next), pairs, images, folder)
+
+
+def loaded(folder) -> TinyPolicy:
+    policy = TinyPolicy(folder)
+    policy.checkpoint = Checkpoint("rm", str(folder), str(folder), "digest")
+    return policy
+
+
+def test_it_learns_which_answer_is_preferred(trained, pairs, images):
+    assert trained.log[0]["loss"] == pytest.approx(0.693, abs=0.4)
+    assert trained.log[-1]["rewards/accuracies"] == 1.0
+    reward = ModelReward(loaded(trained.folder))
+    assert reward.accuracy(pairs, images) == 1.0
+    assert reward.accuracy([], images) is None
+    turned = [PreferencePair(p.id, p.image, "", p.prompt, p.rejected[0], (p.chosen,), "t") for p in pairs]
+    assert reward.accuracy(turned, images) == 0.0
+
+
+def test_the_loss_is_bradley_terry_on_the_head_over_the_last_state(trained, pairs, images):
+    rated = ModelReward(loaded(trained.folder))(pairs[0], ["a red cat.", "a red dog."], images)
+    policy = loaded(trained.folder)
+    prompt, vision = policy.prompt(images / pairs[0].image, pairs[0].prompt)
+    answer = policy.answer_ids("a red cat.")[:-1]  # all of it but its end token
+    with torch.no_grad():
+        out = policy.module.model(input_ids=torch.cat([prompt, answer])[None], **vision)
+        head = ModelReward(policy)._head
+        assert rated[0] == pytest.approx(float(head(out.last_hidden_state[0, -1])), abs=1e-4)
+    assert rated[0] > rated[1]
+
+
+def test_a_checkpoint_without_a_head_is_refused(llava_next):
+    with pytest.raises(TrainingError, match=r"heads\.safetensors"):
+        ModelReward(TinyPolicy(llava_next))
+
+
+def test_held_out_pairs_are_a_fixed_share_and_share_no_picture():
+    many = [PreferencePair(str(i), "a.png", f"picture {i // 2}", "q", "a", ("b",), "t") for i in range(400)]
+    train, test = held_out(many, 0.25, seed=0)
+    assert 60 < len(test) < 140 and len(train) + len(test) == 400
+    assert not {p.image_digest for p in train} & {p.image_digest for p in test}
+    assert held_out(many[::-1], 0.25, seed=0)[1] == test[::-1]
+    assert held_out(many, 0.25, seed=1)[1] != test
+    assert RewardModel(held_out=0.25).tested_on(many) == test
+
+
+def test_a_judge_can_be_the_reward(images, pairs):
+    class Judge:
+        name, version = "j", "1"
+
+        def judge(self, question, answer, facts, image):
+            return Verdict(None if "dog" in answer else 3.0, "", "", "j", "1")
+
+    reward = JudgeReward(Judge())
+    assert reward(pairs[0], ["a cat", "a dog"], images) == [3.0, None]
+    assert reward.facts() == {"reward": "judge j 1"}
+
+
+def test_wrong_shares_are_refused():
+    with pytest.raises(ConfigError, match="share"):
+        RewardModel(held_out=1.0)
+    assert BradleyTerry().facts() == {"loss": "bradley_terry"}

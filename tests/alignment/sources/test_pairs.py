@@ -1,0 +1,107 @@
+"""Pair files: what is written is read, faults are named by line, TRL's format goes both ways."""
+
+import json
+
+import pytest
+
+from alignment.data.pairs import pairs_digest, read_pairs, read_trl, sample, to_trl, write_pairs, write_trl
+from harness.core.contract import PreferencePair
+from harness.core.errors import DataError
+from tests.alignment.tiny import GOLDEN
+
+
+def pair(name: str = "a", **fields) -> PreferencePair:
+    values = {"image": "x.png", "image_digest": "d", "prompt": "What?", "chosen": "A cat.", "rejected": ("A dog.",)}
+    return PreferencePair(id=name, source="test", meta={"tries": 2}, **{**values, **fields})
+
+
+def write(path, *rows) -> None:
+    path.write_text("\n".join(r if isinstance(r, str) else json.dumps(r) for r in rows))
+
+
+def test_what_is_written_is_read(tmp_path):
+    pairs = [pair(), pair("b", rejected=("A dog.", "Zwölf Hühner.")), pair("c", image="", image_digest="")]
+    write_pairs(tmp_path / "p.jsonl", pairs)
+    assert read_pairs(tmp_path / "p.jsonl") == pairs
+
+
+def test_all_faults_are_named_by_line(tmp_path):
+    good = {"id": "a", "prompt": "What?", "chosen": "A cat.", "rejected": "A dog."}
+    write(
+        tmp_path / "p", good, "{", {**good, "id": "b", "chosen": 3}, {"id": "c"}, {**good, "id": "d", "chsen": ""}, good, "[]"
+    )
+    with pytest.raises(DataError) as raised:
+        read_pairs(tmp_path / "p")
+    text = str(raised.value)
+    assert "6 faulty lines" in text
+    for part in (
+        "line 2",
+        "line 3: 'chosen' must be a text",
+        "line 4",
+        "unknown key chsen",
+        "already used in line 1",
+        "line 7",
+    ):
+        assert part in text
+
+
+def test_an_empty_or_missing_file_is_an_error(tmp_path):
+    (tmp_path / "p").write_text("\n")
+    with pytest.raises(DataError, match="at least one"):
+        read_pairs(tmp_path / "p")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_pairs(tmp_path / "q")
+
+
+def test_a_sample_is_the_same_whatever_the_order():
+    pairs = [pair(str(i)) for i in range(50)]
+    first, second = sample(pairs, 10, seed=1), sample(pairs[::-1], 10, seed=1)
+    assert first == second[::-1]
+    assert first != sample(pairs, 10, seed=2)
+    with pytest.raises(DataError):
+        sample(pairs, 51, seed=1)
+
+
+def test_the_digest_sees_what_training_sees():
+    base = pairs_digest([pair()])
+    assert base == pairs_digest([pair("other id", image="moved.png")])  # same picture, same texts
+    assert (
+        len({base, *(pairs_digest([pair(**c)]) for c in ({"chosen": "B"}, {"rejected": ("B",)}, {"image_digest": "e"}))}) == 4
+    )
+
+
+def test_the_golden_pairs_of_trl_are_read_but_for_two_images(tmp_path):
+    rows = [row for row in (GOLDEN / "pairs.jsonl").read_text().splitlines() if '"p1"' not in row]
+    write(tmp_path / "p", *rows)
+    pairs = read_trl(tmp_path / "p")
+    assert [p.id for p in pairs] == ["p0", "p2", "p4"]
+    assert pairs[2].rejected == ("cat",)
+    with pytest.raises(DataError, match="at most one image"):
+        read_trl(GOLDEN / "pairs.jsonl")
+
+
+def test_what_is_written_for_trl_is_read_back_one_row_a_rejected_answer(tmp_path):
+    write_trl(tmp_path / "p", [pair(rejected=("A dog.", "A bus."))])
+    pairs = read_trl(tmp_path / "p")
+    assert [(p.id, p.rejected) for p in pairs] == [("a#0", ("A dog.",)), ("a#1", ("A bus.",))]
+    assert to_trl(pair())[0]["prompt"] == [{"role": "user", "content": "What?"}]
+
+
+def test_content_blocks_and_a_single_image_are_read(tmp_path):
+    blocks = [{"type": "image"}, {"type": "text", "text": "What?"}]
+    row = {
+        "image": "x.png",
+        "prompt": [{"role": "user", "content": blocks}],
+        "chosen": [{"role": "assistant", "content": "A cat."}],
+        "rejected": [{"role": "assistant", "content": "A dog."}],
+    }
+    write(tmp_path / "p", row)
+    (got,) = read_trl(tmp_path / "p")
+    assert (got.prompt, got.image, got.id) == ("What?", "x.png", "row-1")
+
+
+def test_a_second_turn_in_a_trl_row_is_a_fault(tmp_path):
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
+    write(tmp_path / "p", {"prompt": turns, "chosen": [], "rejected": []})
+    with pytest.raises(DataError, match="one turn"):
+        read_trl(tmp_path / "p")

@@ -1,0 +1,137 @@
+"""Published data sets: each row becomes the pair its card promises; what does not is named or counted."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.core import registry
+from harness.core.contract import PreferencePair
+from harness.core.errors import ConfigError, DataError
+from tests.alignment.scripted import FolderData, ScriptedModel
+
+TURNS = [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": "A cat."}]
+WORSE = [TURNS[0], {"from": "gpt", "value": "A dog."}]
+TEXTS = {"question": "What is it?", "chosen": "A cat.", "rejected": "A dog."}
+POVID = {"id": "7", "image": "a.jpg", "conversations": TURNS, "rejected_conversations": WORSE}
+RLHF_V = {"idx": 3, "ds_name": "RLHF-V", "image_path": "a.jpg", "text": json.dumps(TEXTS)}
+RLAIF_V = {"idx": 3, "ds_name": "x", "image": "a.jpg", **TEXTS}
+LLAVA_RLHF = {
+    "id": "9",
+    "image": "a.jpg",
+    "conversations": TURNS[:1],
+    "output_1": {"from": "llava", "value": "A dog."},
+    "output_2": {"from": "llava", "value": "A cat."},
+    "preference": 2,
+}
+
+
+def rated(text: str, *ratings: str) -> dict:
+    names = ("Helpfulness", "Visual Faithfulness", "Ethical Considerations")
+    return {"response": text, "annotations": {n: {"Rating": r} for n, r in zip(names, ratings, strict=True)}}
+
+
+VLFEEDBACK = {
+    "id": "v",
+    "img_path": "a.jpg",
+    "prompt": "What is it?",
+    "completions": [rated("A bus.", "3", "3", "5"), rated("A cat.", "5", "5", "5"), rated("A dog.", "1", "2", "5")],
+}
+ROWS = {"povid": POVID, "rlhf_v": RLHF_V, "rlaif_v": RLAIF_V, "llava_rlhf": LLAVA_RLHF, "vlfeedback": VLFEEDBACK}
+LACKING = {"povid": "conversations", "rlhf_v": "text", "rlaif_v": "chosen", "llava_rlhf": "output_1", "vlfeedback": "prompt"}
+
+
+def read(folder: Path, name: str, rows, seed: int = 0, **options) -> tuple[list[PreferencePair], dict]:
+    (folder / "a.jpg").write_bytes(b"picture")
+    (folder / "rows.json").write_text(json.dumps(rows))
+    source = registry.make("source", name, {"file": "rows.json", **options})
+    return list(source.pairs(FolderData(folder), ScriptedModel(lambda _: ""), seed)), source.report()
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_becomes_its_pair(tmp_path, name):
+    (pair,), report = read(tmp_path, name, [ROWS[name]])
+    assert (pair.image, pair.prompt, pair.chosen, pair.rejected) == ("a.jpg", "What is it?", "A cat.", ("A dog.",))
+    assert (pair.source, len(pair.image_digest), report["accepted"]) == (name, 64, 1)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_one_broken_row_is_named_or_counted(tmp_path, name):
+    broken = {k: v for k, v in ROWS[name].items() if k != LACKING[name]}
+    with pytest.raises(DataError, match=r"1 broken rows(.|\n)*row 2: "):
+        read(tmp_path, name, [ROWS[name], broken])
+    pairs, report = read(tmp_path, name, [ROWS[name], broken], skip_broken=True)
+    assert (len(pairs), report["dropped"]) == (1, {"broken row": 1})
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_missing_image_and_repeated_ids_are_seen(tmp_path, name):
+    key = "img_path" if name == "vlfeedback" else "image_path" if name == "rlhf_v" else "image"
+    pairs, report = read(tmp_path, name, [ROWS[name], ROWS[name], {**ROWS[name], key: "gone.jpg"}])
+    assert pairs[1].id == pairs[0].id + "#2"
+    assert report["dropped"] == {"missing image": 1}
+
+
+def test_json_lines_are_read_too(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    (tmp_path / "rows.jsonl").write_text(f"{json.dumps(POVID)}\n\n{json.dumps(POVID)}\n")
+    source = registry.make("source", "povid", {"file": "rows.jsonl", "limit": 1})
+    assert len(list(source.pairs(FolderData(tmp_path), ScriptedModel(lambda _: ""), 0))) == 1
+
+
+@pytest.mark.parametrize("name", ["povid", "llava_rlhf"])
+def test_rows_with_earlier_turns_are_counted(tmp_path, name):
+    turns = [*TURNS, *ROWS[name]["conversations"]]
+    _, report = read(tmp_path, name, [ROWS[name], {**ROWS[name], "conversations": turns}])
+    assert report["dropped"] == {"earlier turns": 1}
+
+
+def test_ties_and_unreadable_ratings_of_vlfeedback_are_counted(tmp_path):
+    tie = {**VLFEEDBACK, "completions": [rated("a", "1", "2", "3"), rated("b", "3", "2", "1")]}
+    unread = {**VLFEEDBACK, "completions": [rated("a", "1", "2", "N/A"), rated("b", "3", "2", "1")]}
+    _, report = read(tmp_path, "vlfeedback", [VLFEEDBACK, tie, unread])
+    assert report["dropped"] == {"tie": 1, "rating is no number": 1}
+
+
+def test_which_pair_of_vlfeedback_is_an_option(tmp_path):
+    drawn = {read(tmp_path, "vlfeedback", [VLFEEDBACK], s, choice="best_random")[0][0].rejected[0] for s in range(9)}
+    assert drawn == {"A bus.", "A dog."}
+    with pytest.raises(ConfigError):
+        registry.make("source", "vlfeedback", {"choice": "worst"})
+
+
+def ha_dpo(folder: Path, **options) -> tuple[list[PreferencePair], dict]:
+    (folder / "vg").mkdir(exist_ok=True)
+    (folder / "vg" / "5.jpg").write_bytes(b"picture")
+    (folder / "ha_dpo").mkdir(exist_ok=True)
+    both = {"5": {"chosen": ["A cat.", "A red cat."], "rejected": ["A dog.", "A bus."]}}
+    asked = {"image_id": 5, "question": "Is it a cat?", "chosen": "Yes.", "reject": "No.", "correct": False}
+    (folder / "ha_dpo" / "desc_data.json").write_text(json.dumps(both))
+    (folder / "ha_dpo" / "pope_data.json").write_text(json.dumps([asked, {**asked, "correct": True}]))
+    source = registry.make("source", "ha_dpo", options)
+    return list(source.pairs(FolderData(folder), ScriptedModel(lambda _: ""), 0)), source.report()
+
+
+def test_ha_dpo_reads_descriptions_and_wrong_yes_no_answers(tmp_path):
+    (described, asked), report = ha_dpo(tmp_path)
+    assert described.image == "vg/5.jpg"
+    assert described.chosen in ("A cat.", "A red cat.")
+    assert (asked.prompt, asked.chosen, asked.rejected) == ("Is it a cat?", "Yes.", ("No.",))
+    assert report["dropped"] == {"answered right": 1}
+
+
+def test_ha_dpo_can_give_the_cross_product(tmp_path):
+    pairs, _ = ha_dpo(tmp_path, part="desc", all_pairs=True)
+    assert len({(p.chosen, p.rejected) for p in pairs}) == 4
+
+
+def test_vlfeedback_can_be_read_for_the_answers_of_some_models_only(tmp_path):
+    models = ["GPT-4V", "llava-v1.5-7b", "qwen-vl-chat"]
+    completions = [{**c, "model": m} for c, m in zip(VLFEEDBACK["completions"] * 3, models, strict=False)]
+    row = {**VLFEEDBACK, "completions": completions}
+    everything, _ = read(tmp_path, "vlfeedback", [row], 0)
+    assert len(everything) == 1
+    none, report = read(tmp_path, "vlfeedback", [row], 0, only="gpt-4v")
+    assert not none and report["dropped"] == {"fewer than two answers of gpt-4v": 1}
+    twice = {**row, "completions": [{**c, "model": "LLaVA-1.5"} for c in VLFEEDBACK["completions"]]}
+    assert len(read(tmp_path, "vlfeedback", [twice], 0, only="llava")[0]) == 1

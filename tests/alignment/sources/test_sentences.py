@@ -1,0 +1,60 @@
+"""Sentences, cuts and swaps: the text side of diverge-and-rejoin."""
+
+import random
+
+import pytest
+
+from alignment.data.sentences import random_head, rejoin, split, swap_yes_no
+
+ANSWER = "A cat sleeps. There are 3.5 litres of milk!  Is it full? Yes"
+
+
+def draws(n: int = 200) -> list[random.Random]:
+    return [random.Random(seed) for seed in range(n)]
+
+
+@pytest.mark.parametrize("splitter", ["stop_and_space", "full_stop", "line"])
+def test_sentences_put_together_are_the_answer(splitter):
+    text = ""
+    for sentence in split(ANSWER, splitter):
+        assert sentence.before == text
+        text = sentence.before + sentence.lead + sentence.text
+    assert text == ANSWER
+
+
+def test_a_decimal_point_does_not_end_a_sentence():
+    assert [s.text for s in split(ANSWER)] == ["A cat sleeps.", "There are 3.5 litres of milk!", "Is it full?", "Yes"]
+
+
+def test_a_swap_happens_half_of_the_time():
+    swapped = [swap_yes_no("Yes, a cat.", draw) for draw in draws()]
+    assert set(swapped) == {"Yes, a cat.", "No, a cat."}
+    assert 70 < swapped.count("No, a cat.") < 130
+
+
+def test_only_the_printed_rule_swaps_inside_words():
+    assert {swap_yes_no("Now it rains.", d, "printed") for d in draws()} == {"Now it rains.", "Yesw it rains."}
+    assert {swap_yes_no("Now it rains.", d, "word") for d in draws()} == {"Now it rains."}
+
+
+def test_a_word_cut_keeps_any_number_of_whole_words_but_never_the_stop():
+    assert {random_head("A cat sleeps.", d) for d in draws()} == {"", "A", "A cat", "A cat sleeps"}
+
+
+def test_a_character_cut_may_fall_inside_a_word():
+    assert "A ca" in {random_head("A cat.", d, "character") for d in draws()}
+
+
+def test_a_token_cut_falls_between_the_models_pieces():
+    assert {random_head("A cat.", d, "token", lambda _: ["A", " c", "at"]) for d in draws()} == {
+        "",
+        "A",
+        "A c",
+        "A cat",
+    }
+
+
+def test_rejoining_keeps_one_space_between_sentences():
+    assert rejoin("A cat.", " ", "It", " runs.") == "A cat. It runs."
+    assert rejoin("A cat.", " ", "", " It runs.") == "A cat. It runs."
+    assert rejoin("", "", "", " It runs.") == "It runs."

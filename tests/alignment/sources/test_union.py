@@ -1,0 +1,47 @@
+"""Two sources side by side give pairs with both rejected answers, matched by id; what does not match is counted."""
+
+import pytest
+
+from alignment.data.pairs import write_pairs
+from alignment.sources.union import Union
+from harness.core.contract import PreferencePair
+from harness.core.errors import ConfigError
+from tests.alignment.scripted import ScriptedModel, write_prompts
+
+
+def pair(name: str, chosen: str, rejected: str) -> PreferencePair:
+    return PreferencePair(name, "images/a.png", "", "Describe it.", chosen, (rejected,), "own")
+
+
+def test_both_rejected_answers_stand_in_one_pair(tmp_path):
+    data = write_prompts(tmp_path, ("x",))
+    first = [pair("1", "A cat.", "A dog."), pair("2", "A car.", "A bus."), pair("3", "A boat.", "A kite.")]
+    second = [pair("2", "A car.", "A van."), pair("1", "A cat.", "A bird."), pair("3", "Boats.", "x"), pair("4", "A cup.", "x")]
+    for name, pairs in (("first.jsonl", first), ("second.jsonl", second)):
+        write_pairs(tmp_path / name, pairs)
+    source = Union({"name": "jsonl", "file": "first.jsonl"}, {"name": "jsonl", "file": "second.jsonl"})
+    made = list(source.pairs(data, ScriptedModel(str), 0))
+    assert [(p.id, p.rejected) for p in made] == [("2", ("A bus.", "A van.")), ("1", ("A dog.", "A bird."))]
+    report = source.report()
+    assert report["asked"] == 4 and report["accepted"] == 2
+    assert report["dropped"] == {"the sources differ in the chosen answer": 1, "in one of the two sources only": 1}
+    assert report["second"]["accepted"] == 4
+
+
+def test_a_source_and_a_published_file_meet_by_id(tmp_path):
+    data = write_prompts(tmp_path, ("A cat sleeps.", "A dog runs."), "cat\ndog\nbird\nboat\n")
+    source = Union({"name": "random_edit"}, {"name": "bdhs", "n_tries": 1, "free_last_try": False})
+    made = list(source.pairs(data, ScriptedModel(lambda request: " with a lamp."), 0))
+    assert len(made) == 2 and all(len(p.rejected) == 2 and "lamp" in p.rejected[1] for p in made)
+    assert {p.source for p in made} == {"random_edit+bdhs"}
+
+
+def test_a_limit_is_drawn_by_the_second_source(tmp_path):
+    data = write_prompts(tmp_path, tuple(f"A cat sleeps on mat {i}." for i in range(6)), "cat\ndog\n")
+    source = Union({"name": "random_edit"}, {"name": "bdhs", "n_tries": 1, "free_last_try": False}, limit=2)
+    assert len(list(source.pairs(data, ScriptedModel(lambda request: " with a lamp."), 0))) == 2
+
+
+def test_a_part_without_a_name_is_refused():
+    with pytest.raises(ConfigError, match=r"union\.first must be a source"):
+        Union({"file": "x"}, {"name": "bdhs"})

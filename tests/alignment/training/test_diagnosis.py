@@ -1,0 +1,47 @@
+"""What a log says beyond its numbers."""
+
+from alignment.training.diagnosis import diagnose, dropped_note
+
+
+def log(chosen: float, margin: float, accuracy: float, steps: int = 12) -> list[dict[str, float]]:
+    """Rewards that grow linearly to `chosen` and `margin`."""
+    return [
+        {"rewards/chosen": chosen * i / steps, "rewards/margins": margin * i / steps, "rewards/accuracies": accuracy}
+        for i in range(steps)
+    ]
+
+
+def test_a_healthy_training_has_no_notes():
+    assert diagnose(log(0.5, 1.0, 0.8)) == ()
+
+
+def test_a_falling_chosen_reward_under_a_growing_margin_is_said():
+    (note,) = diagnose(log(-0.5, 1.0, 0.8))
+    assert "chosen reward fell" in note
+
+
+def test_accuracy_one_from_the_start_is_said():
+    (note,) = diagnose(log(0.5, 1.0, 1.0))
+    assert "give themselves away" in " ".join(note.split())
+
+
+def test_a_margin_that_never_moved_is_said():
+    (note,) = diagnose(log(0.001, 0.001, 0.5))
+    assert "hardly moved" in note
+
+
+def test_a_short_log_or_one_without_rewards_says_nothing():
+    assert diagnose(log(-0.5, 1.0, 1.0, steps=4)) == diagnose([{"loss": 1.0}] * 20) == diagnose([]) == ()
+
+
+def test_dropped_pairs_are_one_sentence():
+    assert dropped_note({}, 5) == ()
+    assert dropped_note({"too long": 2}, 5) == ("2 of 5 pairs were left out of training: too long 2.",)
+
+
+def test_a_divergence_that_explodes_is_told_with_its_step():
+    rows = [{"step": i + 1, "objective/kl": kl} for i, kl in enumerate([0, 1, 2, 5, 9, 14, 26, 60])]
+    (note,) = diagnose(rows)
+    assert "60 nats" in note and "from step 7 on" in note
+    assert diagnose(rows[:6] * 2) == ()
+    assert diagnose(rows[-3:]) == ()

@@ -1,0 +1,54 @@
+"""A training ends early for a reason that its log shows, and for no other."""
+
+import pytest
+
+from alignment.aligners.dpo import Dpo
+from alignment.early_stopping import Collapse, make_early_stop
+from harness.core.errors import ConfigError
+from tests.alignment.tiny import TinyPolicy
+from tests.alignment.training.test_train import FAST, make_pairs
+
+
+def log(**columns):
+    n = len(next(iter(columns.values())))
+    return [{name.replace("__", "/"): values[i] for name, values in columns.items()} for i in range(n)]
+
+
+def test_the_mean_of_the_last_steps_decides():
+    stop = make_early_stop({"metric": "rewards/accuracies", "above": 0.9, "steps": 2})
+    assert stop(log(rewards__accuracies=[1.0])) == ""  # not enough steps
+    assert stop(log(rewards__accuracies=[1.0, 0.0, 0.9])) == ""
+    assert "above 0.9" in stop(log(rewards__accuracies=[0.0, 1.0, 1.0]))
+    below = make_early_stop({"metric": "loss", "below": 0.5, "steps": 1})
+    assert below(log(loss=[0.5])) == "" and "below 0.5" in below(log(loss=[0.4]))
+    assert below(log(other=[0.1])) == ""
+
+
+@pytest.mark.parametrize(("columns", "said"), [
+    ({"objective__kl": [0, 101, 101, 101]}, "101.0 nats"),
+    ({"rl__unfinished": [0, 0.95, 0.95, 0.95]}, "95% of the answers"),
+    ({"rl__distinct": [1, 0.05, 0.05, 0.05]}, "only 5%"),
+    ({"objective__kl": [300, 0, 0, 0]}, ""),
+    ({"objective__kl": [200, 200]}, ""),
+    ({"loss": [1, 1, 1, 1]}, ""),
+])  # fmt: skip
+def test_a_collapse_has_three_signs_over_three_steps(columns, said):
+    reason = Collapse()(log(**columns))
+    assert said in reason and bool(said) == bool(reason)
+
+
+def test_an_early_stop_ends_the_training_and_is_told(llava_next, images, tmp_path):
+    stop = {"metric": "loss", "above": 0.0, "steps": 2}
+    aligner = Dpo(early_stop=stop, **FAST)
+    done = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path)
+    assert done.step == len(done.log) == 2
+    assert any("ended at step 2: early stop: loss was" in note for note in done.notes)
+    assert aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path) == done
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"metric": "loss"}, {"metric": "loss", "above": 1, "below": 0}, {"metrics": "loss", "above": 1}]
+)
+def test_a_rule_without_one_bound_is_refused(options):
+    with pytest.raises(ConfigError, match="early_stop takes"):
+        Dpo(early_stop=options)

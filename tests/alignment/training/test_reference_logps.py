@@ -1,0 +1,51 @@
+"""Reference log-probabilities: the numbers of a plain pass, computed once, forgotten when anything they rest on moves."""
+
+import pytest
+import torch
+
+from alignment.batching.collate import collate, score
+from alignment.batching.rows import Rows, make_rows
+from alignment.training.reference_logps import compute, reference_key, reference_logps
+from harness.core.contract import PreferencePair
+
+
+@pytest.fixture
+def pairs() -> list[PreferencePair]:
+    answers = ("There is a cat.", "There is a red dog near the tree.", "cat")
+    return [
+        PreferencePair(a, ("wide.png", "tall.png")[i % 2], "", "Describe it.", a, ("There is a car.",), "test")
+        for i, a in enumerate(answers)
+    ]
+
+
+def test_the_numbers_are_those_of_one_row_at_a_time(policy, images, pairs):
+    rows, _ = make_rows(policy, pairs, images)
+    together = compute(policy, rows, rows_at_once=3)
+    with torch.no_grad():
+        apart = [score(policy, collate([rows[i]], policy.pad_token_id)) for i in range(3)]
+    assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(together, apart, strict=True))
+
+
+def test_they_are_read_back_exactly_without_the_model(policy, images, pairs, tmp_path, monkeypatch):
+    rows, _ = make_rows(policy, pairs, images)
+    first = reference_logps(policy, rows, tmp_path)
+    monkeypatch.setattr(policy, "hidden_states", None)
+    assert all(torch.equal(a, b) for a, b in zip(first, reference_logps(policy, rows, tmp_path), strict=True))
+
+
+def test_the_key_moves_with_weights_pairs_and_template(policy, images, pairs, monkeypatch):
+    rows, fewer = make_rows(policy, pairs, images)[0], make_rows(policy, pairs[:2], images)[0]
+    keys = {reference_key(policy, rows), reference_key(policy, fewer)}
+    monkeypatch.setattr(policy, "facts", lambda: {"template": "another"})
+    keys.add(reference_key(policy, rows))
+    monkeypatch.setattr(policy.checkpoint.__class__, "digest", "other weights")
+    keys.add(reference_key(policy, rows))
+    assert len(keys) == 4
+
+
+def test_pixels_beyond_the_memory_budget_are_prepared_again(policy, images, pairs):
+    rows = Rows(policy, images, vision_bytes=0)
+    assert all(rows.add(pair) for pair in pairs)
+    full, _ = make_rows(policy, pairs, images)
+    assert torch.equal(rows[1].prompt.vision["pixel_values"], full[1].prompt.vision["pixel_values"])
+    assert rows.length(1) == full[1].length

@@ -1,0 +1,140 @@
+"""Several processes train as one: the same losses, the same weights, whatever the number of processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from alignment.aligners.dpo import Dpo
+from alignment.weights.fsdp import divide
+from alignment.weights.trainable import Trainable
+from alignment.weights.workers import Workers
+from harness.core.errors import ConfigError
+from tests.alignment.tiny import TinyPolicy
+from tests.alignment.training.test_train import FAST, make_pairs
+
+ROOT = Path(__file__).parents[3]
+OPTIONS = {**FAST, "batch_size": 4, "epochs": 3, "sft_weight": 0.3}
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from alignment.aligners.dpo import Dpo
+from tests.alignment.talker import kill_after
+from tests.alignment.training.test_train import make_pairs
+from tests.alignment.tiny import TinyPolicy
+model, images, folder, options = sys.argv[1:]
+Dpo(**json.loads(options)).align(TinyPolicy(Path(model)), make_pairs(), Path(images), Path(folder))
+"""
+
+
+def together(script: str, *given: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in two processes that train together."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env}
+    return subprocess.run([*launch, script, *given], env=env, capture_output=True, text=True, timeout=200, check=False)
+
+
+FSDP = {"ACCELERATE_USE_FSDP": "true"}
+ZERO = {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "2", "DS_ACCELERATOR": "cpu"}
+ADAPTERS = {"r": 4, "alpha": 8}
+deepspeed = pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed is not installed")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("started", "lora"),
+    [
+        pytest.param({}, None, id="whole weights"),
+        pytest.param(FSDP, ADAPTERS, id="fsdp2 with adapters"),
+        pytest.param(ZERO, None, id="zero-2", marks=deepspeed),
+        pytest.param(ZERO | {"ACCELERATE_DEEPSPEED_ZERO_STAGE": "1"}, ADAPTERS, id="zero-1 with adapters", marks=deepspeed),
+    ],
+)
+def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tmp_path, started, lora):
+    options = {**OPTIONS, "lora": lora, "batch_size": 5}  # the last batch has one pair: a process without any goes along
+    alone = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "one")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    given = [str(llava_next), str(images), str(tmp_path / "two"), json.dumps(options)]
+    done = together(str(tmp_path / "script.py"), *given, **started)
+    assert done.returncode == 0, done.stderr[:6000]
+    log = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
+    assert len(log) == len(alone.log) == 6
+    for name in ("loss", "rewards/margins", "rewards/accuracies", "logps/chosen", "grad_norm", "num_tokens"):
+        assert [row[name] for row in log] == pytest.approx([row[name] for row in alone.log], abs=1e-5, rel=1e-4), name
+    one, two = weights(alone.folder), weights(tmp_path / "two" / "checkpoint")
+    assert one.keys() == two.keys()
+    assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("started", [pytest.param(FSDP, id="fsdp2"), pytest.param(ZERO, id="zero-2", marks=deepspeed)])
+def test_a_divided_training_goes_on_whole_and_the_other_way_round(llava_next, images, tmp_path, started):
+    options = {**OPTIONS, "save_every": 1}
+    alone = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "one")
+    (tmp_path / "script.py").write_text(SCRIPT.replace("Path(folder))", "Path(folder), progress=kill_after(3))"))
+    given = [str(llava_next), str(images), str(tmp_path / "two"), json.dumps(options)]
+    assert "Killed" in together(str(tmp_path / "script.py"), *given, **started).stderr
+    assert [p.name for p in (tmp_path / "two/state").iterdir()] == ["step-00000003.pt"]
+    resumed = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "two")
+    assert resumed.log[-1]["loss"] == pytest.approx(alone.log[-1]["loss"], abs=1e-5)
+    (tmp_path / "two/done.json").unlink()
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = together(str(tmp_path / "script.py"), *given, **started)
+    assert done.returncode == 0, done.stderr[:6000]
+    log = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
+    assert len(log) == 6
+    assert log[-1]["loss"] == pytest.approx(alone.log[-1]["loss"], abs=1e-5)
+
+
+def test_online_methods_refuse_divided_weights(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(ConfigError, match="whole model in each process"):
+        divide(Trainable(torch.nn.Linear(1, 1), {}, None), Workers(0, 2), online=True)
+
+
+@pytest.mark.parametrize(
+    ("env", "count", "says"),
+    [
+        ({"ACCELERATE_DEEPSPEED_ZERO_STAGE": "2"}, 1, "divides nothing"),
+        ({"ACCELERATE_DEEPSPEED_ZERO_STAGE": "3"}, 2, "--use_fsdp --fsdp_version 2"),
+        ({"ACCELERATE_DEEPSPEED_CONFIG_FILE": "a file"}, 2, "sets optimizer, which the study's settings decide"),
+    ],
+)
+@deepspeed
+def test_what_deepspeed_cannot_divide_is_refused(monkeypatch, tmp_path, env, count, says):
+    path = tmp_path / "deepspeed.json"
+    path.write_text(json.dumps({"zero_optimization": {"stage": 2}, "optimizer": {"type": "AdamW"}}))
+    for name, value in (ZERO | env).items():
+        monkeypatch.setenv(name, str(path) if value == "a file" else value)
+    with pytest.raises(ConfigError, match=says):
+        divide(Trainable(torch.nn.Linear(1, 1), {}, None), Workers(0, count), online=False)
+
+
+def test_deepspeed_that_is_not_installed_is_told(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    monkeypatch.setitem(sys.modules, "deepspeed", None)
+    with pytest.raises(ConfigError, match="pip install deepspeed"):
+        divide(Trainable(torch.nn.Linear(1, 1), {}, None), Workers(0, 2), online=False)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return {name: value for path in sorted(folder.glob("*.safetensors")) for name, value in load_file(path).items()}
+
+
+def test_shares_are_disjoint_and_whole():
+    indices = [5, 3, 8, 1, 0]
+    shares = [Workers(rank, 2).share(indices) for rank in (0, 1)]
+    assert shares == [[5, 8, 0], [3, 1]]
+    assert Workers().share(indices) == indices and Workers().gather("x") == ["x"]

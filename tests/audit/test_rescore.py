@@ -1,0 +1,115 @@
+"""Every stored run under audited labels: nothing is generated or judged again, official numbers stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.pope import Pope
+from harness.audit.rescore_runs import FACT, rescore
+from harness.config.schema import BenchmarkConfig
+from harness.core import stats
+from harness.core.contract import Answer, Benchmark, Checkpoint, Item, LabelEdit, ProtocolRecord, Score, Verdict
+from harness.storage.label_revisions import Revision
+from harness.storage.run_store import Store, StoredResult, StoredRun
+
+SAYS = {"a": "Yes.", "b": "Yes.", "c": "No."}
+
+
+def keep(store: Store, run: str, benchmark: Benchmark, spec: dict[str, Any], items: list[Item], said: dict[str, str]) -> None:
+    store.begin(StoredRun(run, run, "2026-01-01", "complete", "sweep: [{name: x}]\n", "", {}, "/nowhere"))
+    answers = {i: Answer(i, text, 2, "end") for i, text in said.items()}
+    store.add_answers("digest", {f"{run}/{i}": answer for i, answer in answers.items()})
+    result = StoredResult(
+        label="base",
+        benchmark=spec["name"],
+        checkpoint=Checkpoint("tiny", "tiny", "", "d" * 64),
+        options=BenchmarkConfig.model_validate(spec).model_dump(exclude_none=True),
+        protocol=ProtocolRecord({"variant": "official"}),
+        items=tuple(items),
+        answer_keys=tuple(f"{run}/{i.id}" if i.id in said else None for i in items),
+        scores=tuple(benchmark.score(i, answers[i.id]) for i in items if i.id in said),
+    )
+    store.add_result(run, 0, result)
+
+
+def questions(*ids: str) -> list[Item]:
+    return [Item(i, f"{i}.jpg", "Is there a dog in the image?", {"labels": {"random": ["no"]}}) for i in ids]
+
+
+def edit(item: str, new: str, old: str = "no", field: str = "label", benchmark: str = "pope") -> LabelEdit:
+    return LabelEdit(benchmark, item, field, old, new, "Ada", "", "")
+
+
+def accuracy(result: Any) -> float | None:
+    return stats.metrics(result.items, result.scores, result.formulas)[0].value
+
+
+def test_official_and_audited_numbers_stand_side_by_side(store: Store) -> None:
+    keep(store, "one", Pope(splits=["random"]), {"name": "pope", "splits": ["random"]}, questions("a", "b", "c"), SAYS)
+    found = rescore(store, ["one"], [Revision("mine", "", (edit("a", "flipped"), edit("b", "removed"), edit("c", "right")))])
+    (official,), (audited,) = (record.sweeps[0].results for record in (found.official[0], found.audited[0]))
+    assert accuracy(official) == pytest.approx(1 / 3) and accuracy(audited) == 1.0
+    assert [i.id for i in audited.items] == [a.item_id for a in audited.answers] == ["a", "c"]
+    assert FACT not in official.protocol.facts and audited.protocol.facts[FACT].startswith("mine (")
+    assert not found.conflicts and found.not_asked == 0 and len(found.edits) == 3
+
+
+def test_the_store_is_not_changed(store: Store, tmp_path: Path) -> None:
+    keep(store, "one", Pope(), {"name": "pope"}, questions("a"), SAYS)
+    before = store.results("one")
+    rescore(store, ["one"], [Revision("mine", "", (edit("a", "flipped"),))])
+    assert store.results("one") == before
+
+
+def test_conflicts_are_shown_and_the_other_edits_applied(store: Store) -> None:
+    keep(store, "one", Pope(), {"name": "pope"}, questions("a", "b"), SAYS)
+    edits = (edit("a", "flipped", old="yes"), edit("b", "flipped"), edit("z", "flipped"))
+    found = rescore(store, ["one"], [Revision("mine", "", edits)])
+    assert [str(c) for c in found.conflicts] == ["pope, item a, label: the label is no and no longer yes"]
+    assert found.not_asked == 1 and [e.item_id for e in found.edits] == ["b"]
+
+
+def test_an_item_without_an_answer_stays_missing_unless_it_is_dropped(store: Store) -> None:
+    keep(store, "one", Pope(), {"name": "pope"}, questions("a", "b", "x", "y"), SAYS)
+    found = rescore(store, ["one"], [Revision("mine", "", (edit("x", "removed"), edit("y", "flipped")))])
+    assert found.official[0].sweeps[0].results[0].missing.keys() == {"x", "y"}
+    assert found.audited[0].sweeps[0].results[0].missing.keys() == {"y"}
+
+
+class Judged(Pope):
+    """POPE whose answers a judge reads."""
+
+    def __init__(self, judge: Any) -> None:
+        super().__init__(splits=["random"])
+        self.judge = judge
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        verdict = self.judge.judge(item.question, answer.text, {}, None)
+        return replace(super().score(item, replace(answer, text=verdict.raw)), verdict=verdict)
+
+
+class Paid:
+    asked = 0
+
+    def judge(self, *_: object) -> Verdict:
+        self.asked += 1
+        return Verdict(1.0, "", "Yes", "paid", "1")
+
+
+def test_a_judge_is_not_asked_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    paid = Paid()
+    keep(store, "one", Judged(paid), {"name": "pope"}, questions("a", "b"), {"a": "", "b": ""})
+    monkeypatch.setattr("harness.audit.rescore_runs.registry.make", lambda kind, name, options, judge: Judged(judge))
+    found = rescore(store, ["one"], [Revision("mine", "", (edit("a", "flipped"),))])
+    official, audited = (r[0].sweeps[0].results[0].scores[0] for r in (found.official, found.audited))
+    assert not official.correct and audited.correct and audited.verdict == official.verdict and paid.asked == 2
+
+
+def test_a_benchmark_that_the_revision_does_not_speak_of_is_the_same_object(store: Store) -> None:
+    keep(store, "one", Pope(), {"name": "pope"}, questions("a"), SAYS)
+    found = rescore(store, ["one"], [Revision("mine", "", (edit("a", "flipped", benchmark="amber"),))])
+    assert found.audited[0].sweeps[0].results[0] is found.official[0].sweeps[0].results[0]

@@ -1,0 +1,179 @@
+"""POPE asks whether objects are there that are not; each distinct (image, question) pair is asked once."""
+
+from __future__ import annotations
+
+from math import isnan
+
+import numpy as np
+import pytest
+
+from benchmarks._text.yes_no import contains, is_unclear, official, opera, repope
+from benchmarks.pope import Pope, build_questions
+from harness.core.contract import Item, LabelEdit, Sums
+from harness.core.errors import ConfigError, DataError
+from harness.storage.data_folder import DataFolder
+from tests.benchmarks.scoring import metrics, put, said
+
+
+def row(number: int, text: str = "Is there a dog in the image?", label: str = "no", image: str = "a.jpg") -> dict:
+    return {"question_id": number, "image": image, "text": text, "label": label}
+
+
+def dog(**labels: list[str]) -> Item:
+    return Item("1", "a.jpg", "Is there a dog in the image?", {"labels": labels})
+
+
+@pytest.mark.parametrize(("answer", "readings"), [  # official, opera, repope, contains
+    ("No, there is not.", ("no", "no", "no", "no")),
+    ("Yes, but not clearly.", ("no", "no", "yes", "yes")),
+    ("NO", ("yes", "no", "no", "no")),
+    ("There isn't a dog", ("yes", "no", "", "")),
+    ("Yes. No cat is there", ("yes", "no", "yes", "")),
+    ("I know it is a dog", ("yes", "yes", "no", "")),
+    ("", ("yes", "yes", "", "")),
+    ("n,o", ("no", "no", "", "")),
+])  # fmt: skip
+def test_the_four_readings_differ_where_they_are_known_to(answer: str, readings: tuple[str, ...]) -> None:
+    assert (official(answer), opera(answer), repope(answer), contains(answer)) == readings
+
+
+def test_an_answer_with_neither_yes_nor_a_negation_is_unclear() -> None:
+    assert is_unclear("A dog on a sofa") and is_unclear("") and is_unclear("Know nothing")
+    assert not any(map(is_unclear, ("YES", "not sure", "There isn\u2019t one", "no")))
+
+
+def test_a_pair_in_three_splits_is_asked_once_and_counted_three_times(folder: DataFolder) -> None:
+    for split in ("random", "popular", "adversarial"):
+        put(folder, f"pope/coco_pope_{split}.json", [row(1)])
+    (item,) = Pope().load(folder)
+    assert Pope().score(item, said("No.")).values == {"random/tn": 1, "popular/tn": 1, "adversarial/tn": 1, "asked": 1}
+
+
+def test_contradicting_labels_are_kept_by_split(folder: DataFolder) -> None:
+    put(folder, "pope/coco_pope_random.json", [row(1, label="no")])
+    put(folder, "pope/coco_pope_popular.json", [row(1, label="yes")])
+    pope = Pope(splits=["random", "popular"])
+    score = pope.score(*pope.load(folder), said("Yes"))
+    assert score.values == {"random/fp": 1, "popular/tp": 1, "asked": 1} and score.correct is None
+
+
+def test_a_pretty_printed_list_reads_like_json_lines(folder: DataFolder) -> None:
+    put(folder, "pope/aokvqa_pope_random.json", '[\n  {"question_id": 1, "image": "a.jpg",\n "text": "T?", "label": "no"}\n]')
+    (item,) = Pope(splits=["random"], flavour="aokvqa").load(folder)
+    assert item.image == "coco/val2014/a.jpg" and item.truth["labels"] == {"random": ["no"]}
+
+
+def test_popev2_is_read_with_its_capitalised_labels(folder: DataFolder) -> None:
+    pair = {"image_id": 1, "target_object": "pen", "query": "Is there a pen?"}
+    put(folder, "pope/popev2.json", [{**pair, "image_name": "/images/1.jpg", "label": "No"},
+                                     {**pair, "image_name": "/coco/train2017/1.jpg", "label": "Yes"}])  # fmt: skip
+    items = Pope(flavour="v2", image_folder="pope").load(folder)
+    assert [i.truth["labels"] for i in items] == [{"v2": ["no"]}, {"v2": ["yes"]}]
+    assert items[0].cluster == items[1].cluster
+
+
+def test_the_official_rule_takes_a_capitalised_no_label_as_yes_and_says_so(folder: DataFolder) -> None:
+    put(folder, "pope/coco_pope_random.json", [row(1, label="No")])
+    pope = Pope(splits=["random"])
+    assert pope.load(folder)[0].truth["labels"] == {"random": ["yes"]} and "label quirk" in pope.facts()
+    assert Pope(splits=["random"], variant="opera").load(folder)[0].truth["labels"] == {"random": ["no"]}
+
+
+def test_a_label_revision_is_matched_by_id_and_drops_what_it_lacks(folder: DataFolder) -> None:
+    put(folder, "pope/coco_pope_random.json", [row(1, "Is there a cat?"), row(2), row(3, "Is there a car?")])
+    put(folder, "pope/coco_repope_random.json", [row(3, "Is there a car?", "yes"), row(1, "Is there a cat?", "no")])
+    items = Pope(splits=["random"], labels="repope").load(folder)
+    assert [(i.question, i.truth["labels"]["random"]) for i in items] == [
+        ("Is there a cat?", ["no"]), ("Is there a car?", ["yes"])]  # fmt: skip
+
+
+def test_a_revision_of_other_questions_is_refused(folder: DataFolder) -> None:
+    put(folder, "pope/coco_pope_random.json", [row(1)])
+    put(folder, "pope/coco_repope_random.json", [row(1, "Is there a cat?")])
+    with pytest.raises(DataError, match="line 1 is not a question of the published file"):
+        Pope(splits=["random"], labels="repope").load(folder)
+
+
+def test_unread_answers_leave_repope_and_are_wrong_for_contains() -> None:
+    pope = Pope(splits=["random"], variant="repope")
+    assert isnan(metrics(pope, [pope.score(dog(random=["no"]), said("A dog"))])["accuracy[random]"])
+    pope = Pope(splits=["random"], variant="contains")
+    assert metrics(pope, [pope.score(dog(random=["no"]), said("A dog"))])["accuracy[random]"] == 0
+
+
+def test_a_model_that_never_says_yes_has_no_precision_and_no_f1() -> None:
+    pope = Pope(splits=["random"])
+    got = metrics(pope, [pope.score(dog(random=[label]), said("No")) for label in ("yes", "no")])
+    assert isnan(got["precision[random]"]) and isnan(got["f1"]) and got["accuracy"] == 0.5 and got["yes_rate"] == 0
+
+
+def test_formulas_take_arrays_of_resamples() -> None:
+    (f1,) = [f for f in Pope(splits=["random"]).formulas if f.name == "f1" and f.group]
+    tp, rest = np.array([3.0, 0.0]), np.array([1.0, 1.0])
+    resamples = Sums({"random/tp": tp, "random/fp": rest, "random/fn": rest})
+    assert f1.compute(resamples) == pytest.approx([0.75, np.nan], nan_ok=True)
+
+
+def test_limit_images_takes_the_first_images_with_all_their_questions(folder: DataFolder) -> None:
+    put(folder, "pope/coco_pope_random.json", [row(1), row(2, image="b.jpg"), row(3, "Is there a cat?")])
+    assert {i.image for i in Pope(splits=["random"], limit_images=1).load(folder)} == {"coco/val2014/a.jpg"}
+
+
+def test_the_protocol_names_rows_and_digests(folder: DataFolder) -> None:
+    put(folder, "pope/coco_pope_random.json", [row(1), row(2, "Is there a cat?")])
+    pope = Pope(splits=["random"])
+    pope.load(folder)
+    facts = pope.facts()
+    assert facts["rows"] == "random 2" and facts["sha256 of pope/coco_pope_random.json"] == folder.digest(
+        "pope/coco_pope_random.json")  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    ('{"question_id": 1, "image": "a.jpg", "label": "no"}\n', r"coco_pope_random.json, line 1 has no 'text'"),
+    ('{"question_id": 1}\n{"question_id"', "line 2 is not JSON"),
+    ("", "is empty"),
+    ("3\n", "line 1 is not an object"),
+    ('{"question_id": 1, "image": "a.jpg", "text": "T?", "label": "maybe"}\n', "the label is 'maybe'"),
+    ('{"question_id": 1, "image": 2.5, "text": "T?", "label": "no"}\n', "'image' should be text"),
+])  # fmt: skip
+def test_a_broken_question_file_is_one_clear_error(folder: DataFolder, content: str, message: str) -> None:
+    put(folder, "pope/coco_pope_random.json", content)
+    with pytest.raises(DataError, match=message):
+        Pope(splits=["random"]).load(folder)
+
+
+def test_a_repeated_id_is_an_error_naming_both_lines(folder: DataFolder) -> None:
+    put(folder, "pope/coco_pope_random.json", [row(1), row(1, "Is there a cat?")])
+    with pytest.raises(DataError, match=r"line 2 repeats question_id 1, first used in .*line 1"):
+        Pope(splits=["random"]).load(folder)
+
+
+@pytest.mark.parametrize("options", [{"splits": ["odd"]}, {"splits": []}, {"variant": "mine"}, {"limit_images": 0}])
+def test_options_that_make_no_sense_are_refused(options: dict) -> None:
+    with pytest.raises(ConfigError):
+        Pope(**options)
+
+
+def test_a_reviewer_can_flip_or_remove_a_label() -> None:
+    def edit(new: str, field: str = "label") -> LabelEdit:
+        return LabelEdit("pope", "1", field, "no", new, "me", "", "")
+
+    item, pope = dog(random=["no"], popular=["yes"]), Pope()
+    assert pope.edited(item, edit("flipped")).truth["labels"] == {"random": ["yes"], "popular": ["no"]}
+    assert pope.edited(item, edit("removed", "label/random")).truth["labels"] == {"popular": ["yes"]}
+    assert pope.edited(item, edit("removed")) is None and pope.edited(item, edit("right")) is item
+
+
+def test_an_image_that_holds_every_object_cannot_be_asked_about() -> None:
+    with pytest.raises(DataError, match="all 3 objects"):
+        build_questions([("a.jpg", ["dog", "cat", "car"])], "random", seed=0)
+
+
+def test_questions_say_image_and_take_an_before_a_vowel() -> None:
+    rows = build_questions([("a.jpg", ["apple", "dog", "cat"]), ("b.jpg", ["pen", "car", "bus", "kite"])], "popular", seed=0)
+    assert rows[0]["text"] == "Is there an apple in the image?" and len(rows) == 12
+
+
+def test_any_text_is_an_answer() -> None:
+    for text in ("\x00\x1b[31m", "\ud83d\ude00", "no" * 1_000_000, "\u202eno"):
+        assert Pope().score(dog(random=["no"]), said(text)).values["asked"] == 1

@@ -1,0 +1,19 @@
+"""A foreign `alignment` on the path stops the program instead of being used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_foreign_sibling_is_named_and_refused(tmp_path: Path) -> None:
+    (tmp_path / "alignment").mkdir()
+    (tmp_path / "alignment" / "__init__.py").write_text("")
+    path = [str(tmp_path), str(ROOT)]
+    code = f"import sys; sys.path[:0] = {path!r}; sys.argv = ['harness', 'list']; import harness.__main__"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "shadowed by others" in done.stderr and str(tmp_path / "alignment") in done.stderr

@@ -1,0 +1,51 @@
+"""A grid is written out: one arm a point, each with a name that says which."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.config import schema as config
+from harness.core.errors import ConfigError
+from tests.config.test_schema import GOOD
+
+ARM = {"name": "a", "pairs": {"name": "bdhs", "rho_th": 0.5}, "align": {"name": "dpo", "beta": 0.3}}
+
+
+def arms(**grid):
+    return config.parse(GOOD | {"arms": [{**ARM, "grid": grid}]}).arms
+
+
+def test_every_combination_is_an_arm_of_its_own() -> None:
+    made = arms(**{"pairs.rho_th": [0.98, 1], "align.beta": [0.1, 0.2, 0.5], "seed": [0]})
+    assert [a.name for a in made][:2] == ["a-rho_th0.98-beta0.1-seed0", "a-rho_th0.98-beta0.2-seed0"]
+    assert {(a.pairs.options["rho_th"], a.align.options["beta"], a.seed) for a in made} == {
+        (rho, beta, 0) for rho in (0.98, 1) for beta in (0.1, 0.2, 0.5)
+    }
+
+
+def test_nested_settings_are_reached_and_points_share_nothing() -> None:
+    one, other = arms(**{"align.lora.r": [8, 16]})
+    assert (one.align.options["lora"], other.align.options["lora"]) == ({"r": 8}, {"r": 16})
+    assert one.align.options["beta"] == 0.3
+
+
+def test_arms_without_a_grid_stay_as_they_are() -> None:
+    assert config.parse(GOOD).arms == config.parse(config.parse(GOOD).model_dump(exclude_none=True)).arms
+
+
+def test_values_that_no_name_can_hold_are_spelled_in_letters() -> None:
+    made = arms(**{"pairs.matched": [{"unit": "answer"}, {"unit": "sentence"}]})
+    assert [a.name for a in made] == ["a-matchedunit_answer", "a-matchedunit_sentence"]
+
+
+@pytest.mark.parametrize(("grid", "told"), [
+    ({"align.beta": 0.1}, "list of values"),
+    ({"align.beta": []}, "list of values"),
+    ({}, "list of values"),
+    ({"beta": [0.1]}, "beta is no setting of an arm"),
+    ({"name": ["x"]}, "name is no setting of an arm"),
+    ({"align.beta.x": [1]}, "align.beta.x is no setting of an arm"),
+])  # fmt: skip
+def test_a_wrong_grid_is_told_with_its_place(grid, told) -> None:
+    with pytest.raises(ConfigError, match=rf"arms\.0\.grid: .*{told}"):
+        config.parse(GOOD | {"arms": [{**ARM, "grid": grid}]})

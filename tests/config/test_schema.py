@@ -1,0 +1,123 @@
+"""run.yaml: strict, all faults at once, the nearest key named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.config import schema as config
+from harness.config.check_plugins import check_plugins
+from harness.core.errors import ConfigError, UnknownPlugin
+
+GOOD: dict[str, Any] = {
+    "name": "t",
+    "model": {"name": "transformers", "path": "miniworld"},
+    "arms": [{"name": "a", "pairs": {"name": "bdhs"}, "align": {"name": "dpo"}}],
+    "sweep": [{"name": "pope"}],
+}
+
+
+def test_the_built_in_study_is_valid_and_names_plugins_that_exist() -> None:
+    check_plugins(config.load(None))
+
+
+def test_every_example_is_valid() -> None:
+    examples = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
+    assert examples
+    for example in examples:
+        check_plugins(config.load(example))
+
+
+def test_all_faults_come_at_once_and_name_the_nearest_key() -> None:
+    bad = GOOD | {"sed": 3, "data": 7, "arms": [{"name": "a", "pair": {"name": "bdhs"}, "align": {"name": "dpo"}}]}
+    with pytest.raises(ConfigError) as caught:
+        config.parse(bad)
+    text = str(caught.value)
+    assert "4 faults" in text
+    assert "sed: unknown key; did you mean 'seed'?" in text
+    assert "arms.0.pair: unknown key; did you mean 'pairs'?" in text
+    assert "data: input should be a valid string, not 7" in text
+
+
+def test_an_unknown_plugin_and_an_unknown_option_are_told_together() -> None:
+    bad = GOOD | {"sweep": [{"name": "popee"}, {"name": "pope", "split": ["random"], "label": "second"}]}
+    with pytest.raises(ConfigError) as caught:
+        check_plugins(config.parse(bad))
+    assert "Did you mean 'pope'?" in str(caught.value)
+    assert "'split' (did you mean 'splits'?)" in str(caught.value)
+
+
+def test_two_arms_or_two_benchmarks_of_one_name_are_refused() -> None:
+    with pytest.raises(ConfigError, match="two arms are named 'a'"):
+        config.parse(GOOD | {"arms": GOOD["arms"] * 2})
+    with pytest.raises(ConfigError, match="give one a `label`"):
+        config.parse(GOOD | {"sweep": GOOD["sweep"] * 2})
+
+
+def test_changes_on_the_command_line_reach_into_lists(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(GOOD))
+    changed = config.load(path, ["seed=3", "arms.0.align.beta=0.2", "sweep.0.splits=[random]"])
+    assert changed.seed == 3
+    assert changed.arms[0].align.options == {"beta": 0.2}
+    assert changed.sweep[0].options == {"splits": ["random"]}
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [("seed", "not of the form"), ("arms.4.name=x", "nor a name in it"), ("seed.x=1", "seed"), ("a=[", "not YAML")],
+)
+def test_a_change_that_cannot_be_made_is_explained(tmp_path: Path, word: str, says: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(GOOD | {"seed": 0}))
+    with pytest.raises(ConfigError, match=says):
+        config.load(path, [word])
+
+
+def test_where_a_run_is_written_is_not_part_of_what_it_is() -> None:
+    here, there = config.parse(GOOD), config.parse(GOOD | {"output": "elsewhere"})
+    assert here.digest == there.digest != config.parse(GOOD | {"seed": 1}).digest
+
+
+def test_a_configuration_survives_its_own_yaml() -> None:
+    made = config.load(None)
+    assert config.parse(yaml.safe_load(made.as_yaml())) == made
+
+
+def test_a_missing_file_says_where_to_start() -> None:
+    with pytest.raises(ConfigError, match="There is no configuration file"):
+        config.load(Path("nowhere.yaml"))
+
+
+def test_the_schema_for_editors_knows_every_key() -> None:
+    assert set(config.json_schema()["properties"]) == set(config.RunConfig.model_fields)
+
+
+def test_unknown_names_are_errors_a_user_can_read() -> None:
+    from harness.core import registry
+
+    with pytest.raises(UnknownPlugin, match="no benchmark named 'popee'. Did you mean 'pope'"):
+        registry.get("benchmark", "popee")
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    ({"align": {"name": "dpo", "beta": 0}}, "arm a: beta is 0"),
+    ({"align": {"name": "dpo", "beta": "high"}}, "arm a: the aligner dpo does not take these options"),
+    ({"align": {"name": "dpo", "lora": {"rank": 8}}}, "arm a: lora has no key rank"),
+    ({"pairs": {"name": "bdhs", "rho_th": 2}}, "arm a: bdhs.rho_th is 2"),
+    ({"pairs": {"name": "union"}}, "arm a: the source union does not take these options"),
+    ({"align": {"name": "online_dpo", "judge": {"name": "keywords"}, "ties": "coin"}}, "arm a: online_dpo.ties"),
+])  # fmt: skip
+def test_a_wrong_value_is_told_before_anything_is_loaded(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        check_plugins(config.parse(GOOD | {"arms": [{**GOOD["arms"][0], **change}]}))
+
+
+def test_wrong_values_of_several_arms_are_told_together() -> None:
+    arms = [{"name": n, "pairs": {"name": "bdhs", "n_tries": 0}, "align": {"name": "dpo", "beta": -1}} for n in ("a", "b")]
+    with pytest.raises(ConfigError) as caught:
+        check_plugins(config.parse(GOOD | {"arms": arms}))
+    assert "4 faults" in str(caught.value)

@@ -1,0 +1,130 @@
+"""A model that remembers asks nothing twice and mixes up nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.core.contract import Decoding, HiddenImage, Request, in_order
+from harness.core.errors import ModelError
+from harness.evaluation.cached_model import RememberingModel
+from harness.models.scripted import Scripted
+from harness.storage.run_store import Store
+
+
+def texts(model: RememberingModel, requests: list[Request]) -> list[str]:
+    return [a.text for a in in_order((p for batch in model.generate(requests) for p in batch), len(requests))]
+
+
+def test_a_question_asked_before_is_answered_from_the_store(store: Store) -> None:
+    model = Scripted({"a": "1", "b": "2"})
+    assert texts(RememberingModel(model, store), [Request(None, "a")]) == ["1"]
+    assert texts(RememberingModel(model, store), [Request(None, "b"), Request(None, "a")]) == ["2", "1"]
+    assert [r.text for r in model.asked] == ["a", "b"]
+
+
+def test_equal_requests_are_asked_once(store: Store) -> None:
+    model = Scripted(default="x")
+    assert texts(RememberingModel(model, store), [Request(None, "a")] * 3) == ["x"] * 3
+    assert len(model.asked) == 1
+
+
+def test_other_weights_never_get_the_old_answers(store: Store) -> None:
+    old, new = Scripted({"a": "old"}), Scripted({"a": "new"})
+    assert texts(RememberingModel(old, store), [Request(None, "a")]) == ["old"]
+    assert texts(RememberingModel(new, store), [Request(None, "a")]) == ["new"]
+
+
+def test_everything_that_can_move_an_answer_is_in_its_key(store: Store, pictures: list[Path], tmp_path: Path) -> None:
+    model = RememberingModel(Scripted(), store)
+    requests = [
+        Request(pictures[0], "q"),
+        Request(pictures[1], "q"),
+        Request(pictures[0], "r"),
+        Request(pictures[0], "q", Decoding(max_new_tokens=3)),
+        Request(pictures[0], "q", Decoding(temperature=1.0, seed=1)),
+        Request(pictures[0], "q", prefix="A"),
+        Request(pictures[0], "q", hidden_image=HiddenImage(0.99, 0)),
+        Request(pictures[0], "q", hidden_image=HiddenImage(0.99, 1)),
+    ]
+    assert len({model.key(r) for r in requests}) == len(requests)
+    copy = tmp_path / "elsewhere.png"
+    copy.write_bytes(pictures[0].read_bytes())
+    assert model.key(Request(copy, "q")) == model.key(requests[0])
+
+
+class Sure(Scripted):
+    """A scripted model that can tell its log-odds of yes: the length of the question; "broken" has none."""
+
+    def __init__(self, dies_at: str = "") -> None:
+        super().__init__(default="Yes.")
+        self.dies_at, self.scored = dies_at, []
+
+    def yes_no_log_odds(self, requests: Sequence[Request]) -> list[float]:
+        if self.dies_at in [r.text for r in requests]:
+            raise KeyboardInterrupt
+        self.scored.append([r.text for r in requests])
+        return [float("nan") if r.text == "broken" else float(len(r.text)) for r in requests]
+
+
+def test_log_odds_are_asked_for_once_and_stand_beside_the_answer(store: Store, pictures: list[Path]) -> None:
+    requests = [Request(pictures[0], text) for text in ("one", "three", "one")]
+    model = Sure()
+    for _ in range(2):
+        asking = RememberingModel(model, store)
+        assert texts(asking, requests) == ["Yes."] * 3
+        assert asking.yes_no_log_odds(requests) == {0: 3.0, 1: 5.0, 2: 3.0}
+    assert model.scored == [["one", "three"]]
+    assert store.answers([asking.key(requests[1])])[asking.key(requests[1])].yes_nats == 5.0
+
+
+class Tells(Sure):
+    """Tells its log-odds with its answers, but for "shy"."""
+
+    def generate(self, requests, done=None):
+        for batch in super().generate(requests, done or {}):
+            yield [(i, replace(a, yes_nats=None if requests[i].text == "shy" else 1.5)) for i, a in batch]
+
+
+def test_log_odds_that_came_with_the_answers_are_not_asked_for(store: Store, pictures: list[Path]) -> None:
+    model = Tells()
+    requests = [Request(pictures[0], "one"), Request(pictures[1], "shy")]
+    asking = RememberingModel(model, store, log_odds=True)
+    assert texts(asking, requests) == ["Yes."] * 2
+    assert asking.yes_no_log_odds(requests) == {0: 1.5, 1: 3.0}
+    assert model.scored == [["shy"]]
+
+
+def test_log_odds_that_nobody_wants_are_not_kept(store: Store, pictures: list[Path]) -> None:
+    asking = RememberingModel(Tells(), store)
+    texts(asking, [Request(pictures[0], "one")])
+    assert store.log_odds([asking.key(Request(pictures[0], "one"))]) == {}
+
+
+def test_after_a_kill_only_the_pictures_in_flight_are_scored_again_and_whole(store: Store, pictures: list[Path]) -> None:
+    requests = [Request(pictures[i], text) for i, text in ((0, "a"), (1, "c"), (0, "b"), (1, "d"))]
+    with pytest.raises(KeyboardInterrupt):
+        RememberingModel(Sure(dies_at="d"), store).yes_no_log_odds(requests)
+    model = Sure()
+    assert RememberingModel(model, store).yes_no_log_odds(requests) == dict.fromkeys(range(4), 1.0)
+    assert model.scored == [["c", "d"]]
+
+
+def test_a_picture_is_scored_whole_though_part_of_it_is_known(store: Store, pictures: list[Path]) -> None:
+    model = Sure()
+    for texts_asked in (["a"], ["a", "b"]):
+        RememberingModel(model, store).yes_no_log_odds([Request(pictures[0], text) for text in texts_asked])
+    assert model.scored == [["a"], ["a", "b"]]
+
+
+def test_log_odds_that_are_no_number_are_unknown(store: Store) -> None:
+    requests = [Request(None, "fine"), Request(None, "broken")]
+    assert RememberingModel(Sure(), store).yes_no_log_odds(requests) == {0: 4.0}
+
+
+def test_a_model_that_cannot_score_answers_says_so(store: Store) -> None:
+    with pytest.raises(ModelError, match="does not score"):
+        RememberingModel(Scripted(), store).yes_no_log_odds([Request(None, "a")])

@@ -1,0 +1,111 @@
+"""doctor says when answers depend on what they should not depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.core.contract import Answer, Request
+from harness.core.errors import ModelError
+from harness.evaluation import doctor
+from harness.evaluation.doctor import NOTE, OK, WRONG, Finding, examine, verdict
+from harness.models._engine.scheduler import ImageFirst
+from harness.models.scripted import Scripted
+from harness.models.transformers import TransformersModel
+from tests.models.fake_server import serving
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_TOKENS", 4)
+    monkeypatch.setattr(doctor, "_QUESTIONS", doctor._QUESTIONS[:2])
+
+
+def states(load: Callable[[], Any], folder: Path) -> dict[str, Finding]:
+    return {finding.what: finding for finding in examine(load, folder)}
+
+
+@pytest.fixture(scope="module")
+def model(llava_next_folder: Path) -> TransformersModel:
+    return TransformersModel(str(llava_next_folder), device="cpu")
+
+
+def test_a_healthy_checkpoint_agrees_with_itself_and_with_its_own_generate(model: TransformersModel, tmp_path: Path) -> None:
+    found = states(lambda: model, tmp_path)
+    for what in ("one alone = one of a batch", "shared beginnings = the model's own generate"):
+        assert (found[what].state, found[what].words) == (OK, "6 of 6 answers are the same")
+    assert "GiB are loaded" in found["memory"].words and "torch" in found["versions"].words
+    assert not any(finding.state == WRONG for finding in found.values())
+
+
+def test_an_engine_that_answers_otherwise_in_a_batch_is_wrong(
+    model: TransformersModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = ImageFirst.generate
+
+    def careless(
+        self: ImageFirst, requests: Sequence[Request], done: Container[int] = ()
+    ) -> Iterator[list[tuple[int, Answer]]]:
+        for batch in honest(self, requests, done):
+            yield [(i, Answer("", a.text + "cat" * (len(requests) > 1), a.n_tokens, a.stopped)) for i, a in batch]
+
+    monkeypatch.setattr(ImageFirst, "generate", careless)
+    found = states(lambda: model, tmp_path)
+    assert found["one alone = one of a batch"].state == WRONG
+    assert "6 of 6 answers differ" in found["one alone = one of a batch"].words
+    assert found["shared beginnings = the model's own generate"].state == WRONG
+    assert verdict(list(found.values())).startswith("Something is wrong: one alone = one of a batch")
+
+
+class Wavering(Scripted):
+    """Two texts of nearly the same likelihood, one alone and another in a batch."""
+
+    def __init__(self, gap: float) -> None:
+        super().__init__()
+        self.gap = gap
+        self.module, self.device = torch.nn.Linear(1, 1), torch.device("cpu")
+        del self.module
+
+    def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
+        yield [(i, Answer("", f"in {len(requests) > 1}", 2, "end")) for i in range(len(requests))]
+
+    def log_probs(self, requests: Sequence[Request], answers: Sequence[str]) -> list[float]:
+        return [0.0 if answer == "in True" else self.gap for answer in answers]
+
+
+@pytest.mark.parametrize(("gap", "state"), [(0.01, NOTE), (3.0, WRONG)])
+def test_rounding_between_equally_likely_words_is_told_from_a_fault(gap: float, state: str, tmp_path: Path) -> None:
+    assert states(lambda: Wavering(gap), tmp_path)["one alone = one of a batch"].state == state
+
+
+def test_a_model_that_says_nothing_is_wrong_and_one_that_never_ends_is_worth_a_note(tmp_path: Path) -> None:
+    assert states(Scripted, tmp_path)["answers"].state == WRONG
+
+    class Endless(Wavering):
+        def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
+            yield [(i, Answer("", "a a", 4, "length")) for i in range(len(requests))]
+
+    assert "does the model emit its end token?" in states(lambda: Endless(0), tmp_path)["end of an answer"].words
+
+
+def test_a_checkpoint_that_does_not_load_is_one_finding(tmp_path: Path) -> None:
+    def load() -> Any:
+        raise ModelError("There is no model folder at /nowhere.")
+
+    found = states(load, tmp_path)
+    assert found["model"] == Finding("model", WRONG, "There is no model folder at /nowhere.")
+    assert "versions" in found and "disk" in found
+
+
+def test_the_command_asks_a_server_and_fails_where_something_is_wrong(tmp_path: Path) -> None:
+    with serving() as server:
+        healthy = CliRunner().invoke(app, ["doctor", "--model", server.url, "--output", str(tmp_path)])
+    gone = CliRunner().invoke(app, ["doctor", "--model", server.url, "--output", str(tmp_path)])
+    assert healthy.exit_code == 0 and "raise model.revision" in healthy.output, healthy.output
+    assert gone.exit_code == 1 and "No server answers at" in gone.output

@@ -1,0 +1,277 @@
+"""A sweep without training: what can be answered is, what cannot is listed with its reason and asked again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Container, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from benchmarks.pope import Pope
+from harness.cli import app
+from harness.config import schema as config
+from harness.config.check_plugins import check_plugins
+from harness.config.schema import RunConfig
+from harness.config.sweep_only import evaluation
+from harness.core.contract import Answer, Request
+from harness.core.errors import ConfigError, DataError, JudgeError
+from harness.models._checkpoint.image_files import open_image
+from harness.models._server import client as _server
+from harness.models.scripted import Scripted
+from harness.run import pipeline
+from harness.storage.data_folder import DataFolder
+from harness.storage.run_store import Store, StoredResult
+from tests.models.fake_server import CUT, Said, refused, reply, serving
+
+POPE = {"name": "pope", "splits": ["random"], "limit": 40}
+MMHAL = {"name": "mmhal_bench", "variant": "official", "limit": 4}
+
+
+@pytest.fixture
+def data(world: Path, tmp_path: Path) -> Path:
+    """The small world, to be damaged."""
+    return Path(shutil.copytree(world, tmp_path / "data"))
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_server, "FIRST_WAIT_S", 0.01)
+
+
+def study(data: Path, output: Path, model: dict[str, Any], *sweep: dict[str, Any]) -> RunConfig:
+    tree = {"name": "only", "model": model, "sweep": list(sweep), "data": str(data), "output": str(output / "runs")}
+    return config.parse(tree)
+
+
+def result_of(done: Any, place: int = 0) -> tuple[str, StoredResult]:
+    with Store(done.folder.parent / "store.sqlite") as store:
+        return store.run(done.run_id).status, store.results(done.run_id)[place]
+
+
+def sweep_words(*words: str) -> Result:
+    return CliRunner().invoke(app, ["sweep", *words])
+
+
+# ------------------------------------------------------------ pictures
+
+
+def looking(self: Scripted, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
+    """A model that opens the pictures it is asked about, three requests a batch."""
+    for start in range(0, len(requests), 3):
+        batch = [i for i in range(start, min(start + 3, len(requests))) if i not in done]
+        for i in batch:
+            open_image(requests[i].image)  # type: ignore[arg-type]
+        self.asked += [requests[i] for i in batch]
+        yield [(i, Answer("", "Yes.", 1, "end")) for i in batch]
+
+
+def test_a_picture_that_turns_out_broken_leaves_its_items_missing_and_the_rest_goes_on(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scripted, "generate", looking)
+    chosen = study(data, tmp_path, {"name": "scripted"}, POPE)
+    first_image = json.loads((data / "pope/coco_pope_random.json").read_text().splitlines()[7])["image"]
+    broken = next(data.rglob(first_image))
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    done = pipeline.run(chosen, "test")
+    status, result = result_of(done)
+    lost = [item.id for item, key in zip(result.items, result.answer_keys, strict=True) if key is None]
+    assert lost == [item.id for item in result.items if item.image.endswith(first_image)] and 0 < len(lost) < 40
+    assert status == f"complete but for {len(lost)} items without an answer"
+    (why,) = {why for f in done.comparison.failures for why in f.missing_why}
+    assert f"{first_image} cannot be read" in why and str(data) not in why
+    for name in ("report.md", "report.html"):
+        assert "cannot be read" in (done.folder / name).read_text()
+
+    broken.write_bytes(whole)
+    model = Scripted()
+    monkeypatch.setattr(pipeline, "load_model", lambda *_: model)
+    again = pipeline.run(chosen, "test")
+    assert result_of(again)[0] == "complete" and len(model.asked) == len({r.text for r in model.asked}) <= len(lost)
+
+
+# ------------------------------------------------------------ log-odds of yes
+
+
+def sweep_of_pope(world: Path, tmp_path: Path, said: list[str], **options: Any) -> StoredResult:
+    chosen = study(world, tmp_path, {"name": "scripted"}, POPE | {"limit": 6} | options)
+    return result_of(pipeline.run(chosen, "sweep", say=said.append))[1]
+
+
+def test_how_sure_a_model_is_stands_with_its_scores(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scripted, "yes_no_log_odds", lambda self, requests: [2.0] * len(requests), raising=False)
+    assert all(score.values["log_odds"] == 2.0 for score in sweep_of_pope(world, tmp_path, []).scores)
+
+
+def test_a_backend_that_cannot_tell_costs_the_calibration_only_and_says_so(world: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    result = sweep_of_pope(world, tmp_path, said)
+    assert len(result.scores) == 6 and not any("log_odds" in score.values for score in result.scores)
+    assert [line for line in said if "no log-odds of yes, so no calibration" in line] != []
+
+
+def test_turned_off_log_odds_are_not_asked_for(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scripted, "yes_no_log_odds", lambda self, requests: pytest.fail("asked"), raising=False)
+    said: list[str] = []
+    assert len(sweep_of_pope(world, tmp_path, said, log_odds=False).scores) == 6
+    assert not any("log-odds" in line for line in said)
+
+
+# ------------------------------------------------------------ pictures and servers that fail
+
+
+def test_a_picture_that_is_not_there_is_told_before_the_first_question(data: Path, tmp_path: Path) -> None:
+    image = json.loads((data / "pope/coco_pope_random.json").read_text().splitlines()[0])["image"]
+    next(data.rglob(image)).unlink()
+    with pytest.raises(DataError, match=f"the first is .*{image} .item"):
+        pipeline.run(study(data, tmp_path, {"name": "scripted"}, POPE), "test")
+
+
+# ------------------------------------------------------------ servers
+
+
+def test_what_a_server_gave_up_is_missing_and_only_that_is_asked_by_the_next_run(world: Path, tmp_path: Path) -> None:
+    trouble = {"on": True}
+
+    def hit(text: str) -> bool:
+        return len(text) % 3 == 0
+
+    def moody(body: dict[str, Any], count: int) -> Said | str:
+        return CUT if trouble["on"] and hit(body["messages"][0]["content"][-1]["text"]) else reply("Yes.")
+
+    with serving(moody) as server:
+        chosen = study(world, tmp_path, {"name": "openai", "url": server.url, "retries": 1}, POPE)
+        status, result = result_of(pipeline.run(chosen, "test"))
+        lost = result.answer_keys.count(None)
+        assert 0 < lost < 40 and status == f"complete but for {lost} items without an answer"
+        before, trouble["on"] = len(server.asked), False
+        status, result = result_of(pipeline.run(chosen, "test"))
+        assert status == "complete" and None not in result.answer_keys
+        again = server.questions()[before:]
+        assert again and all(hit(text) for text in again)
+        before = len(server.asked)
+        pipeline.run(chosen, "test")
+        assert len(server.asked) == before
+
+
+def test_a_judge_behind_a_server_leaves_items_unjudged_and_is_asked_again(world: Path, tmp_path: Path) -> None:
+    ready = {"on": False}
+
+    def judge(body: dict[str, Any], count: int) -> Said:
+        return reply("Fine.\nRating: 4") if ready["on"] else refused(500, "overloaded")
+
+    with serving(judge) as server:
+        spec = {**MMHAL, "judge": {"name": "chat", "model": {"name": "openai", "url": server.url, "retries": 0}}}
+        chosen = study(world, tmp_path, {"name": "scripted", "default": "A dog."}, spec)
+        _, result = result_of(pipeline.run(chosen, "test"))
+        assert [score.flag for score in result.scores] == ["unjudged"] * 4 and None not in result.answer_keys
+        ready["on"] = True
+        _, result = result_of(pipeline.run(chosen, "test"))
+        assert [score.verdict.value for score in result.scores if score.verdict] == [4.0] * 4
+        before = len(server.asked)
+        pipeline.run(chosen, "test")
+        assert len(server.asked) == before
+
+
+def test_what_servers_were_asked_and_cost_is_kept_over_all_attempts(world: Path, tmp_path: Path) -> None:
+    with serving() as server:
+        model = {"name": "openai", "url": server.url, "price_in": 1.0, "price_out": 2.0}
+        done = pipeline.run(study(world, tmp_path, model, POPE), "test")
+    with Store(done.folder.parent / "store.sqlite") as store:
+        spent = store.get(done.run_id, "base: pope", "spent on answers")
+    n = len(server.asked)
+    assert spent["requests"] == n and spent["tokens_in"] == 100 * n
+    assert spent["cost"] == pytest.approx((100 * n + 2 * 3 * n) / 1e6)
+
+
+def test_the_key_is_in_no_file_of_a_run(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWEEP_KEY", "sk-very-secret-123")
+    with serving(lambda body, count: refused(400, "bad key sk-very-secret-123")) as server:
+        pipeline.run(study(world, tmp_path, {"name": "openai", "url": server.url, "api_key_env": "SWEEP_KEY"}, POPE), "test")
+    files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+    assert files and not [path for path in files if b"sk-very-secret-123" in path.read_bytes()]
+
+
+def test_a_served_model_cannot_be_trained_and_says_so_before_anything_starts() -> None:
+    arm = {"name": "a", "pairs": {"name": "bdhs"}, "align": {"name": "dpo"}}
+    tree = {"model": {"name": "openai", "url": "http://localhost:1/v1"}, "arms": [arm], "sweep": [{"name": "pope"}]}
+    with pytest.raises(ConfigError, match="the model openai only answers; arms need one that can be trained"):
+        check_plugins(config.parse(tree))
+
+
+# ------------------------------------------------------------ the command's words
+
+
+def test_an_address_is_a_server_and_anything_else_a_checkpoint() -> None:
+    served, folder = evaluation("http://localhost:8000/v1", ["pope"]), evaluation("/models/llava 1.5", ["pope"], data="/d")
+    assert served.model.model_dump() == {"name": "openai", "url": "http://localhost:8000/v1"}
+    assert folder.model.model_dump() == {"name": "transformers", "path": "/models/llava 1.5"}
+    assert (served.name, folder.name, folder.data, folder.arms) == ("localhost-8000-v1", "llava-1.5", "/d", [])
+
+
+def test_without_words_it_is_the_built_in_study_without_its_arms() -> None:
+    built_in, chosen = config.load(None), evaluation()
+    assert chosen.sweep == built_in.sweep and chosen.model == built_in.model and not chosen.arms
+
+
+def test_a_study_lends_its_benchmarks_with_their_options_and_none_of_its_arms(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(config.load(None).model_dump(exclude_none=True)))
+    chosen = evaluation("/m", ["pope", "amber"], study=path, limit=7)
+    assert [spec.model_dump(exclude_none=True) for spec in chosen.sweep] == [
+        {"name": "pope", "limit_images": 150, "limit": 7},
+        {"name": "amber", "limit": 7},
+    ]
+    assert not chosen.arms
+
+
+def test_options_are_changes_that_reach_a_benchmark_by_its_name() -> None:
+    chosen = evaluation(benchmarks=["pope", "chair"], changes=["sweep.chair.max_new_tokens=64", "model.dtype=float32"])
+    assert chosen.sweep[1].options == {"max_new_tokens": 64} and chosen.model.options["dtype"] == "float32"
+
+
+def test_foreign_data_without_benchmarks_is_asked_for_them() -> None:
+    with pytest.raises(ConfigError, match=r"Name the benchmarks, e\.g\. --benchmarks pope,chair"):
+        evaluation("/m", data="/d")
+
+
+def words_for(world: Path, tmp_path: Path, url: str) -> list[str]:
+    return ["--model", url, "--data", str(world), "--output", str(tmp_path)]
+
+
+def test_the_command_shows_the_table_and_a_single_item_in_full(world: Path, tmp_path: Path) -> None:
+    one = next(iter(Pope().load(DataFolder(world, tmp_path / "cache")))).id
+    with serving() as server:
+        words = words_for(world, tmp_path, server.url)
+        table = sweep_words(*words, "--benchmarks", "pope", "--limit", "30")
+        item = sweep_words(*words, "--benchmarks", "pope", "--sample-id", one)
+        wrong = sweep_words(*words, "--benchmarks", "pope", "--sample-id", one + "?")
+    assert table.exit_code == 0 and "POPE accuracy" in table.output and "30 of 30 items answered" in table.output
+    assert item.exit_code == 0 and f"pope, item {one}" in item.output and "answer: Yes. (3 tokens" in item.output
+    assert isinstance(wrong.exception, DataError) and "Its ids look like" in str(wrong.exception)
+    shown = CliRunner().invoke(app, ["show", "127.0.0.1", "--output", str(tmp_path)])
+    listed = CliRunner().invoke(app, ["list", "runs", "--output", str(tmp_path)])
+    assert listed.exit_code == 0 and "complete" in listed.output and shown.exit_code in (0, 1)
+
+
+def test_items_without_an_answer_are_told_at_the_end_with_exit_code_1(world: Path, tmp_path: Path) -> None:
+    def filtered(body: dict[str, Any], count: int) -> Said:
+        return reply("x", "content_filter") if count == 0 else reply()
+
+    with serving(filtered) as server:
+        done = sweep_words(*words_for(world, tmp_path, server.url), "--benchmarks", "pope", "--limit", "5")
+    assert done.exit_code == 1
+    assert "content filter withheld the answer" in done.output and "give the same command again" in done.output
+
+
+def test_a_benchmark_that_needs_a_judge_says_how_to_give_one(world: Path, tmp_path: Path) -> None:
+    with serving() as server:
+        done = sweep_words(*words_for(world, tmp_path, server.url), "--benchmarks", "mmhal_bench")
+    assert isinstance(done.exception, JudgeError)
+    assert "sweep.mmhal_bench.judge.name=" in str(done.exception)

@@ -1,0 +1,68 @@
+"""Means that a judge measured, corrected by people: right on average, with intervals that hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.labels.estimates.judge_calibration import Judged, calibrate, drifts
+from harness.labels.estimates.prediction_powered import corrected_mean
+
+
+def drawn(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """People's ratings, and a judge who is half a point too kind and adds noise of its own."""
+    people = rng.normal(3.0, 1.0, n)
+    return people, people + 0.5 + rng.normal(0.0, 0.5, n)
+
+
+def test_the_interval_covers_the_true_mean_as_often_as_it_says_and_is_narrower_than_peoples_alone() -> None:
+    rng, covered, widths, alone = np.random.default_rng(0), 0, [], []
+    for _ in range(1500):
+        people, judge = drawn(rng, 400)
+        found = corrected_mean(judge[40:], judge[:40], people[:40])
+        assert found.low is not None and found.high is not None
+        covered += found.low <= 3.0 <= found.high
+        widths.append(found.high - found.low)
+        alone.append(2 * 2.02 * people[:40].std(ddof=1) / 40**0.5)
+    assert 0.93 <= covered / 1500 <= 0.97
+    assert np.mean(widths) < 0.7 * np.mean(alone)
+
+
+def test_a_biased_judge_is_corrected() -> None:
+    people, judge = drawn(np.random.default_rng(1), 5000)
+    found = corrected_mean(judge[500:], judge[:500], people[:500])
+    assert found.plain == pytest.approx(3.5, abs=0.05) and found.value == pytest.approx(3.0, abs=0.1)
+
+
+def test_a_judge_that_says_nothing_about_people_gets_hardly_any_weight() -> None:
+    rng = np.random.default_rng(2)
+    judge, people = rng.normal(0, 5, 400), rng.normal(3, 1, 40)
+    found = corrected_mean(judge[40:], judge[:40], people)
+    assert found.weight < 0.1 and found.value == pytest.approx(people.mean(), abs=0.15)
+
+
+def test_where_people_rated_everything_the_mean_is_theirs() -> None:
+    found = corrected_mean([], [1, 2, 3, 4, 5, 6], [2, 2, 3, 4, 5, 5])
+    assert found.value == pytest.approx(3.5)
+
+
+def test_too_few_ratings_give_no_corrected_mean() -> None:
+    found = corrected_mean([1, 2, 3], [1, 2], [1, 1])
+    assert found.value is None and found.plain == pytest.approx(1.8) and found.people == 1.0
+
+
+def judged(judge: str, *values: float) -> list[Judged]:
+    return [Judged("mmhal_bench", "base", str(i), judge, value) for i, value in enumerate(values)]
+
+
+def test_agreement_and_bias_of_a_judge() -> None:
+    people = {("mmhal_bench", str(i)): value for i, value in enumerate([5.0, 4.0, 3.0, 2.0, 1.0])}
+    (found,) = calibrate(judged("chat 1", 6, 4, 4, 4, 1, 6, 6), people)
+    assert found.exact == 0.4 and found.near == 0.8 and found.bias.value == pytest.approx(0.8) and found.bias.n == 5
+    assert found.correlation == pytest.approx(0.866, abs=0.03) and found.mean.of == 7
+
+
+def test_drift_between_versions_is_told_on_the_same_answers() -> None:
+    (found,) = drifts([*judged("chat 1", 1, 2, 3, 4, 5), *judged("chat 2", 2, 3, 3, 5, 6, 0)])
+    assert (found.earlier, found.later) == ("chat 1", "chat 2") and found.change.n == 5
+    assert found.change.value == pytest.approx(0.8) and found.changed == 0.8

@@ -1,0 +1,102 @@
+"""Whose word counts, where reviewers disagree, what follows for the labels."""
+
+from pytest import approx
+
+from harness.core.contract import Span
+from harness.labels.cases import Vote, caption_field
+from harness.labels.votes import Ballots
+
+KEY = ("pope", "1", "label", "yes")
+
+
+def vote(word, reviewer="ann", item="1", at="2026-01-01T00:00:00+00:00", **more):
+    return Vote("pope", item, "label", "yes", word, reviewer, at, **more)
+
+
+def words(ballots, key=KEY):
+    return {name: v.word for name, v in ballots.of(key).votes.items()}
+
+
+def test_a_later_vote_of_the_same_reviewer_supersedes():
+    assert words(Ballots([vote("right"), vote("wrong"), vote("skip", "bob")])) == {"ann": "wrong", "bob": "skip"}
+
+
+def test_undo_brings_back_the_word_before():
+    cast = [vote("right"), vote("wrong"), vote("undo")]
+    assert words(Ballots(cast)) == {"ann": "right"}
+    assert words(Ballots([*cast, vote("undo")])) == {}
+    assert words(Ballots([*cast, vote("undo"), vote("undo")])) == {}
+
+
+def test_undo_takes_back_nobody_elses_word():
+    assert words(Ballots([vote("right", "bob"), vote("undo", "ann")])) == {"bob": "right"}
+
+
+def test_the_last_case_a_reviewer_judged_is_known_for_undo():
+    cast = [vote("right", item="1"), vote("right", item="2"), vote("wrong", item="1")]
+    assert [key[1] for key in Ballots(cast).judged_by("ann")] == ["2", "1"]
+    assert [key[1] for key in Ballots([*cast, vote("undo", item="1")]).judged_by("ann")] == ["1", "2"]
+    assert [key[1] for key in Ballots([*cast, vote("undo", item="2")]).judged_by("ann")] == ["1"]
+
+
+def test_a_label_that_changed_since_is_another_case():
+    old = Vote("pope", "1", "label", "no", "wrong", "bob", "")
+    ballots = Ballots([vote("right"), old])
+    assert words(ballots) == {"ann": "right"}
+    assert not ballots.disputed()
+
+
+def test_all_who_judged_agree_and_the_label_is_decided():
+    ballots = Ballots([vote("wrong"), vote("wrong", "bob", at="2026-01-02", comment="a truck"), vote("skip", "cy")])
+    (edit,) = ballots.edits()
+    assert (edit.new, edit.old, edit.field, edit.item_id) == ("flipped", "yes", "label", "1")
+    assert (edit.reviewer, edit.reason, edit.at) == ("ann, bob", "a truck", "2026-01-02")
+
+
+def test_right_stays_and_ambiguous_is_removed():
+    ballots = Ballots([vote("right"), vote("ambiguous", item="2"), vote("skip", item="3")])
+    assert [(e.item_id, e.new) for e in ballots.edits()] == [("1", "right"), ("2", "removed")]
+
+
+def test_a_disagreement_changes_no_label_until_it_is_settled():
+    cast = [vote("wrong"), vote("right", "bob"), vote("right", "cy")]
+    assert Ballots(cast).disputed() == [KEY]
+    assert Ballots(cast).edits() == []
+    settled = [*cast, vote("wrong", "dee", adjudication=True, comment="look closer")]
+    assert Ballots(settled).disputed() == []
+    (edit,) = Ballots(settled).edits()
+    assert (edit.new, edit.reviewer, edit.reason) == ("flipped", "dee", "look closer")
+
+
+def test_an_adjudication_can_be_taken_back():
+    cast = [vote("wrong"), vote("right", "bob"), vote("wrong", "bob", adjudication=True)]
+    assert Ballots([*cast, vote("undo", "bob", adjudication=True)]).disputed() == [KEY]
+
+
+def caption_vote(word, reviewer, *spans):
+    text = "A cat and a dog."
+    return Vote("chair", "9", caption_field(text), "", word, reviewer, "", answer=text, spans=spans)
+
+
+def test_captions_leave_marks_and_no_edits():
+    cat, dog = Span(2, 5, "missed"), Span(12, 15, "false alarm")
+    ballots = Ballots([caption_vote("wrong", "ann", cat, dog), caption_vote("wrong", "bob", dog, cat)])
+    assert ballots.edits() == []
+    assert [set(v.spans) for v in ballots.marks()] == [{cat, dog}]
+
+
+def test_other_marks_are_a_disagreement():
+    cast = [caption_vote("wrong", "ann", Span(2, 5, "missed")), caption_vote("wrong", "bob", Span(12, 15, "missed"))]
+    assert len(Ballots(cast).disputed()) == 1
+    assert Ballots(cast).marks() == []
+
+
+def test_agreement_is_counted_over_what_both_judged():
+    ann = [vote(w, "ann", str(i)) for i, w in enumerate(["right", "wrong", "wrong", "skip", "right"])]
+    bob = [vote(w, "bob", str(i)) for i, w in enumerate(["right", "wrong", "right", "right"])]
+    ballots = Ballots(ann + bob)
+    (pair,) = ballots.pairs(ballots.keys())
+    assert (pair.one, pair.other, pair.n, pair.agreed) == ("ann", "bob", 3, 2)
+    assert pair.kappa == approx((2 / 3 - 4 / 9) / (1 - 4 / 9))
+    assert ballots.fleiss(ballots.keys()) == approx((2 / 3 - 1 / 2) / (1 - 1 / 2))
+    assert ballots.pairs([("pope", "0", "label", "yes")])[0].n == 1

@@ -1,0 +1,174 @@
+"""What an audit changes, told from values: rates, faults, ranks, conclusions, bounds, corrected CHAIR."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from harness.core.contract import BenchmarkResult, LabelEdit, ProtocolRecord, Score, Span
+from harness.labels.cases import Vote
+from harness.labels.claims import Claim, Labels
+from harness.labels.control_sample import control
+from harness.labels.estimates.corrected_chair import corrected_chair
+from harness.labels.estimates.error_attribution import error_faults
+from harness.labels.estimates.label_error_rate import label_rates
+from harness.labels.estimates.proportions import drawn
+from reports.comparison.compare import compare
+from reports.label_audit.effect import effect, ranks
+from reports.label_audit.text import parts, summary
+from reports.values.table import Cell
+from reports.writers.html import write as html
+from reports.writers.markdown import write as markdown
+
+N = 1000
+
+
+def edit(item: int, new: str, field: str = "label") -> LabelEdit:
+    return LabelEdit("pope", str(item), field, "no", new, "Ada", "", "")
+
+
+def labels(contradicted: dict[str, list[tuple[str, str]]] | None = None) -> Labels:
+    claims = tuple(
+        Claim(str(i), "label", "yes" if i % 4 == 0 else "no", "dog" if i % 2 else "cat", ("random",)) for i in range(N)
+    )
+    return Labels("pope", claims, {str(i): f"picture {i // 5}" for i in range(N)}, contradicted or {})
+
+
+def test_where_all_labels_were_reviewed_the_rate_is_counted() -> None:
+    edits = [edit(i, "flipped" if i < 50 else "removed" if i < 80 else "right") for i in range(N)]
+    found = label_rates(labels(), edits, {})
+    assert found.how == "all reviewed" and found.flipped.value == 0.05 and found.removed.value == 0.03
+    assert found.by_group["random"].value == 0.08 and found.by_thing["dog"].n == 40 and found.flipped.low is None
+
+
+def test_the_rate_of_all_labels_comes_from_the_control_set_and_not_from_suspects() -> None:
+    wrong = set(range(0, N, 20))  # one in twenty
+    random = {int(item) for item, _ in control([(str(i), "label") for i in range(N)], 300)}
+    edits = [edit(i, "flipped" if i in wrong else "right") for i in random | wrong]  # all wrong ones were suspects
+    found = label_rates(labels(), edits, {"sample": 300, "seed": 0})
+    assert found.how == "control set" and found.flipped.of == 300 and found.missing == 0
+    assert found.flipped.low is not None and found.flipped.high is not None and found.flipped.low < 0.05 < found.flipped.high
+
+
+def test_without_a_control_set_no_rate_is_told() -> None:
+    found = label_rates(labels(), [edit(1, "flipped")], {})
+    assert found.how == "" and found.flipped.value is None and found.decided == 1
+
+
+def test_an_exact_interval_covers_as_often_as_it_says() -> None:
+    rng, covered = np.random.default_rng(0), 0
+    for n in rng.binomial(200, 0.04, 2000):
+        share = drawn(int(n), 200)
+        assert share.low is not None and share.high is not None
+        covered += share.low <= 0.04 <= share.high
+    assert covered / 2000 >= 0.95
+
+
+def test_errors_that_are_label_faults_have_an_interval_over_pictures() -> None:
+    wrong = [(str(i), "label") for i in range(100)]
+    edits = [edit(i, "flipped" if i < 20 else "removed" if i < 25 else "right") for i in range(100)]
+    (found,) = error_faults(labels({"d": wrong}), edits, {})
+    assert found.share.value == 0.25 and (found.flipped, found.removed, found.reviewed) == (20, 5, 100)
+    assert found.share.low is not None and found.share.high is not None and found.share.low < 0.25 < found.share.high
+
+
+def test_errors_that_nobody_reviewed_give_bounds() -> None:
+    (found,) = error_faults(labels({"d": [(str(i), "label") for i in range(10)]}), [edit(0, "flipped"), edit(1, "right")], {})
+    assert found.least == 0.1 and found.most == 0.9 and found.share.value is None and found.how == ""
+
+
+def test_an_edit_of_one_split_speaks_for_the_question() -> None:
+    (found,) = error_faults(labels({"d": [("3", "label")]}), [edit(3, "flipped", "label/random")], {})
+    assert found.flipped == 1
+
+
+def test_equal_values_share_a_rank_and_unknown_ones_have_none() -> None:
+    cells = [Cell(value, None, None, 9) for value in (0.7, 0.9, 0.9, None)]
+    assert ranks(cells, "higher") == (3, 1, 1, None) and ranks(cells, "lower") == (1, 2, 2, None)
+    assert ranks(cells, "neither") == ()
+
+
+def under(results: tuple[BenchmarkResult, ...]) -> tuple[BenchmarkResult, ...]:
+    facts = {"label revision": "ours"}
+    return tuple(replace(r, protocol=ProtocolRecord({**r.protocol.facts, **facts})) for r in results)
+
+
+@pytest.fixture
+def audited(make: SimpleNamespace) -> object:
+    """The runs of the reports' tests beside themselves: the better model is worse under the audited labels."""
+    record = make.record()
+    base, aligned = record.sweeps
+    sweeps = replace(base, results=under(aligned.results)), replace(aligned, results=under(base.results))
+    official, other = compare([record]), compare([replace(record, sweeps=sweeps)])
+    known = labels({base.checkpoint.digest: [("1", "label")]})
+    conflict = "pope, item <b>9</b>, label: there is no such item"
+    made = effect(official, other, [known], [edit(1, "flipped")], revision="ours (12)", conflicts=[conflict], not_asked=3)
+    return replace(official, audit=made)
+
+
+def test_ranks_and_conclusions_that_turn_are_told(audited: object) -> None:
+    found = audited.audit  # type: ignore[attr-defined]
+    assert any(m.is_reordered for m in found.moved) and found.turned
+    assert {t.after for t in found.turned} & {"worse"} and {t.before for t in found.turned} & {"better"}
+    titles = [part.title for part in parts(audited)]  # type: ignore[arg-type]
+    assert titles[:2] == ["Metrics under both labels", "Conclusions that flip"] and "Not applied" in titles
+
+
+def test_the_reports_show_the_audit_and_escape_what_they_show(audited: object) -> None:
+    page, text = html(audited), markdown(audited)  # type: ignore[arg-type]
+    assert "Audited labels" in page and "item <b>9</b>" not in page and "&lt;b&gt;9&lt;/b&gt;" in page
+    assert "## Audited labels" in text and "### Conclusions that flip" in text
+    assert summary(audited.audit) in page  # type: ignore[attr-defined]
+
+
+def test_without_an_audit_the_reports_say_nothing_of_one(make: SimpleNamespace) -> None:
+    comparison = compare([make.record()])
+    assert "Audited labels" not in html(comparison) + markdown(comparison) and parts(comparison) == []
+
+
+# ---------------------------------------------------------------- marks
+
+
+def caption(item: int, invented: int) -> Score:
+    return Score(str(item), {"mentions": 5.0, "invented": float(invented)})
+
+
+def marked(item: int, missed: int, alarms: int = 0) -> Vote:
+    spans = [Span(i, i + 1, "missed") for i in range(missed)]
+    spans += [Span(9 + i, 10 + i, "false alarm") for i in range(alarms)]
+    word = "wrong" if spans else "right"
+    return Vote("chair", str(item), "caption/x", "", word, "Ada", "", answer="a caption of it", spans=tuple(spans))
+
+
+def test_what_the_detector_missed_is_carried_over_to_all_captions() -> None:
+    scores, answers = [caption(i, 1) for i in range(100)], {str(i): "a caption of it" for i in range(100)}
+    found = corrected_chair("chair", "base", scores, answers, [marked(i, 1 if i < 10 else 0) for i in range(20)])
+    assert found is not None and found.plain == 0.2 and found.value == pytest.approx(1.5 / 5.5)
+    assert found.low is not None and found.high is not None and found.low < 1.5 / 5.5 < found.high
+    assert (found.found.n, found.found.of) == (20, 30) and found.rightly.value == 1.0 and found.marked == 20
+
+
+def test_false_alarms_are_taken_back() -> None:
+    scores, answers = [caption(i, 2) for i in range(50)], {str(i): "a caption of it" for i in range(50)}
+    found = corrected_chair("chair", "base", scores, answers, [marked(i, 0, alarms=1) for i in range(25)])
+    assert found is not None and found.plain == 0.4 and found.value == pytest.approx(0.2) and found.rightly.value == 0.5
+
+
+def test_marks_in_another_caption_do_not_count() -> None:
+    assert corrected_chair("chair", "base", [caption(1, 1)], {"1": "another one"}, [marked(1, 1)]) is None
+
+
+def test_the_corrected_interval_covers_the_truth() -> None:
+    rng, covered = np.random.default_rng(3), 0
+    for _ in range(60):
+        missed = rng.random(400) < 0.3
+        scores = [caption(i, int(rng.random() < 0.5)) for i in range(400)]
+        answers = {str(i): "a caption of it" for i in range(400)}
+        votes = [marked(i, int(missed[i])) for i in range(80)]
+        found = corrected_chair("chair", "base", scores, answers, votes)
+        assert found is not None and found.low is not None and found.high is not None
+        covered += found.low <= (0.5 + 0.3) / 5.3 <= found.high
+    assert covered >= 53

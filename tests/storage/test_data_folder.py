@@ -1,0 +1,60 @@
+"""The data folder: missing files are named with the way to get them, caches are never stale."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.core.digests import model_digest
+from harness.core.errors import DataError
+from harness.storage.data_folder import DataFolder
+
+
+def test_a_missing_file_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"pope/x\.json is not in the data folder .* `python -m harness fetch`"):
+        DataFolder(tmp_path).path("pope/x.json")
+
+
+def test_a_digest_follows_the_content(tmp_path: Path) -> None:
+    data, file = DataFolder(tmp_path), tmp_path / "a.txt"
+    file.write_text("one")
+    before = data.digest("a.txt")
+    file.write_text("two")
+    os.utime(file, ns=(1, 1))
+    assert data.digest("a.txt") != before
+
+
+def test_a_cached_value_is_made_once_and_survives_a_broken_cache_file(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make() -> dict[str, int]:
+        made.append(1)
+        return {"a": 1}
+
+    assert [DataFolder(tmp_path).cached("key", make) for _ in range(3)] == [{"a": 1}] * 3
+    assert len(made) == 1
+    next((tmp_path / ".cache").iterdir()).write_text("{half")
+    assert DataFolder(tmp_path).cached("key", make) == {"a": 1} and len(made) == 2
+
+
+def test_text_with_a_byte_order_mark_is_read_and_rubbish_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bom.json").write_bytes(b"\xef\xbb\xbf[]")
+    (tmp_path / "rubbish.json").write_bytes(b"\xff\xfe\x00")
+    data = DataFolder(tmp_path)
+    assert data.read_text("bom.json") == "[]"
+    with pytest.raises(DataError, match=r"rubbish\.json is not UTF-8"):
+        data.read_text("rubbish.json")
+
+
+def test_a_models_identity_is_its_content_not_its_place_and_not_its_log(tmp_path: Path) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+        (tmp_path / name / "model.safetensors").write_bytes(b"weights")
+    here, there = tmp_path / "here", tmp_path / "there"
+    (there / "training_log.json").write_text("[1]")
+    assert model_digest(here) == model_digest(there)
+    (there / "chat_template.jinja").write_text("x")
+    assert model_digest(here) != model_digest(there)

@@ -1,0 +1,115 @@
+"""Revisions of labels: files that can be shared; conflicts are shown, never applied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.chair import Chair
+from benchmarks.pope import Pope
+from harness.core.contract import Item, LabelEdit
+from harness.core.errors import DataError
+from harness.storage.label_revisions import Revision, apply, dumps, loads, read, together, write
+
+
+def edit(new: str = "flipped", item: str = "1", old: str = "no", field: str = "label") -> LabelEdit:
+    return LabelEdit("pope", item, field, old, new, "Ada", "a dog,\nbehind the \u201cbench\u201d", "2026-01-01T12:00:00")
+
+
+def question(**labels: list[str]) -> Item:
+    return Item("1", "a.jpg", "Is there a dog in the image?", {"labels": labels})
+
+
+MINE = Revision("mine", "Ada and Grace", (edit(), edit("right", "2", "yes")), {"sample": 100, "seed": 0})
+
+
+def test_a_revision_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    path = write(MINE, tmp_path)
+    assert read("mine", tmp_path) == MINE == read(str(path), Path("elsewhere"))
+    assert path.read_text().count("\n") == 3
+
+
+def test_a_revision_that_was_cited_is_not_overwritten_by_another(tmp_path: Path) -> None:
+    write(MINE, tmp_path)
+    assert write(MINE, tmp_path).is_file()  # the same again is no harm
+    with pytest.raises(DataError, match="what was cited must not change"):
+        write(replace(MINE, edits=(edit("removed"),)), tmp_path)
+    assert read("mine", tmp_path) == MINE
+
+
+def test_a_change_by_hand_is_noticed() -> None:
+    text = dumps(MINE).replace("flipped", "removed")
+    with pytest.raises(DataError, match="was changed after it was written"):
+        loads(text, "mine.jsonl")
+
+
+@pytest.mark.parametrize(("line", "words"), [
+    ('{"benchmark": "pope"}', "line 4: no text under item_id"),
+    ("not json", "line 4 is not JSON"),
+    (dumps(Revision("x", "", (edit("wrong"),))).split("\n")[1], "new is 'wrong'; it is one of right, flipped, removed"),
+    ("[1]", "line 4 is not an object"),
+])  # fmt: skip
+def test_a_broken_line_is_told_with_its_number(line: str, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        loads(dumps(MINE) + line, "mine.jsonl")
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"question_id": 1}'])
+def test_another_file_is_no_revision(text: str) -> None:
+    with pytest.raises(DataError, match="is no revision of labels"):
+        loads(text, "coco_repope_random.json")
+
+
+def test_an_unknown_revision_is_an_error_that_names_those_there_are(tmp_path: Path) -> None:
+    write(MINE, tmp_path)
+    with pytest.raises(DataError, match="no revision 'repope'.*which has mine"):
+        read("repope", tmp_path)
+
+
+def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is no name for a revision"):
+        write(replace(MINE, name="../elsewhere"), tmp_path)
+
+
+def test_two_revisions_that_contradict_each_other_are_both_set_aside_for_that_label() -> None:
+    other = Revision("other", "", (edit("removed"), edit("right", "2", "yes"), edit("flipped", "3")))
+    edits, (conflict,) = together([MINE, other])
+    assert [e.item_id for e in edits] == ["2", "3"]
+    assert "mine says flipped (of no) but other says removed (of no); neither is applied" in str(conflict)
+
+
+def test_an_edit_turns_the_label_and_leaves_other_items_alone() -> None:
+    applied = apply(Pope(), [question(random=["no"]), replace(question(random=["no"]), id="2")], [edit()])
+    assert applied.changed["1"].truth["labels"] == {"random": ["yes"]} and "2" not in applied.changed  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("wrong", "words"), [
+    (edit(item="9"), "there is no such item"),
+    (edit(old="yes"), "the label is no and no longer yes"),
+    (edit(field="truth"), "the item has no such label"),
+    (edit(field="label/popular"), "the item has no such label"),
+])  # fmt: skip
+def test_an_edit_that_no_longer_fits_is_a_conflict_and_not_applied(wrong: LabelEdit, words: str) -> None:
+    applied = apply(Pope(), [question(random=["no"])], [wrong])
+    assert not applied.changed and not applied.held and [c.why for c in applied.conflicts] == [words]
+
+
+def test_an_edit_of_an_item_that_another_edit_removed_is_a_conflict() -> None:
+    applied = apply(Pope(), [question(random=["no"])], [edit("removed"), edit(field="label/random")])
+    assert applied.changed == {"1": None} and [c.why for c in applied.conflicts] == ["another edit has removed the item"]
+
+
+def test_where_splits_contradict_each_other_each_has_a_label_of_its_own() -> None:
+    item = question(random=["no"], popular=["yes"])
+    assert Pope().fields(item) == ["label/random", "label/popular"]
+    applied = apply(Pope(), [item], [edit(field="label/random"), edit("removed", field="label/popular", old="yes")])
+    assert applied.changed["1"].truth["labels"] == {"random": ["yes"]}  # type: ignore[union-attr]
+
+
+def test_an_object_can_be_put_into_a_pictures_truth_and_taken_out() -> None:
+    item = Item("1", "a.jpg", "", {"objects": ["cat", "dog"]})
+    edits = [edit(field="dog", old="yes"), edit(field="bench")]
+    assert apply(Chair(), [item], edits).changed["1"].truth["objects"] == ["bench", "cat"]  # type: ignore[union-attr]
+    assert [c.why for c in apply(Chair(), [item], [edit(field="lamp")]).conflicts] == ["the item has no such label"]

@@ -1,0 +1,128 @@
+"""The store: whole batches or nothing, answers by content, errors in words."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness.core.contract import Answer, Checkpoint, Item, ProtocolRecord, Score, Span, Verdict
+from harness.core.errors import StoreError
+from harness.storage.migrations import STEPS
+from harness.storage.run_store import Store, StoredResult, StoredRun
+
+
+def a_run(run_id: str = "mini-1a2b", name: str = "mini") -> StoredRun:
+    return StoredRun(run_id, name, "2026-01-01T00:00:00", "running", "{}", "cmd", {"python": "3"}, "/data")
+
+
+def test_an_answer_comes_back_as_it_was(store: Store) -> None:
+    answer = Answer("", 'a "quoted"\ttext \u202e \x00 end', 7, "end", 0.5)
+    store.add_answers("weights", {"k": answer})
+    assert store.answers(["k", "unknown"]) == {"k": answer}
+
+
+def test_a_lone_surrogate_does_not_lose_the_batch(store: Store) -> None:
+    store.add_answers("weights", {"k": Answer("", "x\ud800y", 1, "end")})
+    assert store.answers(["k"])["k"].text == "x?y"
+
+
+def test_what_was_said_once_is_never_said_otherwise(store: Store) -> None:
+    store.add_answers("w", {"k": Answer("", "first", 1, "end")})
+    store.add_answers("w", {"k": Answer("", "second", 1, "end")})
+    assert store.answers(["k"])["k"].text == "first"
+
+
+def test_thousands_of_keys_are_one_question(store: Store) -> None:
+    store.add_answers("w", {str(i): Answer("", str(i), 1, "end") for i in range(1500)})
+    assert len(store.answers(str(i) for i in range(3000))) == 1500
+
+
+def test_a_result_comes_back_as_it_was(store: Store) -> None:
+    verdict = Verdict(3.0, "3", "raw", "keywords", "1")
+    score = Score("1", {"tp": 1.0}, "yes", True, "unclear", (Span(0, 3, "found", "cat"),), "why", verdict)
+    items = (Item("1", "a.png", "q", {"labels": {"random": "yes"}}, "g"), Item("2", "b.png", "q"))
+    checkpoint = Checkpoint("c", "base", "", "digest")
+    result = StoredResult(
+        "base", "pope", checkpoint, {"name": "pope"}, ProtocolRecord({"a": "b"}), items, ("k", None), (score,)
+    )
+    store.begin(a_run())
+    store.add_result("mini-1a2b", 0, result)
+    assert store.results("mini-1a2b") == [result]
+
+
+def test_a_run_is_found_by_id_name_or_beginning_and_the_nearest_is_named(store: Store) -> None:
+    store.begin(a_run())
+    assert store.run("mini").id == store.run("mini-1a").id == store.run("mini-1a2b").id
+    with pytest.raises(StoreError, match="There is no run 'minni'.*The nearest is 'mini'"):
+        store.run("minni")
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    db = sqlite3.connect(path)
+    db.execute(f"PRAGMA user_version={len(STEPS) + 1}")
+    db.close()
+    with pytest.raises(StoreError, match="written by a newer mm-align-harness"):
+        Store(path)
+
+
+def test_processes_that_start_together_make_one_store(tmp_path: Path) -> None:
+    for n in range(10):
+        gate, refused = threading.Barrier(4), list[StoreError]()
+
+        def opened(path: Path = tmp_path / f"{n}.sqlite", gate: threading.Barrier = gate) -> None:
+            gate.wait()
+            try:
+                with Store(path):
+                    pass
+            except StoreError as error:
+                refused.append(error)
+
+        starters = [threading.Thread(target=opened) for _ in range(4)]
+        for starter in starters:
+            starter.start()
+        for starter in starters:
+            starter.join()
+        assert not refused
+
+
+def test_a_damaged_store_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    path.write_bytes(b"this is no database" * 100)
+    with pytest.raises(StoreError, match="damaged"):
+        Store(path)
+
+
+def test_a_full_disk_is_named_and_keeps_what_is_stored(store: Store) -> None:
+    store.add_answers("w", {"k": Answer("", "kept", 1, "end")})
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(StoreError, match="The disk is full"):
+        store.add_answers("w", {str(i): Answer("", "x" * 1000, 1, "end") for i in range(200)})
+    store._db.execute("PRAGMA max_page_count=1000000")
+    assert store.answers(["k", "0"]) == {"k": Answer("", "kept", 1, "end")}
+
+
+def test_a_batch_is_there_whole_or_not_at_all_after_sigkill(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    code = f"""
+import os, signal
+from pathlib import Path
+from harness.core.contract import Answer
+from harness.storage.run_store import Store
+store = Store(Path({str(path)!r}))
+store.add_answers("w", {{"a": Answer("", "a", 1, "end")}})
+class Dies(dict):
+    def items(self):
+        yield "b", Answer("", "b", 1, "end")
+        os.kill(os.getpid(), signal.SIGKILL)
+store.add_answers("w", Dies())
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    with Store(path) as store:
+        assert set(store.answers(["a", "b"])) == {"a"}

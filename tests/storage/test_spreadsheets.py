@@ -1,0 +1,59 @@
+"""CSV out to a spreadsheet program and in again, whatever it makes of the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.core.errors import DataError
+from harness.storage.spreadsheets import read_sheet, write_sheet
+
+HEADER = ["item_id", "word", "comment"]
+ROWS = [["1", "wrong", 'two lines,\nand "quotes"; no dog'], ["500007", "", ""], ["3", "right", "\u00e9t\u00e9 \u72d7"]]
+
+
+def saved(tmp_path: Path, raw: bytes) -> Path:
+    path = tmp_path / "queue.csv"
+    path.write_bytes(raw)
+    return path
+
+
+def cells(path: Path) -> list[list[str]]:
+    return [[line.cells[name] for name in HEADER] for line in read_sheet(path, HEADER)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("comma", [",", ";", "\t"])
+@pytest.mark.parametrize("first", ["", "sep={comma}\r\n"])
+def test_what_spreadsheet_programs_save_reads_back(tmp_path: Path, encoding: str, comma: str, first: str) -> None:
+    text = write_sheet(HEADER, ROWS).removeprefix("\ufeff")
+    if comma != ",":
+        quoted = ['"' + cell.replace('"', '""') + '"' for row in [HEADER, *ROWS] for cell in row]
+        text = "".join(comma.join(quoted[i : i + 3]) + "\r\n" for i in range(0, len(quoted), 3))
+    mark = "\ufeff" if encoding == "utf-8" else ""
+    assert cells(saved(tmp_path, (mark + first.format(comma=comma) + text).encode(encoding))) == ROWS
+
+
+@pytest.mark.parametrize("cell", ["=cmd|' /C calc'!A0", "+1", "-2", "@SUM(A1)", "\tx", "'=quoted", "''=twice", "plain", "'s"])
+def test_no_cell_becomes_a_formula_and_every_cell_comes_back(tmp_path: Path, cell: str) -> None:
+    text = write_sheet(HEADER, [["1", "", cell]])
+    assert not any(line.lstrip('"').startswith(("=", "+", "-", "@")) for line in text.split(",")[1:])
+    assert cells(saved(tmp_path, text.encode()))[0][2] == cell
+
+
+def test_empty_rows_and_further_columns_are_no_harm(tmp_path: Path) -> None:
+    path = saved(tmp_path, b"note,Item_ID ,word,comment\n,,,\nx,1,right,fine\n")
+    assert cells(path) == [["1", "right", "fine"]] and read_sheet(path, HEADER)[0].where.endswith("queue.csv, row 2")
+
+
+@pytest.mark.parametrize(("raw", "words"), [
+    (b"item_id,comment\n1,x\n", "has no column 'word'"),
+    (b"", "it has nothing"),
+    (b'item_id,word,comment\n1,right,"open\n', "cannot be read as a table"),
+    (b"item_id,word,comment\n1,right,\xff\n", "is not utf-8-sig text"),
+    (b"item_id,word,comment\n1,right,a,b,c\n", "row 2 has more cells"),
+])  # fmt: skip
+def test_what_is_no_such_table_is_told(tmp_path: Path, raw: bytes, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        read_sheet(saved(tmp_path, raw), HEADER)

@@ -1,0 +1,168 @@
+"""Votes are kept for ever: nothing lost, nothing doubled, nothing overwritten."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+
+from harness.core.contract import Span
+from harness.core.errors import ConfigError, StoreError
+from harness.labels.cases import Vote, caption_field
+from harness.storage.run_store import Store
+from harness.storage.vote_store import Reviews
+
+VOTE = Vote("pope", "1", "label", "yes", "wrong", "ann", "2026-01-01T00:00:00+00:00", "a truck, \u202e 'quoted'")
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    with Reviews(tmp_path / "store.sqlite") as opened:
+        yield opened
+
+
+def test_a_vote_comes_back_as_it_was(reviews):
+    marked = replace(VOTE, field=caption_field("a cat"), answer="a cat", spans=(Span(2, 5, "missed"),), adjudication=True)
+    assert reviews.add(VOTE) and reviews.add(marked)
+    assert reviews.votes() == [VOTE, marked]
+
+
+def test_a_form_sent_twice_is_one_vote(reviews):
+    assert reviews.add(VOTE, "form 7")
+    assert not reviews.add(replace(VOTE, at="a second later"), "form 7")
+    assert reviews.votes() == [VOTE]
+
+
+def test_another_word_from_the_same_form_is_not_swallowed(reviews):
+    reviews.add(VOTE, "form 7")
+    assert reviews.add(replace(VOTE, word="right"), "form 7")
+
+
+def test_the_file_itself_refuses_to_change_or_delete_a_vote(reviews):
+    reviews.add(VOTE)
+    replaced = "INSERT OR REPLACE INTO votes SELECT * FROM votes"
+    for statement in ("UPDATE votes SET word='right'", "DELETE FROM votes", replaced):
+        with pytest.raises(StoreError, match="votes are never .* Nothing was changed"), reviews.transaction() as db:
+            db.execute(statement)
+    assert reviews.votes() == [VOTE]
+
+
+def test_an_accepted_vote_is_flushed_to_the_disk(reviews):
+    assert reviews.rows("PRAGMA synchronous") == [(2,)]  # FULL: WAL is flushed at every commit
+
+
+def test_ballots_see_what_another_process_added(reviews, tmp_path):
+    reviews.add(VOTE)
+    assert reviews.ballots().of(VOTE.key).votes["ann"].word == "wrong"
+    with Reviews(tmp_path / "store.sqlite") as other:
+        other.add(replace(VOTE, word="right", reviewer="bob"))
+    assert set(reviews.ballots().of(VOTE.key).votes) == {"ann", "bob"}
+
+
+def test_an_old_store_takes_votes_after_opening(tmp_path):
+    with Store(tmp_path / "s.sqlite"):
+        pass
+    with Reviews(tmp_path / "s.sqlite") as reviews:
+        assert reviews.add(VOTE)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"word": "maybe"},
+        {"reviewer": " "},
+        {"reviewer": "x" * 61},
+        {"reviewer": "ann\nbob"},
+        {"comment": "x" * 4001},
+        {"answer": "a cat", "spans": (Span(2, 9, "missed"),)},
+        {"answer": "a cat", "spans": (Span(2, 5, "found"),)},
+        {"word": "skip", "adjudication": True},
+    ],
+)
+def test_a_vote_that_says_nothing_is_refused_and_keeps_the_others_out(reviews, wrong):
+    with pytest.raises(ConfigError):
+        reviews.take([VOTE, replace(VOTE, **wrong)])
+    assert reviews.votes() == []
+
+
+def test_a_sheet_keeps_every_change_of_mind_and_no_word_twice(reviews):
+    for word, new in (("right", 1), ("right", 0), ("wrong", 1), ("right", 1)):
+        assert reviews.take([replace(VOTE, word=word)]).new == new
+    reviews.add(replace(VOTE, word="undo"))
+    assert [v.word for v in reviews.votes()] == ["right", "wrong", "right", "undo"]
+    assert reviews.take([replace(VOTE, word="right")]).new == 1  # "wrong" stood again
+    assert reviews.take([replace(VOTE, word="right", comment="on second thoughts")]).new == 1
+    assert reviews.take([replace(VOTE, word="right", comment="")]).new == 0  # a comment is not lost to an empty cell
+
+
+def test_one_sheet_brought_back_by_many_at_once_is_kept_once(reviews, tmp_path):
+    def bring():
+        with Reviews(tmp_path / "store.sqlite") as own:
+            own.take([replace(VOTE, item_id=str(i)) for i in range(50)])
+
+    threads = [threading.Thread(target=bring) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(reviews.votes()) == 50
+
+
+def test_a_lone_surrogate_in_a_caption_does_not_lose_the_vote(reviews):
+    reviews.add(replace(VOTE, comment="x\ud800y"))
+    assert reviews.votes()[0].comment == "x?y"
+
+
+def test_ten_reviewers_at_once_lose_and_double_nothing(reviews):
+    def review(name):
+        for i in range(30):
+            reviews.add(replace(VOTE, reviewer=name, item_id=str(i)), f"{name} {i}")
+            reviews.add(replace(VOTE, reviewer=name, item_id=str(i)), f"{name} {i}")  # the second click
+            reviews.ballots()
+
+    threads = [threading.Thread(target=review, args=(f"r{n}",)) for n in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(reviews.votes()) == 300
+    assert sum(len(reviews.ballots().judged_by(f"r{n}")) for n in range(10)) == 300
+
+
+def test_who_looks_does_not_wait_for_a_vote_on_its_way_to_the_disk(reviews):
+    looking = threading.Thread(target=reviews.ballots)
+    with reviews.transaction():
+        looking.start()
+        looking.join(5)
+        assert not looking.is_alive()
+
+
+def test_sigkill_loses_no_accepted_vote(tmp_path):
+    code = f"""
+import os, signal
+from dataclasses import replace
+from pathlib import Path
+from harness.labels.cases import Vote
+from harness.storage.vote_store import Reviews
+reviews = Reviews(Path({str(tmp_path / "s.sqlite")!r}))
+vote = {VOTE!r}
+for i in range(20):
+    reviews.add(replace(vote, item_id=str(i)))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    with Reviews(tmp_path / "s.sqlite") as reviews:
+        assert [v.item_id for v in reviews.votes()] == [str(i) for i in range(20)]
+
+
+def test_a_store_held_by_another_process_is_named_and_nothing_is_lost(reviews, tmp_path):
+    reviews._db.execute("PRAGMA busy_timeout=50")
+    other = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match=r"locked\. Another process holds it"):
+        reviews.add(VOTE, "form")
+    other.execute("ROLLBACK")
+    other.close()
+    assert reviews.add(VOTE, "form")

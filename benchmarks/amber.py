@@ -25,9 +25,10 @@ from benchmarks._text.tokenizer import Tokenizer
 from benchmarks._text.word_similarity import Measure, measure
 from benchmarks._text.wordnet import lemma
 from harness.core import registry
-from harness.core.contract import Answer, Data, Decoding, Example, Item, LabelEdit, Score
 from harness.core.errors import ConfigError, DataError
-from harness.labels.claims import Claim, Picture, Said
+from harness.core.evaluation import Answer, Decoding, Example, Item, LabelEdit, Score
+from harness.core.plugins import Data
+from harness.labels.claims import Claim, ImageAnnotations, Said
 
 THRESHOLD = 0.8
 TASKS = ("generative", "existence", "attribute", "relation")
@@ -148,8 +149,8 @@ class Amber:
     def said(self, item: Item, score: Score) -> Mapping[str, Said]:
         return {"truth": Said(score.reading == "Yes")} if score.reading in ("Yes", "No") and self.fields(item) else {}
 
-    def pictures(self, data: Data, items: Sequence[Item]) -> Mapping[str, Picture]:
-        """None: AMBER's pictures have no boxes and no reference captions."""
+    def image_annotations(self, data: Data, items: Sequence[Item]) -> Mapping[str, ImageAnnotations]:
+        """None: AMBER's images have no boxes and no reference captions."""
         return {}
 
     def edited(self, item: Item, edit: LabelEdit) -> Item | None:

@@ -18,19 +18,20 @@ from typing import Any
 
 from benchmarks._coco import annotations as _coco
 from benchmarks._coco import vocabulary as _vocabulary
-from benchmarks._coco.image_evidence import coco_pictures
+from benchmarks._coco.image_evidence import coco_image_annotations
 from benchmarks._coco.image_list import read_image_list
 from benchmarks._coco.object_labels import edited_objects, object_claim
 from benchmarks._coco.vocabulary import Mention
-from benchmarks._files.official_files import VAL_PICTURES, OfficialFile
+from benchmarks._files.official_files import VAL_IMAGES, OfficialFile
 from benchmarks._text.nouns import NounGuess, lemmas
 from benchmarks._text.singular import singularize
 from benchmarks._text.spans import token_places
 from benchmarks._text.tokenizer import Tokenizer
 from harness.core import registry
-from harness.core.contract import Answer, Data, Decoding, Example, Formula, Item, LabelEdit, Score, Span, Sums, over, ratio
 from harness.core.errors import ConfigError
-from harness.labels.claims import Claim, Picture, Said
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Score, Span, Sums, over, ratio
+from harness.core.plugins import Data
+from harness.labels.claims import Claim, ImageAnnotations, Said
 
 _ANNOTATIONS = "http://images.cocodataset.org/annotations/annotations_trainval2014.zip"
 
@@ -48,7 +49,7 @@ class Chair:
                 f"annotations/{kind}_{split}2014.json" for kind in ("instances", "captions") for split in ("val", "train")
             )
         ),
-        VAL_PICTURES,
+        VAL_IMAGES,
     )
     examples = (
         Example(
@@ -169,8 +170,8 @@ class Chair:
         """The nodes that the caption names."""
         return {span.node: Said(True) for span in score.spans if span.node}
 
-    def pictures(self, data: Data, items: Sequence[Item]) -> Mapping[str, Picture]:
-        return coco_pictures(data, items, self.annotations)
+    def image_annotations(self, data: Data, items: Sequence[Item]) -> Mapping[str, ImageAnnotations]:
+        return coco_image_annotations(data, items, self.annotations)
 
     def edited(self, item: Item, edit: LabelEdit) -> Item | None:
         """The item after a reviewer's word. `edit.field` is a node name: "flipped" says that the object is in the image

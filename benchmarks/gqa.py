@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_json
 from harness.core import registry
-from harness.core.contract import Answer, Data, Decoding, Example, Item, Score, ratio
 from harness.core.errors import DataError
+from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
+from harness.core.plugins import Data
 
 _FILE = "gqa/testdev_balanced_questions.json"
 _SITE = "https://downloads.cs.stanford.edu/nlp/data/gqa"

@@ -19,8 +19,9 @@ from typing import Any
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_rows
 from harness.core import registry
-from harness.core.contract import Answer, Data, Decoding, Example, Formula, Item, Judge, Score, Sums, Verdict, over, ratio
 from harness.core.errors import ConfigError, DataError
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, Sums, Verdict, over, ratio
+from harness.core.plugins import Data, Judge
 
 CATEGORIES = ("conv", "detail", "complex")
 VARIANTS = ("tolerant", "official", "rlhfv")

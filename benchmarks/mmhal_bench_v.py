@@ -1,4 +1,4 @@
-"""MMHal-Bench-V: MMHal-Bench whose judge also sees the picture.
+"""MMHal-Bench-V: MMHal-Bench whose judge also sees the image.
 
 Amirloo et al. 2024 (the study this harness serves), appendix B.3: the text-only judge of MMHal-Bench disagrees with
 people on a fifth of the items, since it flags true detail that the reference does not have. Questions, rating scale and

@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_json
 from harness.core import registry
-from harness.core.contract import Answer, Data, Decoding, Example, Item, Judge, Score, ratio
 from harness.core.errors import ConfigError, DataError
+from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
+from harness.core.plugins import Data, Judge
 
 CAPABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")
 _RELEASE = "release v1 of yuweihao/MM-Vet on GitHub, mm-vet.zip"

@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks._coco import annotations as _coco
 from benchmarks._coco import vocabulary as _vocabulary
-from benchmarks._coco.image_evidence import coco_pictures
+from benchmarks._coco.image_evidence import coco_image_annotations
 from benchmarks._coco.object_labels import edited_objects, object_claim
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_rows
@@ -28,9 +28,10 @@ from benchmarks._text.tokenizer import Tokenizer
 from benchmarks._text.wordnet import lemma
 from benchmarks.chair import Chair
 from harness.core import registry
-from harness.core.contract import Answer, Data, Decoding, Example, Formula, Item, Judge, LabelEdit, Score, Verdict, over, ratio
 from harness.core.errors import ConfigError, DataError, JudgeError
-from harness.labels.claims import Claim, Picture, Said
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Score, Verdict, over, ratio
+from harness.core.plugins import Data, Judge
+from harness.labels.claims import Claim, ImageAnnotations, Said
 
 EXTRACTORS = ("nouns", "plain", "judge")
 _QUESTIONS = "object_halbench/obj_halbench_300_with_image.jsonl"
@@ -139,8 +140,8 @@ class ObjectHalbench:
         words = (part.removesuffix(_INVENTED) for part in score.reading.split(", "))
         return {nodes[word]: Said(True) for word in words if word in nodes}
 
-    def pictures(self, data: Data, items: Sequence[Item]) -> Mapping[str, Picture]:
-        return coco_pictures(data, items, self.annotations)
+    def image_annotations(self, data: Data, items: Sequence[Item]) -> Mapping[str, ImageAnnotations]:
+        return coco_image_annotations(data, items, self.annotations)
 
     def edited(self, item: Item, edit: LabelEdit) -> Item | None:
         """As CHAIR's: `edit.field` is a node name; "removed" drops the item (None)."""

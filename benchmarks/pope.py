@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks._coco.image_evidence import coco_pictures
-from benchmarks._files.official_files import VAL_PICTURES, OfficialFile
+from benchmarks._coco.image_evidence import coco_image_annotations
+from benchmarks._files.official_files import VAL_IMAGES, OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, parse_rows, read_rows
 from benchmarks._pope import calibration as _calibration
 from benchmarks._pope import labels as _pope_labels
@@ -24,9 +24,10 @@ from benchmarks._pope.label_files import edits_of, files_of
 from benchmarks._pope.questions import build_questions
 from benchmarks._text.yes_no import READERS, is_unclear
 from harness.core import registry
-from harness.core.contract import Answer, Data, Decoding, Example, Item, LabelEdit, Score
 from harness.core.errors import ConfigError, DataError
-from harness.labels.claims import Claim, Picture, Said
+from harness.core.evaluation import Answer, Decoding, Example, Item, LabelEdit, Score
+from harness.core.plugins import Data
+from harness.labels.claims import Claim, ImageAnnotations, Said
 
 __all__ = ["Pope", "build_questions"]
 
@@ -47,7 +48,7 @@ class Pope:
             OfficialFile(f"pope/{n}", _POPE, "MIT", "copy the file of the same name", url=f"{_RAW}/{n}")
             for n in (f"coco_pope_{s}.json" for s in SPLITS)
         ),
-        VAL_PICTURES,
+        VAL_IMAGES,
     )
     examples = (
         Example(
@@ -165,8 +166,8 @@ class Pope:
         said = _SAYS[score.reading] if nats is None else Said(score.reading == "yes", nats)
         return dict.fromkeys(self.fields(item), said)
 
-    def pictures(self, data: Data, items: Sequence[Item]) -> Mapping[str, Picture]:
-        return coco_pictures(data, items)
+    def image_annotations(self, data: Data, items: Sequence[Item]) -> Mapping[str, ImageAnnotations]:
+        return coco_image_annotations(data, items)
 
     def edited(self, item: Item, edit: LabelEdit) -> Item | None:
         """The item after a reviewer's word; None where no row of it is left. Fields: see `_pope_labels`."""

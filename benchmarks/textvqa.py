@@ -11,8 +11,9 @@ from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, read_json
 from benchmarks._text.vqa_answers import normalise, vqa_accuracy
 from harness.core import registry
-from harness.core.contract import Answer, Data, Decoding, Example, Item, Score, ratio
 from harness.core.errors import DataError
+from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
+from harness.core.plugins import Data
 
 _FILE = "textvqa/TextVQA_0.5.1_val.json"
 _SITE = "https://dl.fbaipublicfiles.com/textvqa"

@@ -13,8 +13,7 @@ from harness.core.errors import HarnessError
 
 # Each registers its commands, in the order of `--help`.
 # isort: off
-from harness.commands import run as running  # noqa: F401
-from harness.commands import audit as auditing  # noqa: F401
+from harness.commands import run, sweep, doctor, show, view, audit, labels, ratings, fetch  # noqa: F401
 
 
 def main() -> None:

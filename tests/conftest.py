@@ -1,4 +1,4 @@
-"""Shared fixtures: tiny models made once a session, pictures, a store."""
+"""Shared fixtures: tiny models made once a session, images, a store."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def llava_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Noise pictures of four shapes: any-resolution models cut them into different numbers of tiles."""
-    folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Noise images of four shapes: any-resolution models cut them into different numbers of tiles."""
+    folder, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
     paths = []
     for i, (width, height) in enumerate([(32, 32), (64, 30), (30, 64), (50, 50)]):
         paths.append(folder / f"{i}.png")

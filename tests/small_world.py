@@ -2,4 +2,4 @@
 
 from harness.miniworld.world.scenes import WorldSettings
 
-SMALL = WorldSettings(train_pictures=30, val_pictures=120, preference_captions=20, preference_yes_no=10)
+SMALL = WorldSettings(train_images=30, val_images=120, preference_captions=20, preference_yes_no=10)

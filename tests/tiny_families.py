@@ -39,11 +39,11 @@ SAY = (
 )
 
 
-def _write(folder: Path, config: Any, pictures: Any, processor: str, image: str, settings: Any, named: dict[str, str]) -> None:
-    """Weights, tokenizer and the two processor files; `image` is what the chat template writes for a picture."""
+def _write(folder: Path, config: Any, images: Any, processor: str, image: str, settings: Any, named: dict[str, str]) -> None:
+    """Weights, tokenizer and the two processor files; `image` is what the chat template writes for an image."""
     module = t.AutoModelForImageTextToText.from_config(config)
     decoder = module.get_decoder()
-    with torch.no_grad():  # wider than trained ones begin, so that pictures and questions move the answers
+    with torch.no_grad():  # wider than trained ones begin, so that images and questions move the answers
         for weight in module.parameters():
             if weight.dim() > 1 and not weight.any():
                 weight.normal_(0, 0.1)
@@ -53,7 +53,7 @@ def _write(folder: Path, config: Any, pictures: Any, processor: str, image: str,
     module.generation_config.eos_token_id = 2
     module.save_pretrained(folder)
     tokenizer(vocabulary=380, more=SPECIAL, **named).save_pretrained(folder)
-    pictures.save_pretrained(folder)
+    images.save_pretrained(folder)
     (folder / "processor_config.json").write_text(json.dumps({"processor_class": processor, **settings}))
     if image:
         (folder / "chat_template.jinja").write_text(SAY.replace("IMAGE", image))
@@ -77,9 +77,9 @@ def _onevision() -> tuple[Any, ...]:
         video_token_index=4,
         image_grid_pinpoints=GRID,
     )
-    pictures = t.LlavaOnevisionImageProcessorPil(size={"height": 32, "width": 32}, image_grid_pinpoints=GRID)
+    images = t.LlavaOnevisionImageProcessorPil(size={"height": 32, "width": 32}, image_grid_pinpoints=GRID)
     settings = {"num_image_tokens": 16, "vision_feature_select_strategy": "full", "vision_aspect_ratio": "anyres_max_9"}
-    return config, pictures, "LlavaOnevisionProcessor", "<image>\n", settings, {"video_token": "<video>"}
+    return config, images, "LlavaOnevisionProcessor", "<image>\n", settings, {"video_token": "<video>"}
 
 
 def _qwen(config_class: Any, processor: str, vision: dict[str, Any], **text: Any) -> tuple[Any, ...]:
@@ -89,9 +89,9 @@ def _qwen(config_class: Any, processor: str, vision: dict[str, Any], **text: Any
         text_config={**TEXT, "rope_parameters": ROPE, "head_dim": 12, **text},
         **tokens,
     )
-    pictures = t.Qwen2VLImageProcessorPil(patch_size=8, size={"shortest_edge": 16 * 16, "longest_edge": 64 * 64}, **NORM)
+    images = t.Qwen2VLImageProcessorPil(patch_size=8, size={"shortest_edge": 16 * 16, "longest_edge": 64 * 64}, **NORM)
     named = {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>"}
-    return config, pictures, processor, "<|vision_start|><|image_pad|><|vision_end|>", {}, named
+    return config, images, processor, "<|vision_start|><|image_pad|><|vision_end|>", {}, named
 
 
 QWEN = {"image": "image_pad", "video": "video_pad", "vision_start": "vision_start", "vision_end": "vision_end"}
@@ -122,11 +122,11 @@ def _internvl() -> tuple[Any, ...]:
     config = t.InternVLConfig(
         vision_config=vision, text_config=t.Qwen2Config(**TEXT), image_token_id=IDS["<IMG_CONTEXT>"], image_seq_length=4
     )
-    pictures = t.GotOcr2ImageProcessorPil(size={"height": 32, "width": 32}, crop_to_patches=True, max_patches=3)
+    images = t.GotOcr2ImageProcessorPil(size={"height": 32, "width": 32}, crop_to_patches=True, max_patches=3)
     named = {"start_image_token": "<img>", "end_image_token": "</img>", "context_image_token": "<IMG_CONTEXT>"}
     return (
         config,
-        pictures,
+        images,
         "InternVLProcessor",
         "<IMG_CONTEXT>\n",
         {"image_seq_length": 4},
@@ -134,12 +134,12 @@ def _internvl() -> tuple[Any, ...]:
     )
 
 
-def _idefics(config_class: Any, vision_class: Any, pictures_class: Any, processor: str) -> tuple[Any, ...]:
+def _idefics(config_class: Any, vision_class: Any, images_class: Any, processor: str) -> tuple[Any, ...]:
     config = config_class(
         vision_config=vision_class(**SEEN), text_config=t.LlamaConfig(**TEXT), image_token_id=3, scale_factor=2, pad_token_id=0
     )
-    pictures = pictures_class(size={"longest_edge": 64}, max_image_size={"longest_edge": 32})
-    return config, pictures, processor, "<image>", {"image_seq_len": 4}, {}
+    images = images_class(size={"longest_edge": 64}, max_image_size={"longest_edge": 32})
+    return config, images, processor, "<image>", {"image_seq_len": 4}, {}
 
 
 def _gemma3() -> tuple[Any, ...]:
@@ -153,8 +153,8 @@ def _gemma3() -> tuple[Any, ...]:
         text_config=text, vision_config=t.SiglipVisionConfig(**SEEN), mm_tokens_per_image=4, tie_word_embeddings=False, **tokens
     )
     named = {"boi_token": "<start_of_image>", "eoi_token": "<end_of_image>", "image_token": "<soft>"}
-    pictures = t.Gemma3ImageProcessorPil(size={"height": 32, "width": 32})
-    return config, pictures, "Gemma3Processor", "<start_of_image>", {"image_seq_length": 4}, named
+    images = t.Gemma3ImageProcessorPil(size={"height": 32, "width": 32})
+    return config, images, "Gemma3Processor", "<start_of_image>", {"image_seq_length": 4}, named
 
 
 def _paligemma(text: Any) -> tuple[Any, ...]:
@@ -166,9 +166,9 @@ def _paligemma(text: Any) -> tuple[Any, ...]:
         hidden_size=48,
         tie_word_embeddings=False,
     )
-    pictures = t.SiglipImageProcessorPil(size={"height": 32, "width": 32})
-    pictures.image_seq_length = 16
-    return config, pictures, "PaliGemmaProcessor", "", {}, {}
+    images = t.SiglipImageProcessorPil(size={"height": 32, "width": 32})
+    images.image_seq_length = 16
+    return config, images, "PaliGemmaProcessor", "", {}, {}
 
 
 def _aya() -> tuple[Any, ...]:
@@ -180,9 +180,9 @@ def _aya() -> tuple[Any, ...]:
         image_token_index=IDS["<IMG_CONTEXT>"],
         downsample_factor=2,
     )
-    pictures = t.GotOcr2ImageProcessorPil(size={"height": 32, "width": 32}, crop_to_patches=True, max_patches=3)
+    images = t.GotOcr2ImageProcessorPil(size={"height": 32, "width": 32}, crop_to_patches=True, max_patches=3)
     settings = {"patch_size": 8, "downsample_factor": 2, "img_size": 32, "img_patch_token": "<IMG_CONTEXT>"}
-    return config, pictures, "AyaVisionProcessor", "<image>", settings, {}
+    return config, images, "AyaVisionProcessor", "<image>", settings, {}
 
 
 CHECKPOINTS: dict[str, Callable[[], tuple[Any, ...]]] = {

@@ -81,11 +81,11 @@ def save_llava_next(folder: Path, seed: int = 0) -> Path:
     config = LlavaNextConfig(
         vision_config=vision, text_config=text, image_token_index=3, image_grid_pinpoints=grid, vision_feature_layer=-1
     )
-    pictures = LlavaNextImageProcessorPil(
+    images = LlavaNextImageProcessorPil(
         size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}, image_grid_pinpoints=grid
     )
     processor = LlavaNextProcessor(
-        pictures,
+        images,
         words,
         patch_size=8,
         vision_feature_select_strategy="default",
@@ -103,9 +103,9 @@ def save_llava(folder: Path, seed: int = 0) -> Path:
     words = tokenizer()
     vision, text = _parts(len(words), 32)
     config = LlavaConfig(vision_config=vision, text_config=text, image_token_index=3, vision_feature_layer=-1)
-    pictures = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    images = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
     processor = LlavaProcessor(
-        pictures,
+        images,
         words,
         patch_size=8,
         vision_feature_select_strategy="default",

@@ -12,7 +12,8 @@ from alignment.settings import Settings
 from alignment.training.objectives import Objective
 from alignment.training.sample_supply import Online
 from alignment.training.train import Alignment, train
-from harness.core.contract import PreferencePair, Progress, no_progress
+from harness.core.plugins import Progress, no_progress
+from harness.core.preference import PreferencePair
 
 
 class Aligner:

@@ -16,8 +16,8 @@ from alignment.batching.rows import Rows
 from alignment.online.ranked_pairs import TIES, Ranked, make_sampling, require_answering
 from alignment.training.sample_supply import Score, Supply
 from harness.core import registry
-from harness.core.contract import Judge
 from harness.core.errors import ConfigError
+from harness.core.plugins import Judge
 
 
 @registry.aligner

@@ -19,15 +19,15 @@ from alignment.batching.collate import make_row
 from alignment.batching.policy import AnsweringPolicy, Policy
 from alignment.batching.rows import Rows
 from alignment.data.bdhs_drafts import Draft
-from alignment.data.pairs import picture_of
+from alignment.data.pairs import image_of
 from alignment.data.prompts import Prompt
 from alignment.online.ranked_pairs import answering, require_answering
 from alignment.sources.bdhs import Bdhs
 from alignment.training.sample_supply import Sample, Score, Supply
 from harness.core import registry
-from harness.core.contract import PreferencePair
 from harness.core.errors import ConfigError
 from harness.core.files import seed_of
+from harness.core.preference import PreferencePair
 
 _OF_A_FILE = ("prompts", "image_folder", "limit", "vocabulary", "matched", "keep_unmatched", "n_rejected")
 
@@ -108,4 +108,4 @@ class _Fresh:
 
 
 def _prompt(pair: PreferencePair, image_root: Path) -> Prompt:
-    return Prompt(pair.id, pair.image, pair.image_digest, picture_of(pair, image_root), pair.prompt, pair.chosen)
+    return Prompt(pair.id, pair.image, pair.image_digest, image_of(pair, image_root), pair.prompt, pair.chosen)

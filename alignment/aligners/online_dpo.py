@@ -10,7 +10,7 @@ from typing import Any
 
 from alignment.aligners.mixed_dpo import MixedDpo
 from harness.core import registry
-from harness.core.contract import Judge
+from harness.core.plugins import Judge
 
 
 @registry.aligner

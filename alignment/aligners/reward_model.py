@@ -14,8 +14,8 @@ from alignment.aligners._base import Aligner
 from alignment.online.reward_model import BradleyTerry, held_out
 from alignment.settings import make_settings
 from harness.core import registry
-from harness.core.contract import PreferencePair
 from harness.core.errors import ConfigError
+from harness.core.preference import PreferencePair
 
 _USUAL = {"learning_rate": 2e-5, "schedule": "constant", "warmup_ratio": 0.03}
 

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from alignment.batching.logps import PairLogps, answer_logps, token_logps
 from alignment.batching.policy import Policy, PromptInputs
-from alignment.data.pairs import picture_of
-from harness.core.contract import PreferencePair
-from harness.core.errors import PictureError, TrainingError
+from alignment.data.pairs import image_of
+from harness.core.errors import ImageError, TrainingError
+from harness.core.preference import PreferencePair
 
 _PAD = -1  # segment of padding
 
@@ -60,11 +60,11 @@ class Batch(NamedTuple):
 
 
 def make_row(policy: Policy, pair: PreferencePair, image_root: Path) -> Row:
-    """Tokens of a pair. Raises PictureError for a picture that cannot be read, TrainingError for an answer without tokens."""
+    """Tokens of a pair. Raises ImageError for an image that cannot be read, TrainingError for an answer without tokens."""
     try:
-        prompt = PromptInputs(*policy.prompt(picture_of(pair, image_root), pair.prompt))
+        prompt = PromptInputs(*policy.prompt(image_of(pair, image_root), pair.prompt))
     except OSError as error:
-        raise PictureError(image_root / pair.image, f"of pair {pair.id!r} cannot be read ({error}).") from error
+        raise ImageError(image_root / pair.image, f"of pair {pair.id!r} cannot be read ({error}).") from error
     answers = tuple(policy.answer_ids(text) for text in (pair.chosen, *pair.rejected))
     if any(len(a) == 0 for a in answers):
         raise TrainingError(f"Pair {pair.id!r} has an answer without tokens; drop it or mend the pair file.")

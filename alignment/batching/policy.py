@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from harness.core.contract import Checkpoint, Model
+from harness.core.plugins import Model
+from harness.core.run_record import Checkpoint
 
 
 class PromptInputs(NamedTuple):

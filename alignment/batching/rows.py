@@ -1,4 +1,4 @@
-"""The pairs of a run as rows of tokens: made once, pictures kept in memory up to a budget and made again beyond it."""
+"""The pairs of a run as rows of tokens: made once, images kept in memory up to a budget and made again beyond it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from torch import Tensor
 from alignment.batching.collate import Row, make_row
 from alignment.batching.policy import Policy, PromptInputs
 from alignment.data.invalid_pairs import TOO_LONG, UNREADABLE_IMAGE, Dropped
-from harness.core.contract import PreferencePair, Progress, no_progress
-from harness.core.errors import PictureError
+from harness.core.errors import ImageError
+from harness.core.plugins import Progress, no_progress
+from harness.core.preference import PreferencePair
 
 VISION_BYTES = 256 * 2**20
 
@@ -74,13 +75,13 @@ def make_rows(
     progress: Progress = no_progress,
 ) -> tuple[Rows, list[Dropped]]:
     """Tokenise all pairs. Pairs over `max_length` (prompt, image and the longest answer) are dropped, never cut; so are
-    those whose picture turns out to be unreadable."""
+    those whose image turns out to be unreadable."""
     rows, dropped = Rows(policy, image_root), list[Dropped]()
     for done, pair in enumerate(pairs, start=1):
         try:
             if not rows.add(pair, max_length):
                 dropped.append(Dropped(pair.id, TOO_LONG))
-        except PictureError:
+        except ImageError:
             dropped.append(Dropped(pair.id, UNREADABLE_IMAGE))
         progress("preparing pairs", done, len(pairs))
     return rows, dropped

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from alignment.data.length_matching import Match
 from alignment.data.prompts import Prompt
 from alignment.data.sentences import Pieces, Sentence, random_head, rejoin, split, swap_yes_no
-from harness.core.contract import Answer, Decoding, HiddenImage, NoisyImage, Request
+from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.core.files import seed_of
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.core.contract import PreferencePair
 from harness.core.errors import TrainingError
+from harness.core.preference import PreferencePair
 
 MISSING_IMAGE = "missing image"
 UNREADABLE_IMAGE = "unreadable image"

@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.core.contract import PreferencePair
 from harness.core.errors import DataError
 from harness.core.files import digest_of, write_text_whole
+from harness.core.preference import PreferencePair
 
 FAULTS_SHOWN = 10
 
 
-def picture_of(pair: PreferencePair, image_root: Path) -> Path | None:
-    """Where a pair's picture lies; None for a pair without one."""
+def image_of(pair: PreferencePair, image_root: Path) -> Path | None:
+    """Where a pair's image lies; None for a pair without one."""
     return image_root / pair.image if pair.image else None
 
 

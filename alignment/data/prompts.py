@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from alignment.data.invalid_pairs import EMPTY_ANSWER, MISSING_IMAGE, UNREADABLE_IMAGE, Dropped
-from harness.core.contract import Data
-from harness.core.errors import DataError, PictureError
+from harness.core.errors import DataError, ImageError
 from harness.core.files import digest_of
+from harness.core.plugins import Data
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ def read_prompts(data: Data, name: str, image_folder: str, limit: int | None, se
     return kept, dropped
 
 
-def unreadable(prompts: Sequence[Prompt], error: PictureError) -> list[Dropped]:
-    """The prompts about a picture that a model could not read; raises `error` where there is none."""
+def unreadable(prompts: Sequence[Prompt], error: ImageError) -> list[Dropped]:
+    """The prompts about an image that a model could not read; raises `error` where there is none."""
     lost = [Dropped(p.id, UNREADABLE_IMAGE) for p in prompts if p.path == error.path]
     if not lost:
         raise error

@@ -16,8 +16,9 @@ from typing import Any
 from alignment.data.invalid_pairs import Dropped
 from alignment.data.prompts import strip_image
 from alignment.data.stored_pairs import from_rows
-from harness.core.contract import Data, Model, PreferencePair
 from harness.core.errors import DataError
+from harness.core.plugins import Data, Model
+from harness.core.preference import PreferencePair
 
 BROKEN = "broken row"
 EARLIER_TURNS = "earlier turns"

@@ -10,7 +10,8 @@ from alignment.data.invalid_pairs import Dropped, validate
 from alignment.data.noun_counts import Vocabulary
 from alignment.data.pairs import sample
 from alignment.data.yield_report import yield_report
-from harness.core.contract import Data, PreferencePair
+from harness.core.plugins import Data
+from harness.core.preference import PreferencePair
 
 NOUNS = "nouns.txt"
 

@@ -10,7 +10,7 @@ from typing import Any
 from alignment.data.bdhs_drafts import Draft
 from alignment.data.invalid_pairs import Dropped, table
 from alignment.data.noun_counts import Vocabulary, n_words
-from harness.core.contract import PreferencePair
+from harness.core.preference import PreferencePair
 
 BINS = 20  # of the similarity histogram over [0, 1]
 EXAMPLES = 10

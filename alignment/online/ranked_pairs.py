@@ -18,12 +18,14 @@ import torch
 from alignment.batching.collate import Row, make_row
 from alignment.batching.policy import AnsweringPolicy, Policy, PromptInputs
 from alignment.batching.rows import Rows
-from alignment.data.pairs import picture_of
+from alignment.data.pairs import image_of
 from alignment.training.sample_supply import Sample, Score
 from harness.core import registry
-from harness.core.contract import Answer, Decoding, Judge, PreferencePair, Request, in_order
 from harness.core.errors import ConfigError, TrainingError
+from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.files import seed_of
+from harness.core.plugins import Judge, in_order
+from harness.core.preference import PreferencePair
 
 TIES = ("drop", "stored", "first")
 
@@ -75,7 +77,7 @@ def own_row(policy: Policy, pair: PreferencePair, image_root: Path, answers: Seq
     tail = len(policy.answer_ids(""))
     ids = [policy.answer_ids(answer.text) for answer in answers]
     cut = [i[: len(i) - tail] if a.stopped == "length" and len(i) > tail else i for i, a in zip(ids, answers, strict=True)]
-    return Row(pair.id, PromptInputs(*policy.prompt(picture_of(pair, image_root), pair.prompt)), tuple(cut))
+    return Row(pair.id, PromptInputs(*policy.prompt(image_of(pair, image_root), pair.prompt)), tuple(cut))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Ranked:
 
     def _ranked(self, pairs: Sequence[PreferencePair], step: int) -> tuple[dict[str, PreferencePair], dict[str, float]]:
         """Fresh pairs by id, less the ties that are dropped, and what happened."""
-        paths = [picture_of(p, self.image_root) for p in pairs]
+        paths = [image_of(p, self.image_root) for p in pairs]
         requests = [
             Request(path, p.prompt, self.sampling.decoding(self.seed, "sample", step, p.id, n))
             for p, path in zip(pairs, paths, strict=True)

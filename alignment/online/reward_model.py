@@ -19,12 +19,13 @@ from torch.nn import functional
 from alignment.batching.collate import Batch, Row, answer_states, answer_tokens, collate, make_row, pair_logps, states
 from alignment.batching.logps import head_weight
 from alignment.batching.policy import Policy
-from alignment.data.pairs import picture_of
+from alignment.data.pairs import image_of
 from alignment.training.objectives import Known, Part, Totals
 from alignment.weights.checkpoint import HEADS
-from harness.core.contract import Judge, PreferencePair
 from harness.core.errors import TrainingError
 from harness.core.files import digest_of, seed_of
+from harness.core.plugins import Judge
+from harness.core.preference import PreferencePair
 
 HEAD = "reward_head"
 _AT_ONCE = 16
@@ -129,11 +130,11 @@ class JudgeReward:
 
     def __call__(self, pair: PreferencePair, answers: Sequence[str], image_root: Path) -> list[float | None]:
         facts = {"task": "rank", "gt_answer": pair.chosen}
-        return [self._judge.judge(pair.prompt, answer, facts, picture_of(pair, image_root)).value for answer in answers]
+        return [self._judge.judge(pair.prompt, answer, facts, image_of(pair, image_root)).value for answer in answers]
 
 
 def held_out(pairs: Sequence[PreferencePair], share: float, seed: int) -> tuple[list[PreferencePair], list[PreferencePair]]:
-    """(to train on, to test on): the same split whatever the order, by image so that no picture is on both sides."""
+    """(to train on, to test on): the same split whatever the order, by image so that no image is on both sides."""
 
     def tested(pair: PreferencePair) -> bool:
         return int(digest_of(seed, "held out", pair.image_digest or pair.id)[:8], 16) < share * 16**8

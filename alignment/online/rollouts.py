@@ -13,11 +13,12 @@ from torch import Tensor
 from alignment.batching.collate import Row
 from alignment.batching.policy import AnsweringPolicy
 from alignment.batching.rows import Rows
-from alignment.data.pairs import picture_of
+from alignment.data.pairs import image_of
 from alignment.online.ranked_pairs import Sampling, answers_of, own_row
 from alignment.online.reward_model import Reward
-from harness.core.contract import Answer, PreferencePair, Request
 from harness.core.errors import TrainingError
+from harness.core.evaluation import Answer, Request
+from harness.core.preference import PreferencePair
 
 
 class Rollout(NamedTuple):
@@ -44,7 +45,7 @@ class Sampler:
         """Rollouts of a step and figures for its log. A prompt whose answers the reward cannot rate is left out."""
         pairs = [self.rows.pairs[i] for i in indices]
         requests = [
-            Request(picture_of(p, self.image_root), p.prompt, self.sampling.decoding(self.seed, "rollout", step, p.id, n))
+            Request(image_of(p, self.image_root), p.prompt, self.sampling.decoding(self.seed, "rollout", step, p.id, n))
             for p in pairs
             for n in range(self.k)
         ]

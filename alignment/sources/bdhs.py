@@ -24,8 +24,10 @@ from alignment.data.sentences import CUT_UNITS, SPLITTERS, YES_NO_RULES, Pieces
 from alignment.data.similarity import make_embedder
 from alignment.data.yield_report import yield_report
 from harness.core import registry
-from harness.core.contract import Data, Decoding, Model, PreferencePair, Request, in_order
-from harness.core.errors import ConfigError, PictureError
+from harness.core.errors import ConfigError, ImageError
+from harness.core.evaluation import Decoding, Request
+from harness.core.plugins import Data, Model, in_order
+from harness.core.preference import PreferencePair
 
 TOO_SIMILAR = "too similar"
 UNMATCHED = "unmatched"
@@ -95,7 +97,7 @@ class Bdhs:
         while open_drafts:
             try:
                 tried = self._try(open_drafts, model, seed, rules, pieces)
-            except PictureError as error:
+            except ImageError as error:
                 dropped += unreadable([d.prompt for d in open_drafts], error)
                 open_drafts = [d for d in open_drafts if d.prompt.path != error.path]
                 continue

@@ -11,8 +11,9 @@ from typing import Any
 from alignment.data.pairs import read_pairs, read_trl
 from alignment.data.stored_pairs import from_rows
 from harness.core import registry
-from harness.core.contract import Data, Model, PreferencePair
 from harness.core.errors import ConfigError
+from harness.core.plugins import Data, Model
+from harness.core.preference import PreferencePair
 
 _READ = {"own": read_pairs, "trl": read_trl}
 

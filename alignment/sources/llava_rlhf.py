@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from alignment.data.published_datasets import EARLIER_TURNS, LeftOut, Published, Row, image_of, make_pair, text_of, turns_of
 from harness.core import registry
-from harness.core.contract import PreferencePair
+from harness.core.preference import PreferencePair
 
 
 @registry.source

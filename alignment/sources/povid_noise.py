@@ -18,9 +18,11 @@ from alignment.data.prompts import Prompt, read_prompts, unreadable
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
-from harness.core.contract import Data, Model, NoisyImage, PreferencePair, Request
-from harness.core.errors import ConfigError, PictureError
+from harness.core.errors import ConfigError, ImageError
+from harness.core.evaluation import NoisyImage, Request
 from harness.core.files import seed_of
+from harness.core.plugins import Data, Model
+from harness.core.preference import PreferencePair
 
 _AT_ONCE = 64
 
@@ -61,14 +63,14 @@ class PovidNoise:
         return self._report
 
     def _said(self, model: Model, prompts: Sequence[Prompt], seed: int) -> tuple[list[tuple[Prompt, str]], list[Dropped]]:
-        """What the model guesses under noise, and the prompts whose picture cannot be read."""
+        """What the model guesses under noise, and the prompts whose image cannot be read."""
         dropped = list[Dropped]()
         while True:
             noisy = [NoisyImage(self.options["noise_steps"], seed_of(seed, p.id, "noise")) for p in prompts]
             requests = [Request(p.path, p.text, noise=noise) for p, noise in zip(prompts, noisy, strict=True)]
             try:
                 return list(zip(prompts, _guesses(model, requests, [p.chosen for p in prompts]), strict=True)), dropped
-            except PictureError as error:
+            except ImageError as error:
                 dropped += unreadable(prompts, error)
                 prompts = [p for p in prompts if p.path != error.path]
 

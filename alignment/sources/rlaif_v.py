@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from alignment.data.published_datasets import Published, Row, image_of, make_pair, origin_name, text_of
 from harness.core import registry
-from harness.core.contract import PreferencePair
+from harness.core.preference import PreferencePair
 
 
 @registry.source

@@ -14,8 +14,9 @@ from alignment.data.invalid_pairs import IDENTICAL_ANSWERS, Dropped
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
-from harness.core.contract import Data, Model, PreferencePair
 from harness.core.errors import ConfigError
+from harness.core.plugins import Data, Model
+from harness.core.preference import PreferencePair
 
 ONLY_ONE = "in one of the two sources only"
 OTHER_CHOSEN = "the sources differ in the chosen answer"

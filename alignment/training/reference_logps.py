@@ -20,8 +20,8 @@ from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.data.pairs import pairs_digest
 from alignment.weights.workers import workers
-from harness.core.contract import Progress, no_progress
 from harness.core.files import digest_of, write_whole
+from harness.core.plugins import Progress, no_progress
 
 
 def reference_key(policy: Policy, rows: Rows) -> str:

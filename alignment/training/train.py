@@ -32,8 +32,9 @@ from alignment.weights.fsdp import divide
 from alignment.weights.resume_state import check_fingerprint, read_log
 from alignment.weights.trainable import Trainable, prepare
 from alignment.weights.workers import workers
-from harness.core.contract import PreferencePair, Progress, no_progress
 from harness.core.files import digest_of, write_text_whole
+from harness.core.plugins import Progress, no_progress
+from harness.core.preference import PreferencePair
 
 DONE = "done.json"
 CHECKPOINT = "checkpoint"

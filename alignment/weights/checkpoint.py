@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from alignment.weights.trainable import Trainable
-from harness.core.contract import Checkpoint
 from harness.core.errors import TrainingError
+from harness.core.run_record import Checkpoint
 
 # what makes a folder of weights load as a model: tokenizer, image processor, templates
 COMPANIONS = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from harness.core.contract import Formula, Sums, over
+from harness.core.evaluation import Formula, Sums, over
 
 KINDS = ("existence", "state", "number", "action", "relation")
 GROUPS = {"": KINDS, "attribute": ("state", "number", "action"), **{kind: (kind,) for kind in KINDS}}

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.core.contract import Data
 from harness.core.errors import DataError
+from harness.core.plugins import Data
 
 SPLITS = ("train", "val")
 

@@ -1,4 +1,4 @@
-"""What COCO's annotators left about the pictures of a benchmark: boxes, captions and the objects that these name.
+"""What COCO's annotators left about the images of a benchmark: boxes, captions and the objects that these name.
 
 Not part of any score. It is what a reviewer of labels wants to see, and is empty where the files are not there.
 """
@@ -14,10 +14,11 @@ from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.annotations import parse_annotations
 from benchmarks._text.singular import singularize
 from benchmarks._text.tokenizer import Tokenizer
-from harness.core.contract import Data, Item
 from harness.core.digests import value_digest
+from harness.core.evaluation import Item
+from harness.core.plugins import Data
 from harness.labels.cases import Box
-from harness.labels.claims import Named, Picture
+from harness.labels.claims import ImageAnnotations, Named
 
 _VERSION = 1  # raise it whenever the same files would be read differently
 _KEPT = frozenset({"bus"})  # a word here, though CHAIR's singulariser makes "bu" of it
@@ -28,25 +29,27 @@ def node(name: str) -> str:
     return _vocabulary.chair().node_of.get(name, name)
 
 
-def coco_pictures(data: Data, items: Iterable[Item], annotations: str = "coco/annotations") -> dict[str, Picture]:
+def coco_image_annotations(
+    data: Data, items: Iterable[Item], annotations: str = "coco/annotations"
+) -> dict[str, ImageAnnotations]:
     """Item.image -> what instances_*.json and captions_*.json of its folder ("val2014") say of it."""
     by_folder: dict[str, set[str]] = {}
     for item in items:
         folder, _, file = item.image.rpartition("/")
         by_folder.setdefault(folder, set()).add(file)
-    found: dict[str, Picture] = {}
+    found: dict[str, ImageAnnotations] = {}
     for folder, files in by_folder.items():
         part = folder.rsplit("/", 1)[-1]
         names = [n for kind in ("instances", "captions") if data.has(n := f"{annotations}/{kind}_{part}.json")]
         if names:
             rows = _rows(data, names, files)
-            found |= {f"{folder}/{file}": _picture(row) for file, row in rows.items()}
+            found |= {f"{folder}/{file}": _image(row) for file, row in rows.items()}
     return found
 
 
 def _rows(data: Data, names: Sequence[str], files: set[str]) -> Mapping[str, Any]:
     digests = sorted((name, data.digest(name)) for name in names)
-    key = json.dumps(["pictures", _VERSION, _vocabulary.digest(), digests, value_digest(sorted(files))])
+    key = json.dumps(["images", _VERSION, _vocabulary.digest(), digests, value_digest(sorted(files))])
     rows: Mapping[str, Any] = data.cached(key, lambda: _read(data, names, files))
     return rows
 
@@ -79,8 +82,8 @@ def _add(row: dict[str, Any], entry: Mapping[str, Any], kinds: Mapping[Any, str]
         row["boxes"].append([kinds[entry["category_id"]], *entry["bbox"], bool(entry.get("iscrowd"))])
 
 
-def _picture(row: Mapping[str, Any]) -> Picture:
-    return Picture(
+def _image(row: Mapping[str, Any]) -> ImageAnnotations:
+    return ImageAnnotations(
         boxes=tuple(Box(*box) for box in row["boxes"]),
         captions=tuple(row["captions"]),
         named=tuple(Named(*named) for named in row["named"]),

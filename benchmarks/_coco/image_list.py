@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from benchmarks._coco.annotations import Truth
-from harness.core.contract import Data
 from harness.core.errors import DataError
+from harness.core.plugins import Data
 
 
 def read_image_list(data: Data, name: str, truth: Truth) -> list[str]:

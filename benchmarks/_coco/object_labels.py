@@ -1,9 +1,9 @@
-"""The labels of benchmarks whose truth is the list of objects in a picture, one by one."""
+"""The labels of benchmarks whose truth is the list of objects in an image, one by one."""
 
 from __future__ import annotations
 
 from benchmarks._coco import vocabulary as _vocabulary
-from harness.core.contract import Item, LabelEdit
+from harness.core.evaluation import Item, LabelEdit
 from harness.labels.claims import Claim
 
 

@@ -24,7 +24,7 @@ class OfficialFile:
     member: str = ""
 
 
-VAL_PICTURES = OfficialFile(
+VAL_IMAGES = OfficialFile(
     "coco/val2014",
     "COCO 2014 validation images, 6 GB",
     "Flickr terms",

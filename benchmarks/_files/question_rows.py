@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.core.contract import Data
 from harness.core.errors import DataError
+from harness.core.plugins import Data
 
 
 @dataclass(frozen=True, slots=True)

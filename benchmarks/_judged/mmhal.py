@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_rows
-from harness.core.contract import Answer, Data, Decoding, Example, Formula, Item, Judge, Score, Verdict, ratio
 from harness.core.errors import ConfigError, DataError
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, Verdict, ratio
+from harness.core.plugins import Data, Judge
 
 TYPES = ("attribute", "adversarial", "comparison", "counting", "relation", "environment", "holistic", "other")
 _NO_VERDICT = "no answer could be judged"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from harness.core.contract import Formula, Sums, over
+from harness.core.evaluation import Formula, Sums, over
 
 BINS = 10
 _UNKNOWN = "no log-odds of yes: the model's backend gives none, or `log_odds` is off"

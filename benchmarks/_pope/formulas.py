@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.core.contract import Formula, Sums, over
+from harness.core.evaluation import Formula, Sums, over
 
 
 def formulas(splits: Sequence[str]) -> tuple[Formula, ...]:

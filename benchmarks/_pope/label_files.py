@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks._files.question_rows import Row, check_unique
 from benchmarks._pope.labels import ALL, claim, edited
-from harness.core.contract import Item, LabelEdit
 from harness.core.errors import DataError
+from harness.core.evaluation import Item, LabelEdit
 
 Outcome = str  # "right", "flipped" or "removed"
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks._coco.image_evidence import node
-from harness.core.contract import Item, LabelEdit
+from harness.core.evaluation import Item, LabelEdit
 from harness.labels.claims import Claim
 
 _ASKED = re.compile(r"\b(?:Is|Are) there (?:an? |any )?(.+?) in the\b", re.IGNORECASE)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks._files.question_rows import read_json
-from harness.core.contract import Data
 from harness.core.errors import ConfigError, DataError
+from harness.core.plugins import Data
 
 Measure = Callable[[str, str], float]
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.core.contract import Judge, Verdict
+from harness.core.evaluation import Verdict
+from harness.core.plugins import Judge
 
 
 class RanksByRating:

@@ -22,8 +22,9 @@ from benchmarks._text.yes_no import READERS
 from benchmarks.chair import Chair, shared_tokenizer
 from benchmarks.judges._ranking import RanksByRating
 from harness.core import registry
-from harness.core.contract import Data, Verdict
 from harness.core.errors import ConfigError, JudgeError
+from harness.core.evaluation import Verdict
+from harness.core.plugins import Data
 
 
 @registry.judge

@@ -20,8 +20,9 @@ from benchmarks.judges._prompts import DIGESTS, OWN, fill
 from benchmarks.llava_bench import tolerant_scores
 from benchmarks.mmvet import tolerant_grade
 from harness.core import registry
-from harness.core.contract import Decoding, Model, Request, Verdict
 from harness.core.errors import ConfigError, JudgeError, ModelError
+from harness.core.evaluation import Decoding, Request, Verdict
+from harness.core.plugins import Model
 
 
 @registry.judge

@@ -3,10 +3,10 @@
 It is no GPT-4: it reads COCO objects, yes and no, colours, numbers, sides and the reference's key words, nothing else.
 It serves the miniature world and any place without a network; its numbers compare with its own only.
 
-- hallucination: an object that is neither among the picture's objects nor in the reference is asserted; yes is said
+- hallucination: an object that is neither among the image's objects nor in the reference is asserted; yes is said
   for no; another colour, number, side or winner than the reference's; a false premise is taken up; another place.
 - informativeness: the share of the reference's key words (those the question does not give away) that the answer has;
-  for descriptions, averaged with the share of the picture's objects that it names.
+  for descriptions, averaged with the share of the image's objects that it names.
 
 Without hallucination 6, 5, 4 or 3, with it 2, 1 or 0, falling with informativeness, as in MMHal-Bench's own scale.
 """
@@ -26,7 +26,7 @@ from benchmarks._text.tokenizer import Tokenizer
 from benchmarks.judges._keyword_tasks import OTHER_TASKS
 from benchmarks.judges._ranking import RanksByRating
 from harness.core import registry
-from harness.core.contract import Verdict
+from harness.core.evaluation import Verdict
 
 _GRADES = ("not informative", "somewhat informative", "informative", "very informative")
 _COLOURS = frozenset(
@@ -116,7 +116,7 @@ class Keywords(RanksByRating):
         return read_assertions(text, self._tokenizer)
 
     def _nodes(self, objects: Sequence[str]) -> frozenset[str]:
-        """The picture's objects as COCO nodes; each entry may be any word or phrase of the vocabulary."""
+        """The image's objects as COCO nodes; each entry may be any word or phrase of the vocabulary."""
         nodes = _vocabulary.chair().node_of
         named = {str(entry).strip().lower() for entry in objects}
         named |= {singularize(entry) for entry in named}

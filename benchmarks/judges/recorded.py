@@ -14,8 +14,8 @@ from typing import Any
 
 from benchmarks.judges._ranking import RanksByRating
 from harness.core import registry
-from harness.core.contract import Verdict
 from harness.core.errors import ConfigError, JudgeError
+from harness.core.evaluation import Verdict
 
 
 @registry.judge

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.audit.rescore_runs import rescore
-from harness.core.contract import RunRecord
+from harness.core.run_record import RunRecord
 from harness.labels.estimates.corrected_chair import CorrectedChair, corrected_chair
 from harness.labels.votes import Ballots
 from harness.results.run_records import shown_labels

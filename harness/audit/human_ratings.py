@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.core.contract import Answer, Item, Verdict
 from harness.core.digests import text_digest
 from harness.core.errors import ConfigError, DataError
+from harness.core.evaluation import Answer, Item, Verdict
 from harness.labels.control_sample import control
 from harness.labels.estimates.judge_calibration import Judged
 from harness.storage.run_store import Store, StoredResult

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from harness.audit.human_ratings import judged_of, results_of
 from harness.config.schema import BenchmarkConfig
 from harness.core import registry
-from harness.core.contract import Answer, Benchmark, Item, Verdict
 from harness.core.errors import HarnessError
+from harness.core.evaluation import Answer, Item, Verdict
+from harness.core.plugins import Benchmark
 from harness.labels.cases import Case
 from harness.labels.suspicion.judge_verdicts import Rated, verdict_suspects
 from harness.storage.run_store import Store, StoredResult

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig
-from harness.core.contract import LabelEdit
 from harness.core.errors import ConfigError
+from harness.core.evaluation import LabelEdit
 from harness.evaluation.scoring import unjudged
 from harness.labels.claims import Auditable, LabelFiles
 from harness.storage.data_folder import DataFolder

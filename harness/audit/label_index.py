@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.core.contract import Item
+from harness.core.evaluation import Item
 from harness.labels.claims import Auditable, Claim, Labels
 from harness.storage.run_store import StoredResult
 

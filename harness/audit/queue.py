@@ -1,4 +1,4 @@
-"""What speaks for and against labels, gathered from stored runs: the input of `reports.audit`. Asks no model."""
+"""What speaks for and against labels, gathered from stored runs: the input of `harness.labels.suspicion`. Asks no model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 
 from harness.audit.judge_queue import verdict_queue
 from harness.config.schema import BenchmarkConfig
-from harness.core.contract import Item, Progress, Score, no_progress
 from harness.core.errors import ConfigError
+from harness.core.evaluation import Item, Score
+from harness.core.plugins import Progress, no_progress
 from harness.evaluation.scoring import unjudged
 from harness.labels.cases import Case
-from harness.labels.claims import Auditable, Claim, Evidence, Picture, Said, Witness
+from harness.labels.claims import Auditable, Claim, Evidence, ImageAnnotations, Said, Witness
 from harness.storage.data_folder import DataFolder
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
@@ -92,7 +93,7 @@ def _gathered(
         benchmark=name,
         items=tuple(items.values()),
         claims=tuple(_claims(benchmark, items, witnesses)),
-        pictures=_pictures(benchmark, tuple(items.values()), [run for run, _ in rows]),
+        image_annotations=_images(benchmark, tuple(items.values()), [run for run, _ in rows]),
         free_text=benchmark.free_text,
     )
     return Gathered(evidence, tuple(witnesses))
@@ -146,10 +147,10 @@ def _claims(benchmark: Auditable, items: Mapping[str, Item], witnesses: Iterable
                 yield claim
 
 
-def _pictures(benchmark: Auditable, items: tuple[Item, ...], runs: Sequence[StoredRun]) -> Mapping[str, Picture]:
+def _images(benchmark: Auditable, items: tuple[Item, ...], runs: Sequence[StoredRun]) -> Mapping[str, ImageAnnotations]:
     """From the newest run's data folder that still is there; without one the audit goes on without annotations."""
     folder = next((Path(run.data_folder) for run in reversed(runs) if Path(run.data_folder).is_dir()), None)
-    return benchmark.pictures(DataFolder(folder), items) if folder is not None else {}
+    return benchmark.image_annotations(DataFolder(folder), items) if folder is not None else {}
 
 
 def _spec(result: StoredResult) -> BenchmarkConfig:

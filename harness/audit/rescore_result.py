@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.core.contract import Answer, BenchmarkResult, Item, LabelEdit, Score, Verdict
 from harness.core.errors import JudgeError
+from harness.core.evaluation import Answer, Item, LabelEdit, Score, Verdict
+from harness.core.run_record import BenchmarkResult
 from harness.core.stats import metrics
 from harness.labels.claims import Auditable
 from reports.label_audit.effect import Bound

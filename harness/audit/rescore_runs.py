@@ -10,7 +10,8 @@ from harness.audit.label_index import Seen
 from harness.audit.rescore_result import Replayed, rescored
 from harness.config.schema import BenchmarkConfig
 from harness.core import registry
-from harness.core.contract import BenchmarkResult, Item, LabelEdit, ProtocolRecord, RunRecord
+from harness.core.evaluation import Item, LabelEdit
+from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord
 from harness.labels.cases import Key
 from harness.labels.claims import Auditable, Labels
 from harness.results.run_records import records_of

@@ -1,4 +1,4 @@
-"""From the run store to a reviewers' desk: the queue, captions to be marked, pictures, votes."""
+"""From the run store to a reviewers' desk: the queue, captions to be marked, images, votes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from harness.audit.queue import queue
 from harness.audit.review_sheet import queue_text, votes_of
-from harness.core.contract import Progress, no_progress
 from harness.core.errors import ConfigError
+from harness.core.plugins import Progress, no_progress
 from harness.labels.cases import Case, caption_field
 from harness.storage.run_store import Store, StoredResult
 from harness.storage.vote_store import Reviews

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from harness.core.contract import RunRecord
+from harness.core.run_record import RunRecord
 
 
 class Display:
@@ -76,7 +76,7 @@ def show_items(records: Iterable[RunRecord]) -> None:
             said = {answer.item_id: answer for answer in result.answers}
             scores = {score.item_id: score for score in result.scores}
             for item in result.items:
-                facts: dict[str, Any] = {"picture": item.image, "question": item.question, "truth": dict(item.truth)}
+                facts: dict[str, Any] = {"image": item.image, "question": item.question, "truth": dict(item.truth)}
                 if item.id in said:
                     answer, score = said[item.id], scores[item.id]
                     facts |= {"answer": f"{answer.text} ({answer.n_tokens} tokens, stopped: {answer.stopped})"}

@@ -28,7 +28,7 @@ def check(
 def fetch(
     names: Annotated[list[str] | None, typer.Argument(metavar="[BENCHMARK]...", help="all where none is named")] = None,
     data: Annotated[Path, typer.Option("--data", help="the data folder")] = Path("data"),
-    images: Annotated[bool, typer.Option("--images", help="archives of pictures too, gigabytes")] = False,
+    images: Annotated[bool, typer.Option("--images", help="archives of images too, gigabytes")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="only say what is missing and where it belongs")] = False,
 ) -> None:
     """Bring the benchmarks' official files into the data folder, and say what you have to put there yourself."""

@@ -19,7 +19,7 @@ def view(
     token: TokenOption = "",
     output: OutputOption = RUNS,
 ) -> None:
-    """Browse all runs in your web browser: tables, every item with its picture, answers, scores and verdicts."""
+    """Browse all runs in your web browser: tables, every item with its image, answers, scores and verdicts."""
     from harness.results.archive import StoredArchive
     from harness.storage.run_store import open_store
     from reports.web.browse.app import browser_site

@@ -1,4 +1,4 @@
-"""The study's tables as configurations: rows in harness/studies/tables, what they are made of in real.yaml or small.yaml.
+"""The study's tables as configurations: rows in studies/tables, what they are made of in studies/real.yaml or small.yaml.
 
 A row names its pairs and its aligner by block, with changes behind it where there are any: `[dpo, {loss: ipo}]`. So
 `study:table6` is LLaVA-1.6-7B on COCO, and `study:table6 --mini` the same rows on the miniature world. A row that needs a

@@ -5,7 +5,7 @@
         UnknownPlugin               no plug-in of that name
         RepeatedPlugin              two plug-ins claim one name
       DataError                     a file of the data folder is missing or broken
-        PictureError                a picture cannot be read; the rest of a sweep goes on
+        ImageError                an image cannot be read; the rest of a sweep goes on
       ModelError                    a checkpoint cannot be loaded or used
         Unanswered                  some requests got no answer; the others did and are stored
       TrainingError                 training cannot start or go on
@@ -44,11 +44,11 @@ class DataError(HarnessError):
     """A file of the data folder is missing, broken or does not fit its neighbours."""
 
 
-class PictureError(DataError):
-    """One picture cannot be read. `path` is the file, so that a sweep can go on without it; `why` what is wrong with it."""
+class ImageError(DataError):
+    """One image cannot be read. `path` is the file, so that a sweep can go on without it; `why` what is wrong with it."""
 
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"The picture {path} {why}")
+        super().__init__(f"The image {path} {why}")
         self.path, self.why = path, why
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.contract import Formula, Item, Metric, Score, Sums
+from harness.core.evaluation import Formula, Item, Metric, Score, Sums
 
 Floats = NDArray[np.float64]
 RESAMPLES = 10_000

@@ -12,18 +12,20 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from harness.core.contract import Answer, Checkpoint, Model, Progress, Request, no_progress
 from harness.core.digests import file_digest, value_digest
-from harness.core.errors import ModelError, PictureError, Unanswered
+from harness.core.errors import ImageError, ModelError, Unanswered
+from harness.core.evaluation import Answer, Request
+from harness.core.plugins import Model, Progress, no_progress
+from harness.core.run_record import Checkpoint
 from harness.storage.run_store import Store
 
 
 @dataclass(slots=True)
 class Tally:
-    """How far a list of requests is: distinct ones, pictures among them, tokens generated since `started`."""
+    """How far a list of requests is: distinct ones, images among them, tokens generated since `started`."""
 
     requests: int = 0
-    pictures: int = 0
+    images: int = 0
     from_store: int = 0
     answered: int = 0
     tokens: int = 0
@@ -41,7 +43,7 @@ class Tally:
 
     def __str__(self) -> str:
         stored = f", {self.from_store:,} from the store" if self.from_store else ""
-        return f"{len(self.seen):,}/{self.pictures:,} pictures, {self.tokens_per_s:,.0f} tokens/s{stored}"
+        return f"{len(self.seen):,}/{self.images:,} images, {self.tokens_per_s:,.0f} tokens/s{stored}"
 
 
 class RememberingModel:
@@ -65,9 +67,9 @@ class RememberingModel:
         return dict(self._facts)
 
     def key(self, request: Request) -> str:
-        """Answer key: weights, picture, prompt, decoding, hidden tokens, noise, and the facts that can move an answer.
+        """Answer key: weights, image, prompt, decoding, hidden tokens, noise, and the facts that can move an answer.
 
-        The picture counts by content and its path not at all; the weights count by content and their path not at all.
+        The image counts by content and its path not at all; the weights count by content and their path not at all.
         """
         image = self._image_digest(request.image) if request.image is not None else None
         veils = [asdict(veil) if veil is not None else None for veil in (request.hidden_image, request.noise)]
@@ -116,7 +118,7 @@ class RememberingModel:
     def yes_no_log_odds(self, requests: Sequence[Request]) -> dict[int, float]:
         """Log-odds of yes in nats by the place of the request, kept beside the answers and asked for once.
 
-        Pictures are asked about whole, so that what is computed together is the same after a restart. Requests whose
+        Images are asked about whole, so that what is computed together is the same after a restart. Requests whose
         log-odds are no number are left out. Raises ModelError where the model cannot tell.
         """
         ask = getattr(self._model, "yes_no_log_odds", None)
@@ -125,11 +127,11 @@ class RememberingModel:
         keys = [self.key(request) for request in requests]
         known = self._store.log_odds(keys)
         first = {key: i for i, key in reversed(list(enumerate(keys)))}
-        pictures: dict[Path | None, list[int]] = {}
+        images: dict[Path | None, list[int]] = {}
         for i in sorted(first.values()):
-            pictures.setdefault(requests[i].image, []).append(i)
+            images.setdefault(requests[i].image, []).append(i)
         done = 0
-        for places in pictures.values():
+        for places in images.values():
             if any(keys[i] not in known for i in places):
                 nats = ask([requests[i] for i in places])
                 fresh = {keys[i]: n for i, n in zip(places, nats, strict=True) if isfinite(n) and keys[i] not in known}
@@ -159,7 +161,7 @@ class RememberingModel:
 def answered(model: RememberingModel, requests: Sequence[Request]) -> tuple[dict[int, Answer], dict[int, str]]:
     """All answers that can be had, and why each other one is missing, both by the place of the request.
 
-    A picture that cannot be read costs its own requests, a server that gives up a request costs that one.
+    An image that cannot be read costs its own requests, a server that gives up a request costs that one.
     """
     answers: dict[int, Answer] = {}
     missing: dict[int, str] = {}
@@ -170,7 +172,7 @@ def answered(model: RememberingModel, requests: Sequence[Request]) -> tuple[dict
             return answers, missing
         except Unanswered as error:
             return answers, missing | error.reasons
-        except PictureError as error:
+        except ImageError as error:
             lost = {i: str(error) for i, request in enumerate(requests) if request.image == error.path and i not in answers}
             if not lost:
                 raise

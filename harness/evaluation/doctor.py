@@ -1,6 +1,6 @@
 """Is this machine and this checkpoint fit for a sweep whose numbers can be believed? Findings in words.
 
-The questions put to the model are about drawn pictures; only whether the answers agree with each other matters.
+The questions put to the model are about drawn images; only whether the answers agree with each other matters.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.core.contract import Answer, Decoding, Request, in_order
 from harness.core.errors import HarnessError
+from harness.core.evaluation import Answer, Decoding, Request
+from harness.core.plugins import in_order
 from harness.core.versions import versions
 
 OK, NOTE, WRONG = "ok", "note", "WRONG"
@@ -119,7 +120,7 @@ def _free(device: Any) -> tuple[int, str]:
 
 
 def _drawn(folder: Path) -> list[Request]:
-    """Three pictures of different shapes, four questions each."""
+    """Three images of different shapes, four questions each."""
     import numpy as np
     from PIL import Image
 

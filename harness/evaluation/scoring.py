@@ -8,9 +8,10 @@ from typing import Any
 
 from harness.config.schema import BenchmarkConfig, JudgeConfig
 from harness.core import registry
-from harness.core.contract import Answer, Benchmark, Data, Formula, Item, Judge, Score, Verdict
 from harness.core.digests import file_digest, value_digest
 from harness.core.errors import JudgeError
+from harness.core.evaluation import Answer, Formula, Item, Score, Verdict
+from harness.core.plugins import Benchmark, Data, Judge
 from harness.storage.run_store import Store
 
 
@@ -34,8 +35,8 @@ class RememberingJudge:
         return self._remembered(asked, image, lambda: self._judge.rank(question, answers, facts, image))
 
     def _remembered(self, asked: list[Any], image: Path | None, ask: Callable[[], Verdict]) -> Verdict:
-        picture = file_digest(image) if image is not None else None
-        key = value_digest([self.name, self.version, *asked, picture])
+        image_digest = file_digest(image) if image is not None else None
+        key = value_digest([self.name, self.version, *asked, image_digest])
         known = self._store.verdicts([key])
         if key in known:
             return known[key]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.core import registry
-from harness.core.contract import Answer
 from harness.core.errors import HarnessError
+from harness.core.evaluation import Answer
 
 
 @dataclass(frozen=True, slots=True)

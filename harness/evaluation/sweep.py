@@ -8,21 +8,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from harness.config.schema import BenchmarkConfig
-from harness.core.contract import (
-    Answer,
-    Benchmark,
-    Checkpoint,
-    Data,
-    Item,
-    Judge,
-    Model,
-    Progress,
-    ProtocolRecord,
-    Request,
-    no_progress,
-)
 from harness.core.digests import value_digest
 from harness.core.errors import DataError, ModelError
+from harness.core.evaluation import Answer, Item, Request
+from harness.core.plugins import Benchmark, Data, Judge, Model, Progress, no_progress
+from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.evaluation.cached_model import RememberingModel, answered
 from harness.evaluation.scoring import build, judge_of, score_all
 from harness.storage.run_store import Store, StoredResult
@@ -31,11 +21,11 @@ Say = Callable[[str], None]
 
 
 def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Data) -> list[Request]:
-    """What a benchmark asks, in the order of its items. Raises DataError naming the first picture that is missing."""
+    """What a benchmark asks, in the order of its items. Raises DataError naming the first image that is missing."""
     lost = [item for item in items if item.image and not data.has(item.image)]
     if lost:
         raise DataError(
-            f"{name}: {len(lost)} of {len(items)} items ask about a picture that is not in the data folder {data.folder}; "
+            f"{name}: {len(lost)} of {len(items)} items ask about an image that is not in the data folder {data.folder}; "
             f"the first is {lost[0].image} (item {lost[0].id}). `python -m harness fetch {name}` tells where they come from."
         )
     decoding = benchmark.decoding()
@@ -75,7 +65,7 @@ def sweep(
         label: the checkpoint's name in the report.
         specs: place of the result in the run -> benchmark. All are loaded before the first question is asked, so that
             a missing file is known at once.
-    An item whose answer cannot be had (a picture that turns out broken, a request that a server gave up) is left out,
+    An item whose answer cannot be had (an image that turns out broken, a request that a server gave up) is left out,
     kept with its reason, and asked again by the next run.
     """
     loaded = []
@@ -86,7 +76,7 @@ def sweep(
         loaded.append((place, spec, judge, benchmark, items, requests_of(spec.name, benchmark, items, data)))
     shared = model.facts().get("shared between questions", "")
     if shared.startswith("nothing"):
-        say(f"{label}: shared between the questions about a picture: {shared}")
+        say(f"{label}: shared between the questions about an image: {shared}")
     for place, spec, judge, benchmark, items, requests in loaded:
         sure = getattr(benchmark, "log_odds", False)
         asking = RememberingModel(model, store, progress, f"{label}: {spec.title}", sure)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from harness.core.contract import Span
+from harness.core.evaluation import Span
 
 WORDS = ("right", "wrong", "ambiguous", "skip")
 MARKS = ("missed", "false alarm")
@@ -20,7 +20,7 @@ Key = tuple[str, str, str, str]  # benchmark, item id, field, label: a label tha
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """An annotated instance: pixels from the upper left corner of the picture."""
+    """An annotated instance: pixels from the upper left corner of the image."""
 
     name: str
     x: float

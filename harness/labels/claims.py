@@ -1,4 +1,4 @@
-"""What speaks for and against labels, as plain values: the claims of a benchmark, its pictures' annotations, what was answered.
+"""What speaks for and against labels, as plain values: the claims of a benchmark, its images' annotations, what was answered.
 
 Standard library only, like the contract. A benchmark whose labels can be audited has the methods of `Auditable`; everything
 else (ranking, review, revisions, effect) then works for it.
@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from harness.core.contract import Answer, Data, Item, LabelEdit, Score
+from harness.core.evaluation import Answer, Item, LabelEdit, Score
+from harness.core.plugins import Data
 from harness.labels.cases import Box
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One label: `thing` is in the picture (label "yes") or is not ("no").
+    """One label: `thing` is in the image (label "yes") or is not ("no").
 
     `thing` is a name shared by all benchmarks on the same annotations (COCO's class); `groups` are the slices that the label
     counts in (POPE's splits).
@@ -38,8 +39,8 @@ class Named(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """What annotators left about one picture: boxes (their names are things), captions, what these name; size in px."""
+class ImageAnnotations:
+    """What annotators left about one image: boxes (their names are things), captions, what these name; size in px."""
 
     boxes: tuple[Box, ...] = ()
     captions: tuple[str, ...] = ()
@@ -73,7 +74,7 @@ class Witness:
 class Evidence:
     """All that is known about the labels of one benchmark.
 
-    `pictures` is by Item.image; empty where the annotations are not in the data folder. `free_text`: answers are descriptions:
+    `images` is by Item.image; empty where the annotations are not in the data folder. `free_text`: answers are descriptions:
     what a witness does not name it does not deny, things that nobody claims are labelled absent, and the reference captions
     are part of the truth.
     """
@@ -81,7 +82,7 @@ class Evidence:
     benchmark: str
     items: tuple[Item, ...]
     claims: tuple[Claim, ...]
-    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    image_annotations: Mapping[str, ImageAnnotations] = field(default_factory=dict)
     free_text: bool = False
 
 
@@ -109,7 +110,9 @@ class Auditable(Protocol):
     def fields(self, item: Item) -> Sequence[str]: ...  # the item's labels by name
     def claim(self, item: Item, field: str) -> Claim | None: ...  # None: the item has no such label
     def said(self, item: Item, score: Score) -> Mapping[str, Said]: ...  # field -> what this answer says of it
-    def pictures(self, data: Data, items: Sequence[Item]) -> Mapping[str, Picture]: ...  # by Item.image; empty without files
+    def image_annotations(
+        self, data: Data, items: Sequence[Item]
+    ) -> Mapping[str, ImageAnnotations]: ...  # by Item.image; empty without files
     def edited(self, item: Item, edit: LabelEdit) -> Item | None: ...  # None: dropped
 
 

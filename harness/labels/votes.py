@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from harness.core.contract import LabelEdit
 from harness.core.errors import ConfigError
+from harness.core.evaluation import LabelEdit
 from harness.labels.cases import MARKS, WORDS, Key, Vote
 from harness.labels.rater_agreement import fleiss, kappa
 

@@ -19,9 +19,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.core import registry
-from harness.core.contract import Answer, Checkpoint, Request
 from harness.core.digests import value_digest
-from harness.core.errors import ConfigError, ModelError, PictureError, Unanswered
+from harness.core.errors import ConfigError, ImageError, ModelError, Unanswered
+from harness.core.evaluation import Answer, Request
+from harness.core.run_record import Checkpoint
 from harness.models._server.chat_format import Reply, chat_body, continued, data_url, read_reply
 from harness.models._server.client import Server, Unanswerable
 from harness.models._server.concurrency import ask_all
@@ -68,7 +69,7 @@ class OpenAIModel:
         self._extra = dict(extra or {})
         self._concurrency, self._keep = concurrency, 2 * concurrency
         self._limit = "max_tokens"
-        self._pictures: OrderedDict[Path, str] = OrderedDict()
+        self._images: OrderedDict[Path, str] = OrderedDict()
         self._lock = threading.Lock()
         self._prices = (price_in, price_out)
         self._spent = Spent(*self._prices)
@@ -87,7 +88,7 @@ class OpenAIModel:
         return {**facts, "extra": json.dumps(self._extra, sort_keys=True)} if self._extra else facts
 
     def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
-        """Answers as they come; questions about one picture are asked one after the other.
+        """Answers as they come; questions about one image are asked one after the other.
 
         Raises Unanswered, after all answers that could be had, with the reason of each request that got none; ModelError
         at once where no request would get one.
@@ -116,14 +117,14 @@ class OpenAIModel:
     def _answer(self, request: Request) -> Reply | str:
         """A reply, or why there is none."""
         try:
-            picture = self._picture(request.image) if request.image is not None else None
-            return self._ask(request, picture)
-        except (PictureError, Unanswerable) as error:
+            encoded = self._data_url(request.image) if request.image is not None else None
+            return self._ask(request, encoded)
+        except (ImageError, Unanswerable) as error:
             return str(error)
 
-    def _ask(self, request: Request, picture: str | None) -> Reply:
+    def _ask(self, request: Request, encoded: str | None) -> Reply:
         limit = self._limit
-        body = chat_body(request, picture, self._name, limit)
+        body = chat_body(request, encoded, self._name, limit)
         if request.prefix or request.decoding.min_new_tokens:
             body = continued(body, request)
         body["extra_body"] = {**body.get("extra_body", {}), **self._extra}
@@ -136,17 +137,17 @@ class OpenAIModel:
             if limit != "max_tokens" or "max_completion_tokens" not in str(error):
                 raise
             self._limit = "max_completion_tokens"  # newer models of some providers take no other name
-            return self._ask(request, picture)
+            return self._ask(request, encoded)
 
-    def _picture(self, path: Path) -> str:
-        """A picture as it is sent, made once for all its questions."""
+    def _data_url(self, path: Path) -> str:
+        """An image as it is sent, made once for all its questions."""
         with self._lock:
-            if path not in self._pictures:
-                self._pictures[path] = data_url(path)
-            self._pictures.move_to_end(path)
-            while len(self._pictures) > self._keep:
-                self._pictures.popitem(last=False)
-            return self._pictures[path]
+            if path not in self._images:
+                self._images[path] = data_url(path)
+            self._images.move_to_end(path)
+            while len(self._images) > self._keep:
+                self._images.popitem(last=False)
+            return self._images[path]
 
     # ------------------------------------------------------------ what can be asked of whom
 

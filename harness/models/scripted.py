@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 from harness.core import registry
-from harness.core.contract import Answer, Checkpoint, Request
 from harness.core.digests import value_digest
+from harness.core.evaluation import Answer, Request
+from harness.core.run_record import Checkpoint
 
 
 @registry.model

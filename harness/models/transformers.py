@@ -16,9 +16,9 @@ import transformers
 from torch import Tensor, nn
 
 from harness.core import registry
-from harness.core.contract import Answer, Request
 from harness.core.digests import value_digest
 from harness.core.errors import ModelError
+from harness.core.evaluation import Answer, Request
 from harness.models._checkpoint.chat_template import answer_text, token_ids
 from harness.models._checkpoint.image_features import FeatureCache
 from harness.models._checkpoint.loading import (

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.schema import BenchmarkConfig
-from harness.core.contract import Item
 from harness.core.errors import HarnessError
+from harness.core.evaluation import Item
 from harness.evaluation.scoring import unjudged
-from harness.storage import codec
+from harness.storage.result_queries import ResultQueries
 from harness.storage.run_store import Store, StoredRun
 from reports.web.browse.records import Listing, Mark, RunCard, RunLine, Told
-from reports.web.shelf import NoPicture, Shelf, read_beneath
+from reports.web.shelf import ImageUnavailable, Shelf, read_beneath
 
 _LISTINGS = 6  # benchmarks kept in memory: 9,000 items x 20 checkpoints are about 20 MB
 _NONE = Mark(None, "", answered=False)
@@ -25,6 +25,7 @@ class StoredArchive:
 
     def __init__(self, store: Store, output: Path, shelf: Shelf, data: Path | None = None) -> None:
         self._store, self._output, self._shelf, self._data = store, output, shelf, data
+        self._results = ResultQueries(store)
         self._listing = lru_cache(maxsize=_LISTINGS)(self._read_listing)
         self._sizes, self._version = lru_cache(maxsize=64)(self._read_sizes), -1
 
@@ -35,14 +36,13 @@ class StoredArchive:
         run = self._stored(id)
         if run is None:
             return None
-        checkpoints = self._store.rows("SELECT label, checkpoint FROM results WHERE run=? ORDER BY position", (id,))
         return RunCard(
             line=self._line(run),
             command=run.command,
             config=run.config,
             versions=run.versions,
             data_folder=self._folder(run),
-            digests={label: codec.loads(checkpoint)["digest"] for label, checkpoint in checkpoints},
+            digests={label: checkpoint.digest for label, checkpoint in self._results.checkpoints(id).items()},
             summary=self._summary(id),
             has_report=self.report(id) is not None,
         )
@@ -52,7 +52,7 @@ class StoredArchive:
 
     def listing(self, run: str, benchmark: str) -> Listing | None:
         """Marks of all items, kept until the store changes."""
-        now = self._store.rows("PRAGMA data_version")[0][0]
+        now = self._results.data_version()
         if now != self._version:
             self._version = now
             self._sizes.cache_clear()
@@ -63,29 +63,26 @@ class StoredArchive:
         found = []
         for label, marks in listing.marks.items():
             scored = sum(mark.answered for mark in marks[:place])  # scores follow the items, less those without an answer
-            key, text = self._store.rows(
-                "SELECT json_extract(answer_keys, ?), json_extract(scores, ?) FROM results "
-                "WHERE run=? AND benchmark=? AND label=?",
-                (f"$[{place}]", f"$[{scored}]", run, benchmark, label),
-            )[0]
+            key, score = self._results.answer_and_score(run, benchmark, label, place, scored)
             answer = self._store.answers([key]).get(key) if key is not None else None
-            score = codec.score(codec.loads(text)) if marks[place].answered and text is not None else None
-            found.append(Told(label, answer, score))
+            found.append(Told(label, answer, score if marks[place].answered else None))
         return found
 
     def prompt(self, run: str, benchmark: str, item: Item) -> str:
         """What the model was asked; the question where the benchmark can no longer be made."""
-        rows = self._store.rows("SELECT options FROM results WHERE run=? AND benchmark=? LIMIT 1", (run, benchmark))
+        options = self._results.options(run, benchmark)
+        if options is None:
+            return item.question
         try:
-            return unjudged(BenchmarkConfig.model_validate(codec.loads(rows[0][0]))).prompt(item)
-        except (HarnessError, ValueError, KeyError, IndexError):
+            return unjudged(BenchmarkConfig.model_validate(options)).prompt(item)
+        except (HarnessError, ValueError, KeyError):
             return item.question
 
     def _stored(self, id: str) -> StoredRun | None:
         return next((run for run in self._store.runs() if run.id == id), None)
 
     def _line(self, run: StoredRun) -> RunLine:
-        rows = self._store.rows("SELECT label, benchmark FROM results WHERE run=? ORDER BY position", (run.id,))
+        rows = self._results.columns(run.id)
         labels, benchmarks = (tuple(dict.fromkeys(column)) for column in zip(*rows, strict=True)) if rows else ((), ())
         return RunLine(run.id, run.name, run.created_at, run.status, labels, benchmarks)
 
@@ -103,24 +100,20 @@ class StoredArchive:
         """A file of a run's folder. The id is a stranger's in a shared store, so it may not lead out of the output folder."""
         try:
             return read_beneath(self._output, f"{run}/{name}").decode("utf-8", "replace")
-        except NoPicture:
+        except ImageUnavailable:
             return None
 
     def _read_sizes(self, run: str, benchmark: str) -> tuple[tuple[str, str, int], ...]:
-        """(checkpoint, digest of the items, length of the scores): when one of these changes, so did the listing."""
-        sql = "SELECT label, item_set, length(scores) FROM results WHERE run=? AND benchmark=? ORDER BY position"
-        return tuple(self._store.rows(sql, (run, benchmark)))
+        return self._results.sizes(run, benchmark)
 
     def _read_listing(self, run: str, benchmark: str, rows: tuple[tuple[str, str, int], ...]) -> Listing:
         stored = self._stored(run)
-        (items,) = self._store.rows("SELECT items FROM item_sets WHERE digest=?", (rows[0][1],))[0]
-        listed = tuple(codec.item(row) for row in codec.loads(items))
+        listed = self._results.items(rows[0][1])
         if stored is not None:
             self._shelf.add((item.image for item in listed), self._folder(stored))
         marks = {}
         for label, *_ in rows:
-            sql = "SELECT scores FROM results WHERE run=? AND benchmark=? AND label=?"
-            scores = {row["item_id"]: _mark(row) for row in codec.loads(self._store.rows(sql, (run, benchmark, label))[0][0])}
+            scores = {row["item_id"]: _mark(row) for row in self._results.marks(run, benchmark, label)}
             marks[label] = tuple(scores.get(item.id, _NONE) for item in listed)
         return Listing(benchmark, listed, marks)
 

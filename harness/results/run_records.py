@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 
 from harness.config.schema import BenchmarkConfig
-from harness.core.contract import BenchmarkResult, RunRecord, SweepResult
 from harness.core.digests import file_digest
 from harness.core.errors import ConfigError
+from harness.core.run_record import BenchmarkResult, RunRecord, SweepResult
 from harness.evaluation.scoring import formulas_of
 from harness.storage import codec
 from harness.storage.run_store import Store, StoredResult, StoredRun
@@ -116,7 +116,7 @@ def _result(store: Store, row: StoredResult, reasons: Mapping[str, str]) -> Benc
 
 
 def _image_digests(run: StoredRun, results: Sequence[StoredResult]) -> dict[str, str]:
-    """sha256 -> name of the benchmark pictures that can still be found."""
+    """sha256 -> name of the benchmark images that can still be found."""
     folder = Path(run.data_folder)
     names = {item.image for result in results for item in result.items if item.image}
     return {file_digest(folder / name): name for name in sorted(names) if (folder / name).is_file()}

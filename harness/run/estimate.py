@@ -20,8 +20,9 @@ from typing import Any
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
-from harness.core.contract import Data, PreferencePair
 from harness.core.errors import DataError, HarnessError, ModelError
+from harness.core.plugins import Data
+from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import unjudged
 from harness.evaluation.sweep import items_of, requests_of
 from harness.run.make_aligner import make_aligner

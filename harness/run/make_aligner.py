@@ -8,7 +8,7 @@ from typing import Any
 from alignment.online.reward_model import JudgeReward, Reward
 from harness.config.schema import AlignConfig
 from harness.core import registry
-from harness.core.contract import Data
+from harness.core.plugins import Data
 from harness.evaluation.scoring import make_judge
 from harness.storage.run_store import Store
 

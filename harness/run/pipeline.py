@@ -24,9 +24,10 @@ from alignment.weights.workers import workers
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
-from harness.core.contract import Data, PreferencePair, Progress, no_progress
 from harness.core.digests import value_digest
 from harness.core.errors import ConfigError
+from harness.core.plugins import Data, Progress, no_progress
+from harness.core.preference import PreferencePair
 from harness.core.versions import versions
 from harness.evaluation.cached_model import RememberingModel
 from harness.evaluation.sweep import sweep

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
-from harness.core.contract import Checkpoint, Item, PreferencePair, ProtocolRecord, Score, Span, Verdict
+from harness.core.evaluation import Item, Score, Span, Verdict
+from harness.core.preference import PreferencePair
+from harness.core.run_record import Checkpoint, ProtocolRecord
 
 
 def dumps(value: Any) -> str:

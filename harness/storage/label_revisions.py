@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from harness.core.contract import Item, LabelEdit
 from harness.core.digests import value_digest
 from harness.core.errors import DataError
+from harness.core.evaluation import Item, LabelEdit
 from harness.labels.claims import Auditable
 from harness.storage import codec
 

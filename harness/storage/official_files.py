@@ -32,7 +32,7 @@ class Fetched:
 class Fetcher:
     """Brings official files into a data folder.
 
-    Archives of pictures are gigabytes: they are downloaded with `images` only. With `offline` nothing is.
+    Archives of images are gigabytes: they are downloaded with `images` only. With `offline` nothing is.
     """
 
     def __init__(self, folder: Path, *, images: bool, offline: bool, say: Callable[[str], None]) -> None:
@@ -59,7 +59,7 @@ class Fetcher:
         if not file.url or self.offline:
             return MISSING, by_hand
         if file.member.endswith("/") and not self.images:
-            return MISSING, f"Gigabytes of pictures: fetch them with --images, or by hand: {by_hand}"
+            return MISSING, f"Gigabytes of images: fetch them with --images, or by hand: {by_hand}"
         self.say(f"fetching {file.url}")
         try:
             self._bring(file, place)

@@ -12,9 +12,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from harness.core.contract import Answer, Checkpoint, Item, ProtocolRecord, Score, Verdict
 from harness.core.digests import text_digest
 from harness.core.errors import StoreError
+from harness.core.evaluation import Answer, Item, Score, Verdict
+from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.storage import codec
 from harness.storage.database import Database
 

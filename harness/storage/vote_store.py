@@ -14,8 +14,8 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from harness.core.contract import Span
 from harness.core.digests import text_digest
+from harness.core.evaluation import Span
 from harness.labels.cases import Vote
 from harness.labels.votes import Ballots, Standing, checked
 from harness.storage import codec

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.core.contract import RunRecord, SweepResult
 from harness.core.errors import ConfigError
+from harness.core.run_record import RunRecord, SweepResult
 from reports.comparison import published_rows as study
 from reports.comparison.conclusion import verdict
 from reports.comparison.confusion import confusions

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from harness.core.contract import Answer, BenchmarkResult, Item, Score, Span, SweepResult
+from harness.core.evaluation import Answer, Item, Score, Span
+from harness.core.run_record import BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Side
 from reports.values.table import Column

@@ -11,7 +11,8 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from harness.core.contract import BenchmarkResult, Formula, Score, SweepResult
+from harness.core.evaluation import Formula, Score
+from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import measure, sample
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.comparison.roles import HALLUCINATION

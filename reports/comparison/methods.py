@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.contract import BenchmarkResult, Formula
+from harness.core.evaluation import Formula
+from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Sample, evaluate, items_counted
 from reports.values.paired import Difference
 from reports.values.seeds import Seeds, combine_seeds

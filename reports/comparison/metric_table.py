@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.core.contract import BenchmarkResult, Formula, Metric, SweepResult
+from harness.core.evaluation import Formula, Metric
+from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import Sample, addend_names, draw_together, holm, measure, sample
 from reports.comparison.methods import Method, Together, short_columns
 from reports.values.comparison import SeedRow

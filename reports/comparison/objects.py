@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from harness.core.contract import BenchmarkResult, Item, Score, SweepResult
+from harness.core.evaluation import Item, Score
+from harness.core.run_record import BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.values.details import ObjectCount
 from reports.values.item_facts import subject
@@ -62,7 +63,7 @@ def _of_questions(result: BenchmarkResult, asked: dict[str, str]) -> _Counts:
 
 
 def _of_spans(result: BenchmarkResult) -> _Counts:
-    """Right and invented mentions of each object, and what truly is in the pictures where it was invented."""
+    """Right and invented mentions of each object, and what truly is in the images where it was invented."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     around: defaultdict[str, Counter[str]] = defaultdict(Counter)
     items = {item.id: item for item in result.items}

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from harness.core.contract import BenchmarkResult, Formula, Score, SweepResult, ratio
+from harness.core.evaluation import Formula, Score, ratio
+from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import measure, sample
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.values.details import Bin, Reliability

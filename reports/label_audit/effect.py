@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.core.contract import LabelEdit
+from harness.core.evaluation import LabelEdit
 from harness.labels.claims import Labels
 from harness.labels.estimates.corrected_chair import CorrectedChair
 from harness.labels.estimates.error_attribution import ErrorFaults, error_faults

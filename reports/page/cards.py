@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from harness.core.contract import PreferencePair, Span
+from harness.core.evaluation import Span
+from harness.core.preference import PreferencePair
 from reports.text.formatting import shortened
 from reports.values.comparison import Comparison
 from reports.values.details import Caption, Flip, Side
@@ -55,7 +56,7 @@ def pieces(text: str, spans: Iterable[Span]) -> list[Piece]:
 
 
 def chosen_flips(flips: Sequence[Flip], most: int = MOST_FLIPS) -> list[Flip]:
-    """In turn from every benchmark and kind, there from column after column; pictures that were not shown yet first."""
+    """In turn from every benchmark and kind, there from column after column; images that were not shown yet first."""
     kinds: dict[tuple[str, str], dict[str, list[Flip]]] = {}
     for flip in flips:
         kinds.setdefault((flip.benchmark, flip.kind), {}).setdefault(flip.column, []).append(flip)

@@ -53,7 +53,7 @@ def objects_views(comparison: Comparison) -> list[ObjectsView]:
 
 
 def _around(counts: Sequence[ObjectCount]) -> str:
-    """What truly was in the pictures where the object was invented, all columns together."""
+    """What truly was in the images where the object was invented, all columns together."""
     together: dict[str, int] = {}
     for count in counts:
         for thing, n in count.seen_with.items():

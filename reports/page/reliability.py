@@ -1,4 +1,4 @@
-"""Reliability as a page shows it: a small picture a checkpoint, its calibration errors in words beneath."""
+"""Reliability as a page shows it: a small image a checkpoint, its calibration errors in words beneath."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _SMALLEST, _LARGEST = 2.0, 7.0  # px
 
 
 def reliability_views(comparison: Comparison) -> list[tuple[str, list[tuple[Markup, str]]]]:
-    """benchmark -> (picture, what it says in words) of every column."""
+    """benchmark -> (image, what it says in words) of every column."""
     places = {column.label: i for i, column in enumerate(comparison.short.columns)}
     by_benchmark: dict[str, list[tuple[Markup, str]]] = {}
     for r in comparison.reliability:
-        drawn = _picture(r, places[r.column]), _told(comparison, r, places[r.column])
+        drawn = _image(r, places[r.column]), _told(comparison, r, places[r.column])
         by_benchmark.setdefault(name(r.benchmark), []).append(drawn)
     return list(by_benchmark.items())
 
 
-def _picture(r: Reliability, index: int) -> Markup:
+def _image(r: Reliability, index: int) -> Markup:
     plot = Plot((0, 1), (0, 1), width=220, height=226, left=30, right=10, top=24, bottom=32)
     plot.axes("p(yes)", clipped(r.column), 4, 4)
     plot.segment(0, 0, 1, 1, "path")

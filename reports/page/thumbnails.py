@@ -1,4 +1,4 @@
-"""Thumbnails as data URIs, so that a report is one file. A picture that is gone or broken is an empty string."""
+"""Thumbnails as data URIs, so that a report is one file. An image that is gone or broken is an empty string."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _QUALITY = 72
 
 
 class Thumbnails:
-    """At most `most` different pictures; each is read once, and more are left out (`left_out` counts them)."""
+    """At most `most` different images; each is read once, and more are left out (`left_out` counts them)."""
 
     def __init__(self, folders: Sequence[Path], most: int = 120) -> None:
         self._folders = folders
@@ -52,12 +52,12 @@ def _thumbnail(path: Path) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as picture:
-                picture.draft("RGB", _SIZE)
-                small = picture.convert("RGB")
+            with Image.open(path) as opened:
+                opened.draft("RGB", _SIZE)
+                small = opened.convert("RGB")
                 small.thumbnail(_SIZE)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return ""  # broken pictures are named where they are used; a report never fails for one
+        return ""  # broken images are named where they are used; a report never fails for one
     data = io.BytesIO()
     small.save(data, "JPEG", quality=_QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.core.contract import PreferencePair
+from harness.core.preference import PreferencePair
 from reports.values.details import Caption, Confusion, Failures, Flip, ObjectCount, ProtocolDifference, Reliability
 from reports.values.seeds import Seeds
 from reports.values.table import Column, Row, Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.core.contract import Item, Span
+from harness.core.evaluation import Item, Span
 from reports.values.item_facts import subject, truth_text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from harness.core.contract import Item
+from harness.core.evaluation import Item
 
 _TRUTHS = (
     "label",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.contract import Formula, Score
+from harness.core.evaluation import Formula, Score
 from harness.core.stats import FEWEST_CLUSTERS, LEVEL, POWER, Floats, Sample, evaluate, interval, mcnemar, rank_biserial, swap
 
 _FEW = 10  # resamples beyond the value, below which their count tells little

@@ -6,7 +6,7 @@ A page on loopback is within reach of every site that its user visits, so loopba
 - a form must come from a page of this server: same origin, and the secret of this browser's session (CSRF);
 - where the server listens beyond loopback, a session needs the token;
 - bodies are counted while they come in;
-- every answer forbids scripts, styles, pictures and frames that are not this server's own files.
+- every answer forbids scripts, styles, images and frames that are not this server's own files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pictures of the data folder, served by id: no path of a request ever reaches the file system.
+"""Images of the data folder, served by id: no path of a request ever reaches the file system.
 
 Every part of a path is opened without following symbolic links, beneath the data folder's own handle, so neither "..",
 nor a link, nor one that is swapped in between checking and reading, leads outside.
@@ -14,24 +14,24 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
-LARGEST_PICTURE = 64 << 20  # bytes
+LARGEST_IMAGE = 64 << 20  # bytes
 _KINDS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"GIF8": "image/gif", b"BM": "image/bmp"}
 
 
-class NoPicture(Exception):
-    """The picture cannot be shown; the message says why."""
+class ImageUnavailable(Exception):
+    """The image cannot be shown; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A picture's bytes and its media type."""
+    """An image's bytes and its media type."""
 
     content: bytes
     kind: str
 
 
 class Shelf:
-    """Pictures by id. `folder` is the data folder of those that are put in without one."""
+    """Images by id. `folder` is the data folder of those that are put in without one."""
 
     def __init__(self, images: Iterable[str] = (), folder: Path = Path()) -> None:
         self._folder = folder
@@ -44,20 +44,20 @@ class Shelf:
         self._places.update({self.id(image, folder): (folder, image) for image in images if image})
 
     def id(self, image: str, folder: Path | None = None) -> str:
-        """What a page calls a picture: it says nothing of its name."""
+        """What a page calls an image: it says nothing of its name."""
         place = f"{self._folder if folder is None else folder}\0{image}"
         return sha256(place.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
     def read(self, id: str) -> Shown:
-        """Raises NoPicture for an unknown id, a file that is gone, a link, or a file that is no picture."""
+        """Raises ImageUnavailable for an unknown id, a file that is gone, a link, or a file that is no image."""
         if id not in self._places:
-            raise NoPicture("There is no picture of that id.")
+            raise ImageUnavailable("There is no image of that id.")
         folder, image = self._places[id]
         content = read_beneath(folder, image)
         return Shown(content, _kind(content))
 
     def size(self, image: str, folder: Path | None = None) -> tuple[int, int] | None:
-        """(width, height) in pixels, None where the picture cannot be read; its boxes are drawn on that grid."""
+        """(width, height) in pixels, None where the image cannot be read; its boxes are drawn on that grid."""
         id = self.id(image, folder)
         with self._lock:
             if id not in self._sizes:
@@ -68,22 +68,22 @@ class Shelf:
         from PIL import Image
 
         try:
-            with Image.open(BytesIO(self.read(id).content)) as picture:
-                return picture.size
-        except (NoPicture, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            with Image.open(BytesIO(self.read(id).content)) as opened:
+                return opened.size
+        except (ImageUnavailable, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             return None
 
 
 def read_beneath(folder: Path, image: str) -> bytes:
-    """The bytes of a file beneath `folder`. Raises NoPicture where its name leads outside or over a symbolic link."""
+    """The bytes of a file beneath `folder`. Raises ImageUnavailable where its name leads outside or over a symbolic link."""
     parts = PurePosixPath(image).parts
     if not parts or image.startswith("/") or ".." in parts or "\0" in image:
-        raise NoPicture("Its name leads outside the data folder.")
+        raise ImageUnavailable("Its name leads outside the data folder.")
     try:
         return _opened(folder, parts)
     except OSError as error:
         reason = "it is a symbolic link, or lies behind one" if _crosses_link(folder, parts) else os.strerror(error.errno or 0)
-        raise NoPicture(f"The picture cannot be shown: {reason}.") from error
+        raise ImageUnavailable(f"The image cannot be shown: {reason}.") from error
 
 
 def _opened(folder: Path, parts: tuple[str, ...]) -> bytes:
@@ -97,9 +97,9 @@ def _opened(folder: Path, parts: tuple[str, ...]) -> bytes:
     finally:
         os.close(handle)
     with os.fdopen(file, "rb") as opened:
-        content = opened.read(LARGEST_PICTURE + 1)
-    if len(content) > LARGEST_PICTURE:
-        raise NoPicture(f"The picture has more than {LARGEST_PICTURE >> 20} MiB.")
+        content = opened.read(LARGEST_IMAGE + 1)
+    if len(content) > LARGEST_IMAGE:
+        raise ImageUnavailable(f"The image has more than {LARGEST_IMAGE >> 20} MiB.")
     return content
 
 
@@ -115,4 +115,4 @@ def _kind(content: bytes) -> str:
     for start, kind in _KINDS.items():
         if content.startswith(start):
             return kind
-    raise NoPicture("The file is no JPEG, PNG, GIF, WebP or BMP picture.")
+    raise ImageUnavailable("The file is no JPEG, PNG, GIF, WebP or BMP image.")

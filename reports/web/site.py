@@ -1,4 +1,4 @@
-"""What both local pages share: the guarded application, templates with autoescape on, static files, pictures, errors."""
+"""What both local pages share: the guarded application, templates with autoescape on, static files, images, errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.core.errors import HarnessError, StoreError
 from reports.page import cards
 from reports.text.formatting import count, name, shortened
 from reports.web.guard import Gate, Guard
-from reports.web.shelf import NoPicture, Shelf
+from reports.web.shelf import ImageUnavailable, Shelf
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -40,7 +40,7 @@ class Site:
         self.app.add_exception_handler(HarnessError, self._failed)
         self.app.add_exception_handler(RequestValidationError, self._malformed)
         self.app.get("/static/{name}")(self._send_static)
-        self.app.get("/picture/{id}")(_picture_sender(shelf))
+        self.app.get("/image/{id}")(_image_sender(shelf))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.guarded(scope, receive, send)
@@ -74,15 +74,15 @@ class Site:
         return self.page(request, "told.html", 422, text=f"The page did not understand: {fields}. Go back and try again.")
 
 
-def _picture_sender(shelf: Shelf) -> Any:
-    def send_picture(id: str) -> Response:
+def _image_sender(shelf: Shelf) -> Any:
+    def send_image(id: str) -> Response:
         try:
             shown = shelf.read(id)
-        except NoPicture as error:
+        except ImageUnavailable as error:
             raise HTTPException(404, str(error)) from error
         return Response(shown.content, media_type=shown.kind, headers={"Cache-Control": "private, max-age=3600"})
 
-    return send_picture
+    return send_image
 
 
 def _static_files(package: str) -> dict[str, str]:

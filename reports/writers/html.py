@@ -41,7 +41,7 @@ def write(comparison: Comparison) -> str:
         .get_template("report.html")
         .render(
             c=comparison,
-            pictures=Thumbnails(comparison.data_folders),
+            images=Thumbnails(comparison.data_folders),
             whole=Table(comparison.columns, comparison.rows),
             headline=page.table(comparison.short.headline),
             everything=page.table(comparison.short.rows),

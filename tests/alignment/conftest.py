@@ -1,4 +1,4 @@
-"""Fixtures of the training room: one tiny LlavaNext folder and two small pictures for the whole session."""
+"""Fixtures of the training room: one tiny LlavaNext folder and two small images for the whole session."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from harness.core.contract import PreferencePair
+from harness.core.preference import PreferencePair
 from tests.alignment.tiny import TinyPolicy, make_tiny_llava_next
 
 

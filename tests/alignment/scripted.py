@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.core.contract import Answer, Checkpoint, Request
-from harness.core.errors import PictureError
+from harness.core.errors import ImageError
+from harness.core.evaluation import Answer, Request
+from harness.core.run_record import Checkpoint
 
 Say = Callable[[Request], str]
 
@@ -58,8 +59,8 @@ class FolderData:
         return make()
 
 
-def break_picture_of(data: FolderData, prompt: str, say: Callable[[Any], str]) -> Callable[[Any], str]:
-    """Give one prompt a picture of its own that no model can read; `say` with the error that a model raises at it."""
+def break_image_of(data: FolderData, prompt: str, say: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Give one prompt an image of its own that no model can read; `say` with the error that a model raises at it."""
     file, broken = data.folder / "instruct/preference_prompts.json", data.folder / "images/broken.png"
     broken.write_bytes(b"rubbish")
     rows = json.loads(file.read_text())
@@ -67,14 +68,14 @@ def break_picture_of(data: FolderData, prompt: str, say: Callable[[Any], str]) -
 
     def looking(request: Request) -> str:
         if request.image == broken:
-            raise PictureError(broken, "cannot be read (rubbish). Fetch it again or leave it out.")
+            raise ImageError(broken, "cannot be read (rubbish). Fetch it again or leave it out.")
         return say(request)
 
     return looking
 
 
 def write_prompts(folder: Path, answers: Sequence[str], nouns: str = "") -> FolderData:
-    """A data folder with one picture and a LLaVA-Instruct file that has one row an answer."""
+    """A data folder with one image and a LLaVA-Instruct file that has one row an answer."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "images" / "a.png").write_bytes(b"not looked at")
     (folder / "instruct").mkdir(exist_ok=True)

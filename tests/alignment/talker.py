@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from harness.core.contract import Answer, Request
+from harness.core.evaluation import Answer, Request
 from tests.alignment.tiny import TinyPolicy
 
 FAST = {"learning_rate": 1e-3, "batch_size": 2, "micro_batch": 2, "epochs": 2, "save_every": 1}

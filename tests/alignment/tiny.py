@@ -21,7 +21,7 @@ from transformers import (
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 
 from alignment.batching.policy import PromptInputs
-from harness.core.contract import Checkpoint
+from harness.core.run_record import Checkpoint
 from harness.models._checkpoint.packed_attention import dense_mask, pack, packed_mask, unpack, use_segments
 
 GOLDEN = Path(__file__).parent / "data" / "golden_dpo"
@@ -51,8 +51,8 @@ class TinyPolicy:
         written = self.processor.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
         )
-        pictures = [Image.open(i).convert("RGB") for i in images]
-        inputs = self.processor(images=pictures or None, text=written, return_tensors="pt")
+        opened = [Image.open(i).convert("RGB") for i in images]
+        inputs = self.processor(images=opened or None, text=written, return_tensors="pt")
         vision = {k: inputs[k] for k in ("pixel_values", "image_sizes") if k in inputs}
         return PromptInputs(inputs["input_ids"][0], vision)
 

@@ -12,7 +12,9 @@ from benchmarks.pope import Pope
 from harness.audit.rescore_runs import FACT, rescore
 from harness.config.schema import BenchmarkConfig
 from harness.core import stats
-from harness.core.contract import Answer, Benchmark, Checkpoint, Item, LabelEdit, ProtocolRecord, Score, Verdict
+from harness.core.evaluation import Answer, Item, LabelEdit, Score, Verdict
+from harness.core.plugins import Benchmark
+from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.storage.label_revisions import Revision
 from harness.storage.run_store import Store, StoredResult, StoredRun
 

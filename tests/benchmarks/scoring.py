@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.core.contract import Answer, Benchmark, Data, Score, Sums, Verdict
+from harness.core.evaluation import Answer, Score, Sums, Verdict
+from harness.core.plugins import Benchmark, Data
 
 GOLDEN = Path(__file__).parent / "data"
 

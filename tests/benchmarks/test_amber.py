@@ -13,8 +13,8 @@ from benchmarks._amber.objects import find_objects
 from benchmarks._text.nouns import tagged
 from benchmarks._text.word_similarity import measure
 from benchmarks.amber import _KIND_OF, Amber
-from harness.core.contract import Item, Sums
 from harness.core.errors import ConfigError, DataError
+from harness.core.evaluation import Item, Sums
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import GOLDEN, golden, golden_lines, metrics, needs_tagger, put, said
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks.chair import FORMULAS, Chair
-from harness.core.contract import Item, LabelEdit, Score
 from harness.core.errors import ConfigError, DataError
+from harness.core.evaluation import Item, LabelEdit, Score
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import metrics, needs_punkt, needs_tagger, put, put_coco, said
 

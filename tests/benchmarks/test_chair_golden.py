@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks._text.singular import singularize
 from benchmarks.chair import Chair
-from harness.core.contract import Item
+from harness.core.evaluation import Item
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import GOLDEN, golden, golden_lines, metrics, needs_punkt, needs_tagger, said
 

@@ -7,8 +7,8 @@ from math import isnan
 import pytest
 
 from benchmarks.llava_bench import LlavaBench, official_scores, tolerant_scores
-from harness.core.contract import Item
 from harness.core.errors import ConfigError, DataError
+from harness.core.evaluation import Item
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import Replies, golden, metrics, put, said
 
@@ -90,7 +90,7 @@ def test_every_category_counts_its_own_sums() -> None:
 
 
 def test_a_path_that_the_data_folder_has_is_taken_as_it_is(folder: DataFolder) -> None:
-    put(folder, "coco/val2014/a.jpg", "picture")
+    put(folder, "coco/val2014/a.jpg", "image")
     names = ("coco/val2014/a.jpg", "elsewhere/b.jpg", "c.jpg")
     questions = [{"question_id": n, "image": name, "text": "Q", "category": "conv"} for n, name in enumerate(names)]
     put(folder, "llava_bench/questions.jsonl", questions)

@@ -10,8 +10,8 @@ from benchmarks._judged.mmhal import TYPES, official_rating, tolerant_rating
 from benchmarks.judges.keywords import Keywords
 from benchmarks.mmhal_bench import MmhalBench
 from benchmarks.mmhal_bench_v import MmhalBenchV
-from harness.core.contract import Item
 from harness.core.errors import ConfigError, DataError
+from harness.core.evaluation import Item
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import Replies, golden, metrics, put, said
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.mmvet import Mmvet, official_grade, tolerant_grade
-from harness.core.contract import Item
 from harness.core.errors import ConfigError, DataError
+from harness.core.evaluation import Item
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import Replies, metrics, put, said
 

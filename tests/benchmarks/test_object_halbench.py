@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks._judged.object_list import candidates, nodes_of, object_list, official_object_list
 from benchmarks.object_halbench import ObjectHalbench, score_objects
-from harness.core.contract import Item
 from harness.core.errors import ConfigError, DataError, JudgeError
+from harness.core.evaluation import Item
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import (
     GOLDEN,

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.judges.keywords import Keywords
 from harness.core import registry
-from harness.core.contract import Sums
+from harness.core.evaluation import Sums
 from harness.evaluation.self_check import check
 from tests.benchmarks.scoring import needs_tagger
 

@@ -15,7 +15,7 @@ from tests.benchmarks.judges.test_judges import Model
 from tests.benchmarks.scoring import put
 
 FACTS = {"task": "rank", "gt_answer": "There is a dog on the grass."}
-PICTURE = Path("COCO_train2014_000000000007.jpg")
+IMAGE = Path("COCO_train2014_000000000007.jpg")
 
 
 @pytest.mark.parametrize(("first", "second", "value"), [
@@ -36,12 +36,12 @@ def test_the_first_line_of_a_reply_says_which(reply: str, value: float | None) -
     assert (verdict.value, verdict.raw) == (value, reply)
 
 
-def test_both_answers_and_the_picture_are_told_and_the_reference_is_not() -> None:
+def test_both_answers_and_the_image_are_told_and_the_reference_is_not() -> None:
     model = Model("1")
-    Chat(model).rank("What?", ("first answer", "second answer"), FACTS, PICTURE)
+    Chat(model).rank("What?", ("first answer", "second answer"), FACTS, IMAGE)
     (request,) = model.requests
     assert request.text.index("Response 1: first answer") < request.text.index("Response 2: second answer")
-    assert FACTS["gt_answer"] not in request.text and request.image == PICTURE
+    assert FACTS["gt_answer"] not in request.text and request.image == IMAGE
 
 
 def test_an_endpoint_that_fails_leaves_a_pair_unjudged() -> None:
@@ -51,7 +51,7 @@ def test_an_endpoint_that_fails_leaves_a_pair_unjudged() -> None:
 @pytest.fixture
 def annotator(folder: DataFolder) -> Annotations:
     names = ["dog", "car", "person"]
-    images = [{"id": 7, "file_name": PICTURE.name}]
+    images = [{"id": 7, "file_name": IMAGE.name}]
     boxes = [{"id": i, "image_id": 7, "category_id": i} for i in (0, 1)]
     categories = [{"id": i, "name": name} for i, name in enumerate(names)]
     put(folder, "coco/annotations/instances_train2014.json", {"images": images, "annotations": boxes, "categories": categories})
@@ -69,18 +69,18 @@ def annotator(folder: DataFolder) -> Annotations:
     ("", 0.0),
 ])  # fmt: skip
 def test_an_annotator_counts_what_is_there_and_takes_one_off_for_each_invention(annotator, answer, value) -> None:
-    assert annotator.judge("Describe it.", answer, FACTS, PICTURE).value == pytest.approx(value)
+    assert annotator.judge("Describe it.", answer, FACTS, IMAGE).value == pytest.approx(value)
 
 
 def test_yes_and_no_are_right_or_wrong(annotator: Annotations) -> None:
     facts = {"gt_answer": "No, there is no cat."}
-    values = [annotator.judge("Is there a cat?", a, facts, PICTURE).value for a in ("No.", "Yes, there is a cat.")]
+    values = [annotator.judge("Is there a cat?", a, facts, IMAGE).value for a in ("No.", "Yes, there is a cat.")]
     assert values == [1.0, 0.0]
 
 
 def test_the_annotator_ranks_fewer_inventions_before_more_objects(annotator: Annotations) -> None:
     two = ("A dog, a car, a person and a boat.", "A dog.")
-    assert annotator.rank("Describe it.", two, FACTS, PICTURE).value == 1.0
+    assert annotator.rank("Describe it.", two, FACTS, IMAGE).value == 1.0
 
 
 def test_it_knows_training_images_only(annotator: Annotations, folder: DataFolder) -> None:

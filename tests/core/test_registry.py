@@ -22,7 +22,7 @@ def test_every_built_in_plugin_loads_and_says_what_it_is(kind: str) -> None:
 
 def test_listing_imports_no_plugin() -> None:
     code = (
-        "import sys; from harness import registry; "
+        "import sys; from harness.core import registry; "
         "[registry.describe(k, n) for k in registry.PACKAGES for n in registry.names(k)]; "
         "assert 'torch' not in sys.modules and 'benchmarks.pope' not in sys.modules"
     )

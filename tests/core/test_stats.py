@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pytest import approx
 
-from harness.core.contract import Item, Score, ratio
+from harness.core.evaluation import Item, Score, ratio
 from harness.core.stats import Sample, holm, interval, mcnemar, metrics, odds_ratio, rank_biserial, resample, sample, swap
 from reports.values.paired import differences, pair
 from reports.values.seeds import combine_seeds

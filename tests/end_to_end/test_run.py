@@ -19,8 +19,8 @@ import yaml
 from benchmarks.judges.keywords import Keywords
 from harness.config import schema as config
 from harness.config.schema import RunConfig
-from harness.core.contract import Verdict
 from harness.core.errors import ConfigError, DataError, HarnessError, ModelError
+from harness.core.evaluation import Verdict
 from harness.run import pipeline
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store
@@ -129,12 +129,12 @@ def test_what_a_judge_owes_is_asked_for_again_by_the_next_run_and_nothing_else(
     assert unjudged() == [] and len(judged) == asked + 1
 
 
-def test_a_picture_that_is_missing_is_named_before_the_first_question(world: Path, tmp_path: Path) -> None:
+def test_an_image_that_is_missing_is_named_before_the_first_question(world: Path, tmp_path: Path) -> None:
     shutil.copytree(world / "miniworld", tmp_path / "data")
     lost = sorted((tmp_path / "data/coco/val2014").iterdir())[0]
     lost.unlink()
     study = evaluated_only(world, tmp_path, {"name": "pope"}).model_copy(update={"data": str(tmp_path / "data")})
-    with pytest.raises(DataError, match=rf"pope: \d+ of \d+ items ask about a picture .* first is coco/val2014/{lost.name}"):
+    with pytest.raises(DataError, match=rf"pope: \d+ of \d+ items ask about an image .* first is coco/val2014/{lost.name}"):
         pipeline.run(study, "test")
 
 

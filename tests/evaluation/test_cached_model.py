@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.contract import Decoding, HiddenImage, Request, in_order
 from harness.core.errors import ModelError
+from harness.core.evaluation import Decoding, HiddenImage, Request
+from harness.core.plugins import in_order
 from harness.evaluation.cached_model import RememberingModel
 from harness.models.scripted import Scripted
 from harness.storage.run_store import Store
@@ -38,21 +39,21 @@ def test_other_weights_never_get_the_old_answers(store: Store) -> None:
     assert texts(RememberingModel(new, store), [Request(None, "a")]) == ["new"]
 
 
-def test_everything_that_can_move_an_answer_is_in_its_key(store: Store, pictures: list[Path], tmp_path: Path) -> None:
+def test_everything_that_can_move_an_answer_is_in_its_key(store: Store, images: list[Path], tmp_path: Path) -> None:
     model = RememberingModel(Scripted(), store)
     requests = [
-        Request(pictures[0], "q"),
-        Request(pictures[1], "q"),
-        Request(pictures[0], "r"),
-        Request(pictures[0], "q", Decoding(max_new_tokens=3)),
-        Request(pictures[0], "q", Decoding(temperature=1.0, seed=1)),
-        Request(pictures[0], "q", prefix="A"),
-        Request(pictures[0], "q", hidden_image=HiddenImage(0.99, 0)),
-        Request(pictures[0], "q", hidden_image=HiddenImage(0.99, 1)),
+        Request(images[0], "q"),
+        Request(images[1], "q"),
+        Request(images[0], "r"),
+        Request(images[0], "q", Decoding(max_new_tokens=3)),
+        Request(images[0], "q", Decoding(temperature=1.0, seed=1)),
+        Request(images[0], "q", prefix="A"),
+        Request(images[0], "q", hidden_image=HiddenImage(0.99, 0)),
+        Request(images[0], "q", hidden_image=HiddenImage(0.99, 1)),
     ]
     assert len({model.key(r) for r in requests}) == len(requests)
     copy = tmp_path / "elsewhere.png"
-    copy.write_bytes(pictures[0].read_bytes())
+    copy.write_bytes(images[0].read_bytes())
     assert model.key(Request(copy, "q")) == model.key(requests[0])
 
 
@@ -70,8 +71,8 @@ class Sure(Scripted):
         return [float("nan") if r.text == "broken" else float(len(r.text)) for r in requests]
 
 
-def test_log_odds_are_asked_for_once_and_stand_beside_the_answer(store: Store, pictures: list[Path]) -> None:
-    requests = [Request(pictures[0], text) for text in ("one", "three", "one")]
+def test_log_odds_are_asked_for_once_and_stand_beside_the_answer(store: Store, images: list[Path]) -> None:
+    requests = [Request(images[0], text) for text in ("one", "three", "one")]
     model = Sure()
     for _ in range(2):
         asking = RememberingModel(model, store)
@@ -89,23 +90,23 @@ class Tells(Sure):
             yield [(i, replace(a, yes_nats=None if requests[i].text == "shy" else 1.5)) for i, a in batch]
 
 
-def test_log_odds_that_came_with_the_answers_are_not_asked_for(store: Store, pictures: list[Path]) -> None:
+def test_log_odds_that_came_with_the_answers_are_not_asked_for(store: Store, images: list[Path]) -> None:
     model = Tells()
-    requests = [Request(pictures[0], "one"), Request(pictures[1], "shy")]
+    requests = [Request(images[0], "one"), Request(images[1], "shy")]
     asking = RememberingModel(model, store, log_odds=True)
     assert texts(asking, requests) == ["Yes."] * 2
     assert asking.yes_no_log_odds(requests) == {0: 1.5, 1: 3.0}
     assert model.scored == [["shy"]]
 
 
-def test_log_odds_that_nobody_wants_are_not_kept(store: Store, pictures: list[Path]) -> None:
+def test_log_odds_that_nobody_wants_are_not_kept(store: Store, images: list[Path]) -> None:
     asking = RememberingModel(Tells(), store)
-    texts(asking, [Request(pictures[0], "one")])
-    assert store.log_odds([asking.key(Request(pictures[0], "one"))]) == {}
+    texts(asking, [Request(images[0], "one")])
+    assert store.log_odds([asking.key(Request(images[0], "one"))]) == {}
 
 
-def test_after_a_kill_only_the_pictures_in_flight_are_scored_again_and_whole(store: Store, pictures: list[Path]) -> None:
-    requests = [Request(pictures[i], text) for i, text in ((0, "a"), (1, "c"), (0, "b"), (1, "d"))]
+def test_after_a_kill_only_the_images_in_flight_are_scored_again_and_whole(store: Store, images: list[Path]) -> None:
+    requests = [Request(images[i], text) for i, text in ((0, "a"), (1, "c"), (0, "b"), (1, "d"))]
     with pytest.raises(KeyboardInterrupt):
         RememberingModel(Sure(dies_at="d"), store).yes_no_log_odds(requests)
     model = Sure()
@@ -113,10 +114,10 @@ def test_after_a_kill_only_the_pictures_in_flight_are_scored_again_and_whole(sto
     assert model.scored == [["c", "d"]]
 
 
-def test_a_picture_is_scored_whole_though_part_of_it_is_known(store: Store, pictures: list[Path]) -> None:
+def test_an_image_is_scored_whole_though_part_of_it_is_known(store: Store, images: list[Path]) -> None:
     model = Sure()
     for texts_asked in (["a"], ["a", "b"]):
-        RememberingModel(model, store).yes_no_log_odds([Request(pictures[0], text) for text in texts_asked])
+        RememberingModel(model, store).yes_no_log_odds([Request(images[0], text) for text in texts_asked])
     assert model.scored == [["a"], ["a", "b"]]
 
 

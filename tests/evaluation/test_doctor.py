@@ -11,8 +11,8 @@ import torch
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.core.contract import Answer, Request
 from harness.core.errors import ModelError
+from harness.core.evaluation import Answer, Request
 from harness.evaluation import doctor
 from harness.evaluation.doctor import NOTE, OK, WRONG, Finding, examine, verdict
 from harness.models._engine.scheduler import ImageFirst

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.core.contract import Example
+from harness.core.evaluation import Example
 from harness.evaluation import self_check as checking
 
 

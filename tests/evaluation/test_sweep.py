@@ -18,8 +18,8 @@ from harness.config import schema as config
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import RunConfig
 from harness.config.sweep_only import evaluation
-from harness.core.contract import Answer, Request
 from harness.core.errors import ConfigError, DataError, JudgeError
+from harness.core.evaluation import Answer, Request
 from harness.models._checkpoint.image_files import open_image
 from harness.models._server import client as _server
 from harness.models.scripted import Scripted
@@ -57,11 +57,11 @@ def sweep_words(*words: str) -> Result:
     return CliRunner().invoke(app, ["sweep", *words])
 
 
-# ------------------------------------------------------------ pictures
+# ------------------------------------------------------------ images
 
 
 def looking(self: Scripted, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
-    """A model that opens the pictures it is asked about, three requests a batch."""
+    """A model that opens the images it is asked about, three requests a batch."""
     for start in range(0, len(requests), 3):
         batch = [i for i in range(start, min(start + 3, len(requests))) if i not in done]
         for i in batch:
@@ -70,7 +70,7 @@ def looking(self: Scripted, requests: Sequence[Request], done: Container[int] = 
         yield [(i, Answer("", "Yes.", 1, "end")) for i in batch]
 
 
-def test_a_picture_that_turns_out_broken_leaves_its_items_missing_and_the_rest_goes_on(
+def test_an_image_that_turns_out_broken_leaves_its_items_missing_and_the_rest_goes_on(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Scripted, "generate", looking)
@@ -123,10 +123,10 @@ def test_turned_off_log_odds_are_not_asked_for(world: Path, tmp_path: Path, monk
     assert not any("log-odds" in line for line in said)
 
 
-# ------------------------------------------------------------ pictures and servers that fail
+# ------------------------------------------------------------ images and servers that fail
 
 
-def test_a_picture_that_is_not_there_is_told_before_the_first_question(data: Path, tmp_path: Path) -> None:
+def test_an_image_that_is_not_there_is_told_before_the_first_question(data: Path, tmp_path: Path) -> None:
     image = json.loads((data / "pope/coco_pope_random.json").read_text().splitlines()[0])["image"]
     next(data.rglob(image)).unlink()
     with pytest.raises(DataError, match=f"the first is .*{image} .item"):

@@ -1,4 +1,4 @@
-"""A sweep that is killed, runs out of memory, meets broken pictures or new weights: nothing is lost, doubled or mixed up."""
+"""A sweep that is killed, runs out of memory, meets broken images or new weights: nothing is lost, doubled or mixed up."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from PIL import Image
 
 from harness.config import schema as config
 from harness.config.schema import RunConfig
-from harness.core.contract import Answer
+from harness.core.evaluation import Answer
 from harness.models._engine.shared_kv_cache import SharedMemory
 from harness.models.scripted import Scripted
 from harness.run import pipeline
@@ -139,7 +139,7 @@ def test_memory_that_runs_out_in_the_middle_of_a_sweep_changes_no_answer(
     assert len(added) == len(set(added)) == len(set(result.answer_keys))
 
 
-def test_every_kind_of_bad_picture_is_answered_or_listed_with_what_to_do(llava_folder: Path, tmp_path: Path) -> None:
+def test_every_kind_of_bad_image_is_answered_or_listed_with_what_to_do(llava_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data/coco/val2014"
     folder.mkdir(parents=True)
     noise = Image.effect_noise((40, 40), 90)

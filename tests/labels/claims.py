@@ -1,22 +1,24 @@
-"""A little world of labels: forty pictures, a dog and a cat asked about in each, three checkpoints."""
+"""A little world of labels: forty images, a dog and a cat asked about in each, three checkpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.core.contract import Item
+from harness.core.evaluation import Item
 from harness.labels.cases import Box
-from harness.labels.claims import Claim, Evidence, Named, Picture, Said, Witness
+from harness.labels.claims import Claim, Evidence, ImageAnnotations, Named, Said, Witness
 
 DOG = Box("dog", 10, 10, 300, 200)
 N = 40
 
 
-def evidence(labels: Mapping[int, str] = {}, pictures: Mapping[int, Picture] = {}, **more: object) -> Evidence:
-    """Question i is about a dog in picture i; even ones are labelled yes, unless `labels` says otherwise."""
+def evidence(
+    labels: Mapping[int, str] = {}, image_annotations: Mapping[int, ImageAnnotations] = {}, **more: object
+) -> Evidence:
+    """Question i is about a dog in image i; even ones are labelled yes, unless `labels` says otherwise."""
     items = tuple(Item(str(i), f"coco/val2014/{i}.jpg", "Is there a dog in the image?") for i in range(N))
     claims = tuple(Claim(str(i), "label", labels.get(i, truth(i)), "dog") for i in range(N))
-    found = {f"coco/val2014/{i}.jpg": picture for i, picture in pictures.items()}
+    found = {f"coco/val2014/{i}.jpg": image for i, image in image_annotations.items()}
     return Evidence("pope", items, claims, found, **more)  # type: ignore[arg-type]
 
 
@@ -25,13 +27,13 @@ def truth(i: int) -> str:
 
 
 def witness(name: str, wrong: tuple[int, ...] = (), nats: Mapping[int, float] | None = None) -> Witness:
-    """Says the truth of every picture but those in `wrong`."""
+    """Says the truth of every image but those in `wrong`."""
     yes = {i: (truth(i) == "yes") != (i in wrong) for i in range(N)}
     said = {(str(i), "label"): Said(y, nats[i] if nats else None) for i, y in yes.items()}
     return Witness(name, {str(i): "Yes." if y else "No." for i, y in yes.items()}, said)
 
 
-def seen(i: int, *named: int, thing: str = "dog", boxes: tuple[Box, ...] | None = None) -> Picture:
-    """Picture i with five captions, of which those in `named` name the thing."""
+def seen(i: int, *named: int, thing: str = "dog", boxes: tuple[Box, ...] | None = None) -> ImageAnnotations:
+    """ImageAnnotations i with five captions, of which those in `named` name the thing."""
     own = boxes if boxes is not None else ((DOG,) if truth(i) == "yes" else ())
-    return Picture(own, ("a caption",) * 5, tuple(Named(n, thing, thing) for n in named), 640, 480)
+    return ImageAnnotations(own, ("a caption",) * 5, tuple(Named(n, thing, thing) for n in named), 640, 480)

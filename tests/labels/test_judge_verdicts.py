@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.core.contract import Item, Verdict
+from harness.core.evaluation import Item, Verdict
 from harness.labels.suspicion.judge_verdicts import Rated, verdict_suspects
 
 ITEM = Item("7", "images/7.png", "How many dogs are there?")

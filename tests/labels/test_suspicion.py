@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from harness.core.contract import Item
+from harness.core.evaluation import Item
 from harness.labels.cases import Box, Case
-from harness.labels.claims import Claim, Evidence, Picture, Said, Witness
+from harness.labels.claims import Claim, Evidence, ImageAnnotations, Said, Witness
 from harness.labels.suspicion.rank import suspects
 from tests.labels.claims import DOG, N, evidence, seen, truth, witness
 
@@ -56,45 +56,45 @@ def test_a_sure_contradiction_weighs_more_than_a_wavering_one() -> None:
 
 
 def test_captions_that_name_what_the_label_denies_are_a_reason() -> None:
-    pictures = {i: seen(i, *((0, 2, 3) if truth(i) == "yes" else ())) for i in range(N)} | {5: seen(5, 1, 4)}
-    first = suspects(evidence(pictures=pictures), [])[0]
+    images = {i: seen(i, *((0, 2, 3) if truth(i) == "yes" else ())) for i in range(N)} | {5: seen(5, 1, 4)}
+    first = suspects(evidence(image_annotations=images), [])[0]
     assert first.item_id == "5" and first.reasons == ("2 of 5 reference captions name it (\u201cdog\u201d)",)
 
 
 def test_captions_that_never_name_what_the_label_claims_weigh_as_much_as_captions_are_complete() -> None:
     def suspicion(naming: int) -> float:
-        pictures = {i: seen(i, *((0,) if truth(i) == "yes" and i < 2 * naming else ())) for i in range(N)} | {38: seen(38)}
-        return case(suspects(evidence(pictures=pictures), []), 38).suspicion
+        images = {i: seen(i, *((0,) if truth(i) == "yes" and i < 2 * naming else ())) for i in range(N)} | {38: seen(38)}
+        return case(suspects(evidence(image_annotations=images), []), 38).suspicion
 
     assert suspicion(19) > 2 * suspicion(6)  # where captions often leave dogs out, silence says little
 
 
 @pytest.mark.parametrize(("boxes", "words"), [
-    ((Box("dog", 0, 0, 10, 12),), "its largest instance is 10 x 12 px, 0.0% of the picture"),
+    ((Box("dog", 0, 0, 10, 12),), "its largest instance is 10 x 12 px, 0.0% of the image"),
     ((Box("dog", 0, 0, 300, 200, crowd=True),), "only a crowd region is annotated"),
     ((Box("dog", 20, 20, 60, 60), Box("car", 0, 0, 300, 200)), "its box lies almost wholly inside that of car"),
 ])  # fmt: skip
 def test_instances_that_are_hard_to_see_are_a_reason(boxes: tuple[Box, ...], words: str) -> None:
-    pictures = {i: Picture((DOG,) if truth(i) == "yes" else (), width=640, height=480) for i in range(N)}
-    cases = suspects(evidence(pictures=pictures | {6: Picture(boxes, width=640, height=480)}), [])
+    images = {i: ImageAnnotations((DOG,) if truth(i) == "yes" else (), width=640, height=480) for i in range(N)}
+    cases = suspects(evidence(image_annotations=images | {6: ImageAnnotations(boxes, width=640, height=480)}), [])
     assert cases[0].item_id == "6" and cases[0].reasons == (words,) and cases[0].boxes == boxes
 
 
 def test_a_no_beside_a_look_alike_is_a_reason() -> None:
-    cases = suspects(evidence(pictures={5: Picture((Box("cat", 0, 0, 99, 99),), width=640, height=480)}), [])
+    cases = suspects(evidence(image_annotations={5: ImageAnnotations((Box("cat", 0, 0, 99, 99),), width=640, height=480)}), [])
     assert cases[0].item_id == "5" and cases[0].reasons == ("cat is annotated, which is easily taken for dog",)
 
 
 def test_a_yes_whose_captions_name_a_look_alike_that_nobody_annotated_may_be_a_mix_up() -> None:
-    pictures = {i: seen(i) for i in range(N)} | {8: seen(8, 0, 1, thing="cat")}
-    cases = suspects(evidence(pictures=pictures), [])
+    images = {i: seen(i) for i in range(N)} | {8: seen(8, 0, 1, thing="cat")}
+    cases = suspects(evidence(image_annotations=images), [])
     assert (
         cases[0].item_id == "8" and "captions name cat, which is easily taken for dog and is not annotated" in cases[0].reasons
     )
 
 
 def test_a_label_against_the_annotated_instances_is_a_reason() -> None:
-    cases = suspects(evidence(pictures={5: Picture((DOG,), width=640, height=480)}), [])
+    cases = suspects(evidence(image_annotations={5: ImageAnnotations((DOG,), width=640, height=480)}), [])
     assert cases[0].item_id == "5" and cases[0].reasons == ("an instance of it is annotated",)
 
 
@@ -122,9 +122,9 @@ def test_the_control_sample_is_drawn_at_random_from_all_labels_and_again_the_sam
 
 
 def test_no_reason_tells_what_checkpoints_answered() -> None:
-    pictures = {i: seen(i, *((0, 2) if truth(i) == "yes" else ())) for i in range(N)} | {5: seen(5, 1, 4)}
+    images = {i: seen(i, *((0, 2) if truth(i) == "yes" else ())) for i in range(N)} | {5: seen(5, 1, 4)}
     witnesses = [witness(name, (5, 6)) for name in "abc"]
-    seeing, blind = (suspects(evidence({7: "yes"}, pictures), one) for one in (witnesses, []))
+    seeing, blind = (suspects(evidence({7: "yes"}, images), one) for one in (witnesses, []))
     assert {c.item_id: sorted(c.reasons) for c in seeing} == {c.item_id: sorted(c.reasons) for c in blind}
     assert any(c.hearsay for c in seeing) and not any(c.hearsay for c in blind)
 
@@ -138,7 +138,7 @@ def test_without_any_evidence_nothing_is_hidden_and_nothing_is_claimed() -> None
 
 
 def describing(name: str, *items: int, noun: str = "", text: str = "") -> Witness:
-    """Names a dog in these pictures."""
+    """Names a dog in these images."""
     answers = {str(i): text or ("A dog." if i in items else "A day.") for i in range(N)}
     return Witness(name, answers, {(str(i), "dog"): Said(True) for i in items}, {"4": [noun]} if noun else {})
 

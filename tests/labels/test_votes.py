@@ -2,7 +2,7 @@
 
 from pytest import approx
 
-from harness.core.contract import Span
+from harness.core.evaluation import Span
 from harness.labels.cases import Vote, caption_field
 from harness.labels.votes import Ballots
 

@@ -50,8 +50,8 @@ def test_kinds_carry_cocos_names_ids_and_supercategories():
 
 
 def test_same_settings_write_the_same_bytes_and_another_seed_does_not(tmp_path):
-    tiny = WorldSettings(train_pictures=4, val_pictures=30, preference_captions=2, preference_yes_no=2)
-    other = WorldSettings(seed=1, train_pictures=4, val_pictures=30, preference_captions=2, preference_yes_no=2)
+    tiny = WorldSettings(train_images=4, val_images=30, preference_captions=2, preference_yes_no=2)
+    other = WorldSettings(seed=1, train_images=4, val_images=30, preference_captions=2, preference_yes_no=2)
     for name, settings in (("a", tiny), ("b", tiny), ("c", other)):
         write_world(tmp_path / name, settings)
     assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
@@ -81,11 +81,11 @@ def test_a_write_that_dies_leaves_no_world_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_train_and_val_pictures_are_disjoint(world):
+def test_train_and_val_images_are_disjoint(world):
     digests = bytes_of(world / "coco")
     train = {digest for name, digest in digests.items() if name.startswith("train2014/")}
     val = {digest for name, digest in digests.items() if name.startswith("val2014/")}
-    assert (len(train), len(val)) == (SMALL.train_pictures, SMALL.val_pictures)
+    assert (len(train), len(val)) == (SMALL.train_images, SMALL.val_images)
     assert not train & val
 
 
@@ -104,7 +104,7 @@ def test_annotations_have_cocos_form_and_name_files_that_exist(world, part):
     assert [sum(c["image_id"] == i for c in captions["annotations"]) for i in ids] == [5] * len(ids)
 
 
-def test_pictures_hold_four_to_six_things_and_mostly_three_kinds(world):
+def test_images_hold_four_to_six_things_and_mostly_three_kinds(world):
     annotations = read(world, "coco/annotations/instances_val2014.json")["annotations"]
     kinds: dict[int, set[int]] = {}
     for row in annotations:
@@ -116,7 +116,7 @@ def test_pictures_hold_four_to_six_things_and_mostly_three_kinds(world):
 def test_three_per_cent_of_val_labels_are_wrong_and_all_are_listed(world):
     written = {row["id"]: row for row in read(world, "coco/annotations/instances_val2014.json")["annotations"]}
     names = {icon.category_id: icon.name for icon in all_icons().values()}
-    truth = [name for index in range(SMALL.val_pictures) for name in plan_scene(SMALL, "val", index).kinds.items()]
+    truth = [name for index in range(SMALL.val_images) for name in plan_scene(SMALL, "val", index).kinds.items()]
     n_true = sum(count for _, count in truth)
     faults = read(world, "proofs/faults.json")["faults"]
     assert len(faults) == round(0.03 * n_true)
@@ -124,7 +124,7 @@ def test_three_per_cent_of_val_labels_are_wrong_and_all_are_listed(world):
         row = written.get(fault["annotation_id"])
         assert ("" if row is None else names[row["category_id"]]) == fault["written"] != fault["true"]
     listed = {fault["annotation_id"] for fault in faults}
-    for index in range(SMALL.val_pictures):
+    for index in range(SMALL.val_images):
         scene = plan_scene(SMALL, "val", index)
         rows = [row for row in written.values() if row["image_id"] == scene.image_id and row["id"] not in listed]
         assert all(names[row["category_id"]] in scene.kinds for row in rows)
@@ -134,7 +134,7 @@ def test_three_per_cent_of_val_labels_are_wrong_and_all_are_listed(world):
 def test_pope_files_alternate_yes_and_no(world, split):
     rows = read_lines(world, f"pope/coco_pope_{split}.json")
     assert [row["label"] for row in rows] == ["yes", "no"] * (len(rows) // 2)
-    assert len(rows) > 4 * SMALL.val_pictures
+    assert len(rows) > 4 * SMALL.val_images
     assert set(rows[0]) == {"question_id", "image", "text", "label"}
     assert all((world / "coco/val2014" / row["image"]).is_file() for row in rows)
 
@@ -163,7 +163,7 @@ def words_of(text: str) -> set[str]:
 
 
 def test_every_caption_of_val_names_only_what_is_there(world):
-    scenes = {scene.image_id: scene for scene in (plan_scene(SMALL, "val", i) for i in range(SMALL.val_pictures))}
+    scenes = {scene.image_id: scene for scene in (plan_scene(SMALL, "val", i) for i in range(SMALL.val_images))}
     for row in read(world, "coco/annotations/captions_val2014.json")["annotations"]:
         assert words_of(row["caption"]) <= set(scenes[row["image_id"]].kinds)
 
@@ -251,7 +251,7 @@ def test_the_tokenizer_keeps_any_text_and_has_whole_words(shipped):
         assert len(tokenizer.tokenize(f" {icon.plural}")) == len(icon.plural.split()), icon.plural
 
 
-def test_the_checkpoint_answers_about_a_picture(shipped, world):
+def test_the_checkpoint_answers_about_an_image(shipped, world):
     import torch
     from PIL import Image
 

@@ -15,12 +15,13 @@ from PIL import Image
 from torch import Tensor
 from transformers import AutoModelForImageTextToText
 
-from harness.core.contract import Decoding, HiddenImage, Request, in_order
 from harness.core.errors import ModelError
+from harness.core.evaluation import Decoding, HiddenImage, Request
+from harness.core.plugins import in_order
 from harness.models._checkpoint.families import PROMPT
 from harness.models._checkpoint.image_features import stack_vision
 from harness.models._checkpoint.prompt_builder import visible_tokens
-from harness.models._engine.grouping import by_picture, group
+from harness.models._engine.grouping import by_image, group
 from harness.models._engine.running_batch import memory_for
 from harness.models.transformers import TransformersModel
 
@@ -95,21 +96,21 @@ def any_family(request: pytest.FixtureRequest, families: Callable[[str], Both]) 
     return families(request.param)
 
 
-def many(pictures: list[Path], **options: Any) -> list[Request]:
-    return [Request(p, q, Decoding(max_new_tokens=10), **options) for p in pictures for q in QUESTIONS]
+def many(images: list[Path], **options: Any) -> list[Request]:
+    return [Request(p, q, Decoding(max_new_tokens=10), **options) for p in images for q in QUESTIONS]
 
 
-def some(pictures: list[Path]) -> list[Request]:
-    """Two questions about one picture, one about each of the others."""
+def some(images: list[Path]) -> list[Request]:
+    """Two questions about one image, one about each of the others."""
     asked = [(0, 0), (0, 1), (1, 1), (2, 2), (3, 0)]
-    return [Request(pictures[p], QUESTIONS[q], Decoding(max_new_tokens=7)) for p, q in asked]
+    return [Request(images[p], QUESTIONS[q], Decoding(max_new_tokens=7)) for p, q in asked]
 
 
 @torch.inference_mode()
 def first_logits(model: TransformersModel, requests: list[Request]) -> Tensor:
     """(R, V) of the first token of each answer, all requests in one batch."""
     image = model.prompts.image_token_id
-    parts = [[model.prompts.row(i, requests[i]) for i in part] for part in by_picture(requests, range(len(requests)))]
+    parts = [[model.prompts.row(i, requests[i]) for i in part] for part in by_image(requests, range(len(requests)))]
     groups = [g for rows in parts for g in group(rows, image)]
     order = [row.index for g in groups for row in g.rows]
     return memory_for(model._language()).join(groups)[torch.tensor(order).argsort()]
@@ -120,17 +121,17 @@ def close(got: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(got, expected, atol=1e-4, rtol=0)
 
 
-def test_batched_shared_and_packed_logits_are_those_of_the_plain_forward(both: Both, pictures: list[Path]) -> None:
-    requests = [*many(pictures), Request(None, QUESTIONS[0])]
+def test_batched_shared_and_packed_logits_are_those_of_the_plain_forward(both: Both, images: list[Path]) -> None:
+    requests = [*many(images), Request(None, QUESTIONS[0])]
     got = first_logits(both.model, requests)
     for row, request in zip(got, requests, strict=True):
         close(row, both.logits(request)[-1])
-    assert (got[0] - got[3]).abs().max() > 1e-3 < (got[0] - got[1]).abs().max(), "pictures and questions move the logits"
+    assert (got[0] - got[3]).abs().max() > 1e-3 < (got[0] - got[1]).abs().max(), "images and questions move the logits"
 
 
-def test_greedy_text_is_that_of_generate_one_by_one(any_family: Both, pictures: list[Path]) -> None:
+def test_greedy_text_is_that_of_generate_one_by_one(any_family: Both, images: list[Path]) -> None:
     model, plain = any_family.model, any_family.plain
-    requests = some(pictures)
+    requests = some(images)
     answers = in_order((pair for batch in model.generate(requests) for pair in batch), len(requests))
     assert len({answer.text for answer in answers}) > 2
     for request, answer in zip(requests, answers, strict=True):
@@ -140,9 +141,9 @@ def test_greedy_text_is_that_of_generate_one_by_one(any_family: Both, pictures: 
         assert answer.text == model.prompts.tokenizer.decode(ids, skip_special_tokens=True).removeprefix(head)
 
 
-def test_log_probs_and_guesses_are_those_of_a_plain_forward(any_family: Both, pictures: list[Path]) -> None:
+def test_log_probs_and_guesses_are_those_of_a_plain_forward(any_family: Both, images: list[Path]) -> None:
     model, answer = any_family.model, "Yes, there is a car."
-    for request in (Request(pictures[1], QUESTIONS[0]), Request(pictures[2], QUESTIONS[0], prefix="A cat")):
+    for request in (Request(images[1], QUESTIONS[0]), Request(images[2], QUESTIONS[0], prefix="A cat")):
         head = model.prompts.rendered("", with_image=True).head
         parts = [head + request.prefix, answer] if request.prefix else ["", head + answer]
         before, tail = (model.prompts.tokenizer(part, add_special_tokens=False)["input_ids"] for part in parts)
@@ -153,16 +154,16 @@ def test_log_probs_and_guesses_are_those_of_a_plain_forward(any_family: Both, pi
         assert model.guesses([request], [answer]) == [model.prompts.tokenizer.decode(kept, skip_special_tokens=True).strip()]
 
 
-def test_sampled_text_depends_on_the_seed_and_not_on_the_batch(any_family: Both, pictures: list[Path]) -> None:
-    requests = [Request(p, QUESTIONS[1], Decoding(6, temperature=1.0, top_p=0.9, seed=s)) for s, p in enumerate(pictures)]
+def test_sampled_text_depends_on_the_seed_and_not_on_the_batch(any_family: Both, images: list[Path]) -> None:
+    requests = [Request(p, QUESTIONS[1], Decoding(6, temperature=1.0, top_p=0.9, seed=s)) for s, p in enumerate(images)]
     together = in_order((pair for batch in any_family.model.generate(requests) for pair in batch), len(requests))
     alone = [next(iter(any_family.model.generate([request])))[0][1] for request in requests]
     assert [a.text for a in together] == [a.text for a in alone]
 
 
-def test_hidden_image_tokens_equal_a_masked_full_sequence(both: Both, pictures: list[Path]) -> None:
+def test_hidden_image_tokens_equal_a_masked_full_sequence(both: Both, images: list[Path]) -> None:
     hidden = HiddenImage(0.6, seed=3)
-    requests = [Request(pictures[1], q, hidden_image=hidden) for q in QUESTIONS]
+    requests = [Request(images[1], q, hidden_image=hidden) for q in QUESTIONS]
     for got, request in zip(first_logits(both.model, requests), requests, strict=True):
         inputs = both.inputs(request)
         at = inputs["input_ids"] == both.model.prompts.image_token_id
@@ -175,10 +176,10 @@ def test_hidden_image_tokens_equal_a_masked_full_sequence(both: Both, pictures: 
             close(got, both.plain(**inputs).logits[0, -1])
 
 
-def test_a_prefix_is_shared_where_that_is_exact_and_nowhere_else(any_family: Both, pictures: list[Path]) -> None:
+def test_a_prefix_is_shared_where_that_is_exact_and_nowhere_else(any_family: Both, images: list[Path]) -> None:
     """Tokens that the decoder reads before the first answer token, and what the model says of it."""
     model, read = any_family.model, []
-    requests = [Request(pictures[1], question, Decoding(1)) for question in QUESTIONS]
+    requests = [Request(images[1], question, Decoding(1)) for question in QUESTIONS]
     decoder = model.module.get_decoder()
 
     def count(module: Any, args: Any, kwargs: dict[str, Any]) -> None:
@@ -194,26 +195,26 @@ def test_a_prefix_is_shared_where_that_is_exact_and_nowhere_else(any_family: Bot
     elif model.family.both_ways == PROMPT:
         assert read == [len(lengths) * max(lengths)] and says.startswith("nothing: its prompt attends both ways")
     else:
-        assert sum(read) < sum(lengths) and says.startswith("the picture")
+        assert sum(read) < sum(lengths) and says.startswith("the image")
 
 
 def test_hidden_image_tokens_are_refused_where_they_cannot_be_found(
-    families: Callable[[str], Both], pictures: list[Path]
+    families: Callable[[str], Both], images: list[Path]
 ) -> None:
     with pytest.raises(ModelError, match="cannot be hidden from 'aya_vision'"):
-        list(families(UNKNOWN).model.generate([Request(pictures[0], "Why?", hidden_image=HiddenImage(0.5, 0))]))
+        list(families(UNKNOWN).model.generate([Request(images[0], "Why?", hidden_image=HiddenImage(0.5, 0))]))
 
 
-def test_training_rows_have_the_states_of_plain_rows_or_are_refused(any_family: Both, pictures: list[Path]) -> None:
-    """`[prompt | answer | answer]` of two pictures in one batch, one row without a picture, one answer alone."""
+def test_training_rows_have_the_states_of_plain_rows_or_are_refused(any_family: Both, images: list[Path]) -> None:
+    """`[prompt | answer | answer]` of two images in one batch, one row without an image, one answer alone."""
     model = any_family.model
-    request = Request(pictures[1], QUESTIONS[0])
+    request = Request(images[1], QUESTIONS[0])
     if not model.family.known or getattr(model.module.get_decoder().config, "final_logit_softcapping", None):
         with pytest.raises(ModelError, match=r"cannot be trained here|caps its logits"):
             model.prompt(request.image, request.text)
         return
     answers = [model.answer_ids(text)[:-1] for text in ("A cat sits on the table.", "No dog.")]
-    rows = [(request, answers), (Request(None, QUESTIONS[2]), answers[:1]), (Request(pictures[2], QUESTIONS[1]), answers[::-1])]
+    rows = [(request, answers), (Request(None, QUESTIONS[2]), answers[:1]), (Request(images[2], QUESTIONS[1]), answers[::-1])]
     prompts = [model.prompt(r.image, r.text) for r, _ in rows]
     pieces = [[prompt, *said] for (prompt, _), (_, said) in zip(prompts, rows, strict=True)]
     ids = [torch.cat(piece) for piece in pieces]
@@ -233,11 +234,11 @@ def test_training_rows_have_the_states_of_plain_rows_or_are_refused(any_family: 
             close(logits[row][segment[row] == 0][-1], plain[-len(answer) - 1])
 
 
-def test_gradients_reach_every_layer_of_both_towers_of_every_trainable_family(both: Both, pictures: list[Path]) -> None:
+def test_gradients_reach_every_layer_of_both_towers_of_every_trainable_family(both: Both, images: list[Path]) -> None:
     model = both.model
     if getattr(model.module.get_decoder().config, "final_logit_softcapping", None):
         return
-    ids, vision = model.prompt(pictures[1], QUESTIONS[0])
+    ids, vision = model.prompt(images[1], QUESTIONS[0])
     states = model.hidden_states(ids[None], vision, torch.zeros_like(ids)[None], torch.arange(len(ids))[None])
     states[:, -1].square().sum().backward()
     eyes = torch.cat([w.grad.flatten() for n, w in model.module.named_parameters() if "vis" in n and w.grad is not None])
@@ -248,7 +249,7 @@ def test_gradients_reach_every_layer_of_both_towers_of_every_trainable_family(bo
 
 
 def test_an_adapter_on_top_of_another_family_answers_as_the_adapted_model(
-    families: Callable[[str], Both], pictures: list[Path], tmp_path: Path
+    families: Callable[[str], Both], images: list[Path], tmp_path: Path
 ) -> None:
     import peft
 
@@ -258,7 +259,7 @@ def test_an_adapter_on_top_of_another_family_answers_as_the_adapted_model(
     adapted.save_pretrained(tmp_path / "adapter")
     model = TransformersModel(str(tmp_path / "adapter"), device="cpu")
     assert model.checkpoint.parent == plain.checkpoint.digest != model.checkpoint.digest
-    request = Request(pictures[1], QUESTIONS[0])
+    request = Request(images[1], QUESTIONS[0])
     with torch.inference_mode():
         expected = adapted.eval()(**families("qwen2_vl").inputs(request)).logits[0, -1]
     got = first_logits(model, [request])[0]

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from harness.core.contract import Answer, Decoding, HiddenImage, Request, in_order
 from harness.core.errors import ModelError
-from harness.models._checkpoint.image_features import FeatureCache, Picture
+from harness.core.evaluation import Answer, Decoding, HiddenImage, Request
+from harness.core.plugins import in_order
+from harness.models._checkpoint.image_features import FeatureCache, ImageView
 from harness.models._engine.grouping import Budget, group, waves
 from harness.models._engine.plain_kv_cache import PlainMemory
 from harness.models._engine.scheduler import ImageFirst
@@ -45,8 +46,8 @@ def answers(scheduler: ImageFirst, requests: list[Request], **known: Any) -> lis
     return [replace(answer, latency_s=0.0, yes_nats=None) for answer in found]
 
 
-def mixed(pictures: list[Path]) -> list[Request]:
-    """Short and long, greedy and sampled, hidden and whole, with stop strings; every picture asked often."""
+def mixed(images: list[Path]) -> list[Request]:
+    """Short and long, greedy and sampled, hidden and whole, with stop strings; every image asked often."""
     decodings = (
         Decoding(2),
         Decoding(12),
@@ -55,8 +56,8 @@ def mixed(pictures: list[Path]) -> list[Request]:
         Decoding(7, temperature=0.7, seed=5, stop=("t",)),
         Decoding(5, min_new_tokens=5),
     )
-    whole = [Request(p, q, decodings[(i + 2 * j) % 6]) for i, p in enumerate(pictures) for j, q in enumerate(QUESTIONS)]
-    hidden = [Request(p, QUESTIONS[1], Decoding(8), hidden_image=HiddenImage(0.7, 1), prefix="A") for p in pictures]
+    whole = [Request(p, q, decodings[(i + 2 * j) % 6]) for i, p in enumerate(images) for j, q in enumerate(QUESTIONS)]
+    hidden = [Request(p, QUESTIONS[1], Decoding(8), hidden_image=HiddenImage(0.7, 1), prefix="A") for p in images]
     return [*whole, *hidden, Request(None, "Hello?", Decoding(6))]
 
 
@@ -87,8 +88,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Counted]]:
     yield Counted
 
 
-def test_answers_do_not_depend_on_batch_size_batch_mates_or_order(model: TransformersModel, pictures: list[Path]) -> None:
-    requests = mixed(pictures)
+def test_answers_do_not_depend_on_batch_size_batch_mates_or_order(model: TransformersModel, images: list[Path]) -> None:
+    requests = mixed(images)
     together = answers(engine(model), requests)
     assert len({a.text for a in together}) > len(requests) // 2 and {a.stopped for a in together} >= {"stop", "length"}
     assert together == [answers(engine(model), [r])[0] for r in requests]
@@ -97,18 +98,18 @@ def test_answers_do_not_depend_on_batch_size_batch_mates_or_order(model: Transfo
 
 
 def test_models_with_attention_of_their_own_answer_the_same(
-    model: TransformersModel, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+    model: TransformersModel, images: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    requests = mixed(pictures)
+    requests = mixed(images)
     together = answers(engine(model, 600, 7), requests)
     monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", PlainMemory)
     assert together == answers(engine(model, 600, 7), requests)
 
 
 def test_waiting_rows_take_the_place_of_finished_ones(
-    model: TransformersModel, pictures: list[Path], counted: type[Counted]
+    model: TransformersModel, images: list[Path], counted: type[Counted]
 ) -> None:
-    requests = [Request(p, f"{q} {n}", Decoding(2 + 5 * n)) for p in pictures for q in QUESTIONS[:2] for n in range(3)]
+    requests = [Request(p, f"{q} {n}", Decoding(2 + 5 * n)) for p in images for q in QUESTIONS[:2] for n in range(3)]
     answers(engine(model, rows=10), requests)
     rows = [n for _, n in counted.passes]
     joins = [k for k, (kind, _) in enumerate(counted.passes) if kind == "join"]
@@ -118,14 +119,14 @@ def test_waiting_rows_take_the_place_of_finished_ones(
     assert len(counted.passes) < 4 * 12
 
 
-def test_shared_packed_and_hidden_logits_are_those_of_one_row_alone(model: TransformersModel, pictures: list[Path]) -> None:
-    requests = mixed(pictures)
+def test_shared_packed_and_hidden_logits_are_those_of_one_row_alone(model: TransformersModel, images: list[Path]) -> None:
+    requests = mixed(images)
     rows = [model.prompts.row(i, r) for i, r in enumerate(requests)]
-    by_picture: dict[Any, list[Any]] = {}
+    by_image: dict[Any, list[Any]] = {}
     for row in rows:
-        by_picture.setdefault((row.request.image, row.request.hidden_image), []).append(row)
+        by_image.setdefault((row.request.image, row.request.hidden_image), []).append(row)
     image = model.prompts.image_token_id
-    groups = [g for members in by_picture.values() for g in group(members, image)]
+    groups = [g for members in by_image.values() for g in group(members, image)]
     order = [row.index for g in groups for row in g.rows]
     with torch.inference_mode():
         packed = SharedMemory(model._language()).join(groups)
@@ -135,10 +136,10 @@ def test_shared_packed_and_hidden_logits_are_those_of_one_row_alone(model: Trans
 
 
 def test_prompts_of_any_length_are_read_token_by_token_once_and_no_padding_with_them(
-    model: TransformersModel, pictures: list[Path]
+    model: TransformersModel, images: list[Path]
 ) -> None:
     texts = ("Why?", f"{WORDS}?", f"{WORDS}, and {WORDS}, and {WORDS}?")
-    requests = [Request(p, text, Decoding(1)) for p in pictures[:2] for text in texts]
+    requests = [Request(p, text, Decoding(1)) for p in images[:2] for text in texts]
     read: list[int] = []
     hook = model.module.get_decoder().register_forward_pre_hook(
         lambda module, args, options: read.append(options["inputs_embeds"].shape[:2].numel()), with_kwargs=True
@@ -155,9 +156,9 @@ def test_prompts_of_any_length_are_read_token_by_token_once_and_no_padding_with_
 
 @pytest.mark.parametrize("budget", [(32_768, 256), (400, 9)])
 def test_started_again_anywhere_it_ends_in_the_same_bits_and_asks_nothing_twice(
-    model: TransformersModel, pictures: list[Path], budget: tuple[int, int]
+    model: TransformersModel, images: list[Path], budget: tuple[int, int]
 ) -> None:
-    requests = mixed(pictures)
+    requests = mixed(images)
     parts = list(engine(model, *budget).generate(requests))
     logits = whole_run_logits(model, requests, budget, {})
     for cut in {1, len(parts) // 3, 2 * len(parts) // 3, len(parts) - 1}:
@@ -202,9 +203,9 @@ def whole_run_logits(
 
 
 def test_rows_whose_answers_are_known_cost_no_pass_of_their_own(
-    model: TransformersModel, pictures: list[Path], counted: type[Counted]
+    model: TransformersModel, images: list[Path], counted: type[Counted]
 ) -> None:
-    requests = mixed(pictures)
+    requests = mixed(images)
     parts = list(engine(model, 260, 6).generate(requests))
     done = dict(pair for part in parts[: len(parts) // 2] for pair in part)
     whole = sum(n for kind, n in counted.passes)
@@ -217,7 +218,7 @@ def test_rows_whose_answers_are_known_cost_no_pass_of_their_own(
     assert counted.passes == []
 
 
-def test_waves_are_a_function_of_the_requests_and_hold_each_once(pictures: list[Path]) -> None:
+def test_waves_are_a_function_of_the_requests_and_hold_each_once(images: list[Path]) -> None:
     requests = [Request(Path(f"{n % 300}.png"), f"{n}", Decoding(2 + n % 7)) for n in range(2000)]
     found = waves(requests)
     assert found == waves(list(requests)) and len(found) >= 4
@@ -261,12 +262,12 @@ class Narrow(SharedMemory):
 )
 def test_memory_that_runs_out_halves_the_budget_and_loses_nothing(
     model: TransformersModel,
-    pictures: list[Path],
+    images: list[Path],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     error: BaseException,
 ) -> None:
-    requests = mixed(pictures)[::3]  # few of each picture, so that rows of several pictures go back together
+    requests = mixed(images)[::3]  # few of each image, so that rows of several images go back together
     expected = answers(engine(model), requests)
     monkeypatch.setattr(Narrow, "error", error)
     monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", Narrow)
@@ -281,29 +282,29 @@ def test_memory_that_runs_out_halves_the_budget_and_loses_nothing(
 
 
 def test_memory_too_small_for_one_question_is_one_clear_message(
-    model: TransformersModel, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+    model: TransformersModel, images: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Narrow, "room", 0)
     monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", Narrow)
     with pytest.raises(ModelError, match=r"does not suffice for a single question .*smaller dtype or another device"):
-        answers(engine(model), mixed(pictures)[:3])
+        answers(engine(model), mixed(images)[:3])
 
 
 def test_other_errors_are_not_taken_for_memory(
-    model: TransformersModel, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+    model: TransformersModel, images: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Narrow, "error", RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     monkeypatch.setattr("harness.models._engine.running_batch.SharedMemory", Narrow)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        answers(engine(model), mixed(pictures))
+        answers(engine(model), mixed(images))
 
 
 def test_what_is_held_grows_with_the_budget_and_not_with_the_number_of_questions(
-    model: TransformersModel, pictures: list[Path], counted: type[Counted]
+    model: TransformersModel, images: list[Path], counted: type[Counted]
 ) -> None:
     def most(questions: int, budget: int) -> int:
         counted.most_slots = 0
-        requests = [Request(p, f"{WORDS} {n}?", Decoding(6)) for n in range(questions) for p in pictures]
+        requests = [Request(p, f"{WORDS} {n}?", Decoding(6)) for n in range(questions) for p in images]
         answers(engine(model, budget), requests)
         return counted.most_slots
 
@@ -311,18 +312,18 @@ def test_what_is_held_grows_with_the_budget_and_not_with_the_number_of_questions
     assert many <= 1.2 * few and many <= 400 and wide > 2 * many
 
 
-def test_kept_features_have_a_bound_and_the_oldest_go(model: TransformersModel, pictures: list[Path]) -> None:
-    seen = [Picture(p) for p in pictures]
+def test_kept_features_have_a_bound_and_the_oldest_go(model: TransformersModel, images: list[Path]) -> None:
+    seen = [ImageView(p) for p in images]
     one = FeatureCache(model.module, model.prompts).of(seen[:1])[seen[0]].size
     cache = FeatureCache(model.module, model.prompts, room=2 * one)
-    for picture in seen:
-        assert torch.isfinite(cache.of([picture])[picture].embeds).all()
+    for view in seen:
+        assert torch.isfinite(cache.of([view])[view].embeds).all()
     assert list(cache._kept) == seen[-2:] and cache._size == 2 * one
     assert set(cache.of(seen)) == set(seen), "what is asked for at once is given, however much it is"
 
 
-def test_each_picture_is_encoded_once_in_a_whole_sweep(
-    llava_next_folder: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+def test_each_image_is_encoded_once_in_a_whole_sweep(
+    llava_next_folder: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = TransformersModel(str(llava_next_folder), device="cpu", rows=3)
     encoded: list[int] = []
@@ -333,7 +334,7 @@ def test_each_picture_is_encoded_once_in_a_whole_sweep(
         return tower(*args, **options)
 
     monkeypatch.setattr(model.module.model, "get_image_features", count)
-    for limit in (2, 3, 5):  # three benchmarks over the same pictures
-        requests = [Request(p, f"{limit} {q}", Decoding(limit)) for p in pictures for q in QUESTIONS]
+    for limit in (2, 3, 5):  # three benchmarks over the same images
+        requests = [Request(p, f"{limit} {q}", Decoding(limit)) for p in images for q in QUESTIONS]
         list(model.generate(requests))
-    assert sum(encoded) == len(pictures)
+    assert sum(encoded) == len(images)

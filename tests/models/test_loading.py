@@ -10,8 +10,8 @@ import pytest
 import tiny_families
 from safetensors.torch import load_file, save_file
 
-from harness.core.contract import Decoding, Request
 from harness.core.errors import ModelError
+from harness.core.evaluation import Decoding, Request
 from harness.models.transformers import TransformersModel
 
 
@@ -21,14 +21,14 @@ def folder(llava_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(llava_folder, tmp_path / "model"))
 
 
-def test_a_checkpoint_without_a_chat_template_is_told_what_to_add(folder: Path, pictures: list[Path]) -> None:
+def test_a_checkpoint_without_a_chat_template_is_told_what_to_add(folder: Path, images: list[Path]) -> None:
     (folder / "chat_template.jinja").unlink()
     model = TransformersModel(str(folder), device="cpu")
     with pytest.raises(ModelError, match="no usable chat template.*chat_template.jinja"):
-        list(model.generate([Request(pictures[0], "Why?")]))
+        list(model.generate([Request(images[0], "Why?")]))
 
 
-def test_a_model_that_has_no_end_token_stops_at_the_limit_and_says_so(folder: Path, pictures: list[Path]) -> None:
+def test_a_model_that_has_no_end_token_stops_at_the_limit_and_says_so(folder: Path, images: list[Path]) -> None:
     for name in ("tokenizer_config.json", "generation_config.json", "config.json"):
         text = json.loads((folder / name).read_text())
         for part in (text, text.get("text_config", {})):
@@ -37,7 +37,7 @@ def test_a_model_that_has_no_end_token_stops_at_the_limit_and_says_so(folder: Pa
         (folder / name).write_text(json.dumps(text))
     model = TransformersModel(str(folder), device="cpu")
     assert not model._end_ids()
-    (((_, answer),),) = model.generate([Request(pictures[0], "Why?", Decoding(9, min_new_tokens=3))])
+    (((_, answer),),) = model.generate([Request(images[0], "Why?", Decoding(9, min_new_tokens=3))])
     assert (answer.n_tokens, answer.stopped) == (9, "length")
 
 
@@ -86,8 +86,8 @@ def test_an_adapter_without_its_base_is_named(tmp_path: Path, written: str) -> N
         TransformersModel(str(tmp_path), device="cpu")
 
 
-def test_a_processor_of_another_model_is_told_from_the_number_of_features(folder: Path, pictures: list[Path]) -> None:
+def test_a_processor_of_another_model_is_told_from_the_number_of_features(folder: Path, images: list[Path]) -> None:
     settings = json.loads((folder / "processor_config.json").read_text()) | {"patch_size": 16}
     (folder / "processor_config.json").write_text(json.dumps(settings))
     with pytest.raises(ModelError, match="Processor and weights do not belong together"):
-        list(TransformersModel(str(folder), device="cpu").generate([Request(pictures[0], "Why?")]))
+        list(TransformersModel(str(folder), device="cpu").generate([Request(images[0], "Why?")]))

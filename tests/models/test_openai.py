@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from harness.core.contract import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.core.errors import ConfigError, ModelError, Unanswered
+from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.models._server import circuit_breaker as _health
 from harness.models._server import client as _server
 from harness.models.openai import OpenAIModel
@@ -47,18 +47,18 @@ def questions(n: int) -> list[Request]:
 # ------------------------------------------------------------ what is sent and what comes back
 
 
-def test_a_picture_and_a_question_get_their_answer_and_the_picture_stands_first(pictures: list[Path]) -> None:
+def test_an_image_and_a_question_get_their_answer_and_the_image_stands_first(images: list[Path]) -> None:
     with serving() as server:
-        answers, _ = ask(OpenAIModel(server.url), [Request(pictures[0], "Is there a dog?", Decoding(max_new_tokens=7))])
+        answers, _ = ask(OpenAIModel(server.url), [Request(images[0], "Is there a dog?", Decoding(max_new_tokens=7))])
     (body,) = server.asked
-    picture, text = body["messages"][0]["content"]
-    assert base64.b64decode(picture["image_url"]["url"].partition(",")[2]) == pictures[0].read_bytes()
+    image, text = body["messages"][0]["content"]
+    assert base64.b64decode(image["image_url"]["url"].partition(",")[2]) == images[0].read_bytes()
     assert text == {"type": "text", "text": "Is there a dog?"}
     assert (body["model"], body["max_tokens"], body["temperature"]) == ("tiny", 7, 0.0)
     assert (answers[0].text, answers[0].n_tokens, answers[0].stopped) == ("Yes.", 3, "end")
 
 
-def test_a_prompt_without_a_picture_is_sent_as_text_alone() -> None:
+def test_a_prompt_without_an_image_is_sent_as_text_alone() -> None:
     with serving() as server:
         ask(OpenAIModel(server.url), questions(1))
     assert server.asked[0]["messages"][0]["content"] == [{"type": "text", "text": "q0"}]
@@ -140,12 +140,12 @@ def test_a_provider_that_wants_the_limit_under_its_new_name_gets_it() -> None:
 # ------------------------------------------------------------ order and number
 
 
-def test_questions_about_one_picture_go_together_and_its_first_one_goes_ahead(pictures: list[Path]) -> None:
-    asked = [Request(p, f"{k}{n}") for n in range(3) for k, p in enumerate(pictures[:2])]
+def test_questions_about_one_image_go_together_and_its_first_one_goes_ahead(images: list[Path]) -> None:
+    asked = [Request(p, f"{k}{n}") for n in range(3) for k, p in enumerate(images[:2])]
     with serving(lambda body, count: Said(reply().data, wait_s=0.02)) as server:
         ask(OpenAIModel(server.url, concurrency=4), asked)
         order = server.questions()
-    assert sorted(order[:2]) == ["00", "10"]  # one of each picture, before any second one
+    assert sorted(order[:2]) == ["00", "10"]  # one of each image, before any second one
     with serving() as server:
         ask(OpenAIModel(server.url, concurrency=1), asked)
     assert server.questions() == ["00", "01", "02", "10", "11", "12"]
@@ -243,10 +243,10 @@ def test_what_the_content_filter_withholds_is_missing_and_no_answer() -> None:
     assert not answers and reasons == {0: "the server's content filter withheld the answer"} and len(server.asked) == 1
 
 
-def test_a_broken_picture_leaves_its_questions_out_and_names_the_file(tmp_path: Path, pictures: list[Path]) -> None:
-    (tmp_path / "broken.png").write_bytes(pictures[0].read_bytes()[:60])
+def test_a_broken_image_leaves_its_questions_out_and_names_the_file(tmp_path: Path, images: list[Path]) -> None:
+    (tmp_path / "broken.png").write_bytes(images[0].read_bytes()[:60])
     with serving() as server:
-        answers, reasons = ask(OpenAIModel(server.url), [Request(tmp_path / "broken.png", "q"), Request(pictures[0], "q")])
+        answers, reasons = ask(OpenAIModel(server.url), [Request(tmp_path / "broken.png", "q"), Request(images[0], "q")])
     assert list(answers) == [1] and "broken.png cannot be read" in reasons[0]
 
 

@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText
 
-from harness.core.contract import Answer, Decoding, HiddenImage, NoisyImage, Request, in_order
 from harness.core.errors import DataError, ModelError
+from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
+from harness.core.plugins import in_order
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.packed_attention import is_read
 from harness.models._checkpoint.prompt_builder import visible_tokens
@@ -32,12 +33,12 @@ def ask(model: TransformersModel, requests: list[Request]) -> list[Answer]:
     return in_order((pair for batch in model.generate(requests) for pair in batch), len(requests))
 
 
-def many(pictures: list[Path], **options: object) -> list[Request]:
-    return [Request(p, q, Decoding(max_new_tokens=10), **options) for p in pictures for q in QUESTIONS]  # type: ignore[arg-type]
+def many(images: list[Path], **options: object) -> list[Request]:
+    return [Request(p, q, Decoding(max_new_tokens=10), **options) for p in images for q in QUESTIONS]  # type: ignore[arg-type]
 
 
-def test_a_batch_answers_as_transformers_own_generate_does_one_by_one(model: TransformersModel, pictures: list[Path]) -> None:
-    requests = many(pictures, prefix="A cat")
+def test_a_batch_answers_as_transformers_own_generate_does_one_by_one(model: TransformersModel, images: list[Path]) -> None:
+    requests = many(images, prefix="A cat")
     for request, answer in zip(requests, ask(model, requests), strict=True):
         rendered = model.prompts.rendered(request.text, with_image=True)
         text = rendered.prompt + rendered.head + request.prefix
@@ -48,25 +49,25 @@ def test_a_batch_answers_as_transformers_own_generate_does_one_by_one(model: Tra
         assert answer.text == tokenizer.decode(ids, skip_special_tokens=True)[len(start) :]
 
 
-def test_sampled_text_depends_on_the_seed_and_not_on_the_batch(model: TransformersModel, pictures: list[Path]) -> None:
-    hot = [Request(p, q, Decoding(12, temperature=1.0, top_p=0.9, seed=s)) for s, (p, q) in enumerate(zip(pictures, QUESTIONS))]
+def test_sampled_text_depends_on_the_seed_and_not_on_the_batch(model: TransformersModel, images: list[Path]) -> None:
+    hot = [Request(p, q, Decoding(12, temperature=1.0, top_p=0.9, seed=s)) for s, (p, q) in enumerate(zip(images, QUESTIONS))]
     together = [a.text for a in ask(model, hot)]
     assert together == [ask(model, [r])[0].text for r in hot]
     other = Request(hot[0].image, hot[0].text, Decoding(12, temperature=1.0, top_p=0.9, seed=99))
     assert ask(model, [other])[0].text != together[0]
 
 
-def test_hidden_image_tokens_equal_a_masked_full_sequence(model: TransformersModel, pictures: list[Path]) -> None:
+def test_hidden_image_tokens_equal_a_masked_full_sequence(model: TransformersModel, images: list[Path]) -> None:
     hidden = HiddenImage(0.8, seed=3)
-    full = model.prompts.row(0, Request(pictures[1], "Is there a car"))
+    full = model.prompts.row(0, Request(images[1], "Is there a car"))
     ids = torch.tensor([full.ids])
     at = ids == model.prompts.image_token_id
     mask = torch.ones_like(ids)
     mask[at] = visible_tokens(hidden, int(at.sum())).long()
-    rows = [model.prompts.row(i, Request(pictures[1], q, hidden_image=hidden)) for i, q in enumerate(["Is there a car", "x"])]
+    rows = [model.prompts.row(i, Request(images[1], q, hidden_image=hidden)) for i, q in enumerate(["Is there a car", "x"])]
     engine = model._engine()
     with torch.inference_mode():
-        vision = model.prompts.image_inputs(pictures[1]).tensors
+        vision = model.prompts.image_inputs(images[1]).tensors
         positions = torch.tensor([full.positions])
         expected = model.module(input_ids=ids, attention_mask=mask, position_ids=positions, **vision).logits[0, -1]
         logits = SharedMemory(engine.language).join(group(rows, model.prompts.image_token_id))
@@ -74,15 +75,15 @@ def test_hidden_image_tokens_equal_a_masked_full_sequence(model: TransformersMod
     torch.testing.assert_close(logits[0], expected, atol=1e-4, rtol=0)
 
 
-def test_hiding_everything_leaves_the_text_and_hiding_nothing_leaves_the_picture() -> None:
+def test_hiding_everything_leaves_the_text_and_hiding_nothing_leaves_the_image() -> None:
     assert not visible_tokens(HiddenImage(1.0, 0), 1000).any()
     assert visible_tokens(HiddenImage(0.0, 0), 1000).all()
     assert 0 < visible_tokens(HiddenImage(0.99, 0), 10_000).sum() < 200
 
 
-def test_segments_attend_as_a_dense_mask_does(model: TransformersModel, pictures: list[Path]) -> None:
+def test_segments_attend_as_a_dense_mask_does(model: TransformersModel, images: list[Path]) -> None:
     """Four rows, three of them padded, two with nothing but a prompt; the tiny models group two queries to a key."""
-    prompt, vision = model.prompt(pictures[0], QUESTIONS[1])
+    prompt, vision = model.prompt(images[0], QUESTIONS[1])
     answers = [model.answer_ids(text) for text in ("A cat sits on the table.", "A dog.", "There is a dog near the oven.")]
     both = [(prompt, 0), (answers[0], 1), (answers[1], 2)], [(prompt, 0), (answers[2], 1)]
     parts = [[(prompt, 0)], *both, [(prompt, 0)]]  # an answer of its end token alone enters no row
@@ -112,18 +113,18 @@ def test_what_is_read_are_the_answers_and_the_end_of_the_prompt() -> None:
     assert is_read(segment).int().tolist() == [[0, 0, 1, 1, 1, 1, 0], [1, 1, 1, 1, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0]]
 
 
-def test_training_leaves_no_trace_in_answers(model: TransformersModel, pictures: list[Path]) -> None:
+def test_training_leaves_no_trace_in_answers(model: TransformersModel, images: list[Path]) -> None:
     """The last layer's short cut is for rows with segments, and for nothing that comes after them."""
-    requests = many(pictures[:1])
+    requests = many(images[:1])
     before = [a.text for a in ask(model, requests)]
-    prompt, vision = model.prompt(pictures[0], QUESTIONS[0])
+    prompt, vision = model.prompt(images[0], QUESTIONS[0])
     model.hidden_states(prompt[None], vision, torch.zeros_like(prompt)[None], torch.arange(len(prompt))[None])
     assert [a.text for a in ask(model, requests)] == before
 
 
 @pytest.mark.parametrize(("read", "skipped"), [(-1, 0), (-2, 1)])
 def test_tower_layers_that_nothing_reads_are_passed_by(
-    llava_next_folder: Path, pictures: list[Path], tmp_path: Path, read: int, skipped: int
+    llava_next_folder: Path, images: list[Path], tmp_path: Path, read: int, skipped: int
 ) -> None:
     folder = tmp_path / "model"
     shutil.copytree(llava_next_folder, folder)
@@ -132,7 +133,7 @@ def test_tower_layers_that_nothing_reads_are_passed_by(
     plain = AutoModelForImageTextToText.from_pretrained(folder).eval()
     model = TransformersModel(str(folder), device="cpu")
     passed = [layer for layer in model.module.model.vision_tower.modules() if "forward" in vars(layer)]
-    vision = model.prompts.image_inputs(pictures[0]).tensors
+    vision = model.prompts.image_inputs(images[0]).tensors
     with torch.inference_mode():
         features = [m.model.get_image_features(**vision, return_dict=True).pooler_output for m in (plain, model.module)]
     assert len(passed) == skipped and all(torch.equal(a, b) for a, b in zip(*features, strict=True))
@@ -155,9 +156,9 @@ def test_noise_is_the_diffusion_schedule_on_the_normalised_pixels() -> None:
     assert torch.equal(add_noise({"pixel_values": pixels}, None)["pixel_values"], pixels)
 
 
-def test_noisy_and_clean_requests_share_a_batch_and_no_feature(model: TransformersModel, pictures: list[Path]) -> None:
+def test_noisy_and_clean_requests_share_a_batch_and_no_feature(model: TransformersModel, images: list[Path]) -> None:
     noises = (None, NoisyImage(900, 0), NoisyImage(900, 1))
-    requests = [Request(pictures[0], QUESTIONS[1], Decoding(8), noise=noise) for noise in noises]
+    requests = [Request(images[0], QUESTIONS[1], Decoding(8), noise=noise) for noise in noises]
     together = [a.text for a in ask(model, requests)]
     model.forget_features()
     assert together == [ask(model, [r])[0].text for r in requests]
@@ -165,8 +166,8 @@ def test_noisy_and_clean_requests_share_a_batch_and_no_feature(model: Transforme
     assert len({round(v, 4) for v in values}) == 3
 
 
-def test_guesses_are_the_likeliest_tokens_along_a_given_answer(model: TransformersModel, pictures: list[Path]) -> None:
-    request, answer = Request(pictures[0], QUESTIONS[0]), "Yes, there is a car."
+def test_guesses_are_the_likeliest_tokens_along_a_given_answer(model: TransformersModel, images: list[Path]) -> None:
+    request, answer = Request(images[0], QUESTIONS[0]), "Yes, there is a car."
     prompt, vision = model.prompt(request.image, request.text)
     ids = torch.cat([prompt, model.answer_ids(answer)[:-1]])[None]
     with torch.inference_mode():
@@ -175,8 +176,8 @@ def test_guesses_are_the_likeliest_tokens_along_a_given_answer(model: Transforme
     assert model.guesses([request], [answer]) == [model.prompts.tokenizer.decode(kept, skip_special_tokens=True).strip()]
 
 
-def test_log_probs_are_those_of_a_plain_forward(model: TransformersModel, pictures: list[Path]) -> None:
-    request = Request(pictures[0], QUESTIONS[0])
+def test_log_probs_are_those_of_a_plain_forward(model: TransformersModel, images: list[Path]) -> None:
+    request = Request(images[0], QUESTIONS[0])
     prompt, vision = model.prompt(request.image, request.text)
     answer = model.answer_ids("Yes, there is.")[:-1]
     ids = torch.cat([prompt, answer])[None]
@@ -187,17 +188,17 @@ def test_log_probs_are_those_of_a_plain_forward(model: TransformersModel, pictur
     )
 
 
-def test_an_answer_stops_after_its_stop_string_and_at_its_limit(model: TransformersModel, pictures: list[Path]) -> None:
-    (free,) = ask(model, [Request(pictures[0], QUESTIONS[1], Decoding(20))])
+def test_an_answer_stops_after_its_stop_string_and_at_its_limit(model: TransformersModel, images: list[Path]) -> None:
+    (free,) = ask(model, [Request(images[0], QUESTIONS[1], Decoding(20))])
     stop = free.text[len(free.text) // 2]
-    (cut,) = ask(model, [Request(pictures[0], QUESTIONS[1], Decoding(20, stop=(stop,)))])
+    (cut,) = ask(model, [Request(images[0], QUESTIONS[1], Decoding(20, stop=(stop,)))])
     assert free.stopped in {"length", "end"} and cut.stopped == "stop"
     assert cut.text == free.text[: free.text.index(stop) + 1]
 
 
-def test_a_placeholder_in_the_question_is_text(model: TransformersModel, pictures: list[Path]) -> None:
-    ids = model.prompts.prompt_ids(pictures[0], "What is <image> here?")
-    assert ids.count(model.prompts.image_token_id) == model.prompts.image_inputs(pictures[0]).tokens
+def test_a_placeholder_in_the_question_is_text(model: TransformersModel, images: list[Path]) -> None:
+    ids = model.prompts.prompt_ids(images[0], "What is <image> here?")
+    assert ids.count(model.prompts.image_token_id) == model.prompts.image_inputs(images[0]).tokens
 
 
 def test_overwritten_weights_are_another_checkpoint(llava_folder: Path, tmp_path: Path) -> None:
@@ -227,7 +228,7 @@ def test_half_written_weights_are_named_as_damaged(llava_folder: Path, tmp_path:
         TransformersModel(str(folder), device="cpu")
 
 
-def test_a_corrupt_picture_is_named(model: TransformersModel, tmp_path: Path) -> None:
+def test_a_corrupt_image_is_named(model: TransformersModel, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
     with pytest.raises(DataError, match="broken.png cannot be read"):

@@ -1,8 +1,8 @@
 """Planted faults: does the queue find wrong POPE labels when 3 % of the instance labels behind them are removed or swapped?
 
-python tests/proofs/planted_faults.py [--pictures 500] [--seeds 0 1 2 3 4]
+python tests/proofs/planted_faults.py [--images 500] [--seeds 0 1 2 3 4]
 
-The pictures and captions are the miniature world's, without faults. Each seed plants its own faults in a copy of the instance
+The images and captions are the miniature world's, without faults. Each seed plants its own faults in a copy of the instance
 file and builds the POPE questions from it; the true list stays in this process and is shown to no command. Three checkpoints
 answer: the shipped one and two copies of it whose weights are disturbed, which err more often and in other places. The copies
 are worse witnesses than aligned checkpoints, and all three are kin: nothing here is easier than three independent models.
@@ -27,7 +27,7 @@ from benchmarks.pope import SPLITS
 from harness.audit.queue import gather
 from harness.config.schema import BenchmarkConfig
 from harness.core import registry
-from harness.core.contract import Model, no_progress
+from harness.core.plugins import Model, no_progress
 from harness.evaluation.sweep import sweep
 from harness.labels.cases import Case
 from harness.labels.suspicion.rank import suspects
@@ -58,15 +58,15 @@ class Outcome:
         return self.found / self.wrong
 
 
-def clean_world(folder: Path, pictures: int) -> Path:
+def clean_world(folder: Path, images: int) -> Path:
     """The miniature world without faults in its labels."""
-    write_world(folder, WorldSettings(train_pictures=1, val_pictures=pictures, label_fault_share=0.0, preference_captions=0,
+    write_world(folder, WorldSettings(train_images=1, val_images=images, label_fault_share=0.0, preference_captions=0,
                                       preference_yes_no=0))  # fmt: skip
     return folder
 
 
 def plant(clean: Path, copy: Path, seed: int, share: float = 0.03) -> set[tuple[str, str]]:
-    """A copy of the world with faults in its labels; returns (picture, object) of every POPE label that they make wrong."""
+    """A copy of the world with faults in its labels; returns (image, object) of every POPE label that they make wrong."""
     for name in ("coco/val2014", "coco/annotations/captions_val2014.json"):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).symlink_to(clean / name)
@@ -109,10 +109,10 @@ def checkpoints(folder: Path, noise: tuple[float, ...] = (0.0, 0.02, 0.03)) -> l
     return found
 
 
-def outcomes(scratch: Path, pictures: int, seeds: list[int]) -> Iterator[Outcome]:
+def outcomes(scratch: Path, images: int, seeds: list[int]) -> Iterator[Outcome]:
     """Plant, ask, rank, count; answers to questions that an earlier seed asked are taken from the store."""
     options = {"dtype": "float32", "device": "cpu", "threads": 1}
-    clean = clean_world(scratch / "clean", pictures)
+    clean = clean_world(scratch / "clean", images)
     models = [registry.make("model", "transformers", {"path": str(path), **options}) for path in checkpoints(scratch)]
     for seed in seeds:
         folder = scratch / f"planted-{seed}"
@@ -120,7 +120,7 @@ def outcomes(scratch: Path, pictures: int, seeds: list[int]) -> Iterator[Outcome
         with Store(scratch / "store.sqlite") as store:
             runs = [_ask(store, DataFolder(folder), model, f"{seed}-{n}") for n, model in enumerate(models)]
             own = gather(store, runs)["pope"]
-        bare = replace(own.evidence, pictures={})
+        bare = replace(own.evidence, images={})
         cases, alone = suspects(own.evidence, own.witnesses), suspects(bare, own.witnesses)
         yield Outcome(seed, len(cases), len(wrong), _found(cases, wrong), _found(alone, wrong))
 
@@ -148,12 +148,12 @@ def _object(row: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=500)
+    parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     asked = parser.parse_args()
     started, total = time.process_time(), [0, 0, 0]
     with tempfile.TemporaryDirectory() as folder:
-        for one in outcomes(Path(folder), asked.pictures, asked.seeds):
+        for one in outcomes(Path(folder), asked.images, asked.seeds):
             total = [a + b for a, b in zip(total, (one.wrong, one.found, one.found_by_answers_alone), strict=True)]
             alone = one.found_by_answers_alone / one.wrong
             print(f"seed {one.seed}: {one.wrong} of {one.labels:,} POPE labels wrong; in the first {FIRST:.0%} of the queue")

@@ -1,4 +1,4 @@
-"""Planted faults are found: the real world, the real checkpoint and two disturbed copies, a smaller number of pictures."""
+"""Planted faults are found: the real world, the real checkpoint and two disturbed copies, a smaller number of images."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def script() -> ModuleType:
 
 @pytest.mark.slow
 def test_most_wrong_labels_are_among_the_first_tenth_of_the_queue(tmp_path: Path) -> None:
-    (found,) = script().outcomes(tmp_path, pictures=70, seeds=[0])
+    (found,) = script().outcomes(tmp_path, images=70, seeds=[0])
     assert found.wrong >= 5 and found.recall >= 0.8

@@ -1,4 +1,4 @@
-"""Run records made of nothing: 60 drawn pictures, a POPE-like and a CHAIR-like benchmark, base and aligned."""
+"""Run records made of nothing: 60 drawn images, a POPE-like and a CHAIR-like benchmark, base and aligned."""
 
 from __future__ import annotations
 
@@ -11,20 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.core.contract import (
-    Answer,
-    BenchmarkResult,
-    Checkpoint,
-    Formula,
-    Item,
-    PreferencePair,
-    ProtocolRecord,
-    RunRecord,
-    Score,
-    Span,
-    SweepResult,
-    ratio,
-)
+from harness.core.evaluation import Answer, Formula, Item, Score, Span, ratio
+from harness.core.preference import PreferencePair
+from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, RunRecord, SweepResult
 from tests.reports.in_browser import ARGS, CHROMIUM
 
 OBJECTS = ["person", "car", "dog", "cat", "chair", "bench", "bottle", "cup"]
@@ -48,8 +37,8 @@ ALIGNED = Habits(says_yes_wrongly=0.14, sees=0.74, invents=0.10, words=16)
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with 60 small drawn pictures."""
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with 60 small drawn images."""
     from PIL import Image, ImageDraw
 
     folder = tmp_path_factory.mktemp("data")
@@ -69,8 +58,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def record(pictures: Path) -> RunRecord:
-    return make_record(data_folder=pictures)
+def record(images: Path) -> RunRecord:
+    return make_record(data_folder=images)
 
 
 @pytest.fixture(scope="session")
@@ -146,7 +135,7 @@ def pope(habits: Habits, n_images: int, seed: int) -> BenchmarkResult:
         there = rng.sample(OBJECTS, 5)
         absent = [o for o in OBJECTS if o not in there]
         luck = random.Random(f"{i} {seed}")
-        tired = 0.25 * (luck.random() - 0.5)  # some pictures are harder: questions of one image hang together
+        tired = 0.25 * (luck.random() - 0.5)  # some images are harder: questions of one image hang together
         for split in SPLITS:
             for k in range(6):
                 thing = there[k // 2] if k % 2 == 0 else rng.choice(absent)
@@ -203,7 +192,7 @@ def chair(habits: Habits, n_images: int, seed: int) -> BenchmarkResult:
 
 
 def tell(named: list[tuple[str, str]], words: int) -> tuple[str, tuple[Span, ...]]:
-    text, spans = "The picture shows", []
+    text, spans = "The image shows", []
     for n, (thing, kind) in enumerate(named):
         text += " and a " if n else " a "
         spans.append(Span(len(text), len(text) + len(thing), kind, thing))

@@ -56,8 +56,8 @@ def test_a_filter_leaves_only_what_was_asked_for(opened, record):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_is_wider_than_the_screen(opened, make, record, pictures, width):
-    for records in ([record], [make.record(f"run{n}", seed=n, data_folder=pictures) for n in range(5)]):
+def test_nothing_is_wider_than_the_screen(opened, make, record, images, width):
+    for records in ([record], [make.record(f"run{n}", seed=n, data_folder=images) for n in range(5)]):
         page = opened(write(compare(records, published=["Table 2"])), width)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 

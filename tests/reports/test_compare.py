@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from pytest import approx
 
-from harness.core.contract import Answer, BenchmarkResult, Item, ProtocolRecord, Score, ratio
 from harness.core.errors import ConfigError
+from harness.core.evaluation import Answer, Item, Score, ratio
+from harness.core.run_record import BenchmarkResult, ProtocolRecord
 from reports.comparison.compare import compare
 from reports.page.svg import mark
 from reports.text.plain_table import text_table, warnings
@@ -21,7 +22,7 @@ def test_the_first_sweep_of_the_first_run_is_the_baseline(record):
     assert [(c.label, c.is_baseline) for c in columns] == [("base", True), ("aligned", False)]
 
 
-def test_a_base_that_runs_share_stands_there_once(make, pictures):
+def test_a_base_that_runs_share_stands_there_once(make, images):
     found = compare([make.record("one"), make.record("two", seed=1)])
     assert [c.label for c in found.columns] == ["base", "one", "two"]
 

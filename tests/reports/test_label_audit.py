@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness.core.contract import BenchmarkResult, LabelEdit, ProtocolRecord, Score, Span
+from harness.core.evaluation import LabelEdit, Score, Span
+from harness.core.run_record import BenchmarkResult, ProtocolRecord
 from harness.labels.cases import Vote
 from harness.labels.claims import Claim, Labels
 from harness.labels.control_sample import control
@@ -34,7 +35,7 @@ def labels(contradicted: dict[str, list[tuple[str, str]]] | None = None) -> Labe
     claims = tuple(
         Claim(str(i), "label", "yes" if i % 4 == 0 else "no", "dog" if i % 2 else "cat", ("random",)) for i in range(N)
     )
-    return Labels("pope", claims, {str(i): f"picture {i // 5}" for i in range(N)}, contradicted or {})
+    return Labels("pope", claims, {str(i): f"image {i // 5}" for i in range(N)}, contradicted or {})
 
 
 def test_where_all_labels_were_reviewed_the_rate_is_counted() -> None:
@@ -67,7 +68,7 @@ def test_an_exact_interval_covers_as_often_as_it_says() -> None:
     assert covered / 2000 >= 0.95
 
 
-def test_errors_that_are_label_faults_have_an_interval_over_pictures() -> None:
+def test_errors_that_are_label_faults_have_an_interval_over_images() -> None:
     wrong = [(str(i), "label") for i in range(100)]
     edits = [edit(i, "flipped" if i < 20 else "removed" if i < 25 else "right") for i in range(100)]
     (found,) = error_faults(labels({"d": wrong}), edits, {})

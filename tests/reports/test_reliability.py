@@ -1,4 +1,4 @@
-"""Calibration in a report: bins by p(yes) against the share of true yes, seeds together, one picture a checkpoint."""
+"""Calibration in a report: bins by p(yes) against the share of true yes, seeds together, one image a checkpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from harness.core import registry
-from harness.core.contract import BenchmarkResult, RunRecord, Score, ratio
+from harness.core.evaluation import Score, ratio
+from harness.core.run_record import BenchmarkResult, RunRecord
 from reports.comparison.compare import compare
 from reports.page.reliability import reliability_views
 
@@ -48,13 +49,13 @@ def test_bins_hold_their_questions_their_mean_p_and_the_share_that_is_true(sure:
     assert high.low < high.yes < high.high
 
 
-def test_a_checkpoint_without_log_odds_has_no_picture_and_the_others_do(sure: RunRecord, record: RunRecord) -> None:
+def test_a_checkpoint_without_log_odds_has_no_image_and_the_others_do(sure: RunRecord, record: RunRecord) -> None:
     half = replace(sure, sweeps=(sure.sweeps[0], record.sweeps[1]))
     assert [r.column for r in compare([half]).reliability] == ["base"]
     assert compare([record]).reliability == ()
 
 
-def test_seeds_of_a_method_are_one_picture_and_its_counts_their_mean(make) -> None:
+def test_seeds_of_a_method_are_one_image_and_its_counts_their_mean(make) -> None:
     records = [make.record(seed=seed) for seed in (1, 2, 3)]
     sweeps = [tuple(replace(s, results=tuple(told(r, 0.875) for r in s.results)) for s in r.sweeps) for r in records]
     comparison = compare([replace(r, sweeps=s) for r, s in zip(records, sweeps, strict=True)])
@@ -63,11 +64,11 @@ def test_seeds_of_a_method_are_one_picture_and_its_counts_their_mean(make) -> No
     assert sum(b.n for b in method.bins) == pytest.approx(len(sweeps[0][1].results[0].scores))
 
 
-def test_each_picture_comes_with_its_error_and_interval_in_words(sure: RunRecord) -> None:
-    ((benchmark, pictures),) = reliability_views(compare([sure]))
+def test_each_image_comes_with_its_error_and_interval_in_words(sure: RunRecord) -> None:
+    ((benchmark, images),) = reliability_views(compare([sure]))
     assert benchmark == "POPE"
-    assert [words for _, words in pictures] == ["ECE 25.0 [25.0, 25.0]"] * 2
-    assert "p 0.88, share" in pictures[0][0]
+    assert [words for _, words in images] == ["ECE 25.0 [25.0, 25.0]"] * 2
+    assert "p 0.88, share" in images[0][0]
 
 
 def test_the_page_and_the_json_hold_it(sure: RunRecord) -> None:

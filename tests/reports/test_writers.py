@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.core import registry
-from harness.core.contract import Span
+from harness.core.evaluation import Span
 from reports.comparison.compare import compare
 from reports.writers import csv as csv_writer
 from reports.writers import html as html_writer
@@ -29,8 +29,8 @@ def test_a_writer_is_found_by_its_file_name(name):
 
 
 @pytest.fixture(scope="module")
-def twice(make, pictures):
-    return [compare([make.record(data_folder=pictures)]) for _ in range(2)]
+def twice(make, images):
+    return [compare([make.record(data_folder=images)]) for _ in range(2)]
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -142,31 +142,31 @@ def test_spans_are_cut_out_of_the_text_and_overlaps_do_not_double_it():
     assert [(p.text, p.kind) for p in found if p.kind] == [("dog", "found"), (" x", "invented")]
 
 
-def test_a_moved_picture_is_a_placeholder(make):
+def test_a_moved_image_is_a_placeholder(make):
     page = html_writer.write(compare([make.record(data_folder=Path("/nowhere"))]))
-    assert "picture not shown" in page
+    assert "image not shown" in page
 
 
-def test_a_broken_picture_is_a_placeholder(tmp_path, make):
+def test_a_broken_image_is_a_placeholder(tmp_path, make):
     from reports.page.thumbnails import Thumbnails
 
     (tmp_path / "a.png").write_bytes(b"\x89PNG but not really")
     assert Thumbnails([tmp_path]).get("a.png") == ""
 
 
-def test_no_picture_outside_the_data_folder_is_read(pictures):
+def test_no_image_outside_the_data_folder_is_read(images):
     from reports.page.thumbnails import Thumbnails
 
-    inside = pictures / "images"
-    assert Thumbnails([pictures]).get("images/000.png").startswith("data:image/jpeg")
+    inside = images / "images"
+    assert Thumbnails([images]).get("images/000.png").startswith("data:image/jpeg")
     assert Thumbnails([inside / "none"]).get("../000.png") == ""
     assert Thumbnails([inside]).get("a\x00b") == ""
 
 
-def test_only_so_many_pictures_are_kept(pictures):
+def test_only_so_many_images_are_kept(images):
     from reports.page.thumbnails import Thumbnails
 
-    few = Thumbnails([pictures], most=2)
+    few = Thumbnails([images], most=2)
     shown = [bool(few.get(f"images/{n:03}.png")) for n in (0, 1, 0, 2)]
     assert (shown, few.left_out) == ([True, True, True, False], 1)
 

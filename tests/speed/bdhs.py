@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-from common import QUESTION, save_model, save_pictures, sentences, user_seconds
+from common import QUESTION, save_images, save_model, sentences, user_seconds
 
 TURN, TOKENS = 64, 24
 
@@ -32,12 +32,12 @@ def main() -> None:
 
 
 def compare(folder: Path, n: int, every: int) -> None:
-    from harness.core.contract import in_order
+    from harness.core.plugins import in_order
     from harness.models.transformers import TransformersModel
 
     model = TransformersModel(str(save_model(folder / "model")), device="cpu", threads=1)
-    pictures = [folder / "p" / name for name in save_pictures(folder / "p", 64)]
-    requests = drafts(pictures, n)
+    images = [folder / "p" / name for name in save_images(folder / "p", 64)]
+    requests = drafts(images, n)
     ours = plain = 0.0
     sentences_ours = sentences_plain = same = 0
     for start in range(0, n, TURN):
@@ -57,18 +57,18 @@ def compare(folder: Path, n: int, every: int) -> None:
     print(f"  {theirs / each:.1f} x; the same text in {same} of {sentences_plain}")
 
 
-def drafts(pictures: list[Path], n: int) -> list[list[Any]]:
+def drafts(images: list[Path], n: int) -> list[list[Any]]:
     """The requests of one BDHS try for n answers."""
     from alignment.data.bdhs_drafts import Rules, new_draft, requests_of
     from alignment.data.prompts import Prompt
-    from harness.core.contract import Decoding
+    from harness.core.evaluation import Decoding
 
     draw = random.Random(3)
     rules = Rules(decoding=Decoding(max_new_tokens=TOKENS))
     made = []
     for i in range(n):
-        picture = pictures[i % len(pictures)]
-        prompt = Prompt(str(i), picture.name, "", picture, f"{QUESTION} {i}", sentences(draw, draw.randint(3, 5)))
+        path = images[i % len(images)]
+        prompt = Prompt(str(i), path.name, "", path, f"{QUESTION} {i}", sentences(draw, draw.randint(3, 5)))
         made.append(requests_of(new_draft(prompt, 0, rules), rules, seed=0))
     return made
 

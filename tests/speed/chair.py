@@ -33,7 +33,7 @@ def main() -> None:
     args = parser.parse_args()
     from benchmarks._coco import vocabulary as _vocabulary
     from benchmarks.chair import Chair
-    from harness.core.contract import Answer, Item
+    from harness.core.evaluation import Answer, Item
 
     words = sorted(_vocabulary.chair().node_of)
     captions = make_captions(words, CAPTIONS, seed=0)

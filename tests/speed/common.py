@@ -1,7 +1,7 @@
-"""What the speed scripts share: models of random weights in the shapes that were measured, texts, pictures, CPU time.
+"""What the speed scripts share: models of random weights in the shapes that were measured, texts, images, CPU time.
 
 `tiny` is the set-up of the measured baselines: CLIP 4 x 192 at 224/14 (256 image tokens), Llama 4 x 256; `336` the same with
-pictures of 336/14 (576 image tokens). `7b` and `1.6-7b` are the shapes of LLaVA-1.5-7B and LLaVA-1.6-7B, for a machine
+images of 336/14 (576 image tokens). `7b` and `1.6-7b` are the shapes of LLaVA-1.5-7B and LLaVA-1.6-7B, for a machine
 with a GPU.
 """
 
@@ -36,7 +36,7 @@ def sentences(draw: random.Random, n: int) -> str:
     return " ".join(said)
 
 
-def save_pictures(folder: Path, n: int) -> list[str]:
+def save_images(folder: Path, n: int) -> list[str]:
     """Noise of 320 x 240, by seed; their names."""
     import numpy
     from PIL import Image
@@ -68,18 +68,18 @@ def save_model(folder: Path, size: str = "tiny", device: str = "cpu") -> Path:
         vision_feature_layer=-2,
     )
     crop = {"size": {"shortest_edge": side}, "crop_size": {"height": side, "width": side}}
-    pictures = t.LlavaNextImageProcessorPil(**crop) if kind == "LlavaNext" else t.CLIPImageProcessorPil(**crop)
+    images = t.LlavaNextImageProcessorPil(**crop) if kind == "LlavaNext" else t.CLIPImageProcessorPil(**crop)
     torch.manual_seed(0)
     with torch.device(device):
         dtype = torch.bfloat16 if size.endswith("7b") else torch.float32
         module = getattr(t, f"{kind}ForConditionalGeneration")(config).to(dtype)
     with torch.no_grad():
         for weight in module.get_decoder().layers.parameters():
-            if weight.dim() > 1:  # wider than trained ones begin, so that pictures and questions move the answers
+            if weight.dim() > 1:  # wider than trained ones begin, so that images and questions move the answers
                 weight.mul_(3)
     module.save_pretrained(folder)
     getattr(t, f"{kind}Processor")(
-        pictures, words, patch_size=14, vision_feature_select_strategy="default", chat_template=TEMPLATE,
+        images, words, patch_size=14, vision_feature_select_strategy="default", chat_template=TEMPLATE,
         num_additional_image_tokens=1,
     ).save_pretrained(folder)  # fmt: skip
     settings = folder / "tokenizer_config.json"

@@ -25,10 +25,10 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-from common import QUESTION, save_model, save_pictures, sentences, user_seconds
+from common import QUESTION, save_images, save_model, sentences, user_seconds
 
 PROMPTS = 4  # a step
-Pair = tuple[str, str, str, list[str]]  # picture, question, chosen, rejected
+Pair = tuple[str, str, str, list[str]]  # image, question, chosen, rejected
 
 
 class Side:
@@ -59,9 +59,7 @@ class Side:
 class Ours(Side):
     """alignment.training.loop.Loop, one step at a time."""
 
-    def __init__(
-        self, name: str, model: Path, pairs: list[Pair], pictures: Path, folder: Path, args: argparse.Namespace
-    ) -> None:
+    def __init__(self, name: str, model: Path, pairs: list[Pair], images: Path, folder: Path, args: argparse.Namespace) -> None:
         super().__init__(name, args.device == "cuda")
         from alignment.aligners.dpo import Dpo
         from alignment.batching.rows import make_rows
@@ -71,7 +69,7 @@ class Ours(Side):
         from alignment.weights.fsdp import Replicated
         from alignment.weights.trainable import prepare
         from alignment.weights.workers import workers
-        from harness.core.contract import PreferencePair
+        from harness.core.preference import PreferencePair
         from harness.models.transformers import TransformersModel
 
         policy = TransformersModel(str(model), device=args.device, dtype="auto", threads=1)
@@ -80,7 +78,7 @@ class Ours(Side):
         lora = {"r": 8, "targets": ["q_proj", "v_proj"]} if args.lora else None
         aligner = Dpo(batch_size=PROMPTS, micro_batch=PROMPTS, learning_rate=1e-4, epochs=100, freeze_vision=False, lora=lora)
         start = user_seconds()
-        rows, _ = make_rows(policy, stored, pictures)
+        rows, _ = make_rows(policy, stored, images)
         known = reference_logps(policy, rows, folder / "reference")
         self.before = user_seconds() - start
         settings = aligner.settings
@@ -97,11 +95,11 @@ class Ours(Side):
 class Trl(Side):
     """trl.DPOTrainer.train() in a thread of its own, held after each step."""
 
-    def __init__(self, name: str, model: Path, pairs: list[Pair], pictures: Path, args: argparse.Namespace, ckpt: bool) -> None:
+    def __init__(self, name: str, model: Path, pairs: list[Pair], images: Path, args: argparse.Namespace, ckpt: bool) -> None:
         super().__init__(name, args.device == "cuda")
         self.go, self.done = threading.Semaphore(0), threading.Semaphore(0)
         self.end = False
-        trainer = self._trainer(model, pairs, pictures, args, ckpt)
+        trainer = self._trainer(model, pairs, images, args, ckpt)
         threading.Thread(target=self._train, args=(trainer,), daemon=True).start()
 
     def one(self) -> None:
@@ -120,7 +118,7 @@ class Trl(Side):
             self.error = error
             self.done.release()
 
-    def _trainer(self, model: Path, pairs: list[Pair], pictures: Path, args: argparse.Namespace, ckpt: bool) -> Any:
+    def _trainer(self, model: Path, pairs: list[Pair], images: Path, args: argparse.Namespace, ckpt: bool) -> Any:
         import torch
         from datasets import Dataset
         from PIL import Image
@@ -139,7 +137,7 @@ class Trl(Side):
                 return control
 
         rows = [
-            {"images": [Image.open(pictures / image)], "prompt": [{"role": "user", "content": text}],
+            {"images": [Image.open(images / image)], "prompt": [{"role": "user", "content": text}],
              "chosen": [{"role": "assistant", "content": chosen}], "rejected": [{"role": "assistant", "content": other}]}
             for image, text, chosen, rejected in pairs for other in rejected
         ]  # fmt: skip
@@ -172,11 +170,11 @@ def make_pairs(names: list[str], rejected: int) -> list[Pair]:
 
 
 def measure(model: Path, folder: Path, rejected: int, args: argparse.Namespace) -> None:
-    pictures = folder / "pictures"
-    pairs = make_pairs(save_pictures(pictures, 64), rejected)
-    sides: list[Side] = [Ours("ours", model, pairs, pictures, folder / f"ours{rejected}", args)]
+    images = folder / "images"
+    pairs = make_pairs(save_images(images, 64), rejected)
+    sides: list[Side] = [Ours("ours", model, pairs, images, folder / f"ours{rejected}", args)]
     for name, ckpt in (("TRL, no checkpointing", False), ("TRL as it comes", True)):
-        sides.append(Trl(name, model, pairs, pictures, args, ckpt))
+        sides.append(Trl(name, model, pairs, images, args, ckpt))
     for _ in range(args.steps + 1):
         for side in sides:
             side.step()

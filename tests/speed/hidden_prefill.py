@@ -6,7 +6,7 @@
 
 The requests are those of one BDHS try: every sentence of an answer is asked for with the answer so far as its given
 beginning, all sentences of an answer with one mask. From tokens to the first logits: through our engine, through the language
-model on the full masked sequence one by one, and that in batches of 8. Pictures are encoded beforehand on all sides. Sides take
+model on the full masked sequence one by one, and that in batches of 8. Images are encoded beforehand on all sides. Sides take
 turns, a turn being 16 answers. CPU seconds in user mode of one thread (wall seconds on a GPU); how far the logits are apart.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 from bdhs import drafts
-from common import save_model, save_pictures, user_seconds
+from common import save_images, save_model, user_seconds
 
 TURN = 16
 SIDES = ("left out, shared, packed", "masked, one by one", "masked, 8 at once")
@@ -44,10 +44,10 @@ def compare(folder: Path, args: Any) -> None:
 
     threads = {"threads": 1} if args.device == "cpu" else {}
     model = TransformersModel(str(save_model(folder / "model", args.size, args.device)), device=args.device, **threads)
-    asked = drafts([folder / "p" / name for name in save_pictures(folder / "p", TURN)], args.answers)
+    asked = drafts([folder / "p" / name for name in save_images(folder / "p", TURN)], args.answers)
     spent, apart, full, left = [0.0] * len(SIDES), 0.0, [], []
     with torch.inference_mode():
-        _turn(model, [r for own in asked[:TURN] for r in own])  # encodes the pictures, and is not counted
+        _turn(model, [r for own in asked[:TURN] for r in own])  # encodes the images, and is not counted
         for start in range(0, args.answers, TURN):
             requests = [r for own in asked[start : start + TURN] for r in own]
             seconds, logits = _turn(model, requests)
@@ -82,13 +82,13 @@ def _now(model: Any) -> float:
 
 
 def left_out(model: Any, requests: list[Any]) -> Any:
-    """As the engine reads them: by picture and mask, what is common to a group once, all in one pass."""
+    """As the engine reads them: by image and mask, what is common to a group once, all in one pass."""
     import torch
 
-    from harness.models._engine.grouping import by_picture, group
+    from harness.models._engine.grouping import by_image, group
     from harness.models._engine.running_batch import memory_for
 
-    parts = [[model.prompts.row(i, requests[i]) for i in part] for part in by_picture(requests, range(len(requests)))]
+    parts = [[model.prompts.row(i, requests[i]) for i in part] for part in by_image(requests, range(len(requests)))]
     groups = [g for rows in parts for g in group(rows, model.prompts.image_token_id)]
     order = torch.tensor([row.index for g in groups for row in g.rows]).argsort()
     return memory_for(model._language()).join(groups)[order]
@@ -99,7 +99,7 @@ def masked(model: Any, requests: list[Any], at_once: int) -> Any:
     import torch
     from torch.nn.functional import pad
 
-    from harness.models._checkpoint.image_features import Picture
+    from harness.models._checkpoint.image_features import ImageView
 
     logits = []
     for start in range(0, len(requests), at_once):
@@ -109,8 +109,8 @@ def masked(model: Any, requests: list[Any], at_once: int) -> Any:
         ids, mask = (torch.stack([pad(row[k], (width - len(row[k]), 0)) for row in rows]).to(model.device) for k in (0, 1))
         at = ids == model.prompts.image_token_id
         embeds = model.module.get_input_embeddings()(ids)
-        known = model._features.of([Picture(r.image) for r in part])
-        embeds[at] = torch.cat([known[Picture(r.image)].embeds for r in part])
+        known = model._features.of([ImageView(r.image) for r in part])
+        embeds[at] = torch.cat([known[ImageView(r.image)].embeds for r in part])
         positions = torch.arange(width, device=ids.device)[None] - torch.tensor([[width - len(i)] for i, _ in rows]).to(
             ids.device
         )

@@ -5,7 +5,7 @@ used; for LLaVA on a CPU that one needs three changes, made at run time in `_pat
 `decord` without ever using it here; where that is not installed an empty module stands in.
 
 Run by `sweep.py --peers PYTHON`. The interpreter needs torch first, then lmms-eval 0.7.3, and no torchvision: with it the
-pictures would be resized by other code than on the other sides.
+images would be resized by other code than on the other sides.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def scored(doc, results):
 """
 
 
-Asked = Iterable[tuple[str, str, str]]  # key, picture's name, question with its suffix
+Asked = Iterable[tuple[str, str, str]]  # key, image's name, question with its suffix
 
 
 def command(python: str, folder: Path, asked: Asked, tokens: int, batch: int) -> tuple[list[str], dict[str, str]]:

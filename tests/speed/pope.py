@@ -26,7 +26,7 @@ ANSWERS = ("Yes", "No", "Yes, there is.", "No, there is no {} in the image.", "I
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     from benchmarks.pope import Pope
-    from harness.core.contract import Answer, Sums
+    from harness.core.evaluation import Answer, Sums
     from harness.core.stats import metrics
     from harness.storage.data_folder import DataFolder
 

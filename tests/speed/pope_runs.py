@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.pope import Pope
 from harness.config.schema import BenchmarkConfig
-from harness.core.contract import Answer, Checkpoint, Item, ProtocolRecord
+from harness.core.evaluation import Answer, Item
+from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
 

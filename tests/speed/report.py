@@ -1,6 +1,6 @@
 """How long a large report takes: 6 checkpoints x 9 benchmarks x 9,000 items. Run: python tests/speed/report.py
 
-The pictures are photographs' size and as hard to compress, so that the page has all its thumbnails; one benchmark has
+The images are photographs' size and as hard to compress, so that the page has all its thumbnails; one benchmark has
 log-odds of yes. Limits: under 20 s of CPU, 1.5 GB, HTML under 15 MB; 10,000 resamples of 9,000 items under 2 s of CPU. Exit
 code 1 when one is broken.
 """
@@ -24,18 +24,8 @@ from PIL import Image
 
 from benchmarks._pope import calibration as _calibration
 from harness.core import registry
-from harness.core.contract import (
-    Answer,
-    BenchmarkResult,
-    Checkpoint,
-    Item,
-    ProtocolRecord,
-    RunRecord,
-    Score,
-    Span,
-    SweepResult,
-    ratio,
-)
+from harness.core.evaluation import Answer, Item, Score, Span, ratio
+from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, RunRecord, SweepResult
 from harness.core.stats import RESAMPLES, resample, sample
 from reports.comparison.compare import compare
 
@@ -73,7 +63,7 @@ def result(benchmark: str, items: tuple[Item, ...], skill: float, rng: random.Ra
     return BenchmarkResult(benchmark, protocol, items, tuple(answers), tuple(scores), own)
 
 
-def make(n_images: int, pictures: Path) -> RunRecord:
+def make(n_images: int, folder: Path) -> RunRecord:
     rng = random.Random(0)
     benchmarks = {
         f"bench{b}": tuple(
@@ -87,7 +77,7 @@ def make(n_images: int, pictures: Path) -> RunRecord:
                     tuple(result(b, items, 0.7 + c / 100, rng) for b, items in benchmarks.items()))
         for c in range(CHECKPOINTS)
     )  # fmt: skip
-    return RunRecord("speed", "speed", True, "", "", sweeps, data_folder=pictures)
+    return RunRecord("speed", "speed", True, "", "", sweeps, data_folder=folder)
 
 
 def draw(n_images: int, folder: Path) -> None:
@@ -110,7 +100,7 @@ def resampling(n_images: int) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("images", type=int, nargs="?", default=500, help="pictures that the items ask about")
+    parser.add_argument("images", type=int, nargs="?", default=500, help="images that the items ask about")
     n_images = parser.parse_args().images
     resampled_s = resampling(n_images)
     sys.stdout.write(f"{RESAMPLES:,} resamples of {ITEMS:,} items of {n_images} images: {resampled_s:.2f} s CPU\n")
@@ -120,8 +110,8 @@ def main() -> int:
     return int(broken or resampled_s > 2)
 
 
-def report(n_images: int, pictures: Path) -> bool:
-    record = make(n_images, pictures)
+def report(n_images: int, folder: Path) -> bool:
+    record = make(n_images, folder)
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     start = time.process_time()
     comparison = compare([record])
@@ -130,11 +120,11 @@ def report(n_images: int, pictures: Path) -> bool:
     rest = [registry.get("report", name)(comparison) for name in ("markdown", "json", "csv", "latex")]
     cpu_s = time.process_time() - start
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    size_mb, n_pictures = len(html.encode()) / 1e6, html.count("data:image/jpeg")
+    size_mb, n_thumbnails = len(html.encode()) / 1e6, html.count("data:image/jpeg")
     sys.stdout.write(
         f"{CHECKPOINTS} checkpoints x {BENCHMARKS} benchmarks x {ITEMS:,} items of {n_images} images: "
         f"{cpu_s:.1f} s CPU ({compared:.1f} s comparing), peak {peak_gb:.2f} GB ({held:.2f} GB the record itself), "
-        f"HTML {size_mb:.1f} MB with {n_pictures} thumbnails, the others {sum(map(len, rest)) / 1e6:.1f} MB\n"
+        f"HTML {size_mb:.1f} MB with {n_thumbnails} thumbnails, the others {sum(map(len, rest)) / 1e6:.1f} MB\n"
     )
     return cpu_s > 20 or peak_gb > 1.5 or size_mb > 15
 

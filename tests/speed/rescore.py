@@ -19,7 +19,8 @@ from pope_runs import fill
 from benchmarks.pope import SPLITS, Pope
 from harness.audit.rescore_runs import rescore
 from harness.core import stats
-from harness.core.contract import Item, LabelEdit, RunRecord
+from harness.core.evaluation import Item, LabelEdit
+from harness.core.run_record import RunRecord
 from harness.storage.label_revisions import Revision
 from harness.storage.run_store import Store
 

@@ -40,14 +40,14 @@ CHECKPOINTS = 3
 def prepared(folder: Path) -> dict[str, Case]:
     """A store with a run; the cases of its queue by their ids in the page."""
     write_annotations(folder / "data")
-    write_pictures(folder / "data/coco/val2014")
+    write_images(folder / "data/coco/val2014")
     with Store(folder / "store.sqlite") as store:
         fill(store, items(), CHECKPOINTS, str(folder / "data"))
     with Store(folder / "store.sqlite") as store, Reviews(store.path) as reviews:
         return {case_id(case): case for case in open_desk(store, reviews, Asked("pope", most=9_000)).cases}
 
 
-def write_pictures(folder: Path) -> None:
+def write_images(folder: Path) -> None:
     """Noise in COCO's size, the same under every name."""
     folder.mkdir(parents=True)
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)).save(folder / "0.jpg")

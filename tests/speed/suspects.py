@@ -1,4 +1,4 @@
-"""Ranking a queue of 9,000 labels with 20 checkpoints' answers, 500 pictures with boxes and captions: from the store to cases.
+"""Ranking a queue of 9,000 labels with 20 checkpoints' answers, 500 images with boxes and captions: from the store to cases.
 
 python tests/speed/suspects.py [--checkpoints 20]
 """
@@ -19,7 +19,7 @@ from pope_runs import fill
 
 from benchmarks.pope import SPLITS
 from harness.audit.queue import gather, queue
-from harness.core.contract import Item
+from harness.core.evaluation import Item
 from harness.labels.suspicion.rank import suspects
 from harness.storage.run_store import Store
 
@@ -29,7 +29,7 @@ KINDS += ["boat", "horse", "sheep", "umbrella", "pizza", "clock", "vase", "truck
 
 
 def items() -> tuple[Item, ...]:
-    """9,000 different questions, so that nothing is saved by asking once: 18 kinds of each of 500 pictures."""
+    """9,000 different questions, so that nothing is saved by asking once: 18 kinds of each of 500 images."""
     found = []
     for image in range(IMAGES):
         there = set(random.Random(image).sample(KINDS, 5))

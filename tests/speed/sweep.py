@@ -5,7 +5,7 @@
     python tests/speed/sweep.py --peers /path/to/python          # beside lmms-eval 0.7.3, by an interpreter that has it
     python tests/speed/sweep.py --device cuda --size 7b          # LLaVA-1.5-7B's shape on a GPU; 1.6-7b for LLaVA-1.6's
 
-100 pictures (JPEG, 640 x 480), 18 questions each in three splits of POPE's form, 1,800 rows of which 1,139 are distinct. Every
+100 images (JPEG, 640 x 480), 18 questions each in three splits of POPE's form, 1,800 rows of which 1,139 are distinct. Every
 side is a process of its own, from the start of Python to the last answer on disk; sides take turns. A model of random
 weights never says the end token, so the token limit is the answers' length. Printed: CPU seconds, user and system, of the
 whole process with its children, and whether all sides gave the same answers.
@@ -144,7 +144,8 @@ def ours(args: Any, kind: str, tokens: int, log_odds: bool) -> dict[str, str]:
     sys.path.insert(0, str(Path(__file__).parents[2]))
     from harness.config.schema import BenchmarkConfig
     from harness.core import registry
-    from harness.core.contract import Decoding, Request, no_progress
+    from harness.core.evaluation import Decoding, Request
+    from harness.core.plugins import no_progress
     from harness.evaluation.cached_model import RememberingModel
     from harness.evaluation.sweep import sweep
     from harness.storage.data_folder import DataFolder
@@ -154,9 +155,9 @@ def ours(args: Any, kind: str, tokens: int, log_odds: bool) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as place, Store(Path(place) / "store.sqlite") as store:
         if kind == "captions":
             asking = RememberingModel(model, store)
-            pictures = sorted((args.folder / "coco/val2014").iterdir())[: args.captions]
-            requests = [Request(p, CAPTION, Decoding(max_new_tokens=tokens)) for p in pictures]
-            return {pictures[i].name: a.text for batch in asking.generate(requests) for i, a in batch}
+            images = sorted((args.folder / "coco/val2014").iterdir())[: args.captions]
+            requests = [Request(p, CAPTION, Decoding(max_new_tokens=tokens)) for p in images]
+            return {images[i].name: a.text for batch in asking.generate(requests) for i, a in batch}
         spec = BenchmarkConfig(name="pope", prompt_suffix=SUFFIX, max_new_tokens=tokens, log_odds=log_odds)
         store.begin(StoredRun("speed", "speed", "2026-01-01T00:00:00", "running", "{}", "", {}, ""))
         sweep("base", model, {0: spec}, DataFolder(args.folder), store, "speed", no_progress)
@@ -171,7 +172,7 @@ def ours(args: Any, kind: str, tokens: int, log_odds: bool) -> dict[str, str]:
 
 
 def plain(args: Any, kind: str, tokens: int, at_once: int) -> dict[str, str]:
-    """transformers alone: processor, `generate`, decode; every row asked, `at_once` rows of one picture size together."""
+    """transformers alone: processor, `generate`, decode; every row asked, `at_once` rows of one image size together."""
     import torch
     from PIL import Image
     from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -194,10 +195,10 @@ def plain(args: Any, kind: str, tokens: int, at_once: int) -> dict[str, str]:
 
 
 def asked(args: Any, kind: str) -> Any:
-    """(key, picture, text) of every row, repeated questions included."""
+    """(key, image, text) of every row, repeated questions included."""
     if kind == "captions":
-        for picture in sorted((args.folder / "coco/val2014").iterdir())[: args.captions]:
-            yield picture.name, picture.name, CAPTION
+        for path in sorted((args.folder / "coco/val2014").iterdir())[: args.captions]:
+            yield path.name, path.name, CAPTION
         return
     for split in SPLITS:
         for line in (args.folder / f"pope/coco_pope_{split}.json").read_text().splitlines():
@@ -215,15 +216,15 @@ def _prompt(processor: Any, text: str) -> str:
 
 
 def prepare(args: Any) -> None:
-    """Model, pictures and question files in official form, unless they lie there already."""
+    """Model, images and question files in official form, unless they lie there already."""
     import numpy
     from common import save_model
     from PIL import Image, ImageDraw
 
     if not (args.folder / "model/config.json").is_file():
         save_model(args.folder / "model", args.size, args.device)
-    pictures, draw = args.folder / "coco/val2014", random.Random(1)
-    pictures.mkdir(parents=True, exist_ok=True)
+    images, draw = args.folder / "coco/val2014", random.Random(1)
+    images.mkdir(parents=True, exist_ok=True)
     (args.folder / "pope").mkdir(exist_ok=True)
     noise = numpy.random.default_rng(1)
     for i in range(args.images):
@@ -233,7 +234,7 @@ def prepare(args: Any) -> None:
             x, y = draw.randrange(640), draw.randrange(480)
             colour = tuple(draw.randrange(256) for _ in range(3))
             pen.rectangle([x, y, x + draw.randrange(150), y + draw.randrange(150)], fill=colour)
-        coarse.save(pictures / _name(i), quality=90)
+        coarse.save(images / _name(i), quality=90)
     for split in SPLITS:
         rows = [json.dumps(row) for i in range(args.images) for row in questions(i, split)]
         (args.folder / f"pope/coco_pope_{split}.json").write_text("\n".join(rows))

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.chair import Chair
 from benchmarks.pope import Pope
-from harness.core.contract import Item, LabelEdit
 from harness.core.errors import DataError
+from harness.core.evaluation import Item, LabelEdit
 from harness.storage.label_revisions import Revision, apply, dumps, loads, read, together, write
 
 
@@ -108,7 +108,7 @@ def test_where_splits_contradict_each_other_each_has_a_label_of_its_own() -> Non
     assert applied.changed["1"].truth["labels"] == {"random": ["yes"]}  # type: ignore[union-attr]
 
 
-def test_an_object_can_be_put_into_a_pictures_truth_and_taken_out() -> None:
+def test_an_object_can_be_put_into_an_images_truth_and_taken_out() -> None:
     item = Item("1", "a.jpg", "", {"objects": ["cat", "dog"]})
     edits = [edit(field="dog", old="yes"), edit(field="bench")]
     assert apply(Chair(), [item], edits).changed["1"].truth["objects"] == ["bench", "cat"]  # type: ignore[union-attr]

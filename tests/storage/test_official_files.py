@@ -29,13 +29,13 @@ class Silent(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    """A folder over HTTP: a file, and an archive with a file and a folder of pictures."""
+    """A folder over HTTP: a file, and an archive with a file and a folder of images."""
     folder = tmp_path / "served"
     folder.mkdir()
     (folder / "questions.json").write_text("questions")
     with zipfile.ZipFile(folder / "all.zip", "w") as archive:
         archive.writestr("in/answers.json", "answers")
-        archive.writestr("in/pictures/a.jpg", "a picture")
+        archive.writestr("in/images/a.jpg", "an image")
     (folder / "broken.zip").write_text("not a zip")
     Silent.asked = []
     with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=str(folder))) as server:
@@ -67,19 +67,19 @@ def test_a_missing_file_is_fetched_and_one_that_is_there_is_not(monkeypatch, ser
     assert sorted(p.name for p in data.iterdir()) == ["pope"]  # no archive is left behind
 
 
-def test_members_of_one_archive_cost_one_download_and_pictures_wait_for_a_word(monkeypatch, server, tmp_path):
+def test_members_of_one_archive_cost_one_download_and_images_wait_for_a_word(monkeypatch, server, tmp_path):
     data = tmp_path / "data"
     files = (
         official("a/answers.json", f"{server}/all.zip", "in/answers.json"),
-        official("a/pictures", f"{server}/all.zip", "in/pictures/"),
+        official("a/images", f"{server}/all.zip", "in/images/"),
     )
-    (answers, pictures) = bring(monkeypatch, data, *files)
-    assert (answers.state, pictures.state) == (FETCHED, MISSING) and "--images" in pictures.note
+    (answers, images) = bring(monkeypatch, data, *files)
+    assert (answers.state, images.state) == (FETCHED, MISSING) and "--images" in images.note
     assert (data / "a/answers.json").read_text() == "answers"
     other = tmp_path / "other"
     Silent.asked = []
     assert [f.state for f in bring(monkeypatch, other, *files, images=True)] == [FETCHED, FETCHED]
-    assert (other / "a/pictures/a.jpg").read_text() == "a picture" and len(Silent.asked) == 1
+    assert (other / "a/images/a.jpg").read_text() == "an image" and len(Silent.asked) == 1
 
 
 @pytest.mark.parametrize(

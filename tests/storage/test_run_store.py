@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.contract import Answer, Checkpoint, Item, ProtocolRecord, Score, Span, Verdict
 from harness.core.errors import StoreError
+from harness.core.evaluation import Answer, Item, Score, Span, Verdict
+from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.storage.migrations import STEPS
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
@@ -113,7 +114,7 @@ def test_a_batch_is_there_whole_or_not_at_all_after_sigkill(tmp_path: Path) -> N
     code = f"""
 import os, signal
 from pathlib import Path
-from harness.core.contract import Answer
+from harness.core.evaluation import Answer
 from harness.storage.run_store import Store
 store = Store(Path({str(path)!r}))
 store.add_answers("w", {{"a": Answer("", "a", 1, "end")}})

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.core.contract import Span
 from harness.core.errors import ConfigError, StoreError
+from harness.core.evaluation import Span
 from harness.labels.cases import Vote, caption_field
 from harness.storage.run_store import Store
 from harness.storage.vote_store import Reviews

@@ -2,7 +2,7 @@
 
 The detector's counts stand for all captions; the marks of those that people read correct them. Each caption's invented
 and named objects are the detector's, less its false alarms, plus what it missed; what was seen in the marked captions is
-carried over to all (a ratio of two difference estimators), and the interval resamples pictures, marked and unmarked ones apart.
+carried over to all (a ratio of two difference estimators), and the interval resamples images, marked and unmarked ones apart.
 The marked captions must have been drawn at random.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.contract import Score
+from harness.core.evaluation import Score
 from harness.core.stats import Floats, interval, resample
 from harness.labels.cases import Vote
 from harness.labels.estimates.prediction_powered import FEWEST

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.core.contract import LabelEdit
+from harness.core.evaluation import LabelEdit
 from harness.labels.claims import Labels
 from harness.labels.control_sample import control
 from harness.labels.estimates.label_outcomes import WRONG, Fates

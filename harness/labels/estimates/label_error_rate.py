@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.core.contract import LabelEdit
+from harness.core.evaluation import LabelEdit
 from harness.labels.claims import Claim, Labels
 from harness.labels.control_sample import control
 from harness.labels.estimates.label_outcomes import WRONG, Fates

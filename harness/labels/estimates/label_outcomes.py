@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.core.contract import LabelEdit
+from harness.core.evaluation import LabelEdit
 from harness.labels.claims import Claim
 
 WRONG = ("flipped", "removed")

@@ -34,7 +34,7 @@ def drawn(n: int, of: int) -> Share:
 
 
 def clustered(hits: Sequence[bool], clusters: Sequence[Hashable]) -> Share:
-    """A share of all there is, as it would scatter with other pictures: bootstrap over clusters; exact where all are alike."""
+    """A share of all there is, as it would scatter with other images: bootstrap over clusters; exact where all are alike."""
     n, of = sum(hits), len(hits)
     if n in (0, of):
         return drawn(n, of)

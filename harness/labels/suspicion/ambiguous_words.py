@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.labels.suspicion.claim_table import Finding, Table
 
-TRAPPED = 1.5  # nats: not the picture but the reading may be at fault
+TRAPPED = 1.5  # nats: not the image but the reading may be at fault
 _TRAPS: tuple[tuple[str, str, str], ...] = (  # thing, what stands in the answer, what it means there
     ("orange", r"\borange(?!s\b)[ -](?!juice\b|slices?\b)[a-z]{3,}", "a colour"),
     ("wine glass", r"\b(?:drinking |water )?glass(?:es)?\b", "a glass without wine, spectacles or a pane"),

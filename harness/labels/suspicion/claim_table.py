@@ -9,11 +9,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.contract import Item
-from harness.labels.claims import Claim, Evidence, Picture, Witness
+from harness.core.evaluation import Item
+from harness.labels.claims import Claim, Evidence, ImageAnnotations, Witness
 from harness.labels.log_odds import Codes, Floats
 
-NO_PICTURE = Picture()
+NO_ANNOTATIONS = ImageAnnotations()
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +47,17 @@ class Table:
         return np.array([claim.label == "yes" for claim in self.claims], dtype=bool)
 
     @cached_property
-    def pictures(self) -> list[Picture]:
-        found, items = self.evidence.pictures, self.items
-        return [found.get(items[claim.item_id].image, NO_PICTURE) for claim in self.claims]
+    def image_annotations(self) -> list[ImageAnnotations]:
+        found, items = self.evidence.image_annotations, self.items
+        return [found.get(items[claim.item_id].image, NO_ANNOTATIONS) for claim in self.claims]
 
     @cached_property
-    def by_picture(self) -> dict[str, set[str]]:
-        """Item id -> things that are annotated in its picture."""
-        return {i.id: {box.name for box in self.evidence.pictures.get(i.image, NO_PICTURE).boxes} for i in self.evidence.items}
+    def by_image(self) -> dict[str, set[str]]:
+        """Item id -> things that are annotated in its image."""
+        return {
+            i.id: {box.name for box in self.evidence.image_annotations.get(i.image, NO_ANNOTATIONS).boxes}
+            for i in self.evidence.items
+        }
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,10 +56,10 @@ def near(table: Table) -> Finding:
     """Nats where the label may have been given to a near class, or withheld for one."""
     nats = np.zeros(len(table))
     reasons: dict[int, str] = {}
-    for row, (claim, picture) in enumerate(zip(table.claims, table.pictures, strict=True)):
+    for row, (claim, image) in enumerate(zip(table.claims, table.image_annotations, strict=True)):
         others = NEAR.get(claim.thing, _NONE)
-        labelled = {box.name for box in picture.boxes}
-        named = {n.thing for n in picture.named}
+        labelled = {box.name for box in image.boxes}
+        named = {n.thing for n in image.named}
         mistaken, beside = others & (named - labelled), others & labelled
         if claim.label == "yes" and claim.thing not in named and mistaken:
             nats[row] = MISTAKEN
@@ -72,7 +72,7 @@ def near(table: Table) -> Finding:
 
 def is_beside(table: Table) -> Booleans:
     """(N,) labels "no" beside an annotated near class: a checkpoint's yes means less there."""
-    annotated = table.by_picture
+    annotated = table.by_image
     return np.array(
         [claim.label == "no" and bool(NEAR.get(claim.thing, _NONE) & annotated[claim.item_id]) for claim in table.claims],
         dtype=bool,
@@ -87,7 +87,7 @@ def unlisted(table: Table) -> Floats:
     listed: defaultdict[str, set[str]] = defaultdict(set)
     for claim in table.claims:
         listed[claim.item_id].add(claim.thing)
-    for item_id, annotated in table.by_picture.items():
+    for item_id, annotated in table.by_image.items():
         for thing, code in table.things.items():
             if thing not in listed[item_id]:
                 counts[int(not NEAR.get(thing, _NONE).isdisjoint(annotated)), code] += 1

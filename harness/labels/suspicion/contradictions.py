@@ -11,7 +11,7 @@ from harness.labels.claims import Evidence
 from harness.labels.suspicion.claim_table import Finding, Table
 
 CONTRADICTED = 3.0  # nats: of two labels that contradict each other one is wrong
-Elsewhere = dict[tuple[str, str], set[tuple[str, str]]]  # (picture's file name, thing) -> (benchmark, label)
+Elsewhere = dict[tuple[str, str], set[tuple[str, str]]]  # (image's file name, thing) -> (benchmark, label)
 
 
 def contradictions(table: Table, others: Sequence[Evidence]) -> Finding:
@@ -20,19 +20,19 @@ def contradictions(table: Table, others: Sequence[Evidence]) -> Finding:
     nats = np.zeros(len(table))
     reasons: dict[int, str] = {}
     for row, claim in enumerate(table.claims):
-        picture = table.pictures[row]
+        annotations = table.image_annotations[row]
         found = []
         if len(within[claim.item_id, claim.thing]) > 1:
             found.append("its own splits contradict each other")
         place = (_file(table.items[claim.item_id].image), claim.thing)
-        told = claim.thing in {n.thing for n in picture.named}  # a caption-based truth says no more than the captions do
+        told = claim.thing in {n.thing for n in annotations.named}  # a caption-based truth says no more than the captions do
         found += [
             f"{name} says {label}"
             for name, label in sorted(elsewhere.get(place, ()))
             if label != claim.label and not (label == "yes" and told)
         ]
-        annotated = any(box.name == claim.thing for box in picture.boxes)
-        if picture.boxes and not table.evidence.free_text and annotated != (claim.label == "yes"):
+        annotated = any(box.name == claim.thing for box in annotations.boxes)
+        if annotations.boxes and not table.evidence.free_text and annotated != (claim.label == "yes"):
             found.append("an instance of it is annotated" if annotated else "no instance of it is annotated")
         if found:
             nats[row] = CONTRADICTED

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.labels.cases import Box
-from harness.labels.claims import Picture
+from harness.labels.claims import ImageAnnotations
 from harness.labels.suspicion.claim_table import Finding, Table
 
-TINY = 0.0033  # share of the picture: COCO's "small" is 32 x 32 px, a 300th of 640 x 480
+TINY = 0.0033  # share of the image: COCO's "small" is 32 x 32 px, a 300th of 640 x 480
 HIDDEN = 0.8  # share of its box that lies inside one larger box of another thing
 DOUBT = 0.5  # nats for each: a guess, small enough that it only orders what is otherwise alike
 
@@ -34,8 +34,8 @@ def is_hard(table: Table) -> NDArray[np.bool_]:
 
 
 def _troubles(table: Table, row: int) -> list[str]:
-    picture, thing = table.pictures[row], table.claims[row].thing
-    own = [box for box in picture.boxes if box.name == thing]
+    image, thing = table.image_annotations[row], table.claims[row].thing
+    own = [box for box in image.boxes if box.name == thing]
     if not own:
         return []
     found = []
@@ -43,18 +43,18 @@ def _troubles(table: Table, row: int) -> list[str]:
     if not single:
         found.append("only a crowd region is annotated")
     largest = max(single or own, key=_area)
-    share = _area(largest) / (picture.width * picture.height) if picture.width and picture.height else 1.0
+    share = _area(largest) / (image.width * image.height) if image.width and image.height else 1.0
     if share < TINY:
-        found.append(f"its largest instance is {largest.width:.0f} x {largest.height:.0f} px, {share:.1%} of the picture")
-    hidden = [_hidden_behind(box, picture) for box in single]
+        found.append(f"its largest instance is {largest.width:.0f} x {largest.height:.0f} px, {share:.1%} of the image")
+    hidden = [_hidden_behind(box, image) for box in single]
     if hidden and all(hidden):
         found.append(f"its box lies almost wholly inside that of {hidden[0]}")
     return found
 
 
-def _hidden_behind(box: Box, picture: Picture) -> str:
+def _hidden_behind(box: Box, image: ImageAnnotations) -> str:
     """Name of a larger thing whose box covers this one, or ""."""
-    others: Iterable[Box] = (b for b in picture.boxes if b.name != box.name and _area(b) > _area(box) and not b.crowd)
+    others: Iterable[Box] = (b for b in image.boxes if b.name != box.name and _area(b) > _area(box) and not b.crowd)
     return next((other.name for other in others if _covered(box, other) >= HIDDEN * max(_area(box), 1e-9)), "")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.core.contract import Item, Verdict
+from harness.core.evaluation import Item, Verdict
 from harness.labels.cases import VERDICT, Case
 
 

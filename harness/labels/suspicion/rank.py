@@ -37,7 +37,7 @@ def suspects(
 
     Args:
         witnesses: what each checkpoint says; one that answered in several runs comes once.
-        others: evidence on other benchmarks over the same pictures.
+        others: evidence on other benchmarks over the same images.
         sample, seed: so many labels, drawn at random from all, are marked `control`; see control.py.
     """
     table = Table(evidence, tuple(witnesses))
@@ -63,7 +63,7 @@ def _case(table: Table, row: int, suspicion: float, findings: Sequence[Finding])
         suspicion=suspicion,
         reasons=_reasons(row, [finding for finding in findings if not finding.hearsay]),
         answers={w.name: w.answers[claim.item_id] for w in table.witnesses if claim.item_id in w.answers},
-        boxes=table.pictures[row].boxes,
+        boxes=table.image_annotations[row].boxes,
         hearsay=_reasons(row, [finding for finding in findings if finding.hearsay]),
     )
 

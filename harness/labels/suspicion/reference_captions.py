@@ -18,14 +18,14 @@ def captions(table: Table) -> Finding:
     Where captions are part of the truth they can only speak of the labels that have an instance as well.
     """
     counted = np.array([len(_naming(table, row)) for row in range(len(table))], dtype=np.intp)
-    have = np.array([bool(picture.captions) for picture in table.pictures], dtype=bool)
+    have = np.array([bool(image.captions) for image in table.image_annotations], dtype=bool)
     if table.evidence.free_text:
         have &= table.is_yes & np.array([_has_instance(table, row) for row in range(len(table))], dtype=bool)
     codes = np.where(have, np.minimum(counted, _MANY), -1).astype(np.intp)
     nats = against(codes, _MANY + 1, table.is_yes, table.thing, unlisted=unlisted(table))
     reasons = _lonely(table, counted, nats) if table.evidence.free_text else {}
     for row in np.flatnonzero(have).tolist():
-        n = len(table.pictures[row].captions)
+        n = len(table.image_annotations[row].captions)
         if counted[row] and not table.is_yes[row]:
             reasons[row] = f"{counted[row]} of {n} reference captions name it ({_words(table, row)})"
         elif not counted[row] and table.is_yes[row]:
@@ -37,7 +37,7 @@ def _lonely(table: Table, counted: Codes, nats: Floats) -> dict[int, str]:
     """Claims of one caption alone, without an instance: `nats` gets their weight."""
     reasons = {}
     for row in np.flatnonzero(table.is_yes & (counted == 1)).tolist():
-        n = len(table.pictures[row].captions)
+        n = len(table.image_annotations[row].captions)
         if n > 1 and not _has_instance(table, row):
             nats[row] = LONELY
             reasons[row] = f"no instance is annotated; one caption of {n} names it ({_words(table, row)})"
@@ -45,13 +45,13 @@ def _lonely(table: Table, counted: Codes, nats: Floats) -> dict[int, str]:
 
 
 def _has_instance(table: Table, row: int) -> bool:
-    return any(box.name == table.claims[row].thing for box in table.pictures[row].boxes)
+    return any(box.name == table.claims[row].thing for box in table.image_annotations[row].boxes)
 
 
 def _naming(table: Table, row: int) -> set[int]:
-    return {named.caption for named in table.pictures[row].named if named.thing == table.claims[row].thing}
+    return {named.caption for named in table.image_annotations[row].named if named.thing == table.claims[row].thing}
 
 
 def _words(table: Table, row: int) -> str:
     thing = table.claims[row].thing
-    return ", ".join(dict.fromkeys(f"\u201c{n.word}\u201d" for n in table.pictures[row].named if n.thing == thing))
+    return ", ".join(dict.fromkeys(f"\u201c{n.word}\u201d" for n in table.image_annotations[row].named if n.thing == thing))

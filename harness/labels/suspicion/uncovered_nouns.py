@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from harness.labels.cases import NOUN, Case
-from harness.labels.suspicion.claim_table import NO_PICTURE, Table
+from harness.labels.suspicion.claim_table import NO_ANNOTATIONS, Table
 
 UNKNOWN = "not judged"
 _MOST_SUSPICION = 0.5  # nobody has claimed anything yet
@@ -13,7 +13,7 @@ _NEVER_SEEN = frozenset({"bus", "buses"})
 
 
 def unjudged(table: Table) -> list[Case]:
-    """One case a picture and noun that at least two checkpoints named, or the only one there is."""
+    """One case an image and noun that at least two checkpoints named, or the only one there is."""
     named: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for witness in table.witnesses:
         for item_id, nouns in witness.unjudged.items():
@@ -37,6 +37,6 @@ def _case(table: Table, item_id: str, noun: str, names: list[str]) -> Case:
         suspicion=_MOST_SUSPICION * len(names) / n * (1.0 if known else 0.1),
         reasons=(f"the vocabulary {blind} \u201c{noun}\u201d",),
         answers={w.name: w.answers[item_id] for w in table.witnesses if item_id in w.answers},
-        boxes=table.evidence.pictures.get(item.image, NO_PICTURE).boxes,
+        boxes=table.evidence.image_annotations.get(item.image, NO_ANNOTATIONS).boxes,
         hearsay=(f"{len(names)} of {n} checkpoints name it",),
     )

@@ -1,6 +1,6 @@
 """The empty small LLaVA: sizes, tokenizer, processor and chat template, before any training.
 
-LLaVA-1.6's class with everything small: a CLIP tower, a two-layer projector, a Llama. A picture of 112 x 112 is seen
+LLaVA-1.6's class with everything small: a CLIP tower, a two-layer projector, a Llama. An image of 112 x 112 is seen
 twice, as base view and as its only tile, which makes 64 + 8 x (8 + 1) = 136 image tokens.
 """
 
@@ -71,7 +71,7 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
 
 
 def make_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaNextProcessor:
-    """The processor that turns chats and pictures into tensors; Pillow backend, so no torchvision is needed."""
+    """The processor that turns chats and images into tensors; Pillow backend, so no torchvision is needed."""
     side = {"height": SIZE_PX, "width": SIZE_PX}
     images = LlavaNextImageProcessorPil(
         size={"shortest_edge": SIZE_PX},

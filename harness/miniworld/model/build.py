@@ -1,6 +1,6 @@
 """Trains the small LLaVA from nothing: python -m harness.miniworld.model.build [--out FOLDER] [--seed 0].
 
-Tower first (see `tower.py`), then frozen; projector and language model on instruction data about the same pictures.
+Tower first (see `tower.py`), then frozen; projector and language model on instruction data about the same images.
 Writes an ordinary transformers folder. The same seed gives the same weights on the same machine.
 """
 
@@ -34,15 +34,15 @@ class BuildSettings:
     """How the shipped checkpoint was trained."""
 
     seed: int = 0
-    pictures: int = WorldSettings().build_pictures
+    images: int = WorldSettings().build_images
     tower_steps: int = 1500
     tower_batch: int = 64
     steps: int = 1200
     batch: int = 24
     matrix_rate: float = 5e-3
     rate: float = 3e-3
-    plain_share: float = 0.25  # of the batches: turns follow each other; else each turn sees the picture alone
-    blind_share: float = 0.1  # of the rows: nearly no picture, to learn the language alone
+    plain_share: float = 0.25  # of the batches: turns follow each other; else each turn sees the image alone
+    blind_share: float = 0.1  # of the rows: nearly no image, to learn the language alone
     threads: int = 2
 
 
@@ -52,8 +52,8 @@ def build(folder: Path, settings: BuildSettings, log: Log) -> None:
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
     world = WorldSettings()
-    album = draw_album(world, settings.pictures)
-    log({"stage": "pictures", "step": settings.pictures})
+    album = draw_album(world, settings.images)
+    log({"stage": "images", "step": settings.images})
     turns = [training_turns(scene, world) for scene in album.scenes]
     tokenizer = train_tokenizer(_texts(turns))
     model = make_model(len(tokenizer))
@@ -129,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m harness.miniworld.model.build", description=__doc__)
     parser.add_argument("--out", type=Path, default=checkpoint_folder())
     defaults = BuildSettings()
-    for name, kind in (("seed", int), ("pictures", int), ("tower_steps", int), ("steps", int), ("threads", int)):
+    for name, kind in (("seed", int), ("images", int), ("tower_steps", int), ("steps", int), ("threads", int)):
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=getattr(defaults, name))
     options = vars(parser.parse_args(arguments))
     folder = options.pop("out")

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import registry
-from harness.core.contract import Benchmark, Metric, Model, Request, in_order
+from harness.core.evaluation import Metric, Request
+from harness.core.plugins import Benchmark, Model, in_order
 from harness.core.stats import metrics
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.miniworld.world.scenes import WorldSettings
@@ -47,12 +48,12 @@ def _measure(benchmark: Benchmark, model: Model, data: DataFolder) -> tuple[Metr
     return metrics(items, [benchmark.score(item, answer) for item, answer in zip(items, answers)], benchmark.formulas)
 
 
-def variations(pictures: int) -> list[tuple[str, WorldSettings]]:
+def variations(images: int) -> list[tuple[str, WorldSettings]]:
     """The default world and worlds that differ from it in one setting."""
-    base = WorldSettings(train_pictures=2, val_pictures=pictures, preference_captions=1, preference_yes_no=1)
+    base = WorldSettings(train_images=2, val_images=images, preference_captions=1, preference_yes_no=1)
     return [
         ("default", base),
-        ("other pictures (seed 1)", replace(base, seed=1)),
+        ("other images (seed 1)", replace(base, seed=1)),
         ("nothing faint", replace(base, faint_share=0.0)),
         ("30 % faint", replace(base, faint_share=0.30)),
         ("no label faults", replace(base, label_fault_share=0.0)),
@@ -81,13 +82,13 @@ def _cell(value: float | None, metric: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m harness.miniworld.model.calibrate", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, default=checkpoint_folder())
-    parser.add_argument("--pictures", type=int, default=WorldSettings().val_pictures, help="val pictures of each world")
+    parser.add_argument("--images", type=int, default=WorldSettings().val_images, help="val images of each world")
     parser.add_argument("--only", type=int, default=None, help="evaluate only the first so many worlds")
     options = parser.parse_args(arguments)
     model: Any = registry.make("model", "transformers", {"path": str(options.checkpoint)})
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        for number, (name, settings) in enumerate(variations(options.pictures)[: options.only]):
+        for number, (name, settings) in enumerate(variations(options.images)[: options.only]):
             folder = Path(scratch) / str(number)
             write_world(folder, settings)
             rows.append((name, scores(model, folder)))

@@ -1,8 +1,8 @@
-"""Many turns about one picture as one training sequence.
+"""Many turns about one image as one training sequence.
 
-A row is the picture's prefix "<s>USER: <image>...\\n" followed by its turns "question ASSISTANT: answer</s>". In a
+A row is the image's prefix "<s>USER: <image>...\\n" followed by its turns "question ASSISTANT: answer</s>". In a
 "star" batch every turn sees the prefix and itself only and is placed right after the prefix, as if it were the first
-and only turn: nine questions for the price of one picture, without an answer being copied from an earlier turn. In a
+and only turn: nine questions for the price of one image, without an answer being copied from an earlier turn. In a
 plain batch later turns follow as the chat template writes them, and see all before them.
 """
 
@@ -25,7 +25,7 @@ BLIND_SIGHT = 0.01  # share of image tokens that a blind row sees
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Token ids of one picture's conversation: a prefix, and for each turn (as first turn, as later turn, answer)."""
+    """Token ids of one image's conversation: a prefix, and for each turn (as first turn, as later turn, answer)."""
 
     prefix: list[int]
     turns: list[tuple[list[int], list[int], list[int]]]
@@ -55,7 +55,7 @@ def join_rows(rows: Sequence[Row], *, star: bool, blind: Sequence[bool] = ()) ->
     """Stack rows of one kind; see the module's head.
 
     `blind` marks rows that see about one image token in a hundred: they teach how the world is usually spoken of,
-    which a large model knows from its text, so that an answer without a picture is still good English.
+    which a large model knows from its text, so that an answer without an image is still good English.
     """
     laid = [_lay_out(row, star) for row in rows]
     length = max(len(ids) for ids, *_ in laid)

@@ -1,6 +1,6 @@
 """Teaches the vision tower to see, alone and first: what covers each patch, in which colour, and where we are.
 
-Joint training from nothing stays blind to the picture for a thousand steps and more; a tower that already names what
+Joint training from nothing stays blind to the image for a thousand steps and more; a tower that already names what
 it sees, then frozen, is read by the language model at once (docs/miniworld.md).
 """
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from harness.miniworld.model.architecture import GRID, IMAGE_MEAN, IMAGE_STD, PATCH_PX, VISION_WIDTH
 from harness.miniworld.model.optimizer import Descent
 from harness.miniworld.world.icons import COLOURS, all_icons
-from harness.miniworld.world.painter import JPEG_OPTIONS, Picture, paint
+from harness.miniworld.world.painter import JPEG_OPTIONS, PaintedScene, paint
 from harness.miniworld.world.scenes import PLACES, Scene, WorldSettings, plan_scene
 
 KINDS = tuple(all_icons())
@@ -33,7 +33,7 @@ Log = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """Training pictures as the processor would see them. N pictures of G x G patches.
+    """Training images as the processor would see them. N images of G x G patches.
 
     pixels (N, 3, 112, 112) uint8; what (N, G * G, classes) and shade (N, G * G, colours): share of a patch's
     pixels, times 255, as uint8.
@@ -46,31 +46,31 @@ class Album:
 
 
 def draw_album(settings: WorldSettings, count: int) -> Album:
-    """The first `count` training pictures, through JPEG as the files on disc are."""
+    """The first `count` training images, through JPEG as the files on disc are."""
     scenes = tuple(plan_scene(settings, "train", index) for index in range(count))
     pixels = torch.empty(count, 3, GRID * PATCH_PX, GRID * PATCH_PX, dtype=torch.uint8)
     what = torch.empty(count, GRID * GRID, CLASSES, dtype=torch.uint8)
     shade = torch.empty(count, GRID * GRID, len(SHADES), dtype=torch.uint8)
     for index, scene in enumerate(scenes):
-        picture = paint(scene, settings.noise)
-        pixels[index] = torch.from_numpy(through_jpeg(picture)).permute(2, 0, 1)
-        what[index], shade[index] = _patch_labels(scene, picture)
+        painted = paint(scene, settings.noise)
+        pixels[index] = torch.from_numpy(through_jpeg(painted)).permute(2, 0, 1)
+        what[index], shade[index] = _patch_labels(scene, painted)
     return Album(scenes, pixels, what, shade)
 
 
-def through_jpeg(picture: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def through_jpeg(painted: PaintedScene) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """The pixels after saving and loading: (112, 112, 3)."""
     file = io.BytesIO()
-    picture.image().save(file, "JPEG", **JPEG_OPTIONS)
+    painted.image().save(file, "JPEG", **JPEG_OPTIONS)
     return np.array(Image.open(file).convert("RGB"))
 
 
-def _patch_labels(scene: Scene, picture: Picture) -> tuple[Tensor, Tensor]:
+def _patch_labels(scene: Scene, painted: PaintedScene) -> tuple[Tensor, Tensor]:
     things = [KINDS.index(thing.kind) for thing in scene.things]
     shades = [SHADES.index(thing.colour) for thing in scene.things]
     nothing = len(KINDS) + PLACES.index(scene.place)
-    what = np.array([*things, nothing])[picture.owner]  # owner -1 reads the last entry
-    shade = np.array([*shades, -1])[picture.owner]
+    what = np.array([*things, nothing])[painted.owner]  # owner -1 reads the last entry
+    shade = np.array([*shades, -1])[painted.owner]
     return _shares(what, CLASSES), _shares(shade, len(SHADES))
 
 
@@ -113,7 +113,7 @@ def train_tower(tower: nn.Module, album: Album, steps: int, batch: int, log: Log
 
 
 def patch_features(tower: Any, pixels: Tensor) -> Tensor:
-    """uint8 pictures (B, 3, 112, 112) -> the layer that the projector reads, without the class token: (B, G * G, width)."""
+    """uint8 images (B, 3, 112, 112) -> the layer that the projector reads, without the class token: (B, G * G, width)."""
     output = tower(normalise(pixels), output_hidden_states=True)
     hidden: Tensor = output.hidden_states[-1][:, 1:]
     return hidden
@@ -121,6 +121,6 @@ def patch_features(tower: Any, pixels: Tensor) -> Tensor:
 
 @torch.no_grad()
 def freeze_features(tower: nn.Module, album: Album, batch: int = 64) -> Tensor:
-    """The frozen tower's features of every picture, once: (N, G * G, width) float16."""
+    """The frozen tower's features of every image, once: (N, G * G, width) float16."""
     tower.eval().requires_grad_(False)
     return torch.cat([patch_features(tower, pixels).half() for pixels in torch.split(album.pixels, batch)])

@@ -1,6 +1,6 @@
 """The benchmark part of the world in the formats of the real benchmarks: POPE, MMHal-Bench, LLaVA-Bench.
 
-Reference answers and captions describe the true picture; POPE is built from the labels, faults included, as the real
+Reference answers and captions describe the true image; POPE is built from the labels, faults included, as the real
 one is built from COCO's annotations.
 """
 
@@ -17,7 +17,7 @@ from harness.miniworld.world.questions import MAKERS, MMHAL_TYPES
 from harness.miniworld.world.scenes import Scene, WorldSettings
 
 MMHAL_ITEMS = 96
-LLAVA_PICTURES = 24
+LLAVA_IMAGES = 24
 LLAVA_QUESTIONS = 60
 T = TypeVar("T")
 POPE_SPLITS = ("random", "popular", "adversarial")
@@ -33,7 +33,7 @@ def pope_files(images: Sequence[tuple[str, Sequence[str]]], seed: int) -> dict[s
 
 
 def mmhal_rows(scenes: Sequence[Scene], names: Mapping[int, str], settings: WorldSettings) -> list[dict[str, Any]]:
-    """96 questions, the eight types in turn, each about another picture of the val part."""
+    """96 questions, the eight types in turn, each about another image of the val part."""
     rng = random.Random(f"{settings.seed}/mmhal")
     left = rng.sample(list(scenes), len(scenes))
     rows = []
@@ -66,9 +66,9 @@ def take(left: list[Scene], make: Callable[[Scene, random.Random], T | None], rn
 
 
 def llava_files(scenes: Sequence[Scene], names: Mapping[int, str], settings: WorldSettings) -> dict[str, str]:
-    """questions.jsonl, context.jsonl and answers_gpt4.jsonl: 60 questions about 24 pictures."""
+    """questions.jsonl, context.jsonl and answers_gpt4.jsonl: 60 questions about 24 images."""
     rng = random.Random(f"{settings.seed}/llava bench")
-    chosen = rng.sample(list(scenes), min(LLAVA_PICTURES, len(scenes)))
+    chosen = rng.sample(list(scenes), min(LLAVA_IMAGES, len(scenes)))
     questions, answers = [], []
     for number in range(LLAVA_QUESTIONS):
         scene = chosen[number % len(chosen)]

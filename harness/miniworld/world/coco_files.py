@@ -9,11 +9,11 @@ from typing import Any
 
 from harness.miniworld.world.captions import reference_captions
 from harness.miniworld.world.icons import all_icons
-from harness.miniworld.world.painter import Picture
+from harness.miniworld.world.painter import PaintedScene
 from harness.miniworld.world.scenes import SIZE_PX, Scene, WorldSettings
 
 _INFO = {
-    "description": "miniature world of mm-align-harness: drawn pictures in COCO 2014's format",
+    "description": "miniature world of mm-align-harness: drawn images in COCO 2014's format",
     "url": "", "version": "1", "year": 2014, "contributor": "mm-align-harness", "date_created": "2014/01/01",
 }  # fmt: skip
 _LICENSES = [{"id": 1, "name": "Apache License 2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"}]
@@ -35,17 +35,17 @@ def file_name(scene: Scene) -> str:
     return f"COCO_{scene.part}2014_{scene.image_id:012d}.jpg"
 
 
-def picture_path(scene: Scene) -> str:
-    """Path of the picture, relative to the data folder."""
+def image_path(scene: Scene) -> str:
+    """Path of the image, relative to the data folder."""
     return f"coco/{scene.part}2014/{file_name(scene)}"
 
 
-def labels_of(scene: Scene, picture: Picture, settings: WorldSettings) -> list[Label]:
+def labels_of(scene: Scene, image: PaintedScene, settings: WorldSettings) -> list[Label]:
     """True labels in an annotator's order, which is not the order of painting."""
     order = list(range(len(scene.things)))
     random.Random(f"{settings.seed}/labels/{scene.part}/{scene.index}").shuffle(order)
     return [
-        Label(scene.image_id * 10 + place, scene.image_id, scene.things[i].kind, picture.boxes[i], picture.areas[i])
+        Label(scene.image_id * 10 + place, scene.image_id, scene.things[i].kind, image.boxes[i], image.areas[i])
         for place, i in enumerate(order)
     ]
 
@@ -102,7 +102,7 @@ def _annotation(label: Label) -> dict[str, Any]:
 
 
 def captions_file(scenes: Sequence[Scene], settings: WorldSettings) -> dict[str, Any]:
-    """captions_*.json: five an image, true to the picture."""
+    """captions_*.json: five an image, true to the image."""
     annotations = []
     for scene in scenes:
         rng = random.Random(f"{settings.seed}/captions/{scene.part}/{scene.index}")

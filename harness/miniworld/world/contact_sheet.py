@@ -1,4 +1,4 @@
-"""One picture that shows the world: python -m harness.miniworld.world.contact_sheet docs/miniworld.png."""
+"""One image that shows the world: python -m harness.miniworld.world.contact_sheet docs/miniworld.png."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ZOOM = 2
 
 
 def contact_sheet(settings: WorldSettings) -> Image.Image:
-    """All icons with their names, above one picture of each place."""
+    """All icons with their names, above one image of each place."""
     icons = list(all_icons().values())
     rows = -(-len(icons) // _COLUMNS)
     side = SIZE_PX * _ZOOM
@@ -32,8 +32,8 @@ def contact_sheet(settings: WorldSettings) -> Image.Image:
         sheet.paste(sprite, (x + (_CELL - sprite.width) // 2, y + 4 + (72 - sprite.height) // 2), sprite)
         brush.text((x + _CELL // 2, y + 88), icon.name, fill=(20, 20, 20), anchor="mm")
     for number, scene in enumerate(_one_of_each_place(settings)):
-        picture = paint(scene, settings.noise).image().resize((side, side), Image.Resampling.NEAREST)
-        sheet.paste(picture, (number % per_row * side + 28, rows * _CELL + number // per_row * side))
+        tile = paint(scene, settings.noise).image().resize((side, side), Image.Resampling.NEAREST)
+        sheet.paste(tile, (number % per_row * side + 28, rows * _CELL + number // per_row * side))
     return sheet
 
 

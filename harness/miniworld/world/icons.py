@@ -40,7 +40,7 @@ class Shape(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Icon:
-    """One kind. `length_px`: usual long side in a 112 px picture; `place`: floor, wall, sky or top (of furniture)."""
+    """One kind. `length_px`: usual long side in a 112 px image; `place`: floor, wall, sky or top (of furniture)."""
 
     name: str
     category_id: int

@@ -1,4 +1,4 @@
-"""Instruction data in LLaVA-Instruct's format: conversations about training pictures.
+"""Instruction data in LLaVA-Instruct's format: conversations about training images.
 
 Two kinds of rows: those the tiny model was trained on, with the faults that real instruction data has, and the
 prompts with clean chosen answers for alignment (captions and yes/no), which are faithful and complete.

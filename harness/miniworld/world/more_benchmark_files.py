@@ -1,7 +1,7 @@
 """The benchmark part of the world in the formats of GQA, TextVQA, MM-Vet, AMBER and Object HalBench.
 
-The first four bring their own pictures, so those asked about are copied to their folders. Nothing is written on the drawn
-pictures: the TextVQA-style file asks for colours, with ten people's answers of which two differ, as real ones do.
+The first four bring their own images, so those asked about are copied to their folders. Nothing is written on the drawn
+images: the TextVQA-style file asks for colours, with ten people's answers of which two differ, as real ones do.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ ITEMS = 120  # questions of each benchmark
 _MMVET = {"attribute": ["rec"], "counting": ["rec"], "relation": ["rec", "spat"], "holistic": ["rec", "gen"]}
 _SAFE_WORDS = ("image", "picture", "background", "side", "room", *(word for place in PLACES for word in place.name.split()))
 
-Files = tuple[dict[str, str], dict[str, Scene]]  # text files by name; pictures to copy by name
+Files = tuple[dict[str, str], dict[str, Scene]]  # text files by name; images to copy by name
 
 
 def question_files(scenes: Sequence[Scene], settings: WorldSettings) -> Files:
-    """All files of the five benchmarks, and which scene's picture belongs under which name."""
+    """All files of the five benchmarks, and which scene's image belongs under which name."""
     texts: dict[str, str] = {}
-    pictures: dict[str, Scene] = {}
+    images: dict[str, Scene] = {}
     for name, make in (("gqa", _gqa), ("textvqa", _textvqa), ("mmvet", _mmvet), ("amber", _amber), ("halbench", _halbench)):
         rng = random.Random(f"{settings.seed}/{name}")
         made, shown = make(rng.sample(list(scenes), len(scenes)), rng)
         texts |= made
-        pictures |= shown
-    return texts, pictures
+        images |= shown
+    return texts, images
 
 
 def _gqa(scenes: list[Scene], rng: random.Random) -> Files:
@@ -43,7 +43,7 @@ def _gqa(scenes: list[Scene], rng: random.Random) -> Files:
         ("choose", _larger),
     )
     rows: dict[str, Any] = {}
-    pictures = {}
+    images = {}
     for number in range(ITEMS):
         kind, make = makers[number % len(makers)]
         scene, (question, answer) = take(scenes, make, rng)
@@ -53,25 +53,25 @@ def _gqa(scenes: list[Scene], rng: random.Random) -> Files:
             "imageId": str(scene.image_id),
             "types": {"structural": kind},
         }
-        pictures[f"gqa/images/{scene.image_id}.jpg"] = scene
-    return {"gqa/testdev_balanced_questions.json": json_text(rows)}, pictures
+        images[f"gqa/images/{scene.image_id}.jpg"] = scene
+    return {"gqa/testdev_balanced_questions.json": json_text(rows)}, images
 
 
 def _textvqa(scenes: list[Scene], rng: random.Random) -> Files:
     rows = []
-    pictures = {}
+    images = {}
     for number in range(ITEMS):
         scene, (question, answer) = take(scenes, _colour, rng)
         answers = [answer] * 8 + ["answering does not require reading text in the image", "unanswerable"]
         rows.append({"question_id": number, "image_id": str(scene.image_id), "question": question, "answers": answers})
-        pictures[f"textvqa/train_images/{scene.image_id}.jpg"] = scene
-    return {"textvqa/TextVQA_0.5.1_val.json": json_text({"data": rows})}, pictures
+        images[f"textvqa/train_images/{scene.image_id}.jpg"] = scene
+    return {"textvqa/TextVQA_0.5.1_val.json": json_text({"data": rows})}, images
 
 
 def _mmvet(scenes: list[Scene], rng: random.Random) -> Files:
     """Answers are what a grader looks for: words, all of which are wanted where <AND> joins them."""
     rows: dict[str, Any] = {}
-    pictures = {}
+    images = {}
     for number in range(ITEMS):
         kind = list(_MMVET)[number % len(_MMVET)]
         scene, (question, answer) = take(scenes, MAKERS[kind], rng)
@@ -79,28 +79,28 @@ def _mmvet(scenes: list[Scene], rng: random.Random) -> Files:
             answer = " <AND> ".join(by_size(scene.kinds))
         image = f"v1_{number}.jpg"
         rows[f"v1_{number}"] = {"imagename": image, "question": question, "answer": answer, "capability": _MMVET[kind]}
-        pictures[f"mmvet/images/{image}"] = scene
-    return {"mmvet/mm-vet.json": json_text(rows)}, pictures
+        images[f"mmvet/images/{image}"] = scene
+    return {"mmvet/mm-vet.json": json_text(rows)}, images
 
 
 def _amber(scenes: list[Scene], rng: random.Random) -> Files:
     """A third descriptions; the rest yes/no about existence, number, colour (a state) and sides (a relation)."""
     annotations, queries = [], []
-    pictures = {}
+    images = {}
     for number in range(1, ITEMS + 1):
         make = (_describe, _exists, _describe, _number, _state, _beside)[number % 6]
         scene, (query, row) = take(scenes, make, rng)
         image = f"AMBER_{number}.jpg"
         annotations.append({"id": number, **row})
         queries.append({"id": number, "image": image, "query": query})
-        pictures[f"amber/image/{image}"] = scene
+        images[f"amber/image/{image}"] = scene
     related = {_noun(kind): [w for w in icon.synonyms if w != _noun(kind)] for kind, icon in all_icons().items()}
     return {
         "amber/annotations.json": json_text(annotations),
         "amber/query/query_all.json": json_text(queries),
         "amber/relation.json": json_text(related),
         "amber/safe_words.txt": "\n".join(dict.fromkeys(_SAFE_WORDS)) + "\n",
-    }, pictures
+    }, images
 
 
 def _halbench(scenes: list[Scene], rng: random.Random) -> Files:

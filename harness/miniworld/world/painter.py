@@ -15,11 +15,11 @@ from harness.miniworld.world.scenes import SIZE_PX, Place, Scene, Thing
 
 JPEG_OPTIONS: dict[str, Any] = {"quality": 90, "subsampling": 0, "optimize": False}
 _CANVAS = 256  # side of the sheet an icon is drawn on; its coordinates run 0..100
-_SPRITE = 96  # longest side kept; the largest thing in a picture is smaller
+_SPRITE = 96  # longest side kept; the largest thing in an image is smaller
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PaintedScene:
     """A painted scene. `pixels` (112, 112, 3) uint8; `owner` (112, 112) int16: index of the topmost thing, -1 none;
     `boxes`: x, y, width, height of every thing's own pixels, hidden ones too; `areas`: how many pixels they are."""
 
@@ -32,8 +32,8 @@ class Picture:
         return Image.fromarray(self.pixels)
 
 
-def paint(scene: Scene, noise: float) -> Picture:
-    """The picture of a scene; the same scene gives the same pixels."""
+def paint(scene: Scene, noise: float) -> PaintedScene:
+    """The image of a scene; the same scene gives the same pixels."""
     rng = np.random.default_rng(scene.texture_seed)
     canvas = Image.fromarray(_background(scene.place, rng))
     owner = np.full((SIZE_PX, SIZE_PX), -1, np.int16)
@@ -44,7 +44,7 @@ def paint(scene: Scene, noise: float) -> Picture:
         boxes.append(_bounds(mask))
         areas.append(int(mask.sum()))
     pixels = np.asarray(canvas, np.float32) + rng.standard_normal((SIZE_PX, SIZE_PX, 3), np.float32) * noise
-    return Picture(pixels.clip(0, 255).astype(np.uint8), owner, tuple(boxes), tuple(areas))
+    return PaintedScene(pixels.clip(0, 255).astype(np.uint8), owner, tuple(boxes), tuple(areas))
 
 
 def _paste(canvas: Image.Image, thing: Thing) -> npt.NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """Short questions about a scene with their answers, of MMHal-Bench's eight types, and LLaVA-Bench's three.
 
-The tiny model sees these forms in training about other pictures, so the benchmarks ask nothing it cannot read.
+The tiny model sees these forms in training about other images, so the benchmarks ask nothing it cannot read.
 A maker returns None where its question cannot be asked of the scene.
 """
 
@@ -52,7 +52,7 @@ def adversarial(scene: Scene, rng: random.Random) -> Turn | None:
 
 
 def comparison(scene: Scene, rng: random.Random) -> Turn | None:
-    """Which of two is larger in the picture; asked only where one has twice the other's area."""
+    """Which of two is larger in the image; asked only where one has twice the other's area."""
     pairs = [(a, b) for a, b in permutations(_single(scene), 2) if _area(a) > 2 * _area(b)]
     if not pairs:
         return None

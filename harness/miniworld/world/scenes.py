@@ -1,7 +1,7 @@
 """What stands where: eight kinds of places, each with its own company of things.
 
-A `Scene` is a plan of one picture (which objects, where, how large, how visible); `draw.py` paints it and
-`describe.py` speaks of it. Everything follows from (settings, part, index), so any picture can be drawn alone.
+A `Scene` is a plan of one image (which objects, where, how large, how visible); `draw.py` paints it and
+`describe.py` speaks of it. Everything follows from (settings, part, index), so any image can be drawn alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from harness.miniworld.world.icons import RGB, Icon, all_icons
 
-SIZE_PX = 112  # side of every picture
+SIZE_PX = 112  # side of every image
 MAX_OBJECTS = 8
 
 
@@ -20,14 +20,14 @@ class WorldSettings:
     """Everything that decides what the world looks like; the same settings write the same bytes."""
 
     seed: int = 0
-    train_pictures: int = 2000  # the first of the `build_pictures` on which the tiny model was trained
-    val_pictures: int = 500
-    build_pictures: int = 8000
+    train_images: int = 2000  # the first of the `build_images` on which the tiny model was trained
+    val_images: int = 500
+    build_images: int = 8000
     preference_captions: int = 1500
     preference_yes_no: int = 800
     faint_share: float = 0.15  # share of objects drawn so faintly that they can hardly be seen
     faint_opacity: tuple[float, float] = (0.08, 0.35)
-    off_scene_share: float = 0.30  # share of pictures with one thing that does not belong there
+    off_scene_share: float = 0.30  # share of images with one thing that does not belong there
     label_fault_share: float = 0.03  # share of val instance labels removed or swapped
     caption_fault_share: float = 0.20  # share of SFT captions that name a typical but absent thing
     noise: float = 9.0  # standard deviation of the pixel noise, of 255
@@ -116,7 +116,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The plan of one picture; `part` is "train" or "val"."""
+    """The plan of one image; `part` is "train" or "val"."""
 
     part: str
     index: int
@@ -151,7 +151,7 @@ def _choose_kinds(rng: random.Random, place: Place, off_scene_share: float) -> l
     """Kinds with repeats, large ones first so that they are painted behind."""
     icons = all_icons()
     chosen = {kind: rng.randint(1, most) for kind, (chance, most) in place.kinds.items() if rng.random() < chance}
-    while len(chosen) < 3:  # POPE can only use pictures with three different things
+    while len(chosen) < 3:  # POPE can only use images with three different things
         kind = rng.choice(list(place.kinds))
         chosen.setdefault(kind, 1)
     if rng.random() < off_scene_share:

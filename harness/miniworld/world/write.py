@@ -3,7 +3,7 @@
 coco/annotations/{instances,captions}_{train,val}2014.json   coco/{train,val}2014/COCO_*.jpg
 pope/coco_pope_{random,popular,adversarial}.json             mmhal/mmhal_bench.json
 llava_bench/{questions,context,answers_gpt4}.jsonl           nouns.txt
-amber/, gqa/, mmvet/, textvqa/       question files and the pictures they ask about; object_halbench/ uses coco/
+amber/, gqa/, mmvet/, textvqa/       question files and the images they ask about; object_halbench/ uses coco/
 instruct/llava_instruct.json         what the tiny model was trained on, faults included
 instruct/preference_prompts.json     prompts with clean chosen answers, for alignment
 proofs/faults.json                   which val labels are wrong; no part of the harness may read it
@@ -28,9 +28,9 @@ from harness.miniworld.world.coco_files import (
     Label,
     captions_file,
     file_name,
+    image_path,
     instances_file,
     labels_of,
-    picture_path,
     put_faults,
 )
 from harness.miniworld.world.instruction_files import preference_caption, preference_yes_no, row, training_turns
@@ -89,11 +89,11 @@ def _settings_row(settings: WorldSettings) -> dict[str, Any]:
 
 
 def _fill(folder: Path, settings: WorldSettings) -> None:
-    train = [plan_scene(settings, "train", index) for index in range(settings.train_pictures)]
-    val = [plan_scene(settings, "val", index) for index in range(settings.val_pictures)]
+    train = [plan_scene(settings, "train", index) for index in range(settings.train_images)]
+    val = [plan_scene(settings, "val", index) for index in range(settings.val_images)]
     train_labels = _paint_all(folder, train, settings)
     val_labels, faults = put_faults(_paint_all(folder, val, settings), settings)
-    names = {scene.image_id: picture_path(scene) for scene in val}
+    names = {scene.image_id: image_path(scene) for scene in val}
     questions, shown = question_files(val, settings)
     files: dict[str, str] = {
         "coco/annotations/instances_train2014.json": json_text(instances_file(train, train_labels)),
@@ -114,25 +114,25 @@ def _fill(folder: Path, settings: WorldSettings) -> None:
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     for name, scene in shown.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / picture_path(scene), folder / name)
+        shutil.copyfile(folder / image_path(scene), folder / name)
     marker = {"version": WORLD_VERSION, "settings": _settings_row(settings), "digest": _digest(folder)}
     (folder / MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
 
 
 def _paint_all(folder: Path, scenes: Sequence[Scene], settings: WorldSettings) -> list[Label]:
-    """Draw and save the pictures of one part; returns all their true labels."""
+    """Draw and save the images of one part; returns all their true labels."""
     labels: list[Label] = []
     for scene in scenes:
-        picture = paint(scene, settings.noise)
-        path = folder / picture_path(scene)
+        painted = paint(scene, settings.noise)
+        path = folder / image_path(scene)
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.image().save(path, "JPEG", **JPEG_OPTIONS)
-        labels += labels_of(scene, picture, settings)
+        painted.image().save(path, "JPEG", **JPEG_OPTIONS)
+        labels += labels_of(scene, painted, settings)
     return labels
 
 
 def _pope_images(scenes: Sequence[Scene], labels: Sequence[Label]) -> list[tuple[str, list[str]]]:
-    """(file name, distinct labelled objects in list order) of every picture."""
+    """(file name, distinct labelled objects in list order) of every image."""
     objects: dict[int, list[str]] = {scene.image_id: [] for scene in scenes}
     for label in labels:
         if label.kind not in objects[label.image_id]:
@@ -141,15 +141,15 @@ def _pope_images(scenes: Sequence[Scene], labels: Sequence[Label]) -> list[tuple
 
 
 def _training_rows(scenes: Sequence[Scene], settings: WorldSettings) -> list[dict[str, Any]]:
-    return [row(str(scene.image_id), picture_path(scene), training_turns(scene, settings)) for scene in scenes]
+    return [row(str(scene.image_id), image_path(scene), training_turns(scene, settings)) for scene in scenes]
 
 
 def _preference_rows(scenes: Sequence[Scene], settings: WorldSettings) -> list[dict[str, Any]]:
-    """Captions about the first pictures, yes/no about the last ones."""
+    """Captions about the first images, yes/no about the last ones."""
     captions = [(s, "caption", preference_caption(s, settings)) for s in scenes[: settings.preference_captions]]
     asked = scenes[-settings.preference_yes_no :] if settings.preference_yes_no else []
     questions = [(s, "yes-no", preference_yes_no(s, settings)) for s in asked]
-    return [row(f"{s.image_id}-{kind}", picture_path(s), [turn]) for s, kind, turn in captions + questions]
+    return [row(f"{s.image_id}-{kind}", image_path(s), [turn]) for s, kind, turn in captions + questions]
 
 
 def _digest(folder: Path) -> str:

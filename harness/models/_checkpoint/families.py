@@ -3,8 +3,8 @@
 A family that is not in it works all the same, only slower: see `_one_by_one.py`.
 
 The engine reads a prompt in pieces over one key/value cache. That is exact where a token's states depend on the tokens
-before it alone. Two families look ahead: Gemma 3 inside a picture, PaliGemma in the whole prompt. The first is read with
-each picture in one piece, the second with its prompt in one piece, so that nothing of it can be shared.
+before it alone. Two families look ahead: Gemma 3 inside an image, PaliGemma in the whole prompt. The first is read with
+each image in one piece, the second with its prompt in one piece, so that nothing of it can be shared.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-CAUSAL, PICTURE, PROMPT = "causal", "picture", "prompt"
+CAUSAL, IMAGE, PROMPT = "causal", "image", "prompt"
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
     """How a family's language model wants to be spoken to.
 
-    both_ways: where tokens also see what comes after them: nowhere (CAUSAL), inside a picture, or in the whole prompt.
+    both_ways: where tokens also see what comes after them: nowhere (CAUSAL), inside an image, or in the whole prompt.
     window_first: a sliding window also cuts what is seen both ways.
     axes: positions a token: 1, or 3 (time, height, width; M-RoPE).
     first_position: of the first token.
@@ -44,12 +44,12 @@ class Family:
 
     @property
     def sharing(self) -> str:
-        """In words, what of a prompt is read once for all questions about a picture."""
+        """In words, what of a prompt is read once for all questions about an image."""
         if self.why_alone:
             return f"nothing: requests go one by one through the model's own generate. {self.why_alone}"
         if self.both_ways == PROMPT:
-            return "nothing: its prompt attends both ways, so each question is read with its picture in one piece"
-        return "the picture and all words before the questions part"
+            return "nothing: its prompt attends both ways, so each question is read with its image in one piece"
+        return "the image and all words before the questions part"
 
 
 _TABLE = (
@@ -62,7 +62,7 @@ _TABLE = (
     Family("qwen2_vl", axes=3),
     Family("qwen2_5_vl", axes=3),
     Family("qwen3_vl", axes=3, deepstack=True),
-    Family("gemma3", both_ways=PICTURE, window_first=True),
+    Family("gemma3", both_ways=IMAGE, window_first=True),
     Family("paligemma", both_ways=PROMPT, first_position=1, template=("{image}{bos}", "\n")),
 )
 FAMILIES = {family.name: family for family in _TABLE}

@@ -1,4 +1,4 @@
-"""Image features after the projector, computed once for each picture and kept while there is room."""
+"""Image features after the projector, computed once for each image and kept while there is room."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from harness.core.contract import NoisyImage
 from harness.core.errors import ModelError
+from harness.core.evaluation import NoisyImage
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 
-_AT_ONCE = 16  # pictures through the vision tower in one call
+_AT_ONCE = 16  # images through the vision tower in one call
 
 
-class Picture(NamedTuple):
-    """A picture as the model sees it."""
+class ImageView(NamedTuple):
+    """An image as the model sees it."""
 
     path: Path
     noise: NoisyImage | None = None
 
 
 class Features(NamedTuple):
-    """What the language model reads of a picture: `embeds` (k, D), `deep` the same for its first layers (deepstack)."""
+    """What the language model reads of an image: `embeds` (k, D), `deep` the same for its first layers (deepstack)."""
 
     embeds: Tensor
     deep: tuple[Tensor, ...] = ()
@@ -38,62 +38,62 @@ class Features(NamedTuple):
 
 
 class FeatureCache:
-    """Picture -> features, least recently used ones dropped beyond `room` elements."""
+    """ImageView -> features, least recently used ones dropped beyond `room` elements."""
 
     def __init__(self, module: Any, prompts: PromptBuilder, room: int = 64_000_000) -> None:
         self._module, self._prompts, self._room = module, prompts, room
-        self._kept: OrderedDict[Picture, Features] = OrderedDict()
+        self._kept: OrderedDict[ImageView, Features] = OrderedDict()
         self._size = 0
 
-    def of(self, pictures: Sequence[Picture]) -> dict[Picture, Features]:
-        """Features of the pictures named; each is encoded at most once while it stays in the cache."""
-        wanted = list(dict.fromkeys(pictures))
+    def of(self, images: Sequence[ImageView]) -> dict[ImageView, Features]:
+        """Features of the images named; each is encoded at most once while it stays in the cache."""
+        wanted = list(dict.fromkeys(images))
         new = [p for p in wanted if p not in self._kept]
         for start in range(0, len(new), _AT_ONCE):
             self._encode(new[start : start + _AT_ONCE])
         found = {p: self._kept[p] for p in wanted}
-        for picture in wanted:
-            self._kept.move_to_end(picture)
+        for image in wanted:
+            self._kept.move_to_end(image)
         while self._size > self._room and len(self._kept) > len(wanted):
             _, dropped = self._kept.popitem(last=False)
             self._size -= dropped.size
         return found
 
     @torch.inference_mode()
-    def _encode(self, pictures: list[Picture]) -> None:
-        """One vision pass for pictures whose tensors stack; any-resolution tiles are padded as the model expects."""
-        processed = [self._prompts.image_inputs(p.path) for p in pictures]
+    def _encode(self, images: list[ImageView]) -> None:
+        """One vision pass for images whose tensors stack; any-resolution tiles are padded as the model expects."""
+        processed = [self._prompts.image_inputs(p.path) for p in images]
         weight = self._module.get_input_embeddings().weight
-        stacked = stack_vision([add_noise(made.tensors, p.noise) for made, p in zip(processed, pictures, strict=True)])
+        stacked = stack_vision([add_noise(made.tensors, p.noise) for made, p in zip(processed, images, strict=True)])
         moved = {k: v.to(weight.device, weight.dtype if v.is_floating_point() else v.dtype) for k, v in stacked.items()}
         out = self._module.model.get_image_features(**moved, return_dict=True)
         counts = [made.tokens for made in processed]
         embeds = _apart(out.pooler_output, counts)
         layers = [_apart(layer, counts) for layer in getattr(out, "deepstack_features", None) or ()]
-        for n, picture in enumerate(pictures):
-            self._kept[picture] = Features(embeds[n], tuple(layer[n] for layer in layers))
-            self._size += self._kept[picture].size
+        for n, image in enumerate(images):
+            self._kept[image] = Features(embeds[n], tuple(layer[n] for layer in layers))
+            self._size += self._kept[image].size
 
 
 def flattened(features: Any) -> Tensor:
-    """Features of several pictures, however a family lays them together, as (k of all, D)."""
+    """Features of several images, however a family lays them together, as (k of all, D)."""
     parts = features if isinstance(features, (list, tuple)) else [features]
     return torch.cat([part.reshape(-1, part.shape[-1]) for part in parts])
 
 
 def _apart(features: Any, counts: list[int]) -> list[Tensor]:
-    """One (k, D) a picture."""
+    """One (k, D) an image."""
     flat = flattened(features)
     if len(flat) != sum(counts):
         raise ModelError(
-            f"The processor writes {sum(counts)} placeholders for {len(counts)} pictures, but the model makes {len(flat)} "
+            f"The processor writes {sum(counts)} placeholders for {len(counts)} images, but the model makes {len(flat)} "
             "features of them. Processor and weights do not belong together: take both from one checkpoint."
         )
     return list(torch.split(flat, counts))
 
 
 def stack_vision(inputs: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Batch the processor outputs of single pictures; where their numbers of tiles differ, they are filled with zeros."""
+    """Batch the processor outputs of single images; where their numbers of tiles differ, they are filled with zeros."""
     return {name: _stack([one[name] for one in inputs]) for name in inputs[0]}
 
 

@@ -1,4 +1,4 @@
-"""Gaussian noise on a picture, as diffusion models add it: the image distortion of VCD and POVID.
+"""Gaussian noise on an image, as diffusion models add it: the image distortion of VCD and POVID.
 
 Understanding Alignment in Multimodal LLMs, arXiv:2407.02477, equations 8 and 9; the schedule of the public VCD routine:
 1000 points from -6 to 6 through a sigmoid, on the pixels as the processor normalised them, not clamped.
@@ -12,7 +12,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from harness.core.contract import NoisyImage
+from harness.core.evaluation import NoisyImage
 
 STEPS = 1000
 
@@ -29,6 +29,6 @@ def add_noise(inputs: Mapping[str, Tensor], noise: NoisyImage | None) -> dict[st
 
 @lru_cache(maxsize=1)
 def _kept_share() -> Tensor:
-    """(STEPS,) the share of the picture's variance that is left after 1, 2, .. steps."""
+    """(STEPS,) the share of the image's variance that is left after 1, 2, .. steps."""
     betas = torch.sigmoid(torch.linspace(-6, 6, STEPS)) * (0.5e-2 - 1e-5) + 1e-5
     return torch.cumprod(1 - betas, 0)

@@ -1,6 +1,6 @@
 """Processors without their video half.
 
-Processors of newer families own a video processor, which wants torchvision; pictures never need it. A subclass that
+Processors of newer families own a video processor, which wants torchvision; images never need it. A subclass that
 leaves it out loads everywhere, and makes the same tensors everywhere.
 """
 

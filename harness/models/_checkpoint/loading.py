@@ -10,9 +10,9 @@ import torch
 import transformers
 from torch import Tensor
 
-from harness.core.contract import Checkpoint
 from harness.core.digests import model_digest, value_digest
 from harness.core.errors import ModelError
+from harness.core.run_record import Checkpoint
 from harness.models._checkpoint import families as _families
 from harness.models._checkpoint.attention_masks import is_windowed
 from harness.models._checkpoint.families import CAUSAL, FAMILIES, Family
@@ -106,7 +106,7 @@ def _check_attention(source: str, attention: str, remote_code: bool) -> None:
     family = FAMILIES.get(config.model_type)
     both_ways = family is not None and family.both_ways != CAUSAL
     if both_ways or is_windowed(config.get_text_config()):
-        needs = "pictures are seen both ways" if both_ways else "layers look back over a window"
+        needs = "images are seen both ways" if both_ways else "layers look back over a window"
         raise ModelError(
             f"{attention} cannot be used with this {config.model_type}: its {needs}, which needs masks that flash attention "
             "does not take. Set model.attention=sdpa."
@@ -147,13 +147,13 @@ def family_of(module: Any) -> Family:
 
 
 def image_token_id(module: Any, family: Family) -> int:
-    """The token whose embedding a picture's features replace; -1 where the model puts them in itself."""
+    """The token whose embedding an image's features replace; -1 where the model puts them in itself."""
     for name in ("image_token_id", "image_token_index"):
         if isinstance(getattr(module.config, name, None), int):
             return int(getattr(module.config, name))
     if not family.known:
         return -1
-    raise ModelError(f"The configuration of this {type(module).__name__} names no image token; it cannot be shown pictures.")
+    raise ModelError(f"The configuration of this {type(module).__name__} names no image token; it cannot be shown images.")
 
 
 def rope_index(module: Any, family: Family) -> RopeIndex | None:
@@ -161,8 +161,8 @@ def rope_index(module: Any, family: Family) -> RopeIndex | None:
     if family.axes == 1:
         return None
 
-    def positions(ids: Tensor, is_picture: Tensor, tensors: dict[str, Tensor]) -> Tensor:
-        found, _ = module.model.get_rope_index(ids[None], is_picture[None].int(), image_grid_thw=tensors["image_grid_thw"])
+    def positions(ids: Tensor, is_image: Tensor, tensors: dict[str, Tensor]) -> Tensor:
+        found, _ = module.model.get_rope_index(ids[None], is_image[None].int(), image_grid_thw=tensors["image_grid_thw"])
         axes: Tensor = found[:, 0].T
         return axes
 

@@ -14,14 +14,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from harness.core.contract import HiddenImage, Request
+from harness.core.evaluation import HiddenImage, Request
 from harness.models._checkpoint.chat_template import Rendered, render, token_ids
-from harness.models._checkpoint.families import CAUSAL, PICTURE, PROMPT, Family
+from harness.models._checkpoint.families import CAUSAL, IMAGE, PROMPT, Family
 from harness.models._checkpoint.image_files import open_image
 
 _MARK = "§§QUESTION§§"
 _TEXT_KEYS = {"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids", "labels"}
-RopeIndex = Callable[[Tensor, Tensor, "dict[str, Tensor]"], Tensor]  # ids (T,), is picture (T,), tensors -> (T, axes)
+RopeIndex = Callable[[Tensor, Tensor, "dict[str, Tensor]"], Tensor]  # ids (T,), is image (T,), tensors -> (T, axes)
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ImageInputs:
-    """Processor output for one picture.
+    """Processor output for one image.
 
     text: what stands in the prompt for it, with each run of placeholders as one; runs: their lengths; tensors: what the
     vision tower wants.
@@ -78,10 +78,10 @@ class ImageInputs:
 
 
 class PromptBuilder:
-    """Renders prompts and expands image placeholders; remembers the last few pictures' tensors.
+    """Renders prompts and expands image placeholders; remembers the last few images' tensors.
 
     Args:
-        image_token_id: the token whose embedding a picture's features replace; -1 where the model puts them in itself.
+        image_token_id: the token whose embedding an image's features replace; -1 where the model puts them in itself.
         rope_index: positions of a row where they have three axes.
     """
 
@@ -96,7 +96,7 @@ class PromptBuilder:
         self.processor, self.family, self.image_token_id = processor, family, image_token_id
         self.tokenizer = processor.tokenizer
         self._rope_index = rope_index
-        self._token = str(getattr(processor, "image_token", ""))  # what the template writes for a picture
+        self._token = str(getattr(processor, "image_token", ""))  # what the template writes for an image
         known = self._token if image_token_id < 0 else self.tokenizer.convert_ids_to_tokens(image_token_id)
         self._placeholder = str(known)  # what the processor makes of it
         self._keep = keep_images
@@ -112,7 +112,7 @@ class PromptBuilder:
         return Rendered(template.prompt.replace(mark, question), template.head, template.tail)
 
     def image_inputs(self, path: Path) -> ImageInputs:
-        """Vision tensors and placeholders of a picture (a bounded memory)."""
+        """Vision tensors and placeholders of an image (a bounded memory)."""
         if path in self._images:
             self._images.move_to_end(path)
             return self._images[path]
@@ -123,8 +123,8 @@ class PromptBuilder:
         return made
 
     @torch.inference_mode(False)  # asked for while answering, read again while training
-    def _process(self, picture: Image.Image) -> ImageInputs:
-        batch = self.processor(images=[picture], text=[self._token], return_tensors="pt", return_text_replacement_offsets=True)
+    def _process(self, image: Image.Image) -> ImageInputs:
+        batch = self.processor(images=[image], text=[self._token], return_tensors="pt", return_text_replacement_offsets=True)
         ((written,),) = batch.pop("text_replacement_offsets")
         text = str(written["replacement"])
         runs = re.compile(f"(?:{re.escape(self._placeholder)})+")
@@ -149,9 +149,9 @@ class PromptBuilder:
         text, special = self.text(image, question)
         if image is None:
             return list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
-        picture = self.image_inputs(image)
-        ids = self.tokenizer(text.replace(self._token, picture.text, 1), add_special_tokens=special)["input_ids"]
-        runs = iter(picture.runs)
+        inputs = self.image_inputs(image)
+        ids = self.tokenizer(text.replace(self._token, inputs.text, 1), add_special_tokens=special)["input_ids"]
+        runs = iter(inputs.runs)
         return [copy for i in ids for copy in ([i] * next(runs) if i == self.image_token_id else [i])]
 
     def row(self, index: int, request: Request) -> Row:
@@ -193,7 +193,7 @@ class PromptBuilder:
         """Which tokens of a prompt see each other both ways, see `Row.blocks`."""
         if self.family.both_ways == PROMPT:
             return [0] * len(prompt)
-        if self.family.both_ways != PICTURE:
+        if self.family.both_ways != IMAGE:
             return [-1] * len(prompt)
         runs = groupby(prompt, lambda token: token == self.image_token_id)
         numbered = ((number if seen else -1, len(list(run))) for number, (seen, run) in enumerate(runs))
@@ -203,7 +203,7 @@ class PromptBuilder:
 def visible_tokens(hidden: HiddenImage, count: int) -> Tensor:
     """(k,) bool: token i stays visible iff rho_i >= share, rho_i ~ U(0,1) (paper, Eq. 6).
 
-    All k placeholders of a picture count, LLaVA-1.6's newline tokens included (the paper leaves this open).
+    All k placeholders of an image count, LLaVA-1.6's newline tokens included (the paper leaves this open).
     """
     rho = torch.rand(count, generator=torch.Generator().manual_seed(hidden.seed), dtype=torch.float64)
     return rho >= hidden.share

@@ -1,6 +1,6 @@
 """A module as training reads it: whole rows with several answers to one prompt, gradients on, no cache.
 
-See `_segments.py` for the rows. Here stands what families add: positions of three axes, pictures and prompts that attend
+See `_segments.py` for the rows. Here stands what families add: positions of three axes, images and prompts that attend
 both ways, windows. Whatever is not plain looking back takes a dense mask.
 """
 
@@ -77,15 +77,15 @@ class TrainingView:
         if self._rope_index is None:
             return position_ids + self.family.first_position
         positions = position_ids[..., None].repeat(1, 1, self.family.axes)
-        pictures = 0
+        images = 0
         for b, row in enumerate(segment == PROMPT_SEGMENT):
             ids = input_ids[b, row].cpu()
-            is_picture = ids == self._image_token_id
-            if not bool(is_picture.any()):
+            is_image = ids == self._image_token_id
+            if not bool(is_image.any()):
                 continue
-            grid = {"image_grid_thw": vision["image_grid_thw"][pictures : pictures + 1].cpu()}
-            pictures += 1
-            found = self._rope_index(ids, is_picture, grid).to(positions.device)
+            grid = {"image_grid_thw": vision["image_grid_thw"][images : images + 1].cpu()}
+            images += 1
+            found = self._rope_index(ids, is_image, grid).to(positions.device)
             positions[b] += found.max() + 1 - len(ids)
             positions[b, row] = found
         return positions

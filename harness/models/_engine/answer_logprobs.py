@@ -13,10 +13,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harness.core.contract import Request
+from harness.core.evaluation import Request
 from harness.models._checkpoint.chat_template import token_ids
 from harness.models._checkpoint.prompt_builder import PromptBuilder, Row
-from harness.models._engine.grouping import Budget, Group, by_picture, group
+from harness.models._engine.grouping import Budget, Group, by_image, group
 from harness.models._engine.language_model import LanguageModel
 from harness.models._engine.running_batch import memory_for
 from harness.models._engine.scheduler import give_way, is_out_of_memory
@@ -46,7 +46,7 @@ class Scorer:
     @torch.inference_mode()
     def forced(self, requests: Sequence[Request], answers: Sequence[str]) -> Iterator[Forced]:
         """Every answer that has a token, in an order of the engine's choice."""
-        for part in by_picture(requests, range(len(requests))):
+        for part in by_image(requests, range(len(requests))):
             rows, led = self._rows(part, requests, answers)
             start = 0
             while start < len(rows):

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.core.contract import Answer, Decoding
+from harness.core.evaluation import Answer, Decoding
 
 
 class RowState:

@@ -1,4 +1,4 @@
-"""Which questions go together: waves of a request list, groups that see the same picture, and the budget they fit in."""
+"""Which questions go together: waves of a request list, groups that see the same image, and the budget they fit in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.core.contract import Request
+from harness.core.evaluation import Request
 from harness.models._checkpoint.prompt_builder import Row
 
 GroupKey = tuple[Any, ...]
@@ -50,12 +50,12 @@ class Group:
 
 
 def waves(requests: Sequence[Request]) -> list[list[list[int]]]:
-    """Indices by what is seen of a picture, in waves that are worked through one after the other.
+    """Indices by what is seen of an image, in waves that are worked through one after the other.
 
     A function of the requests alone. Inside a wave long answers come first, so that short ones fill the places beside
     them; a wave's end is where a run that was stopped takes up its work without looking back.
     """
-    whole = by_picture(requests, range(len(requests)))
+    whole = by_image(requests, range(len(requests)))
     parts = [m[s : s + _WAVE_ROWS] for m in whole for s in range(0, len(m), _WAVE_ROWS)]
     found: list[list[list[int]]] = [[]]
     rows = 0
@@ -68,7 +68,7 @@ def waves(requests: Sequence[Request]) -> list[list[list[int]]]:
     return [sorted(wave, key=lambda part: -max(requests[i].decoding.max_new_tokens for i in part)) for wave in found]
 
 
-def by_picture(requests: Sequence[Request], indices: Iterable[int]) -> list[list[int]]:
+def by_image(requests: Sequence[Request], indices: Iterable[int]) -> list[list[int]]:
     """Indices whose requests see the same, together, in the order in which they come first."""
     groups: dict[GroupKey, list[int]] = {}
     for i in indices:
@@ -77,12 +77,12 @@ def by_picture(requests: Sequence[Request], indices: Iterable[int]) -> list[list
 
 
 def seen(request: Request) -> GroupKey:
-    """What the model sees of a picture: requests that agree in it can share a beginning."""
+    """What the model sees of an image: requests that agree in it can share a beginning."""
     return (request.image, request.hidden_image, request.noise)
 
 
 def group(rows: list[Row], image_token_id: int, wanted: list[int] | None = None) -> list[Group]:
-    """Rows that see the same as one group; each on its own where a template puts the question before the picture."""
+    """Rows that see the same as one group; each on its own where a template puts the question before the image."""
     wanted = wanted or [1] * len(rows)
     shared = _common_length(rows, wanted)
     if len(rows) > 1 and image_token_id in rows[0].ids[shared:]:
@@ -93,7 +93,7 @@ def group(rows: list[Row], image_token_id: int, wanted: list[int] | None = None)
 def _common_length(rows: list[Row], wanted: list[int]) -> int:
     """Length of the rows' common beginning; at least the tokens whose states are wanted are left over for each row.
 
-    Every image token lies in it: rows of one group share the picture and the mask. 0 where it would end inside tokens
+    Every image token lies in it: rows of one group share the image and the mask. 0 where it would end inside tokens
     that have to be read in one piece.
     """
     most = min(len(r.ids) - n for r, n in zip(rows, wanted, strict=True))

@@ -1,7 +1,7 @@
-"""The language half of a checkpoint over a key/value cache: tokens and picture features in, logits out.
+"""The language half of a checkpoint over a key/value cache: tokens and image features in, logits out.
 
 One way to speak to every family: positions of one or of three axes, attention masks for sliding windows and for
-pictures that attend both ways, features that enter behind later layers. The scheduler knows none of it.
+images that attend both ways, features that enter behind later layers. The scheduler knows none of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from transformers import DynamicCache
 
 from harness.models._checkpoint.attention_masks import decoder_mask, is_windowed
 from harness.models._checkpoint.families import CAUSAL, Family
-from harness.models._checkpoint.image_features import FeatureCache, Picture
+from harness.models._checkpoint.image_features import FeatureCache, ImageView
 from harness.models._checkpoint.packed_attention import NAME
 from harness.models._checkpoint.prompt_builder import Row
 
@@ -32,7 +32,7 @@ class Tokens(NamedTuple):
     """Padded tokens of N rows, T wide.
 
     ids (N, T); positions (N, T), or (N, T, 3) for M-RoPE; mask (N, T): 0 is padding, else the token's place in its whole
-    row + 1, hidden tokens counted; pieces: whose tokens they are, where pictures may be among them.
+    row + 1, hidden tokens counted; pieces: whose tokens they are, where images may be among them.
     """
 
     ids: Tensor
@@ -119,19 +119,19 @@ class LanguageModel:
         return logits if self._softcap is None else torch.tanh(logits / self._softcap) * self._softcap
 
     def _embedded(self, tokens: Tokens) -> tuple[Tensor, dict[str, Any]]:
-        """Embeddings (N, T, D) with the visible picture features in their places, and what deeper layers are given."""
+        """Embeddings (N, T, D) with the visible image features in their places, and what deeper layers are given."""
         if not tokens.pieces:
             return self._embed(tokens.ids), {}
         at = tokens.ids == self.image_token_id
         embeds: Tensor = self._embed(tokens.ids.masked_fill(at, 0))  # a placeholder may lie outside the vocabulary
         rows = [p.row for p in tokens.pieces if p.row.request.image is not None]
-        known = self.features.of([Picture(r.request.image, r.request.noise) for r in rows if r.request.image is not None])
+        known = self.features.of([ImageView(r.request.image, r.request.noise) for r in rows if r.request.image is not None])
         shown: list[Tensor] = []
         deep: list[tuple[Tensor, ...]] = []
         for row, start, end in tokens.pieces:
             if row.request.image is None:
                 continue
-            feature = known[Picture(row.request.image, row.request.noise)]
+            feature = known[ImageView(row.request.image, row.request.noise)]
             before = row.ids[:start].count(self.image_token_id)
             wanted = torch.arange(len(feature.embeds)) if row.visible is None else row.visible.nonzero()[:, 0]
             wanted = wanted[before : before + row.ids[start:end].count(self.image_token_id)].to(embeds.device)

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.core.contract import Answer, Request
 from harness.core.errors import ModelError
+from harness.core.evaluation import Answer, Request
 from harness.models._checkpoint.chat_template import decode_after, token_ids
 from harness.models._checkpoint.image_files import open_image
 from harness.models._checkpoint.image_noise import add_noise
@@ -78,11 +78,11 @@ class OneByOne:
         if request.hidden_image is not None and request.hidden_image.share > 0:
             raise ModelError(
                 f"Image tokens cannot be hidden from {self.family!r}: it is not known where they stand. Use another way to "
-                "distort pictures, or a model of a family in docs/models.md."
+                "distort images, or a model of a family in docs/models.md."
             )
         text, special = self.prompts.text(request.image, request.text)
-        pictures = {} if request.image is None else {"images": [open_image(request.image)]}
-        made = dict(self.prompts.processor(text=[text], return_tensors="pt", add_special_tokens=special, **pictures))
+        images = {} if request.image is None else {"images": [open_image(request.image)]}
+        made = dict(self.prompts.processor(text=[text], return_tensors="pt", add_special_tokens=special, **images))
         length = made["input_ids"].shape[1]
         more = torch.tensor([tail], dtype=torch.long)
         longer = {k: _longer(k, v, length, more) for k, v in made.items() if isinstance(v, Tensor) and k != "labels"}

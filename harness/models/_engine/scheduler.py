@@ -1,7 +1,7 @@
-"""Image-first generation: each picture is encoded once, the words its questions share are read once.
+"""Image-first generation: each image is encoded once, the words its questions share are read once.
 
-Rows are grouped by (picture, hidden tokens, noise). A group's common beginning - system text, image tokens, shared words -
-goes through the language model once; the rows' remaining tokens follow as one batch over it. Groups of many pictures run
+Rows are grouped by (image, hidden tokens, noise). A group's common beginning - system text, image tokens, shared words -
+goes through the language model once; the rows' remaining tokens follow as one batch over it. Groups of many images run
 together up to a budget; finished rows leave the batch and waiting groups take their place.
 """
 
@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 
 import torch
 
-from harness.core.contract import Answer, Request
 from harness.core.errors import ModelError
+from harness.core.evaluation import Answer, Request
 from harness.models._checkpoint.chat_template import decode_after
 from harness.models._checkpoint.prompt_builder import PromptBuilder, Row
 from harness.models._engine.decoding import KnownRow, RowState, Stopper, cut_after_stop
-from harness.models._engine.grouping import Budget, Group, by_picture, group, waves
+from harness.models._engine.grouping import Budget, Group, by_image, group, waves
 from harness.models._engine.language_model import LanguageModel
 from harness.models._engine.running_batch import Batch, Live
 from harness.models._engine.yes_no_log_odds import Leaning
@@ -82,7 +82,7 @@ class ImageFirst:
                 ) from error
         batch.live.clear()
         wave.batch = Batch(self.language)
-        wave.waiting.extendleft([*by_picture(wave.requests, at_work), *wave.taken][::-1])
+        wave.waiting.extendleft([*by_image(wave.requests, at_work), *wave.taken][::-1])
         give_way(self.budget)
         return []
 

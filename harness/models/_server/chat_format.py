@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from harness.core.contract import Answer, Request
+from harness.core.evaluation import Answer, Request
 from harness.models._checkpoint.image_files import open_image
 from harness.models._server.client import Again, Unanswerable
 
@@ -29,28 +29,28 @@ class Reply:
 
 
 def data_url(path: Path) -> str:
-    """A picture as a server takes it: the file's own bytes where any server reads them right, else a PNG of what we read.
+    """An image as a server takes it: the file's own bytes where any server reads them right, else a PNG of what we read.
 
-    Raises PictureError.
+    Raises ImageError.
     """
     read = open_image(path)
-    with Image.open(path) as picture:
-        plain = _PLAIN.get(picture.format or "") if picture.mode in ("RGB", "L") else None
-        if plain is not None and getattr(picture, "n_frames", 1) == 1:
+    with Image.open(path) as image:
+        plain = _PLAIN.get(image.format or "") if image.mode in ("RGB", "L") else None
+        if plain is not None and getattr(image, "n_frames", 1) == 1:
             return f"data:{plain};base64,{base64.b64encode(path.read_bytes()).decode()}"
     packed = io.BytesIO()
     read.save(packed, "PNG")
     return f"data:image/png;base64,{base64.b64encode(packed.getvalue()).decode()}"
 
 
-def chat_body(request: Request, picture: str | None, model: str, limit: str) -> dict[str, Any]:
-    """Arguments of a chat completion. The picture stands first, so that questions about it share a beginning.
+def chat_body(request: Request, image: str | None, model: str, limit: str) -> dict[str, Any]:
+    """Arguments of a chat completion. The image stands first, so that questions about it share a beginning.
 
     Stop strings are not sent: servers leave them out of the answer and do not say which one it was.
     """
     decoding = request.decoding
     text = {"type": "text", "text": request.text}
-    content = [text] if picture is None else [{"type": "image_url", "image_url": {"url": picture}}, text]
+    content = [text] if image is None else [{"type": "image_url", "image_url": {"url": image}}, text]
     body: dict[str, Any] = {
         "model": model,
         "messages": [{"role": "user", "content": content}],

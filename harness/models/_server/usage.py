@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from harness.core.contract import Answer
+from harness.core.evaluation import Answer
 from harness.models._server.chat_format import Reply
 
 N = TypeVar("N", int, float)

@@ -25,7 +25,7 @@ ROWS = 50  # items on one page of a list
 
 def browser_site(archive: Archive, shelf: Shelf, gate: Gate) -> Site:
     """The application; it only reads."""
-    site = Site("reports.browse", gate, shelf, "Runs")
+    site = Site("reports.web.browse", gate, shelf, "Runs")
     _runs(site, archive)
     _items(site, archive, shelf)
     return site

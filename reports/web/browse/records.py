@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.core.contract import Answer, Item, Score
+from harness.core.evaluation import Answer, Item, Score
 
 SHOWS = ("all", "right", "wrong", "gained", "lost", "flagged", "missing")
 

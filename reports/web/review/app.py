@@ -1,4 +1,4 @@
-"""The review page: a picture, its label, four buttons; several reviewers at once, each without the others' votes.
+"""The review page: an image, its label, four buttons; several reviewers at once, each without the others' votes.
 
 Every click is a form that works without script; `review.js` adds keys, zoom and marking words of a caption.
 """
@@ -52,7 +52,7 @@ class Undo(BaseModel):
 
 def review_site(desk: Desk, gate: Gate) -> Site:
     """The application; its pages speak to `desk` only."""
-    site = Site("reports.audit", gate, desk.shelf, desk.title)
+    site = Site("reports.web.review", gate, desk.shelf, desk.title)
     _looking(site, desk)
     _settling(site, desk)
     _judging(site, desk)

@@ -1,4 +1,4 @@
-"""A case as its page shows it: caption cut into words, boxes on the picture's grid, answers that are alike together."""
+"""A case as its page shows it: caption cut into words, boxes on the image's grid, answers that are alike together."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from harness.core.contract import Span
 from harness.core.errors import ConfigError
+from harness.core.evaluation import Span
 from harness.labels.cases import NOUN, VERDICT, Box, Case, Vote
 from reports.web.review.desk import Desk
 
@@ -37,7 +37,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A box on the picture; `asked`: the question speaks of it."""
+    """A box on the image; `asked`: the question speaks of it."""
 
     box: Box
     asked: bool

@@ -5,9 +5,9 @@ import pytest
 from alignment.aligners.mixed_dpo import MixedDpo
 from alignment.aligners.online_dpo import OnlineDpo
 from alignment.online.ranked_pairs import own_row
-from harness.core.contract import Answer, Verdict
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
+from harness.core.evaluation import Answer, Verdict
 from tests.alignment.talker import FAST, Killed, Talker, kill_after
 from tests.alignment.tiny import TinyPolicy
 
@@ -37,7 +37,7 @@ def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp
     assert model_digest(cut.folder) == model_digest(whole.folder)
 
 
-def test_the_annotator_sees_the_question_the_answers_and_the_picture(llava_next, images, pairs, tmp_path):
+def test_the_annotator_sees_the_question_the_answers_and_the_image(llava_next, images, pairs, tmp_path):
     judge = Alphabetical()
     OnlineDpo(judge, dpo={**FAST, "max_steps": 1}).align(Talker(llava_next), pairs, images, tmp_path)
     question, answers, facts, image = judge.seen[0]

@@ -9,9 +9,9 @@ from alignment.aligners.ppo import Clipped, Ppo, gae
 from alignment.aligners.rloo import LeaveOneOut, Rloo, leave_one_out
 from alignment.batching.collate import collate, make_row, score, score_tokens, states
 from alignment.training.objectives import Totals
-from harness.core.contract import PreferencePair
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
+from harness.core.preference import PreferencePair
 from tests.alignment.talker import FAST, Killed, Talker, kill_after
 from tests.alignment.tiny import TinyPolicy
 

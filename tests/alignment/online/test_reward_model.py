@@ -5,8 +5,10 @@ import torch
 
 from alignment.aligners.reward_model import RewardModel
 from alignment.online.reward_model import BradleyTerry, JudgeReward, ModelReward, held_out
-from harness.core.contract import Checkpoint, PreferencePair, Verdict
 from harness.core.errors import ConfigError, TrainingError
+from harness.core.evaluation import Verdict
+from harness.core.preference import PreferencePair
+from harness.core.run_record import Checkpoint
 from tests.alignment.tiny import TinyPolicy
 
 TRAINING = {"learning_rate": 3e-3, "batch_size": 4, "micro_batch": 2, "epochs": 8}
@@ -60,8 +62,8 @@ def test_a_checkpoint_without_a_head_is_refused(llava_next):
         ModelReward(TinyPolicy(llava_next))
 
 
-def test_held_out_pairs_are_a_fixed_share_and_share_no_picture():
-    many = [PreferencePair(str(i), "a.png", f"picture {i // 2}", "q", "a", ("b",), "t") for i in range(400)]
+def test_held_out_pairs_are_a_fixed_share_and_share_no_image():
+    many = [PreferencePair(str(i), "a.png", f"image {i // 2}", "q", "a", ("b",), "t") for i in range(400)]
     train, test = held_out(many, 0.25, seed=0)
     assert 60 < len(test) < 140 and len(train) + len(test) == 400
     assert not {p.image_digest for p in train} & {p.image_digest for p in test}

@@ -6,9 +6,9 @@ import pytest
 
 from alignment.data.pairs import to_json
 from alignment.sources.bdhs import Bdhs
-from harness.core.contract import HiddenImage, Request
-from harness.core.errors import ConfigError, DataError, PictureError
-from tests.alignment.scripted import ScriptedModel, break_picture_of, write_prompts
+from harness.core.errors import ConfigError, DataError, ImageError
+from harness.core.evaluation import HiddenImage, Request
+from tests.alignment.scripted import ScriptedModel, break_image_of, write_prompts
 
 CAT = "A cat sleeps on a mat. There is a red dog beside it."
 
@@ -54,7 +54,7 @@ def test_sentences_stop_at_a_full_stop_and_share_one_mask(tmp_path):
     assert masks[0].share == 0.99
 
 
-def test_the_noise_variant_shows_all_tokens_of_a_noisy_picture(tmp_path):
+def test_the_noise_variant_shows_all_tokens_of_a_noisy_image(tmp_path):
     _, report, model = build(tmp_path, bird, rho_th=0, noise_steps=500)
     first, second = model.calls[0]
     assert first.hidden_image is None
@@ -156,21 +156,21 @@ def test_a_missing_image_is_dropped_before_anything_is_asked(tmp_path):
     assert model.calls == []
 
 
-def test_an_unreadable_picture_costs_its_own_prompts_and_moves_no_other_pair(tmp_path):
+def test_an_unreadable_image_costs_its_own_prompts_and_moves_no_other_pair(tmp_path):
     data = write_prompts(tmp_path, (CAT, CAT, CAT))
     whole = list(Bdhs().pairs(data, ScriptedModel(bird), 0))
-    say, source = break_picture_of(data, "1", bird), Bdhs(n_rejected=2)
+    say, source = break_image_of(data, "1", bird), Bdhs(n_rejected=2)
     assert [p.id for p in source.pairs(data, ScriptedModel(say), 0)] == ["0", "2"]
     report = source.report()
     assert (report["asked"], report["accepted"], report["dropped"]) == (3, 2, {"unreadable image": 1})
     assert list(Bdhs().pairs(data, ScriptedModel(say), 0)) == [whole[0], whole[2]]
 
 
-def test_an_unreadable_picture_that_is_no_prompts_is_not_hidden(tmp_path):
+def test_an_unreadable_image_that_is_no_prompts_is_not_hidden(tmp_path):
     def elsewhere(request: Request) -> str:
-        raise PictureError(tmp_path / "other.png", "cannot be read.")
+        raise ImageError(tmp_path / "other.png", "cannot be read.")
 
-    with pytest.raises(PictureError, match="other.png"):
+    with pytest.raises(ImageError, match="other.png"):
         list(Bdhs().pairs(write_prompts(tmp_path, (CAT,)), ScriptedModel(elsewhere), 0))
 
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from alignment.data.pairs import pairs_digest, read_pairs, read_trl, sample, to_trl, write_pairs, write_trl
-from harness.core.contract import PreferencePair
 from harness.core.errors import DataError
+from harness.core.preference import PreferencePair
 from tests.alignment.tiny import GOLDEN
 
 
@@ -64,7 +64,7 @@ def test_a_sample_is_the_same_whatever_the_order():
 
 def test_the_digest_sees_what_training_sees():
     base = pairs_digest([pair()])
-    assert base == pairs_digest([pair("other id", image="moved.png")])  # same picture, same texts
+    assert base == pairs_digest([pair("other id", image="moved.png")])  # same image, same texts
     assert (
         len({base, *(pairs_digest([pair(**c)]) for c in ({"chosen": "B"}, {"rejected": ("B",)}, {"image_digest": "e"}))}) == 4
     )

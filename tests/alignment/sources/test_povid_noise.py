@@ -4,7 +4,7 @@ import pytest
 
 from alignment.sources.povid_noise import PovidNoise
 from harness.core.errors import ConfigError
-from tests.alignment.scripted import ScriptedModel, break_picture_of, write_prompts
+from tests.alignment.scripted import ScriptedModel, break_image_of, write_prompts
 
 CAT = "A cat sleeps on a mat."
 
@@ -31,13 +31,13 @@ def test_the_guesses_along_the_chosen_answer_are_the_rejected_one(tmp_path):
     assert [answer for _, answer in model.forced] == [CAT, "Two boats.", "A cat."]
 
 
-def test_an_unreadable_picture_costs_its_own_prompts(tmp_path):
+def test_an_unreadable_image_costs_its_own_prompts(tmp_path):
     class Looking(Guesser):
         def guesses(self, requests, answers):
             return [self.say(request) for request in requests]
 
     data, source = write_prompts(tmp_path, (CAT, CAT)), PovidNoise()
-    model = Looking(break_picture_of(data, "0", lambda request: "A dog."))
+    model = Looking(break_image_of(data, "0", lambda request: "A dog."))
     assert [p.id for p in source.pairs(data, model, seed=0)] == ["1"]
     assert source.report()["dropped"] == {"unreadable image": 1}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.core import registry
-from harness.core.contract import PreferencePair
 from harness.core.errors import ConfigError, DataError
+from harness.core.preference import PreferencePair
 from tests.alignment.scripted import FolderData, ScriptedModel
 
 TURNS = [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": "A cat."}]
@@ -42,7 +42,7 @@ LACKING = {"povid": "conversations", "rlhf_v": "text", "rlaif_v": "chosen", "lla
 
 
 def read(folder: Path, name: str, rows, seed: int = 0, **options) -> tuple[list[PreferencePair], dict]:
-    (folder / "a.jpg").write_bytes(b"picture")
+    (folder / "a.jpg").write_bytes(b"image")
     (folder / "rows.json").write_text(json.dumps(rows))
     source = registry.make("source", name, {"file": "rows.json", **options})
     return list(source.pairs(FolderData(folder), ScriptedModel(lambda _: ""), seed)), source.report()
@@ -73,7 +73,7 @@ def test_a_missing_image_and_repeated_ids_are_seen(tmp_path, name):
 
 
 def test_json_lines_are_read_too(tmp_path):
-    (tmp_path / "a.jpg").write_bytes(b"picture")
+    (tmp_path / "a.jpg").write_bytes(b"image")
     (tmp_path / "rows.jsonl").write_text(f"{json.dumps(POVID)}\n\n{json.dumps(POVID)}\n")
     source = registry.make("source", "povid", {"file": "rows.jsonl", "limit": 1})
     assert len(list(source.pairs(FolderData(tmp_path), ScriptedModel(lambda _: ""), 0))) == 1
@@ -102,7 +102,7 @@ def test_which_pair_of_vlfeedback_is_an_option(tmp_path):
 
 def ha_dpo(folder: Path, **options) -> tuple[list[PreferencePair], dict]:
     (folder / "vg").mkdir(exist_ok=True)
-    (folder / "vg" / "5.jpg").write_bytes(b"picture")
+    (folder / "vg" / "5.jpg").write_bytes(b"image")
     (folder / "ha_dpo").mkdir(exist_ok=True)
     both = {"5": {"chosen": ["A cat.", "A red cat."], "rejected": ["A dog.", "A bus."]}}
     asked = {"image_id": 5, "question": "Is it a cat?", "chosen": "Yes.", "reject": "No.", "correct": False}

@@ -9,8 +9,8 @@ from alignment.data.pairs import write_pairs, write_trl
 from alignment.data.prompts import Prompt
 from alignment.sources.jsonl import Jsonl
 from alignment.sources.random_edit import RandomEdit, edited
-from harness.core.contract import PreferencePair
 from harness.core.errors import ConfigError, DataError
+from harness.core.preference import PreferencePair
 from tests.alignment.scripted import ScriptedModel, write_prompts
 
 NOUNS = "cat\ndog, dogs\nmat\napple\nteddy bear\nbus\n"

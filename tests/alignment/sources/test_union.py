@@ -4,8 +4,8 @@ import pytest
 
 from alignment.data.pairs import write_pairs
 from alignment.sources.union import Union
-from harness.core.contract import PreferencePair
 from harness.core.errors import ConfigError
+from harness.core.preference import PreferencePair
 from tests.alignment.scripted import ScriptedModel, write_prompts
 
 

@@ -7,15 +7,15 @@ from alignment.batching import logps
 from alignment.batching.collate import Row, answer_tokens, collate, make_row, pair_logps, plain_rows, score, stack_vision
 from alignment.batching.policy import PromptInputs
 from alignment.losses.dpo import dpo
-from harness.core.contract import PreferencePair
 from harness.core.errors import TrainingError
+from harness.core.preference import PreferencePair
 from harness.models._checkpoint.packed_attention import dense_mask
 
 REJECTED = ("There is a blue cat.", "There is a red dog near the tree. There is a cup.", "cat", "There is a car.")
 
 
 def pair(image: str, rejected: tuple[str, ...] = REJECTED[:1], chosen: str = "There is a white dog.") -> PreferencePair:
-    return PreferencePair(image, image, "", "Describe the picture.", chosen, rejected, "test")
+    return PreferencePair(image, image, "", "Describe the image.", chosen, rejected, "test")
 
 
 def alone(policy, row: Row) -> torch.Tensor:

@@ -6,7 +6,7 @@ import torch
 from alignment.batching.collate import collate, score
 from alignment.batching.rows import Rows, make_rows
 from alignment.training.reference_logps import compute, reference_key, reference_logps
-from harness.core.contract import PreferencePair
+from harness.core.preference import PreferencePair
 
 
 @pytest.fixture

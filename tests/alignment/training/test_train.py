@@ -13,9 +13,9 @@ from alignment.aligners.sft import Sft
 from alignment.training import train as training
 from alignment.weights.resume_state import LOG
 from harness.core import registry
-from harness.core.contract import PreferencePair
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
+from harness.core.preference import PreferencePair
 from tests.alignment.talker import Killed, kill_after
 from tests.alignment.tiny import TinyPolicy
 
@@ -27,7 +27,7 @@ COLOURS = ("red", "blue", "white", "black", "green", "grey")
 def make_pairs() -> list[PreferencePair]:
     return [
         PreferencePair(
-            str(i), ("wide.png", "tall.png")[i % 2], "", "Describe the picture.", f"There is a {colour} cat near the tree.",
+            str(i), ("wide.png", "tall.png")[i % 2], "", "Describe the image.", f"There is a {colour} cat near the tree.",
             (f"There is a {colour} dog.",) if i % 3 else ("There is a car.", "cat"), "test",
         )
         for i, colour in enumerate(COLOURS)
@@ -170,9 +170,9 @@ def test_pairs_that_cannot_train_are_counted_never_cut(llava_next, images, pairs
     assert done.notes[0].startswith("5 of 11 pairs were left out of training: ")
 
 
-def test_where_no_picture_can_be_read_nothing_is_trained(llava_next, pairs, tmp_path):
+def test_where_no_image_can_be_read_nothing_is_trained(llava_next, pairs, tmp_path):
     for name in ("wide.png", "tall.png"):
-        (tmp_path / name).write_bytes(b"not a picture")
+        (tmp_path / name).write_bytes(b"not an image")
     with pytest.raises(TrainingError, match=r"No preference pair is left to train on \(unreadable image: 6\)"):
         Dpo(**FAST).align(TinyPolicy(llava_next), pairs, tmp_path, tmp_path / "t")
 

@@ -13,8 +13,9 @@ from benchmarks.judges._prompts import fill
 from benchmarks.judges.chat import Chat
 from benchmarks.judges.recorded import Recorded
 from benchmarks.mmhal_bench import MmhalBench
-from harness.core.contract import Answer, Checkpoint, Item, Request
 from harness.core.errors import ConfigError, JudgeError, ModelError
+from harness.core.evaluation import Answer, Item, Request
+from harness.core.run_record import Checkpoint
 from tests.benchmarks.scoring import said
 
 FACTS = {"task": "mmhal", "question_type": "attribute", "image_content": ["dog"], "gt_answer": "A dog."}

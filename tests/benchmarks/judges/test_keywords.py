@@ -1,4 +1,4 @@
-"""The keywords judge: rules, so each case can be told by hand. The picture shows a dog, a couch, a person and a plant."""
+"""The keywords judge: rules, so each case can be told by hand. The image shows a dog, a couch, a person and a plant."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_without_one_it_is_three_more(named: str, expected: int) -> None:
     assert rating("Describe it.", answer, "It is wooden, round, shiny, old and tall.") == expected
 
 
-def test_an_object_of_the_picture_beyond_the_reference_earns_the_full_mark() -> None:
+def test_an_object_of_the_image_beyond_the_reference_earns_the_full_mark() -> None:
     reference = "A dog lies on a couch."
     assert rating("Describe it.", "A dog lies on a couch.", reference) == 5
     assert rating("Describe it.", "A dog lies on a couch near a person.", reference) == 6

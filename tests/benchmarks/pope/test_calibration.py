@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks._pope import calibration as _calibration
 from benchmarks.pope import Pope
-from harness.core.contract import Answer, Item, Score
+from harness.core.evaluation import Answer, Item, Score
 from harness.core.stats import metrics
 
 DOG = Item("1", "a.jpg", "Is there a dog in the image?", {"labels": {"random": ["no"], "popular": ["no"]}})

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks._text.yes_no import contains, is_unclear, official, opera, repope
 from benchmarks.pope import Pope, build_questions
-from harness.core.contract import Item, LabelEdit, Sums
 from harness.core.errors import ConfigError, DataError
+from harness.core.evaluation import Item, LabelEdit, Sums
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import metrics, put, said
 

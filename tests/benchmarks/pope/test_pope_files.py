@@ -8,8 +8,8 @@ import random
 import pytest
 
 from benchmarks.pope import SPLITS, Pope, build_questions
-from harness.core.contract import LabelEdit
 from harness.core.errors import DataError
+from harness.core.evaluation import LabelEdit
 from harness.labels.claims import LabelFiles
 from harness.storage.data_folder import DataFolder
 from harness.storage.label_revisions import Revision, apply, dumps, loads
@@ -21,7 +21,7 @@ KINDS = ["dog", "cat", "car", "cup", "bowl", "person", "chair", "bench", "kite",
 
 @pytest.fixture
 def published(folder: DataFolder) -> DataFolder:
-    """Three splits over thirty pictures, built as the official ones are."""
+    """Three splits over thirty images, built as the official ones are."""
     rng = random.Random(0)
     images = [(f"COCO_val2014_{n:012d}.jpg", rng.sample(KINDS, 4)) for n in range(30)]
     for split in SPLITS:

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks._text.yes_no import official
 from benchmarks.pope import Pope, build_questions
-from harness.core.contract import Item, Score
+from harness.core.evaluation import Item, Score
 from tests.benchmarks.scoring import golden, golden_lines, metrics, said
 
 ROWS = golden_lines("pope/questions.jsonl")

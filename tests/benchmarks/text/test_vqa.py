@@ -9,8 +9,8 @@ import pytest
 from benchmarks._text.vqa_answers import normalise, vqa_accuracy
 from benchmarks.gqa import Gqa
 from benchmarks.textvqa import Textvqa
-from harness.core.contract import Item
 from harness.core.errors import DataError
+from harness.core.evaluation import Item
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import metrics, put, said
 

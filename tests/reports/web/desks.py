@@ -1,10 +1,10 @@
-"""A small desk for the tests of the review page: drawn pictures, six labels, a caption; votes in memory or in a store."""
+"""A small desk for the tests of the review page: drawn images, six labels, a caption; votes in memory or in a store."""
 
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from harness.core.contract import Span
+from harness.core.evaluation import Span
 from harness.labels.cases import Box, Case, Vote, caption_field
 from harness.labels.votes import Ballots, checked
 from reports.web.guard import Gate
@@ -36,15 +36,15 @@ class Memory:
         return Ballots(self.votes)
 
 
-def draw_pictures(folder: Path, n: int = 6) -> None:
+def draw_images(folder: Path, n: int = 6) -> None:
     (folder / "images").mkdir(parents=True, exist_ok=True)
     for i in range(n):
-        picture = Image.new("RGB", (320, 240), (225 - 12 * i, 232, 240))
-        draw = ImageDraw.Draw(picture)
+        drawn = Image.new("RGB", (320, 240), (225 - 12 * i, 232, 240))
+        draw = ImageDraw.Draw(drawn)
         draw.rectangle((0, 170, 320, 240), fill=(150, 120 + 10 * i, 90))
         draw.ellipse((60 + 10 * i, 90, 130 + 10 * i, 190), fill=(200, 90, 60 + 20 * i), outline="black")
         draw.rectangle((200, 110, 270, 200), fill=(70, 110, 160), outline="black")
-        picture.save(folder / "images" / f"{i}.png")
+        drawn.save(folder / "images" / f"{i}.png")
 
 
 def label_case(i: int, **more: object) -> Case:

@@ -1,15 +1,16 @@
 """A store of two runs for the run browser: 120 items, two benchmarks, two checkpoints, every text hostile."""
 
-from harness.core.contract import Answer, Checkpoint, Item, ProtocolRecord, Score, Span, Verdict
+from harness.core.evaluation import Answer, Item, Score, Span, Verdict
+from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.storage.run_store import Store, StoredResult, StoredRun
-from tests.reports.web.desks import HOSTILE, draw_pictures
+from tests.reports.web.desks import HOSTILE, draw_images
 
 RUN = "mini-1a2b"
 N = 120
 
 
 def result(label, benchmark, scores, n=N):
-    items = tuple(Item(f"i{i}", f"images/{i % 6}.png", f"Is there a cup in picture {i}?", {"label": "yes"}) for i in range(n))
+    items = tuple(Item(f"i{i}", f"images/{i % 6}.png", f"Is there a cup in image {i}?", {"label": "yes"}) for i in range(n))
     keys = tuple(f"{label}/{i}" if i % 40 != 7 else None for i in range(n))
     scored = tuple(scores(i, item) for i, item in enumerate(items) if keys[i] is not None)
     checkpoint, protocol = Checkpoint(label, "b", "", f"digest {label}"), ProtocolRecord({})
@@ -31,7 +32,7 @@ def judged(i, item):
 
 def fill(output):
     """Runs under `output`: one complete, one under way with a hostile name, one whose id points outside."""
-    draw_pictures(output / "data")
+    draw_images(output / "data")
     with Store(output / "store.sqlite") as store:
         for id, name, status in (
             (RUN, "mini", "complete"),

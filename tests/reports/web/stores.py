@@ -6,16 +6,17 @@ from pathlib import Path
 
 from benchmarks.pope import SPLITS, Pope
 from harness.config.schema import BenchmarkConfig
-from harness.core.contract import Answer, Checkpoint, Item, ProtocolRecord
+from harness.core.evaluation import Answer, Item
+from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.storage.run_store import Store, StoredResult, StoredRun
-from tests.reports.web.desks import draw_pictures
+from tests.reports.web.desks import draw_images
 
 CHECKPOINTS = ("base", "dpo", "rloo")
 DOUBTFUL = "0 cup"  # all checkpoints contradict this label
 
 
 def ask(n: int) -> tuple[Item, ...]:
-    """n questions: a cup (labelled yes) and a dog (labelled no) in each picture, six pictures in turn."""
+    """n questions: a cup (labelled yes) and a dog (labelled no) in each image, six images in turn."""
     found = []
     for i in range(n):
         thing, label = (("cup", "yes"), ("dog", "no"))[i % 2]
@@ -25,8 +26,8 @@ def ask(n: int) -> tuple[Item, ...]:
 
 
 def fill(output: Path, n: int = 20) -> Path:
-    """Pictures and a finished run under `output`, which is returned."""
-    draw_pictures(output / "data")
+    """Images and a finished run under `output`, which is returned."""
+    draw_images(output / "data")
     pope, asked = Pope(), ask(n)
     spec = BenchmarkConfig.model_validate({"name": "pope"}).model_dump(exclude_none=True)
     with Store(output / "store.sqlite") as store:

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from fastapi.testclient import TestClient
 
-from harness.core.contract import Item
+from harness.core.evaluation import Item
 from harness.results.archive import StoredArchive
 from harness.storage.run_folder import write_whole
 from harness.storage.run_store import Store, StoredRun
@@ -97,7 +97,7 @@ def test_filters_leave_what_was_asked_for(client):
     assert shown("show=lost&by=dpo") == [i for i in answered if i % 3 and i % 4 == 0][:50]
     assert shown("show=flagged") == [11]
     assert shown("show=missing") == [7, 47, 87]
-    assert shown("words=PICTURE+70%3f") == [70]
+    assert shown("words=IMAGE+70%3f") == [70]
     assert shown("by=nobody&show=flagged") == [11]
     assert "No item passes" in client.get(f"/run/{RUN}/items/pope?words=zebra").text
 

@@ -26,7 +26,7 @@ def address(tmp_path_factory):
     output = tmp_path_factory.mktemp("runs")
     fill(output)
     write_whole(output / RUN / "report.html", write(compare([make_record(data_folder=output / "data")])))
-    os.remove(output / "data/images/5.png")  # a picture that was moved since
+    os.remove(output / "data/images/5.png")  # an image that was moved since
     shelf = Shelf()
     with (
         Store(output / "store.sqlite") as store,
@@ -84,10 +84,10 @@ def test_what_a_model_said_is_text_on_every_page(open_page, address):
     assert page.locator("main script, main img[onerror]").count() == 0
 
 
-def test_a_picture_that_is_gone_has_a_placeholder_and_the_page_goes_on(open_page, address):
+def test_an_image_that_is_gone_has_a_placeholder_and_the_page_goes_on(open_page, address):
     page = open_page(address)
     page.goto(f"{address}/run/{RUN}/items/pope/5")
-    assert "cannot be shown" in page.inner_text(".no-picture")
+    assert "cannot be shown" in page.inner_text(".no-image")
     assert page.locator(".told").count() == 2
 
 

@@ -222,7 +222,7 @@ def test_sigkill_in_the_middle_of_a_review_loses_no_accepted_vote(output: Path) 
     assert set(accepted) <= set(kept) and len(kept) == len(set(kept))
 
 
-def test_a_caption_is_marked_with_the_boxes_of_its_picture_in_sight(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caption_is_marked_with_the_boxes_of_its_image_in_sight(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reviewing, "queue", lambda *_, **__: (label_case(0),))
     monkeypatch.setattr(reviewing, "caption_cases", lambda *_: [caption_case()])
     with Store(output / "store.sqlite") as store, Reviews(output / "store.sqlite") as reviews:

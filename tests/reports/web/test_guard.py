@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 from harness.core.errors import ConfigError
 from reports.web.guard import LARGEST_FORM, Gate
 from reports.web.serving import address, new_gate, serve
-from reports.web.shelf import NoPicture, Shelf
-from tests.reports.web.desks import ADDRESS, HOSTILE, draw_pictures, label_case, new_desk, new_site
+from reports.web.shelf import ImageUnavailable, Shelf
+from tests.reports.web.desks import ADDRESS, HOSTILE, draw_images, label_case, new_desk, new_site
 
 TOKEN = "a-token-of-enough-characters"
 
@@ -19,7 +19,7 @@ TOKEN = "a-token-of-enough-characters"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    draw_pictures(folder)
+    draw_images(folder)
     return folder
 
 
@@ -112,7 +112,7 @@ def test_a_token_that_can_be_guessed_or_mangled_is_refused(token):
         new_gate("0.0.0.0", 1, token)
 
 
-@pytest.mark.parametrize("path", ["/", "/progress", "/static/web.css", "/queue", "/picture/0", "/?token=", "/?token=wrong"])
+@pytest.mark.parametrize("path", ["/", "/progress", "/static/web.css", "/queue", "/image/0", "/?token=", "/?token=wrong"])
 def test_without_the_token_nothing_is_shown(desk, path):
     client = TestClient(new_site(desk, token=TOKEN), base_url=ADDRESS)
     assert client.get(path).status_code == 401
@@ -144,7 +144,7 @@ def test_a_port_that_is_taken_is_told_with_what_to_do():
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/next", "/queue", "/progress", "/adjudication", "/nowhere", "/static/review.js", "/picture/x"]
+    "path", ["/", "/next", "/queue", "/progress", "/adjudication", "/nowhere", "/static/review.js", "/image/x"]
 )
 def test_every_answer_forbids_foreign_and_inline_script(client, path):
     headers = client.get(path).headers
@@ -245,13 +245,13 @@ def test_marks_that_are_none_are_refused(client, desk, marks):
     assert desk.votes.votes == []
 
 
-# ---------------------------------------------------------------- pictures
+# ---------------------------------------------------------------- images
 
 
-def test_a_picture_is_served_by_id_only(client, desk):
-    assert client.get(f"/picture/{desk.shelf.id('images/0.png')}").headers["content-type"] == "image/png"
+def test_an_image_is_served_by_id_only(client, desk):
+    assert client.get(f"/image/{desk.shelf.id('images/0.png')}").headers["content-type"] == "image/png"
     for id in ("images/0.png", "..%2f..%2fetc%2fpasswd", "../images/0.png", desk.shelf.id("images/5.jpg"), "0" * 20):
-        assert client.get(f"/picture/{id}").status_code == 404
+        assert client.get(f"/image/{id}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -262,9 +262,9 @@ def test_static_files_are_those_of_the_page_only(client, path):
 
 
 @pytest.mark.parametrize("image", ["../secret.png", "/etc/passwd", "images/../../secret.png", "a\0b.png", ".", "images", ""])
-def test_a_name_that_leads_outside_shows_no_picture(folder, image):
+def test_a_name_that_leads_outside_shows_no_image(folder, image):
     (folder.parent / "secret.png").write_bytes((folder / "images/0.png").read_bytes())
-    with pytest.raises(NoPicture):
+    with pytest.raises(ImageUnavailable):
         read(Shelf([image], folder), image)
 
 
@@ -277,7 +277,7 @@ def test_symbolic_links_are_refused_as_files_and_as_folders(folder, tmp_path):
     shelf = Shelf(["real/a.png", "link.png", "folder/0.png"], inside)
     assert read(shelf, "real/a.png").kind == "image/png"
     for image in ("link.png", "folder/0.png"):
-        with pytest.raises(NoPicture, match="symbolic link"):
+        with pytest.raises(ImageUnavailable, match="symbolic link"):
             read(shelf, image)
 
 
@@ -289,13 +289,13 @@ def test_a_data_folder_that_is_a_link_itself_is_the_users_choice(folder, tmp_pat
 @pytest.mark.parametrize(
     "content", [b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", b"<html>", b"", b"root:x:0"]
 )
-def test_what_is_no_picture_is_not_served_under_a_pictures_name(tmp_path, content):
+def test_what_is_no_image_is_not_served_under_an_images_name(tmp_path, content):
     (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(NoPicture, match="no JPEG"):
+    with pytest.raises(ImageUnavailable, match="no JPEG"):
         read(Shelf(["a.png"], tmp_path), "a.png")
 
 
 def test_a_pipe_in_the_data_folder_does_not_hang_the_server(tmp_path):
     os.mkfifo(tmp_path / "a.png")
-    with pytest.raises(NoPicture):
+    with pytest.raises(ImageUnavailable):
         read(Shelf(["a.png"], tmp_path), "a.png")

@@ -6,7 +6,7 @@ import pytest
 
 from reports.web.review.app import review_site
 from tests.reports.in_browser import IN_BROWSER
-from tests.reports.web.desks import CAPTION, HOSTILE, Memory, caption_case, draw_pictures, label_case, new_desk
+from tests.reports.web.desks import CAPTION, HOSTILE, Memory, caption_case, draw_images, label_case, new_desk
 from tests.reports.web.in_browser import Served
 
 pytestmark = IN_BROWSER
@@ -15,7 +15,7 @@ pytestmark = IN_BROWSER
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    draw_pictures(folder)
+    draw_images(folder)
     return folder
 
 
@@ -182,7 +182,7 @@ def test_a_review_on_a_phone(served, open_page):
     page = open_page(served.address, 390, has_touch=True, is_mobile=True)
     sit_down(page, "ann")
     button = page.locator(".word.wrong")
-    assert button.bounding_box()["y"] + button.bounding_box()["height"] <= 844  # within the first screen, under the picture
+    assert button.bounding_box()["y"] + button.bounding_box()["height"] <= 844  # within the first screen, under the image
     assert button.bounding_box()["height"] >= 44
     button.tap()
     shown(page, "[aria-pressed=true]")
@@ -219,7 +219,7 @@ def test_words_are_marked_by_dragging_and_unmarked_by_a_click(served, open_page)
     assert [v.spans for v in served.desk.votes.votes] == [(mark,), (mark,)]
 
 
-def test_the_picture_zooms_and_its_boxes_can_be_hidden(served, open_page):
+def test_the_image_zooms_and_its_boxes_can_be_hidden(served, open_page):
     page = open_page(served.address)
     sit_down(page, "ann")
     assert page.locator(".box.asked rect").first.is_visible()
@@ -234,7 +234,7 @@ def test_the_picture_zooms_and_its_boxes_can_be_hidden(served, open_page):
     assert page.get_attribute(".stage", "data-scale") == "1.00"
 
 
-def test_boxes_lie_on_the_picture_where_they_were_annotated(served, open_page):
+def test_boxes_lie_on_the_image_where_they_were_annotated(served, open_page):
     page = open_page(served.address)
     sit_down(page, "ann")
     drawn = page.locator(".box.asked rect").last.bounding_box()

@@ -10,13 +10,13 @@ from harness.core.errors import StoreError
 from reports.web.review.case_view import alike, tokens
 from reports.web.review.desk import Desk, Tables, mixed
 from reports.web.shelf import Shelf
-from tests.reports.web.desks import ADDRESS, CAPTION, Memory, caption_case, draw_pictures, label_case, new_desk, new_site
+from tests.reports.web.desks import ADDRESS, CAPTION, Memory, caption_case, draw_images, label_case, new_desk, new_site
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    draw_pictures(folder)
+    draw_images(folder)
     return folder
 
 
@@ -70,7 +70,7 @@ def test_the_command_can_name_the_reviewer(folder):
     assert ">ann</a>" in TestClient(new_site(desk), base_url=ADDRESS).get("/next").text
 
 
-def test_a_case_shows_picture_boxes_question_label_and_reasons(ann, desk):
+def test_a_case_shows_image_boxes_question_label_and_reasons(ann, desk):
     html = ann.get("/next").text
     assert "Is there a cup in the image?" in html and "<b>no</b>" in html
     assert "none of the 5 reference captions names it" in html
@@ -200,7 +200,7 @@ def test_a_caption_is_cut_where_the_scorer_and_the_reviewer_cut_it():
 
 
 def test_spans_that_overlap_or_run_over_the_end_lose_no_text():
-    from harness.core.contract import Span
+    from harness.core.evaluation import Span
 
     for spans in ([Span(0, 5, "found"), Span(3, 8, "invented")], [Span(6, 99, "found")], [Span(5, 2, "found")]):
         assert "".join(t.text for t in tokens("a cat sat", spans, ())) == "a cat sat"
@@ -232,7 +232,7 @@ def test_an_empty_queue_says_so(folder):
         assert client.get(path).status_code == 200
 
 
-def test_a_picture_that_is_gone_leaves_the_question(folder):
+def test_an_image_that_is_gone_leaves_the_question(folder):
     desk = new_desk(folder, cases=[label_case(0, image="images/gone.png")], reviewer="ann")
     html = TestClient(new_site(desk), base_url=ADDRESS).get("/next").text
     assert "cannot be shown" in html and "Is there a cup" in html

@@ -1,0 +1,240 @@
+"""Evaluation as plain frozen values: what is asked, what is answered, how an answer is scored, what a metric is.
+
+Standard library only, so that every package can import it. The life of a number, top to bottom:
+
+    Item -> Request -> Answer -> (Verdict) -> Score -> Formula over summed scores -> Metric
+
+A score holds *addends*: numbers that may be summed over items. A metric is a formula over such sums. That one
+rule gives everything the reports need: intervals (resample the images, sum again, apply the formula again),
+paired differences, slices and re-scoring, all without the model and without a benchmark knowing of statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Better = str  # "higher", "lower" or "neither"
+Addends = Mapping[str, float]  # name -> number that may be summed over items
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question of a benchmark.
+
+    `image` is a path relative to the data folder; `group` is the unit that statistics resample (the image
+    unless the benchmark says otherwise); `truth` is whatever the benchmark needs to score an answer.
+    """
+
+    id: str
+    image: str
+    question: str
+    truth: Mapping[str, Any] = field(default_factory=dict)
+    group: str = ""
+
+    @property
+    def cluster(self) -> str:
+        return self.group or self.image
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How an answer is produced. `temperature` 0 is greedy; `seed` belongs to the single request."""
+
+    max_new_tokens: int = 512
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()  # generation ends after the first of these strings, which is kept
+    min_new_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenImage:
+    """Hide image tokens from the model: token i stays visible iff rho_i >= share, rho_i ~ U(0,1) (paper, Eq. 6).
+
+    `seed` draws the mask; requests with the same seed and image see the same mask.
+    """
+
+    share: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoisyImage:
+    """Show the image under Gaussian noise: `steps` of 1000 diffusion steps (paper, Eqs. 8-9); `seed` draws it."""
+
+    steps: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One thing to generate: `prefix` is the beginning of the answer that is already given."""
+
+    image: Path | None
+    text: str
+    decoding: Decoding = Decoding()
+    prefix: str = ""
+    hidden_image: HiddenImage | None = None
+    noise: NoisyImage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, without the request's prefix. `stopped`: "end", "stop" (a stop string), "length". -1 tokens: unknown."""
+
+    item_id: str
+    text: str
+    n_tokens: int
+    stopped: str
+    latency_s: float = 0.0
+    yes_nats: float | None = None  # log-odds of yes against no in nats, where told
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters [start, end) of an answer; `kind` is "found", "invented" or "uncovered"."""
+
+    start: int
+    end: int
+    kind: str
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judge's word on one answer. `value` None means unjudged; `raw` is the judge's own text."""
+
+    value: float | None
+    reading: str
+    raw: str
+    judge: str
+    judge_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One answer, scored. `values` are addends; `correct` says right/wrong where the item has one (for flips).
+
+    `flag` is "" or a short word ("unclear", "unjudged", "truncated", ...) that reports count and list.
+    """
+
+    item_id: str
+    values: Addends
+    reading: str = ""
+    correct: bool | None = None
+    flag: str = ""
+    spans: tuple[Span, ...] = ()
+    why: str = ""
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A metric as a function of summed addends.
+
+    `compute` gets a `Sums` (missing names read as 0). It is called with floats and with arrays of shape (R,), one
+    entry a bootstrap resample, so it uses arithmetic only; divide with `over`, which is nan where the denominator
+    is 0. nan means unknown and `unknown` says why in words.
+
+    unit: "share" (0..1, shown as per cent), "points" (already on its own scale), "words", "count".
+    headline: shown in the short table. group: the slice it speaks of ("adversarial", a question type), "" = all.
+    role: "hallucination" or "helpfulness" (one of each a benchmark: the report sets them against each other), or "".
+    """
+
+    name: str
+    compute: Callable[[Sums], Any]
+    better: Better = "higher"
+    unit: str = "share"
+    group: str = ""
+    headline: bool = False
+    unknown: str = "nothing to divide by"
+    about: str = ""
+    role: str = ""
+
+
+class Sums(Mapping[str, Any]):
+    """Summed addends by name; a name nobody added is 0."""
+
+    __slots__ = ("_sums",)
+
+    def __init__(self, sums: Mapping[str, Any]) -> None:
+        self._sums = sums
+
+    def __getitem__(self, name: str) -> Any:
+        return self._sums.get(name, 0.0)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sums)
+
+    def __len__(self) -> int:
+        return len(self._sums)
+
+
+def over(numerator: Any, denominator: Any) -> Any:
+    """numerator / denominator, nan where the denominator is 0; for floats and for numpy arrays alike."""
+    if hasattr(denominator, "shape"):
+        empty = denominator == 0
+        return (numerator / (denominator + empty)) * _nan_where(empty)
+    return numerator / denominator if denominator else float("nan")
+
+
+def _nan_where(empty: Any) -> Any:
+    ones: Any = empty * 0.0 + 1.0
+    ones[empty] = float("nan")
+    return ones
+
+
+def ratio(name: str, numerator: Sequence[str], denominator: Sequence[str], **about: Any) -> Formula:
+    """A formula that divides one sum of addends by another: ratio("precision", ["tp"], ["tp", "fp"])."""
+
+    def compute(sums: Sums) -> Any:
+        return over(sum(sums[n] for n in numerator), sum(sums[n] for n in denominator))
+
+    return Formula(name, compute, **about)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A formula's value over a sweep. `value` None is unknown and `why` says why; low/high: 95 % interval."""
+
+    name: str
+    value: float | None
+    n: int
+    better: Better = "higher"
+    low: float | None = None
+    high: float | None = None
+    group: str = ""
+    unit: str = "share"
+    headline: bool = False
+    why: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.name}[{self.group}]" if self.group else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Documentation that is also tested: this answer to this item scores these addends."""
+
+    item: Item
+    answer: str
+    values: Addends
+
+
+@dataclass(frozen=True, slots=True)
+class LabelEdit:
+    """A reviewer's word on one label: `new` is "right", "flipped" or "removed"."""
+
+    benchmark: str
+    item_id: str
+    field: str
+    old: str
+    new: str
+    reviewer: str
+    reason: str
+    at: str

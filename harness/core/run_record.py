@@ -1,0 +1,93 @@
+"""What a run leaves behind, as plain frozen values: checkpoints, results per benchmark, and the record that reports read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.core.evaluation import Answer, Formula, Item, Score
+from harness.core.preference import PreferencePair
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Weights that answered. `digest` is of the weights and adapter, so overwritten weights are another checkpoint."""
+
+    id: str
+    base: str
+    folder: str
+    digest: str
+    parent: str = ""  # digest of the checkpoint it was aligned from
+    aligner: str = ""
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolRecord:
+    """Everything that can move a score besides the weights, as flat text facts (`Protocol` of the design).
+
+    Two columns are put side by side only with the names of the facts in which they differ.
+    """
+
+    facts: Mapping[str, str]
+
+    def differs_from(self, other: ProtocolRecord) -> dict[str, tuple[str, str]]:
+        names = [*self.facts, *(n for n in other.facts if n not in self.facts)]
+        pairs = {n: (self.facts.get(n, "(none)"), other.facts.get(n, "(none)")) for n in names}
+        return {n: pair for n, pair in pairs.items() if pair[0] != pair[1]}
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkResult:
+    """One checkpoint on one benchmark, per item. `missing`: id of an item without an answer -> why.
+
+    `answers` and `scores` are in the order of `items`, less the missing ones.
+    """
+
+    benchmark: str
+    protocol: ProtocolRecord
+    items: tuple[Item, ...]
+    answers: tuple[Answer, ...]
+    scores: tuple[Score, ...]
+    formulas: tuple[Formula, ...]
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """One checkpoint on every benchmark of the sweep."""
+
+    label: str  # "base", "aligned", or the name the user gave
+    checkpoint: Checkpoint
+    results: tuple[BenchmarkResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What happened in one run: all that a report needs, nothing of where it lies.
+
+    `sweeps[0]` is the baseline. `training` rows are TRL-named logs, one mapping a step ("step", "loss",
+    "rewards/margins", "rewards/accuracies", "rewards/chosen", "logps/chosen", "learning_rate", "grad_norm", ...;
+    keys starting with "time/" are timings and stay out of report.json).
+    `pairs_report` is the source's yield report; `example_pairs` at most ten.
+    `reward_accuracy`: reward model -> whose held-out pairs -> share it ranks rightly, None without pairs.
+    `overlap`: image digests that training and benchmark share -> file names. `timings`: stage -> seconds.
+    """
+
+    run_id: str
+    name: str
+    complete: bool
+    config_yaml: str
+    command: str
+    sweeps: tuple[SweepResult, ...]
+    training: tuple[Mapping[str, float], ...] = ()
+    pairs_report: Mapping[str, Any] = field(default_factory=dict)
+    example_pairs: tuple[PreferencePair, ...] = ()
+    reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    overlap: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    data_folder: Path = Path()

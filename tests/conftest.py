@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import fcntl
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,22 @@ from harness.miniworld.world.write import write_world
 from harness.storage.run_store import Store
 from tests.small_world import SMALL
 
-torch.set_num_threads(2)
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first worker makes and all workers read; nobody writes into it.
+
+    It is not made again where a worker died while it was made: `make` writes a whole folder or none.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name / "made"
+    folder.parent.mkdir(exist_ok=True)
+    with open(folder.parent.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            make(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -42,9 +59,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a small miniature world; read it, do not write into it."""
-    folder = tmp_path_factory.mktemp("data") / "world"
-    write_world(folder, SMALL)
-    return folder
+    return made_once(tmp_path_factory, "small-world", lambda folder: write_world(folder, SMALL))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 
 from harness.config import schema as config
 from harness.config.schema import RunConfig
+from tests.conftest import made_once
 
 _BDHS = {"name": "bdhs", "limit": 24, "n_tries": 2, "max_new_tokens": 24}
 _DPO = {"name": "dpo", "epochs": 1, "batch_size": 8, "learning_rate": 3e-5, "save_every": 1}
@@ -30,9 +31,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An output folder whose miniature world is already written."""
     from harness.miniworld.world.write import write_world
 
-    folder = tmp_path_factory.mktemp("world")
-    write_world(folder / "miniworld")
-    return folder
+    return made_once(tmp_path_factory, "whole-world", lambda folder: write_world(folder / "miniworld"))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -63,6 +64,15 @@ def test_a_second_call_touches_nothing(world):
     write_world(world, SMALL)
     assert {path: path.stat().st_mtime_ns for path in world.rglob("*")} == before
     assert [path for path in world.parent.iterdir() if path != world] == []
+
+
+def test_a_world_of_the_first_release_is_this_very_world(tmp_path, world):
+    """Version 0.1 called three of the settings train_pictures, val_pictures and build_pictures; the files are the same."""
+    shutil.copytree(world, tmp_path / "old")
+    marker = (tmp_path / "old" / "world.json").read_text()
+    (tmp_path / "old" / "world.json").write_text(marker.replace("_images", "_pictures"))
+    write_world(tmp_path / "old", SMALL)
+    assert "val_pictures" in (tmp_path / "old" / "world.json").read_text()
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path, world):

@@ -13,7 +13,7 @@ from harness.miniworld.world.painter import PaintedScene
 from harness.miniworld.world.scenes import SIZE_PX, Scene, WorldSettings
 
 _INFO = {
-    "description": "miniature world of mm-align-harness: drawn images in COCO 2014's format",
+    "description": "miniature world of mm-align-harness: drawn pictures in COCO 2014's format",
     "url": "", "version": "1", "year": 2014, "contributor": "mm-align-harness", "date_created": "2014/01/01",
 }  # fmt: skip
 _LICENSES = [{"id": 1, "name": "Apache License 2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"}]

@@ -77,10 +77,15 @@ def _is_there(folder: Path, settings: WorldSettings) -> bool:
         found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         found = {}
-    if found.get("version") == WORLD_VERSION and found.get("settings") == _settings_row(settings):
+    if found.get("version") == WORLD_VERSION and _as_now(found.get("settings")) == _settings_row(settings):
         return True
     what = "another miniature world" if found else "other files"
     raise DataError(f"{folder} holds {what}; remove the folder or choose another one for the miniature world.")
+
+
+def _as_now(stored: Any) -> Any:
+    """Stored settings by today's names: version 0.1 wrote `train_pictures` for `train_images`, and so on."""
+    return {name.replace("pictures", "images"): value for name, value in stored.items()} if isinstance(stored, dict) else None
 
 
 def _settings_row(settings: WorldSettings) -> dict[str, Any]:

@@ -25,8 +25,8 @@ from alignment.online.ranked_pairs import answering, require_answering
 from alignment.sources.bdhs import Bdhs
 from alignment.training.sample_supply import Sample, Score, Supply
 from harness.core import registry
+from harness.core.digests import seed_of
 from harness.core.errors import ConfigError
-from harness.core.files import seed_of
 from harness.core.preference import PreferencePair
 
 _OF_A_FILE = ("prompts", "image_folder", "limit", "vocabulary", "matched", "keep_unmatched", "n_rejected")

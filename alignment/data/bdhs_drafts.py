@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from alignment.data.length_matching import Match
 from alignment.data.prompts import Prompt
 from alignment.data.sentences import Pieces, Sentence, random_head, rejoin, split, swap_yes_no
+from harness.core.digests import seed_of
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
-from harness.core.files import seed_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.core.digests import parts_digest
 from harness.core.errors import DataError
-from harness.core.files import digest_of, write_text_whole
+from harness.core.files import write_text_whole
 from harness.core.preference import PreferencePair
 
 FAULTS_SHOWN = 10
@@ -108,14 +109,14 @@ def from_trl(row: Mapping[str, Any], where: str) -> PreferencePair:
 
 def pairs_digest(pairs: Iterable[PreferencePair]) -> str:
     """What training can see of the pairs, in order: images, prompts, answers; not their provenance."""
-    return digest_of([[p.image_digest or p.image, p.prompt, p.chosen, list(p.rejected)] for p in pairs])
+    return parts_digest([[p.image_digest or p.image, p.prompt, p.chosen, list(p.rejected)] for p in pairs])
 
 
 def sample(pairs: Sequence[PreferencePair], n: int, seed: int) -> list[PreferencePair]:
     """A uniform subsample of n pairs in their old order; the same ids whatever the file's order."""
     if n > len(pairs):
         raise DataError(f"A sample of {n} pairs was asked for, but there are only {len(pairs)}.")
-    kept = set(sorted(range(len(pairs)), key=lambda i: digest_of(seed, pairs[i].id, pairs[i].prompt))[:n])
+    kept = set(sorted(range(len(pairs)), key=lambda i: parts_digest(seed, pairs[i].id, pairs[i].prompt))[:n])
     return [pair for i, pair in enumerate(pairs) if i in kept]
 
 

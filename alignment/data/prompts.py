@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from alignment.data.invalid_pairs import EMPTY_ANSWER, MISSING_IMAGE, UNREADABLE_IMAGE, Dropped
+from harness.core.digests import parts_digest
 from harness.core.errors import DataError, ImageError
-from harness.core.files import digest_of
 from harness.core.plugins import Data
 
 
@@ -71,7 +71,7 @@ def unreadable(prompts: Sequence[Prompt], error: ImageError) -> list[Dropped]:
 def _subsample(ids: Sequence[str], limit: int | None, seed: int) -> list[int]:
     if limit is None or limit >= len(ids):
         return list(range(len(ids)))
-    return sorted(sorted(range(len(ids)), key=lambda i: digest_of(seed, "limit", ids[i]))[:limit])
+    return sorted(sorted(range(len(ids)), key=lambda i: parts_digest(seed, "limit", ids[i]))[:limit])
 
 
 def first_turn(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -21,9 +21,9 @@ from alignment.batching.rows import Rows
 from alignment.data.pairs import image_of
 from alignment.training.sample_supply import Sample, Score
 from harness.core import registry
+from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Answer, Decoding, Request
-from harness.core.files import seed_of
 from harness.core.plugins import Judge, in_order
 from harness.core.preference import PreferencePair
 

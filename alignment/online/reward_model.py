@@ -22,8 +22,8 @@ from alignment.batching.policy import Policy
 from alignment.data.pairs import image_of
 from alignment.training.objectives import Known, Part, Totals
 from alignment.weights.checkpoint import HEADS
+from harness.core.digests import parts_digest, seed_of
 from harness.core.errors import TrainingError
-from harness.core.files import digest_of, seed_of
 from harness.core.plugins import Judge
 from harness.core.preference import PreferencePair
 
@@ -137,7 +137,7 @@ def held_out(pairs: Sequence[PreferencePair], share: float, seed: int) -> tuple[
     """(to train on, to test on): the same split whatever the order, by image so that no image is on both sides."""
 
     def tested(pair: PreferencePair) -> bool:
-        return int(digest_of(seed, "held out", pair.image_digest or pair.id)[:8], 16) < share * 16**8
+        return int(parts_digest(seed, "held out", pair.image_digest or pair.id)[:8], 16) < share * 16**8
 
     return [p for p in pairs if not tested(p)], [p for p in pairs if tested(p)]
 

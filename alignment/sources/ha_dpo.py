@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 from alignment.data.published_datasets import LeftOut, Published, Row, make_pair, read_rows, text_of
 from harness.core import registry
+from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, DataError
-from harness.core.files import seed_of
 from harness.core.plugins import Data
 from harness.core.preference import PreferencePair
 

@@ -18,9 +18,9 @@ from alignment.data.prompts import Prompt, read_prompts, unreadable
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
+from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, ImageError
 from harness.core.evaluation import NoisyImage, Request
-from harness.core.files import seed_of
 from harness.core.plugins import Data, Model
 from harness.core.preference import PreferencePair
 

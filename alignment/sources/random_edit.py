@@ -18,8 +18,8 @@ from alignment.data.sentences import swap_opening
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
+from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, DataError
-from harness.core.files import seed_of
 from harness.core.plugins import Data, Model
 from harness.core.preference import PreferencePair
 

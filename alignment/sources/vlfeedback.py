@@ -13,8 +13,8 @@ from typing import Any
 
 from alignment.data.published_datasets import LeftOut, Published, Row, image_of, make_pair, text_of
 from harness.core import registry
+from harness.core.digests import seed_of
 from harness.core.errors import ConfigError
-from harness.core.files import seed_of
 from harness.core.preference import PreferencePair
 
 ASPECTS = ("Helpfulness", "Visual Faithfulness", "Ethical Considerations")

@@ -22,8 +22,8 @@ from alignment.training.objectives import Objective, Totals
 from alignment.training.sample_supply import Sample, Supply
 from alignment.weights.fsdp import Replicated
 from alignment.weights.resume_state import append_log, cut_log, load_state, read_log, save_state
+from harness.core.digests import seed_of
 from harness.core.errors import TrainingError
-from harness.core.files import seed_of
 from harness.core.plugins import Progress
 
 Row = dict[str, float]

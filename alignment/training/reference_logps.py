@@ -20,20 +20,21 @@ from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.data.pairs import pairs_digest
 from alignment.weights.workers import workers
-from harness.core.files import digest_of, write_whole
+from harness.core.digests import parts_digest
+from harness.core.files import write_whole
 from harness.core.plugins import Progress, no_progress
 
 
 def reference_key(policy: Policy, rows: Rows) -> str:
     """Names the numbers by all they depend on: weights, pairs in order, template, processor, dtype."""
-    return digest_of(policy.checkpoint.digest, pairs_digest(rows.pairs), sorted(policy.facts().items()))
+    return parts_digest(policy.checkpoint.digest, pairs_digest(rows.pairs), sorted(policy.facts().items()))
 
 
 def reference_logps(
     policy: Policy, rows: Rows, folder: Path, *, rows_at_once: int = 16, progress: Progress = no_progress
 ) -> list[Tensor]:
     """Summed log-probabilities of each row's answers, (1 + K,) a row; from `folder` where they are already known."""
-    key = digest_of(reference_key(policy, rows), rows_at_once)  # a batch's shape can move the last bit
+    key = parts_digest(reference_key(policy, rows), rows_at_once)  # a batch's shape can move the last bit
     path = folder / f"{key[:32]}.safetensors"
     known = path.is_file()
     workers().wait()  # until all have looked

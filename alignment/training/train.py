@@ -32,7 +32,8 @@ from alignment.weights.fsdp import divide
 from alignment.weights.resume_state import check_fingerprint, read_log
 from alignment.weights.trainable import Trainable, prepare
 from alignment.weights.workers import workers
-from harness.core.files import digest_of, write_text_whole
+from harness.core.digests import parts_digest
+from harness.core.files import write_text_whole
 from harness.core.plugins import Progress, no_progress
 from harness.core.preference import PreferencePair
 
@@ -75,7 +76,7 @@ def train(
     kept, dropped = validate(pairs, image_root)
     require_some(kept, dropped)
     made = {**objective.facts(), **settings.facts(), **(online.facts() if online else {})}
-    fingerprint = digest_of(made, pairs_digest(kept), policy.checkpoint.digest, sorted(policy.facts().items()))
+    fingerprint = parts_digest(made, pairs_digest(kept), policy.checkpoint.digest, sorted(policy.facts().items()))
     if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():
         return _finished(folder, fingerprint)
     folder.mkdir(parents=True, exist_ok=True)

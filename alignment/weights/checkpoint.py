@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from alignment.weights.trainable import Trainable
 from harness.core.errors import TrainingError
+from harness.core.files import write_folder_whole
 from harness.core.run_record import Checkpoint
 
 # what makes a folder of weights load as a model: tokenizer, image processor, templates
@@ -52,7 +52,10 @@ def write_checkpoint(
         facts = {"base": base.folder, "base_digest": base.digest, **provenance}
         (part / PROVENANCE).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
-    _replace_folder(folder, write)
+    try:
+        write_folder_whole(folder, write)
+    except OSError as error:
+        raise TrainingError(f"The checkpoint could not be written to {folder}: {error}. The state is kept.") from error
     return folder
 
 
@@ -64,25 +67,3 @@ def _copy_companions(base: Path, folder: Path) -> None:
             target = folder / path.name
             if not target.exists():
                 shutil.copyfile(path, target)
-
-
-def _replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
-    """Fill a neighbour and rename it; what an earlier kill left half-done is thrown away."""
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        write(part)
-        _sync(part)
-        if folder.exists():
-            shutil.rmtree(folder)
-        part.rename(folder)
-    except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise TrainingError(f"The checkpoint could not be written to {folder}: {error}. The state is kept.") from error
-
-
-def _sync(folder: Path) -> None:
-    for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())

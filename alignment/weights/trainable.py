@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from alignment.settings import Lora, Settings
+from harness.core.digests import seed_of
 from harness.core.errors import ConfigError
-from harness.core.files import seed_of
 
 PROJECTOR = re.compile(r"(^|\.)(multi_modal_projector|mm_projector|image_newline|merger|connector)(\.|$)")
 TOWER = re.compile(r"(^|\.)(vision_tower|vision_model|visual|image_encoder)(\.|$)")

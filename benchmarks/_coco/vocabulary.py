@@ -7,11 +7,12 @@ two entries start with a space and never match, "iPhone" never matches lower-cas
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
+
+from harness.core.digests import text_digest
 
 _DOUBLE_WORDS = """
 motor bike, motor cycle, air plane, traffic light, street light, traffic signal, stop light, fire hydrant, stop sign,
@@ -104,4 +105,4 @@ def refined() -> Vocabulary:
 @lru_cache(maxsize=1)
 def digest() -> str:
     """sha256 of the word list, for the protocol."""
-    return hashlib.sha256("\n".join(", ".join(line) for line in _lines()).encode()).hexdigest()
+    return text_digest("\n".join(", ".join(line) for line in _lines()))

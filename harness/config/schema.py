@@ -7,7 +7,6 @@ against the plug-in's own signature before anything is loaded, so a plug-in defi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from harness.config import grid
 from harness.config import study_tables as study
 from harness.core.digests import value_digest
 from harness.core.errors import ConfigError
+from harness.core.nearest import did_you_mean
 
 Options = dict[str, Any]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
@@ -183,9 +183,8 @@ def _fault(error: Any, tree: Any) -> str:
     place = ".".join(str(part) for part in error["loc"]) or "(top)"
     if error["type"] == "extra_forbidden":
         known = _known_keys(error["loc"][:-1])
-        near = get_close_matches(str(error["loc"][-1]), known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
-        return f"{place}: unknown key{hint}"
+        hint = did_you_mean(str(error["loc"][-1]), known) or f" Known: {', '.join(known)}."
+        return f"{place}: unknown key.{hint}"
     if error["type"] == "missing":
         return f"{place}: is missing"
     value = error.get("input")

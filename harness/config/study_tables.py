@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from harness.core.errors import ConfigError
+from harness.core.nearest import did_you_mean
 
 PREFIX = "study:"
 FOLDER = Path(__file__).parent / "studies"
@@ -29,9 +29,7 @@ def names() -> list[str]:
 def tree(name: str, mini: bool) -> tuple[dict[str, Any], list[str]]:
     """A table as plain values, and its rows that had to be left out. Raises ConfigError for one that does not exist."""
     if name not in names():
-        near = get_close_matches(name, names(), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"There is no table {name!r} of the study.{hint} Known: {', '.join(names())}.")
+        raise ConfigError(f"There is no table {name!r} of the study.{did_you_mean(name, names())} Known: {', '.join(names())}.")
     made = _read(FOLDER / ("small.yaml" if mini else "real.yaml"))
     blocks, rows = made.pop("blocks"), _read(FOLDER / "tables" / f"{name}.yaml")
     made = {"name": f"{name}-mini" if mini else name, "seed": 0, "published": rows.pop("published"), **made}

@@ -1,4 +1,4 @@
-"""sha256 of files and folders: the identity of images, data files and weights."""
+"""sha256 of files, texts, values and checkpoints: the identity of whatever is stored, and the seeds drawn from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-_CHUNK = 1 << 20
 # What can change an answer: weights, adapter, configuration, tokenizer, template, image settings.
 _MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 _NOT_MODEL = ("training_log.json", "trainer_state.json", "alignment.json")  # say how it was made, not what it is
@@ -15,11 +14,8 @@ _NOT_MODEL = ("training_log.json", "trainer_state.json", "alignment.json")  # sa
 
 def file_digest(path: Path) -> str:
     """sha256 of a file's bytes, in hex. Reads in chunks, so a checkpoint of any size fits."""
-    sha = hashlib.sha256()
     with path.open("rb") as handle:
-        while chunk := handle.read(_CHUNK):
-            sha.update(chunk)
-    return sha.hexdigest()
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def text_digest(text: str) -> str:
@@ -30,6 +26,20 @@ def text_digest(text: str) -> str:
 def value_digest(value: Any) -> str:
     """sha256 of a JSON-able value, independent of the order of keys."""
     return text_digest(json.dumps(value, sort_keys=True, ensure_ascii=False, default=str))
+
+
+def parts_digest(*parts: Any) -> str:
+    """sha256 of JSON-able values, as training names its states, caches and draws.
+
+    Not the same bytes as `value_digest` (no spaces). Neither may change: one is in every answer key, the other in every
+    saved training state and in the order of every random draw.
+    """
+    return text_digest(json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":")))
+
+
+def seed_of(*parts: Any) -> int:
+    """A seed in [0, 2^63) from values: the same draw whatever the batching, the order or the process."""
+    return int(parts_digest(*parts)[:16], 16) >> 1
 
 
 def model_digest(folder: Path) -> str:

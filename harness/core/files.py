@@ -1,44 +1,85 @@
-"""Files that are whole or not there: written beside their place, then renamed."""
+"""Files and folders that are whole or not there: written beside their place, flushed to the disk, then renamed."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
+import shutil
 from collections.abc import Callable
+from glob import escape
 from pathlib import Path
-from typing import Any
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary neighbour, then put it in the place of `path`; a kill leaves the old file."""
+    """Let `write` fill a temporary neighbour of `path`, then put it in the place of `path`.
+
+    After a kill or a power cut the old file is there, or the new one, whole. Processes that write the same path at the
+    same time do not mix: the last one to finish wins.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")  # one name, so that a kill leaves one file at most
+    _remove_leftovers(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        _flush(temporary)
         temporary.replace(path)
+        _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_text_whole(path: Path, text: str) -> None:
-    write_whole(path, lambda p: p.write_text(text, encoding="utf-8"))
+    """`write_whole` of a text in UTF-8, line ends as they are; see `storable` for lone surrogates."""
+    write_whole(path, lambda p: p.write_bytes(storable(text).encode("utf-8")))
 
 
-def digest_of(*parts: Any) -> str:
-    """sha256 of JSON-able values, hexadecimal; the same for equal values on every machine."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+def storable(text: str) -> str:
+    """The text with "?" for lone surrogates: a model can write them, UTF-8 (a file, SQLite) cannot hold them."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def file_digest(path: Path) -> str:
-    """sha256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def write_folder_whole(folder: Path, fill: Callable[[Path], object]) -> None:
+    """Let `fill` write the files of a temporary neighbour, then put it in the place of `folder`; for one writer only."""
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # what an earlier kill left
+    part.mkdir(parents=True)
+    try:
+        fill(part)
+        for path in part.iterdir():
+            _flush(path)
+        if folder.exists():
+            shutil.rmtree(folder)
+        part.rename(folder)
+        _flush(folder.parent)
+    except OSError:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
 
 
-def seed_of(*parts: Any) -> int:
-    """A seed in [0, 2^63) from values: the same draw whatever the batching, the order or the process."""
-    return int(digest_of(*parts)[:16], 16) >> 1
+def _flush(path: Path) -> None:
+    """Have the disk keep a file's bytes, or a folder's names where the file system can do that."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        if not path.is_dir():  # some network file systems refuse it for folders
+            raise
+    finally:
+        os.close(handle)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Temporary neighbours of processes that were killed: a training state can be gigabytes."""
+    for left in path.parent.glob(f".{escape(path.name)}.*.part"):
+        pid = left.name.split(".")[-2]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            left.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True

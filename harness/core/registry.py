@@ -14,13 +14,13 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.core.errors import ConfigError, RepeatedPlugin, UnknownPlugin
+from harness.core.nearest import did_you_mean
 
 T = TypeVar("T")
 
@@ -76,10 +76,8 @@ def get(kind: str, name: str) -> Any:
     """
     places = _places(kind)
     if name not in places:
-        near = get_close_matches(name, places, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         known = ", ".join(sorted(places)) or "none"
-        raise UnknownPlugin(f"There is no {kind} named {name!r}.{hint} Known: {known}.")
+        raise UnknownPlugin(f"There is no {kind} named {name!r}.{did_you_mean(name, places)} Known: {known}.")
     place = places[name]
     try:
         return place.load()
@@ -100,11 +98,9 @@ def check_options(kind: str, name: str, plugin: Any, options: dict[str, Any]) ->
     takes = [p for p in inspect.signature(plugin).parameters if not p.startswith("_")]
     wrong = [o for o in options if o not in takes]
     if wrong:
-        hints = []
-        for option in wrong:
-            near = get_close_matches(option, takes, n=1)
-            hints.append(f"{option!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
-        raise ConfigError(f"The {kind} {name!r} has no option {', '.join(hints)}. It takes: {', '.join(takes) or 'none'}.")
+        names = ", ".join(map(repr, wrong))
+        hints = "".join(did_you_mean(option, takes) for option in wrong)
+        raise ConfigError(f"The {kind} {name!r} has no option {names}.{hints} It takes: {', '.join(takes) or 'none'}.")
 
 
 def describe(kind: str, name: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any
 
 from harness.config.schema import BenchmarkConfig
 from harness.core.digests import value_digest
 from harness.core.errors import DataError, ModelError
 from harness.core.evaluation import Answer, Item, Request
+from harness.core.nearest import nearest
 from harness.core.plugins import Benchmark, Data, Judge, Model, Progress, no_progress
 from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.evaluation.cached_model import RememberingModel, answered
@@ -123,7 +123,7 @@ def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[I
         raise DataError(f"{spec.name}: {repeated} items share an id with another one.")
     for wanted in spec.items or ():
         if wanted not in ids:
-            near = ", ".join(get_close_matches(wanted, ids, n=3, cutoff=0.3) or ids[:3])
+            near = ", ".join(nearest(wanted, ids, n=3, cutoff=0.3) or ids[:3])
             raise DataError(f"{spec.name} has no item {wanted!r}. Its ids look like: {near}.")
     if spec.items is not None:
         items = tuple(item for item in items if item.id in spec.items)

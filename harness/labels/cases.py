@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 
+from harness.core.digests import text_digest
 from harness.core.evaluation import Span
+from harness.core.files import storable
 
 WORDS = ("right", "wrong", "ambiguous", "skip")
 MARKS = ("missed", "false alarm")
@@ -92,4 +93,4 @@ class Vote:
 
 def caption_field(caption: str) -> str:
     """The field of a case about one caption: "caption/" and twelve digits of its sha256."""
-    return f"caption/{sha256(caption.encode('utf-8', 'replace')).hexdigest()[:12]}"
+    return f"caption/{text_digest(storable(caption))[:12]}"

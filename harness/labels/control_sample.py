@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import sha256
+
+from harness.core.digests import text_digest
+from harness.core.files import storable
 
 Place = tuple[str, str]  # item id, field
 
@@ -14,5 +16,5 @@ def control(places: Iterable[Place], sample: int, seed: int = 0) -> frozenset[Pl
     A larger sample holds the smaller ones, and labels that come or go leave the others' luck alone: each place has its own
     random number, and the smallest are taken.
     """
-    ordered = sorted(places, key=lambda place: sha256(f"{seed}/{place[0]}/{place[1]}".encode("utf-8", "replace")).digest())
+    ordered = sorted(places, key=lambda place: text_digest(storable(f"{seed}/{place[0]}/{place[1]}")))
     return frozenset(ordered[:sample])

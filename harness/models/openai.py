@@ -13,7 +13,6 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.errors import ConfigError, ImageError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Request
+from harness.core.nearest import did_you_mean
 from harness.core.run_record import Checkpoint
 from harness.models._server.chat_format import Reply, chat_body, continued, data_url, read_reply
 from harness.models._server.client import Server, Unanswerable
@@ -172,9 +172,7 @@ class OpenAIModel:
         if model is None:
             raise ConfigError(f"Which model of {self._url}? Add `model`. It serves: {known}.")
         if listing and model not in listing and not self._answers_to(model):
-            near = get_close_matches(model, listing, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ModelError(f"{self._url} serves no model {model!r}.{hint} It serves: {known}.")
+            raise ModelError(f"{self._url} serves no model {model!r}.{did_you_mean(model, listing)} It serves: {known}.")
         return model, listing.get(model, {})
 
     def _answers_to(self, model: str) -> bool:

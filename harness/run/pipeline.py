@@ -26,6 +26,7 @@ from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.errors import ConfigError
+from harness.core.files import write_text_whole
 from harness.core.plugins import Data, Progress, no_progress
 from harness.core.preference import PreferencePair
 from harness.core.versions import versions
@@ -35,7 +36,7 @@ from harness.miniworld.model.paths import checkpoint_folder
 from harness.results.run_records import records_of
 from harness.run.make_aligner import make_aligner
 from harness.storage.data_folder import DataFolder
-from harness.storage.run_folder import locked, read_json, write_whole
+from harness.storage.run_folder import locked, read_json
 from harness.storage.run_store import Store, StoredRun
 
 Say = Callable[[str], None]
@@ -74,7 +75,7 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         where = str(data.folder.resolve())
         store.begin(StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), where))
-        write_whole(folder / "run.yaml", config.as_yaml())
+        write_text_whole(folder / "run.yaml", config.as_yaml())
         say(f"run {run_id} in {folder}")
         try:
             stages = _Stages(config, run_id, folder, data, store, progress, say)
@@ -96,7 +97,7 @@ def report(store: Store, run_id: str, folder: Path) -> Outcome:
     comparison = compare(records_of(store, run_id), published=published)
     for name in registry.names("report"):
         writer = registry.get("report", name)
-        write_whole(folder / sys.modules[writer.__module__].FILE_NAME, writer(comparison))
+        write_text_whole(folder / sys.modules[writer.__module__].FILE_NAME, writer(comparison))
     return Outcome(run_id, folder, comparison)
 
 
@@ -212,7 +213,7 @@ class _Stages:
         self.store.put(self.run_id, arm.name, "training", list(done.log))
         self.store.put(self.run_id, arm.name, "notes", list(done.notes))
         where = str(Path(done.folder).resolve().relative_to(self.folder.resolve()))
-        write_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')
+        write_text_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')
 
     def _train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Any:
         """The part of an alignment that all processes do together."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 
 from harness.core.digests import file_digest, text_digest
 from harness.core.errors import DataError
+from harness.core.files import write_text_whole
 
 _DIGESTS = "digests.json"
 _LARGE = 1 << 20  # bytes from which hashing again costs more than remembering
@@ -93,10 +93,7 @@ class DataFolder:
     def _write(self, name: str, value: Any) -> None:
         """Whole or not at all; a folder that cannot be written to only costs time."""
         with contextlib.suppress(OSError):
-            self._cache.mkdir(parents=True, exist_ok=True)
-            half = self._cache / f"{name}.{os.getpid()}.half"
-            half.write_text(json.dumps(value), encoding="utf-8")
-            half.replace(self._cache / name)
+            write_text_whole(self._cache / name, json.dumps(value))
 
 
 def download(url: str, store: Path) -> Path:

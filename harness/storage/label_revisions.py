@@ -16,6 +16,7 @@ from typing import Any
 from harness.core.digests import value_digest
 from harness.core.errors import DataError
 from harness.core.evaluation import Item, LabelEdit
+from harness.core.files import write_text_whole
 from harness.labels.claims import Auditable
 from harness.storage import codec
 
@@ -110,10 +111,7 @@ def write(revision: Revision, output: Path) -> Path:
         raise DataError(
             f"There is another revision {revision.name!r} at {path}. Choose a new name: what was cited must not change."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".half")
-    half.write_text(dumps(revision), encoding="utf-8", newline="\n")
-    half.replace(path)
+    write_text_whole(path, dumps(revision))
     return path
 
 

@@ -35,17 +35,6 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}.half")
-    try:
-        half.write_text(text, encoding="utf-8", errors="replace")
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
-
-
 def read_json(path: Path) -> Any:
     """The value of a JSON file, None where there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

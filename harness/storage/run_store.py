@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from harness.core.digests import text_digest
 from harness.core.errors import StoreError
 from harness.core.evaluation import Answer, Item, Score, Verdict
+from harness.core.files import storable
+from harness.core.nearest import did_you_mean
 from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.storage import codec
 from harness.storage.database import Database
@@ -96,8 +97,7 @@ class Store(Database):
                 f"{name!r} begins the ids of {len(found)} runs: {', '.join(r.id for r in found)}. Give more of it."
             )
         if not found:
-            near = get_close_matches(name, [r.id for r in runs] + [r.name for r in runs], n=1, cutoff=0.0)
-            hint = f" The nearest is {near[0]!r}." if near else ""
+            hint = did_you_mean(name, [r.id for r in runs] + [r.name for r in runs])
             raise StoreError(f"There is no run {name!r} in {self.path}.{hint} `python -m harness list runs` shows all.")
         return found[-1]
 
@@ -115,7 +115,7 @@ class Store(Database):
 
     def add_answers(self, checkpoint: str, answers: Mapping[str, Answer]) -> None:
         """Keep a finished batch with its log-odds of yes, where there are any; all of it or nothing."""
-        rows = [(k, checkpoint, _text(a.text), a.n_tokens, a.stopped, a.latency_s) for k, a in answers.items()]
+        rows = [(k, checkpoint, storable(a.text), a.n_tokens, a.stopped, a.latency_s) for k, a in answers.items()]
         with self.transaction() as db:
             db.executemany("INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?)", rows)
             db.executemany(_ADD_LOG_ODDS, [(k, a.yes_nats) for k, a in answers.items() if a.yes_nats is not None])
@@ -209,8 +209,3 @@ def _result(row: Any, items: tuple[Item, ...]) -> StoredResult:
         answer_keys=tuple(codec.loads(keys)),
         scores=tuple(codec.score(s) for s in codec.loads(scores)),
     )
-
-
-def _text(text: str) -> str:
-    """SQLite takes no lone surrogates; a model can write them. They become the replacement character."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from harness.core.digests import text_digest
 from harness.core.evaluation import Span
+from harness.core.files import storable
 from harness.labels.cases import Vote
 from harness.labels.votes import Ballots, Standing, checked
 from harness.storage import codec
@@ -96,7 +97,7 @@ def _is_news(vote: Vote, standing: Standing) -> bool:
 def _row(vote: Vote, token: str) -> tuple[Any, ...]:
     said = codec.dumps([*astuple(vote)[:6], *astuple(vote)[7:]])  # without the time: the second click comes later
     token = text_digest(f"{token}\n{said}") if token else secrets.token_hex(16)
-    fields = [text.encode("utf-8", "replace").decode() if isinstance(text, str) else text for text in astuple(vote)]
+    fields = [storable(text) if isinstance(text, str) else text for text in astuple(vote)]
     return (token, *fields[:9], codec.dumps(vote.spans), int(vote.adjudication))
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from threading import Lock
+
+from harness.core.digests import text_digest
 
 LARGEST_IMAGE = 64 << 20  # bytes
 _KINDS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"GIF8": "image/gif", b"BM": "image/bmp"}
@@ -46,7 +47,7 @@ class Shelf:
     def id(self, image: str, folder: Path | None = None) -> str:
         """What a page calls an image: it says nothing of its name."""
         place = f"{self._folder if folder is None else folder}\0{image}"
-        return sha256(place.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+        return text_digest(place)[:20]
 
     def read(self, id: str) -> Shown:
         """Raises ImageUnavailable for an unknown id, a file that is gone, a link, or a file that is no image."""

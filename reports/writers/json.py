@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core import registry
+from harness.core.files import storable
 from reports.values.comparison import Comparison, Curve
 from reports.values.details import Flip
 
@@ -80,7 +81,7 @@ def _cleaned(value: Any) -> Any:
 
 
 def _without_paths(text: str) -> str:
-    return _ABSOLUTE.sub("\u2026/\\1", text).encode("utf-8", "replace").decode()  # lone surrogates cannot be written
+    return storable(_ABSOLUTE.sub("\u2026/\\1", text))
 
 
 def _run(run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

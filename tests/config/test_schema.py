@@ -37,8 +37,8 @@ def test_all_faults_come_at_once_and_name_the_nearest_key() -> None:
         config.parse(bad)
     text = str(caught.value)
     assert "4 faults" in text
-    assert "sed: unknown key; did you mean 'seed'?" in text
-    assert "arms.0.pair: unknown key; did you mean 'pairs'?" in text
+    assert "sed: unknown key. Did you mean 'seed'?" in text
+    assert "arms.0.pair: unknown key. Did you mean 'pairs'?" in text
     assert "data: input should be a valid string, not 7" in text
 
 
@@ -47,7 +47,7 @@ def test_an_unknown_plugin_and_an_unknown_option_are_told_together() -> None:
     with pytest.raises(ConfigError) as caught:
         check_plugins(config.parse(bad))
     assert "Did you mean 'pope'?" in str(caught.value)
-    assert "'split' (did you mean 'splits'?)" in str(caught.value)
+    assert "has no option 'split'. Did you mean 'splits'?" in str(caught.value)
 
 
 def test_two_arms_or_two_benchmarks_of_one_name_are_refused() -> None:

@@ -54,5 +54,5 @@ def test_a_guest_that_does_not_import_fails_alone_and_says_why(monkeypatch: pyte
 
 
 def test_options_are_checked_against_the_signature() -> None:
-    with pytest.raises(ConfigError, match=r"has no option 'varient' \(did you mean 'variant'\?\)"):
+    with pytest.raises(ConfigError, match=r"has no option 'varient'. Did you mean 'variant'\?"):
         registry.make("benchmark", "pope", {"varient": "official"})

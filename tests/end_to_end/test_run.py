@@ -181,7 +181,7 @@ def run_words(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("run", "sed=1"), "did you mean 'seed'"),
+        (("run", "sed=1"), "Did you mean 'seed'"),
         (("run", "sweep.0.name=popee"), "Did you mean 'pope'"),
         (("run", "nowhere.yaml"), "There is no configuration file"),
         (("run", "model.path=/nowhere"), "There is no model folder"),

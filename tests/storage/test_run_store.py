@@ -59,7 +59,7 @@ def test_a_result_comes_back_as_it_was(store: Store) -> None:
 def test_a_run_is_found_by_id_name_or_beginning_and_the_nearest_is_named(store: Store) -> None:
     store.begin(a_run())
     assert store.run("mini").id == store.run("mini-1a").id == store.run("mini-1a2b").id
-    with pytest.raises(StoreError, match="There is no run 'minni'.*The nearest is 'mini'"):
+    with pytest.raises(StoreError, match="There is no run 'minni'.*Did you mean 'mini'"):
         store.run("minni")
 
 

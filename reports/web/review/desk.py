@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Protocol
 
+from harness.core.digests import text_digest
 from harness.labels.cases import WORDS, Case, Key, Vote
 from harness.labels.votes import Ballots, Pair, Standing
 from reports.web.shelf import Shelf
@@ -116,7 +116,7 @@ class Desk:
 
 def case_id(case: Case) -> str:
     """Short, safe in an address, the same after a restart."""
-    return sha256("\0".join(case.key).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return text_digest("\0".join(case.key))[:16]
 
 
 def mixed(cases: Iterable[Case], most: int) -> list[Case]:

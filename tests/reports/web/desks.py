@@ -1,7 +1,10 @@
 """A small desk for the tests of the review page: drawn images, six labels, a caption; votes in memory or in a store."""
 
+import re
 from pathlib import Path
 
+import httpx
+from fastapi.testclient import TestClient
 from PIL import Image, ImageDraw
 
 from harness.core.evaluation import Span
@@ -80,3 +83,13 @@ def new_desk(folder: Path, votes=None, cases=None, **more) -> Desk:
 
 def new_site(desk: Desk, **gate):
     return review_site(desk, Gate(PORT, uploads=UPLOADS, **gate))
+
+
+def new_client(desk: Desk, **gate) -> TestClient:
+    """A browser with a session of its own on the review page of a desk."""
+    return TestClient(new_site(desk, **gate), base_url=ADDRESS)
+
+
+def secret_of(client: TestClient | httpx.Client, path: str = "/") -> str:
+    """The secret that the page gave this browser: every form must bring it back."""
+    return re.search(r'name="secret" value="(\w+)"', client.get(path).text)[1]

@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from harness.core.evaluation import Item
+from harness.core.files import write_text_whole
 from harness.results.archive import StoredArchive
-from harness.storage.run_folder import write_whole
 from harness.storage.run_store import Store, StoredRun
 from reports.web.browse.app import browser_site, neighbours, report_policy
 from reports.web.browse.records import Filter, Listing, Mark, RunLine, sorted_runs
@@ -23,11 +23,11 @@ from tests.reports.web.runs import RUN, N, fill, pope_score, result
 def output(tmp_path_factory):
     output = tmp_path_factory.mktemp("runs")
     fill(output)
-    write_whole(
+    write_text_whole(
         output / RUN / "report.html", "<html><script>injected()</script><body>THE REPORT<script>own()</script></body></html>"
     )
     (output.parent / "outside").mkdir(exist_ok=True)
-    write_whole(output.parent / "outside/report.html", "SECRET")
+    write_text_whole(output.parent / "outside/report.html", "SECRET")
     return output
 
 

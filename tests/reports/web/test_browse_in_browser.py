@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+from harness.core.files import write_text_whole
 from harness.results.archive import StoredArchive
-from harness.storage.run_folder import write_whole
 from harness.storage.run_store import Store
 from reports.comparison.compare import compare
 from reports.web.browse.app import browser_site
@@ -25,7 +25,7 @@ pytestmark = IN_BROWSER
 def address(tmp_path_factory):
     output = tmp_path_factory.mktemp("runs")
     fill(output)
-    write_whole(output / RUN / "report.html", write(compare([make_record(data_folder=output / "data")])))
+    write_text_whole(output / RUN / "report.html", write(compare([make_record(data_folder=output / "data")])))
     os.remove(output / "data/images/5.png")  # an image that was moved since
     shelf = Shelf()
     with (

@@ -25,7 +25,7 @@ from harness.audit.review_sheet import queue_text
 from harness.storage.run_store import Store
 from harness.storage.vote_store import Reviews
 from reports.web.review.desk import Desk, case_id
-from tests.reports.web.desks import ADDRESS, caption_case, label_case, new_site
+from tests.reports.web.desks import caption_case, label_case, new_client, secret_of
 from tests.reports.web.stores import CHECKPOINTS, DOUBTFUL, fill
 
 
@@ -42,13 +42,7 @@ def desk(output: Path) -> Iterator[Desk]:
 
 @pytest.fixture
 def client(desk: Desk) -> TestClient:
-    return TestClient(new_site(desk), base_url=ADDRESS)
-
-
-def secret_of(client: TestClient) -> str:
-    found = re.search(r'name="secret" value="(\w+)"', client.get("/").text)
-    assert found is not None
-    return found[1]
+    return new_client(desk)
 
 
 def said_of(desk: Desk, item_id: str = DOUBTFUL) -> str:
@@ -123,7 +117,7 @@ def test_a_sheet_tells_neither_suspicions_nor_controls_unless_asked(desk: Desk) 
 
 def test_ones_own_words_are_on_the_sheet_and_nobody_elses(client: TestClient, desk: Desk) -> None:
     bring_back(client, saved(sheet(client, {DOUBTFUL: "wrong"}, "seen it")))
-    other = TestClient(new_site(desk), base_url=ADDRESS)
+    other = new_client(desk)
     other.post("/reviewer", data={"secret": secret_of(other), "name": "bob"})
     assert [row[4:6] for row in sheet(client, {}) if row[1] == DOUBTFUL] == [["wrong", "seen it"]]
     assert [row[4:6] for row in sheet(other, {}) if row[1] == DOUBTFUL] == [["", ""]]
@@ -187,8 +181,7 @@ def review(port: int, name: str, ids: list[str], accepted: list[tuple[str, str]]
     """Clicks through the queue, again and again, until the server is gone; notes what it was told was kept."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
         try:
-            found = re.search(r'name="secret" value="(\w+)"', client.get("/").text)
-            secret = found[1] if found else ""
+            secret = secret_of(client)
             client.post("/reviewer", data={"secret": secret, "name": name})
             for n in range(10_000):
                 case, comment = ids[n % len(ids)], f"click {n}"

@@ -5,13 +5,12 @@ import re
 import socket
 
 import pytest
-from fastapi.testclient import TestClient
 
 from harness.core.errors import ConfigError
 from reports.web.guard import LARGEST_FORM, Gate
 from reports.web.serving import address, new_gate, serve
 from reports.web.shelf import ImageUnavailable, Shelf
-from tests.reports.web.desks import ADDRESS, HOSTILE, draw_images, label_case, new_desk, new_site
+from tests.reports.web.desks import ADDRESS, HOSTILE, draw_images, label_case, new_client, new_desk, new_site, secret_of
 
 TOKEN = "a-token-of-enough-characters"
 
@@ -30,11 +29,7 @@ def desk(folder):
 
 @pytest.fixture
 def client(desk):
-    return TestClient(new_site(desk), base_url=ADDRESS)
-
-
-def secret_of(client, path="/"):
-    return re.search(r'name="secret" value="(\w+)"', client.get(path).text)[1]
+    return new_client(desk)
 
 
 def vote(client, desk, **more):
@@ -72,7 +67,7 @@ def test_every_form_needs_the_secret_of_its_session(client, desk):
 
 
 def test_the_secret_of_another_browser_does_not_serve(client, desk):
-    other = TestClient(new_site(desk), base_url=ADDRESS)
+    other = new_client(desk)
     assert client.post("/vote", data=vote(client, desk, secret=secret_of(other))).status_code == 403
 
 
@@ -114,14 +109,14 @@ def test_a_token_that_can_be_guessed_or_mangled_is_refused(token):
 
 @pytest.mark.parametrize("path", ["/", "/progress", "/static/web.css", "/queue", "/image/0", "/?token=", "/?token=wrong"])
 def test_without_the_token_nothing_is_shown(desk, path):
-    client = TestClient(new_site(desk, token=TOKEN), base_url=ADDRESS)
+    client = new_client(desk, token=TOKEN)
     assert client.get(path).status_code == 401
     forged = {"Cookie": f"harness_8765={'0' * 32}.{'0' * 64}"}
     assert client.get(path, headers=forged).status_code == 401
 
 
 def test_the_token_opens_the_page_and_leaves_the_address_bar(desk):
-    client = TestClient(new_site(desk, token=TOKEN), base_url=ADDRESS)
+    client = new_client(desk, token=TOKEN)
     answer = client.get(f"/?token={TOKEN}", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert "HttpOnly" in answer.headers["set-cookie"] and "SameSite" in answer.headers["set-cookie"]
@@ -162,7 +157,7 @@ def test_pages_hold_no_inline_script_or_style(client, desk):
 def test_hostile_words_are_shown_as_text(folder):
     case = label_case(0, question=HOSTILE, label=HOSTILE, answers={HOSTILE: HOSTILE}, reasons=(HOSTILE,), image=HOSTILE)
     desk = new_desk(folder, cases=[case], reviewer="ann")
-    client = TestClient(new_site(desk), base_url=ADDRESS)
+    client = new_client(desk)
     client.post("/vote", data=vote(client, desk, comment=HOSTILE[:-1]))
     for path in (f"/case/{desk.ids[0]}", "/queue"):
         html = client.get(path).text

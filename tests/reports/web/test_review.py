@@ -4,13 +4,12 @@ import json
 import re
 
 import pytest
-from fastapi.testclient import TestClient
 
 from harness.core.errors import StoreError
 from reports.web.review.case_view import alike, tokens
 from reports.web.review.desk import Desk, Tables, mixed
 from reports.web.shelf import Shelf
-from tests.reports.web.desks import ADDRESS, CAPTION, Memory, caption_case, draw_images, label_case, new_desk, new_site
+from tests.reports.web.desks import CAPTION, Memory, caption_case, draw_images, label_case, new_client, new_desk, secret_of
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +28,8 @@ class Reviewer:
     """One browser: sits down, clicks."""
 
     def __init__(self, desk, name):
-        self.client, self.desk = TestClient(new_site(desk), base_url=ADDRESS), desk
-        self.secret = re.search(r'name="secret" value="(\w+)"', self.client.get("/").text)[1]
+        self.client, self.desk = new_client(desk), desk
+        self.secret = secret_of(self.client)
         self.forms = 0
         self.post("/reviewer", name=name)
 
@@ -60,14 +59,14 @@ def bob(desk):
 
 
 def test_who_has_no_name_is_asked_for_one(desk):
-    client = TestClient(new_site(desk), base_url=ADDRESS)
+    client = new_client(desk)
     for path in ("/next", f"/case/{desk.ids[0]}", "/adjudication"):
         assert client.get(path, follow_redirects=False).headers["location"] == "/"
 
 
 def test_the_command_can_name_the_reviewer(folder):
     desk = new_desk(folder, reviewer="ann")
-    assert ">ann</a>" in TestClient(new_site(desk), base_url=ADDRESS).get("/next").text
+    assert ">ann</a>" in new_client(desk).get("/next").text
 
 
 def test_a_case_shows_image_boxes_question_label_and_reasons(ann, desk):
@@ -227,14 +226,14 @@ def test_a_control_that_is_a_suspect_too_is_asked_once():
 
 def test_an_empty_queue_says_so(folder):
     desk = Desk("POPE", [], Memory(), Shelf(), lambda: "", "ann")
-    client = TestClient(new_site(desk), base_url=ADDRESS)
+    client = new_client(desk)
     for path in ("/", "/next", "/queue", "/progress", "/adjudication"):
         assert client.get(path).status_code == 200
 
 
 def test_an_image_that_is_gone_leaves_the_question(folder):
     desk = new_desk(folder, cases=[label_case(0, image="images/gone.png")], reviewer="ann")
-    html = TestClient(new_site(desk), base_url=ADDRESS).get("/next").text
+    html = new_client(desk).get("/next").text
     assert "cannot be shown" in html and "Is there a cup" in html
 
 
@@ -268,13 +267,13 @@ def test_an_upload_over_the_limit_is_refused_before_it_is_read(folder):
 
 def test_a_verdict_shows_the_answer_it_is_about_and_not_who_gave_it(folder):
     case = label_case(0, field="verdict/dpo", label="chat: 3 (three)", rated="Two dogs.", answers={"dpo": "Two dogs."})
-    html = TestClient(new_site(new_desk(folder, cases=[case], reviewer="ann")), base_url=ADDRESS).get("/next").text
+    html = new_client(new_desk(folder, cases=[case], reviewer="ann")).get("/next").text
     assert "Two dogs." in html and "The judge rates it <b>chat: 3 (three)</b>" in html and "dpo" not in html
 
 
 def test_a_word_without_a_label_is_asked_about_in_words(folder):
     case = label_case(0, field="noun/lamp", label="not judged")
-    client = TestClient(new_site(new_desk(folder, cases=[case], reviewer="ann")), base_url=ADDRESS)
+    client = new_client(new_desk(folder, cases=[case], reviewer="ann"))
     html = client.get("/next").text
     assert "never judges this word" in html and "It is there" in html
     assert "noun/" not in html + client.get("/queue").text and "not judged" not in html

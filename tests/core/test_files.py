@@ -1,0 +1,72 @@
+"""Whole or not there: files and folders that are replaced in one step."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.core import files
+from harness.core.files import storable, write_folder_whole, write_text_whole, write_whole
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    write_text_whole(tmp_path / "a.txt", "old")
+
+    def fails(path: Path) -> None:
+        path.write_text("ne")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(tmp_path / "a.txt", fails)
+    assert (tmp_path / "a.txt").read_text() == "old" and names(tmp_path) == ["a.txt"]
+
+
+def test_the_bytes_are_on_the_disk_before_the_file_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append((tmp_path / "a.txt").exists()))
+    write_text_whole(tmp_path / "a.txt", "text")
+    assert flushed == [False, True]  # the file before it is renamed, its folder afterwards
+
+
+def test_what_a_killed_process_left_is_removed_and_a_living_ones_stays(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / f".a.pt.{dead.pid}.part").write_text("half")
+    (tmp_path / f".a.pt.{os.getppid()}.part").write_text("half")
+    write_text_whole(tmp_path / "a.pt", "whole")
+    assert names(tmp_path) == [f".a.pt.{os.getppid()}.part", "a.pt"]
+
+
+def test_line_ends_stay_and_lone_surrogates_become_question_marks(tmp_path: Path) -> None:
+    write_text_whole(tmp_path / "new" / "a.csv", "a\r\n\ud800\n")
+    assert (tmp_path / "new" / "a.csv").read_bytes() == b"a\r\n?\n"
+    assert storable("caf\u00e9 \udfff") == "caf\u00e9 ?"
+
+
+def test_a_folder_is_replaced_whole_or_stays(tmp_path: Path) -> None:
+    write_folder_whole(tmp_path / "model", lambda part: (part / "old").write_text("1"))
+
+    def fails(part: Path) -> None:
+        (part / "new").write_text("2")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_folder_whole(tmp_path / "model", fails)
+    assert names(tmp_path) == ["model"] and names(tmp_path / "model") == ["old"]
+    write_folder_whole(tmp_path / "model", lambda part: (part / "new").write_text("2"))
+    assert names(tmp_path / "model") == ["new"]
+
+
+def test_every_file_of_a_folder_is_flushed_before_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[str] = []
+    monkeypatch.setattr(files, "_flush", lambda path: flushed.append(path.name))
+    write_folder_whole(tmp_path / "m", lambda part: [(part / name).write_text(name) for name in ("a", "b")])
+    assert sorted(flushed[:2]) == ["a", "b"] and flushed[2] == tmp_path.name

@@ -1,0 +1,15 @@
+"""The hint behind an unknown name."""
+
+from harness.core.nearest import did_you_mean, nearest
+
+
+def test_the_hint_names_the_most_similar_name() -> None:
+    assert did_you_mean("popee", ["amber", "pope", "chair"]) == " Did you mean 'pope'?"
+
+
+def test_there_is_no_hint_where_nothing_is_similar() -> None:
+    assert did_you_mean("popee", ["gqa"]) == ""
+
+
+def test_several_names_come_best_first_and_once() -> None:
+    assert nearest("item-12", ["item-99", "item-1", "item-1"], n=3) == ["item-1", "item-99"]

@@ -23,6 +23,7 @@ from benchmarks._files.question_rows import Row, check_unique, read_json, read_r
 from benchmarks._text.nouns import tagged
 from benchmarks._text.tokenizer import Tokenizer
 from benchmarks._text.word_similarity import Measure, measure
+from benchmarks._text.wordnet import DATA as LEMMAS
 from benchmarks._text.wordnet import lemma
 from harness.core import registry
 from harness.core.errors import ConfigError, DataError
@@ -52,7 +53,7 @@ _FIRST_WORD = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 class Amber:
     """AMBER, generative and yes/no."""
 
-    version = 1
+    version = 2  # 2: lemmas of the lists that come with this package
     free_text = False  # for the audit
     files = (
         *(
@@ -132,6 +133,7 @@ class Amber:
             "yes/no answers": self.answers,
             "prompt suffix": self.prompt_suffix,
             "tokenizer": self._tokenizer.name,
+            "lemmas": LEMMAS,
             **self._loaded,
         }
 

@@ -27,6 +27,7 @@ from benchmarks._text.nouns import NounGuess, lemmas
 from benchmarks._text.singular import singularize
 from benchmarks._text.spans import token_places
 from benchmarks._text.tokenizer import Tokenizer
+from benchmarks._text.wordnet import DATA as LEMMAS
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Score, Span, Sums, over, ratio
@@ -94,7 +95,8 @@ class Chair:
 
     def load(self, data: Data) -> list[Item]:
         """One item an image, in the order of the image list; truth: {"objects": [node, ...]}."""
-        rules = f"chair {self.variant} {self.version} {self._tokenizer.name} {_vocabulary.digest()}"
+        lists = f" {LEMMAS}" if self.variant == "lemma" else ""
+        rules = f"chair {self.variant}{lists} {self.version} {self._tokenizer.name} {_vocabulary.digest()}"
         truth = _coco.read_truth(
             data, self.annotations, self.year, self.split, _vocabulary.chair().node_of, self._nodes_in, rules
         )
@@ -152,6 +154,7 @@ class Chair:
             "tokenizer": self._tokenizer.name,
             "uncovered nouns": self._nouns.name,
             "image list": self.images or f"all of {self.split}{self.year} by id",
+            **({"lemmas": LEMMAS} if self.variant == "lemma" else {}),
             **self._loaded,
         }
 

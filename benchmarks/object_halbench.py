@@ -25,6 +25,7 @@ from benchmarks._files.question_rows import Row, read_rows
 from benchmarks._judged.object_list import Tagged, candidates, nltk_tagger, nodes_of, object_list, spacy_tagger
 from benchmarks._text.nouns import tagged
 from benchmarks._text.tokenizer import Tokenizer
+from benchmarks._text.wordnet import DATA as LEMMAS
 from benchmarks._text.wordnet import lemma
 from benchmarks.chair import Chair
 from harness.core import registry
@@ -43,7 +44,7 @@ _SHORT = 3  # answers of so few words name no object and are never shown to the 
 class ObjectHalbench:
     """Object HalBench: hallucination by response and by object, and object recall."""
 
-    version = 1
+    version = 2  # 2: lemmas of the lists that come with this package
     free_text = True  # for the audit
     files = (
         OfficialFile(
@@ -124,6 +125,7 @@ class ObjectHalbench:
             "noun tagger": self.tagger,
             "vocabulary": f"refined from {_vocabulary.digest()}",
             "tokenizer": self._tokenizer.name,
+            "lemmas": LEMMAS,
             **self._loaded,
         }
 

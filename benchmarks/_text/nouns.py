@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._text.wordnet import lemma, missing_data
+from benchmarks._text.language_data import perceptron_tagger
+from benchmarks._text.wordnet import lemma
 
 _POS = {"J": "a", "V": "v", "N": "n", "R": "r"}  # first letter of a Penn tag -> WordNet's letter; else noun
 # nouns of every description that name nothing one could point at
@@ -20,11 +21,8 @@ atmosphere setting appearance addition something someone everyone anything nothi
 
 
 def tagged(tokens: Sequence[str]) -> list[tuple[str, str]]:
-    """(token, Penn tag) pairs by NLTK's perceptron tagger. Raises DataError where its data is missing."""
-    try:
-        return [(word, tag) for word, tag in _tagger().tag(tokens)]
-    except LookupError as error:
-        raise missing_data("averaged_perceptron_tagger_eng") from error
+    """(token, Penn tag) pairs by NLTK's perceptron tagger."""
+    return [(word, tag) for word, tag in _tagger().tag(tokens)]
 
 
 def lemmas(tokens: Sequence[str]) -> list[str]:
@@ -34,9 +32,7 @@ def lemmas(tokens: Sequence[str]) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _tagger() -> Any:
-    from nltk.tag.perceptron import PerceptronTagger
-
-    return PerceptronTagger(lang="eng")
+    return perceptron_tagger()
 
 
 @lru_cache(maxsize=1)
@@ -60,17 +56,14 @@ class NounGuess:
 
     Tagging a word costs as much as all else in a caption, and most of that goes into features of the (empty) context.
     They are added up once here; only the word's own four remain, of which ending and first letter are soon all known.
-    `name` says what judged, for the protocol: without the tagger's data nothing is called a noun.
+    `name` is what made the guess, for the protocol.
     """
+
+    name = "perceptron tagger, word by word"
 
     def __init__(self) -> None:
         self._known = _Known(self._guess)
-        self.name = "none (no tagger data)"
-        try:
-            tagger = _tagger()
-        except LookupError:
-            return
-        self.name = "perceptron tagger, word by word"
+        tagger = _tagger()
         self._weights, self._usual = tagger.model.weights, tagger.tagdict
         self._classes = sorted(tagger.classes, reverse=True)  # of equal scores the last in the alphabet wins
         start = list(tagger.START)
@@ -85,7 +78,7 @@ class NounGuess:
         return [i for i, word in enumerate(words) if known[word]]
 
     def _guess(self, word: str) -> bool:
-        if self.name.startswith("none") or len(word) < 3 or not word.isalpha() or word in _no_objects():
+        if len(word) < 3 or not word.isalpha() or word in _no_objects():
             return False
         tag = self._usual.get(word)
         if tag is None:

@@ -10,7 +10,7 @@ sentences, of Robert MacIntyre's treebank script for words):
 Departures from the NLTK that is installed: NLTK after 3.8.1 also splits at dashes ("cat\u2014dog"), before quoted words
 ("'cat'") and ends sentences before curly quotes. Published numbers were made before that, so the older rules are kept.
 
-Punkt needs its English data (abbreviations). Without it the same rules run with no abbreviations known; `name` tells.
+Punkt's English parameters (abbreviations for one) are those of NLTK's data, see language_data.py.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
+
+from benchmarks._text.language_data import punkt_parameters
 
 _REMEMBERED = 100_000  # entries; then the memory is emptied
 _LONGEST_REMEMBERED = 80  # characters of one piece
@@ -79,10 +81,12 @@ _AFTER_PADDING = tuple(
 
 
 class Tokenizer:
-    """text -> tokens. `name` is "punkt" or says what stands in for it; it belongs into the protocol."""
+    """text -> tokens. `name` is for the protocol."""
+
+    name = "punkt"
 
     def __init__(self) -> None:
-        self._punkt, self.name = _load_punkt()
+        self._punkt = _load_punkt()
         params = self._punkt._params
         self._unusual = params.abbrev_types | {first for first, _ in params.collocations}
         self._ends: dict[str, bool] = {}
@@ -203,7 +207,7 @@ def _remember(memory: dict[str, Any], key: str, value: Any) -> None:
 
 
 @lru_cache(maxsize=1)
-def _load_punkt() -> tuple[Any, str]:
+def _load_punkt() -> Any:
     from nltk.tokenize import punkt
 
     class Language(punkt.PunktLanguageVars):  # type: ignore[misc]  # nltk has no types
@@ -229,11 +233,6 @@ def _load_punkt() -> tuple[Any, str]:
         _RE_INITIAL = re.compile(r"[^\W\d]\.$")
         _RE_ALPHA = re.compile(r"[^\W\d]+$")
 
-    try:
-        params, name = punkt.PunktTokenizer("english")._params, "punkt"
-    except LookupError:
-        params = punkt.PunktParameters()
-        name = "fallback: punkt rules without its English data (abbreviations end a sentence)"
     tokenizer = punkt.PunktSentenceTokenizer(lang_vars=Language(), token_cls=Token)
-    tokenizer._params = params
-    return tokenizer, name
+    tokenizer._params = punkt_parameters()
+    return tokenizer

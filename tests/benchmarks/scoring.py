@@ -8,30 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from harness.core.evaluation import Answer, Score, Sums, Verdict
 from harness.core.plugins import Benchmark, Data
 
 GOLDEN = Path(__file__).parent / "data"
-
-
-def _has_nltk_data(*names: str) -> bool:
-    from nltk.data import find
-
-    try:
-        return all(bool(find(name)) for name in names)
-    except LookupError:
-        return False
-
-
-needs_punkt = pytest.mark.skipif(
-    not _has_nltk_data("tokenizers/punkt_tab/english/"), reason="NLTK's punkt_tab is not installed"
-)
-needs_tagger = pytest.mark.skipif(
-    not _has_nltk_data("tokenizers/punkt_tab/english/", "taggers/averaged_perceptron_tagger_eng/", "corpora/wordnet"),
-    reason="NLTK's punkt_tab, averaged_perceptron_tagger_eng or wordnet is not installed",
-)
 
 
 def said(text: str, stopped: str = "end") -> Answer:

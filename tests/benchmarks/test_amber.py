@@ -16,7 +16,7 @@ from benchmarks.amber import _KIND_OF, Amber
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Item, Sums
 from harness.storage.data_folder import DataFolder
-from tests.benchmarks.scoring import GOLDEN, golden, golden_lines, metrics, needs_tagger, put, said
+from tests.benchmarks.scoring import GOLDEN, golden, golden_lines, metrics, put, said
 
 SECTIONS = {"Descriminative Task": "", "Exsitence": "existence", "Attribute": "attribute", "State": "state",
             "Number": "number", "Action": "action", "Relation": "relation"}  # fmt: skip
@@ -39,7 +39,6 @@ def amber(folder: DataFolder) -> Amber:
     return bench
 
 
-@needs_tagger
 def test_every_description_has_the_official_nouns_and_counters(amber: Amber) -> None:
     responses = {row["id"]: row["response"] for row in golden("amber/responses.json")}
     names = {"invented": "chair_score", "nouns": "chair_num", "covered": "safe_cover_score", "true_objects": "safe_cover_num",
@@ -52,7 +51,6 @@ def test_every_description_has_the_official_nouns_and_counters(amber: Amber) -> 
         assert {ours: values[ours] for ours in names} == {ours: row[theirs] for ours, theirs in names.items()}
 
 
-@needs_tagger
 @pytest.mark.parametrize("tasks", ["a", "g", "d", "de", "da", "dr"])
 def test_every_number_that_the_official_script_prints(amber: Amber, tasks: str) -> None:
     kinds = {"a": set(_KIND_OF.values()), "g": {"generative"}, "d": set(_KIND_OF.values()) - {"generative"},
@@ -114,7 +112,6 @@ def test_the_suffix_is_for_questions_and_not_for_descriptions() -> None:
     assert bench.prompt(question("generative")) == "Q?"
 
 
-@needs_tagger
 def test_a_description_is_right_when_nothing_is_invented(amber: Amber) -> None:
     scores = [
         amber.score(amber.items[row["id"]], said(row["response"]))  # type: ignore[attr-defined]

@@ -11,9 +11,7 @@ from benchmarks.chair import FORMULAS, Chair
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Item, LabelEdit, Score
 from harness.storage.data_folder import DataFolder
-from tests.benchmarks.scoring import metrics, needs_punkt, needs_tagger, put, put_coco, said
-
-pytestmark = needs_punkt
+from tests.benchmarks.scoring import metrics, put, put_coco, said
 
 
 def photo(*objects: str) -> Item:
@@ -60,7 +58,6 @@ def test_the_official_quirks_are_kept(text: str, nodes: list[str]) -> None:
     assert [m.node for m in Chair().mentions(text)] == nodes
 
 
-@needs_tagger
 def test_the_lemma_variant_sees_the_bus() -> None:
     assert [m.node for m in Chair(variant="lemma").mentions("A bus is parked.")] == ["bus"]
 
@@ -73,7 +70,6 @@ def test_letters_that_grow_when_lower_cased_do_not_shift_spans() -> None:
     assert shown("\u0130\u0130 dogs", "dog") == [("dogs", "found")]
 
 
-@needs_tagger
 def test_nouns_that_the_vocabulary_cannot_judge_are_shown_as_uncovered() -> None:
     assert shown("A dog by a lighthouse.", "dog") == [("dog", "found"), ("lighthouse", "uncovered")]
 

@@ -11,7 +11,7 @@ from benchmarks._text.singular import singularize
 from benchmarks.chair import Chair
 from harness.core.evaluation import Item
 from harness.storage.data_folder import DataFolder
-from tests.benchmarks.scoring import GOLDEN, golden, golden_lines, metrics, needs_punkt, needs_tagger, said
+from tests.benchmarks.scoring import GOLDEN, golden, golden_lines, metrics, said
 
 CAPTIONS = golden_lines("chair/captions.jsonl")
 
@@ -32,20 +32,17 @@ def test_every_word_is_made_singular_as_pattern_does_it() -> None:
     assert {word: singularize(word) for word in expected} == expected
 
 
-@needs_punkt
 def test_tokens_are_those_of_nltk() -> None:
     tokenizer = Chair()._tokenizer
     expected = [row["tokens"] for row in golden_lines("chair/expected_captions.jsonl")]
     assert [tokenizer.words(row["caption"].lower()) for row in CAPTIONS] == expected
 
 
-@needs_punkt
 def test_the_true_objects_of_every_image_are_the_official_ones(coco: DataFolder) -> None:
     items = items_of({}, coco)
     assert {str(n): item.truth["objects"] for n, item in items.items()} == golden("chair/expected_gt_objects.json")
 
 
-@needs_punkt
 def test_the_objects_of_every_reference_caption_are_the_official_ones() -> None:
     captions = [c for split in ("train", "val") for c in golden(f"chair/annotations/captions_{split}2014.json")["annotations"]]
     found = {c["id"]: [m.node for m in Chair().mentions(c["caption"])] for c in captions}
@@ -53,8 +50,8 @@ def test_the_objects_of_every_reference_caption_are_the_official_ones() -> None:
 
 
 @pytest.mark.parametrize(("variant", "file"), [
-    pytest.param("official", "expected_captions", marks=needs_punkt),
-    pytest.param("lemma", "expected_captions_lemma_variant", marks=needs_tagger),
+    ("official", "expected_captions"),
+    ("lemma", "expected_captions_lemma_variant"),
 ])  # fmt: skip
 def test_every_caption_has_the_official_words_objects_and_score(coco: DataFolder, variant: str, file: str) -> None:
     chair, items = Chair(variant=variant), items_of({"variant": variant}, coco)
@@ -71,8 +68,8 @@ def test_every_caption_has_the_official_words_objects_and_score(coco: DataFolder
 
 
 @pytest.mark.parametrize(("variant", "file"), [
-    pytest.param("official", "expected_overall", marks=needs_punkt),
-    pytest.param("lemma", "expected_overall_lemma_variant", marks=needs_tagger),
+    ("official", "expected_overall"),
+    ("lemma", "expected_overall_lemma_variant"),
 ])  # fmt: skip
 def test_the_overall_numbers_are_the_official_ones(coco: DataFolder, variant: str, file: str) -> None:
     chair, items = Chair(variant=variant), items_of({"variant": variant}, coco)
@@ -83,7 +80,6 @@ def test_the_overall_numbers_are_the_official_ones(coco: DataFolder, variant: st
         [expected["CHAIRs"], expected["CHAIRi"], expected["Recall"], length], abs=1e-12)  # fmt: skip
 
 
-@needs_punkt
 @pytest.mark.parametrize("kind", ["coverage", "edge", "paragraph"])
 def test_the_numbers_of_one_kind_of_caption_are_the_official_ones(coco: DataFolder, kind: str) -> None:
     chair, items = Chair(), items_of({}, coco)

@@ -19,13 +19,11 @@ from tests.benchmarks.scoring import (
     golden,
     golden_lines,
     metrics,
-    needs_tagger,
     put,
     put_coco,
     said,
 )
 
-pytestmark = needs_tagger
 ANSWERS = golden_lines("object_halbench/answers.jsonl")
 NAMES = {"chair_s": "CHAIRs", "response_hall": "CHAIRs_refine", "object_hall": "CHAIRi", "object_recall": "obj_rec",
          "length": "avg_word_len", "response_correct": "correct_rate", "object_correct": "object_correct_rate"}  # fmt: skip

@@ -5,10 +5,9 @@ import pytest
 from benchmarks.judges.keywords import Keywords
 from harness.core import registry
 from harness.storage.data_folder import DataFolder
-from tests.benchmarks.scoring import needs_tagger, said
+from tests.benchmarks.scoring import said
 
-TAGGED = ("object_halbench",)  # lemmatise with NLTK's data while loading
-NAMES = [pytest.param(n, marks=needs_tagger) if n in TAGGED else n for n in registry.names("benchmark")]
+NAMES = registry.names("benchmark")
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,11 @@ from benchmarks.judges.keywords import Keywords
 from harness.core import registry
 from harness.core.evaluation import Sums
 from harness.evaluation.self_check import check
-from tests.benchmarks.scoring import needs_tagger
 
 NAMES = registry.names("benchmark")
 ROOT = Path(__file__).parents[2]
 
 
-@needs_tagger
 @pytest.mark.parametrize("name", NAMES)
 def test_the_examples_hold(name: str) -> None:
     (checked,) = check([name])

@@ -33,14 +33,14 @@ SLICES = {
     "pope": {"random", "popular", "adversarial"},
 }
 FACTS = {
-    "amber": "prompt suffix, tasks, tokenizer, variant, word similarity, yes/no answers",
+    "amber": "lemmas, prompt suffix, tasks, tokenizer, variant, word similarity, yes/no answers",
     "chair": "image list, max_new_tokens, prompt, tokenizer, truncated last sentence, uncovered nouns, variant, vocabulary",
     "gqa": "matching, prompt suffix",
     "llava_bench": "judge, order of the answers, variant",
     "mmhal_bench": "judge, judge sees the image, variant",
     "mmhal_bench_v": "judge, judge sees the image, variant",
     "mmvet": "gradings, judge, variant",
-    "object_halbench": "extractor, extractor parser, noun tagger, tokenizer, vocabulary",
+    "object_halbench": "extractor, extractor parser, lemmas, noun tagger, tokenizer, vocabulary",
     "pope": "construction, flavour, labels, limit_images, prompt suffix, splits, variant",
     "textvqa": "OCR tokens in the prompt, prompt suffix",
 }
@@ -70,6 +70,7 @@ def test_the_protocol_names_what_can_move_a_score(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "options", "fact", "value"), [
+    ("chair", {"variant": "lemma"}, "lemmas", "WordNet 3.0, nouns 3.1"),
     ("mmhal_bench", {"variant": "official"}, "variant", "official"),
     ("mmhal_bench_v", {}, "judge sees the image", "yes"),
     ("mmhal_bench", {}, "judge sees the image", "no"),

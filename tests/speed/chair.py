@@ -134,9 +134,4 @@ def write_coco(folder: Path, words: list[str]) -> None:
 _NODES = {"person", "dog", "cat", "car", "bus", "chair", "dining table", "cup", "tv", "bed", "bird", "boat"}
 
 if __name__ == "__main__":
-    from harness.core.errors import HarnessError
-
-    try:
-        main()
-    except HarnessError as error:  # NLTK data that is missing, for one
-        sys.exit(str(error))
+    main()

@@ -6,12 +6,9 @@ import random
 
 import pytest
 
-from benchmarks._text import tokenizer as _tokens
 from benchmarks._text.tokenizer import Tokenizer, _treebank
-from tests.benchmarks.scoring import needs_punkt
 
 
-@needs_punkt
 @pytest.mark.parametrize(("text", "tokens"), [
     ("The bed. A dog", ["The", "bed", ".", "A", "dog"]),
     ("it was 3.5 m. tall", ["it", "was", "3.5", "m.", "tall"]),
@@ -28,7 +25,6 @@ def test_tokens_of(text: str, tokens: list[str]) -> None:
     assert Tokenizer().words(text) == tokens
 
 
-@needs_punkt
 def test_piece_by_piece_equals_the_whole_sentence() -> None:
     text = "a dog. mr. 3.5 , : ; don't cannot dog's dogs' 'tis gonna d'ye -- - ... $5 #1 [x] <y> cat,dog 1,000 'a * ! ? x's"
     pieces = text.split()
@@ -38,25 +34,11 @@ def test_piece_by_piece_equals_the_whole_sentence() -> None:
         assert tokenizer._sentence_words(sentence) == _treebank(sentence)
 
 
-@needs_punkt
 def test_what_was_remembered_changes_nothing() -> None:
     tokenizer, text = Tokenizer(), "A dog. The cat's bed. It is 5 p.m. now!"
     assert tokenizer.words(text) == tokenizer.words(text) == Tokenizer().words(text)
 
 
-def test_without_the_punkt_data_the_fallback_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nltk.tokenize import punkt
-
-    def missing(*_: object) -> None:
-        raise LookupError
-
-    monkeypatch.setattr(punkt, "PunktTokenizer", missing)
-    monkeypatch.setattr(_tokens, "_load_punkt", _tokens._load_punkt.__wrapped__)
-    tokenizer = Tokenizer()
-    assert tokenizer.name.startswith("fallback") and tokenizer.words("A dog. A cat.") == ["A", "dog", ".", "A", "cat", "."]
-
-
-@needs_punkt
 def test_the_short_way_to_a_sentence_end_is_punkts_own() -> None:
     """Every abbreviation, collocation and sentence starter that Punkt knows, before and after a full stop."""
     tokenizer = Tokenizer()

@@ -5,9 +5,6 @@ from __future__ import annotations
 import pytest
 
 from benchmarks._text.wordnet import lemma
-from tests.benchmarks.scoring import needs_tagger
-
-pytestmark = needs_tagger
 
 
 @pytest.mark.parametrize(("word", "pos", "expected"), [

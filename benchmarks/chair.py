@@ -11,7 +11,7 @@ speech, in captions and references, as OPERA and most decoding papers do. They d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any
@@ -157,10 +157,6 @@ class Chair:
             **({"lemmas": LEMMAS} if self.variant == "lemma" else {}),
             **self._loaded,
         }
-
-    def image_list(self, items: Iterable[Item]) -> str:
-        """The image list as text, one id a line: save it in the data folder and give it as `images`."""
-        return "".join(f"{item.id}\n" for item in items)
 
     def fields(self, item: Item) -> Sequence[str]:
         return list(item.truth["objects"])

@@ -71,11 +71,6 @@ def make_row(policy: Policy, pair: PreferencePair, image_root: Path) -> Row:
     return Row(pair.id, prompt, answers)
 
 
-def plain_rows(row: Row) -> list[Row]:
-    """The same answers, one a row: twice the prompts, the same numbers. For checks and for models without 4-D masks."""
-    return [Row(row.id, row.prompt, (answer,)) for answer in row.answers]
-
-
 def collate(rows: Sequence[Row], pad_token_id: int) -> Batch:
     """Lay rows side by side, right-padded to the longest."""
     width = max(row.length for row in rows)

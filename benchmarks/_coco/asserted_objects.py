@@ -19,7 +19,6 @@ _DENIALS = frozenset(
 )
 _NOT_DENIALS = frozenset({("not", "only"), ("not", "just"), ("no", "doubt"), ("no", "longer"), ("no", "less")})
 _NEW_CLAUSE = frozenset({",", ";", ":", ".", "!", "?", "but", "however", "although", "though", "while", "because", "instead"})
-_LIST_WORDS = frozenset({",", "or", "and", "nor", "a", "an", "any", "the", "other", "no"})
 _BE = frozenset({"is", "are", "was", "were", "can", "could", "be", "do", "does", "appears", "appear", "seems", "seem"})
 _THERE = frozenset({"visible", "present", "there", "seen", "shown", "in", "be", "appear", "exist", "here", "depicted", "found"})
 _GONE = frozenset({"absent", "missing", "nowhere"})

@@ -214,11 +214,6 @@ def mcnemar(gained: int, lost: int) -> float:
     return min(1.0, 2 * float(bdtr(min(gained, lost), changed, 0.5))) if changed else 1.0
 
 
-def odds_ratio(gained: int, lost: int) -> float:
-    """Odds of a gain among changed items; half an item is added to both, so that it is always defined (Haldane)."""
-    return (gained + 0.5) / (lost + 0.5)
-
-
 def rank_biserial(changes: Floats) -> float | None:
     """Share of rank sum that went up minus the share that went down (zeros and unknowns left out)."""
     changes = changes[np.isfinite(changes) & (changes != 0)]

@@ -20,6 +20,7 @@ from transformers import (
 )
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 
+from alignment.batching.collate import Row
 from alignment.batching.policy import PromptInputs
 from harness.core.run_record import Checkpoint
 from harness.models._checkpoint.packed_attention import dense_mask, pack, packed_mask, unpack, use_segments
@@ -73,6 +74,11 @@ class TinyPolicy:
 
     def head(self) -> nn.Module:
         return self.module.lm_head
+
+
+def plain_rows(row: Row) -> list[Row]:
+    """The same answers, one a row, each with a prompt of its own: what shared-prefix rows must agree with."""
+    return [Row(row.id, row.prompt, (answer,)) for answer in row.answers]
 
 
 def golden_pairs() -> list[dict]:

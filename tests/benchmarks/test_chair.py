@@ -101,7 +101,6 @@ def test_an_image_list_in_any_of_its_forms_chooses_and_orders_the_images(folder:
     chair = Chair(images="lists/mine.txt")
     items = chair.load(folder)
     assert [i.id for i in items] == ["2", "1"] and "sha256 of image list" in chair.facts()
-    assert chair.image_list(items) == "2\n1\n"
 
 
 def test_an_image_that_the_annotations_lack_is_named_with_its_line(folder: DataFolder) -> None:

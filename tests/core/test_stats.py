@@ -5,7 +5,7 @@ import pytest
 from pytest import approx
 
 from harness.core.evaluation import Item, Score, ratio
-from harness.core.stats import Sample, holm, interval, mcnemar, metrics, odds_ratio, rank_biserial, resample, sample, swap
+from harness.core.stats import Sample, holm, interval, mcnemar, metrics, rank_biserial, resample, sample, swap
 from reports.values.paired import differences, pair
 from reports.values.seeds import combine_seeds
 
@@ -122,10 +122,6 @@ def test_holm_is_that_of_statsmodels():
 
 def test_holm_skips_what_is_unknown():
     assert holm([None, 0.02, None, 0.03]) == [None, approx(0.04), None, approx(0.04)]
-
-
-def test_odds_of_gains_and_losses():
-    assert odds_ratio(9, 4) == approx(9.5 / 4.5)
 
 
 def test_rank_biserial_by_hand():

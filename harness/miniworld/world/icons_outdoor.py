@@ -5,7 +5,6 @@ from __future__ import annotations
 from harness.miniworld.world.icons import Icon, arc, box, line, oval, poly, ring
 
 _PAINT = ("red", "blue", "green", "yellow", "white", "black")
-_FUR = ("brown", "black", "white", "gray")
 
 PEOPLE = (
     Icon(

@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from alignment.batching import logps
-from alignment.batching.collate import Row, answer_tokens, collate, make_row, pair_logps, plain_rows, score, stack_vision
+from alignment.batching.collate import Row, answer_tokens, collate, make_row, pair_logps, score, stack_vision
 from alignment.batching.policy import PromptInputs
 from alignment.losses.dpo import dpo
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
 from harness.models._checkpoint.packed_attention import dense_mask
+from tests.alignment.tiny import plain_rows
 
 REJECTED = ("There is a blue cat.", "There is a red dog near the tree. There is a cup.", "cat", "There is a car.")
 

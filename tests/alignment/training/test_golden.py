@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from alignment.batching.collate import Row, answer_tokens, collate, pair_logps, plain_rows, score
+from alignment.batching.collate import Row, answer_tokens, collate, pair_logps, score
 from alignment.batching.logps import PairLogps
 from harness.core import registry
-from tests.alignment.tiny import GOLDEN, TinyPolicy, golden_pairs
+from tests.alignment.tiny import GOLDEN, TinyPolicy, golden_pairs, plain_rows
 
 EXPECTED = json.loads((GOLDEN / "expected.json").read_text())
 FULL = EXPECTED["cases"]["full"]

@@ -20,7 +20,7 @@ from alignment.settings import Settings, learning_rate_factor
 from alignment.trackers import Tracker, trackers
 from alignment.training.objectives import Objective, Totals
 from alignment.training.sample_supply import Sample, Supply
-from alignment.weights.fsdp import Replicated
+from alignment.weights.replicated import Replicated
 from alignment.weights.resume_state import append_log, cut_log, load_state, read_log, save_state
 from harness.core.digests import seed_of
 from harness.core.errors import TrainingError

@@ -28,8 +28,8 @@ from alignment.training.objectives import Objective
 from alignment.training.reference_logps import reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
 from alignment.weights.checkpoint import write_checkpoint
-from alignment.weights.fsdp import divide
 from alignment.weights.resume_state import check_fingerprint, read_log
+from alignment.weights.strategy import divide
 from alignment.weights.trainable import Trainable, prepare
 from alignment.weights.workers import workers
 from harness.core.digests import parts_digest

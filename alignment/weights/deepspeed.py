@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from alignment.settings import Settings
-from alignment.weights.fsdp import Replicated, Step
+from alignment.weights.replicated import Replicated, Step
 from alignment.weights.trainable import Trainable
 from alignment.weights.workers import Workers
 from harness.core.errors import ConfigError

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from alignment.weights.fsdp import Replicated
+from alignment.weights.replicated import Replicated
 from harness.core.errors import TrainingError
 from harness.core.files import write_text_whole, write_whole
 

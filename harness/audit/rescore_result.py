@@ -12,7 +12,7 @@ from harness.core.evaluation import Answer, Item, LabelEdit, Score, Verdict
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import metrics
 from harness.labels.claims import Auditable
-from reports.label_audit.effect import Bound
+from reports.values.label_audit import Bound
 
 _SAME: Any = object()
 Scorer = Callable[[Item, Answer], Score]

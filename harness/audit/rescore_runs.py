@@ -17,7 +17,7 @@ from harness.labels.claims import Auditable, Labels
 from harness.results.run_records import records_of
 from harness.storage.label_revisions import Applied, Conflict, Revision, apply, together
 from harness.storage.run_store import Store, StoredResult
-from reports.label_audit.effect import Bound
+from reports.values.label_audit import Bound
 
 FACT = "label revision"
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.labels.estimates.proportions import Share
-from reports.label_audit.effect import Effect, Moved
 from reports.text.formatting import UNKNOWN, between, cell_text, count, name, number, row_name
 from reports.values.comparison import Comparison
+from reports.values.label_audit import Effect, Moved
 from reports.values.table import Cell, Row
 
 _SAID = {"better": "surely better", "worse": "surely worse", "changed": "surely changed", "": "not sure"}

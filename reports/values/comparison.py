@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.core.preference import PreferencePair
 from reports.values.details import Caption, Confusion, Failures, Flip, ObjectCount, ProtocolDifference, Reliability
+from reports.values.label_audit import Effect
 from reports.values.seeds import Seeds
 from reports.values.table import Column, Row, Table
-
-if TYPE_CHECKING:
-    from reports.label_audit.effect import Effect
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Ours(Side):
         from alignment.training.loop import Loop
         from alignment.training.reference_logps import reference_logps
         from alignment.training.sample_supply import Stored
-        from alignment.weights.fsdp import Replicated
+        from alignment.weights.replicated import Replicated
         from alignment.weights.trainable import prepare
         from alignment.weights.workers import workers
         from harness.core.preference import PreferencePair

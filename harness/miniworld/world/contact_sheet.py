@@ -8,8 +8,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from harness.miniworld.world.icons import all_icons
-from harness.miniworld.world.painter import draw_icon, paint
+from harness.miniworld.world.painter import paint
 from harness.miniworld.world.scenes import PLACES, SIZE_PX, Scene, WorldSettings, plan_scene
+from harness.miniworld.world.sprites import draw_icon
 
 _CELL = 100
 _COLUMNS = 11

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 
-from harness.miniworld.world.icons import COLOURS, RGB, Icon, Shape, all_icons
+from harness.miniworld.world.icons import all_icons
 from harness.miniworld.world.scenes import SIZE_PX, Place, Scene, Thing
+from harness.miniworld.world.sprites import draw_icon
 
 JPEG_OPTIONS: dict[str, Any] = {"quality": 90, "subsampling": 0, "optimize": False}
-_CANVAS = 256  # side of the sheet an icon is drawn on; its coordinates run 0..100
-_SPRITE = 96  # longest side kept; the largest thing in an image is smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,60 +74,6 @@ def _bounds(mask: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
         return 0, 0, 0, 0
     x, y = int(columns[0]), int(rows[0])
     return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
-
-
-def aspect(icon: Icon) -> float:
-    """Width over height of an icon's drawing."""
-    sprite = draw_icon(icon, icon.colours[0])
-    return sprite.width / sprite.height
-
-
-@lru_cache(maxsize=512)
-def draw_icon(icon: Icon, colour: str) -> Image.Image:
-    """An icon in one of its colours, cropped and outlined: RGBA, longest side 96 px."""
-    sheet = Image.new("RGBA", (_CANVAS + 16, _CANVAS + 16))
-    brush = ImageDraw.Draw(sheet)
-    for shape in icon.shapes:
-        _draw_shape(brush, shape, COLOURS[colour])
-    outline = Image.new("RGBA", sheet.size, (30, 26, 30, 255))
-    alpha = sheet.getchannel("A")
-    for _ in range(3):  # three times 3 x 3 is 7 x 7, and twice as fast
-        alpha = alpha.filter(ImageFilter.MaxFilter(3))
-    outline.putalpha(alpha)
-    outline.alpha_composite(sheet)
-    cropped = outline.crop(outline.getbbox())
-    scale = _SPRITE / max(cropped.size)
-    return cropped.resize((round(cropped.width * scale), round(cropped.height * scale)), Image.Resampling.LANCZOS)
-
-
-def _draw_shape(brush: ImageDraw.ImageDraw, shape: Shape, own: RGB) -> None:
-    scale = _CANVAS / 100
-    points = [value * scale + 8 for value in shape.points]
-    fill = _shade(shape.fill, own)
-    width = max(1, round(shape.size * scale))
-    if shape.form == "box":
-        brush.rounded_rectangle(points, shape.size * scale, fill)
-    elif shape.form == "oval":
-        brush.ellipse(points, fill)
-    elif shape.form == "poly":
-        brush.polygon(points, fill)
-    elif shape.form == "arc":
-        brush.arc(points, *shape.angles, fill=fill, width=width)
-    else:
-        brush.line(points, fill, width, joint="curve")
-
-
-def _shade(fill: str, own: RGB) -> RGB:
-    """An RGB for a fill: own colour, own lighter or darker, a named colour or #rrggbb."""
-    if fill.startswith("#"):
-        return int(fill[1:3], 16), int(fill[3:5], 16), int(fill[5:7], 16)
-    if not fill.startswith("@"):
-        return COLOURS[fill]
-    if fill == "@":
-        return own
-    other, share = ((255, 255, 255), 0.4) if fill == "@+" else ((0, 0, 0), 0.28)
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(own, other, strict=True))
-    return red, green, blue
 
 
 def _background(place: Place, rng: np.random.Generator) -> npt.NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 """What stands where: eight kinds of places, each with its own company of things.
 
-A `Scene` is a plan of one image (which objects, where, how large, how visible); `draw.py` paints it and
+A `Scene` is a plan of one image (which objects, where, how large, how visible); `painter.py` paints it and
 `describe.py` speaks of it. Everything follows from (settings, part, index), so any image can be drawn alone.
 """
 
@@ -9,7 +9,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from harness.miniworld.world.icons import RGB, Icon, all_icons
+from harness.miniworld.world.icons import all_icons
+from harness.miniworld.world.shapes import RGB, Icon
+from harness.miniworld.world.sprites import aspect
 
 SIZE_PX = 112  # side of every image
 MAX_OBJECTS = 8
@@ -175,8 +177,6 @@ class _Builder:
     things: list[Thing] = field(default_factory=list)
 
     def add(self, kind: str) -> None:
-        from harness.miniworld.world.painter import aspect  # painting knows the shape of a drawing
-
         icon, rng = all_icons()[kind], self.rng
         length = icon.length_px * rng.uniform(0.78, 1.15)
         ratio = aspect(icon)  # width over height

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from alignment.aligners.dpo import Dpo
-from alignment.weights.fsdp import divide
+from alignment.weights.strategy import divide
 from alignment.weights.trainable import Trainable
 from alignment.weights.workers import Workers
 from harness.core.errors import ConfigError

@@ -1,0 +1,65 @@
+"""What edits of labels do to metrics, ranks and conclusions, as plain values; `reports/label_audit/effect.py` computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.labels.estimates.corrected_chair import CorrectedChair
+from harness.labels.estimates.error_attribution import ErrorFaults
+from harness.labels.estimates.label_error_rate import LabelRates
+from reports.values.table import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One metric under both labels; cells are by column, ranks too (1 is best; empty where neither direction is better)."""
+
+    official: Row
+    audited: Row
+    ranks_before: tuple[int | None, ...] = ()
+    ranks_after: tuple[int | None, ...] = ()
+
+    @property
+    def is_reordered(self) -> bool:
+        return self.ranks_before != self.ranks_after
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A conclusion that does not survive, or that only the audited labels allow. `sure` words are Cell.sure's."""
+
+    row: Row
+    column: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One metric of one checkpoint, were every disputed label settled against it or for it."""
+
+    benchmark: str
+    digest: str
+    metric: str
+    group: str
+    unit: str
+    worst: float | None
+    best: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """All that a report says of an audit."""
+
+    revision: str
+    edits: Mapping[str, int]  # "right", "flipped", "removed" -> how many hold
+    conflicts: tuple[str, ...]
+    not_asked: int
+    moved: tuple[Moved, ...]
+    turned: tuple[Turned, ...]
+    faults: tuple[tuple[str, ErrorFaults], ...]  # with the column's label
+    rates: tuple[LabelRates, ...]
+    disputed: int = 0
+    bounds: tuple[tuple[str, Bound], ...] = ()
+    captions: tuple[CorrectedChair, ...] = ()

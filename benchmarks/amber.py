@@ -53,7 +53,7 @@ _FIRST_WORD = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 class Amber:
     """AMBER, generative and yes/no."""
 
-    version = 2  # 2: lemmas of the lists that come with this package
+    version = 3  # 2: lemmas of the lists that come with this package; 3: white space around an answer is stripped
     free_text = False  # for the audit
     files = (
         *(

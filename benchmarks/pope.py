@@ -4,8 +4,9 @@ Li et al. 2023, arXiv:2305.10355; rules as in the authors' evaluate.py (AoiDrago
 Each distinct (image, question) pair is asked once and counted in every split that holds it: 5,127 of the 9,000
 COCO rows are different. Papers report the mean F1 over the splits (LLaVA) or the mean accuracy; both are here.
 
-Departures: where the official script divides by zero a metric is unknown, the others are still reported;
-`flavour="v2"` reads POPEv2's capitalised labels as what they say (the official rule takes all but "no" as yes).
+Departures: where the official script divides by zero a metric is unknown, the others are still reported; white space around an
+answer is stripped first, as in LLaVA's own evaluation, and the labels "No" and " no" are what they say. `variant="official"` is
+evaluate.py to the letter: it reads the text "\\nNo" as yes, and every label but lower-case "no" too.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from typing import Any
 
 from benchmarks._coco.image_evidence import coco_image_annotations
 from benchmarks._files.official_files import VAL_IMAGES, OfficialFile
-from benchmarks._files.question_rows import Row, check_unique, parse_rows, read_rows
+from benchmarks._files.question_rows import Row, check_both_labels, check_unique, parse_rows, read_rows
 from benchmarks._pope import calibration as _calibration
 from benchmarks._pope import labels as _pope_labels
 from benchmarks._pope.formulas import formulas
 from benchmarks._pope.label_files import edits_of, files_of
 from benchmarks._pope.questions import build_questions
-from benchmarks._text.yes_no import READERS, is_unclear
-from harness.core import registry
+from benchmarks._text.yes_no import READERS, contradicted, is_unclear
+from harness.core import flags, registry
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, LabelEdit, Score
 from harness.core.plugins import Data
@@ -41,7 +42,7 @@ _RAW = "https://raw.githubusercontent.com/AoiDragon/POPE/main/output/coco"
 class Pope:
     """Yes/no questions about objects, in three splits that differ in how the absent objects were chosen."""
 
-    version = 1
+    version = 2
     free_text = False  # for the audit
     files = (
         *(
@@ -67,7 +68,7 @@ class Pope:
         self,
         splits: Sequence[str] = SPLITS,
         flavour: str = "coco",
-        variant: str = "official",
+        variant: str = "llava",
         prompt_suffix: str = "",
         image_folder: str = "coco/val2014",
         limit_images: int | None = None,
@@ -98,7 +99,9 @@ class Pope:
         self._loaded = {}
         asked: dict[tuple[str, str], dict[str, Any]] = {}
         for split in self.splits:
-            for row in self._rows(data, split):
+            rows = self._rows(data, split)
+            check_both_labels([self._label(row) for row in rows], f"the {split} questions", f"variant {self.variant}")
+            for row in rows:
                 truth = asked.setdefault((row.text("image"), row.text("text")), {"labels": {}, "ids": {}})
                 truth["labels"].setdefault(split, []).append(self._label(row))
                 truth["ids"].setdefault(split, []).append(row.text("question_id"))
@@ -122,6 +125,7 @@ class Pope:
         """Addends "{split}/tp" and its like; "asked" and "unclear" count answers, not rows."""
         said = READERS[self.variant](answer.text)
         unclear = is_unclear(answer.text)
+        against = not unclear and contradicted(answer.text, said)
         values: Counter[str] = Counter()
         for split, labels in item.truth["labels"].items():
             for label in labels:
@@ -137,7 +141,7 @@ class Pope:
             {name: float(n) for name, n in values.items()} | sure,
             reading=said or "neither",
             correct=right.pop() if len(right) == 1 else None,  # None where two splits contradict each other
-            flag="unclear" if unclear else "",
+            flag=flags.UNCLEAR if unclear else flags.CONTRADICTED if against else "",
         )
 
     def facts(self) -> dict[str, str]:
@@ -159,8 +163,8 @@ class Pope:
         return _pope_labels.claim(item, field)
 
     def said(self, item: Item, score: Score) -> Mapping[str, Said]:
-        """The answer stands to every label of the question; an unclear one to none."""
-        if score.reading not in _SAYS or score.flag == "unclear":
+        """The answer stands to every label of the question; one that is flagged (unclear, contradicted, empty) to none."""
+        if score.reading not in _SAYS or score.flag:
             return {}
         nats = score.values.get("log_odds")
         said = _SAYS[score.reading] if nats is None else Said(score.reading == "yes", nats)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.core.errors import DataError
 from harness.core.plugins import Data
+
+_SEVERAL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,15 @@ def check_unique(rows: Iterable[Row], key: str) -> None:
         if value in seen:
             raise DataError(f"{row.where} repeats {key} {value}, first used in {seen[value]}. Remove one of them.")
         seen[value] = row.where
+
+
+def check_both_labels(labels: Sequence[str], what: str, read_by: str) -> None:
+    """Raise DataError where all labels of yes/no questions are the same (of four or more): a constant answer scores 100 %."""
+    if len(labels) >= _SEVERAL and len(set(labels)) == 1:
+        raise DataError(
+            f"All {len(labels):,} labels of {what} read as {labels[0]!r} ({read_by}). Such a file measures nothing: see how "
+            "its labels are written (exactly yes and no?), and fetch it again if it was edited."
+        )
 
 
 def _from_list(text: str, name: str) -> list[Row]:

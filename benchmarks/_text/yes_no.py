@@ -1,4 +1,8 @@
-"""Four ways in circulation to read a free answer as yes or no; they differ, so a result names the one it used."""
+"""Ways in circulation to read a free answer as yes or no; they differ, so a result names the one it used.
+
+A rule reads every answer, also against what it plainly says: "**No**" has no piece that is exactly No, so the official rule
+takes it for a yes. `contradicted` finds such answers, and reports count them.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,14 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
+from harness.core.final_answer import final_answer
+
 Reading = Literal["yes", "no", ""]  # "" = read as neither
 
 OFFICIAL_NO = frozenset({"No", "not", "no"})
 OPERA_NO = OFFICIAL_NO | {"NO"}
-_CLEAR = re.compile(r"\b(?:yes|no|not)\b|n['\u2019]t\b", re.IGNORECASE)
+_CLEAR = re.compile(r"\b(?P<yes>yes)\b|\b(?:no|not)\b|n['\u2019]t\b", re.IGNORECASE)
+_OPENING = re.compile(r"[\W_]*(yes|no)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -19,6 +26,14 @@ def official(answer: str) -> Reading:
     the space character; "no" if one piece is exactly No, not or no; everything else, even "", is "yes"."""
     words = answer.split(".", 1)[0].replace(",", "").split(" ")
     return "yes" if OFFICIAL_NO.isdisjoint(words) else "no"
+
+
+def llava(answer: str) -> Reading:
+    """The official rule on the answer without reasoning and surrounding white space, as LLaVA's model_vqa_loader.py stores it.
+
+    The official rule splits at the space character only, so that it reads "\\n\\nNo" and "No\\n" as yes.
+    """
+    return official(final_answer(answer).text)
 
 
 def opera(answer: str) -> Reading:
@@ -41,6 +56,7 @@ def contains(answer: str) -> Reading:
 
 
 READERS: dict[str, Callable[[str], Reading]] = {
+    "llava": llava,
     "official": official,
     "opera": opera,
     "repope": repope,
@@ -51,3 +67,12 @@ READERS: dict[str, Callable[[str], Reading]] = {
 def is_unclear(answer: str) -> bool:
     """True for an answer in which neither a yes nor any negation stands: whatever a rule makes of it is a guess."""
     return _CLEAR.search(answer) is None
+
+
+def contradicted(answer: str, reading: Reading) -> bool:
+    """True where the word that the answer opens with, or the only kind of word in it (yes; no, not), is not the reading."""
+    if not reading:
+        return False
+    opening = _OPENING.match(answer)
+    words = {opening[1].lower()} if opening else {"yes" if found["yes"] else "no" for found in _CLEAR.finditer(answer)}
+    return len(words) == 1 and reading not in words

@@ -10,6 +10,7 @@ from harness.core import registry
 from harness.core.errors import HarnessError
 from harness.core.evaluation import Answer, Item, Verdict
 from harness.core.plugins import Benchmark
+from harness.evaluation.scoring import score_answer
 from harness.labels.cases import Case
 from harness.labels.suspicion.judge_verdicts import Rated, verdict_suspects
 from harness.storage.run_store import Store, StoredResult
@@ -48,7 +49,7 @@ def _rules(result: StoredResult) -> Benchmark | None:
 
 
 def _by_rules(benchmark: Benchmark | None, item: Item, answer: Answer) -> Verdict | None:
-    return benchmark.score(item, answer).verdict if benchmark is not None else None
+    return score_answer(benchmark, item, answer).verdict if benchmark is not None else None
 
 
 def _name(verdict: Verdict) -> str:

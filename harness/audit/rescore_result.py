@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from harness.core.errors import JudgeError
 from harness.core.evaluation import Answer, Item, LabelEdit, Score, Verdict
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import metrics
+from harness.evaluation.scoring import score_answer
 from harness.labels.claims import Auditable
 from reports.values.label_audit import Bound
 
@@ -64,7 +66,8 @@ def bounds(
 ) -> list[Bound]:
     """The headline metrics were every disputed label the opposite of what the answer says (worst), or just that (best)."""
     worst, best = (
-        rescored(result, benchmark.score, _settled(result, benchmark, disputed, for_it), judge) for for_it in (False, True)
+        rescored(result, partial(score_answer, benchmark), _settled(result, benchmark, disputed, for_it), judge)
+        for for_it in (False, True)
     )
     low, high = ({m.key: m for m in metrics(r.items, r.scores, r.formulas)} for r in (worst, best))
     return [

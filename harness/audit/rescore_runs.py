@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from harness.audit.label_index import Seen
@@ -12,6 +13,7 @@ from harness.config.schema import BenchmarkConfig
 from harness.core import registry
 from harness.core.evaluation import Item, LabelEdit
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord
+from harness.evaluation.scoring import score_answer
 from harness.labels.cases import Key
 from harness.labels.claims import Auditable, Labels
 from harness.results.run_records import records_of
@@ -94,7 +96,7 @@ class _Desk:
         applied = self._apply(benchmark, stored.items, edits)
         protocol = ProtocolRecord({**result.protocol.facts, FACT: self._revision})
         self.results[stored.label, stored.benchmark] = replace(
-            rescored(result, benchmark.score, applied.changed, judge), protocol=protocol
+            rescored(result, partial(score_answer, benchmark), applied.changed, judge), protocol=protocol
         )
 
     def labels(self) -> tuple[Labels, ...]:

@@ -63,6 +63,7 @@ def show_comparison(comparison: Any) -> None:
     if comparison.published:
         console.print("", _table(*published_table(comparison)))
         console.print(_plain(PUBLISHED_TOLD), soft_wrap=True)
+    _show_flags(console, comparison)
     _show_missing(console, comparison)
 
 
@@ -94,6 +95,16 @@ def show_finding(finding: Any) -> None:
     style = {"ok": "green", "note": "yellow"}.get(finding.state, "bold red")
     words = f"[{style}]{finding.state:5}[/{style}] {_plain(finding.what)}: {_plain(finding.words)}"
     Console(highlight=False).print(words, soft_wrap=True)
+
+
+def _show_flags(console: Console, comparison: Any) -> None:
+    from reports.text.flag_lines import flag_lines
+
+    lines = flag_lines(comparison)
+    if lines:
+        console.print("", "[bold]Flagged answers, part of the numbers above:[/bold]")
+        for line in lines:
+            console.print(f"  {_plain(line)}", soft_wrap=True)
 
 
 def _show_missing(console: Console, comparison: Any) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness.config.schema import BenchmarkConfig, JudgeConfig
-from harness.core import registry
+from harness.core import flags, registry
 from harness.core.digests import file_digest, value_digest
 from harness.core.errors import JudgeError
 from harness.core.evaluation import Answer, Formula, Item, Score, Verdict
+from harness.core.final_answer import final_answer
 from harness.core.plugins import Benchmark, Data, Judge
 from harness.storage.run_store import Store
 
@@ -103,6 +105,27 @@ def formulas_of(spec: BenchmarkConfig) -> tuple[Formula, ...]:
     return unjudged(spec).formulas
 
 
+class Scorer(Protocol):
+    """What scoring needs of a benchmark."""
+
+    def score(self, item: Item, answer: Answer) -> Score: ...
+
+
+def score_answer(benchmark: Scorer, item: Item, answer: Answer) -> Score:
+    """The score of an answer without its reasoning. Spans are places in the whole text, as it is stored and shown.
+
+    An answer without text is flagged, whatever the benchmark makes of it.
+    """
+    final = final_answer(answer.text)
+    score = benchmark.score(item, answer if final.text == answer.text else replace(answer, text=final.text))
+    if final.text != answer.text and score.spans:
+        spans = (replace(s, start=final.place(s.start), end=final.place(s.end - 1) + 1) for s in score.spans)
+        score = replace(score, spans=tuple(spans))
+    if final.text.strip() or score.flag == flags.UNJUDGED:
+        return score
+    return replace(score, flag=flags.EMPTY if final.finished else flags.UNFINISHED)
+
+
 def score_all(benchmark: Benchmark, items: tuple[Item, ...], answers: Mapping[str, Answer]) -> tuple[Score, ...]:
     """Scores of the items that have an answer, in the order of the items."""
-    return tuple(benchmark.score(item, answers[item.id]) for item in items if item.id in answers)
+    return tuple(score_answer(benchmark, item, answers[item.id]) for item in items if item.id in answers)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from harness.core.evaluation import Answer, Item, Score, Span
+from harness.core.final_answer import final_answer
 from harness.core.run_record import BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Side
@@ -110,6 +111,7 @@ def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
     return Failures(
         name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
         dict(sorted(flags.items())), {why: tuple(i for i, w in result.missing.items() if w == why) for why in lost},
+        sum(final_answer(answer.text).reasoned for answer in result.answers),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from harness.core.evaluation import Formula, Score
+from harness.core.final_answer import final_answer
 from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import measure, sample
 from reports.comparison.metric_table import benchmark_names, results_of
@@ -59,7 +60,7 @@ def _curve(benchmark: str, results: Sequence[BenchmarkResult], formula: Formula,
 
 def _said(result: BenchmarkResult) -> list[tuple[int, Hashable, Score]]:
     """(words, cluster, score) of every scored answer."""
-    words = {answer.item_id: len(answer.text.split()) for answer in result.answers}
+    words = {answer.item_id: len(final_answer(answer.text).text.split()) for answer in result.answers}
     clusters = {item.id: item.cluster for item in result.items}
     return [(words[s.item_id], clusters[s.item_id], s) for s in result.scores if s.values and s.item_id in words]
 

@@ -33,6 +33,7 @@ class Failures:
     unjudged: int
     flags: Mapping[str, int]
     missing_why: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # reason -> ids of the items
+    reasoned: int = 0  # answers with reasoning in front, which is not scored
 
 
 @dataclass(frozen=True, slots=True)

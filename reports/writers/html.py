@@ -20,6 +20,7 @@ from reports.page import tables as page
 from reports.page import training as training_views
 from reports.page.pair_yields import pairs_view, provenance
 from reports.page.thumbnails import Thumbnails
+from reports.text.flag_lines import alarming_lines, flag_lines
 from reports.text.formatting import count, listing, name, shortened, told_apart
 from reports.text.missing_items import missing_lines
 from reports.text.runs import overlaps, whole_runs
@@ -50,6 +51,8 @@ def write(comparison: Comparison) -> str:
             runs=whole_runs(comparison.runs),
             flips=cards.chosen_flips(comparison.flips),
             missing=missing_lines(comparison),
+            flagged=flag_lines(comparison),
+            alarming=alarming_lines(comparison),
             captions=comparison.captions[: cards.MOST_CAPTIONS],
         )
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harness.core import registry
 from reports.label_audit import text as audit
 from reports.page.side_tables import PUBLISHED_TOLD, REWARD_TOLD, published_table, reward_view, seeds_view
+from reports.text.flag_lines import flag_lines
 from reports.text.formatting import name, shortened
 from reports.text.missing_items import missing_lines
 from reports.text.plain_table import text_table
@@ -104,12 +105,12 @@ def _failures(comparison: Comparison) -> list[str]:
     rows = [
         [name(f.benchmark), f.column, *map(str, (f.items, f.missing, f.truncated, f.unjudged)), _flags(f)]
         for f in comparison.failures
-        if f.missing or f.truncated or f.unjudged or f.flags
+        if f.missing or f.truncated or f.unjudged or f.flags or f.reasoned
     ]
     if not rows:
         return ["## Failures", "None: every item was answered, read and judged."]
     header = ["benchmark", "column", "items", "missing", "truncated", "unjudged", "flags"]
-    missing = "\n".join(f"- {_safe(line)}" for line in missing_lines(comparison))
+    missing = "\n".join(f"- {_safe(line)}" for line in [*flag_lines(comparison), *missing_lines(comparison)])
     return ["## Failures", *_table(header, rows), *([missing] if missing else [])]
 
 

@@ -74,9 +74,49 @@ def test_popev2_is_read_with_its_capitalised_labels(folder: DataFolder) -> None:
 
 def test_the_official_rule_takes_a_capitalised_no_label_as_yes_and_says_so(folder: DataFolder) -> None:
     put(folder, "pope/coco_pope_random.json", [row(1, label="No")])
-    pope = Pope(splits=["random"])
+    pope = Pope(splits=["random"], variant="official")
     assert pope.load(folder)[0].truth["labels"] == {"random": ["yes"]} and "label quirk" in pope.facts()
-    assert Pope(splits=["random"], variant="opera").load(folder)[0].truth["labels"] == {"random": ["no"]}
+    for variant in ("llava", "opera"):
+        assert Pope(splits=["random"], variant=variant).load(folder)[0].truth["labels"] == {"random": ["no"]}
+
+
+@pytest.mark.parametrize("no", ["No", " no", "NO"])
+def test_a_label_is_what_it_says_however_it_is_written(folder: DataFolder, no: str) -> None:
+    put(folder, "pope/coco_pope_random.json", [row(1, label="Yes"), row(2, "Is there a cat in the image?", label=no)])
+    assert [i.truth["labels"] for i in Pope(splits=["random"]).load(folder)] == [{"random": ["yes"]}, {"random": ["no"]}]
+
+
+@pytest.mark.parametrize(("variant", "label"), [("official", "No"), ("llava", "no"), ("llava", "yes")])
+def test_a_file_whose_labels_are_all_the_same_is_refused(folder: DataFolder, variant: str, label: str) -> None:
+    rows = [row(n, f"Is there a {thing} in the image?", label) for n, thing in enumerate(("dog", "cat", "car", "bus"))]
+    put(folder, "pope/coco_pope_random.json", rows)
+    with pytest.raises(DataError, match="All 4 labels of the random questions read as"):
+        Pope(splits=["random"], variant=variant).load(folder)
+
+
+@pytest.mark.parametrize(
+    "answer", ["\n\nNo", "No\n", " \tno", "No", "<think>yes</think>No", "<|begin_of_box|>No<|end_of_box|>"]
+)
+def test_white_space_and_reasoning_are_stripped_before_the_official_rule(answer: str) -> None:
+    score = Pope().score(dog(random=["no"]), said(answer))
+    assert (score.reading, score.flag) == ("no", "") and score.values["random/tn"] == 1
+
+
+@pytest.mark.parametrize(
+    "answer", ["**No**", "No!", '{"answer": "No"}', "(No)", "No\u2014a cat", "There isn't a dog", "NO", "Yes, no doubt.", "No;"]
+)
+def test_an_answer_that_is_read_against_its_own_clear_word_is_flagged(answer: str) -> None:
+    assert Pope().score(dog(random=["no"]), said(answer)).flag == "contradicted"
+
+
+@pytest.mark.parametrize("answer", ["Yes", "No.", "No, it is not there.", "It may be there, yes or no?"])
+def test_an_answer_that_is_read_as_it_says_or_says_both_is_not_flagged(answer: str) -> None:
+    assert Pope().score(dog(random=["no"]), said(answer)).flag == ""
+
+
+def test_a_contradicted_answer_bears_no_witness_on_labels() -> None:
+    item = dog(random=["no"])
+    assert not Pope().said(item, Pope().score(item, said("**No**"))) and Pope().said(item, Pope().score(item, said("No")))
 
 
 def test_a_label_revision_is_matched_by_id_and_drops_what_it_lacks(folder: DataFolder) -> None:

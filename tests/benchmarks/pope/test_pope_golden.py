@@ -15,7 +15,7 @@ METRICS = {"accuracy": "accuracy", "precision": "precision", "recall": "recall",
 
 
 def scored(answers: list[str], labels: list[str]) -> list[Score]:
-    pope = Pope(splits=["random"])
+    pope = Pope(splits=["random"], variant="official")
     items = [Item(str(i), "", "", {"labels": {"random": [label]}}) for i, label in enumerate(labels)]
     return [pope.score(item, said(answer)) for item, answer in zip(items, answers, strict=False)]
 
@@ -35,7 +35,7 @@ def test_every_metric_is_the_official_one(category: str) -> None:
 
 @pytest.mark.parametrize("case", golden("pope/degenerate.json"), ids=lambda case: case["name"])
 def test_a_degenerate_case_has_the_official_numbers_and_unknown_ones_instead_of_a_crash(case: dict) -> None:
-    pope = Pope(splits=["random"])
+    pope = Pope(splits=["random"], variant="official")
     labels = ["no" if label == "no" else "yes" for label in case["labels"]]  # the official reading of labels
     got = metrics(pope, scored(case["answers"], labels))
     for ours, theirs in METRICS.items():

@@ -1,0 +1,13 @@
+"""Flags of scores: what a reader must know of an answer before trusting its score. Reports count and list them.
+
+A benchmark may use words of its own beside these.
+"""
+
+from __future__ import annotations
+
+UNCLEAR = "unclear"  # neither of the expected words stands in the answer; what the rule reads is a guess
+CONTRADICTED = "contradicted"  # the answer's own clear word is not what the rule reads
+UNJUDGED = "unjudged"  # the judge gave no verdict that could be read
+TRUNCATED = "truncated"  # the token limit ended the answer
+EMPTY = "empty"  # no text
+UNFINISHED = "unfinished reasoning"  # the token limit ended the reasoning; there is no answer

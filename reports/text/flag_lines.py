@@ -1,0 +1,51 @@
+"""Flagged answers in sentences: what a reader must know before believing a number that they are part of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.core import flags
+from reports.text.formatting import listing, name
+from reports.values.comparison import Comparison
+from reports.values.details import Failures
+
+_WORDS = {
+    flags.CONTRADICTED: "answers read against their own clear yes or no (look at them before you trust the metric)",
+    flags.UNFINISHED: "answers cut off by the token limit while still reasoning (raise max_new_tokens)",
+    flags.EMPTY: "empty answers",
+    flags.UNCLEAR: "answers with none of the expected words, scored by what the rule makes of them",
+    flags.TRUNCATED: "answers cut off by the token limit",
+}
+ALARMING = (flags.CONTRADICTED, flags.UNFINISHED, flags.EMPTY, flags.UNCLEAR)
+_ALWAYS = ALARMING[:3]  # told whatever their number
+_OFTEN = 0.05  # of the answers, from which the other flags are worth a line
+_COLUMNS = 4
+REASONED = "answers began with reasoning, which is stored and not scored"
+
+
+def flag_lines(comparison: Comparison) -> list[str]:
+    """A line for each benchmark and flag: how many answers of which column. Unjudged and missing ones have lines of their own."""
+    lines = alarming_lines(comparison, tuple(_WORDS))
+    for benchmark in comparison.benchmarks:
+        lines += _line(benchmark, REASONED, [(f, f.reasoned) for f in _of(comparison, benchmark) if f.reasoned])
+    return lines
+
+
+def alarming_lines(comparison: Comparison, chosen: Sequence[str] = ALARMING) -> list[str]:
+    """Those that put a number in doubt."""
+    lines = []
+    for benchmark in comparison.benchmarks:
+        for flag in chosen:
+            least = 0.0 if flag in _ALWAYS else _OFTEN
+            counts = [(f, f.flags.get(flag, 0)) for f in _of(comparison, benchmark)]
+            lines += _line(benchmark, _WORDS[flag], [(f, n) for f, n in counts if n > least * f.answered])
+    return lines
+
+
+def _of(comparison: Comparison, benchmark: str) -> list[Failures]:
+    return [failed for failed in comparison.failures if failed.benchmark == benchmark]
+
+
+def _line(benchmark: str, words: str, counts: Sequence[tuple[Failures, int]]) -> list[str]:
+    told = [f"{failed.column} {n:,} of {failed.answered:,}" for failed, n in counts]
+    return [f"{name(benchmark)}: {words}: {listing(told, _COLUMNS)}."] if told else []

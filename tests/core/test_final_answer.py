@@ -1,0 +1,53 @@
+"""Reasoning blocks and answer marks are cut off; places in the answer are places in the model's text."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.core.final_answer import final_answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("No.", "No."),
+        (" \n\n No ", "No"),
+        ("\u25c1think\u25b7no\u25c1/think\u25b7Yes", "Yes"),
+        ("<think>a cat? no</think>Yes", "Yes"),
+        ("<thinking>\nno\n</thinking>\n\nYes, two.\n", "Yes, two."),
+        ("<THINK>no</THINK>Yes", "Yes"),
+        ("There is no dog.</think>\n\nYes", "Yes"),  # the template wrote the opening mark
+        ("<think>no</think><answer><|begin_of_box|>Yes<|end_of_box|></answer>", "Yes"),
+        ("The answer is <|begin_of_box|>No<|end_of_box|>.", "The answer is No."),
+        ("<think>a</think>Yes, <think>b</think>it is.", "Yes, it is."),
+        ("<think>a <think>b</think> c</think>Yes", "Yes"),
+        ("<think>is there a dog? no, I", ""),
+        ("<think></think>", ""),
+        ("Use <b>bold</b> and 3 < 4", "Use <b>bold</b> and 3 < 4"),
+        ("", ""),
+    ],
+)
+def test_only_the_answer_is_left(text: str, answer: str) -> None:
+    assert final_answer(text).text == answer
+
+
+def test_a_block_that_never_closes_is_unfinished_and_one_that_closes_is_not() -> None:
+    assert not final_answer("<think>no").finished and final_answer("<think>no</think>").finished
+    assert final_answer("<think>no</think>x").reasoned and not final_answer("<|begin_of_box|>x<|end_of_box|>").reasoned
+
+
+def test_a_place_in_the_answer_is_a_place_in_the_text() -> None:
+    text = "<think>dog</think>\nA <answer>cat</answer>"
+    found = final_answer(text)
+    start, end = found.text.index("cat"), found.text.index("cat") + 3
+    assert text[found.place(start) : found.place(end - 1) + 1] == "cat" and found.place(end) == found.place(end - 1) + 1
+
+
+def test_cutting_twice_is_cutting_once() -> None:
+    once = final_answer("<think>no</think> Yes ").text
+    assert final_answer(once).text == once == "Yes"
+
+
+def test_half_a_million_marks_take_no_time() -> None:
+    assert final_answer("<think>" * 250_000 + "</think>" * 250_000 + "Yes").text == "Yes"
+    assert final_answer("<think> </think>" * 250_000 + "Yes</answer>").text == "Yes"

@@ -37,11 +37,11 @@ class Annotations(RanksByRating):
         if split != "train":
             raise ConfigError(f"annotations.split is {split!r}: an annotator may read the training split only.")
         self._data, self._folder, self._year, self._split = data, folder, year, split
-        self.version = ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(self._truth.sources.items()))
+        self.version = "rules 2, " + ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(self._truth.sources.items()))
 
     def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
         """Raises JudgeError for an image that the training annotations do not have."""
-        read = READERS["official"]
+        read = READERS["llava"]
         reference = str(facts.get("gt_answer", ""))
         if reference.split(",", maxsplit=1)[0].strip(" .").lower() in ("yes", "no"):
             right = read(answer) == read(reference)

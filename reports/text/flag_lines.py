@@ -24,7 +24,7 @@ REASONED = "answers began with reasoning, which is stored and not scored"
 
 
 def flag_lines(comparison: Comparison) -> list[str]:
-    """A line for each benchmark and flag: how many answers of which column. Unjudged and missing ones have lines of their own."""
+    """A line for each benchmark and flag: how many answers of which column. Missing ones have lines of their own."""
     lines = alarming_lines(comparison, tuple(_WORDS))
     for benchmark in comparison.benchmarks:
         lines += _line(benchmark, REASONED, [(f, f.reasoned) for f in _of(comparison, benchmark) if f.reasoned])

@@ -10,7 +10,7 @@ from typing import Any
 from harness.core.errors import DataError
 from harness.core.plugins import Data
 
-_SEVERAL = 4
+_SEVERAL = 8  # rows; fewer are somebody's sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def check_unique(rows: Iterable[Row], key: str) -> None:
 
 
 def check_both_labels(labels: Sequence[str], what: str, read_by: str) -> None:
-    """Raise DataError where all labels of yes/no questions are the same (of four or more): a constant answer scores 100 %."""
+    """Raise DataError where all labels of yes/no questions are the same (of eight or more): a constant answer scores 100 %."""
     if len(labels) >= _SEVERAL and len(set(labels)) == 1:
         raise DataError(
             f"All {len(labels):,} labels of {what} read as {labels[0]!r} ({read_by}). Such a file measures nothing: see how "

@@ -14,7 +14,6 @@ from harness.config import schema as config
 from harness.core.evaluation import Answer, Item, Score
 from harness.evaluation.scoring import score_answer
 from harness.run import pipeline
-from tests.benchmarks.scoring import needs_punkt
 
 DOG = Item("1", "a.jpg", "Is there a dog in the image?", {"labels": {"random": ["no"]}})
 
@@ -32,7 +31,6 @@ def test_an_answer_that_never_came_is_flagged() -> None:
     assert [scored(text).flag for text in ("<think>Is there a", " \n", "")] == ["unfinished reasoning", "empty", "empty"]
 
 
-@needs_punkt
 def test_places_of_objects_are_places_in_the_stored_text() -> None:
     text = "<think>A cat?</think>\nA dog on a cat."
     score = scored(text, Chair(), Item("1", "a.jpg", "", {"objects": ["dog"]}))

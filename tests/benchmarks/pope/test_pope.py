@@ -88,9 +88,7 @@ def test_a_label_is_what_it_says_however_it_is_written(folder: DataFolder, no: s
 
 @pytest.mark.parametrize(("variant", "label"), [("official", "No"), ("llava", "no"), ("llava", "yes")])
 def test_a_file_whose_labels_are_all_the_same_is_refused(folder: DataFolder, variant: str, label: str) -> None:
-    rows = [
-        row(n, f"Is there a {thing} in the image?", label) for n, thing in enumerate("dog cat car bus cup bed tie kite".split())
-    ]
+    rows = [row(n, f"Are there {n} dogs in the image?", label) for n in range(8)]
     put(folder, "pope/coco_pope_random.json", rows)
     with pytest.raises(DataError, match="All 8 labels of the random questions read as"):
         Pope(splits=["random"], variant=variant).load(folder)

@@ -1,6 +1,6 @@
-"""The report in three sentences: what surely improved, what surely got worse, what cannot be told.
+"""The conclusion of a report: what improved significantly, what got significantly worse, what is inconclusive.
 
-Every word follows from a number of the short table; nothing is claimed that the table does not mark as sure. Against one
+Every word follows from a number of the short table; only what the table marks as significant is claimed. Against one
 checkpoint the facts are listed metric by metric; of several, each metric tells which of them moved it and how far.
 """
 
@@ -25,19 +25,21 @@ def verdict(table: Table) -> Verdict:
     """Words for the headline rows of all columns but the baseline."""
     if len(table.columns) < 2:
         return Verdict("", "", "", "There is one checkpoint only: nothing to compare with yet.")
-    told = _of_one if len(table.columns) == 2 else _of_several
-    better, worse, changed = (told(table, kind) for kind in ("better", "worse", "changed"))
-    unsure, unknown = _untold(table, known=True), _untold(table, known=False)
+    of = _of_one if len(table.columns) == 2 else _of_several
+    better, worse, changed = (of(table, kind) for kind in ("better", "worse", "changed"))
+    inconclusive, unknown = _inconclusive(table, known=True), _inconclusive(table, known=False)
     return Verdict(
         _headline(table.rows, table.columns) if len(table.columns) == 2 else _several(table),
-        f"Surely better: {better}." if better else "Nothing surely improved.",
-        f"Surely worse: {worse}." if worse else "Nothing surely got worse.",
+        f"Significantly better: {better}." if better else "No significant improvement.",
+        f"Significantly worse: {worse}." if worse else "No significant loss.",
         " ".join(
             part
             for part in (
-                f"Cannot be told from these items: {unsure}." if unsure else "No measured headline metric is left in doubt.",
+                f"Inconclusive with these items: {inconclusive}."
+                if inconclusive
+                else "No measured headline metric is inconclusive.",
                 f"Unknown: {unknown}." if unknown else "",
-                f"Moved, where neither way is better: {changed}." if changed else "",
+                f"Significant change, where neither direction is better: {changed}." if changed else "",
             )
             if part
         ),
@@ -53,14 +55,14 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
         return _plain_headline(rows)
     cell, difference = bad.cells[1], _difference(bad.cells[1])
     if cell is None or difference is None:
-        return f"Whether hallucination fell cannot be told: {row_name(bad)} is unknown for {columns[1].label}."
-    told = {"better": "Alignment lowered hallucination", "worse": "Alignment raised hallucination"}
+        return f"Whether hallucination fell is unknown: {row_name(bad)} is unknown for {columns[1].label}."
+    openings = {"better": "Alignment lowered hallucination", "worse": "Alignment raised hallucination"}
     before = bad.cells[0]
     moved = f"{row_name(bad)} {with_unit(before.value if before else None, bad.unit)} \u2192 " + with_unit(cell.value, bad.unit)
     interval = between(difference.low, difference.high, bad.unit, signed=True)
-    how_sure = f", 95 % interval {interval}" if interval else ", no interval from so few images"
-    opening = told.get(cell.sure, "No sure change in hallucination")
-    return f"{opening}: {moved} ({change(difference.value, bad.unit)}{how_sure}). {_price(rows, bad)}".strip()
+    interval_words = f", 95 % interval {interval}" if interval else ", no interval from so few images"
+    opening = openings.get(cell.significant, "No significant change in hallucination")
+    return f"{opening}: {moved} ({change(difference.value, bad.unit)}{interval_words}). {_price(rows, bad)}".strip()
 
 
 def _difference(cell: Cell | None) -> Difference | None:
@@ -74,8 +76,8 @@ def _plain_headline(rows: Sequence[Row]) -> str:
     if row is None or row.cells[1] is None or row.cells[1].difference is None:
         return ""
     cell = row.cells[1]
-    told = {"better": "improved", "worse": "got worse"}.get(cell.sure, "did not surely change")
-    return f"{row_name(row)} {told}: {change(row.cells[1].difference.value, row.unit)}."
+    sentence = {"better": "improved", "worse": "got worse"}.get(cell.significant, "did not change significantly")
+    return f"{row_name(row)} {sentence}: {change(row.cells[1].difference.value, row.unit)}."
 
 
 def _price(rows: Sequence[Row], bad: Row) -> str:
@@ -88,14 +90,14 @@ def _price(rows: Sequence[Row], bad: Row) -> str:
         difference = _difference(cell)
         if row is None or cell is None or difference is None:
             continue
-        sure = "" if cell.sure else ", not sure"
-        parts.append(f"{row_name(row)} {change(difference.value, row.unit)}{sure}")
+        significant = "" if cell.significant else ", not significant"
+        parts.append(f"{row_name(row)} {change(difference.value, row.unit)}{significant}")
     return f"At the same time: {'; '.join(parts)}." if parts else ""
 
 
 def _of_one(table: Table, kind: str) -> str:
     """'POPE accuracy +2.1 points and CHAIRi \u22123.0 points'."""
-    facts = [_fact(row, cell) for row in table.headline if (cell := row.cells[1]) is not None and cell.sure == kind]
+    facts = [_fact(row, cell) for row in table.headline if (cell := row.cells[1]) is not None and cell.significant == kind]
     return listing(facts, _MOST)
 
 
@@ -116,31 +118,31 @@ def _several(table: Table) -> str:
     said = [_moves(table, row) for row in (bad, good) if row]
     lowered = _movers(table, bad, "better")
     if good and _movers(table, good, "worse"):
-        spared = [j for j in lowered if (cell := good.cells[j]) and cell.sure != "worse" and _difference(cell)]
+        spared = [j for j in lowered if (cell := good.cells[j]) and cell.significant != "worse" and _difference(cell)]
         if spared and len(table.columns) > 3:
             names = listing([table.columns[j].label for j in spared], 6)
-            said.append(f"Less hallucination without a sure loss of {row_name(good)}: {names}.")
+            said.append(f"Less hallucination without a significant loss of {row_name(good)}: {names}.")
     return " ".join(said)
 
 
 def _moves(table: Table, row: Row) -> str:
-    """'CHAIRi surely fell with all but rloo (...); it did not surely move with rloo (\u22121.8 points).'"""
+    """'CHAIRi fell significantly with all but rloo (...); it did not change significantly with rloo (\u22121.8 points).'"""
     rising = row.better != "lower"
     found = []
     for kind, verb in (("better", "rose" if rising else "fell"), ("worse", "fell" if rising else "rose")):
         if who := _movers(table, row, kind):
-            found.append(f"surely {verb} with {_who(table, row, who)}")
+            found.append(f"{verb} significantly with {_who(table, row, who)}")
     still = [j for j in _movers(table, row, "") if _difference(row.cells[j])]
     if not found:
-        found.append("did not surely move with any of them" if len(still) > 1 else "did not surely move")
+        found.append("did not change significantly with any of them" if len(still) > 1 else "did not change significantly")
     elif 0 < len(still) <= _NAMED:
-        found.append(f"did not surely move with {_who(table, row, still)}")
+        found.append(f"did not change significantly with {_who(table, row, still)}")
     return f"{row_name(row)} {'; it '.join(found)}."
 
 
 def _movers(table: Table, row: Row, kind: str) -> list[int]:
-    """Columns in which the row is surely `kind`."""
-    return [j for j in range(1, len(table.columns)) if (cell := row.cells[j]) is not None and cell.sure == kind]
+    """Columns in which the row is significantly `kind`."""
+    return [j for j in range(1, len(table.columns)) if (cell := row.cells[j]) is not None and cell.significant == kind]
 
 
 def _of_several(table: Table, kind: str) -> str:
@@ -169,27 +171,27 @@ def _group(table: Table, places: Sequence[int]) -> str:
     return f"all but {listing(others)}" if len(others) <= 2 else f"{len(places)} of {len(table.columns) - 1}"
 
 
-def _untold(table: Table, known: bool) -> str:
-    """Metrics with a direction that are not sure; `known`: those that were measured, or those that were not."""
+def _inconclusive(table: Table, known: bool) -> str:
+    """Metrics with a direction without a significant change; `known`: those that were measured, or those that were not."""
     by_places: dict[tuple[int, ...], list[Row]] = {}
     for row in table.headline:
         places = tuple(
             j
             for j in range(1, len(table.columns))
-            if (cell := row.cells[j]) is not None and not cell.sure and (_difference(cell) is not None) == known
+            if (cell := row.cells[j]) is not None and not cell.significant and (_difference(cell) is not None) == known
         )
         if places and row.better != "neither":
             by_places.setdefault(places, []).append(row)
     if len(table.columns) == 2:
         return listing([_visible(row) if known else row_name(row) for rows in by_places.values() for row in rows], _MOST)
-    told = [f"{listing([row_name(row) for row in rows], _MOST)} with {_group(table, p)}" for p, rows in by_places.items()]
-    return "; ".join(told)
+    parts = [f"{listing([row_name(row) for row in rows], _MOST)} with {_group(table, p)}" for p, rows in by_places.items()]
+    return "; ".join(parts)
 
 
 def _visible(row: Row) -> str:
-    """'POPE accuracy \u22120.4 points (would show from 1.2 on)'."""
+    """'POPE accuracy \u22120.4 points (detectable from 1.2)'."""
     cell = row.cells[1]
     difference = _difference(cell)
     if cell is None or difference is None or not difference.detectable:
         return row_name(row)
-    return f"{_fact(row, cell)} (would show from {number(difference.detectable, row.unit)} on)"
+    return f"{_fact(row, cell)} (detectable from {number(difference.detectable, row.unit)})"

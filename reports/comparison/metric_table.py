@@ -1,4 +1,4 @@
-"""The table: every metric of every column, with its interval, its difference to the baseline and how sure that is.
+"""The table: every metric of every column, with its interval, its difference to the baseline and whether that is significant.
 
 Holm's correction runs over the headline metrics of the whole table (all columns), and over all other metrics apart:
 a reader of the short table should not pay for eighty slices that stand in the appendix.
@@ -15,7 +15,7 @@ from harness.core.stats import Sample, addend_names, draw_together, holm, measur
 from reports.comparison.methods import Method, Together, short_columns
 from reports.values.comparison import SeedRow
 from reports.values.paired import Difference, differences, pair
-from reports.values.table import Cell, Column, Row, Sure, Table
+from reports.values.table import Cell, Column, Row, Significance, Table
 
 ALPHA = 0.05
 Results = Sequence[BenchmarkResult | None]
@@ -140,11 +140,11 @@ def _difference(cell: Cell | None) -> Difference | None:
 
 
 def _judged(cell: Cell | None, p_holm: float | None, better: str) -> Cell | None:
-    return None if cell is None else replace(cell, p_holm=p_holm, sure=_sure(cell.difference, p_holm, better))
+    return None if cell is None else replace(cell, p_holm=p_holm, significant=_significance(cell.difference, p_holm, better))
 
 
-def _sure(difference: Difference | None, p_holm: float | None, better: str) -> Sure:
-    """Sure only where the corrected p is below 0.05 and the interval leaves 0 out."""
+def _significance(difference: Difference | None, p_holm: float | None, better: str) -> Significance:
+    """Significant only where the corrected p is below 0.05 and the interval leaves 0 out."""
     if difference is None or difference.value is None or p_holm is None or p_holm >= ALPHA:
         return ""
     low, high = difference.low, difference.high

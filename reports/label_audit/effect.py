@@ -85,7 +85,7 @@ def ranks(cells: Sequence[Cell | None], better: str) -> tuple[int | None, ...]:
 def _turned(columns: Sequence[Column], before: Row, after: Row) -> list[Turned]:
     pairs = zip(columns, before.cells, after.cells, strict=True)
     return [
-        Turned(before, column.label, old.sure, new.sure)
+        Turned(before, column.label, old.significant, new.significant)
         for column, old, new in pairs
-        if old is not None and new is not None and old.sure != new.sure
+        if old is not None and new is not None and old.significant != new.significant
     ]

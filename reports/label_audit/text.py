@@ -11,7 +11,7 @@ from reports.values.comparison import Comparison
 from reports.values.label_audit import Effect, Moved
 from reports.values.table import Cell, Row
 
-_SAID = {"better": "surely better", "worse": "surely worse", "changed": "surely changed", "": "not sure"}
+_SAID = {"better": "significantly better", "worse": "significantly worse", "changed": "significant change", "": "inconclusive"}
 _MOST_CONFLICTS = 20
 
 
@@ -89,7 +89,7 @@ def _reordered(moved: Moved, labels: Sequence[str]) -> str:
 
 def _conclusions(effect: Effect) -> Part:
     rows = [(row_name(t.row), t.column, _SAID[t.before], _SAID[t.after]) for t in effect.turned]
-    lead = "Differences to the baseline of which one labelling is sure and the other is not, or that turn round."
+    lead = "Differences to the baseline that are significant under one labelling only, or that change their direction."
     lines = () if rows else ("No conclusion changes.",)
     return Part(
         "Conclusions that flip", lead, ("metric", "checkpoint", "official labels", "audited labels"), tuple(rows), lines

@@ -22,13 +22,13 @@ def legend_mark(index: int) -> Markup:
     )
 
 
-def forest(difference: Difference | None, reach: float, sure: str) -> Markup:
+def forest(difference: Difference | None, reach: float, significant: str) -> Markup:
     """One difference on a line through 0, `reach` units to each side."""
     if difference is None or difference.value is None or not reach:
         return Markup("")
     plot = Plot((-reach, reach), (0, 1), width=150, height=22, left=4, right=4, top=0, bottom=0)
     plot.segment(0, 0, 0, 1, "zero")
-    style = sure or "unsure"
+    style = significant or "inconclusive"
     if difference.low is not None and difference.high is not None:
         low, high = (max(-reach, min(reach, v)) for v in (difference.low, difference.high))
         plot.segment(low, 0.5, high, 0.5, f"whisker {style}")
@@ -54,10 +54,12 @@ def forests(row: Row, columns: Sequence[Column]) -> Markup:
     better = {"lower": ", lower is better", "higher": ", higher is better"}.get(row.better, "")
     plot.text(0, 11, f"{row_name(row)}{better}", "label")
     for i, (column, cell) in enumerate(shown):
-        d, style = cell.difference, cell.sure or "unsure"
+        d, style = cell.difference, cell.significant or "inconclusive"
         if d is None or d.value is None:
             continue
-        plot.text(plot.left - 8, plot.py(i + 0.5) + 4, clipped(column.label), "who end" if cell.sure else "who end soft-text")
+        plot.text(
+            plot.left - 8, plot.py(i + 0.5) + 4, clipped(column.label), "who end" if cell.significant else "who end soft-text"
+        )
         if d.low is not None and d.high is not None:
             plot.segment(scale * d.low, i + 0.5, scale * d.high, i + 0.5, f"whisker {style}")
         x, y = plot.px(scale * d.value), plot.py(i + 0.5)

@@ -13,8 +13,8 @@ from reports.values.comparison import Comparison
 from reports.values.details import Bin, Reliability
 
 LEAD = (
-    "How far a probability of yes can be taken at its word: questions in ten bins by p(yes), over the share of them whose "
-    "object is there. On the diagonal a model is as sure as it is right; below it says yes too surely, above too timidly. "
+    "Calibration of the probability of yes: questions in ten bins by p(yes), over the share of them whose object is in the "
+    "image. On the diagonal a model is as confident as it is right; below it is overconfident of yes, above underconfident. "
     "Larger marks: more questions."
 )
 NOTE = (

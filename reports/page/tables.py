@@ -27,7 +27,7 @@ class CellView:
     change: str
     change_interval: str
     arrow: str
-    sure: str
+    significant: str
     p: str
     n: int
     effect: str
@@ -79,14 +79,14 @@ def _cell(cell: Cell | None, row: Row, reach: float) -> CellView:
         between(cell.low, cell.high, row.unit),
         number(d.value, row.unit, signed=True) if d else "",
         between(d.low, d.high, row.unit, signed=True) if d else "",
-        ARROWS[cell.sure],
-        cell.sure,
+        ARROWS[cell.significant],
+        cell.significant,
         probability(cell.p_holm) if d else "",
         cell.n,
         f"{d.effect:+.2f}".replace("-", MINUS) if d and d.effect is not None else "",
         number(d.detectable, row.unit) if d and d.detectable is not None else "",
         "; ".join(notes),
-        figures.forest(d, reach, cell.sure),
+        figures.forest(d, reach, cell.significant),
     )
 
 

@@ -21,7 +21,7 @@ from reports.values.comparison import Comparison
 from reports.values.table import Cell, Row, Table
 
 MANY = 4  # columns that fit side by side with their intervals
-_SURE = {"better": "better", "worse": "worse", "changed": "changed", "": "not sure"}
+_SIGNIFICANT = {"better": "better", "worse": "worse", "changed": "changed", "": "inconclusive"}
 
 
 def text_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -34,7 +34,7 @@ def text_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
         return [first, *map(row_name, rows)], [_checkpoint(table, rows, i) for i in range(len(table.columns))]
     if len(table.columns) == 2:
         labels = [who(column) for column in table.columns]
-        header = ["metric", *labels, "difference [95 %]", "p (Holm)", "sure"]
+        header = ["metric", *labels, "difference [95 %]", "p (Holm)", "significant"]
         return header, [_wide(row) for row in rows]
     return ["metric", *(who(column) for column in table.columns)], [_narrow(row) for row in rows]
 
@@ -44,7 +44,7 @@ def _wide(row: Row) -> list[str]:
     difference = other.difference if other else None
     told = ""
     if other is not None and difference is not None:
-        told = f"{ARROWS[other.sure]} {_SURE[other.sure]}".strip()
+        told = f"{ARROWS[other.significant]} {_SIGNIFICANT[other.significant]}".strip()
     return [
         row_name(row),
         cell_text(base, row.unit),
@@ -68,13 +68,14 @@ def _short(cell: Cell | None, unit: str) -> str:
     value = number(cell.value if cell else None, unit)
     if cell is None or cell.difference is None or cell.difference.value is None:
         return value
-    return f"{value} ({number(cell.difference.value, unit, signed=True)}) {ARROWS[cell.sure] if cell.sure else ''}".strip()
+    arrow = ARROWS[cell.significant] if cell.significant else ""
+    return f"{value} ({number(cell.difference.value, unit, signed=True)}) {arrow}".strip()
 
 
 def _with_change(cell: Cell | None, unit: str) -> str:
     if cell is None or cell.difference is None or cell.difference.value is None:
         return cell_text(cell, unit)
-    mark = f" {ARROWS[cell.sure]}" if cell.sure else ""
+    mark = f" {ARROWS[cell.significant]}" if cell.significant else ""
     return f"{number(cell.value, unit)} ({difference_text(cell.difference, unit)}){mark}"
 
 

@@ -27,7 +27,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """A conclusion that does not survive, or that only the audited labels allow. `sure` words are Cell.sure's."""
+    """A conclusion that does not survive, or that only the audited labels allow. its words are those of Cell.significant's."""
 
     row: Row
     column: str

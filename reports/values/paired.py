@@ -1,8 +1,8 @@
-"""Two sweeps over the same items: the difference, how sure it is, and what could have been seen at all.
+"""Two sweeps over the same items: the difference, its uncertainty, and the smallest detectable one.
 
 The p of a difference is the larger of two: the bootstrap's (it agrees with the interval, and holds when the sides
 differ in their denominators) and that of swapping sides cluster by cluster (exact for few changes, where the
-bootstrap is too sure). Where clusters are single right-or-wrong items it is McNemar's exact test. What resamples are
+bootstrap is too narrow). Where clusters are single right-or-wrong items it is McNemar's exact test. What resamples are
 too few to count (under 10 of 10,000) is read off the normal tail, which bounds sums of coin-signed terms up to a small
 factor (Pinelis 1994); else no p could fall below 0.0001 and a large table could show nothing after Holm's correction.
 """

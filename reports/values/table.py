@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reports.values.paired import Difference
 
-Sure = str  # "better", "worse", "changed" (where neither direction is better) or "": cannot be told
+Significance = str  # "better", "worse", "changed" (where neither direction is better) or "": cannot be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Cell:
     n_paired: int = 0
     n_left_out: int = 0
     p_holm: float | None = None
-    sure: Sure = ""
+    significant: Significance = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ def write(comparison: Comparison) -> str:
 
 _COLUMNS = (
     "run", "column", "digest", "is_baseline", "complete", "benchmark", "metric", "group", "unit", "better", "headline",
-    "value", "low", "high", "n", "why", "difference", "difference_low", "difference_high", "p", "p_holm", "sure",
+    "value", "low", "high", "n", "why", "difference", "difference_low", "difference_high", "p", "p_holm", "significant",
     "effect", "detectable", "test", "n_paired", "n_left_out",
 )  # fmt: skip
 
@@ -38,7 +38,7 @@ def _line(column: Column, row: Row, cell: Cell) -> dict[str, object]:
         "is_baseline": column.is_baseline,
         "complete": column.complete,
         **{key: getattr(row, key) for key in ("benchmark", "metric", "group", "unit", "better", "headline")},
-        **{key: getattr(cell, key) for key in ("value", "low", "high", "n", "why", "p_holm", "sure")},
+        **{key: getattr(cell, key) for key in ("value", "low", "high", "n", "why", "p_holm", "significant")},
         "n_paired": cell.n_paired,
         "n_left_out": cell.n_left_out,
     }

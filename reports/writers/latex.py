@@ -1,6 +1,6 @@
 r"""LaTeX: the headline table for a paper, with booktabs; rows are checkpoints, as papers print them.
 
-Needs `\usepackage{booktabs}`. Bold: surely better than the baseline, not merely the largest number.
+Needs `\usepackage{booktabs}`. Bold: significantly better than the baseline, not merely the largest number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SPECIAL = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\u2212": "$-$", "\u2192": r"$\rightarrow$",
     "\u2013": "--", "\u2260": r"$\neq$", "\u2026": r"\dots{}",
 }  # fmt: skip
-_SURE = {"better": "", "worse": r"$^{\dagger}$", "changed": r"$^{\ast}$", "": ""}
+_SIGNIFICANT = {"better": "", "worse": r"$^{\dagger}$", "changed": r"$^{\ast}$", "": ""}
 
 FILE_NAME = "table.tex"  # in the run's folder
 
@@ -51,14 +51,14 @@ def _cell(cell: Cell | None, unit: str) -> str:
     if cell is None or cell.value is None:
         return "--"
     value = _safe(number(cell.value, unit))
-    marked = (rf"\textbf{{{value}}}" if cell.sure == "better" else value) + _SURE[cell.sure]
+    marked = (rf"\textbf{{{value}}}" if cell.significant == "better" else value) + _SIGNIFICANT[cell.significant]
     interval = _safe(between(cell.low, cell.high, unit))
     return rf"{marked} {{\scriptsize {interval}}}" if interval else marked
 
 
 def _caption(comparison: Comparison) -> str:
     title = _safe(shortened(comparison.title, 200))
-    marks = r"bold: surely better than the first row, $^{\dagger}$: surely worse, $^{\ast}$: surely changed"
+    marks = r"bold: significantly better than the first row, $^{\dagger}$: significantly worse, $^{\ast}$: significant change"
     incomplete = " Incomplete runs are included." if comparison.incomplete else ""
     differs = r" $\neq$: measured under another protocol than the first row." if comparison.protocol_differences else ""
     seeds = " Methods are means over seeds." if comparison.short.by_method else ""

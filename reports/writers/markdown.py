@@ -40,7 +40,7 @@ def write(comparison: Comparison) -> str:
 _NOTE = (
     "Intervals are 95 % (images resampled 10,000 times); differences are paired over the same items; p is corrected "
     "by Holm over this table. Shares are in per cent, their differences in points. "
-    "\u25b2 surely better, \u25bc surely worse, \u25c6 surely changed."
+    "\u25b2 significantly better, \u25bc significantly worse, \u25c6 significant change."
 )
 
 

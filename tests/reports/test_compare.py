@@ -60,7 +60,7 @@ def test_values_are_those_of_the_formulas(record):
 def test_a_large_improvement_is_sure_and_lower_is_better_for_chair(record):
     cell = row(compare([record]), "chair", "chair_i").cells[1]
     assert cell.difference.value < 0
-    assert cell.sure == "better"
+    assert cell.significant == "better"
     assert cell.p_holm >= cell.difference.p
 
 
@@ -68,14 +68,14 @@ def test_the_same_run_twice_differs_in_nothing(make):
     one = make.record("one")
     same = replace(one, sweeps=(one.sweeps[0], replace(one.sweeps[0], label="aligned")))
     found = compare([same])
-    assert {cell.sure for r in found.rows for cell in r.cells} == {""}
+    assert {cell.significant for r in found.rows for cell in r.cells} == {""}
     assert {r.cells[1].difference.p for r in found.rows} == {1.0}
     assert found.flips == ()
-    assert found.verdict.improved == "Nothing surely improved."
+    assert found.verdict.improved == "No significant improvement."
 
 
 def test_a_metric_that_is_neither_can_only_have_changed(record):
-    assert row(compare([record]), "chair", "words").cells[1].sure == "changed"
+    assert row(compare([record]), "chair", "words").cells[1].significant == "changed"
 
 
 def test_the_headline_names_hallucination_and_its_price(record):
@@ -89,8 +89,8 @@ def test_the_headline_says_who_lowered_hallucination_without_losing_recall(make)
     blind = make.record("blind", make.Habits(0.14, 0.40, 0.11, 16), seed=1)
     plain = make.record("plain", make.Habits(0.34, 0.72, 0.30, 18), seed=2)
     headline = compare([make.record("matched"), blind, plain]).verdict.headline
-    assert "CHAIR recall surely fell with blind (" in headline
-    assert headline.endswith("Less hallucination without a sure loss of CHAIR recall: matched.")
+    assert "CHAIR recall fell significantly with blind (" in headline
+    assert headline.endswith("Less hallucination without a significant loss of CHAIR recall: matched.")
 
 
 def test_of_many_checkpoints_the_verdict_counts_and_names_the_extremes(make):
@@ -117,9 +117,9 @@ def test_methods_of_several_seeds_speak_once_in_the_verdict(make):
 def test_several_checkpoints_are_told_apart_in_the_headline(make):
     plain = make.record("plain", make.Habits(0.34, 0.85, 0.33, 20), seed=1)
     headline = compare([make.record("matched"), plain]).verdict.headline
-    assert headline.startswith("CHAIRi surely fell with matched (")
-    assert "did not surely move with plain (" in headline
-    assert "CHAIR recall surely rose with plain (+" in headline
+    assert headline.startswith("CHAIRi fell significantly with matched (")
+    assert "did not change significantly with plain (" in headline
+    assert "CHAIR recall rose significantly with plain (+" in headline
 
 
 def test_what_was_not_judged_is_unknown_rather_than_in_doubt(make, record):
@@ -128,7 +128,7 @@ def test_what_was_not_judged_is_unknown_rather_than_in_doubt(make, record):
 
     verdict = compare([make.with_results(record, unjudged)]).verdict
     assert "Unknown: POPE accuracy" in verdict.unknown
-    assert verdict.headline == "Whether hallucination fell cannot be told: CHAIRi is unknown for aligned."
+    assert verdict.headline == "Whether hallucination fell is unknown: CHAIRi is unknown for aligned."
 
 
 def test_a_missing_benchmark_is_an_empty_cell(make):
@@ -315,7 +315,7 @@ def test_a_guest_benchmark_without_headlines_shows_all_its_metrics(record):
 
 def test_the_terminal_table_says_all_about_one_difference(record):
     header, rows = text_table(compare([record]))
-    assert header == ["metric", "base", "aligned", "difference [95 %]", "p (Holm)", "sure"]
+    assert header == ["metric", "base", "aligned", "difference [95 %]", "p (Holm)", "significant"]
     assert {len(r) for r in rows} == {6}
     assert next(r for r in rows if r[0] == "CHAIRi")[-1] == "\u25b2 better"
 

@@ -236,7 +236,7 @@ def test_markdown_puts_seeds_together(make):
     assert "Seeds together" not in markdown_writer.write(compare([make.record()]))
 
 
-def test_latex_marks_only_what_is_sure(record):
+def test_latex_marks_only_what_is_significance(record):
     text = latex_writer.write(compare([record]))
     aligned = next(line for line in text.splitlines() if line.strip().startswith("aligned"))
     assert r"\textbf{6.4}" in aligned

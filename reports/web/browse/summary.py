@@ -11,11 +11,11 @@ from reports.text.formatting import UNKNOWN, between, name, number
 
 @dataclass(frozen=True, slots=True)
 class CellText:
-    """One metric of one checkpoint as text; `sure`: "better", "worse", "changed" or ""."""
+    """One metric of one checkpoint as text; `significant`: "better", "worse", "changed" or ""."""
 
     value: str
     interval: str
-    sure: str
+    significant: str
 
 
 def headline(summary: Mapping[str, Any]) -> str:
@@ -45,4 +45,8 @@ def _cell(row: Mapping[str, Any], labels: Sequence[str], checkpoint: str) -> Cel
     if not cell:
         return CellText(UNKNOWN, "", "")
     unit = row.get("unit", "")
-    return CellText(number(cell["value"], unit), between(cell.get("low"), cell.get("high"), unit), cell.get("sure") or "")
+    return CellText(
+        number(cell["value"], unit),
+        between(cell.get("low"), cell.get("high"), unit),
+        cell.get("significant", cell.get("sure")) or "",
+    )

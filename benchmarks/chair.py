@@ -26,7 +26,7 @@ from benchmarks._files.official_files import VAL_IMAGES, OfficialFile
 from benchmarks._text.nouns import NounGuess, lemmas
 from benchmarks._text.singular import singularize
 from benchmarks._text.spans import token_places
-from benchmarks._text.tokenizer import Tokenizer
+from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
 from benchmarks._text.wordnet import DATA as LEMMAS
 from harness.core import registry
 from harness.core.errors import ConfigError
@@ -216,12 +216,6 @@ _START = attrgetter("start")
 
 def _singular_words(tokens: Sequence[str]) -> list[str]:
     return list(map(singularize, tokens))
-
-
-@lru_cache(maxsize=1)
-def shared_tokenizer() -> Tokenizer:
-    """One tokenizer for all: what it has learnt about one text helps with the next."""
-    return Tokenizer()
 
 
 @lru_cache(maxsize=1)

@@ -16,11 +16,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks._coco.asserted_objects import Assertions, assertions
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_rows
+from benchmarks._judged import prompts
 from harness.core import registry
+from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, Sums, Verdict, over, ratio
+from harness.core.judging import Facts, JudgeTask, Reply
 from harness.core.plugins import Data, Judge
 
 CATEGORIES = ("conv", "detail", "complex")
@@ -52,11 +56,37 @@ def tolerant_scores(reply: str) -> tuple[float, float] | None:
     return (numbers[0], numbers[1]) if fits else None
 
 
+def _value(reply: str) -> float | None:
+    scores = tolerant_scores(reply)
+    return scores[1] if scores else None
+
+
+def compare(question: str, answer: str, facts: Facts) -> Reply:
+    """The judges' rule without a model: the reference gets 10; the answer 1 to 10 by its share of the reference's words, 3
+    less for each object that neither the description nor the reference has."""
+    reference, context, said = (assertions(str(text)) for text in (facts["reference"], facts["context"], answer))
+    wanted = _telling(reference)
+    share = len(wanted & _telling(said)) / len(wanted) if wanted else 0.0
+    invented = [node for node in said.present if node not in {*reference.present, *context.present}]
+    score = max(1.0, min(10.0, round(1 + 9 * share - 3 * len(invented), 1)))
+    pair = (score, 10.0) if facts.get("swapped") else (10.0, score)
+    why = f"{share:.0%} of the reference's words; invented: {', '.join(invented) or 'nothing'}"
+    return Reply(score, why, f"{pair[0]:g} {pair[1]:g}\n{why}")
+
+
+def _telling(text: Assertions) -> set[str]:
+    return {word for word in text.words if len(word) > 2 and re.fullmatch(r"\w+", word)}
+
+
+TASK = JudgeTask("llava_bench", prompts.LLAVA_BENCH, read=_value, rule=compare, fields=prompts.fields, texts=prompts.RELEASED)
+
+
 @registry.benchmark
 class LlavaBench:
     """LLaVA-Bench in the wild with a judge."""
 
-    needs = ("judge",)
+    needs_judge = True
+    judge_tasks = (TASK,)
     version = 1
     files = (
         *(
@@ -126,14 +156,13 @@ class LlavaBench:
     def facts(self) -> dict[str, str]:
         return {
             "variant": self.variant,
-            "judge": f"{self.judge.name} {self.judge.version}",
+            "judge": f"{self.judge.name} {version_for(self.judge, TASK)}",
             "order of the answers": "both, averaged" if self.swap else "reference first",
             **self._loaded,
         }
 
     def _ask(self, item: Item, answer: str, swapped: bool) -> Verdict:
-        facts = {"task": "llava_bench", "swapped": swapped, **item.truth}
-        return self.judge.judge(item.question, answer, facts, None)
+        return self.judge.judge(TASK, item.question, answer, {"swapped": swapped, **item.truth}, None)
 
     def _scores(self, verdict: Verdict, swapped: bool) -> tuple[float, float] | None:
         """(reference, model) of a verdict; None is unjudged."""

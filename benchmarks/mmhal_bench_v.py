@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from benchmarks._judged.mmhal import MmhalBase
+from benchmarks._judged.mmhal import TASK_WITH_IMAGE, MmhalBase
 from harness.core import registry
+from harness.core.judging import JudgeTask
 
 
 @registry.benchmark
 class MmhalBenchV(MmhalBase):
     """MMHal-Bench with a judge that looks."""
 
+    judge_tasks: ClassVar[tuple[JudgeTask, ...]] = (TASK_WITH_IMAGE,)
     shows_image: ClassVar[bool] = True

@@ -14,9 +14,13 @@ from collections.abc import Callable, Mapping
 
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_json
+from benchmarks._judged import prompts
+from benchmarks._text.vqa_answers import normalise
 from harness.core import registry
+from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
+from harness.core.judging import Facts, JudgeTask, Reply
 from harness.core.plugins import Data, Judge
 
 CAPABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")
@@ -43,11 +47,28 @@ def tolerant_grade(reply: str) -> float | None:
 PARSERS: Mapping[str, Callable[[str], float | None]] = {"tolerant": tolerant_grade, "official": official_grade}
 
 
+def grade(question: str, answer: str, facts: Facts) -> Reply:
+    """The judges' rule without a model: of the parts joined by <AND>, the share whose words all stand in the answer; the best
+    of those joined by <OR>."""
+    words = set(normalise(answer).split())
+
+    def share(alternative: str) -> float:
+        parts = [set(normalise(part).split()) for part in alternative.split("<AND>")]
+        return sum(bool(part) and part <= words for part in parts) / len(parts)
+
+    best = max(share(alternative) for alternative in str(facts["reference"]).split("<OR>"))
+    return Reply(best, "", f"{best:.1f}")
+
+
+TASK = JudgeTask("mmvet", prompts.MMVET, read=tolerant_grade, rule=grade, fields=prompts.fields, texts=prompts.RELEASED)
+
+
 @registry.benchmark
 class Mmvet:
     """MM-Vet with a judge."""
 
-    needs = ("judge",)
+    needs_judge = True
+    judge_tasks = (TASK,)
     version = 1
     files = (
         OfficialFile(
@@ -97,7 +118,7 @@ class Mmvet:
 
     def score(self, item: Item, answer: Answer) -> Score:
         """Addends of one grading, in all and under each capability that the question needs."""
-        verdict = self.judge.judge(item.question, answer.text, {"task": "mmvet", "reference": item.truth["answer"]}, None)
+        verdict = self.judge.judge(TASK, item.question, answer.text, {"reference": item.truth["answer"]}, None)
         unreached = not verdict.raw and verdict.value is None
         grade = None if unreached else PARSERS[self.variant](verdict.raw)
         if grade is None:
@@ -108,7 +129,7 @@ class Mmvet:
         return Score(item.id, values, f"{grade:g} of 1", correct=grade >= 0.5, why=verdict.raw, verdict=verdict)
 
     def facts(self) -> dict[str, str]:
-        judge = f"{self.judge.name} {self.judge.version}"
+        judge = f"{self.judge.name} {version_for(self.judge, TASK)}"
         return {"variant": self.variant, "judge": judge, "gradings": "1", **self._loaded}
 
     def _item(self, number: str, row: Row) -> Item:

@@ -22,13 +22,14 @@ from benchmarks._coco.image_evidence import coco_image_annotations
 from benchmarks._coco.object_labels import edited_objects, object_claim
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_rows
-from benchmarks._judged.object_list import Tagged, candidates, nltk_tagger, nodes_of, object_list, spacy_tagger
+from benchmarks._judged.object_list import TASK, Tagged, candidates, nltk_tagger, nodes_of, object_list, spacy_tagger
 from benchmarks._text.nouns import tagged
 from benchmarks._text.tokenizer import Tokenizer
 from benchmarks._text.wordnet import DATA as LEMMAS
 from benchmarks._text.wordnet import lemma
 from benchmarks.chair import Chair
 from harness.core import registry
+from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError, JudgeError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Score, Verdict, over, ratio
 from harness.core.plugins import Data, Judge
@@ -44,6 +45,7 @@ _SHORT = 3  # answers of so few words name no object and are never shown to the 
 class ObjectHalbench:
     """Object HalBench: hallucination by response and by object, and object recall."""
 
+    judge_tasks = (TASK,)
     version = 2  # 2: lemmas of the lists that come with this package
     free_text = True  # for the audit
     files = (
@@ -118,9 +120,9 @@ class ObjectHalbench:
         return score_objects(item, text, found, verdict)
 
     def facts(self) -> dict[str, str]:
-        judged = self.extractor == "judge" and self.judge is not None
+        judge = self.judge if self.extractor == "judge" else None
         return {
-            "extractor": f"judge {self.judge.name} {self.judge.version}" if judged and self.judge else self.extractor,
+            "extractor": f"judge {judge.name} {version_for(judge, TASK)}" if judge else self.extractor,
             "extractor parser": self.variant,
             "noun tagger": self.tagger,
             "vocabulary": f"refined from {_vocabulary.digest()}",
@@ -157,7 +159,7 @@ class ObjectHalbench:
         if self.extractor == "nouns":
             return nodes_of(candidates(self._nouns(text), self._tag)), None
         assert self.judge is not None
-        verdict = self.judge.judge(item.question, text, {"task": "objects"}, None)
+        verdict = self.judge.judge(TASK, item.question, text, {}, None)
         names = object_list(verdict.raw, self.variant)
         return None if names is None else nodes_of(candidates(names, self._tag)), verdict
 

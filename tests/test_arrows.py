@@ -143,7 +143,7 @@ def test_no_import_cycles_between_packages() -> None:
 
 
 def test_the_contracts_rest_on_the_standard_library_alone() -> None:
-    for topic in ("evaluation", "preference", "run_record", "plugins"):
+    for topic in ("evaluation", "preference", "run_record", "plugins", "judging", "capabilities"):
         tops = {i.split(".")[0] for i in imports(ROOT / f"harness/core/{topic}.py") if not lies_in(i, "harness.core")}
         assert tops <= set(sys.stdlib_module_names), f"{topic} imports {tops}"
 

@@ -17,19 +17,19 @@ from alignment.online.ranked_pairs import TIES, Ranked, make_sampling, require_a
 from alignment.training.sample_supply import Score, Supply
 from harness.core import registry
 from harness.core.errors import ConfigError
-from harness.core.plugins import Judge
+from harness.core.plugins import Annotator
 
 
 @registry.aligner
 class MixedDpo(Aligner):
     """Trains like `dpo`; `judge` is the annotator that ranks two answers of the policy."""
 
-    needs = ("judge",)
+    needs_judge = True
     name = "mixed_dpo"
 
     def __init__(
         self,
-        judge: Judge,
+        judge: Annotator,
         p: float = 0.5,  # of the stored pair
         dpo: Mapping[str, Any] | None = None,  # options of the aligner `dpo`
         sampling: Mapping[str, Any] | None = None,  # {temperature, top_p, max_new_tokens}

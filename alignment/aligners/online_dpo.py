@@ -10,7 +10,7 @@ from typing import Any
 
 from alignment.aligners.mixed_dpo import MixedDpo
 from harness.core import registry
-from harness.core.plugins import Judge
+from harness.core.plugins import Annotator
 
 
 @registry.aligner
@@ -21,7 +21,7 @@ class OnlineDpo(MixedDpo):
 
     def __init__(
         self,
-        judge: Judge,
+        judge: Annotator,
         dpo: Mapping[str, Any] | None = None,
         sampling: Mapping[str, Any] | None = None,
         ties: str = "drop",

@@ -39,7 +39,7 @@ class Ppo(Aligner):
     """Reinforcement with a value model. Of the pairs it takes the prompts."""
 
     name = "ppo"
-    needs = ("reward",)
+    needs_reward = True
     objective: Clipped
 
     def __init__(

@@ -38,7 +38,7 @@ class Rloo(Aligner):
     """Reinforcement without a value model. Of the pairs it takes the prompts."""
 
     name = "rloo"
-    needs = ("reward",)
+    needs_reward = True
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ class PromptInputs(NamedTuple):
     vision: Mapping[str, Tensor]
 
 
+@runtime_checkable
 class Policy(Protocol):
     """A model in training: freshly loaded, adapters merged, in its own dtype, on its own device.
 

@@ -60,6 +60,12 @@ def read_prompts(data: Data, name: str, image_folder: str, limit: int | None, se
     return kept, dropped
 
 
+def count_prompts(data: Data, name: str, limit: int | None) -> int:
+    """How many prompts `read_prompts` would look at."""
+    rows = len(_rows(data, name))
+    return rows if limit is None else min(limit, rows)
+
+
 def unreadable(prompts: Sequence[Prompt], error: ImageError) -> list[Dropped]:
     """The prompts about an image that a model could not read; raises `error` where there is none."""
     lost = [Dropped(p.id, UNREADABLE_IMAGE) for p in prompts if p.path == error.path]

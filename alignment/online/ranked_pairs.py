@@ -24,7 +24,7 @@ from harness.core import registry
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Answer, Decoding, Request
-from harness.core.plugins import Judge, in_order
+from harness.core.plugins import Annotator, in_order
 from harness.core.preference import PreferencePair
 
 TIES = ("drop", "stored", "first")
@@ -88,7 +88,7 @@ class Ranked:
     rows: Rows
     image_root: Path
     reference: Score
-    judge: Judge
+    judge: Annotator
     sampling: Sampling
     p_stored: float
     ties: str
@@ -140,7 +140,7 @@ class Ranked:
     def _winner(self, pair: PreferencePair, two: tuple[str, str], path: Path | None) -> float | None:
         if two[0] == two[1]:
             return 0.5
-        return self.judge.rank(pair.prompt, two, {"task": "rank", "gt_answer": pair.chosen}, path).value
+        return self.judge.rank(pair.prompt, two, {"gt_answer": pair.chosen}, path).value
 
     def _pair(self, pair: PreferencePair, two: tuple[str, str], winner: float | None) -> PreferencePair | None:
         """The pair to train on: None where it is dropped. Empty answers cannot be trained on."""

@@ -24,7 +24,7 @@ from alignment.training.objectives import Known, Part, Totals
 from alignment.weights.checkpoint import HEADS
 from harness.core.digests import parts_digest, seed_of
 from harness.core.errors import TrainingError
-from harness.core.plugins import Judge
+from harness.core.plugins import Annotator
 from harness.core.preference import PreferencePair
 
 HEAD = "reward_head"
@@ -122,15 +122,15 @@ class ModelReward:
 class JudgeReward:
     """A judge's rating as the reward; an unjudged answer has none."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Annotator) -> None:
         self._judge = judge
 
     def facts(self) -> dict[str, str]:
         return {"reward": f"judge {self._judge.name} {self._judge.version}"}
 
     def __call__(self, pair: PreferencePair, answers: Sequence[str], image_root: Path) -> list[float | None]:
-        facts = {"task": "rank", "gt_answer": pair.chosen}
-        return [self._judge.judge(pair.prompt, answer, facts, image_of(pair, image_root)).value for answer in answers]
+        facts = {"gt_answer": pair.chosen}
+        return [self._judge.rate(pair.prompt, answer, facts, image_of(pair, image_root)).value for answer in answers]
 
 
 def held_out(pairs: Sequence[PreferencePair], share: float, seed: int) -> tuple[list[PreferencePair], list[PreferencePair]]:

@@ -19,11 +19,12 @@ from alignment.data.bdhs_drafts import Draft, Rules, meta_of, new_draft, reopene
 from alignment.data.invalid_pairs import IDENTICAL_ANSWERS, Dropped
 from alignment.data.length_matching import Match, check_match
 from alignment.data.noun_counts import Vocabulary
-from alignment.data.prompts import Prompt, read_prompts, unreadable
+from alignment.data.prompts import Prompt, count_prompts, read_prompts, unreadable
 from alignment.data.sentences import CUT_UNITS, SPLITTERS, YES_NO_RULES, Pieces
 from alignment.data.similarity import make_embedder
 from alignment.data.yield_report import yield_report
 from harness.core import registry
+from harness.core.capabilities import ShowsTokens
 from harness.core.errors import ConfigError, ImageError
 from harness.core.evaluation import Decoding, Request
 from harness.core.plugins import Data, Model, in_order
@@ -82,6 +83,9 @@ class Bdhs:
         asked = len(prompts) + len(dropped)
         self._report = yield_report(self.options, asked, pairs, drafts, [*dropped, *_first(missing), *merged], vocabulary)
         yield from pairs
+
+    def n_prompts(self, data: Data) -> int:
+        return count_prompts(data, self._prompts, self._limit)
 
     def report(self) -> dict[str, Any]:
         return self._report
@@ -165,10 +169,9 @@ class Bdhs:
 
 
 def _pieces(model: Model) -> Pieces:
-    pieces: Pieces | None = getattr(model, "pieces", None)
-    if pieces is None:
+    if not isinstance(model, ShowsTokens):
         raise ConfigError("bdhs.cut_unit: token needs a model that shows its tokens; use word or character.")
-    return pieces
+    return model.pieces
 
 
 def _pairs(prompts: Sequence[Prompt], drafts: Sequence[Draft], rules: Rules) -> tuple[list[PreferencePair], list[Dropped]]:

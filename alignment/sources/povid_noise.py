@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from alignment.data.invalid_pairs import EMPTY_ANSWER, IDENTICAL_ANSWERS, Dropped
-from alignment.data.prompts import Prompt, read_prompts, unreadable
+from alignment.data.prompts import Prompt, count_prompts, read_prompts, unreadable
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
+from harness.core.capabilities import GuessesTokens
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, ImageError
 from harness.core.evaluation import NoisyImage, Request
@@ -59,6 +60,9 @@ class PovidNoise:
         self._report = yield_report(o, asked, pairs, [], dropped, nouns(data))
         yield from pairs
 
+    def n_prompts(self, data: Data) -> int:
+        return count_prompts(data, self.options["prompts"], self.options["limit"])
+
     def report(self) -> dict[str, Any]:
         return self._report
 
@@ -76,8 +80,6 @@ class PovidNoise:
 
 
 def _guesses(model: Model, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:
-    ask = getattr(model, "guesses", None)
-    if ask is None:
+    if not isinstance(model, GuessesTokens):
         raise ConfigError(f"povid_noise needs a model that scores given answers; {type(model).__name__} cannot.")
-    found: list[str] = ask(requests, answers)
-    return found
+    return model.guesses(requests, answers)

@@ -13,7 +13,7 @@ from typing import Any
 
 from alignment.data.invalid_pairs import Dropped
 from alignment.data.noun_counts import Mention, Vocabulary
-from alignment.data.prompts import Prompt, read_prompts
+from alignment.data.prompts import Prompt, count_prompts, read_prompts
 from alignment.data.sentences import swap_opening
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
@@ -59,6 +59,9 @@ class RandomEdit:
                 pairs.append(PreferencePair(p.id, p.image, p.image_digest, p.text, p.chosen, (text,), "random_edit"))
         self._report = yield_report(o, asked, pairs, [], dropped, vocabulary)
         yield from pairs
+
+    def n_prompts(self, data: Data) -> int:
+        return count_prompts(data, self.options["prompts"], self.options["limit"])
 
     def report(self) -> dict[str, Any]:
         return self._report

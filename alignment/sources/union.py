@@ -14,8 +14,9 @@ from alignment.data.invalid_pairs import IDENTICAL_ANSWERS, Dropped
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
+from harness.core.capabilities import CountsPrompts
 from harness.core.errors import ConfigError
-from harness.core.plugins import Data, Model
+from harness.core.plugins import Data, Model, NoModel, Source
 from harness.core.preference import PreferencePair
 
 ONLY_ONE = "in one of the two sources only"
@@ -48,6 +49,12 @@ class Union:
         self._report = yield_report(self.options, asked, made, [], dropped, nouns(data)) | {"second": self._second.report()}
         yield from made
 
+    def n_prompts(self, data: Data) -> int:
+        """Of the second source, which may ask the model."""
+        if isinstance(self._second, CountsPrompts):
+            return self._second.n_prompts(data)
+        return sum(1 for _ in self._second.pairs(data, NoModel(), 0))
+
     def report(self) -> dict[str, Any]:
         return self._report
 
@@ -60,7 +67,7 @@ def _fault(pair: PreferencePair | None, other: PreferencePair) -> str:
     return IDENTICAL_ANSWERS if pair.rejected[0] == other.rejected[0] else ""
 
 
-def _made(spec: Mapping[str, Any], which: str, limit: int | None = None) -> Any:
+def _made(spec: Mapping[str, Any], which: str, limit: int | None = None) -> Source:
     if not isinstance(spec, Mapping) or "name" not in spec:
         raise ConfigError(f"union.{which} must be a source with its options: {{name: povid, ...}}.")
     options = {k: v for k, v in spec.items() if k != "name"}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.vocabulary import Mention
 from benchmarks._text.singular import singularize
-from benchmarks._text.tokenizer import Tokenizer
+from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
 
 _DENIALS = frozenset(
     {"no", "not", "n't", "without", "never", "neither", "nor", "none", "cannot", "lack", "lacks", "lacking", "zero"}
@@ -36,6 +36,11 @@ class Assertions:
     absent: tuple[str, ...]
     words: tuple[str, ...]
     denies: bool
+
+
+def assertions(text: str) -> Assertions:
+    """`read_assertions` by the tokenizer that all share."""
+    return read_assertions(text, shared_tokenizer())
 
 
 def read_assertions(text: str, tokenizer: Tokenizer) -> Assertions:

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_rows
+from benchmarks._judged import prompts
+from benchmarks._judged.reference_rule import rate_by_reference
+from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, Verdict, ratio
+from harness.core.judging import JudgeTask
 from harness.core.plugins import Data, Judge
 
 TYPES = ("attribute", "adversarial", "comparison", "counting", "relation", "environment", "holistic", "other")
@@ -60,6 +65,23 @@ def informativeness(rating: int) -> float:
     return (rating - 3 if rating >= 3 else rating) / 3
 
 
+def _value(reply: str) -> float | None:
+    rating = tolerant_rating(reply)
+    return None if rating is None else float(rating)
+
+
+TASK = JudgeTask(
+    "mmhal",
+    prompts.MMHAL,
+    read=_value,
+    rule=rate_by_reference,
+    digest="2c73d8c50f1740d0",
+    fields=prompts.fields,
+    positions=("objects", "question", "reference", "answer"),  # the official text is filled by position
+    texts=prompts.RELEASED,
+)
+TASK_WITH_IMAGE = replace(TASK, name="mmhal_with_image", prompt=prompts.MMHAL_WITH_IMAGE, key="mmhal")
+
 _DOG = {"question_type": "adversarial", "image_content": ["dog"], "gt_answer": "There is no cat in the image."}
 EXAMPLES = (  # as the keywords judge rates them
     Example(
@@ -80,7 +102,8 @@ EXAMPLES = (  # as the keywords judge rates them
 class MmhalBase:
     """96 questions of eight types, rated 0-6 by a judge; a rating below 3 is a hallucination."""
 
-    needs = ("judge",)
+    needs_judge: ClassVar[bool] = True
+    judge_tasks: ClassVar[tuple[JudgeTask, ...]] = (TASK,)
     shows_image: ClassVar[bool] = False
     version = 1
     files: ClassVar[tuple[OfficialFile, ...]] = (
@@ -127,7 +150,8 @@ class MmhalBase:
 
     def score(self, item: Item, answer: Answer) -> Score:
         """Addends of one verdict; an unjudged answer adds to "items" only and is never counted as 0."""
-        verdict = self.judge.judge(item.question, answer.text, {"task": "mmhal", **item.truth}, self._image(item))
+        (task,) = self.judge_tasks
+        verdict = self.judge.judge(task, item.question, answer.text, item.truth, self._image(item))
         rating = self._rating(verdict)
         if rating is None:
             return Score(item.id, {"items": 1.0}, flag="unjudged", why="no rating in the judge's reply", verdict=verdict)
@@ -148,7 +172,7 @@ class MmhalBase:
     def facts(self) -> dict[str, str]:
         return {
             "variant": self.variant,
-            "judge": f"{self.judge.name} {self.judge.version}",
+            "judge": f"{self.judge.name} {version_for(self.judge, self.judge_tasks[0])}",
             "judge sees the image": "yes" if self.shows_image else "no",
             **self._loaded,
         }

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from benchmarks._coco import vocabulary as _vocabulary
+from benchmarks._coco.asserted_objects import assertions
+from benchmarks._judged import prompts
 from benchmarks._text.nouns import tagged
 from benchmarks._text.wordnet import lemma
+from harness.core.judging import Facts, JudgeTask, Reply
 
 Tagged = Sequence[tuple[str, str]]  # (lemma, Penn tag) of each word
 _NOUN_TAGS = ("NN", "NNS", "NNP", "NNPS")
@@ -53,6 +56,28 @@ def _embedded_list(reply: str) -> Any:
         return json.JSONDecoder().raw_decode(reply[start:])[0] if start >= 0 else None
     except ValueError:
         return None
+
+
+def _value(reply: str) -> float | None:
+    names = object_list(reply, "tolerant") if reply else None
+    return None if names is None else float(len(names))
+
+
+def list_objects(question: str, answer: str, facts: Facts) -> Reply:
+    """The judges' rule without a model: the COCO objects that the answer asserts; what it denies is left out."""
+    present = list(assertions(answer).present)
+    return Reply(float(len(present)), "", json.dumps(present))
+
+
+TASK = JudgeTask(
+    "objects",
+    prompts.OBJECTS,
+    read=_value,
+    rule=list_objects,
+    digest="9d732f9b73a3cc96",
+    fields=prompts.fields,
+    texts=prompts.RELEASED,
+)
 
 
 def candidates(names: Iterable[str], tag: Callable[[str], Tagged]) -> list[str]:

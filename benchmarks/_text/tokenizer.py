@@ -236,3 +236,9 @@ def _load_punkt() -> Any:
     tokenizer = punkt.PunktSentenceTokenizer(lang_vars=Language(), token_cls=Token)
     tokenizer._params = punkt_parameters()
     return tokenizer
+
+
+@lru_cache(maxsize=1)
+def shared_tokenizer() -> Tokenizer:
+    """One tokenizer for all: what it has learnt about one text helps with the next."""
+    return Tokenizer()

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from harness.core.evaluation import Verdict
-from harness.core.plugins import Judge
+from harness.core.judging import Facts
+
+
+class Rates(Protocol):
+    """What `RanksByRating` builds on."""
+
+    name: str
+    version: str
+
+    def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict: ...
 
 
 class RanksByRating:
     """For judges that rate: `rank` is 0 where the first answer is rated higher, 1 the second, 0.5 for equal ratings."""
 
-    def rank(self: Judge, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
-        first, second = (self.judge(question, answer, facts, image) for answer in answers)
+    def rank(self: Rates, question: str, answers: tuple[str, str], facts: Facts, image: Path | None) -> Verdict:
+        first, second = (self.rate(question, answer, facts, image) for answer in answers)
         if first.value is None or second.value is None:
             return Verdict(None, "one of the two is unjudged", f"{first.raw}\n{second.raw}", self.name, self.version)
         value = 0.5 if first.value == second.value else float(second.value > first.value)

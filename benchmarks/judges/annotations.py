@@ -10,20 +10,19 @@ split that the benchmarks ask about.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.annotations import Truth, read_truth
-from benchmarks._coco.asserted_objects import read_assertions
+from benchmarks._coco.asserted_objects import assertions
 from benchmarks._text.yes_no import READERS
-from benchmarks.chair import Chair, shared_tokenizer
+from benchmarks.chair import Chair
 from benchmarks.judges._ranking import RanksByRating
 from harness.core import registry
 from harness.core.errors import ConfigError, JudgeError
 from harness.core.evaluation import Verdict
+from harness.core.judging import Facts
 from harness.core.plugins import Data
 
 
@@ -39,7 +38,7 @@ class Annotations(RanksByRating):
         self._data, self._folder, self._year, self._split = data, folder, year, split
         self.version = "rules 2, " + ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(self._truth.sources.items()))
 
-    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
+    def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         """Raises JudgeError for an image that the training annotations do not have."""
         read = READERS["llava"]
         reference = str(facts.get("gt_answer", ""))
@@ -47,7 +46,7 @@ class Annotations(RanksByRating):
             right = read(answer) == read(reference)
             return Verdict(float(right), "right" if right else "wrong", "", self.name, self.version)
         objects = self._objects(image)
-        said = read_assertions(answer, shared_tokenizer()).present
+        said = assertions(answer).present
         invented = [node for node in said if node not in objects]
         share = len(objects.intersection(said)) / len(objects) if objects else 0.0
         why = f"invented {', '.join(invented) or 'nothing'}; names {share:.0%} of the objects"

@@ -1,9 +1,8 @@
 """A judge that asks a language model: any model backend, a local checkpoint or a server; with the image if it is given.
 
-The prompt follows from facts["task"]: mmhal, llava_bench, mmvet or objects (the extractor of Object HalBench); MMHal with an
-image has its own, and so has `rank`. `templates` replaces our own texts (`_prompts.py`) by files, {task: path}: the official
-texts, say, whose digest is then checked. A model that cannot be reached, or whose reply nothing can be read from, leaves a
-verdict without a value: unjudged, listed, asked again by the next run.
+The benchmark's `JudgeTask` says what is asked and how the reply is read. `templates` replaces our own texts by files,
+{task: path}: the official texts, say, whose digest is then checked. A model that cannot be reached, or whose reply nothing can
+be read from, leaves a verdict without a value: unjudged, listed, asked again by the next run.
 """
 
 from __future__ import annotations
@@ -12,16 +11,13 @@ import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from benchmarks._judged.mmhal import tolerant_rating
-from benchmarks._judged.object_list import object_list
-from benchmarks.judges._prompts import DIGESTS, OWN, fill
-from benchmarks.llava_bench import tolerant_scores
-from benchmarks.mmvet import tolerant_grade
+from benchmarks._judged import prompts
 from harness.core import registry
-from harness.core.errors import ConfigError, JudgeError, ModelError
+from harness.core.capabilities import Cost, Judged, cost_of
+from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Decoding, Request, Verdict
+from harness.core.judging import Facts, JudgeTask
 from harness.core.plugins import Model
 
 
@@ -40,57 +36,48 @@ class Chat:
         temperature: float = 0.0,
     ) -> None:
         self._model = model
-        self._texts = {**OWN, **{task: _read(task, path, check_digests) for task, path in (templates or {}).items()}}
+        known = _known_tasks() if templates else {}
+        self._given = {task: _read(task, path, known, check_digests) for task, path in (templates or {}).items()}
         self._decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature)
-        texts = hashlib.sha256(repr(sorted(self._texts.items())).encode()).hexdigest()[:12]
-        own = "own texts" if not templates else "given texts for " + ", ".join(sorted(templates))
-        self.version = f"{model.checkpoint.id} {model.checkpoint.digest[:12]}, {own} {texts}, temperature {temperature:g}"
+        self.version = self.version_of(RANK)
 
-    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
-        """One request. Raises JudgeError for a task without a text."""
-        task = str(facts.get("task", "mmhal"))
-        text = self._texts.get(f"{task}_with_image" if image and task == "mmhal" else task)
-        if text is None:
-            raise JudgeError(f"The chat judge has no text for the task {task!r}. It knows: {', '.join(OWN)}.")
-        reply = self._ask(Request(image, fill(text, question, answer, facts), self._decoding))
-        value = _value(task, reply)
-        return Verdict(
-            value, "" if value is not None else "unreadable" if reply else "no reply", reply, self.name, self.version
-        )
+    def version_of(self, task: JudgeTask) -> str:
+        """What its verdicts on a task depend on: the model, the texts, the temperature."""
+        checkpoint, temperature = self._model.checkpoint, self._decoding.temperature
+        used = sorted(name for name in self._given if name in (task.texts or {task.name}))
+        texts = "given texts for " + ", ".join(used) if used else "own texts"
+        digest = task.texts_digest(self._given)
+        return f"{checkpoint.id} {checkpoint.digest[:12]}, {texts} {digest}, temperature {temperature:g}"
 
-    def rank(self, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
+    def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+        """One request."""
+        return self._verdict(task, task.fill(question, answer, facts, self._given.get(task.name, "")), image)
+
+    def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Path | None) -> Verdict:
         """One request with both answers; the reference in `facts` is not shown."""
         first, second = answers
-        text = fill(self._texts["rank"], question, second, {"gt_answer": first})
-        reply = self._ask(Request(image, text, self._decoding))
-        value = _choice(reply)
-        return Verdict(
-            value, "" if value is not None else "unreadable" if reply else "no reply", reply, self.name, self.version
-        )
+        text = RANK.fill(question, second, {"gt_answer": first}, self._given.get(RANK.name, ""))
+        return self._verdict(RANK, text, image)
 
-    def spent(self) -> Any:
+    def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+        """The answer beside the reference facts["gt_answer"]: 1 where it is better, 0.5 as good, 0 worse."""
+        return self.rank(question, (str(facts.get("gt_answer", "")), answer), facts, image)
+
+    def spent(self) -> Cost | None:
         """What the model's server was asked and charged; None for a model that runs here."""
-        return getattr(self._model, "spent", lambda: None)()
+        return cost_of(self._model)
+
+    def _verdict(self, task: JudgeTask, text: str, image: Path | None) -> Verdict:
+        reply = self._ask(Request(image, text, self._decoding))
+        value = task.read(reply)
+        reading = "" if value is not None else "unreadable" if reply else "no reply"
+        return Verdict(value, reading, reply, self.name, self.version_of(task))
 
     def _ask(self, request: Request) -> str:
         try:
             return next((answer.text for batch in self._model.generate([request]) for _, answer in batch), "")
         except ModelError:
             return ""  # after the backend's own retries; the item stays unjudged and is listed
-
-
-def _value(task: str, reply: str) -> float | None:
-    """A number for the verdict, None where nothing can be read: then it is not remembered. Benchmarks read the reply."""
-    if task == "mmhal":
-        rating = tolerant_rating(reply)
-        return None if rating is None else float(rating)
-    if task == "llava_bench":
-        scores = tolerant_scores(reply)
-        return scores[1] if scores else None
-    if task == "mmvet":
-        return tolerant_grade(reply)
-    names = object_list(reply, "tolerant") if reply else None
-    return None if names is None else float(len(names))
 
 
 def _choice(reply: str) -> float | None:
@@ -100,17 +87,33 @@ def _choice(reply: str) -> float | None:
     return {"1": 0.0, "2": 1.0, "0": 0.5}[found.pop()] if len(found) == 1 else None
 
 
-def _read(task: str, path: str, check: bool) -> str:
-    if task not in OWN:
-        raise ConfigError(f"The chat judge has no task {task!r}; templates can be given for {', '.join(OWN)}.")
+RANK = JudgeTask("rank", prompts.RANK, read=_choice, fields=prompts.fields, texts=prompts.RELEASED)
+
+
+def _known_tasks() -> dict[str, JudgeTask]:
+    """All tasks by name: those of the benchmarks that can be imported, and ranking."""
+    found = {RANK.name: RANK}
+    for name in registry.names("benchmark"):
+        try:
+            benchmark = registry.get("benchmark", name)
+        except ConfigError:
+            continue  # a guest that does not import is reported where it is asked for
+        found |= {task.name: task for task in benchmark.judge_tasks} if isinstance(benchmark, Judged) else {}
+    return found
+
+
+def _read(name: str, path: str, known: Mapping[str, JudgeTask], check: bool) -> str:
+    """A user's own text for a task. Raises ConfigError for a name that no task has and for a text that is not the official."""
+    if name not in known:
+        raise ConfigError(f"The chat judge has no task {name!r}; templates can be given for {', '.join(known)}.")
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"The chat judge cannot read the text for {task}, {path} ({error.strerror}).") from error
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    if check and task in DIGESTS and not digest.startswith(DIGESTS[task]):
+        raise ConfigError(f"The chat judge cannot read the text for {name}, {path} ({error.strerror}).") from error
+    digest, official = hashlib.sha256(text.encode()).hexdigest(), known[name].digest
+    if check and official and not digest.startswith(official):
         raise ConfigError(
-            f"{path} is not the official text for {task}: its sha256 begins {digest[:16]}, not {DIGESTS[task]}. "
+            f"{path} is not the official text for {name}: its sha256 begins {digest[:16]}, not {official}. "
             "Take the text anew, or set check_digests: false to use your own."
         )
     return text

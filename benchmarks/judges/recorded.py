@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from benchmarks.judges._ranking import RanksByRating
 from harness.core import registry
 from harness.core.errors import ConfigError, JudgeError
 from harness.core.evaluation import Verdict
+from harness.core.judging import Facts, JudgeTask
 
 
 @registry.judge
@@ -39,7 +39,10 @@ class Recorded(RanksByRating):
                 verdict = Verdict(value, str(row.get("reading", "")), row["raw"], self.name, self.version)
                 self._replies[row["question"], row["answer"]] = verdict
 
-    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
+    def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+        return self.rate(question, answer, facts, image)
+
+    def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         missing = Verdict(None, "not recorded", "", self.name, self.version)
         return self._replies.get((question, answer), missing)
 

@@ -42,10 +42,9 @@ def _rules(result: StoredResult) -> Benchmark | None:
     """The benchmark under the judge of rules; None where it rates by another scale."""
     spec = BenchmarkConfig.model_validate(dict(result.options))
     try:
-        benchmark: Benchmark = registry.make("benchmark", spec.name, spec.options, judge=registry.make("judge", RULES, {}))
+        return registry.make("benchmark", spec.name, spec.options, judge=registry.make("judge", RULES, {}))
     except HarnessError:
         return None
-    return benchmark
 
 
 def _by_rules(benchmark: Benchmark | None, item: Item, answer: Answer) -> Verdict | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.core.errors import JudgeError
 from harness.core.evaluation import Answer, Item, LabelEdit, Score, Verdict
+from harness.core.judging import Facts, JudgeTask
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import metrics
 from harness.evaluation.scoring import score_answer
@@ -26,13 +27,10 @@ class Replayed:
     name, version = "replayed", ""
     verdict: Verdict | None = None
 
-    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
+    def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         if self.verdict is None:
             raise JudgeError("There is no stored verdict on this answer; let the run ask its judge again first.")
         return self.verdict
-
-    def rank(self, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
-        raise JudgeError("Rankings are not scored again.")
 
 
 def rescored(

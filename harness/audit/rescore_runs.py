@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from harness.audit.label_index import Seen
 from harness.audit.rescore_result import Replayed, rescored
 from harness.config.schema import BenchmarkConfig
 from harness.core import registry
 from harness.core.evaluation import Item, LabelEdit
+from harness.core.plugins import Benchmark
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord
 from harness.evaluation.scoring import score_answer
 from harness.labels.cases import Key
@@ -112,6 +112,6 @@ class _Desk:
         return self._applied[id(items)][1]
 
 
-def _build(stored: StoredResult, judge: Replayed) -> Any:
+def _build(stored: StoredResult, judge: Replayed) -> Benchmark:
     spec = BenchmarkConfig.model_validate(dict(stored.options))
     return registry.make("benchmark", spec.name, spec.options, judge=judge)

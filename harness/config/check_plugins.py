@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.config.schema import Plugin, RunConfig, all_faults
 from harness.core import registry
+from harness.core.capabilities import CanBeTrained, NeedsJudge, NeedsReward
 from harness.core.errors import ConfigError
 
 
@@ -47,13 +48,13 @@ def _needs(config: RunConfig) -> list[str]:
     """Aligners that lack the judge or the reward they cannot do without; a model that cannot be trained."""
     faults = []
     model = config.model.name
-    if (config.arms or config.reward_models) and not hasattr(registry.get("model", model), "hidden_states"):
+    if (config.arms or config.reward_models) and not registry.offers("model", model, CanBeTrained):
         faults.append(f"the model {model} only answers; arms need one that can be trained, e.g. transformers")
     for arm in config.arms:
-        needs = getattr(registry.get("aligner", arm.align.name), "needs", ())
-        if "judge" in needs and arm.align.judge is None:
+        plugin = registry.get("aligner", arm.align.name)
+        if isinstance(plugin, NeedsJudge) and plugin.needs_judge and arm.align.judge is None:
             known = ", ".join(registry.names("judge"))
             faults.append(f"arm {arm.name}: {arm.align.name} needs `judge: {{name: ...}}` in align; known: {known}")
-        if "reward" in needs and arm.align.judge is None and arm.align.reward is None:
+        if isinstance(plugin, NeedsReward) and plugin.needs_reward and arm.align.judge is None and arm.align.reward is None:
             faults.append(f"arm {arm.name}: {arm.align.name} needs `reward:` (one of reward_models) or `judge:` in align")
     return faults

@@ -1,14 +1,18 @@
-"""The contracts of the plug-ins, as protocols: what a benchmark, a judge, a model or a source must offer."""
+"""The contracts of the plug-ins, as protocols: what each kind must offer. What some can do besides: `capabilities.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Request, Score, Verdict
+from harness.core.judging import Facts, JudgeTask
 from harness.core.preference import PreferencePair
 from harness.core.run_record import Checkpoint
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -21,11 +25,16 @@ class Data(Protocol):
     def path(self, name: str) -> Path: ...  # DataError with what is missing and how to get it
     def read_text(self, name: str) -> str: ...
     def digest(self, name: str) -> str: ...  # sha256 of the file, remembered by size and time
-    def cached(self, key: str, make: Callable[[], Any]) -> Any: ...  # JSON-able value, kept on disk by key
+    def cached(self, key: str, make: Callable[[], Any]) -> Any: ...  # Any: a JSON-able value, kept on disk by key
 
 
+@runtime_checkable
 class Benchmark(Protocol):
-    """load -> prompt -> score -> formulas. Pure but for `load`; options are the constructor's arguments."""
+    """load -> prompt -> score -> formulas. Pure but for `load`; options are the constructor's arguments.
+
+    One whose constructor takes `judge` gets a `Judge`; what else it may offer: `Judged`, `NeedsJudge`, `HasOfficialFiles`,
+    `DescribesItems`, `Titled`, `WantsLogOdds` of `capabilities.py`, `Auditable` of `harness.labels.claims`.
+    """
 
     version: int
     formulas: tuple[Formula, ...]
@@ -38,32 +47,78 @@ class Benchmark(Protocol):
     def facts(self) -> dict[str, str]: ...  # its part of the protocol: variant, vocabulary digest, row counts, ...
 
 
-class Judge(Protocol):
-    """Rates an answer. A benchmark that needs one gets it in its constructor as `judge`."""
+@runtime_checkable
+class JudgesTasks(Protocol):
+    """What a judge of benchmarks does."""
 
-    name: str
-    version: str
+    def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+        """A verdict on an answer. `image` is the file, where the judge is to see it; `facts` are all that a prompt may tell."""
+        ...
 
-    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict: ...
-    def rank(self, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
+
+@runtime_checkable
+class RatesAnswers(Protocol):
+    """What an annotator does in training."""
+
+    def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+        """How good an answer is, higher is better, on the annotator's own scale. facts["gt_answer"] is the reference."""
+        ...
+
+    def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Path | None) -> Verdict:
         """Which of two answers is better: value 0 the first, 1 the second, 0.5 neither, None unjudged."""
         ...
 
 
-class Model(Protocol):
-    """A checkpoint that answers.
+@runtime_checkable
+class Judge(JudgesTasks, Protocol):
+    """Judges answers to benchmarks. A benchmark that asks one gets it in its constructor as `judge`."""
+
+    name: str
+    version: str
+
+
+@runtime_checkable
+class Annotator(RatesAnswers, Protocol):
+    """Rates and ranks answers while an aligner trains. Aligners get it in their constructor as `judge`."""
+
+    name: str
+    version: str
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """A way to answer requests.
 
     `generate` yields answers as they are finished, as lists of (index into `requests`, Answer with item_id ""); those in
     `done` are known and not asked again. What is computed together is a function of `requests` and their answers alone.
     Raises ImageError at an image it cannot read, Unanswered at its end; what was yielded before counts.
     """
 
-    checkpoint: Checkpoint
-
-    def facts(self) -> dict[str, str]: ...  # processor backend, dtype, attention implementation, ...
     def generate(self, requests: Sequence[Request], done: Mapping[int, Answer] = ...) -> Iterator[list[tuple[int, Answer]]]: ...
 
 
+@runtime_checkable
+class Model(Answers, Protocol):
+    """A checkpoint that answers."""
+
+    @property
+    def checkpoint(self) -> Checkpoint: ...
+    def facts(self) -> dict[str, str]: ...  # processor backend, dtype, attention implementation, ...
+
+
+class NoModel:
+    """Stands where a model stands when a source is only to be counted. Whoever asks it gets a ModelError."""
+
+    checkpoint = Checkpoint("none", "none", "", "")
+
+    def facts(self) -> dict[str, str]:
+        return {}
+
+    def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
+        raise ModelError("This source asks a model, and none is loaded here.")
+
+
+@runtime_checkable
 class Source(Protocol):
     """Makes preference pairs. `report()` is its yield report after `pairs` is exhausted."""
 
@@ -74,13 +129,58 @@ class Source(Protocol):
 Progress = Callable[[str, int, int], None]  # (what, done, total); behind a tab `what` may say how it goes
 
 
+class Trained(Protocol):
+    """What an alignment ended in: one row of `log` a step, the checkpoint's folder, sentences for the report."""
+
+    @property
+    def log(self) -> tuple[Mapping[str, float], ...]: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+
+@runtime_checkable
+class Aligner(Protocol):
+    """Trains a model on preference pairs. The contract of the model in training is `alignment.batching.policy.Policy`."""
+
+    settings: Any  # `alignment.settings.Settings`, which lies above this package
+
+    def align(
+        self,
+        policy: Any,  # a Policy, whose contract is of tensors: nothing here may import torch
+        pairs: Sequence[PreferencePair],
+        image_root: Path,
+        folder: Path,
+        *,
+        progress: Progress = ...,
+        cache: Path | None = None,
+    ) -> Trained: ...
+
+
+class Loss(Protocol):
+    """A preference loss: a pure function of log-probabilities, see `alignment.batching.logps`."""
+
+    # Any: PairLogps and PairLoss hold tensors, and nothing here may import torch
+    def __call__(self, policy: Any, reference: Any, *, beta: float = ...) -> Any: ...
+
+
+@runtime_checkable
+class ReportWriter(Protocol):
+    """A comparison as the text of one file in the run's folder."""
+
+    file_name: str
+
+    def __call__(self, comparison: Any) -> str: ...  # a `reports.values.comparison.Comparison`, which lies above this package
+
+
 def no_progress(what: str, done: int, total: int) -> None:
     """The silent progress report."""
 
 
-def in_order(pairs: Iterable[tuple[int, Any]], n: int) -> list[Any]:
-    """Values by index: [(1, b), (0, a)] -> [a, b]."""
-    values: list[Any] = [None] * n
-    for index, value in pairs:
-        values[index] = value
-    return values
+def in_order(pairs: Iterable[tuple[int, T]], n: int) -> list[T]:
+    """Values by index: [(1, b), (0, a)] -> [a, b]. Raises KeyError where one of the n is missing."""
+    values = dict(pairs)
+    return [values[index] for index in range(n)]

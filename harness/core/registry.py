@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 from harness.core.errors import ConfigError, RepeatedPlugin, UnknownPlugin
 from harness.core.nearest import did_you_mean
+from harness.core.plugins import Aligner, Annotator, Benchmark, Judge, Loss, Model, ReportWriter, Source
 
 T = TypeVar("T")
 
@@ -61,7 +62,16 @@ loss = _decorator("loss")
 source = _decorator("source")
 aligner = _decorator("aligner")
 model = _decorator("model")
-report = _decorator("report")
+
+
+def report(file_name: str) -> Callable[[T], T]:
+    """Marks a writer, and says which file of the run's folder it writes."""
+
+    def mark(writer: T) -> T:
+        vars(writer)["file_name"] = file_name
+        return _decorator("report")(writer)
+
+    return mark
 
 
 def names(kind: str) -> list[str]:
@@ -69,7 +79,23 @@ def names(kind: str) -> list[str]:
     return sorted(_places(kind))
 
 
-def get(kind: str, name: str) -> Any:
+@overload
+def get(kind: Literal["benchmark"], name: str) -> Callable[..., Benchmark]: ...
+@overload
+def get(kind: Literal["judge"], name: str) -> Callable[..., Judge | Annotator]: ...
+@overload
+def get(kind: Literal["model"], name: str) -> Callable[..., Model]: ...
+@overload
+def get(kind: Literal["source"], name: str) -> Callable[..., Source]: ...
+@overload
+def get(kind: Literal["aligner"], name: str) -> Callable[..., Aligner]: ...
+@overload
+def get(kind: Literal["loss"], name: str) -> Loss: ...
+@overload
+def get(kind: Literal["report"], name: str) -> ReportWriter: ...
+@overload
+def get(kind: str, name: str) -> Any: ...  # Any: the kind is known at run time only
+def get(kind: str, name: str) -> Any:  # Any: see the overloads
     """The plug-in of that name: a class or a function.
 
     Raises UnknownPlugin with the nearest name, RepeatedPlugin, or ConfigError when its module does not import.
@@ -85,12 +111,30 @@ def get(kind: str, name: str) -> Any:
         raise ConfigError(f"The {kind} {name!r} ({place.where}) does not import: {error}.") from error
 
 
-def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any:
+@overload
+def make(kind: Literal["benchmark"], name: str, options: dict[str, Any], **given: Any) -> Benchmark: ...
+@overload
+def make(kind: Literal["judge"], name: str, options: dict[str, Any], **given: Any) -> Judge | Annotator: ...
+@overload
+def make(kind: Literal["model"], name: str, options: dict[str, Any], **given: Any) -> Model: ...
+@overload
+def make(kind: Literal["source"], name: str, options: dict[str, Any], **given: Any) -> Source: ...
+@overload
+def make(kind: Literal["aligner"], name: str, options: dict[str, Any], **given: Any) -> Aligner: ...
+@overload
+def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any: ...  # Any: the kind is known at run time only
+def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any:  # Any: see the overloads
     """Build a plug-in: `options` come from the user and are checked against its signature; `given` from us."""
     plugin = get(kind, name)
     check_options(kind, name, plugin, options)
     accepted = inspect.signature(plugin).parameters
     return plugin(**options, **{k: v for k, v in given.items() if k in accepted})
+
+
+def offers(kind: str, name: str, capability: type) -> bool:
+    """Whether what a plug-in makes has a capability of methods alone; asked of its class, so nothing is made."""
+    plugin = get(kind, name)
+    return inspect.isclass(plugin) and issubclass(plugin, capability)
 
 
 def check_options(kind: str, name: str, plugin: Any, options: dict[str, Any]) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
+from harness.core.capabilities import GuessesTokens, TellsLogOdds
 from harness.core.digests import file_digest, value_digest
 from harness.core.errors import ImageError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Request
@@ -121,8 +121,8 @@ class RememberingModel:
         Images are asked about whole, so that what is computed together is the same after a restart. Requests whose
         log-odds are no number are left out. Raises ModelError where the model cannot tell.
         """
-        ask = getattr(self._model, "yes_no_log_odds", None)
-        if ask is None:
+        model = self._model
+        if not isinstance(model, TellsLogOdds):
             raise ModelError("its backend does not score given answers")
         keys = [self.key(request) for request in requests]
         known = self._store.log_odds(keys)
@@ -133,7 +133,7 @@ class RememberingModel:
         done = 0
         for places in images.values():
             if any(keys[i] not in known for i in places):
-                nats = ask([requests[i] for i in places])
+                nats = model.yes_no_log_odds([requests[i] for i in places])
                 fresh = {keys[i]: n for i, n in zip(places, nats, strict=True) if isfinite(n) and keys[i] not in known}
                 self._store.add_log_odds(fresh)
                 known |= fresh
@@ -141,13 +141,14 @@ class RememberingModel:
             self._progress(f"{self.what}\tlog-odds of yes", done, len(first))
         return {i: known[key] for i, key in enumerate(keys) if key in known}
 
-    @property
-    def guesses(self) -> Any:
+    def guesses(self, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:
         """Likeliest tokens along given answers, asked anew each time, since a source keeps its pairs itself.
 
-        AttributeError where the model itself cannot score given answers, as with the model alone.
+        Raises ModelError where the model itself cannot score given answers.
         """
-        return self._model.guesses  # type: ignore[attr-defined]
+        if not isinstance(self._model, GuessesTokens):
+            raise ModelError(f"{self.checkpoint.id}: its backend does not score given answers. Give a checkpoint in a folder.")
+        return self._model.guesses(requests, answers)
 
     def _image_digest(self, path: Path) -> str:
         if path not in self._image_digests:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.core.capabilities import HasYardstick, HoldsWeights, ScoresAnswers, cost_of
 from harness.core.errors import HarnessError
 from harness.core.evaluation import Answer, Decoding, Request
-from harness.core.plugins import in_order
+from harness.core.plugins import Answers, Model, in_order
 from harness.core.versions import versions
 
 OK, NOTE, WRONG = "ok", "note", "WRONG"
@@ -34,7 +35,7 @@ class Finding:
     words: str
 
 
-def examine(load: Callable[[], Any], output: Path) -> Iterator[Finding]:
+def examine(load: Callable[[], Model], output: Path) -> Iterator[Finding]:
     """Look at the machine, then at the model that `load` opens, then at its answers."""
     yield Finding("versions", OK, ", ".join(f"{name} {version}" for name, version in versions().items()))
     yield from _machine(output)
@@ -84,12 +85,12 @@ def _machine(output: Path) -> Iterator[Finding]:
     )
 
 
-def _memory(model: Any) -> Iterator[Finding]:
+def _memory(model: Model) -> Iterator[Finding]:
     """Weights, and the key/value cache of a full batch, against what is free."""
-    module = getattr(model, "module", None)
-    if module is None:
+    if not isinstance(model, HoldsWeights):
         yield Finding("memory", OK, "the model runs elsewhere")
         return
+    module = model.module
     weights = sum(p.numel() * p.element_size() for p in module.parameters())
     text = module.config.get_text_config()
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
@@ -134,13 +135,13 @@ def _drawn(folder: Path) -> list[Request]:
     return requests
 
 
-def _answers(model: Any, requests: list[Request]) -> Iterator[Finding]:
+def _answers(model: Model, requests: list[Request]) -> Iterator[Finding]:
     together = _asked(model, requests)
     alone = [_asked(model, [request])[0] for request in requests]
     yield _agree("one alone = one of a batch", model, requests, alone, together)
     hot = [Request(r.image, r.text, Decoding(_TOKENS, temperature=1.0, seed=n)) for n, r in enumerate(requests)]
     yield _agree("sampled: one alone = one of a batch", model, hot, [_asked(model, [r])[0] for r in hot], _asked(model, hot))
-    if hasattr(model, "one_by_one"):
+    if isinstance(model, HasYardstick):
         plain = _asked(model.one_by_one(), requests)
         yield _agree("shared beginnings = the model's own generate", model, requests, plain, together)
     if all(answer.stopped == "length" for answer in together):
@@ -148,23 +149,23 @@ def _answers(model: Any, requests: list[Request]) -> Iterator[Finding]:
         yield Finding("end of an answer", NOTE, told)
     if not any(answer.text.strip() for answer in together):
         yield Finding("answers", WRONG, "every answer is empty. Look at the chat template.")
-    if (spent := getattr(model, "spent", lambda: None)()) is not None:
+    if (spent := cost_of(model)) is not None:
         yield Finding("server", OK, str(spent))
         told = "the weights behind a server are not known by content: raise model.revision whenever they change"
         yield Finding("identity", NOTE, told)
 
 
-def _asked(model: Any, requests: list[Request]) -> list[Answer]:
+def _asked(model: Answers, requests: list[Request]) -> list[Answer]:
     return in_order((pair for batch in model.generate(requests) for pair in batch), len(requests))
 
 
-def _agree(what: str, model: Any, requests: list[Request], first: list[Answer], second: list[Answer]) -> Finding:
+def _agree(what: str, model: Model, requests: list[Request], first: list[Answer], second: list[Answer]) -> Finding:
     """Whether two ways to ask gave the same texts; where not, whether rounding alone can have chosen."""
     differ = [n for n, (a, b) in enumerate(zip(first, second, strict=True)) if a.text != b.text]
     if not differ:
         return Finding(what, OK, f"{len(requests)} of {len(requests)} answers are the same")
     told = f"{len(differ)} of {len(requests)} answers differ"
-    if not hasattr(model, "log_probs"):
+    if not isinstance(model, ScoresAnswers):
         return Finding(what, NOTE, f"{told}: this server's numbers move with its load; ask it with concurrency=1 to see")
     if any(requests[n].decoding.temperature for n in differ):
         return Finding(what, NOTE, f"{told}: rounding moves a draw near its edge; only greedy answers can be told apart here")

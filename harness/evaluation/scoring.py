@@ -9,36 +9,30 @@ from typing import Any, Protocol
 
 from harness.config.schema import BenchmarkConfig, JudgeConfig
 from harness.core import flags, registry
+from harness.core.capabilities import Cost, NeedsJudge, VersionsTasks, cost_of, version_for
 from harness.core.digests import file_digest, value_digest
 from harness.core.errors import JudgeError
 from harness.core.evaluation import Answer, Formula, Item, Score, Verdict
 from harness.core.final_answer import final_answer
-from harness.core.plugins import Benchmark, Data, Judge
+from harness.core.judging import Facts, JudgeTask
+from harness.core.plugins import Annotator, Benchmark, Data, Judge
 from harness.storage.run_store import Store
 
 
-class RememberingJudge:
-    """A judge with a store underneath. Unjudged verdicts are not kept, so the next run asks again."""
+class _Remembering:
+    """A store underneath a judge. Unjudged verdicts are not kept, so the next run asks again."""
 
-    def __init__(self, judge: Judge, store: Store) -> None:
-        self._judge, self._store = judge, store
-        self.name, self.version = judge.name, judge.version
+    def __init__(self, inner: Judge | Annotator, store: Store) -> None:
+        self._inner, self._store = inner, store
+        self.name, self.version = inner.name, inner.version
 
-    def spent(self) -> Any:
+    def spent(self) -> Cost | None:
         """What the judge's server was asked and charged; None for one that runs here."""
-        return getattr(self._judge, "spent", lambda: None)()
+        return cost_of(self._inner)
 
-    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
-        asked = [question, answer, dict(facts)]
-        return self._remembered(asked, image, lambda: self._judge.judge(question, answer, facts, image))
-
-    def rank(self, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
-        asked = ["rank", question, *answers, dict(facts)]
-        return self._remembered(asked, image, lambda: self._judge.rank(question, answers, facts, image))
-
-    def _remembered(self, asked: list[Any], image: Path | None, ask: Callable[[], Verdict]) -> Verdict:
+    def _remembered(self, version: str, asked: list[Any], image: Path | None, ask: Callable[[], Verdict]) -> Verdict:
         image_digest = file_digest(image) if image is not None else None
-        key = value_digest([self.name, self.version, *asked, image_digest])
+        key = value_digest([self.name, version, *asked, image_digest])
         known = self._store.verdicts([key])
         if key in known:
             return known[key]
@@ -48,14 +42,60 @@ class RememberingJudge:
         return verdict
 
 
+class RememberingJudge(_Remembering):
+    """A benchmark's judge that remembers its verdicts."""
+
+    def __init__(self, judge: Judge, store: Store) -> None:
+        super().__init__(judge, store)
+        self._judge = judge
+
+    def version_of(self, task: JudgeTask) -> str:
+        return self._judge.version_of(task) if isinstance(self._judge, VersionsTasks) else self.version
+
+    def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+        asked, version = [question, answer, task.stored_facts(facts)], version_for(self._judge, task)
+        return self._remembered(version, asked, image, lambda: self._judge.judge(task, question, answer, facts, image))
+
+
+class RememberingAnnotator(_Remembering):
+    """An aligner's annotator that remembers its ratings and rankings."""
+
+    def __init__(self, annotator: Annotator, store: Store) -> None:
+        super().__init__(annotator, store)
+        self._annotator = annotator
+
+    def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+        asked = [question, answer, {"task": "rank", **facts}]
+        return self._remembered(self.version, asked, image, lambda: self._annotator.rate(question, answer, facts, image))
+
+    def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Path | None) -> Verdict:
+        asked = ["rank", question, *answers, {"task": "rank", **facts}]
+        return self._remembered(self.version, asked, image, lambda: self._annotator.rank(question, answers, facts, image))
+
+
 def make_judge(spec: JudgeConfig, store: Store | None = None, data: Data | None = None) -> Judge:
-    """A judge from its configuration. A chat judge's `model` is a model's configuration; it is loaded here."""
+    """A benchmark's judge from its configuration. Raises JudgeError for one that only rates answers in training."""
+    judge = _made(spec, data)
+    if not isinstance(judge, Judge):
+        raise JudgeError(f"{spec.name} rates answers in training; it does not judge benchmarks. Use keywords or chat.")
+    return judge if store is None else RememberingJudge(judge, store)
+
+
+def make_annotator(spec: JudgeConfig, store: Store | None = None, data: Data | None = None) -> Annotator:
+    """An aligner's annotator from its configuration. Raises JudgeError for a judge that can neither rate nor rank."""
+    annotator = _made(spec, data)
+    if not isinstance(annotator, Annotator):
+        raise JudgeError(f"{spec.name} judges benchmarks; it does not rate answers in training. Use annotations or chat.")
+    return annotator if store is None else RememberingAnnotator(annotator, store)
+
+
+def _made(spec: JudgeConfig, data: Data | None) -> object:
+    """A chat judge's `model` is a model's configuration; it is loaded here."""
     options = dict(spec.options)
     if isinstance(model := options.get("model"), Mapping):
         chosen = {"name": "transformers", **model}
         options["model"] = registry.make("model", chosen.pop("name"), chosen)
-    judge: Judge = registry.make("judge", spec.name, options, data=data)
-    return judge if store is None else RememberingJudge(judge, store)
+    return registry.make("judge", spec.name, options, data=data)
 
 
 def no_judge(who: str) -> JudgeError:
@@ -70,7 +110,8 @@ def judge_of(spec: BenchmarkConfig, store: Store | None = None, data: Data | Non
     """The judge of a benchmark's configuration. Raises JudgeError when it needs one and none is configured."""
     if spec.judge is not None:
         return make_judge(spec.judge, store, data)
-    if "judge" in getattr(registry.get("benchmark", spec.name), "needs", ()):
+    plugin = registry.get("benchmark", spec.name)
+    if isinstance(plugin, NeedsJudge) and plugin.needs_judge:
         raise no_judge(spec.name)
     return None
 
@@ -78,8 +119,7 @@ def judge_of(spec: BenchmarkConfig, store: Store | None = None, data: Data | Non
 def build(spec: BenchmarkConfig, judge: Judge | None) -> Benchmark:
     """A benchmark from its configuration, its judge given to it."""
     given = {} if judge is None else {"judge": judge}
-    benchmark: Benchmark = registry.make("benchmark", spec.name, spec.options, **given)
-    return benchmark
+    return registry.make("benchmark", spec.name, spec.options, **given)
 
 
 class _NoJudge:
@@ -87,17 +127,13 @@ class _NoJudge:
 
     name, version = "none", ""
 
-    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
-        raise JudgeError("Stored scores are not judged again by a report.")
-
-    def rank(self, question: str, answers: tuple[str, str], facts: Mapping[str, Any], image: Path | None) -> Verdict:
+    def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         raise JudgeError("Stored scores are not judged again by a report.")
 
 
 def unjudged(spec: BenchmarkConfig) -> Benchmark:
     """A benchmark without loading its judge: for its questions and formulas."""
-    benchmark: Benchmark = registry.make("benchmark", spec.name, spec.options, judge=_NoJudge())
-    return benchmark
+    return registry.make("benchmark", spec.name, spec.options, judge=_NoJudge())
 
 
 def formulas_of(spec: BenchmarkConfig) -> tuple[Formula, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from harness.core import registry
 from harness.core.errors import HarnessError
@@ -27,7 +26,7 @@ def check(names: list[str]) -> list[Checked]:
 def _one(name: str) -> Checked:
     try:
         judge = registry.make("judge", "keywords", {})
-        benchmark: Any = registry.make("benchmark", name, {}, judge=judge)
+        benchmark = registry.make("benchmark", name, {}, judge=judge)
         for example in benchmark.examples:
             answer = Answer(example.item.id, example.answer, len(example.answer.split()), "end")
             got = dict(benchmark.score(example.item, answer).values)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from harness.config.schema import BenchmarkConfig
+from harness.core.capabilities import SharesWork, WantsLogOdds, cost_of
 from harness.core.digests import value_digest
 from harness.core.errors import DataError, ModelError
 from harness.core.evaluation import Answer, Item, Request
@@ -74,11 +74,10 @@ def sweep(
         benchmark = build(spec, judge)
         items = items_of(spec, benchmark, data)
         loaded.append((place, spec, judge, benchmark, items, requests_of(spec.name, benchmark, items, data)))
-    shared = model.facts().get("shared between questions", "")
-    if shared.startswith("nothing"):
-        say(f"{label}: shared between the questions about an image: {shared}")
+    if isinstance(model, SharesWork) and model.unshared:
+        say(f"{label}: shared between the questions about an image: nothing: {model.unshared}")
     for place, spec, judge, benchmark, items, requests in loaded:
-        sure = getattr(benchmark, "log_odds", False)
+        sure = isinstance(benchmark, WantsLogOdds) and benchmark.log_odds
         asking = RememberingModel(model, store, progress, f"{label}: {spec.title}", sure)
         found, lost = answered(asking, requests)
         if sure:
@@ -133,7 +132,7 @@ def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[I
 def _keep_spent(store: Store, run: str, what: str, asked: Mapping[str, Model | Judge | None], say: Say) -> None:
     """Add up, over all attempts of a run, what servers charged; those that run here charge nothing."""
     for role, who in asked.items():
-        spent: Any = getattr(who, "spent", lambda: None)()
+        spent = cost_of(who)
         if spent is None or not spent.requests:
             continue
         before = store.get(run, what, f"spent on {role}", {})

@@ -130,6 +130,11 @@ class TransformersModel:
     def _scorer(self) -> Scorer | OneByOne:
         return Scorer(self._language(), self.prompts, self.budget) if self.family.known else self.one_by_one()
 
+    @property
+    def unshared(self) -> str:
+        """Why the questions about an image share no work, "" where they do."""
+        return self.family.unshared
+
     def facts(self) -> dict[str, str]:
         """What can move an answer besides the weights."""
         image_processor = self.processor.image_processor

@@ -5,23 +5,23 @@ Everything runs in a temporary folder: nothing is stored, and what is missing is
 
 from __future__ import annotations
 
-import inspect
 import itertools
-import json
 import resource
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
+from harness.core.capabilities import CountsPrompts, TellsLogOdds, WantsLogOdds
 from harness.core.errors import DataError, HarnessError, ModelError
-from harness.core.plugins import Data
+from harness.core.evaluation import Request
+from harness.core.plugins import Data, Model, NoModel
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import unjudged
 from harness.evaluation.sweep import items_of, requests_of
@@ -50,7 +50,7 @@ def estimate(config: RunConfig) -> Iterator[Cost]:
     columns = 1 + len(config.arms)
     for spec, requests, log_odds in asked:
         sample = requests[:QUESTIONS]
-        seconds = _timed(lambda some=sample, odds=log_odds: _ask(base, some, odds)) / len(sample) * len(requests) * columns
+        seconds = _timed(partial(_ask, base, sample, log_odds)) / len(sample) * len(requests) * columns
         judged = len(requests) * columns if spec.judge is not None else 0
         yield Cost(f"sweep: {spec.title}", f"{len(requests):,} questions x {columns} checkpoints", seconds, judged)
     for arm in (*config.reward_models, *config.arms):
@@ -66,14 +66,14 @@ def peak_memory() -> str:
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB"
 
 
-def _asked(config: RunConfig, data: Data) -> list[tuple[BenchmarkConfig, list[Any], bool]]:
+def _asked(config: RunConfig, data: Data) -> list[tuple[BenchmarkConfig, list[Request], bool]]:
     """Every benchmark's requests, and whether it asks for log-odds of yes; all missing files in one error."""
     found, missing = [], []
     for spec in config.sweep:
         try:
             benchmark = unjudged(spec)
             requests = requests_of(spec.name, benchmark, items_of(spec, benchmark, data), data)
-            found.append((spec, requests, getattr(benchmark, "log_odds", False)))
+            found.append((spec, requests, isinstance(benchmark, WantsLogOdds) and benchmark.log_odds))
         except HarnessError as error:
             missing.append(f"{spec.title}: {error}")
     for arm in (*config.reward_models, *config.arms):
@@ -88,17 +88,13 @@ def _asked(config: RunConfig, data: Data) -> list[tuple[BenchmarkConfig, list[An
 
 def _number_of_pairs(arm: Arm, data: Data) -> int:
     """How many an arm's source will be asked for. Raises what reading its file raises."""
-    takes = inspect.signature(registry.get("source", arm.pairs.name)).parameters
-    limit: int | None = arm.pairs.options.get("limit")
-    if "prompts" in takes:  # the model writes the rejected answers: only the prompts can be counted
-        path = data.path(arm.pairs.options.get("prompts", takes["prompts"].default))
-        rows = _rows(path)
-        return rows if limit is None else min(limit, rows)
     source = registry.make("source", arm.pairs.name, arm.pairs.options)
-    return sum(1 for _ in source.pairs(data, None, 0))
+    if isinstance(source, CountsPrompts):
+        return source.n_prompts(data)
+    return sum(1 for _ in source.pairs(data, NoModel(), 0))
 
 
-def _arm(config: RunConfig, arm: Arm, base: Any, data: Data) -> Iterator[Cost]:
+def _arm(config: RunConfig, arm: Arm, base: Model, data: Data) -> Iterator[Cost]:
     seed, total = arm.seed if arm.seed is not None else config.seed, _number_of_pairs(arm, data)
     source = registry.make("source", arm.pairs.name, {**arm.pairs.options, "limit": min(PROMPTS, total)})
     pairs = list[PreferencePair]()
@@ -113,45 +109,27 @@ def _arm(config: RunConfig, arm: Arm, base: Any, data: Data) -> Iterator[Cost]:
 
 def _training(config: RunConfig, arm: Arm, pairs: Sequence[PreferencePair], total: int, data: Data) -> Cost:
     """Two steps on the few pairs there are, each as large as the real ones."""
-    whole, short = _aligner(arm, data), _aligner(arm, data, max_steps=STEPS)
-    batch = whole.settings.batch_size
+    aligner = make_aligner(arm.align, arm.align.options, data)
+    settings = aligner.settings
+    batch = settings.batch_size
+    aligner.settings = replace(settings, max_steps=STEPS)
     wanted = range(batch * STEPS)
     many = [replace(p, id=f"{p.id}/{i}") for i, p in zip(wanted, itertools.cycle(pairs), strict=False)]
     with tempfile.TemporaryDirectory() as folder:
-        done = short.align(load_model(config), many, data.folder, Path(folder))
-    steps = whole.settings.steps(total)
+        done = aligner.align(load_model(config), many, data.folder, Path(folder))
+    steps = settings.steps(total)
     seconds = float(done.log[-1]["time/step_s"]) * steps
     return Cost(f"align: {arm.name}", f"{steps:,} steps of {batch} pairs ({arm.align.name})", seconds)
 
 
-def _aligner(arm: Arm, data: Data, **training: Any) -> Any:
-    """The arm's aligner with some settings of its training changed, wherever it takes them."""
-    takes = inspect.signature(registry.get("aligner", arm.align.name)).parameters
-    options = arm.align.options
-    for part in ("dpo", "training"):
-        if part in takes:
-            options = {**options, part: {**(options.get(part) or {}), **training}}
-    if "learning_rate" in takes:
-        options = {**options, **training}
-    return make_aligner(arm.align, options, data)
-
-
-def _rows(path: Path) -> int:
-    text = path.read_text(encoding="utf-8")
-    try:
-        return len(json.loads(text))
-    except ValueError:
-        return sum(bool(line.strip()) for line in text.splitlines())
-
-
-def _ask(model: Any, requests: Sequence[Any], log_odds: bool) -> None:
+def _ask(model: Model, requests: Sequence[Request], log_odds: bool) -> None:
     answers = [answer for batch in model.generate(requests) for _, answer in batch]
-    if log_odds and hasattr(model, "yes_no_log_odds") and any(answer.yes_nats is None for answer in answers):
+    if log_odds and isinstance(model, TellsLogOdds) and any(answer.yes_nats is None for answer in answers):
         with suppress(ModelError):  # a model that cannot tell costs nothing more
             model.yes_no_log_odds(requests)
 
 
-def _timed(work: Any) -> float:
+def _timed(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started

@@ -7,27 +7,28 @@ is skipped when its result is there; a run that was killed anywhere and is start
 from __future__ import annotations
 
 import gc
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import yaml
 
+from alignment.batching.policy import Policy
 from alignment.data.pairs import read_pairs, write_pairs, write_trl
 from alignment.online.reward_model import ModelReward
 from alignment.weights.workers import workers
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
+from harness.core.capabilities import HoldsOutPairs
 from harness.core.digests import value_digest
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, TrainingError
 from harness.core.files import write_text_whole
-from harness.core.plugins import Data, Progress, no_progress
+from harness.core.plugins import Aligner, Data, Model, Progress, Trained, no_progress
 from harness.core.preference import PreferencePair
 from harness.core.versions import versions
 from harness.evaluation.cached_model import RememberingModel
@@ -39,6 +40,9 @@ from harness.storage.data_folder import DataFolder
 from harness.storage.run_folder import locked, read_json
 from harness.storage.run_store import Store, StoredRun
 
+if TYPE_CHECKING:
+    from reports.values.comparison import Comparison
+
 Say = Callable[[str], None]
 
 
@@ -48,7 +52,7 @@ class Outcome:
 
     run_id: str
     folder: Path
-    comparison: Any
+    comparison: Comparison
 
 
 def run(config: RunConfig, command: str, progress: Progress = no_progress, say: Say = lambda text: None) -> Outcome | None:
@@ -97,7 +101,7 @@ def report(store: Store, run_id: str, folder: Path) -> Outcome:
     comparison = compare(records_of(store, run_id), published=published)
     for name in registry.names("report"):
         writer = registry.get("report", name)
-        write_text_whole(folder / sys.modules[writer.__module__].FILE_NAME, writer(comparison))
+        write_text_whole(folder / writer.file_name, writer(comparison))
     return Outcome(run_id, folder, comparison)
 
 
@@ -112,7 +116,7 @@ def open_data(config: RunConfig, output: Path) -> DataFolder:
     return DataFolder(Path(config.data).expanduser(), output / ".cache")
 
 
-def load_model(config: RunConfig, path: str | None = None) -> Any:
+def load_model(config: RunConfig, path: str | None = None) -> Model:
     """The base checkpoint, or another one under the base's settings."""
     options = config.model.options
     if path is not None:
@@ -132,7 +136,7 @@ class _Stages:
         self.data, self.store, self.progress, self.say = data, store, progress, say
         self.done = {(r.label, r.benchmark) for r in store.results(run_id) if r.is_whole}
 
-    def all(self, base: Any) -> None:
+    def all(self, base: Model) -> None:
         for arm in self.config.reward_models:
             if not self._aligned(arm):
                 self._align(arm, self._pairs(arm, base))
@@ -179,12 +183,12 @@ class _Stages:
     def _aligned(self, arm: Arm) -> bool:
         return (self._arm(arm) / "alignment.json").is_file()
 
-    def _sweep(self, label: str, model: Any, left: dict[int, BenchmarkConfig]) -> None:
+    def _sweep(self, label: str, model: Model, left: dict[int, BenchmarkConfig]) -> None:
         self.say(f"sweep of {label}")
         with self._timed(f"sweep {label}"):
             sweep(label, model, left, self.data, self.store, self.run_id, self.progress, self.say)
 
-    def _pairs(self, arm: Arm, base: Any) -> list[PreferencePair]:
+    def _pairs(self, arm: Arm, base: Model) -> list[PreferencePair]:
         """Build the arm's pairs, or read those that are there."""
         path = self._arm(arm) / "pairs.jsonl"
         if not (path.is_file() and self.store.get(self.run_id, arm.name, "pairs_report")):
@@ -215,21 +219,26 @@ class _Stages:
         where = str(Path(done.folder).resolve().relative_to(self.folder.resolve()))
         write_text_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')
 
-    def _train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Any:
+    def _train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Trained:
         """The part of an alignment that all processes do together."""
         aligner = self._aligner(arm)
         policy, folder, cache = load_model(self.config), self._arm(arm) / "train", self.folder.parent / ".cache"
         return aligner.align(policy, pairs, self.data.folder, folder, progress=self.progress, cache=cache)
 
-    def _aligner(self, arm: Arm) -> Any:
+    def _aligner(self, arm: Arm) -> Aligner:
         """The arm's aligner, with the judge or the reward that it needs."""
-        reward = None
-        if arm.align.reward is not None:
-            model = next(m for m in self.config.reward_models if m.name == arm.align.reward)
-            reward = ModelReward(self._checkpoint(model), model.name)
+        named = {model.name: model for model in self.config.reward_models}
+        reward = self._reward(named[arm.align.reward]) if arm.align.reward is not None else None
         return make_aligner(arm.align, {"seed": self._seed(arm), **arm.align.options}, self.data, self.store, reward)
 
-    def _checkpoint(self, arm: Arm) -> Any:
+    def _reward(self, arm: Arm) -> ModelReward:
+        """A reward model that was trained. Raises TrainingError where the model's backend cannot be trained."""
+        model = self._checkpoint(arm)
+        if not isinstance(model, Policy):
+            raise TrainingError(f"The reward model {arm.name} is served by {self.config.model.name}, which only answers.")
+        return ModelReward(model, arm.name)
+
+    def _checkpoint(self, arm: Arm) -> Model:
         """The model that an arm ended in."""
         return load_model(self.config, str(self.folder / read_json(self._arm(arm) / "alignment.json")["folder"]))
 
@@ -238,10 +247,11 @@ class _Stages:
         models = self.config.reward_models
         if not models or self.store.get(self.run_id, "", "reward_accuracy"):
             return
-        tested = {m.name: self._aligner(m).tested_on(read_pairs(self._arm(m) / "pairs.jsonl")) for m in models}
+        made = {m.name: (self._aligner(m), read_pairs(self._arm(m) / "pairs.jsonl")) for m in models}
+        tested = {name: a.tested_on(pairs) if isinstance(a, HoldsOutPairs) else [] for name, (a, pairs) in made.items()}
         with self._timed("reward models"):
             found: dict[str, dict[str, float | None]] = {}
             for model in models:
-                reward = ModelReward(self._checkpoint(model), model.name)
+                reward = self._reward(model)
                 found[model.name] = {name: reward.accuracy(pairs, self.data.folder) for name, pairs in tested.items()}
         self.store.put(self.run_id, "", "reward_accuracy", found)

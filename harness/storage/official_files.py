@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.core import registry
+from harness.core.capabilities import HasOfficialFiles, OfficialFile
 from harness.core.digests import file_digest
 from harness.core.errors import ConfigError, DataError
 from harness.storage.data_folder import download, unpack
@@ -24,7 +24,7 @@ class Fetched:
     """What became of one official file; `note` says what a person has to do, "" for nothing."""
 
     benchmark: str
-    file: Any
+    file: OfficialFile
     state: str
     note: str = ""
 
@@ -43,15 +43,17 @@ class Fetcher:
 
     def fetch(self, names: Sequence[str]) -> list[Fetched]:
         """The files of the benchmarks named, of all where none is. Raises UnknownPlugin for a name that is none."""
-        wanted: dict[str, tuple[str, Any]] = {}  # several benchmarks read the same COCO files
+        wanted: dict[str, tuple[str, OfficialFile]] = {}  # several benchmarks read the same COCO files
         for name in names or registry.names("benchmark"):
-            for file in getattr(registry.get("benchmark", name), "files", ()):
+            plugin = registry.get("benchmark", name)
+            files: Sequence[OfficialFile] = plugin.files if isinstance(plugin, HasOfficialFiles) else ()
+            for file in files:
                 wanted.setdefault(file.name, (name, file))
         found = [Fetched(name, file, *self._one(file)) for name, file in wanted.values()]
         shutil.rmtree(self._store, ignore_errors=True)
         return found
 
-    def _one(self, file: Any) -> tuple[str, str]:
+    def _one(self, file: OfficialFile) -> tuple[str, str]:
         place = self.folder / file.name
         if place.exists():
             return self._check(file, place)
@@ -68,7 +70,7 @@ class Fetcher:
         state, note = self._check(file, place)
         return (FETCHED if state == PRESENT else state), note
 
-    def _bring(self, file: Any, place: Path) -> None:
+    def _bring(self, file: OfficialFile, place: Path) -> None:
         got = download(file.url, self._store)
         place.parent.mkdir(parents=True, exist_ok=True)
         if file.member:
@@ -76,7 +78,7 @@ class Fetcher:
         else:
             got.rename(place)
 
-    def _check(self, file: Any, place: Path) -> tuple[str, str]:
+    def _check(self, file: OfficialFile, place: Path) -> tuple[str, str]:
         """Against the known sha256, if there is one."""
         if not file.sha256 or place.is_dir():
             return PRESENT, ""

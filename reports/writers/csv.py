@@ -6,10 +6,8 @@ from harness.core import registry
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Column, Row
 
-FILE_NAME = "metrics.csv"
 
-
-@registry.report
+@registry.report("metrics.csv")
 def write(comparison: Comparison) -> str:
     """For pandas: `pandas.read_csv("metrics.csv")`."""
     import pandas as pd

@@ -31,10 +31,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-FILE_NAME = "report.html"
-
-
-@registry.report
+@registry.report("report.html")
 def write(comparison: Comparison) -> str:
     """The report as one page."""
     return (

@@ -22,10 +22,7 @@ from reports.values.details import Flip
 _ABSOLUTE = re.compile(r"""(?<![\w/:.~<>\-\u2026])/(?:[^\s/'",:;]+/)+([^\s/'",:;]*)""")
 
 
-FILE_NAME = "report.json"
-
-
-@registry.report
+@registry.report("report.json")
 def write(comparison: Comparison) -> str:
     """All numbers of the report, flips as lists of item ids."""
     runs = [_run(run) for run in _plain(comparison.runs)]

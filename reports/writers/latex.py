@@ -19,10 +19,8 @@ _SPECIAL = {
 }  # fmt: skip
 _SIGNIFICANT = {"better": "", "worse": r"$^{\dagger}$", "changed": r"$^{\ast}$", "": ""}
 
-FILE_NAME = "table.tex"  # in the run's folder
 
-
-@registry.report
+@registry.report("table.tex")
 def write(comparison: Comparison) -> str:
     """One table environment."""
     rows = comparison.short.headline

@@ -18,10 +18,7 @@ from reports.values.details import Failures
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\|`*_<>[]#"})
 
 
-FILE_NAME = "report.md"
-
-
-@registry.report
+@registry.report("report.md")
 def write(comparison: Comparison) -> str:
     """The report for a pull request or a notebook."""
     parts = [f"# {_safe(comparison.title)}", *_verdict(comparison), *_table(*text_table(comparison))]

@@ -90,7 +90,7 @@ class Judged(Pope):
         self.judge = judge
 
     def score(self, item: Item, answer: Answer) -> Score:
-        verdict = self.judge.judge(item.question, answer.text, {}, None)
+        verdict = self.judge.judge(None, item.question, answer.text, {}, None)
         return replace(super().score(item, replace(answer, text=verdict.raw)), verdict=verdict)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.evaluation import Answer, Score, Sums, Verdict
+from harness.core.judging import Facts, JudgeTask
 from harness.core.plugins import Benchmark, Data
 
 GOLDEN = Path(__file__).parent / "data"
@@ -73,7 +74,7 @@ class Replies:
         self._texts = iter(texts)
         self.asked: list[tuple[str, str, Mapping[str, Any], Path | None]] = []
 
-    def judge(self, question: str, answer: str, facts: Mapping[str, Any], image: Path | None) -> Verdict:
-        self.asked.append((question, answer, facts, image))
+    def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+        self.asked.append((question, answer, task.stored_facts(facts), image))
         text = next(self._texts)
         return Verdict(None if text is None else 0.0, "", text or "", self.name, self.version)

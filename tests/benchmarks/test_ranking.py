@@ -14,7 +14,7 @@ from harness.storage.data_folder import DataFolder
 from tests.benchmarks.judges.test_judges import Model
 from tests.benchmarks.scoring import put
 
-FACTS = {"task": "rank", "gt_answer": "There is a dog on the grass."}
+FACTS = {"gt_answer": "There is a dog on the grass."}
 IMAGE = Path("COCO_train2014_000000000007.jpg")
 
 
@@ -69,12 +69,12 @@ def annotator(folder: DataFolder) -> Annotations:
     ("", 0.0),
 ])  # fmt: skip
 def test_an_annotator_counts_what_is_there_and_takes_one_off_for_each_invention(annotator, answer, value) -> None:
-    assert annotator.judge("Describe it.", answer, FACTS, IMAGE).value == pytest.approx(value)
+    assert annotator.rate("Describe it.", answer, FACTS, IMAGE).value == pytest.approx(value)
 
 
 def test_yes_and_no_are_right_or_wrong(annotator: Annotations) -> None:
     facts = {"gt_answer": "No, there is no cat."}
-    values = [annotator.judge("Is there a cat?", a, facts, IMAGE).value for a in ("No.", "Yes, there is a cat.")]
+    values = [annotator.rate("Is there a cat?", a, facts, IMAGE).value for a in ("No.", "Yes, there is a cat.")]
     assert values == [1.0, 0.0]
 
 
@@ -85,7 +85,14 @@ def test_the_annotator_ranks_fewer_inventions_before_more_objects(annotator: Ann
 
 def test_it_knows_training_images_only(annotator: Annotations, folder: DataFolder) -> None:
     with pytest.raises(JudgeError, match="does not know the image"):
-        annotator.judge("Describe it.", "A dog.", FACTS, Path("COCO_val2014_000000000008.jpg"))
+        annotator.rate("Describe it.", "A dog.", FACTS, Path("COCO_val2014_000000000008.jpg"))
     with pytest.raises(ConfigError, match="training split only"):
         Annotations(folder, split="val")
     assert "instances_train2014.json" in annotator.version and "val2014" not in annotator.version
+
+
+@pytest.mark.parametrize(("reply", "value"), [("2", 1.0), ("1", 0.0), ("0", 0.5), ("hm", None)])
+def test_a_chat_judge_rates_an_answer_beside_the_reference(reply: str, value: float | None) -> None:
+    model = Model(reply)
+    assert Chat(model).rate("What?", "my answer", FACTS, None).value == value
+    assert f"Response 1: {FACTS['gt_answer']}\nResponse 2: my answer" in model.requests[0].text

@@ -21,6 +21,7 @@ from harness.config import schema as config
 from harness.config.schema import RunConfig
 from harness.core.errors import ConfigError, DataError, HarnessError, ModelError
 from harness.core.evaluation import Verdict
+from harness.core.judging import JudgeTask
 from harness.run import pipeline
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store
@@ -112,9 +113,11 @@ def test_what_a_judge_owes_is_asked_for_again_by_the_next_run_and_nothing_else(
     judged: list[str] = []
     honest = Keywords.judge
 
-    def out_of_reach_once(self: Keywords, question: str, *rest: Any) -> Verdict:
+    def out_of_reach_once(self: Keywords, task: JudgeTask, question: str, *rest: Any) -> Verdict:
         judged.append(question)
-        return Verdict(None, "no reply", "", self.name, self.version) if len(judged) == 1 else honest(self, question, *rest)
+        return (
+            Verdict(None, "no reply", "", self.name, self.version) if len(judged) == 1 else honest(self, task, question, *rest)
+        )
 
     monkeypatch.setattr(Keywords, "judge", out_of_reach_once)
 

@@ -168,9 +168,8 @@ def test_a_family_that_shares_nothing_says_so_before_the_first_question(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    sharing = "nothing: requests go one by one"
-    honest = Scripted.facts
-    monkeypatch.setattr(Scripted, "facts", lambda self: honest(self) | {"shared between questions": sharing})
+    sharing = "requests go one by one"
+    monkeypatch.setattr(Scripted, "unshared", sharing, raising=False)
     chosen = study(tmp_path, world, tmp_path / "runs", limit=3).model_copy(
         update={"model": config.parse({"model": {"name": "scripted"}, "sweep": [{"name": "pope"}]}).model}
     )

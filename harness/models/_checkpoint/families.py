@@ -45,11 +45,16 @@ class Family:
     @property
     def sharing(self) -> str:
         """In words, what of a prompt is read once for all questions about an image."""
+        return f"nothing: {self.unshared}" if self.unshared else "the image and all words before the questions part"
+
+    @property
+    def unshared(self) -> str:
+        """Why nothing of a prompt is read once for all questions about an image; "" where something is."""
         if self.why_alone:
-            return f"nothing: requests go one by one through the model's own generate. {self.why_alone}"
+            return f"requests go one by one through the model's own generate. {self.why_alone}"
         if self.both_ways == PROMPT:
-            return "nothing: its prompt attends both ways, so each question is read with its image in one piece"
-        return "the image and all words before the questions part"
+            return "its prompt attends both ways, so each question is read with its image in one piece"
+        return ""
 
 
 _TABLE = (

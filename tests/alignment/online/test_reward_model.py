@@ -76,7 +76,7 @@ def test_a_judge_can_be_the_reward(images, pairs):
     class Judge:
         name, version = "j", "1"
 
-        def judge(self, question, answer, facts, image):
+        def rate(self, question, answer, facts, image):
             return Verdict(None if "dog" in answer else 3.0, "", "", "j", "1")
 
     reward = JudgeReward(Judge())

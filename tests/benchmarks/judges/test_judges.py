@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.judges import _prompts
-from benchmarks.judges._prompts import fill
-from benchmarks.judges.chat import Chat
+from benchmarks import llava_bench, mmvet
+from benchmarks._judged import mmhal, object_list
+from benchmarks.judges.chat import RANK, Chat
+from benchmarks.judges.keywords import Keywords
 from benchmarks.judges.recorded import Recorded
 from benchmarks.mmhal_bench import MmhalBench
+from harness.config.schema import JudgeConfig
+from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, JudgeError, ModelError
 from harness.core.evaluation import Answer, Item, Request
+from harness.core.judging import JudgeTask
 from harness.core.run_record import Checkpoint
+from harness.evaluation.scoring import make_annotator, make_judge
+from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import said
 
-FACTS = {"task": "mmhal", "question_type": "attribute", "image_content": ["dog"], "gt_answer": "A dog."}
+FACTS = {"question_type": "attribute", "image_content": ["dog"], "gt_answer": "A dog."}
 
 
 class Model:
@@ -41,34 +48,34 @@ class Model:
 
 
 @pytest.mark.parametrize(("task", "reply", "value"), [
-    ("mmhal", "Fine.\nRating: 4", 4.0),
-    ("mmhal", "Fine.", None),
-    ("llava_bench", "8 7\nwhy", 7.0),
-    ("llava_bench", "both are good", None),
-    ("mmvet", "0.3", 0.3),
-    ("mmvet", "bad", None),
-    ("objects", '["dog", "cat"]', 2.0),
-    ("objects", "nothing", None),
+    (mmhal.TASK, "Fine.\nRating: 4", 4.0),
+    (mmhal.TASK, "Fine.", None),
+    (llava_bench.TASK, "8 7\nwhy", 7.0),
+    (llava_bench.TASK, "both are good", None),
+    (mmvet.TASK, "0.3", 0.3),
+    (mmvet.TASK, "bad", None),
+    (object_list.TASK, '["dog", "cat"]', 2.0),
+    (object_list.TASK, "nothing", None),
 ])  # fmt: skip
-def test_a_reply_without_a_score_leaves_the_verdict_without_a_value(task: str, reply: str, value: float | None) -> None:
-    verdict = Chat(Model(reply)).judge("Q?", "a", {**FACTS, "task": task}, None)
+def test_a_reply_without_a_score_leaves_the_verdict_without_a_value(task: JudgeTask, reply: str, value: float | None) -> None:
+    verdict = Chat(Model(reply)).judge(task, "Q?", "a", FACTS, None)
     assert (verdict.value, verdict.raw) == (value, reply)
 
 
 @pytest.mark.parametrize(("reply", "reading"), [("Rating: 4", ""), ("Fine.", "unreadable"), ("", "no reply")])
 def test_the_reading_says_why_there_is_no_value(reply: str, reading: str) -> None:
-    assert Chat(Model(reply)).judge("Q?", "a", FACTS, None).reading == reading
+    assert Chat(Model(reply)).judge(mmhal.TASK, "Q?", "a", FACTS, None).reading == reading
 
 
 def test_an_endpoint_that_fails_leaves_the_item_unjudged() -> None:
-    item = Item("1", "", "Q?", {k: v for k, v in FACTS.items() if k != "task"})
+    item = Item("1", "", "Q?", FACTS)
     score = MmhalBench(Chat(Model(None)), variant="official").score(item, said("a"))
     assert score.flag == "unjudged" and score.verdict is not None and score.verdict.value is None
 
 
 def test_the_question_the_answer_and_the_facts_are_all_told() -> None:
     model = Model("Rating: 1")
-    Chat(model).judge("What {x}?", "my {answer}", FACTS, None)
+    Chat(model).judge(mmhal.TASK, "What {x}?", "my {answer}", FACTS, None)
     (request,) = model.requests
     assert all(part in request.text for part in ("What {x}?", "my {answer}", "In the picture: dog", "Correct answer: A dog."))
     assert request.decoding.temperature == 0 and request.image is None
@@ -76,18 +83,18 @@ def test_the_question_the_answer_and_the_facts_are_all_told() -> None:
 
 def test_with_the_image_the_judge_is_told_that_it_sees_it(tmp_path: Path) -> None:
     model = Model("Rating: 1")
-    Chat(model).judge("Q?", "a", FACTS, tmp_path / "a.jpg")
+    Chat(model).judge(mmhal.TASK_WITH_IMAGE, "Q?", "a", FACTS, tmp_path / "a.jpg")
     assert "You see the picture" in model.requests[0].text and model.requests[0].image == tmp_path / "a.jpg"
 
 
 def test_swapped_answers_change_places() -> None:
-    facts = {"task": "llava_bench", "reference": "REF", "context": "C"}
-    first, swapped = (fill("{first}|{second}", "Q", "ANS", {**facts, "swapped": s}) for s in (False, True))
+    facts = {"reference": "REF", "context": "C"}
+    first, swapped = (llava_bench.TASK.fill("Q", "ANS", {**facts, "swapped": s}, "{first}|{second}") for s in (False, True))
     assert (first, swapped) == ("REF|ANS", "ANS|REF")
 
 
 def test_the_official_text_is_filled_by_position() -> None:
-    assert fill("{}/{}/{}/{}", "Q", "ANS", FACTS) == "dog/Q/A dog./ANS"
+    assert mmhal.TASK.fill("Q", "ANS", FACTS, "{}/{}/{}/{}") == "dog/Q/A dog./ANS"
 
 
 def test_a_text_that_is_not_the_official_one_is_refused_unless_wanted(tmp_path: Path) -> None:
@@ -102,7 +109,8 @@ def test_a_text_that_is_not_the_official_one_is_refused_unless_wanted(tmp_path: 
 def test_the_official_text_passes_by_its_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = tmp_path / "mmhal.txt"
     text.write_text("the text {}{}{}{}", encoding="utf-8")
-    monkeypatch.setitem(_prompts.DIGESTS, "mmhal", hashlib.sha256(b"the text {}{}{}{}").hexdigest()[:16])  # type: ignore[arg-type]
+    official = replace(mmhal.TASK, digest=hashlib.sha256(b"the text {}{}{}{}").hexdigest()[:16])
+    monkeypatch.setattr(MmhalBench, "judge_tasks", (official,))
     assert Chat(Model(""), templates={"mmhal": str(text)})
 
 
@@ -111,8 +119,6 @@ def test_the_version_names_the_model() -> None:
 
 
 def test_an_unknown_task_or_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(JudgeError, match="no text for the task 'chess'"):
-        Chat(Model("")).judge("Q?", "a", {"task": "chess"}, None)
     with pytest.raises(ConfigError, match="cannot read the text for mmvet"):
         Chat(Model(""), templates={"mmvet": str(tmp_path / "none.txt")})
     with pytest.raises(ConfigError, match="has no task 'chess'"):
@@ -123,7 +129,7 @@ def test_recorded_replies_are_replayed_and_others_unjudged(tmp_path: Path) -> No
     file = tmp_path / "replies.jsonl"
     file.write_text('{"question": "Q?", "answer": "a", "raw": "Rating: 2"}\n', encoding="utf-8")
     judge = Recorded(str(file))
-    assert judge.judge("Q?", "a", {}, None).raw == "Rating: 2" and judge.judge("Q?", "b", {}, None).value is None
+    assert judge.judge(RANK, "Q?", "a", {}, None).raw == "Rating: 2" and judge.judge(RANK, "Q?", "b", {}, None).value is None
     assert len(judge.version) == 16
 
 
@@ -137,3 +143,30 @@ def test_a_broken_recording_is_named(tmp_path: Path, line: str, message: str) ->
 def test_a_missing_recording_is_named(tmp_path: Path) -> None:
     with pytest.raises(JudgeError, match="cannot read"):
         Recorded(str(tmp_path / "none.jsonl"))
+
+
+def test_a_raised_task_version_is_another_verdict_and_the_first_is_none() -> None:
+    judge = Chat(Model(""))
+    assert version_for(judge, mmhal.TASK) == judge.version
+    assert version_for(judge, replace(mmhal.TASK, version=2)) == f"{judge.version}, task version 2"
+
+
+def test_a_task_of_its_own_texts_is_versioned_by_its_prompt_alone() -> None:
+    one, other = (JudgeTask("mine", prompt, read=float) for prompt in ("Grade {answer}", "Rate {answer}"))
+    assert Chat(Model("")).version_of(one) != Chat(Model("")).version_of(other)
+
+
+def test_the_facts_are_fields_of_a_prompt_and_lists_are_joined() -> None:
+    task = JudgeTask("mine", "{question}/{answer}/{reference}/{names}/{other}", read=float)
+    assert task.fill("Q", "A {reference}", {"reference": "R", "names": ["a", "b"]}) == "Q/A {reference}/R/a, b/{other}"
+
+
+def test_the_rules_refuse_a_task_without_a_rule() -> None:
+    with pytest.raises(JudgeError, match="no rule for 'mine'"):
+        Keywords().judge(JudgeTask("mine", "", read=float), "Q?", "a", {}, None)
+
+
+def test_an_annotator_judges_no_benchmark_and_says_so(world: Path) -> None:
+    with pytest.raises(JudgeError, match="annotations rates answers in training"):
+        make_judge(JudgeConfig(name="annotations"), data=DataFolder(world))
+    assert make_annotator(JudgeConfig(name="annotations"), data=DataFolder(world)).name == "annotations"

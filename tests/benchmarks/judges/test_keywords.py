@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks import llava_bench, mmvet
 from benchmarks._coco.asserted_objects import read_assertions
+from benchmarks._judged import object_list
 from benchmarks._text.tokenizer import Tokenizer
 from benchmarks.judges.keywords import Keywords
 
@@ -14,7 +16,7 @@ NO_CAT = "There is no cat in the image."
 
 def rating(question: str, answer: str, reference: str, kind: str = "other") -> int:
     facts = {"image_content": CONTENT, "gt_answer": reference, "question_type": kind}
-    return int(Keywords().judge(question, answer, facts, None).value or 0)
+    return int(Keywords().rate(question, answer, facts, None).value or 0)
 
 
 @pytest.mark.parametrize(("text", "present", "absent"), [
@@ -113,9 +115,9 @@ def test_an_object_of_the_image_beyond_the_reference_earns_the_full_mark() -> No
 
 def test_the_verdict_says_why() -> None:
     facts = {"image_content": CONTENT, "gt_answer": "A dog.", "question_type": "other"}
-    bad = Keywords().judge("What is it?", "A cat and a car.", facts, None)
+    bad = Keywords().rate("What is it?", "A cat and a car.", facts, None)
     assert "invented cat; invented car" in bad.raw and bad.reading == "not informative, hallucination"
-    good = Keywords().judge("What is it?", "A dog.", facts, None)
+    good = Keywords().rate("What is it?", "A dog.", facts, None)
     assert "nothing false found; 100% of the reference's key facts." in good.raw
     assert good.reading == "very informative, no hallucination"
 
@@ -135,22 +137,22 @@ def test_an_empty_answer_tells_nothing_and_invents_nothing() -> None:
 
 
 def test_a_pair_is_scored_in_the_order_asked_for() -> None:
-    facts = {"task": "llava_bench", "reference": "A brown dog.", "context": "A dog."}
-    assert Keywords().judge("Q?", "A dog.", facts, None).raw.startswith("10 5.5\n")
-    assert Keywords().judge("Q?", "A dog.", {**facts, "swapped": True}, None).raw.startswith("5.5 10\n")
+    facts = {"reference": "A brown dog.", "context": "A dog."}
+    assert Keywords().judge(llava_bench.TASK, "Q?", "A dog.", facts, None).raw.startswith("10 5.5\n")
+    assert Keywords().judge(llava_bench.TASK, "Q?", "A dog.", {**facts, "swapped": True}, None).raw.startswith("5.5 10\n")
 
 
 def test_a_grade_is_the_share_of_the_parts() -> None:
     def grade(answer: str, reference: str) -> float | None:
-        return Keywords().judge("Q?", answer, {"task": "mmvet", "reference": reference}, None).value
+        return Keywords().judge(mmvet.TASK, "Q?", answer, {"reference": reference}, None).value
 
     assert [grade("x = -1", "-1 <AND> -5"), grade("a dog", "cat <OR> dog"), grade("", "yes")] == [0.5, 1.0, 0.0]
 
 
 def test_objects_are_those_asserted() -> None:
-    assert Keywords().judge("Q?", "A dog, but no cat.", {"task": "objects"}, None).raw == '["dog"]'
+    assert Keywords().judge(object_list.TASK, "Q?", "A dog, but no cat.", {}, None).raw == '["dog"]'
 
 
 def test_any_text_can_be_judged() -> None:
     for text in ("\x00", "\ud83d\udc15", "no " * 20_000, "dog, " * 20_000):
-        assert Keywords().judge("Q?", text, {"image_content": CONTENT, "gt_answer": "A dog."}, None).value is not None
+        assert Keywords().rate("Q?", text, {"image_content": CONTENT, "gt_answer": "A dog."}, None).value is not None

@@ -1,17 +1,18 @@
-"""What a language model is asked when it judges: one text a task, in our own words.
+"""The prompts of the shipped judge tasks, in our own words.
 
 The published judges' prompts may not all be shipped (MMHal-Bench's sits in a GPL-3 repository, Object HalBench's under
-CC BY-NC). A user who has the official text gives it as a file; `DIGESTS` holds the beginning of its sha256 where it is
-known, so that a truncated or edited copy is noticed. Our own texts ask for the same kinds of reply.
+CC BY-NC). A user who has the official text gives it as a file (`templates` of the chat judge); `JudgeTask.digest` holds the
+beginning of its sha256 where it is known, so that a truncated or edited copy is noticed. Our own texts ask for the same kinds
+of reply.
 
-Fields: {question} {answer} {reference} {context} {objects}; of LLaVA-Bench also {first} and {second}.
+Fields: {question} {answer} {reference} {context} {objects} {first} {second}.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any
+
+from harness.core.judging import Facts
 
 MMHAL = """You grade the answer of an assistant to a question about a picture. You do not see the picture. You know what is
 in it and a correct answer, both written by people.
@@ -90,7 +91,9 @@ Response 2: {second}
 
 On the first line write only 1, 2, or 0 if neither is better. Explain yourself from the second line on."""
 
-OWN: Mapping[str, str] = {
+# The texts that were released together. Their common digest stands in the keys of stored verdicts, so that changing one of them
+# asks for all verdicts again: a new benchmark brings its text in its own file instead.
+RELEASED: Mapping[str, str] = {
     "mmhal": MMHAL,
     "mmhal_with_image": MMHAL_WITH_IMAGE,
     "llava_bench": LLAVA_BENCH,
@@ -99,22 +102,12 @@ OWN: Mapping[str, str] = {
     "rank": RANK,
 }
 
-# First characters of the sha256 of the official texts (../shared/specs/benchmarks.md)
-DIGESTS: Mapping[str, str] = {
-    "mmhal": "2c73d8c50f1740d0",
-    "mmhal_with_image": "2c73d8c50f1740d0",
-    "objects": "9d732f9b73a3cc96",
-}
 
-# The official MMHal text is filled by position, in this order.
-_POSITIONS = ("objects", "question", "reference", "answer")
-
-
-def fill(template: str, question: str, answer: str, facts: Mapping[str, Any]) -> str:
-    """The text with its fields filled in one pass, so that a field's own braces stay what they are."""
+def fields(question: str, answer: str, facts: Facts) -> dict[str, str]:
+    """The fields of all these texts; facts["swapped"] changes the places of {first} and {second}."""
     reference = str(facts.get("reference", facts.get("gt_answer", "")))
     first, second = (answer, reference) if facts.get("swapped") else (reference, answer)
-    fields = {
+    return {
         "question": question,
         "answer": answer,
         "reference": reference.replace("<AND>", " <AND> ").replace("<OR>", " <OR> "),
@@ -123,15 +116,3 @@ def fill(template: str, question: str, answer: str, facts: Mapping[str, Any]) ->
         "first": first,
         "second": second,
     }
-    pieces = template.split("{}")
-    if len(pieces) == len(_POSITIONS) + 1:
-        joined = [pieces[0]]
-        for name, piece in zip(_POSITIONS, pieces[1:], strict=True):
-            joined += [fields[name], piece]
-        return "".join(joined)
-    return _named(template, fields)
-
-
-def _named(template: str, fields: Mapping[str, str]) -> str:
-    pattern = re.compile("|".join(re.escape("{" + name + "}") for name in fields))
-    return pattern.sub(lambda match: fields[match.group()[1:-1]], template)

@@ -1,0 +1,202 @@
+"""What some plug-ins can do beyond the contract of their kind, each as a runtime-checkable protocol.
+
+`isinstance(plugin, Capability)` is the only way to ask. Those with methods alone may also be asked of a class, by `issubclass`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from harness.core.evaluation import Item, Request
+from harness.core.judging import JudgeTask
+from harness.core.plugins import Answers, Data, Judge
+from harness.core.preference import PreferencePair
+
+# ---------------------------------------------------------------- benchmarks
+
+
+@runtime_checkable
+class Judged(Protocol):
+    """A benchmark that can ask a judge: all that it may ask."""
+
+    judge_tasks: tuple[JudgeTask, ...]
+
+
+@runtime_checkable
+class NeedsJudge(Protocol):
+    """A benchmark or an aligner that cannot do without a judge."""
+
+    needs_judge: bool
+
+
+@runtime_checkable
+class WantsLogOdds(Protocol):
+    """A benchmark that also reads how sure the model is of yes: `Answer.yes_nats`."""
+
+    log_odds: bool
+
+
+@runtime_checkable
+class DescribesItems(Protocol):
+    """A benchmark that says what an item asks about and what is true of it, for reports; "" where nothing can be said."""
+
+    def subject(self, item: Item) -> str: ...  # an object, or the question's type: reports count by it
+    def reference(self, item: Item) -> str: ...  # the label, or the reference answer
+
+
+@runtime_checkable
+class Titled(Protocol):
+    """A benchmark with a name of its own in reports, such as "POPE"."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfficialFile:
+    """One file (or folder) of the data folder that a benchmark reads.
+
+    `url` is "" where only a person may or can fetch it; `member` names the part of the archive at `url` that is the
+    file, with a closing slash where it is a folder. `sha256` (of the file, not of its archive) is "" where it is not
+    known; `how` tells in one line how to get it by hand; `needed` False: only for an option.
+    """
+
+    name: str
+    origin: str
+    licence: str
+    how: str
+    sha256: str = ""
+    needed: bool = True
+    url: str = ""
+    member: str = ""
+
+
+@runtime_checkable
+class HasOfficialFiles(Protocol):
+    """A benchmark that names the files it reads."""
+
+    files: Sequence[OfficialFile]
+
+
+# ---------------------------------------------------------------- judges
+
+
+@runtime_checkable
+class VersionsTasks(Protocol):
+    """A judge whose verdicts on different tasks depend on different things."""
+
+    def version_of(self, task: JudgeTask) -> str: ...
+
+
+def version_for(judge: Judge, task: JudgeTask) -> str:
+    """All that a judge's verdicts on a task depend on besides question, answer, facts and image."""
+    own = judge.version_of(task) if isinstance(judge, VersionsTasks) else judge.version
+    return own if task.version == 1 else f"{own}, task version {task.version}"
+
+
+# ---------------------------------------------------------------- models
+
+
+class Cost(Protocol):
+    """What a server was asked and charged since it was last cleared; its text is for people."""
+
+    requests: int
+
+    def added_to(self, before: Mapping[str, Any]) -> dict[str, Any]: ...  # the totals of a run, for the store
+    def clear(self) -> None: ...
+
+
+@runtime_checkable
+class CountsCost(Protocol):
+    """A model, or a judge, that may be a server that charges; None where it is none."""
+
+    def spent(self) -> Cost | None: ...
+
+
+def cost_of(plugin: object) -> Cost | None:
+    """What a model or a judge has cost; None for one that runs here."""
+    return plugin.spent() if isinstance(plugin, CountsCost) else None
+
+
+@runtime_checkable
+class ScoresAnswers(Protocol):
+    """A model that tells how likely a given answer is: log-probabilities in nats, one an answer."""
+
+    def log_probs(self, requests: Sequence[Request], answers: Sequence[str]) -> list[float]: ...
+
+
+@runtime_checkable
+class TellsLogOdds(Protocol):
+    """A model that tells the log-odds of yes against no of each request, in nats."""
+
+    def yes_no_log_odds(self, requests: Sequence[Request]) -> list[float]: ...
+
+
+@runtime_checkable
+class GuessesTokens(Protocol):
+    """A model that tells the likeliest token at each place of a given answer, as a text."""
+
+    def guesses(self, requests: Sequence[Request], answers: Sequence[str]) -> list[str]: ...
+
+
+@runtime_checkable
+class ShowsTokens(Protocol):
+    """A model that shows a text as its tokens, whose concatenation is the text."""
+
+    def pieces(self, text: str) -> Sequence[str]: ...
+
+
+@runtime_checkable
+class CanBeTrained(Protocol):
+    """A model that `alignment` can train: a `Policy`."""
+
+    # Any: tensors; nothing here may import torch
+    def hidden_states(self, input_ids: Any, vision: Mapping[str, Any], segment: Any, position_ids: Any) -> Any: ...
+
+
+@runtime_checkable
+class HasYardstick(Protocol):
+    """A model with a second, slow way to answer, which its fast way is measured against."""
+
+    def one_by_one(self) -> Answers: ...
+
+
+@runtime_checkable
+class SharesWork(Protocol):
+    """A model that does once what the questions about an image share; `unshared` says why it does not, "" where it does."""
+
+    @property
+    def unshared(self) -> str: ...
+
+
+@runtime_checkable
+class HoldsWeights(Protocol):
+    """A model in this process. Any: a torch module and device, which nothing here may import."""
+
+    module: Any
+    device: Any
+
+
+# ---------------------------------------------------------------- sources and aligners
+
+
+@runtime_checkable
+class CountsPrompts(Protocol):
+    """A source whose rejected answers the model writes: of its pairs only the prompts can be counted before it is asked."""
+
+    def n_prompts(self, data: Data) -> int: ...  # after `limit`; DataError where the file is missing
+
+
+@runtime_checkable
+class NeedsReward(Protocol):
+    """An aligner that cannot do without a reward model, or a judge in its place."""
+
+    needs_reward: bool
+
+
+@runtime_checkable
+class HoldsOutPairs(Protocol):
+    """An aligner that leaves some of the pairs out of training to measure on them: a reward model."""
+
+    def tested_on(self, pairs: Sequence[PreferencePair]) -> list[PreferencePair]: ...

@@ -1,0 +1,80 @@
+"""What a benchmark asks of a judge, as one value that the benchmark hands over: prompt, reading of the reply, rule.
+
+A judge knows no benchmark. A judge that asks a language model fills `JudgeTask.prompt` and reads the reply with
+`JudgeTask.read`; a judge that asks no model follows `JudgeTask.rule`; both get the question, the answer and the facts of the
+item. Everything about a judged benchmark therefore stands in the benchmark's own file:
+
+    TASK = JudgeTask("my_bench", "Grade {answer} against {reference} ...", read=my_grade, rule=my_rule)
+    verdict = self.judge.judge(TASK, item.question, answer.text, {"reference": item.truth["answer"]}, None)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+Facts = Mapping[str, Any]  # JSON-able values about an item, by name; part of the key of a stored verdict
+
+
+class Reply(NamedTuple):
+    """What a rule says of an answer. `raw` has the form that a language model was asked for, so that one parser reads both."""
+
+    value: float | None
+    reading: str
+    raw: str
+
+
+def prompt_fields(question: str, answer: str, facts: Facts) -> dict[str, str]:
+    """Default fields of a prompt: {question}, {answer} and each fact by its name; a list is joined by commas."""
+    named = {name: ", ".join(map(str, v)) if isinstance(v, list | tuple) else str(v) for name, v in facts.items()}
+    return {**named, "question": question, "answer": answer}
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeTask:
+    """One kind of judgement.
+
+    name: unique among all benchmarks; a user's own text for a judge is given under it.
+    prompt: the text for a language model, with its fields in braces.
+    read: the model's reply -> the verdict's value; None where nothing can be read: then the answer is unjudged.
+    rule: what a judge without a model does: (question, answer, facts) -> Reply. None: it refuses.
+    digest: beginning of the sha256 of the official prompt, where it may not be shipped; a user's text is checked against it.
+    fields: (question, answer, facts) -> the prompt's fields. positions: fields of a text that writes "{}" for each, in order.
+    version: raise it whenever rule or reading could give another verdict; verdicts of another version are asked for again.
+    key: name under which verdicts are stored, "" for `name`. texts: prompts whose common digest stands in the keys of stored
+    verdicts, "" for this task's own; other texts are other verdicts.
+    """
+
+    name: str
+    prompt: str
+    read: Callable[[str], float | None]
+    rule: Callable[[str, str, Facts], Reply] | None = None
+    digest: str = ""
+    fields: Callable[[str, str, Facts], Mapping[str, str]] = prompt_fields
+    positions: tuple[str, ...] = ()
+    version: int = 1
+    key: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def fill(self, question: str, answer: str, facts: Facts, text: str = "") -> str:
+        """The prompt, or another text for this task, with its fields filled in one pass: a field's own braces stay."""
+        fields, template = self.fields(question, answer, facts), text or self.prompt
+        pieces = template.split("{}")
+        if self.positions and len(pieces) == len(self.positions) + 1:
+            filled = [fields[name] + piece for name, piece in zip(self.positions, pieces[1:], strict=True)]
+            return pieces[0] + "".join(filled)
+        pattern = re.compile("|".join(re.escape("{" + name + "}") for name in fields))
+        return pattern.sub(lambda match: fields[match.group()[1:-1]], template)
+
+    def stored_facts(self, facts: Facts) -> dict[str, Any]:
+        """The facts as they stand in the key of a stored verdict."""
+        return {"task": self.key or self.name, **facts}
+
+    def texts_digest(self, given: Mapping[str, str]) -> str:
+        """Twelve digits of the sha256 of the texts that verdicts depend on; `given`: a user's own by the task's name."""
+        own = dict(self.texts) or {self.name: self.prompt}
+        texts = {**own, **{name: text for name, text in given.items() if name in own}}
+        return hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:12]

@@ -120,7 +120,7 @@ def outcomes(scratch: Path, images: int, seeds: list[int]) -> Iterator[Outcome]:
         with Store(scratch / "store.sqlite") as store:
             runs = [_ask(store, DataFolder(folder), model, f"{seed}-{n}") for n, model in enumerate(models)]
             own = gather(store, runs)["pope"]
-        bare = replace(own.evidence, images={})
+        bare = replace(own.evidence, image_annotations={})
         cases, alone = suspects(own.evidence, own.witnesses), suspects(bare, own.witnesses)
         yield Outcome(seed, len(cases), len(wrong), _found(cases, wrong), _found(alone, wrong))
 

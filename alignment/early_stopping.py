@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from harness.core import registry
 from harness.core.errors import ConfigError
 
 Log = Sequence[Mapping[str, float]]
@@ -44,7 +45,7 @@ def make_early_stop(options: Mapping[str, float | str | int]) -> EarlyStop:
             "early_stop takes metric (a name of the log, e.g. rewards/accuracies), above or below (one of them) and steps; "
             f"got {dict(options)}."
         )
-    return EarlyStop(**options)  # type: ignore[arg-type]
+    return EarlyStop(**registry.check_options("aligner", "early_stop", EarlyStop, options))
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,13 +74,13 @@ class Amber:
 
     def __init__(
         self,
-        tasks: Sequence[str] = TASKS,
-        variant: str = "official",
-        similarity: str = "exact",
-        answers: str = "exact",
-        folder: str = "amber",
-        prompt_suffix: str = "",
-        max_new_tokens: int = 512,
+        tasks: Sequence[str] = TASKS,  # some of generative, existence, attribute, relation
+        variant: str = "official",  # official (rounded as the authors' script) or exact
+        similarity: str = "exact",  # when two words are alike: exact, or the name of a spaCy model
+        answers: str = "exact",  # exact (only "Yes" and "No") or first_word
+        folder: str = "amber",  # where AMBER's files lie in the data folder
+        prompt_suffix: str = "",  # added to yes/no questions only, such as " Please answer Yes or No."
+        max_new_tokens: int = 512,  # longest answer, in tokens
     ) -> None:
         """`prompt_suffix` is added to yes/no questions only, such as " Please answer Yes or No."."""
         wrong = [task for task in tasks if task not in TASKS]

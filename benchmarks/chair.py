@@ -69,16 +69,16 @@ class Chair:
 
     def __init__(
         self,
-        variant: str = "official",
-        images: str | None = None,
-        limit_images: int | None = None,
-        prompt: str = "Please describe this image in detail.",
-        max_new_tokens: int = 512,
-        drop_truncated: bool = False,
-        annotations: str = "coco/annotations",
-        year: str = "2014",
-        split: str = "val",
-        image_folder: str = "coco",
+        variant: str = "official",  # official (pattern's singular forms) or lemma (WordNet)
+        images: str | None = None,  # file with the images to describe, in the data folder; null: all of the split
+        limit_images: int | None = None,  # only the first so many images
+        prompt: str = "Please describe this image in detail.",  # what the model is asked about every image
+        max_new_tokens: int = 512,  # longest description, in tokens
+        drop_truncated: bool = False,  # leave out an unfinished last sentence, as OPERA does
+        annotations: str = "coco/annotations",  # folder of COCO's annotations in the data folder
+        year: str = "2014",  # of the annotation files
+        split: str = "val",  # val or train
+        image_folder: str = "coco",  # folder that holds val2014 and train2014
     ) -> None:
         if variant not in ("official", "lemma"):
             raise ConfigError(f"CHAIR has no variant {variant!r}; choose official or lemma.")

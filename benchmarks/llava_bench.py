@@ -107,10 +107,10 @@ class LlavaBench:
     def __init__(
         self,
         judge: Judge,
-        variant: str = "tolerant",
+        variant: str = "tolerant",  # how the judge's reply is read: tolerant, official or rlhfv
         swap: bool = False,
-        folder: str = "llava_bench",
-        max_new_tokens: int = 1024,
+        folder: str = "llava_bench",  # where the files lie in the data folder
+        max_new_tokens: int = 1024,  # longest answer, in tokens
     ) -> None:
         """`swap`: judge each pair in both orders and take the mean, against the judge's liking for the first place."""
         if variant not in VARIANTS:

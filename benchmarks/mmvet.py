@@ -95,7 +95,13 @@ class Mmvet:
         ratio("judged", ["judged"], ["items"], better="neither", unknown="no answers"),
     )
 
-    def __init__(self, judge: Judge, variant: str = "tolerant", folder: str = "mmvet", max_new_tokens: int = 512) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        variant: str = "tolerant",  # how the judge's reply is read: tolerant or official
+        folder: str = "mmvet",  # where the files lie in the data folder
+        max_new_tokens: int = 512,  # longest answer, in tokens
+    ) -> None:
         if variant not in PARSERS:
             raise ConfigError(f"MM-Vet has no variant {variant!r}; choose one of {', '.join(PARSERS)}.")
         self.judge, self.variant = judge, variant

@@ -66,15 +66,15 @@ class ObjectHalbench:
     def __init__(
         self,
         judge: Judge | None = None,
-        extractor: str = "nouns",
-        variant: str = "tolerant",
+        extractor: str = "nouns",  # who lists an answer's objects: nouns, plain or judge
+        variant: str = "tolerant",  # how the extractor's reply is read: tolerant or official
         tagger: str = "nltk",
-        file: str = _QUESTIONS,
+        file: str = _QUESTIONS,  # question file in the data folder
         describe: int | None = None,
-        prompt: str = "Describe the image in detail.",
-        annotations: str = "coco/annotations",
-        year: str = "2014",
-        max_new_tokens: int = 512,
+        prompt: str = "Describe the image in detail.",  # what is asked with `describe`
+        annotations: str = "coco/annotations",  # folder of COCO's annotations in the data folder
+        year: str = "2014",  # of the annotation files
+        max_new_tokens: int = 512,  # longest description, in tokens
     ) -> None:
         """`tagger`: "nltk" or the name of an installed spaCy model. `describe`: instead of the official questions,
         ask `prompt` about the first so many images of val (no question file needed)."""

@@ -66,13 +66,13 @@ class Pope:
 
     def __init__(
         self,
-        splits: Sequence[str] = SPLITS,
-        flavour: str = "coco",
-        variant: str = "llava",
-        prompt_suffix: str = "",
-        image_folder: str = "coco/val2014",
-        limit_images: int | None = None,
-        max_new_tokens: int = 16,
+        splits: Sequence[str] = SPLITS,  # some of random, popular, adversarial
+        flavour: str = "coco",  # which files: coco, aokvqa, gqa (pope/{flavour}_pope_{split}.json) or v2
+        variant: str = "llava",  # how an answer is read as yes or no; see docs/benchmarks/pope.md
+        prompt_suffix: str = "",  # added to every question
+        image_folder: str = "coco/val2014",  # where the images lie in the data folder
+        limit_images: int | None = None,  # only questions about the first so many images
+        max_new_tokens: int = 16,  # longest answer, in tokens
         labels: str = "",
         log_odds: bool = True,
     ) -> None:

@@ -46,10 +46,10 @@ class Textvqa:
 
     def __init__(
         self,
-        file: str = _FILE,
-        image_folder: str = "textvqa/train_images",
-        prompt_suffix: str = "\nAnswer the question using a single word or phrase.",
-        max_new_tokens: int = 16,
+        file: str = _FILE,  # question file in the data folder
+        image_folder: str = "textvqa/train_images",  # where the images lie in the data folder
+        prompt_suffix: str = "\nAnswer the question using a single word or phrase.",  # added to every question
+        max_new_tokens: int = 16,  # longest answer, in tokens
     ) -> None:
         self.file, self.image_folder, self.prompt_suffix = file, image_folder.rstrip("/"), prompt_suffix
         self.max_new_tokens = max_new_tokens

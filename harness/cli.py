@@ -6,9 +6,7 @@ import errno
 import os
 import sys
 
-import typer
-
-from harness.commands._app import app
+from harness.commands._app import app, echo
 from harness.core.errors import HarnessError
 
 # Each registers its commands, in the order of `--help`.
@@ -27,10 +25,10 @@ def main() -> None:
         check_siblings()
         app()
     except HarnessError as error:
-        typer.echo(str(error), err=True)
+        echo(str(error), err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        typer.echo("The disk is full. Free some space and give the same command again; nothing stored is lost.", err=True)
+        echo("The disk is full. Free some space and give the same command again; nothing stored is lost.", err=True)
         sys.exit(2)

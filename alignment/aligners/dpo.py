@@ -22,8 +22,8 @@ class Dpo(Aligner):
 
     def __init__(
         self,
-        loss: str = "dpo",
-        beta: float = 0.1,
+        loss: str = "dpo",  # name of a loss, see `list`
+        beta: float = 0.1,  # pull back to the reference, > 0
         loss_options: Mapping[str, Any] | None = None,  # {"flip": 0.1} for cdpo and robust, {"gamma": 0.5} for avg_dpo
         sft_weight: float = 0.0,  # adds that much of the chosen answers' token-mean negative log-likelihood
         learning_rate: float = 1e-6,
@@ -49,7 +49,7 @@ class Dpo(Aligner):
     ) -> None:
         options = {k: v for k, v in locals().items() if k not in ("self", "loss", "beta", "loss_options", "sft_weight")}
         self.settings = make_settings(options)
-        registry.check_options("loss", loss, registry.get("loss", loss), dict(loss_options or {}))
+        more = registry.check_options("loss", loss, registry.get("loss", loss), loss_options or {})
         if sft_weight < 0:
             raise ConfigError(f"sft_weight is {sft_weight}; it cannot be negative.")
-        self.objective = Preference(registry.get("loss", loss), loss, check_beta(beta), dict(loss_options or {}), sft_weight)
+        self.objective = Preference(registry.get("loss", loss), loss, check_beta(beta), more, sft_weight)

@@ -34,14 +34,14 @@ class MixedDpo(Aligner):
         dpo: Mapping[str, Any] | None = None,  # options of the aligner `dpo`
         sampling: Mapping[str, Any] | None = None,  # {temperature, top_p, max_new_tokens}
         ties: str = "drop",  # or "stored" (train on the stored pair), "first" (as TRL: the first counts as better)
-        seed: int = 0,
+        seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
         if not 0 <= p <= 1:
             raise ConfigError(f"{self.name}.p is {p}; it is the probability of the stored pair, 0 to 1.")
         if ties not in TIES:
             raise ConfigError(f"{self.name}.ties is {ties!r}; choose one of {', '.join(TIES)}.")
-        registry.check_options("aligner", "dpo", Dpo, dict(dpo or {}))
-        self._judge, self._dpo = judge, Dpo(**{"seed": seed, **(dpo or {})})
+        self._judge = judge
+        self._dpo = Dpo(**{"seed": seed, **registry.check_options("aligner", "dpo", Dpo, dpo or {})})
         self._sampling = make_sampling(self.name, sampling or {})
         self._p, self._ties, self._seed = p, ties, seed
         self.objective, self.settings = self._dpo.objective, self._dpo.settings

@@ -42,17 +42,16 @@ class OnlineBdhs(Aligner):
         self,
         bdhs: Mapping[str, Any] | None = None,  # options of the source, without those of its file
         dpo: Mapping[str, Any] | None = None,  # options of the aligner `dpo`: loss, beta, learning_rate, lora, ..
-        keep_stored: bool = False,
-        seed: int = 0,
+        keep_stored: bool = False,  # train on the stored pair too, beside the fresh one
+        seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
         wrong = [key for key in bdhs or {} if key in _OF_A_FILE]
         if wrong:
             raise ConfigError(
                 f"online_bdhs draws for the prompts of its pairs; bdhs.{', bdhs.'.join(wrong)} has no place here."
             )
-        registry.check_options("source", "bdhs", Bdhs, dict(bdhs or {}))
-        registry.check_options("aligner", "dpo", Dpo, dict(dpo or {}))
-        self._source, self._dpo = Bdhs(**(bdhs or {})), Dpo(**{"seed": seed, **(dpo or {})})
+        self._source = Bdhs(**registry.check_options("source", "bdhs", Bdhs, bdhs or {}))
+        self._dpo = Dpo(**{"seed": seed, **registry.check_options("aligner", "dpo", Dpo, dpo or {})})
         self._facts = {"bdhs": dict(bdhs or {}), "keep_stored": keep_stored}
         self._keep_stored, self._seed = keep_stored, seed
         self.objective, self.settings = self._dpo.objective, self._dpo.settings

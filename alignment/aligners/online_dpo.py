@@ -22,9 +22,9 @@ class OnlineDpo(MixedDpo):
     def __init__(
         self,
         judge: Annotator,
-        dpo: Mapping[str, Any] | None = None,
-        sampling: Mapping[str, Any] | None = None,
-        ties: str = "drop",
-        seed: int = 0,
+        dpo: Mapping[str, Any] | None = None,  # options of the aligner `dpo`
+        sampling: Mapping[str, Any] | None = None,  # {temperature, top_p, max_new_tokens}
+        ties: str = "drop",  # drop, stored (train on the stored pair) or first
+        seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
         super().__init__(judge, 0.0, dpo, sampling, ties, seed)

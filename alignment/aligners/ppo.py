@@ -45,23 +45,23 @@ class Ppo(Aligner):
     def __init__(
         self,
         reward: Reward,
-        beta: float = 0.05,
-        clip_range: float = 0.2,
-        value_weight: float = 0.1,
-        gae_lambda: float = 0.95,
-        epochs_a_batch: int = 2,
-        unfinished_penalty: float = 1.0,
-        sampling: Mapping[str, Any] | None = None,
-        collapse: Mapping[str, Any] | None = None,
-        training: Mapping[str, Any] | None = None,
-        seed: int = 0,
+        beta: float = 0.05,  # weight of the KL penalty
+        clip_range: float = 0.2,  # of the probability ratio
+        value_weight: float = 0.1,  # weight of the value loss
+        gae_lambda: float = 0.95,  # of generalised advantage estimation
+        epochs_a_batch: int = 2,  # passes over each batch of answers
+        unfinished_penalty: float = 1.0,  # taken off the reward of an answer that never ends
+        sampling: Mapping[str, Any] | None = None,  # {temperature, top_p, max_new_tokens}
+        collapse: Mapping[str, Any] | None = None,  # {max_kl, max_unfinished, min_distinct, steps}
+        training: Mapping[str, Any] | None = None,  # learning_rate, epochs, batch_size, lora, ... as of `sft`
+        seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
         if not 0 < clip_range < 1 or not 0 <= gae_lambda <= 1 or epochs_a_batch < 1:
             raise ConfigError("ppo needs clip_range in (0, 1), gae_lambda in [0, 1] and epochs_a_batch of at least 1.")
-        registry.check_options("aligner", "ppo.collapse", Collapse, dict(collapse or {}))
+        limits = registry.check_options("aligner", "ppo.collapse", Collapse, collapse or {})
         self._reward, self._penalty, self._seed, self._repeats = reward, unfinished_penalty, seed, epochs_a_batch
         self.objective = Clipped(check_beta(beta), clip_range, value_weight, gae_lambda)
-        self.rules = (Collapse(**(collapse or {})),)
+        self.rules = (Collapse(**limits),)
         self._sampling, self.settings = make_sampling("ppo", sampling or {}), make_settings({"seed": seed, **(training or {})})
 
     def facts(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class RewardModel(Aligner):
         self,
         held_out: float = 0.1,  # share of the pairs that is not trained on, by image
         training: Mapping[str, Any] | None = None,  # learning_rate, epochs, batch_size, lora, ... as of `sft`
-        seed: int = 0,
+        seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
         if not 0 <= held_out < 1:
             raise ConfigError(f"reward_model.held_out is {held_out}; it is a share of the pairs, 0 to below 1.")

@@ -44,18 +44,18 @@ class Rloo(Aligner):
         self,
         reward: Reward,  # a reward model of the study by name, or the judge's rating
         k: int = 4,  # answers a prompt
-        beta: float = 0.05,
-        unfinished_penalty: float = 1.0,
-        sampling: Mapping[str, Any] | None = None,
+        beta: float = 0.05,  # weight of the KL penalty
+        unfinished_penalty: float = 1.0,  # taken off the reward of an answer that never ends
+        sampling: Mapping[str, Any] | None = None,  # {temperature, top_p, max_new_tokens}
         collapse: Mapping[str, Any] | None = None,  # {max_kl, max_unfinished, min_distinct, steps}
         training: Mapping[str, Any] | None = None,  # learning_rate, epochs, batch_size (prompts), lora, ... as of `sft`
-        seed: int = 0,
+        seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
         if k < 2:
             raise ConfigError(f"rloo.k is {k}; the baseline is the mean of the other answers, so it needs at least 2.")
-        registry.check_options("aligner", "rloo.collapse", Collapse, dict(collapse or {}))
+        limits = registry.check_options("aligner", "rloo.collapse", Collapse, collapse or {})
         self._reward, self._k, self._penalty, self._seed = reward, k, unfinished_penalty, seed
-        self.objective, self.rules = LeaveOneOut(check_beta(beta)), (Collapse(**(collapse or {})),)
+        self.objective, self.rules = LeaveOneOut(check_beta(beta)), (Collapse(**limits),)
         self._sampling, self.settings = (
             make_sampling("rloo", sampling or {}),
             make_settings({"seed": seed, **(training or {})}),

@@ -18,6 +18,10 @@ def avg_dpo(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1, gamma
     """2 w * -log sigmoid(beta * margin), w = gamma for the first rejected answer and 1 - gamma for the second; (B,).
 
     The factor 2 makes the mean over the 2 N pairs of N rows equal to equation 5's mean over N rows.
+    Args:
+        beta: pull back to the reference, > 0.
+        gamma: weight of the first rejected answer, in [0, 1]; 1 - gamma is the second's.
+
     Raises TrainingError where a row has not exactly two rejected answers.
     """
     weight = _weights(policy.rank, gamma).to(policy.chosen)

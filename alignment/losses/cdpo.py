@@ -14,7 +14,9 @@ from harness.core import registry
 def cdpo(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1, flip: float = 0.1) -> PairLoss:
     """-(1 - flip) log sigmoid(m) - flip log sigmoid(-m), with m = beta * margin; (B,).
 
-    flip: share of pairs believed to be labelled the wrong way round, in [0, 0.5); 0 is `dpo`.
+    Args:
+        beta: pull back to the reference, > 0.
+        flip: share of pairs believed to be labelled the wrong way round, in [0, 0.5); 0 is `dpo`.
     """
     chosen, rejected = rewards(policy, reference, beta)
     margin = chosen - rejected

@@ -13,6 +13,9 @@ def ipo(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1) -> PairLo
     """(mean chosen log-ratio - mean rejected log-ratio - 1 / (2 beta))^2, (B,).
 
     Needs PairLogps with token counts. Rewards are those of `dpo`, sums and not means, as TRL logs them.
+
+    Args:
+        beta: pull back to the reference, > 0.
     """
     n_chosen, n_rejected = tokens_of(policy)
     chosen = (policy.chosen - reference.chosen) / n_chosen

@@ -10,7 +10,11 @@ from harness.core import registry
 
 @registry.loss
 def ipo_sum(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1) -> PairLoss:
-    """(chosen log-ratio - rejected log-ratio - 1 / (2 beta))^2, (B,)."""
+    """(chosen log-ratio - rejected log-ratio - 1 / (2 beta))^2, (B,).
+
+    Args:
+        beta: pull back to the reference, > 0.
+    """
     margin = (policy.chosen - reference.chosen) - (policy.rejected - reference.rejected)
     chosen, rejected = rewards(policy, reference, beta)
     return PairLoss((margin - 1 / (2 * beta)) ** 2, chosen.detach(), rejected.detach())

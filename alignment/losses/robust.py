@@ -13,7 +13,11 @@ from harness.core import registry
 def robust(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1, flip: float = 0.1) -> PairLoss:
     """[-(1 - flip) log sigmoid(m) + flip log sigmoid(-m)] / (1 - 2 flip), with m = beta * margin; (B,).
 
-    flip: share of flipped labels, in [0, 0.5). A single loss can be negative; its mean over pairs is what counts.
+    Args:
+        beta: pull back to the reference, > 0.
+        flip: share of flipped labels, in [0, 0.5).
+
+    A single loss can be negative; its mean over pairs is what counts.
     """
     chosen, rejected = rewards(policy, reference, beta)
     margin = chosen - rejected

@@ -12,6 +12,10 @@ from harness.core import registry
 
 @registry.loss
 def slic(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1) -> PairLoss:
-    """relu(1 - beta * margin), (B,); where policy equals reference every loss is 1."""
+    """relu(1 - beta * margin), (B,); where policy equals reference every loss is 1.
+
+    Args:
+        beta: pull back to the reference, > 0.
+    """
     chosen, rejected = rewards(policy, reference, beta)
     return PairLoss(relu(1 - (chosen - rejected)), chosen.detach(), rejected.detach())

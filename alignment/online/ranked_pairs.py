@@ -43,8 +43,7 @@ class Sampling:
 
 
 def make_sampling(aligner: str, options: Mapping[str, Any]) -> Sampling:
-    registry.check_options("aligner", f"{aligner}.sampling", Sampling, dict(options))
-    sampling = Sampling(**options)
+    sampling = Sampling(**registry.check_options("aligner", f"{aligner}.sampling", Sampling, options))
     if not sampling.temperature > 0:
         raise ConfigError(f"{aligner}.sampling.temperature is {sampling.temperature}; answers to choose from need chance.")
     return sampling

@@ -46,21 +46,21 @@ class Bdhs:
         limit: int | None = None,  # use that many prompts, a uniform subsample by seed
         rho_th: float = 0.99,  # share of image tokens hidden; 0 hides nothing, 1 everything
         noise_steps: int = 0,  # diffusion steps of noise on the image: the study's BDHS_noise is 500 with rho_th 0
-        n_tries: int = 5,
+        n_tries: int = 5,  # draws of an answer before its prompt is given up
         epsilon_s: float = 0.97,  # accepted if less similar than this
         embedder: str = "bag_of_words",  # or a sentence-transformers name; the study: all-mpnet-base-v2
-        cut_unit: str = "word",
+        cut_unit: str = "word",  # where a sentence is cut: word, character or token
         guided: bool = True,  # False: free generation under the mask, without the chosen answer's halves
-        free_last_try: bool = True,
+        free_last_try: bool = True,  # the last try generates freely and is taken as it comes
         yes_no_rule: str = "word",  # "printed" also swaps in "Not", "Now", "Nobody", as the paper's expression does
-        temperature: float = 1.0,
-        top_p: float = 1.0,
+        temperature: float = 1.0,  # of the sampled completions
+        top_p: float = 1.0,  # nucleus of the sampled completions
         max_new_tokens: int = 256,  # of a sentence's rest, and of a free answer
-        splitter: str = "stop_and_space",
+        splitter: str = "stop_and_space",  # rule that cuts an answer into sentences
         n_rejected: int = 1,  # rejected answers a prompt
         vocabulary: str = "nouns.txt",  # nouns that the yield report counts, if the data folder has it
         matched: Mapping[str, Any] | None = None,  # {"mentions": 0, "length": 0.1, "unit": "answer", "vocabulary": ..}
-        keep_unmatched: bool = False,
+        keep_unmatched: bool = False,  # with `matched`: keep what never fitted instead of dropping it
     ) -> None:
         self.options = {k: v for k, v in locals().items() if k != "self"}
         self._check()

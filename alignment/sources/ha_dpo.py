@@ -35,11 +35,11 @@ class HaDpo(Published):
 
     def __init__(
         self,
-        file: str = "",
-        image_folder: str = "vg",
-        limit: int | None = None,
-        skip_broken: bool = False,
-        part: str = "both",
+        file: str = "",  # folder of the two files in the data folder; "" is ha_dpo
+        image_folder: str = "vg",  # in front of every image's name
+        limit: int | None = None,  # that many pairs, a uniform subsample by seed
+        skip_broken: bool = False,  # count broken rows instead of refusing the file
+        part: str = "both",  # both, desc or pope
         all_pairs: bool = False,  # the cross product of an image's descriptions
     ) -> None:
         if part not in PARTS:

@@ -22,7 +22,13 @@ _READ = {"own": read_pairs, "trl": read_trl}
 class Jsonl:
     """Reads a pair file of the data folder."""
 
-    def __init__(self, file: str = "pairs.jsonl", form: str = "own", image_folder: str = "", limit: int | None = None) -> None:
+    def __init__(
+        self,
+        file: str = "pairs.jsonl",  # pair file in the data folder
+        form: str = "own",  # own (this harness's) or trl
+        image_folder: str = "",  # in front of every image's name
+        limit: int | None = None,  # that many pairs, a uniform subsample by seed
+    ) -> None:
         if form not in _READ:
             raise ConfigError(f"jsonl.form is {form!r}; choose one of {', '.join(_READ)}.")
         self.options = {"file": file, "form": form, "image_folder": image_folder, "limit": limit}

@@ -34,10 +34,10 @@ class PovidNoise:
 
     def __init__(
         self,
-        prompts: str = "instruct/preference_prompts.json",
-        image_folder: str = "",
-        limit: int | None = None,
-        noise_steps: int = 500,
+        prompts: str = "instruct/preference_prompts.json",  # LLaVA-Instruct's format, in the data folder
+        image_folder: str = "",  # where the file's images lie, in the data folder
+        limit: int | None = None,  # use that many prompts, a uniform subsample by seed
+        noise_steps: int = 500,  # diffusion steps of noise on the image, 1 to 1000
     ) -> None:
         if not 1 <= noise_steps <= 1000:
             raise ConfigError(f"povid_noise.noise_steps is {noise_steps}; give 1 to 1000 (the study's is 500).")

@@ -27,7 +27,12 @@ OTHER_CHOSEN = "the sources differ in the chosen answer"
 class Union:
     """`first` and `second` are sources as in a study: {name: povid, ...}."""
 
-    def __init__(self, first: Mapping[str, Any], second: Mapping[str, Any], limit: int | None = None) -> None:
+    def __init__(
+        self,
+        first: Mapping[str, Any],  # a source with its options: {name: povid, ...}
+        second: Mapping[str, Any],  # another source; its prompts decide the order
+        limit: int | None = None,  # of the second source
+    ) -> None:
         self.options = {"first": dict(first), "second": dict(second), "limit": limit}
         self._first, self._second = _made(first, "first"), _made(second, "second", limit)
         self._report: dict[str, Any] = {}

@@ -29,11 +29,11 @@ class Vlfeedback(Published):
 
     def __init__(
         self,
-        file: str = "",
-        image_folder: str = "",
-        limit: int | None = None,
-        skip_broken: bool = False,
-        choice: str = "best_worst",
+        file: str = "",  # in the data folder; "" is the data set's own name for it
+        image_folder: str = "",  # in front of every image's name
+        limit: int | None = None,  # that many pairs, a uniform subsample by seed
+        skip_broken: bool = False,  # count broken rows instead of refusing the file
+        choice: str = "best_worst",  # best_worst, or best_random: against any lower one
         only: str = "",  # answers of models whose name has this in it: "GPT-4V", "llava" (the study's table 5)
     ) -> None:
         if choice not in CHOICES:

@@ -123,10 +123,10 @@ class MmhalBase:
     def __init__(
         self,
         judge: Judge,
-        variant: str = "tolerant",
-        file: str = "mmhal/mmhal_bench.json",
-        image_folder: str = "mmhal/images",
-        max_new_tokens: int = 512,
+        variant: str = "tolerant",  # how the judge's reply is read: tolerant or official
+        file: str = "mmhal/mmhal_bench.json",  # question file in the data folder
+        image_folder: str = "mmhal/images",  # where the images lie in the data folder
+        max_new_tokens: int = 512,  # longest answer, in tokens
     ) -> None:
         if variant not in PARSERS:
             raise ConfigError(f"MMHal-Bench has no variant {variant!r}; choose one of {', '.join(PARSERS)}.")

@@ -32,7 +32,13 @@ class Annotations(RanksByRating):
 
     name = "annotations"
 
-    def __init__(self, data: Data, folder: str = "coco/annotations", year: str = "2014", split: str = "train") -> None:
+    def __init__(
+        self,
+        data: Data,
+        folder: str = "coco/annotations",  # folder of COCO's annotations in the data folder
+        year: str = "2014",  # of the annotation files
+        split: str = "train",  # train: an annotator never reads the split that is asked about
+    ) -> None:
         if split != "train":
             raise ConfigError(f"annotations.split is {split!r}: an annotator may read the training split only.")
         self._data, self._folder, self._year, self._split = data, folder, year, split

@@ -29,11 +29,11 @@ class Chat:
 
     def __init__(
         self,
-        model: Model,
-        templates: Mapping[str, str] | None = None,
-        check_digests: bool = True,
-        max_new_tokens: int = 1024,
-        temperature: float = 0.0,
+        model: Model,  # the model that judges: a mapping as `model:` of the study
+        templates: Mapping[str, str] | None = None,  # own texts by task, {mmhal: path, ...}
+        check_digests: bool = True,  # refuse a text that is not the official one
+        max_new_tokens: int = 1024,  # longest reply, in tokens
+        temperature: float = 0.0,  # 0 is greedy
     ) -> None:
         self._model = model
         known = _known_tasks() if templates else {}

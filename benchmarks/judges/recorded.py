@@ -24,7 +24,10 @@ class Recorded(RanksByRating):
 
     name = "recorded"
 
-    def __init__(self, file: str) -> None:
+    def __init__(
+        self,
+        file: str,  # JSON lines with question, answer, raw and value
+    ) -> None:
         path = Path(file)
         try:
             text = path.read_text(encoding="utf-8")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness.core.foreign import printable
+
 app = typer.Typer(
     help="Align an image-text model and say honestly whether it helped.",
     no_args_is_help=True,
@@ -33,3 +35,8 @@ def group(name: str, about: str) -> typer.Typer:
     )
     app.add_typer(commands, name=name)
     return commands
+
+
+def echo(text: str, err: bool = False) -> None:
+    """A line of text without control characters: what models and files say may reach it."""
+    typer.echo(printable(text), err=err)

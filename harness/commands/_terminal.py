@@ -9,8 +9,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
+from harness.commands._plain import line, plain
+from harness.core.foreign import printable
 from harness.core.run_record import RunRecord
 
 
@@ -19,7 +21,7 @@ class Display:
 
     def __init__(self) -> None:
         self.console = Console(highlight=False)
-        text = TextColumn("{task.description}")
+        text = TextColumn("{task.description}", markup=False)
         columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         self._bars = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
         self._tasks: dict[str, Any] = {}
@@ -34,14 +36,14 @@ class Display:
 
     def say(self, text: str) -> None:
         """A stage line with the time since the start."""
-        self.console.print(f"[dim]{time.monotonic() - self._started:6.1f} s[/dim]  {_plain(text)}", soft_wrap=True)
+        self.console.print(line((f"{time.monotonic() - self._started:6.1f} s", "dim"), f"  {text}"), soft_wrap=True)
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Move the bar of `what`; a finished one disappears."""
         name, _, _ = what.partition("\t")
         if name not in self._tasks:
-            self._tasks[name] = self._bars.add_task(_plain(name), total=total, completed=done)
-        self._bars.update(self._tasks[name], description=_plain(what.replace("\t", "  ")), completed=done, total=total)
+            self._tasks[name] = self._bars.add_task(printable(name), total=total, completed=done)
+        self._bars.update(self._tasks[name], description=printable(what.replace("\t", "  ")), completed=done, total=total)
         if done >= total:
             self._bars.remove_task(self._tasks.pop(name))
 
@@ -55,14 +57,14 @@ def show_comparison(comparison: Any) -> None:
     verdict = comparison.verdict
     for sentence in (*warnings(comparison), verdict.headline, *verdict.sentences):
         if sentence:
-            console.print(_plain(sentence), soft_wrap=True)
+            console.print(plain(sentence), soft_wrap=True)
     console.print("", _table(*text_table(comparison)))
     if comparison.short.by_method:
         told = "Methods are means over their seeds; marks hold the scatter of seeds and of images. `--as html` shows each."
         console.print("", told, soft_wrap=True)
     if comparison.published:
         console.print("", _table(*published_table(comparison)))
-        console.print(_plain(PUBLISHED_TOLD), soft_wrap=True)
+        console.print(plain(PUBLISHED_TOLD), soft_wrap=True)
     _show_flags(console, comparison)
     _show_missing(console, comparison)
 
@@ -83,17 +85,17 @@ def show_items(records: Iterable[RunRecord]) -> None:
                     facts |= {"answer": f"{answer.text} ({answer.n_tokens} tokens, stopped: {answer.stopped})"}
                     facts |= {"read as": score.reading, "right": score.correct, "flag": score.flag, "why": score.why}
                     facts |= {"values": {name: value for name, value in score.values.items() if value}}
-                console.print(f"[bold]{_plain(result.benchmark)}, item {_plain(item.id)}[/bold]")
+                console.print(plain(f"{result.benchmark}, item {item.id}", "bold"), soft_wrap=True)
                 for name, value in facts.items():
                     if value not in ("", None):
-                        console.print(f"  {name}: {_plain(shortened(str(value), 2000))}", soft_wrap=True)
+                        console.print(plain(f"  {name}: {shortened(str(value), 2000)}"), soft_wrap=True)
                 console.print()
 
 
 def show_finding(finding: Any) -> None:
     """One line of `doctor`."""
     style = {"ok": "green", "note": "yellow"}.get(finding.state, "bold red")
-    words = f"[{style}]{finding.state:5}[/{style}] {_plain(finding.what)}: {_plain(finding.words)}"
+    words = line((f"{finding.state:5}", style), f" {finding.what}: {finding.words}")
     Console(highlight=False).print(words, soft_wrap=True)
 
 
@@ -103,8 +105,8 @@ def _show_flags(console: Console, comparison: Any) -> None:
     lines = flag_lines(comparison)
     if lines:
         console.print("", "[bold]Flagged answers, part of the numbers above:[/bold]")
-        for line in lines:
-            console.print(f"  {_plain(line)}", soft_wrap=True)
+        for one in lines:
+            console.print(plain(f"  {one}"), soft_wrap=True)
 
 
 def _show_missing(console: Console, comparison: Any) -> None:
@@ -114,8 +116,8 @@ def _show_missing(console: Console, comparison: Any) -> None:
     lines = missing_lines(comparison)
     if lines:
         console.print("", "[bold]Not answered, and not in any number above:[/bold]")
-        for line in lines:
-            console.print(f"  {_plain(shortened(line, 400))}", soft_wrap=True)
+        for one in lines:
+            console.print(plain(f"  {shortened(one, 400)}"), soft_wrap=True)
         console.print("Mend what is said and give the same command again: only these are asked.")
 
 
@@ -125,7 +127,7 @@ def show_audit(comparison: Any) -> None:
 
     if comparison.audit is None:
         return
-    _wide_console().print("", _plain(summary(comparison.audit)), soft_wrap=True)
+    _wide_console().print("", plain(summary(comparison.audit)), soft_wrap=True)
     show_parts(parts(comparison))
 
 
@@ -133,11 +135,11 @@ def show_parts(parts: Iterable[Any]) -> None:
     """Tables with their titles."""
     console = _wide_console()
     for part in parts:
-        console.print(f"\n[bold]{_plain(part.title)}[/bold]  {_plain(part.lead)}", soft_wrap=True)
+        console.print(line("\n", (part.title, "bold"), f"  {part.lead}"), soft_wrap=True)
         if part.rows:
             console.print(_table(part.header, part.rows))
-        for line in part.lines:
-            console.print(_plain(f"- {line}"), soft_wrap=True)
+        for one in part.lines:
+            console.print(plain(f"- {one}"), soft_wrap=True)
 
 
 def _wide_console() -> Console:
@@ -147,15 +149,10 @@ def _wide_console() -> Console:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    table = Table(*(_plain(h) for h in header), box=None, pad_edge=False, header_style="bold")
+    table = Table(*(Column(plain(h)) for h in header), box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*(_plain(cell) for cell in row))
+        table.add_row(*(plain(cell) for cell in row))
     return table
-
-
-def _plain(text: str) -> str:
-    """Model output and names are never markup."""
-    return text.replace("[", "\\[")
 
 
 def show_costs(costs: Iterable[Any], peak_memory: Callable[[], str]) -> None:
@@ -163,7 +160,7 @@ def show_costs(costs: Iterable[Any], peak_memory: Callable[[], str]) -> None:
     console = Console(highlight=False)
     known, unknown, judged = 0.0, 0, 0
     for cost in costs:
-        console.print(f"{_plain(cost.stage):36} {_duration(cost.seconds):>12}   {_plain(cost.amount)}", soft_wrap=True)
+        console.print(plain(f"{cost.stage:36} {_duration(cost.seconds):>12}   {cost.amount}"), soft_wrap=True)
         known, unknown = known + (cost.seconds or 0.0), unknown + (cost.seconds is None)
         judged += cost.judge_requests
     more = f", and {unknown} that could not be measured" if unknown else ""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import RUNS, OutputOption, app
+from harness.commands._app import RUNS, OutputOption, app, echo
 
 HostOption = Annotated[str, typer.Option("--host", help="address to listen on; beyond loopback a token is required")]
 TokenOption = Annotated[str, typer.Option("--token", help="what a browser must know; made for you where one is needed")]
@@ -46,6 +46,6 @@ def audit(
         with Display() as display:
             display.say(f"Reading what {'these' if runs else 'all'} runs answered to {benchmark}, to rank its labels ...")
             desk = open_desk(store, reviews, asked, reviewer, display.progress)
-        typer.echo(f"{len(desk.cases):,} cases of {benchmark}. Open {address(host, gate)}")
-        typer.echo("Every vote is kept at once; stop with Ctrl-C and go on whenever you like.")
+        echo(f"{len(desk.cases):,} cases of {benchmark}. Open {address(host, gate)}")
+        echo("Every vote is kept at once; stop with Ctrl-C and go on whenever you like.")
         serve(review_site(desk, gate), host, port)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import RUNS, OutputOption, app
+from harness.commands._app import RUNS, OutputOption, app, echo
 
 
 @app.command(
@@ -32,6 +32,6 @@ def doctor(
     for finding in examine(lambda: load_model(chosen), output):
         show_finding(finding)
         found.append(finding)
-    typer.echo(verdict(found))
+    echo(verdict(found))
     if any(finding.state == WRONG for finding in found):
         raise typer.Exit(1)

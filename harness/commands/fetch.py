@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import app
+from harness.commands._app import app, echo
 
 
 @app.command(epilog="Examples:  python -m harness check   |   python -m harness check pope chair")
@@ -19,7 +19,7 @@ def check(
 
     found = check_benchmarks(names or [])
     for one in found:
-        typer.echo(f"{one.name}: {one.fault}" if one.fault else f"{one.name}: {one.examples} examples hold")
+        echo(f"{one.name}: {one.fault}" if one.fault else f"{one.name}: {one.examples} examples hold")
     if any(one.fault for one in found):
         raise typer.Exit(1)
 
@@ -34,11 +34,11 @@ def fetch(
     """Bring the benchmarks' official files into the data folder, and say what you have to put there yourself."""
     from harness.storage.official_files import MISSING, WRONG, Fetcher
 
-    fetcher = Fetcher(data, images=images, offline=offline, say=lambda text: typer.echo(text, err=True))
+    fetcher = Fetcher(data, images=images, offline=offline, say=lambda text: echo(text, err=True))
     found = fetcher.fetch(names or [])
     for one in found:
-        typer.echo(f"{one.state:8}{one.benchmark}: {one.file.name} ({one.file.licence}), from {one.file.origin}")
+        echo(f"{one.state:8}{one.benchmark}: {one.file.name} ({one.file.licence}), from {one.file.origin}")
         if one.note:
-            typer.echo(f"        {one.note}")
+            echo(f"        {one.note}")
     if any(one.state == WRONG or (one.state == MISSING and one.file.needed) for one in found):
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import RUNS, OutputOption, app, group
+from harness.commands._app import RUNS, OutputOption, app, echo, group
 from harness.core.errors import DataError
 
 labels = group("labels", "Audited labels without a browser: the queue as a sheet, votes from it, revisions in and out.")
@@ -47,15 +47,15 @@ def queue_(
     chosen = mixed(cases, most)
     if to is not None:
         to.write_text(queue_text(chosen, answers), encoding="utf-8", newline="")
-        typer.echo(f"{to}: {len(chosen):,} of {len(cases):,} labels. Fill in the column `word` and save it as CSV, then:")
-        typer.echo(f"python -m harness labels votes {to} --reviewer NAME --output {output}")
+        echo(f"{to}: {len(chosen):,} of {len(cases):,} labels. Fill in the column `word` and save it as CSV, then:")
+        echo(f"python -m harness labels votes {to} --reviewer NAME --output {output}")
         return
     for case in chosen[:20]:
         reasons = (*case.hearsay, *case.reasons) if answers else case.reasons
-        typer.echo(f"{case.suspicion:6.1%}  {case.question} Label: {case.label}  ({case.image})")
+        echo(f"{case.suspicion:6.1%}  {case.question} Label: {case.label}  ({case.image})")
         if reasons:
-            typer.echo(f"        {'; '.join(reasons)}")
-    typer.echo(
+            echo(f"        {'; '.join(reasons)}")
+    echo(
         f"{len(cases):,} labels; --answers tells what checkpoints said too, --to FILE.csv writes a sheet, "
         f"`python -m harness audit {benchmark}` opens the review page."
     )
@@ -76,7 +76,7 @@ def votes(
     open_store(output)
     cast = votes_of(read_bytes(sheet), str(sheet), reviewer, _now())
     with Reviews(output / "store.sqlite") as reviews:
-        typer.echo(reviews.take(cast).told)
+        echo(reviews.take(cast).told)
 
 
 @labels.command(epilog="Example:  python -m harness labels make ours --source 'Ada and Grace, 2026' --sample 200")
@@ -103,7 +103,7 @@ def make(
         )
     control = {"sample": sample, "seed": seed} if sample else {}
     path = write(Revision(name, source or ", ".join(ballots.reviewers()), edits, control), output)
-    typer.echo(f"{path}: {len(edits):,} decided labels. {len(ballots.disputed()):,} are still disputed.")
+    echo(f"{path}: {len(edits):,} decided labels. {len(ballots.disputed()):,} are still disputed.")
 
 
 @labels.command("import", epilog="Example:  python -m harness labels import repope annotations/coco_repope_*.json --data data")
@@ -125,7 +125,7 @@ def import_(
         path = write(type(shared)(name, shared.source, shared.edits, shared.control), output)
     else:
         path = write(import_labels(name, benchmark, texts, data, source or name, _now()), output)
-    typer.echo(str(path))
+    echo(str(path))
 
 
 @labels.command(epilog="Example:  python -m harness labels export ours --benchmark pope --data data --to data")
@@ -142,11 +142,11 @@ def export(
 
     texts, conflicts = export_labels(read(name, output), benchmark, data)
     for conflict in conflicts:
-        typer.echo(f"not applied: {conflict}", err=True)
+        echo(f"not applied: {conflict}", err=True)
     for file, text in texts.items():
         (to / file).parent.mkdir(parents=True, exist_ok=True)
         (to / file).write_text(text, encoding="utf-8", newline="\n")
-        typer.echo(str(to / file))
+        echo(str(to / file))
 
 
 @labels.command("list", epilog="Example:  python -m harness labels list")
@@ -156,7 +156,7 @@ def list_(output: OutputOption = RUNS) -> None:
 
     for path in sorted((output / FOLDER).glob("*.jsonl")):
         revision = read(str(path), output)
-        typer.echo(f"{revision.name}  {revision.digest[:12]}  {len(revision.edits):,} labels  {revision.source}")
+        echo(f"{revision.name}  {revision.digest[:12]}  {len(revision.edits):,} labels  {revision.source}")
 
 
 @app.command(epilog="Example:  python -m harness rescore mini-1a2b3c4d mini-5e6f7a8b --labels repope")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import RUNS, OutputOption, group
+from harness.commands._app import RUNS, OutputOption, echo, group
 
 ratings = group(
     "ratings", "Hold a judge against people: a random sample of its answers to rate, and what the ratings say of it."
@@ -30,8 +30,8 @@ def sample(
     with open_store(output) as store:
         text = sample_text(store, runs or (), benchmark, size, seed)
     to.write_text(text, encoding="utf-8", newline="")
-    typer.echo(f"{to}: fill in the column `rating` on the judge's scale, one copy of the sheet a rater, then:")
-    typer.echo(f"python -m harness ratings show {to} --output {output}")
+    echo(f"{to}: fill in the column `rating` on the judge's scale, one copy of the sheet a rater, then:")
+    echo(f"python -m harness ratings show {to} --output {output}")
 
 
 @ratings.command(epilog="Example:  python -m harness ratings show ada.csv grace.csv --run mini")
@@ -56,7 +56,7 @@ def show(
     known = known_to(judged, people)
     if not known:
         raise DataError(f"None of the {len(people):,} ratings is of an answer in these runs. Was the sheet made from others?")
-    typer.echo(f"{len(people):,} answers rated by people, {known:,} of them in these runs.")
+    echo(f"{len(people):,} answers rated by people, {known:,} of them in these runs.")
     rated = {benchmark for benchmark, _ in people}
     chosen = [one for one in judged if one.benchmark in rated]
     show_parts(judge_parts(calibrate(chosen, people), drifts(chosen)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands._app import WordsArgument, app
+from harness.commands._app import WordsArgument, app, echo
 from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run(
     if file is not None and file.startswith(study.PREFIX):
         chosen, left_out = configuration.load_table(file.removeprefix(study.PREFIX), mini, changes)
         for row in left_out:
-            typer.echo(f"left out: {row}")
+            echo(f"left out: {row}")
     elif mini:
         raise ConfigError("--mini goes with a table of the study: `run study:table6 --mini`.")
     else:
@@ -56,7 +56,7 @@ def run(
     if outcome is None:  # this process only helped to train
         return
     for name in ("report.html", "report.md", "report.json", "metrics.csv"):
-        typer.echo(f"{outcome.folder / name}")
+        echo(f"{outcome.folder / name}")
     exit_as_told(outcome)
 
 
@@ -70,7 +70,7 @@ def carry_out(chosen: RunConfig) -> Outcome | None:
         with Display() as display:
             outcome = pipeline.run(chosen, command, display.progress, display.say)
     except KeyboardInterrupt:
-        typer.echo(f"\nStopped. Everything finished so far is kept. To go on: {command}", err=True)
+        echo(f"\nStopped. Everything finished so far is kept. To go on: {command}", err=True)
         raise typer.Exit(130) from None
     if outcome is not None:
         show_comparison(outcome.comparison)

@@ -6,26 +6,19 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import RUNS, OutputOption, app
-from harness.core.errors import ConfigError
+from harness.commands._app import RUNS, OutputOption, app, echo
 
 
-@app.command("list", epilog="Examples:  python -m harness list   |   python -m harness list runs   |   ... list schema")
+@app.command("list", epilog="Examples:  python -m harness list   |   python -m harness list bdhs   |   ... list runs")
 def list_(
-    what: Annotated[str, typer.Argument(help="plugins, runs or schema")] = "plugins",
+    what: Annotated[str, typer.Argument(help="plugins, runs, schema, a kind (losses) or a plug-in (bdhs)")] = "plugins",
     output: OutputOption = RUNS,
 ) -> None:
-    """List plug-ins, runs, or the JSON schema of run.yaml."""
+    """List plug-ins, the options of one, runs, or the JSON schema of run.yaml."""
     from harness.commands import _listing as listing
 
-    kinds = {
-        "plugins": listing.plugins,
-        "runs": lambda: listing.runs(output),
-        "schema": listing.schema,
-    }
-    if what not in kinds:
-        raise ConfigError(f"There is nothing to list under {what!r}; choose one of {', '.join(kinds)}.")
-    kinds[what]()
+    topics = {"plugins": listing.plugins, "runs": lambda: listing.runs(output), "schema": listing.schema}
+    topics.get(what, lambda: listing.plugin(what))()
 
 
 @app.command(epilog="Example:  python -m harness show mini")
@@ -41,11 +34,11 @@ def show(
 
     with open_store(output) as store:
         stored = store.run(name)
-        typer.echo(f"{stored.id}: {stored.status}, begun {stored.created_at}\nasked as: {stored.command}")
+        echo(f"{stored.id}: {stored.status}, begun {stored.created_at}\nasked as: {stored.command}")
         records = records_of(store, stored.id)
     if any(record.sweeps for record in records):
         show_comparison(compare_records(records))
-    typer.echo(str(output / stored.id / "report.html"))
+    echo(str(output / stored.id / "report.html"))
 
 
 @app.command(
@@ -86,4 +79,4 @@ def compare(
         show_comparison(comparison)
         show_audit(comparison)
     else:
-        typer.echo(writer(comparison))
+        echo(writer(comparison))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import RUNS, OutputOption, WordsArgument, app
+from harness.commands._app import RUNS, OutputOption, WordsArgument, app, echo
 from harness.commands.run import carry_out, exit_as_told, file_and_changes
 
 
@@ -54,5 +54,5 @@ def sweep(
     if sample_id:
         with open_store(outcome.folder.parent) as store:
             show_items(records_of(store, outcome.run_id))
-    typer.echo(f"{outcome.folder / 'report.html'}")
+    echo(f"{outcome.folder / 'report.html'}")
     exit_as_told(outcome)

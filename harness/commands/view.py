@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import RUNS, OutputOption, app
+from harness.commands._app import RUNS, OutputOption, app, echo
 from harness.commands.audit import HostOption, TokenOption
 
 
@@ -29,6 +29,6 @@ def view(
     gate, shelf = new_gate(host, port, token), Shelf()
     with open_store(output) as store:
         archive = StoredArchive(store, output, shelf, data)
-        typer.echo(f"{len(archive.runs())} runs of {output}. Open {address(host, gate)}")
-        typer.echo("Stop with Ctrl-C.")
+        echo(f"{len(archive.runs())} runs of {output}. Open {address(host, gate)}")
+        echo("Stop with Ctrl-C.")
         serve(browser_site(archive, shelf, gate), host, port)

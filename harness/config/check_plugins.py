@@ -13,6 +13,13 @@ def check_plugins(config: RunConfig) -> None:
 
     Imports the plug-ins' modules; loads no model and reads no data.
     """
+    faults = plugin_faults(config)
+    if faults:
+        raise ConfigError(all_faults(faults, "the configuration"))
+
+
+def plugin_faults(config: RunConfig) -> list[str]:
+    """The same as a list, each fault once."""
     wanted: list[tuple[str, Plugin]] = [("model", config.model)]
     trained = [*config.reward_models, *config.arms]
     wanted += [pair for arm in trained for pair in (("source", arm.pairs), ("aligner", arm.align))]
@@ -26,8 +33,7 @@ def check_plugins(config: RunConfig) -> None:
         except ConfigError as error:
             faults.append(str(error))
     faults += [*_needs(config), *_values(config)] if not faults else []
-    if faults:
-        raise ConfigError(all_faults(list(dict.fromkeys(faults)), "the configuration"))
+    return list(dict.fromkeys(faults))
 
 
 def _values(config: RunConfig) -> list[str]:
@@ -39,8 +45,6 @@ def _values(config: RunConfig) -> list[str]:
                 registry.make(kind, plugin.name, plugin.options, judge=None, reward=None)
             except ConfigError as error:
                 faults.append(f"arm {arm.name}: {error}")
-            except (TypeError, ValueError) as error:  # a text where a number belongs, a mapping without a key
-                faults.append(f"arm {arm.name}: the {kind} {plugin.name} does not take these options: {error}")
     return faults
 
 

@@ -6,6 +6,7 @@ against the plug-in's own signature before anything is loaded, so a plug-in defi
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +14,10 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.config import grid
+from harness.config import grid, yaml_text
 from harness.config import study_tables as study
+from harness.config.changes import changed
+from harness.config.option_faults import option_faults
 from harness.core.digests import value_digest
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
@@ -105,47 +108,48 @@ def load(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
         overrides: `key.path=value` with YAML values; in a list, the path goes on with a number, a label or a name.
     Raises ConfigError naming every fault, its place and the nearest known key.
     """
-    return parse(changed(read_tree(path), overrides), path.name if path is not None else "the built-in study")
+    return parse(read_tree(path), path.name if path is not None else "the built-in study", overrides)
 
 
 def read_tree(path: Path | None) -> dict[str, Any]:
     """The keys and values of a configuration file, unchecked; without a path, of the built-in study."""
     source = path if path is not None else Path(__file__).parent / "studies" / "mini.yaml"
-    try:
-        tree = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"There is no configuration file {source}. Start from examples/llava-1.6-7b.yaml.") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{source} cannot be read as YAML: {error}") from error
+    tree = yaml_text.read_file(source)
     if not isinstance(tree, dict):
         raise ConfigError(f"{source} must hold keys and values (name, model, arms, sweep, ...).")
-    return tree
-
-
-def changed(tree: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """The same tree after `key.path=value` changes."""
-    for override in overrides:
-        _override(tree, override)
     return tree
 
 
 def load_table(name: str, mini: bool, overrides: Sequence[str] = ()) -> tuple[RunConfig, list[str]]:
     """A table of the study ("table6"), on LLaVA-1.6-7B or on the miniature world, and its rows that had to be left out."""
     tree, left_out = study.tree(name, mini)
-    return parse(changed(tree, overrides), f"study:{name}"), left_out
+    return parse(tree, f"study:{name}", overrides), left_out
 
 
-def parse(tree: Mapping[str, Any], where: str = "configuration") -> RunConfig:
-    """A checked configuration from plain values."""
+def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequence[str] = ()) -> RunConfig:
+    """A checked configuration from plain values and `key.path=value` changes to them.
+
+    Raises ConfigError naming every fault at once: of the changes, of the keys, and of the plug-ins' options.
+    """
     faults: list[str] = []
+    tree = changed(copy.deepcopy(dict(tree)), overrides, faults)
     tree = grid.expand(tree, faults)
+    own = option_faults(tree)
     try:
         config = RunConfig.model_validate(tree)
     except ValidationError as error:
-        faults += [_fault(e, tree) for e in error.errors()]
-        raise ConfigError(all_faults(faults, where)) from error
+        faults += [_fault(e) for e in error.errors()]
+        raise ConfigError(all_faults(faults + own, where)) from error
+    faults += [*own, *_contradictions(config)]
+    if faults:
+        raise ConfigError(all_faults(faults, where))
+    return config
+
+
+def _contradictions(config: RunConfig) -> list[str]:
+    """Names that are used twice, and arms whose reward model is not there."""
     trained = [*config.reward_models, *config.arms]
-    faults += [f"arms: two arms are named {name!r}" for name in _repeated([a.name for a in trained])]
+    faults = [f"arms: two arms are named {name!r}" for name in _repeated([a.name for a in trained])]
     faults += [f"sweep: two benchmarks are named {t!r}; give one a `label`" for t in _repeated([b.title for b in config.sweep])]
     faults += ["arms: 'base' is the name of the unaligned checkpoint"] if any(a.name == "base" for a in trained) else []
     rewards = [m.name for m in config.reward_models]
@@ -156,9 +160,7 @@ def parse(tree: Mapping[str, Any], where: str = "configuration") -> RunConfig:
         for a in config.arms
         if a.align.reward is not None and a.align.reward not in rewards
     ]
-    if faults:
-        raise ConfigError(all_faults(faults, where))
-    return config
+    return faults
 
 
 def _rates(arm: Arm) -> bool:
@@ -169,17 +171,12 @@ def _repeated(names: list[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
-def json_schema() -> dict[str, Any]:
-    """JSON schema of run.yaml, for editors."""
-    return RunConfig.model_json_schema()
-
-
 def all_faults(faults: list[str], where: str) -> str:
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
     return "\n".join([f"{count} in {where}:", *(f"  - {fault}" for fault in faults)])
 
 
-def _fault(error: Any, tree: Any) -> str:
+def _fault(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"]) or "(top)"
     if error["type"] == "extra_forbidden":
         known = _known_keys(error["loc"][:-1])
@@ -187,8 +184,9 @@ def _fault(error: Any, tree: Any) -> str:
         return f"{place}: unknown key.{hint}"
     if error["type"] == "missing":
         return f"{place}: is missing"
-    value = error.get("input")
-    return f"{place}: {error['msg'][0].lower()}{error['msg'][1:]}, not {value!r}"
+    value = repr(error.get("input"))
+    shown = value if len(value) <= 80 else f"{value[:80]}..."
+    return f"{place}: {error['msg'][0].lower()}{error['msg'][1:]}, not {shown}"
 
 
 def _known_keys(loc: Iterable[int | str]) -> list[str]:
@@ -201,42 +199,3 @@ def _known_keys(loc: Iterable[int | str]) -> list[str]:
         arguments = getattr(annotation, "__args__", ())
         model = next((a for a in (annotation, *arguments) if isinstance(a, type) and issubclass(a, BaseModel)), model)
     return list(model.model_fields)
-
-
-def _override(tree: dict[str, Any], text: str) -> None:
-    path, equals, raw = text.partition("=")
-    if not equals or not path:
-        raise ConfigError(f"{text!r} is not of the form key.path=value.")
-    try:
-        value = yaml.safe_load(raw)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"The value in {text!r} is not YAML: {error}") from error
-    *parents, last = path.split(".")
-    place: Any = tree
-    for part in parents:
-        place = _step(place, part, text)
-    if isinstance(place, list):
-        place[_index(place, last, text)] = value
-    elif isinstance(place, dict):
-        place[last] = value
-    else:
-        raise ConfigError(f"{text!r}: {'.'.join(parents)} has no keys below it.")
-
-
-def _step(place: Any, part: str, text: str) -> Any:
-    if isinstance(place, list):
-        return place[_index(place, part, text)]
-    if isinstance(place, dict):
-        return place.setdefault(part, {})
-    raise ConfigError(f"{text!r}: there is nothing below {part!r}.")
-
-
-def _index(place: list[Any], part: str, text: str) -> int:
-    """A place in a list: its number, or the label or name of what stands there."""
-    if part.isdigit() and int(part) < len(place):
-        return int(part)
-    for key in ("label", "name"):
-        for number, entry in enumerate(place):
-            if isinstance(entry, dict) and entry.get(key) == part:
-                return number
-    raise ConfigError(f"{text!r}: {part!r} is neither a place in a list of {len(place)} (the first is 0) nor a name in it.")

@@ -50,16 +50,19 @@ def evaluation(
         tree["data"] = data
     if benchmarks:
         # Options of the built-in study fit its small world; elsewhere nobody asked for them.
-        known_specs = tree.get("sweep") if study is not None else None
-        tree["sweep"] = [_spec(name, known_specs or []) for name in dict.fromkeys(benchmarks)]
-    for spec in tree.get("sweep") or []:
-        spec.update({"limit": limit} if limit is not None else {})
-        spec.update({"items": list(items)} if items else {})
-    return config.parse(config.changed({**tree, "output": output}, changes), study.name if study is not None else "the sweep")
+        specs = tree.get("sweep") if study is not None else None
+        tree["sweep"] = [_spec(name, specs) for name in dict.fromkeys(benchmarks)]
+    chosen: dict[str, Any] = {"limit": limit} if limit is not None else {}
+    chosen |= {"items": list(items)} if items else {}
+    specs = tree.get("sweep")
+    if isinstance(specs, list):  # anything else the schema refuses
+        tree["sweep"] = [{**spec, **chosen} if isinstance(spec, dict) else spec for spec in specs]
+    return config.parse({**tree, "output": output}, study.name if study is not None else "the sweep", changes)
 
 
-def _spec(name: str, known: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return next((dict(spec) for spec in known if name in (spec.get("label"), spec.get("name"))), {"name": name})
+def _spec(name: str, known: Any) -> dict[str, Any]:
+    own = [spec for spec in known if isinstance(spec, dict)] if isinstance(known, list) else []
+    return next((dict(spec) for spec in own if name in (spec.get("label"), spec.get("name"))), {"name": name})
 
 
 def _model(where: str) -> dict[str, Any]:

@@ -12,15 +12,18 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
-from harness.core.errors import ConfigError, RepeatedPlugin, UnknownPlugin
+from harness.core.errors import ConfigError, HarnessError, RepeatedPlugin, UnknownPlugin
+from harness.core.foreign import refused_as
 from harness.core.nearest import did_you_mean
+from harness.core.option_source import Option, read_options
+from harness.core.option_types import faults_of, options_of, typed
 from harness.core.plugins import Aligner, Annotator, Benchmark, Judge, Loss, Model, ReportWriter, Source
 
 T = TypeVar("T")
@@ -100,15 +103,21 @@ def get(kind: str, name: str) -> Any:  # Any: see the overloads
 
     Raises UnknownPlugin with the nearest name, RepeatedPlugin, or ConfigError when its module does not import.
     """
-    places = _places(kind)
-    if name not in places:
-        known = ", ".join(sorted(places)) or "none"
-        raise UnknownPlugin(f"There is no {kind} named {name!r}.{did_you_mean(name, places)} Known: {known}.")
-    place = places[name]
+    place = _place(kind, name)
     try:
         return place.load()
-    except ImportError as error:
-        raise ConfigError(f"The {kind} {name!r} ({place.where}) does not import: {error}.") from error
+    except HarnessError:
+        raise
+    except Exception as error:  # a stranger's module may raise anything
+        what = f"{error}" if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise ConfigError(f"The {kind} {name!r} ({place.where}) does not import: {what}.") from error
+
+
+def options(kind: str, name: str) -> tuple[Option, ...]:
+    """The options of a plug-in; of a built-in one without importing it. Raises as `get` does."""
+    place = _place(kind, name)
+    found = None if place.guest else read_options(place.where, kind)
+    return options_of(get(kind, name)) if found is None else found
 
 
 @overload
@@ -123,12 +132,16 @@ def make(kind: Literal["source"], name: str, options: dict[str, Any], **given: A
 def make(kind: Literal["aligner"], name: str, options: dict[str, Any], **given: Any) -> Aligner: ...
 @overload
 def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any: ...  # Any: the kind is known at run time only
-def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any:  # Any: see the overloads
-    """Build a plug-in: `options` come from the user and are checked against its signature; `given` from us."""
+def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any:
+    """Build a plug-in: `options` come from the user and are checked against its signature; `given` from us.
+
+    Raises ConfigError for options that it does not take, and for values that its constructor cannot use.
+    """
     plugin = get(kind, name)
-    check_options(kind, name, plugin, options)
+    checked = check_options(kind, name, plugin, options)
     accepted = inspect.signature(plugin).parameters
-    return plugin(**options, **{k: v for k, v in given.items() if k in accepted})
+    with refused_as(ConfigError, f"The {kind} {name!r} does not take these options"):
+        return plugin(**checked, **{k: v for k, v in given.items() if k in accepted})
 
 
 def offers(kind: str, name: str, capability: type) -> bool:
@@ -137,14 +150,16 @@ def offers(kind: str, name: str, capability: type) -> bool:
     return inspect.isclass(plugin) and issubclass(plugin, capability)
 
 
-def check_options(kind: str, name: str, plugin: Any, options: dict[str, Any]) -> None:
-    """Raise ConfigError naming every option the plug-in does not take, with the nearest it does."""
-    takes = [p for p in inspect.signature(plugin).parameters if not p.startswith("_")]
-    wrong = [o for o in options if o not in takes]
-    if wrong:
-        names = ", ".join(map(repr, wrong))
-        hints = "".join(did_you_mean(option, takes) for option in wrong)
-        raise ConfigError(f"The {kind} {name!r} has no option {names}.{hints} It takes: {', '.join(takes) or 'none'}.")
+def check_options(kind: str, name: str, plugin: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with values as the plug-in's types want them.
+
+    Raises ConfigError naming all that are unknown (with the nearest), missing or of another type.
+    """
+    table = options_of(plugin)
+    faults = faults_of(options, table, f"The {kind} {name!r}")
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return typed(options, table)
 
 
 def describe(kind: str, name: str) -> str:
@@ -169,6 +184,14 @@ def _installed() -> tuple[EntryPoint, ...]:
     """Our entry points of every installed package, read once: a hundred small files. One that is found twice counts once."""
     found = (point for package in distributions() for point in package.entry_points if point.group.startswith("harness."))
     return tuple(dict.fromkeys(found))
+
+
+def _place(kind: str, name: str) -> Place:
+    places = _places(kind)
+    if name not in places:
+        known = ", ".join(sorted(places)) or "none"
+        raise UnknownPlugin(f"There is no {kind} named {name!r}.{did_you_mean(name, places)} Known: {known}.")
+    return places[name]
 
 
 def _places(kind: str) -> dict[str, Place]:

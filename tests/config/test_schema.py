@@ -10,6 +10,7 @@ import yaml
 
 from harness.config import schema as config
 from harness.config.check_plugins import check_plugins
+from harness.config.json_schema import json_schema
 from harness.core.errors import ConfigError, UnknownPlugin
 
 GOOD: dict[str, Any] = {
@@ -93,7 +94,7 @@ def test_a_missing_file_says_where_to_start() -> None:
 
 
 def test_the_schema_for_editors_knows_every_key() -> None:
-    assert set(config.json_schema()["properties"]) == set(config.RunConfig.model_fields)
+    assert set(json_schema()["properties"]) == set(config.RunConfig.model_fields)
 
 
 def test_unknown_names_are_errors_a_user_can_read() -> None:
@@ -105,10 +106,10 @@ def test_unknown_names_are_errors_a_user_can_read() -> None:
 
 @pytest.mark.parametrize(("change", "told"), [
     ({"align": {"name": "dpo", "beta": 0}}, "arm a: beta is 0"),
-    ({"align": {"name": "dpo", "beta": "high"}}, "arm a: the aligner dpo does not take these options"),
+    ({"align": {"name": "dpo", "beta": "high"}}, "arms.0.align: the aligner 'dpo': beta is the text 'high'; it must be"),
     ({"align": {"name": "dpo", "lora": {"rank": 8}}}, "arm a: lora has no key rank"),
     ({"pairs": {"name": "bdhs", "rho_th": 2}}, "arm a: bdhs.rho_th is 2"),
-    ({"pairs": {"name": "union"}}, "arm a: the source union does not take these options"),
+    ({"pairs": {"name": "union"}}, "arms.0.pairs: the source 'union' needs the option 'first'"),
     ({"align": {"name": "online_dpo", "judge": {"name": "keywords"}, "ties": "coin"}}, "arm a: online_dpo.ties"),
 ])  # fmt: skip
 def test_a_wrong_value_is_told_before_anything_is_loaded(change: dict[str, Any], told: str) -> None:
@@ -121,3 +122,64 @@ def test_wrong_values_of_several_arms_are_told_together() -> None:
     with pytest.raises(ConfigError) as caught:
         check_plugins(config.parse(GOOD | {"arms": arms}))
     assert "4 faults" in str(caught.value)
+
+
+def test_mistakes_of_three_kinds_are_told_together() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load(None, ["arms.0.pairs.rho=0.9", "sweep.pope.limit=x", "model.pth=1", "arms.9.seed=1"])
+    text = str(caught.value)
+    assert "4 faults" in text
+    assert "arms.0.pairs: the source 'bdhs' has no option 'rho'. Did you mean 'rho_th'?" in text
+    assert "sweep.0.limit: input should be a valid integer, not 'x'" in text
+    assert "model: the model 'transformers' has no option 'pth'. Did you mean 'path'?" in text
+    assert "'arms.9.seed=1'" in text
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    ("arms.0.align.batch_size=2.0", "batch_size is 2.0; it must be a whole number: write 2"),
+    ("arms.0.align.micro_batch=1.5", "micro_batch is 1.5; it must be a whole number"),
+    ('arms.0.pairs.limit="5"', "limit is the text '5'; it must be a whole number or null: write it without quotes"),
+    ("arms.0.pairs.guided=1", "guided is 1; it must be true or false"),
+    ("sweep.0.splits=random", r"splits is the text 'random'; it must be a list: write \[random\]"),
+    ("arms.0.align.lora=8", "lora is 8; it must be a mapping of names to values or null"),
+    ("arms.0.pairs.rho_th=.nan", "rho_th is nan, which is not a finite number"),
+    ("arms.0.align.batch_size=true", "batch_size is True; it must be a whole number"),
+    ("sweep.0.splits=[1.5]", "holds an entry that is 1.5; it must be text"),
+    ("arms.0.align=dpo", "arms.0.align: input should be a valid dictionary"),
+    ("sweep.0={}", "sweep.0.name: is missing"),
+])  # fmt: skip
+def test_an_option_of_another_type_is_told_in_a_line(change: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        config.load(None, [change])
+
+
+def test_whole_numbers_of_lora_are_told_in_a_line() -> None:
+    with pytest.raises(ConfigError, match=r"'lora': r is 4.0; it must be a whole number: write 4"):
+        check_plugins(config.load(None, ["arms.0.align.lora={r: 4.0}"]))
+
+
+def test_a_learning_rate_that_yaml_reads_as_text_is_a_number() -> None:
+    from harness.core import registry
+
+    chosen = config.load(None, ["arms.0.align.learning_rate=5e-7", "sweep.1.year=2014"])
+    assert registry.make("aligner", "dpo", chosen.arms[0].align.options).settings.learning_rate == 5e-7
+    assert registry.make("benchmark", "chair", chosen.sweep[1].options).year == "2014"
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ("seed: 1\nseed: 2\n", "line 2 sets 'seed' again"),
+    ("a: [1, 2\nb: 3\n", "line 2"),
+    ("a: &a [*a]\n", "stands for more than 100,000 values"),
+    ("a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(f"{n}: &{n} [{', '.join([f'*{p}'] * 10)}]\n" for n, p in zip("bcdef", "abcde")),
+     "stands for more than 100,000 values"),
+    ("[" * 100_000, "nested too deep"),
+    (f"seed: {'9' * 5000}\n", "not usable YAML"),
+    ("? [a, b]\n: 1\n", "must hold|unhashable"),
+    ("when: 2024-01-01\nmodel: {name: scripted}\nsweep: [{name: pope}]\n", "when: unknown key"),
+    ("!!python/object/apply:os.system [ls]", "not YAML"),
+])  # fmt: skip
+def test_yaml_that_cannot_be_a_study_is_refused_with_its_place(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=told):
+        config.load(path)

@@ -1,0 +1,60 @@
+"""Faults in the plug-ins of a study, found without importing one: unknown names and options, values of another type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.core import registry
+from harness.core.errors import ConfigError
+from harness.core.option_types import faults_of
+
+# keys of a plug-in's mapping that are the study's, not the plug-in's own
+OWN_KEYS = {"benchmark": ("name", "judge", "limit", "items", "label"), "aligner": ("name", "judge", "reward")}
+Spec = tuple[str, str, Mapping[str, Any]]  # kind, place in the study, mapping
+
+
+def option_faults(tree: Mapping[str, Any]) -> list[str]:
+    """All faults, each with its place; a mapping that the schema refuses is passed over here."""
+    faults = []
+    for kind, where, spec in plugins_of(tree):
+        name = spec.get("name")
+        if not isinstance(name, str):
+            continue
+        try:
+            table = registry.options(kind, name)
+        except ConfigError as error:
+            faults.append(f"{where}: {error}")
+            continue
+        options = {str(k): v for k, v in spec.items() if k not in OWN_KEYS.get(kind, ("name",))}
+        faults += [f"{where}: {fault}" for fault in faults_of(options, table, f"the {kind} {name!r}")]
+    return faults
+
+
+def plugins_of(tree: Mapping[str, Any]) -> Iterator[Spec]:
+    """Every plug-in that a study names, those inside others too."""
+    yield from _one("model", "model", tree.get("model"))
+    for part in ("reward_models", "arms"):
+        for n, arm in enumerate(_list(tree.get(part))):
+            if isinstance(arm, Mapping):
+                yield from _one("source", f"{part}.{n}.pairs", arm.get("pairs"))
+                yield from _one("aligner", f"{part}.{n}.align", arm.get("align"))
+    for n, spec in enumerate(_list(tree.get("sweep"))):
+        yield from _one("benchmark", f"sweep.{n}", spec)
+
+
+def _one(kind: str, where: str, spec: Any) -> Iterator[Spec]:
+    if not isinstance(spec, Mapping):
+        return
+    yield kind, where, spec
+    if "judge" in OWN_KEYS.get(kind, ()):
+        yield from _one("judge", f"{where}.judge", spec.get("judge"))
+    if kind == "judge" and isinstance(spec.get("model"), Mapping):
+        yield from _one("model", f"{where}.model", {"name": "transformers", **spec["model"]})
+    if kind == "source" and spec.get("name") == "union":
+        for part in ("first", "second"):
+            yield from _one("source", f"{where}.{part}", spec.get(part))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

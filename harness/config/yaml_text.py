@@ -1,0 +1,74 @@
+"""YAML text -> plain values: safe tags only, no key twice, nothing that grows beyond all use with its aliases written out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.core.errors import ConfigError
+from harness.core.foreign import printable, words_of
+
+_MOST_VALUES = 100_000
+_MOST_BYTES = 4_000_000
+
+
+class _Loader(yaml.SafeLoader):
+    """Dates stay text, and a key that stands twice is an error: the first of the two would do nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":merge"):
+                continue
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                raise ConfigError(f"line {line} sets {key.value!r} again (first in line {seen[key.value]}). Keep one of them")
+            seen[key.value] = line
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read_file(path: Path) -> Any:
+    """The value of a YAML file. Raises ConfigError with file, line and what is wrong."""
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ConfigError(f"{path} has more than {_MOST_BYTES:,} bytes; it is not a study.")
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise ConfigError(f"There is no configuration file {path}. Start from examples/llava-1.6-7b.yaml.") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read as YAML: {words_of(error)}.") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str) -> Any:
+    """The value of YAML text; `where` is what errors call it."""
+    try:
+        value = yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark, what = error.problem_mark or error.context_mark, error.problem or error.context or "not YAML"
+        place = f"{where}, line {mark.line + 1}, column {mark.column + 1}" if mark is not None else where
+        raise ConfigError(f"{place} is not YAML: {printable(what)}.") from error
+    except ConfigError as error:
+        raise ConfigError(f"{where}, {error}.") from error
+    except Exception as error:  # numbers of thousands of digits, unhashable keys, text nested too deep
+        raise ConfigError(f"{where} is not usable YAML: {words_of(error)}.") from error
+    _check_size(value, where)
+    return value
+
+
+def _check_size(value: Any, where: str) -> None:
+    """Aliases can make a page of text stand for more values than fit in memory, or for a value that holds itself."""
+    waiting, count = [value], 0
+    while waiting:
+        one, count = waiting.pop(), count + 1
+        if count + len(waiting) > _MOST_VALUES:
+            raise ConfigError(f"{where} stands for more than {_MOST_VALUES:,} values. Write out less, or remove its aliases.")
+        waiting += list(one.values()) if isinstance(one, dict) else list(one) if isinstance(one, (list, set)) else []

@@ -1,0 +1,188 @@
+"""The options of a plug-in, read from its source: name, type, default and one line about each, without importing it.
+
+An option is a parameter of the plug-in's constructor (of the function, for losses). Its line is the comment beside the
+parameter, or its entry under `Args:` in the docstring. Reading the syntax tree takes milliseconds; importing an aligner takes
+seconds of torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import io
+import json
+import re
+import tokenize
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+NEEDED: Any = object()  # the default of an option that must be given
+GIVEN = ("judge", "reward", "data", "policy", "reference")  # parameters that the harness fills in
+_SHARED = {"aligner": ("alignment.settings", "Settings")}  # where options are explained that all plug-ins of a kind share
+_ENTRY = re.compile(r"^\s*((?:\w+, )*\w+): (.+)$")
+_INLINE = re.compile(r"`(\w+)`: (.+?)(?=\s`\w+`: |\.\s|\.?$)", re.S)
+Function = ast.FunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option. `type` is the annotation as written; `default` is `NEEDED` where there is none; `about` is one line."""
+
+    name: str
+    type: str
+    default: Any
+    about: str
+
+    @property
+    def needed(self) -> bool:
+        return self.default is NEEDED
+
+    @property
+    def default_text(self) -> str:
+        """The default as one would write it in a study."""
+        if self.needed:
+            return "(must be given)"
+        return json.dumps(self.default, ensure_ascii=False, default=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A module as text: its tree, its comments by line, its literal constants and what it imports by name."""
+
+    tree: ast.Module
+    comments: dict[int, str]
+    constants: dict[str, Any]
+    imports: dict[str, tuple[str, str]]
+
+
+def read_options(module_name: str, kind: str) -> tuple[Option, ...] | None:
+    """The options of the plug-in in a module; None where they cannot be read off its text."""
+    module = _module(module_name)
+    marked = next((n for n in module.tree.body if _is_marked(n, kind)), None) if module is not None else None
+    if module is None or marked is None:
+        return None
+    found = _constructor(module, marked)
+    if found is None:
+        return ()
+    home, function, docs = found
+    shared = _fields(*_SHARED[kind]) if kind in _SHARED else {}
+    return tuple(o for o in _options(home, function, docs, shared) if o.name not in GIVEN and not o.name.startswith("_"))
+
+
+@cache
+def _module(name: str) -> Source | None:
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    text = Path(spec.origin).read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    comments = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
+    imports = {
+        alias.asname or alias.name: (node.module, alias.name)
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+    constants: dict[str, Any] = {}
+    module = Source(tree, comments, constants, imports)
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            value = _literal(module, node.value)
+            if value is not NEEDED:
+                constants[node.targets[0].id] = value
+    return module
+
+
+def _literal(module: Source, node: ast.expr) -> Any:
+    """A literal, or a name that stands for one; `NEEDED` where it is neither."""
+    if isinstance(node, ast.Name):
+        if node.id in module.imports:
+            origin, name = module.imports[node.id]
+            other = _module(origin) if origin.split(".")[0] in ("alignment", "benchmarks", "harness", "reports") else None
+            return other.constants.get(name, NEEDED) if other is not None else NEEDED
+        return module.constants.get(node.id, NEEDED)
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        return NEEDED
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _is_marked(node: ast.stmt, kind: str) -> bool:
+    if not isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+        return False
+    return any(ast.unparse(decorator) == f"registry.{kind}" for decorator in node.decorator_list)
+
+
+def _constructor(module: Source, node: ast.stmt) -> tuple[Source, Function, str] | None:
+    """Where a plug-in's parameters stand: the function itself, a class's own or inherited constructor; its docstrings."""
+    if isinstance(node, ast.FunctionDef):
+        return module, node, ast.get_docstring(node) or ""
+    if not isinstance(node, ast.ClassDef):
+        return None
+    docs = ast.get_docstring(node) or ""
+    for part in node.body:
+        if isinstance(part, ast.FunctionDef) and part.name == "__init__":
+            return module, part, f"{docs}\n{ast.get_docstring(part) or ''}"
+    for base in node.bases:
+        found = _class(module, ast.unparse(base))
+        inherited = _constructor(*found) if found is not None else None
+        if inherited is not None:
+            return inherited[0], inherited[1], f"{docs}\n{inherited[2]}"
+    return None
+
+
+def _class(module: Source, name: str) -> tuple[Source, ast.ClassDef] | None:
+    own = next((n for n in module.tree.body if isinstance(n, ast.ClassDef) and n.name == name), None)
+    if own is not None:
+        return module, own
+    if name not in module.imports:
+        return None
+    origin, original = module.imports[name]
+    other = _module(origin)
+    return _class(other, original) if other is not None else None
+
+
+def _options(module: Source, function: Function, docs: str, shared: dict[str, str]) -> list[Option]:
+    said = _documented(docs)
+    arguments = function.args
+    plain = arguments.args[1:] if arguments.args and arguments.args[0].arg == "self" else arguments.args
+    late = [None] * (len(plain) - len(arguments.defaults)) + list(arguments.defaults)
+    lines = [argument.lineno for argument in (*plain, *arguments.kwonlyargs)]
+    found = []
+    for argument, default in zip((*plain, *arguments.kwonlyargs), (*late, *arguments.kw_defaults), strict=True):
+        alone = lines.count(argument.lineno) == 1
+        about = module.comments.get(argument.lineno, "") if alone else ""
+        about = about or said.get(argument.arg, "") or shared.get(argument.arg, "")
+        annotation = ast.unparse(argument.annotation) if argument.annotation is not None else "Any"
+        value = NEEDED if default is None else _literal(module, default)
+        if default is not None and value is NEEDED:
+            value = f"{ast.unparse(default)}"
+        found.append(Option(argument.arg, annotation, value, about))
+    return found
+
+
+def _documented(docs: str) -> dict[str, str]:
+    """Name -> one line, from the entries under `Args:` and from sentences that begin with "`name`: "."""
+    said: dict[str, str] = {}
+    inside = ""
+    for line in docs.splitlines():
+        entry = _ENTRY.match(line)
+        inside = "args" if line.strip() == "Args:" else "" if not line.strip() else inside
+        if inside and entry:
+            said |= {name: entry[2].strip().rstrip(".") for name in entry[1].split(", ")}
+    flat = " ".join(docs.split())
+    return {name: text.strip().rstrip(".") for name, text in _INLINE.findall(flat)} | said
+
+
+def _fields(module_name: str, class_name: str) -> dict[str, str]:
+    """The comment beside each field of a dataclass."""
+    module = _module(module_name)
+    found = _class(module, class_name) if module is not None else None
+    if module is None or found is None:
+        return {}
+    fields = [n for n in found[1].body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+    return {n.target.id: module.comments.get(n.lineno, "") for n in fields if isinstance(n.target, ast.Name)}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.core.foreign import printable
+from harness.core.edge.text import printable
 
 app = typer.Typer(
     help="Align an image-text model and say honestly whether it helped.",

@@ -12,7 +12,7 @@ from harness.commands._plain import line, plain
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
-from harness.core.option_types import words_for
+from harness.core.options.types import words_for
 
 TOPICS = ("plugins", "runs", "schema")
 _PLURALS = {"losses" if kind == "loss" else f"{kind}s": kind for kind in registry.PACKAGES}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from harness.core.foreign import printable
+from harness.core.edge.text import printable
 
 
 def plain(text: str, style: str = "") -> Text:

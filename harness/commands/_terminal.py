@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from harness.commands._plain import line, plain
-from harness.core.foreign import printable
+from harness.core.edge.text import printable
 from harness.core.run_record import RunRecord
 
 

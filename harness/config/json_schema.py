@@ -7,8 +7,8 @@ from typing import Any
 from harness.config.schema import RunConfig
 from harness.core import registry
 from harness.core.errors import ConfigError
-from harness.core.option_source import Option
-from harness.core.option_types import kinds_of
+from harness.core.options.option import Option
+from harness.core.options.types import kinds_of
 
 _JSON = {"bool": "boolean", "int": "integer", "float": "number", "str": "string", "list": "array", "map": "object"}
 _JSON |= {"none": "null"}

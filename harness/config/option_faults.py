@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.core import registry
 from harness.core.errors import ConfigError
-from harness.core.option_types import faults_of
+from harness.core.options.types import faults_of
 
 # keys of a plug-in's mapping that are the study's, not the plug-in's own
 OWN_KEYS = {"benchmark": ("name", "judge", "limit", "items", "label"), "aligner": ("name", "judge", "reward")}

@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
+from harness.core.edge.foreign import words_of
+from harness.core.edge.text import printable
 from harness.core.errors import ConfigError
-from harness.core.foreign import printable, words_of
 
 _MOST_VALUES = 100_000
 _MOST_BYTES = 4_000_000

@@ -19,11 +19,12 @@ from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
+from harness.core.edge.foreign import refused_as
 from harness.core.errors import ConfigError, HarnessError, RepeatedPlugin, UnknownPlugin
-from harness.core.foreign import refused_as
 from harness.core.nearest import did_you_mean
-from harness.core.option_source import Option, read_options
-from harness.core.option_types import faults_of, options_of, typed
+from harness.core.options.option import Option
+from harness.core.options.source import read_options
+from harness.core.options.types import faults_of, options_of, typed
 from harness.core.plugins import Aligner, Annotator, Benchmark, Judge, Loss, Model, ReportWriter, Source
 
 T = TypeVar("T")

@@ -13,8 +13,8 @@ from harness.config.json_schema import json_schema
 from harness.config.schema import read_tree
 from harness.core import registry
 from harness.core.errors import ConfigError
-from harness.core.option_source import read_options
-from harness.core.option_types import options_of
+from harness.core.options.source import read_options
+from harness.core.options.types import options_of
 
 PLUGINS = [(kind, name) for kind in registry.PACKAGES if kind != "report" for name in registry.names(kind)]
 DOCUMENTED = [(kind, name) for kind, name in PLUGINS if name != "scripted"]  # that one is for tests

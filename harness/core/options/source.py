@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import importlib.util
 import io
-import json
 import re
 import tokenize
 from dataclasses import dataclass
@@ -18,33 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-NEEDED: Any = object()  # the default of an option that must be given
-GIVEN = ("judge", "reward", "data", "policy", "reference")  # parameters that the harness fills in
+from harness.core.options.option import GIVEN, NEEDED, Option
+
 _SHARED = {"aligner": ("alignment.settings", "Settings")}  # where options are explained that all plug-ins of a kind share
 _ENTRY = re.compile(r"^\s*((?:\w+, )*\w+): (.+)$")
 _INLINE = re.compile(r"`(\w+)`: (.+?)(?=\s`\w+`: |\.\s|\.?$)", re.S)
 Function = ast.FunctionDef
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option. `type` is the annotation as written; `default` is `NEEDED` where there is none; `about` is one line."""
-
-    name: str
-    type: str
-    default: Any
-    about: str
-
-    @property
-    def needed(self) -> bool:
-        return self.default is NEEDED
-
-    @property
-    def default_text(self) -> str:
-        """The default as one would write it in a study."""
-        if self.needed:
-            return "(must be given)"
-        return json.dumps(self.default, ensure_ascii=False, default=str)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.core.nearest import did_you_mean
-from harness.core.option_source import GIVEN, NEEDED, Option
+from harness.core.options.option import GIVEN, NEEDED, Option
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _WORDS = {

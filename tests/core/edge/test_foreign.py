@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.edge.files import json_lines, parse_json, read_text
+from harness.core.edge.foreign import refused_as
+from harness.core.edge.text import printable
 from harness.core.errors import ConfigError, DataError
-from harness.core.foreign import json_lines, parse_json, printable, read_text, refused_as
 
 
 @pytest.mark.parametrize("error", [ValueError("bad\nthing"), KeyError("x"), RecursionError(), RuntimeError(), MemoryError()])

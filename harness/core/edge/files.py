@@ -1,0 +1,56 @@
+"""Text and JSON files of strangers, with errors that name file, line and what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from harness.core.edge.foreign import words_of
+from harness.core.edge.text import without_surrogates
+from harness.core.errors import DataError
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def read_text(path: Path, advice: str = "") -> str:
+    """A file's text as UTF-8, byte order mark taken off. Raises DataError naming it and what is wrong."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{path}, line {line}: not UTF-8 text (byte {error.object[error.start]:#04x}). {advice or 'Save it as UTF-8.'}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({words_of(error)}). {advice}".rstrip()) from error
+
+
+def parse_json(text: str, where: str, advice: str = "Fetch the file again or mend it.") -> Any:
+    """A JSON value; lone surrogates, which no file or database takes, become U+FFFD.
+
+    Raises DataError with line and column, and for nesting or numbers beyond all use.
+    """
+    try:
+        value = json.loads(text)
+        return without_surrogates(value) if _SURROGATE.search(text) else value
+    except json.JSONDecodeError as error:
+        place = f"{where}, line {error.lineno}" if "\n" in text else where
+        raise DataError(f"{place} is not JSON ({error.msg} at column {error.colno}). {advice}") from error
+    except RecursionError as error:
+        raise DataError(f"{where} is not usable JSON: it is nested too deep. {advice}") from error
+    except ValueError as error:  # a number of more than 4,300 digits
+        raise DataError(f"{where} is not usable JSON: {words_of(error)}. {advice}") from error
+
+
+def json_lines(text: str, name: str, advice: str = "Fetch the file again or mend it.") -> Iterable[tuple[str, Any]]:
+    """("file, line 3", value) of JSON lines; empty lines are left out. Raises DataError at the first that is not JSON.
+
+    Lines end at line feeds alone: U+2028, U+2029 and U+0085, at which `splitlines` breaks too, may stand inside a text.
+    """
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            where = f"{name}, line {number}"
+            yield where, parse_json(line, where, advice)

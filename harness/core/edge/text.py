@@ -1,0 +1,25 @@
+"""Text from outside: files, models, servers. What a terminal would obey and what no file takes is replaced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_HARMLESS = "\n\t\u200d"  # the last joins the parts of an emoji
+
+
+def printable(text: str) -> str:
+    """Text without control and escape characters, which a terminal would obey; lone surrogates are replaced too."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in _HARMLESS else "\ufffd" for c in text)
+
+
+def without_surrogates(value: Any) -> Any:
+    """The same value with every lone surrogate in its texts replaced by U+FFFD."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [without_surrogates(one) for one in value]
+    if isinstance(value, dict):
+        return {without_surrogates(name): without_surrogates(one) for name, one in value.items()}
+    return value

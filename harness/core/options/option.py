@@ -1,0 +1,31 @@
+"""One option of a plug-in, as `list`, the checks and the JSON schema know it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+NEEDED: Any = object()  # the default of an option that must be given
+GIVEN = ("judge", "reward", "data", "policy", "reference")  # parameters that the harness fills in
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option. `type` is the annotation as written; `default` is `NEEDED` where there is none; `about` is one line."""
+
+    name: str
+    type: str
+    default: Any
+    about: str
+
+    @property
+    def needed(self) -> bool:
+        return self.default is NEEDED
+
+    @property
+    def default_text(self) -> str:
+        """The default as one would write it in a study."""
+        if self.needed:
+            return "(must be given)"
+        return json.dumps(self.default, ensure_ascii=False, default=str)

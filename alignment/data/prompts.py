@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from alignment.data.image_names import find_image, refuse_most_missing
 from alignment.data.invalid_pairs import EMPTY_ANSWER, MISSING_IMAGE, UNREADABLE_IMAGE, Dropped
 from harness.core.digests import parts_digest
 from harness.core.errors import DataError, ImageError
@@ -35,35 +36,50 @@ class Prompt:
 def read_prompts(data: Data, name: str, image_folder: str, limit: int | None, seed: int) -> tuple[list[Prompt], list[Dropped]]:
     """Prompts of a file and the rows left out; with `limit`, a uniform subsample by seed in the file's order.
 
-    Raises DataError where the file is not such a list, naming every faulty row.
+    Raises DataError where the file is not such a list, naming every faulty row, and where most images are missing.
     """
+    asked, dropped = _usable(data, name, image_folder, limit, seed)
+    kept = [replace(p, image_digest=data.digest(p.image), path=data.path(p.image)) if p.image else p for p in asked]
+    return kept, dropped
+
+
+def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: int) -> tuple[list[Prompt], list[Dropped]]:
+    """Prompts without digests, so that no image is read, and the rows left out."""
     rows = _rows(data, name)
     ids = _unique([str(row.get("id", i)) for i, row in enumerate(rows)])
-    kept, dropped, faults = list[Prompt](), list[Dropped](), list[str]()
-    for i in _subsample(ids, limit, seed):
+    kept, dropped, faults, missing = list[Prompt](), list[Dropped](), list[str](), list[str]()
+    chosen = _subsample(ids, limit, seed)
+    for i in chosen:
         try:
             question, answer = first_turn(rows[i])
         except ValueError as error:
             faults.append(f"row {i} ({ids[i]}): {error}")
             continue
-        image = "/".join(filter(None, (image_folder.strip("/"), rows[i]["image"]))) if rows[i].get("image") else ""
-        if image and not data.has(image):
+        named = str(rows[i].get("image") or "")
+        image = find_image(data, image_folder, named) if named else ""
+        if image is None:
+            missing.append(named)
             dropped.append(Dropped(ids[i], MISSING_IMAGE))
         elif not answer:
             dropped.append(Dropped(ids[i], EMPTY_ANSWER))
         else:
-            digest, path = (data.digest(image), data.path(image)) if image else ("", None)
-            kept.append(Prompt(ids[i], image, digest, path, question, answer))
+            kept.append(Prompt(ids[i], image, "", None, question, answer))
     if faults:
         listed = "".join(f"\n  {fault}" for fault in faults[:10])
         raise DataError(f"{name} has {len(faults)} faulty rows; mend or remove them:{listed}")
+    refuse_most_missing(data, name, image_folder, missing, len(chosen))
     return kept, dropped
 
 
-def count_prompts(data: Data, name: str, limit: int | None) -> int:
-    """How many prompts `read_prompts` would look at."""
-    rows = len(_rows(data, name))
-    return rows if limit is None else min(limit, rows)
+class ReadsPrompts:
+    """A source that answers the prompts of a file; `options` holds `prompts`, `image_folder` and `limit`."""
+
+    options: dict[str, Any]
+
+    def check(self, data: Data, seed: int) -> int:
+        """How many prompts can be asked. Reads no image, asks no model; raises DataError as `pairs` would."""
+        o = self.options
+        return len(_usable(data, o["prompts"], o["image_folder"], o["limit"], seed)[0])
 
 
 def unreadable(prompts: Sequence[Prompt], error: ImageError) -> list[Dropped]:

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from alignment.data.image_names import check_limit, refuse_most_lost
 from alignment.data.invalid_pairs import Dropped
 from alignment.data.prompts import strip_image
-from alignment.data.stored_pairs import from_rows
+from alignment.data.stored_pairs import from_rows, usable
 from harness.core.errors import DataError
 from harness.core.plugins import Data, Model
 from harness.core.preference import PreferencePair
@@ -27,6 +28,10 @@ Row = Mapping[str, Any]
 
 class LeftOut(Exception):
     """A row that its data set's rules leave out; the text is the reason that the report counts."""
+
+
+class Unusable(LeftOut):
+    """A row that should make a pair but lacks what it needs: a file that is mostly such rows is refused."""
 
 
 class Published(ABC):
@@ -43,6 +48,7 @@ class Published(ABC):
 
     def __init__(self, file: str = "", image_folder: str = "", limit: int | None = None, skip_broken: bool = False) -> None:
         name = file or self.default_file
+        check_limit(type(self).__module__.rpartition(".")[2], limit)
         self.options: dict[str, Any] = {
             "file": name,
             "image_folder": image_folder,
@@ -61,19 +67,32 @@ class Published(ABC):
 
     def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
         """Pairs in the file's order; the model is not asked."""
-        read, dropped, faults = list[PreferencePair](), list[Dropped](), list[str]()
+        read, dropped = self._read(data, seed)
+        pairs, self._report = from_rows(read, dropped, data, self.options, seed)
+        yield from pairs
+
+    def check(self, data: Data, seed: int) -> int:
+        """How many pairs the file makes. Reads no image; raises DataError as `pairs` would."""
+        read, dropped = self._read(data, seed)
+        kept, _ = usable(read, data, self.options, len(read) + len(dropped))
+        limit = self.options["limit"]
+        return len(kept) if limit is None else min(limit, len(kept))
+
+    def _read(self, data: Data, seed: int) -> tuple[list[PreferencePair], list[Dropped]]:
+        read, dropped, faults, unrated = list[PreferencePair](), list[Dropped](), list[str](), list[str]()
         for number, row in enumerate(self.rows(data), start=1):
             try:
                 read.append(self.pair(row, f"row-{number}", seed))
             except LeftOut as reason:
                 dropped.append(Dropped(f"row-{number}", str(reason)))
+                unrated += [f"row {number}: {reason}"] if isinstance(reason, Unusable) else []
             except ValueError as fault:
                 dropped.append(Dropped(f"row-{number}", BROKEN))
                 faults.append(f"row {number}: {fault}")
         if faults and not self.options["skip_broken"]:
             raise DataError(_faults_text(self.options["file"], faults))
-        pairs, self._report = from_rows(_unique(read), dropped, data, self.options, seed)
-        yield from pairs
+        refuse_most_lost(self.options["file"], [*faults, *unrated], len(read) + len(dropped))
+        return _unique(read), dropped
 
     def report(self) -> dict[str, Any]:
         return self._report

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from alignment.data.image_names import find_image, refuse_most_missing
 from alignment.data.invalid_pairs import Dropped, validate
 from alignment.data.noun_counts import Vocabulary
 from alignment.data.pairs import sample
@@ -14,6 +15,7 @@ from harness.core.plugins import Data
 from harness.core.preference import PreferencePair
 
 NOUNS = "nouns.txt"
+_MISSING = "(missing) "  # in front of a name that is in no place: no such file, whatever the name
 
 
 def from_rows(
@@ -23,15 +25,24 @@ def from_rows(
 
     The limit is drawn from the pairs that can train, so that a run gets as many as it asked for where there are enough.
     """
-    folder, limit = str(options.get("image_folder") or "").strip("/"), options.get("limit")
-    placed = [replace(p, image=f"{folder}/{p.image}") if folder and p.image else p for p in read]
-    kept, unfit = validate(placed, data.folder)
-    asked = len(read) + len(dropped)
-    if limit is not None and limit < len(kept):
+    kept, unfit = usable(read, data, options, len(read) + len(dropped))
+    if (limit := options.get("limit")) is not None and limit < len(kept):
         kept = sample(kept, limit, seed)
     pairs = [replace(p, image_digest=data.digest(p.image)) if p.image else p for p in kept]
-    report = yield_report(dict(options), asked, pairs, [], [*dropped, *unfit], nouns(data))
+    report = yield_report(dict(options), len(read) + len(dropped), pairs, [], [*dropped, *unfit], nouns(data))
     return pairs, report
+
+
+def usable(
+    read: Sequence[PreferencePair], data: Data, options: Mapping[str, Any], asked: int
+) -> tuple[list[PreferencePair], list[Dropped]]:
+    """The pairs that can train, their images found, and the others. Raises DataError where most images are missing."""
+    folder = str(options.get("image_folder") or "")
+    found = [replace(p, image=find_image(data, folder, p.image) or _MISSING + p.image) if p.image else p for p in read]
+    kept, unfit = validate(found, data.folder)
+    missing = [p.image.removeprefix(_MISSING) for p in found if p.image.startswith(_MISSING)]
+    refuse_most_missing(data, str(options["file"]), folder, missing, asked)
+    return kept, unfit
 
 
 def nouns(data: Data, name: str = NOUNS) -> Vocabulary | None:

@@ -16,10 +16,11 @@ from dataclasses import replace
 from typing import Any
 
 from alignment.data.bdhs_drafts import Draft, Rules, meta_of, new_draft, reopened, requests_of, taken
+from alignment.data.image_names import check_limit
 from alignment.data.invalid_pairs import IDENTICAL_ANSWERS, Dropped
 from alignment.data.length_matching import Match, check_match
 from alignment.data.noun_counts import Vocabulary
-from alignment.data.prompts import Prompt, count_prompts, read_prompts, unreadable
+from alignment.data.prompts import Prompt, ReadsPrompts, read_prompts, unreadable
 from alignment.data.sentences import CUT_UNITS, SPLITTERS, YES_NO_RULES, Pieces
 from alignment.data.similarity import make_embedder
 from alignment.data.yield_report import yield_report
@@ -36,7 +37,7 @@ EMPTY = "empty rejected answer"
 
 
 @registry.source
-class Bdhs:
+class Bdhs(ReadsPrompts):
     """Preference pairs by hiding the image; see the module for the algorithm."""
 
     def __init__(
@@ -83,9 +84,6 @@ class Bdhs:
         asked = len(prompts) + len(dropped)
         self._report = yield_report(self.options, asked, pairs, drafts, [*dropped, *_first(missing), *merged], vocabulary)
         yield from pairs
-
-    def n_prompts(self, data: Data) -> int:
-        return count_prompts(data, self._prompts, self._limit)
 
     def report(self) -> dict[str, Any]:
         return self._report
@@ -163,8 +161,9 @@ class Bdhs:
             raise ConfigError(f"bdhs.rho_th is {o['rho_th']}; it is a share of image tokens, 0 to 1 (0.99 is the study's).")
         if not 0 <= o["noise_steps"] <= 1000:
             raise ConfigError(f"bdhs.noise_steps is {o['noise_steps']}; give 0 (none) to 1000 (the study's default is 500).")
-        if o["n_tries"] < 1 or o["n_rejected"] < 1 or (o["limit"] is not None and o["limit"] < 1):
-            raise ConfigError("bdhs.n_tries, n_rejected and limit must be at least 1.")
+        check_limit("bdhs", o["limit"])
+        if o["n_tries"] < 1 or o["n_rejected"] < 1:
+            raise ConfigError("bdhs.n_tries and n_rejected must be at least 1.")
         check_match(o["matched"] or {})
 
 

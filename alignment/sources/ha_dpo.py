@@ -2,7 +2,8 @@
 
 Zhao et al. 2023, arXiv:2311.16839. Two files a model: `desc_data.json` maps an image to lists of chosen and rejected
 descriptions (one pair drawn per image by seed, or all of the cross product), asked by one of four wordings;
-`pope_data.json` holds questions, of which those answered right are left out. Images are Visual Genome's, by number.
+`pope_data.json` holds questions, of which those answered right are left out. Images are Visual Genome's, by number, in
+the folders VG_100K and VG_100K_2 as its archives unpack, or all in one.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from alignment.data.image_names import check_limit
 from alignment.data.pairs import read_pairs, read_trl
-from alignment.data.stored_pairs import from_rows
+from alignment.data.stored_pairs import from_rows, usable
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.plugins import Data, Model
@@ -31,15 +32,24 @@ class Jsonl:
     ) -> None:
         if form not in _READ:
             raise ConfigError(f"jsonl.form is {form!r}; choose one of {', '.join(_READ)}.")
-        self.options = {"file": file, "form": form, "image_folder": image_folder, "limit": limit}
+        check_limit("jsonl", limit)
+        self.options: dict[str, Any] = {"file": file, "form": form, "image_folder": image_folder, "limit": limit}
         self._form, self._file = form, file
         self._report: dict[str, Any] = {}
 
     def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
         """Pairs of the file in its order; with `limit`, a uniform subsample by seed."""
-        read = _READ[self._form](data.path(self._file))
-        pairs, self._report = from_rows(read, [], data, self.options, seed)
+        pairs, self._report = from_rows(self._read(data), [], data, self.options, seed)
         yield from pairs
+
+    def check(self, data: Data, seed: int) -> int:
+        """How many pairs the file makes. Reads no image; raises DataError as `pairs` would."""
+        read, limit = self._read(data), self.options["limit"]
+        kept, _ = usable(read, data, self.options, len(read))
+        return len(kept) if limit is None else min(limit, len(kept))
+
+    def _read(self, data: Data) -> list[PreferencePair]:
+        return _READ[self._form](data.path(self._file))
 
     def report(self) -> dict[str, Any]:
         return self._report

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from alignment.data.image_names import check_limit
 from alignment.data.invalid_pairs import EMPTY_ANSWER, IDENTICAL_ANSWERS, Dropped
-from alignment.data.prompts import Prompt, count_prompts, read_prompts, unreadable
+from alignment.data.prompts import Prompt, ReadsPrompts, read_prompts, unreadable
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
@@ -29,7 +30,7 @@ _AT_ONCE = 64
 
 
 @registry.source
-class PovidNoise:
+class PovidNoise(ReadsPrompts):
     """Rejected answers token by token under noise."""
 
     def __init__(
@@ -41,6 +42,7 @@ class PovidNoise:
     ) -> None:
         if not 1 <= noise_steps <= 1000:
             raise ConfigError(f"povid_noise.noise_steps is {noise_steps}; give 1 to 1000 (the study's is 500).")
+        check_limit("povid_noise", limit)
         self.options = {k: v for k, v in locals().items() if k != "self"}
         self._report: dict[str, Any] = {}
 
@@ -59,9 +61,6 @@ class PovidNoise:
                     pairs.append(PreferencePair(p.id, p.image, p.image_digest, p.text, p.chosen, (text,), "povid_noise"))
         self._report = yield_report(o, asked, pairs, [], dropped, nouns(data))
         yield from pairs
-
-    def n_prompts(self, data: Data) -> int:
-        return count_prompts(data, self.options["prompts"], self.options["limit"])
 
     def report(self) -> dict[str, Any]:
         return self._report

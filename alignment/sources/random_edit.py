@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from alignment.data.image_names import check_limit
 from alignment.data.invalid_pairs import Dropped
 from alignment.data.noun_counts import Mention, Vocabulary
-from alignment.data.prompts import Prompt, count_prompts, read_prompts
+from alignment.data.prompts import Prompt, ReadsPrompts, read_prompts
 from alignment.data.sentences import swap_opening
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
@@ -27,7 +28,7 @@ NO_NOUN = "no noun to swap"
 
 
 @registry.source
-class RandomEdit:
+class RandomEdit(ReadsPrompts):
     """Swaps a share of the mentioned things for others, drawn uniformly from the vocabulary."""
 
     def __init__(
@@ -40,6 +41,7 @@ class RandomEdit:
     ) -> None:
         if not 0 < share <= 1:
             raise ConfigError(f"random_edit.share is {share}; it must be above 0 and at most 1.")
+        check_limit("random_edit", limit)
         self.options = {k: v for k, v in locals().items() if k != "self"}
         self._report: dict[str, Any] = {}
 
@@ -59,9 +61,6 @@ class RandomEdit:
                 pairs.append(PreferencePair(p.id, p.image, p.image_digest, p.text, p.chosen, (text,), "random_edit"))
         self._report = yield_report(o, asked, pairs, [], dropped, vocabulary)
         yield from pairs
-
-    def n_prompts(self, data: Data) -> int:
-        return count_prompts(data, self.options["prompts"], self.options["limit"])
 
     def report(self) -> dict[str, Any]:
         return self._report

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from alignment.data.image_names import check_limit
 from alignment.data.invalid_pairs import IDENTICAL_ANSWERS, Dropped
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
-from harness.core.capabilities import CountsPrompts
+from harness.core.capabilities import ChecksItsFiles
 from harness.core.errors import ConfigError
 from harness.core.plugins import Data, Model, NoModel, Source
 from harness.core.preference import PreferencePair
@@ -33,6 +34,7 @@ class Union:
         second: Mapping[str, Any],  # another source; its prompts decide the order
         limit: int | None = None,  # of the second source
     ) -> None:
+        check_limit("union", limit)
         self.options = {"first": dict(first), "second": dict(second), "limit": limit}
         self._first, self._second = _made(first, "first"), _made(second, "second", limit)
         self._report: dict[str, Any] = {}
@@ -54,14 +56,18 @@ class Union:
         self._report = yield_report(self.options, asked, made, [], dropped, nouns(data)) | {"second": self._second.report()}
         yield from made
 
-    def n_prompts(self, data: Data) -> int:
-        """Of the second source, which may ask the model."""
-        if isinstance(self._second, CountsPrompts):
-            return self._second.n_prompts(data)
-        return sum(1 for _ in self._second.pairs(data, NoModel(), 0))
+    def check(self, data: Data, seed: int) -> int:
+        """At most so many pairs; what either source refuses is refused."""
+        return min(_count(source, data, seed) for source in (self._first, self._second))
 
     def report(self) -> dict[str, Any]:
         return self._report
+
+
+def _count(source: Source, data: Data, seed: int) -> int:
+    return (
+        source.check(data, seed) if isinstance(source, ChecksItsFiles) else sum(1 for _ in source.pairs(data, NoModel(), seed))
+    )
 
 
 def _fault(pair: PreferencePair | None, other: PreferencePair) -> str:

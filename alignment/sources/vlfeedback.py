@@ -1,17 +1,19 @@
 """VLFeedback: four answers by different models to each prompt, rated by GPT-4V, 80,258 rows.
 
 Li et al. 2023, arXiv:2312.10665; MMInstruction/VLFeedback. Ratings are texts of 1 to 5 for helpfulness, visual
-faithfulness and ethics; their mean ranks the answers. Which pair is trained on is not said by the study: an option.
+faithfulness and ethics; their mean ranks the answers. An answer without all three ("N/A" stands in some rows) is left out, the
+others of its row stay. Which pair is trained on is not said by the study: an option.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from math import isfinite
 from statistics import fmean
 from typing import Any
 
-from alignment.data.published_datasets import LeftOut, Published, Row, image_of, make_pair, text_of
+from alignment.data.published_datasets import LeftOut, Published, Row, Unusable, image_of, make_pair, text_of
 from harness.core import registry
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError
@@ -52,7 +54,10 @@ class Vlfeedback(Published):
         completions = [c for c in completions if wanted in str(c.get("model", "")).lower()]
         if len(completions) < 2:
             raise LeftOut(f"fewer than two answers of {wanted}")
-        rated = sorted(((rating(c), c) for c in completions), key=lambda pair: pair[0])
+        known = [(value, c) for c in completions if (value := rating(c)) is not None]
+        if len(known) < 2:
+            raise Unusable("rating is no number")
+        rated = sorted(known, key=lambda pair: pair[0])
         best, lower = rated[-1], [r for r in rated if r[0] < rated[-1][0]]
         if not lower:
             raise LeftOut("tie")
@@ -63,12 +68,13 @@ class Vlfeedback(Published):
         return make_pair(own, image, text_of(row, "prompt"), *texts, "vlfeedback", rating_gap=gap)
 
 
-def rating(completion: Mapping[str, Any]) -> float:
-    """Mean of the three ratings. Raises LeftOut where one is no number ("N/A" stands in some rows)."""
+def rating(completion: Mapping[str, Any]) -> float | None:
+    """Mean of the three ratings; None where one is not a number ("N/A" stands in some rows): the other answers still count."""
     annotations = completion.get("annotations")
     if not isinstance(annotations, Mapping):
         raise ValueError("an answer has no 'annotations'")
     try:
-        return fmean(float(annotations[aspect]["Rating"]) for aspect in ASPECTS)
-    except (KeyError, TypeError, ValueError) as error:
-        raise LeftOut("rating is no number") from error
+        mean = fmean(float(annotations[aspect]["Rating"]) for aspect in ASPECTS)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return mean if isfinite(mean) else None

@@ -182,10 +182,13 @@ class HoldsWeights(Protocol):
 
 
 @runtime_checkable
-class CountsPrompts(Protocol):
-    """A source whose rejected answers the model writes: of its pairs only the prompts can be counted before it is asked."""
+class ChecksItsFiles(Protocol):
+    """A source that can say, without a model and without reading an image, how many pairs or prompts its files hold.
 
-    def n_prompts(self, data: Data) -> int: ...  # after `limit`; DataError where the file is missing
+    Raises DataError as `pairs` would: a faulty file, most images missing.
+    """
+
+    def check(self, data: Data, seed: int) -> int: ...  # after `limit`
 
 
 @runtime_checkable

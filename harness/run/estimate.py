@@ -18,13 +18,14 @@ from pathlib import Path
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
-from harness.core.capabilities import CountsPrompts, TellsLogOdds, WantsLogOdds
+from harness.core.capabilities import TellsLogOdds, WantsLogOdds
 from harness.core.errors import DataError, HarnessError, ModelError
 from harness.core.evaluation import Request
-from harness.core.plugins import Data, Model, NoModel
+from harness.core.plugins import Data, Model
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import unjudged
 from harness.evaluation.sweep import items_of, requests_of
+from harness.run.check_sources import number_of_pairs
 from harness.run.make_aligner import make_aligner
 from harness.run.pipeline import load_model, open_data
 
@@ -78,7 +79,7 @@ def _asked(config: RunConfig, data: Data) -> list[tuple[BenchmarkConfig, list[Re
             missing.append(f"{spec.title}: {error}")
     for arm in (*config.reward_models, *config.arms):
         try:
-            _number_of_pairs(arm, data)
+            number_of_pairs(config, arm, data)
         except HarnessError as error:
             missing.append(f"pairs of {arm.name}: {error}")
     if missing:
@@ -86,16 +87,8 @@ def _asked(config: RunConfig, data: Data) -> list[tuple[BenchmarkConfig, list[Re
     return found
 
 
-def _number_of_pairs(arm: Arm, data: Data) -> int:
-    """How many an arm's source will be asked for. Raises what reading its file raises."""
-    source = registry.make("source", arm.pairs.name, arm.pairs.options)
-    if isinstance(source, CountsPrompts):
-        return source.n_prompts(data)
-    return sum(1 for _ in source.pairs(data, NoModel(), 0))
-
-
 def _arm(config: RunConfig, arm: Arm, base: Model, data: Data) -> Iterator[Cost]:
-    seed, total = arm.seed if arm.seed is not None else config.seed, _number_of_pairs(arm, data)
+    seed, total = arm.seed if arm.seed is not None else config.seed, number_of_pairs(config, arm, data)
     source = registry.make("source", arm.pairs.name, {**arm.pairs.options, "limit": min(PROMPTS, total)})
     pairs = list[PreferencePair]()
     seconds = _timed(lambda: pairs.extend(source.pairs(data, base, seed)))

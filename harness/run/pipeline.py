@@ -35,6 +35,7 @@ from harness.evaluation.cached_model import RememberingModel
 from harness.evaluation.sweep import sweep
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.results.run_records import records_of
+from harness.run.check_sources import check_sources
 from harness.run.make_aligner import make_aligner
 from harness.storage.data_folder import DataFolder
 from harness.storage.run_folder import locked, read_json
@@ -137,6 +138,9 @@ class _Stages:
         self.done = {(r.label, r.benchmark) for r in store.results(run_id) if r.is_whole}
 
     def all(self, base: Model) -> None:
+        trained = (*self.config.reward_models, *self.config.arms)
+        open_arms = [arm for arm in trained if not (self._aligned(arm) or (self._arm(arm) / "pairs.jsonl").is_file())]
+        check_sources(self.config, open_arms, self.data)
         for arm in self.config.reward_models:
             if not self._aligned(arm):
                 self._align(arm, self._pairs(arm, base))

@@ -1,0 +1,61 @@
+"""Where an image of a published data set lies: the name in its file, and the other names that people have it under.
+
+COCO's images are `000000033471.jpg` in LLaVA-Instruct and `COCO_train2014_000000033471.jpg` in train2014.zip; Visual Genome
+spreads its numbers over the folders VG_100K and VG_100K_2. A source that misses most of its images stops here, before
+anything is asked or trained.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from harness.core.errors import ConfigError, DataError
+from harness.core.plugins import Data
+
+_COCO = re.compile(r"(?:COCO_(?:train|val|test)20\d\d_)?(\d{12}\.(?:jpg|jpeg|png))", re.IGNORECASE)
+_GENOME = re.compile(r"\d{1,7}\.jpg", re.IGNORECASE)
+_PREFIXES = ("COCO_train2014_", "COCO_val2014_", "")
+_GENOME_FOLDERS = ("VG_100K", "VG_100K_2")
+
+
+def candidates(folder: str, name: str) -> list[str]:
+    """All places in the data folder where the image may lie, the one that the file names first."""
+    first = "/".join(filter(None, (folder.strip("/"), name)))
+    place, _, last = first.rpartition("/")
+    found = [first]
+    if coco := _COCO.fullmatch(last):
+        found += ["/".join(filter(None, (place, prefix + coco[1]))) for prefix in _PREFIXES]
+    elif _GENOME.fullmatch(last):
+        found += ["/".join(filter(None, (place, part, last))) for part in _GENOME_FOLDERS]
+    return list(dict.fromkeys(found))
+
+
+def find_image(data: Data, folder: str, name: str) -> str | None:
+    """The image's place in the data folder; None where it lies in none of them."""
+    return next((place for place in candidates(folder, name) if data.has(place)), None)
+
+
+def refuse_most_missing(data: Data, file: str, folder: str, missing: Sequence[str], asked: int) -> None:
+    """Raise DataError where more than half of the rows (of two or more) have no image, naming the places looked at."""
+    if asked < 2 or 2 * len(missing) <= asked:
+        return
+    looked = candidates(folder, missing[0])
+    raise DataError(
+        f"{file}: the images of {len(missing):,} of {asked:,} rows are not in the data folder {data.folder}. The first, "
+        f"{missing[0]!r}, was looked for as {', '.join(looked)}. Put the images there, or set image_folder to where they lie; "
+        "`python -m harness fetch` with the source's name tells where they come from."
+    )
+
+
+def refuse_most_lost(file: str, lost: Sequence[str], asked: int) -> None:
+    """Raise DataError where more than half of the rows (of two or more) cannot be used; `lost` says why, row by row."""
+    if asked > 1 and 2 * len(lost) > asked:
+        shown = "".join(f"\n  {why}" for why in lost[:5])
+        raise DataError(f"{file}: {len(lost):,} of {asked:,} rows cannot be used. Is it the file that the source reads?{shown}")
+
+
+def check_limit(source: str, limit: object) -> None:
+    """Raise ConfigError for a `limit` that is not None or a whole number above 0."""
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+        raise ConfigError(f"{source}.limit is {limit!r}; give a whole number above 0, or leave it out for all rows.")

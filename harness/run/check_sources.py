@@ -1,0 +1,36 @@
+"""Preference sources before anything is asked: their files are read and their images looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.config.schema import Arm, RunConfig
+from harness.core import registry
+from harness.core.capabilities import ChecksItsFiles
+from harness.core.errors import DataError, HarnessError
+from harness.core.plugins import Data, NoModel
+
+
+def number_of_pairs(config: RunConfig, arm: Arm, data: Data) -> int:
+    """How many pairs or prompts an arm's source has. Raises what reading its files raises, and where there is none."""
+    source = registry.make("source", arm.pairs.name, arm.pairs.options)
+    seed = arm.seed if arm.seed is not None else config.seed
+    found = (
+        source.check(data, seed) if isinstance(source, ChecksItsFiles) else sum(1 for _ in source.pairs(data, NoModel(), seed))
+    )
+    if not found:
+        raise DataError(f"The source {arm.pairs.name} has nothing to make pairs of; look at its file and its images.")
+    return int(found)
+
+
+def check_sources(config: RunConfig, arms: Iterable[Arm], data: Data) -> None:
+    """Raise one DataError for all arms whose source would fail: before a sweep of hours, not after it."""
+    faults = []
+    for arm in arms:
+        if isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
+            try:
+                number_of_pairs(config, arm, data)
+            except HarnessError as error:
+                faults.append(f"pairs of {arm.name}: {error}")
+    if faults:
+        raise DataError("Preference pairs cannot be made:\n  " + "\n  ".join(faults))

@@ -1,0 +1,101 @@
+"""Images are found under the names that people have them under; a source that misses most of them stops at once."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from alignment.data.image_names import candidates
+from harness.core import registry
+from harness.core.errors import ConfigError, DataError
+from tests.alignment.scripted import FolderData
+
+TURNS = [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": "A cat."}]
+MODEL_FREE = {"prompts": "instruct/rows.json", "image_folder": "coco/train2014"}
+
+
+def data_with(folder: Path, *images: str) -> FolderData:
+    for image in images:
+        (folder / image).parent.mkdir(parents=True, exist_ok=True)
+        (folder / image).write_bytes(image.encode())
+    (folder / "nouns.txt").write_text("cat\ndog\n")
+    return FolderData(folder)
+
+
+def instruct(folder: Path, *images: str) -> None:
+    (folder / "instruct").mkdir(exist_ok=True)
+    rows = [{"id": str(n), "image": image, "conversations": TURNS} for n, image in enumerate(images)]
+    (folder / "instruct" / "rows.json").write_text(json.dumps(rows))
+
+
+@pytest.mark.parametrize("lies", ["COCO_train2014_000000033471.jpg", "000000033471.jpg", "COCO_val2014_000000033471.jpg"])
+@pytest.mark.parametrize("named", ["000000033471.jpg", "COCO_train2014_000000033471.jpg"])
+def test_a_coco_image_is_found_with_and_without_its_prefix(tmp_path: Path, named: str, lies: str) -> None:
+    data = data_with(tmp_path, f"coco/train2014/{lies}")
+    instruct(tmp_path, named)
+    (pair,) = registry.make("source", "random_edit", MODEL_FREE).pairs(data, None, 0)
+    assert pair.image == f"coco/train2014/{lies}" and pair.image_digest == data.digest(pair.image)
+
+
+def test_a_number_of_visual_genome_lies_in_either_of_its_folders() -> None:
+    assert candidates("vg", "107.jpg") == ["vg/107.jpg", "vg/VG_100K/107.jpg", "vg/VG_100K_2/107.jpg"]
+    assert candidates("", "a.jpg") == ["a.jpg"]
+
+
+def test_ha_dpo_reads_images_as_the_archives_unpack_them(tmp_path: Path) -> None:
+    data = data_with(tmp_path, "vg/VG_100K/1.jpg", "vg/VG_100K_2/2.jpg")
+    (tmp_path / "ha_dpo").mkdir()
+    sides = {"chosen": ["A cat."], "rejected": ["A dog."]}
+    (tmp_path / "ha_dpo" / "desc_data.json").write_text(json.dumps({"1": sides, "2": sides}))
+    pairs = list(registry.make("source", "ha_dpo", {"part": "desc"}).pairs(data, None, 0))
+    assert [pair.image for pair in pairs] == ["vg/VG_100K/1.jpg", "vg/VG_100K_2/2.jpg"]
+
+
+@pytest.mark.parametrize("name", ["bdhs", "random_edit", "povid_noise"])
+def test_a_source_of_prompts_that_misses_most_images_says_what_it_looked_for_and_where(tmp_path: Path, name: str) -> None:
+    data = data_with(tmp_path, "coco/train2014/COCO_train2014_000000000001.jpg")
+    instruct(tmp_path, "000000000001.jpg", "000000000002.jpg", "000000000003.jpg")
+    source = registry.make("source", name, MODEL_FREE)
+    for ask in (lambda: list(source.pairs(data, None, 0)), lambda: source.check(data, 0)):
+        with pytest.raises(DataError, match="2 of 3 rows are not in the data folder") as told:
+            ask()
+        assert "coco/train2014/000000000002.jpg, coco/train2014/COCO_train2014_000000000002.jpg" in str(told.value)
+
+
+def test_a_published_set_that_misses_most_images_is_an_error_and_one_that_misses_half_is_not(tmp_path: Path) -> None:
+    data = data_with(tmp_path, "a.jpg")
+    row = {"id": "7", "conversations": TURNS, "rejected_conversations": [TURNS[0], {"from": "gpt", "value": "A dog."}]}
+    (tmp_path / "rows.json").write_text(json.dumps([{**row, "image": name} for name in ("a.jpg", "b.jpg")]))
+    source = registry.make("source", "povid", {"file": "rows.json"})
+    assert source.check(data, 0) == 1 and len(list(source.pairs(data, None, 0))) == 1
+    (tmp_path / "rows.json").write_text(json.dumps([{**row, "image": name} for name in ("a.jpg", "b.jpg", "c.jpg")]))
+    with pytest.raises(DataError, match="'b.jpg', was looked for as b.jpg"):
+        list(source.pairs(data, None, 0))
+
+
+def test_a_file_that_is_mostly_broken_rows_is_refused_under_skip_broken_too(tmp_path: Path) -> None:
+    data = data_with(tmp_path, "a.jpg")
+    good = {"image": "a.jpg", "question": "?", "chosen": "A cat.", "rejected": "A dog."}
+    (tmp_path / "rows.json").write_text(json.dumps([good, {"image": "a.jpg"}, {}]))
+    with pytest.raises(DataError, match="2 of 3 rows cannot be used") as told:
+        registry.make("source", "rlaif_v", {"file": "rows.json", "skip_broken": True}).check(data, 0)
+    assert "row 3: " in str(told.value)
+
+
+def test_an_answer_without_a_rating_costs_itself_and_not_its_prompt(tmp_path: Path) -> None:
+    def rated(text: str, rating: str) -> dict:
+        names = ("Helpfulness", "Visual Faithfulness", "Ethical Considerations")
+        return {"response": text, "annotations": {name: {"Rating": rating} for name in names}}
+
+    data = data_with(tmp_path, "a.jpg")
+    answers = [rated("A bus.", "3"), rated("A tree.", "N/A"), rated("A cat.", "5"), rated("A sea.", "nan")]
+    (tmp_path / "rows.json").write_text(json.dumps([{"id": "v", "img_path": "a.jpg", "prompt": "?", "completions": answers}]))
+    (pair,) = registry.make("source", "vlfeedback", {"file": "rows.json"}).pairs(data, None, 0)
+    assert (pair.chosen, pair.rejected, pair.meta["rating_gap"]) == ("A cat.", ("A bus.",), 2.0)
+
+
+@pytest.mark.parametrize("name", ["bdhs", "random_edit", "povid_noise", "jsonl", "povid", "vlfeedback", "ha_dpo", "rlhf_v"])
+@pytest.mark.parametrize("limit", [-3, 0, "5", 2.0, True])
+def test_a_limit_that_is_not_a_whole_number_above_0_is_refused_by_name(name: str, limit: object) -> None:
+    with pytest.raises(ConfigError, match=rf"{name}\.limit is {limit!r}"):
+        registry.make("source", name, {"limit": limit})

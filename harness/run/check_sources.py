@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
@@ -23,11 +23,11 @@ def number_of_pairs(config: RunConfig, arm: Arm, data: Data) -> int:
     return int(found)
 
 
-def check_sources(config: RunConfig, arms: Iterable[Arm], data: Data) -> None:
-    """Raise one DataError for all arms whose source would fail: before a sweep of hours, not after it."""
+def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Data) -> None:
+    """Raise one DataError for all arms without pairs whose source would fail: before a sweep of hours, not after it."""
     faults = []
-    for arm in arms:
-        if isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
+    for arm in (*config.reward_models, *config.arms):
+        if not has_pairs(arm) and isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
             try:
                 number_of_pairs(config, arm, data)
             except HarnessError as error:

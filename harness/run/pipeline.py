@@ -138,9 +138,7 @@ class _Stages:
         self.done = {(r.label, r.benchmark) for r in store.results(run_id) if r.is_whole}
 
     def all(self, base: Model) -> None:
-        trained = (*self.config.reward_models, *self.config.arms)
-        open_arms = [arm for arm in trained if not (self._aligned(arm) or (self._arm(arm) / "pairs.jsonl").is_file())]
-        check_sources(self.config, open_arms, self.data)
+        check_sources(self.config, lambda arm: self._aligned(arm) or (self._arm(arm) / "pairs.jsonl").is_file(), self.data)
         for arm in self.config.reward_models:
             if not self._aligned(arm):
                 self._align(arm, self._pairs(arm, base))

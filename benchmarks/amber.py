@@ -20,6 +20,7 @@ from benchmarks._amber.objects import find_objects
 from benchmarks._coco.image_evidence import node
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, read_json, read_rows
+from benchmarks._text.asked_object import asked_object
 from benchmarks._text.nouns import tagged
 from benchmarks._text.tokenizer import Tokenizer
 from benchmarks._text.word_similarity import Measure, measure
@@ -53,6 +54,7 @@ _FIRST_WORD = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 class Amber:
     """AMBER, generative and yes/no."""
 
+    title = "AMBER"
     version = 3  # 2: lemmas of the lists that come with this package; 3: white space around an answer is stripped
     free_text = False  # for the audit
     files = (
@@ -124,6 +126,12 @@ class Amber:
     def score(self, item: Item, answer: Answer) -> Score:
         """Addends of one description, or of one yes/no answer under "{kind}/"."""
         return self._describe(item, answer.text) if item.truth["kind"] == "generative" else self._decide(item, answer.text)
+
+    def subject(self, item: Item) -> str:
+        return asked_object(item.question)
+
+    def reference(self, item: Item) -> str:
+        return item.truth["truth"] if item.truth["kind"] != "generative" else ""
 
     def facts(self) -> dict[str, str]:
         return {

@@ -41,6 +41,7 @@ _ANNOTATIONS = "http://images.cocodataset.org/annotations/annotations_trainval20
 class Chair:
     """Object hallucination in open descriptions of COCO images."""
 
+    title = "CHAIR"
     version = 1
     free_text = True  # for the audit
     files = (
@@ -234,10 +235,12 @@ def _f1(sums: Sums) -> Any:
 _NONE_NAMED = "no caption names any of the 80 objects"
 _NONE_TRUE = "no image has any of the 80 objects"
 FORMULAS = (
-    ratio("chair_s", ["captions_invented"], ["captions"], better="lower", unknown="no captions"),
-    ratio("chair_i", ["invented"], ["mentions"], better="lower", headline=True, unknown=_NONE_NAMED, role="hallucination"),
-    ratio("recall", ["true_found"], ["true_total"], headline=True, unknown=_NONE_TRUE, role="helpfulness"),
+    ratio("chair_s", ["captions_invented"], ["captions"], better="lower", unknown="no captions", title="CHAIRs"),
+    ratio("chair_i", ["invented"], ["mentions"], better="lower", headline=True, unknown=_NONE_NAMED, role="hallucination",
+          title="CHAIRi"),
+    ratio("recall", ["true_found"], ["true_total"], headline=True, unknown=_NONE_TRUE, role="helpfulness",
+          published_as="COCO recall"),
     Formula("precision", lambda s: over(s["mentions"] - s["invented"], s["mentions"]), unknown=_NONE_NAMED),
     Formula("f1", _f1, unknown="precision or recall is unknown, or both are 0"),
     ratio("length", ["words"], ["captions"], better="neither", unit="words", headline=True, unknown="no captions"),
-)
+)  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_json
+from benchmarks._text.asked_object import asked_object
 from harness.core import registry
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
@@ -23,6 +24,7 @@ _SITE = "https://downloads.cs.stanford.edu/nlp/data/gqa"
 class Gqa:
     """Questions about objects, attributes and relations with one short answer."""
 
+    title = "GQA"
     version = 1
     files = (
         OfficialFile(
@@ -55,7 +57,7 @@ class Gqa:
         ),
     )
     formulas = (
-        ratio("accuracy", ["right"], ["items"], headline=True, unknown="no answers"),
+        ratio("accuracy", ["right"], ["items"], headline=True, unknown="no answers", published_as="GQA"),
         *(
             ratio("accuracy", [f"{kind}/right"], [f"{kind}/items"], group=kind, unknown="no question of this type")
             for kind in ("verify", "query", "choose", "logical", "compare")
@@ -94,6 +96,12 @@ class Gqa:
         if kind:
             values |= {f"{kind}/items": 1.0, f"{kind}/right": float(right)}
         return Score(item.id, values, reading=given[:200], correct=right)
+
+    def subject(self, item: Item) -> str:
+        return str(item.truth["type"]) or asked_object(item.question)
+
+    def reference(self, item: Item) -> str:
+        return str(item.truth["answer"])
 
     def facts(self) -> dict[str, str]:
         return {"prompt suffix": self.prompt_suffix, "matching": "exact, lower case, no final full stop", **self._loaded}

@@ -85,6 +85,7 @@ TASK = JudgeTask("llava_bench", prompts.LLAVA_BENCH, read=_value, rule=compare, 
 class LlavaBench:
     """LLaVA-Bench in the wild with a judge."""
 
+    title = "LLaVA-Bench"
     needs_judge = True
     judge_tasks = (TASK,)
     version = 1
@@ -153,6 +154,12 @@ class LlavaBench:
         why = "\n\n".join(verdict.raw for verdict in verdicts)
         return Score(item.id, values, reading, correct=model >= reference, why=why, verdict=verdicts[0])
 
+    def subject(self, item: Item) -> str:
+        return str(item.truth["category"])
+
+    def reference(self, item: Item) -> str:
+        return str(item.truth["reference"])
+
     def facts(self) -> dict[str, str]:
         return {
             "variant": self.variant,
@@ -213,7 +220,15 @@ def _group_formulas(kind: str, rounded: bool) -> Sequence[Formula]:
     unknown = "no answer could be judged"
     about = "mean model score / mean reference score"
     return (
-        Formula("relative", relative, group=kind, headline=not kind, unknown=unknown, about=about),
+        Formula(
+            "relative",
+            relative,
+            group=kind,
+            headline=not kind,
+            unknown=unknown,
+            about=about,
+            published_as="" if kind else "LLaVA-W",
+        ),
         Formula("reference", lambda s: mean(s, "reference") * 10, "neither", "points", kind, unknown=unknown),
         Formula("model", lambda s: mean(s, "model") * 10, "higher", "points", kind, unknown=unknown),
     )

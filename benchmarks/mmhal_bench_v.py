@@ -18,5 +18,7 @@ from harness.core.judging import JudgeTask
 class MmhalBenchV(MmhalBase):
     """MMHal-Bench with a judge that looks."""
 
+    title: ClassVar[str] = "MMHal-Bench-V"
     judge_tasks: ClassVar[tuple[JudgeTask, ...]] = (TASK_WITH_IMAGE,)
     shows_image: ClassVar[bool] = True
+    published_as: ClassVar[str] = "MMHal-V"

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_json
 from benchmarks._judged import prompts
+from benchmarks._text.asked_object import asked_object
 from benchmarks._text.vqa_answers import normalise
 from harness.core import registry
 from harness.core.capabilities import version_for
@@ -67,6 +68,7 @@ TASK = JudgeTask("mmvet", prompts.MMVET, read=tolerant_grade, rule=grade, fields
 class Mmvet:
     """MM-Vet with a judge."""
 
+    title = "MM-Vet"
     needs_judge = True
     judge_tasks = (TASK,)
     version = 1
@@ -90,7 +92,7 @@ class Mmvet:
         ),
     )
     formulas = (
-        ratio("score", ["grade"], ["judged"], headline=True, unknown="no answer could be judged"),
+        ratio("score", ["grade"], ["judged"], headline=True, unknown="no answer could be judged", published_as="MM-Vet"),
         *(ratio("score", [f"{c}/grade"], [f"{c}/judged"], group=c, unknown="no answer could be judged") for c in CAPABILITIES),
         ratio("judged", ["judged"], ["items"], better="neither", unknown="no answers"),
     )
@@ -133,6 +135,12 @@ class Mmvet:
         for capability in item.truth["capability"]:
             values |= {f"{capability}/judged": 1.0, f"{capability}/grade": grade}
         return Score(item.id, values, f"{grade:g} of 1", correct=grade >= 0.5, why=verdict.raw, verdict=verdict)
+
+    def subject(self, item: Item) -> str:
+        return asked_object(item.question)
+
+    def reference(self, item: Item) -> str:
+        return str(item.truth["answer"])
 
     def facts(self) -> dict[str, str]:
         judge = f"{self.judge.name} {version_for(self.judge, TASK)}"

@@ -45,6 +45,7 @@ _SHORT = 3  # answers of so few words name no object and are never shown to the 
 class ObjectHalbench:
     """Object HalBench: hallucination by response and by object, and object recall."""
 
+    title = "Object HalBench"
     judge_tasks = (TASK,)
     version = 2  # 2: lemmas of the lists that come with this package
     free_text = True  # for the audit
@@ -232,7 +233,7 @@ FORMULAS = (
     ratio("object_hall", ["invented"], ["mentions"], better="lower", headline=True, unknown=_NONE, role="hallucination"),
     ratio("object_recall", ["true_found"], ["true_total"], headline=True, unknown=_NONE_TRUE, role="helpfulness"),
     ratio("length", ["words"], ["responses"], better="neither", unit="words", unknown="no responses"),
-    ratio("chair_s", ["hallucinated"], ["responses"], better="lower", unknown="no responses"),
+    ratio("chair_s", ["hallucinated"], ["responses"], better="lower", unknown="no responses", title="CHAIRs"),
     Formula("response_correct", _one_minus("hallucinated", "with_objects"), unknown=_NONE),
     Formula("object_correct", _one_minus("invented", "mentions"), unknown=_NONE),
     ratio("judged", ["responses"], ["items"], better="neither", unknown="no answers"),

@@ -23,6 +23,7 @@ from benchmarks._pope import labels as _pope_labels
 from benchmarks._pope.formulas import formulas
 from benchmarks._pope.label_files import edits_of, files_of
 from benchmarks._pope.questions import build_questions
+from benchmarks._text.asked_object import asked_object
 from benchmarks._text.yes_no import READERS, contradicted, is_unclear
 from harness.core import flags, registry
 from harness.core.errors import ConfigError, DataError
@@ -42,6 +43,7 @@ _RAW = "https://raw.githubusercontent.com/AoiDragon/POPE/main/output/coco"
 class Pope:
     """Yes/no questions about objects, in three splits that differ in how the absent objects were chosen."""
 
+    title = "POPE"
     version = 2
     free_text = False  # for the audit
     files = (
@@ -143,6 +145,12 @@ class Pope:
             correct=right.pop() if len(right) == 1 else None,  # None where two splits contradict each other
             flag=flags.UNCLEAR if unclear else flags.CONTRADICTED if against else "",
         )
+
+    def subject(self, item: Item) -> str:
+        return asked_object(item.question)
+
+    def reference(self, item: Item) -> str:
+        return " / ".join(dict.fromkeys(label for labels in item.truth["labels"].values() for label in labels))
 
     def facts(self) -> dict[str, str]:
         return {

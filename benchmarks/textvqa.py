@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, read_json
+from benchmarks._text.asked_object import asked_object
 from benchmarks._text.vqa_answers import normalise, vqa_accuracy
 from harness.core import registry
 from harness.core.errors import DataError
@@ -23,6 +24,7 @@ _SITE = "https://dl.fbaipublicfiles.com/textvqa"
 class Textvqa:
     """Questions about text in images (validation set)."""
 
+    title = "TextVQA"
     version = 1
     files = (
         OfficialFile(_FILE, "textvqa.org, version 0.5.1", "CC BY 4.0", "copy it", url=f"{_SITE}/data/TextVQA_0.5.1_val.json"),
@@ -42,7 +44,7 @@ class Textvqa:
             {"items": 1.0, "accuracy": 1.0},
         ),
     )
-    formulas = (ratio("accuracy", ["accuracy"], ["items"], headline=True, unknown="no answers"),)
+    formulas = (ratio("accuracy", ["accuracy"], ["items"], headline=True, unknown="no answers", published_as="TextVQA"),)
 
     def __init__(
         self,
@@ -75,6 +77,12 @@ class Textvqa:
         accuracy = vqa_accuracy(answer.text, item.truth["answers"])
         values = {"items": 1.0, "accuracy": accuracy}
         return Score(item.id, values, reading=normalise(answer.text)[:200], correct=accuracy >= 0.5)
+
+    def subject(self, item: Item) -> str:
+        return asked_object(item.question)
+
+    def reference(self, item: Item) -> str:
+        return str(item.truth["answers"][0])
 
     def facts(self) -> dict[str, str]:
         return {"prompt suffix": self.prompt_suffix, "OCR tokens in the prompt": "no", **self._loaded}

@@ -31,7 +31,7 @@ def formulas(variant: str) -> tuple[Formula, ...]:
         return (1 - chair.compute(sums) + f1.compute(sums)) / 2
 
     about = "(100 - CHAIR + F1) / 2, by the authors' answer on GitHub (issue 3); not in their script"
-    score = Formula("amber", amber, headline=True, unknown="needs both parts: CHAIR and F1", about=about)
+    score = Formula("amber", amber, headline=True, unknown="needs both parts: CHAIR and F1", about=about, title="AMBER")
     return (score, *generative, *groups)
 
 
@@ -43,7 +43,9 @@ def _generative(share: Callable[[Any, Any], Any]) -> tuple[Formula, ...]:
         return 1 - over(s["clean"], s["responses"]) if share is over else _complement(s["clean"], s["responses"])
 
     return (
-        Formula("chair", of("invented", "nouns"), "lower", headline=True, unknown=_NO_NOUN, role="hallucination"),
+        Formula(
+            "chair", of("invented", "nouns"), "lower", headline=True, unknown=_NO_NOUN, role="hallucination", title="CHAIR"
+        ),
         Formula("cover", of("covered", "true_objects"), headline=True, unknown=_NO_TEXT, role="helpfulness"),
         Formula("hal", hal, "lower", unknown=_NO_TEXT),
         Formula("cog", of("baited", "bait_objects"), "lower", unknown=_NO_TEXT),

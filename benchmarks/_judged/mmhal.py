@@ -102,9 +102,11 @@ EXAMPLES = (  # as the keywords judge rates them
 class MmhalBase:
     """96 questions of eight types, rated 0-6 by a judge; a rating below 3 is a hallucination."""
 
+    title: ClassVar[str] = "MMHal-Bench"
     needs_judge: ClassVar[bool] = True
     judge_tasks: ClassVar[tuple[JudgeTask, ...]] = (TASK,)
     shows_image: ClassVar[bool] = False
+    published_as: ClassVar[str] = "MMHal"  # the study's column of the score
     version = 1
     files: ClassVar[tuple[OfficialFile, ...]] = (
         OfficialFile(
@@ -132,7 +134,7 @@ class MmhalBase:
             raise ConfigError(f"MMHal-Bench has no variant {variant!r}; choose one of {', '.join(PARSERS)}.")
         self.judge, self.variant, self.file = judge, variant, file
         self.image_folder, self.max_new_tokens = image_folder.rstrip("/"), max_new_tokens
-        self.formulas = FORMULAS
+        self.formulas = tuple(replace(f, published_as=self.published_as) if f.published_as else f for f in FORMULAS)
         self._folder: Path | None = None
         self._loaded: dict[str, str] = {}
 
@@ -169,6 +171,12 @@ class MmhalBase:
         reading = f"{rating} of 6" + (f": {verdict.reading}" if verdict.reading else "")
         return Score(item.id, values, reading, correct=rating >= 3, why=verdict.raw, verdict=verdict)
 
+    def subject(self, item: Item) -> str:
+        return str(item.truth["question_type"])
+
+    def reference(self, item: Item) -> str:
+        return str(item.truth["gt_answer"])
+
     def facts(self) -> dict[str, str]:
         return {
             "variant": self.variant,
@@ -202,7 +210,8 @@ class MmhalBase:
 
 
 FORMULAS: tuple[Formula, ...] = (
-    ratio("score", ["score_sum"], ["judged"], unit="points", headline=True, unknown=_NO_VERDICT, about="mean rating, 0-6"),
+    ratio("score", ["score_sum"], ["judged"], unit="points", headline=True, unknown=_NO_VERDICT, about="mean rating, 0-6",
+          published_as="MMHal"),
     ratio("hallucination_rate", ["hallucinated"], ["judged"], better="lower", headline=True, unknown=_NO_VERDICT,
           role="hallucination"),
     ratio("informativeness", ["informativeness"], ["judged"], unknown=_NO_VERDICT, about="RLHF-V's, of 100 %",

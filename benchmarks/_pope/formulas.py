@@ -59,4 +59,7 @@ def _mean(name: str, parts: Sequence[Formula]) -> Formula:
 
     about = "mean over the splits " + ", ".join(part.group for part in parts)
     unknown = f"unknown in one of the splits: {parts[0].unknown}"
-    return Formula(name, mean, parts[0].better, headline=name != "yes_rate", unknown=unknown, about=about)
+    published_as = "POPE" if name == "accuracy" else ""
+    return Formula(
+        name, mean, parts[0].better, headline=name != "yes_rate", unknown=unknown, about=about, published_as=published_as
+    )

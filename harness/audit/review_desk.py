@@ -16,7 +16,7 @@ from harness.core.plugins import Progress, no_progress
 from harness.labels.cases import Case, caption_field
 from harness.storage.run_store import Store, StoredResult
 from harness.storage.vote_store import Reviews
-from reports.text.formatting import name
+from reports.text.formatting import title_of
 
 if TYPE_CHECKING:
     from reports.web.review.desk import Desk, Tables
@@ -47,7 +47,7 @@ def open_desk(store: Store, reviews: Reviews, asked: Asked, reviewer: str = "", 
     runs = [store.run(run) for run in asked.runs] or store.runs()
     folder = next((Path(run.data_folder) for run in reversed(runs) if Path(run.data_folder).is_dir()), Path("missing"))
     shelf = Shelf((case.image for case in chosen), folder)
-    return Desk(name(asked.benchmark), chosen, reviews, shelf, _now, reviewer, tables(chosen, reviews))
+    return Desk(title_of(asked.benchmark), chosen, reviews, shelf, _now, reviewer, tables(chosen, reviews))
 
 
 def tables(cases: Sequence[Case], reviews: Reviews) -> Tables:

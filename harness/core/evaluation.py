@@ -143,6 +143,8 @@ class Formula:
     unit: "share" (0..1, shown as per cent), "points" (already on its own scale), "words", "count".
     headline: shown in the short table. group: the slice it speaks of ("adversarial", a question type), "" = all.
     role: "hallucination" or "helpfulness" (one of each a benchmark: the report sets them against each other), or "".
+    title: the name in reports where it is not the name in words ("yes_rate" is shown as "Yes rate"): "CHAIRi".
+    published_as: the column of the study's tables (arXiv:2407.02477) that holds this metric, "" where none does.
     """
 
     name: str
@@ -154,6 +156,8 @@ class Formula:
     unknown: str = "nothing to divide by"
     about: str = ""
     role: str = ""
+    title: str = ""
+    published_as: str = ""
 
 
 class Sums(Mapping[str, Any]):

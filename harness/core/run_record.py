@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,17 @@ class ProtocolRecord:
         return {n: pair for n, pair in pairs.items() if pair[0] != pair[1]}
 
 
+def nothing_to_say(item: Item) -> str:
+    """Of an item whose benchmark does not describe its items."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class BenchmarkResult:
     """One checkpoint on one benchmark, per item. `missing`: id of an item without an answer -> why.
 
-    `answers` and `scores` are in the order of `items`, less the missing ones.
+    `answers` and `scores` are in the order of `items`, less the missing ones. `subject` and `reference`: what an item asks
+    about and what is true of it, in words, as the benchmark tells (`DescribesItems`).
     """
 
     benchmark: str
@@ -53,6 +59,8 @@ class BenchmarkResult:
     scores: tuple[Score, ...]
     formulas: tuple[Formula, ...]
     missing: Mapping[str, str] = field(default_factory=dict)
+    subject: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
+    reference: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

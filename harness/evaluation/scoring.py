@@ -12,7 +12,7 @@ from harness.core import flags, registry
 from harness.core.capabilities import Cost, NeedsJudge, VersionsTasks, cost_of, version_for
 from harness.core.digests import file_digest, value_digest
 from harness.core.errors import JudgeError
-from harness.core.evaluation import Answer, Formula, Item, Score, Verdict
+from harness.core.evaluation import Answer, Item, Score, Verdict
 from harness.core.final_answer import final_answer
 from harness.core.judging import Facts, JudgeTask
 from harness.core.plugins import Annotator, Benchmark, Data, Judge
@@ -134,11 +134,6 @@ class _NoJudge:
 def unjudged(spec: BenchmarkConfig) -> Benchmark:
     """A benchmark without loading its judge: for its questions and formulas."""
     return registry.make("benchmark", spec.name, spec.options, judge=_NoJudge())
-
-
-def formulas_of(spec: BenchmarkConfig) -> tuple[Formula, ...]:
-    """The formulas of a benchmark: all that a report of stored scores needs."""
-    return unjudged(spec).formulas
 
 
 class Scorer(Protocol):

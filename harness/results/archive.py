@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from harness.config.schema import BenchmarkConfig
+from harness.core.capabilities import DescribesItems
 from harness.core.errors import HarnessError
 from harness.core.evaluation import Item
+from harness.core.plugins import Benchmark
 from harness.evaluation.scoring import unjudged
 from harness.storage.result_queries import ResultQueries
 from harness.storage.run_store import Store, StoredRun
@@ -70,13 +73,30 @@ class StoredArchive:
 
     def prompt(self, run: str, benchmark: str, item: Item) -> str:
         """What the model was asked; the question where the benchmark can no longer be made."""
-        options = self._results.options(run, benchmark)
-        if options is None:
-            return item.question
+        made = self._benchmark(run, benchmark)
         try:
-            return unjudged(BenchmarkConfig.model_validate(options)).prompt(item)
+            return made.prompt(item) if made is not None else item.question
         except (HarnessError, ValueError, KeyError):
             return item.question
+
+    def references(self, run: str, benchmark: str) -> Callable[[Item], str]:
+        """What is true of an item in the benchmark's own words; "" where it says nothing, or can no longer be made."""
+        made = self._benchmark(run, benchmark)
+
+        def reference(item: Item) -> str:
+            try:
+                return made.reference(item) if isinstance(made, DescribesItems) else ""
+            except (KeyError, IndexError, TypeError, AttributeError):
+                return ""  # another version's items
+
+        return reference
+
+    def _benchmark(self, run: str, benchmark: str) -> Benchmark | None:
+        options = self._results.options(run, benchmark)
+        try:
+            return unjudged(BenchmarkConfig.model_validate(options)) if options is not None else None
+        except (HarnessError, ValueError, KeyError):
+            return None
 
     def _stored(self, id: str) -> StoredRun | None:
         return next((run for run in self._store.runs() if run.id == id), None)

@@ -10,10 +10,11 @@ from pathlib import Path
 import yaml
 
 from harness.config.schema import BenchmarkConfig
+from harness.core.capabilities import DescribesItems
 from harness.core.digests import file_digest
 from harness.core.errors import ConfigError
 from harness.core.run_record import BenchmarkResult, RunRecord, SweepResult
-from harness.evaluation.scoring import formulas_of
+from harness.evaluation.scoring import unjudged
 from harness.storage import codec
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
@@ -110,9 +111,12 @@ def _result(store: Store, row: StoredResult, reasons: Mapping[str, str]) -> Benc
         if key is not None and key in known
     )
     have = {answer.item_id for answer in answers}
-    formulas = formulas_of(BenchmarkConfig.model_validate(dict(row.options)))
+    benchmark = unjudged(BenchmarkConfig.model_validate(dict(row.options)))
     missing = {item.id: reasons.get(item.id, "no answer is stored") for item in row.items if item.id not in have}
-    return BenchmarkResult(row.benchmark, row.protocol, row.items, answers, row.scores, formulas, missing)
+    made = BenchmarkResult(row.benchmark, row.protocol, row.items, answers, row.scores, benchmark.formulas, missing)
+    if not isinstance(benchmark, DescribesItems):
+        return made
+    return replace(made, subject=benchmark.subject, reference=benchmark.reference)
 
 
 def _image_digests(run: StoredRun, results: Sequence[StoredResult]) -> dict[str, str]:

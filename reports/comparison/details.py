@@ -34,23 +34,24 @@ def flips(columns: Sequence[Column], sweeps: Sequence[SweepResult], said: Lookup
         base, *others = results_of(sweeps, name)
         for column, other in zip(columns[1:], others, strict=True):
             if base and other:
-                found += _flips_of(name, column.label, other.items, said.of(base), said.of(other))
+                found += _flips_of(name, column.label, other, said.of(base), said.of(other))
     return tuple(found)
 
 
 _Said = Mapping[str, tuple[Score, Answer]]
 
 
-def _flips_of(name: str, column: str, items: Sequence[Item], before: _Said, after: _Said) -> list[Flip]:
+def _flips_of(name: str, column: str, result: BenchmarkResult, before: _Said, after: _Said) -> list[Flip]:
     found = []
-    for item in items:
+    for item in result.items:
         if item.id not in before or item.id not in after:
             continue
         (old, said), (new, says) = before[item.id], after[item.id]
         if old.correct is None or new.correct is None or old.correct == new.correct:
             continue
         kind = "gained" if new.correct else "lost"
-        found.append(Flip(name, column, kind, item, said.text, says.text, new.why))
+        what = (result.subject(item), result.reference(item))
+        found.append(Flip(name, column, kind, item, said.text, says.text, new.why, *what))
     return found
 
 

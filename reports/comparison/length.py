@@ -17,7 +17,8 @@ from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import measure, sample
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.comparison.roles import HALLUCINATION
-from reports.text.formatting import name as pretty
+from reports.text.formatting import name as words
+from reports.text.formatting import title_of
 from reports.values.comparison import Curve
 from reports.values.table import Column, members
 
@@ -54,7 +55,7 @@ def _curve(benchmark: str, results: Sequence[BenchmarkResult], formula: Formula,
     if len(points) < 2:
         return None
     x, y, low, high = (tuple(axis) for axis in zip(*points, strict=True))
-    label = f"{pretty(formula.name)} by length of answer" + (" (%)" if scale == 100 else "")
+    label = f"{formula.title or words(formula.name)} by length of answer" + (" (%)" if scale == 100 else "")
     return Curve(_once(benchmark, label), column, x, y, low, high)
 
 
@@ -66,4 +67,4 @@ def _said(result: BenchmarkResult) -> list[tuple[int, Hashable, Score]]:
 
 
 def _once(benchmark: str, label: str) -> str:
-    return label if label.startswith(pretty(benchmark)) else f"{pretty(benchmark)}: {label}"
+    return label if label.startswith(title_of(benchmark)) else f"{title_of(benchmark)}: {label}"

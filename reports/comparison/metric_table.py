@@ -84,10 +84,11 @@ def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None])
         for formula in result.formulas if result else ():
             formulas.setdefault((formula.name, formula.group), formula)
     columns = [_cells(results[0], samples[0], r, s, i == 0) for i, (r, s) in enumerate(zip(results, samples, strict=True))]
-    return [
-        (Row(benchmark, f.name, f.group, f.better, f.unit, f.headline, f.about, f.role, tuple(c.get(key) for c in columns)), f)
-        for key, f in formulas.items()
-    ]
+    return [(_row(benchmark, f, tuple(c.get(key) for c in columns)), f) for key, f in formulas.items()]
+
+
+def _row(benchmark: str, f: Formula, cells: tuple[Cell | None, ...]) -> Row:
+    return Row(benchmark, f.name, f.group, f.better, f.unit, f.headline, f.about, f.role, cells, f.title, f.published_as)
 
 
 def _samples(results: Results) -> list[Sample | None]:

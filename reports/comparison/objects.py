@@ -9,7 +9,6 @@ from harness.core.evaluation import Item, Score
 from harness.core.run_record import BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.values.details import ObjectCount
-from reports.values.item_facts import subject
 from reports.values.table import Column, members
 
 MOST = 24  # objects a benchmark; those that go wrong most often
@@ -22,7 +21,7 @@ def objects(columns: Sequence[Column], sweeps: Sequence[SweepResult], short: Seq
     for name in benchmark_names(sweeps):
         results = results_of(sweeps, name)
         spanned = any(s.spans for r in results if r for s in r.scores)
-        asked = {} if spanned else {i.id: subject(i) for r in results if r for i in r.items}
+        asked = {} if spanned else {i.id: r.subject(i) for r in results if r for i in r.items}
         counted = [
             (label, _mean([_of_spans(r) if spanned else _of_questions(r, asked) for r in those]))
             for label, places in members(columns, short)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.labels.estimates.judge_calibration import Calibration, Drift, Mean
 from reports.label_audit.text import Part
-from reports.text.formatting import UNKNOWN, between, name, number
+from reports.text.formatting import UNKNOWN, between, number, title_of
 
 
 def judge_parts(calibrations: Sequence[Calibration], drifts: Sequence[Drift]) -> list[Part]:
@@ -18,7 +18,7 @@ def _agreement(found: Sequence[Calibration]) -> Part:
     rows = []
     for c in (c for c in found if c.bias.n):
         agreed = (f"{c.bias.n}", _percent(c.exact), _percent(c.near), _number(c.correlation))
-        rows.append((name(c.benchmark), c.column, c.judge, *agreed, _mean(c.bias)))
+        rows.append((title_of(c.benchmark), c.column, c.judge, *agreed, _mean(c.bias)))
     header = ("benchmark", "checkpoint", "judge", "rated", "same rating", "within 1", "rank correlation", "bias [95 %]")
     return Part("Judge and people", "On the same answers; bias is the judge's rating minus the people's.", header, tuple(rows))
 
@@ -27,14 +27,14 @@ def _means(found: Sequence[Calibration]) -> Part:
     rows = []
     for c in (c for c in found if c.mean.n):
         means = (_number(c.mean.plain), _number(c.mean.people), _interval(c))
-        rows.append((name(c.benchmark), c.column, c.judge, *means, f"{c.mean.n} of {c.mean.of}"))
+        rows.append((title_of(c.benchmark), c.column, c.judge, *means, f"{c.mean.n} of {c.mean.of}"))
     header = ("benchmark", "checkpoint", "judge", "judge's mean", "rated answers' mean", "corrected [95 %]", "rated")
     lead = "What people would have given on average over all answers: a prediction-powered estimate (arXiv:2301.09633)."
     return Part("Judge-corrected means", lead, header, tuple(rows))
 
 
 def _drifts(found: Sequence[Drift]) -> Part:
-    rows = [(name(d.benchmark), d.earlier, d.later, f"{d.change.n}", _percent(d.changed), _mean(d.change)) for d in found]
+    rows = [(title_of(d.benchmark), d.earlier, d.later, f"{d.change.n}", _percent(d.changed), _mean(d.change)) for d in found]
     header = ("benchmark", "judge", "other judge or version", "same answers", "rated otherwise", "change [95 %]")
     return Part("Drift", "Two judges, or two versions of one, on the same answers.", header, tuple(rows))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.labels.estimates.proportions import Share
-from reports.text.formatting import UNKNOWN, between, cell_text, count, name, number, row_name
+from reports.text.formatting import UNKNOWN, between, cell_text, count, metric_name, name, number, row_name, title_of
 from reports.values.comparison import Comparison
 from reports.values.label_audit import Effect, Moved
 from reports.values.table import Cell, Row
@@ -46,7 +46,7 @@ def parts(comparison: Comparison) -> list[Part]:
         _faults(effect),
         _rates(effect),
         *(_things(effect)),
-        _disputed(effect),
+        _disputed(comparison, effect),
         _captions(effect),
         _conflicts(effect),
     ]
@@ -101,7 +101,7 @@ def _faults(effect: Effect) -> Part:
     for column, f in effect.faults:
         least_most = "" if f.reviewed == f.errors else f"{_percent(f.least)} to {_percent(f.most)}"
         counts = (f"{f.errors:,}", f"{f.reviewed:,}", f"{f.flipped:,}", f"{f.removed:,}")
-        rows.append((name(f.benchmark), column, *counts, _share(f.share), least_most))
+        rows.append((title_of(f.benchmark), column, *counts, _share(f.share), least_most))
     header = (
         "benchmark",
         "checkpoint",
@@ -119,8 +119,8 @@ def _faults(effect: Effect) -> Part:
 def _rates(effect: Effect) -> Part:
     rows, lines = [], []
     for r in effect.rates:
-        rows.append((name(r.benchmark), "all labels", _share(r.flipped), _share(r.removed), f"{r.flipped.of:,}"))
-        rows += [(name(r.benchmark), group, _share(share), "", f"{share.of:,}") for group, share in r.by_group.items()]
+        rows.append((title_of(r.benchmark), "all labels", _share(r.flipped), _share(r.removed), f"{r.flipped.of:,}"))
+        rows += [(title_of(r.benchmark), group, _share(share), "", f"{share.of:,}") for group, share in r.by_group.items()]
         lines.append(_how(r.benchmark, r.how, r.decided, r.labels, r.missing))
     lead = "How many labels are wrong, or too ambiguous to count. For a split or a label the first share holds both."
     return Part(
@@ -129,10 +129,11 @@ def _rates(effect: Effect) -> Part:
 
 
 def _how(benchmark: str, how: str, decided: int, labels: int, missing: int) -> str:
+    title = title_of(benchmark)
     told = {
-        "all reviewed": f"{name(benchmark)}: all {labels:,} labels were reviewed; there is nothing to estimate.",
-        "control set": f"{name(benchmark)}: estimated from a random control set; {decided:,} of {labels:,} labels are decided.",
-        "": f"{name(benchmark)}: {decided:,} of {labels:,} labels are decided, none of them drawn at random; suspects are no "
+        "all reviewed": f"{title}: all {labels:,} labels were reviewed; there is nothing to estimate.",
+        "control set": f"{title}: estimated from a random control set; {decided:,} of {labels:,} labels are decided.",
+        "": f"{title}: {decided:,} of {labels:,} labels are decided, none of them drawn at random; suspects are no "
         "fair sample, so that no rate can be told. Review a control set (`--sample`).",
     }[how]
     return f"{told} {count(missing, 'label')} of the control set still undecided." if missing else told
@@ -140,17 +141,20 @@ def _how(benchmark: str, how: str, decided: int, labels: int, missing: int) -> s
 
 def _things(effect: Effect) -> list[Part]:
     rows = [
-        (name(r.benchmark), thing, f"{share.n:,}", f"{share.of:,}") for r in effect.rates for thing, share in r.by_thing.items()
+        (title_of(r.benchmark), thing, f"{share.n:,}", f"{share.of:,}")
+        for r in effect.rates
+        for thing, share in r.by_thing.items()
     ]
     lead = "Faults found among the labels that reviewers decided; most of these were suspects, so shares would mislead."
     return [Part("Faults by object", lead, ("benchmark", "object", "faults", "labels decided"), tuple(rows))] if rows else []
 
 
-def _disputed(effect: Effect) -> Part:
+def _disputed(comparison: Comparison, effect: Effect) -> Part:
+    titles = {(row.benchmark, row.metric): metric_name(row) for row in comparison.rows}
     rows = [
         (
             column,
-            f"{name(b.benchmark)} {name(b.metric)}{f' ({b.group})' * bool(b.group)}",
+            f"{title_of(b.benchmark)} {titles.get((b.benchmark, b.metric), name(b.metric))}{f' ({b.group})' * bool(b.group)}",
             number(b.worst, b.unit),
             number(b.best, b.unit),
         )
@@ -166,7 +170,15 @@ def _captions(effect: Effect) -> Part:
         corrected = f"{number(c.value, 'share')} {between(c.low, c.high, 'share')}".strip()
         marked = f"{c.marked:,} of {c.captions:,}"
         rows.append(
-            (name(c.benchmark), c.column, number(c.plain, "share"), corrected, _share(c.found), _share(c.rightly), marked)
+            (
+                title_of(c.benchmark),
+                c.column,
+                number(c.plain, "share"),
+                corrected,
+                _share(c.found),
+                _share(c.rightly),
+                marked,
+            )
         )
     header = (
         "benchmark",

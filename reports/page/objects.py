@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.text.formatting import name, number
+from reports.text.formatting import number, title_of
 from reports.values.comparison import Comparison
 from reports.values.details import Confusion, ObjectCount
 
@@ -48,7 +48,7 @@ def objects_views(comparison: Comparison) -> list[ObjectsView]:
         spans = any("invented" in o.counts or "found" in o.counts for o in counts)
         keys = ("invented",) if spans else ("fp", "fn")
         most = max(o.counts.get(key, 0) for o in counts for key in keys)
-        found.append(ObjectsView(name(benchmark), columns, spans, most or 1, views))
+        found.append(ObjectsView(title_of(benchmark), columns, spans, most or 1, views))
     return found
 
 
@@ -86,7 +86,7 @@ def confusion_views(comparison: Comparison) -> list[tuple[str, list[tuple[str, b
         for group in groups:
             lines = [c for c in comparison.confusions if (c.benchmark, c.group) == (benchmark, group)]
             slices.append((group, any(c.unread for c in lines), [_confusion(c) for c in lines]))
-        found.append((name(benchmark), slices))
+        found.append((title_of(benchmark), slices))
     return found
 
 

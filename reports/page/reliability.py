@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from reports.page.figures import clipped
 from reports.page.svg import Plot
-from reports.text.formatting import between, name, number
+from reports.text.formatting import between, number, title_of
 from reports.values.comparison import Comparison
 from reports.values.details import Bin, Reliability
 
@@ -30,7 +30,7 @@ def reliability_views(comparison: Comparison) -> list[tuple[str, list[tuple[Mark
     by_benchmark: dict[str, list[tuple[Markup, str]]] = {}
     for r in comparison.reliability:
         drawn = _image(r, places[r.column]), _told(comparison, r, places[r.column])
-        by_benchmark.setdefault(name(r.benchmark), []).append(drawn)
+        by_benchmark.setdefault(title_of(r.benchmark), []).append(drawn)
     return list(by_benchmark.items())
 
 

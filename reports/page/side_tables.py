@@ -52,27 +52,10 @@ def reward_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     return ["reward model", *(f"pairs of {name}" for name in tested)], rows
 
 
-# the study's column -> (benchmark, metric) that it speaks of
-_SAME = {
-    "POPE": ("pope", "accuracy"),
-    "MMHal": ("mmhal_bench", "score"),
-    "MMHal-V": ("mmhal_bench_v", "score"),
-    "LLaVA-W": ("llava_bench", "relative"),
-    "TextVQA": ("textvqa", "accuracy"),
-    "GQA": ("gqa", "accuracy"),
-    "MM-Vet": ("mmvet", "score"),
-    "COCO recall": ("chair", "recall"),
-}
-
-
 def published_view(comparison: Comparison) -> tuple[list[tuple[str, str]], list[list[str]], list[tuple[str, str, list[str]]]]:
     """(the study's columns with the metric of yours that stands under each), your rows, (table, method, values) of theirs."""
-    names = {title: facts.get("benchmark", title) for title, facts in comparison.protocols.items()}
-    rows = {
-        study: next((r for r in comparison.short.rows if (names.get(r.benchmark), r.metric, r.group) == (*of, "")), None)
-        for study, of in _SAME.items()
-    }
     columns = list(comparison.published[0].values)
+    rows = {study: next((r for r in comparison.short.rows if r.published_as == study), None) for study in columns}
     head = [(study, row_name(row) if (row := rows[study]) else "") for study in columns]
     yours = [[who(c), *(_yours(rows[study], j) for study in columns)] for j, c in enumerate(comparison.short.columns)]
     theirs = [(row.table, row.method, [f"{v:.2f}" for v in row.values.values()]) for row in comparison.published]

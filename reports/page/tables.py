@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from reports.comparison.roles import planes
 from reports.page import cards, figures
-from reports.text.formatting import ARROWS, MINUS, UNKNOWN, between, name, number, probability, row_name
+from reports.text.formatting import ARROWS, MINUS, UNKNOWN, between, metric_name, number, probability, row_name, title_of
 from reports.values.comparison import Comparison, Curve
 from reports.values.details import Failures
 from reports.values.paired import Difference
@@ -59,7 +59,7 @@ def table(rows: Sequence[Row]) -> list[RowView]:
     for i, row in enumerate(rows):
         cells = tuple(_cell(cell, row, reach.get(row.unit, 0)) for cell in row.cells)
         first = i == 0 or rows[i - 1].benchmark != row.benchmark
-        views.append(RowView(row_name(row), name(row.benchmark), row.about, row.unit, row.better, first, cells))
+        views.append(RowView(row_name(row), title_of(row.benchmark), row.about, row.unit, row.better, first, cells))
     return views
 
 
@@ -162,14 +162,14 @@ def slices(comparison: Comparison) -> list[tuple[str, list[Markup], list[Markup]
                 by_metric.setdefault(row.metric, []).append(row)
         known = {row.metric for row in short.headline if row.benchmark == benchmark}
         drawn = {
-            metric: figures.dots(rows[:12], short.columns, name(metric) + (" (%)" if rows[0].unit == "share" else ""))
+            metric: figures.dots(rows[:12], short.columns, metric_name(rows[0]) + (" (%)" if rows[0].unit == "share" else ""))
             for metric, rows in by_metric.items()
             if len(rows) > 1
         }
         first = [figure for metric, figure in drawn.items() if figure and metric in known]
         rest = [figure for metric, figure in drawn.items() if figure and metric not in known]
         if first or rest:
-            found.append((name(benchmark), first, rest))
+            found.append((title_of(benchmark), first, rest))
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core import flags
-from reports.text.formatting import listing, name
+from reports.text.formatting import listing, title_of
 from reports.values.comparison import Comparison
 from reports.values.details import Failures
 
@@ -48,4 +48,4 @@ def _of(comparison: Comparison, benchmark: str) -> list[Failures]:
 
 def _line(benchmark: str, words: str, counts: Sequence[tuple[Failures, int]]) -> list[str]:
     told = [f"{failed.column} {n:,} of {failed.answered:,}" for failed, n in counts]
-    return [f"{name(benchmark)}: {words}: {listing(told, _COLUMNS)}."] if told else []
+    return [f"{title_of(benchmark)}: {words}: {listing(told, _COLUMNS)}."] if told else []

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
+from harness.core import registry
+from harness.core.capabilities import Titled
+from harness.core.errors import HarnessError
 from reports.values.details import ProtocolDifference
 from reports.values.paired import Difference
 from reports.values.table import Cell, Column, Row
 
-_NAMES = {
-    "pope": "POPE",
-    "repope": "RePOPE",
-    "chair": "CHAIR",
-    "amber": "AMBER",
-    "object_halbench": "Object HalBench",
-    "mmhal_bench": "MMHal-Bench",
-    "mmhal_bench_v": "MMHal-Bench-V",
-    "llava_bench": "LLaVA-Bench",
-    "mmvet": "MM-Vet",
-    "textvqa": "TextVQA",
-    "gqa": "GQA",
-    "f1": "F1",
-    "chair_i": "CHAIRi",
-    "chair_s": "CHAIRs",
+_ABBREVIATIONS = {
     "n": "n",
+    "f1": "F1",
     "kl": "KL",
     "ece": "ECE",
     "words": "Length",
@@ -36,19 +27,40 @@ ARROWS = {"better": "\u25b2", "worse": "\u25bc", "changed": "\u25c6", "": ""}
 
 
 def name(word: str) -> str:
-    """'chair_i' -> 'CHAIRi', 'yes_rate' -> 'Yes rate', 'pope-adversarial' -> 'POPE adversarial'."""
-    if word in _NAMES:
-        return _NAMES[word]
-    head, mark, rest = word.partition("-")
-    if mark and head in _NAMES:
-        return f"{_NAMES[head]} {rest.replace('_', ' ')}"
+    """'yes_rate' -> 'Yes rate', 'f1' -> 'F1'."""
     words = word.replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
+    return _ABBREVIATIONS.get(word, words[:1].upper() + words[1:])
+
+
+def title_of(label: str) -> str:
+    """A benchmark's own title by its label in a configuration: 'pope' -> 'POPE', 'pope-adversarial' -> 'POPE adversarial'."""
+    if title := _title(label):
+        return title
+    head, mark, rest = label.partition("-")
+    title = _title(head) if mark else ""
+    return f"{title} {rest.replace('_', ' ')}" if title else name(label)
+
+
+@lru_cache(maxsize=256)
+def _title(plugin: str) -> str:
+    """ "" for a benchmark without a title, and for a label that is no benchmark's name."""
+    if plugin not in registry.names("benchmark"):
+        return ""
+    try:
+        benchmark = registry.get("benchmark", plugin)
+    except HarnessError:
+        return ""  # a guest that does not import any more: its stored results are shown under its name
+    return benchmark.title if isinstance(benchmark, Titled) else ""
+
+
+def metric_name(row: Row) -> str:
+    """'CHAIRi', 'Yes rate': without its benchmark and slice."""
+    return row.title or name(row.metric)
 
 
 def row_name(row: Row) -> str:
     """'POPE accuracy', 'CHAIRi', 'POPE F1 (adversarial)'; the benchmark is not said twice."""
-    metric, benchmark = name(row.metric), name(row.benchmark)
+    metric, benchmark = metric_name(row), title_of(row.benchmark)
     if not metric.lower().startswith(benchmark.lower()):
         metric = f"{benchmark} {metric if metric[:2].isupper() or metric == 'F1' else metric[:1].lower() + metric[1:]}"
     return f"{metric} ({row.group})" if row.group else metric
@@ -66,7 +78,7 @@ def told_apart(differences: Sequence[ProtocolDifference], most: int = 3) -> str:
     for d in differences:
         facts.setdefault((d.benchmark, d.fact, shortened(d.other, 60), shortened(d.baseline, 60)), []).append(d.column)
     told = [
-        f"{listing(columns, 3)} on {name(benchmark)}: {fact} is {other}, the baseline's is {baseline}"
+        f"{listing(columns, 3)} on {title_of(benchmark)}: {fact} is {other}, the baseline's is {baseline}"
         for (benchmark, fact, other, baseline), columns in facts.items()
     ]
     more = f"; and {count(len(told) - most, 'other difference')}" if len(told) > most else ""

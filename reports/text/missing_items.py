@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.text.formatting import name
+from reports.text.formatting import title_of
 from reports.values.comparison import Comparison
 
 _REASONS, _IDS = 12, 4  # shown of each
@@ -17,8 +17,10 @@ def missing_lines(comparison: Comparison) -> list[str]:
             more = f" and {len(items) - _IDS:,} more" if len(items) > _IDS else ""
             listed = ", ".join(items[:_IDS])
             word = "item" if len(items) == 1 else "items"
-            lines.append(f"{name(failed.benchmark)}, {failed.column}: {len(items):,} {word} missing ({listed}{more}): {why}")
+            lines.append(
+                f"{title_of(failed.benchmark)}, {failed.column}: {len(items):,} {word} missing ({listed}{more}): {why}"
+            )
         if len(reasons) > _REASONS:
             rest = sum(len(items) for _, items in reasons[_REASONS:])
-            lines.append(f"{name(failed.benchmark)}, {failed.column}: {rest:,} more items missing for other reasons")
+            lines.append(f"{title_of(failed.benchmark)}, {failed.column}: {rest:,} more items missing for other reasons")
     return lines

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.core.evaluation import Item, Span
-from reports.values.item_facts import subject, truth_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +46,8 @@ class Flip:
     before: str
     after: str
     why: str = ""
-
-    @property
-    def subject(self) -> str:
-        """The object or type that the item asks about, where its truth or its question names one."""
-        return subject(self.item)
-
-    @property
-    def truth(self) -> str:
-        return truth_text(self.item)
+    subject: str = ""  # the object or type that the item asks about
+    truth: str = ""
 
 
 @dataclass(frozen=True, slots=True)

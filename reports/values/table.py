@@ -44,7 +44,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One metric across all columns; a cell is None where the column lacks the benchmark."""
+    """One metric across all columns; a cell is None where the column lacks the benchmark. The rest as in `Formula`."""
 
     benchmark: str
     metric: str
@@ -55,6 +55,8 @@ class Row:
     about: str
     role: str
     cells: tuple[Cell | None, ...]
+    title: str = ""
+    published_as: str = ""
 
     @property
     def key(self) -> str:

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from harness.core.digests import text_digest
 from harness.core.errors import HarnessError, StoreError
 from reports.page import cards
-from reports.text.formatting import count, name, shortened
+from reports.text.formatting import count, shortened, title_of
 from reports.web.guard import Gate, Guard
 from reports.web.shelf import ImageUnavailable, Shelf
 
@@ -105,7 +105,7 @@ def _environment(package: str, versions: Mapping[str, str]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"said": cards.said, "pretty": name, "short": shortened, "plain": _plain}
+    environment.filters |= {"said": cards.said, "pretty": title_of, "short": shortened, "plain": _plain}
     environment.globals |= {"count": count, "static": lambda file: f"/static/{file}?v={versions[file]}", "paging": paging}
     for template in environment.list_templates(extensions=["html"]):
         environment.get_template(template)  # read now, so that no visitor waits for it

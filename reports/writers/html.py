@@ -21,7 +21,7 @@ from reports.page import training as training_views
 from reports.page.pair_yields import pairs_view, provenance
 from reports.page.thumbnails import Thumbnails
 from reports.text.flag_lines import alarming_lines, flag_lines
-from reports.text.formatting import count, listing, name, shortened, told_apart
+from reports.text.formatting import count, listing, shortened, title_of, told_apart
 from reports.text.missing_items import missing_lines
 from reports.text.runs import overlaps, whole_runs
 from reports.values.comparison import Comparison
@@ -66,7 +66,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"said": cards.said, "pretty": name, "short": shortened}
+    environment.filters |= {"said": cards.said, "pretty": title_of, "short": shortened}
     environment.globals |= {
         "audit": audit,
         "count": count,

@@ -8,7 +8,7 @@ from harness.core import registry
 from reports.label_audit import text as audit
 from reports.page.side_tables import PUBLISHED_TOLD, REWARD_TOLD, published_table, reward_view, seeds_view
 from reports.text.flag_lines import flag_lines
-from reports.text.formatting import name, shortened
+from reports.text.formatting import shortened, title_of
 from reports.text.missing_items import missing_lines
 from reports.text.plain_table import text_table
 from reports.text.runs import whole_runs
@@ -93,14 +93,14 @@ def _published(comparison: Comparison) -> list[str]:
 def _protocol(comparison: Comparison) -> list[str]:
     if not comparison.protocol_differences:
         return ["## Protocol", "All columns were measured in the same way."] if len(comparison.columns) > 1 else []
-    rows = [[name(d.benchmark), d.column, d.fact, d.baseline, d.other] for d in comparison.protocol_differences]
+    rows = [[title_of(d.benchmark), d.column, d.fact, d.baseline, d.other] for d in comparison.protocol_differences]
     table = _table(["benchmark", "column", "fact", "baseline", "column's"], rows)
     return ["## Protocol", "These columns were **not** measured in the same way as the baseline:", *table]
 
 
 def _failures(comparison: Comparison) -> list[str]:
     rows = [
-        [name(f.benchmark), f.column, *map(str, (f.items, f.missing, f.truncated, f.unjudged)), _flags(f)]
+        [title_of(f.benchmark), f.column, *map(str, (f.items, f.missing, f.truncated, f.unjudged)), _flags(f)]
         for f in comparison.failures
         if f.missing or f.truncated or f.unjudged or f.flags or f.reasoned
     ]

@@ -151,7 +151,10 @@ def pope(habits: Habits, n_images: int, seed: int) -> BenchmarkResult:
                 answers.append(Answer(item.id, "Yes, there is." if yes else "No, there is not.", 5, "end", 0.01))
                 scores.append(pope_score(item, yes, split, label))
     facts = {"benchmark": "pope, version 1", "rows": str(len(items)), "prompt": "{question}", "max_new_tokens": "16"}
-    return BenchmarkResult("pope", ProtocolRecord(facts), tuple(items), tuple(answers), tuple(scores), pope_formulas())
+    return BenchmarkResult(
+        "pope", ProtocolRecord(facts), tuple(items), tuple(answers), tuple(scores), pope_formulas(),
+        subject=lambda item: item.truth["object"], reference=lambda item: item.truth["label"],
+    )  # fmt: skip
 
 
 def pope_score(item: Item, yes: bool, split: str, label: str) -> Score:
@@ -167,8 +170,8 @@ def pope_score(item: Item, yes: bool, split: str, label: str) -> Score:
 def chair_formulas() -> tuple[Formula, ...]:
     return (
         ratio("chair_i", ["invented"], ["mentions"], better="lower", headline=True, unknown="no object was mentioned",
-              role="hallucination"),
-        ratio("chair_s", ["has_invented"], ["captions"], better="lower", headline=True),
+              role="hallucination", title="CHAIRi"),
+        ratio("chair_s", ["has_invented"], ["captions"], better="lower", headline=True, title="CHAIRs"),
         ratio("recall", ["found"], ["truths"], headline=True, role="helpfulness"),
         ratio("words", ["words"], ["captions"], better="neither", unit="words", headline=True),
     )  # fmt: skip

@@ -159,13 +159,6 @@ def test_flips_are_items_whose_correctness_turned(record):
     assert all(flip.subject in flip.item.question and flip.truth in ("yes", "no") for flip in found)
 
 
-def test_the_object_is_read_from_the_question_where_truth_names_none():
-    from reports.values.item_facts import subject, truth_text
-
-    item = Item("1", "a.jpg", "Is there an umbrella in the image?", {"labels": {"random": ["no"], "popular": ["no"]}})
-    assert (subject(item), truth_text(item)) == ("umbrella", "no")
-
-
 def test_captions_show_where_inventions_changed_most_first(record):
     changes = [abs(c.sides[0].count("invented") - c.sides[1].count("invented")) for c in compare([record]).captions]
     assert changes == sorted(changes, reverse=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from reports.page.svg import tick_text, ticks
-from reports.text.formatting import between, change, listing, name, number, probability, shortened
+from reports.text.formatting import between, change, listing, name, number, probability, shortened, title_of
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,24 @@ def test_a_p_is_never_zero(p, text):
 
 @pytest.mark.parametrize(
     ("word", "text"),
-    [("chair_i", "CHAIRi"), ("yes_rate", "Yes rate"), ("pope-adversarial", "POPE adversarial"), ("f1", "F1"), ("", "")],
+    [("yes_rate", "Yes rate"), ("f1", "F1"), ("", "")],
 )
 def test_names_are_spelled_as_papers_do(word, text):
     assert name(word) == text
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("mmhal_bench_v", "MMHal-Bench-V"),
+        ("pope-adversarial", "POPE adversarial"),
+        ("RePOPE", "RePOPE"),
+        ("gone_benchmark", "Gone benchmark"),
+        ("", ""),
+    ],
+)
+def test_a_benchmark_goes_by_the_title_that_it_gives_itself(label, text):
+    assert title_of(label) == text
 
 
 @pytest.mark.parametrize(

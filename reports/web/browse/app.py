@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from reports.page import cards
-from reports.values.item_facts import truth_text
 from reports.web.browse.records import SHOWS, Archive, Filter, Listing, RunCard, sorted_runs
 from reports.web.browse.summary import headline, headline_rows
 from reports.web.guard import Gate
@@ -74,7 +73,7 @@ def _items(site: Site, archive: Archive, shelf: Shelf) -> None:
         }
         return site.page(
             request, "items.html", card=card, listing=listing, filter=chosen_by, query=_query(chosen_by), shows=SHOWS,
-            truth=truth_text, shelf=shelf, **values,
+            truth=archive.references(run, benchmark), shelf=shelf, **values,
         )  # fmt: skip
 
     @get("/run/{run}/items/{benchmark}/{place}")
@@ -88,7 +87,7 @@ def _items(site: Site, archive: Archive, shelf: Shelf) -> None:
         before, behind = neighbours(chosen_by.chosen(listing), place)
         return site.page(
             request, "item.html", card=card, listing=listing, item=one, place=place, before=before, behind=behind,
-            query=_query(chosen_by), prompt=archive.prompt(run, benchmark, one), truth=truth_text(one),
+            query=_query(chosen_by), prompt=archive.prompt(run, benchmark, one), truth=archive.references(run, benchmark)(one),
             told=archive.told(run, benchmark, listing, place), pieces=cards.pieces, shelf=shelf,
         )  # fmt: skip
 

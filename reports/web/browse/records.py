@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,6 +77,7 @@ class Archive(Protocol):
     def listing(self, run: str, benchmark: str) -> Listing | None: ...
     def told(self, run: str, benchmark: str, listing: Listing, place: int) -> list[Told]: ...
     def prompt(self, run: str, benchmark: str, item: Item) -> str: ...
+    def references(self, run: str, benchmark: str) -> Callable[[Item], str]: ...  # what is true of an item, in words
     def report(self, run: str) -> str | None: ...
 
 

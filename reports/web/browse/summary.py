@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.text.formatting import UNKNOWN, between, name, number
+from reports.text.formatting import UNKNOWN, between, name, number, title_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def headline_rows(summary: Mapping[str, Any], checkpoints: Sequence[str]) -> lis
 
 
 def _title(row: Mapping[str, Any]) -> str:
-    metric, benchmark = name(row["metric"]), name(row["benchmark"])
+    metric, benchmark = row.get("title") or name(row["metric"]), title_of(row["benchmark"])
     title = metric if metric.lower().startswith(benchmark.lower()) else f"{benchmark} {metric}"
     return f"{title} ({row['group']})" if row.get("group") else title
 

@@ -17,7 +17,7 @@ from harness.miniworld.world.write import write_world
 from harness.storage.run_store import Store
 from tests.small_world import SMALL
 
-torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
+torch.set_num_threads(1)  # threads of workers that share two cores wait for each other and cost several times the work
 
 
 def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

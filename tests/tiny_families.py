@@ -202,9 +202,31 @@ CHECKPOINTS: dict[str, Callable[[], tuple[Any, ...]]] = {
 }
 
 
-def save(name: str, folder: Path, seed: int = 0) -> Path:
-    """The checkpoint of that name, made in a second."""
+EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+LATENT = {"q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 6, "qk_nope_head_dim": 8, "v_head_dim": 10}
+ROUTED = {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1, "n_group": 2, "topk_group": 1}
+# Text models behind LLaVA-1.6's class beside those above: mixtures of experts, and one whose head caps its logits elsewhere.
+TEXT_MODELS: dict[str, Callable[[], Any]] = {
+    "qwen3_moe": lambda: t.Qwen3MoeConfig(**TEXT, **EXPERTS, head_dim=12),
+    "mixtral": lambda: t.MixtralConfig(**TEXT, num_local_experts=4, num_experts_per_tok=2, sliding_window=None),
+    "qwen2_moe": lambda: t.Qwen2MoeConfig(**TEXT, **EXPERTS, shared_expert_intermediate_size=32),
+    "olmoe": lambda: t.OlmoeConfig(**TEXT, num_experts=4, num_experts_per_tok=2),
+    "phimoe": lambda: t.PhimoeConfig(**TEXT, num_local_experts=4, num_experts_per_tok=2, sliding_window=None),
+    "deepseek_v3": lambda: t.DeepseekV3Config(
+        **TEXT | {"num_key_value_heads": 4}, **LATENT, **ROUTED, moe_intermediate_size=32, first_k_dense_replace=1
+    ),
+    "gemma2": lambda: t.Gemma2Config(**TEXT, head_dim=12, sliding_window=12, query_pre_attn_scalar=12),
+}
+CHECKPOINT_OF_TEXT = {f"llava_next, {name}": name for name in TEXT_MODELS}
+
+
+def save(name: str, folder: Path, seed: int = 0, **text: Any) -> Path:
+    """The checkpoint of that name, made in a second; `text` are settings of its text model."""
     torch.manual_seed(seed)
     t.utils.logging.disable_progress_bar()
-    _write(folder, *CHECKPOINTS[name]())
+    kind = CHECKPOINT_OF_TEXT.get(name)
+    config, *rest = CHECKPOINTS[name]() if kind is None else _llava_next(TEXT_MODELS[kind]())
+    for setting, value in text.items():
+        setattr(config.get_text_config(), setting, value)
+    _write(folder, config, *rest)
     return folder

@@ -23,7 +23,7 @@ from alignment.batching.collate import Batch, Row, score
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.early_stopping import Collapse
-from alignment.online.ranked_pairs import make_sampling, require_answering
+from alignment.online.ranked_pairs import make_sampling, require_own_distribution
 from alignment.online.reward_model import Reward
 from alignment.online.rollouts import Sampler
 from alignment.settings import check_beta, make_settings
@@ -66,7 +66,7 @@ class Rloo(Aligner):
         return {**options, "collapse": repr(self.rules[0]), **self._reward.facts()}
 
     def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
-        answering = require_answering(policy, "rloo")
+        answering = require_own_distribution(policy, "rloo")
         sampler = Sampler(answering, rows, image_root, self._reward, self._sampling, self._k, self._penalty, self._seed)
         return _Rollouts(sampler, reference)
 

@@ -55,6 +55,18 @@ def require_answering(policy: Policy, aligner: str) -> AnsweringPolicy:
     return policy
 
 
+def require_own_distribution(policy: Policy, aligner: str) -> AnsweringPolicy:
+    """A policy whose answers are drawn from the distribution that its log-probabilities are of."""
+    found = require_answering(policy, aligner)
+    bent = policy.facts().get("generation config", "")
+    if bent.startswith("honoured"):
+        raise ConfigError(
+            f"{aligner} learns from the model's own distribution, but the checkpoint's generation_config bends its answers "
+            f"({bent}). Set model.generation_config=ignored."
+        )
+    return found
+
+
 @contextmanager
 def answering(policy: AnsweringPolicy) -> Iterator[None]:
     """The policy as it is now, without dropout and gradients; back in training afterwards."""

@@ -1,6 +1,6 @@
 """Evaluation as plain frozen values: what is asked, what is answered, how an answer is scored, what a metric is.
 
-Standard library only, so that every package can import it. The life of a number, top to bottom:
+Standard library and our errors only, so that every package can import it. The life of a number, top to bottom:
 
     Item -> Request -> Answer -> (Verdict) -> Score -> Formula over summed scores -> Metric
 
@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from harness.core.errors import ConfigError
 
 Better = str  # "higher", "lower" or "neither"
 Addends = Mapping[str, float]  # name -> number that may be summed over items
@@ -41,7 +43,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How an answer is produced. `temperature` 0 is greedy; `seed` belongs to the single request."""
+    """How an answer is produced. `temperature` 0 is greedy; `seed` belongs to the single request.
+
+    Raises ConfigError for a value that no engine could follow.
+    """
 
     max_new_tokens: int = 512
     temperature: float = 0.0
@@ -49,6 +54,17 @@ class Decoding:
     seed: int = 0
     stop: tuple[str, ...] = ()  # generation ends after the first of these strings, which is kept
     min_new_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        wrong = {
+            f"max_new_tokens is {self.max_new_tokens}; an answer needs room for at least 1 token": self.max_new_tokens < 1,
+            f"temperature is {self.temperature}; it must be 0 (greedy) or more": not self.temperature >= 0,
+            f"top_p is {self.top_p}; it must be above 0 and at most 1": not 0 < self.top_p <= 1,
+            "stop contains an empty string, which would end every answer before it begins": "" in self.stop,
+        }
+        for why, is_wrong in wrong.items():
+            if is_wrong:
+                raise ConfigError(f"These decoding settings cannot be used: {why}.")
 
 
 @dataclass(frozen=True, slots=True)

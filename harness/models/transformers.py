@@ -34,11 +34,13 @@ from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.training_view import TrainingView
 from harness.models._checkpoint.vision_tower import skip_unread_layers
 from harness.models._engine.answer_logprobs import Scorer, log_odds
+from harness.models._engine.generation_settings import HONOURED, GenerationSettings
 from harness.models._engine.grouping import Budget
 from harness.models._engine.language_model import LanguageModel
 from harness.models._engine.one_by_one import OneByOne
 from harness.models._engine.scheduler import ImageFirst
 
+ENGINE = "2"  # raise it whenever an answer or a log-probability could change: stored ones of another engine are not reused
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -52,6 +54,8 @@ class TransformersModel:
         device: "auto", "cpu", "cuda", ...
         attention: transformers' name of the implementation ("sdpa", "eager", ...).
         rows, tokens: budget of the image-first engine: answers in work at once, and their slots of the key/value cache.
+        generation_config: "honoured": settings of the checkpoint's generation_config that bend the logits (repetition_penalty,
+            suppress_tokens, ..) are applied as `generate` does, beams and the like refused; "ignored": all left out.
         threads: CPU threads of torch; fix it to get the same last bits on machines with other numbers of cores.
         remote_code: allow the checkpoint's own Python code; off, since a stranger's checkpoint must not run code.
     """
@@ -66,6 +70,7 @@ class TransformersModel:
         tokens: int = 32_768,
         threads: int | None = None,
         remote_code: bool = False,
+        generation_config: str = HONOURED,
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
@@ -84,6 +89,7 @@ class TransformersModel:
         self._training = TrainingView(self.module, self.family, image_token, rope)
         self.checkpoint = checkpoint_of(path, source, adapter)
         self.budget = Budget(tokens, rows)
+        self._settings = GenerationSettings(self.module, generation_config)
         self._features = FeatureCache(self.module, self.prompts)
 
     # ------------------------------------------------------------ answering
@@ -92,16 +98,17 @@ class TransformersModel:
         self, requests: Sequence[Request], done: Mapping[int, Answer] | None = None
     ) -> Iterator[list[tuple[int, Answer]]]:
         """(index, answer) as they are finished; see `ImageFirst`."""
+        self._settings.check()
         yield from self._engine().generate(requests, done or {})
 
     def _engine(self) -> ImageFirst | OneByOne:
         if not self.family.known:
             return self.one_by_one()
-        return ImageFirst(self._language(), self.prompts, self._end_ids(), self.budget)
+        return ImageFirst(self._language(), self.prompts, self._end_ids(), self.budget, self._settings)
 
     def one_by_one(self) -> OneByOne:
         """The careful way without sharing, by the model's own `generate`: the yardstick of the engine."""
-        return OneByOne(self.module, self.prompts, self._end_ids(), self.family.name)
+        return OneByOne(self.module, self.prompts, self._end_ids(), self.family.name, self._settings)
 
     def _language(self) -> LanguageModel:
         """Made anew each time: training may have put an adapter into the module."""
@@ -139,6 +146,8 @@ class TransformersModel:
         """What can move an answer besides the weights."""
         image_processor = self.processor.image_processor
         return {
+            "engine": ENGINE,
+            "generation config": self._settings.fact(),
             "model class": type(self.module).__name__,
             "shared between questions": self.family.sharing,
             "dtype": str(self.dtype).removeprefix("torch."),
@@ -152,9 +161,8 @@ class TransformersModel:
 
     def _end_ids(self) -> frozenset[int]:
         configured = getattr(self.module.generation_config, "eos_token_id", None)
-        ids = configured if isinstance(configured, list) else [configured]
-        ids.append(self.prompts.tokenizer.eos_token_id)
-        return frozenset(i for i in ids if i is not None)
+        ids = configured if isinstance(configured, (list, tuple)) else [configured]
+        return frozenset(i for i in (*ids, self.prompts.tokenizer.eos_token_id) if i is not None)
 
     # ------------------------------------------------------------ the training view (alignment's `Policy`)
 

@@ -90,7 +90,7 @@ def both(request: pytest.FixtureRequest, families: Callable[[str], Both]) -> Bot
     return families(request.param)
 
 
-@pytest.fixture(params=[*TABLE, UNKNOWN])
+@pytest.fixture(params=[*TABLE, *tiny_families.CHECKPOINT_OF_TEXT, UNKNOWN])
 def any_family(request: pytest.FixtureRequest, families: Callable[[str], Both]) -> Both:
     """Each checkpoint, that of an unknown family too."""
     return families(request.param)
@@ -127,6 +127,27 @@ def test_batched_shared_and_packed_logits_are_those_of_the_plain_forward(both: B
     for row, request in zip(got, requests, strict=True):
         close(row, both.logits(request)[-1])
     assert (got[0] - got[3]).abs().max() > 1e-3 < (got[0] - got[1]).abs().max(), "images and questions move the logits"
+
+
+@pytest.mark.parametrize("name", [*TABLE, *tiny_families.CHECKPOINT_OF_TEXT])
+def test_large_logits_are_capped_where_the_class_of_transformers_caps_them_and_nowhere_else(
+    families: Callable[[str], Both], name: str, images: list[Path]
+) -> None:
+    both = families(name)
+    requests = many(images[:2])
+    configs = [module.get_decoder().config for module in (both.model.module, both.plain)]
+    heads = [module.get_output_embeddings() for module in (both.model.module, both.plain)]
+    kept = [getattr(config, "final_logit_softcapping", None) for config in configs]
+    hooks = [head.register_forward_hook(lambda module, args, out: out * 40) for head in heads]
+    for config in configs:
+        config.final_logit_softcapping = 5.0
+    got = first_logits(both.model, requests)
+    expected = torch.stack([both.logits(request)[-1] for request in requests])
+    for config, value, hook in zip(configs, kept, hooks, strict=True):
+        config.final_logit_softcapping = value
+        hook.remove()
+    assert expected.abs().max() > 4.9
+    torch.testing.assert_close(got / expected.abs().max(), expected / expected.abs().max(), atol=1e-5, rtol=0)
 
 
 def test_greedy_text_is_that_of_generate_one_by_one(any_family: Both, images: list[Path]) -> None:
@@ -209,7 +230,7 @@ def test_training_rows_have_the_states_of_plain_rows_or_are_refused(any_family: 
     """`[prompt | answer | answer]` of two images in one batch, one row without an image, one answer alone."""
     model = any_family.model
     request = Request(images[1], QUESTIONS[0])
-    if not model.family.known or getattr(model.module.get_decoder().config, "final_logit_softcapping", None):
+    if not model.family.known or model.family.softcap(model.module.get_decoder().config):
         with pytest.raises(ModelError, match=r"cannot be trained here|caps its logits"):
             model.prompt(request.image, request.text)
         return
@@ -236,7 +257,7 @@ def test_training_rows_have_the_states_of_plain_rows_or_are_refused(any_family: 
 
 def test_gradients_reach_every_layer_of_both_towers_of_every_trainable_family(both: Both, images: list[Path]) -> None:
     model = both.model
-    if getattr(model.module.get_decoder().config, "final_logit_softcapping", None):
+    if model.family.softcap(model.module.get_decoder().config):
         return
     ids, vision = model.prompt(images[1], QUESTIONS[0])
     states = model.hidden_states(ids[None], vision, torch.zeros_like(ids)[None], torch.arange(len(ids))[None])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 CAUSAL, IMAGE, PROMPT = "causal", "image", "prompt"
 
@@ -23,6 +24,8 @@ class Family:
     window_first: a sliding window also cuts what is seen both ways.
     axes: positions a token: 1, or 3 (time, height, width; M-RoPE).
     first_position: of the first token.
+    caps_logits: the class itself caps its logits where the text configuration has a `final_logit_softcapping`; others
+        never do, whatever their text model was made for.
     deepstack: features of earlier vision layers are added behind the first layers of the language model.
     template: the prompt of checkpoints that come without a chat template: (before the question, behind it).
     why_alone: why its requests go one by one through the model's own `generate`, "" where the engine knows it.
@@ -33,6 +36,7 @@ class Family:
     window_first: bool = False
     axes: int = 1
     first_position: int = 0
+    caps_logits: bool = False
     deepstack: bool = False
     template: tuple[str, str] | None = None
     why_alone: str = ""
@@ -41,6 +45,10 @@ class Family:
     def known(self) -> bool:
         """Whether the engine reads it, or its own `generate` does."""
         return not self.why_alone
+
+    def softcap(self, config: Any) -> float | None:
+        """What the class caps its logits at, given the text model's configuration."""
+        return getattr(config, "final_logit_softcapping", None) if self.caps_logits else None
 
     @property
     def sharing(self) -> str:
@@ -68,7 +76,7 @@ _TABLE = (
     Family("qwen2_5_vl", axes=3),
     Family("qwen3_vl", axes=3, deepstack=True),
     Family("gemma3", both_ways=IMAGE, window_first=True),
-    Family("paligemma", both_ways=PROMPT, first_position=1, template=("{image}{bos}", "\n")),
+    Family("paligemma", both_ways=PROMPT, caps_logits=True, first_position=1, template=("{image}{bos}", "\n")),
 )
 FAMILIES = {family.name: family for family in _TABLE}
 

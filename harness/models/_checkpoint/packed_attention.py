@@ -100,14 +100,15 @@ def _remember_read(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, A
 
 
 def _take_read(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-    return None if _Read.now is None else (args[0][_Read.now], *args[1:])
+    """(1, N, D) -> (1, n, D): mixtures of experts want states of three dimensions."""
+    return None if _Read.now is None else (args[0][_Read.now][None], *args[1:])
 
 
 def _put_back(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor | None:
     if _Read.now is None:
         return None
     whole = out.new_zeros(*_Read.now.shape, out.shape[-1])
-    whole[_Read.now] = out
+    whole[_Read.now] = out[0]
     return whole
 
 
@@ -149,7 +150,7 @@ def _packed(
         if segment == PROMPT:
             prompt = (q, k, v)
             if is_last:  # only the last query is read, and it sees every key
-                parts.append(torch.zeros_like(q[:, :, :-1]))
+                parts.append(v.new_zeros(*q.shape[:2], length - 1, v.shape[-1]))
                 q = q[:, :, -1:]
         else:
             before = prompt[1].shape[2]

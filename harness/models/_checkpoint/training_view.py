@@ -19,6 +19,7 @@ from harness.models._checkpoint.image_features import flattened
 from harness.models._checkpoint.packed_attention import PROMPT as PROMPT_SEGMENT
 from harness.models._checkpoint.packed_attention import dense_mask, pack, packed_mask, unpack, use_segments, visible
 from harness.models._checkpoint.prompt_builder import RopeIndex
+from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
 
 
 class TrainingView:
@@ -30,7 +31,8 @@ class TrainingView:
         config = module.get_decoder().config
         self._plain = family.both_ways == CAUSAL and not is_windowed(config)
         self.segments = family.known and self._plain and use_segments(module.get_decoder())
-        self._softcap = getattr(config, "final_logit_softcapping", None)
+        self._softcap = family.softcap(config)
+        self._original_length = original_length(config)
 
     def check(self) -> None:
         """Raises ModelError where the numbers would not be those of the model."""
@@ -46,10 +48,22 @@ class TrainingView:
         """(B, T, D)."""
         self.check()
         positions = self._positions(input_ids, vision, segment, position_ids)
+        self._check_length(int(positions.max()) + 1)
         if self.segments:
             states = self._states(pack(input_ids, segment), vision, pack(positions, segment), packed_mask(segment))
             return unpack(states, segment)
         return self._states(input_ids, vision, positions, self._dense(input_ids, segment, position_ids))
+
+    def _check_length(self, length: int) -> None:
+        if self._original_length is None:
+            return
+        if length > self._original_length:
+            raise ModelError(
+                f"A row of {length} positions is longer than the {self._original_length} from which on the RoPE scaling of "
+                "this model turns positions by the length of the text; answers of one row would bend each other. Train on "
+                "shorter ones: set training.max_length."
+            )
+        forget_lengths(self.module.get_decoder())
 
     def _states(self, input_ids: Tensor, vision: Mapping[str, Tensor], positions: Tensor, mask: Any) -> Tensor:
         at = input_ids == self._image_token_id

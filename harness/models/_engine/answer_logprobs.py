@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -73,20 +74,25 @@ class Scorer:
             tail = token_ids(self.prompts.tokenizer, ("" if requests[i].prefix else row.head) + answers[i])
             if not tail:
                 continue
-            whole = row.followed_by(tail[:-1])
+            whole, read = row.followed_by(tail[:-1]), len(tail)
+            if self.language.alone(row.followed_by(tail)):  # its length counts, that of the last token too
+                whole, read = replace(row.followed_by(tail), whole=len(row.ids) + len(tail)), len(tail) + 1
             place = places.setdefault((len(tail), *whole.ids), i)
             if place == i:
-                rows.append((whole, len(tail)))
+                rows.append((whole, read))
             led.setdefault(place, []).append((i, tail))
         return rows, led
 
     def _fitting(self, rows: Sequence[tuple[Row, int]]) -> int:
         """So many rows the budget has room for, at least one."""
+        if self.language.alone(rows[0][0]):
+            return 1
         n, tokens, states = 0, len(rows[0][0].ids), 0
         limit = max(1, _LOGITS // self.language.vocabulary)
         for row, wanted in rows:
             tokens, states = tokens + len(row.ids), states + wanted
-            if n and (tokens > self.budget.tokens or n >= self.budget.rows or states > limit):
+            is_full = tokens > self.budget.tokens or n >= self.budget.rows or states > limit
+            if n and (is_full or self.language.alone(row)):
                 break
             n += 1
         return n
@@ -99,7 +105,7 @@ class Scorer:
         order = [row.index for g in groups for row in g.rows]
         for index, own in zip(order, torch.split(log_probs, [wanted[i] for i in order]), strict=True):
             for i, tail in led[index]:
-                yield Forced(i, own, torch.tensor(tail, device=own.device))
+                yield Forced(i, own[: len(tail)], torch.tensor(tail, device=own.device))
 
 
 def summed(answers: Iterable[Forced], n: int) -> list[float]:

@@ -1,10 +1,13 @@
 """Choosing the next token of each row: greedy or sampled, each row from its own stream of random numbers.
 
-A row's stream depends on its request's seed alone, so its text does not depend on which rows share its batch.
+A row's stream depends on its request's seed alone, so its text does not depend on which rows share its batch. Where a
+checkpoint's generation_config bends the logits (a repetition penalty, suppressed tokens), that comes first, then
+temperature and top-p: transformers' order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,12 +15,25 @@ from torch import Tensor
 
 from harness.core.evaluation import Answer, Decoding
 
+Bend = Callable[[Tensor, Tensor], Tensor]  # tokens so far (1, T) and logits (1, V) -> logits (1, V), as transformers does
+
 
 class RowState:
-    """What one row has said so far, and whether it may go on."""
+    """What one row has said so far, and whether it may go on.
 
-    def __init__(self, decoding: Decoding, end_ids: frozenset[int], stopper: Stopper | None) -> None:
-        self.decoding = decoding
+    bend: what the checkpoint's generation_config makes of the logits, see `generation_settings.py`; it looks at `read`,
+    the tokens before the answer, too.
+    """
+
+    def __init__(
+        self,
+        decoding: Decoding,
+        end_ids: frozenset[int],
+        stopper: Stopper | None,
+        bend: Bend | None = None,
+        read: Sequence[int] = (),
+    ) -> None:
+        self.decoding, self.bend, self.read = decoding, bend, read
         self.ids: list[int] = []
         self.stopped = ""
         self._end_ids = end_ids
@@ -28,7 +44,7 @@ class RowState:
         """The next number in [0, 1) of this row's stream."""
         if self._uniforms is None:
             generator = torch.Generator().manual_seed(self.decoding.seed)
-            n = max(self.decoding.max_new_tokens, 1)
+            n = self.decoding.max_new_tokens
             self._uniforms = torch.rand(n, generator=generator, dtype=torch.float64).tolist()
         return self._uniforms[len(self.ids)]
 
@@ -60,21 +76,26 @@ class KnownRow(RowState):
 
 
 class Stopper:
-    """Finds stop strings; decodes a row only when its newest token could end one."""
+    """Finds stop strings; decodes a row only when its newest token could end one.
+
+    It could where its own text has the last character of a stop string; where it is a part of a character, which shows as
+    U+FFFD; and always where that character is white space, which decoders drop at the beginning of a text.
+    """
 
     def __init__(self, tokenizer: Any, stop: tuple[str, ...]) -> None:
         self._tokenizer = tokenizer
         self._stop = stop
-        self._last_characters = {s[-1] for s in stop}
+        self._last_characters = {s[-1] for s in stop} | {"\ufffd"}
+        self._always = any(s[-1].isspace() for s in stop)
         self._candidate: dict[int, bool] = {}
 
     def hit(self, token: int, ids: list[int]) -> bool:
         if token not in self._candidate:
-            text = self._tokenizer.decode([token])
-            self._candidate[token] = any(c in text for c in self._last_characters)
+            text = self._tokenizer.decode([token], clean_up_tokenization_spaces=False)
+            self._candidate[token] = self._always or any(c in text for c in self._last_characters)
         if not self._candidate[token]:
             return False
-        text = self._tokenizer.decode(ids, skip_special_tokens=True)
+        text = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return any(s in text for s in self._stop)
 
 
@@ -88,6 +109,9 @@ def next_tokens(logits: Tensor, rows: list[RowState], end_ids: frozenset[int]) -
     """One token a row from logits (R, V), in float32."""
     logits = logits.float()
     for r, row in enumerate(rows):
+        if row.bend is not None:
+            so_far = torch.tensor([[*row.read, *row.ids]], device=logits.device)
+            logits[r] = row.bend(so_far, logits[r : r + 1])[0]
         if len(row.ids) < row.decoding.min_new_tokens:
             logits[r, list(end_ids)] = float("-inf")
     chosen: list[int] = logits.argmax(-1).tolist()

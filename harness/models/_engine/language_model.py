@@ -18,6 +18,7 @@ from harness.models._checkpoint.families import CAUSAL, Family
 from harness.models._checkpoint.image_features import FeatureCache, ImageView
 from harness.models._checkpoint.packed_attention import NAME
 from harness.models._checkpoint.prompt_builder import Row
+from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
 
 
 class Piece(NamedTuple):
@@ -49,8 +50,9 @@ class LanguageModel:
         self.decoder = module.get_decoder()
         self.config = self.decoder.config
         self._head, self._embed = module.get_output_embeddings(), module.get_input_embeddings()
-        self._softcap: float | None = getattr(self.config, "final_logit_softcapping", None)
+        self._softcap = family.softcap(self.config)
         self._windowed = is_windowed(self.config)
+        self.original_length = original_length(self.config)
 
     @property
     def device(self) -> torch.device:
@@ -70,6 +72,13 @@ class LanguageModel:
     def shares_attention(self) -> bool:
         """Whether rows can attend to one copy of a shared beginning: attention is ours, causal and without windows."""
         return self.config._attn_implementation == NAME and self.family.both_ways == CAUSAL and not self._windowed
+
+    def alone(self, row: Row, more: int = 0) -> bool:
+        """Whether a row that gets so many more tokens has to be read alone, see `rope_scaling.py`."""
+        if self.original_length is None:
+            return False
+        last = max(p if isinstance(p, int) else max(p) for p in row.positions[-1:])
+        return int(last) + more >= self.original_length
 
     def tokens(self, pieces: Sequence[Piece]) -> Tokens:
         """Pieces of rows side by side, padded on the left."""
@@ -100,6 +109,8 @@ class LanguageModel:
     def states(self, tokens: Tokens, mask: Tensor, cache: Any) -> Tensor:
         """Final hidden states (N, T, D). `mask` (N, S) is of all slots, those of `tokens` last; one of four dimensions
         says itself how to attend, see `_memory.py`."""
+        if self.original_length is not None:
+            forget_lengths(self.decoder)
         embeds, extra = self._embedded(tokens)
         positions = tokens.positions.movedim(-1, 0) if self.family.axes > 1 else tokens.positions
         out = self.decoder(

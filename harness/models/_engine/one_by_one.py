@@ -6,13 +6,14 @@ caches and positions. Only the choice of the next token is ours, so that seeds, 
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import GenerationConfig
 
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
@@ -20,15 +21,25 @@ from harness.models._checkpoint.chat_template import decode_after, token_ids
 from harness.models._checkpoint.image_files import open_image
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.prompt_builder import PromptBuilder
+from harness.models._checkpoint.rope_scaling import forget_lengths
 from harness.models._engine.answer_logprobs import Forced, summed
 from harness.models._engine.decoding import RowState, Stopper, cut_after_stop, next_tokens
+from harness.models._engine.generation_settings import GenerationSettings
 
 
 class OneByOne:
     """A slow and careful engine with the answers of `module.generate`."""
 
-    def __init__(self, module: Any, prompts: PromptBuilder, end_ids: frozenset[int], family: str) -> None:
+    def __init__(
+        self,
+        module: Any,
+        prompts: PromptBuilder,
+        end_ids: frozenset[int],
+        family: str,
+        settings: GenerationSettings | None = None,
+    ) -> None:
         self.module, self.prompts, self.end_ids, self.family = module, prompts, end_ids, family
+        self._settings = settings
 
     def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
         """Yield one answer at a time."""
@@ -41,15 +52,19 @@ class OneByOne:
         started = time.perf_counter()
         decoding, tokenizer = request.decoding, self.prompts.tokenizer
         stopper = Stopper(tokenizer, decoding.stop) if decoding.stop else None
-        state = RowState(decoding, self.end_ids, stopper)
         head = self.prompts.rendered("", request.image is not None).head
         prefix = token_ids(tokenizer, head + request.prefix) if request.prefix else []
-        self.module.generate(
-            **self.inputs(request, prefix),
-            generation_config=self._settings(decoding.max_new_tokens),
-            logits_processor=[_Chooser(state, self.end_ids)],
-            stopping_criteria=[lambda ids, scores, **_: torch.full((len(ids),), bool(state.stopped), device=ids.device)],
-        )
+        inputs = self.inputs(request, prefix)
+        read = [] if self.module.config.is_encoder_decoder else inputs["input_ids"][0].tolist()
+        bend = self._settings.bend(len(read), decoding.max_new_tokens, self.end_ids) if self._settings else None
+        state = RowState(decoding, self.end_ids, stopper, bend, read)
+        forget_lengths(self.module)
+        with self._unbent(decoding.max_new_tokens):
+            self.module.generate(
+                **inputs,
+                logits_processor=[_Chooser(state, self.end_ids)],
+                stopping_criteria=[lambda ids, scores, **_: torch.full((len(ids),), bool(state.stopped), device=ids.device)],
+            )
         text = decode_after(tokenizer, prefix, state.ids, head)
         if state.stopped == "stop":
             text = cut_after_stop(text, decoding.stop)
@@ -66,6 +81,7 @@ class OneByOne:
             before = token_ids(tokenizer, head + request.prefix) if request.prefix else []
             tail = token_ids(tokenizer, ("" if request.prefix else head) + answer)
             if tail:
+                forget_lengths(self.module)
                 logits = self.module(**self.inputs(request, before + tail)).logits[0, -len(tail) - 1 : -1]
                 yield Forced(i, logits.float().log_softmax(-1), torch.tensor(tail, device=logits.device))
 
@@ -90,15 +106,20 @@ class OneByOne:
         dtype, device = self.module.dtype, self.module.device
         return {k: v.to(device, dtype if v.is_floating_point() else v.dtype) for k, v in noisy.items()}
 
-    def _settings(self, limit: int) -> Any:
-        """The checkpoint's settings less all that bends the choice of tokens."""
-        settings = copy.deepcopy(self.module.generation_config)
-        settings.update(
-            max_new_tokens=max(limit, 1), max_length=None, min_length=0, min_new_tokens=None, do_sample=False, num_beams=1,
-            temperature=None, top_p=None, top_k=None, repetition_penalty=1.0, no_repeat_ngram_size=0,
-            eos_token_id=sorted(self.end_ids) or None, pad_token_id=min(self.end_ids, default=0), return_dict_in_generate=False,
-        )  # fmt: skip
-        return settings
+    @contextmanager
+    def _unbent(self, limit: int) -> Iterator[None]:
+        """The module without its own generation_config, which `generate` would fill every gap from: the choice is ours."""
+        kept = self.module.generation_config
+        self.module.generation_config = GenerationConfig(
+            max_new_tokens=limit,
+            eos_token_id=sorted(self.end_ids) or None,
+            pad_token_id=min(self.end_ids, default=0),
+            **{name: getattr(kept, name, None) for name in ("bos_token_id", "decoder_start_token_id", "cache_implementation")},
+        )
+        try:
+            yield
+        finally:
+            self.module.generation_config = kept
 
 
 class _Chooser:

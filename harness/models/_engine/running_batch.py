@@ -43,13 +43,11 @@ class Batch:
 
     def slots(self) -> int:
         """Cache slots taken or promised to answers of the longest kind."""
-        shares = isinstance(self.memory, SharedMemory)
-        own = sum(len(e.row.ids) - e.group.shared * shares + e.row.request.decoding.max_new_tokens for e in self.live)
-        return own + sum(g.shared for g in {id(e.group): e.group for e in self.live}.values()) * shares
+        return self.memory.shared_slots + sum(self.memory.own(e.row, e.group) for e in self.live)
 
     def needs(self, group: Group) -> int:
         """Slots that a group would add."""
-        return self.memory.cost(group) + sum(row.request.decoding.max_new_tokens for row in group.rows)
+        return self.memory.cost(group)
 
     @torch.inference_mode()
     def join(self, rows: Sequence[Live], groups: Sequence[Group], end_ids: frozenset[int], leaning: Leaning) -> list[Live]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -19,6 +19,7 @@ from harness.core.evaluation import Answer, Request
 from harness.models._checkpoint.chat_template import decode_after
 from harness.models._checkpoint.prompt_builder import PromptBuilder, Row
 from harness.models._engine.decoding import KnownRow, RowState, Stopper, cut_after_stop
+from harness.models._engine.generation_settings import GenerationSettings
 from harness.models._engine.grouping import Budget, Group, by_image, group, waves
 from harness.models._engine.language_model import LanguageModel
 from harness.models._engine.running_batch import Batch, Live
@@ -44,8 +45,16 @@ class Wave:
 class ImageFirst:
     """The scheduler. What shares a batch, and when, is a function of the requests and of their answers alone."""
 
-    def __init__(self, language: LanguageModel, prompts: PromptBuilder, end_ids: frozenset[int], budget: Budget) -> None:
+    def __init__(
+        self,
+        language: LanguageModel,
+        prompts: PromptBuilder,
+        end_ids: frozenset[int],
+        budget: Budget,
+        settings: GenerationSettings | None = None,
+    ) -> None:
         self.language, self.prompts, self.end_ids, self.budget = language, prompts, end_ids, budget
+        self._settings = settings
         self._stoppers: dict[tuple[str, ...], Stopper] = {}
         self._leaning = Leaning(prompts.tokenizer)
 
@@ -55,7 +64,7 @@ class ImageFirst:
         Raises ModelError when memory does not suffice for a single request.
         """
         done = done or {}
-        for parts in waves(requests):
+        for parts in self._waves(requests):
             if all(i in done for part in parts for i in part):
                 continue
             wave = Wave(requests, done, deque(parts), Batch(self.language))
@@ -63,6 +72,17 @@ class ImageFirst:
                 found = self._move(wave)
                 if found:
                     yield found
+
+    def _waves(self, requests: Sequence[Request]) -> list[list[list[int]]]:
+        """As `waves`; requests that have to be read alone come last, each a wave of its own."""
+        if self.language.original_length is None:
+            return waves(requests)
+        alone = {i for i, request in enumerate(requests) if self._is_alone(self.prompts.row(i, request))}
+        rest = [[[i for i in part if i not in alone] for part in wave] for wave in waves(requests)]
+        return [[part for part in wave if part] for wave in rest if any(wave)] + [[[i]] for i in sorted(alone)]
+
+    def _is_alone(self, row: Row) -> bool:
+        return self.language.alone(row, row.request.decoding.max_new_tokens)
 
     # ------------------------------------------------------------ one move: join or step
 
@@ -143,7 +163,8 @@ class ImageFirst:
 
     def _row(self, wave: Wave, index: int) -> Row:
         if index not in wave.rows:
-            wave.rows[index] = self.prompts.row(index, wave.requests[index])
+            row = self.prompts.row(index, wave.requests[index])
+            wave.rows[index] = replace(row, whole=len(row.ids)) if self._is_alone(row) else row
         return wave.rows[index]
 
     # ------------------------------------------------------------ rows
@@ -151,8 +172,10 @@ class ImageFirst:
     def _live(self, row: Row, own: Group, done: Mapping[int, Answer]) -> Live:
         decoding = row.request.decoding
         known = done.get(row.index)
-        state = KnownRow(known) if known is not None else RowState(decoding, self.end_ids, self._stopper(decoding.stop))
-        return Live(row, state, own)
+        if known is not None:
+            return Live(row, KnownRow(known), own)
+        bend = self._settings.bend(len(row.ids), decoding.max_new_tokens, self.end_ids) if self._settings else None
+        return Live(row, RowState(decoding, self.end_ids, self._stopper(decoding.stop), bend, row.ids), own)
 
     def _stopper(self, stop: tuple[str, ...]) -> Stopper | None:
         if stop and stop not in self._stoppers:

@@ -1,23 +1,26 @@
 """What a running batch has read: each shared beginning once, and each row's own keys and values.
 
-A row's own slots are its own: rows join and leave without moving others. What is new is read end to end, without padding.
-The language model reads through attention of our own (`_segments.NAME`), see `_beginnings.py`.
+A row's own slots are its own: rows join and leave without moving others, on shelves of rows of similar lengths. What is new is
+read end to end, without padding. The language model reads through attention of our own (`packed_attention.NAME`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
 
 from harness.models._engine.grouping import Group
+from harness.models._engine.kv_shelves import Place, Shelf, arranged, capacity, common_widths, places
 from harness.models._engine.language_model import LanguageModel, Piece, Tokens
-from harness.models._engine.shared_prefix import Beginnings, Layers, Part, attend, padding
+from harness.models._engine.packed_reading import PackedRows
+from harness.models._engine.shared_prefix import Beginnings, Part, attend, padding
 
 Attend = Callable[[Any, Tensor, Tensor, Tensor, float], Tensor]
+_IN_A_PASS = {"cpu": 4096}  # tokens read in one go: more would not fit a core's cache
+_IN_A_PASS_ELSEWHERE = 32_768
 
 
 class SharedMemory:
@@ -27,15 +30,25 @@ class SharedMemory:
         self._language = language
         self._beginnings: list[Beginnings] = []
         self._lengths: list[int] = []  # own slots that each row has filled
-        self._layers: Layers = {}  # own keys and values (R, H, room, d)
-        self._room = 0
+        self._shelves: list[Shelf] = []
+        self._step: list[tuple[Shelf, Tensor, Tensor, Tensor | None]] = []  # shelf, its rows, their next slots, what is hidden
+        self._back: Tensor | None = None  # order that brings the shelves' rows back
         self._positions: Tensor | None = None
-        self._hidden: Tensor | None = None
 
     @staticmethod
     def cost(group: Group) -> int:
-        """Slots that a group needs before its first new token."""
-        return group.shared + sum(len(row.ids) - group.shared for row in group.rows)
+        """Slots that a group may take up to the end of its answers."""
+        return group.shared + sum(SharedMemory.own(row, group) for row in group.rows)
+
+    @staticmethod
+    def own(row: Any, group: Group) -> int:
+        """Slots that a row may take beside what it shares."""
+        return capacity(len(row.ids) - group.shared + row.request.decoding.max_new_tokens)
+
+    @property
+    def shared_slots(self) -> int:
+        """Slots that beginnings take."""
+        return sum(beginnings.slots for beginnings in self._beginnings)
 
     def read(self, groups: Sequence[Group]) -> Tensor:
         """Final states (sum of all `wanted`, D) of the groups' last tokens, row after row; nothing is kept."""
@@ -47,29 +60,35 @@ class SharedMemory:
         rows = [row for group in groups for row in group.rows]
         owner = [g for g, group in enumerate(groups) for _ in group.rows]
         lengths = [len(row.ids) - group.shared for group in groups for row in group.rows]
-        logits, layers, beginnings = None, Layers(), Beginnings([group.shared for group in groups], owner)
+        logits, beginnings = None, Beginnings([group.shared for group in groups], owner)
+        new = [Place(Shelf([n], length), 0) for n, length in enumerate(lengths)]
         if not known:
-            states, beginnings, layers = self._read(groups)
+            states, beginnings, new = self._read(groups)
             logits = self._language.logits(states)
         positions = torch.tensor([row.positions[-1] for row in rows], device=self._language.device)
         self._positions = positions if self._positions is None else torch.cat([self._positions, positions])
         self._beginnings.append(beginnings)
-        self._take_in(layers, lengths)
+        held = places(self._shelves)
+        before = [held[row] for row in range(len(self._lengths))]
+        self._lengths = self._lengths + lengths
+        self._arrange([*before, *new])
         return logits
 
     def step(self, tokens: Sequence[int], known: bool = False) -> Tensor | None:
         """One more token a row; logits (R, V)."""
         assert self._positions is not None
         self._positions = self._positions + 1
-        self._grow(max(self._lengths) + 1)
         logits = None
         if not known:
             ids = torch.tensor(tokens, device=self._language.device)[:, None]
-            self._hidden = padding([n + 1 for n in self._lengths], ids.device)
-            mask = _carrier(self._attend_step)
+            self._look(ids.device)
             following = Tokens(ids, self._positions[:, None], ids)
-            logits = self._language.logits(self._language.states(following, mask, self)[:, -1])
+            states = self._language.states(following, _carrier(self._attend_step), self)
+            logits = self._language.logits(states[:, -1])
         self._lengths = [n + 1 for n in self._lengths]
+        held = {shelf.width: shelf.rows for shelf in self._shelves}
+        if any(self._lengths[row] + 1 > width for width, rows in held.items() for row in rows):
+            self._arrange([place for _, place in sorted(places(self._shelves).items())])
         return logits
 
     def keep(self, rows: list[int]) -> None:
@@ -85,144 +104,101 @@ class SharedMemory:
             start = end
         self._beginnings = kept
         self._lengths = [self._lengths[r] for r in rows]
-        at = torch.tensor(rows, dtype=torch.long, device=self._language.device)
-        self._positions = self._positions[at]
-        self._layers = {layer: (keys[at], values[at]) for layer, (keys, values) in self._layers.items()}
+        self._positions = self._positions[torch.tensor(rows, dtype=torch.long, device=self._language.device)]
+        held = places(self._shelves)
+        self._arrange([held[r] for r in rows])
+
+    def _arrange(self, rows: Sequence[Place]) -> None:
+        """Every row on the shelf that has room for its next token."""
+        self._shelves = arranged(rows, [capacity(length + 1) for length in self._lengths])
+        self._step = []
 
     # ------------------------------------------------------------ the language model's view of a cache
 
     def update(self, keys: Tensor, values: Tensor, layer_idx: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        """Put one token a row in its slot; own keys and values (R, H, S, d) so far."""
-        if layer_idx not in self._layers:
-            shape = (len(self._lengths), keys.shape[1], self._room, keys.shape[3])
-            self._layers[layer_idx] = (keys.new_zeros(shape), values.new_zeros(*shape[:3], values.shape[3]))
-        own = self._layers[layer_idx]
-        at = torch.tensor(self._lengths, device=keys.device)
-        rows = torch.arange(len(at), device=keys.device)
-        width = max(self._lengths) + 1
-        for kept, new in zip(own, (keys, values), strict=True):
-            kept[rows, :, at] = new[:, :, 0]
-        return own[0][:, :, :width], own[1][:, :, :width]
+        """Nothing is kept here: models with latent attention hand over what keys and values are made of only afterwards."""
+        return keys, values
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         return max(self._lengths, default=0)
 
     # ------------------------------------------------------------ attention
 
+    def _look(self, device: torch.device) -> None:
+        """What all layers of a step need to know of the shelves."""
+        self._step = []
+        for shelf in self._shelves:
+            lengths = [self._lengths[row] for row in shelf.rows]
+            shelf.used = max(lengths) + 1
+            hidden = padding([n + 1 for n in lengths], shelf.used, device)
+            rows, ends = (torch.tensor(t, device=device) for t in (shelf.rows, lengths))
+            self._step.append((shelf, rows, ends, hidden))
+        laid = {row: n for n, row in enumerate(row for shelf in self._shelves for row in shelf.rows)}
+        self._back = torch.tensor([laid[row] for row in range(len(laid))], device=device)
+
     def _attend_step(self, module: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-        """query (R, heads, 1, d) -> (R, 1, heads, d)."""
-        folded = _folded(query, key)
-        own = attend(folded, key, value, scaling, self._hidden)
-        start, parts = 0, []
+        """query (R, heads, 1, d) -> (R, 1, heads, dv)."""
+        rows, heads, _, size = query.shape
+        asked = query.reshape(rows, key.shape[1], heads // key.shape[1], size)
+        parts, layer = [], module.layer_idx
+        for shelf, at, ends, hidden in self._step:
+            keys, values = shelf.with_token(layer, key[at, :, 0], value[at, :, 0], ends)
+            parts.append(attend(asked if len(self._step) == 1 else asked[at], keys, values, scaling, hidden))
+        own = parts[0] if len(parts) == 1 else Part(*(torch.cat(same)[self._back] for same in zip(*parts, strict=True)))
+        start = 0
         for beginnings in self._beginnings:
             end = start + len(beginnings.owner)
-            part = Part(*(t[start:end] for t in own))
-            shared = max(beginnings.lengths) > 0
-            whole = part.joined(beginnings.part(module.layer_idx, folded[start:end], scaling)) if shared else None
-            parts.append(whole if whole is not None else part.out / part.total)
+            some = Part(own.out[start:end], own.total[start:end])
+            beginnings.join_to(some, layer, asked[start:end], (key, value), scaling)
             start = end
-        return _unfolded(torch.cat(parts).to(query.dtype), query)
+        return own.out.reshape(rows, 1, heads, value.shape[3])
 
-    def _read(self, groups: Sequence[Group]) -> tuple[Tensor, Beginnings, Layers]:
-        """Wanted states (n, D), the groups' beginnings, and the rows' own keys and values."""
-        shared = [group.shared for group in groups]
+    # ------------------------------------------------------------ reading
+
+    def _read(self, groups: Sequence[Group]) -> tuple[Tensor, Beginnings, list[Place]]:
+        """Wanted states (n, D), the groups' beginnings, and where the rows' own keys and values are."""
         owner = [g for g, group in enumerate(groups) for _ in group.rows]
-        beginnings, device = Beginnings(shared, owner), self._language.device
-        if max(shared) > 0:
-            firsts = [Piece(group.rows[0], 0, group.shared) for group in groups]
-            unread = torch.zeros(1, sum(shared), dtype=torch.bool, device=device)
-            _, beginnings.layers = self._read_packed(firsts, unread)
+        shared = [group.shared for group in groups]
+        before = None
+        numbers = [g for g, length in enumerate(shared) if length]
+        if numbers:
+            firsts = [Piece(groups[g].rows[0], 0, shared[g]) for g in numbers]
+            _, held = self._read_pieces(firsts, [0] * len(firsts))
+            shelves = arranged(held, common_widths([shared[g] for g in numbers]))
+            for shelf in shelves:
+                shelf.rows = [numbers[n] for n in shelf.rows]
+            before = Beginnings(shared, owner, shelves)
         rest = [Piece(row, group.shared, len(row.ids)) for group in groups for row in group.rows]
-        wanted = [n for group in groups for n in group.wanted]
-        read = [[slot >= p.end - p.start - n for slot in range(p.end - p.start)] for p, n in zip(rest, wanted, strict=True)]
-        mask = torch.tensor([[slot for row in read for slot in row]], device=device)
-        states, layers = self._read_packed(rest, mask, beginnings if max(shared) > 0 else None)
-        return states[mask], beginnings, layers
+        states, held = self._read_pieces(rest, [n for group in groups for n in group.wanted], before, owner)
+        return states, before or Beginnings(shared, owner), held
 
-    def _read_packed(self, pieces: list[Piece], read: Tensor, before: Beginnings | None = None) -> tuple[Tensor, Layers]:
-        """Final states (1, N, D) of pieces end to end, right where `read` (1, N), and their keys and values (R, H, T, d)."""
-        rows = PackedRows([p.end - p.start for p in pieces], before, bool(read.any()), read.device)
-        states = self._language.states(self._language.packed(pieces), _carrier(rows, read), None)
-        return states, rows.layers
+    def _read_pieces(
+        self, pieces: list[Piece], wanted: list[int], before: Beginnings | None = None, owner: Sequence[int] = ()
+    ) -> tuple[Tensor, list[Place]]:
+        """Final states of the last `wanted` tokens of each piece, and where each one's keys and values are."""
+        states, held = [], []
+        for some in self._passes(pieces):
+            lengths = [p.end - p.start for p in pieces[some]]
+            read = [slot >= n - k for n, k in zip(lengths, wanted[some], strict=True) for slot in range(n)]
+            mask = torch.tensor([read], device=self._language.device)
+            spans = list(zip(owner[some], lengths, strict=False))
+            rows = PackedRows(lengths, before, spans, any(read), mask.device)
+            found = self._language.states(self._language.packed(pieces[some]), _carrier(rows, mask), None)
+            states.append(found[mask])
+            own = places(rows.shelves)
+            held += [own[n] for n in range(len(lengths))]
+        return torch.cat(states), held
 
-    # ------------------------------------------------------------ room
-
-    def _take_in(self, new: Layers, lengths: list[int]) -> None:
-        """Add rows with their own keys and values (n, H, width, d); zeros stand in where either side has none."""
-        before, width = len(self._lengths), max(lengths)
-        if width > self._room:
-            self._grow(width)
-        self._lengths = self._lengths + lengths
-        for layer in {*self._layers, *new}:
-            like = (self._layers.get(layer) or new[layer])[0]
-            whole = []
-            for side in range(2):
-                kept = like.new_zeros(before + len(lengths), like.shape[1], self._room, like.shape[3])
-                if layer in self._layers:
-                    kept[:before] = self._layers[layer][side]
-                if layer in new:
-                    kept[before:, :, :width] = new[layer][side]
-                whole.append(kept)
-            self._layers[layer] = (whole[0], whole[1])
-
-    def _grow(self, slots: int) -> None:
-        """Room for so many own slots a row, with some in reserve."""
-        if slots <= self._room:
-            return
-        more = max(slots, self._room + self._room // 2, 16) - self._room
-        self._room += more
-        for layer, own in self._layers.items():
-            keys, values = (torch.nn.functional.pad(t, (0, 0, 0, more)) for t in own)
-            self._layers[layer] = (keys, values)
-
-
-class PackedRows:
-    """Attention of rows laid end to end, so that their padding costs nothing but here: each causally over itself, and over
-    its beginning where there is one. `layers` are their keys and values, (R, H, T, d), zero behind a row's end."""
-
-    def __init__(self, lengths: list[int], before: Beginnings | None, is_read: bool, device: torch.device) -> None:
-        self.layers: Layers = {}
-        self._before, self._is_read = before, is_read
-        self._shape = (len(lengths), max(lengths))
-        filled = torch.arange(max(lengths), device=device)[None] < torch.tensor(lengths, device=device)[:, None]
-        self._filled = None if len(set(lengths)) == 1 else filled  # (R, T)
-
-    def __call__(self, module: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-        """query (1, heads, N, d) -> (1, N, heads, d)."""
-        key, value = self._apart(key), self._apart(value)
-        self.layers[module.layer_idx] = (key, value)
-        if not self._is_read and getattr(module, "is_last_of_segments", False):
-            return torch.zeros_like(query).transpose(1, 2)  # of the last layer only keys and values are needed
-        query = self._apart(query)
-        if self._before is None:
-            return self._together(_attend_causal(query, key, value, scaling))
-        n = query.shape[2]
-        folded = _folded(query, key)
-        later = torch.ones(n, n, dtype=torch.bool, device=query.device).triu(1)
-        hidden = later.repeat(query.shape[1] // key.shape[1], 1)[None, None]
-        own = attend(folded, key, value, scaling, hidden)
-        out = own.joined(self._before.part(module.layer_idx, folded, scaling))
-        return self._together(_unfolded(out.to(query.dtype), query))
-
-    def _apart(self, packed: Tensor) -> Tensor:
-        """(1, H, N, d) -> (R, H, T, d)"""
-        if self._filled is None:
-            return packed[0].view(packed.shape[1], *self._shape, -1).transpose(0, 1).contiguous()
-        rows = packed.new_zeros(*self._shape, packed.shape[1], packed.shape[3])
-        rows[self._filled] = packed[0].transpose(0, 1)
-        return rows.transpose(1, 2).contiguous()
-
-    def _together(self, rows: Tensor) -> Tensor:
-        """(R, T, heads, d) -> (1, N, heads, d)"""
-        return (rows.flatten(0, 1) if self._filled is None else rows[self._filled])[None]
-
-
-def _attend_causal(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-    """(R, heads, T, d) -> (R, T, heads, d). What lies behind a row's tokens is padding, which none of them sees."""
-    groups = query.shape[1] // key.shape[1]
-    if groups > 1:
-        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    return scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling).transpose(1, 2)
+    def _passes(self, pieces: Sequence[Piece]) -> Iterator[slice]:
+        """Pieces that are read in one go."""
+        limit = _IN_A_PASS.get(self._language.device.type, _IN_A_PASS_ELSEWHERE)
+        start, tokens = 0, 0
+        for n, piece in enumerate(pieces):
+            if n > start and tokens + piece.end - piece.start > limit:
+                yield slice(start, n)
+                start, tokens = n, 0
+            tokens += piece.end - piece.start
+        yield slice(start, len(pieces))
 
 
 def _carrier(attend: Attend, read: Tensor | None = None) -> Tensor:
@@ -231,15 +207,3 @@ def _carrier(attend: Attend, read: Tensor | None = None) -> Tensor:
     mask.attend = attend  # type: ignore[attr-defined]
     mask.read = read  # type: ignore[attr-defined]
     return mask
-
-
-def _folded(query: Tensor, key: Tensor) -> Tensor:
-    """(R, heads, n, d) -> (R, H, heads / H * n, d): the query heads that one key head serves, side by side."""
-    rows, heads, n, size = query.shape
-    return query.reshape(rows, key.shape[1], heads // key.shape[1] * n, size)
-
-
-def _unfolded(out: Tensor, query: Tensor) -> Tensor:
-    """The reverse of `_folded`, in the order that transformers wants: (R, n, heads, d)."""
-    rows, heads, n, _ = query.shape
-    return out.reshape(rows, heads, n, -1).transpose(1, 2)

@@ -1,114 +1,209 @@
 """Beginnings that several rows share, kept once: keys and values, and what the rows' queries make of them.
 
-A row attends to its group's beginning and to its own tokens. The two parts are computed apart and joined by their softmax
-totals, which gives the same numbers as one softmax over both: nothing is copied for each row, and the queries of all
-rows of a group meet a beginning in one matrix product.
+A row attends to its group's beginning and to its own tokens. The two parts are computed apart and joined by the logarithms
+of their softmax totals, which gives the same numbers as one softmax over both: nothing is copied for each row, and the
+queries of all rows of a group meet a beginning in one go. On a CPU both run on torch's fused kernel, which returns them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-_AT_ONCE = {"cpu": 1 << 20}  # scores in work: what fits a core's cache
-_AT_ONCE_ELSEWHERE = 1 << 27
+from harness.models._engine.kv_shelves import Shelf, arranged, places
 
-Layers = dict[int, tuple[Tensor, Tensor]]  # layer -> keys and values (N, H, S, d)
+_AT_ONCE = 1 << 27  # scores in work where no fused kernel tells its totals
+_UNEVEN = 1.5  # so many times the queries of a shelf's groups may be made by filling up those with fewer rows
 
 
 class Part(NamedTuple):
-    """Attention over some of the keys: `out` (N, H, m, d) is not divided yet by `total` (N, H, m, 1), relative to `peak`."""
+    """Attention over some of the keys: `out` (N, H, m, d) and `total` (N, H, m), the logarithm of the softmax total."""
 
     out: Tensor
     total: Tensor
-    peak: Tensor
 
-    def joined(self, other: Part) -> Tensor:
-        """Attention over the keys of both parts, (N, H, m, d)."""
-        peak = torch.maximum(self.peak, other.peak)
-        mine, theirs = (self.peak - peak).exp(), (other.peak - peak).exp()
-        total = self.total * mine + other.total * theirs
-        out: Tensor = self.out * (mine / total) + other.out * (theirs / total)
-        return out
+    def joined(self, other: Part) -> Part:
+        """Attention over the keys of both parts; one that saw no key has the total -inf."""
+        total = torch.logaddexp(self.total, other.total)
+        mine, theirs = ((part.total - total).exp()[..., None].to(self.out.dtype) for part in (self, other))
+        return Part(self.out * mine + other.out * theirs, total)
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, scaling: float, hidden: Tensor | None = None) -> Part:
-    """query (N, H, m, d) over key and value (N, H, S, d); `hidden` (N or 1, 1, m or 1, S) is True where nothing is seen."""
-    per = query.shape[1] * query.shape[2] * key.shape[2]
-    step = max(1, _AT_ONCE.get(query.device.type, _AT_ONCE_ELSEWHERE) // max(per, 1))
-    parts = []
-    for start in range(0, len(query), step):
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float, hidden: Tensor | None = None, causal: bool = False
+) -> Part:
+    """query (N, heads, m, d) over key (N, H, S, d) and value (N, H, S, dv), heads a multiple of H.
+
+    hidden: (N or 1, 1, 1, S), 0 where a key is seen and -inf where not; every query sees at least one. causal: query i sees
+    the keys up to i.
+    """
+    if query.device.type == "cpu" and key.shape[-1] == value.shape[-1]:
+        mask = None if hidden is None else hidden.to(query.dtype)
+        fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+        return Part(*fused(query, key, value, 0.0, causal, attn_mask=mask, scale=scaling))
+    return _attend_in_steps(query, key, value, scaling, hidden, causal)
+
+
+def _attend_in_steps(query: Tensor, key: Tensor, value: Tensor, scaling: float, hidden: Tensor | None, causal: bool) -> Part:
+    """The same with scores of its own, some rows at a time."""
+    n, heads, m, size = query.shape
+    groups = heads // key.shape[1]
+    folded = query.reshape(n, key.shape[1], groups * m, size) * scaling
+    step, parts = max(1, _AT_ONCE // max(heads * m * key.shape[2], 1)), []
+    later = torch.ones(m, key.shape[2], dtype=torch.bool, device=query.device).triu(1).repeat(groups, 1) if causal else None
+    for start in range(0, n, step):
         some = slice(start, start + step)
-        scores = torch.matmul(query[some] * scaling, key[some].transpose(-1, -2)).float()
+        scores = torch.matmul(folded[some], key[some].transpose(-1, -2)).float()
         if hidden is not None:
-            scores.masked_fill_(hidden if len(hidden) == 1 else hidden[some], float("-inf"))
-        peak = scores.amax(-1, keepdim=True)
-        weights = scores.sub_(peak).exp_()
-        parts.append(Part(torch.matmul(weights.to(value.dtype), value[some]).float(), weights.sum(-1, keepdim=True), peak))
+            scores += hidden if len(hidden) == 1 else hidden[some]
+        if later is not None:
+            scores.masked_fill_(later, float("-inf"))
+        total = scores.logsumexp(-1, keepdim=True)
+        out = torch.matmul(scores.sub_(total).exp_().to(value.dtype), value[some])
+        parts.append(Part(out.view(-1, heads, m, value.shape[3]), total.view(-1, heads, m)))
     return parts[0] if len(parts) == 1 else Part(*(torch.cat(same) for same in zip(*parts, strict=True)))
 
 
-class Beginnings:
-    """Shared beginnings that were read together. `owner[r]` is the beginning of row r of these rows.
+class _Run(NamedTuple):
+    """Groups [start, end) of a shelf that are computed together: rows of each (G, most), filled up with row 0; `seats`: places
+    in that of the rows, group after group."""
 
-    Without tensors (`layers` empty) they are of rows whose answers are known: their places are kept, and zeros stand in
+    shelf: Shelf
+    start: int
+    end: int
+    rows: Tensor
+    seats: Tensor
+    hidden: Tensor | None
+
+
+class Beginnings:
+    """Shared beginnings that were read together. `owner[r]` is the group of row r of these rows.
+
+    Without tensors (`shelves` empty) they are of rows whose answers are known: their places are kept, and zeros stand in
     as soon as other rows are computed beside them.
     """
 
-    def __init__(self, lengths: list[int], owner: list[int], layers: Layers | None = None) -> None:
-        self.lengths, self.owner = lengths, owner
-        self.layers: Layers = layers if layers is not None else {}
-        self._places: tuple[Tensor, Tensor, Tensor | None] | None = None
+    def __init__(self, lengths: Sequence[int], owner: Sequence[int], shelves: Sequence[Shelf] | None = None) -> None:
+        self.lengths, self.owner = list(lengths), list(owner)
+        if shelves is None:
+            shelves = [Shelf([g], length) for g, length in enumerate(lengths) if length]
+        self.shelves: list[Shelf] = list(shelves)
+        self._runs: tuple[list[_Run], Tensor, Tensor | None] | None = None
 
-    def keep(self, rows: list[int]) -> None:
+    @property
+    def slots(self) -> int:
+        """What is held of each layer."""
+        return sum(shelf.slots for shelf in self.shelves)
+
+    def keep(self, rows: Sequence[int]) -> None:
         """Only these rows stay; beginnings nobody needs go when they are half of all."""
         self.owner = [self.owner[r] for r in rows]
-        self._places = None
+        self._runs = None
         alive = sorted(set(self.owner))
         if len(alive) > len(self.lengths) // 2:
             return
-        self.owner = [alive.index(g) for g in self.owner]
+        held = places(self.shelves)
+        kept = [g for g in alive if self.lengths[g]]
+        again = arranged([held[g] for g in kept], [held[g].shelf.width for g in kept])
+        number = {g: n for n, g in enumerate(alive)}
+        for shelf in again:
+            shelf.rows = [number[kept[n]] for n in shelf.rows]
+        self.shelves = again
+        self.owner = [number[g] for g in self.owner]
         self.lengths = [self.lengths[g] for g in alive]
-        for layer, (keys, values) in self.layers.items():
-            at = torch.tensor(alive, device=keys.device)
-            width = max(self.lengths, default=0)
-            self.layers[layer] = (keys[at, :, :width], values[at, :, :width])
 
-    def part(self, layer: int, query: Tensor, scaling: float) -> Part:
-        """Attention of queries (R, H, m, d), H those of keys, over each row's beginning."""
+    def join_to(self, own: Part, layer: int, query: Tensor, like: tuple[Tensor, Tensor], scaling: float) -> None:
+        """Put attention over these beginnings into `own` of these rows (R, H, m, d), with their queries (R, H, m, d)."""
+        runs, order, some = self._where(query.device)
+        if not runs:
+            return
+        parts = [self._run(run, layer, query, like, scaling) for run in runs]
+        whole = Part(*(torch.cat(same)[order] for same in zip(*parts, strict=True)))
+        if some is None:
+            joined = own.joined(whole)
+            own.out.copy_(joined.out)
+        else:
+            own.out[some] = Part(own.out[some], own.total[some]).joined(whole).out
+
+    def _run(self, run: _Run, layer: int, query: Tensor, like: tuple[Tensor, Tensor], scaling: float) -> Part:
+        """Attention of the run's rows, group after group: (rows, H, m, d)."""
+        groups, most = run.rows.shape
         _, heads, m, size = query.shape
-        if layer not in self.layers:
-            none = query.new_zeros(len(self.lengths), heads, max(self.lengths), size)
-            self.layers[layer] = (none, none)
-        places, back, hidden = self._where(query.device)
-        groups, most = places.shape
-        together = query[places.flatten()].view(groups, most, heads, m, size).transpose(1, 2)
-        part = attend(together.reshape(groups, heads, most * m, size), *self.layers[layer], scaling, hidden)
+        key, value = (t[run.start : run.end] for t in run.shelf.of_layer(layer, like))
+        asked = query[run.rows.flatten()].view(groups, most, heads, m, size).transpose(1, 2)
+        part = attend(asked.reshape(groups, heads, most * m, size), key, value, scaling, run.hidden)
 
         def apart(t: Tensor) -> Tensor:
-            return t.view(groups, heads, most, m, -1).transpose(1, 2).reshape(groups * most, heads, m, -1)[back]
+            return t.reshape(groups, heads, most, m, -1).transpose(1, 2).reshape(groups * most, heads, m, -1)[run.seats]
 
-        return Part(*(apart(t) for t in part))
+        return Part(apart(part.out), apart(part.total)[..., 0])
 
-    def _where(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Rows of each beginning (G, most), filled up with row 0; where row r stands in that, (R,); padding (G, 1, 1, P)."""
-        if self._places is None:
+    def packed(self, layer: int, query: Tensor, spans: Sequence[tuple[int, int]], scaling: float, width: int) -> Part:
+        """Attention of queries laid end to end, (1, heads, N, d), over the beginning of each; `width` is that of values.
+
+        spans: (group, number of queries), one behind the other.
+        """
+        held = places(self.shelves)
+        _, heads, n, size = query.shape
+        out, total = query.new_zeros(1, heads, n, width), query.new_full((1, heads, n), float("-inf"), dtype=torch.float32)
+        start = 0
+        for group, count in spans:
+            end = start + count
+            if group in held:
+                place, length = held[group], self.lengths[group]
+                key, value = (t[place.at : place.at + 1, :, :length] for t in place.shelf.layers[layer])
+                asked = query[:, :, start:end].reshape(1, key.shape[1], -1, size)
+                part = attend(asked, key, value, scaling)
+                out[:, :, start:end] = part.out.reshape(1, heads, count, width)
+                total[:, :, start:end] = part.total.reshape(1, heads, count)
+            start = end
+        return Part(out, total)
+
+    def _where(self, device: torch.device) -> tuple[list[_Run], Tensor, Tensor | None]:
+        """Runs; order that brings their rows back; which rows have a beginning, None where all have."""
+        if self._runs is None:
             members: list[list[int]] = [[] for _ in self.lengths]
             for row, g in enumerate(self.owner):
                 members[g].append(row)
-            most = max(len(m) for m in members)
-            seat = {row: g * most + n for g, m in enumerate(members) for n, row in enumerate(m)}
-            places = torch.tensor([m + [0] * (most - len(m)) for m in members], device=device)
-            back = torch.tensor([seat[r] for r in range(len(self.owner))], device=device)
-            self._places = (places, back, padding(self.lengths, device))
-        return self._places
+            runs = [run for shelf in self.shelves for run in self._runs_of(shelf, members, device)]
+            laid = [row for shelf in self.shelves for g in shelf.rows for row in members[g]]
+            rows = sorted(laid)
+            place = {row: n for n, row in enumerate(laid)}
+            order = torch.tensor([place[row] for row in rows], dtype=torch.long, device=device)
+            some = None if len(rows) == len(self.owner) else torch.tensor(rows, dtype=torch.long, device=device)
+            self._runs = (runs, order, some)
+        return self._runs
+
+    def _runs_of(self, shelf: Shelf, members: list[list[int]], device: torch.device) -> list[_Run]:
+        counts = [len(members[g]) for g in shelf.rows]
+        runs, start = [], 0
+        while start < len(counts):
+            end = start + 1
+            while end < len(counts) and _is_even(counts[start : end + 1]):
+                end += 1
+            most = max(counts[start:end])
+            if most:
+                own = [members[g] for g in shelf.rows[start:end]]
+                rows = torch.tensor([m + [0] * (most - len(m)) for m in own], device=device)
+                seats = torch.tensor([g * most + n for g, m in enumerate(own) for n in range(len(m))], device=device)
+                hidden = padding([self.lengths[g] for g in shelf.rows[start:end]], shelf.width, device)
+                runs.append(_Run(shelf, start, end, rows, seats, hidden))
+            start = end
+        return runs
 
 
-def padding(lengths: list[int], device: torch.device) -> Tensor | None:
-    """(N, 1, 1, S): True behind each length; None where all are the same."""
-    if len(set(lengths)) == 1:
+def _is_even(counts: Sequence[int]) -> bool:
+    return len(counts) * max(counts) <= _UNEVEN * sum(counts) + 8
+
+
+def padding(lengths: Sequence[int], width: int, device: torch.device) -> Tensor | None:
+    """(N, 1, 1, width): -inf behind each length, else 0; None where all fill the width."""
+    if min(lengths) == width:
         return None
-    slots = torch.arange(max(lengths), device=device)
-    return (slots[None] >= torch.tensor(lengths, device=device)[:, None])[:, None, None]
+    slots = torch.arange(width, device=device)
+    mask = torch.zeros(len(lengths), width, device=device)
+    mask.masked_fill_(slots[None] >= torch.tensor(lengths, device=device)[:, None], float("-inf"))
+    return mask[:, None, None]

@@ -1,0 +1,102 @@
+"""A checkpoint's generation_config: which of its settings bend an answer, and transformers' own code that applies them.
+
+    {"repetition_penalty": 1.05, "temperature": 1e-06, "do_sample": true, "eos_token_id": [151645, 151643]}   Qwen2.5-VL-7B
+
+How tokens are drawn (do_sample, temperature, top_k, top_p and their kin) and how long an answer may be is the request's
+matter: a benchmark's protocol says it. Settings that bend the logits are applied as `generate` applies them, by the same
+classes, in every engine. Those that need another search (beams, guidance, ..) are refused by name.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from harness.core.errors import ModelError
+from harness.models._engine.decoding import Bend
+
+# setting -> the value that changes nothing; None never does
+_BENDS: dict[str, Any] = {
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "bad_words_ids": None,
+    "sequence_bias": None,
+    "suppress_tokens": None,
+    "begin_suppress_tokens": None,
+    "forced_eos_token_id": None,
+    "min_length": 0,
+    "min_new_tokens": 0,
+    "exponential_decay_length_penalty": None,
+    "remove_invalid_values": False,
+}
+_REFUSED: dict[str, Any] = {
+    "num_beams": 1,
+    "num_return_sequences": 1,
+    "guidance_scale": 1,
+    "penalty_alpha": 0.0,
+    "dola_layers": None,
+    "constraints": None,
+    "force_words_ids": None,
+    "watermarking_config": None,
+    "stop_strings": None,
+    "max_time": None,
+    "token_healing": False,
+    "forced_bos_token_id": None,
+    "encoder_repetition_penalty": 1.0,
+    "encoder_no_repeat_ngram_size": 0,
+}
+HONOURED, IGNORED = "honoured", "ignored"
+
+
+class GenerationSettings:
+    """What a checkpoint's generation_config asks for beside its end tokens.
+
+    use: "honoured", or "ignored": answers are chosen from the model's own distribution, and the facts say so.
+    """
+
+    def __init__(self, module: Any, use: str = HONOURED) -> None:
+        if use not in (HONOURED, IGNORED):
+            raise ModelError(f"model.generation_config is {use!r}; choose {HONOURED} or {IGNORED}.")
+        self._module, self._use = module, use
+        config = module.generation_config
+        self.bends = _set(config, _BENDS)
+        self.refused = _set(config, _REFUSED)
+
+    def check(self) -> None:
+        """Raises ModelError where answers would not be those of the checkpoint's own `generate`."""
+        if self.refused and self._use == HONOURED:
+            raise ModelError(
+                f"The generation_config of this checkpoint asks for {_words(self.refused)}, which no engine here can do. Take "
+                "it out of generation_config.json, or set model.generation_config=ignored to answer without all of it."
+            )
+
+    def fact(self) -> str:
+        """One line of the protocol."""
+        asked = self.bends if self._use == HONOURED else {**self.bends, **self.refused}
+        return f"{self._use}: {_words(asked)}" if asked else "bends nothing"
+
+    def bend(self, prompt: int, limit: int, end_ids: frozenset[int]) -> Bend | None:
+        """The chain of `generate` for one answer; None where it would change nothing.
+
+        Args:
+            prompt: tokens before the answer; limit: tokens that the answer may have.
+        """
+        self.check()
+        if not self.bends or self._use == IGNORED:
+            return None
+        config = copy.deepcopy(self._module.generation_config)
+        plain = dict.fromkeys(_REFUSED) | {"do_sample": False, "renormalize_logits": False}
+        config.update(**plain, max_length=prompt + limit, eos_token_id=sorted(end_ids) or None)
+        device = self._module.device
+        self._module._prepare_special_tokens(config, device=device)
+        chain: Bend = self._module._get_logits_processor(config, prompt, device=device)
+        return chain
+
+
+def _set(config: Any, neutral: dict[str, Any]) -> dict[str, Any]:
+    values = {name: getattr(config, name, None) for name in neutral}
+    return {name: value for name, value in values.items() if value is not None and value not in (neutral[name], [], {})}
+
+
+def _words(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(settings.items()))

@@ -1,0 +1,114 @@
+"""Keys and values of rows of similar lengths, side by side: what is padded is never more than a quarter.
+
+Rows stand on the shelf of their capacity: 16, 32, 48, 64, then four steps to each doubling. A row that grows out of its
+shelf moves to the next; a long row therefore costs its own room and nobody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+Layers = dict[int, tuple[Tensor, Tensor]]  # layer -> keys (N, H, S, d) and values (N, H, S, dv)
+
+
+def capacity(slots: int) -> int:
+    """Slots of the shelf for a row that needs so many."""
+    step = 16 if slots <= 64 else 1 << ((slots - 1).bit_length() - 3)
+    return -(-slots // step) * step
+
+
+def common_widths(lengths: Sequence[int]) -> list[int]:
+    """For rows that do not grow: the longest length among those of the same capacity."""
+    most: dict[int, int] = {}
+    for length in lengths:
+        most[capacity(length)] = max(most.get(capacity(length), 0), length)
+    return [most[capacity(length)] for length in lengths]
+
+
+@dataclass(eq=False)
+class Shelf:
+    """Rows `rows` (their places in the batch) with `layers` of `width` slots each; no tensors where nothing was computed.
+
+    used: so many slots are in use by the longest row.
+    """
+
+    rows: list[int]
+    width: int
+    layers: Layers = field(default_factory=dict)
+    used: int = 0
+
+    @property
+    def slots(self) -> int:
+        """What its tensors hold of each layer."""
+        return len(self.rows) * self.width
+
+    def of_layer(self, layer: int, like: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Keys and values of a layer; zeros of the form of `like` where nothing was computed."""
+        if layer not in self.layers:
+            keys, values = (t.new_zeros(len(self.rows), t.shape[1], self.width, t.shape[3]) for t in like)
+            self.layers[layer] = (keys, values)
+        return self.layers[layer]
+
+    def with_token(self, layer: int, key: Tensor, value: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values in use, (n, H, used, d), once each row has one more (n, H, d) at its end (n,)."""
+        keys, values = self.of_layer(layer, (key[:, :, None], value[:, :, None]))
+        rows = torch.arange(len(ends), device=ends.device)
+        keys[rows, :, ends], values[rows, :, ends] = key, value
+        return keys[:, :, : self.used], values[:, :, : self.used]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row's keys and values stand."""
+
+    shelf: Shelf
+    at: int
+
+
+def places(shelves: Sequence[Shelf]) -> dict[int, Place]:
+    """Row -> where it stands."""
+    return {row: Place(shelf, at) for shelf in shelves for at, row in enumerate(shelf.rows)}
+
+
+def arranged(rows: Sequence[Place], widths: Sequence[int]) -> list[Shelf]:
+    """Shelves for rows, numbered anew in this order, each as wide as asked; a shelf that would not change is kept."""
+    by_width: dict[int, list[int]] = {}
+    for row, width in enumerate(widths):
+        by_width.setdefault(width, []).append(row)
+    return [_shelf(members, [rows[r] for r in members], width) for width, members in sorted(by_width.items())]
+
+
+def _shelf(members: list[int], held: list[Place], width: int) -> Shelf:
+    first = held[0].shelf
+    if (
+        first.width == width
+        and len(held) == len(first.rows)
+        and all(p.shelf is first and p.at == n for n, p in enumerate(held))
+    ):
+        return Shelf(members, width, first.layers)
+    sources: dict[int, list[int]] = {}
+    for n, place in enumerate(held):
+        sources.setdefault(id(place.shelf), []).append(n)
+    made = Shelf(members, width)
+    for layer in dict.fromkeys(layer for place in held for layer in place.shelf.layers):
+        like = next(place.shelf.layers[layer] for place in held if layer in place.shelf.layers)
+        whole = made.of_layer(layer, like)
+        for own in sources.values():
+            shelf, at = held[own[0]].shelf, torch.tensor([held[n].at for n in own], device=whole[0].device)
+            if layer in shelf.layers:
+                _copy(whole, shelf.layers[layer], own, at)
+    return made
+
+
+def _copy(whole: tuple[Tensor, Tensor], held: tuple[Tensor, Tensor], own: list[int], at: Tensor) -> None:
+    """Rows `at` of `held` to the rows `own` of `whole`, so many slots as both have."""
+    for to, source in zip(whole, held, strict=True):
+        width = min(to.shape[2], source.shape[2])
+        if own == list(range(len(to))):
+            to[:, :, :width] = source[at, :, :width]
+        else:
+            to[torch.tensor(own, device=to.device), :, :width] = source[at, :, :width]

@@ -1,0 +1,105 @@
+"""Attention of rows laid end to end while they are read: each causally over itself, and over its beginning where it has one.
+
+Linear layers see no padding at all. Attention takes rows of similar lengths together and long ones alone, so that its cost
+is the sum of the rows' own squares, whatever else is read with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from harness.models._engine.kv_shelves import Shelf, capacity
+from harness.models._engine.shared_prefix import Beginnings, Part, attend
+
+_ALONE = 256  # from this length on only rows of the very same length are computed together
+
+
+class _Bucket(NamedTuple):
+    """Rows that are computed together: `at` (n, width) are their tokens' places, `shelf` keeps their keys and values."""
+
+    at: Tensor
+    shelf: Shelf
+
+
+class PackedRows:
+    """How rows of these lengths attend. `shelves` are their keys and values, what lies behind a row's end meaningless.
+
+    Args:
+        before: beginnings of the rows; spans: (group in `before`, tokens) one behind the other.
+        is_read: whether any final state is wanted; else the last layer only makes keys and values.
+    """
+
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        before: Beginnings | None,
+        spans: Sequence[tuple[int, int]],
+        is_read: bool,
+        device: torch.device,
+    ) -> None:
+        self._before, self._spans, self._is_read = before, spans, is_read
+        self._buckets, self._back = _buckets(lengths, device)
+
+    @property
+    def shelves(self) -> list[Shelf]:
+        return [bucket.shelf for bucket in self._buckets]
+
+    def __call__(self, module: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
+        """query (1, heads, N, d) -> (1, N, heads, dv)."""
+        held = [(_apart(key, bucket.at), _apart(value, bucket.at)) for bucket in self._buckets]
+        for bucket, layer in zip(self._buckets, held, strict=True):
+            bucket.shelf.layers[module.layer_idx] = layer
+        if not self._is_read and getattr(module, "is_last_of_segments", False):
+            return value.new_zeros(1, query.shape[2], query.shape[1], value.shape[3])
+        asked = [_apart(query, bucket.at) for bucket in self._buckets]
+        if self._before is None:
+            outs = [_causal(q, k, v, scaling) for q, (k, v) in zip(asked, held, strict=True)]
+            return self._together(outs)[None]
+        parts = [attend(q, k, v, scaling, causal=True) for q, (k, v) in zip(asked, held, strict=True)]
+        out = self._together([part.out for part in parts]).transpose(0, 1)[None]
+        total = self._together([part.total[..., None] for part in parts]).transpose(0, 1)[None, ..., 0]
+        first = self._before.packed(module.layer_idx, query, self._spans, scaling, value.shape[3])
+        return Part(out, total).joined(first).out.transpose(1, 2)
+
+    def _together(self, rows: Sequence[Tensor]) -> Tensor:
+        """(n, H, width, d) of each bucket -> (N, H, d)."""
+        flat = [t.transpose(1, 2).flatten(0, 1) for t in rows]
+        return (flat[0] if len(flat) == 1 else torch.cat(flat))[self._back]
+
+
+def _apart(packed: Tensor, at: Tensor) -> Tensor:
+    """(1, H, N, d) -> (n, H, width, d)"""
+    rows = packed[0][:, at.flatten()].view(packed.shape[1], *at.shape, packed.shape[3])
+    return rows.transpose(0, 1).contiguous()
+
+
+def _causal(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
+    """(n, heads, T, d) -> (n, heads, T, dv). What lies behind a row's tokens is seen by none of them."""
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    return scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
+
+
+def _buckets(lengths: Sequence[int], device: torch.device) -> tuple[list[_Bucket], Tensor]:
+    """Buckets, and where each token of the packed row stands in all of them laid end to end, (N,)."""
+    starts = [0, *accumulate(lengths)]
+    alike: dict[tuple[bool, int], list[int]] = {}
+    for row, length in enumerate(lengths):
+        is_long = length >= _ALONE
+        alike.setdefault((is_long, length if is_long else capacity(length)), []).append(row)
+    buckets, back, seat = [], [0] * sum(lengths), 0
+    for _, rows in sorted(alike.items()):
+        width = max(lengths[r] for r in rows)
+        at = [[starts[r] + min(n, lengths[r] - 1) for n in range(width)] for r in rows]
+        buckets.append(_Bucket(torch.tensor(at, device=device), Shelf(rows, width)))
+        for r in rows:
+            back[starts[r] : starts[r] + lengths[r]] = range(seat, seat + lengths[r])
+            seat += width
+    return buckets, torch.tensor(back, device=device)

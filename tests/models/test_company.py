@@ -1,0 +1,98 @@
+"""Nobody's answer depends on whom it is asked with: groups without a common beginning, and long texts under RoPE scaling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_families
+import torch
+from transformers import AutoModelForImageTextToText
+
+from harness.core.errors import ModelError
+from harness.core.evaluation import Decoding, HiddenImage, Request
+from harness.core.plugins import in_order
+from harness.models._engine.grouping import by_image, group
+from harness.models._engine.plain_kv_cache import PlainMemory
+from harness.models._engine.shared_kv_cache import SharedMemory
+from harness.models.transformers import TransformersModel
+
+BARE = (
+    "{% for m in messages %}{% for c in m.content %}{% if c.type == 'image' %}<image>{% else %}{{ c.text }}{% endif %}"
+    "{% endfor %}{% if m.role == 'assistant' %}</s>{% else %} A:{% endif %}{% endfor %}"
+)
+LONG = " ".join(["Is there a car in the image?"] * 8)
+
+
+@pytest.mark.parametrize("memory", [SharedMemory, PlainMemory])
+def test_a_group_without_a_common_first_token_is_exact_beside_one_with(
+    llava_folder: Path, images: list[Path], memory: Any
+) -> None:
+    model = TransformersModel(str(llava_folder), device="cpu")
+    model.processor.chat_template = BARE
+    hidden = HiddenImage(1.0, 0)  # nothing is left of the image: the questions begin the row
+    requests = [Request(images[0], q, hidden_image=hidden) for q in ("Why?", "Is there a dog?")]
+    requests += [Request(images[1], q) for q in ("Why?", "Is there a dog?")]
+    parts = [[model.prompts.row(i, requests[i]) for i in part] for part in by_image(requests, range(4))]
+    groups = [g for rows in parts for g in group(rows, model.prompts.image_token_id)]
+    assert [g.shared > 0 for g in groups] == [False, True]
+    with torch.inference_mode():
+        together = memory(model._language())
+        first = together.join(groups)
+        second = together.step([5, 6, 7, 8])
+        for n, row in enumerate(row for g in groups for row in g.rows):
+            alone = PlainMemory(model._language())
+            torch.testing.assert_close(first[n], alone.join(group([row], 3))[0], atol=1e-4, rtol=0)
+            torch.testing.assert_close(second[n], alone.step([5 + n])[0], atol=1e-4, rtol=0)
+
+
+SCALINGS = {
+    "dynamic": {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0},
+    "longrope": {
+        "rope_type": "longrope",
+        "rope_theta": 10000.0,
+        "short_factor": [1.0, 1.1, 1.2, 1.3, 1.4, 1.5],
+        "long_factor": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        "original_max_position_embeddings": 64,
+        "factor": 4.0,
+    },
+}
+
+
+@pytest.fixture(scope="module", params=SCALINGS)
+def scaled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint whose frequencies change from 64 positions on."""
+    settings = {"rope_parameters": SCALINGS[request.param], "max_position_embeddings": 64}
+    return tiny_families.save("llava_onevision", tmp_path_factory.mktemp("scaled"), **settings)
+
+
+def test_texts_beyond_the_original_length_of_a_rope_scaling_get_what_a_fresh_model_gives(
+    scaled: Path, images: list[Path]
+) -> None:
+    model = TransformersModel(str(scaled), device="cpu")
+    texts = ("Why?", LONG, "Is there a dog?", LONG + " Why?")
+    requests = [Request(None, text, Decoding(6)) for text in texts] + [Request(images[0], LONG, Decoding(6))]
+    answers = in_order((pair for batch in model.generate(requests) for pair in batch), len(requests))
+    known = ["A cat sits."] * len(requests)
+    nats = model.log_probs(requests, known)
+    with torch.inference_mode():
+        for n, request in enumerate(requests):
+            plain = AutoModelForImageTextToText.from_pretrained(scaled).eval()  # fresh: the module remembers lengths
+            inputs = model.one_by_one().inputs(request, [])
+            length = inputs["input_ids"].shape[1]
+            ids = plain.generate(**inputs, max_new_tokens=6, do_sample=False)[0, length:]
+            assert answers[n].text == model.prompts.tokenizer.decode(ids, skip_special_tokens=True).removeprefix(" ")
+            plain = AutoModelForImageTextToText.from_pretrained(scaled).eval()
+            head = model.prompts.rendered("", request.image is not None).head
+            tail = model.prompts.tokenizer(head + known[n], add_special_tokens=False)["input_ids"]
+            logits = plain(**model.one_by_one().inputs(request, tail)).logits[0, length - 1 : -1].log_softmax(-1)
+            assert nats[n] == pytest.approx(float(logits.gather(1, torch.tensor(tail)[:, None]).sum()), abs=1e-3)
+    assert len(model.prompts.row(0, requests[1]).ids) > 64
+
+
+def test_training_on_rows_beyond_the_original_length_of_a_rope_scaling_is_refused(scaled: Path) -> None:
+    model = TransformersModel(str(scaled), device="cpu")
+    ids, vision = model.prompt(None, LONG)
+    with pytest.raises(ModelError, match="longer than the 64 from which on the RoPE scaling"):
+        model.hidden_states(ids[None], vision, torch.zeros_like(ids)[None], torch.arange(len(ids))[None])

@@ -1,0 +1,49 @@
+"""Stop strings and limits: what cannot be followed is refused, what can is followed to the letter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import tiny_models
+
+from harness.core.errors import ConfigError
+from harness.core.evaluation import Decoding
+from harness.models._engine.decoding import RowState, Stopper, cut_after_stop
+
+
+def said(text: str, stop: str) -> tuple[str, str]:
+    """What is left of a text that a model says token by token, and why it ended."""
+    words = tiny_models.tokenizer()
+    state = RowState(Decoding(99, stop=(stop,)), frozenset(), Stopper(words, (stop,)))
+    for token in words(text, add_special_tokens=False)["input_ids"]:
+        if state.take(token):
+            break
+    return cut_after_stop(words.decode(state.ids), (stop,)), state.stopped
+
+
+@pytest.mark.parametrize("stop", ["。", "é", "a 🦙", "x ", "dog.", "\n"])
+def test_a_stop_string_ends_the_answer_whatever_tokens_its_last_character_is_made_of(stop: str) -> None:
+    assert said(f"There is a dog near it{stop} and more of it", stop) == (f"There is a dog near it{stop}", "stop")
+
+
+def test_a_text_without_the_stop_string_goes_on() -> None:
+    assert said("caf" + "è" + " and more", "é") == ("cafè and more", "")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"max_new_tokens": 0}, "max_new_tokens is 0"),
+        ({"max_new_tokens": -3}, "max_new_tokens is -3"),
+        ({"top_p": 0.0}, "top_p is 0.0"),
+        ({"top_p": 1.5}, "top_p is 1.5"),
+        ({"temperature": -1.0}, "temperature is -1.0"),
+        ({"temperature": float("nan")}, "temperature is nan"),
+        ({"stop": ("",)}, "empty string"),
+        ({"stop": (".", "")}, "empty string"),
+    ],
+)
+def test_settings_that_no_engine_could_follow_are_refused_by_name(wrong: dict[str, Any], why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        Decoding(**wrong)

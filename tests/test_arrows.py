@@ -34,6 +34,7 @@ ABOVE: dict[str, set[str]] = {
     "harness.audit": {"reports"},
     "harness.run": {"reports", "alignment"},
     "harness.fleet": {"reports", "alignment"},
+    "harness.api": {"reports"},
     "harness.commands": {"reports"},
 }
 HEAVY = {"torch", "transformers", "sqlite3"}

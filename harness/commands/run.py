@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,19 +33,13 @@ def run(
     Without a configuration: the built-in study on the miniature world. A run that was stopped goes on
     when the same command is given again.
     """
+    from harness.api.actions import read_study
     from harness.commands._terminal import show_costs
-    from harness.config import schema as configuration
-    from harness.config import study_tables as study
 
     file, changes = file_and_changes(words or [])
-    if file is not None and file.startswith(study.PREFIX):
-        chosen, left_out = configuration.load_table(file.removeprefix(study.PREFIX), mini, changes)
-        for row in left_out:
-            echo(f"left out: {row}")
-    elif mini:
-        raise ConfigError("--mini goes with a table of the study: `run study:table6 --mini`.")
-    else:
-        chosen = configuration.load(Path(file) if file else None, changes)
+    chosen, left_out = read_study(file, changes, mini=mini)
+    for row in left_out:
+        echo(f"left out: {row}")
     if dry_run:
         from harness.run.estimate import estimate, peak_memory
 

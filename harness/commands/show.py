@@ -59,22 +59,12 @@ def compare(
 
     Runs that differ only in their seed are shown as one method, with the scatter of its seeds.
     """
+    from harness.api.actions import compared
     from harness.commands._terminal import show_audit, show_comparison
     from harness.core import registry
-    from harness.results.run_records import records_of_all, shown_labels, tables_named
-    from harness.storage.run_store import open_store
-    from reports.comparison.compare import compare as compare_records
 
     writer = registry.get("report", style) if style != "table" else None
-    with open_store(output) as store:
-        tables = tables_named(store, names) if published else []
-        records = [] if labels else records_of_all(store, names)
-    if labels:
-        from harness.audit.audited_comparison import audited
-
-        comparison = audited(output, names, labels, shown, tables)
-    else:
-        comparison = compare_records(records, labels=shown_labels(records, shown), published=tables)
+    comparison = compared(output, names, shown, published, labels or ())
     if writer is None:
         show_comparison(comparison)
         show_audit(comparison)

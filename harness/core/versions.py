@@ -17,3 +17,11 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "none"
     return found
+
+
+def own_version() -> str:
+    """The installed version of this project; "0+unknown" in a checkout that was never installed."""
+    try:
+        return version(NAMES[0])
+    except PackageNotFoundError:
+        return "0+unknown"

@@ -26,8 +26,9 @@ from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import unjudged
 from harness.evaluation.sweep import items_of, requests_of
 from harness.run.check_sources import number_of_pairs
+from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
-from harness.run.pipeline import load_model, open_data
+from harness.run.pipeline import load_model
 
 QUESTIONS, PROMPTS, STEPS = 48, 8, 2  # measured of each
 
@@ -45,7 +46,7 @@ class Cost:
 def estimate(config: RunConfig) -> Iterator[Cost]:
     """Costs stage by stage, in the order of the run. Raises DataError naming everything that is missing."""
     check_plugins(config)
-    data = open_data(config, Path(config.output).expanduser())
+    data = open_data(config.data, Path(config.output).expanduser())
     asked = _asked(config, data)
     base = load_model(config)
     columns = 1 + len(config.arms)

@@ -36,8 +36,8 @@ from harness.evaluation.sweep import sweep
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.results.run_records import records_of
 from harness.run.check_sources import check_sources
+from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
-from harness.storage.data_folder import DataFolder
 from harness.storage.run_folder import locked, read_json
 from harness.storage.run_store import Store, StoredRun
 
@@ -68,7 +68,7 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
     check_plugins(config)
     output = Path(config.output).expanduser()
     with workers().first_alone():
-        data = open_data(config, output)
+        data = open_data(config.data, output)
     base = load_model(config)
     run_id = f"{config.name}-{value_digest([config.digest, base.checkpoint.digest])[:8]}"
     folder = output / run_id
@@ -104,17 +104,6 @@ def report(store: Store, run_id: str, folder: Path) -> Outcome:
         writer = registry.get("report", name)
         write_text_whole(folder / writer.file_name, writer(comparison))
     return Outcome(run_id, folder, comparison)
-
-
-def open_data(config: RunConfig, output: Path) -> DataFolder:
-    """The data folder; the miniature world is written on first use."""
-    if config.data == "miniworld":
-        from harness.miniworld.world.write import write_world
-
-        folder = output / "miniworld"
-        write_world(folder)
-        return DataFolder(folder, output / ".cache")
-    return DataFolder(Path(config.data).expanduser(), output / ".cache")
 
 
 def load_model(config: RunConfig, path: str | None = None) -> Model:

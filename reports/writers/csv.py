@@ -12,16 +12,21 @@ def write(comparison: Comparison) -> str:
     """For pandas: `pandas.read_csv("metrics.csv")`."""
     import pandas as pd
 
-    lines = [
+    lines = [{key: _rounded(_plain(value)) for key, value in line.items()} for line in rows_of(comparison)]
+    return str(pd.DataFrame(lines, columns=list(COLUMNS)).to_csv(index=False, lineterminator="\n"))
+
+
+def rows_of(comparison: Comparison) -> list[dict[str, object]]:
+    """One row a checkpoint and metric, keys among `COLUMNS`; unrounded, and texts as they are."""
+    return [
         _line(column, row, cell)
         for row in comparison.rows
         for column, cell in zip(comparison.columns, row.cells, strict=True)
         if cell is not None
     ]
-    return str(pd.DataFrame(lines, columns=list(_COLUMNS)).to_csv(index=False, lineterminator="\n"))
 
 
-_COLUMNS = (
+COLUMNS = (
     "run", "column", "digest", "is_baseline", "complete", "benchmark", "metric", "group", "unit", "better", "headline",
     "value", "low", "high", "n", "why", "difference", "difference_low", "difference_high", "p", "p_holm", "significant",
     "effect", "detectable", "test", "n_paired", "n_left_out",
@@ -43,7 +48,7 @@ def _line(column: Column, row: Row, cell: Cell) -> dict[str, object]:
     if d := cell.difference:
         line |= {"difference": d.value, "difference_low": d.low, "difference_high": d.high, "p": d.p}
         line |= {"effect": d.effect, "detectable": d.detectable, "test": d.test}
-    return {key: _rounded(_plain(value)) for key, value in line.items()}
+    return line
 
 
 def _rounded(value: object) -> object:

@@ -1,0 +1,225 @@
+"""What a user does, as functions; `harness.run`, `harness.sweep`, ... and the commands of the same names call these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.api.progress import ProgressBars, Silent
+from harness.api.results import Results, of_one_sweep
+from harness.api.stored import Run, RunStore
+from harness.core.evaluation import Answer, Item
+from harness.core.plugins import Benchmark
+from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, RunRecord, SweepResult
+from harness.core.siblings import check_siblings
+
+if TYPE_CHECKING:
+    from harness.config.schema import RunConfig
+    from reports.values.comparison import Comparison
+
+Changes = Mapping[str, Any] | Sequence[str]
+Show = ProgressBars | Silent | Callable[[str, int, int], None]
+
+
+def run(
+    study: str | Path | Mapping[str, Any] | None = None,
+    changes: Changes = (),
+    *,
+    mini: bool = False,
+    output: str | Path | None = None,
+    progress: Show | None = None,
+) -> Run | None:
+    """Build pairs, align, sweep base and aligned checkpoints, write the reports; go on where the run was stopped.
+
+    Args:
+        study: a YAML file, "study:table6" for a table of the study, a mapping with the same keys, or None for the built-in
+            study on the miniature world.
+        changes: {"arms.0.align.beta": 0.2} or ["arms.0.align.beta=0.2"].
+        mini: a table of the study on the miniature world.
+        output: folder of all runs; the study's own if None.
+        progress: called with (what, done, total), and its `say` with stage lines where it has one. None: `ProgressBars()`.
+    Returns None in a process that only helped to train. Raises HarnessError for everything the user can mend.
+    """
+    listed = [*_as_texts(changes), *([f"output={output}"] if output is not None else [])]
+    config, _ = read_study(study, listed, mini=mini)
+    return _carried_out(config, f"harness.run({study!r}, {listed!r}, mini={mini})", progress)
+
+
+def sweep(
+    model: str | None = None,
+    benchmarks: Sequence[str] = (),
+    *,
+    study: str | Path | None = None,
+    data: str | None = None,
+    limit: int | None = None,
+    items: Sequence[str] = (),
+    changes: Changes = (),
+    output: str | Path = "runs",
+    progress: Show | None = None,
+) -> Run:
+    """Evaluate a checkpoint (folder or hub name) or a server (http address) without training.
+
+    `benchmarks`: names; options of one are changes, as {"sweep.pope.splits": ["adversarial"]}. The other arguments are
+    those of `harness.config.sweep_only.evaluation` and of `run`. Raises HarnessError for everything the user can mend.
+    """
+    from harness.config.sweep_only import evaluation
+
+    listed = _as_texts(changes)
+    file = Path(study) if study is not None else None
+    config = evaluation(model, benchmarks, study=file, data=data, limit=limit, items=items, output=str(output), changes=listed)
+    done = _carried_out(config, f"harness.sweep({model!r}, {list(benchmarks)!r}, changes={listed!r})", progress)
+    assert done is not None  # only a training has helpers
+    return done
+
+
+def compare(
+    *runs: str | Run,
+    names: Sequence[str] | None = None,
+    published: bool = False,
+    labels: Sequence[str] = (),
+    output: str | Path | None = None,
+) -> Results:
+    """Several runs side by side; the first is the baseline. Runs that differ only in their seed become one method.
+
+    Args:
+        runs: runs, or ids or names of runs of `output`.
+        names: shown instead of the runs' names, one a run.
+        published: put the study's own rows beside, of the tables that the runs name, or of table 2.
+        labels: names of label revisions; what they change is put beside.
+        output: folder of the runs; by default that of the first `Run`, else "runs".
+    """
+    from harness.results.run_records import records_of_all
+    from harness.storage.run_store import open_store as opened
+
+    place = _output_of(runs, output)
+    ids = [one if isinstance(one, str) else one.id for one in runs]
+
+    def read() -> list[RunRecord]:
+        with opened(place) as store:
+            return records_of_all(store, ids)
+
+    return Results(read, lambda: compared(place, ids, names, published, labels))
+
+
+def compared(
+    output: Path, runs: Sequence[str], names: Sequence[str] | None, published: bool, labels: Sequence[str]
+) -> Comparison:
+    """The comparison of stored runs, as values; `compare` of Python and of the command line."""
+    from harness.audit.audited_comparison import audited
+    from harness.results.run_records import records_of_all, shown_labels, tables_named
+    from harness.storage.run_store import open_store as opened
+    from reports.comparison.compare import compare as side_by_side
+
+    with opened(output) as store:
+        tables = tables_named(store, runs) if published else []
+        records = [] if labels else records_of_all(store, runs)
+    if labels:
+        return audited(output, runs, labels, names, tables)
+    return side_by_side(records, labels=shown_labels(records, names), published=tables)
+
+
+def open_store(output: str | Path = "runs") -> RunStore:
+    """The runs of an output folder. Raises StoreError where no run was started there."""
+    return RunStore(output)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBenchmark:
+    """A benchmark with its items, to score answers that came from elsewhere."""
+
+    name: str
+    benchmark: Benchmark
+    items: tuple[Item, ...]
+
+    def prompts(self) -> dict[str, str]:
+        """Item id -> what a model is asked."""
+        return {item.id: self.benchmark.prompt(item) for item in self.items}
+
+    def score(self, answers: Mapping[str, str]) -> Results:
+        """Score answers by item id; items without one are listed as missing. Raises ConfigError for an unknown id."""
+        from harness.core.errors import ConfigError
+        from harness.evaluation.scoring import score_all
+
+        unknown = sorted(answers.keys() - {item.id for item in self.items})
+        if unknown:
+            raise ConfigError(f"{self.name} has no item {unknown[0]!r} ({len(unknown)} unknown ids). See `.items`.")
+        given = {item.id: Answer(item.id, answers[item.id], -1, "end") for item in self.items if item.id in answers}
+        result = BenchmarkResult(
+            self.name,
+            ProtocolRecord(self.benchmark.facts()),
+            self.items,
+            tuple(given.values()),
+            score_all(self.benchmark, self.items, given),
+            tuple(self.benchmark.formulas),
+            {item.id: "no answer was given" for item in self.items if item.id not in given},
+        )
+        return of_one_sweep(self.name, SweepResult("answers", Checkpoint("answers", "", "", ""), (result,)))
+
+
+def load_benchmark(
+    name: str, *, data: str | Path = "miniworld", output: str | Path = "runs", **options: Any
+) -> LoadedBenchmark:
+    """A benchmark and its items, read from a data folder; `miniworld` is the embedded one, written below `output`.
+
+    `options` are the benchmark's own, and `limit`, `items` and `judge` as in a study: {"name": "keywords"}.
+    Raises HarnessError where files, options or the judge are missing.
+    """
+    check_siblings()
+    from harness.config import schema
+    from harness.evaluation.scoring import build, judge_of
+    from harness.evaluation.sweep import items_of
+    from harness.run.data import open_data
+
+    spec = schema.parse({"model": {"name": "none"}, "sweep": [{"name": name, **options}]}, f"the options of {name}").sweep[0]
+    folder = open_data(str(data), Path(output).expanduser())
+    benchmark = build(spec, judge_of(spec, None, folder))
+    return LoadedBenchmark(spec.title, benchmark, items_of(spec, benchmark, folder))
+
+
+def read_study(
+    study: str | Path | Mapping[str, Any] | None, changes: Sequence[str], *, mini: bool = False
+) -> tuple[RunConfig, list[str]]:
+    """A study's configuration, and the rows of a table that had to be left out. Raises ConfigError naming what is off."""
+    from harness.config import schema, study_tables
+    from harness.core.errors import ConfigError
+
+    if isinstance(study, str) and study.startswith(study_tables.PREFIX):
+        return schema.load_table(study.removeprefix(study_tables.PREFIX), mini, changes)
+    if mini:
+        raise ConfigError("--mini goes with a table of the study: `run study:table6 --mini`.")
+    if isinstance(study, Mapping):
+        return schema.parse(schema.changed(_copied(study), changes), "the study"), []
+    return schema.load(Path(study) if study is not None else None, changes), []
+
+
+def _carried_out(config: RunConfig, command: str, progress: Show | None) -> Run | None:
+    check_siblings()
+    from harness.run import pipeline
+
+    shown = progress if progress is not None else ProgressBars()
+    say = shown.say if isinstance(shown, (ProgressBars, Silent)) else getattr(shown, "say", Silent().say)
+    outcome = pipeline.run(config, command, shown, say)
+    return RunStore(config.output).run(outcome.run_id) if outcome is not None else None
+
+
+def _as_texts(changes: Changes) -> list[str]:
+    import yaml
+
+    if not isinstance(changes, Mapping):
+        return list(changes)
+    flow = {key: yaml.safe_dump(value, default_flow_style=True, width=10**9) for key, value in changes.items()}
+    return [f"{key}={text.strip().removesuffix('...').strip()}" for key, text in flow.items()]
+
+
+def _copied(study: Mapping[str, Any]) -> dict[str, Any]:
+    from copy import deepcopy
+
+    return deepcopy(dict(study))
+
+
+def _output_of(runs: Sequence[str | Run], output: str | Path | None) -> Path:
+    if output is not None:
+        return Path(output).expanduser()
+    return next((one.output for one in runs if isinstance(one, Run)), Path("runs"))

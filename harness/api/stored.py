@@ -1,0 +1,91 @@
+"""Stored runs: `open_store("runs")["mini"].items()`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.api.results import Results
+from harness.core.run_record import RunRecord
+from harness.results.run_records import records_of
+from harness.storage.run_store import StoredRun, open_store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.config.schema import RunConfig
+
+_PAIRS = ("arm", "id", "image", "image_digest", "prompt", "chosen", "rejected", "source", "meta")
+
+
+class Run(Results):
+    """A run of an output folder, finished or not. Records are read when they are first needed."""
+
+    def __init__(self, output: Path, stored: StoredRun) -> None:
+        super().__init__(self._stored_records)
+        self.output, self._stored = output, stored
+        self.id, self.name, self.status = stored.id, stored.name, stored.status
+
+    @property
+    def folder(self) -> Path:
+        """Where reports, pairs and checkpoints of the run lie."""
+        return self.output / self.id
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.folder / "report.html"
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The study as it was asked."""
+        import yaml
+
+        from harness.config.schema import parse
+
+        return parse(yaml.safe_load(self._stored.config), f"the stored configuration of {self.id}")
+
+    def pairs(self, arm: str | None = None) -> pd.DataFrame:
+        """Preference pairs, one row each, of one arm or of all; `rejected` is a list. Empty where no arm has any."""
+        import pandas as pd
+
+        files = sorted(self.folder.glob("arms/*/pairs.jsonl"))
+        chosen = [file for file in files if arm in (None, file.parent.name)]
+        frames = [pd.read_json(f, lines=True, dtype=False).assign(arm=f.parent.name) for f in chosen]
+        return (pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()).reindex(columns=list(_PAIRS))
+
+    def _stored_records(self) -> list[RunRecord]:
+        with open_store(self.output) as store:
+            return records_of(store, self.id)
+
+    def __repr__(self) -> str:
+        return f"Run({self.id!r}, {self.status!r}, {str(self.folder)!r})"
+
+
+class RunStore:
+    """The runs of an output folder. The store is opened for each call, so nothing has to be closed."""
+
+    def __init__(self, output: str | Path = "runs") -> None:
+        """Raises StoreError where no run was started in `output`."""
+        self.output = Path(output).expanduser()
+        with open_store(self.output):
+            pass
+
+    def runs(self) -> pd.DataFrame:
+        """One row for each run, oldest first: id, name, created_at, status, command, data_folder."""
+        import pandas as pd
+
+        columns = ["id", "name", "created_at", "status", "command", "data_folder"]
+        with open_store(self.output) as store:
+            return pd.DataFrame([[getattr(run, column) for column in columns] for run in store.runs()], columns=columns)
+
+    def run(self, name: str) -> Run:
+        """A run by id, by the beginning of its id, or by name (the newest). Raises StoreError with the nearest name."""
+        with open_store(self.output) as store:
+            return Run(self.output, store.run(name))
+
+    __getitem__ = run
+
+    def __repr__(self) -> str:
+        return f"RunStore({str(self.output)!r})"

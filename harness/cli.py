@@ -16,7 +16,7 @@ from harness.commands import run, sweep, doctor, show, view, audit, labels, rati
 
 def main() -> None:
     """Run a command; what a user can mend is one message without a traceback."""
-    from harness.core.siblings import check_siblings
+    from harness.siblings import check_siblings
 
     # Before numpy and torch are imported: idle threads of theirs spin, which halves the speed of a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -13,7 +13,7 @@ from harness.api.stored import Run, RunStore
 from harness.core.evaluation import Answer, Item
 from harness.core.plugins import Benchmark
 from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, RunRecord, SweepResult
-from harness.core.siblings import check_siblings
+from harness.siblings import check_siblings
 
 if TYPE_CHECKING:
     from harness.config.schema import RunConfig

@@ -16,7 +16,7 @@ SIBLINGS = ("alignment", "benchmarks", "reports")
 
 def check_siblings() -> None:
     """Raise HarnessError naming every sibling package that does not lie beside `harness`."""
-    home = Path(__file__).resolve().parent.parent.parent
+    home = Path(__file__).resolve().parent.parent
     foreign = {}
     for name in SIBLINGS:
         spec = importlib.util.find_spec(name)

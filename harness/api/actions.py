@@ -172,7 +172,8 @@ def load_benchmark(
     from harness.evaluation.sweep import items_of
     from harness.run.data import open_data
 
-    spec = schema.parse({"model": {"name": "none"}, "sweep": [{"name": name, **options}]}, f"the options of {name}").sweep[0]
+    tree = {"model": {"name": "transformers", "path": "none"}, "sweep": [{"name": name, **options}]}
+    spec = schema.parse(tree, f"the options of {name}").sweep[0]
     folder = open_data(str(data), Path(output).expanduser())
     benchmark = build(spec, judge_of(spec, None, folder))
     return LoadedBenchmark(spec.title, benchmark, items_of(spec, benchmark, folder))
@@ -190,7 +191,7 @@ def read_study(
     if mini:
         raise ConfigError("--mini goes with a table of the study: `run study:table6 --mini`.")
     if isinstance(study, Mapping):
-        return schema.parse(schema.changed(_copied(study), changes), "the study"), []
+        return schema.parse(study, "the study", changes), []
     return schema.load(Path(study) if study is not None else None, changes), []
 
 
@@ -211,12 +212,6 @@ def _as_texts(changes: Changes) -> list[str]:
         return list(changes)
     flow = {key: yaml.safe_dump(value, default_flow_style=True, width=10**9) for key, value in changes.items()}
     return [f"{key}={text.strip().removesuffix('...').strip()}" for key, text in flow.items()]
-
-
-def _copied(study: Mapping[str, Any]) -> dict[str, Any]:
-    from copy import deepcopy
-
-    return deepcopy(dict(study))
 
 
 def _output_of(runs: Sequence[str | Run], output: str | Path | None) -> Path:

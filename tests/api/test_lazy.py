@@ -11,7 +11,7 @@ import pytest
 import harness
 from harness.api.actions import _as_texts
 from harness.api.progress import ProgressBars
-from harness.config.schema import changed
+from harness.config.changes import changed
 from harness.core.errors import ConfigError, StoreError
 
 
@@ -39,11 +39,13 @@ def test_type_information_is_shipped() -> None:
 
 def test_changes_as_a_mapping_keep_their_types() -> None:
     texts = _as_texts({"seed": 1, "a.rate": 5e-7, "a.name": "yes", "a.list": ["x", "1"], "a.none": None})
-    assert changed({}, texts) == {"seed": 1, "a": {"rate": 5e-7, "name": "yes", "list": ["x", "1"], "none": None}}
+    faults: list[str] = []
+    assert changed({}, texts, faults) == {"seed": 1, "a": {"rate": 5e-7, "name": "yes", "list": ["x", "1"], "none": None}}
+    assert not faults
 
 
 def test_a_study_given_as_a_mapping_is_left_as_it_was() -> None:
-    study = {"name": "x", "model": {"name": "transformers"}, "sweep": [{"name": "pope"}]}
+    study = {"name": "x", "model": {"name": "transformers", "path": "miniworld"}, "sweep": [{"name": "pope"}]}
     from harness.api.actions import read_study
 
     chosen, left_out = read_study(study, ["sweep.pope.limit=3"])

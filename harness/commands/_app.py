@@ -1,4 +1,4 @@
-"""The one application that every command registers with."""
+"""The Typer application that every command registers with."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ app = typer.Typer(
 )
 
 RUNS = Path("runs")
-OutputOption = Annotated[Path, typer.Option("--output", help="folder of all runs and their store")]
+OutputOption = Annotated[Path, typer.Option("--output", help="output folder, with the store of all runs")]
 WordsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[CONFIG.yaml] [key.path=value]...", help="study and changes to it")
+    list[str] | None, typer.Argument(metavar="[CONFIG.yaml] [key.path=value]...", help="configuration file and changes to it")
 ]
 
 
 def group(name: str, about: str) -> typer.Typer:
-    """Commands of their own under one word, such as `labels queue`."""
+    """A group of commands, such as `labels queue`."""
     commands = typer.Typer(
         help=about,
         no_args_is_help=True,

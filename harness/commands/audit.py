@@ -1,4 +1,4 @@
-"""The command that opens the review page."""
+"""The command `audit`: the review page for benchmark labels."""
 
 from __future__ import annotations
 
@@ -8,30 +8,34 @@ import typer
 
 from harness.commands._app import RUNS, OutputOption, app, echo
 
-HostOption = Annotated[str, typer.Option("--host", help="address to listen on; beyond loopback a token is required")]
-TokenOption = Annotated[str, typer.Option("--token", help="what a browser must know; made for you where one is needed")]
+HostOption = Annotated[str, typer.Option("--host", help="address to listen on; outside loopback an access token is required")]
+TokenOption = Annotated[str, typer.Option("--token", help="access token for browsers; generated where one is needed")]
 
 
 @app.command(
     epilog="Examples:  python -m harness audit pope   |   python -m harness audit pope --runs mini --most 200 --sample 100"
 )
 def audit(
-    benchmark: Annotated[str, typer.Argument(help="whose labels are reviewed")] = "pope",
+    benchmark: Annotated[str, typer.Argument(help="benchmark whose labels are reviewed")] = "pope",
     runs: Annotated[
-        list[str] | None, typer.Option("--runs", help="runs whose answers count (repeat it); all by default")
+        list[str] | None,
+        typer.Option("--runs", help="run whose answers are used as evidence; may be repeated; default: all runs"),
     ] = None,
-    reviewer: Annotated[str, typer.Option("--reviewer", help="your name, if you do not want to be asked")] = "",
-    most: Annotated[int, typer.Option("--most", min=1, help="so many of the most suspicious labels")] = 1000,
+    reviewer: Annotated[str, typer.Option("--reviewer", help="name of the reviewer; asked in the browser if not given")] = "",
+    most: Annotated[int, typer.Option("--most", min=1, help="number of suspicious labels to review")] = 1000,
     sample: Annotated[
-        int, typer.Option("--sample", min=0, help="so many labels drawn at random, for the error rate of all labels")
+        int, typer.Option("--sample", min=0, help="number of randomly drawn labels, to estimate the error rate of all labels")
     ] = 0,
-    captions: Annotated[int, typer.Option("--captions", min=0, help="so many captions to mark, where it has captions")] = 0,
+    captions: Annotated[int, typer.Option("--captions", min=0, help="number of captions whose objects are marked by hand")] = 0,
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8765,
     host: HostOption = "127.0.0.1",
     token: TokenOption = "",
     output: OutputOption = RUNS,
 ) -> None:
-    """Open the review page: suspect labels of a benchmark, most doubtful first. Stop it with Ctrl-C."""
+    """Review suspicious labels in the browser.
+
+    The most suspicious labels come first. Stop the server with Ctrl-C.
+    """
     from harness.audit.review_desk import Asked, open_desk
     from harness.commands._terminal import Display
     from harness.storage.run_store import open_store

@@ -1,4 +1,4 @@
-"""The command that looks before a night is spent."""
+"""The command `doctor`: check machine and model before a long run."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from harness.commands._app import RUNS, OutputOption, app, echo
 )
 def doctor(
     changes: Annotated[list[str] | None, typer.Argument(metavar="[key.path=value]...", help="settings, as in `run`")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="folder, hub name, or address of a server")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="model folder, hub name, or server address")] = None,
     output: OutputOption = RUNS,
 ) -> None:
-    """Check machine and model: same answers alone and in a batch, with and without sharing; versions, memory, disk.
+    """Check machine and model before a long run.
 
-    Exit code 1 when something is wrong.
+    Are answers the same alone and in a batch, with and without shared computation? Also versions, memory and disk.
+
+    Exit code 1 when a check fails.
     """
     from harness.commands._terminal import show_finding
     from harness.config.sweep_only import evaluation

@@ -1,4 +1,4 @@
-"""The commands about benchmarks and their files."""
+"""The commands `fetch` and `check`: official benchmark files, and the benchmarks' own examples."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from harness.commands._app import app, echo
 
 @app.command(epilog="Examples:  python -m harness check   |   python -m harness check pope chair")
 def check(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[BENCHMARK]...", help="all where none is named")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[BENCHMARK]...", help="default: all benchmarks")] = None,
 ) -> None:
-    """Run each benchmark's built-in examples: do they still score what they say?"""
+    """Verify that benchmarks score their built-in examples."""
     from harness.evaluation.self_check import check as check_benchmarks
 
     found = check_benchmarks(names or [])
@@ -26,12 +26,17 @@ def check(
 
 @app.command(epilog="Examples:  python -m harness fetch pope --data data   |   python -m harness fetch --data data --offline")
 def fetch(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[BENCHMARK]...", help="all where none is named")] = None,
-    data: Annotated[Path, typer.Option("--data", help="the data folder")] = Path("data"),
-    images: Annotated[bool, typer.Option("--images", help="archives of images too, gigabytes")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="only say what is missing and where it belongs")] = False,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[BENCHMARK]...", help="default: all benchmarks")] = None,
+    data: Annotated[Path, typer.Option("--data", help="data folder")] = Path("data"),
+    images: Annotated[bool, typer.Option("--images", help="also fetch image archives (gigabytes)")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="download nothing, only list what is missing and where it belongs")
+    ] = False,
 ) -> None:
-    """Bring the benchmarks' official files into the data folder, and say what you have to put there yourself."""
+    """Download official benchmark files.
+
+    Files that cannot be downloaded automatically are listed with their origin and the place where they belong.
+    """
     from harness.storage.official_files import MISSING, WRONG, Fetcher
 
     fetcher = Fetcher(data, images=images, offline=offline, say=lambda text: echo(text, err=True))

@@ -1,4 +1,4 @@
-"""The commands about labels: queue and votes without a browser, revisions in and out, runs under them."""
+"""The commands `labels ...`: review labels with spreadsheets instead of a browser, and import or export label revisions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import typer
 from harness.commands._app import RUNS, OutputOption, app, echo, group
 from harness.core.errors import DataError
 
-labels = group("labels", "Audited labels without a browser: the queue as a sheet, votes from it, revisions in and out.")
+labels = group("labels", "Review labels in spreadsheets; import and export label revisions.")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="name of the revision")]
-BenchmarkArgument = Annotated[str, typer.Argument(metavar="BENCHMARK", help="such as pope, chair, amber")]
-DataOption = Annotated[Path, typer.Option("--data", help="the data folder with the official files")]
-SampleOption = Annotated[int, typer.Option("--sample", min=0, help="size of the random control set")]
-SeedOption = Annotated[int, typer.Option("--seed", help="of the control set")]
+BenchmarkArgument = Annotated[
+    str, typer.Argument(metavar="BENCHMARK", help="benchmark whose labels are reviewed, such as pope, chair or amber")
+]
+DataOption = Annotated[Path, typer.Option("--data", help="data folder with the official files")]
+SampleOption = Annotated[int, typer.Option("--sample", min=0, help="number of labels in the random control sample")]
+SeedOption = Annotated[int, typer.Option("--seed", help="seed of the random control sample")]
 
 
 def _now() -> str:
@@ -27,15 +29,24 @@ def _now() -> str:
 @labels.command("queue", epilog="Example:  python -m harness labels queue pope --most 300 --sample 200 --to queue.csv")
 def queue_(
     benchmark: BenchmarkArgument,
-    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="all runs where none is named")] = None,
-    most: Annotated[int, typer.Option("--most", min=1, help="so many suspects")] = 300,
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="runs whose answers are used as evidence; default: all runs")
+    ] = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="number of suspicious labels to list")] = 300,
     sample: SampleOption = 0,
     seed: SeedOption = 0,
-    to: Annotated[Path | None, typer.Option("--to", help="write a CSV sheet to fill in, instead of showing the first")] = None,
-    answers: Annotated[bool, typer.Option("--answers", help="with the checkpoints' answers: they may lead a reviewer")] = False,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="write the list to this CSV file, to be filled in by a reviewer")
+    ] = None,
+    answers: Annotated[
+        bool, typer.Option("--answers", help="also show the checkpoints' answers (they can bias a reviewer)")
+    ] = False,
     output: OutputOption = RUNS,
 ) -> None:
-    """Labels worth a second look, most suspicious first, and a random control set among them."""
+    """List suspicious labels and a random control sample.
+
+    The most suspicious labels come first; control labels stand at random places among them.
+    """
     from harness.audit.queue import queue
     from harness.audit.review_sheet import queue_text
     from harness.commands._terminal import Display
@@ -63,11 +74,14 @@ def queue_(
 
 @labels.command(epilog="Example:  python -m harness labels votes queue.csv --reviewer Ada")
 def votes(
-    sheet: Annotated[Path, typer.Argument(metavar="FILE.csv", help="a sheet of `labels queue`, filled in")],
-    reviewer: Annotated[str, typer.Option("--reviewer", help="whose judgement it is")],
+    sheet: Annotated[Path, typer.Argument(metavar="FILE.csv", help="CSV file written by `labels queue`, filled in")],
+    reviewer: Annotated[str, typer.Option("--reviewer", help="name of the reviewer")],
     output: OutputOption = RUNS,
 ) -> None:
-    """Take the judgements of a filled-in sheet as votes: right, wrong, ambiguous or skip, all of them or none."""
+    """Store the votes of a filled-in CSV file.
+
+    A vote is one of right, wrong, ambiguous or skip. Either every row is stored or none.
+    """
     from harness.audit.review_sheet import votes_of
     from harness.storage.run_store import open_store
     from harness.storage.spreadsheets import read_bytes
@@ -82,12 +96,15 @@ def votes(
 @labels.command(epilog="Example:  python -m harness labels make ours --source 'Ada and Grace, 2026' --sample 200")
 def make(
     name: NameArgument,
-    source: Annotated[str, typer.Option("--source", help="whose word it is, for those who cite it")] = "",
+    source: Annotated[str, typer.Option("--source", help="citation to store with the revision")] = "",
     sample: SampleOption = 0,
     seed: SeedOption = 0,
     output: OutputOption = RUNS,
 ) -> None:
-    """Make a revision of the labels that reviewers have decided: agreed on, or settled by an adjudication."""
+    """Make a revision from the decided labels.
+
+    A label is decided where its reviewers agree or an adjudication has settled it.
+    """
     from harness.labels.cases import NOUN, VERDICT
     from harness.storage.label_revisions import Revision, write
     from harness.storage.run_store import open_store
@@ -109,13 +126,15 @@ def make(
 @labels.command("import", epilog="Example:  python -m harness labels import repope annotations/coco_repope_*.json --data data")
 def import_(
     name: NameArgument,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="official files with other labels, or a revision")],
-    benchmark: Annotated[str, typer.Option("--benchmark", help="whose files they are")] = "pope",
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="official question files with other labels, or a revision file")
+    ],
+    benchmark: Annotated[str, typer.Option("--benchmark", help="benchmark that the files belong to")] = "pope",
     data: DataOption = Path("data"),
-    source: Annotated[str, typer.Option("--source", help="whose word it is")] = "",
+    source: Annotated[str, typer.Option("--source", help="citation to store with the revision")] = "",
     output: OutputOption = RUNS,
 ) -> None:
-    """Keep other people's labels as a revision: RePOPE's files and their like, or a revision that was shared."""
+    """Import published labels (such as RePOPE) as a revision."""
     from harness.audit.label_files import import_labels, is_revision
     from harness.storage.label_revisions import loads, write
 
@@ -131,12 +150,12 @@ def import_(
 @labels.command(epilog="Example:  python -m harness labels export ours --benchmark pope --data data --to data")
 def export(
     name: NameArgument,
-    benchmark: Annotated[str, typer.Option("--benchmark", help="whose official form to write")] = "pope",
+    benchmark: Annotated[str, typer.Option("--benchmark", help="benchmark whose official file format is written")] = "pope",
     data: DataOption = Path("data"),
     to: Annotated[Path, typer.Option("--to", help="folder to write to")] = Path(),
     output: OutputOption = RUNS,
 ) -> None:
-    """Write a revision as files of the official form, for other harnesses."""
+    """Export a revision as official question files."""
     from harness.audit.label_files import export_labels
     from harness.storage.label_revisions import read
 
@@ -151,7 +170,7 @@ def export(
 
 @labels.command("list", epilog="Example:  python -m harness labels list")
 def list_(output: OutputOption = RUNS) -> None:
-    """The revisions of an output folder."""
+    """List the stored label revisions."""
     from harness.storage.label_revisions import FOLDER, read
 
     for path in sorted((output / FOLDER).glob("*.jsonl")):
@@ -162,10 +181,15 @@ def list_(output: OutputOption = RUNS) -> None:
 @app.command(epilog="Example:  python -m harness rescore mini-1a2b3c4d mini-5e6f7a8b --labels repope")
 def rescore(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="ids or names of runs; the first is the baseline")],
-    revisions: Annotated[list[str], typer.Option("--labels", metavar="REVISION", help="name or file; may be repeated")],
+    revisions: Annotated[
+        list[str], typer.Option("--labels", metavar="REVISION", help="name or file of a revision; may be repeated")
+    ],
     output: OutputOption = RUNS,
 ) -> None:
-    """Stored runs under official and audited labels side by side, without generating or judging again."""
+    """Score stored runs again under audited labels.
+
+    Official and audited labels stand side by side; no model and no judge is asked.
+    """
     from harness.audit.audited_comparison import audited
     from harness.commands._terminal import show_audit
 

@@ -1,4 +1,4 @@
-"""The commands that hold a judge against people: a sample to rate, and what the ratings say."""
+"""The commands `ratings ...`: compare a judge with human ratings of a random sample."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ ratings = group(
 
 @ratings.command(epilog="Example:  python -m harness ratings sample mmhal_bench mini --size 100 --to ratings.csv")
 def sample(
-    benchmark: Annotated[str, typer.Argument(metavar="BENCHMARK", help="one that a judge rates, such as mmhal_bench")],
-    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="all runs where none is named")] = None,
-    size: Annotated[int, typer.Option("--size", min=1, help="so many answers")] = 100,
-    seed: Annotated[int, typer.Option("--seed", help="of the draw")] = 0,
-    to: Annotated[Path, typer.Option("--to", help="the sheet to write")] = Path("ratings.csv"),
+    benchmark: Annotated[str, typer.Argument(metavar="BENCHMARK", help="judged benchmark, such as mmhal_bench")],
+    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="runs to sample from; default: all runs")] = None,
+    size: Annotated[int, typer.Option("--size", min=1, help="number of answers to sample")] = 100,
+    seed: Annotated[int, typer.Option("--seed", help="seed of the sample")] = 0,
+    to: Annotated[Path, typer.Option("--to", help="CSV file to write")] = Path("ratings.csv"),
     output: OutputOption = RUNS,
 ) -> None:
-    """Write a random sample of judged answers as a sheet; the judge's ratings are not on it."""
+    """Write a random sample of judged answers to a CSV file.
+
+    The judge's own ratings are left out, so that they cannot bias the raters.
+    """
     from harness.audit.human_ratings import sample_text
     from harness.storage.run_store import open_store
 
@@ -36,11 +39,16 @@ def sample(
 
 @ratings.command(epilog="Example:  python -m harness ratings show ada.csv grace.csv --run mini")
 def show(
-    sheets: Annotated[list[Path], typer.Argument(metavar="FILE.csv...", help="filled-in sheets, one a rater")],
-    runs: Annotated[list[str] | None, typer.Option("--run", help="runs whose verdicts are meant; all by default")] = None,
+    sheets: Annotated[list[Path], typer.Argument(metavar="FILE.csv...", help="filled-in CSV files, one for each rater")],
+    runs: Annotated[
+        list[str] | None, typer.Option("--run", help="run whose verdicts are compared; may be repeated; default: all runs")
+    ] = None,
     output: OutputOption = RUNS,
 ) -> None:
-    """Agreement and bias of each judge, drift between its versions, and means as people would have given them."""
+    """Compare judges with human ratings.
+
+    Shows agreement and bias of each judge, drift between its versions, and means corrected with the human ratings.
+    """
     from harness.audit.human_ratings import judged_answers, known_to, read_ratings
     from harness.commands._terminal import show_parts
     from harness.core.errors import DataError

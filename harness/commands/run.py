@@ -1,4 +1,4 @@
-"""The commands that ask a model."""
+"""The command `run`: the main job, from checkpoint to comparison report."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 def run(
     words: WordsArgument = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="only say what is missing, and measure what the study will cost")
+        bool, typer.Option("--dry-run", help="only list what is missing and estimate time, memory and judge requests")
     ] = False,
-    mini: Annotated[bool, typer.Option("--mini", help="a table of the study on the miniature world")] = False,
+    mini: Annotated[bool, typer.Option("--mini", help="run a table of the paper on the miniature world")] = False,
 ) -> None:
-    """Build pairs, align, sweep base and aligned checkpoints, write the comparison report.
+    """Build pairs, align, evaluate and write the report.
 
     Without a configuration: the built-in study on the miniature world. A run that was stopped goes on
     when the same command is given again.
@@ -54,7 +54,7 @@ def run(
 
 
 def carry_out(chosen: RunConfig) -> Outcome | None:
-    """Do a run and show its table; Ctrl-C says how to go on."""
+    """Do a run and show its table; Ctrl-C prints the command that continues it."""
     from harness.commands._terminal import Display, show_comparison
     from harness.run import pipeline
 
@@ -71,7 +71,7 @@ def carry_out(chosen: RunConfig) -> Outcome | None:
 
 
 def exit_as_told(outcome: Outcome) -> None:
-    """Exit code 1 where items have no answer: the command is to be given again."""
+    """Exit code 1 where items have no answer: running the command again asks for them."""
     if any(failed.missing for failed in outcome.comparison.failures):
         raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""The commands that look at what is there."""
+"""The commands `list`, `show` and `compare`: stored runs and available plug-ins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ def list_(
     what: Annotated[str, typer.Argument(help="plugins, runs, schema, a kind (losses) or a plug-in (bdhs)")] = "plugins",
     output: OutputOption = RUNS,
 ) -> None:
-    """List plug-ins, the options of one, runs, or the JSON schema of run.yaml."""
+    """List plug-ins, stored runs, or the configuration schema.
+
+    With the name of a plug-in: its options with types and defaults.
+    """
     from harness.commands import _listing as listing
 
     topics = {"plugins": listing.plugins, "runs": lambda: listing.runs(output), "schema": listing.schema}
@@ -23,10 +26,10 @@ def list_(
 
 @app.command(epilog="Example:  python -m harness show mini")
 def show(
-    name: Annotated[str, typer.Argument(metavar="RUN", help="id, beginning of an id, or name of a run (see `list runs`)")],
+    name: Annotated[str, typer.Argument(metavar="RUN", help="run id, unique prefix of an id, or name (see `list runs`)")],
     output: OutputOption = RUNS,
 ) -> None:
-    """Show a run: its state, its table, and where its report lies."""
+    """Show the state, metrics and report path of a run."""
     from harness.commands._terminal import show_comparison
     from harness.results.run_records import records_of
     from harness.storage.run_store import open_store
@@ -48,14 +51,22 @@ def show(
 def compare(
     names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="ids or names of runs; the first is the baseline")],
     style: Annotated[str, typer.Option("--as", help="table, markdown, html, json, csv, latex, ...")] = "table",
-    shown: Annotated[list[str] | None, typer.Option("--name", help="shown instead of a run's name; one a run")] = None,
-    published: Annotated[bool, typer.Option("--published", help="the study's rows beside: tables the runs name, or 2")] = False,
+    shown: Annotated[
+        list[str] | None, typer.Option("--name", help="column name instead of the run's name; give one for each run")
+    ] = None,
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published", help="also show the published rows of the paper's table (table 2 unless the runs name another)"
+        ),
+    ] = False,
     labels: Annotated[
-        list[str] | None, typer.Option("--labels", metavar="REVISION", help="also under these audited labels; may be repeated")
+        list[str] | None,
+        typer.Option("--labels", metavar="REVISION", help="also score with this label revision; may be repeated"),
     ] = None,
     output: OutputOption = RUNS,
 ) -> None:
-    """Put several runs side by side: the same metrics, their differences and how sure we are of them.
+    """Compare runs: metrics, differences and their significance.
 
     Runs that differ only in their seed are shown as one method, with the scatter of its seeds.
     """

@@ -1,4 +1,4 @@
-"""The command that evaluates without training."""
+"""The command `sweep`: evaluate a checkpoint or server without training."""
 
 from __future__ import annotations
 
@@ -19,15 +19,21 @@ from harness.commands.run import carry_out, exit_as_told, file_and_changes
 def sweep(
     words: WordsArgument = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="folder, hub name, or address of a server; without it the study's own")
+        str | None, typer.Option("--model", help="model folder, hub name, or server address; default: the study's model")
     ] = None,
-    benchmarks: Annotated[str | None, typer.Option("--benchmarks", help="names with commas between (see `list`)")] = None,
-    data: Annotated[str | None, typer.Option("--data", help="data folder; `miniworld` is the embedded one")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="only the first so many items of each benchmark")] = None,
-    sample_id: Annotated[list[str] | None, typer.Option("--sample-id", help="only this item; may be repeated")] = None,
+    benchmarks: Annotated[
+        str | None, typer.Option("--benchmarks", help="benchmark names, separated by commas (see `list`)")
+    ] = None,
+    data: Annotated[str | None, typer.Option("--data", help="data folder; `miniworld` is the embedded miniature world")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="number of items of each benchmark (the first ones)")
+    ] = None,
+    sample_id: Annotated[
+        list[str] | None, typer.Option("--sample-id", help="id of a single item to evaluate; may be repeated")
+    ] = None,
     output: OutputOption = RUNS,
 ) -> None:
-    """Evaluate any checkpoint or server on benchmarks, without training.
+    """Evaluate a checkpoint or server without training.
 
     Options of a benchmark or of the model are changes, as in `run`: sweep.pope.splits=[adversarial]
     model.dtype=bfloat16. Exit code 1: done, but some items could not be answered.

@@ -1,4 +1,4 @@
-"""The command that opens the run browser."""
+"""The command `view`: browse stored runs in a web browser."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from harness.commands.audit import HostOption, TokenOption
 @app.command(epilog="Examples:  python -m harness view   |   python -m harness view --output runs --port 9000")
 def view(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8766,
-    data: Annotated[Path | None, typer.Option("--data", help="the data folder, where it has moved since")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="data folder, if it has moved since the run")] = None,
     host: HostOption = "127.0.0.1",
     token: TokenOption = "",
     output: OutputOption = RUNS,
 ) -> None:
-    """Browse all runs in your web browser: tables, every item with its image, answers, scores and verdicts."""
+    """Browse stored runs in the web browser.
+
+    Tables, and for every item its image, answers, scores and verdicts.
+    """
     from harness.results.archive import StoredArchive
     from harness.storage.run_store import open_store
     from reports.web.browse.app import browser_site

@@ -61,8 +61,12 @@ class Settings:
         return total if self.max_steps is None else min(total, self.max_steps)
 
 
-def make_settings(options: Mapping[str, Any]) -> Settings:
-    """Settings from an aligner's options. Raises ConfigError with all that is wrong at once."""
+def make_settings(training: Mapping[str, Any] | None = None, *, seed: int = 0) -> Settings:
+    """Settings from an aligner's option `training`; `seed` counts where it has none of its own.
+
+    Raises ConfigError with all that is wrong at once.
+    """
+    options = {"seed": seed, **(training or {})}
     lora = options.get("lora")
     early = options.get("early_stop")
     made: dict[str, Any] = {
@@ -70,10 +74,10 @@ def make_settings(options: Mapping[str, Any]) -> Settings:
         "early_stop": None if early is None else make_early_stop(early),
         "trackers": check_trackers(options.get("trackers", ("tensorboard",))),
     }
-    settings = Settings(**registry.check_options("aligner", "training", Settings, {**options, **made}))
+    settings = Settings(**registry.check_options("option", "training", Settings, {**options, **made}))
     faults = [text for wrong, text in _checks(settings) if wrong]
     if faults:
-        raise ConfigError("The training settings are off: " + "; ".join(faults) + ".")
+        raise ConfigError("Invalid training settings: " + "; ".join(faults) + ".")
     return settings
 
 

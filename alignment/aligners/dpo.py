@@ -6,7 +6,7 @@ The study's settings (arXiv:2407.02477, appendix A): LoRA r 128 / alpha 256, bet
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from alignment.aligners._base import Aligner
@@ -26,30 +26,24 @@ class Dpo(Aligner):
         beta: float = 0.1,  # pull back to the reference, > 0
         loss_options: Mapping[str, Any] | None = None,  # {"flip": 0.1} for cdpo and robust, {"gamma": 0.5} for avg_dpo
         sft_weight: float = 0.0,  # adds that much of the chosen answers' token-mean negative log-likelihood
-        learning_rate: float = 1e-6,
-        epochs: float = 1.0,
-        max_steps: int | None = None,
-        batch_size: int = 32,
-        micro_batch: int = 8,
-        warmup_ratio: float = 0.03,
-        schedule: str = "cosine",
-        weight_decay: float = 0.0,
-        clip: float = 1.0,
-        lora: Mapping[str, Any] | None = None,  # {r, alpha, dropout, targets}; None trains full weights
-        projector_learning_rate: float | None = None,
-        freeze_vision: bool = True,
-        max_length: int | None = None,
-        gradient_checkpointing: bool = False,
-        dtype: str = "as_loaded",
-        early_stop: Mapping[str, Any] | None = None,  # {metric: rewards/accuracies, above: 0.95, steps: 10}
-        save_every: int = 20,
-        keep_states: int = 1,
-        trackers: Sequence[str] = ("tensorboard",),  # and "wandb"; [] for none
-        seed: int = 0,
+        training: Mapping[str, Any] | None = None,  # settings of the loop: {learning_rate, epochs, batch_size, lora, ...}
+        seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
-        options = {k: v for k, v in locals().items() if k not in ("self", "loss", "beta", "loss_options", "sft_weight")}
-        self.settings = make_settings(options)
-        more = registry.check_options("loss", loss, registry.get("loss", loss), loss_options or {})
-        if sft_weight < 0:
-            raise ConfigError(f"sft_weight is {sft_weight}; it cannot be negative.")
-        self.objective = Preference(registry.get("loss", loss), loss, check_beta(beta), more, sft_weight)
+        self.objective = preference(loss, beta, loss_options, sft_weight)
+        self.settings = make_settings(training, seed=seed)
+
+
+def preference(
+    loss: str = "dpo", beta: float = 0.1, loss_options: Mapping[str, Any] | None = None, sft_weight: float = 0.0
+) -> Preference:
+    """The objective: a loss by name with its options, plus `sft_weight` times the chosen answers' token-mean negative
+    log-likelihood. Raises ConfigError for an unknown loss or option, a beta that is not positive, a negative weight."""
+    more = registry.check_options("loss", loss, registry.get("loss", loss), loss_options or {})
+    if sft_weight < 0:
+        raise ConfigError(f"sft_weight is {sft_weight}; it cannot be negative.")
+    return Preference(registry.get("loss", loss), loss, check_beta(beta), more, sft_weight)
+
+
+def preference_of(aligner: str, options: Mapping[str, Any] | None) -> Preference:
+    """The same for the option `dpo` of an aligner that makes its pairs while it trains."""
+    return preference(**registry.check_options("option", f"{aligner}.dpo", preference, options or {}))

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from alignment.aligners._base import Aligner
-from alignment.aligners.dpo import Dpo
+from alignment.aligners.dpo import preference_of
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.online.ranked_pairs import TIES, Ranked, make_sampling, require_answering
+from alignment.settings import make_settings
 from alignment.training.sample_supply import Score, Supply
 from harness.core import registry
 from harness.core.errors import ConfigError
@@ -31,7 +32,8 @@ class MixedDpo(Aligner):
         self,
         judge: Annotator,
         p: float = 0.5,  # of the stored pair
-        dpo: Mapping[str, Any] | None = None,  # options of the aligner `dpo`
+        dpo: Mapping[str, Any] | None = None,  # {loss, beta, loss_options, sft_weight}, as of the aligner `dpo`
+        training: Mapping[str, Any] | None = None,  # settings of the loop: {learning_rate, epochs, batch_size, lora, ...}
         sampling: Mapping[str, Any] | None = None,  # {temperature, top_p, max_new_tokens}
         ties: str = "drop",  # or "stored" (train on the stored pair), "first" (as TRL: the first counts as better)
         seed: int = 0,  # of this aligner's draws; the study's where absent
@@ -41,10 +43,9 @@ class MixedDpo(Aligner):
         if ties not in TIES:
             raise ConfigError(f"{self.name}.ties is {ties!r}; choose one of {', '.join(TIES)}.")
         self._judge = judge
-        self._dpo = Dpo(**{"seed": seed, **registry.check_options("aligner", "dpo", Dpo, dpo or {})})
         self._sampling = make_sampling(self.name, sampling or {})
         self._p, self._ties, self._seed = p, ties, seed
-        self.objective, self.settings = self._dpo.objective, self._dpo.settings
+        self.objective, self.settings = preference_of(self.name, dpo), make_settings(training, seed=seed)
 
     def facts(self) -> dict[str, Any]:
         judge = f"{self._judge.name} {self._judge.version}"

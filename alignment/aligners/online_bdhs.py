@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from alignment.aligners._base import Aligner
-from alignment.aligners.dpo import Dpo
+from alignment.aligners.dpo import preference_of
 from alignment.batching.collate import make_row
 from alignment.batching.policy import AnsweringPolicy, Policy
 from alignment.batching.rows import Rows
@@ -22,6 +22,7 @@ from alignment.data.bdhs_drafts import Draft
 from alignment.data.pairs import image_of
 from alignment.data.prompts import Prompt
 from alignment.online.ranked_pairs import answering, require_answering
+from alignment.settings import make_settings
 from alignment.sources.bdhs import Bdhs
 from alignment.training.sample_supply import Sample, Score, Supply
 from harness.core import registry
@@ -41,7 +42,8 @@ class OnlineBdhs(Aligner):
     def __init__(
         self,
         bdhs: Mapping[str, Any] | None = None,  # options of the source, without those of its file
-        dpo: Mapping[str, Any] | None = None,  # options of the aligner `dpo`: loss, beta, learning_rate, lora, ..
+        dpo: Mapping[str, Any] | None = None,  # {loss, beta, loss_options, sft_weight}, as of the aligner `dpo`
+        training: Mapping[str, Any] | None = None,  # settings of the loop: {learning_rate, epochs, batch_size, lora, ...}
         keep_stored: bool = False,  # train on the stored pair too, beside the fresh one
         seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
@@ -51,10 +53,9 @@ class OnlineBdhs(Aligner):
                 f"online_bdhs draws for the prompts of its pairs; bdhs.{', bdhs.'.join(wrong)} has no place here."
             )
         self._source = Bdhs(**registry.check_options("source", "bdhs", Bdhs, bdhs or {}))
-        self._dpo = Dpo(**{"seed": seed, **registry.check_options("aligner", "dpo", Dpo, dpo or {})})
         self._facts = {"bdhs": dict(bdhs or {}), "keep_stored": keep_stored}
         self._keep_stored, self._seed = keep_stored, seed
-        self.objective, self.settings = self._dpo.objective, self._dpo.settings
+        self.objective, self.settings = preference_of(self.name, dpo), make_settings(training, seed=seed)
 
     def facts(self) -> dict[str, Any]:
         return self._facts

@@ -22,9 +22,10 @@ class OnlineDpo(MixedDpo):
     def __init__(
         self,
         judge: Annotator,
-        dpo: Mapping[str, Any] | None = None,  # options of the aligner `dpo`
+        dpo: Mapping[str, Any] | None = None,  # {loss, beta, loss_options, sft_weight}, as of the aligner `dpo`
+        training: Mapping[str, Any] | None = None,  # settings of the loop: {learning_rate, epochs, batch_size, lora, ...}
         sampling: Mapping[str, Any] | None = None,  # {temperature, top_p, max_new_tokens}
         ties: str = "drop",  # drop, stored (train on the stored pair) or first
         seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
-        super().__init__(judge, 0.0, dpo, sampling, ties, seed)
+        super().__init__(judge, 0.0, dpo, training, sampling, ties, seed)

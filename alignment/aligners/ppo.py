@@ -62,7 +62,7 @@ class Ppo(Aligner):
         self._reward, self._penalty, self._seed, self._repeats = reward, unfinished_penalty, seed, epochs_a_batch
         self.objective = Clipped(check_beta(beta), clip_range, value_weight, gae_lambda)
         self.rules = (Collapse(**limits),)
-        self._sampling, self.settings = make_sampling("ppo", sampling or {}), make_settings({"seed": seed, **(training or {})})
+        self._sampling, self.settings = make_sampling("ppo", sampling or {}), make_settings(training, seed=seed)
 
     def facts(self) -> dict[str, Any]:
         options = {"unfinished_penalty": self._penalty, "sampling": repr(self._sampling), "epochs_a_batch": self._repeats}

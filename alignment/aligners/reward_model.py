@@ -27,13 +27,13 @@ class RewardModel(Aligner):
     def __init__(
         self,
         held_out: float = 0.1,  # share of the pairs that is not trained on, by image
-        training: Mapping[str, Any] | None = None,  # learning_rate, epochs, batch_size, lora, ... as of `sft`
+        training: Mapping[str, Any] | None = None,  # settings of the loop: {learning_rate, epochs, batch_size, lora, ...}
         seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
         if not 0 <= held_out < 1:
             raise ConfigError(f"reward_model.held_out is {held_out}; it is a share of the pairs, 0 to below 1.")
         self.share, self.seed, self.objective = held_out, seed, BradleyTerry()
-        self.settings = make_settings({"seed": seed, **_USUAL, **(training or {})})
+        self.settings = make_settings({**_USUAL, **(training or {})}, seed=seed)
 
     def trained_on(self, pairs: Sequence[PreferencePair]) -> Sequence[PreferencePair]:
         return held_out(pairs, self.share, self.seed)[0]

@@ -48,7 +48,7 @@ class Rloo(Aligner):
         unfinished_penalty: float = 1.0,  # taken off the reward of an answer that never ends
         sampling: Mapping[str, Any] | None = None,  # {temperature, top_p, max_new_tokens}
         collapse: Mapping[str, Any] | None = None,  # {max_kl, max_unfinished, min_distinct, steps}
-        training: Mapping[str, Any] | None = None,  # learning_rate, epochs, batch_size (prompts), lora, ... as of `sft`
+        training: Mapping[str, Any] | None = None,  # of the loop: {learning_rate, epochs, batch_size (prompts), lora, ...}
         seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
         if k < 2:
@@ -56,10 +56,7 @@ class Rloo(Aligner):
         limits = registry.check_options("aligner", "rloo.collapse", Collapse, collapse or {})
         self._reward, self._k, self._penalty, self._seed = reward, k, unfinished_penalty, seed
         self.objective, self.rules = LeaveOneOut(check_beta(beta)), (Collapse(**limits),)
-        self._sampling, self.settings = (
-            make_sampling("rloo", sampling or {}),
-            make_settings({"seed": seed, **(training or {})}),
-        )
+        self._sampling, self.settings = make_sampling("rloo", sampling or {}), make_settings(training, seed=seed)
 
     def facts(self) -> dict[str, Any]:
         options = {"k": self._k, "unfinished_penalty": self._penalty, "sampling": repr(self._sampling)}

@@ -6,7 +6,7 @@ it gains, a preference method gains from good answers and not from preferences.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from alignment.aligners._base import Aligner
@@ -21,26 +21,7 @@ class Sft(Aligner):
 
     def __init__(
         self,
-        learning_rate: float = 1e-6,
-        epochs: float = 1.0,
-        max_steps: int | None = None,
-        batch_size: int = 32,
-        micro_batch: int = 8,
-        warmup_ratio: float = 0.03,
-        schedule: str = "cosine",
-        weight_decay: float = 0.0,
-        clip: float = 1.0,
-        lora: Mapping[str, Any] | None = None,
-        projector_learning_rate: float | None = None,
-        freeze_vision: bool = True,
-        max_length: int | None = None,
-        gradient_checkpointing: bool = False,
-        dtype: str = "as_loaded",
-        early_stop: Mapping[str, Any] | None = None,  # {metric: rewards/accuracies, above: 0.95, steps: 10}
-        save_every: int = 20,
-        keep_states: int = 1,
-        trackers: Sequence[str] = ("tensorboard",),  # and "wandb"; [] for none
-        seed: int = 0,
+        training: Mapping[str, Any] | None = None,  # settings of the loop: {learning_rate, epochs, batch_size, lora, ...}
+        seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
-        self.objective = Imitation()
-        self.settings = make_settings({k: v for k, v in locals().items() if k != "self"})
+        self.objective, self.settings = Imitation(), make_settings(training, seed=seed)

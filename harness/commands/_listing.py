@@ -12,6 +12,7 @@ from harness.commands._plain import line, plain
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
+from harness.core.options.source import training_options
 from harness.core.options.types import words_for
 
 TOPICS = ("plugins", "runs", "schema")
@@ -80,5 +81,9 @@ def _options(kind: str, name: str) -> None:
     options = registry.options(kind, name)
     table = _table("option", "type", "default", "what it is")
     for option in options:
-        table.add_row(*map(plain, (option.name, words_for(option.type), option.default_text, option.about)))
+        rows = [(option.name, option)]
+        if kind == "aligner" and option.name == "training":
+            rows += [(f"training.{setting.name}", setting) for setting in training_options()]
+        for shown, one in rows:
+            table.add_row(*map(plain, (shown, words_for(one.type), one.default_text, one.about)))
     _console().print(table if options else "It has no options.", "")

@@ -8,6 +8,7 @@ from harness.config.schema import RunConfig
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.options.option import Option
+from harness.core.options.source import training_options
 from harness.core.options.types import kinds_of
 
 _JSON = {"bool": "boolean", "int": "integer", "float": "number", "str": "string", "list": "array", "map": "object"}
@@ -51,6 +52,9 @@ def _plugin(kind: str, name: str, own: dict[str, Any]) -> dict[str, Any]:
 
 def _option(kind: str, option: Option) -> dict[str, Any]:
     made: dict[str, Any] = {"description": option.about} if option.about else {}
+    if kind == "aligner" and option.name == "training":
+        settings = {one.name: _option("", one) for one in training_options()}
+        return {**made, "type": "object", "properties": settings, "additionalProperties": False}
     if kind == "judge" and option.name == "model":
         return {**made, "type": "object"}
     kinds = kinds_of(option.type)

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.core import registry
 from harness.core.errors import ConfigError
+from harness.core.options.source import training_options
 from harness.core.options.types import faults_of
 
 # keys of a plug-in's mapping that are the study's, not the plug-in's own
@@ -28,6 +29,9 @@ def option_faults(tree: Mapping[str, Any]) -> list[str]:
             continue
         options = {str(k): v for k, v in spec.items() if k not in OWN_KEYS.get(kind, ("name",))}
         faults += [f"{where}: {fault}" for fault in faults_of(options, table, f"the {kind} {name!r}")]
+        training = options.get("training")
+        if kind == "aligner" and isinstance(training, Mapping):
+            faults += [f"{where}: {fault}" for fault in faults_of(training, training_options(), "the option 'training'")]
     return faults
 
 

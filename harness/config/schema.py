@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.config import grid, yaml_text
+from harness.config import grid, training_form, yaml_text
 from harness.config import study_tables as study
 from harness.config.changes import changed
 from harness.config.option_faults import option_faults
@@ -71,7 +71,7 @@ class Arm(_Strict):
 
     name: Name = Field(description="label of the checkpoint in the report")
     pairs: Plugin = Field(description="source of preference pairs, e.g. {name: bdhs, rho_th: 0.99}")
-    align: AlignConfig = Field(description="aligner, e.g. {name: dpo, beta: 0.1}")
+    align: AlignConfig = Field(description="aligner, e.g. {name: dpo, beta: 0.1, training: {learning_rate: 1.0e-6}}")
     seed: int | None = Field(None, description="seed of this arm's pairs and training; the run's where absent")
 
 
@@ -92,8 +92,11 @@ class RunConfig(_Strict):
 
     @property
     def digest(self) -> str:
-        """Identity of what was asked; where it is written to does not matter."""
-        return value_digest(self.model_dump(exclude={"output"}))
+        """Identity of what was asked; where it is written to does not matter, nor the form (`training_form.flat`)."""
+        asked = self.model_dump(exclude={"output"})
+        for arm in (*asked["reward_models"], *asked["arms"]):
+            arm["align"] = training_form.flat(arm["align"])
+        return value_digest(asked)
 
     def as_yaml(self) -> str:
         """The study as asked; not where it is written, so that reports are the same bytes everywhere."""
@@ -133,7 +136,7 @@ def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequ
     """
     faults: list[str] = []
     tree = changed(copy.deepcopy(dict(tree)), overrides, faults)
-    tree = grid.expand(tree, faults)
+    tree = training_form.nested(grid.expand(tree, faults), faults)
     own = option_faults(tree)
     try:
         config = RunConfig.model_validate(tree)

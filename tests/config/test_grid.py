@@ -24,8 +24,8 @@ def test_every_combination_is_an_arm_of_its_own() -> None:
 
 
 def test_nested_settings_are_reached_and_points_share_nothing() -> None:
-    one, other = arms(**{"align.lora.r": [8, 16]})
-    assert (one.align.options["lora"], other.align.options["lora"]) == ({"r": 8}, {"r": 16})
+    one, other = arms(**{"align.training.lora.r": [8, 16]})
+    assert [arm.align.options["training"]["lora"] for arm in (one, other)] == [{"r": 8}, {"r": 16}]
     assert one.align.options["beta"] == 0.3
 
 

@@ -107,7 +107,7 @@ def test_unknown_names_are_errors_a_user_can_read() -> None:
 @pytest.mark.parametrize(("change", "told"), [
     ({"align": {"name": "dpo", "beta": 0}}, "arm a: beta is 0"),
     ({"align": {"name": "dpo", "beta": "high"}}, "arms.0.align: the aligner 'dpo': beta is the text 'high'; it must be"),
-    ({"align": {"name": "dpo", "lora": {"rank": 8}}}, "arm a: lora has no key rank"),
+    ({"align": {"name": "dpo", "training": {"lora": {"rank": 8}}}}, "arm a: lora has no key rank"),
     ({"pairs": {"name": "bdhs", "rho_th": 2}}, "arm a: bdhs.rho_th is 2"),
     ({"pairs": {"name": "union"}}, "arms.0.pairs: the source 'union' needs the option 'first'"),
     ({"align": {"name": "online_dpo", "judge": {"name": "keywords"}, "ties": "coin"}}, "arm a: online_dpo.ties"),
@@ -136,14 +136,14 @@ def test_mistakes_of_three_kinds_are_told_together() -> None:
 
 
 @pytest.mark.parametrize(("change", "told"), [
-    ("arms.0.align.batch_size=2.0", "batch_size is 2.0; it must be a whole number: write 2"),
-    ("arms.0.align.micro_batch=1.5", "micro_batch is 1.5; it must be a whole number"),
+    ("arms.0.align.training.batch_size=2.0", "batch_size is 2.0; it must be a whole number: write 2"),
+    ("arms.0.align.training.micro_batch=1.5", "micro_batch is 1.5; it must be a whole number"),
     ('arms.0.pairs.limit="5"', "limit is the text '5'; it must be a whole number or null: write it without quotes"),
     ("arms.0.pairs.guided=1", "guided is 1; it must be true or false"),
     ("sweep.0.splits=random", r"splits is the text 'random'; it must be a list: write \[random\]"),
-    ("arms.0.align.lora=8", "lora is 8; it must be a mapping of names to values or null"),
+    ("arms.0.align.training.lora=8", "lora is 8; it must be a mapping of names to values or null"),
     ("arms.0.pairs.rho_th=.nan", "rho_th is nan, which is not a finite number"),
-    ("arms.0.align.batch_size=true", "batch_size is True; it must be a whole number"),
+    ("arms.0.align.training.batch_size=true", "batch_size is True; it must be a whole number"),
     ("sweep.0.splits=[1.5]", "holds an entry that is 1.5; it must be text"),
     ("arms.0.align=dpo", "arms.0.align: input should be a valid dictionary"),
     ("sweep.0={}", "sweep.0.name: is missing"),
@@ -155,13 +155,13 @@ def test_an_option_of_another_type_is_told_in_a_line(change: str, told: str) -> 
 
 def test_whole_numbers_of_lora_are_told_in_a_line() -> None:
     with pytest.raises(ConfigError, match=r"'lora': r is 4.0; it must be a whole number: write 4"):
-        check_plugins(config.load(None, ["arms.0.align.lora={r: 4.0}"]))
+        check_plugins(config.load(None, ["arms.0.align.training.lora={r: 4.0}"]))
 
 
 def test_a_learning_rate_that_yaml_reads_as_text_is_a_number() -> None:
     from harness.core import registry
 
-    chosen = config.load(None, ["arms.0.align.learning_rate=5e-7", "sweep.1.year=2014"])
+    chosen = config.load(None, ["arms.0.align.training.learning_rate=5e-7", "sweep.1.year=2014"])
     assert registry.make("aligner", "dpo", chosen.arms[0].align.options).settings.learning_rate == 5e-7
     assert registry.make("benchmark", "chair", chosen.sweep[1].options).year == "2014"
 

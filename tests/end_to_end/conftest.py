@@ -12,7 +12,7 @@ from harness.config.schema import RunConfig
 from tests.conftest import made_once
 
 _BDHS = {"name": "bdhs", "limit": 24, "n_tries": 2, "max_new_tokens": 24}
-_DPO = {"name": "dpo", "epochs": 1, "batch_size": 8, "learning_rate": 3e-5, "save_every": 1}
+_DPO = {"name": "dpo", "training": {"epochs": 1, "batch_size": 8, "learning_rate": 3e-5, "save_every": 1}}
 
 SMALL: dict[str, Any] = {
     "name": "small",

@@ -20,7 +20,7 @@ def study(world: Path, tmp_path: Path, **changes) -> config.RunConfig:
 
 
 def test_every_stage_is_counted_and_measured(world: Path, tmp_path: Path) -> None:
-    online = {"name": "online_dpo", "judge": {"name": "annotations"}, "sampling": FEW, "dpo": TRAINING}
+    online = {"name": "online_dpo", "judge": {"name": "annotations"}, "sampling": FEW, "training": TRAINING}
     arms = [SMALL["arms"][0], {"name": "online", "pairs": _BDHS, "align": online}]
     costs = {cost.stage: cost for cost in estimate(study(world, tmp_path, arms=arms))}
     assert list(costs) == ["sweep: pope", "sweep: chair", "sweep: mmhal_bench", "pairs: bdhs", "align: bdhs",

@@ -29,12 +29,12 @@ METHODS: dict[str, Any] = {
     "reward_models": [{"name": "rm", "pairs": _BDHS, "align": {"name": "reward_model", "held_out": 0.3, "training": TRAINING}}],
     "arms": [
         {"name": "online", "pairs": _BDHS,
-         "align": {"name": "online_dpo", "judge": {"name": "annotations"}, "sampling": FEW, "dpo": TRAINING}},
+         "align": {"name": "online_dpo", "judge": {"name": "annotations"}, "sampling": FEW, "training": TRAINING}},
         {"name": "rloo", "pairs": _BDHS,
          "align": {"name": "rloo", "reward": "rm", "k": 2, "sampling": FEW, "training": TRAINING}},
         {"name": "ppo", "pairs": _BDHS,
          "align": {"name": "ppo", "judge": {"name": "annotations"}, "sampling": FEW, "training": {**TRAINING, "max_steps": 1}}},
-        {"name": "povid", "pairs": {"name": "povid_noise", "limit": 8}, "align": {"name": "dpo", **TRAINING}},
+        {"name": "povid", "pairs": {"name": "povid_noise", "limit": 8}, "align": {"name": "dpo", "training": TRAINING}},
     ],
     "sweep": [{"name": "pope", "limit_images": 4}],
 }  # fmt: skip
@@ -82,7 +82,7 @@ def test_what_a_method_lacks_is_told_before_anything_starts(world: Path, tmp_pat
 
 
 def test_a_table_of_the_study_runs_with_the_published_rows_beside(world: Path, tmp_path: Path) -> None:
-    changes = [f"arms.{i}.{key}" for i in range(3) for key in ("pairs.limit=8", "align.max_steps=1")]
+    changes = [f"arms.{i}.{key}" for i in range(3) for key in ("pairs.limit=8", "align.training.max_steps=1")]
     small = [f"data={world / 'miniworld'}", f"output={tmp_path}", "sweep.0.limit_images=3", "sweep.1.limit_images=3"]
     made, left_out = config.load_table("table12", True, [*changes, *small])
     outcome = pipeline.run(made, "test")

@@ -76,7 +76,16 @@ class Ours(Side):
         stored = [PreferencePair(str(i), image, "", text, chosen, tuple(rejected), "speed")
                   for i, (image, text, chosen, rejected) in enumerate(pairs)]  # fmt: skip
         lora = {"r": 8, "targets": ["q_proj", "v_proj"]} if args.lora else None
-        aligner = Dpo(batch_size=PROMPTS, micro_batch=PROMPTS, learning_rate=1e-4, epochs=100, freeze_vision=False, lora=lora)
+        aligner = Dpo(
+            training={
+                "batch_size": PROMPTS,
+                "micro_batch": PROMPTS,
+                "learning_rate": 0.0001,
+                "epochs": 100,
+                "freeze_vision": False,
+                "lora": lora,
+            }
+        )
         start = user_seconds()
         rows, _ = make_rows(policy, stored, images)
         known = reference_logps(policy, rows, folder / "reference")

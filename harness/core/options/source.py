@@ -19,7 +19,7 @@ from typing import Any
 
 from harness.core.options.option import GIVEN, NEEDED, Option
 
-_SHARED = {"aligner": ("alignment.settings", "Settings")}  # where options are explained that all plug-ins of a kind share
+_SETTINGS = ("alignment.settings", "Settings")  # what the option `training` of every aligner holds
 _ENTRY = re.compile(r"^\s*((?:\w+, )*\w+): (.+)$")
 _INLINE = re.compile(r"`(\w+)`: (.+?)(?=\s`\w+`: |\.\s|\.?$)", re.S)
 Function = ast.FunctionDef
@@ -45,8 +45,7 @@ def read_options(module_name: str, kind: str) -> tuple[Option, ...] | None:
     if found is None:
         return ()
     home, function, docs = found
-    shared = _fields(*_SHARED[kind]) if kind in _SHARED else {}
-    return tuple(o for o in _options(home, function, docs, shared) if o.name not in GIVEN and not o.name.startswith("_"))
+    return tuple(o for o in _options(home, function, docs) if o.name not in GIVEN and not o.name.startswith("_"))
 
 
 @cache
@@ -124,7 +123,7 @@ def _class(module: Source, name: str) -> tuple[Source, ast.ClassDef] | None:
     return _class(other, original) if other is not None else None
 
 
-def _options(module: Source, function: Function, docs: str, shared: dict[str, str]) -> list[Option]:
+def _options(module: Source, function: Function, docs: str) -> list[Option]:
     said = _documented(docs)
     arguments = function.args
     plain = arguments.args[1:] if arguments.args and arguments.args[0].arg == "self" else arguments.args
@@ -134,7 +133,7 @@ def _options(module: Source, function: Function, docs: str, shared: dict[str, st
     for argument, default in zip((*plain, *arguments.kwonlyargs), (*late, *arguments.kw_defaults), strict=True):
         alone = lines.count(argument.lineno) == 1
         about = module.comments.get(argument.lineno, "") if alone else ""
-        about = about or said.get(argument.arg, "") or shared.get(argument.arg, "")
+        about = about or said.get(argument.arg, "")
         annotation = ast.unparse(argument.annotation) if argument.annotation is not None else "Any"
         value = NEEDED if default is None else _literal(module, default)
         if default is not None and value is NEEDED:
@@ -156,11 +155,17 @@ def _documented(docs: str) -> dict[str, str]:
     return {name: text.strip().rstrip(".") for name, text in _INLINE.findall(flat)} | said
 
 
-def _fields(module_name: str, class_name: str) -> dict[str, str]:
-    """The comment beside each field of a dataclass."""
-    module = _module(module_name)
-    found = _class(module, class_name) if module is not None else None
+@cache
+def training_options() -> tuple[Option, ...]:
+    """The settings of the training loop, which an aligner's option `training` holds."""
+    module = _module(_SETTINGS[0])
+    found = _class(module, _SETTINGS[1]) if module is not None else None
     if module is None or found is None:
-        return {}
-    fields = [n for n in found[1].body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
-    return {n.target.id: module.comments.get(n.lineno, "") for n in fields if isinstance(n.target, ast.Name)}
+        return ()
+    made = []
+    for field in found[1].body:
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and field.value is not None:
+            written = ast.unparse(field.annotation)
+            own = "Mapping[str, Any] | None" if field.target.id in ("lora", "early_stop") else written  # made from a mapping
+            made.append(Option(field.target.id, own, _literal(module, field.value), module.comments.get(field.lineno, "")))
+    return tuple(made)

@@ -11,7 +11,7 @@ from tests.alignment.tiny import TinyPolicy
 
 @pytest.mark.parametrize("lora", [None, {"r": 4, "alpha": 8, "dropout": 0.1}], ids=["full", "lora"])
 def test_a_killed_online_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path, lora):
-    aligner = OnlineBdhs(dpo={"lora": lora, **FAST})
+    aligner = OnlineBdhs(training={"lora": lora, **FAST})
     whole = aligner.align(Talker(llava_next), pairs, images, tmp_path / "whole")
     with pytest.raises(Killed):
         aligner.align(Talker(llava_next), pairs, images, tmp_path / "cut", progress=kill_after(2))
@@ -21,14 +21,14 @@ def test_a_killed_online_training_ends_in_the_same_bytes(llava_next, images, pai
 
 @pytest.mark.parametrize("lora", [None, {"r": 4, "alpha": 8}], ids=["full", "lora"])
 def test_the_reference_stays_the_policy_as_loaded(llava_next, images, pairs, tmp_path, lora):
-    log = OnlineBdhs(dpo={"lora": lora, **FAST}).align(Talker(llava_next), pairs, images, tmp_path).log
+    log = OnlineBdhs(training={"lora": lora, **FAST}).align(Talker(llava_next), pairs, images, tmp_path).log
     assert log[0]["rewards/chosen"] == pytest.approx(0, abs=1e-4)
     assert abs(log[-1]["rewards/chosen"]) > 1e-3  # a reference that moved along would keep this at 0
 
 
 def test_remembered_features_are_dropped_before_every_draw(llava_next, images, pairs, tmp_path):
     policy = Talker(llava_next)
-    log = OnlineBdhs(dpo=FAST).align(policy, pairs, images, tmp_path).log
+    log = OnlineBdhs(training=FAST).align(policy, pairs, images, tmp_path).log
     assert policy.forgotten == len(log) == 4
     assert log[0]["online/stored"] == 0
     assert log[0]["online/tries"] >= 1
@@ -38,7 +38,7 @@ def test_every_step_and_every_seed_draws_anew(llava_next, images, pairs, tmp_pat
     seeds = []
     for seed in (0, 1):
         policy = Talker(llava_next)
-        OnlineBdhs(seed=seed, dpo=FAST).align(policy, pairs, images, tmp_path / str(seed))
+        OnlineBdhs(seed=seed, training=FAST).align(policy, pairs, images, tmp_path / str(seed))
         seeds.append(policy.asked)
     assert not seeds[0] & seeds[1]
     assert len(seeds[0]) >= 2 * len(pairs)
@@ -48,19 +48,19 @@ def test_the_stored_answer_stands_in_where_nothing_fits(llava_next, images, pair
     policy = Talker(llava_next)
     policy.silent = True
     source = {"n_tries": 1, "free_last_try": False, "guided": False}
-    log = OnlineBdhs(bdhs=source, dpo={**FAST, "max_steps": 1}).align(policy, pairs, images, tmp_path).log
+    log = OnlineBdhs(bdhs=source, training={**FAST, "max_steps": 1}).align(policy, pairs, images, tmp_path).log
     assert log[0]["online/stored"] == 1
 
 
 def test_beside_the_stored_answer_avg_dpo_trains_on_both(llava_next, images, pairs, tmp_path):
-    dpo = {"loss": "avg_dpo", "max_steps": 1, **FAST}
-    log = OnlineBdhs(keep_stored=True, dpo=dpo).align(Talker(llava_next), pairs, images, tmp_path).log
+    aligner = OnlineBdhs(keep_stored=True, dpo={"loss": "avg_dpo"}, training={"max_steps": 1, **FAST})
+    log = aligner.align(Talker(llava_next), pairs, images, tmp_path).log
     assert log[0]["loss"] == pytest.approx(0.6931, abs=1e-3)
 
 
 def test_a_policy_that_cannot_answer_and_options_of_a_file_are_refused(llava_next, images, pairs, tmp_path):
     with pytest.raises(ConfigError, match="TinyPolicy"):
-        OnlineBdhs(dpo=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
+        OnlineBdhs(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
     with pytest.raises(ConfigError, match=r"bdhs\.limit"):
         OnlineBdhs(bdhs={"limit": 3})
     with pytest.raises(ConfigError, match="beta"):

@@ -29,7 +29,7 @@ class Alphabetical:
 @pytest.mark.parametrize("lora", [None, {"r": 4, "alpha": 8, "dropout": 0.1}], ids=["full", "lora"])
 @pytest.mark.parametrize("aligner", [OnlineDpo, MixedDpo])
 def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path, lora, aligner):
-    made = aligner(Alphabetical(), dpo={"lora": lora, **FAST})
+    made = aligner(Alphabetical(), training={"lora": lora, **FAST})
     whole = made.align(Talker(llava_next), pairs, images, tmp_path / "whole")
     with pytest.raises(Killed):
         made.align(Talker(llava_next), pairs, images, tmp_path / "cut", progress=kill_after(2))
@@ -39,7 +39,7 @@ def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp
 
 def test_the_annotator_sees_the_question_the_answers_and_the_image(llava_next, images, pairs, tmp_path):
     judge = Alphabetical()
-    OnlineDpo(judge, dpo={**FAST, "max_steps": 1}).align(Talker(llava_next), pairs, images, tmp_path)
+    OnlineDpo(judge, training={**FAST, "max_steps": 1}).align(Talker(llava_next), pairs, images, tmp_path)
     question, answers, facts, image = judge.seen[0]
     assert question == "Describe it." and image.parent == images
     assert facts["gt_answer"] in {pair.chosen for pair in pairs}
@@ -50,8 +50,8 @@ def test_what_the_annotator_prefers_becomes_likelier(llava_next, images, pairs, 
     logs = []
     for value in (0.0, 1.0):  # always the first, always the second
         judge = Alphabetical(value)
-        dpo = {**FAST, "max_steps": 1, "batch_size": 4}
-        logs.append(OnlineDpo(judge, dpo=dpo).align(Talker(llava_next), pairs, images, tmp_path / str(value)).log[0])
+        training = {**FAST, "max_steps": 1, "batch_size": 4}
+        logs.append(OnlineDpo(judge, training=training).align(Talker(llava_next), pairs, images, tmp_path / str(value)).log[0])
     assert logs[0]["logps/chosen"] == pytest.approx(logs[1]["logps/rejected"], abs=1e-3)
     assert logs[0]["logps/chosen"] != pytest.approx(logs[1]["logps/chosen"], abs=1e-3)
 
@@ -59,7 +59,7 @@ def test_what_the_annotator_prefers_becomes_likelier(llava_next, images, pairs, 
 def test_ties_are_dropped_stored_or_taken_as_they_come(llava_next, images, pairs, tmp_path):
     stored = {}
     for ties in ("drop", "stored", "first"):
-        aligner = MixedDpo(Alphabetical(0.5), p=0.0, ties=ties, dpo={**FAST, "max_steps": 1, "batch_size": 4})
+        aligner = MixedDpo(Alphabetical(0.5), p=0.0, ties=ties, training={**FAST, "max_steps": 1, "batch_size": 4})
         row = aligner.align(Talker(llava_next), pairs, images, tmp_path / ties).log[0]
         assert row["online/ties"] == 1
         stored[ties] = row["online/stored"]
@@ -70,20 +70,20 @@ def test_ties_are_dropped_stored_or_taken_as_they_come(llava_next, images, pairs
 @pytest.mark.parametrize(("p", "stored"), [(1.0, 1.0), (0.0, 0.0)])
 def test_the_coin_decides_between_stored_and_fresh(llava_next, images, pairs, tmp_path, p, stored):
     judge = Alphabetical()
-    log = MixedDpo(judge, p=p, dpo=FAST).align(Talker(llava_next), pairs, images, tmp_path).log
+    log = MixedDpo(judge, p=p, training=FAST).align(Talker(llava_next), pairs, images, tmp_path).log
     assert {row["online/stored"] for row in log} <= {stored, 1.0}
     assert bool(judge.seen) == (p < 1)
 
 
 def test_the_coin_is_thrown_for_each_prompt_and_step(llava_next, images, pairs, tmp_path):
-    log = MixedDpo(Alphabetical(), p=0.5, dpo={**FAST, "epochs": 6}).align(Talker(llava_next), pairs, images, tmp_path).log
+    log = MixedDpo(Alphabetical(), p=0.5, training={**FAST, "epochs": 6}).align(Talker(llava_next), pairs, images, tmp_path).log
     shares = [row["online/stored"] for row in log]
     assert 0.2 < sum(shares) / len(shares) < 0.8 and len(set(shares)) > 1
 
 
 def test_an_annotator_that_says_nothing_stops_the_training(llava_next, images, pairs, tmp_path):
     with pytest.raises(TrainingError, match="alphabetical judged none of the 2 pairs of step 1"):
-        OnlineDpo(Alphabetical(None), dpo=FAST).align(Talker(llava_next), pairs, images, tmp_path)
+        OnlineDpo(Alphabetical(None), training=FAST).align(Talker(llava_next), pairs, images, tmp_path)
 
 
 def test_an_answer_that_ran_into_the_limit_gets_no_end_token(llava_next, images, pairs):
@@ -94,7 +94,7 @@ def test_an_answer_that_ran_into_the_limit_gets_no_end_token(llava_next, images,
 
 def test_wrong_options_and_a_policy_that_cannot_answer_are_refused(llava_next, images, pairs, tmp_path):
     with pytest.raises(ConfigError, match="TinyPolicy"):
-        OnlineDpo(Alphabetical(), dpo=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
+        OnlineDpo(Alphabetical(), training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
     with pytest.raises(ConfigError, match="0 to 1"):
         MixedDpo(Alphabetical(), p=1.5)
     with pytest.raises(ConfigError, match="ties"):

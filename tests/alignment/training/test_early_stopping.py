@@ -39,7 +39,7 @@ def test_a_collapse_has_three_signs_over_three_steps(columns, said):
 
 def test_an_early_stop_ends_the_training_and_is_told(llava_next, images, tmp_path):
     stop = {"metric": "loss", "above": 0.0, "steps": 2}
-    aligner = Dpo(early_stop=stop, **FAST)
+    aligner = Dpo(training={**FAST, "early_stop": stop})
     done = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path)
     assert done.step == len(done.log) == 2
     assert any("ended at step 2: early stop: loss was" in note for note in done.notes)
@@ -51,4 +51,4 @@ def test_an_early_stop_ends_the_training_and_is_told(llava_next, images, tmp_pat
 )
 def test_a_rule_without_one_bound_is_refused(options):
     with pytest.raises(ConfigError, match="early_stop takes"):
-        Dpo(early_stop=options)
+        Dpo(training={"early_stop": options})

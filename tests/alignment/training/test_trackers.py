@@ -20,7 +20,7 @@ def scalars(folder, name):
 
 
 def test_every_step_is_there_once_also_after_a_kill(llava_next, images, tmp_path):
-    aligner = Dpo(**{**FAST, "save_every": 2})
+    aligner = Dpo(training={**FAST, "save_every": 2})
     with pytest.raises(Killed):
         aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path, progress=kill_after(3))
     log = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path).log
@@ -37,7 +37,7 @@ def test_wandb_gets_the_same_rows(llava_next, images, tmp_path, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
     folder = tmp_path / "run-1" / "arms" / "bdhs" / "train"
-    log = Dpo(trackers=["wandb"], **FAST).align(TinyPolicy(llava_next), make_pairs(), images, folder).log
+    log = Dpo(training={**FAST, "trackers": ["wandb"]}).align(TinyPolicy(llava_next), make_pairs(), images, folder).log
     assert logged == [(row["step"], row["loss"]) for row in log] + ["end"]
     assert begun["name"] == begun["id"] == "run-1-bdhs" and begun["project"] == "mm-align-harness"
     assert not (folder / "tensorboard").exists()
@@ -45,9 +45,9 @@ def test_wandb_gets_the_same_rows(llava_next, images, tmp_path, monkeypatch):
 
 def test_unknown_and_missing_trackers_are_told(llava_next, images, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="tensorboard, wandb"):
-        Dpo(trackers=["mlflow"])
+        Dpo(training={"trackers": ["mlflow"]})
     with pytest.raises(ConfigError, match="tensorboard, wandb"):
-        Dpo(trackers="wandb")
+        Dpo(training={"trackers": "wandb"})
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(ConfigError, match="pip install wandb"):
-        Dpo(trackers=["wandb"], **FAST).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path)
+        Dpo(training={**FAST, "trackers": ["wandb"]}).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path)

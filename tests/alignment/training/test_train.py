@@ -46,7 +46,9 @@ def weights(folder) -> dict[str, torch.Tensor]:
 @pytest.fixture(scope="module")
 def finished(llava_next, images, tmp_path_factory) -> training.Alignment:
     """One full-weight training that several tests look at and none changes."""
-    return Dpo(sft_weight=0.5, **FAST).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path_factory.mktemp("done"))
+    return Dpo(sft_weight=0.5, training=FAST).align(
+        TinyPolicy(llava_next), make_pairs(), images, tmp_path_factory.mktemp("done")
+    )
 
 
 def without_times(log) -> list[dict]:
@@ -55,7 +57,7 @@ def without_times(log) -> list[dict]:
 
 @pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
 def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path, lora):
-    aligner = Dpo(lora=lora, **FAST)
+    aligner = Dpo(training={**FAST, "lora": lora})
     whole = aligner.align(TinyPolicy(llava_next), pairs, images, tmp_path / "whole")
     for stop in (1, 3):
         with pytest.raises(Killed):
@@ -68,19 +70,20 @@ def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp
 
 def test_a_finished_training_is_not_done_again(llava_next, images, pairs, finished):
     policy, folder = TinyPolicy(llava_next), finished.folder.parent
-    again = Dpo(sft_weight=0.5, **FAST).align(policy, pairs, images, folder, progress=kill_after(1))
+    again = Dpo(sft_weight=0.5, training=FAST).align(policy, pairs, images, folder, progress=kill_after(1))
     assert again == finished
 
 
 def test_another_training_in_the_same_folder_is_refused(llava_next, images, pairs, finished):
     with pytest.raises(TrainingError, match="other settings"):
-        Dpo(beta=0.2, **FAST).align(TinyPolicy(llava_next), pairs, images, finished.folder.parent)
+        Dpo(beta=0.2, training=FAST).align(TinyPolicy(llava_next), pairs, images, finished.folder.parent)
 
 
 def test_the_micro_batch_changes_nothing_but_speed(llava_next, images, pairs, tmp_path):
     options = {**FAST, "epochs": 1}
     one, four = (
-        Dpo(**{**options, "micro_batch": n}).align(TinyPolicy(llava_next), pairs, images, tmp_path / str(n)) for n in (1, 4)
+        Dpo(training={**options, "micro_batch": n}).align(TinyPolicy(llava_next), pairs, images, tmp_path / str(n))
+        for n in (1, 4)
     )
     assert [r["loss"] for r in one.log] == pytest.approx([r["loss"] for r in four.log], abs=1e-4)
     assert [r["grad_norm"] for r in one.log] == pytest.approx([r["grad_norm"] for r in four.log], rel=1e-3)
@@ -88,7 +91,7 @@ def test_the_micro_batch_changes_nothing_but_speed(llava_next, images, pairs, tm
 
 @pytest.mark.parametrize("loss", [n for n in registry.names("loss") if n != "avg_dpo"])
 def test_every_loss_widens_the_margin(llava_next, images, pairs, tmp_path, loss):
-    log = Dpo(loss=loss, **{**FAST, "max_steps": 2}).align(TinyPolicy(llava_next), pairs, images, tmp_path).log
+    log = Dpo(loss=loss, training={**FAST, "max_steps": 2}).align(TinyPolicy(llava_next), pairs, images, tmp_path).log
     assert log[0]["rewards/margins"] == pytest.approx(0, abs=1e-3)
     assert log[-1]["rewards/margins"] > 0.001
 
@@ -99,7 +102,7 @@ def test_the_log_speaks_trl(finished):
 
 
 def test_sft_makes_chosen_answers_likelier(llava_next, images, pairs, tmp_path):
-    log = Sft(**{**FAST, "epochs": 2}).align(TinyPolicy(llava_next), pairs, images, tmp_path).log
+    log = Sft(training={**FAST, "epochs": 2}).align(TinyPolicy(llava_next), pairs, images, tmp_path).log
     assert log[-1]["loss"] < log[0]["loss"]
     assert "rewards/margins" not in log[0]
 
@@ -117,7 +120,9 @@ def test_full_weights_load_anywhere_and_leave_the_tower_alone(llava_next, finish
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # peft 0.21 under transformers 5
 def test_an_adapter_loads_with_peft_and_gives_the_trained_numbers(llava_next, images, pairs, tmp_path):
     policy = TinyPolicy(llava_next)
-    done = Dpo(lora={"r": 4, "alpha": 8}, projector_learning_rate=1e-4, **FAST).align(policy, pairs, images, tmp_path)
+    done = Dpo(training={**FAST, "lora": {"r": 4, "alpha": 8}, "projector_learning_rate": 0.0001}).align(
+        policy, pairs, images, tmp_path
+    )
     loaded = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(llava_next), done.folder)
     inputs = {"input_ids": torch.tensor([[5, 6, 7]])}
     with torch.no_grad():
@@ -129,19 +134,21 @@ def test_an_adapter_loads_with_peft_and_gives_the_trained_numbers(llava_next, im
 
 def test_lora_targets_that_match_nothing_are_refused(llava_next, images, pairs, tmp_path):
     with pytest.raises(ConfigError, match="q_proj"):
-        Dpo(lora={"targets": ["query"]}, **FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
+        Dpo(training={**FAST, "lora": {"targets": ["query"]}}).align(TinyPolicy(llava_next), pairs, images, tmp_path)
 
 
 def test_gradient_checkpointing_gives_the_same_step(llava_next, images, pairs, tmp_path):
     logs = [
-        Dpo(gradient_checkpointing=on, max_steps=1, **FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path / str(on)).log
+        Dpo(training={**FAST, "gradient_checkpointing": on, "max_steps": 1})
+        .align(TinyPolicy(llava_next), pairs, images, tmp_path / str(on))
+        .log
         for on in (False, True)
     ]
     assert logs[0][0]["grad_norm"] == pytest.approx(logs[1][0]["grad_norm"], rel=1e-4)
 
 
 def test_bfloat16_training_stays_near_float32(llava_next, images, pairs, tmp_path):
-    log = Dpo(dtype="bfloat16", max_steps=1, **FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path).log
+    log = Dpo(training={**FAST, "dtype": "bfloat16", "max_steps": 1}).align(TinyPolicy(llava_next), pairs, images, tmp_path).log
     assert log[0]["loss"] == pytest.approx(0.693, abs=0.1)
 
 
@@ -150,7 +157,7 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_pairs(llava_next, images,
     real = policy.hidden_states
     policy.hidden_states = lambda *a: real(*a) * (float("nan") if torch.is_grad_enabled() else 1.0)
     with pytest.raises(TrainingError, match=r"Pairs of the batch: \d, \d"):
-        Dpo(**FAST).align(policy, pairs, images, tmp_path)
+        Dpo(training=FAST).align(policy, pairs, images, tmp_path)
 
 
 def test_pairs_that_cannot_train_are_counted_never_cut(llava_next, images, pairs, tmp_path):
@@ -165,7 +172,7 @@ def test_pairs_that_cannot_train_are_counted_never_cut(llava_next, images, pairs
         changed(1, id="broken", image="broken.png"),
     ]
     (images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
-    done = Dpo(max_length=300, **FAST).align(TinyPolicy(llava_next), [*pairs, *bad], images, tmp_path)
+    done = Dpo(training={**FAST, "max_length": 300}).align(TinyPolicy(llava_next), [*pairs, *bad], images, tmp_path)
     assert done.dropped == {"missing image": 1, "empty answer": 1, "identical answers": 1, "too long": 1, "unreadable image": 1}
     assert done.notes[0].startswith("5 of 11 pairs were left out of training: ")
 
@@ -174,12 +181,12 @@ def test_where_no_image_can_be_read_nothing_is_trained(llava_next, pairs, tmp_pa
     for name in ("wide.png", "tall.png"):
         (tmp_path / name).write_bytes(b"not an image")
     with pytest.raises(TrainingError, match=r"No preference pair is left to train on \(unreadable image: 6\)"):
-        Dpo(**FAST).align(TinyPolicy(llava_next), pairs, tmp_path, tmp_path / "t")
+        Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, tmp_path, tmp_path / "t")
 
 
 def test_a_full_disk_under_the_state_keeps_the_one_before(llava_next, images, pairs, tmp_path, monkeypatch):
     with pytest.raises(Killed):
-        Dpo(**FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path, progress=kill_after(2))
+        Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path, progress=kill_after(2))
     (state,) = (tmp_path / "state").iterdir()
     before = state.read_bytes()
 
@@ -189,30 +196,30 @@ def test_a_full_disk_under_the_state_keeps_the_one_before(llava_next, images, pa
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(TrainingError, match="could not be written"):
-        Dpo(**FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
+        Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
     assert [path.read_bytes() for path in (tmp_path / "state").iterdir()] == [before]
 
 
 def test_a_damaged_state_is_passed_over_for_the_one_before_it(llava_next, images, pairs, tmp_path):
     options = {**FAST, "keep_states": 2}
-    whole = Dpo(**options).align(TinyPolicy(llava_next), pairs, images, tmp_path / "whole")
+    whole = Dpo(training=options).align(TinyPolicy(llava_next), pairs, images, tmp_path / "whole")
     for keep, name in ((2, "two"), (1, "one")):
         with pytest.raises(Killed):
-            Dpo(**{**options, "keep_states": keep}).align(
+            Dpo(training={**options, "keep_states": keep}).align(
                 TinyPolicy(llava_next), pairs, images, tmp_path / name, progress=kill_after(3)
             )
         states = sorted((tmp_path / name / "state").iterdir())
         assert [path.name for path in states] == [f"step-{n:08d}.pt" for n in (2, 3)][-keep:]
         states[-1].write_bytes(b"damaged")
-    again = Dpo(**options).align(TinyPolicy(llava_next), pairs, images, tmp_path / "two")
+    again = Dpo(training=options).align(TinyPolicy(llava_next), pairs, images, tmp_path / "two")
     assert model_digest(again.folder) == model_digest(whole.folder)
     with pytest.raises(TrainingError, match=r"step-00000003\.pt cannot be read"):
-        Dpo(**options).align(TinyPolicy(llava_next), pairs, images, tmp_path / "one")
+        Dpo(training=options).align(TinyPolicy(llava_next), pairs, images, tmp_path / "one")
 
 
 def test_no_pair_left_says_why(llava_next, images, pairs, tmp_path):
     with pytest.raises(TrainingError, match="missing image: 6"):
-        Dpo(**FAST).align(TinyPolicy(llava_next), pairs, tmp_path, tmp_path / "t")
+        Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, tmp_path, tmp_path / "t")
 
 
 @pytest.mark.parametrize(
@@ -220,11 +227,12 @@ def test_no_pair_left_says_why(llava_next, images, pairs, tmp_path):
     [
         {"beta": 0},
         {"beta": -0.1},
-        {"learning_rate": 0},
-        {"schedule": "cosin"},
-        {"lora": {"rank": 8}},
+        {"training": {"learning_rate": 0}},
+        {"training": {"schedule": "cosin"}},
+        {"training": {"lora": {"rank": 8}}},
         {"sft_weight": -1},
-        {"keep_states": 0},
+        {"training": {"learnig_rate": 1e-6}},
+        {"training": {"keep_states": 0}},
     ],
 )
 def test_wrong_settings_are_refused_before_anything_is_loaded(wrong):
@@ -234,10 +242,10 @@ def test_wrong_settings_are_refused_before_anything_is_loaded(wrong):
 
 def test_a_half_written_log_line_is_forgotten(llava_next, images, pairs, tmp_path):
     with pytest.raises(Killed):
-        Dpo(**FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path, progress=kill_after(3))
+        Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path, progress=kill_after(3))
     with (tmp_path / LOG).open("a") as file:
         file.write('{"step": 4, "lo')
-    done = Dpo(**FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
+    done = Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
     assert [row["step"] for row in done.log] == [1, 2, 3, 4]
 
 
@@ -247,7 +255,7 @@ def test_a_disk_that_fills_up_keeps_the_last_state(llava_next, images, pairs, tm
 
     monkeypatch.setattr("alignment.weights.checkpoint._copy_companions", full)
     with pytest.raises(TrainingError, match="No space left"):
-        Dpo(**FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
+        Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
     assert not (tmp_path / training.CHECKPOINT).exists()
     monkeypatch.undo()
-    assert Dpo(**FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path).step == 4
+    assert Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path).step == 4

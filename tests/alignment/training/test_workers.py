@@ -23,7 +23,7 @@ from tests.alignment.tiny import TinyPolicy
 from tests.alignment.training.test_train import FAST, make_pairs
 
 ROOT = Path(__file__).parents[3]
-OPTIONS = {**FAST, "batch_size": 4, "epochs": 3, "sft_weight": 0.3}
+TRAINING = {**FAST, "batch_size": 4, "epochs": 3}
 SCRIPT = """
 import json, sys
 from pathlib import Path
@@ -63,7 +63,10 @@ deepspeed = pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed
     ],
 )
 def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tmp_path, started, lora):
-    options = {**OPTIONS, "lora": lora, "batch_size": 5}  # the last batch has one pair: a process without any goes along
+    options = {
+        "sft_weight": 0.3,
+        "training": {**TRAINING, "lora": lora, "batch_size": 5},
+    }  # the last batch has one pair: a process without any goes along
     alone = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "one")
     (tmp_path / "script.py").write_text(SCRIPT)
     given = [str(llava_next), str(images), str(tmp_path / "two"), json.dumps(options)]
@@ -81,7 +84,7 @@ def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tm
 @pytest.mark.slow
 @pytest.mark.parametrize("started", [pytest.param(FSDP, id="fsdp2"), pytest.param(ZERO, id="zero-2", marks=deepspeed)])
 def test_a_divided_training_goes_on_whole_and_the_other_way_round(llava_next, images, tmp_path, started):
-    options = {**OPTIONS, "save_every": 1}
+    options = {"sft_weight": 0.3, "training": {**TRAINING, "save_every": 1}}
     alone = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "one")
     (tmp_path / "script.py").write_text(SCRIPT.replace("Path(folder))", "Path(folder), progress=kill_after(3))"))
     given = [str(llava_next), str(images), str(tmp_path / "two"), json.dumps(options)]

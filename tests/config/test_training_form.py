@@ -1,0 +1,85 @@
+"""`training:` for every aligner; what version 0.1 wrote flat is read, and its runs keep their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.config import schema as config
+from harness.config.check_plugins import check_plugins
+from harness.config.training_form import nested
+from harness.core.errors import ConfigError
+
+BASE: dict[str, Any] = {"model": {"name": "transformers", "path": "miniworld"}, "sweep": [{"name": "pope"}]}
+BDHS = {"name": "bdhs"}
+STUDIES = Path(config.__file__).parent / "studies"
+
+
+def parsed(align: dict[str, Any], **arm: Any) -> config.RunConfig:
+    return config.parse(BASE | {"arms": [{"name": "a", "pairs": BDHS, "align": align, **arm}]})
+
+
+def options(align: dict[str, Any]) -> dict[str, Any]:
+    return parsed(align).arms[0].align.options
+
+
+def test_flat_settings_of_dpo_and_sft_become_training() -> None:
+    assert options({"name": "dpo", "beta": 0.5, "learning_rate": 1e-5, "lora": {"r": 8}}) == {
+        "beta": 0.5, "training": {"learning_rate": 1e-5, "lora": {"r": 8}},
+    }  # fmt: skip
+    assert options({"name": "sft", "epochs": 2}) == {"training": {"epochs": 2}}
+
+
+def test_settings_inside_dpo_of_an_online_aligner_become_training() -> None:
+    align = {"name": "mixed_dpo", "p": 0.5, "dpo": {"beta": 0.5, "epochs": 1, "seed": 3}, "judge": {"name": "annotations"}}
+    assert options(align) == {"p": 0.5, "dpo": {"beta": 0.5}, "training": {"epochs": 1, "seed": 3}}
+
+
+def test_the_new_form_and_a_guests_aligner_are_left_alone() -> None:
+    assert options({"name": "dpo", "training": {"epochs": 2}}) == {"training": {"epochs": 2}}
+    guests = {"arms": [{"align": {"name": "mine", "epochs": 2}}]}
+    assert nested(guests, []) == guests
+
+
+def test_both_forms_of_a_run_have_one_digest() -> None:
+    old = parsed({"name": "dpo", "beta": 0.5, "epochs": 2})
+    assert parsed({"name": "dpo", "beta": 0.5, "training": {"epochs": 2}}).digest == old.digest
+    assert parsed({"name": "dpo", "beta": 0.5, "training": {"epochs": 3}}).digest != old.digest
+
+
+@pytest.mark.parametrize(("study", "digest"), [
+    ("mini", "aed3a2f45a270974"), ("controls", "80755e7e9caaf53f"), ("methods", "97f55c78257973c8"),
+])  # fmt: skip
+def test_the_built_in_studies_are_the_runs_of_version_0_1(study: str, digest: str) -> None:
+    assert config.load(STUDIES / f"{study}.yaml").digest[:16] == digest  # worked out by version 0.1 from its own files
+
+
+def test_what_is_written_is_the_new_form_and_reads_back_the_same() -> None:
+    old = parsed({"name": "dpo", "beta": 0.5, "epochs": 2})
+    tree = yaml.safe_load(old.as_yaml())
+    assert tree["arms"][0]["align"] == {"name": "dpo", "beta": 0.5, "training": {"epochs": 2}}
+    assert config.parse(tree) == old
+
+
+def test_a_grid_over_an_old_key_makes_the_arms_it_made() -> None:
+    made = parsed({"name": "dpo"}, grid={"align.learning_rate": [1e-6, 1e-5]})
+    assert [(a.name, a.align.options["training"]["learning_rate"]) for a in made.arms] == [
+        ("a-learning_rate1e_06", 1e-6), ("a-learning_rate1e_05", 1e-5),
+    ]  # fmt: skip
+
+
+def test_a_setting_in_both_forms_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"0\.align\.epochs: is also set as arms\.0\.align\.training\.epochs; keep"):
+        parsed({"name": "dpo", "epochs": 1, "training": {"epochs": 2}})
+    with pytest.raises(ConfigError, match=r"arms\.0\.align\.dpo\.epochs: is also set"):
+        parsed({"name": "online_bdhs", "dpo": {"epochs": 1}, "training": {"epochs": 1}})
+
+
+def test_an_unknown_setting_is_named_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"option 'training' has no option 'learnig_rate'\. Did you mean 'learning_rate'\?"):
+        check_plugins(parsed({"name": "dpo", "training": {"learnig_rate": 1e-6}}))
+    with pytest.raises(ConfigError, match=r"option 'online_bdhs\.dpo' has no option 'bta'\. Did you mean 'beta'\?"):
+        check_plugins(parsed({"name": "online_bdhs", "dpo": {"bta": 1}}))

@@ -9,9 +9,7 @@ import typer
 
 from harness.commands._app import RUNS, OutputOption, echo, group
 
-ratings = group(
-    "ratings", "Hold a judge against people: a random sample of its answers to rate, and what the ratings say of it."
-)
+ratings = group("ratings", "Compare a judge with human ratings of a random sample.")
 
 
 @ratings.command(epilog="Example:  python -m harness ratings sample mmhal_bench mini --size 100 --to ratings.csv")

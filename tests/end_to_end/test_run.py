@@ -189,7 +189,7 @@ def run_words(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (("run", "nowhere.yaml"), "There is no configuration file"),
         (("run", "model.path=/nowhere"), "There is no model folder"),
         (("show", "x"), "There is no run store"),
-        (("list", "x"), "choose one of plugins"),
+        (("list", "x"), "Choose one of plugins"),
         (("rum",), "No such command"),
     ],
 )

@@ -221,7 +221,7 @@ class Amber:
     def _task(self, row: Row) -> str:
         kind = _KIND_OF.get(row.text("type"))
         if kind is None:
-            raise DataError(f"{row.where}: type {row['type']!r} is none of {', '.join(_KIND_OF)}. Mend it.")
+            raise DataError(f"{row.where}: type {row['type']!r} is not one of {', '.join(_KIND_OF)}. Correct it.")
         return _TASK_OF.get(kind, kind)
 
     def _item(self, row: Row, asked: Mapping[str, Row]) -> Item:
@@ -235,7 +235,7 @@ class Amber:
             if unknown:
                 raise DataError(f"{row.where}: {unknown[0]!r} is not in {self.folder}/relation.json. Fetch both again.")
         elif kind not in KINDS or row["truth"] not in ("yes", "no"):
-            raise DataError(f"{row.where}: the truth should be yes or no, not {row['truth']!r}. Mend it.")
+            raise DataError(f"{row.where}: the truth should be yes or no, not {row['truth']!r}. Correct it.")
         query = asked[number]
         return Item(number, f"{self.folder}/image/{query.text('image')}", query.text("query"), truth)
 

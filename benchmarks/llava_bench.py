@@ -184,7 +184,7 @@ class LlavaBench:
         number, image, kind = row.text("question_id"), row.text("image"), row.text("category")
         kind = kind.removeprefix("llava_bench_")
         if kind not in CATEGORIES:
-            raise DataError(f"{row.where}: category {kind!r} is none of {', '.join(CATEGORIES)}. Mend it.")
+            raise DataError(f"{row.where}: category {kind!r} is not one of {', '.join(CATEGORIES)}. Correct it.")
         for name, key, found in (("context", image, context), ("answers_gpt4", number, references)):
             if key not in found:
                 raise DataError(f"{row.where}: {self.folder}/{name}.jsonl has no entry for {key}. Fetch both files again.")

@@ -152,6 +152,6 @@ class Mmvet:
         capability = row["capability"]
         wrong = [c for c in capability if c not in CAPABILITIES] if isinstance(capability, list) else [capability]
         if wrong:
-            raise DataError(f"{row.where}: capability {wrong[0]!r} is none of {', '.join(CAPABILITIES)}. Mend it.")
+            raise DataError(f"{row.where}: capability {wrong[0]!r} is not one of {', '.join(CAPABILITIES)}. Correct it.")
         truth = {"answer": row.text("answer"), "capability": list(dict.fromkeys(capability))}
         return Item(number, f"{self.folder}/images/{row.text('imagename')}", row.text("question"), truth)

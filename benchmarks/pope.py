@@ -218,7 +218,7 @@ class Pope:
     def _label(self, row: Row) -> str:
         label = row.text("label")
         if label.strip().lower() not in ("yes", "no"):
-            raise DataError(f"{row.where}: the label is {label!r}; POPE's labels are yes and no. Mend that line.")
+            raise DataError(f"{row.where}: the label is {label!r}; POPE's labels are yes and no. Correct that line.")
         if self.variant == "official" and self.flavour != "v2":
             # The official script takes every label but lower-case "no" as yes; kept for equal numbers, and named.
             if label != "no" and label.strip().lower() == "no":

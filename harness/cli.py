@@ -15,7 +15,7 @@ from harness.commands import run, sweep, doctor, show, view, audit, labels, rati
 
 
 def main() -> None:
-    """Run a command; what a user can mend is one message without a traceback."""
+    """Run a command; what a user can fix is one message without a traceback."""
     from harness.siblings import check_siblings
 
     # Before numpy and torch are imported: idle threads of theirs spin, which halves the speed of a busy machine.
@@ -30,5 +30,5 @@ def main() -> None:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        echo("The disk is full. Free some space and give the same command again; nothing stored is lost.", err=True)
+        echo("The disk is full. Free some space and run the same command again; nothing stored is lost.", err=True)
         sys.exit(2)

@@ -67,7 +67,7 @@ def make_row(policy: Policy, pair: PreferencePair, image_root: Path) -> Row:
         raise ImageError(image_root / pair.image, f"of pair {pair.id!r} cannot be read ({error}).") from error
     answers = tuple(policy.answer_ids(text) for text in (pair.chosen, *pair.rejected))
     if any(len(a) == 0 for a in answers):
-        raise TrainingError(f"Pair {pair.id!r} has an answer without tokens; drop it or mend the pair file.")
+        raise TrainingError(f"Pair {pair.id!r} has an answer without tokens; drop it or correct the pair file.")
     return Row(pair.id, prompt, answers)
 
 

@@ -66,7 +66,7 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
             kept.append(Prompt(ids[i], image, "", None, question, answer))
     if faults:
         listed = "".join(f"\n  {fault}" for fault in faults[:10])
-        raise DataError(f"{name} has {len(faults)} faulty rows; mend or remove them:{listed}")
+        raise DataError(f"{name} has {len(faults)} faulty rows; correct or remove them:{listed}")
     refuse_most_missing(data, name, image_folder, missing, len(chosen))
     return kept, dropped
 

@@ -1,6 +1,6 @@
 """Reading published preference data: rows of a file -> pairs, with two kinds of rows that are none.
 
-A row the data set's own rules leave out (a tie, a rating that is no number) is dropped and counted. A row that is not
+A row the data set's own rules leave out (a tie, a rating that is not a number) is dropped and counted. A row that is not
 what the data set's card says is a fault: all faults are named at once, or counted too under `skip_broken`.
 Images are the user's to fetch; rows without theirs are counted as missing.
 """
@@ -165,6 +165,4 @@ def _unique(pairs: Sequence[PreferencePair]) -> list[PreferencePair]:
 def _faults_text(name: str, faults: Sequence[str]) -> str:
     more = f"\n  and {len(faults) - 10} more" if len(faults) > 10 else ""
     listed = "".join(f"\n  {fault}" for fault in faults[:10])
-    return (
-        f"{name} has {len(faults)} broken rows; mend them, or use skip_broken: true to count and leave them out:{listed}{more}"
-    )
+    return f"{name} has {len(faults)} broken rows; correct them, or set skip_broken: true to count and skip them:{listed}{more}"

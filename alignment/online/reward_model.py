@@ -89,7 +89,7 @@ class ModelReward:
     def __init__(self, policy: Policy, name: str = "reward model") -> None:
         folder = Path(policy.checkpoint.folder)
         if not (folder / HEADS).is_file():
-            raise TrainingError(f"{folder} is no reward model: it has no {HEADS}. Train one with the aligner reward_model.")
+            raise TrainingError(f"{folder} is not a reward model: it has no {HEADS}. Train one with the aligner reward_model.")
         self._policy, self._name = policy, name
         self._head = new_head(policy, 0)
         tensors = load_file(folder / HEADS)

@@ -56,7 +56,7 @@ class Vlfeedback(Published):
             raise LeftOut(f"fewer than two answers of {wanted}")
         known = [(value, c) for c in completions if (value := rating(c)) is not None]
         if len(known) < 2:
-            raise Unusable("rating is no number")
+            raise Unusable("rating is not a number")
         rated = sorted(known, key=lambda pair: pair[0])
         best, lower = rated[-1], [r for r in rated if r[0] < rated[-1][0]]
         if not lower:

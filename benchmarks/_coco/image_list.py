@@ -28,7 +28,7 @@ def _entries(text: str, name: str) -> list[tuple[str, str]]:
         try:
             return [(f"{name}, entry {n}", _image(entry)) for n, entry in enumerate(json.loads(text), 1)]
         except json.JSONDecodeError as error:
-            raise DataError(f"{name}, line {error.lineno}: not JSON ({error.msg}). Mend the list.") from error
+            raise DataError(f"{name}, line {error.lineno}: not JSON ({error.msg}). Correct the list.") from error
     lines = ((f"{name}, line {n}", line.strip()) for n, line in enumerate(text.splitlines(), 1))
     return [(where, _from_line(where, line)) for where, line in lines if line]
 
@@ -39,7 +39,7 @@ def _from_line(where: str, line: str) -> str:
     try:
         return _image(json.loads(line))
     except json.JSONDecodeError as error:
-        raise DataError(f"{where}: not JSON ({error.msg}). Mend the line.") from error
+        raise DataError(f"{where}: not JSON ({error.msg}). Correct the line.") from error
 
 
 def _image(entry: object) -> str:

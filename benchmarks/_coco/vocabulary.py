@@ -2,7 +2,7 @@
 
 Rohrbach et al. 2018, arXiv:1809.02156; rules as in LisaAnne/Hallucination utils/chair.py, quirks kept:
 two entries start with a space and never match, "iPhone" never matches lower-cased text, three-word entries never merge.
-`refined()` is the list of RLHF-V's Object HalBench: the same, mended, and five words more.
+`refined()` is the list of RLHF-V's Object HalBench: the same, corrected, and five words more.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Row:
         """The value as text; a number or a list in its place is an error, an int id is not."""
         value = self[key]
         if not isinstance(value, str | int) or isinstance(value, bool):
-            raise DataError(f"{self.where}: {key!r} should be text but is {json.dumps(value)[:80]}. Mend that line.")
+            raise DataError(f"{self.where}: {key!r} should be text but is {json.dumps(value)[:80]}. Correct that line.")
         return str(value)
 
 
@@ -50,7 +50,7 @@ def parse_rows(text: str, name: str) -> list[Row]:
         raise DataError(f"{name} is empty. Fetch it again.")
     for row in rows:
         if not isinstance(row.values, Mapping):
-            raise DataError(f"{row.where} is not an object of named values. Fetch the file again or mend it.")
+            raise DataError(f"{row.where} is not an object of named values. Fetch the file again or correct it.")
     return rows
 
 
@@ -104,4 +104,4 @@ def _from_lines(text: str, name: str) -> list[Row]:
 
 
 def _broken(where: str, error: json.JSONDecodeError) -> DataError:
-    return DataError(f"{where} is not JSON ({error.msg} at column {error.colno}). Fetch the file again or mend it.")
+    return DataError(f"{where} is not JSON ({error.msg} at column {error.colno}). Fetch the file again or correct it.")

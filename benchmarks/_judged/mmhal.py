@@ -194,9 +194,9 @@ class MmhalBase:
     def _item(self, number: int, row: Row) -> Item:
         kind, content = row.text("question_type"), row["image_content"]
         if kind not in TYPES:
-            raise DataError(f"{row.where}: question_type {kind!r} is none of {', '.join(TYPES)}. Mend it.")
+            raise DataError(f"{row.where}: question_type {kind!r} is not one of {', '.join(TYPES)}. Correct it.")
         if not isinstance(content, Sequence) or isinstance(content, str):
-            raise DataError(f"{row.where}: image_content should be a list of words. Mend it.")
+            raise DataError(f"{row.where}: image_content should be a list of words. Correct it.")
         image = row.get("image") or f"{self.image_folder}/{row.text('image_src').rsplit('/', 1)[-1]}"
         truth: dict[str, Any] = {"question_type": kind, "image_content": list(content), "gt_answer": row.text("gt_answer")}
         return Item(str(number), str(image), row.text("question"), truth)

@@ -100,7 +100,7 @@ def _fate(item: Item, split: str, number: str, label: str, revised: Mapping[str,
         )
     new = row.text("label").strip().lower()
     if new not in ("yes", "no"):
-        raise DataError(f"{row.where}: the label is {row['label']!r}; POPE's labels are yes and no. Mend that line.")
+        raise DataError(f"{row.where}: the label is {row['label']!r}; POPE's labels are yes and no. Correct that line.")
     return "right" if new == label else "flipped"
 
 

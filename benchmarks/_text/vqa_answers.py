@@ -2,7 +2,7 @@
 
 Goyal et al. 2017, arXiv:1612.00837; rules as in the EvalAI answer processor (facebookresearch/mmf, m4c_evaluator of
 LLaVA), oddities kept: a comma between digits makes all punctuation vanish, else it becomes a space where no space is
-beside it; at most 32 full stops are dropped; words are lower-cased before contractions, so "Im" is never mended.
+beside it; at most 32 full stops are dropped; words are lower-cased before contractions, so "Im" is never corrected.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def measure(name: str, data: Data) -> Measure:
 
 def _from_file(table: Any, name: str) -> Measure:
     if not isinstance(table, dict):
-        raise DataError(f'{name} should be an object {{"word|word": similarity}}. Mend it.')
+        raise DataError(f'{name} should be an object {{"word|word": similarity}}. Correct it.')
     known = {str(pair): float(value) for pair, value in table.items()}
     return lambda one, other: 1.0 if one == other else known.get("|".join(sorted((one, other))), 0.0)
 

@@ -55,7 +55,7 @@ def _row(line: str, where: str) -> dict[str, Any]:
         row: dict[str, Any] = json.loads(line)
         missing = [key for key in ("question", "answer", "raw") if key not in row]
     except (json.JSONDecodeError, TypeError) as error:
-        raise ConfigError(f"{where}: not an object as JSON ({error}). Mend that line.") from error
+        raise ConfigError(f"{where}: not an object as JSON ({error}). Correct that line.") from error
     if missing:
-        raise ConfigError(f"{where} has no {missing[0]!r}. Mend that line.")
+        raise ConfigError(f"{where} has no {missing[0]!r}. Correct that line.")
     return row

@@ -40,7 +40,7 @@ def run(
         mini: a table of the study on the miniature world.
         output: folder of all runs; the study's own if None.
         progress: called with (what, done, total), and its `say` with stage lines where it has one. None: `ProgressBars()`.
-    Returns None in a process that only helped to train. Raises HarnessError for everything the user can mend.
+    Returns None in a process that only helped to train. Raises HarnessError for everything the user can fix.
     """
     listed = [*_as_texts(changes), *([f"output={output}"] if output is not None else [])]
     config, _ = read_study(study, listed, mini=mini)
@@ -62,7 +62,7 @@ def sweep(
     """Evaluate a checkpoint (folder or hub name) or a server (http address) without training.
 
     `benchmarks`: names; options of one are changes, as {"sweep.pope.splits": ["adversarial"]}. The other arguments are
-    those of `harness.config.sweep_only.evaluation` and of `run`. Raises HarnessError for everything the user can mend.
+    those of `harness.config.sweep_only.evaluation` and of `run`. Raises HarnessError for everything the user can fix.
     """
     from harness.config.sweep_only import evaluation
 

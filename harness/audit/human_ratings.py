@@ -64,9 +64,9 @@ def read_ratings(paths: Sequence[Path]) -> dict[tuple[str, str], float]:
             if abs(value) < 1e9:  # neither nan nor infinite
                 said[line.cells["benchmark"], line.cells["answer_id"]].append(value)
             else:
-                faults.append(f"{line.where}: the rating {text[:40]!r} is no number.")
+                faults.append(f"{line.where}: the rating {text[:40]!r} is not a number.")
     if faults:
-        raise DataError("\n".join([*faults[:20], "No rating was taken; mend the sheet and try again."]))
+        raise DataError("\n".join([*faults[:20], "No rating was taken; correct the sheet and try again."]))
     return {answer: sum(values) / len(values) for answer, values in said.items()}
 
 

@@ -118,7 +118,7 @@ def _show_missing(console: Console, comparison: Any) -> None:
         console.print("", "[bold]Not answered, and not in any number above:[/bold]")
         for one in lines:
             console.print(plain(f"  {shortened(one, 400)}"), soft_wrap=True)
-        console.print("Mend what is said and give the same command again: only these are asked.")
+        console.print("Fix the problem and run the same command again; only the missing items are asked again.")
 
 
 def show_audit(comparison: Any) -> None:

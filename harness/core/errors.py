@@ -1,4 +1,4 @@
-"""Everything that can go wrong and be mended by the person who ran the command.
+"""Everything that can go wrong and be fixed by the person who ran the command.
 
     HarnessError                    the base: printed without a traceback, exit code 2
       ConfigError                   the configuration or a command's words are off
@@ -23,7 +23,7 @@ from pathlib import Path
 
 
 class HarnessError(Exception):
-    """Base of all errors that a user can cause and mend."""
+    """Base of all errors that a user can cause and fix."""
 
     exit_code = 2
 

@@ -165,7 +165,7 @@ def checked(vote: Vote) -> Vote:
     """The vote, if it can be kept. Raises ConfigError, saying what is wrong with it."""
     check_name(vote.reviewer)
     if vote.word not in (*WORDS, UNDO):
-        raise ConfigError(f"{vote.word[:80]!r} is no judgement; say one of {', '.join(WORDS)}.")
+        raise ConfigError(f"{vote.word[:80]!r} is not a valid judgement. Choose one of: {', '.join(WORDS)}.")
     if len(vote.comment) > LONGEST_COMMENT:
         raise ConfigError(f"The comment has {len(vote.comment):,} characters; at most {LONGEST_COMMENT:,} are kept.")
     for span in vote.spans:

@@ -63,7 +63,7 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
         command: what the user typed, for "how to reproduce" and "how to resume".
         progress, say: how to show what is going on; silent by default.
     Returns None in the processes that only helped to train.
-    Raises HarnessError for everything the user can mend; what is stored stays stored.
+    Raises HarnessError for everything the user can fix; what is stored stays stored.
     """
     check_plugins(config)
     output = Path(config.output).expanduser()

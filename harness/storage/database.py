@@ -103,7 +103,7 @@ def _explained(path: Path) -> Iterator[None]:
         elif "unable to open" in what or "readonly" in what:
             advice = "It cannot be opened for writing; choose another folder with `output=`."
         else:
-            advice = "Run the same command again; if it stays, keep the file and tell us."
+            advice = "Run the same command again; if it stays, keep the file and report the problem."
         raise StoreError(f"The run store {path}: {what}. {advice}") from error
     except sqlite3.IntegrityError as error:
         raise StoreError(f"The run store {path} refused: {error}. Nothing was changed.") from error

@@ -105,7 +105,9 @@ def loads(text: str, where: str) -> Revision:
 def write(revision: Revision, output: Path) -> Path:
     """Keep a revision in the output folder, whole or not at all. Raises DataError where another one has its name."""
     if not _NAME.fullmatch(revision.name):
-        raise DataError(f"{revision.name!r} is no name for a revision: letters, digits, dots, dashes, underscores; at most 80.")
+        raise DataError(
+            f"{revision.name!r} is not a valid revision name: use letters, digits, dots, dashes, underscores; at most 80."
+        )
     path = output / FOLDER / f"{revision.name}.jsonl"
     if path.is_file() and loads(path.read_text(encoding="utf-8"), str(path)) != revision:
         raise DataError(
@@ -181,10 +183,10 @@ def _object(number: int, line: str, where: str) -> dict[str, Any]:
         value = json.loads(line)
     except json.JSONDecodeError as error:
         raise DataError(
-            f"{where}, line {number} is not JSON ({error.msg} at column {error.colno}). Mend or remove it."
+            f"{where}, line {number} is not JSON ({error.msg} at column {error.colno}). Correct or remove it."
         ) from error
     if not isinstance(value, dict):
-        raise DataError(f"{where}, line {number} is not an object of named values. Mend or remove it.")
+        raise DataError(f"{where}, line {number} is not an object of named values. Correct or remove it.")
     return value
 
 

@@ -116,4 +116,4 @@ def _kind(content: bytes) -> str:
     for start, kind in _KINDS.items():
         if content.startswith(start):
             return kind
-    raise ImageUnavailable("The file is no JPEG, PNG, GIF, WebP or BMP image.")
+    raise ImageUnavailable("The file is not a JPEG, PNG, GIF, WebP or BMP image.")

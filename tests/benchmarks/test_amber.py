@@ -159,7 +159,7 @@ def test_similarity_by_exact_words_and_from_a_file(folder: DataFolder) -> None:
 
 
 @pytest.mark.parametrize(("annotation", "message"), [
-    ({"id": 1, "type": "odd", "truth": "no"}, "type 'odd' is none of"),
+    ({"id": 1, "type": "odd", "truth": "no"}, "type 'odd' is not one of"),
     ({"id": 2, "type": "relation", "truth": "no"}, "no query with id 2"),
     ({"id": 1, "type": "relation", "truth": "maybe"}, "should be yes or no"),
     ({"id": 1, "type": "generative", "truth": ["dog"], "hallu": ["ufo"]}, "'ufo' is not in amber/relation.json"),

@@ -104,7 +104,7 @@ def test_the_official_file_names_images_by_their_link(folder: DataFolder) -> Non
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"question_type": "odd"}, "line 1: question_type 'odd' is none of"),
+    ({"question_type": "odd"}, "line 1: question_type 'odd' is not one of"),
     ({"image_content": "dog"}, "image_content should be a list"),
     ({"gt_answer": None}, "'gt_answer' should be text"),
 ])  # fmt: skip

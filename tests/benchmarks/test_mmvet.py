@@ -46,7 +46,7 @@ def test_half_of_the_grade_counts_as_right(reply: str, right: bool) -> None:
 
 def test_an_unknown_capability_is_an_error(folder: DataFolder) -> None:
     put(folder, "mmvet/mm-vet.json", {"v1_0": {**ENTRY, "capability": ["taste"]}})
-    with pytest.raises(DataError, match="question v1_0: capability 'taste' is none of"):
+    with pytest.raises(DataError, match="question v1_0: capability 'taste' is not one of"):
         Mmvet(Replies()).load(folder)
 
 

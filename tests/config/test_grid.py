@@ -42,9 +42,9 @@ def test_values_that_no_name_can_hold_are_spelled_in_letters() -> None:
     ({"align.beta": 0.1}, "list of values"),
     ({"align.beta": []}, "list of values"),
     ({}, "list of values"),
-    ({"beta": [0.1]}, "beta is no setting of an arm"),
-    ({"name": ["x"]}, "name is no setting of an arm"),
-    ({"align.beta.x": [1]}, "align.beta.x is no setting of an arm"),
+    ({"beta": [0.1]}, "beta is not a setting of an arm"),
+    ({"name": ["x"]}, "name is not a setting of an arm"),
+    ({"align.beta.x": [1]}, "align.beta.x is not a setting of an arm"),
 ])  # fmt: skip
 def test_a_wrong_grid_is_told_with_its_place(grid, told) -> None:
     with pytest.raises(ConfigError, match=rf"arms\.0\.grid: .*{told}"):

@@ -267,7 +267,7 @@ def test_items_without_an_answer_are_told_at_the_end_with_exit_code_1(world: Pat
     with serving(filtered) as server:
         done = sweep_words(*words_for(world, tmp_path, server.url), "--benchmarks", "pope", "--limit", "5")
     assert done.exit_code == 1
-    assert "content filter withheld the answer" in done.output and "give the same command again" in done.output
+    assert "content filter withheld the answer" in done.output and "run the same command again" in done.output
 
 
 def test_a_benchmark_that_needs_a_judge_says_how_to_give_one(world: Path, tmp_path: Path) -> None:

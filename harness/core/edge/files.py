@@ -28,7 +28,7 @@ def read_text(path: Path, advice: str = "") -> str:
         raise DataError(f"{path} cannot be read ({words_of(error)}). {advice}".rstrip()) from error
 
 
-def parse_json(text: str, where: str, advice: str = "Fetch the file again or mend it.") -> Any:
+def parse_json(text: str, where: str, advice: str = "Fetch the file again or correct it.") -> Any:
     """A JSON value; lone surrogates, which no file or database takes, become U+FFFD.
 
     Raises DataError with line and column, and for nesting or numbers beyond all use.
@@ -45,7 +45,7 @@ def parse_json(text: str, where: str, advice: str = "Fetch the file again or men
         raise DataError(f"{where} is not usable JSON: {words_of(error)}. {advice}") from error
 
 
-def json_lines(text: str, name: str, advice: str = "Fetch the file again or mend it.") -> Iterable[tuple[str, Any]]:
+def json_lines(text: str, name: str, advice: str = "Fetch the file again or correct it.") -> Iterable[tuple[str, Any]]:
     """("file, line 3", value) of JSON lines; empty lines are left out. Raises DataError at the first that is not JSON.
 
     Lines end at line feeds alone: U+2028, U+2029 and U+0085, at which `splitlines` breaks too, may stand inside a text.

@@ -90,7 +90,7 @@ def test_ties_and_unreadable_ratings_of_vlfeedback_are_counted(tmp_path):
     tie = {**VLFEEDBACK, "completions": [rated("a", "1", "2", "3"), rated("b", "3", "2", "1")]}
     unread = {**VLFEEDBACK, "completions": [rated("a", "1", "2", "N/A"), rated("b", "3", "2", "1")]}
     _, report = read(tmp_path, "vlfeedback", [VLFEEDBACK, tie, unread])
-    assert report["dropped"] == {"tie": 1, "rating is no number": 1}
+    assert report["dropped"] == {"tie": 1, "rating is not a number": 1}
 
 
 def test_which_pair_of_vlfeedback_is_an_option(tmp_path):

@@ -33,7 +33,7 @@ class Settings:
 
     learning_rate: float = 1e-6  # of the weights or of the adapter
     epochs: float = 1.0  # passes over the pairs, also parts of one
-    max_steps: int | None = None  # end earlier; the schedule then ends there too
+    max_steps: int | None = None  # of the optimizer; end earlier, the schedule then ends there too
     batch_size: int = 32  # pairs an optimizer step
     micro_batch: int = 8  # rows a forward pass; changes speed and memory only
     warmup_ratio: float = 0.03  # share of the steps in which the learning rate rises
@@ -45,7 +45,7 @@ class Settings:
     freeze_vision: bool = True  # leave the vision tower as it is
     max_length: int | None = None  # pairs with a longer plain row are dropped and counted, never cut
     gradient_checkpointing: bool = False  # less memory for a third more time
-    dtype: str = "as_loaded"  # bfloat16: autocast around the forward pass
+    dtype: str = "as_loaded"  # of the passes; bfloat16: autocast. What trains is float32 either way
     early_stop: EarlyStop | None = None  # {metric: rewards/accuracies, above: 0.95, steps: 10}
     save_every: int = 20  # steps between saved states
     keep_states: int = 1  # saved states that stay, so that a damaged one is not the only one
@@ -56,8 +56,9 @@ class Settings:
         """All settings that the final weights depend on, JSON-able."""
         return {k: v for k, v in asdict(self).items() if k not in ("save_every", "keep_states", "trackers")}
 
-    def steps(self, n_pairs: int) -> int:
-        total = max(1, round(self.epochs * math.ceil(n_pairs / self.batch_size)))
+    def steps(self, n_pairs: int, repeats: int = 1) -> int:
+        """Optimizer steps; `repeats` of them learn from the same batch."""
+        total = max(1, round(self.epochs * math.ceil(n_pairs / self.batch_size))) * repeats
         return total if self.max_steps is None else min(total, self.max_steps)
 
 

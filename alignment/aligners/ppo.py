@@ -1,6 +1,7 @@
 """PPO with a KL penalty at study size: one answer a prompt, a value head on the policy's own body.
 
-Schulman et al. 2017, arXiv:1707.06347, as arXiv:2407.02477 uses it (sections 2.1 and 5.5). Each token costs
+Schulman et al. 2017, arXiv:1707.06347, as arXiv:2407.02477 uses it (sections 2.1 and 5.5). Log-probabilities are those at the
+sampling temperature, as in `rloo`. Each token costs
 beta * (log pi_old - log pi_ref), the last one earns the reward; advantages by GAE (gamma 1), whitened over the step;
 `epochs_a_batch` optimizer steps learn from the same answers, with clipped ratios and clipped values. Collapse is detected as in
 `rloo`.
@@ -60,9 +61,9 @@ class Ppo(Aligner):
             raise ConfigError("ppo needs clip_range in (0, 1), gae_lambda in [0, 1] and epochs_a_batch of at least 1.")
         limits = registry.check_options("aligner", "ppo.collapse", Collapse, collapse or {})
         self._reward, self._penalty, self._seed, self._repeats = reward, unfinished_penalty, seed, epochs_a_batch
-        self.objective = Clipped(check_beta(beta), clip_range, value_weight, gae_lambda)
         self.rules = (Collapse(**limits),)
         self._sampling, self.settings = make_sampling("ppo", sampling or {}), make_settings(training, seed=seed)
+        self.objective = Clipped(check_beta(beta), clip_range, value_weight, gae_lambda, self._sampling.temperature)
 
     def facts(self) -> dict[str, Any]:
         options = {"unfinished_penalty": self._penalty, "sampling": repr(self._sampling), "epochs_a_batch": self._repeats}
@@ -82,12 +83,13 @@ class Clipped:
     clip_range: float
     value_weight: float
     gae_lambda: float
+    temperature: float = 1.0  # that the answers were drawn at
     head: nn.Linear | None = None
     needs_reference: bool = True
 
     def facts(self) -> dict[str, Any]:
         options = {"beta": self.beta, "clip_range": self.clip_range, "value_weight": self.value_weight}
-        return {"loss": "ppo", **options, "gae_lambda": self.gae_lambda}
+        return {"loss": "ppo", **options, "gae_lambda": self.gae_lambda, "temperature of log-probabilities": self.temperature}
 
     def heads(self, policy: Policy, seed: int) -> dict[str, nn.Module]:
         self.head = new_head(policy, seed)
@@ -103,7 +105,8 @@ class Clipped:
         """Log-probability of each scored token and the value just before it, each (N,)."""
         assert self.head is not None  # the loop asked for it
         hidden = states(policy, batch)
-        return score_tokens(policy, hidden, batch), self.head(predictors(hidden, batch)).squeeze(-1).float()
+        logps = score_tokens(policy, hidden, batch, self.temperature)
+        return logps, self.head(predictors(hidden, batch).to(self.head.weight.dtype)).squeeze(-1).float()
 
     def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part:
         now, values = self.forward(policy, batch)
@@ -143,7 +146,7 @@ class _Rollouts:
         if step % self.repeats == 0:
             rollouts, figures = self.sampler.draw(step, indices)
             self.sampler.policy.module.eval()  # without an adapter's dropout
-            references = self.reference([r.row for r in rollouts], True)
+            references = self.reference([r.row for r in rollouts], True, self.objective.temperature)
             samples = [self._sample(r, theirs) for r, theirs in zip(rollouts, references, strict=True)]
             self.sampler.policy.module.train()
             self._kept = (_whitened(samples), figures)

@@ -2,7 +2,8 @@
 
 Ahmadian et al. 2024, arXiv:2402.14740; used by arXiv:2407.02477, sections 2.1 and 5.5. Each step draws k answers a prompt from
 the policy as it is. The reward of an answer is r - beta * (log pi - log pi_ref), both summed over its tokens; its advantage
-is that less the mean of the others; the loss is -advantage * log pi, averaged over the answers of the step.
+is that less the mean of the others; the loss is -advantage * log pi, averaged over the answers of the step. Log-probabilities
+are those of the distribution that was drawn from: logits divided by the sampling temperature, as in TRL's RLOOTrainer.
 
 A policy that has run away from the reference, never ends its answers or says the same to everything is stopped, see
 `alignment.early_stopping.Collapse`: the study's runs with a reward model of the wrong data ended so.
@@ -24,7 +25,7 @@ from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.early_stopping import Collapse
 from alignment.online.ranked_pairs import make_sampling, require_own_distribution
-from alignment.online.reward_model import Reward
+from alignment.online.reward_model import Reward, normalized
 from alignment.online.rollouts import Sampler
 from alignment.settings import check_beta, make_settings
 from alignment.training.objectives import Known, Part, Totals
@@ -46,6 +47,7 @@ class Rloo(Aligner):
         k: int = 4,  # answers a prompt
         beta: float = 0.05,  # weight of the KL penalty
         unfinished_penalty: float = 1.0,  # taken off the reward of an answer that never ends
+        normalize_rewards: bool = False,  # by mean and standard deviation over the stored answers of all pairs
         sampling: Mapping[str, Any] | None = None,  # {temperature, top_p, max_new_tokens}
         collapse: Mapping[str, Any] | None = None,  # {max_kl, max_unfinished, min_distinct, steps}
         training: Mapping[str, Any] | None = None,  # of the loop: {learning_rate, epochs, batch_size (prompts), lora, ...}
@@ -55,17 +57,21 @@ class Rloo(Aligner):
             raise ConfigError(f"rloo.k is {k}; the baseline is the mean of the other answers, so it needs at least 2.")
         limits = registry.check_options("aligner", "rloo.collapse", Collapse, collapse or {})
         self._reward, self._k, self._penalty, self._seed = reward, k, unfinished_penalty, seed
-        self.objective, self.rules = LeaveOneOut(check_beta(beta)), (Collapse(**limits),)
+        self.rules = (Collapse(**limits),)
+        self._normalize = normalize_rewards
         self._sampling, self.settings = make_sampling("rloo", sampling or {}), make_settings(training, seed=seed)
+        self.objective = LeaveOneOut(check_beta(beta), self._sampling.temperature)
 
     def facts(self) -> dict[str, Any]:
         options = {"k": self._k, "unfinished_penalty": self._penalty, "sampling": repr(self._sampling)}
+        options |= {"normalize_rewards": self._normalize}
         return {**options, "collapse": repr(self.rules[0]), **self._reward.facts()}
 
     def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
         answering = require_own_distribution(policy, "rloo")
-        sampler = Sampler(answering, rows, image_root, self._reward, self._sampling, self._k, self._penalty, self._seed)
-        return _Rollouts(sampler, reference)
+        reward = normalized(self._reward, rows.pairs, image_root) if self._normalize else self._reward
+        sampler = Sampler(answering, rows, image_root, reward, self._sampling, self._k, self._penalty, self._seed)
+        return _Rollouts(sampler, reference, self._sampling.temperature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class _Rollouts:
 
     sampler: Sampler
     reference: Score
+    temperature: float
     repeats: int = 1
 
     def __len__(self) -> int:
@@ -81,7 +88,7 @@ class _Rollouts:
 
     def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
         rollouts, figures = self.sampler.draw(step, indices)
-        known = self.reference([r.row for r in rollouts], False)
+        known = self.reference([r.row for r in rollouts], temperature=self.temperature)
         samples = [
             Sample(r.row.id, r.row, {"rewards": r.rewards, "reference": logps})
             for r, logps in zip(rollouts, known, strict=True)
@@ -91,13 +98,14 @@ class _Rollouts:
 
 @dataclass(frozen=True, slots=True)
 class LeaveOneOut:
-    """The objective: every row holds k answers to one prompt."""
+    """The objective: every row holds k answers to one prompt, which were drawn at `temperature`."""
 
     beta: float
+    temperature: float = 1.0
     needs_reference: bool = True
 
     def facts(self) -> dict[str, Any]:
-        return {"loss": "rloo", "beta": self.beta}
+        return {"loss": "rloo", "beta": self.beta, "temperature of log-probabilities": self.temperature}
 
     def heads(self, policy: Policy, seed: int) -> dict[str, nn.Module]:
         return {}
@@ -109,7 +117,7 @@ class LeaveOneOut:
         return Totals(0, 0, answers=sum(len(r.answers) for r in rows))
 
     def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part:
-        answers = score(policy, batch)
+        answers = score(policy, batch, self.temperature)
         rewards = known["rewards"].to(answers)
         kl = answers.detach() - known["reference"].to(answers)
         whole = rewards - self.beta * kl

@@ -130,14 +130,14 @@ def states(policy: Policy, batch: Batch) -> Tensor:
     return policy.hidden_states(batch.input_ids.to(device), vision, batch.segment.to(device), batch.position_ids.to(device))
 
 
-def score_tokens(policy: Policy, hidden: Tensor, batch: Batch) -> Tensor:
+def score_tokens(policy: Policy, hidden: Tensor, batch: Batch, temperature: float = 1.0) -> Tensor:
     """Log-probability of every scored token, (N,), in nats."""
-    return token_logps(hidden, policy.head(), batch.score_at.to(hidden.device), batch.targets.to(hidden.device))
+    return token_logps(hidden, policy.head(), batch.score_at.to(hidden.device), batch.targets.to(hidden.device), temperature)
 
 
-def score(policy: Policy, batch: Batch) -> Tensor:
+def score(policy: Policy, batch: Batch, temperature: float = 1.0) -> Tensor:
     """Summed log-probability of every answer of the batch, (A,), in nats."""
-    per_token = score_tokens(policy, states(policy, batch), batch)
+    per_token = score_tokens(policy, states(policy, batch), batch, temperature)
     return answer_logps(per_token, batch.answer.to(per_token.device), sum(batch.answers_of_row))
 
 

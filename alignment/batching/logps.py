@@ -48,7 +48,7 @@ def tokens_of(logps: PairLogps) -> tuple[Tensor, Tensor]:
     return logps.chosen_tokens.clamp(min=1), logps.rejected_tokens.clamp(min=1)
 
 
-def token_logps(hidden: Tensor, head: nn.Module, score_at: Tensor, targets: Tensor) -> Tensor:
+def token_logps(hidden: Tensor, head: nn.Module, score_at: Tensor, targets: Tensor, temperature: float = 1.0) -> Tensor:
     """Log-probability of each target token, (N,), in nats.
 
     Args:
@@ -56,14 +56,15 @@ def token_logps(hidden: Tensor, head: nn.Module, score_at: Tensor, targets: Tens
         head: hidden states -> logits over the vocabulary.
         score_at: (N,) positions in the flattened (B*T) whose hidden state predicts each target.
         targets: (N,) token ids.
+        temperature: that the tokens were drawn at; logits are divided by it, as in TRL's RLOO.
     """
     states = hidden.reshape(-1, hidden.shape[-1])[score_at]  # (N, D)
     step = max(1, LOGITS_AT_ONCE // head_weight(head).shape[0])
     if len(targets) <= step:
-        return _chunk(states, targets, head)
+        return _chunk(states, targets, head, temperature)
     parts = [
         # recomputed in the backward pass, so that one chunk of logits is alive at a time
-        checkpoint(_chunk, states[i : i + step], targets[i : i + step], head, use_reentrant=False)
+        checkpoint(_chunk, states[i : i + step], targets[i : i + step], head, temperature, use_reentrant=False)
         for i in range(0, len(targets), step)
     ]
     return torch.cat(parts)
@@ -74,15 +75,16 @@ def answer_logps(per_token: Tensor, answer: Tensor, n_answers: int) -> Tensor:
     return per_token.new_zeros(n_answers).index_add(0, answer, per_token)
 
 
-def _chunk(states: Tensor, targets: Tensor, head: nn.Module) -> Tensor:
+def _chunk(states: Tensor, targets: Tensor, head: nn.Module, temperature: float) -> Tensor:
     logits: Tensor = head(states)
     logits = logits if logits.dtype == torch.float64 else logits.float()
+    logits = logits if temperature == 1.0 else logits / temperature
     return logits.gather(-1, targets[:, None]).squeeze(-1) - logits.logsumexp(-1)
 
 
 def head_weight(head: nn.Module) -> Tensor:
     """(V, D) weight of a head; behind an adapter it lies in its base layer."""
-    weight = getattr(head, "weight", None)
+    weight = getattr(getattr(head, "head", head), "weight", None)
     if isinstance(weight, Tensor):
         return weight
     return max(head.parameters(), key=lambda p: p.shape[0] if p.ndim > 1 else 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any, Protocol
 
 import torch
@@ -60,7 +61,7 @@ class BradleyTerry:
 
     def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part:
         assert self.head is not None  # the loop asked for it
-        rewards = self.head(answer_states(states(policy, batch), batch)).squeeze(-1).float()
+        rewards = rate(self.head, answer_states(states(policy, batch), batch))
         pairs = pair_logps(rewards, answer_tokens(batch), batch.answers_of_row)
         margin = pairs.chosen - pairs.rejected
         values = {
@@ -81,6 +82,12 @@ def new_head(policy: Policy, seed: int) -> nn.Linear:
         head.weight.copy_(torch.randn(head.weight.shape, generator=generator) * head.in_features**-0.5)
         head.bias.zero_()
     return head
+
+
+def rate(head: nn.Linear, at: Tensor) -> Tensor:
+    """Rewards (A,) of hidden states (A, D), in the head's own precision."""
+    rewards: Tensor = head(at.to(head.weight.dtype)).squeeze(-1).float()
+    return rewards
 
 
 class ModelReward:
@@ -108,8 +115,8 @@ class ModelReward:
         found = list[Tensor]()
         for start in range(0, len(rows), _AT_ONCE):
             batch = collate(rows[start : start + _AT_ONCE], self._policy.pad_token_id)
-            rewards = self._head(answer_states(states(self._policy, batch), batch)).squeeze(-1)
-            found += torch.split(rewards.float().cpu(), list(batch.answers_of_row))
+            rewards = rate(self._head, answer_states(states(self._policy, batch), batch))
+            found += torch.split(rewards.cpu(), list(batch.answers_of_row))
         return found
 
     def accuracy(self, pairs: Sequence[PreferencePair], image_root: Path) -> float | None:
@@ -131,6 +138,35 @@ class JudgeReward:
     def __call__(self, pair: PreferencePair, answers: Sequence[str], image_root: Path) -> list[float | None]:
         facts = {"gt_answer": pair.chosen}
         return [self._judge.rate(pair.prompt, answer, facts, image_of(pair, image_root)).value for answer in answers]
+
+
+@dataclass(frozen=True, slots=True)
+class Normalized:
+    """A reward less `mean`, divided by `deviation`."""
+
+    reward: Reward
+    mean: float
+    deviation: float
+
+    def facts(self) -> dict[str, str]:
+        return self.reward.facts()
+
+    def __call__(self, pair: PreferencePair, answers: Sequence[str], image_root: Path) -> list[float | None]:
+        found = self.reward(pair, answers, image_root)
+        return [None if value is None else (value - self.mean) / self.deviation for value in found]
+
+
+def normalized(reward: Reward, pairs: Sequence[PreferencePair], image_root: Path) -> Normalized:
+    """The reward with mean 0 and standard deviation 1 over the stored answers of `pairs`: arXiv:2407.02477, appendix A, "mean
+    and standard deviation pre-computed on the alignment set". Raises TrainingError where they are all equal or unrated."""
+    rated = [value for p in pairs for value in reward(p, (p.chosen, *p.rejected), image_root) if value is not None]
+    deviation = stdev(rated) if len(rated) > 1 else 0.0
+    if not deviation > 0:
+        raise TrainingError(
+            f"normalize_rewards: the reward gives the {len(rated)} rated answers of the alignment set all the same number, so "
+            "there is nothing to divide by. Look at the reward model, or leave the option out."
+        )
+    return Normalized(reward, fmean(rated), deviation)
 
 
 def held_out(pairs: Sequence[PreferencePair], share: float, seed: int) -> tuple[list[PreferencePair], list[PreferencePair]]:

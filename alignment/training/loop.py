@@ -6,9 +6,7 @@ import math
 import random
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,7 +44,7 @@ class Loop:
         self.policy, self.supply, self.objective, self.settings = policy, supply, objective, settings
         self.shards, self.folder, self.fingerprint = shards, folder, fingerprint
         self.rules, self.workers = rules, shards.workers
-        self.total = settings.steps(len(supply)) * supply.repeats
+        self.total = settings.steps(len(supply), supply.repeats)
         self.optimizer = shards.optimizer(settings)
 
     def run(self, progress: Progress) -> tuple[int, str]:
@@ -145,18 +143,11 @@ class Loop:
     def _micro(self, chunk: Sequence[Sample], totals: Totals, weight: float = 1.0) -> tuple[float, Mapping[str, Tensor]]:
         batch = collate([s.row for s in chunk], self.policy.pad_token_id)
         known = {name: torch.cat([s.known[name] for s in chunk]) for name in chunk[0].known}
-        with self._precision():
-            part = self.shards.run(lambda: self.objective(self.policy, batch, known, totals))
+        part = self.shards.run(lambda: self.objective(self.policy, batch, known, totals))
         value = float(part.loss.detach())
         _require_finite(value, "loss", chunk)
         self.shards.backward(part.loss * weight)
         return value, part.values
-
-    def _precision(self) -> AbstractContextManager[Any]:
-        if self.settings.dtype == "as_loaded":
-            return nullcontext()
-        device = next(self.policy.module.parameters()).device.type
-        return torch.autocast(device, dtype=torch.bfloat16)
 
 
 def _told(row: Row) -> str:

@@ -6,12 +6,13 @@ Shared-prefix rows give the same numbers as plain ones, at half the cost.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -36,10 +37,10 @@ def reference_logps(
     """Summed log-probabilities of each row's answers, (1 + K,) a row; from `folder` where they are already known."""
     key = parts_digest(reference_key(policy, rows), rows_at_once)  # a batch's shape can move the last bit
     path = folder / f"{key[:32]}.safetensors"
-    known = path.is_file()
+    found = _read(path, key) if path.is_file() else None
     workers().wait()  # until all have looked
-    if known:
-        return _read(path)
+    if found is not None:
+        return found
     values = compute(policy, rows, rows_at_once=rows_at_once, progress=progress)
     if workers().is_main:
         _write(path, values, key)
@@ -62,12 +63,23 @@ def compute(policy: Policy, rows: Rows, *, rows_at_once: int = 16, progress: Pro
 
 
 def _write(path: Path, values: Sequence[Tensor], key: str) -> None:
-    counts = json.dumps([len(v) for v in values])
-    tensors = {"logps": torch.cat(list(values))}
-    write_whole(path, lambda p: save_file(tensors, p, {"key": key, "counts": counts}))
+    counts, logps = json.dumps([len(v) for v in values]), torch.cat(list(values))
+    facts = {"key": key, "counts": counts, "checksum": _checksum(key, counts, logps)}
+    write_whole(path, lambda p: save_file({"logps": logps}, p, facts))
 
 
-def _read(path: Path) -> list[Tensor]:
-    with safe_open(path, "pt") as file:
-        logps: Tensor = file.get_tensor("logps")
-        return list(torch.split(logps, json.loads(file.metadata()["counts"])))
+def _read(path: Path, key: str) -> list[Tensor] | None:
+    """The values of a file; None where it is damaged, so that they are computed again."""
+    try:
+        with safe_open(path, "pt") as file:
+            logps: Tensor = file.get_tensor("logps")
+            facts = file.metadata()
+        if facts["checksum"] == _checksum(key, facts["counts"], logps):
+            return list(torch.split(logps, json.loads(facts["counts"])))
+    except (KeyError, OSError, SafetensorError, TypeError, ValueError):
+        pass
+    return None
+
+
+def _checksum(key: str, counts: str, logps: Tensor) -> str:
+    return hashlib.sha256(f"{key} {counts} {logps.dtype} ".encode() + logps.contiguous().numpy().tobytes()).hexdigest()

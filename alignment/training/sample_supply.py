@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -38,8 +37,10 @@ class Supply(Protocol):
     def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]: ...
 
 
-# rows -> the reference's log-probabilities, row by row: of each answer, or with True of each scored token
-Score = Callable[[Sequence[Row], bool], list[Tensor]]
+class Score(Protocol):
+    """Rows -> the reference's log-probabilities at a temperature, row by row: of each answer, or of each scored token."""
+
+    def __call__(self, rows: Sequence[Row], of_tokens: bool = False, temperature: float = 1.0) -> list[Tensor]: ...
 
 
 @runtime_checkable
@@ -77,16 +78,14 @@ class Reference:
         self._rows_at_once = settings.micro_batch
 
     def of(self, trained: Trainable) -> Score:
-        adapter = trained.adapter
-
-        def reference(rows: Sequence[Row], of_tokens: bool = False) -> list[Tensor]:
-            with adapter.disable_adapter() if adapter is not None else nullcontext():
-                return self._score(rows, of_tokens)
+        def reference(rows: Sequence[Row], of_tokens: bool = False, temperature: float = 1.0) -> list[Tensor]:
+            with trained.as_loaded():
+                return self._score(rows, of_tokens, temperature)
 
         return reference
 
     @torch.no_grad()
-    def _score(self, rows: Sequence[Row], of_tokens: bool) -> list[Tensor]:
+    def _score(self, rows: Sequence[Row], of_tokens: bool, temperature: float) -> list[Tensor]:
         module = self._policy.module
         was_training = module.training
         module.eval()
@@ -95,9 +94,9 @@ class Reference:
             chunk = rows[start : start + self._rows_at_once]
             batch = collate(chunk, self._policy.pad_token_id)
             if of_tokens:
-                tokens = score_tokens(self._policy, states(self._policy, batch), batch)
+                tokens = score_tokens(self._policy, states(self._policy, batch), batch, temperature)
                 values += torch.split(tokens.cpu(), [row.scored for row in chunk])
             else:
-                values += torch.split(score(self._policy, batch).cpu(), list(batch.answers_of_row))
+                values += torch.split(score(self._policy, batch, temperature).cpu(), list(batch.answers_of_row))
         module.train(was_training)
         return values

@@ -4,6 +4,7 @@
     folder/log.jsonl    one row a step, TRL's names
     folder/state/       weights, optimizer, random state: every `save_every` steps
     folder/checkpoint/  the result
+    folder/base/        with LoRA on an adapter: the adapter merged into its base, which is what the result belongs to
     folder/done.json    written last
 
 Called again on the same folder it goes on from the last state and ends in the same weights, bit for bit on a CPU.
@@ -27,7 +28,8 @@ from alignment.training.loop import Loop
 from alignment.training.objectives import Objective
 from alignment.training.reference_logps import reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
-from alignment.weights.checkpoint import write_checkpoint
+from alignment.weights.checkpoint import write_checkpoint, write_merged_base
+from alignment.weights.precision import in_one_precision, stored_as
 from alignment.weights.resume_state import check_fingerprint, read_log
 from alignment.weights.strategy import divide
 from alignment.weights.trainable import Trainable, prepare
@@ -38,7 +40,7 @@ from harness.core.plugins import Progress, no_progress
 from harness.core.preference import PreferencePair
 
 DONE = "done.json"
-CHECKPOINT = "checkpoint"
+CHECKPOINT, MERGED = "checkpoint", "base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def train(
     Raises TrainingError when no pair is left, when the folder holds another training, or when a loss is not finite
     (naming the pairs; the last state is kept).
     """
+    policy = in_one_precision(policy, settings)
     kept, dropped = validate(pairs, image_root)
     require_some(kept, dropped)
     made = {**objective.facts(), **settings.facts(), **(online.facts() if online else {})}
@@ -83,15 +86,21 @@ def train(
     rows, too_long = make_rows(policy, kept, image_root, max_length=settings.max_length, progress=progress)
     dropped += too_long
     require_some(rows, dropped)
+    merged = None
+    if workers().is_main and settings.lora is not None:
+        merged = write_merged_base(policy.module, policy.checkpoint, folder / MERGED)
     trained, supply = _supply(policy, rows, image_root, cache or folder, objective, settings, progress, online)
     stops: list[Rule] = [*rules, settings.early_stop] if settings.early_stop else [*rules]
     shards = divide(trained, workers(), online is not None)
     steps, stopped = Loop(policy, supply, objective, settings, shards, folder, fingerprint, stops).run(progress)
     weights, heads = shards.module_state(), shards.heads_state()
     if workers().is_main:
-        write_checkpoint(trained, policy.checkpoint, folder / CHECKPOINT, {"step": steps, **made}, heads, weights)
+        precision = stored_as(trained.weights.values(), policy)
+        provenance = {"step": steps, "precision": precision, **made}
+        write_checkpoint(trained, policy.checkpoint, folder / CHECKPOINT, provenance, heads, weights, merged)
         facts = {"fingerprint": fingerprint, "step": steps, "stopped": stopped, "pairs": len(pairs)}
-        write_text_whole(folder / DONE, json.dumps({**facts, "dropped": table(dropped)}) + "\n")
+        done = {**facts, "precision": precision, "dropped": table(dropped)}
+        write_text_whole(folder / DONE, json.dumps(done) + "\n")
     workers().wait()
     return _finished(folder, fingerprint)
 
@@ -125,5 +134,5 @@ def _finished(folder: Path, fingerprint: str) -> Alignment:
     check_fingerprint(folder, facts["fingerprint"], fingerprint)
     log = read_log(folder, facts["step"])
     early = (f"Training ended at step {facts['step']}: {facts['stopped']}.",) if facts["stopped"] else ()
-    notes = (*dropped_note(facts["dropped"], facts["pairs"]), *early, *diagnose(log))
+    notes = (*dropped_note(facts["dropped"], facts["pairs"]), *early, *diagnose(log), *filter(None, [facts.get("precision")]))
     return Alignment(tuple(log), folder / CHECKPOINT, facts["step"], notes, facts["dropped"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from alignment.weights.trainable import Trainable
@@ -23,7 +23,30 @@ COMPANIONS = (
     *("*.jinja", "*.model", "generation_config.json"),
 )
 PROVENANCE = "alignment.json"
+ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 HEADS = "heads.safetensors"  # of a reward or value model, beside the weights
+
+
+def is_adapter(checkpoint: Checkpoint) -> bool:
+    return (Path(checkpoint.folder) / ADAPTER).is_file()
+
+
+def write_merged_base(module: Any, base: Checkpoint, folder: Path) -> Path | None:
+    """The folder of whole weights that an adapter trained on `base` belongs to, where `base` is an adapter itself; else None.
+
+    Written before training, in the precision that the base was loaded in: peft merges one adapter into one model, so a second
+    one that names the first one's base would lose the first (and with it whatever it had learned) without a warning.
+    """
+    if not is_adapter(base):
+        return None
+    if not folder.is_dir():
+
+        def write(part: Path) -> None:
+            module.save_pretrained(part)
+            _copy_companions(base, part)
+
+        _fill(folder, write)
+    return folder
 
 
 def write_checkpoint(
@@ -33,33 +56,53 @@ def write_checkpoint(
     provenance: Mapping[str, Any],
     heads: Mapping[str, Tensor],
     weights: Mapping[str, Tensor] | None = None,
+    merged_base: Path | None = None,
 ) -> Path:
     """Write the trained weights to `folder`: complete, or not at all.
 
-    Full weights come with the base's processor files; an adapter folder refers to the base by its path. `heads` are those
-    of the objective; `weights` are given where the module (or its adapter) is divided among processes.
+    Full weights come with the base's processor files; an adapter folder refers to the base by its path, which is
+    `merged_base` where one was written. `heads` are those of the objective; `weights` are given where the module (or its
+    adapter) is divided among processes.
     """
     given = {} if weights is None else {"state_dict": dict(weights)}
 
     def write(part: Path) -> None:
         if trained.adapter is not None:
+            if merged_base is not None:
+                trained.adapter.peft_config["default"].base_model_name_or_path = str(merged_base.resolve())
             trained.adapter.save_pretrained(str(part), save_embedding_layers=False, **given)
+            _add_loose(trained, part / ADAPTER_WEIGHTS, weights)
         else:
             trained.module.save_pretrained(part, **given)  # type: ignore[operator]
         if heads:
             save_file({name: t.contiguous().cpu() for name, t in heads.items()}, part / HEADS)
-        _copy_companions(Path(base.folder), part)
+        _copy_companions(base, part)
         facts = {"base": base.folder, "base_digest": base.digest, **provenance}
         (part / PROVENANCE).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
+    _fill(folder, write)
+    return folder
+
+
+def _add_loose(trained: Trainable, path: Path, weights: Mapping[str, Tensor] | None) -> None:
+    """Put weights that trained beside the adapter into its file, under their full names, from which peft loads them too."""
+    if not trained.loose:
+        return
+    held = trained.adapter.state_dict() if weights is None else weights
+    names = [f"base_model.model.{name}" for name in trained.loose]
+    save_file({**load_file(path), **{n: held[n].contiguous().cpu() for n in names}}, path, {"format": "pt"})
+
+
+def _fill(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         write_folder_whole(folder, write)
     except OSError as error:
         raise TrainingError(f"The checkpoint could not be written to {folder}: {error}. The state is kept.") from error
-    return folder
 
 
-def _copy_companions(base: Path, folder: Path) -> None:
+def _copy_companions(checkpoint: Checkpoint, folder: Path) -> None:
+    """Tokenizer, processor and template as they were used in training: an adapter is used with those of its base."""
+    base = Path(checkpoint.base if is_adapter(checkpoint) else checkpoint.folder)
     if not base.is_dir():  # a hub name: the adapter or config points there
         return
     for path in sorted(base.iterdir()):

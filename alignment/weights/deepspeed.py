@@ -55,7 +55,6 @@ class Zero(Replicated):
         self._numbered = [weight for group in groups for weight in group["params"]]
         plain = torch.optim.AdamW(groups)
         self._groups = plain.state_dict()["param_groups"]
-        dtype = next(iter(self.trained.weights.values())).dtype
         own = {
             "train_micro_batch_size_per_gpu": 1,
             "gradient_accumulation_steps": 1,
@@ -63,8 +62,8 @@ class Zero(Replicated):
             "gradient_clipping": settings.clip,
             "zero_allow_untested_optimizer": True,
             "zero_force_ds_cpu_optimizer": False,
-            "bf16": {"enabled": dtype == torch.bfloat16},
-            "torch_autocast": {"enabled": settings.dtype != "as_loaded", "dtype": "bfloat16"},
+            "bf16": {"enabled": False},  # what trains is float32; the policy makes its passes in its own precision
+            "torch_autocast": {"enabled": False},
         }
         optimizer: Optimizer
         self._engine, optimizer, _, _ = deepspeed.initialize(

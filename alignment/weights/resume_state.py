@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from torch import Tensor
@@ -67,13 +68,21 @@ def _newest(folder: Path) -> dict[str, Any] | None:
     fault = ""
     for path in _states(folder):
         try:
+            _require_intact(path)
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             return state
-        except Exception as error:  # torch raises many kinds for a broken file
+        except Exception as error:  # torch and zipfile raise many kinds for a broken file
             fault = fault or f"{path} cannot be read ({error})"
     if fault:
         raise TrainingError(f"{fault}; remove {folder} to train anew.")
     return None
+
+
+def _require_intact(path: Path) -> None:
+    """Read the file once for its checksums: torch writes one for every tensor but does not look at them."""
+    with ZipFile(path) as file:
+        if damaged := file.testzip():
+            raise BadZipFile(f"the checksum of {damaged} is wrong: the file has changed since it was written")
 
 
 def check_fingerprint(folder: Path, found: str, wanted: str) -> None:

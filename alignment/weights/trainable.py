@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from alignment.settings import Lora, Settings
+from alignment.weights.precision import widen
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError
 
@@ -28,6 +30,23 @@ class Trainable:
     weights: dict[str, nn.Parameter]
     adapter: Any  # peft ships no types
     heads: Mapping[str, nn.Module] = field(default_factory=dict)  # of an objective, beside the module
+    loose: Mapping[str, Tensor] = field(default_factory=dict)  # as loaded: weights that train beside an adapter, not in it
+
+    @contextmanager
+    def as_loaded(self) -> Iterator[None]:
+        """The module as it was before training, inside the block: for the reference under LoRA."""
+        if self.adapter is None:
+            yield
+            return
+        now = {name: self.weights[name].data for name in self.loose}
+        with self.adapter.disable_adapter():
+            for name, value in self.loose.items():
+                self.weights[name].data = value
+            try:
+                yield
+            finally:
+                for name, value in now.items():
+                    self.weights[name].data = value
 
     def groups(self, settings: Settings) -> list[dict[str, Any]]:
         """Optimizer groups: language model and projector, each with and without weight decay (vectors have none)."""
@@ -53,8 +72,10 @@ def is_tower(name: str) -> bool:
 def prepare(module: nn.Module, settings: Settings, heads: Mapping[str, nn.Module] | None = None) -> Trainable:
     """Freeze, thaw and inject adapters in place; `heads` train with it. Raises ConfigError where LoRA targets match nothing."""
     adapter = None
+    loose: dict[str, Tensor] = {}
     if settings.lora is not None:
         adapter = _inject(module, settings.lora, settings)
+        loose = _thaw_loose(module) if settings.projector_learning_rate else {}
     else:
         for name, weight in module.named_parameters():
             frozen = settings.freeze_vision and is_tower(name)
@@ -64,7 +85,20 @@ def prepare(module: nn.Module, settings: Settings, heads: Mapping[str, nn.Module
     if settings.gradient_checkpointing:
         # re-entrant checkpointing would lose the gradients of adapters behind frozen embeddings
         module.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
-    return Trainable(module, trainable_weights(module, heads or {}), adapter, heads or {})
+    weights = trainable_weights(module, heads or {})
+    widen(weights.values())
+    return Trainable(module, weights, adapter, heads or {}, loose)
+
+
+def _thaw_loose(module: nn.Module) -> dict[str, Tensor]:
+    """Let the projector's weights that stand in no layer train beside an adapter (LLaVA-1.6's `image_newline`): peft keeps
+    whole layers only. Returns them as loaded, by name."""
+    owned = {n for name, part in module.named_modules() if is_projector(name) for n, _ in part.named_parameters(prefix=name)}
+    loose = {n: p for n, p in module.named_parameters() if is_projector(n) and n not in owned}
+    widen(loose.values())
+    for weight in loose.values():
+        weight.requires_grad_(True)
+    return {name: weight.detach().clone() for name, weight in loose.items()}
 
 
 def trainable_weights(module: nn.Module, heads: Mapping[str, nn.Module]) -> dict[str, nn.Parameter]:
@@ -92,11 +126,20 @@ def lora_layers(module: nn.Module, targets: Sequence[str] | str | None) -> list[
     elif isinstance(targets, str):
         chosen = [name for name in linear if re.fullmatch(targets, name)]
     else:
-        chosen = [name for name in inner if any(name == t or name.endswith("." + t) for t in targets)]
-    if not chosen:
+        chosen = [name for name in inner if any(_is_named(name, t) for t in targets)]
+    named = [targets] if isinstance(targets, str) else list(targets or ())
+    lost = [t for t in named if not chosen] or [
+        t for t in named if not isinstance(targets, str) and not any(_is_named(name, t) for name in inner)
+    ]
+    if lost or not chosen:
         known = ", ".join(dict.fromkeys(name.rsplit(".", 1)[-1] for name in inner)) or "none"
-        raise ConfigError(f"The LoRA targets {targets!r} match no linear layer. Names in the language model: {known}.")
+        what = ", ".join(map(repr, lost)) or "(none given)"
+        raise ConfigError(f"lora.targets: {what} matches no linear layer. Names in the language model: {known}.")
     return chosen
+
+
+def _is_named(layer: str, target: str) -> bool:
+    return layer == target or layer.endswith("." + target)
 
 
 def _inject(module: nn.Module, lora: Lora, settings: Settings) -> Any:

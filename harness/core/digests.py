@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 # What can change an answer: weights, adapter, configuration, tokenizer, template, image settings.
-_MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+_MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py", "additional_chat_templates/*")
 _NOT_MODEL = ("training_log.json", "trainer_state.json", "alignment.json")  # say how it was made, not what it is
 
 
@@ -48,7 +48,12 @@ def model_digest(folder: Path) -> str:
     The path is not part of it: weights copied elsewhere are the same checkpoint, weights overwritten at the same
     path are another one.
     """
-    names = {p.name: p for pattern in _MODEL_FILES for p in folder.glob(pattern) if p.name not in _NOT_MODEL}
+    names = {
+        p.relative_to(folder).as_posix(): p
+        for pattern in _MODEL_FILES
+        for p in folder.glob(pattern)
+        if p.name not in _NOT_MODEL
+    }
     return value_digest({name: _digest_of(path) for name, path in sorted(names.items())})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +15,57 @@ from harness.core.digests import model_digest, value_digest
 from harness.core.errors import ModelError
 from harness.core.run_record import Checkpoint
 from harness.models._checkpoint import families as _families
+from harness.models._checkpoint.adapters import base_of, check, is_adapter, merge
 from harness.models._checkpoint.attention_masks import is_windowed
 from harness.models._checkpoint.families import CAUSAL, FAMILIES, Family
 from harness.models._checkpoint.image_processor import image_only
 from harness.models._checkpoint.prompt_builder import RopeIndex
 
 
-def resolve(path: str) -> tuple[str, Path | None]:
-    """(model to load, adapter folder or None). A path that looks like a folder must be one with a model in it."""
+def resolve(path: str) -> tuple[str, tuple[Path, ...]]:
+    """(folder of the model to load, adapters on top of it, the innermost first).
+
+    A path that looks like a folder must be one with a model in it. Raises ModelError for anything that does not load.
+    """
+    found: list[Path] = []
+    folder = _folder_of(path)
+    while is_adapter(folder):
+        if folder.resolve() in [adapter.resolve() for adapter in found]:
+            raise ModelError(f"The adapter {found[-1]} cannot find its base model: it names itself or one built on it.")
+        found.insert(0, folder)
+        base = base_of(folder)
+        try:
+            folder = _folder_of(base)
+        except ModelError as error:
+            raise ModelError(f"The adapter {found[-1]} cannot find its base model: {error}") from error
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder} is not a model folder: it has no config.json. Give the folder save_pretrained wrote.")
+    for adapter in found:
+        check(adapter)
+    _require_own_shards(folder)
+    return str(folder), tuple(found)
+
+
+def _require_own_shards(folder: Path) -> None:
+    """An index may name weights anywhere; those outside the folder would not be part of its digest."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return
+    try:
+        shards = {str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{index} is not an index of weights ({error}). Copy the checkpoint again.") from error
+    if outside := sorted(name for name in shards if Path(name).name != name or not name.endswith(".safetensors")):
+        raise ModelError(f"{index} names {outside[0]}; only *.safetensors files in the same folder are read. Move them there.")
+
+
+def _folder_of(path: str) -> Path:
     folder = Path(path).expanduser()
-    if (folder / "adapter_config.json").is_file():
-        return _base_of(folder), folder
     if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise ModelError(f"{folder} is not a model folder: it has no config.json. Give the folder save_pretrained wrote.")
-        return str(folder), None
+        return folder
     if folder.exists() or path.startswith((".", "/", "~")) or path.count("/") != 1:
         raise ModelError(f"There is no model folder at {folder}. Give a folder with config.json and *.safetensors.")
-    return _from_hub_cache(path), None
-
-
-def _base_of(adapter: Path) -> str:
-    """The folder of the model that an adapter was trained on."""
-    try:
-        base = str(json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"])
-        return resolve(base)[0]
-    except (KeyError, ValueError) as error:
-        raise ModelError(f"{adapter}/adapter_config.json does not name the base model of the adapter ({error}).") from error
-    except ModelError as error:
-        raise ModelError(f"The adapter {adapter} cannot find its base model: {error}") from error
+    return Path(_from_hub_cache(path))
 
 
 def _from_hub_cache(name: str) -> str:
@@ -72,8 +95,8 @@ def _from_pretrained(source: str, **options: Any) -> Any:
     return module
 
 
-def load(source: str, adapter: Path | None, dtype: torch.dtype, attention: str, remote_code: bool) -> Any:
-    """Weights of a model, an adapter merged into it. Attention is eager where the model knows no other."""
+def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: str, remote_code: bool) -> Any:
+    """Weights of a model, adapters merged into it. Attention is eager where the model knows no other."""
     transformers.utils.logging.disable_progress_bar()
     options = {"dtype": dtype, "trust_remote_code": remote_code, "use_safetensors": True}
     try:
@@ -84,13 +107,10 @@ def load(source: str, adapter: Path | None, dtype: torch.dtype, attention: str, 
             if attention == "eager" or "does not support an attention implementation" not in str(error):
                 raise
             module = _from_pretrained(source, attn_implementation="eager", **options)
-        if adapter is not None:
-            from peft import PeftModel
-
-            module = PeftModel.from_pretrained(module, str(adapter)).merge_and_unload()
+        module = merge(module, adapters)
     except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
         what = str(error).splitlines()[0]
-        raise ModelError(f"The checkpoint {adapter or source} does not load: {what}") from error
+        raise ModelError(f"The checkpoint {adapters[-1] if adapters else source} does not load: {what}") from error
     except Exception as error:  # safetensors raises its own type for a half-written file
         if type(error).__name__ != "SafetensorError":
             raise
@@ -169,10 +189,11 @@ def rope_index(module: Any, family: Family) -> RopeIndex | None:
     return positions
 
 
-def checkpoint_of(path: str, source: str, adapter: Path | None) -> Checkpoint:
+def checkpoint_of(path: str, source: str, adapters: Sequence[Path]) -> Checkpoint:
     """Identity by content; an adapter's digest includes its base's."""
-    base = model_digest(Path(source))
-    if adapter is None:
-        return Checkpoint(base[:12], path, source, base)
-    digest = value_digest([base, model_digest(adapter)])
-    return Checkpoint(digest[:12], source, str(adapter), digest, parent=base)
+    parent, digest = "", model_digest(Path(source))
+    for adapter in adapters:
+        parent, digest = digest, value_digest([digest, model_digest(adapter)])
+    if not adapters:
+        return Checkpoint(digest[:12], path, source, digest)
+    return Checkpoint(digest[:12], source, str(adapters[-1]), digest, parent=parent)

@@ -94,7 +94,7 @@ def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp
 
 @pytest.mark.parametrize("aligner", [Rloo, Ppo])
 def test_rewarded_answers_become_likelier(llava_next, images, pairs, tmp_path, aligner):
-    options = {"training": {**FAST, "epochs": 10, "learning_rate": 3e-3}, "beta": 0.001}
+    options = {"training": {**FAST, "epochs": 10, "learning_rate": 3e-3}, "beta": 0.001, "sampling": {"temperature": 1.0}}
     policy = Talker(llava_next)
     before = _likes(policy, pairs, images)
     aligner(Likes(), **options).align(policy, pairs, images, tmp_path)
@@ -144,3 +144,51 @@ def test_wrong_options_are_refused():
         Ppo(Likes(), collapse={"kl": 3})
     with pytest.raises(ConfigError, match="beta"):
         Rloo(Likes(), beta=0)
+
+
+@pytest.mark.parametrize("aligner", [Rloo, Ppo])
+def test_log_probabilities_are_those_that_were_drawn_from(llava_next, images, pairs, tmp_path, aligner):
+    """At temperature 0.5 the logits count twice, for policy and reference alike."""
+    policy = TinyPolicy(llava_next)
+    made = aligner(Likes(), sampling={"temperature": 0.5})
+    made.objective.heads(policy, 0)
+    row = make_row(policy, pairs[0], images)
+    batch = collate([row], policy.pad_token_id)
+    with torch.no_grad():
+        logits = policy.head()(states(policy, batch)).reshape(-1, 386)[batch.score_at] * 2
+        wanted = logits.log_softmax(-1).gather(1, batch.targets[:, None]).squeeze(1)
+        torch.testing.assert_close(score_tokens(policy, states(policy, batch), batch, 0.5), wanted)
+        if aligner is Ppo:
+            torch.testing.assert_close(made.objective.forward(policy, batch)[0], wanted)
+        else:
+            known = {"rewards": torch.zeros(2), "reference": torch.zeros(2)}
+            part = made.objective(policy, batch, known, Totals(0, 0, answers=2))
+            assert part.values["logps/answers"].sum().item() == pytest.approx(wanted.sum().item(), abs=1e-3)
+    log = aligner(Likes(), sampling={"temperature": 0.5}, training={**FAST, "max_steps": 1}).align(
+        Talker(llava_next), pairs, images, tmp_path
+    )
+    assert log.log[0]["objective/kl"] == pytest.approx(0, abs=1e-4)  # the reference is taken at the same temperature
+
+
+def test_max_steps_counts_optimizer_steps(llava_next, images, pairs, tmp_path):
+    done = Ppo(Likes(), epochs_a_batch=2, training={**FAST, "epochs": 5, "max_steps": 3}).align(
+        Talker(llava_next), pairs, images, tmp_path
+    )
+    assert done.step == 3
+
+
+def test_rewards_can_be_normalized_over_the_alignment_set(llava_next, images, pairs, tmp_path):
+    class Length(Likes):
+        def __call__(self, pair, answers, image_root):
+            return [float(len(answer)) for answer in answers]
+
+    lengths = torch.tensor([float(len(text)) for p in pairs for text in (p.chosen, *p.rejected)])
+    policy = Talker(llava_next)
+    policy.stopped = "length"
+    made = Rloo(Length(), normalize_rewards=True, unfinished_penalty=0.0, training={**FAST, "max_steps": 1})
+    plain = Rloo(Length(), unfinished_penalty=0.0, training={**FAST, "max_steps": 1})
+    got = made.align(policy, pairs, images, tmp_path / "a").log[0]["objective/scores"]
+    raw = plain.align(Talker(llava_next), pairs, images, tmp_path / "b").log[0]["objective/scores"]
+    assert got == pytest.approx((raw - lengths.mean().item()) / lengths.std().item(), abs=1e-4)
+    with pytest.raises(TrainingError, match="all the same number"):
+        Rloo(Likes("zebra"), normalize_rewards=True, training=FAST).align(Talker(llava_next), pairs, images, tmp_path / "c")

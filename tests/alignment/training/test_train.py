@@ -1,6 +1,7 @@
 """The loop: it learns, resumes bit for bit, writes what others can load, and says what is wrong."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from alignment.aligners.dpo import Dpo
 from alignment.aligners.sft import Sft
 from alignment.training import train as training
+from alignment.weights import resume_state
 from alignment.weights.resume_state import LOG
+from alignment.weights.trainable import lora_layers
 from harness.core import registry
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
@@ -132,9 +135,30 @@ def test_an_adapter_loads_with_peft_and_gives_the_trained_numbers(llava_next, im
     assert any("projector" in n for n in names)
 
 
-def test_lora_targets_that_match_nothing_are_refused(llava_next, images, pairs, tmp_path):
-    with pytest.raises(ConfigError, match="q_proj"):
-        Dpo(training={**FAST, "lora": {"targets": ["query"]}}).align(TinyPolicy(llava_next), pairs, images, tmp_path)
+@pytest.mark.parametrize("targets", [["query"], ["q_proj", "query"], "query", []])
+def test_a_lora_target_that_matches_nothing_is_refused_by_name(llava_next, targets):
+    with pytest.raises(ConfigError, match=r"('query'|none given).* matches no linear layer.*q_proj"):
+        lora_layers(TinyPolicy(llava_next).module, targets)
+
+
+def test_a_flipped_bit_of_a_state_is_found(llava_next, images, pairs, tmp_path):
+    with pytest.raises(Killed):
+        Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path, progress=kill_after(2))
+    (path,) = (tmp_path / "state").iterdir()
+    whole, chance = path.read_bytes(), random.Random(0)
+    before = torch.load(path, weights_only=True)["weights"]
+    found = 0
+    for _ in range(40):
+        flipped = bytearray(whole)
+        flipped[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        path.write_bytes(flipped)
+        try:
+            after = resume_state._newest(tmp_path)["weights"]
+        except TrainingError as error:
+            found += "cannot be read" in str(error)
+        else:  # a bit that nobody reads, such as a time or padding
+            assert all(torch.equal(before[name], after[name]) for name in before)
+    assert found > 30
 
 
 def test_gradient_checkpointing_gives_the_same_step(llava_next, images, pairs, tmp_path):
@@ -145,11 +169,6 @@ def test_gradient_checkpointing_gives_the_same_step(llava_next, images, pairs, t
         for on in (False, True)
     ]
     assert logs[0][0]["grad_norm"] == pytest.approx(logs[1][0]["grad_norm"], rel=1e-4)
-
-
-def test_bfloat16_training_stays_near_float32(llava_next, images, pairs, tmp_path):
-    log = Dpo(training={**FAST, "dtype": "bfloat16", "max_steps": 1}).align(TinyPolicy(llava_next), pairs, images, tmp_path).log
-    assert log[0]["loss"] == pytest.approx(0.693, abs=0.1)
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_the_pairs(llava_next, images, pairs, tmp_path):

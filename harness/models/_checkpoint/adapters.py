@@ -1,0 +1,126 @@
+"""PEFT adapters: found by folder, checked tensor by tensor, and merged into the weights they were trained on.
+
+An adapter's base may itself be an adapter: the chain is merged from the innermost one outwards. What cannot be merged
+exactly (prompt tuning and its kin), is stored as a pickle, or does not fill every tensor of the adapter is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from harness.core.errors import ModelError
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+# peft types whose merged weights compute what the adapter computes; the others add tokens, gates or caches
+MERGED = ("LORA", "LOHA", "LOKR", "IA3", "OFT")
+UNMERGED_OPTIONS = (
+    "alora_invocation_tokens",
+    "arrow_config",
+    "megatron_config",
+)  # LoRA that depends on the input, or on an engine
+_SHOWN = 3
+
+
+def is_adapter(folder: Path) -> bool:
+    return (folder / CONFIG).is_file()
+
+
+def base_of(adapter: Path) -> str:
+    """The model or adapter that an adapter was trained on, as its configuration names it."""
+    try:
+        return str(json.loads((adapter / CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise ModelError(f"{adapter}/{CONFIG} does not name the base model of the adapter ({error}).") from error
+
+
+def check(adapter: Path) -> None:
+    """Raise ModelError for an adapter that could not be merged, from its files alone."""
+    if not (adapter / WEIGHTS).is_file():
+        pickles = sorted(p.name for p in adapter.iterdir() if p.suffix in PICKLES)
+        found = f"only {', '.join(pickles)}, and pickles can run code when they are read" if pickles else "no weights"
+        raise ModelError(
+            f"The adapter {adapter} has {found}. Adapters are read from {WEIGHTS} only (safetensors only); load it with "
+            "peft where it comes from and save it with save_pretrained(folder, safe_serialization=True)."
+        )
+    settings = json.loads((adapter / CONFIG).read_text(encoding="utf-8"))
+    kind = str(settings.get("peft_type"))
+    if kind not in MERGED:
+        raise ModelError(
+            f"The adapter {adapter} is of the kind {kind}, which cannot be merged into the weights of its base. "
+            f"Supported kinds: {', '.join(MERGED)}."
+        )
+    if used := [name for name in UNMERGED_OPTIONS if settings.get(name)]:
+        raise ModelError(f"The adapter {adapter} uses {', '.join(used)}, so it cannot be merged into the weights of its base.")
+
+
+def merge(module: Any, adapters: Sequence[Path]) -> Any:
+    """The module with the adapters merged into it, the first one first. Tied embeddings are untied where one is adapted."""
+    for adapter in adapters:
+        module = _merge_one(module, adapter)
+    return module
+
+
+def _merge_one(module: Any, adapter: Path) -> Any:
+    from peft import PeftConfig
+
+    config: Any = PeftConfig.from_pretrained(str(adapter))
+    config.task_type = None  # decides how peft's wrapper is called; here it is only merged
+    head, embeddings = module.get_output_embeddings(), module.get_input_embeddings()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of missing keys and tied weights: both are looked after here
+        loaded = _checking_class().from_pretrained(module, str(adapter), config=config)
+        if module.get_output_embeddings() is not head or module.get_input_embeddings() is not embeddings:
+            untie(module, head, embeddings)
+        return loaded.merge_and_unload()
+
+
+def untie(module: Any, head: Any, embeddings: Any) -> None:
+    """Give the head weights of its own: a change of one of them would otherwise move the other too."""
+    if head is None or embeddings is None or head.weight is not embeddings.weight:
+        return
+    head.weight = nn.Parameter(head.weight.detach().clone(), requires_grad=False)
+    for config in (module.config, module.config.get_text_config()):
+        config.tie_word_embeddings = False
+
+
+def _checking_class() -> Any:
+    """A PeftModel whose loading fails where the file does not have exactly the adapter's tensors."""
+    from peft import PeftModel
+
+    class Checked(PeftModel):  # type: ignore[misc]  # peft ships no types
+        def load_adapter(self, model_id: Any, adapter_name: str, **options: Any) -> Any:
+            own = [(name, p) for name, p in self.named_parameters() if adapter_name in name.split(".")]
+            with torch.no_grad():
+                for _, parameter in own:
+                    parameter.fill_(torch.nan)  # peft would leave what the file lacks at its initial values
+            try:
+                result = super().load_adapter(model_id, adapter_name, **options)
+            except KeyError as error:  # of a module that the adapter keeps whole
+                raise ModelError(_misfit(Path(str(model_id)), [str(error.args[0])], len(own), [])) from error
+            missing = [name for name, p in own if bool(p.isnan().any())]
+            if missing or result.unexpected_keys:
+                raise ModelError(_misfit(Path(str(model_id)), missing, len(own), list(result.unexpected_keys)))
+            return result
+
+    return Checked
+
+
+def _misfit(adapter: Path, missing: Sequence[str], of: int, unexpected: Sequence[str]) -> str:
+    found = [f"{len(missing)} of {of} tensors are missing or not numbers ({_first(missing)})"] if missing else []
+    found += [f"{len(unexpected)} have names that the model does not know ({_first(unexpected)})"] if unexpected else []
+    return (
+        f"The adapter {adapter} does not fit its base: {'; '.join(found)}. It would be merged at its initial values. "
+        "Check that adapter_config.json names the model that it was trained on, or save it again with peft."
+    )
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

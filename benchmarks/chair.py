@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from operator import attrgetter
-from typing import Any
 
 from benchmarks._coco import annotations as _coco
 from benchmarks._coco import vocabulary as _vocabulary
@@ -30,7 +29,7 @@ from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
 from benchmarks._text.wordnet import DATA as LEMMAS
 from harness.core import registry
 from harness.core.errors import ConfigError
-from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Score, Span, Sums, over, ratio
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Number, Score, Span, Sums, over, ratio
 from harness.core.plugins import Data
 from harness.labels.claims import Claim, ImageAnnotations, Said
 
@@ -225,7 +224,7 @@ def shared_noun_guess() -> NounGuess:
     return NounGuess()
 
 
-def _f1(sums: Sums) -> Any:
+def _f1(sums: Sums) -> Number:
     """Harmonic mean of 1 - CHAIRi and recall."""
     precision = over(sums["mentions"] - sums["invented"], sums["mentions"])
     recall = over(sums["true_found"], sums["true_total"])

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from benchmarks._coco.asserted_objects import Assertions, assertions
 from benchmarks._files.official_files import OfficialFile
@@ -23,7 +22,7 @@ from benchmarks._judged import prompts
 from harness.core import registry
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
-from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, Sums, Verdict, over, ratio
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, Verdict, over, ratio, rounded
 from harness.core.judging import Facts, JudgeTask, Reply
 from harness.core.plugins import Data, Judge
 
@@ -118,7 +117,7 @@ class LlavaBench:
             raise ConfigError(f"LLaVA-Bench has no variant {variant!r}; choose one of {', '.join(VARIANTS)}.")
         self.judge, self.variant, self.swap = judge, variant, swap
         self.folder, self.max_new_tokens = folder.rstrip("/"), max_new_tokens
-        self.formulas = _formulas(rounded=variant != "tolerant")
+        self.formulas = _formulas(as_published=variant != "tolerant")
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
@@ -198,24 +197,24 @@ def _caption(row: Row) -> str:
     return "\n".join(map(str, caption)) if isinstance(caption, list) else str(caption)
 
 
-def _formulas(rounded: bool) -> tuple[Formula, ...]:
+def _formulas(as_published: bool) -> tuple[Formula, ...]:
     formulas: list[Formula] = []
     for kind in ("", *CATEGORIES):
-        formulas += _group_formulas(kind, rounded)
+        formulas += _group_formulas(kind, as_published)
     judged = ratio("judged", ["judged"], ["items"], better="neither", unknown="no answers")
     return (*formulas, judged)
 
 
-def _group_formulas(kind: str, rounded: bool) -> Sequence[Formula]:
+def _group_formulas(kind: str, as_published: bool) -> Sequence[Formula]:
     group = f"{kind}/" if kind else ""
 
-    def mean(sums: Sums, column: str) -> Any:
+    def mean(sums: Sums, column: str) -> Number:
         value = over(sums[group + column], sums[f"{group}judged"])
-        return _round(value, 3) if rounded else value
+        return rounded(value, 3) if as_published else value
 
-    def relative(sums: Sums) -> Any:
+    def relative(sums: Sums) -> Number:
         value = over(mean(sums, "model"), mean(sums, "reference"))
-        return _round(value * 100, 1) / 100 if rounded else value
+        return rounded(value * 100, 1) / 100 if as_published else value
 
     unknown = "no answer could be judged"
     about = "mean model score / mean reference score"
@@ -232,7 +231,3 @@ def _group_formulas(kind: str, rounded: bool) -> Sequence[Formula]:
         Formula("reference", lambda s: mean(s, "reference") * 10, "neither", "points", kind, unknown=unknown),
         Formula("model", lambda s: mean(s, "model") * 10, "higher", "points", kind, unknown=unknown),
     )
-
-
-def _round(value: Any, digits: int) -> Any:
-    return value.round(digits) if hasattr(value, "shape") else round(value, digits)

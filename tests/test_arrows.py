@@ -149,6 +149,14 @@ def test_the_contracts_rest_on_the_standard_library_alone() -> None:
         assert tops <= set(sys.stdlib_module_names), f"{topic} imports {tops}"
 
 
+def test_a_function_of_any_says_why() -> None:
+    """`-> Any` stands only with a comment "# Any: ..." on its line or the one above: elsewhere a protocol or a type says it."""
+    for name, path in MODULES:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        bare = [n for n, line in enumerate(lines) if re.search(r"-> Any\b", line) and "# Any" not in lines[n - 1] + line]
+        assert not bare, f"{name}:{bare[0] + 1} returns Any without a reason"
+
+
 SQL = re.compile(
     r"\b(SELECT .+ FROM|INSERT (OR \w+ )?INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE|ALTER TABLE|PRAGMA \w+)\b", re.S
 )

@@ -62,7 +62,7 @@ class SentenceTransformer:
         right = model.encode([b for _, b in texts], normalize_embeddings=True)
         return [float(value) for value in (left * right).sum(axis=1)]
 
-    def _loaded(self) -> Any:
+    def _loaded(self) -> Any:  # Any: an optional package without types
         if self._model is None:
             try:
                 from sentence_transformers import SentenceTransformer as Model  # type: ignore[import-not-found,unused-ignore]

@@ -142,7 +142,7 @@ def _configuration(workers: Workers) -> dict[str, Any]:
     return filled
 
 
-def _filled(value: Any) -> Any:
+def _filled(value: Any) -> Any:  # Any: a JSON value
     if isinstance(value, dict):
         return {k: _filled(v) for k, v in value.items() if v != "auto" and v is not None and k != "train_batch_size"}
     return value

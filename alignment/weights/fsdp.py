@@ -57,7 +57,7 @@ class Sharded(Replicated):
 
         return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
 
-    def _whole(self, value: Any) -> Any:
+    def _whole(self, value: Any) -> Any:  # Any: a tensor, or a plain value
         whole = value.full_tensor().cpu() if hasattr(value, "full_tensor") else value
         return whole.detach() if isinstance(whole, Tensor) else whole
 

@@ -81,6 +81,7 @@ def autocast(module: nn.Module) -> torch.autocast:
 
 
 def _inside(method: Callable[..., Any]) -> Callable[..., Any]:
+    # Any: whatever the wrapped function takes and gives
     def run(self: Any, *args: Any, **options: Any) -> Any:
         with autocast(self.module):
             return method(self, *args, **options)

@@ -85,7 +85,7 @@ class Replicated:
         """A whole tensor as `like` is held."""
         return value
 
-    def _whole(self, value: Any) -> Any:
+    def _whole(self, value: Any) -> Any:  # Any: a tensor, or a plain value
         return value.detach() if isinstance(value, Tensor) else value
 
 
@@ -104,7 +104,7 @@ def load_optimizer(optimizer: Optimizer, state: Mapping[str, Any], shards: Repli
     """Put a whole optimizer state back as the weights are held."""
     held = [weight for group in optimizer.param_groups for weight in group["params"]]
 
-    def placed(index: int, value: Any) -> Any:
+    def placed(index: int, value: Any) -> Any:  # Any: a tensor, or a plain value
         is_like_the_weight = isinstance(value, Tensor) and value.ndim > 0 and value.shape == held[index].shape
         return shards.placed(value, held[index]) if is_like_the_weight else value
 

@@ -142,6 +142,7 @@ def _is_named(layer: str, target: str) -> bool:
     return layer == target or layer.endswith("." + target)
 
 
+# Any: peft has no types
 def _inject(module: nn.Module, lora: Lora, settings: Settings) -> Any:
     from peft import LoraConfig, get_peft_model
 

@@ -8,9 +8,8 @@ below. Variant "exact" is the same without these. Unlike the original, nothing a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from harness.core.evaluation import Formula, Sums, over
+from harness.core.evaluation import Formula, Number, Sums, over, rounded
 
 KINDS = ("existence", "state", "number", "action", "relation")
 GROUPS = {"": KINDS, "attribute": ("state", "number", "action"), **{kind: (kind,) for kind in KINDS}}
@@ -27,7 +26,7 @@ def formulas(variant: str) -> tuple[Formula, ...]:
     f1 = next(f for f in groups if f.name == "f1" and not f.group)
     chair = generative[0]
 
-    def amber(sums: Sums) -> Any:
+    def amber(sums: Sums) -> Number:
         return (1 - chair.compute(sums) + f1.compute(sums)) / 2
 
     about = "(100 - CHAIR + F1) / 2, by the authors' answer on GitHub (issue 3); not in their script"
@@ -35,11 +34,11 @@ def formulas(variant: str) -> tuple[Formula, ...]:
     return (score, *generative, *groups)
 
 
-def _generative(share: Callable[[Any, Any], Any]) -> tuple[Formula, ...]:
-    def of(top: str, bottom: str) -> Callable[[Sums], Any]:
+def _generative(share: Callable[[Number, Number], Number]) -> tuple[Formula, ...]:
+    def of(top: str, bottom: str) -> Callable[[Sums], Number]:
         return lambda s: share(s[top], s[bottom])
 
-    def hal(s: Sums) -> Any:
+    def hal(s: Sums) -> Number:
         return 1 - over(s["clean"], s["responses"]) if share is over else _complement(s["clean"], s["responses"])
 
     return (
@@ -52,28 +51,28 @@ def _generative(share: Callable[[Any, Any], Any]) -> tuple[Formula, ...]:
     )
 
 
-def _yes_no(name: str, kinds: Sequence[str], share: Callable[[Any, Any], Any], official: bool) -> Sequence[Formula]:
+def _yes_no(name: str, kinds: Sequence[str], share: Callable[[Number, Number], Number], official: bool) -> Sequence[Formula]:
     """Accuracy, precision, recall and F1 of the answer No (the positive class is no)."""
 
-    def total(s: Sums, part: str) -> Any:
+    def total(s: Sums, part: str) -> Number:
         return sum(s[f"{kind}/{part}"] for kind in kinds)
 
-    def nudged(s: Sums, top: str, bottom: str) -> Any:
+    def nudged(s: Sums, top: str, bottom: str) -> Number:
         if not official:
             return over(total(s, top), total(s, bottom))
         # Every kind brings its own 0.001, but the overall counters are one.
         return _round(_unrounded(total(s, top), total(s, bottom), len(kinds) if name == "attribute" else 1))
 
-    def accuracy(s: Sums) -> Any:
+    def accuracy(s: Sums) -> Number:
         return nudged(s, "right", "asked")
 
-    def precision(s: Sums) -> Any:
+    def precision(s: Sums) -> Number:
         return nudged(s, "right_no", "said_no")
 
-    def recall(s: Sums) -> Any:
+    def recall(s: Sums) -> Number:
         return nudged(s, "right_no", "is_no")
 
-    def f1(s: Sums) -> Any:
+    def f1(s: Sums) -> Number:
         p, r = precision(s), recall(s)
         if not official:
             return over(2 * p * r, p + r)
@@ -88,22 +87,22 @@ def _yes_no(name: str, kinds: Sequence[str], share: Callable[[Any, Any], Any], o
     )
 
 
-def _official_share(top: Any, bottom: Any) -> Any:
+def _official_share(top: Number, bottom: Number) -> Number:
     return _round(_unrounded(top, bottom))
 
 
-def _complement(top: Any, bottom: Any) -> Any:
+def _complement(top: Number, bottom: Number) -> Number:
     return _round_percent(100 - _unrounded(top, bottom) * 100) / 100
 
 
-def _unrounded(top: Any, bottom: Any, parts: int = 1) -> Any:
+def _unrounded(top: Number, bottom: Number, parts: int = 1) -> Number:
     return over(top, (bottom + 0.001 * parts) * (bottom > 0))
 
 
-def _round(share: Any) -> Any:
+def _round(share: Number) -> Number:
     """A share rounded as its percentage is, to one digit."""
     return _round_percent(share * 100) / 100
 
 
-def _round_percent(percent: Any) -> Any:
-    return percent.round(1) if hasattr(percent, "shape") else round(percent, 1)
+def _round_percent(percent: Number) -> Number:
+    return rounded(percent, 1)

@@ -113,7 +113,7 @@ def _captions(content: Any, name: str, nodes_in: Callable[[str], Iterable[str]])
         yield entry.get("id"), _field(entry, "image_id", name, "annotations"), nodes_in(caption)
 
 
-def parse_annotations(data: Data, name: str) -> Any:
+def parse_annotations(data: Data, name: str) -> Any:  # Any: a JSON value
     try:
         return json.loads(data.read_text(name))
     except json.JSONDecodeError as error:
@@ -127,7 +127,7 @@ def _list(content: Any, key: str, name: str) -> list[Any]:
     return entries
 
 
-def _field(entry: Any, key: str, name: str, part: str) -> Any:
+def _field(entry: Any, key: str, name: str, part: str) -> Any:  # Any: a JSON value
     if not isinstance(entry, dict) or key not in entry:
         raise DataError(f"{name}: an entry of {part!r} has no {key!r}: {json.dumps(entry)[:100]}. Fetch the file again.")
     return entry[key]

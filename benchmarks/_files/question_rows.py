@@ -20,13 +20,13 @@ class Row:
     where: str
     values: Mapping[str, Any]
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> Any:  # Any: a JSON value
         if key not in self.values:
             has = ", ".join(map(str, self.values)) or "nothing"
             raise DataError(f"{self.where} has no {key!r} (it has {has}). Fetch the file again or add the key.")
         return self.values[key]
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: Any = None) -> Any:  # Any: a JSON value
         return self.values.get(key, default)
 
     def text(self, key: str) -> str:
@@ -54,7 +54,7 @@ def parse_rows(text: str, name: str) -> list[Row]:
     return rows
 
 
-def read_json(data: Data, name: str) -> Any:
+def read_json(data: Data, name: str) -> Any:  # Any: a JSON value
     """One JSON value from a file of the data folder."""
     try:
         return json.loads(data.read_text(name).lstrip("\ufeff"))

@@ -20,7 +20,7 @@ Tagged = Sequence[tuple[str, str]]  # (lemma, Penn tag) of each word
 _NOUN_TAGS = ("NN", "NNS", "NNP", "NNPS")
 
 
-def official_object_list(reply: str) -> Any:
+def official_object_list(reply: str) -> Any:  # Any: a JSON value
     """The authors' parser: the whole reply as JSON, or its last line where '["' occurs. Raises ValueError.
 
     Its trap: the template asks for "()" where there is nothing, which is not JSON, so the item is asked again for ever.
@@ -48,7 +48,7 @@ def object_list(reply: str, variant: str) -> list[str] | None:
     return [str(name) for name in found] if isinstance(found, list) else None
 
 
-def _embedded_list(reply: str) -> Any:
+def _embedded_list(reply: str) -> Any:  # Any: a JSON value
     if reply.strip() in ("()", "( )"):
         return []
     start = reply.find("[")

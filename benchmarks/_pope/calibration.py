@@ -11,9 +11,8 @@ ECE is a mean of absolute values: by chance alone it is above 0 for a calibrated
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from harness.core.evaluation import Formula, Sums, over
+from harness.core.evaluation import Formula, Number, Sums, over
 
 BINS = 10
 _UNKNOWN = "no log-odds of yes: the model's backend gives none, or `log_odds` is off"
@@ -41,13 +40,13 @@ def formulas() -> tuple[Formula, ...]:
     )
 
 
-def _ece(s: Sums) -> Any:
+def _ece(s: Sums) -> Number:
     return over(sum(abs(s[f"p{b}/p"] - s[f"p{b}/yes"]) for b in range(BINS)), _asked(s))
 
 
-def _brier(s: Sums) -> Any:
+def _brier(s: Sums) -> Number:
     return over(s["brier"], _asked(s))
 
 
-def _asked(s: Sums) -> Any:
+def _asked(s: Sums) -> Number:
     return sum(s[f"p{b}/n"] for b in range(BINS))

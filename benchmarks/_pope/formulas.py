@@ -7,9 +7,8 @@ Where the official script divides by zero a metric is unknown; the others stand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from harness.core.evaluation import Formula, Sums, over
+from harness.core.evaluation import Formula, Number, Sums, over
 
 
 def formulas(splits: Sequence[str]) -> tuple[Formula, ...]:
@@ -22,27 +21,27 @@ def formulas(splits: Sequence[str]) -> tuple[Formula, ...]:
 
 
 def _split_formulas(split: str) -> Iterable[Formula]:
-    def counts(s: Sums) -> tuple[Any, ...]:
+    def counts(s: Sums) -> tuple[Number, ...]:
         return tuple(s[f"{split}/{k}"] for k in ("tp", "fp", "tn", "fn", "unread"))
 
-    def accuracy(s: Sums) -> Any:
+    def accuracy(s: Sums) -> Number:
         tp, fp, tn, fn, unread = counts(s)
         return over(tp + tn, tp + fp + tn + fn + unread)
 
-    def precision(s: Sums) -> Any:
+    def precision(s: Sums) -> Number:
         tp, fp, *_ = counts(s)
         return over(tp, tp + fp)
 
-    def recall(s: Sums) -> Any:
+    def recall(s: Sums) -> Number:
         tp, _, _, fn, _ = counts(s)
         return over(tp, tp + fn)
 
-    def f1(s: Sums) -> Any:
+    def f1(s: Sums) -> Number:
         tp, fp, _, fn, _ = counts(s)
         # 2PR/(P+R); undefined without a true positive, where the official script divides by zero.
         return over(2 * tp, (2 * tp + fp + fn) * (tp > 0))
 
-    def yes_rate(s: Sums) -> Any:
+    def yes_rate(s: Sums) -> Number:
         tp, fp, tn, fn, unread = counts(s)
         return over(tp + fp, tp + fp + tn + fn + unread)
 
@@ -54,7 +53,7 @@ def _split_formulas(split: str) -> Iterable[Formula]:
 
 
 def _mean(name: str, parts: Sequence[Formula]) -> Formula:
-    def mean(sums: Sums) -> Any:
+    def mean(sums: Sums) -> Number:
         return sum(part.compute(sums) for part in parts) / len(parts)
 
     about = "mean over the splits " + ", ".join(part.group for part in parts)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from harness.core.errors import DataError
@@ -61,7 +61,7 @@ def _row(question_id: int, image: str, noun: str, label: str) -> dict[str, Any]:
     return {"question_id": question_id, "image": image, "text": text, "label": label}
 
 
-def _rankings(images: Sequence[Image], split: str) -> Any:
+def _rankings(images: Sequence[Image], split: str) -> Callable[[str], Sequence[str]]:
     """positive -> negatives to try, best first; empty where every negative is drawn at random."""
     if split == "random":
         return lambda positive: ()

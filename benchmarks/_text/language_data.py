@@ -18,7 +18,7 @@ def read_member(archive: str, name: str) -> str:
         return opened.read(name).decode("utf-8")
 
 
-def perceptron_tagger() -> Any:
+def perceptron_tagger() -> Any:  # Any: NLTK has no types
     """NLTK's averaged perceptron tagger for English with its published weights (an `nltk.tag.PerceptronTagger`)."""
     from nltk.tag.perceptron import PerceptronTagger
 
@@ -31,7 +31,7 @@ def perceptron_tagger() -> Any:
     return tagger
 
 
-def punkt_parameters() -> Any:
+def punkt_parameters() -> Any:  # Any: NLTK has no types
     """NLTK's English Punkt parameters (an `nltk.tokenize.punkt.PunktParameters`); the `punkt_tab` values, unchanged."""
     from nltk.tokenize.punkt import PunktParameters
     from punkt.data import english

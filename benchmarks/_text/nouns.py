@@ -31,7 +31,7 @@ def lemmas(tokens: Sequence[str]) -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _tagger() -> Any:
+def _tagger() -> Any:  # Any: NLTK has no types
     return perceptron_tagger()
 
 

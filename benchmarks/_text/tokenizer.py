@@ -207,7 +207,7 @@ def _remember(memory: dict[str, Any], key: str, value: Any) -> None:
 
 
 @lru_cache(maxsize=1)
-def _load_punkt() -> Any:
+def _load_punkt() -> Any:  # Any: NLTK has no types
     from nltk.tokenize import punkt
 
     class Language(punkt.PunktLanguageVars):  # type: ignore[misc]  # nltk has no types

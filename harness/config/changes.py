@@ -36,7 +36,7 @@ def _override(tree: dict[str, Any], text: str) -> None:
         raise ConfigError(f"{text!r}: {'.'.join(parents)} has no keys below it.")
 
 
-def _step(place: Any, part: str, text: str) -> Any:
+def _step(place: Any, part: str, text: str) -> Any:  # Any: a YAML value
     if isinstance(place, list):
         return place[_index(place, part, text)]
     if isinstance(place, dict):

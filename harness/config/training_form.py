@@ -34,7 +34,7 @@ def nested(tree: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
     return made
 
 
-def _nested_arm(arm: Any, where: str, faults: list[str]) -> Any:
+def _nested_arm(arm: Any, where: str, faults: list[str]) -> Any:  # Any: a YAML value
     align = arm.get("align") if isinstance(arm, Mapping) else None
     if not isinstance(align, Mapping):
         return arm

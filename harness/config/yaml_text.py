@@ -36,7 +36,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def read_file(path: Path) -> Any:
+def read_file(path: Path) -> Any:  # Any: a YAML value, checked by the schema
     """The value of a YAML file. Raises ConfigError with file, line and what is wrong."""
     try:
         if path.stat().st_size > _MOST_BYTES:
@@ -49,7 +49,7 @@ def read_file(path: Path) -> Any:
     return parse(text, str(path))
 
 
-def parse(text: str, where: str) -> Any:
+def parse(text: str, where: str) -> Any:  # Any: a YAML value, checked by the schema
     """The value of YAML text; `where` is what errors call it."""
     try:
         value = yaml.load(text, _Loader)

@@ -4,9 +4,8 @@ Standard library and our errors only, so that every package can import it. The l
 
     Item -> Request -> Answer -> (Verdict) -> Score -> Formula over summed scores -> Metric
 
-A score holds *addends*: numbers that may be summed over items. A metric is a formula over such sums. That one
-rule gives everything the reports need: intervals (resample the images, sum again, apply the formula again),
-paired differences, slices and re-scoring, all without the model and without a benchmark knowing of statistics.
+A score holds *addends*: numbers that may be summed over items. A metric is a formula over such sums. That gives intervals
+(resample the images, sum again, apply the formula again), paired differences, slices and re-scoring, without the model.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from typing import Any
 from harness.core.errors import ConfigError
 
 Better = str  # "higher", "lower" or "neither"
+Number = Any  # a float, or an array of floats, (R,), one a resample: numpy may not be imported here
 Addends = Mapping[str, float]  # name -> number that may be summed over items
 
 
@@ -159,12 +159,11 @@ class Formula:
     unit: "share" (0..1, shown as per cent), "points" (already on its own scale), "words", "count".
     headline: shown in the short table. group: the slice it speaks of ("adversarial", a question type), "" = all.
     role: "hallucination" or "helpfulness" (one of each a benchmark: the report sets them against each other), or "".
-    title: the name in reports where it is not the name in words ("yes_rate" is shown as "Yes rate"): "CHAIRi".
-    published_as: the column of the study's tables (arXiv:2407.02477) that holds this metric, "" where none does.
+    title: its name in reports where that is not `name` in words. published_as: its column in the study's tables, or "".
     """
 
     name: str
-    compute: Callable[[Sums], Any]
+    compute: Callable[[Sums], Number]
     better: Better = "higher"
     unit: str = "share"
     group: str = ""
@@ -176,15 +175,15 @@ class Formula:
     published_as: str = ""
 
 
-class Sums(Mapping[str, Any]):
+class Sums(Mapping[str, Number]):
     """Summed addends by name; a name nobody added is 0."""
 
     __slots__ = ("_sums",)
 
-    def __init__(self, sums: Mapping[str, Any]) -> None:
+    def __init__(self, sums: Mapping[str, Number]) -> None:
         self._sums = sums
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Number:
         return self._sums.get(name, 0.0)
 
     def __iter__(self) -> Iterator[str]:
@@ -194,24 +193,25 @@ class Sums(Mapping[str, Any]):
         return len(self._sums)
 
 
-def over(numerator: Any, denominator: Any) -> Any:
+def over(numerator: Number, denominator: Number) -> Number:
     """numerator / denominator, nan where the denominator is 0; for floats and for numpy arrays alike."""
-    if hasattr(denominator, "shape"):
-        empty = denominator == 0
-        return (numerator / (denominator + empty)) * _nan_where(empty)
-    return numerator / denominator if denominator else float("nan")
-
-
-def _nan_where(empty: Any) -> Any:
-    ones: Any = empty * 0.0 + 1.0
+    if isinstance(denominator, int | float):
+        return numerator / denominator if denominator else float("nan")
+    empty = denominator == 0
+    ones: Number = empty * 0.0 + 1.0
     ones[empty] = float("nan")
-    return ones
+    return (numerator / (denominator + empty)) * ones
+
+
+def rounded(value: Number, digits: int) -> Number:
+    """Half to even, for floats and for numpy arrays alike."""
+    return round(value, digits) if isinstance(value, int | float) else value.round(digits)
 
 
 def ratio(name: str, numerator: Sequence[str], denominator: Sequence[str], **about: Any) -> Formula:
     """A formula that divides one sum of addends by another: ratio("precision", ["tp"], ["tp", "fp"])."""
 
-    def compute(sums: Sums) -> Any:
+    def compute(sums: Sums) -> Number:
         return over(sum(sums[n] for n in numerator), sum(sums[n] for n in denominator))
 
     return Formula(name, compute, **about)

@@ -164,7 +164,7 @@ class Loss(Protocol):
     """A preference loss: a pure function of log-probabilities, see `alignment.batching.logps`."""
 
     # Any: PairLogps and PairLoss hold tensors, and nothing here may import torch
-    def __call__(self, policy: Any, reference: Any, *, beta: float = ...) -> Any: ...
+    def __call__(self, policy: Any, reference: Any, *, beta: float = ...) -> Any: ...  # Any: see above
 
 
 @runtime_checkable

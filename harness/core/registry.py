@@ -48,7 +48,7 @@ class Place:
     kind: str
     name: str
     where: str
-    load: Callable[[], Any]
+    load: Callable[[], object]
     guest: bool = False
 
 
@@ -133,7 +133,7 @@ def make(kind: Literal["source"], name: str, options: dict[str, Any], **given: A
 def make(kind: Literal["aligner"], name: str, options: dict[str, Any], **given: Any) -> Aligner: ...
 @overload
 def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any: ...  # Any: the kind is known at run time only
-def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any:
+def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any:  # Any: see the overloads
     """Build a plug-in: `options` come from the user and are checked against its signature; `given` from us.
 
     Raises ConfigError for options that it does not take, and for values that its constructor cannot use.
@@ -213,8 +213,8 @@ def _places(kind: str) -> dict[str, Place]:
     return found
 
 
-def _builtin(kind: str, module_name: str) -> Callable[[], Any]:
-    def load() -> Any:
+def _builtin(kind: str, module_name: str) -> Callable[[], object]:
+    def load() -> object:
         module = importlib.import_module(module_name)
         marked = [v for v in vars(module).values() if getattr(v, _MARK, None) == kind and v.__module__ == module_name]
         if len(marked) != 1:

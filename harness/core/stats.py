@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.evaluation import Formula, Item, Metric, Score, Sums
+from harness.core.evaluation import Formula, Item, Metric, Number, Score, Sums
 
 Floats = NDArray[np.float64]
 RESAMPLES = 10_000
@@ -115,7 +115,7 @@ def items_counted(formula: Formula, data: Sample) -> int:
     read: set[str] = set()
 
     class Watched(Sums):
-        def __getitem__(self, name: str) -> Any:
+        def __getitem__(self, name: str) -> Number:
             read.add(name)
             return super().__getitem__(name)
 

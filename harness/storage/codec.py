@@ -17,11 +17,11 @@ def dumps(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, default=_plain)
 
 
-def loads(text: str) -> Any:
+def loads(text: str) -> Any:  # Any: a JSON value
     return json.loads(text)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:  # Any: a JSON value
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, Mapping):

@@ -80,7 +80,7 @@ class DataFolder:
                 self._digests = {}
         return self._digests
 
-    def cached(self, key: str, make: Callable[[], Any]) -> Any:
+    def cached(self, key: str, make: Callable[[], Any]) -> Any:  # Any: a JSON value
         """A JSON-able value kept on disk by key; made again where the cache cannot be read or written."""
         path = self._cache / f"{text_digest(key)[:32]}.json"
         try:

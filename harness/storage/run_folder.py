@@ -35,6 +35,6 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:  # Any: a JSON value
     """The value of a JSON file, None where there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

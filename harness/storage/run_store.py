@@ -184,7 +184,7 @@ class Store(Database):
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO artifacts VALUES (?,?,?,?)", (run, arm, kind, codec.dumps(value)))
 
-    def get(self, run: str, arm: str, kind: str, default: Any = None) -> Any:
+    def get(self, run: str, arm: str, kind: str, default: Any = None) -> Any:  # Any: a JSON value
         rows = self.rows("SELECT value FROM artifacts WHERE run=? AND arm=? AND kind=?", (run, arm, kind))
         return codec.loads(rows[0][0]) if rows else default
 

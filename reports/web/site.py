@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,7 +74,7 @@ class Site:
         return self.page(request, "told.html", 422, text=f"The page did not understand: {fields}. Go back and try again.")
 
 
-def _image_sender(shelf: Shelf) -> Any:
+def _image_sender(shelf: Shelf) -> Callable[[str], Response]:
     def send_image(id: str) -> Response:
         try:
             shown = shelf.read(id)

@@ -54,7 +54,7 @@ _SAME = (
 )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:  # Any: a JSON value
     """Dataclasses as mappings, tuples as lists."""
     if is_dataclass(value):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
@@ -65,7 +65,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _cleaned(value: Any) -> Any:
+def _cleaned(value: Any) -> Any:  # Any: a JSON value
     if isinstance(value, dict):
         return {_without_paths(key): _cleaned(inner) for key, inner in value.items()}
     if isinstance(value, list):

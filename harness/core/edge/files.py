@@ -28,7 +28,7 @@ def read_text(path: Path, advice: str = "") -> str:
         raise DataError(f"{path} cannot be read ({words_of(error)}). {advice}".rstrip()) from error
 
 
-def parse_json(text: str, where: str, advice: str = "Fetch the file again or correct it.") -> Any:
+def parse_json(text: str, where: str, advice: str = "Fetch the file again or correct it.") -> Any:  # Any: a JSON value
     """A JSON value; lone surrogates, which no file or database takes, become U+FFFD.
 
     Raises DataError with line and column, and for nesting or numbers beyond all use.

@@ -14,7 +14,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in _HARMLESS else "\ufffd" for c in text)
 
 
-def without_surrogates(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:  # Any: a JSON value
     """The same value with every lone surrogate in its texts replaced by U+FFFD."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -73,7 +73,7 @@ def _module(name: str) -> Source | None:
     return module
 
 
-def _literal(module: Source, node: ast.expr) -> Any:
+def _literal(module: Source, node: ast.expr) -> Any:  # Any: a literal of any type
     """A literal, or a name that stands for one; `NEEDED` where it is neither."""
     if isinstance(node, ast.Name):
         if node.id in module.imports:
@@ -91,7 +91,7 @@ def _literal(module: Source, node: ast.expr) -> Any:
 def _is_marked(node: ast.stmt, kind: str) -> bool:
     if not isinstance(node, (ast.ClassDef, ast.FunctionDef)):
         return False
-    return any(ast.unparse(decorator) == f"registry.{kind}" for decorator in node.decorator_list)
+    return any(ast.unparse(decorator).partition("(")[0] == f"registry.{kind}" for decorator in node.decorator_list)
 
 
 def _constructor(module: Source, node: ast.stmt) -> tuple[Source, Function, str] | None:

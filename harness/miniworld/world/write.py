@@ -83,7 +83,7 @@ def _is_there(folder: Path, settings: WorldSettings) -> bool:
     raise DataError(f"{folder} holds {what}; remove the folder or choose another one for the miniature world.")
 
 
-def _as_now(stored: Any) -> Any:
+def _as_now(stored: Any) -> Any:  # Any: a JSON value
     """Stored settings by today's names: version 0.1 wrote `train_pictures` for `train_images`, and so on."""
     return {name.replace("pictures", "images"): value for name, value in stored.items()} if isinstance(stored, dict) else None
 

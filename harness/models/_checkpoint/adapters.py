@@ -61,6 +61,7 @@ def check(adapter: Path) -> None:
         raise ModelError(f"The adapter {adapter} uses {', '.join(used)}, so it cannot be merged into the weights of its base.")
 
 
+# Any: a model of transformers or peft, another class for each family
 def merge(module: Any, adapters: Sequence[Path]) -> Any:
     """The module with the adapters merged into it, the first one first. Tied embeddings are untied where one is adapted."""
     for adapter in adapters:
@@ -68,6 +69,7 @@ def merge(module: Any, adapters: Sequence[Path]) -> Any:
     return module
 
 
+# Any: a model of transformers or peft, another class for each family
 def _merge_one(module: Any, adapter: Path) -> Any:
     from peft import PeftConfig
 
@@ -91,11 +93,13 @@ def untie(module: Any, head: Any, embeddings: Any) -> None:
         config.tie_word_embeddings = False
 
 
+# Any: a model of transformers or peft, another class for each family
 def _checking_class() -> Any:
     """A PeftModel whose loading fails where the file does not have exactly the adapter's tensors."""
     from peft import PeftModel
 
     class Checked(PeftModel):  # type: ignore[misc]  # peft ships no types
+        # Any: a model of transformers or peft, another class for each family
         def load_adapter(self, model_id: Any, adapter_name: str, **options: Any) -> Any:
             own = [(name, p) for name, p in self.named_parameters() if adapter_name in name.split(".")]
             with torch.no_grad():

@@ -20,7 +20,7 @@ def is_windowed(config: Any) -> bool:
 
 def decoder_mask(
     seen: Tensor, together: Tensor | None, distance: Tensor, family: Family, config: Any, dtype: torch.dtype
-) -> Any:
+) -> Any:  # Any: what the attention implementation takes
     """Masks for the layers of a decoder, (B, 1, T, S) each, 0 where a token sees another and very negative elsewhere.
 
     Args:

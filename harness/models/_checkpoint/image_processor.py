@@ -12,7 +12,7 @@ from typing import Any
 _VIDEO = "video_processor"
 
 
-def image_only(processor_class: Any) -> Any:
+def image_only(processor_class: Any) -> Any:  # Any: transformers' own class, another for each family
     """The class with its image processor and tokenizer alone; itself where it owns no video processor."""
     if _VIDEO not in processor_class.get_attributes():
         return processor_class
@@ -37,7 +37,9 @@ class _ImageOnly:
         return ["image_processor", "tokenizer"]
 
     @classmethod
-    def from_args_and_dict(cls, args: list[Any], processor_dict: dict[str, Any], **options: Any) -> Any:
+    def from_args_and_dict(
+        cls, args: list[Any], processor_dict: dict[str, Any], **options: Any
+    ) -> Any:  # Any: transformers' own class, another for each family
         return super().from_args_and_dict([*args, None], processor_dict, **options)  # type: ignore[misc]
 
 

@@ -83,7 +83,7 @@ def _from_hub_cache(name: str) -> str:
         ) from error
 
 
-def _from_pretrained(source: str, **options: Any) -> Any:
+def _from_pretrained(source: str, **options: Any) -> Any:  # Any: transformers' own class, another for each family
     """The module with every weight from the files: transformers only warns of missing ones and draws them at random."""
     module, found = transformers.AutoModelForImageTextToText.from_pretrained(source, output_loading_info=True, **options)
     missing = sorted(found["missing_keys"])
@@ -95,6 +95,7 @@ def _from_pretrained(source: str, **options: Any) -> Any:
     return module
 
 
+# Any: transformers' own class, another for each family
 def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: str, remote_code: bool) -> Any:
     """Weights of a model, adapters merged into it. Attention is eager where the model knows no other."""
     transformers.utils.logging.disable_progress_bar()
@@ -133,7 +134,7 @@ def _check_attention(source: str, attention: str, remote_code: bool) -> None:
         )
 
 
-def load_processor(source: str, config: Any, remote_code: bool) -> Any:
+def load_processor(source: str, config: Any, remote_code: bool) -> Any:  # Any: transformers' own class, another for each family
     """The processor with the PIL backend: torchvision resamples differently, so one backend is pinned everywhere."""
     options = {"trust_remote_code": remote_code, "backend": "pil"}
     try:
@@ -148,7 +149,7 @@ def load_processor(source: str, config: Any, remote_code: bool) -> Any:
         ) from error
 
 
-def _processor_class(folder: Path, config: Any) -> Any | None:
+def _processor_class(folder: Path, config: Any) -> Any | None:  # Any: transformers' own class, another for each family
     """transformers' own class that a checkpoint names or its family has; None where AutoProcessor has to look further."""
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING, processor_class_from_name
 

@@ -104,7 +104,9 @@ class TrainingView:
             positions[b, row] = found
         return positions
 
-    def _dense(self, input_ids: Tensor, segment: Tensor, position_ids: Tensor) -> Any:
+    def _dense(
+        self, input_ids: Tensor, segment: Tensor, position_ids: Tensor
+    ) -> Any:  # Any: transformers' own class, another for each family
         """Masks (B, 1, T, T) for families and attention implementations that cannot take the rows apart."""
         dtype, config = self.module.dtype, self.module.get_decoder().config
         if self._plain:

@@ -155,7 +155,9 @@ class LanguageModel:
         layers = [torch.cat(parts) for parts in zip(*deep, strict=True)]
         return embeds, {"visual_pos_masks": at, "deepstack_visual_embeds": layers}
 
-    def _attention(self, tokens: Tokens, mask: Tensor, dtype: torch.dtype) -> Any:
+    def _attention(
+        self, tokens: Tokens, mask: Tensor, dtype: torch.dtype
+    ) -> Any:  # Any: what the attention implementation takes
         """A padding mask (N, S) for plain causal models; else what each token sees, (N, 1, T, S), 0 or very negative."""
         blocks = self._blocks(tokens)
         if not self._windowed and blocks is None:

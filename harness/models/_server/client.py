@@ -161,7 +161,7 @@ class Server:
         while (left := self._open_at - time.monotonic()) > 0:
             time.sleep(left)
 
-    def _once(self, body: Mapping[str, Any]) -> Any:
+    def _once(self, body: Mapping[str, Any]) -> Any:  # Any: the JSON of a reply
         deadline = time.monotonic() + self._timeout_s
         try:
             with self._client.chat.completions.with_streaming_response.create(**body) as response:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     CLIPImageProcessorPil,
     CLIPVisionConfig,
@@ -54,6 +54,35 @@ def tokenizer(
     )
 
 
+def sentencepiece_tokenizer(texts: Sequence[str] = TEXT, metaspace: str = "") -> PreTrainedTokenizerFast:
+    """A BPE over "▁" as Llama's: LLaVA-1.5's normalizer puts one in front of every text between special tokens; with
+    `metaspace` ("first", "always", "never") newer Llamas' pre-tokenizer does."""
+    made = Tokenizer(models.BPE(fuse_unk=True, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    alphabet = [chr(n) for n in range(33, 127)] + list("▁\n éü°")
+    special = ["<pad>", "<s>", "</s>", "<image>", "<unk>"]
+    made.train_from_iterator(
+        [*texts, "ASSISTANT: Yes yes No no"] * 3,
+        trainers.BpeTrainer(vocab_size=360, special_tokens=special, initial_alphabet=alphabet, show_progress=False),
+    )
+    if metaspace:
+        made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=metaspace, split=False)
+        made.decoder = decoders.Metaspace(prepend_scheme=metaspace)
+    else:
+        made.pre_tokenizer = None
+        made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+        made.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    made.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        extra_special_tokens={"image_token": "<image>"},
+    )
+
+
 def _parts(vocab: int, image_size: int) -> tuple[CLIPVisionConfig, LlamaConfig]:
     vision = CLIPVisionConfig(
         hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, image_size=image_size, patch_size=8
@@ -97,10 +126,10 @@ def save_llava_next(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
-def save_llava(folder: Path, seed: int = 0) -> Path:
+def save_llava(folder: Path, seed: int = 0, words: PreTrainedTokenizerFast | None = None, template: str = TEMPLATE) -> Path:
     """LLaVA-1.5's class: one view."""
     torch.manual_seed(seed)
-    words = tokenizer()
+    words = words or tokenizer()
     vision, text = _parts(len(words), 32)
     config = LlavaConfig(vision_config=vision, text_config=text, image_token_index=3, vision_feature_layer=-1)
     images = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
@@ -109,7 +138,7 @@ def save_llava(folder: Path, seed: int = 0) -> Path:
         words,
         patch_size=8,
         vision_feature_select_strategy="default",
-        chat_template=TEMPLATE,
+        chat_template=template,
         num_additional_image_tokens=1,
     )
     LlavaForConditionalGeneration(config).save_pretrained(folder)

@@ -61,11 +61,12 @@ class Batch(NamedTuple):
 
 def make_row(policy: Policy, pair: PreferencePair, image_root: Path) -> Row:
     """Tokens of a pair. Raises ImageError for an image that cannot be read, TrainingError for an answer without tokens."""
+    image = image_of(pair, image_root)
     try:
-        prompt = PromptInputs(*policy.prompt(image_of(pair, image_root), pair.prompt))
+        prompt = PromptInputs(*policy.prompt(image, pair.prompt))
     except OSError as error:
         raise ImageError(image_root / pair.image, f"of pair {pair.id!r} cannot be read ({error}).") from error
-    answers = tuple(policy.answer_ids(text) for text in (pair.chosen, *pair.rejected))
+    answers = tuple(policy.answer_ids(image, pair.prompt, text) for text in (pair.chosen, *pair.rejected))
     if any(len(a) == 0 for a in answers):
         raise TrainingError(f"Pair {pair.id!r} has an answer without tokens; drop it or correct the pair file.")
     return Row(pair.id, prompt, answers)

@@ -48,7 +48,12 @@ class Policy(Protocol):
 
     def prompt(self, image: Path | None, text: str) -> tuple[Tensor, Mapping[str, Tensor]]: ...  # as PromptInputs
 
-    def answer_ids(self, text: str) -> Tensor: ...  # (n,) long: the answer and the template's end token
+    def answer_ids(self, image: Path | None, text: str, answer: str) -> Tensor:
+        """(n,) long: tokens of an answer behind `prompt(image, text)`, the template's end token included.
+
+        Prompt and answer together are the tokens of the whole conversation.
+        """
+        ...
 
     def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
         """Final hidden states before the head, (B, T, D), with gradients where they are enabled.

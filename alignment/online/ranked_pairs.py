@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -84,11 +84,23 @@ def answers_of(policy: AnsweringPolicy, requests: Sequence[Request]) -> list[Ans
 
 
 def own_row(policy: Policy, pair: PreferencePair, image_root: Path, answers: Sequence[Answer]) -> Row:
-    """A row of the policy's own answers; one that ran into the token limit gets no end token, which it never said."""
-    tail = len(policy.answer_ids(""))
-    ids = [policy.answer_ids(answer.text) for answer in answers]
-    cut = [i[: len(i) - tail] if a.stopped == "length" and len(i) > tail else i for i, a in zip(ids, answers, strict=True)]
-    return Row(pair.id, PromptInputs(*policy.prompt(image_of(pair, image_root), pair.prompt)), tuple(cut))
+    """A row of the policy's own answers, token by token as they were sampled.
+
+    Never tokenised again: that can give other tokens, and one that ran into the token limit has no end to it. Raises
+    TrainingError where the policy does not report its tokens.
+    """
+    ids = [answer.token_ids for answer in answers]
+    if not all(ids):
+        raise TrainingError(f"{type(policy).__name__} does not report the tokens it sampled; they are what is trained on.")
+    prompt = PromptInputs(*policy.prompt(image_of(pair, image_root), pair.prompt))
+    return Row(pair.id, prompt, tuple(torch.tensor(own, dtype=torch.long) for own in ids))
+
+
+class Fresh(NamedTuple):
+    """A pair of the policy's own answers, and these answers: the better one first."""
+
+    pair: PreferencePair
+    answers: tuple[Answer, Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +127,20 @@ class Ranked:
         ranked, figures = self._ranked([p for p in pairs if p.id in fresh], step)
         chosen = [ranked.get(p.id) if p.id in fresh else p for p in pairs]
         left = [p for p in chosen if p is not None] or pairs  # a step of ties only learns from what is stored
-        stored = {id(p) for p in pairs}  # a fresh pair is another object
-        figures["online/stored"] = sum(id(p) in stored for p in left) / max(1, len(left))
-        rows = [make_row(self.policy, pair, self.image_root) for pair in left]
+        figures["online/stored"] = sum(not isinstance(p, Fresh) for p in left) / max(1, len(left))
+        rows = [self._row(made) for made in left]
         known = self.reference(rows, False)
         return [Sample(row.id, row, {"reference": logps}) for row, logps in zip(rows, known, strict=True)], figures
+
+    def _row(self, made: PreferencePair | Fresh) -> Row:
+        if isinstance(made, Fresh):
+            return own_row(self.policy, made.pair, self.image_root, made.answers)
+        return make_row(self.policy, made, self.image_root)
 
     def _coin(self, step: int, name: str) -> float:
         return random.Random(seed_of(self.seed, "mix", step, name)).random()
 
-    def _ranked(self, pairs: Sequence[PreferencePair], step: int) -> tuple[dict[str, PreferencePair], dict[str, float]]:
+    def _ranked(self, pairs: Sequence[PreferencePair], step: int) -> tuple[dict[str, PreferencePair | Fresh], dict[str, float]]:
         """Fresh pairs by id, less the ties that are dropped, and what happened."""
         paths = [image_of(p, self.image_root) for p in pairs]
         requests = [
@@ -132,11 +148,11 @@ class Ranked:
             for p, path in zip(pairs, paths, strict=True)
             for n in (0, 1)
         ]
-        texts = [answer.text.strip() for answer in answers_of(self.policy, requests)] if requests else []
-        found, ties, unjudged = dict[str, PreferencePair](), 0, 0
+        answers = answers_of(self.policy, requests) if requests else []
+        found, ties, unjudged = dict[str, PreferencePair | Fresh](), 0, 0
         for i, (pair, path) in enumerate(zip(pairs, paths, strict=True)):
-            two = (texts[2 * i], texts[2 * i + 1])
-            winner = self._winner(pair, two, path)
+            two = (answers[2 * i], answers[2 * i + 1])
+            winner = self._winner(pair, (two[0].text.strip(), two[1].text.strip()), path)
             ties, unjudged = ties + (winner == 0.5), unjudged + (winner is None)
             if (made := self._pair(pair, two, winner)) is not None:
                 found[pair.id] = made
@@ -153,14 +169,15 @@ class Ranked:
             return 0.5
         return self.judge.rank(pair.prompt, two, {"gt_answer": pair.chosen}, path).value
 
-    def _pair(self, pair: PreferencePair, two: tuple[str, str], winner: float | None) -> PreferencePair | None:
+    def _pair(self, pair: PreferencePair, two: tuple[Answer, Answer], winner: float | None) -> PreferencePair | Fresh | None:
         """The pair to train on: None where it is dropped. Empty answers cannot be trained on."""
-        if winner is None or not all(two):
+        texts = [answer.text.strip() for answer in two]
+        if winner is None or not all(texts):
             return None
         if winner == 0.5:
             if self.ties == "stored":
                 return pair
-            if self.ties == "drop" or two[0] == two[1]:
+            if self.ties == "drop" or texts[0] == texts[1]:
                 return None
-        better, worse = (two[1], two[0]) if winner > 0.5 else two
-        return replace(pair, chosen=better, rejected=(worse,))
+        better, worse = (1, 0) if winner > 0.5 else (0, 1)
+        return Fresh(replace(pair, chosen=texts[better], rejected=(texts[worse],)), (two[better], two[worse]))

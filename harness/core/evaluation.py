@@ -100,7 +100,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, without the request's prefix. `stopped`: "end", "stop" (a stop string), "length". -1 tokens: unknown."""
+    """What came back, without the request's prefix. `stopped`: "end", "stop" (a stop string), "length". -1 tokens: unknown.
+
+    `token_ids`: the tokens as they were sampled, the one that ended the answer included; None where a backend does not
+    report them, and of stored answers. Text tokenised again can be other tokens, so training uses these.
+    """
 
     item_id: str
     text: str
@@ -108,6 +112,7 @@ class Answer:
     stopped: str
     latency_s: float = 0.0
     yes_nats: float | None = None  # log-odds of yes against no in nats, where told
+    token_ids: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

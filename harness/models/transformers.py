@@ -19,7 +19,8 @@ from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
-from harness.models._checkpoint.chat_template import answer_text, token_ids
+from harness.models._checkpoint.answer_tokens import TOKENISATION
+from harness.models._checkpoint.chat_template import template_name
 from harness.models._checkpoint.image_features import FeatureCache
 from harness.models._checkpoint.loading import (
     checkpoint_of,
@@ -85,7 +86,7 @@ class TransformersModel:
         self.processor: Any = load_processor(source, self.module.config, remote_code)
         image_token = image_token_id(self.module, self.family)
         rope = rope_index(self.module, self.family)
-        self.prompts = PromptBuilder(self.processor, self.family, image_token, rope)
+        self.prompts = PromptBuilder(self.processor, self.family, image_token, rope, template=template_name(source))
         self._training = TrainingView(self.module, self.family, image_token, rope)
         self.checkpoint = checkpoint_of(path, source, adapters)
         self.budget = Budget(tokens, rows)
@@ -154,6 +155,7 @@ class TransformersModel:
             "attention": self._attention,
             "device": self.device.type if self.device.type != "cpu" else f"cpu, {torch.get_num_threads()} threads",
             "image processor": f"{type(image_processor).__name__} ({getattr(image_processor, 'backend', 'pil')})",
+            "tokenisation": f"{TOKENISATION}: answers as they stand in the whole conversation",
             "chat template": value_digest(str(getattr(self.processor, "chat_template", "")))[:12],
             "torch": torch.__version__,
             "transformers": transformers.__version__,
@@ -179,10 +181,9 @@ class TransformersModel:
         vision: Mapping[str, Tensor] = self.prompts.image_inputs(image).tensors if image is not None else {}
         return torch.tensor(ids, dtype=torch.long), vision
 
-    def answer_ids(self, text: str) -> Tensor:
-        """(n,) tokens of an answer as the template writes it, end token included."""
-        rendered = self.prompts.rendered("", with_image=True)
-        return torch.tensor(token_ids(self.prompts.tokenizer, answer_text(rendered, text)), dtype=torch.long)
+    def answer_ids(self, image: Path | None, text: str, answer: str) -> Tensor:
+        """(n,) tokens of an answer behind `prompt(image, text)` as the template writes it, end token included."""
+        return torch.tensor(self.prompts.whole_answer_ids(image, text, answer), dtype=torch.long)
 
     def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
         """Final hidden states (B, T, D); `segment` (B, T) says who sees whom, see `_segments.py`."""

@@ -27,7 +27,9 @@ class Talker(TinyPolicy):
         for i, request in enumerate(requests):
             self.asked |= {request.decoding.seed}
             text = "" if self.silent else f" {NOUNS[(request.decoding.seed + bits) % len(NOUNS)]}."
-            yield [(i, Answer("", text, 2, self.stopped))]
+            ids = self.answer_ids(request.image, request.text, text).tolist()
+            said = ids[:-1] if self.stopped == "length" else ids  # one that ran into the limit never said its end
+            yield [(i, Answer("", text, 2, self.stopped, token_ids=tuple(said)))]
 
     def forget_features(self) -> None:
         self.forgotten += 1

@@ -57,8 +57,8 @@ class TinyPolicy:
         vision = {k: inputs[k] for k in ("pixel_values", "image_sizes") if k in inputs}
         return PromptInputs(inputs["input_ids"][0], vision)
 
-    def answer_ids(self, text: str) -> Tensor:
-        ids = self.tokenizer(text + self.tokenizer.eos_token, add_special_tokens=False)["input_ids"]
+    def answer_ids(self, image: Path | None, text: str, answer: str) -> Tensor:
+        ids = self.tokenizer(answer + self.tokenizer.eos_token, add_special_tokens=False)["input_ids"]
         return torch.tensor(ids, dtype=torch.long)
 
     def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ def test_texts_beyond_the_original_length_of_a_rope_scaling_get_what_a_fresh_mod
             ids = plain.generate(**inputs, max_new_tokens=6, do_sample=False)[0, length:]
             assert answers[n].text == model.prompts.tokenizer.decode(ids, skip_special_tokens=True).removeprefix(" ")
             plain = AutoModelForImageTextToText.from_pretrained(scaled).eval()
-            head = model.prompts.rendered("", request.image is not None).head
+            head = model.prompts.template.around(request.image is not None).head
             tail = model.prompts.tokenizer(head + known[n], add_special_tokens=False)["input_ids"]
             logits = plain(**model.one_by_one().inputs(request, tail)).logits[0, length - 1 : -1].log_softmax(-1)
             assert nats[n] == pytest.approx(float(logits.gather(1, torch.tensor(tail)[:, None]).sum()), abs=1e-3)

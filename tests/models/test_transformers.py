@@ -40,8 +40,8 @@ def many(images: list[Path], **options: object) -> list[Request]:
 def test_a_batch_answers_as_transformers_own_generate_does_one_by_one(model: TransformersModel, images: list[Path]) -> None:
     requests = many(images, prefix="A cat")
     for request, answer in zip(requests, ask(model, requests), strict=True):
-        rendered = model.prompts.rendered(request.text, with_image=True)
-        text = rendered.prompt + rendered.head + request.prefix
+        template = model.prompts.template
+        text = template.prompt(request.text, with_image=True) + template.begun(request.text, request.prefix, with_image=True)
         inputs = model.processor(text=text, images=Image.open(request.image), return_tensors="pt")
         ids = model.module.generate(**inputs, max_new_tokens=10, do_sample=False)[0]
         tokenizer = model.prompts.tokenizer
@@ -84,7 +84,8 @@ def test_hiding_everything_leaves_the_text_and_hiding_nothing_leaves_the_image()
 def test_segments_attend_as_a_dense_mask_does(model: TransformersModel, images: list[Path]) -> None:
     """Four rows, three of them padded, two with nothing but a prompt; the tiny models group two queries to a key."""
     prompt, vision = model.prompt(images[0], QUESTIONS[1])
-    answers = [model.answer_ids(text) for text in ("A cat sits on the table.", "A dog.", "There is a dog near the oven.")]
+    texts = ("A cat sits on the table.", "A dog.", "There is a dog near the oven.")
+    answers = [model.answer_ids(images[0], QUESTIONS[1], text) for text in texts]
     both = [(prompt, 0), (answers[0], 1), (answers[1], 2)], [(prompt, 0), (answers[2], 1)]
     parts = [[(prompt, 0)], *both, [(prompt, 0)]]  # an answer of its end token alone enters no row
     rows = [(torch.cat([ids for ids, _ in row]), torch.cat([torch.full_like(ids, s) for ids, s in row])) for row in parts]
@@ -169,7 +170,7 @@ def test_noisy_and_clean_requests_share_a_batch_and_no_feature(model: Transforme
 def test_guesses_are_the_likeliest_tokens_along_a_given_answer(model: TransformersModel, images: list[Path]) -> None:
     request, answer = Request(images[0], QUESTIONS[0]), "Yes, there is a car."
     prompt, vision = model.prompt(request.image, request.text)
-    ids = torch.cat([prompt, model.answer_ids(answer)[:-1]])[None]
+    ids = torch.cat([prompt, model.answer_ids(request.image, request.text, answer)[:-1]])[None]
     with torch.inference_mode():
         likeliest = model.module(input_ids=ids, **vision).logits[0, len(prompt) - 1 : -1].argmax(-1).tolist()
     kept = [i for i in likeliest if i not in model._end_ids()]
@@ -179,7 +180,7 @@ def test_guesses_are_the_likeliest_tokens_along_a_given_answer(model: Transforme
 def test_log_probs_are_those_of_a_plain_forward(model: TransformersModel, images: list[Path]) -> None:
     request = Request(images[0], QUESTIONS[0])
     prompt, vision = model.prompt(request.image, request.text)
-    answer = model.answer_ids("Yes, there is.")[:-1]
+    answer = model.answer_ids(request.image, request.text, "Yes, there is.")[:-1]
     ids = torch.cat([prompt, answer])[None]
     with torch.inference_mode():
         logits = model.module(input_ids=ids, **vision).logits[0, len(prompt) - 1 : -1].log_softmax(-1)

@@ -13,6 +13,7 @@ import argparse
 import os
 import random
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,14 +78,12 @@ def generate(model: Any, request: Any) -> str:
     """The whole sequence with the hidden tokens masked, through `generate`, positions kept."""
     import torch
 
-    from harness.models._checkpoint.chat_template import decode_after
     from harness.models._checkpoint.prompt_builder import visible_tokens
     from harness.models._engine.decoding import cut_after_stop
 
     prompts = model.prompts
-    ids, head = prompts.prompt_ids(request.image, request.text), prompts.rendered("", True).head
-    prefix = prompts.tokenizer(head + request.prefix, add_special_tokens=False)["input_ids"] if request.prefix else []
-    tokens = torch.tensor([[*ids, *prefix]])
+    row = prompts.row(0, replace(request, hidden_image=None))
+    tokens = torch.tensor([row.ids])
     mask, at = torch.ones_like(tokens), tokens == prompts.image_token_id
     mask[at] = visible_tokens(request.hidden_image, int(at.sum())).long()
     vision = prompts.image_inputs(request.image).tensors
@@ -94,7 +93,7 @@ def generate(model: Any, request: Any) -> str:
             do_sample=False, stop_strings=["."], tokenizer=prompts.tokenizer, **vision,
         )  # fmt: skip
     said = [i for i in out[0, tokens.shape[1] :].tolist() if i != prompts.tokenizer.eos_token_id]
-    text: str = decode_after(prompts.tokenizer, list(prefix), said, head)
+    text: str = prompts.answer_text(row.context, said, row.head)
     return cut_after_stop(text, request.decoding.stop)
 
 

@@ -124,13 +124,10 @@ def full_row(model: Any, request: Any) -> tuple[Any, Any]:
     """Tokens (T,) of prompt and given beginning, and their mask (T,)."""
     import torch
 
-    from harness.models._checkpoint.chat_template import token_ids
     from harness.models._checkpoint.prompt_builder import visible_tokens
 
     prompts = model.prompts
-    head = prompts.rendered("", True).head
-    prefix = token_ids(prompts.tokenizer, head + request.prefix) if request.prefix else []
-    ids = torch.tensor(prompts.prompt_ids(request.image, request.text) + prefix)
+    ids = torch.tensor(prompts.prompt_ids(request.image, request.text) + prompts.prefix_ids(request))
     mask, at = torch.ones_like(ids), ids == prompts.image_token_id
     mask[at] = visible_tokens(request.hidden_image, int(at.sum())).long()
     return ids, mask

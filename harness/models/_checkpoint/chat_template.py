@@ -1,71 +1,145 @@
-"""Chat template -> the exact text around an answer, and tokens of prompts and answers.
+"""Chat template -> the exact text before, inside and behind an answer.
 
-The template is asked three times: for the prompt alone, and for the prompt with a marker as the answer. What stands
-between prompt and marker is the answer's head (often one space), what follows the marker is its tail (the end token).
+The template itself is asked for every text, since it may trim, move or rewrite what it is given (Gemma 3 trims both sides).
+What stands between a prompt and its answer is the answer's head (often one space), what follows an answer is its tail
+(usually the end token); both belong to the tokens of the conversation, see `answer_tokens`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from harness.core.errors import ModelError
 
-_MARKER = "§§ANSWER§§"
+_QUESTION, _ANSWER = "§§QUESTION§§", "§§ANSWER§§"
+_CONTENT_PRINTED = ("{'type':", '{"type":')  # what a template writes that takes a message's content for one text
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A prompt as text, and what the template puts before and after the answer."""
+class Around(NamedTuple):
+    """What the template writes before and behind an answer; `why` it cannot be known, "" where it can."""
 
-    prompt: str
     head: str
     tail: str
+    why: str = ""
 
 
-def render(processor: Any, question: str, with_image: bool, plain: tuple[str, str] | None = None) -> Rendered:
-    """Apply the chat template of a processor to one question.
+class Template:
+    """The chat template of a processor, asked for the texts of conversations with one question and one answer.
 
-    plain: what a family that has no chat templates writes before and behind a question.
-    Raises ModelError when there is no template, or when it rewrites the prompt once an answer follows.
+    Args:
+        plain: what a family that has no chat templates writes before and behind a question.
+        name: the template as messages call it.
     """
-    if plain is not None and not getattr(processor, "chat_template", None):
-        before, behind = (
-            text.format(image=processor.image_token if with_image else "", bos=processor.tokenizer.bos_token) for text in plain
-        )
-        return Rendered(before + question + behind, "", processor.tokenizer.eos_token or "")
-    content: list[dict[str, str]] = [{"type": "image"}] if with_image else []
-    user = {"role": "user", "content": [*content, {"type": "text", "text": question}]}
-    answer = {"role": "assistant", "content": [{"type": "text", "text": _MARKER}]}
-    try:
-        prompt = processor.apply_chat_template([user], add_generation_prompt=True)
-        whole = processor.apply_chat_template([user, answer])
-    except ValueError as error:
+
+    def __init__(self, processor: Any, plain: tuple[str, str] | None = None, name: str = "the chat template") -> None:
+        self._processor, self.name = processor, name
+        self._plain = None if getattr(processor, "chat_template", None) else plain
+        self._around: dict[bool, Around] = {}
+        self._answer_is_text = False  # the template takes an assistant's content as a text and not as a list of parts
+
+    def prompt(self, question: str, with_image: bool) -> str:
+        """The text that an answer is generated from. Raises ModelError where the template loses question or image."""
+        self.around(with_image)
+        return self._prompt(question, with_image)
+
+    def around(self, with_image: bool) -> Around:
+        """Head and tail of answers, found once with marks for question and answer."""
+        if with_image not in self._around:
+            prompt = self._prompt(_QUESTION, with_image)
+            self._check(prompt)
+            self._around[with_image] = self._find_around(prompt, with_image)
+        return self._around[with_image]
+
+    def begun(self, question: str, answer: str, with_image: bool) -> str:
+        """What stands behind the prompt where an answer has begun so: its head and the answer, no end."""
+        return self._behind(question, answer + _ANSWER, with_image).partition(_ANSWER)[0]
+
+    def finished(self, question: str, answer: str, with_image: bool) -> str:
+        """What stands behind the prompt where this is the whole answer, tail included."""
+        return self._behind(question, answer, with_image)
+
+    def without_tail(self, question: str, answer: str, with_image: bool) -> str:
+        """The same up to the end of the answer's own words."""
+        text, tail = self._behind(question, answer, with_image), self.around(with_image).tail
+        return text.removesuffix(tail) if text.endswith(tail) else self.begun(question, answer, with_image)
+
+    def _behind(self, question: str, answer: str, with_image: bool) -> str:
+        if why := self.around(with_image).why:
+            raise ModelError(why)
+        prompt, whole = self._prompt(question, with_image), self._whole(question, answer, with_image)
+        if not whole.startswith(prompt):
+            raise ModelError(self._rewrites())
+        return whole[len(prompt) :]
+
+    # ------------------------------------------------------------ what the template is asked
+
+    def _prompt(self, question: str, with_image: bool) -> str:
+        if self._plain is not None:
+            image = self._processor.image_token if with_image else ""
+            before, behind = (text.format(image=image, bos=self._processor.tokenizer.bos_token) for text in self._plain)
+            return str(before + question + behind)
+        return self._render([_user(question, with_image)], add_generation_prompt=True)
+
+    def _whole(self, question: str, answer: str, with_image: bool) -> str:
+        if self._plain is not None:
+            return self._prompt(question, with_image) + answer + (self._processor.tokenizer.eos_token or "")
+        content: Any = answer if self._answer_is_text else [{"type": "text", "text": answer}]
+        return self._render([_user(question, with_image), {"role": "assistant", "content": content}])
+
+    def _render(self, messages: list[dict[str, Any]], **options: Any) -> str:
+        import jinja2
+
+        try:
+            return str(self._processor.apply_chat_template(messages, tokenize=False, **options))
+        except (ValueError, TypeError, jinja2.TemplateError) as error:
+            what = (str(error) or type(error).__name__).splitlines()[0]
+            raise ModelError(
+                f"This checkpoint has no usable chat template: {self.name} fails ({what}). Put a chat_template.jinja into its "
+                "folder."
+            ) from error
+
+    # ------------------------------------------------------------ what it has to do
+
+    def _check(self, prompt: str) -> None:
+        printed = any(sign in prompt for sign in _CONTENT_PRINTED)
+        if not printed and _QUESTION in prompt:
+            return
+        what = "writes a message's content as one text, so that no image is shown" if printed else "leaves the question out"
         raise ModelError(
-            f"This checkpoint has no usable chat template ({error}). Put a chat_template.jinja into its folder."
-        ) from error
-    before, marker, tail = whole.partition(_MARKER)
-    if not marker or not before.startswith(prompt):
-        raise ModelError("The chat template changes the prompt once an answer follows it; prefixes cannot be kept.")
-    return Rendered(prompt, before[len(prompt) :], tail)
+            f"{self.name} {what}. It has to go through the parts of the content (type image, type text): replace it by the "
+            "template of the model's own processor."
+        )
+
+    def _find_around(self, prompt: str, with_image: bool) -> Around:
+        try:
+            whole = self._whole(_QUESTION, _ANSWER, with_image)
+            if any(sign in whole for sign in _CONTENT_PRINTED):
+                raise ModelError("content printed")
+        except ModelError:  # some templates take the parts of a user's content and an assistant's content as one text
+            self._answer_is_text = True
+            whole = self._whole(_QUESTION, _ANSWER, with_image)
+        before, mark, tail = whole.partition(_ANSWER)
+        if not mark or not before.startswith(prompt):
+            return Around("", "", self._rewrites())
+        return Around(before[len(prompt) :], tail)
+
+    def _rewrites(self) -> str:
+        return (
+            f"{self.name} changes the prompt once an answer follows it, so the tokens of given answers are not known: such a "
+            "checkpoint can generate; it cannot score or continue given answers, or be trained."
+        )
 
 
-def answer_text(rendered: Rendered, answer: str) -> str:
-    """What the template would write for this answer, end token included."""
-    return rendered.head + answer + rendered.tail
+def template_name(folder: str) -> str:
+    """The template of a model folder as messages name it: its file."""
+    for name in ("chat_template.jinja", "chat_template.json", "processor_config.json", "tokenizer_config.json"):
+        path = Path(folder) / name
+        if path.is_file() and (name.startswith("chat_template") or '"chat_template"' in path.read_text(errors="replace")):
+            return f"The chat template in {path}"
+    return f"The chat template of {folder}"
 
 
-def token_ids(tokenizer: Any, text: str) -> list[int]:
-    """Token ids without special tokens of the tokenizer's own."""
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def decode_after(tokenizer: Any, before: list[int], ids: list[int], head: str) -> str:
-    """Text of `ids` as they continue `before`: sentencepiece drops a leading space when decoding alone."""
-    options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
-    if not before:
-        text: str = tokenizer.decode(ids, **options)
-        return text.removeprefix(head) if head else text
-    start: str = tokenizer.decode(before, **options)
-    whole: str = tokenizer.decode(before + ids, **options)
-    return whole[len(start) :]
+def _user(question: str, with_image: bool) -> dict[str, Any]:
+    image: list[dict[str, str]] = [{"type": "image"}] if with_image else []
+    return {"role": "user", "content": [*image, {"type": "text", "text": question}]}

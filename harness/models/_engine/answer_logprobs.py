@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from harness.core.evaluation import Request
-from harness.models._checkpoint.chat_template import token_ids
 from harness.models._checkpoint.prompt_builder import PromptBuilder, Row
 from harness.models._engine.grouping import Budget, Group, by_image, group
 from harness.models._engine.language_model import LanguageModel
@@ -71,7 +70,7 @@ class Scorer:
         led: dict[int, list[tuple[int, list[int]]]] = {}
         for i in part:
             row = self.prompts.row(i, requests[i])
-            tail = token_ids(self.prompts.tokenizer, ("" if requests[i].prefix else row.head) + answers[i])
+            (tail,) = self.prompts.answer_ids(requests[i], [answers[i]])
             if not tail:
                 continue
             whole, read = row.followed_by(tail[:-1]), len(tail)

@@ -35,6 +35,7 @@ class RowState:
     ) -> None:
         self.decoding, self.bend, self.read = decoding, bend, read
         self.ids: list[int] = []
+        self.end: tuple[int, ...] = ()  # the token that ended it
         self.stopped = ""
         self._end_ids = end_ids
         self._stopper = stopper
@@ -48,10 +49,15 @@ class RowState:
             self._uniforms = torch.rand(n, generator=generator, dtype=torch.float64).tolist()
         return self._uniforms[len(self.ids)]
 
+    @property
+    def sampled(self) -> tuple[int, ...]:
+        """All tokens that were chosen, the one that ended the row included."""
+        return (*self.ids, *self.end)
+
     def take(self, token: int) -> bool:
         """Append a token; True when the row is finished."""
         if token in self._end_ids:
-            self.stopped = "end"
+            self.stopped, self.end = "end", (token,)
             return True
         self.ids.append(token)
         if self._stopper is not None and self._stopper.hit(token, self.ids):

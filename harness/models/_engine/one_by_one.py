@@ -17,7 +17,6 @@ from transformers import GenerationConfig
 
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
-from harness.models._checkpoint.chat_template import decode_after, token_ids
 from harness.models._checkpoint.image_files import open_image
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.prompt_builder import PromptBuilder
@@ -52,9 +51,7 @@ class OneByOne:
         started = time.perf_counter()
         decoding, tokenizer = request.decoding, self.prompts.tokenizer
         stopper = Stopper(tokenizer, decoding.stop) if decoding.stop else None
-        head = self.prompts.rendered("", request.image is not None).head
-        prefix = token_ids(tokenizer, head + request.prefix) if request.prefix else []
-        inputs = self.inputs(request, prefix)
+        inputs = self.inputs(request, self.prompts.prefix_ids(request))
         read = [] if self.module.config.is_encoder_decoder else inputs["input_ids"][0].tolist()
         bend = self._settings.bend(len(read), decoding.max_new_tokens, self.end_ids) if self._settings else None
         state = RowState(decoding, self.end_ids, stopper, bend, read)
@@ -65,24 +62,23 @@ class OneByOne:
                 logits_processor=[_Chooser(state, self.end_ids)],
                 stopping_criteria=[lambda ids, scores, **_: torch.full((len(ids),), bool(state.stopped), device=ids.device)],
             )
-        text = decode_after(tokenizer, prefix, state.ids, head)
+        head = "" if request.prefix else self.prompts.template.around(request.image is not None).head
+        text = self.prompts.answer_text(self.prompts.context(inputs["input_ids"][0].tolist()), state.ids, head)
         if state.stopped == "stop":
             text = cut_after_stop(text, decoding.stop)
-        return Answer("", text, len(state.ids), state.stopped, time.perf_counter() - started)
+        return Answer("", text, len(state.ids), state.stopped, time.perf_counter() - started, token_ids=state.sampled)
 
     @torch.inference_mode()
     def forced(self, requests: Sequence[Request], answers: Sequence[str]) -> Iterator[Forced]:
         """Every answer that has a token, one after the other; see `Scorer`."""
         if self.module.config.is_encoder_decoder:
             raise ModelError(f"Answers cannot be scored with {self.family!r}: it reads and writes with different halves.")
-        tokenizer = self.prompts.tokenizer
         for i, (request, answer) in enumerate(zip(requests, answers, strict=True)):
-            head = self.prompts.rendered("", request.image is not None).head
-            before = token_ids(tokenizer, head + request.prefix) if request.prefix else []
-            tail = token_ids(tokenizer, ("" if request.prefix else head) + answer)
+            (tail,) = self.prompts.answer_ids(request, [answer])
             if tail:
                 forget_lengths(self.module)
-                logits = self.module(**self.inputs(request, before + tail)).logits[0, -len(tail) - 1 : -1]
+                inputs = self.inputs(request, self.prompts.prefix_ids(request) + tail)
+                logits = self.module(**inputs).logits[0, -len(tail) - 1 : -1]
                 yield Forced(i, logits.float().log_softmax(-1), torch.tensor(tail, device=logits.device))
 
     def log_probs(self, requests: Sequence[Request], answers: Sequence[str]) -> list[float]:
@@ -96,10 +92,13 @@ class OneByOne:
                 f"Image tokens cannot be hidden from {self.family!r}: it is not known where they stand. Use another way to "
                 "distort images, or a model of a family in docs/models.md."
             )
-        text, special = self.prompts.text(request.image, request.text)
+        text = self.prompts.text(request.image, request.text)
+        special = self.prompts.tokens.special(text)
         images = {} if request.image is None else {"images": [open_image(request.image)]}
         made = dict(self.prompts.processor(text=[text], return_tensors="pt", add_special_tokens=special, **images))
         length = made["input_ids"].shape[1]
+        if images:
+            self.prompts.check_seen(text, made["input_ids"][0].tolist())
         more = torch.tensor([tail], dtype=torch.long)
         longer = {k: _longer(k, v, length, more) for k, v in made.items() if isinstance(v, Tensor) and k != "labels"}
         noisy = add_noise(longer, request.noise) if request.noise is not None else longer

@@ -16,7 +16,6 @@ import torch
 
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
-from harness.models._checkpoint.chat_template import decode_after
 from harness.models._checkpoint.prompt_builder import PromptBuilder, Row
 from harness.models._engine.decoding import KnownRow, RowState, Stopper, cut_after_stop
 from harness.models._engine.generation_settings import GenerationSettings
@@ -56,7 +55,7 @@ class ImageFirst:
         self.language, self.prompts, self.end_ids, self.budget = language, prompts, end_ids, budget
         self._settings = settings
         self._stoppers: dict[tuple[str, ...], Stopper] = {}
-        self._leaning = Leaning(prompts.tokenizer)
+        self._leaning = Leaning(prompts)
 
     def generate(self, requests: Sequence[Request], done: Mapping[int, Answer] | None = None) -> Iterator[Finished]:
         """Yield answers as they are finished; those in `done` are not asked again.
@@ -184,10 +183,10 @@ class ImageFirst:
 
     def _answer(self, entry: Live) -> Answer:
         row, state = entry.row, entry.state
-        text = decode_after(self.prompts.tokenizer, row.prefix_ids, state.ids, row.head)
+        text = self.prompts.answer_text(row.context, state.ids, row.head)
         if state.stopped == "stop":
             text = cut_after_stop(text, row.request.decoding.stop)
-        return Answer("", text, len(state.ids), state.stopped, entry.latency_s, entry.yes_nats)
+        return Answer("", text, len(state.ids), state.stopped, entry.latency_s, entry.yes_nats, state.sampled)
 
 
 def give_way(budget: Budget) -> None:

@@ -1,10 +1,12 @@
 """Online and mixed DPO: two answers of the policy as it is, in the annotator's order; ties and silence are counted."""
 
 import pytest
+import torch
 
 from alignment.aligners.mixed_dpo import MixedDpo
 from alignment.aligners.online_dpo import OnlineDpo
-from alignment.online.ranked_pairs import own_row
+from alignment.batching.rows import make_rows
+from alignment.online.ranked_pairs import Ranked, Sampling, own_row
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Answer, Verdict
@@ -86,10 +88,26 @@ def test_an_annotator_that_says_nothing_stops_the_training(llava_next, images, p
         OnlineDpo(Alphabetical(None), training=FAST).align(Talker(llava_next), pairs, images, tmp_path)
 
 
-def test_an_answer_that_ran_into_the_limit_gets_no_end_token(llava_next, images, pairs):
+def test_own_answers_are_trained_on_as_they_were_sampled_and_never_tokenised_again(llava_next, images, pairs):
     policy = Talker(llava_next)
-    whole, cut = own_row(policy, pairs[0], images, [Answer("", "a cat", 2, "end"), Answer("", "a cat", 2, "length")]).answers
-    assert len(whole) == len(cut) + 1 and whole[:-1].equal(cut)
+    sampled = [Answer("", "a cat", 2, "end", token_ids=(9, 8, 2)), Answer("", "a cat", 2, "length", token_ids=(9, 8))]
+    assert [ids.tolist() for ids in own_row(policy, pairs[0], images, sampled).answers] == [[9, 8, 2], [9, 8]]
+    with pytest.raises(TrainingError, match="Talker does not report the tokens it sampled"):
+        own_row(policy, pairs[0], images, [Answer("", "a cat", 2, "end")])
+
+
+def test_a_fresh_pair_has_the_sampled_tokens_of_its_answers(llava_next, images, pairs):
+    policy = Talker(llava_next)
+    policy.stopped = "length"
+    rows, _ = make_rows(policy, pairs, images)
+    ranked = Ranked(policy, rows, images, _no_reference, Alphabetical(), Sampling(), p_stored=0.0, ties="drop", seed=1)
+    samples, figures = ranked.take(0, range(len(pairs)))
+    assert figures["online/stored"] == 0 and samples
+    assert all(policy.tokenizer.eos_token_id not in ids for sample in samples for ids in sample.row.answers)
+
+
+def _no_reference(rows, of_tokens):
+    return [torch.zeros(len(row.answers)) for row in rows]
 
 
 def test_wrong_options_and_a_policy_that_cannot_answer_are_refused(llava_next, images, pairs, tmp_path):

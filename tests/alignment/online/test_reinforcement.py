@@ -3,15 +3,20 @@
 import math
 
 import pytest
+import tiny_models
 import torch
 
 from alignment.aligners.ppo import Clipped, Ppo, gae
 from alignment.aligners.rloo import LeaveOneOut, Rloo, leave_one_out
 from alignment.batching.collate import collate, make_row, score, score_tokens, states
+from alignment.batching.rows import make_rows
+from alignment.online.ranked_pairs import Sampling
+from alignment.online.rollouts import Sampler
 from alignment.training.objectives import Totals
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.preference import PreferencePair
+from harness.models.transformers import TransformersModel
 from tests.alignment.talker import FAST, Killed, Talker, kill_after
 from tests.alignment.tiny import TinyPolicy
 
@@ -133,6 +138,24 @@ def test_an_answer_without_an_end_loses_the_penalty(llava_next, images, pairs, t
 def test_a_reward_that_rates_nothing_stops_the_training(llava_next, images, pairs, tmp_path):
     with pytest.raises(TrainingError, match="rated no answer of step 1"):
         Rloo(Likes(known=False), training=FAST).align(Talker(llava_next), pairs, images, tmp_path)
+
+
+def test_rollouts_are_the_sampled_tokens_where_the_template_writes_a_space_before_the_end_token(images, pairs, tmp_path):
+    """The tail " </s>" is two tokens: cut off an unfinished answer it would take one of its own."""
+    template = tiny_models.TEMPLATE.replace("</s>", " </s>")
+    folder = tiny_models.save_llava(tmp_path, words=tiny_models.sentencepiece_tokenizer(), template=template)
+    policy, said = TransformersModel(str(folder), device="cpu"), []
+    policy.module.generation_config.eos_token_id = list(range(100, 180))  # a random model rarely says </s>
+    plain = policy.generate
+    policy.generate = lambda requests: (said.extend(part) or part for part in plain(requests))
+    rows, _ = make_rows(policy, pairs, images)
+    sampler = Sampler(policy, rows, images, Likes(""), Sampling(1.5, max_new_tokens=4), 8, 1.0, seed=0)
+    rollouts, figures = sampler.draw(0, range(len(pairs)))
+    sampled = [answer for _, answer in sorted(said, key=lambda pair: pair[0])]
+    assert 0 < figures["rl/unfinished"] < 1
+    assert [ids.tolist() for r in rollouts for ids in r.row.answers] == [list(a.token_ids) for a in sampled]
+    assert all(len(a.token_ids) == a.n_tokens + (a.stopped == "end") for a in sampled)
+    assert [float(r) for r_ in rollouts for r in r_.rewards] == [1.0 - (a.stopped == "length") for a in sampled]
 
 
 def test_wrong_options_are_refused():

@@ -113,6 +113,6 @@ def test_small_chunks_give_the_same_numbers_and_gradients(policy, images, monkey
 
 
 def test_an_answer_without_tokens_is_refused_by_name(policy, images, monkeypatch):
-    monkeypatch.setattr(policy, "answer_ids", lambda text: torch.tensor([], dtype=torch.long))
+    monkeypatch.setattr(policy, "answer_ids", lambda image, text, answer: torch.tensor([], dtype=torch.long))
     with pytest.raises(TrainingError, match=r"wide\.png"):
         make_row(policy, pair("wide.png"), images)

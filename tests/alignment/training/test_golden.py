@@ -32,7 +32,7 @@ def golden_rows(policy: TinyPolicy) -> list[Row]:
         Row(
             pair["id"],
             policy.prompt_with([GOLDEN / i for i in pair["images"]], pair["prompt"][0]["content"]),
-            tuple(policy.answer_ids(pair[side][0]["content"]) for side in ("chosen", "rejected")),
+            tuple(policy.answer_ids(None, "", pair[side][0]["content"]) for side in ("chosen", "rejected")),
         )
         for pair in golden_pairs()
     ]

@@ -1,0 +1,187 @@
+"""Conversations with one question about one image: their text, their tokens, and what the processor makes of the image."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from harness.core.errors import ModelError
+from harness.core.evaluation import Request
+from harness.models._checkpoint.answer_tokens import AnswerTokens
+from harness.models._checkpoint.chat_template import Template
+from harness.models._checkpoint.families import Family
+from harness.models._checkpoint.image_files import open_image
+
+_TEXT_KEYS = {"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids", "labels"}
+_CONTEXT = 8  # tokens before an answer that its own are decoded behind: sentencepiece drops the first space of a text
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInputs:
+    """Processor output for one image.
+
+    text: what stands in the prompt for it, with each run of placeholders as one; runs: their lengths; tensors: what the
+    vision tower wants.
+    """
+
+    text: str
+    runs: tuple[int, ...]
+    tensors: dict[str, Tensor]
+
+    @property
+    def tokens(self) -> int:
+        """Placeholders in all, which is the number of features."""
+        return sum(self.runs)
+
+
+class Conversations:
+    """Renders conversations and expands image placeholders; remembers the last few images' tensors.
+
+    Args:
+        image_token_id: the token whose embedding an image's features replace; -1 where the model puts them in itself.
+        template: the name of the chat template in messages.
+    """
+
+    def __init__(
+        self,
+        processor: Any,
+        family: Family,
+        image_token_id: int,
+        template: str = "The chat template",
+        keep_images: int = 64,
+    ) -> None:
+        self.processor, self.family, self.image_token_id = processor, family, image_token_id
+        self.tokenizer = processor.tokenizer
+        self.template, self.tokens = Template(processor, family.template, template), AnswerTokens(self.tokenizer)
+        self._token = str(getattr(processor, "image_token", ""))  # what the template writes for an image
+        known = self._token if image_token_id < 0 else self.tokenizer.convert_ids_to_tokens(image_token_id)
+        self._placeholder = str(known)  # what the processor makes of it
+        self._keep = keep_images
+        self._images: OrderedDict[Path, ImageInputs] = OrderedDict()
+        self._asked: tuple[Any, tuple[str, list[int]]] | None = None
+
+    def image_inputs(self, path: Path) -> ImageInputs:
+        """Vision tensors and placeholders of an image (a bounded memory)."""
+        if path in self._images:
+            self._images.move_to_end(path)
+            return self._images[path]
+        made = self._process(open_image(path))
+        self._images[path] = made
+        if len(self._images) > self._keep:
+            self._images.popitem(last=False)
+        return made
+
+    @torch.inference_mode(False)  # asked for while answering, read again while training
+    def _process(self, image: Image.Image) -> ImageInputs:
+        batch = self.processor(images=[image], text=[self._token], return_tensors="pt", return_text_replacement_offsets=True)
+        ((written,),) = batch.pop("text_replacement_offsets")
+        text = str(written["replacement"])
+        runs = re.compile(f"(?:{re.escape(self._placeholder)})+")
+        lengths = tuple(len(run) // len(self._placeholder) for run in runs.findall(text))
+        return ImageInputs(
+            runs.sub(lambda _: self._placeholder, text), lengths, {k: v for k, v in batch.items() if k not in _TEXT_KEYS}
+        )
+
+    # ------------------------------------------------------------ text and tokens
+
+    def text(self, image: Path | None, question: str) -> str:
+        """A prompt as the template writes it, one mark where the image stands.
+
+        Raises ModelError where the template writes another number of images than are shown.
+        """
+        prompt = self.template.prompt(self._as_text(question), image is not None)
+        if self.family.known and prompt.count(self._token) != (image is not None):
+            raise ModelError(
+                f"{self.template.name} writes {prompt.count(self._token)} image marks ({self._token}) for "
+                f"{int(image is not None)} images, so the model would not see what it is asked about. Replace it by the "
+                "template of the model's own processor."
+            )
+        return prompt
+
+    def _as_text(self, text: str) -> str:
+        """A placeholder inside a question or an answer is text: it is broken up so that no image is expected for it."""
+        for token in filter(None, (self._token, self._placeholder)):
+            text = text.replace(token, token[:1] + " " + token[1:])
+        return text
+
+    def _prompt(self, image: Path | None, question: str) -> tuple[str, list[int]]:
+        """A prompt with what the processor writes for its image, as text and as tokens; each run of placeholders is one."""
+        if self._asked is None or self._asked[0] != (image, question):
+            text = self.text(image, question)
+            runs = 0
+            if image is not None and self.family.known:
+                inputs = self.image_inputs(image)
+                text, runs = text.replace(self._token, inputs.text, 1), len(inputs.runs)
+            (ids,) = self.tokens.encode([text])
+            if self.family.known and ids.count(self.image_token_id) != runs:
+                raise ModelError(
+                    f"The prompt of {self.template.name} has {ids.count(self.image_token_id)} image placeholders "
+                    f"({self._placeholder}), the image has {runs}: tokenizer and processor do not belong together."
+                )
+            self._asked = ((image, question), (text, ids))
+        return self._asked[1]
+
+    def prompt_ids(self, image: Path | None, question: str) -> list[int]:
+        """Token ids of a prompt, (T,), image placeholders expanded, the tokenizer's BOS added once."""
+        _, ids = self._prompt(image, question)
+        runs = iter(self.image_inputs(image).runs if image is not None else ())
+        return [copy for i in ids for copy in ([i] * next(runs) if i == self.image_token_id else [i])]
+
+    def whole_answer_ids(self, image: Path | None, question: str, answer: str) -> list[int]:
+        """Tokens of an answer behind its prompt, what the template writes around it included (the end token)."""
+        text, ids = self._prompt(image, question)
+        behind = self.template.finished(self._as_text(question), self._as_text(answer), image is not None)
+        return self.tokens.behind(text, ids, [behind])[0]
+
+    def prefix_ids(self, request: Request) -> list[int]:
+        """Tokens of a request's given beginning of the answer behind its prompt."""
+        if not request.prefix:
+            return []
+        text, ids = self._prompt(request.image, request.text)
+        return self.tokens.behind(text, ids, [self._begun(request)])[0]
+
+    def _begun(self, request: Request) -> str:
+        question, prefix = self._as_text(request.text), self._as_text(request.prefix)
+        return self.template.begun(question, prefix, request.image is not None) if prefix else ""
+
+    def answer_ids(self, request: Request, answers: Sequence[str]) -> list[list[int]]:
+        """Tokens of each answer behind a request's prompt and prefix, without the template's tail; [] for no words."""
+        text, ids = self._prompt(request.image, request.text)
+        begun, question = self._begun(request), self._as_text(request.text)
+        texts = [
+            self.template.without_tail(question, self._as_text(request.prefix + answer), request.image is not None)
+            for answer in answers
+        ]
+        before = ids + self.prefix_ids(request)
+        rest = ["" if not answer else own[len(begun) :] for own, answer in zip(texts, answers, strict=True)]
+        return self.tokens.behind(text + begun, before, rest, warn=not begun)
+
+    def check_seen(self, text: str, ids: list[int]) -> None:
+        """Raises ModelError where a family's own processor put no image into a prompt: text and tokens (T,) of it."""
+        shown = ids.count(self.image_token_id) if self.image_token_id >= 0 else text.count(self._token)
+        if not shown:
+            raise ModelError(
+                f"{self.template.name} puts no image into its prompt, so the model would not see what it is asked about. "
+                "Replace it by the template of the model's own processor."
+            )
+
+    def answer_text(self, before: list[int], ids: list[int], head: str) -> str:
+        """Text of generated tokens behind the last ones of a prompt or a beginning, the template's head taken off."""
+        options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+        start: str = self.tokenizer.decode(before, **options)
+        whole: str = self.tokenizer.decode(before + ids, **options)
+        text = whole[len(start) :] if whole.startswith(start) else str(self.tokenizer.decode(ids, **options))
+        return text.removeprefix(head)
+
+    def context(self, ids: list[int]) -> list[int]:
+        """The last text tokens of a prompt."""
+        last = ids[-_CONTEXT:]
+        return last[max((n + 1 for n, token in enumerate(last) if token == self.image_token_id), default=0) :]

@@ -1,0 +1,247 @@
+"""Answers have the tokens of the whole conversation, whatever tokenizer and template put around a text."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_models
+import torch
+
+from harness.core.errors import ModelError
+from harness.core.evaluation import Decoding, Request
+from harness.core.plugins import in_order
+from harness.models._checkpoint.prompt_builder import PromptBuilder
+from harness.models.transformers import TransformersModel
+
+# Each message's parts as LLaVA-1.5's own template writes them: images, then texts; a space behind every text and no end.
+_PARTS = (
+    "{% for c in m.content if c.type == 'image' %}<image>\n{% endfor %}"
+    "{% for c in m.content if c.type == 'text' %}{{ c.text FILTER }}{% endfor %}"
+)
+_CHAT = (
+    "{% for m in messages %}{% if m.role == 'user' %}ASK{% else %}SAY{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}GO{% endif %}"
+)
+
+
+def chat(before: str, answer: str, behind: str, go: str, trimmed: bool = False) -> str:
+    """A template: what stands before a question, around an answer, and at the end of a prompt."""
+    parts = _PARTS.replace("FILTER", "| trim" if trimmed else "")
+    return _CHAT.replace("ASK", before + parts).replace("SAY", answer + parts + behind).replace("GO", go)
+
+
+TEMPLATES = {
+    "vicuna": chat("USER: ", " ASSISTANT: ", " ", " ASSISTANT:"),
+    "space before the end token": chat("USER: ", " ASSISTANT: ", " </s>", " ASSISTANT:"),
+    "empty head": chat("USER: ", " ASSISTANT:", "</s>", " ASSISTANT:"),
+    "newlines": chat("<s>user\n", "\nmodel\n", "</s>\n", "\nmodel\n"),
+    "trimmed": chat("<s>user\n", "|model\n", "</s>\n", "|model\n", trimmed=True),
+}
+TOKENIZERS: dict[str, Callable[[], Any]] = {
+    "prepend": tiny_models.sentencepiece_tokenizer,
+    "metaspace first": lambda: tiny_models.sentencepiece_tokenizer(metaspace="first"),
+    "metaspace always": lambda: tiny_models.sentencepiece_tokenizer(metaspace="always"),
+    "byte level": tiny_models.tokenizer,
+}
+QUESTION = " Is there a dog in the image? "
+Made = Callable[[str, str], TransformersModel]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small gain nothing from a second thread, and lose a lot when they wait for one on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A checkpoint with one of TOKENIZERS and one of TEMPLATES (or a template's text); weights are loaded once a tokenizer."""
+
+    @cache
+    def model(tokenizer: str) -> TransformersModel:
+        folder = tmp_path_factory.mktemp("model")
+        return TransformersModel(str(tiny_models.save_llava(folder, words=TOKENIZERS[tokenizer]())), device="cpu")
+
+    @cache
+    def with_template(tokenizer: str, template: str) -> TransformersModel:
+        own = copy.copy(model(tokenizer))
+        own.processor = copy.copy(own.processor)
+        own.processor.chat_template = TEMPLATES.get(template, template)
+        own.prompts = PromptBuilder(own.processor, own.family, own.prompts.image_token_id)
+        own.forget_features()
+        return own
+
+    return with_template
+
+
+def whole(model: TransformersModel, answer: str, question: str = QUESTION) -> list[int]:
+    """Tokens of a conversation about an image by the checkpoint's own template and tokenizer alone; BOS once."""
+    asked = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}
+    said = {"role": "assistant", "content": [{"type": "text", "text": answer}]}
+    text = model.processor.apply_chat_template([asked, said], tokenize=False).replace("<image>", "<image>" * 16)
+    ids: list[int] = model.processor.tokenizer(text, add_special_tokens=not text.startswith("<s>"))["input_ids"]
+    return ids
+
+
+def words(draw: random.Random) -> str:
+    """A random answer: words, numbers, accents, newlines, double spaces; no white space at its beginning."""
+    kinds = (
+        "Yes",
+        "No",
+        "cat",
+        "table.",
+        "There",
+        "is",
+        "a",
+        "2.5",
+        "é°",
+        "ASSISTANT:",
+        "-",
+        "\n",
+        "",
+        "dog,",
+        "\n\n* x",
+        "oven!",
+    )
+    return " ".join(draw.choice(kinds) for _ in range(draw.randint(1, 12))).strip() or "Yes"
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_prompt_and_answer_are_the_tokens_of_the_whole_conversation(
+    made: Made, images: list[Path], tokenizer: str, template: str
+) -> None:
+    model, draw = made(tokenizer, template), random.Random(1)
+    prompt, _ = model.prompt(images[0], QUESTION)
+    for answer in ["Yes", "No", *(words(draw) for _ in range(10))]:
+        both = torch.cat([prompt, model.answer_ids(images[0], QUESTION, answer)]).tolist()
+        assert both == whole(model, answer), answer
+
+
+def test_a_thousand_answers_of_a_llava_1_5_have_the_tokens_of_their_conversations(made: Made, images: list[Path]) -> None:
+    model, draw = made("prepend", "vicuna"), random.Random(5)
+    prompt = model.prompts.prompt_ids(images[0], QUESTION)
+    for answer in (words(draw) for _ in range(1000)):
+        conversation = whole(model, answer)
+        assert prompt + model.prompts.whole_answer_ids(images[0], QUESTION, answer) == conversation  # DPO's target
+        begun = Request(images[0], QUESTION, prefix=answer)
+        given = prompt + model.prompts.prefix_ids(begun)
+        assert given == conversation[: len(given)] and len(conversation) == len(given) + 1  # all but the space behind it
+        assert [given[len(prompt) :]] == model.prompts.answer_ids(Request(images[0], QUESTION), [answer])
+        (more,) = model.prompts.answer_ids(begun, [" Yes"])
+        assert given + more == whole(model, answer + " Yes")[:-1]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_log_odds_and_log_probs_are_those_of_the_conversations_forward(
+    made: Made, images: list[Path], tokenizer: str, template: str
+) -> None:
+    model = made(tokenizer, template)
+    request, values = Request(images[0], QUESTION, Decoding(1)), {}
+    start = len(model.prompts.prompt_ids(images[0], QUESTION))
+    vision = model.prompts.image_inputs(images[0]).tensors
+    for word in ("Yes", "yes", "No", "no"):
+        tail = len(whole(model, word)) - start
+        ids = torch.tensor([whole(model, word)])
+        with torch.inference_mode():
+            logits = model.module(input_ids=ids, **vision).logits[0, start - 1 : -1].log_softmax(-1)
+        behind = len(whole(model, "")) - start  # a template's tail, and a head that stands alone
+        own = model.prompts.answer_ids(request, [word])[0]
+        assert own == ids[0, start : start + len(own)].tolist() and tail - behind <= len(own) <= tail
+        values[word] = float(logits[: len(own)].gather(1, torch.tensor(own)[:, None]).sum())
+        assert model.log_probs([request], [word])[0] == pytest.approx(values[word], abs=1e-4)
+    odds = torch.logsumexp(torch.tensor([values["Yes"], values["yes"]]), 0)
+    odds -= torch.logsumexp(torch.tensor([values["No"], values["no"]]), 0)
+    assert model.yes_no_log_odds([request])[0] == pytest.approx(float(odds), abs=1e-4)
+    (answer,) = in_order((pair for batch in model.generate([request]) for pair in batch), 1)
+    assert answer.yes_nats is None or answer.yes_nats == pytest.approx(float(odds), abs=1e-4)
+
+
+def test_yes_is_one_token_behind_a_llava_1_5_prompt(made: Made, images: list[Path]) -> None:
+    """Tokenised alone " Yes" would be "▁", "▁Yes"."""
+    model = made("prepend", "vicuna")
+    (ids,) = model.prompts.answer_ids(Request(images[0], QUESTION), ["Yes"])
+    assert model.prompts.tokenizer.convert_ids_to_tokens(ids) == ["▁Yes"]
+    (answer,) = in_order((p for b in model.generate([Request(images[0], QUESTION, Decoding(1))]) for p in b), 1)
+    assert answer.yes_nats is not None
+
+
+def test_a_question_is_rendered_by_the_template_itself(made: Made, images: list[Path]) -> None:
+    model = made("byte level", "trimmed")
+    assert model.prompts.text(images[0], "  Why?\n") == "<s>user\n<image>\nWhy?|model\n"
+
+
+def test_an_answer_that_merges_with_its_prompt_keeps_the_prompts_tokens_and_is_counted(made: Made, images: list[Path]) -> None:
+    """A prompt that ends in a space: the conversation has "▁Yes", the model is led to "▁" and has to say "Yes"."""
+    model = made("prepend", chat("USER: ", " ASSISTANT: ", "</s>", " ASSISTANT: "))
+    prompt = model.prompts.prompt_ids(images[0], QUESTION)
+    ids = model.prompts.whole_answer_ids(images[0], QUESTION, "Yes it is")
+    assert model.prompts.tokens.merged == 1
+    tokens = model.prompts.tokenizer.convert_ids_to_tokens([*prompt[-1:], *ids])
+    assert tokens[0] == "▁" and tokens[-1] == "</s>" and "".join(tokens[1:-1]) == "Yes▁it▁is" and tokens[1] != "▁"
+
+
+def test_an_end_that_the_tokenizer_adds_to_every_text_is_not_part_of_a_prompt(images: list[Path], tmp_path: Path) -> None:
+    from tokenizers import processors
+
+    words = tiny_models.sentencepiece_tokenizer()
+    words.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    model = TransformersModel(str(tiny_models.save_llava(tmp_path, words=words, template=TEMPLATES["vicuna"])), device="cpu")
+    ids = model.prompts.prompt_ids(images[0], QUESTION)
+    assert ids[0] == 1 and 2 not in ids
+
+
+def test_a_generated_text_keeps_its_spaces_and_loses_the_head(made: Made, images: list[Path]) -> None:
+    for name in TOKENIZERS:
+        model = made(name, "vicuna")
+        row = model.prompts.row(0, Request(images[0], QUESTION))
+        (ids,) = model.prompts.answer_ids(row.request, ["Yes, there is."])
+        assert model.prompts.answer_text(row.context, ids, row.head) == "Yes, there is."
+        begun = model.prompts.row(0, Request(images[0], QUESTION, prefix="A cat"))
+        (ids,) = model.prompts.answer_ids(begun.request, [" sits."])
+        assert model.prompts.answer_text(begun.context, ids, begun.head) == " sits."
+
+
+def test_a_template_that_writes_content_as_one_text_is_refused_by_name(images: list[Path], tmp_path: Path) -> None:
+    text = (
+        "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+    )
+    model = TransformersModel(str(tiny_models.save_llava(tmp_path, template=text)), device="cpu")
+    for request in (Request(images[0], "Why?"), Request(None, "Why?")):
+        with pytest.raises(ModelError, match=r"chat_template\.jinja writes a message's content as one text"):
+            list(model.generate([request]))
+        with pytest.raises(ModelError, match="as one text"):
+            model.log_probs([request], ["Yes"])
+        with pytest.raises(ModelError, match="as one text"):
+            model.prompt(request.image, request.text)
+
+
+@pytest.mark.parametrize(("mark", "number"), [("", 0), ("<image><image>", 2)])
+def test_a_template_that_writes_no_image_mark_or_two_is_refused(
+    images: list[Path], tmp_path: Path, mark: str, number: int
+) -> None:
+    text = TEMPLATES["vicuna"].replace("<image>\n", mark)
+    model = TransformersModel(str(tiny_models.save_llava(tmp_path, template=text)), device="cpu")
+    with pytest.raises(ModelError, match=rf"chat_template\.jinja writes {number} image marks \(<image>\) for 1 images"):
+        list(model.generate([Request(images[0], "Why?")]))
+    with pytest.raises(ModelError, match="image marks"):
+        model.prompt(images[0], "Why?")
+    list(model.generate([Request(None, "Why?", Decoding(1))]))
+
+
+def test_a_placeholder_in_an_answer_is_text(made: Made, images: list[Path]) -> None:
+    model = made("byte level", "vicuna")
+    ids = model.answer_ids(images[0], "Why?", "An <image> is here").tolist()
+    assert model.prompts.image_token_id not in ids

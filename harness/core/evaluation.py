@@ -100,11 +100,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, without the request's prefix. `stopped`: "end", "stop" (a stop string), "length". -1 tokens: unknown.
-
-    `token_ids`: the tokens as they were sampled, the one that ended the answer included; None where a backend does not
-    report them, and of stored answers. Text tokenised again can be other tokens, so training uses these.
-    """
+    """What came back, without the request's prefix. `stopped`: "end", "stop" (a stop string), "length". -1 tokens: unknown."""
 
     item_id: str
     text: str
@@ -112,7 +108,7 @@ class Answer:
     stopped: str
     latency_s: float = 0.0
     yes_nats: float | None = None  # log-odds of yes against no in nats, where told
-    token_ids: tuple[int, ...] | None = None
+    token_ids: tuple[int, ...] | None = None  # as sampled, the end token too; None: not reported, or a stored answer
 
 
 @dataclass(frozen=True, slots=True)

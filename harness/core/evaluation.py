@@ -69,10 +69,7 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class HiddenImage:
-    """Hide image tokens from the model: token i stays visible iff rho_i >= share, rho_i ~ U(0,1) (paper, Eq. 6).
-
-    `seed` draws the mask; requests with the same seed and image see the same mask.
-    """
+    """Hide image tokens: i stays visible iff rho_i >= share, rho_i ~ U(0,1) (paper, Eq. 6); same seed and image, same mask."""
 
     share: float
     seed: int

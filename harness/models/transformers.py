@@ -19,8 +19,6 @@ from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
-from harness.models._checkpoint.answer_tokens import TOKENISATION
-from harness.models._checkpoint.chat_template import template_name
 from harness.models._checkpoint.image_features import FeatureCache
 from harness.models._checkpoint.loading import (
     checkpoint_of,
@@ -34,6 +32,8 @@ from harness.models._checkpoint.loading import (
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.training_view import TrainingView
 from harness.models._checkpoint.vision_tower import skip_unread_layers
+from harness.models._conversation.answer_tokens import TOKENISATION
+from harness.models._conversation.chat_template import template_name
 from harness.models._engine.answer_logprobs import Scorer, log_odds
 from harness.models._engine.generation_settings import HONOURED, GenerationSettings
 from harness.models._engine.grouping import Budget

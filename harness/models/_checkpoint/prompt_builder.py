@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from harness.core.evaluation import HiddenImage, Request
-from harness.models._checkpoint.conversations import Conversations
 from harness.models._checkpoint.families import CAUSAL, IMAGE, PROMPT, Family
+from harness.models._conversation.conversations import Conversations
 
 RopeIndex = Callable[[Tensor, Tensor, "dict[str, Tensor]"], Tensor]  # ids (T,), is image (T,), tensors -> (T, axes)
 

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from harness.core.errors import ModelError
 from harness.core.evaluation import Request
-from harness.models._checkpoint.answer_tokens import AnswerTokens
-from harness.models._checkpoint.chat_template import Template
 from harness.models._checkpoint.families import Family
 from harness.models._checkpoint.image_files import open_image
+from harness.models._conversation.answer_tokens import AnswerTokens
+from harness.models._conversation.chat_template import Template
 
 _TEXT_KEYS = {"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids", "labels"}
 _CONTEXT = 8  # tokens before an answer that its own are decoded behind: sentencepiece drops the first space of a text

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.api.progress import ProgressBars, Silent
 from harness.api.results import Results, of_one_sweep
 from harness.api.stored import Run, RunStore
+from harness.core.capabilities import ShowsLines
 from harness.core.evaluation import Answer, Item
 from harness.core.plugins import Benchmark
 from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, RunRecord, SweepResult
@@ -200,7 +201,7 @@ def _carried_out(config: RunConfig, command: str, progress: Show | None) -> Run 
     from harness.run import pipeline
 
     shown = progress if progress is not None else ProgressBars()
-    say = shown.say if isinstance(shown, (ProgressBars, Silent)) else getattr(shown, "say", Silent().say)
+    say = shown.say if isinstance(shown, ShowsLines) else Silent().say
     outcome = pipeline.run(config, command, shown, say)
     return RunStore(config.output).run(outcome.run_id) if outcome is not None else None
 

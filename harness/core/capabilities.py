@@ -203,3 +203,13 @@ class HoldsOutPairs(Protocol):
     """An aligner that leaves some of the pairs out of training to measure on them: a reward model."""
 
     def tested_on(self, pairs: Sequence[PreferencePair]) -> list[PreferencePair]: ...
+
+
+# ---------------------------------------------------------------- progress displays
+
+
+@runtime_checkable
+class ShowsLines(Protocol):
+    """A progress display that also shows what is going on, a line at a time."""
+
+    def say(self, text: str) -> None: ...

@@ -19,6 +19,7 @@ from benchmarks._coco.asserted_objects import Assertions, assertions
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_rows
 from benchmarks._judged import prompts
+from benchmarks._judged.unjudged import unjudged
 from harness.core import registry
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
@@ -30,7 +31,9 @@ CATEGORIES = ("conv", "detail", "complex")
 VARIANTS = ("tolerant", "official", "rlhfv")
 _HUB = "liuhaotian/llava-bench-in-the-wild on the Hugging Face hub"
 _RESOLVE = "https://huggingface.co/datasets/liuhaotian/llava-bench-in-the-wild/resolve/main"
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_LABEL = re.compile(r"(?i)\b(?:assistant|answer|response|score)\s*[12]?\s*[:=]|[*_`\"'()\[\]]")
+_SCORE = r"(\d+(?:\.\d+)?)(?:\s*(?:/|out of)\s*10(?![\d.]))?"
+_PAIR = re.compile(rf"\s*{_SCORE}(?:\s*[,;&|]\s*|\s+and\s+|\s+){_SCORE}\s*\.?\s*")
 
 
 def official_scores(reply: str) -> tuple[float, float]:
@@ -47,12 +50,13 @@ def official_scores(reply: str) -> tuple[float, float]:
 
 
 def tolerant_scores(reply: str) -> tuple[float, float] | None:
-    """(reference, model) where the first line with text holds exactly two numbers from 0 to 10; else None."""
-    line = next((line for line in reply.split("\n") if line.strip()), "")
-    line = re.sub(r"(?i)assistant\s*[12]\b", " ", line.replace("/10", " ").replace("/ 10", " "))
-    numbers = [float(number) for number in _NUMBER.findall(line)]
-    fits = len(numbers) == 2 and all(0 <= number <= 10 for number in numbers) and "/" not in line
-    return (numbers[0], numbers[1]) if fits else None
+    """(reference, model) of the one line that is nothing but two numbers from 0 to 10 (and markup, "Assistant 1:"); else None.
+
+    Numbers within a sentence ("On a scale from 1 to 10 ...") are no scores.
+    """
+    pairs = {(float(m[1]), float(m[2])) for line in reply.split("\n") if (m := _PAIR.fullmatch(_LABEL.sub(" ", line)))}
+    scores = pairs.pop() if len(pairs) == 1 else None
+    return scores if scores is not None and max(scores) <= 10 else None
 
 
 def _value(reply: str) -> float | None:
@@ -87,7 +91,7 @@ class LlavaBench:
     title = "LLaVA-Bench"
     needs_judge = True
     judge_tasks = (TASK,)
-    version = 1
+    version = 2
     files = (
         *(
             OfficialFile(f"llava_bench/{n}", _HUB, "Apache-2.0", "copy it", url=f"{_RESOLVE}/{n}")
@@ -142,8 +146,8 @@ class LlavaBench:
         pairs = [self._scores(v, swapped) for v, swapped in zip(verdicts, orders, strict=True)]
         read = [pair for pair in pairs if pair is not None]
         if len(read) < len(pairs):
-            why = "the judge's scores could not be read"
-            return Score(item.id, {"items": 1.0}, flag="unjudged", why=why, verdict=verdicts[0])
+            lost = next(v for v, pair in zip(verdicts, pairs, strict=True) if pair is None)
+            return unjudged(item, lost, "pair of scores")
         reference, model = (sum(column) / len(read) for column in zip(*read, strict=True))
         kind = item.truth["category"]
         values = {"items": 1.0}

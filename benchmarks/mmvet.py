@@ -9,12 +9,13 @@ the authors' script does after five tries.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_json
 from benchmarks._judged import prompts
+from benchmarks._judged.stated_rating import stated_rating
+from benchmarks._judged.unjudged import unjudged
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.vqa_answers import normalise
 from harness.core import registry
@@ -27,7 +28,6 @@ from harness.core.plugins import Data, Judge
 CAPABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")
 _RELEASE = "release v1 of yuweihao/MM-Vet on GitHub, mm-vet.zip"
 _ZIP = "https://github.com/yuweihao/MM-Vet/releases/download/v1/mm-vet.zip"
-_GRADE = re.compile(r"(?<![\d.])(?:0(?:\.\d+)?|1(?:\.0+)?|\.\d+)(?![\d.]*\d)")
 
 
 def official_grade(reply: str) -> float | None:
@@ -40,9 +40,8 @@ def official_grade(reply: str) -> float | None:
 
 
 def tolerant_grade(reply: str) -> float | None:
-    """The one number from 0 to 1 that the reply holds, whatever stands around it; None where there are none or several."""
-    found = {float(match.group()) for match in _GRADE.finditer(reply)}
-    return found.pop() if len(found) == 1 else None
+    """A number from 0 to 1 that the reply states as its grade; None where it states none."""
+    return stated_rating(reply, 0.0, 1.0)
 
 
 PARSERS: Mapping[str, Callable[[str], float | None]] = {"tolerant": tolerant_grade, "official": official_grade}
@@ -71,7 +70,7 @@ class Mmvet:
     title = "MM-Vet"
     needs_judge = True
     judge_tasks = (TASK,)
-    version = 1
+    version = 2
     files = (
         OfficialFile(
             "mmvet/mm-vet.json",
@@ -130,7 +129,7 @@ class Mmvet:
         unreached = not verdict.raw and verdict.value is None
         grade = None if unreached else PARSERS[self.variant](verdict.raw)
         if grade is None:
-            return Score(item.id, {"items": 1.0}, flag="unjudged", why="no grade in the judge's reply", verdict=verdict)
+            return unjudged(item, verdict, "grade")
         values = {"items": 1.0, "judged": 1.0, "grade": grade}
         for capability in item.truth["capability"]:
             values |= {f"{capability}/judged": 1.0, f"{capability}/grade": grade}

@@ -23,6 +23,7 @@ from benchmarks._coco.object_labels import edited_objects, object_claim
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_rows
 from benchmarks._judged.object_list import TASK, Tagged, candidates, nltk_tagger, nodes_of, object_list, spacy_tagger
+from benchmarks._judged.unjudged import unjudged
 from benchmarks._text.nouns import tagged
 from benchmarks._text.tokenizer import Tokenizer
 from benchmarks._text.wordnet import DATA as LEMMAS
@@ -116,8 +117,7 @@ class ObjectHalbench:
         text = answer.text.replace("Assistant:", "").strip()
         found, verdict = self._objects(item, text)
         if found is None:
-            why = "the extractor's reply could not be read"
-            return Score(item.id, {"items": 1.0}, flag="unjudged", why=why, verdict=verdict)
+            return unjudged(item, verdict, "list of objects")
         return score_objects(item, text, found, verdict)
 
     def facts(self) -> dict[str, str]:

@@ -6,7 +6,6 @@ summarize_gpt_mmhal.py, informativeness as in RLHF-V eval/summarize_gpt_mmhal_re
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,8 @@ from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_rows
 from benchmarks._judged import prompts
 from benchmarks._judged.reference_rule import rate_by_reference
+from benchmarks._judged.stated_rating import labelled_rating
+from benchmarks._judged.unjudged import unjudged
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, Verdict, ratio
@@ -24,12 +25,6 @@ from harness.core.plugins import Data, Judge
 
 TYPES = ("attribute", "adversarial", "comparison", "counting", "relation", "environment", "holistic", "other")
 _NO_VERDICT = "no answer could be judged"
-
-_RATING = re.compile(
-    r"""\b(?:rating|score)\b [\s*_`"']* (?:[:=]|is\b|\s-\s)? [\s*_`"'(\[]*
-        (?P<sign>-)? (?P<number>\d+(?:\.\d+)?) (?:\s*(?:/|out\s+of)\s*(?P<scale>\d+))?""",
-    re.IGNORECASE | re.VERBOSE,
-)
 
 
 def official_rating(reply: str) -> int | None:
@@ -43,18 +38,12 @@ def official_rating(reply: str) -> int | None:
 
 
 def tolerant_rating(reply: str) -> int | None:
-    """A whole number 0..6 after "rating" or "score", whatever the markup; None where there is none or they disagree.
+    """A whole number 0..6 that the reply states after "rating" or "score", whatever the markup; None where it states none.
 
-    Also None: fractions ("2.5"), negative numbers, other scales ("8/10"). A guess would be a made-up score.
+    Also None: fractions ("2.5"), negative numbers, other scales ("8/10"), ranges ("3-4"), and ratings that disagree.
     """
-    found = {_whole(match) for match in _RATING.finditer(reply)}
-    return found.pop() if len(found) == 1 else None
-
-
-def _whole(match: re.Match[str]) -> int | None:
-    number = match["number"]
-    fits = number.isdigit() and len(number) == 1 and number <= "6" and not match["sign"]
-    return int(number) if fits and match["scale"] in (None, "6") else None
+    rating = labelled_rating(reply, 0, 6, whole=True)
+    return None if rating is None else int(rating)
 
 
 PARSERS: Mapping[str, Callable[[str], int | None]] = {"official": official_rating, "tolerant": tolerant_rating}
@@ -107,7 +96,7 @@ class MmhalBase:
     judge_tasks: ClassVar[tuple[JudgeTask, ...]] = (TASK,)
     shows_image: ClassVar[bool] = False
     published_as: ClassVar[str] = "MMHal"  # the study's column of the score
-    version = 1
+    version = 2
     files: ClassVar[tuple[OfficialFile, ...]] = (
         OfficialFile(
             "mmhal/mmhal_bench.json",
@@ -156,7 +145,7 @@ class MmhalBase:
         verdict = self.judge.judge(task, item.question, answer.text, item.truth, self._image(item))
         rating = self._rating(verdict)
         if rating is None:
-            return Score(item.id, {"items": 1.0}, flag="unjudged", why="no rating in the judge's reply", verdict=verdict)
+            return unjudged(item, verdict, "rating")
         kind = item.truth["question_type"]
         values = {
             "items": 1.0,

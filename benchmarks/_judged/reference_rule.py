@@ -7,7 +7,9 @@ It is no GPT-4: it reads COCO objects, yes and no, colours, numbers, sides and t
 - informativeness: the share of the reference's key words (those the question does not give away) that the answer has;
   for descriptions, averaged with the share of the image's objects that it names.
 
-Without hallucination 6, 5, 4 or 3, with it 2, 1 or 0, falling with informativeness, as in MMHal-Bench's own scale.
+Without hallucination 6, 5, 4 or 3, with it 2, 1 or 0, falling with informativeness, as in MMHal-Bench's own scale. What is no
+answer (nothing, the question again, words over and over, words that have nothing to do with question, image or reference, "I
+cannot tell") is rated 0: only an answer can be free of hallucination, and random weights must not look better than a model.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Sequence
 
 from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.asserted_objects import Assertions, assertions
+from benchmarks._judged.no_answer import no_answer
 from benchmarks._text.singular import singularize
 from harness.core.judging import Facts, Reply
 
@@ -41,6 +44,8 @@ def rate_by_reference(question: str, answer: str, facts: Facts) -> Reply:
     reference, kind = str(facts.get("gt_answer", "")), str(facts.get("question_type", ""))
     said, truth = assertions(answer), assertions(reference)
     content = _nodes(facts.get("image_content", ()))
+    if why := no_answer(question, answer, said, truth):
+        return Reply(0.0, "no answer", f"{why}\nRating: 0")
     faults = _faults(question, answer, said, reference, truth, content, kind)
     share = _informativeness(question, said, truth, content, kind)
     extra = len((set(said.present) & content) - set(truth.present))

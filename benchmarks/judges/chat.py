@@ -15,8 +15,9 @@ from pathlib import Path
 from benchmarks._judged import prompts
 from harness.core import registry
 from harness.core.capabilities import Cost, Judged, cost_of
-from harness.core.errors import ConfigError, ModelError
+from harness.core.errors import ConfigError, ModelError, Unanswered
 from harness.core.evaluation import Decoding, Request, Verdict
+from harness.core.final_answer import final_answer
 from harness.core.judging import Facts, JudgeTask
 from harness.core.plugins import Model
 
@@ -36,6 +37,7 @@ class Chat:
         temperature: float = 0.0,  # 0 is greedy
     ) -> None:
         self._model = model
+        self._gone = ""  # why the model is not asked any more
         known = _known_tasks() if templates else {}
         self._given = {task: _read(task, path, known, check_digests) for task, path in (templates or {}).items()}
         self._decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature)
@@ -68,23 +70,38 @@ class Chat:
         return cost_of(self._model)
 
     def _verdict(self, task: JudgeTask, text: str, image: Path | None) -> Verdict:
-        reply = self._ask(Request(image, text, self._decoding))
+        reply, why = self._ask(Request(image, text, self._decoding))
         value = task.read(reply)
-        reading = "" if value is not None else "unreadable" if reply else "no reply"
+        reading = "" if value is not None else "unreadable" if reply else why
         return Verdict(value, reading, reply, self.name, self.version_of(task))
 
-    def _ask(self, request: Request) -> str:
+    def _ask(self, request: Request) -> tuple[str, str]:
+        """The reply without its reasoning, or "" and why there is none: after the backend's own retries the item is unjudged.
+
+        What no request can get past (a refused key, a used-up account, an unknown model) ends the asking at once.
+        """
+        if self._gone:
+            return "", self._gone
         try:
-            return next((answer.text for batch in self._model.generate([request]) for _, answer in batch), "")
-        except ModelError:
-            return ""  # after the backend's own retries; the item stays unjudged and is listed
+            reply = next((answer.text for batch in self._model.generate([request]) for _, answer in batch), "")
+        except Unanswered as error:
+            return "", f"no reply: {next(iter(error.reasons.values()))}"
+        except ModelError as error:
+            self._gone = f"no reply: {error}"
+            return "", self._gone
+        return final_answer(reply).text, "no reply"
+
+
+_CHOICE = re.compile(
+    r"\W*(?:(?:the )?(?:better|best)?\W*(?:response|answer|assistant|choice)\W*(?:is\W+)?)?([012])\W*(?:is better\W*)?",
+    re.IGNORECASE,
+)
 
 
 def _choice(reply: str) -> float | None:
-    """0 for the first answer, 1 for the second, 0.5 for neither; None where the first line does not say."""
-    line = reply.strip().split("\n")[0]
-    found = set(re.findall(r"\b[012]\b", line))
-    return {"1": 0.0, "2": 1.0, "0": 0.5}[found.pop()] if len(found) == 1 else None
+    """0 for the first answer, 1 for the second, 0.5 for neither; None where the first line says anything but that."""
+    chosen = _CHOICE.fullmatch(reply.strip().split("\n")[0])
+    return {"1": 0.0, "2": 1.0, "0": 0.5}[chosen[1]] if chosen else None
 
 
 RANK = JudgeTask("rank", prompts.RANK, read=_choice, fields=prompts.fields, texts=prompts.RELEASED)

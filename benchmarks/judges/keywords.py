@@ -21,7 +21,7 @@ class Keywords(RanksByRating):
     """Judges an answer by rules. `image` is never looked at."""
 
     name = "keywords"
-    version = "2"
+    version = "3"
 
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         """The raw text is what a language model would reply. Raises JudgeError for a task without a rule."""

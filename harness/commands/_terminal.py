@@ -115,7 +115,7 @@ def _show_missing(console: Console, comparison: Any) -> None:
 
     lines = missing_lines(comparison)
     if lines:
-        console.print("", "[bold]Not answered, and not in any number above:[/bold]")
+        console.print("", "[bold]Not answered or not judged, and not in any number above:[/bold]")
         for one in lines:
             console.print(plain(f"  {shortened(one, 400)}"), soft_wrap=True)
         console.print("Fix the problem and run the same command again; only the missing items are asked again.")

@@ -71,8 +71,8 @@ def carry_out(chosen: RunConfig) -> Outcome | None:
 
 
 def exit_as_told(outcome: Outcome) -> None:
-    """Exit code 1 where items have no answer: running the command again asks for them."""
-    if any(failed.missing for failed in outcome.comparison.failures):
+    """Exit code 1 where items have no answer or no verdict: running the command again asks for them."""
+    if any(failed.missing or failed.unjudged_why for failed in outcome.comparison.failures):
         raise typer.Exit(1)
 
 

@@ -30,12 +30,20 @@ class _Remembering:
         """What the judge's server was asked and charged; None for one that runs here."""
         return cost_of(self._inner)
 
-    def _remembered(self, version: str, asked: list[Any], image: Path | None, ask: Callable[[], Verdict]) -> Verdict:
+    def _remembered(
+        self,
+        version: str,
+        asked: list[Any],
+        image: Path | None,
+        ask: Callable[[], Verdict],
+        read: Callable[[str], float | None] | None = None,
+    ) -> Verdict:
+        """A stored verdict whose reply `read` no longer reads is asked for again."""
         image_digest = file_digest(image) if image is not None else None
         key = value_digest([self.name, version, *asked, image_digest])
-        known = self._store.verdicts([key])
-        if key in known:
-            return known[key]
+        known = self._store.verdicts([key]).get(key)
+        if known is not None and (read is None or not known.raw or read(known.raw) is not None):
+            return known
         verdict = ask()
         if verdict.value is not None:
             self._store.add_verdict(key, verdict)
@@ -54,7 +62,9 @@ class RememberingJudge(_Remembering):
 
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         asked, version = [question, answer, task.stored_facts(facts)], version_for(self._judge, task)
-        return self._remembered(version, asked, image, lambda: self._judge.judge(task, question, answer, facts, image))
+        return self._remembered(
+            version, asked, image, lambda: self._judge.judge(task, question, answer, facts, image), task.read
+        )
 
 
 class RememberingAnnotator(_Remembering):

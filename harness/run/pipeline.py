@@ -89,8 +89,7 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
         except BaseException as error:
             store.set_status(run_id, f"stopped: {type(error).__name__}")
             raise
-        lost = store.items_missing(run_id)
-        store.set_status(run_id, f"complete but for {lost:,} items without an answer" if lost else "complete")
+        store.set_status(run_id, store.how_complete(run_id))
         return report(store, run_id, folder)
 
 

@@ -15,6 +15,7 @@ from harness.core.digests import text_digest
 from harness.core.errors import StoreError
 from harness.core.evaluation import Answer, Item, Score, Verdict
 from harness.core.files import storable
+from harness.core.flags import UNJUDGED
 from harness.core.nearest import did_you_mean
 from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.storage import codec
@@ -54,7 +55,7 @@ class StoredResult:
     @property
     def is_whole(self) -> bool:
         """Every item has an answer and no judge owes a verdict; else the next run asks for what is missing."""
-        return None not in self.answer_keys and all(score.flag != "unjudged" for score in self.scores)
+        return None not in self.answer_keys and all(score.flag != UNJUDGED for score in self.scores)
 
 
 class Store(Database):
@@ -174,10 +175,14 @@ class Store(Database):
             self._item_sets[digest] = tuple(codec.item(i) for i in codec.loads(row[0]))
         return self._item_sets[digest]
 
-    def items_missing(self, run: str) -> int:
-        """How many items of a run's results have no answer."""
-        rows = self.rows("SELECT answer_keys FROM results WHERE run=?", (run,))
-        return sum(codec.loads(row[0]).count(None) for row in rows)
+    def how_complete(self, run: str) -> str:
+        """'complete', or 'complete but for 3 items without an answer and 55 without a verdict'."""
+        results = self.results(run)
+        unanswered = sum(result.answer_keys.count(None) for result in results)
+        unjudged = sum(score.flag == UNJUDGED for result in results for score in result.scores)
+        lost = [f"{unanswered:,} items without an answer"] if unanswered else []
+        lost += [f"{unjudged:,} {'' if unanswered else 'items '}without a verdict"] if unjudged else []
+        return f"complete but for {' and '.join(lost)}" if lost else "complete"
 
     def put(self, run: str, arm: str, kind: str, value: Any) -> None:
         """Keep a JSON-able by-product of a run: a yield report, a training log, timings."""

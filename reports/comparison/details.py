@@ -8,6 +8,7 @@ from itertools import islice
 
 from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.final_answer import final_answer
+from harness.core.flags import UNJUDGED
 from harness.core.run_record import BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Side
@@ -105,15 +106,27 @@ def failures(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[
 def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
     flags = Counter(score.flag for score in result.scores if score.flag)
     unjudged = sum(
-        score.flag == "unjudged" or (score.verdict is not None and score.verdict.value is None) for score in result.scores
+        score.flag == UNJUDGED or (score.verdict is not None and score.verdict.value is None) for score in result.scores
     )
     truncated = sum(answer.stopped == "length" for answer in result.answers)
-    lost = dict.fromkeys(result.missing.values())
+    unread = {s.item_id: _unjudged_why(s) for s in result.scores if s.flag == UNJUDGED}
     return Failures(
         name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
-        dict(sorted(flags.items())), {why: tuple(i for i, w in result.missing.items() if w == why) for why in lost},
+        dict(sorted(flags.items())), _by_reason(result.missing), _by_reason(unread),
         sum(final_answer(answer.text).reasoned for answer in result.answers),
     )  # fmt: skip
+
+
+def _unjudged_why(score: Score) -> str:
+    """The judge's own reason where it gave no reply."""
+    return score.verdict.reading if score.verdict is not None and not score.verdict.raw and score.verdict.reading else score.why
+
+
+def _by_reason(reasons: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for item, why in reasons.items():
+        found.setdefault(why, []).append(item)
+    return {why: tuple(items) for why, items in found.items()}
 
 
 def protocol_differences(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[ProtocolDifference, ...]:

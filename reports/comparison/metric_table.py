@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.core.evaluation import Formula, Metric
+from harness.core.flags import UNJUDGED
 from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import Sample, addend_names, draw_together, holm, measure, sample
 from reports.comparison.methods import Method, Together, short_columns
@@ -107,7 +108,9 @@ def _cells(
 ) -> dict[tuple[str, str], Cell]:
     if result is None or new is None:
         return {}
-    cells = {(m.name, m.group): _cell(m) for m in measure(new, result.formulas)}
+    unjudged = sum(score.flag == UNJUDGED for score in result.scores)
+    counts = (len(result.scores), len(result.scores) - unjudged) if unjudged else (0, 0)
+    cells = {(m.name, m.group): _cell(m, *counts) for m in measure(new, result.formulas)}
     if base is None or old is None or is_base:
         return cells
     known = {(f.name, f.group) for f in base.formulas}
@@ -120,8 +123,8 @@ def _cells(
     return cells
 
 
-def _cell(metric: Metric) -> Cell:
-    return Cell(metric.value, metric.low, metric.high, metric.n, metric.why)
+def _cell(metric: Metric, answered: int, judged: int) -> Cell:
+    return Cell(metric.value, metric.low, metric.high, metric.n, metric.why, n_answered=answered, n_judged=judged)
 
 
 def _corrected(rows: list[Row]) -> tuple[Row, ...]:

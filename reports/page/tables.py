@@ -9,7 +9,18 @@ from markupsafe import Markup
 
 from reports.comparison.roles import planes
 from reports.page import cards, figures
-from reports.text.formatting import ARROWS, MINUS, UNKNOWN, between, metric_name, number, probability, row_name, title_of
+from reports.text.formatting import (
+    ARROWS,
+    MINUS,
+    UNKNOWN,
+    between,
+    judged_text,
+    metric_name,
+    number,
+    probability,
+    row_name,
+    title_of,
+)
 from reports.values.comparison import Comparison, Curve
 from reports.values.details import Failures
 from reports.values.paired import Difference
@@ -76,7 +87,7 @@ def _cell(cell: Cell | None, row: Row, reach: float) -> CellView:
         notes.append(f"{cell.n_left_out:,} items answered by one side only, left out of the difference")
     return CellView(
         number(cell.value, row.unit),
-        between(cell.low, cell.high, row.unit),
+        f"{between(cell.low, cell.high, row.unit)} {judged_text(cell)}".strip(),
         number(d.value, row.unit, signed=True) if d else "",
         between(d.low, d.high, row.unit, signed=True) if d else "",
         ARROWS[cell.significant],

@@ -122,10 +122,16 @@ def probability(p: float | None) -> str:
 
 
 def cell_text(cell: Cell | None, unit: str) -> str:
-    """'12.3 [10.1, 14.2]'."""
+    """'12.3 [10.1, 14.2]', with how many answers were judged where not all were."""
     if cell is None:
         return UNKNOWN
-    return f"{number(cell.value, unit)} {between(cell.low, cell.high, unit)}".strip()
+    parts = number(cell.value, unit), between(cell.low, cell.high, unit), judged_text(cell)
+    return " ".join(part for part in parts if part)
+
+
+def judged_text(cell: Cell | None) -> str:
+    """'(5 of 60 judged)' where a judge could not rate every answer: the number is about those alone."""
+    return f"({cell.n_judged:,} of {cell.n_answered:,} judged)" if cell is not None and cell.n_answered else ""
 
 
 def difference_text(difference: Difference | None, unit: str) -> str:

@@ -1,6 +1,8 @@
-"""Items without an answer, in sentences: which, and why."""
+"""Items without an answer or without a verdict, in sentences: which, and why."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from reports.text.formatting import title_of
 from reports.values.comparison import Comparison
@@ -9,18 +11,32 @@ _REASONS, _IDS = 12, 4  # shown of each
 
 
 def missing_lines(comparison: Comparison) -> list[str]:
-    """A line for each benchmark, column and reason; empty where every item was answered."""
+    """A line for each benchmark, column and reason; empty where every item was answered and judged."""
     lines = []
     for failed in comparison.failures:
-        reasons = list(failed.missing_why.items())
-        for why, items in reasons[:_REASONS]:
-            more = f" and {len(items) - _IDS:,} more" if len(items) > _IDS else ""
-            listed = ", ".join(items[:_IDS])
-            word = "item" if len(items) == 1 else "items"
-            lines.append(
-                f"{title_of(failed.benchmark)}, {failed.column}: {len(items):,} {word} missing ({listed}{more}): {why}"
-            )
-        if len(reasons) > _REASONS:
-            rest = sum(len(items) for _, items in reasons[_REASONS:])
-            lines.append(f"{title_of(failed.benchmark)}, {failed.column}: {rest:,} more items missing for other reasons")
+        who = f"{title_of(failed.benchmark)}, {failed.column}"
+        lines += _lines(who, failed.missing_why, "missing")
+        lines += _lines(who, failed.unjudged_why, f"of {failed.answered:,} not judged")
+    return lines
+
+
+def unjudged_lines(comparison: Comparison) -> list[str]:
+    """'MMHal-Bench, base: 5 of 60, its numbers are about those alone', for each benchmark and column with unjudged answers."""
+    told = []
+    for failed in (f for f in comparison.failures if f.unjudged_why):
+        judged = failed.answered - sum(map(len, failed.unjudged_why.values()))
+        counts = f"{judged:,} of {failed.answered:,}"
+        told.append(f"{title_of(failed.benchmark)}, {failed.column}: {counts}, its numbers are about those alone")
+    return told
+
+
+def _lines(who: str, reasons: Mapping[str, tuple[str, ...]], state: str) -> list[str]:
+    lines = []
+    for why, items in list(reasons.items())[:_REASONS]:
+        more = f" and {len(items) - _IDS:,} more" if len(items) > _IDS else ""
+        word = "item" if len(items) == 1 else "items"
+        lines.append(f"{who}: {len(items):,} {word} {state} ({', '.join(items[:_IDS])}{more}): {why}")
+    if len(reasons) > _REASONS:
+        rest = sum(len(items) for items in list(reasons.values())[_REASONS:])
+        lines.append(f"{who}: {rest:,} more items {state} for other reasons")
     return lines

@@ -10,6 +10,7 @@ from reports.text.formatting import (
     UNKNOWN,
     cell_text,
     difference_text,
+    judged_text,
     listing,
     number,
     probability,
@@ -17,6 +18,7 @@ from reports.text.formatting import (
     told_apart,
     who,
 )
+from reports.text.missing_items import unjudged_lines
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Row, Table
 
@@ -65,7 +67,7 @@ def _checkpoint(table: Table, rows: Sequence[Row], column: int) -> list[str]:
 
 def _short(cell: Cell | None, unit: str) -> str:
     """Value, change and mark: "16.2 (-6.2) ▲"."""
-    value = number(cell.value if cell else None, unit)
+    value = f"{number(cell.value if cell else None, unit)} {judged_text(cell)}".strip()
     if cell is None or cell.difference is None or cell.difference.value is None:
         return value
     arrow = ARROWS[cell.significant] if cell.significant else ""
@@ -76,7 +78,8 @@ def _with_change(cell: Cell | None, unit: str) -> str:
     if cell is None or cell.difference is None or cell.difference.value is None:
         return cell_text(cell, unit)
     mark = f" {ARROWS[cell.significant]}" if cell.significant else ""
-    return f"{number(cell.value, unit)} ({difference_text(cell.difference, unit)}){mark}"
+    judged = f" {judged_text(cell)}" if cell.n_answered else ""
+    return f"{number(cell.value, unit)} ({difference_text(cell.difference, unit)}){mark}{judged}"
 
 
 def warnings(comparison: Comparison) -> list[str]:
@@ -85,6 +88,7 @@ def warnings(comparison: Comparison) -> list[str]:
     if comparison.incomplete:
         names = listing(list(dict.fromkeys(comparison.incomplete)), 6)
         told.append(f"Incomplete: {names} did not finish; what is missing is shown as {UNKNOWN}.")
+    told += [f"Not all answers were judged: {line}." for line in unjudged_lines(comparison)]
     if comparison.protocol_differences:
         told.append(f"Not the same protocol ({DIFFERS}): {told_apart(comparison.protocol_differences)}.")
     return told

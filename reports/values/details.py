@@ -32,6 +32,7 @@ class Failures:
     unjudged: int
     flags: Mapping[str, int]
     missing_why: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # reason -> ids of the items
+    unjudged_why: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the same of answers without a verdict
     reasoned: int = 0  # answers with reasoning in front, which is not scored
 
 

@@ -38,6 +38,8 @@ class Cell:
     difference: Difference | None = None  # to the baseline, over the items that both answered
     n_paired: int = 0
     n_left_out: int = 0
+    n_answered: int = 0  # answers to the benchmark, where a judge could not rate them all
+    n_judged: int = 0  # of these
     p_holm: float | None = None
     significant: Significance = ""
 

@@ -29,7 +29,7 @@ def rows_of(comparison: Comparison) -> list[dict[str, object]]:
 COLUMNS = (
     "run", "column", "digest", "is_baseline", "complete", "benchmark", "metric", "group", "unit", "better", "headline",
     "value", "low", "high", "n", "why", "difference", "difference_low", "difference_high", "p", "p_holm", "significant",
-    "effect", "detectable", "test", "n_paired", "n_left_out",
+    "effect", "detectable", "test", "n_paired", "n_left_out", "n_answered", "n_judged",
 )  # fmt: skip
 
 
@@ -44,6 +44,8 @@ def _line(column: Column, row: Row, cell: Cell) -> dict[str, object]:
         **{key: getattr(cell, key) for key in ("value", "low", "high", "n", "why", "p_holm", "significant")},
         "n_paired": cell.n_paired,
         "n_left_out": cell.n_left_out,
+        "n_answered": cell.n_answered or None,
+        "n_judged": cell.n_judged if cell.n_answered else None,
     }
     if d := cell.difference:
         line |= {"difference": d.value, "difference_low": d.low, "difference_high": d.high, "p": d.p}

@@ -22,7 +22,7 @@ from reports.page.pair_yields import pairs_view, provenance
 from reports.page.thumbnails import Thumbnails
 from reports.text.flag_lines import alarming_lines, flag_lines
 from reports.text.formatting import count, listing, shortened, title_of, told_apart
-from reports.text.missing_items import missing_lines
+from reports.text.missing_items import missing_lines, unjudged_lines
 from reports.text.runs import overlaps, whole_runs
 from reports.values.comparison import Comparison
 from reports.values.table import Table
@@ -48,6 +48,7 @@ def write(comparison: Comparison) -> str:
             runs=whole_runs(comparison.runs),
             flips=cards.chosen_flips(comparison.flips),
             missing=missing_lines(comparison),
+            unjudged=unjudged_lines(comparison),
             flagged=flag_lines(comparison),
             alarming=alarming_lines(comparison),
             captions=comparison.captions[: cards.MOST_CAPTIONS],

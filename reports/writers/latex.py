@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core import registry
-from reports.text.formatting import between, number, row_name, shortened, who
+from reports.text.formatting import between, judged_text, number, row_name, shortened, who
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Row
 
@@ -50,7 +50,7 @@ def _cell(cell: Cell | None, unit: str) -> str:
         return "--"
     value = _safe(number(cell.value, unit))
     marked = (rf"\textbf{{{value}}}" if cell.significant == "better" else value) + _SIGNIFICANT[cell.significant]
-    interval = _safe(between(cell.low, cell.high, unit))
+    interval = _safe(f"{between(cell.low, cell.high, unit)} {judged_text(cell)}".strip())
     return rf"{marked} {{\scriptsize {interval}}}" if interval else marked
 
 

@@ -9,7 +9,7 @@ from reports.label_audit import text as audit
 from reports.page.side_tables import PUBLISHED_TOLD, REWARD_TOLD, published_table, reward_view, seeds_view
 from reports.text.flag_lines import flag_lines
 from reports.text.formatting import shortened, title_of
-from reports.text.missing_items import missing_lines
+from reports.text.missing_items import missing_lines, unjudged_lines
 from reports.text.plain_table import text_table
 from reports.text.runs import whole_runs
 from reports.values.comparison import Comparison, RunFacts
@@ -45,6 +45,7 @@ def _verdict(comparison: Comparison) -> list[str]:
     parts = []
     if comparison.incomplete:
         parts.append(f"> **Incomplete:** {_safe(', '.join(comparison.incomplete))} did not finish.")
+    parts += [f"> **Not all answers were judged:** {_safe(line)}." for line in unjudged_lines(comparison)]
     if comparison.verdict.headline:
         parts.append(f"**{_safe(comparison.verdict.headline)}**")
     told = [f"- {_safe(sentence)}" for sentence in comparison.verdict.sentences if sentence]

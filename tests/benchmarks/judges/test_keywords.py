@@ -132,8 +132,29 @@ def test_a_description_is_rated_by_how_many_true_objects_it_names() -> None:
     assert rating("Describe it.", few, reference, "holistic") < rating("Describe it.", more, reference, "holistic") == 5
 
 
-def test_an_empty_answer_tells_nothing_and_invents_nothing() -> None:
-    assert rating("Describe it.", "", "A dog on a couch.", "holistic") == 3
+@pytest.mark.parametrize("answer", [
+    "", " \n ", "...", "I cannot tell.", "I'm not sure.", "Sorry, I am unable to answer that.", "As an AI, I have no view.",
+    "What is the dog doing?", "What is the dog doing? What", "the the the", "a dog a dog a dog a dog a dog a dog",
+    "dog " * 40, "zrk qqv ublu", "Lorem ipsum dolor sit amet, consectetur adipiscing elit",
+    "Paris became capital during medieval times.",
+])  # fmt: skip
+def test_what_answers_nothing_is_never_free_of_hallucination(answer: str) -> None:
+    facts = {"image_content": CONTENT, "gt_answer": "The dog is sleeping on the couch.", "question_type": "other"}
+    verdict = Keywords().rate("What is the dog doing?", answer, facts, None)
+    assert (verdict.value, verdict.reading) == (0.0, "no answer")
+
+
+@pytest.mark.parametrize(("question", "answer", "reference"), [
+    ("What is the dog doing?", "It is sleeping.", "The dog is sleeping on the couch."),
+    ("What is the dog doing?", "Sleeping", "The dog is sleeping on the couch."),
+    ("How many dogs are there?", "1", "There is one dog."),
+    ("What color is the cat?", "I cannot see a cat.", NO_CAT),
+    ("What color is the cat?", "I can't tell, there is no cat.", NO_CAT),
+    ("Is the dog left or right of the couch?", "Left.", "The dog is to the left of the couch."),
+    ("Is there a dog?", "Yes, there is a dog", "Yes."),
+])  # fmt: skip
+def test_a_short_answer_is_an_answer(question: str, answer: str, reference: str) -> None:
+    assert rating(question, answer, reference) >= 3
 
 
 def test_a_pair_is_scored_in_the_order_asked_for() -> None:

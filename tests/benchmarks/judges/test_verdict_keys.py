@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.judges.chat import Chat
-from benchmarks.judges.keywords import Keywords
 from benchmarks.llava_bench import LlavaBench
 from benchmarks.mmhal_bench import MmhalBench
 from benchmarks.mmhal_bench_v import MmhalBenchV
@@ -46,17 +45,6 @@ RELEASED = {
         "85df67af28ec7f225442f9db1e295c58b7465f6b248e30c2bf83d50080c4dbfe",
         "142dfe0d712ea76fab754bbfe6a0f7699d6439581a8fcc0a4102413a570a154c",
     ),
-    "keywords": (
-        "2",
-        "b470afd22fcdacc3d6f5d6704764aec662d96971aaa3fe62d2e72d55aba4c700",
-        "06b80342765507b0045504c658d03401d38ce998365298aeea3bf312ea495e7a",
-        "cddd88ff1269c344fa03d70b619a5ad476a0bab084e6f2021e2fe003836a618c",
-        "55daa4d76c1d29a6c3ebaf9bcc042ef60589ae1a8f7821d0b83ced78a0f856e5",
-        "6ce14a0fc765b0587e471b4e1f994b44d1329d6a6f264471806b45304490b47e",
-        "50d21a013eca02d53486389a6aa251306acbbe28b3e9c69bf368b90cc0a7c5b2",
-        "5f56167ec594159840377c32eebd89b144dfce5ee8d08c78cf9851f484f247a4",
-        "ef7c3c0e818428ed952728be92293bfb3b42b25cfd6fffa5a50b430ede92e3e7",
-    ),
 }
 QUESTION, ANSWER, REFERENCE = "What is it?", said("There is a dog here."), {"gt_answer": "A dog."}
 
@@ -75,7 +63,7 @@ class Keys:
         pass
 
 
-def judge_named(name: str, folder: Path) -> Chat | Keywords:
+def judge_named(name: str, folder: Path) -> Chat:
     text = folder / "t.txt"
     text.write_text("Given {question} {answer} {reference}")
     given = {"mmvet": str(text), "mmhal": str(text)}
@@ -83,7 +71,6 @@ def judge_named(name: str, folder: Path) -> Chat | Keywords:
     return {
         "chat": lambda: Chat(model),
         "chat with a text": lambda: Chat(model, templates=given, check_digests=False),
-        "keywords": Keywords,
     }[name]()  # type: ignore[operator]
 
 

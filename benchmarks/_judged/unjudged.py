@@ -1,0 +1,15 @@
+"""The score of an answer that no verdict could be had on: it adds to "items" alone and is never counted as 0."""
+
+from __future__ import annotations
+
+from harness.core import flags
+from harness.core.evaluation import Item, Score, Verdict
+
+
+def unjudged(item: Item, verdict: Verdict | None, what: str) -> Score:
+    """`what`: what the judge's reply should have stated. Without a reply, the reason is the judge's own."""
+    if verdict is not None and not verdict.raw:
+        why = verdict.reading or "the judge gave no reply"
+    else:
+        why = f"no {what} in the judge's reply"
+    return Score(item.id, {"items": 1.0}, flag=flags.UNJUDGED, why=why, verdict=verdict)

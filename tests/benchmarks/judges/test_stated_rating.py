@@ -1,0 +1,60 @@
+"""A rating is read only from a form that states one; a number that happens to stand in a reply is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks._judged.mmhal import tolerant_rating
+from benchmarks.judges.chat import RANK
+from benchmarks.llava_bench import tolerant_scores
+from benchmarks.mmvet import tolerant_grade
+
+REFUSAL = "I'm sorry, but I can't grade this answer (policy 1)."
+
+
+@pytest.mark.parametrize(("reply", "grade"), [
+    ('0.8', 0.8), ('**0.8**', 0.8), ('1.0', 1.0), ('1', 1.0), ('0', 0.0), ('.5', 0.5), ('0.5.', 0.5),
+    ('0.4\n\nPart 2 is missing.', 0.4), ('0.7 because it misses 1 of 2', 0.7),
+    ('0.9, since the rest is there', 0.9), ('Grade: 0.3', 0.3), ('The score is 0.6.', 0.6),
+    ('{"score": 0.8}', 0.8), ('Correctness: 0.7/1.0', 0.7), ('**Grade:** 0.5\nReason: 1 of 2 parts', 0.5),
+    ('Score = 0', 0.0), ('0,8', None), ('1/2', None), ('0.5/1.5', None), ('Part 1 is wrong.', None),
+    ('1 part is wrong.', None), (REFUSAL, None), ('1. The answer is wrong.', None), ('Score: 0.2-0.4', None),
+    ('Score: 0.2 to 0.4', None), ('Score: 0,8', None), ('Score: 80%', None), ('Score: 1.5', None),
+    ('Score: -0.5', None), ('Score: 0.2. Final score: 0.8', None), ('0.8 0.9', None),
+    ('a score 1 point lower', None), ('0 or 1', None), ('1st part right', None), ('Grade: 1st', None),
+    ('half', None), ('', None),
+])  # fmt: skip
+def test_a_grade_of_mmvet(reply: str, grade: float | None) -> None:
+    assert tolerant_grade(reply) == grade
+
+
+@pytest.mark.parametrize(("reply", "rating"), [
+    ('Rating: 3-4', None), ('Rating: 3 - 4', None), ('Rating: 3–4', None), ('Rating: 4 of 10', None),
+    ('Rating: 4 out of 10', None), ('Rating: 3 or 4', None), ('Rating: 3, 4', None), ('Rating: 3/5', None),
+    ('4 of 10', None), (REFUSAL, None), ('Rating: 3,5', None), ('Rating: N', None),
+    ('On the rating scale of 0 to 6, it fails.', None), ('Rating: 4 out of 6', 4), ('Rating: 4/6.', 4),
+    ('Rating 5', 5), ('rating is 2', 2), ('[Rating: 1]', 1), ('{"rating": "6"}', 6),
+    ('Rating: 5, very good', 5),
+])  # fmt: skip
+def test_a_rating_of_mmhal(reply: str, rating: int | None) -> None:
+    assert tolerant_rating(reply) == rating
+
+
+@pytest.mark.parametrize(("reply", "scores"), [
+    ('On a scale from 1 to 10...\n8 9', (8, 9)), ('On a scale from 1 to 10, both are good.', None),
+    ('8 9\n7 9', None), ('**8** **9**', (8, 9)), ('8 and 9', (8, 9)), ('8/10, 9/10', (8, 9)),
+    ('8 out of 10; 9 out of 10', (8, 9)), ('8,9', (8, 9)), ('7,5 8', None), ('7-8 9', None),
+    ('8/5 9/5', None), ('Response 1 is better than response 2', None), ('8 9 10', None),
+    ('Assistant 1: 8, Assistant 2: 9', (8, 9)), ('I give 8 and 9', None), ('1. 2.', None), (REFUSAL, None),
+])  # fmt: skip
+def test_the_scores_of_llava_bench(reply: str, scores: tuple[float, float] | None) -> None:
+    assert tolerant_scores(reply) == scores
+
+
+@pytest.mark.parametrize(("reply", "value"), [
+    ('1', 0.0), ('2\nbecause', 1.0), ('**0**', 0.5), ('Response 2', 1.0), ('Answer 1 is better.', 0.0),
+    ('The better response is 2.', 1.0), ('There is 1 dog', None), ('1 is better in 2 respects', None),
+    ('Both name 2 dogs', None), ('12', None), ('', None),
+])  # fmt: skip
+def test_the_choice_between_two_answers(reply: str, value: float | None) -> None:
+    assert RANK.read(reply) == value

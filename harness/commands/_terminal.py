@@ -50,7 +50,7 @@ class Display:
 
 def show_comparison(comparison: Any) -> None:
     """The verdict in words, then the table: the last words of a command."""
-    from reports.page.side_tables import PUBLISHED_TOLD, published_table
+    from reports.page.side_tables import PUBLISHED_NOTE, published_table
     from reports.text.plain_table import text_table, warnings
 
     console = _wide_console()
@@ -64,7 +64,7 @@ def show_comparison(comparison: Any) -> None:
         console.print("", told, soft_wrap=True)
     if comparison.published:
         console.print("", _table(*published_table(comparison)))
-        console.print(plain(PUBLISHED_TOLD), soft_wrap=True)
+        console.print(plain(PUBLISHED_NOTE), soft_wrap=True)
     _show_flags(console, comparison)
     _show_missing(console, comparison)
 

@@ -24,7 +24,7 @@ _NAMED = 3  # checkpoints named for one metric; of more, how many and the extrem
 def verdict(table: Table) -> Verdict:
     """Words for the headline rows of all columns but the baseline."""
     if len(table.columns) < 2:
-        return Verdict("", "", "", "There is one checkpoint only: nothing to compare with yet.")
+        return Verdict("", "", "", "There is only one checkpoint, so there is nothing to compare.")
     of = _of_one if len(table.columns) == 2 else _of_several
     better, worse, changed = (of(table, kind) for kind in ("better", "worse", "changed"))
     inconclusive, unknown = _inconclusive(table, known=True), _inconclusive(table, known=False)

@@ -1,4 +1,4 @@
-"""What people's ratings say of judges, as tables of text."""
+"""Comparison of judges with human ratings, as tables of text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def _agreement(found: Sequence[Calibration]) -> Part:
         agreed = (f"{c.bias.n}", _percent(c.exact), _percent(c.near), _number(c.correlation))
         rows.append((title_of(c.benchmark), c.column, c.judge, *agreed, _mean(c.bias)))
     header = ("benchmark", "checkpoint", "judge", "rated", "same rating", "within 1", "rank correlation", "bias [95 %]")
-    return Part("Judge and people", "On the same answers; bias is the judge's rating minus the people's.", header, tuple(rows))
+    return Part(
+        "Judge and human raters", "On the same answers; bias is the judge's rating minus the human rating.", header, tuple(rows)
+    )
 
 
 def _means(found: Sequence[Calibration]) -> Part:
@@ -29,7 +31,7 @@ def _means(found: Sequence[Calibration]) -> Part:
         means = (_number(c.mean.plain), _number(c.mean.people), _interval(c))
         rows.append((title_of(c.benchmark), c.column, c.judge, *means, f"{c.mean.n} of {c.mean.of}"))
     header = ("benchmark", "checkpoint", "judge", "judge's mean", "rated answers' mean", "corrected [95 %]", "rated")
-    lead = "What people would have given on average over all answers: a prediction-powered estimate (arXiv:2301.09633)."
+    lead = "Prediction-powered estimate (arXiv:2301.09633) of the mean human rating over all answers."
     return Part("Judge-corrected means", lead, header, tuple(rows))
 
 

@@ -112,7 +112,7 @@ def _faults(effect: Effect) -> Part:
         "label faults",
         "at least, at most",
     )
-    lead = "Answers that contradict an official label, and what reviewers said of these labels."
+    lead = "Answers that contradict an official label, and the reviewers' votes on these labels."
     return Part("\u201cErrors\u201d that are label faults", lead, header, tuple(rows))
 
 
@@ -145,7 +145,7 @@ def _things(effect: Effect) -> list[Part]:
         for r in effect.rates
         for thing, share in r.by_thing.items()
     ]
-    lead = "Faults found among the labels that reviewers decided; most of these were suspects, so shares would mislead."
+    lead = "Errors among the labels that reviewers decided; most were selected as suspicious, so shares are not estimates."
     return [Part("Faults by object", lead, ("benchmark", "object", "faults", "labels decided"), tuple(rows))] if rows else []
 
 
@@ -189,7 +189,7 @@ def _captions(effect: Effect) -> Part:
         "rightly blamed",
         "captions read",
     )
-    lead = "What people marked in some captions, carried over to all; they must have been drawn at random."
+    lead = "Human marks in a random sample of captions, extrapolated to all captions."
     return Part("CHAIR as people count it", lead, header, tuple(rows))
 
 

@@ -62,7 +62,7 @@ def published_view(comparison: Comparison) -> tuple[list[tuple[str, str]], list[
     return head, yours, theirs
 
 
-PUBLISHED_TOLD = f"Yours, then the study's: {SOURCE}; other judges, another protocol: for orientation only."
+PUBLISHED_NOTE = f"Your rows, then the published ones: {SOURCE}; other judges, another protocol: for orientation only."
 
 
 def published_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:

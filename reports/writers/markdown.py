@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.core import registry
 from reports.label_audit import text as audit
-from reports.page.side_tables import PUBLISHED_TOLD, REWARD_TOLD, published_table, reward_view, seeds_view
+from reports.page.side_tables import PUBLISHED_NOTE, REWARD_TOLD, published_table, reward_view, seeds_view
 from reports.text.flag_lines import flag_lines
 from reports.text.formatting import shortened, title_of
 from reports.text.missing_items import missing_lines, unjudged_lines
@@ -88,7 +88,7 @@ def _audit(comparison: Comparison) -> list[str]:
 def _published(comparison: Comparison) -> list[str]:
     if not comparison.published:
         return []
-    return ["## Published", PUBLISHED_TOLD, *_table(*published_table(comparison))]
+    return ["## Published", PUBLISHED_NOTE, *_table(*published_table(comparison))]
 
 
 def _protocol(comparison: Comparison) -> list[str]:

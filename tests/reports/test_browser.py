@@ -64,7 +64,7 @@ def test_nothing_is_wider_than_the_screen(opened, make, record, images, width):
 
 def test_a_long_reference_answer_does_not_widen_a_phone(opened, make, record):
     def wordy(result):
-        return replace(result, items=tuple(replace(i, truth={"gt_answer": "a reference " * 20}) for i in result.items))
+        return replace(result, items=tuple(replace(i, truth=i.truth | {"label": "a reference " * 20}) for i in result.items))
 
     page = opened(write(compare([make.with_results(record, wordy)])), 390)
     page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")

@@ -146,7 +146,7 @@ def test_two_reviewers_disagree_and_one_settles_it(served, open_page):
     bob.keyboard.press("w")
     shown(bob, ".word.wrong[aria-pressed=true]")
     bob.keyboard.press("Enter")
-    assert "Nobody disagrees" in bob.inner_text(".headline")
+    assert "No disagreements" in bob.inner_text(".headline")
     bob.click("text=Progress")
     assert "ann and bob" in bob.inner_text("main")
     assert served.desk.standing(0).settled.word == "wrong"

@@ -1,25 +1,37 @@
 # Two commands do all their own set-up: `make run` and `make test`.
 VENV ?= .venv
 PYTHON ?= python3
+WORKERS ?= 2
 PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check -qq
 
-.PHONY: run test check clean
+.PHONY: run test check docs packages clean
 run: $(VENV)/.ready
 	$(PY) -m harness run
 
 test: $(VENV)/.ready
-	$(PY) -m pytest
+	$(PY) -m pytest -n $(WORKERS) -rs
 
 check: $(VENV)/.ready
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+# The documentation as a site, in the folder site; broken links are errors.
+docs: $(VENV)/.ready
+	$(PY) -m mkdocs --quiet build --strict
+
+# Wheel and sdist, each tried in a fresh environment.
+packages: $(VENV)/.ready
+	.ci/try_packages
 
 # torch first and pinned: whatever else asks for torch then takes this build instead of the newest.
 $(VENV)/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet torch==2.13.0
-	$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
-	touch $@
+	@echo "Installing into $(VENV): once, a few minutes ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install torch==2.13.0
+	@$(PIP) install --constraint constraints.txt --editable ".[dev]"
+	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info

@@ -5,7 +5,7 @@ WORKERS ?= 2
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check -qq
 
-.PHONY: run test check docs packages clean
+.PHONY: run test check docs reference packages clean
 run: $(VENV)/.ready
 	$(PY) -m harness run
 
@@ -20,6 +20,10 @@ check: $(VENV)/.ready
 # The documentation as a site, in the folder site; broken links are errors.
 docs: $(VENV)/.ready
 	$(PY) -m mkdocs --quiet build --strict
+
+# The reference pages, written from commands, schema and plug-ins.
+reference: $(VENV)/.ready
+	$(PY) -m tests.docs.reference_pages
 
 # Wheel and sdist, each tried in a fresh environment.
 packages: $(VENV)/.ready

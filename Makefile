@@ -19,7 +19,7 @@ check: $(VENV)/.ready
 
 # The documentation as a site, in the folder site; broken links are errors.
 docs: $(VENV)/.ready
-	$(PY) -m mkdocs --quiet build --strict
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs --quiet build --strict
 
 # The reference pages, written from commands, schema and plug-ins.
 reference: $(VENV)/.ready

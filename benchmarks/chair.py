@@ -71,7 +71,7 @@ class Chair:
         self,
         variant: str = "official",  # official (pattern's singular forms) or lemma (WordNet)
         images: str | None = None,  # file with the images to describe, in the data folder; null: all of the split
-        limit_images: int | None = None,  # only the first so many images
+        limit_images: int | None = None,  # only the first N images
         prompt: str = "Please describe this image in detail.",  # what the model is asked about every image
         max_new_tokens: int = 512,  # longest description, in tokens
         drop_truncated: bool = False,  # leave out an unfinished last sentence, as OPERA does

@@ -79,7 +79,7 @@ class ObjectHalbench:
         max_new_tokens: int = 512,  # longest description, in tokens
     ) -> None:
         """`tagger`: "nltk" or the name of an installed spaCy model. `describe`: instead of the official questions,
-        ask `prompt` about the first so many images of val (no question file needed)."""
+        ask `prompt` about the first N images of val (no question file needed)."""
         if extractor not in EXTRACTORS:
             raise ConfigError(f"Object HalBench has no extractor {extractor!r}; choose one of {', '.join(EXTRACTORS)}.")
         if variant not in ("official", "tolerant"):

@@ -73,7 +73,7 @@ class Pope:
         variant: str = "llava",  # how an answer is read as yes or no; see docs/benchmarks/pope.md
         prompt_suffix: str = "",  # added to every question
         image_folder: str = "coco/val2014",  # where the images lie in the data folder
-        limit_images: int | None = None,  # only questions about the first so many images
+        limit_images: int | None = None,  # only questions about the first N images
         max_new_tokens: int = 16,  # longest answer, in tokens
         labels: str = "",
         log_odds: bool = True,

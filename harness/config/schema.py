@@ -50,7 +50,7 @@ class BenchmarkConfig(Plugin):
     """A benchmark by name with its options, and the judge it needs if it needs one."""
 
     judge: JudgeConfig | None = None
-    limit: int | None = Field(None, ge=1, description="only its first so many items")
+    limit: int | None = Field(None, ge=1, description="only its first N items")
     items: list[str] | None = Field(None, min_length=1, description="only the items with these ids")
     label: Name | None = Field(None, description="its name in the report; needed when one benchmark is swept twice")
 

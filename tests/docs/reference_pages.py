@@ -16,6 +16,7 @@ import harness.cli  # noqa: F401  # registers the commands
 from harness.commands._app import app
 from harness.config import schema
 from harness.core import registry
+from harness.core.options.source import training_options
 from harness.core.options.types import words_for
 from tests.docs.pages import ROOT
 
@@ -39,10 +40,10 @@ _TITLES = {
     "AlignConfig": "`align:` of an arm",
     "BenchmarkConfig": "An entry of `sweep:`",
 }
-_ABOUT = """
-A study is one YAML file. Every key can be changed on the command line (`arms.0.align.beta=0.2`; an entry of a list by its number,
-label or name). A plug-in is written as its name and its options: `{name: bdhs, rho_th: 0.99}`. All mistakes are reported at once,
-before anything is loaded. `python -m harness list NAME` shows the options of one plug-in, `list schema` the JSON schema for editors.
+_ABOUT = """A study is one YAML file. Every key can be changed on the command line (`arms.0.align.beta=0.2`; an entry of a list
+by its number, label or name). A plug-in is written as its name and its options: `{name: bdhs, rho_th: 0.99}`. All mistakes are
+reported at once, before anything is loaded. `python -m harness list NAME` shows the options of one plug-in, `list schema` the
+JSON schema for editors.
 """
 
 
@@ -59,6 +60,8 @@ def configuration_page() -> str:
     ]
     for model in _SECTIONS:
         lines += [f"## {_TITLES[model.__name__]}", "", *table(["key", "type", "default", "what it is"], _keys(model)), ""]
+    lines += ["## `training:` of an aligner", "", "The settings of the training loop, the same for every aligner.", ""]
+    lines += [*_options(training_options()), ""]
     for kind, (title, about) in _KINDS.items():
         lines += [f"## {title}", "", about, ""]
         for name in registry.names(kind):
@@ -84,8 +87,12 @@ def _plain_type(annotation: Any) -> str:
 def _plugin(kind: str, name: str) -> list[str]:
     lines = [f"### `{name}` ({kind})", "", registry.describe(kind, name), ""]
     options = () if kind == "report" else registry.options(kind, name)
+    return [*lines, *_options(options)] if options else lines[:-1]
+
+
+def _options(options: Iterable[Any]) -> list[str]:
     rows = [[f"`{o.name}`", words_for(o.type), f"`{o.default_text}`", o.about] for o in options]
-    return [*lines, *table(["option", "type", "default", "what it is"], rows)] if rows else lines[:-1]
+    return table(["option", "type", "default", "what it is"], rows)
 
 
 def cli_page() -> str:

@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m harness.miniworld.model.calibrate", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, default=checkpoint_folder())
     parser.add_argument("--images", type=int, default=WorldSettings().val_images, help="val images of each world")
-    parser.add_argument("--only", type=int, default=None, help="evaluate only the first so many worlds")
+    parser.add_argument("--only", type=int, default=None, help="evaluate only the first N worlds")
     options = parser.parse_args(arguments)
     model: Any = registry.make("model", "transformers", {"path": str(options.checkpoint)})
     rows = []

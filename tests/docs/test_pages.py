@@ -1,0 +1,97 @@
+"""The documentation is true where a machine can tell: links, commands, YAML, examples, reference pages, language."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+
+import harness.cli  # noqa: F401  # registers the commands
+from harness.commands._app import app
+from harness.config.schema import parse
+from harness.core.evaluation import Answer
+from tests.docs.pages import PAGES, ROOT, blocks
+from tests.docs.reference_pages import PAGES as WRITTEN
+
+_LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]+)?\)")
+_OLD_WORDS = re.compile(r"\b(pictures?|surely|hearsay|so many|is none of)\b", re.IGNORECASE)
+IDS = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+def prose(page: Path) -> str:
+    """A page without its code blocks and code."""
+    text = re.sub(r"^( *)```.*?^\1```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return re.sub(r"`[^`\n]*`", "", text)
+
+
+def anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.M)
+    return {"#" + re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", title.lower())).strip("-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, anchor in _LINK.findall(prose(page)):
+        if "://" in target:
+            continue
+        place = (page.parent / target).resolve() if target else page
+        assert place.exists(), f"{target} does not exist"
+        assert not anchor or anchor in anchors(place), f"{target}{anchor}: no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_every_command_and_option_exists(page: Path) -> None:
+    root: Any = typer.main.get_command(app)
+    for block in (*blocks(page, ""), *blocks(page, "bash")):
+        for text in re.findall(r"python -m harness(?!\.)\s*(.*)", block):
+            words = shlex.split(re.split(r"[;|>]", text)[0], comments=True)
+            if words and words[0] in ("COMMAND", "NAME"):
+                continue
+            command = root
+            while words and hasattr(command, "commands"):
+                assert words[0] in command.commands, text
+                command = command.commands[words.pop(0)]
+            known = {option for parameter in command.params for option in parameter.opts} | {"-h", "--help"}
+            unknown = [word for word in words if word.startswith("--") and word.split("=")[0] not in known]
+            assert not unknown, f"{text}: {unknown}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_yaml_parses_and_whole_studies_are_valid(page: Path) -> None:
+    for text in blocks(page, "yaml"):
+        tree = yaml.safe_load(text)
+        assert isinstance(tree, dict)
+        if "model" in tree and "sweep" in tree:
+            parse(tree)
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
+def test_reference_pages_are_up_to_date(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == WRITTEN[path](), "run `make reference` and commit the pages"
+
+
+def test_the_benchmark_of_the_contributors_guide_scores_its_own_example() -> None:
+    module = ModuleType("weather")
+    (code,) = blocks(ROOT / "CONTRIBUTING.md", "python")
+    exec(code, module.__dict__)
+    benchmark: Any = module.Weather()  # type: ignore[attr-defined]
+    for example in benchmark.examples:
+        answer = Answer(example.item.id, example.answer, 1, "end")
+        assert benchmark.score(example.item, answer).values == example.values
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_pages_are_written_in_the_projects_own_language(page: Path) -> None:
+    found = _OLD_WORDS.search(prose(page))
+    assert found is None, found
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    listed = set(re.findall(r": ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), flags=re.M))
+    assert listed == {str(page.relative_to(ROOT / "docs")) for page in PAGES if page.is_relative_to(ROOT / "docs")}

@@ -129,3 +129,8 @@ def test_log_odds_that_are_no_number_are_unknown(store: Store) -> None:
 def test_a_model_that_cannot_score_answers_says_so(store: Store) -> None:
     with pytest.raises(ModelError, match="does not score"):
         RememberingModel(Scripted(), store).yes_no_log_odds([Request(None, "a")])
+
+
+def test_a_model_that_scores_no_given_answers_says_so(store: Store) -> None:
+    with pytest.raises(ModelError, match="does not score given answers"):
+        RememberingModel(Scripted(), store).guesses([Request(None, "a")], ["b"])

@@ -45,3 +45,12 @@ def test_a_limit_is_drawn_by_the_second_source(tmp_path):
 def test_a_part_without_a_name_is_refused():
     with pytest.raises(ConfigError, match=r"union\.first must be a source"):
         Union({"file": "x"}, {"name": "bdhs"})
+
+
+@pytest.mark.parametrize(("second", "limit", "n"), [
+    ({"name": "bdhs"}, None, 6), ({"name": "bdhs"}, 2, 2), ({"name": "jsonl", "file": "second.jsonl"}, None, 1),
+])  # fmt: skip
+def test_its_prompts_are_counted_without_a_model(tmp_path, second, limit, n):
+    data = write_prompts(tmp_path, tuple(f"A cat sleeps on mat {i}." for i in range(6)), "cat\ndog\n")
+    write_pairs(tmp_path / "second.jsonl", [pair("1", "A cat.", "A dog.")])
+    assert Union({"name": "random_edit"}, second, limit=limit).n_prompts(data) == n

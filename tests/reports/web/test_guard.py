@@ -286,7 +286,7 @@ def test_a_data_folder_that_is_a_link_itself_is_the_users_choice(folder, tmp_pat
 )
 def test_what_is_no_image_is_not_served_under_an_images_name(tmp_path, content):
     (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(ImageUnavailable, match="no JPEG"):
+    with pytest.raises(ImageUnavailable, match="not a JPEG"):
         read(Shelf(["a.png"], tmp_path), "a.png")
 
 

@@ -106,7 +106,7 @@ class Amber:
         annotations, queries = (read_rows(data, name) for name in names[:2])
         self.use_words(read_json(data, names[2]), data.read_text(names[3]), measure(self.similarity, data))
         check_unique(annotations, "id")
-        asked = {query.text("id"): query for query in queries}
+        asked = {query.identifier("id"): query for query in queries}
         items = [self._item(row, asked) for row in annotations if self._task(row) in self.tasks]
         self._loaded = {f"sha256 of {name}": data.digest(name) for name in names} | {"rows": f"{len(items):,}"}
         return items
@@ -225,7 +225,7 @@ class Amber:
         return _TASK_OF.get(kind, kind)
 
     def _item(self, row: Row, asked: Mapping[str, Row]) -> Item:
-        number, kind = row.text("id"), _KIND_OF[row.text("type")]
+        number, kind = row.identifier("id"), _KIND_OF[row.text("type")]
         if number not in asked:
             raise DataError(f"{row.where}: {self.folder}/query/query_all.json has no query with id {number}. Fetch both again.")
         truth: dict[str, Any] = {"kind": kind, "truth": row["truth"]}

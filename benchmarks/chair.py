@@ -41,7 +41,7 @@ class Chair:
     """Object hallucination in open descriptions of COCO images."""
 
     title = "CHAIR"
-    version = 1
+    version = 2  # 2: ids of images are one id however they are written
     free_text = True  # for the audit
     files = (
         *(

@@ -128,7 +128,7 @@ class LlavaBench:
         names = {part: f"{self.folder}/{part}.jsonl" for part in ("questions", "context", "answers_gpt4")}
         rows = {part: read_rows(data, name) for part, name in names.items()}
         context = {row.text("image"): _caption(row) for row in rows["context"]}
-        references = {row.text("question_id"): row.text("text") for row in rows["answers_gpt4"]}
+        references = {row.identifier("question_id"): row.text("text") for row in rows["answers_gpt4"]}
         self._loaded = {f"sha256 of {name}": data.digest(name) for name in names.values()}
         self._loaded["rows"] = str(len(rows["questions"]))
         return [self._item(row, context, references, data) for row in rows["questions"]]
@@ -184,7 +184,7 @@ class LlavaBench:
         return (pair[1], pair[0]) if swapped else pair
 
     def _item(self, row: Row, context: Mapping[str, str], references: Mapping[str, str], data: Data) -> Item:
-        number, image, kind = row.text("question_id"), row.text("image"), row.text("category")
+        number, image, kind = row.identifier("question_id"), row.text("image"), row.text("category")
         kind = kind.removeprefix("llava_bench_")
         if kind not in CATEGORIES:
             raise DataError(f"{row.where}: category {kind!r} is not one of {', '.join(CATEGORIES)}. Correct it.")

@@ -182,7 +182,7 @@ class ObjectHalbench:
         return [node for _, node in self._plain(caption)]
 
     def _asked(self, row: Row, truth: _coco.Truth) -> tuple[str, str]:
-        number = truth.id_of(row.text("image_id"))
+        number = truth.id_of(row.identifier("image_id"))
         if number is None:
             raise DataError(f"{row.where}: image {row['image_id']} is not in the COCO annotations. Fetch them again.")
         return number, row.text("question") if "question" in row.values else row.text("prompt")

@@ -106,7 +106,7 @@ class Pope:
             for row in rows:
                 truth = asked.setdefault((row.text("image"), row.text("text")), {"labels": {}, "ids": {}})
                 truth["labels"].setdefault(split, []).append(self._label(row))
-                truth["ids"].setdefault(split, []).append(row.text("question_id"))
+                truth["ids"].setdefault(split, []).append(row.identifier("question_id"))
         images = list(dict.fromkeys(image for image, _ in asked))[: self.limit_images]
         kept = set(images)
         self._loaded["rows"] = ", ".join(f"{s} {self._loaded[f'rows/{s}']}" for s in self.splits)
@@ -244,12 +244,12 @@ def _as_pope(rows: Sequence[Row]) -> list[Row]:
 
 def _revised(rows: Sequence[Row], revision: Sequence[Row]) -> list[Row]:
     check_unique(revision, "question_id")
-    by_id = {row.text("question_id"): row for row in rows}
+    by_id = {row.identifier("question_id"): row for row in rows}
     for new in revision:
-        old = by_id.get(new.text("question_id"))
+        old = by_id.get(new.identifier("question_id"))
         if old is None or any(old[k] != new[k] for k in ("image", "text")):
             raise DataError(f"{new.where} is not a question of the published file. Are both of the same version?")
-    labels = {new.text("question_id"): new["label"] for new in revision}
+    labels = {new.identifier("question_id"): new["label"] for new in revision}
     return [Row(r.where, {**r.values, "label": labels[i]}) for i, r in by_id.items() if i in labels]
 
 

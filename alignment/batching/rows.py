@@ -10,7 +10,7 @@ from torch import Tensor
 from alignment.batching.collate import Row, make_row
 from alignment.batching.policy import Policy, PromptInputs
 from alignment.data.invalid_pairs import TOO_LONG, UNREADABLE_IMAGE, Dropped
-from harness.core.errors import ImageError
+from harness.core.errors import ImageError, TooLong
 from harness.core.plugins import Progress, no_progress
 from harness.core.preference import PreferencePair
 
@@ -75,12 +75,16 @@ def make_rows(
     progress: Progress = no_progress,
 ) -> tuple[Rows, list[Dropped]]:
     """Tokenise all pairs. Pairs over `max_length` (prompt, image and the longest answer) are dropped, never cut; so are
-    those whose image turns out to be unreadable."""
+    those whose image turns out to be unreadable. Without `max_length` a pair beyond the model's context raises TooLong."""
     rows, dropped = Rows(policy, image_root), list[Dropped]()
     for done, pair in enumerate(pairs, start=1):
         try:
             if not rows.add(pair, max_length):
                 dropped.append(Dropped(pair.id, TOO_LONG))
+        except TooLong as error:
+            if max_length is None:
+                raise TooLong(f"Pair {pair.id}: {error} Set max_length in `training` to leave such pairs out.") from error
+            dropped.append(Dropped(pair.id, TOO_LONG))
         except ImageError:
             dropped.append(Dropped(pair.id, UNREADABLE_IMAGE))
         progress("preparing pairs", done, len(pairs))

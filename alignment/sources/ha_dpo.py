@@ -56,7 +56,8 @@ class HaDpo(Published):
             yield from read_rows(data, f"{folder}/pope_data.json")
 
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
-        image = f"{row.get('image_id')}.jpg"
+        number = row.get("image_id")
+        image = f"{int(number) if isinstance(number, float) and number.is_integer() else number}.jpg"
         if "question" in row:
             if row.get("correct"):
                 raise LeftOut("answered right")

@@ -7,17 +7,20 @@ of the five captions. Reading the official files takes a minute; the result (a f
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from benchmarks._files.identifiers import by_number, identifier
 from harness.core.errors import DataError
 from harness.core.plugins import Data
 
 SPLITS = ("train", "val")
+_Annotation = tuple[Any, str, Iterable[str]]  # its id, its image's id, nodes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Truth:
     """`files`: image id -> "val2014/COCO_val2014_....jpg"; `objects`: image id -> node names, sorted. Ids as text."""
 
@@ -27,14 +30,17 @@ class Truth:
 
     def ids_in(self, folder: str) -> list[str]:
         """Image ids of one folder ("val2014"), ascending."""
-        return sorted((n for n, file in self.files.items() if file.startswith(f"{folder}/")), key=int)
+        return sorted((n for n, file in self.files.items() if file.startswith(f"{folder}/")), key=by_number)
 
     def id_of(self, image: str) -> str | None:
         """The image id for an id or a file name; None where the annotations have no such image."""
-        if image in self.files:
-            return image
-        digits = image.rsplit("/", 1)[-1].rsplit(".", 1)[0].rsplit("_", 1)[-1]
-        return number if (number := digits.lstrip("0")) in self.files else None
+        stem = image.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        tried = (_id_or_none(image), _id_or_none(stem.rsplit("_", 1)[-1]), self._by_file.get(image.rsplit("/", 1)[-1]))
+        return next((number for number in tried if number in self.files), None)
+
+    @cached_property
+    def _by_file(self) -> Mapping[str, str]:
+        return {file.rsplit("/", 1)[-1]: number for number, file in self.files.items()}
 
 
 def read_truth(
@@ -53,7 +59,7 @@ def read_truth(
     """
     names = _names(data, folder, year, split, alone)
     sources = {name: data.digest(name) for name in names}
-    key = json.dumps(["coco truth 2", rules, sorted(sources.items())])
+    key = json.dumps(["coco truth 3", rules, sorted(sources.items())])
     made = data.cached(key, lambda: _read(data, names, node_of, nodes_in))
     return Truth(made["files"], made["objects"], sources)
 
@@ -74,43 +80,63 @@ def _read(
     nodes_in: Callable[[str], Iterable[str]],
 ) -> dict[str, Any]:
     files: dict[str, str] = {}
-    objects: dict[int, set[str]] = {}
+    objects: dict[str, set[str]] = {}
     for name in names:
         content = parse_annotations(data, name)
-        images = {_field(i, "id", name, "images"): i for i in _list(content, "images", name)}
+        images = {identifier(_field(i, "id", name, "images"), f"{name}, images"): i for i in _list(content, "images", name)}
         folder = name.rsplit("_", 1)[-1].removesuffix(".json")
-        files |= {str(n): f"{folder}/{_field(image, 'file_name', name, 'images')}" for n, image in images.items()}
+        files |= {n: f"{folder}/{_field(image, 'file_name', name, 'images')}" for n, image in images.items()}
         read = _instances(content, name, node_of) if "/instances_" in f"/{name}" else _captions(content, name, nodes_in)
-        for number, image_id, nodes in read:
-            if image_id not in images:
-                raise DataError(
-                    f"{name}: annotation {number} belongs to image {image_id}, which is not in the file's images. "
-                    "Fetch the file again or remove that annotation."
-                )
+        _join(name, read, images, objects)
+    return {"files": files, "objects": {n: sorted(nodes) for n, nodes in objects.items()}}
+
+
+def _join(
+    name: str, read: Iterable[tuple[Any, str, Iterable[str]]], images: Container[str], objects: dict[str, set[str]]
+) -> None:
+    """Put the nodes of each annotation to its image. Raises DataError, with counts, where annotations belong to none."""
+    lost, total = list[tuple[Any, str]](), 0
+    for number, image_id, nodes in read:
+        total += 1
+        if image_id in images:
             objects.setdefault(image_id, set()).update(nodes)
-    return {"files": files, "objects": {str(n): sorted(nodes) for n, nodes in objects.items()}}
+        else:
+            lost.append((number, image_id))
+    if lost:
+        raise DataError(
+            f"{name}: {len(lost):,} of {total:,} annotations belong to images that are not in the file's list of images; "
+            f"annotation {lost[0][0]} belongs to image {lost[0][1]}. Fetch the file again or remove them."
+        )
 
 
-def _instances(content: Any, name: str, node_of: Mapping[str, str]) -> Iterable[tuple[Any, Any, Iterable[str]]]:
-    category: dict[Any, tuple[str]] = {}
+def _instances(content: Any, name: str, node_of: Mapping[str, str]) -> Iterable[_Annotation]:
+    category: dict[str, tuple[str]] = {}
     for entry in _list(content, "categories", name):
         label = _field(entry, "name", name, "categories")
         if label not in node_of:
             raise DataError(f"{name}: category {label!r} is not one of COCO's 80; CHAIR cannot judge it. Remove or rename it.")
-        category[_field(entry, "id", name, "categories")] = (node_of[label],)
+        category[identifier(_field(entry, "id", name, "categories"), f"{name}, categories")] = (node_of[label],)
     for entry in _list(content, "annotations", name):
-        kind = _field(entry, "category_id", name, "annotations")
+        kind = identifier(_field(entry, "category_id", name, "annotations"), f"{name}, annotations")
         if kind not in category:
             raise DataError(f"{name}: annotation {entry.get('id')} has the unknown category {kind}. Fetch the file again.")
-        yield entry.get("id"), _field(entry, "image_id", name, "annotations"), category[kind]
+        yield entry.get("id"), _image_id(entry, name), category[kind]
 
 
-def _captions(content: Any, name: str, nodes_in: Callable[[str], Iterable[str]]) -> Iterable[tuple[Any, Any, Iterable[str]]]:
+def _captions(content: Any, name: str, nodes_in: Callable[[str], Iterable[str]]) -> Iterable[_Annotation]:
     for entry in _list(content, "annotations", name):
         caption = _field(entry, "caption", name, "annotations")
         if not isinstance(caption, str):
             raise DataError(f"{name}: the caption of annotation {entry.get('id')} is not text. Fetch the file again.")
-        yield entry.get("id"), _field(entry, "image_id", name, "annotations"), nodes_in(caption)
+        yield entry.get("id"), _image_id(entry, name), nodes_in(caption)
+
+
+def _image_id(entry: Any, name: str) -> str:  # Any: a JSON value
+    return identifier(_field(entry, "image_id", name, "annotations"), f"{name}, annotations")
+
+
+def _id_or_none(text: str) -> str | None:
+    return identifier(text, "") if text.strip() else None
 
 
 def parse_annotations(data: Data, name: str) -> Any:  # Any: a JSON value

@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.annotations import parse_annotations
+from benchmarks._files.identifiers import identifier
 from benchmarks._text.singular import singularize
 from benchmarks._text.tokenizer import Tokenizer
 from harness.core.digests import value_digest
@@ -20,7 +21,7 @@ from harness.core.plugins import Data
 from harness.labels.cases import Box
 from harness.labels.claims import ImageAnnotations, Named
 
-_VERSION = 1  # raise it whenever the same files would be read differently
+_VERSION = 2  # raise it whenever the same files would be read differently
 _KEPT = frozenset({"bus"})  # a word here, though CHAIR's singulariser makes "bu" of it
 
 
@@ -62,24 +63,27 @@ def _read(data: Data, names: Sequence[str], files: set[str]) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for name in names:
         content = parse_annotations(data, name)
-        by_id = {image["id"]: image for image in content.get("images", ()) if image.get("file_name") in files}
+        listed = (image for image in content.get("images", ()) if image.get("file_name") in files)
+        by_id = {identifier(image["id"], name): image for image in listed}
         for image in by_id.values():
             row = rows.setdefault(image["file_name"], {"size": [0, 0], "boxes": [], "captions": [], "named": []})
             row["size"] = [image.get("width", 0), image.get("height", 0)]
-        kinds = {c["id"]: node(c["name"]) for c in content.get("categories", ())}
+        kinds = {identifier(c["id"], name): node(c["name"]) for c in content.get("categories", ())}
         for entry in content.get("annotations", ()):
-            if entry.get("image_id") in by_id:
-                _add(rows[by_id[entry["image_id"]]["file_name"]], entry, kinds)
+            image = by_id.get(identifier(entry.get("image_id"), name))
+            if image is not None:
+                _add(rows[image["file_name"]], entry, kinds, name)
     return rows
 
 
-def _add(row: dict[str, Any], entry: Mapping[str, Any], kinds: Mapping[Any, str]) -> None:
+def _add(row: dict[str, Any], entry: Mapping[str, Any], kinds: Mapping[str, str], where: str) -> None:
     if "caption" in entry:
         number = len(row["captions"])
         row["captions"].append(str(entry["caption"]))
         row["named"] += [[number, thing, word] for thing, word in _named_in(str(entry["caption"]))]
-    elif entry.get("category_id") in kinds and len(entry.get("bbox", ())) == 4:
-        row["boxes"].append([kinds[entry["category_id"]], *entry["bbox"], bool(entry.get("iscrowd"))])
+    elif "category_id" in entry and len(entry.get("bbox", ())) == 4:
+        kind = kinds.get(identifier(entry["category_id"], where))
+        row["boxes"] += [[kind, *entry["bbox"], bool(entry.get("iscrowd"))]] if kind is not None else []
 
 
 def _image(row: Mapping[str, Any]) -> ImageAnnotations:

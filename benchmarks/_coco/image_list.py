@@ -45,4 +45,4 @@ def _from_line(where: str, line: str) -> str:
 def _image(entry: object) -> str:
     if isinstance(entry, dict):
         entry = entry.get("image_id", entry.get("image", ""))
-    return str(entry)
+    return str(int(entry)) if isinstance(entry, float) and entry.is_integer() else str(entry)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks._files.identifiers import identifier
 from harness.core.errors import DataError
 from harness.core.plugins import Data
 
@@ -35,6 +36,10 @@ class Row:
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise DataError(f"{self.where}: {key!r} should be text but is {json.dumps(value)[:80]}. Correct that line.")
         return str(value)
+
+    def identifier(self, key: str) -> str:
+        """An id that other files name too, see `identifiers.py`."""
+        return identifier(self[key], f"{self.where}: {key!r}")
 
 
 def read_rows(data: Data, name: str) -> list[Row]:
@@ -66,7 +71,7 @@ def check_unique(rows: Iterable[Row], key: str) -> None:
     """Raise DataError naming both places when two rows have the same value of `key`."""
     seen: dict[Any, str] = {}
     for row in rows:
-        value = row.text(key)
+        value = row.identifier(key)
         if value in seen:
             raise DataError(f"{row.where} repeats {key} {value}, first used in {seen[value]}. Remove one of them.")
         seen[value] = row.where

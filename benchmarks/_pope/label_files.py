@@ -63,13 +63,15 @@ def _labels(item: Item) -> dict[tuple[str, str], str]:
 
 
 def _lines(rows: Sequence[Row], split: str, labels: Mapping[tuple[str, str], str]) -> str:
-    kept = [(row, labels[split, row.text("question_id")]) for row in rows if (split, row.text("question_id")) in labels]
+    kept = [
+        (row, labels[split, row.identifier("question_id")]) for row in rows if (split, row.identifier("question_id")) in labels
+    ]
     return "".join(json.dumps({**row.values, "label": label}, ensure_ascii=False) + "\n" for row, label in kept)
 
 
 def _by_id(rows: Sequence[Row]) -> dict[str, Row]:
     check_unique(rows, "question_id")
-    return {row.text("question_id"): row for row in rows}
+    return {row.identifier("question_id"): row for row in rows}
 
 
 def _of_item(item: Item, revised: Mapping[str, Mapping[str, Row]], said_by: LabelEdit) -> list[LabelEdit]:

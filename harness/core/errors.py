@@ -8,6 +8,7 @@
         ImageError                an image cannot be read; the rest of a sweep goes on
       ModelError                    a checkpoint cannot be loaded or used
         Unanswered                  some requests got no answer; the others did and are stored
+        TooLong                     a text does not fit into the model's context
       TrainingError                 training cannot start or go on
       StoreError                    the run store cannot be read or written
       RunLocked                     another process works in this run folder
@@ -54,6 +55,10 @@ class ImageError(DataError):
 
 class ModelError(HarnessError):
     """A checkpoint cannot be loaded, or cannot do what is asked of it."""
+
+
+class TooLong(ModelError):
+    """A prompt, or a prompt with its answer, that has more tokens than the model was made for."""
 
 
 class Unanswered(ModelError):

@@ -30,6 +30,7 @@ from harness.models._checkpoint.loading import (
     rope_index,
 )
 from harness.models._checkpoint.prompt_builder import PromptBuilder
+from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
 from harness.models._checkpoint.vision_tower import skip_unread_layers
 from harness.models._conversation.answer_tokens import TOKENISATION
@@ -86,7 +87,8 @@ class TransformersModel:
         self.processor: Any = load_processor(source, self.module.config, remote_code)
         image_token = image_token_id(self.module, self.family)
         rope = rope_index(self.module, self.family)
-        self.prompts = PromptBuilder(self.processor, self.family, image_token, rope, template=template_name(source))
+        longest = context_length(self.module.config.get_text_config())
+        self.prompts = PromptBuilder(self.processor, self.family, image_token, rope, longest, template=template_name(source))
         self._training = TrainingView(self.module, self.family, image_token, rope)
         self.checkpoint = checkpoint_of(path, source, adapters)
         self.budget = Budget(tokens, rows)
@@ -178,12 +180,15 @@ class TransformersModel:
         """input_ids (P,) of a prompt, ending where the answer begins, and what the vision tower wants."""
         self._training.check()
         ids = self.prompts.prompt_ids(image, text)
+        self.prompts.check_tokens(len(ids), image, text)
         vision: Mapping[str, Tensor] = self.prompts.image_inputs(image).tensors if image is not None else {}
         return torch.tensor(ids, dtype=torch.long), vision
 
     def answer_ids(self, image: Path | None, text: str, answer: str) -> Tensor:
         """(n,) tokens of an answer behind `prompt(image, text)` as the template writes it, end token included."""
-        return torch.tensor(self.prompts.whole_answer_ids(image, text, answer), dtype=torch.long)
+        ids = self.prompts.whole_answer_ids(image, text, answer)
+        self.prompts.check_tokens(len(self.prompts.prompt_ids(image, text)) + len(ids) - 1, image, text, "pair")
+        return torch.tensor(ids, dtype=torch.long)
 
     def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
         """Final hidden states (B, T, D); `segment` (B, T) says who sees whom, see `_segments.py`."""

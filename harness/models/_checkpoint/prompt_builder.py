@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.core.errors import TooLong
 from harness.core.evaluation import HiddenImage, Request
 from harness.models._checkpoint.families import CAUSAL, IMAGE, PROMPT, Family
 from harness.models._conversation.conversations import Conversations
@@ -59,14 +60,21 @@ class Row:
 class PromptBuilder(Conversations):
     """Conversations as rows that a language model reads.
 
-    Args: as of `Conversations`; rope_index: positions of a row where they have three axes.
+    Args: as of `Conversations`; rope_index: positions of a row where they have three axes; longest: tokens that the model
+    reads at most, None where that is not known.
     """
 
     def __init__(
-        self, processor: Any, family: Family, image_token_id: int, rope_index: RopeIndex | None = None, **options: Any
+        self,
+        processor: Any,
+        family: Family,
+        image_token_id: int,
+        rope_index: RopeIndex | None = None,
+        longest: int | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(processor, family, image_token_id, **options)
-        self._rope_index = rope_index
+        self._rope_index, self._longest = rope_index, longest
         self._last: tuple[Any, Row] | None = None
 
     def row(self, index: int, request: Request) -> Row:
@@ -85,12 +93,27 @@ class PromptBuilder(Conversations):
         prompt = self.prompt_ids(request.image, request.text)
         row = Row(-1, request, prompt, [], self.template.around(request.image is not None).head)
         row.positions = self.positions(prompt, request.image)
+        self.check_length(_reach(row.positions[-1]) + 1, request.image, request.text)
         row.places = list(range(len(prompt)))
         row.blocks = self._blocks(prompt)
         _hide(row, request.hidden_image, self.image_token_id)
         if self.family.both_ways != CAUSAL:
             row.whole = max((n + 1 for n, block in enumerate(row.blocks) if block >= 0), default=0)
         return row
+
+    def check_length(self, tokens: int, image: Path | None, text: str, what: str = "prompt") -> None:
+        """Raise TooLong for a row that leaves no room in the model's context: what is read beyond it is noise."""
+        if self._longest is not None and tokens >= self._longest:
+            about = f" about {image}" if image is not None else ""
+            raise TooLong(
+                f"The {what} {text[:60]!r}{about} has {tokens:,} tokens; the model was made for {self._longest:,}. Shorten it, "
+                "or use a model with a longer context."
+            )
+
+    def check_tokens(self, tokens: int, image: Path | None, text: str, what: str = "prompt") -> None:
+        """The same of so many tokens, where each has a position of its own."""
+        if self._rope_index is None:
+            self.check_length(tokens, image, text, what)
 
     def positions(self, ids: list[int], image: Path | None) -> list[Any]:
         """Position of each token of a prompt: a number, or one an axis."""
@@ -113,6 +136,10 @@ class PromptBuilder(Conversations):
         runs = groupby(prompt, lambda token: token == self.image_token_id)
         numbered = ((number if seen else -1, len(list(run))) for number, (seen, run) in enumerate(runs))
         return [number for number, length in numbered for _ in range(length)]
+
+
+def _reach(position: Any) -> int:
+    return int(position if isinstance(position, int) else max(position))
 
 
 def visible_tokens(hidden: HiddenImage, count: int) -> Tensor:

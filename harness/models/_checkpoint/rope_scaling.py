@@ -24,6 +24,24 @@ def original_length(config: Any) -> int | None:
     return min(limits, default=None)
 
 
+def context_length(config: Any) -> int | None:
+    """The largest number of positions that a text model was made for; None where its configuration does not say.
+
+    `linear` and `yarn` stretch the original positions by their factor; `dynamic` bends to any length.
+    """
+    most = getattr(config, "max_position_embeddings", None)
+    rope = getattr(config, "rope_parameters", None) or {}
+    kinds = [rope] if "rope_type" in rope else [own for own in rope.values() if isinstance(own, dict)]
+    if not isinstance(most, int) or any("dynamic" in str(own.get("rope_type")) for own in kinds):
+        return None
+    stretched = [
+        int((own.get("original_max_position_embeddings") or most) * float(own.get("factor") or 1))
+        for own in kinds
+        if own.get("rope_type") in ("linear", "yarn")
+    ]
+    return max([most, *stretched])
+
+
 def forget_lengths(module: Any) -> None:
     """Let `dynamic` frequencies be those of the original length again; those of the next call are then its own."""
     for part in module.modules():

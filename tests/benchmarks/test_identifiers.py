@@ -1,0 +1,71 @@
+"""One image is one image, whatever type its id has in which file; what does not match is an error with counts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from benchmarks._coco.image_evidence import coco_image_annotations
+from benchmarks._files.identifiers import identifier
+from benchmarks.chair import Chair
+from benchmarks.llava_bench import LlavaBench
+from harness.core.errors import DataError
+from harness.core.evaluation import Item
+from harness.storage.data_folder import DataFolder
+from tests.benchmarks.scoring import Replies, put
+
+
+def coco(folder: DataFolder, image: Any, named: Any, category: Any = 1, kind: Any = 1) -> None:
+    """An image with a dog: its id in the list of images, and in the annotations."""
+    images = [{"id": image, "file_name": "COCO_val2014_000000000001.jpg", "width": 9, "height": 9}]
+    box = {"id": 5, "image_id": named, "category_id": kind, "bbox": [0, 0, 1, 1]}
+    boxes = {"images": images, "annotations": [box], "categories": [{"id": category, "name": "dog"}]}
+    put(folder, "coco/annotations/instances_val2014.json", json.dumps(boxes))
+    put(folder, "coco/annotations/captions_val2014.json",
+        json.dumps({"images": images, "annotations": [{"id": 6, "image_id": named, "caption": "A cat."}]}))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1, "1"), (1.0, "1"), ("1", "1"), (" 001 ", "1"), ("1.0", "1"), (0, "0"), ("a7", "a7")]
+)
+def test_an_id_is_one_text(value: object, text: str) -> None:
+    assert identifier(value, "f") == text
+
+
+@pytest.mark.parametrize("value", [None, True, 1.5, "", "  ", [1], {}, float("nan"), float("inf")])
+def test_what_names_nothing_is_no_id(value: object) -> None:
+    with pytest.raises(DataError, match="file, images: .* is not an id"):
+        identifier(value, "file, images")
+
+
+@pytest.mark.parametrize(("image", "named"), [(1, 1.0), (1.0, 1), ("1", 1), (1, "1"), (1, "000000000001"), ("one", "one")])
+@pytest.mark.parametrize(("category", "kind"), [(1, 1), (1, 1.0), ("1", 1)])
+def test_objects_and_captions_come_to_their_image(folder: DataFolder, image: Any, named: Any, category: Any, kind: Any) -> None:
+    coco(folder, image, named, category, kind)
+    (item,) = Chair().load(folder)
+    assert item.truth["objects"] == ["cat", "dog"]
+    (found,) = coco_image_annotations(folder, [item]).values()
+    assert [box.name for box in found.boxes] == ["dog"] and found.captions == ("A cat.",)
+
+
+def test_annotations_of_no_image_are_an_error_with_counts(folder: DataFolder) -> None:
+    coco(folder, 1, 2)
+    with pytest.raises(DataError, match="1 of 1 annotations belong to images that are not in the file's list"):
+        Chair().load(folder)
+
+
+def test_an_image_list_may_name_images_by_number_text_or_file(folder: DataFolder) -> None:
+    coco(folder, 1, 1)
+    for line in ("1", "000000000001", "COCO_val2014_000000000001.jpg", '{"image_id": 1.0}', '{"image_id": "1"}'):
+        put(folder, "list.txt", line)
+        assert [item.id for item in Chair(images="list.txt").load(folder)] == ["1"]
+
+
+def test_files_that_belong_together_are_joined_by_ids_of_any_type(folder: DataFolder) -> None:
+    put(folder, "llava_bench/questions.jsonl", [{"question_id": 0.0, "image": "1.jpg", "category": "conv", "text": "Q?"}])
+    put(folder, "llava_bench/answers_gpt4.jsonl", [{"question_id": "0", "text": "A dog."}])
+    put(folder, "llava_bench/context.jsonl", [{"image": "1.jpg", "caption": "A dog."}])
+    (item,) = LlavaBench(Replies()).load(folder)
+    assert isinstance(item, Item) and (item.id, item.truth["reference"]) == ("0", "A dog.")

@@ -53,4 +53,4 @@ def test_a_part_without_a_name_is_refused():
 def test_its_prompts_are_counted_without_a_model(tmp_path, second, limit, n):
     data = write_prompts(tmp_path, tuple(f"A cat sleeps on mat {i}." for i in range(6)), "cat\ndog\n")
     write_pairs(tmp_path / "second.jsonl", [pair("1", "A cat.", "A dog.")])
-    assert Union({"name": "random_edit"}, second, limit=limit).n_prompts(data) == n
+    assert Union({"name": "random_edit"}, second, limit=limit).check(data, 0) == n

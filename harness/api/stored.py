@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.results import Results
 from harness.core.run_record import RunRecord
-from harness.results.run_records import records_of
+from harness.results.run_records import config_of, records_of
 from harness.storage.run_store import StoredRun, open_store
 
 if TYPE_CHECKING:
@@ -40,11 +40,7 @@ class Run(Results):
     @cached_property
     def config(self) -> RunConfig:
         """The study as it was asked."""
-        import yaml
-
-        from harness.config.schema import parse
-
-        return parse(yaml.safe_load(self._stored.config), f"the stored configuration of {self.id}")
+        return config_of(self._stored)
 
     def pairs(self, arm: str | None = None) -> pd.DataFrame:
         """Preference pairs, one row each, of one arm or of all; `rejected` is a list. Empty where no arm has any."""

@@ -129,6 +129,18 @@ def load_table(name: str, mini: bool, overrides: Sequence[str] = ()) -> tuple[Ru
     return parse(tree, f"study:{name}", overrides), left_out
 
 
+def stored(text: str, where: str) -> RunConfig:
+    """A configuration as a store keeps it, also in the form of version 0.1.
+
+    It was checked when the run began. Plug-ins and their options are not looked at again, so that a run can be read where a
+    plug-in is no longer installed. Raises ConfigError where the text is not a configuration.
+    """
+    try:
+        return RunConfig.model_validate(training_form.nested(yaml.safe_load(text), []))
+    except (ValueError, AttributeError, yaml.YAMLError) as error:  # pydantic's ValidationError is a ValueError
+        raise ConfigError(f"{where} cannot be read: {error}") from error
+
+
 def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequence[str] = ()) -> RunConfig:
     """A checked configuration from plain values and `key.path=value` changes to them.
 

@@ -15,6 +15,7 @@ from harness.core.plugins import Benchmark, Data, Judge, Model, Progress, no_pro
 from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.evaluation.cached_model import RememberingModel, answered
 from harness.evaluation.scoring import build, judge_of, score_all
+from harness.storage.artifacts import MissingItems, ServerCost
 from harness.storage.run_store import Store, StoredResult
 
 Say = Callable[[str], None]
@@ -93,10 +94,12 @@ def sweep(
             answer_keys=tuple(asking.key(r) if i.id in answers else None for r, i in zip(requests, items, strict=True)),
             scores=score_all(benchmark, items, answers),
         )
-        store.put(run, label, f"missing {spec.title}", {items[i].id: _anywhere(why, data) for i, why in lost.items()})
+        missing = MissingItems({items[i].id: _anywhere(why, data) for i, why in lost.items()})
+        store.put(run, missing, label, spec.title)
         store.add_result(run, place, result)
         say(f"{label}: {spec.title}: {len(answers):,} of {len(items):,} items answered; {asking.tally}")
-        _keep_spent(store, run, f"{label}: {spec.title}", {"answers": model, "judge": judge}, say)
+        if (cost := _cost(store.get(ServerCost, run, label, spec.title), model, judge, asking.what, say)) is not None:
+            store.put(run, cost, label, spec.title)
 
 
 def _with_log_odds(
@@ -129,16 +132,16 @@ def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[I
     return items[: spec.limit]
 
 
-def _keep_spent(store: Store, run: str, what: str, asked: Mapping[str, Model | Judge | None], say: Say) -> None:
-    """Add up, over all attempts of a run, what servers charged; those that run here charge nothing."""
-    for role, who in asked.items():
-        spent = cost_of(who)
-        if spent is None or not spent.requests:
-            continue
-        before = store.get(run, what, f"spent on {role}", {})
-        store.put(run, what, f"spent on {role}", spent.added_to(before))
-        say(f"{what}: {role}: {spent}")
-        spent.clear()
+def _cost(before: ServerCost | None, model: Model, judge: Judge | None, what: str, say: Say) -> ServerCost | None:
+    """What servers charged over all attempts; None where nothing came to it: a model that runs here charges nothing."""
+    cost = before or ServerCost()
+    if (spent := cost_of(model)) is not None and spent.requests:
+        cost = replace(cost, answers=spent.added_to(cost.answers))
+        say(f"{what}: answers: {spent}")
+    if (spent := cost_of(judge)) is not None and spent.requests:
+        cost = replace(cost, judge=spent.added_to(cost.judge))
+        say(f"{what}: judge: {spent}")
+    return None if cost == (before or ServerCost()) else cost
 
 
 def _anywhere(why: str, data: Data) -> str:

@@ -7,18 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
-from harness.config.schema import BenchmarkConfig
+from harness.config.schema import BenchmarkConfig, RunConfig, stored
 from harness.core.capabilities import DescribesItems
 from harness.core.digests import file_digest
 from harness.core.errors import ConfigError
 from harness.core.run_record import BenchmarkResult, RunRecord, SweepResult
 from harness.evaluation.scoring import unjudged
-from harness.storage import codec
+from harness.storage.artifacts import MissingItems, Pairs, RewardAccuracy, Timings, TrainingLog
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
 Look = Callable[[StoredResult, BenchmarkResult], None]
+
+
+def config_of(run: StoredRun) -> RunConfig:
+    """The study that a stored run was asked for."""
+    return stored(run.config, f"The stored configuration of {run.id}")
 
 
 def records_of(store: Store, run_id: str, look: Look | None = None) -> list[RunRecord]:
@@ -27,15 +30,15 @@ def records_of(store: Store, run_id: str, look: Look | None = None) -> list[RunR
     `look` is shown every result once, as stored and as reports see it.
     """
     run = store.run(run_id)
-    config = yaml.safe_load(run.config)
+    config = config_of(run)
     results = store.results(run.id)
     by_label: dict[str, list[StoredResult]] = {}
     for result in results:
         by_label.setdefault(result.label, []).append(result)
     sweeps = {label: _sweep(store, run.id, label, rows, look) for label, rows in by_label.items()}
-    arms = [arm["name"] for arm in config.get("arms", [])] or [""]
+    arms = [arm.name for arm in config.arms] or [""]
     digests = _image_digests(run, results)
-    return [_record(store, run, sweeps, arm, len(config["sweep"]), digests) for arm in arms]
+    return [_record(store, run, sweeps, arm, len(config.sweep), digests) for arm in arms]
 
 
 def records_of_all(store: Store, names: Sequence[str]) -> list[RunRecord]:
@@ -64,8 +67,8 @@ def shown_labels(records: Sequence[RunRecord], names: Sequence[str] | None) -> l
 
 def tables_named(store: Store, names: Sequence[str]) -> list[str]:
     """The study's tables that the configurations of these runs want beside; its main one where none does."""
-    configs = [yaml.safe_load(store.run(name).config) for name in names]
-    return list(dict.fromkeys(table for config in configs for table in config.get("published", []))) or ["Table 2"]
+    configs = [config_of(store.run(name)) for name in names]
+    return list(dict.fromkeys(table for config in configs for table in config.published)) or ["Table 2"]
 
 
 def _record(
@@ -73,7 +76,8 @@ def _record(
 ) -> RunRecord:
     labels = ("base", arm) if arm else ("base",)
     present = tuple(sweeps[label] for label in labels if label in sweeps)
-    pair_images = set(store.get(run.id, arm, "pair_images", []))
+    pairs = store.get(Pairs, run.id, arm) or Pairs({})
+    training = store.get(TrainingLog, run.id, arm) or TrainingLog()
     complete = len(present) == len(labels) and all(len(s.results) == wanted for s in present)
     return RunRecord(
         run_id=run.id,
@@ -82,24 +86,28 @@ def _record(
         config_yaml=run.config,
         command=run.command,
         sweeps=present,
-        training=tuple(store.get(run.id, arm, "training", [])),
-        pairs_report=store.get(run.id, arm, "pairs_report", {}),
-        example_pairs=tuple(codec.pair(p) for p in store.get(run.id, arm, "example_pairs", [])),
-        reward_accuracy=store.get(run.id, "", "reward_accuracy", {}),
-        overlap={digest: name for digest, name in digests.items() if digest in pair_images},
+        training=training.steps,
+        pairs_report=pairs.report,
+        example_pairs=pairs.examples,
+        reward_accuracy=(store.get(RewardAccuracy, run.id) or RewardAccuracy()).shares,
+        overlap={digest: name for digest, name in digests.items() if digest in set(pairs.images)},
         versions=run.versions,
-        timings=store.get(run.id, "", "timings", {}),
-        notes=tuple(store.get(run.id, arm, "notes", [])),
+        timings=(store.get(Timings, run.id) or Timings()).seconds,
+        notes=training.notes,
         data_folder=Path(run.data_folder),
     )
 
 
 def _sweep(store: Store, run_id: str, label: str, rows: Sequence[StoredResult], look: Look | None) -> SweepResult:
-    results = tuple(_result(store, row, store.get(run_id, label, f"missing {row.benchmark}", {})) for row in rows)
+    results = tuple(_result(store, row, _reasons(store, run_id, row)) for row in rows)
     for row, result in zip(rows, results, strict=True):
         if look is not None:
             look(row, result)
     return SweepResult(label, rows[0].checkpoint, results)
+
+
+def _reasons(store: Store, run_id: str, row: StoredResult) -> Mapping[str, str]:
+    return (store.get(MissingItems, run_id, row.label, row.benchmark) or MissingItems()).reasons
 
 
 def _result(store: Store, row: StoredResult, reasons: Mapping[str, str]) -> BenchmarkResult:

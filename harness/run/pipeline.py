@@ -15,8 +15,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from alignment.batching.policy import Policy
 from alignment.data.pairs import read_pairs, write_pairs, write_trl
 from alignment.online.reward_model import ModelReward
@@ -34,10 +32,11 @@ from harness.core.versions import versions
 from harness.evaluation.cached_model import RememberingModel
 from harness.evaluation.sweep import sweep
 from harness.miniworld.model.paths import checkpoint_folder
-from harness.results.run_records import records_of
+from harness.results.run_records import config_of, records_of
 from harness.run.check_sources import check_sources
 from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
+from harness.storage.artifacts import Pairs, RewardAccuracy, Timings, TrainingLog
 from harness.storage.run_folder import locked, read_json
 from harness.storage.run_store import Store, StoredRun
 
@@ -97,8 +96,7 @@ def report(store: Store, run_id: str, folder: Path) -> Outcome:
     """Write every report of a run from the store alone; works for old and incomplete runs too."""
     from reports.comparison.compare import compare
 
-    published = yaml.safe_load(store.run(run_id).config).get("published", [])
-    comparison = compare(records_of(store, run_id), published=published)
+    comparison = compare(records_of(store, run_id), published=config_of(store.run(run_id)).published)
     for name in registry.names("report"):
         writer = registry.get("report", name)
         write_text_whole(folder / writer.file_name, writer(comparison))
@@ -161,9 +159,9 @@ class _Stages:
     def _timed(self, stage: str) -> Iterator[None]:
         started = time.perf_counter()
         yield
-        timings = self.store.get(self.run_id, "", "timings", {})
-        timings[stage] = round(timings.get(stage, 0.0) + time.perf_counter() - started, 2)
-        self.store.put(self.run_id, "", "timings", timings)
+        before = (self.store.get(Timings, self.run_id) or Timings()).seconds
+        seconds = round(before.get(stage, 0.0) + time.perf_counter() - started, 2)
+        self.store.put(self.run_id, Timings({**before, stage: seconds}))
 
     def _left(self, label: str, place: int) -> dict[int, BenchmarkConfig]:
         """What is still to be swept: place of the result in the run -> benchmark."""
@@ -181,7 +179,7 @@ class _Stages:
     def _pairs(self, arm: Arm, base: Model) -> list[PreferencePair]:
         """Build the arm's pairs, or read those that are there."""
         path = self._arm(arm) / "pairs.jsonl"
-        if not (path.is_file() and self.store.get(self.run_id, arm.name, "pairs_report")):
+        if not (path.is_file() and self.store.get(Pairs, self.run_id, arm.name)):
             self.say(f"preference pairs of {arm.name} ({arm.pairs.name})")
             with self._timed(f"pairs {arm.name}"):
                 source = registry.make("source", arm.pairs.name, arm.pairs.options)
@@ -191,9 +189,8 @@ class _Stages:
                     raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
                 write_trl(path.with_name("pairs.trl.jsonl"), pairs)  # trains in TRL as it is, from the data folder
                 write_pairs(path, pairs)
-                self.store.put(self.run_id, arm.name, "example_pairs", pairs[:10])
-                self.store.put(self.run_id, arm.name, "pairs_report", source.report())
-                self.store.put(self.run_id, arm.name, "pair_images", sorted({p.image_digest for p in pairs}))
+                images = tuple(sorted({p.image_digest for p in pairs}))
+                self.store.put(self.run_id, Pairs(source.report(), tuple(pairs[:10]), images), arm.name)
         pairs = read_pairs(path)
         self.say(f"{len(pairs)} pairs in {path}")
         return pairs
@@ -204,8 +201,7 @@ class _Stages:
         with self._timed(f"align {arm.name}"):
             workers().gather(arm.name)
             done = self._train(arm, pairs)
-        self.store.put(self.run_id, arm.name, "training", list(done.log))
-        self.store.put(self.run_id, arm.name, "notes", list(done.notes))
+        self.store.put(self.run_id, TrainingLog(tuple(done.log), tuple(done.notes)), arm.name)
         where = str(Path(done.folder).resolve().relative_to(self.folder.resolve()))
         write_text_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')
 
@@ -235,7 +231,7 @@ class _Stages:
     def _rate_reward_models(self) -> None:
         """Accuracy of each reward model on each one's held-out pairs: the study's table 7."""
         models = self.config.reward_models
-        if not models or self.store.get(self.run_id, "", "reward_accuracy"):
+        if not models or self.store.get(RewardAccuracy, self.run_id):
             return
         made = {m.name: (self._aligner(m), read_pairs(self._arm(m) / "pairs.jsonl")) for m in models}
         tested = {name: a.tested_on(pairs) if isinstance(a, HoldsOutPairs) else [] for name, (a, pairs) in made.items()}
@@ -244,4 +240,4 @@ class _Stages:
             for model in models:
                 reward = self._reward(model)
                 found[model.name] = {name: reward.accuracy(pairs, self.data.folder) for name, pairs in tested.items()}
-        self.store.put(self.run_id, "", "reward_accuracy", found)
+        self.store.put(self.run_id, RewardAccuracy(found))

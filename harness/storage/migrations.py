@@ -37,4 +37,30 @@ STEPS: tuple[str, ...] = (
     CREATE TRIGGER votes_are_not_deleted BEFORE DELETE ON votes BEGIN SELECT RAISE(ABORT, 'votes are never deleted'); END;
     """,
     "CREATE TABLE log_odds (key TEXT PRIMARY KEY, yes_nats REAL NOT NULL) WITHOUT ROWID;",
+    """
+    CREATE TABLE by_products (
+        run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, label TEXT NOT NULL, benchmark TEXT NOT NULL,
+        kind TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run, label, benchmark, kind)
+    ) WITHOUT ROWID;
+    INSERT INTO by_products SELECT a.run, a.arm, '', 'pairs', json_object(
+        'report', json(a.value),
+        'examples', json(coalesce(
+            (SELECT value FROM artifacts WHERE run = a.run AND arm = a.arm AND kind = 'example_pairs'), '[]')),
+        'images', json(coalesce(
+            (SELECT value FROM artifacts WHERE run = a.run AND arm = a.arm AND kind = 'pair_images'), '[]'))
+    ) FROM artifacts a WHERE a.kind = 'pairs_report';
+    INSERT INTO by_products SELECT a.run, a.arm, '', 'training_log', json_object(
+        'steps', json(a.value),
+        'notes', json(coalesce((SELECT value FROM artifacts WHERE run = a.run AND arm = a.arm AND kind = 'notes'), '[]'))
+    ) FROM artifacts a WHERE a.kind = 'training';
+    INSERT INTO by_products SELECT run, arm, substr(kind, 9), 'missing_items', json_object('reasons', json(value))
+        FROM artifacts WHERE kind LIKE 'missing %';
+    INSERT INTO by_products SELECT run, substr(arm, 1, instr(arm, ': ') - 1), substr(arm, instr(arm, ': ') + 2), 'server_cost',
+        json_group_object(substr(kind, 10), json(value)) FROM artifacts WHERE kind LIKE 'spent on %' GROUP BY run, arm;
+    INSERT INTO by_products SELECT run, '', '', 'timings', json_object('seconds', json(value))
+        FROM artifacts WHERE kind = 'timings';
+    INSERT INTO by_products SELECT run, '', '', 'reward_accuracy', json_object('shares', json(value))
+        FROM artifacts WHERE kind = 'reward_accuracy';
+    DROP TABLE artifacts;
+    """,
 )

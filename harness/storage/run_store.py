@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.core.digests import text_digest
 from harness.core.errors import StoreError
@@ -19,8 +19,10 @@ from harness.core.flags import UNJUDGED
 from harness.core.nearest import did_you_mean
 from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.storage import codec
+from harness.storage.artifacts import Artifact
 from harness.storage.database import Database
 
+A = TypeVar("A", bound=Artifact)
 _AT_ONCE = 500  # host parameters of one SELECT
 _ADD_LOG_ODDS = "INSERT OR IGNORE INTO log_odds VALUES (?,?)"
 
@@ -184,14 +186,17 @@ class Store(Database):
         lost += [f"{unjudged:,} {'' if unanswered else 'items '}without a verdict"] if unjudged else []
         return f"complete but for {' and '.join(lost)}" if lost else "complete"
 
-    def put(self, run: str, arm: str, kind: str, value: Any) -> None:
-        """Keep a JSON-able by-product of a run: a yield report, a training log, timings."""
+    def put(self, run: str, value: Artifact, label: str = "", benchmark: str = "") -> None:
+        """Keep a by-product of a run, of one of its checkpoints (`label`), or of a checkpoint on a benchmark."""
         with self.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO artifacts VALUES (?,?,?,?)", (run, arm, kind, codec.dumps(value)))
+            row = (run, label, benchmark, value.kind, codec.dumps(value))
+            db.execute("INSERT OR REPLACE INTO by_products VALUES (?,?,?,?,?)", row)
 
-    def get(self, run: str, arm: str, kind: str, default: Any = None) -> Any:  # Any: a JSON value
-        rows = self.rows("SELECT value FROM artifacts WHERE run=? AND arm=? AND kind=?", (run, arm, kind))
-        return codec.loads(rows[0][0]) if rows else default
+    def get(self, kind: type[A], run: str, label: str = "", benchmark: str = "") -> A | None:
+        """The by-product of that kind; None where there is none."""
+        where = (run, label, benchmark, kind.kind)
+        rows = self.rows("SELECT value FROM by_products WHERE run=? AND label=? AND benchmark=? AND kind=?", where)
+        return kind.read(codec.loads(rows[0][0])) if rows else None
 
 
 def open_store(output: Path) -> Store:

@@ -22,7 +22,9 @@ SAYS = {"a": "Yes.", "b": "Yes.", "c": "No."}
 
 
 def keep(store: Store, run: str, benchmark: Benchmark, spec: dict[str, Any], items: list[Item], said: dict[str, str]) -> None:
-    store.begin(StoredRun(run, run, "2026-01-01", "complete", "sweep: [{name: x}]\n", "", {}, "/nowhere"))
+    store.begin(
+        StoredRun(run, run, "2026-01-01", "complete", "model: {name: scripted}\nsweep: [{name: x}]\n", "", {}, "/nowhere")
+    )
     answers = {i: Answer(i, text, 2, "end") for i, text in said.items()}
     store.add_answers("digest", {f"{run}/{i}": answer for i, answer in answers.items()})
     result = StoredResult(

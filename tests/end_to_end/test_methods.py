@@ -17,6 +17,7 @@ from alignment.data.pairs import read_pairs, read_trl
 from harness.config import schema as config
 from harness.core.errors import ConfigError
 from harness.run import pipeline
+from harness.storage.artifacts import RewardAccuracy, TrainingLog
 from harness.storage.run_store import Store
 from tests.end_to_end.conftest import _BDHS, SMALL
 
@@ -50,8 +51,8 @@ def test_every_kind_of_method_ends_in_its_sweep_and_reward_models_in_their_accur
     with Store(tmp_path / "store.sqlite") as store:
         assert store.run("methods").status == "complete"
         assert {r.label for r in store.results(outcome.run_id)} == {"base", "online", "rloo", "ppo", "povid"}
-        accuracy = store.get(outcome.run_id, "", "reward_accuracy")
-        verdicts = store.get(outcome.run_id, "online", "training")
+        accuracy = store.get(RewardAccuracy, outcome.run_id).shares
+        verdicts = store.get(TrainingLog, outcome.run_id, "online").steps
     assert 0 <= accuracy["rm"]["rm"] <= 1
     for arm in ("online", "povid"):
         folder = outcome.folder / "arms" / arm

@@ -24,6 +24,7 @@ from harness.models._checkpoint.image_files import open_image
 from harness.models._server import client as _server
 from harness.models.scripted import Scripted
 from harness.run import pipeline
+from harness.storage.artifacts import ServerCost
 from harness.storage.data_folder import DataFolder
 from harness.storage.run_store import Store, StoredResult
 from tests.models.fake_server import CUT, Said, refused, reply, serving
@@ -184,7 +185,7 @@ def test_what_servers_were_asked_and_cost_is_kept_over_all_attempts(world: Path,
         model = {"name": "openai", "url": server.url, "price_in": 1.0, "price_out": 2.0}
         done = pipeline.run(study(world, tmp_path, model, POPE), "test")
     with Store(done.folder.parent / "store.sqlite") as store:
-        spent = store.get(done.run_id, "base: pope", "spent on answers")
+        spent = store.get(ServerCost, done.run_id, "base", "pope").answers
     n = len(server.asked)
     assert spent["requests"] == n and spent["tokens_in"] == 100 * n
     assert spent["cost"] == pytest.approx((100 * n + 2 * 3 * n) / 1e6)

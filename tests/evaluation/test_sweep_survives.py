@@ -27,6 +27,7 @@ from harness.core.evaluation import Answer
 from harness.models._engine.shared_kv_cache import SharedMemory
 from harness.models.scripted import Scripted
 from harness.run import pipeline
+from harness.storage.artifacts import MissingItems
 from harness.storage.run_store import Store, StoredResult
 from tests.models.test_image_files import png_that_claims
 
@@ -160,7 +161,7 @@ def test_every_kind_of_bad_image_is_answered_or_listed_with_what_to_do(llava_fol
     assert {name for name, text in said.items() if text is None} == {"huge.png", "truncated.png"}
     with Store(tmp_path / "runs/store.sqlite") as store:
         (run,) = store.runs()
-        why = " ".join(store.get(run.id, "base", "missing pope").values())
+        why = " ".join(store.get(MissingItems, run.id, "base", "pope").reasons.values())
     assert "Scale it down." in why and "Fetch it again or leave it out." in why
 
 

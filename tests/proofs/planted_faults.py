@@ -127,7 +127,9 @@ def outcomes(scratch: Path, images: int, seeds: list[int]) -> Iterator[Outcome]:
 
 def _ask(store: Store, data: DataFolder, model: Model, name: str) -> str:
     """Sweep one checkpoint over POPE, as a run does it, without the report."""
-    store.begin(StoredRun(name, name, name, "complete", "sweep: [{name: pope}]", "", {}, str(data.folder)))
+    store.begin(
+        StoredRun(name, name, name, "complete", "model: {name: scripted}\nsweep: [{name: pope}]", "", {}, str(data.folder))
+    )
     spec = BenchmarkConfig.model_validate({"name": "pope"})
     sweep("base", model, {0: spec}, data, store, name, no_progress)
     return name

@@ -20,7 +20,18 @@ def fill(store: Store, asked: tuple[Item, ...], n_runs: int, data: str) -> None:
     pope, rng = Pope(), random.Random(0)
     for number in range(n_runs):
         run = f"run-{number}"
-        store.begin(StoredRun(run, run, f"2026-01-{number + 1:02}", "complete", "sweep: [{name: pope}]\n", "", {}, data))
+        store.begin(
+            StoredRun(
+                run,
+                run,
+                f"2026-01-{number + 1:02}",
+                "complete",
+                "model: {name: scripted}\nsweep: [{name: pope}]\n",
+                "",
+                {},
+                data,
+            )
+        )
         answers = {}
         for item in asked:
             label = next(iter(item.truth["labels"].values()))[0]

@@ -31,7 +31,18 @@ def fill(output: Path, n: int = 20) -> Path:
     pope, asked = Pope(), ask(n)
     spec = BenchmarkConfig.model_validate({"name": "pope"}).model_dump(exclude_none=True)
     with Store(output / "store.sqlite") as store:
-        store.begin(StoredRun("run", "run", "2026-01-01", "complete", "sweep: [{name: pope}]\n", "", {}, str(output / "data")))
+        store.begin(
+            StoredRun(
+                "run",
+                "run",
+                "2026-01-01",
+                "complete",
+                "model: {name: scripted}\nsweep: [{name: pope}]\n",
+                "",
+                {},
+                str(output / "data"),
+            )
+        )
         for place, name in enumerate(CHECKPOINTS):
             answers = {item.id: _answer(item, name) for item in asked}
             store.add_answers(name, {f"{name}/{item_id}": answer for item_id, answer in answers.items()})

@@ -1,0 +1,81 @@
+"""What a run leaves behind beside its results: one dataclass for each kind, kept by run, checkpoint and benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from harness.core.preference import PreferencePair
+from harness.storage import codec
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A stored by-product. `kind` is its name in the store; the fields are its value."""
+
+    kind: ClassVar[str]
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> Self:
+        """From the stored fields; a list becomes a tuple."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs(Artifact):
+    """The preference pairs of an arm: the source's yield report, at most ten of them, and the digests of all images."""
+
+    kind = "pairs"
+    report: Mapping[str, Any]
+    examples: tuple[PreferencePair, ...] = ()
+    images: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> Self:
+        return cls(fields["report"], tuple(codec.pair(row) for row in fields["examples"]), tuple(fields["images"]))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingLog(Artifact):
+    """The training of an arm: one mapping a step (see `RunRecord.training`), and what it reports in words."""
+
+    kind = "training_log"
+    steps: tuple[Mapping[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MissingItems(Artifact):
+    """Items of a benchmark that a checkpoint has no answer to: id -> why."""
+
+    kind = "missing_items"
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCost(Artifact):
+    """What servers charged for a checkpoint's answers on a benchmark and for the judge's verdicts, over all attempts.
+
+    Each is empty where nothing was asked of a server; see `harness.models._server.usage` for its fields.
+    """
+
+    kind = "server_cost"
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    judge: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Timings(Artifact):
+    """Wall time of a run by stage, in seconds, over all attempts."""
+
+    kind = "timings"
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RewardAccuracy(Artifact):
+    """Reward model -> whose held-out pairs -> share that it ranks rightly; None without pairs."""
+
+    kind = "reward_accuracy"
+    shares: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from harness.core import registry
 from harness.core.digests import value_digest
+from harness.core.edge.images import DECODING
 from harness.core.errors import ConfigError, ImageError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.nearest import did_you_mean
@@ -81,6 +82,7 @@ class OpenAIModel:
         facts = {
             "model class": "served (OpenAI-compatible)",
             "address": self._url,
+            "image decoding": DECODING,
             "served model": self._name,
             "weights": f"not known by content; revision {self._revision or 'not given'}",
             "server": f"{self._kind} {self._version}".strip() or "unknown",

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from harness.core import registry
 from harness.core.digests import value_digest
+from harness.core.edge.images import DECODING
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
 from harness.models._checkpoint.image_features import FeatureCache
@@ -156,6 +157,7 @@ class TransformersModel:
             "dtype": str(self.dtype).removeprefix("torch."),
             "attention": self._attention,
             "device": self.device.type if self.device.type != "cpu" else f"cpu, {torch.get_num_threads()} threads",
+            "image decoding": DECODING,
             "image processor": f"{type(image_processor).__name__} ({getattr(image_processor, 'backend', 'pil')})",
             "tokenisation": f"{TOKENISATION}: answers as they stand in the whole conversation",
             "chat template": value_digest(str(getattr(self.processor, "chat_template", "")))[:12],

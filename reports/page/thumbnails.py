@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
+
+from harness.core.errors import ImageError
 
 _SIZE = (224, 224)
 _QUALITY = 72
@@ -47,16 +48,14 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 
 def _thumbnail(path: Path) -> str:
-    from PIL import Image
+    from harness.core.edge.images import as_seen, opened
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
-                opened.draft("RGB", _SIZE)
-                small = opened.convert("RGB")
-                small.thumbnail(_SIZE)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        with opened(path) as image:
+            image.draft("RGB", _SIZE)
+            small = as_seen(image)
+            small.thumbnail(_SIZE)
+    except ImageError:
         return ""  # broken images are named where they are used; a report never fails for one
     data = io.BytesIO()
     small.save(data, "JPEG", quality=_QUALITY, optimize=True)

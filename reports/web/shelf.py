@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
 from harness.core.digests import text_digest
+from harness.core.errors import ImageError
 
 LARGEST_IMAGE = 64 << 20  # bytes
 _KINDS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"GIF8": "image/gif", b"BM": "image/bmp"}
@@ -66,12 +66,12 @@ class Shelf:
             return self._sizes[id]
 
     def _measured(self, id: str) -> tuple[int, int] | None:
-        from PIL import Image
+        from harness.core.edge.images import opened
 
         try:
-            with Image.open(BytesIO(self.read(id).content)) as opened:
-                return opened.size
-        except (ImageUnavailable, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            with opened(self.read(id).content) as image:
+                return image.size
+        except (ImageUnavailable, ImageError):
             return None
 
 

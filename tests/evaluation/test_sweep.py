@@ -18,9 +18,9 @@ from harness.config import schema as config
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import RunConfig
 from harness.config.sweep_only import evaluation
+from harness.core.edge.images import open_image
 from harness.core.errors import ConfigError, DataError, JudgeError
 from harness.core.evaluation import Answer, Request
-from harness.models._checkpoint.image_files import open_image
 from harness.models._server import client as _server
 from harness.models.scripted import Scripted
 from harness.run import pipeline

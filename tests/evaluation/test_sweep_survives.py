@@ -29,7 +29,7 @@ from harness.models.scripted import Scripted
 from harness.run import pipeline
 from harness.storage.artifacts import MissingItems
 from harness.storage.run_store import Store, StoredResult
-from tests.models.test_image_files import png_that_claims
+from tests.core.edge.test_images import png_that_claims
 
 ROOT = Path(__file__).resolve().parents[2]
 

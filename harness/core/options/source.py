@@ -66,11 +66,18 @@ def _module(name: str) -> Source | None:
     constants: dict[str, Any] = {}
     module = Source(tree, comments, constants, imports)
     for node in tree.body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            value = _literal(module, node.value)
-            if value is not NEEDED:
-                constants[node.targets[0].id] = value
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            constants |= _assigned(module, node.targets[0], node.value)
     return module
+
+
+def _assigned(module: Source, target: ast.expr, value: ast.expr) -> dict[str, Any]:
+    """Name -> literal of `A = 1` and of `A, B = 1, 2`."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        pairs = zip(target.elts, value.elts, strict=True)
+        return {name: found for one, own in pairs for name, found in _assigned(module, one, own).items()}
+    found = _literal(module, value) if isinstance(target, ast.Name) else NEEDED
+    return {target.id: found} if isinstance(target, ast.Name) and found is not NEEDED else {}
 
 
 def _literal(module: Source, node: ast.expr) -> Any:  # Any: a literal of any type

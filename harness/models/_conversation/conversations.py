@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from harness.core.edge.images import open_image
 from harness.core.errors import ModelError
 from harness.core.evaluation import Request
 from harness.models._checkpoint.families import Family
-from harness.models._checkpoint.image_files import open_image
 from harness.models._conversation.answer_tokens import AnswerTokens
 from harness.models._conversation.chat_template import Template
 

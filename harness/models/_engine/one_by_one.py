@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig
 
+from harness.core.edge.images import open_image
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
-from harness.models._checkpoint.image_files import open_image
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.rope_scaling import forget_lengths

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
+from harness.core.edge.images import open_image, shows_as_stored
 from harness.core.evaluation import Answer, Request
-from harness.models._checkpoint.image_files import open_image
 from harness.models._server.client import Again, Unanswerable
 
 _PLAIN = {"JPEG": "image/jpeg", "PNG": "image/png"}  # every server reads these; anything else is sent as PNG
@@ -34,10 +32,8 @@ def data_url(path: Path) -> str:
     Raises ImageError.
     """
     read = open_image(path)
-    with Image.open(path) as image:
-        plain = _PLAIN.get(image.format or "") if image.mode in ("RGB", "L") else None
-        if plain is not None and getattr(image, "n_frames", 1) == 1:
-            return f"data:{plain};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    if (format := shows_as_stored(path)) in _PLAIN:
+        return f"data:{_PLAIN[format]};base64,{base64.b64encode(path.read_bytes()).decode()}"
     packed = io.BytesIO()
     read.save(packed, "PNG")
     return f"data:image/png;base64,{base64.b64encode(packed.getvalue()).decode()}"

@@ -19,7 +19,7 @@ from benchmarks._amber.formulas import KINDS, formulas
 from benchmarks._amber.objects import find_objects
 from benchmarks._coco.image_evidence import node
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, check_unique, read_json, read_rows
+from benchmarks._files.question_rows import Row, check_unique, each, read_json, read_rows
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.nouns import tagged
 from benchmarks._text.tokenizer import Tokenizer
@@ -107,7 +107,7 @@ class Amber:
         self.use_words(read_json(data, names[2]), data.read_text(names[3]), measure(self.similarity, data))
         check_unique(annotations, "id")
         asked = {query.identifier("id"): query for query in queries}
-        items = [self._item(row, asked) for row in annotations if self._task(row) in self.tasks]
+        items = each([row for row in annotations if self._task(row) in self.tasks], lambda row: self._item(row, asked))
         self._loaded = {f"sha256 of {name}": data.digest(name) for name in names} | {"rows": f"{len(items):,}"}
         return items
 

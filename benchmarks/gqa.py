@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, read_json
+from benchmarks._files.question_rows import Row, each, read_json
 from benchmarks._text.asked_object import asked_object
 from harness.core import registry
 from harness.core.errors import DataError
@@ -81,7 +81,8 @@ class Gqa:
             raise DataError(f"{self.file} is not an object of questions by id. Fetch it again.")
         chosen = list(content.items())
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(chosen):,}"}
-        return [self._item(number, Row(f"{self.file}, question {number}", entry)) for number, entry in chosen]
+        rows = [Row(f"{self.file}, question {number}", entry, number) for number, entry in chosen]
+        return each(rows, self._item)
 
     def prompt(self, item: Item) -> str:
         return item.question + self.prompt_suffix
@@ -106,9 +107,9 @@ class Gqa:
     def facts(self) -> dict[str, str]:
         return {"prompt suffix": self.prompt_suffix, "matching": "exact, lower case, no final full stop", **self._loaded}
 
-    def _item(self, number: str, row: Row) -> Item:
+    def _item(self, row: Row) -> Item:
         if not isinstance(row.values, Mapping):
             raise DataError(f"{row.where} is not an object. Fetch the file again.")
         kinds = row.get("types") or {}
         truth = {"answer": row.text("answer").lower(), "type": str(kinds.get("structural", ""))}
-        return Item(number, f"{self.image_folder}/{row.text('imageId')}.jpg", row.text("question"), truth)
+        return Item(row.key, f"{self.image_folder}/{row.text('imageId')}.jpg", row.text("question"), truth)

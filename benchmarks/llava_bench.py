@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks._coco.asserted_objects import Assertions, assertions
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, read_rows
+from benchmarks._files.question_rows import Row, each, read_rows
 from benchmarks._judged import prompts
 from benchmarks._judged.unjudged import unjudged
 from harness.core import registry
@@ -131,7 +131,7 @@ class LlavaBench:
         references = {row.identifier("question_id"): row.text("text") for row in rows["answers_gpt4"]}
         self._loaded = {f"sha256 of {name}": data.digest(name) for name in names.values()}
         self._loaded["rows"] = str(len(rows["questions"]))
-        return [self._item(row, context, references, data) for row in rows["questions"]]
+        return each(rows["questions"], lambda row: self._item(row, context, references, data))
 
     def prompt(self, item: Item) -> str:
         return item.question

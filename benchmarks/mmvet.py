@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, read_json
+from benchmarks._files.question_rows import Row, each, read_json
 from benchmarks._judged import prompts
 from benchmarks._judged.stated_rating import stated_rating
 from benchmarks._judged.unjudged import unjudged
@@ -115,7 +115,8 @@ class Mmvet:
         if not isinstance(content, dict) or not content:
             raise DataError(f"{name} is not an object of questions by id. Fetch it again.")
         self._loaded = {f"sha256 of {name}": data.digest(name), "rows": str(len(content))}
-        return [self._item(number, Row(f"{name}, question {number}", entry)) for number, entry in content.items()]
+        rows = [Row(f"{name}, question {number}", entry, number) for number, entry in content.items()]
+        return each(rows, self._item)
 
     def prompt(self, item: Item) -> str:
         return item.question
@@ -145,7 +146,7 @@ class Mmvet:
         judge = f"{self.judge.name} {version_for(self.judge, TASK)}"
         return {"variant": self.variant, "judge": judge, "gradings": "1", **self._loaded}
 
-    def _item(self, number: str, row: Row) -> Item:
+    def _item(self, row: Row) -> Item:
         if not isinstance(row.values, Mapping):
             raise DataError(f"{row.where} is not an object. Fetch the file again.")
         capability = row["capability"]
@@ -153,4 +154,4 @@ class Mmvet:
         if wrong:
             raise DataError(f"{row.where}: capability {wrong[0]!r} is not one of {', '.join(CAPABILITIES)}. Correct it.")
         truth = {"answer": row.text("answer"), "capability": list(dict.fromkeys(capability))}
-        return Item(number, f"{self.folder}/images/{row.text('imagename')}", row.text("question"), truth)
+        return Item(row.key, f"{self.folder}/images/{row.text('imagename')}", row.text("question"), truth)

@@ -8,7 +8,7 @@ higher and must not be compared.
 from __future__ import annotations
 
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, check_unique, read_json
+from benchmarks._files.question_rows import Row, check_unique, each, read_json
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.vqa_answers import normalise, vqa_accuracy
 from harness.core import registry
@@ -65,7 +65,7 @@ class Textvqa:
         rows = [Row(f"{self.file}, entry {n}", entry) for n, entry in enumerate(entries, 1)]
         check_unique(rows, "question_id")
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
-        return [self._item(row) for row in rows]
+        return each(rows, self._item)
 
     def prompt(self, item: Item) -> str:
         return item.question + self.prompt_suffix

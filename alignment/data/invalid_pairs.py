@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.core.edge.files import is_file
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
 
@@ -51,7 +52,7 @@ def require_some(kept: Sequence[object], dropped: Sequence[Dropped]) -> None:
 
 
 def _fault(pair: PreferencePair, image_root: Path) -> str:
-    if pair.image and not (image_root / pair.image).is_file():
+    if pair.image and not is_file(image_root / pair.image):
         return MISSING_IMAGE
     if not pair.chosen.strip() or not pair.rejected or not all(r.strip() for r in pair.rejected):
         return EMPTY_ANSWER

@@ -37,7 +37,7 @@ class Vocabulary:
     @staticmethod
     def parse(text: str, where: str) -> Vocabulary:
         """Read a vocabulary file's text. Raises DataError where it holds no word."""
-        lines = [[name.strip() for name in line.split(",") if name.strip()] for line in text.splitlines()]
+        lines = [[name.strip() for name in line.split(",") if name.strip()] for line in text.split("\n")]
         kinds = [names for names in lines if names]
         if not kinds:
             raise DataError(f"The vocabulary {where} has no words; it needs one kind a line.")

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.digests import parts_digest
-from harness.core.errors import DataError
+from harness.core.edge.files import parse_json, read_text
+from harness.core.edge.foreign import words_of
+from harness.core.errors import DataError, HarnessError
 from harness.core.files import write_text_whole
 from harness.core.preference import PreferencePair
 
@@ -121,21 +123,18 @@ def sample(pairs: Sequence[PreferencePair], n: int, seed: int) -> list[Preferenc
 
 
 def _read(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair], what: str) -> list[PreferencePair]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"The pair file {path} cannot be read: {error}.") from error
+    lines = read_text(path).split("\n")  # splitlines would also break at U+2028, which may stand inside an answer
     pairs, faults, line_of = [], list[str](), dict[str, int]()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line, "it", "")
             pair = parse(row if isinstance(row, dict) else _not_an_object(), f"row-{number}")
             if pair.id in line_of:
                 raise ValueError(f"id {pair.id!r} was already used in line {line_of[pair.id]}")
-        except ValueError as error:
-            faults.append(f"line {number}: {error}")
+        except Exception as error:  # values of any type may stand anywhere in a stranger's row
+            faults.append(f"line {number}: {error if isinstance(error, HarnessError) else words_of(error)}")
             continue
         line_of[pair.id] = number
         pairs.append(pair)

@@ -8,7 +8,6 @@ Only the first question and its answer are used; `<image>` markers are taken out
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import Any
 from alignment.data.image_names import find_image, refuse_most_missing
 from alignment.data.invalid_pairs import EMPTY_ANSWER, MISSING_IMAGE, UNREADABLE_IMAGE, Dropped
 from harness.core.digests import parts_digest
+from harness.core.edge.files import json_lines, parse_json
+from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, ImageError
 from harness.core.plugins import Data
 
@@ -52,8 +53,8 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
     for i in chosen:
         try:
             question, answer = first_turn(rows[i])
-        except ValueError as error:
-            faults.append(f"row {i} ({ids[i]}): {error}")
+        except Exception as error:  # turns may be of any type
+            faults.append(f"row {i} ({ids[i]}): {words_of(error)}")
             continue
         named = str(rows[i].get("image") or "")
         image = find_image(data, image_folder, named) if named else ""
@@ -114,11 +115,7 @@ def strip_image(text: str) -> str:
 
 def _rows(data: Data, name: str) -> list[Mapping[str, Any]]:
     text = data.read_text(name)
-    try:
-        lines = [line for line in text.splitlines() if line.strip()]
-        rows = [json.loads(line) for line in lines] if name.endswith(".jsonl") else json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{name} is not JSON: {error}.") from error
+    rows = [row for _, row in json_lines(text, name)] if name.endswith(".jsonl") else parse_json(text, name)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(f"{name} must hold a list of objects in LLaVA-Instruct's format.")
     if not rows:

@@ -7,7 +7,6 @@ Images are the user's to fetch; rows without theirs are counted as missing.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +16,9 @@ from alignment.data.image_names import check_limit, refuse_most_lost
 from alignment.data.invalid_pairs import Dropped
 from alignment.data.prompts import strip_image
 from alignment.data.stored_pairs import from_rows, usable
-from harness.core.errors import DataError
+from harness.core.edge.files import json_lines, parse_json
+from harness.core.edge.foreign import words_of
+from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data, Model
 from harness.core.preference import PreferencePair
 
@@ -86,9 +87,11 @@ class Published(ABC):
             except LeftOut as reason:
                 dropped.append(Dropped(f"row-{number}", str(reason)))
                 unrated += [f"row {number}: {reason}"] if isinstance(reason, Unusable) else []
-            except ValueError as fault:
+            except HarnessError:
+                raise
+            except Exception as fault:  # a stranger's values may be of any type
                 dropped.append(Dropped(f"row-{number}", BROKEN))
-                faults.append(f"row {number}: {fault}")
+                faults.append(f"row {number}: {words_of(fault)}")
         if faults and not self.options["skip_broken"]:
             raise DataError(_faults_text(self.options["file"], faults))
         refuse_most_lost(self.options["file"], [*faults, *unrated], len(read) + len(dropped))
@@ -101,13 +104,8 @@ class Published(ABC):
 def read_rows(data: Data, name: str) -> list[Row]:
     """Objects of a JSON list or of JSON lines. Raises DataError for a file that is neither."""
     text = data.read_text(name)
-    try:
-        if text.lstrip().startswith("["):
-            rows = json.loads(text)
-        else:
-            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except ValueError as error:
-        raise DataError(f"{name} is neither a JSON list nor JSON lines: {error}.") from error
+    is_list = text.lstrip().startswith("[")
+    rows = parse_json(text, name) if is_list else [row for _, row in json_lines(text, name)]
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise DataError(f"{name} must hold at least one JSON object and nothing else.")
     return list(rows)

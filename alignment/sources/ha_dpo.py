@@ -8,13 +8,13 @@ the folders VG_100K and VG_100K_2 as its archives unpack, or all in one.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 
 from alignment.data.published_datasets import LeftOut, Published, Row, make_pair, read_rows, text_of
 from harness.core import registry
 from harness.core.digests import seed_of
+from harness.core.edge.files import parse_json
 from harness.core.errors import ConfigError, DataError
 from harness.core.plugins import Data
 from harness.core.preference import PreferencePair
@@ -68,10 +68,7 @@ class HaDpo(Published):
         return make_pair(f"desc/{name}", image, draw.choice(QUESTIONS), chosen, rejected, "ha_dpo")
 
     def _descriptions(self, data: Data, name: str) -> Iterator[Row]:
-        try:
-            images = json.loads(data.read_text(name))
-        except ValueError as error:
-            raise DataError(f"{name} is not JSON: {error}.") from error
+        images = parse_json(data.read_text(name), name)
         if not isinstance(images, dict):
             raise DataError(f"{name} must map image ids to chosen and rejected descriptions.")
         for image_id, sides in images.items():

@@ -13,6 +13,8 @@ from functools import cached_property
 from typing import Any
 
 from benchmarks._files.identifiers import by_number, identifier
+from harness.core.edge.files import parse_json
+from harness.core.edge.foreign import refused_as
 from harness.core.errors import DataError
 from harness.core.plugins import Data
 
@@ -60,7 +62,8 @@ def read_truth(
     names = _names(data, folder, year, split, alone)
     sources = {name: data.digest(name) for name in names}
     key = json.dumps(["coco truth 3", rules, sorted(sources.items())])
-    made = data.cached(key, lambda: _read(data, names, node_of, nodes_in))
+    with refused_as(DataError, f"The annotations in {folder} are not of COCO's form", "Fetch them again."):
+        made = data.cached(key, lambda: _read(data, names, node_of, nodes_in))
     return Truth(made["files"], made["objects"], sources)
 
 
@@ -140,10 +143,7 @@ def _id_or_none(text: str) -> str | None:
 
 
 def parse_annotations(data: Data, name: str) -> Any:  # Any: a JSON value
-    try:
-        return json.loads(data.read_text(name))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{name}, line {error.lineno}: not JSON ({error.msg}). Fetch the file again.") from error
+    return parse_json(data.read_text(name), name, "Fetch the file again.")
 
 
 def _list(content: Any, key: str, name: str) -> list[Any]:

@@ -16,6 +16,8 @@ from benchmarks._files.identifiers import identifier
 from benchmarks._text.singular import singularize
 from benchmarks._text.tokenizer import Tokenizer
 from harness.core.digests import value_digest
+from harness.core.edge.foreign import refused_as
+from harness.core.errors import DataError
 from harness.core.evaluation import Item
 from harness.core.plugins import Data
 from harness.labels.cases import Box
@@ -51,7 +53,8 @@ def coco_image_annotations(
 def _rows(data: Data, names: Sequence[str], files: set[str]) -> Mapping[str, Any]:
     digests = sorted((name, data.digest(name)) for name in names)
     key = json.dumps(["images", _VERSION, _vocabulary.digest(), digests, value_digest(sorted(files))])
-    rows: Mapping[str, Any] = data.cached(key, lambda: _read(data, names, files))
+    with refused_as(DataError, f"{' and '.join(names)} are not of COCO's form", "Fetch them again."):
+        rows: Mapping[str, Any] = data.cached(key, lambda: _read(data, names, files))
     return rows
 
 

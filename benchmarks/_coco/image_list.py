@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from benchmarks._coco.annotations import Truth
+from harness.core.edge.files import parse_json
 from harness.core.errors import DataError
 from harness.core.plugins import Data
 
@@ -25,21 +24,13 @@ def read_image_list(data: Data, name: str, truth: Truth) -> list[str]:
 
 def _entries(text: str, name: str) -> list[tuple[str, str]]:
     if text.lstrip().startswith("["):
-        try:
-            return [(f"{name}, entry {n}", _image(entry)) for n, entry in enumerate(json.loads(text), 1)]
-        except json.JSONDecodeError as error:
-            raise DataError(f"{name}, line {error.lineno}: not JSON ({error.msg}). Correct the list.") from error
-    lines = ((f"{name}, line {n}", line.strip()) for n, line in enumerate(text.splitlines(), 1))
+        return [(f"{name}, entry {n}", _image(entry)) for n, entry in enumerate(parse_json(text, name, "Correct the list."), 1)]
+    lines = ((f"{name}, line {n}", line.strip()) for n, line in enumerate(text.split("\n"), 1))
     return [(where, _from_line(where, line)) for where, line in lines if line]
 
 
 def _from_line(where: str, line: str) -> str:
-    if not line.startswith("{"):
-        return line
-    try:
-        return _image(json.loads(line))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}: not JSON ({error.msg}). Correct the line.") from error
+    return _image(parse_json(line, where, "Correct the line.")) if line.startswith("{") else line
 
 
 def _image(entry: object) -> str:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks._files.identifiers import identifier
-from harness.core.errors import DataError
+from harness.core.edge.files import json_lines, parse_json
+from harness.core.edge.foreign import words_of
+from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data
 
+T = TypeVar("T")
 _SEVERAL = 8  # rows; fewer are somebody's sample
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entry of a question file and where it stands, for error messages."""
+    """One entry of a question file and where it stands, for error messages; `key` is its name where the file names entries."""
 
     where: str
     values: Mapping[str, Any]
+    key: str = ""
 
     def __getitem__(self, key: str) -> Any:  # Any: a JSON value
         if key not in self.values:
@@ -34,7 +38,9 @@ class Row:
         """The value as text; a number or a list in its place is an error, an int id is not."""
         value = self[key]
         if not isinstance(value, str | int) or isinstance(value, bool):
-            raise DataError(f"{self.where}: {key!r} should be text but is {json.dumps(value)[:80]}. Correct that line.")
+            raise DataError(
+                f"{self.where}: {key!r} should be text but is {json.dumps(value, default=str)[:80]}. Correct that line."
+            )
         return str(value)
 
     def identifier(self, key: str) -> str:
@@ -61,10 +67,20 @@ def parse_rows(text: str, name: str) -> list[Row]:
 
 def read_json(data: Data, name: str) -> Any:  # Any: a JSON value
     """One JSON value from a file of the data folder."""
-    try:
-        return json.loads(data.read_text(name).lstrip("\ufeff"))
-    except json.JSONDecodeError as error:
-        raise _broken(f"{name}, line {error.lineno}", error) from error
+    return parse_json(data.read_text(name).lstrip("\ufeff"), name)
+
+
+def each(rows: Iterable[Row], make: Callable[[Row], T]) -> list[T]:
+    """What `make` makes of each row. Whatever it raises over values of an unexpected type is a DataError with the row."""
+    made = []
+    for row in rows:
+        try:
+            made.append(make(row))
+        except HarnessError:
+            raise
+        except Exception as error:
+            raise DataError(f"{row.where} is not of the expected form ({words_of(error)}). Fetch the file again.") from error
+    return made
 
 
 def check_unique(rows: Iterable[Row], key: str) -> None:
@@ -87,26 +103,8 @@ def check_both_labels(labels: Sequence[str], what: str, read_by: str) -> None:
 
 
 def _from_list(text: str, name: str) -> list[Row]:
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise _broken(f"{name}, line {error.lineno}", error) from error
-    return [Row(f"{name}, entry {n}", value) for n, value in enumerate(values, 1)]
+    return [Row(f"{name}, entry {n}", value) for n, value in enumerate(parse_json(text, name), 1)]
 
 
 def _from_lines(text: str, name: str) -> list[Row]:
-    rows: list[Row] = []
-    # Not splitlines(): it also breaks at U+2028 and its like, which may stand inside a JSON string.
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        where = f"{name}, line {number}"
-        try:
-            rows.append(Row(where, json.loads(line)))
-        except json.JSONDecodeError as error:
-            raise _broken(where, error) from error
-    return rows
-
-
-def _broken(where: str, error: json.JSONDecodeError) -> DataError:
-    return DataError(f"{where} is not JSON ({error.msg} at column {error.colno}). Fetch the file again or correct it.")
+    return [Row(where, value) for where, value in json_lines(text, name)]

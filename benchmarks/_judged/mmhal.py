@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import Row, read_rows
+from benchmarks._files.question_rows import Row, each, read_rows
 from benchmarks._judged import prompts
 from benchmarks._judged.reference_rule import rate_by_reference
 from benchmarks._judged.stated_rating import labelled_rating
@@ -131,7 +131,7 @@ class MmhalBase:
         rows = read_rows(data, self.file)
         self._folder = data.folder
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": str(len(rows))}
-        return [self._item(number, row) for number, row in enumerate(rows, 1)]
+        return each([replace(row, key=str(number)) for number, row in enumerate(rows, 1)], self._item)
 
     def prompt(self, item: Item) -> str:
         return item.question
@@ -180,7 +180,7 @@ class MmhalBase:
             return None
         return PARSERS[self.variant](verdict.raw)
 
-    def _item(self, number: int, row: Row) -> Item:
+    def _item(self, row: Row) -> Item:
         kind, content = row.text("question_type"), row["image_content"]
         if kind not in TYPES:
             raise DataError(f"{row.where}: question_type {kind!r} is not one of {', '.join(TYPES)}. Correct it.")
@@ -188,7 +188,7 @@ class MmhalBase:
             raise DataError(f"{row.where}: image_content should be a list of words. Correct it.")
         image = row.get("image") or f"{self.image_folder}/{row.text('image_src').rsplit('/', 1)[-1]}"
         truth: dict[str, Any] = {"question_type": kind, "image_content": list(content), "gt_answer": row.text("gt_answer")}
-        return Item(str(number), str(image), row.text("question"), truth)
+        return Item(row.key, str(image), row.text("question"), truth)
 
     def _image(self, item: Item) -> Path | None:
         if not self.shows_image:

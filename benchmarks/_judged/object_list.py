@@ -41,7 +41,7 @@ def object_list(reply: str, variant: str) -> list[str] | None:
     """
     try:
         found = official_object_list(reply)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = _embedded_list(reply) if variant == "tolerant" else None
     if variant == "tolerant" and isinstance(found, dict) and len(found) == 1:
         (found,) = found.values()  # {"objects": [...]}; the official code would take the keys for objects
@@ -54,7 +54,7 @@ def _embedded_list(reply: str) -> Any:  # Any: a JSON value
     start = reply.find("[")
     try:
         return json.JSONDecoder().raw_decode(reply[start:])[0] if start >= 0 else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

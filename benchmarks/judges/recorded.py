@@ -6,13 +6,14 @@ A pair that is not in the file is unjudged.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from benchmarks.judges._ranking import RanksByRating
 from harness.core import registry
+from harness.core.digests import text_digest
+from harness.core.edge.files import json_lines, read_text
+from harness.core.edge.foreign import refused_as
 from harness.core.errors import ConfigError, JudgeError
 from harness.core.evaluation import Verdict
 from harness.core.judging import Facts, JudgeTask
@@ -28,19 +29,16 @@ class Recorded(RanksByRating):
         self,
         file: str,  # JSON lines with question, answer, raw and value
     ) -> None:
-        path = Path(file)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise JudgeError(f"The recorded judge cannot read {path} ({error.strerror}). Give `file` as a path.") from error
-        self.version = hashlib.sha256(text.encode()).hexdigest()[:16]
+        with refused_as(JudgeError, "The recorded judge", "Give `file` as a path to JSON lines."):
+            text = read_text(Path(file))
+        self.version = text_digest(text)[:16]
         self._replies: dict[tuple[str, str], Verdict] = {}
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                row = _row(line, f"{path}, line {number}")
-                value = float(row.get("value", 0.0))  # a number, so that the verdict counts as given
-                verdict = Verdict(value, str(row.get("reading", "")), row["raw"], self.name, self.version)
-                self._replies[row["question"], row["answer"]] = verdict
+        for where, row in json_lines(text, file, "Correct that line."):
+            question, answer, raw = (_text(row, key, where) for key in ("question", "answer", "raw"))
+            value = row.get("value", 0.0)  # a number, so that the verdict counts as given
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ConfigError(f"{where}: value is {str(value)[:40]!r}; it must be a number. Correct that line.")
+            self._replies[question, answer] = Verdict(float(value), str(row.get("reading", "")), raw, self.name, self.version)
 
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         return self.rate(question, answer, facts, image)
@@ -50,12 +48,7 @@ class Recorded(RanksByRating):
         return self._replies.get((question, answer), missing)
 
 
-def _row(line: str, where: str) -> dict[str, Any]:
-    try:
-        row: dict[str, Any] = json.loads(line)
-        missing = [key for key in ("question", "answer", "raw") if key not in row]
-    except (json.JSONDecodeError, TypeError) as error:
-        raise ConfigError(f"{where}: not an object as JSON ({error}). Correct that line.") from error
-    if missing:
-        raise ConfigError(f"{where} has no {missing[0]!r}. Correct that line.")
-    return row
+def _text(row: Any, key: str, where: str) -> str:
+    if not isinstance(row, dict) or not isinstance(row.get(key), str):
+        raise ConfigError(f"{where} is not an object with texts under question, answer and raw. Correct that line.")
+    return str(row[key])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig
-from harness.core.errors import ConfigError
+from harness.core.edge.files import parse_json
+from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import LabelEdit
 from harness.evaluation.scoring import unjudged
 from harness.labels.claims import Auditable, LabelFiles
@@ -18,8 +18,8 @@ from harness.storage.label_revisions import Conflict, Revision, apply
 def is_revision(text: str) -> bool:
     """Whether a file is a revision already: its first line says so."""
     try:
-        header = json.loads(text.lstrip().split("\n", 1)[0])
-    except ValueError:
+        header = parse_json(text.lstrip().split("\n", 1)[0], "it")
+    except DataError:
         return False
     return isinstance(header, dict) and "revision" in header
 

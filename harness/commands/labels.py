@@ -136,9 +136,10 @@ def import_(
 ) -> None:
     """Import published labels (such as RePOPE) as a revision."""
     from harness.audit.label_files import import_labels, is_revision
+    from harness.core.edge.files import read_text
     from harness.storage.label_revisions import loads, write
 
-    texts = {file.name: _read(file) for file in files}
+    texts = {file.name: read_text(file) for file in files}
     if len(files) == 1 and is_revision(texts[files[0].name]):
         shared = loads(texts[files[0].name], str(files[0]))
         path = write(type(shared)(name, shared.source, shared.edits, shared.control), output)
@@ -173,7 +174,10 @@ def list_(output: OutputOption = RUNS) -> None:
     """List the stored label revisions."""
     from harness.storage.label_revisions import FOLDER, read
 
-    for path in sorted((output / FOLDER).glob("*.jsonl")):
+    paths = sorted((output / FOLDER).glob("*.jsonl"))
+    if not paths:
+        echo(f"There are no revisions in {output / FOLDER}. `labels make` and `labels import` make them.")
+    for path in paths:
         revision = read(str(path), output)
         echo(f"{revision.name}  {revision.digest[:12]}  {len(revision.edits):,} labels  {revision.source}")
 
@@ -194,12 +198,3 @@ def rescore(
     from harness.commands._terminal import show_audit
 
     show_audit(audited(output, runs, revisions))
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{file} cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not UTF-8 text ({error}).") from error

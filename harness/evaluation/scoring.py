@@ -11,7 +11,8 @@ from harness.config.schema import BenchmarkConfig, JudgeConfig
 from harness.core import flags, registry
 from harness.core.capabilities import Cost, NeedsJudge, VersionsTasks, cost_of, version_for
 from harness.core.digests import file_digest, value_digest
-from harness.core.errors import JudgeError
+from harness.core.edge.foreign import words_of
+from harness.core.errors import DataError, HarnessError, JudgeError
 from harness.core.evaluation import Answer, Item, Score, Verdict
 from harness.core.final_answer import final_answer
 from harness.core.judging import Facts, JudgeTask
@@ -158,7 +159,16 @@ def score_answer(benchmark: Scorer, item: Item, answer: Answer) -> Score:
     An answer without text is flagged, whatever the benchmark makes of it.
     """
     final = final_answer(answer.text)
-    score = benchmark.score(item, answer if final.text == answer.text else replace(answer, text=final.text))
+    try:
+        score = benchmark.score(item, answer if final.text == answer.text else replace(answer, text=final.text))
+    except HarnessError:
+        raise
+    except Exception as error:  # a plug-in's own fault: naming the item is what helps to mend it
+        who = type(benchmark).__name__
+        raise DataError(
+            f"{who} cannot score the answer to item {item.id!r} ({words_of(error)}). All answers are stored; correct "
+            "the benchmark and run the same command again."
+        ) from error
     if final.text != answer.text and score.spans:
         spans = (replace(s, start=final.place(s.start), end=final.place(s.end - 1) + 1) for s in score.spans)
         score = replace(score, spans=tuple(spans))

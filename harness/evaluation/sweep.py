@@ -8,6 +8,7 @@ from dataclasses import replace
 from harness.config.schema import BenchmarkConfig
 from harness.core.capabilities import SharesWork, WantsLogOdds, cost_of
 from harness.core.digests import value_digest
+from harness.core.edge.foreign import refused_as
 from harness.core.errors import DataError, ModelError
 from harness.core.evaluation import Answer, Item, Request
 from harness.core.nearest import nearest
@@ -117,7 +118,8 @@ def _with_log_odds(
 
 def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[Item, ...]:
     """The items that a configuration asks for. Raises DataError where there are none, or ids that are none or not one's own."""
-    items = tuple(benchmark.load(data))
+    with refused_as(DataError, f"The files of {spec.name} cannot be read", "Fetch them again, or look at its options."):
+        items = tuple(benchmark.load(data))
     if not items:
         raise DataError(f"{spec.name} found no items in {data.folder}; check its options and files.")
     ids = [item.id for item in items]

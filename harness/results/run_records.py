@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.config.schema import BenchmarkConfig, RunConfig, stored
 from harness.core.capabilities import DescribesItems
 from harness.core.digests import file_digest
+from harness.core.edge.files import is_file
 from harness.core.errors import ConfigError
 from harness.core.run_record import BenchmarkResult, RunRecord, SweepResult
 from harness.evaluation.scoring import unjudged
@@ -131,4 +132,4 @@ def _image_digests(run: StoredRun, results: Sequence[StoredResult]) -> dict[str,
     """sha256 -> name of the benchmark images that can still be found."""
     folder = Path(run.data_folder)
     names = {item.image for result in results for item in result.items if item.image}
-    return {file_digest(folder / name): name for name in sorted(names) if (folder / name).is_file()}
+    return {file_digest(folder / name): name for name in sorted(names) if is_file(folder / name)}

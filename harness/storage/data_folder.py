@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.core.digests import file_digest, text_digest
+from harness.core.edge.files import is_file, read_text
 from harness.core.errors import DataError
 from harness.core.files import write_text_whole
 
@@ -40,23 +41,20 @@ class DataFolder:
         return self._folder
 
     def has(self, name: str) -> bool:
-        return (self._folder / name).is_file()
+        return is_file(self._folder / name)
 
     def path(self, name: str) -> Path:
         """Where a file lies. Raises DataError with what is missing and how to get it."""
         path = self._folder / name
-        if not path.is_file():
+        if not is_file(path):
             raise DataError(
-                f"{name} is not in the data folder {self._folder}. "
+                f"{name[:200]} is not in the data folder {self._folder}. "
                 "`python -m harness fetch` brings the benchmarks' files, or tells where each comes from and belongs."
             )
         return path
 
     def read_text(self, name: str) -> str:
-        try:
-            return self.path(name).read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{name} is not UTF-8 text ({error}). Fetch it again.") from error
+        return read_text(self.path(name), "Fetch it again.")
 
     def digest(self, name: str) -> str:
         """sha256 of a file; read again when its size or time changed. Large ones are remembered across runs."""

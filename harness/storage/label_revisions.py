@@ -6,7 +6,6 @@ Every further line is one edit. Official labels stay the default everywhere; a r
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.digests import value_digest
+from harness.core.edge.files import is_file, parse_json
 from harness.core.errors import DataError
 from harness.core.evaluation import Item, LabelEdit
 from harness.core.files import write_text_whole
@@ -92,7 +92,10 @@ def loads(text: str, where: str) -> Revision:
             faults.append(str(error))
     if faults:
         raise DataError("\n".join([*faults[:20], *([f"... and {len(faults) - 20} more"] if len(faults) > 20 else [])]))
+    _check_name(header["revision"], where)
     control = header.get("control") or {}
+    if not isinstance(control, dict) or not all(isinstance(value, int) for value in control.values()):
+        raise DataError(f"{where}: control is {str(control)[:80]}; it must say the size and the seed of a sample.")
     revision = Revision(header["revision"], str(header.get("source", "")), tuple(edits), control)
     if header.get("digest") not in (None, revision.digest):
         raise DataError(
@@ -104,10 +107,7 @@ def loads(text: str, where: str) -> Revision:
 
 def write(revision: Revision, output: Path) -> Path:
     """Keep a revision in the output folder, whole or not at all. Raises DataError where another one has its name."""
-    if not _NAME.fullmatch(revision.name):
-        raise DataError(
-            f"{revision.name!r} is not a valid revision name: use letters, digits, dots, dashes, underscores; at most 80."
-        )
+    _check_name(revision.name, "The revision")
     path = output / FOLDER / f"{revision.name}.jsonl"
     if path.is_file() and loads(path.read_text(encoding="utf-8"), str(path)) != revision:
         raise DataError(
@@ -117,19 +117,28 @@ def write(revision: Revision, output: Path) -> Path:
     return path
 
 
+def _check_name(name: str, where: str) -> None:
+    """A name becomes part of file names, here and where labels are exported."""
+    if not _NAME.fullmatch(name):
+        raise DataError(
+            f"{where}: {name[:100]!r} is not a valid name. Use letters, digits, dots, dashes and underscores; at most 80."
+        )
+
+
 def read(name: str, output: Path) -> Revision:
     """A revision by its path or by its name in the output folder. Raises DataError with the names there are."""
-    path = Path(name) if Path(name).is_file() else output / FOLDER / f"{name}.jsonl"
+    path = Path(name) if is_file(Path(name)) else output / FOLDER / f"{name}.jsonl"
     try:
-        return loads(path.read_text(encoding="utf-8"), str(path))
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error}).") from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         known = ", ".join(sorted(p.stem for p in (output / FOLDER).glob("*.jsonl"))) or "none"
         raise DataError(
             f"There is no revision {name!r}: neither a file of that name nor one in {output / FOLDER}, which has {known}. "
             "`python -m harness labels import` makes one."
         ) from error
+    return loads(text, str(path))
 
 
 def together(revisions: Sequence[Revision]) -> tuple[tuple[LabelEdit, ...], tuple[Conflict, ...]]:
@@ -179,12 +188,7 @@ def _obstacle(benchmark: Auditable, edit: LabelEdit, item: Item | None, exists: 
 
 
 def _object(number: int, line: str, where: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{where}, line {number} is not JSON ({error.msg} at column {error.colno}). Correct or remove it."
-        ) from error
+    value = parse_json(line, f"{where}, line {number}", "Correct or remove it.")
     if not isinstance(value, dict):
         raise DataError(f"{where}, line {number} is not an object of named values. Correct or remove it.")
     return value

@@ -44,7 +44,7 @@ def test_text_with_a_byte_order_mark_is_read_and_rubbish_is_named(tmp_path: Path
     (tmp_path / "rubbish.json").write_bytes(b"\xff\xfe\x00")
     data = DataFolder(tmp_path)
     assert data.read_text("bom.json") == "[]"
-    with pytest.raises(DataError, match=r"rubbish\.json is not UTF-8"):
+    with pytest.raises(DataError, match=r"rubbish\.json, line 1 is not UTF-8"):
         data.read_text("rubbish.json")
 
 

@@ -69,7 +69,7 @@ def test_an_unknown_revision_is_an_error_that_names_those_there_are(tmp_path: Pa
 
 
 def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is no name for a revision"):
+    with pytest.raises(DataError, match="is not a valid name"):
         write(replace(MINE, name="../elsewhere"), tmp_path)
 
 

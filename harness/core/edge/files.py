@@ -15,6 +15,14 @@ from harness.core.errors import DataError
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False for names that no file can have (5,000 characters, a null)."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def read_text(path: Path, advice: str = "") -> str:
     """A file's text as UTF-8, byte order mark taken off. Raises DataError naming it and what is wrong."""
     try:
@@ -22,7 +30,7 @@ def read_text(path: Path, advice: str = "") -> str:
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise DataError(
-            f"{path}, line {line}: not UTF-8 text (byte {error.object[error.start]:#04x}). {advice or 'Save it as UTF-8.'}"
+            f"{path}, line {line} is not UTF-8 text (byte {error.object[error.start]:#04x}). {advice or 'Save it as UTF-8.'}"
         ) from error
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({words_of(error)}). {advice}".rstrip()) from error

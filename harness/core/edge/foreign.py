@@ -44,4 +44,5 @@ def words_of(error: BaseException) -> str:
         return error.strerror
     if isinstance(error, KeyError):
         return f"{said} is missing"
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    plain = isinstance(error, (ValueError, ImportError)) and said
+    return said if plain else f"{type(error).__name__}: {said}" if said else type(error).__name__

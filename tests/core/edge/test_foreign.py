@@ -59,7 +59,7 @@ def test_a_line_that_is_not_json_is_told_by_its_number() -> None:
 def test_bytes_that_are_not_utf8_are_told_by_their_line(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b"one\ntwo \xff")
-    with pytest.raises(DataError, match=r"a\.json, line 2: not UTF-8 text \(byte 0xff\)"):
+    with pytest.raises(DataError, match=r"a\.json, line 2 is not UTF-8 text \(byte 0xff\)"):
         read_text(path)
 
 

@@ -13,8 +13,7 @@ from benchmarks.judges._ranking import RanksByRating
 from harness.core import registry
 from harness.core.digests import text_digest
 from harness.core.edge.files import json_lines, read_text
-from harness.core.edge.foreign import refused_as
-from harness.core.errors import ConfigError, JudgeError
+from harness.core.errors import ConfigError, DataError, JudgeError
 from harness.core.evaluation import Verdict
 from harness.core.judging import Facts, JudgeTask
 
@@ -29,8 +28,10 @@ class Recorded(RanksByRating):
         self,
         file: str,  # JSON lines with question, answer, raw and value
     ) -> None:
-        with refused_as(JudgeError, "The recorded judge", "Give `file` as a path to JSON lines."):
+        try:
             text = read_text(Path(file))
+        except DataError as error:
+            raise JudgeError(f"The recorded judge cannot read its file: {error} Give `file` as a path.") from error
         self.version = text_digest(text)[:16]
         self._replies: dict[tuple[str, str], Verdict] = {}
         for where, row in json_lines(text, file, "Correct that line."):
@@ -49,6 +50,8 @@ class Recorded(RanksByRating):
 
 
 def _text(row: Any, key: str, where: str) -> str:
+    if isinstance(row, dict) and key not in row:
+        raise ConfigError(f"{where} has no {key!r}. Correct that line.")
     if not isinstance(row, dict) or not isinstance(row.get(key), str):
         raise ConfigError(f"{where} is not an object with texts under question, answer and raw. Correct that line.")
     return str(row[key])

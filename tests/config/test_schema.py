@@ -106,7 +106,7 @@ def test_unknown_names_are_errors_a_user_can_read() -> None:
 
 @pytest.mark.parametrize(("change", "told"), [
     ({"align": {"name": "dpo", "beta": 0}}, "arm a: beta is 0"),
-    ({"align": {"name": "dpo", "beta": "high"}}, "arms.0.align: the aligner 'dpo': beta is the text 'high'; it must be"),
+    ({"align": {"name": "dpo", "beta": "high"}}, "arms.0.align: the aligner 'dpo': beta is 'high', which is text; it must"),
     ({"align": {"name": "dpo", "training": {"lora": {"rank": 8}}}}, "arm a: lora has no key rank"),
     ({"pairs": {"name": "bdhs", "rho_th": 2}}, "arm a: bdhs.rho_th is 2"),
     ({"pairs": {"name": "union"}}, "arms.0.pairs: the source 'union' needs the option 'first'"),
@@ -138,9 +138,9 @@ def test_mistakes_of_three_kinds_are_told_together() -> None:
 @pytest.mark.parametrize(("change", "told"), [
     ("arms.0.align.training.batch_size=2.0", "batch_size is 2.0; it must be a whole number: write 2"),
     ("arms.0.align.training.micro_batch=1.5", "micro_batch is 1.5; it must be a whole number"),
-    ('arms.0.pairs.limit="5"', "limit is the text '5'; it must be a whole number or null: write it without quotes"),
+    ('arms.0.pairs.limit="5"', "limit is '5', which is text; it must be a whole number or null: write it without quotes"),
     ("arms.0.pairs.guided=1", "guided is 1; it must be true or false"),
-    ("sweep.0.splits=random", r"splits is the text 'random'; it must be a list: write \[random\]"),
+    ("sweep.0.splits=random", r"splits is 'random', which is text; it must be a list: write \[random\]"),
     ("arms.0.align.training.lora=8", "lora is 8; it must be a mapping of names to values or null"),
     ("arms.0.pairs.rho_th=.nan", "rho_th is nan, which is not a finite number"),
     ("arms.0.align.training.batch_size=true", "batch_size is True; it must be a whole number"),

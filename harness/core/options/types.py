@@ -122,7 +122,7 @@ def _fault(value: Any, own: str, kinds: Sequence[str]) -> str:
     if own == "str":
         hint = ": write it without quotes" if _NUMBER.fullmatch(value.strip()) and ({"int", "float"} & set(kinds)) else ""
         hint = f": write [{shown}]" if "list" in kinds else hint
-        return f"is the text {shown!r}; it must be {wanted}{hint}"
+        return f"is {shown!r}, which is text; it must be {wanted}{hint}"
     if own == "float" and "int" in kinds and math.isfinite(value) and value == int(value) and abs(value) < 1e15:
         return f"is {shown}; it must be {wanted}: write {int(value)}"
     return f"is {shown if own != 'none' else 'null'}; it must be {wanted}"

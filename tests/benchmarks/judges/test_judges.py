@@ -17,7 +17,7 @@ from benchmarks.judges.recorded import Recorded
 from benchmarks.mmhal_bench import MmhalBench
 from harness.config.schema import JudgeConfig
 from harness.core.capabilities import version_for
-from harness.core.errors import ConfigError, JudgeError, ModelError
+from harness.core.errors import ConfigError, HarnessError, JudgeError, ModelError
 from harness.core.evaluation import Answer, Item, Request
 from harness.core.judging import JudgeTask
 from harness.core.run_record import Checkpoint
@@ -133,10 +133,13 @@ def test_recorded_replies_are_replayed_and_others_unjudged(tmp_path: Path) -> No
     assert len(judge.version) == 16
 
 
-@pytest.mark.parametrize(("line", "message"), [("{", "line 1: not an object"), ('{"question": "Q?"}', "has no 'answer'")])
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("{", "line 1 is not JSON"), ("3", "line 1 is not an object"), ('{"question": "Q?"}', "has no 'answer'")],
+)
 def test_a_broken_recording_is_named(tmp_path: Path, line: str, message: str) -> None:
     (tmp_path / "r.jsonl").write_text(line, encoding="utf-8")
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(HarnessError, match=message):
         Recorded(str(tmp_path / "r.jsonl"))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 
 from harness.commands._app import app, echo
@@ -16,13 +15,10 @@ from harness.commands import run, sweep, doctor, show, view, audit, labels, rati
 
 def main() -> None:
     """Run a command; what a user can fix is one message without a traceback."""
-    from harness.siblings import check_siblings
+    from harness.startup import start
 
-    # Before numpy and torch are imported: idle threads of theirs spin, which halves the speed of a busy machine.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        check_siblings()
+        start()
         app()
     except HarnessError as error:
         echo(str(error), err=True)

@@ -14,7 +14,7 @@ from harness.core.capabilities import ShowsLines
 from harness.core.evaluation import Answer, Item
 from harness.core.plugins import Benchmark
 from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, RunRecord, SweepResult
-from harness.siblings import check_siblings
+from harness.startup import start
 
 if TYPE_CHECKING:
     from harness.config.schema import RunConfig
@@ -167,7 +167,7 @@ def load_benchmark(
     `options` are the benchmark's own, and `limit`, `items` and `judge` as in a study: {"name": "keywords"}.
     Raises HarnessError where files, options or the judge are missing.
     """
-    check_siblings()
+    start()
     from harness.config import schema
     from harness.evaluation.scoring import build, judge_of
     from harness.evaluation.sweep import items_of
@@ -197,7 +197,7 @@ def read_study(
 
 
 def _carried_out(config: RunConfig, command: str, progress: Show | None) -> Run | None:
-    check_siblings()
+    start()
     from harness.run import pipeline
 
     shown = progress if progress is not None else ProgressBars()

@@ -13,7 +13,7 @@ from harness.commands.run import carry_out, exit_as_told, file_and_changes
 
 @app.command(
     epilog="Examples:  python -m harness sweep   |   python -m harness sweep --model /models/llava --benchmarks pope,chair "
-    "--data data --limit 200   |   python -m harness sweep study.yaml --model runs/x/arms/dpo/train/final   |   "
+    "--data data --limit 200   |   python -m harness sweep study.yaml --model runs/ID/arms/ARM/train/checkpoint   |   "
     "python -m harness sweep --model http://localhost:8000/v1 --benchmarks pope --data data"
 )
 def sweep(

@@ -1,4 +1,4 @@
-"""Refuses to start when `alignment`, `benchmarks` or `reports` is somebody else's.
+"""What happens first, on the command line and in Python: threads, and foreign packages of our names are refused.
 
 Other distributions of this field install a top-level `alignment`; with an editable install the foreign one wins when
 python is started from another folder. A wrong sibling would score with foreign code, so we stop instead.
@@ -7,11 +7,23 @@ python is started from another folder. A wrong sibling would score with foreign 
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 from harness.core.errors import HarnessError
 
 SIBLINGS = ("alignment", "benchmarks", "reports")
+
+
+def start() -> None:
+    """Prepare a process; the first thing that every command and every function of the Python interface does.
+
+    Raises HarnessError where another distribution hides a package of ours.
+    """
+    # Before numpy and torch are imported: idle threads of theirs spin, which halves the speed of a busy machine.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    check_siblings()
 
 
 def check_siblings() -> None:

@@ -18,6 +18,7 @@ SPECIAL = (
 )
 IDS = {token: 4 + n for n, token in enumerate(SPECIAL)} | {"<image>": 3}
 ENDS = {"vocab_size": 400, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+Words = Callable[..., t.PreTrainedTokenizerFast]
 TEXT = {
     **ENDS,
     "hidden_size": 48,
@@ -39,7 +40,9 @@ SAY = (
 )
 
 
-def _write(folder: Path, config: Any, images: Any, processor: str, image: str, settings: Any, named: dict[str, str]) -> None:
+def _write(
+    folder: Path, words: Words, config: Any, images: Any, processor: str, image: str, settings: Any, named: dict[str, str]
+) -> None:
     """Weights, tokenizer and the two processor files; `image` is what the chat template writes for an image."""
     module = t.AutoModelForImageTextToText.from_config(config)
     decoder = module.get_decoder()
@@ -52,7 +55,7 @@ def _write(folder: Path, config: Any, images: Any, processor: str, image: str, s
                 weight.mul_(4)
     module.generation_config.eos_token_id = 2
     module.save_pretrained(folder)
-    tokenizer(vocabulary=380, more=SPECIAL, **named).save_pretrained(folder)
+    words(more=SPECIAL, **named).save_pretrained(folder)
     images.save_pretrained(folder)
     (folder / "processor_config.json").write_text(json.dumps({"processor_class": processor, **settings}))
     if image:
@@ -220,13 +223,30 @@ TEXT_MODELS: dict[str, Callable[[], Any]] = {
 CHECKPOINT_OF_TEXT = {f"llava_next, {name}": name for name in TEXT_MODELS}
 
 
-def save(name: str, folder: Path, seed: int = 0, **text: Any) -> Path:
-    """The checkpoint of that name, made in a second; `text` are settings of its text model."""
+def _llava() -> tuple[Any, ...]:
+    config = t.LlavaConfig(
+        vision_config=t.CLIPVisionConfig(**SEEN),
+        text_config=t.LlamaConfig(**TEXT),
+        image_token_index=3,
+        vision_feature_layer=-1,
+    )
+    images = t.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    settings = {"patch_size": 8, "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
+    return config, images, "LlavaProcessor", "<image>\n", settings, {}
+
+
+def save(name: str, folder: Path, seed: int = 0, tied: bool = False, words: Words | None = None, **text: Any) -> Path:
+    """The checkpoint of that name, made in a second.
+
+    tied: one matrix for embeddings and head; words: makes the tokenizer; text: settings of the text model.
+    """
     torch.manual_seed(seed)
     t.utils.logging.disable_progress_bar()
     kind = CHECKPOINT_OF_TEXT.get(name)
-    config, *rest = CHECKPOINTS[name]() if kind is None else _llava_next(TEXT_MODELS[kind]())
+    config, *rest = _llava_next(TEXT_MODELS[kind]()) if kind else _llava() if name == "llava" else CHECKPOINTS[name]()
     for setting, value in text.items():
         setattr(config.get_text_config(), setting, value)
-    _write(folder, config, *rest)
+    if tied:
+        config.tie_word_embeddings = config.get_text_config().tie_word_embeddings = True
+    _write(folder, words or (lambda **named: tokenizer(vocabulary=380, **named)), config, *rest)
     return folder

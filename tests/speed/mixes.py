@@ -4,9 +4,9 @@
     python tests/speed/mixes.py --window 512     # a text model with windows: attention is transformers' own
     python tests/speed/mixes.py --only judges pair
 
-Both sides answer the same requests in turns in one process, greedily, from the text of a request to the text of its answer. CPU
-seconds in user mode of one thread; `ratio` is ours by theirs, 1.1 is the limit; `same` counts texts that agree. The exit code is 1
-where a mix is above the limit.
+Both sides answer the same requests in turns in one process, greedily, from the text of a request to the text of its answer.
+CPU seconds in user mode of one thread; `ratio` is ours by theirs, 1.1 is the limit; `same` counts texts that agree. The exit
+code is 1 where a mix is above the limit.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ from harness.models._checkpoint.packed_attention import NAME
 from harness.models._checkpoint.prompt_builder import Row
 from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
 
+_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+
 
 class Piece(NamedTuple):
     """Tokens [start, end) of a row."""
@@ -52,6 +54,8 @@ class LanguageModel:
         self._head, self._embed = module.get_output_embeddings(), module.get_input_embeddings()
         self._softcap = family.softcap(self.config)
         self._windowed = is_windowed(self.config)
+        # Experts take the tokens of a whole batch together: the last bits of a row are then those of this company.
+        self.mixes_rows = any(getattr(self.config, name, None) for name in _EXPERTS)
         self.original_length = original_length(self.config)
 
     @property

@@ -170,7 +170,7 @@ class ImageFirst:
 
     def _live(self, row: Row, own: Group, done: Mapping[int, Answer]) -> Live:
         decoding = row.request.decoding
-        known = done.get(row.index)
+        known = None if self.language.mixes_rows else done.get(row.index)
         if known is not None:
             return Live(row, KnownRow(known), own)
         bend = self._settings.bend(len(row.ids), decoding.max_new_tokens, self.end_ids) if self._settings else None

@@ -1,0 +1,107 @@
+"""What transformers itself says of a request, alone: its processor's inputs, its forward, its `generate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from harness.core.evaluation import Request
+from harness.models._checkpoint.families import PROMPT
+from harness.models._checkpoint.image_noise import add_noise
+from harness.models._checkpoint.prompt_builder import visible_tokens
+from harness.models._checkpoint.rope_scaling import forget_lengths
+from harness.models.transformers import TransformersModel
+
+
+@dataclass
+class Plain:
+    """A module that nothing of ours has touched. The model beside it lends its processor and its rule of positions."""
+
+    model: TransformersModel
+    module: Any
+
+    def inputs(self, request: Request, tail: Sequence[int]) -> dict[str, Tensor]:
+        """What the checkpoint's own processor makes of a request, with the tokens `tail` behind it."""
+        processor, family = self.model.processor, self.model.family
+        if getattr(processor, "chat_template", None):
+            content = [{"type": "image"}] if request.image is not None else []
+            said = [{"role": "user", "content": [*content, {"type": "text", "text": request.text}]}]
+            text = processor.apply_chat_template(said, add_generation_prompt=True)
+        elif request.image is not None:
+            text = f"<image>{request.text}"  # PaliGemma's processor writes the rest
+        else:
+            text = f"<s>{request.text}\n"
+        if request.image is None:
+            special = not text.startswith("<s>")
+            found = dict(processor.tokenizer([text], return_tensors="pt", add_special_tokens=special))
+            if family.both_ways == PROMPT:
+                found["token_type_ids"] = torch.zeros_like(found["input_ids"])
+        else:
+            found = dict(processor(text=[text], images=[Image.open(request.image).convert("RGB")], return_tensors="pt"))
+        found.pop("labels", None)
+        more = torch.tensor([list(tail)], dtype=torch.long)
+        kinds = {"attention_mask": 1, "token_type_ids": int(family.both_ways == PROMPT), "mm_token_type_ids": 0}
+        for name, kind in kinds.items():
+            if name in found:
+                found[name] = torch.cat([found[name], torch.full_like(more, kind)], 1)
+        found["input_ids"] = torch.cat([found["input_ids"], more], 1)
+        self._hide(request, found, len(more[0]))
+        return add_noise(found, request.noise) if request.image is not None else found
+
+    def _hide(self, request: Request, found: dict[str, Tensor], tail: int) -> None:
+        """Hidden image tokens: masked in the full sequence, positions as if nothing were hidden."""
+        if request.hidden_image is None or request.hidden_image.share <= 0:
+            return
+        ids = found["input_ids"]
+        at = ids == self.model.prompts.image_token_id
+        found["attention_mask"][at] = visible_tokens(request.hidden_image, int(at.sum())).long()
+        prompt: list[Any] = self.model.prompts.positions(ids[0, : ids.shape[1] - tail].tolist(), request.image)
+        for _ in range(tail):
+            last = prompt[-1]
+            prompt.append(last + 1 if isinstance(last, int) else tuple(axis + 1 for axis in last))
+        positions = torch.tensor(prompt)[None]
+        found["position_ids"] = positions.movedim(-1, 0) if positions.dim() == 3 else positions
+
+    @torch.inference_mode()
+    def logits(self, request: Request, before: Sequence[int], answer: Sequence[int]) -> Tensor:
+        """(n, V) that each of the n tokens of an answer is predicted from, in one forward."""
+        forget_lengths(self.module)
+        whole: Tensor = self.module(**self.inputs(request, [*before, *answer])).logits[0]
+        return whole[len(whole) - len(answer) - 1 : -1]
+
+    @torch.inference_mode()
+    def stepwise(self, request: Request, before: Sequence[int], answer: Sequence[int]) -> Tensor:
+        """The same from `generate`, which is made to say the answer."""
+        forget_lengths(self.module)
+        inputs = self.inputs(request, before)
+        start = inputs["input_ids"].shape[1]
+
+        def only(ids: Tensor, scores: Tensor) -> Tensor:
+            forced = torch.full_like(scores, float("-inf"))
+            forced[:, answer[ids.shape[1] - start]] = 0.0
+            return forced
+
+        made = self.module.generate(
+            **inputs,
+            max_new_tokens=len(answer),
+            min_new_tokens=len(answer),
+            do_sample=False,
+            logits_processor=[only],
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+        return torch.cat(made.logits)
+
+    @torch.inference_mode()
+    def generate(self, request: Request, before: Sequence[int], limit: int, ends: Sequence[int]) -> list[int]:
+        """Tokens that `generate` chooses by itself, the one that ended the answer included."""
+        forget_lengths(self.module)
+        inputs = self.inputs(request, before)
+        made = self.module.generate(**inputs, max_new_tokens=limit, do_sample=False, eos_token_id=list(ends))
+        tokens: list[int] = made[0, inputs["input_ids"].shape[1] :].tolist()
+        return tokens

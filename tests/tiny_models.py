@@ -54,16 +54,18 @@ def tokenizer(
     )
 
 
-def sentencepiece_tokenizer(texts: Sequence[str] = TEXT, metaspace: str = "") -> PreTrainedTokenizerFast:
+def sentencepiece_tokenizer(
+    texts: Sequence[str] = TEXT, metaspace: str = "", more: Sequence[str] = (), **named: str
+) -> PreTrainedTokenizerFast:
     """A BPE over "▁" as Llama's: LLaVA-1.5's normalizer puts one in front of every text between special tokens; with
-    `metaspace` ("first", "always", "never") newer Llamas' pre-tokenizer does."""
+    `metaspace` ("first", "always", "never") newer Llamas' pre-tokenizer does. `more` and `named` as for `tokenizer`."""
     made = Tokenizer(models.BPE(fuse_unk=True, unk_token="<unk>"))
     made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     alphabet = [chr(n) for n in range(33, 127)] + list("▁\n éü°")
-    special = ["<pad>", "<s>", "</s>", "<image>", "<unk>"]
+    special = ["<pad>", "<s>", "</s>", "<image>", *more, "<unk>"]
     made.train_from_iterator(
         [*texts, "ASSISTANT: Yes yes No no"] * 3,
-        trainers.BpeTrainer(vocab_size=360, special_tokens=special, initial_alphabet=alphabet, show_progress=False),
+        trainers.BpeTrainer(vocab_size=360 + len(more), special_tokens=special, initial_alphabet=alphabet, show_progress=False),
     )
     if metaspace:
         made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=metaspace, split=False)
@@ -79,7 +81,7 @@ def sentencepiece_tokenizer(texts: Sequence[str] = TEXT, metaspace: str = "") ->
         bos_token="<s>",
         eos_token="</s>",
         unk_token="<unk>",
-        extra_special_tokens={"image_token": "<image>"},
+        extra_special_tokens={"image_token": "<image>", **named},
     )
 
 

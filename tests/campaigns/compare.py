@@ -128,7 +128,12 @@ def _scored(model: TransformersModel, plain: Plain, situation: Situation, found:
         for forced in model._scorer().forced(situation.requests, situation.answers):
             request = situation.requests[forced.answer]
             before = model.prompts.row(0, request).prefix_ids
-            theirs = plain.logits(request, before, forced.ids.tolist()).log_softmax(-1)
+            ids = forced.ids.tolist()
+            theirs = plain.logits(request, before, ids).log_softmax(-1)
+            if request.image is None and not request.prefix:
+                whole = plain.conversation(request, situation.answers[forced.answer])
+                prompt = model.prompts.prompt_ids(None, request.text)
+                found.agree(f"tokens of answer {forced.answer}", prompt + ids, whole[: len(prompt + ids)])
             found.compare(f"answer {forced.answer}", forced.log_probs, theirs)
     finally:
         model.budget = kept

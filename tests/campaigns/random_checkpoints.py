@@ -15,7 +15,7 @@ import tiny_families
 import tiny_models
 
 UNKNOWN = "aya_vision"
-TOKENIZERS = ("byte-level",)
+TOKENIZERS = ("byte-level", "prepend", "metaspace first", "metaspace always")
 SCALED = {"llava", "llava_next, Mistral", "llava_onevision", "internvl", "idefics3", "smolvlm", "llava_next, qwen3_moe"}
 WINDOWED = {"llava_next, Mistral with a window", "llava_next, gemma2", "gemma3", "paligemma 2", UNKNOWN}
 TIED = {"llava", "llava_next, Mistral", "llava_onevision", "qwen2_vl", "internvl", "gemma3", "paligemma", "llava_next, mixtral"}
@@ -61,7 +61,7 @@ class Recipe:
             self.family,
             self.tokenizer,
             f"padding {self.padding_side}",
-            f"ends {self.end_ids}",
+            f"{len(self.end_ids)} end tokens",
             *(["tied"] if self.tied else []),
         ]
         return ", ".join([*told, *(f"{k}={v}" for k, v in {**text, **self.bends}.items())])

@@ -53,6 +53,16 @@ class Plain:
         self._hide(request, found, len(more[0]))
         return add_noise(found, request.noise) if request.image is not None else found
 
+    def conversation(self, request: Request, answer: str) -> list[int]:
+        """Tokens of a whole conversation without an image, as the template writes it."""
+        processor = self.model.processor
+        if not getattr(processor, "chat_template", None):
+            return list(processor.tokenizer(f"<s>{request.text}\n{answer}", add_special_tokens=False)["input_ids"])
+        said = [{"role": "user", "content": [{"type": "text", "text": request.text}]}]
+        said.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
+        text = processor.apply_chat_template(said)
+        return list(processor.tokenizer(text, add_special_tokens=not text.startswith("<s>"))["input_ids"])
+
     def _hide(self, request: Request, found: dict[str, Tensor], tail: int) -> None:
         """Hidden image tokens: masked in the full sequence, positions as if nothing were hidden."""
         if request.hidden_image is None or request.hidden_image.share <= 0:

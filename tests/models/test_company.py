@@ -10,6 +10,7 @@ import tiny_families
 import torch
 from transformers import AutoModelForImageTextToText
 
+import harness.models._engine.running_batch as running_batch
 from harness.core.errors import ModelError
 from harness.core.evaluation import Decoding, HiddenImage, Request
 from harness.core.plugins import in_order
@@ -45,6 +46,30 @@ def test_a_group_without_a_common_first_token_is_exact_beside_one_with(
             alone = PlainMemory(model._language())
             torch.testing.assert_close(first[n], alone.join(group([row], 3))[0], atol=1e-4, rtol=0)
             torch.testing.assert_close(second[n], alone.step([5 + n])[0], atol=1e-4, rtol=0)
+
+
+def test_mixtures_of_experts_end_in_the_same_bits_after_a_restart(
+    tmp_path: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Experts take the tokens of a batch together: rows whose answers are known are computed again with the others."""
+    model = TransformersModel(str(tiny_families.save("llava_next, phimoe", tmp_path)), device="cpu")
+    requests = [Request(p, q, Decoding(1 + 3 * n)) for n, p in enumerate(images) for q in ("Why?", "Is there a dog?", LONG)]
+    seen: list[dict[tuple[int, ...], torch.Tensor]] = []
+    choose = running_batch.next_tokens
+
+    def note(logits: Any, states: Any, end_ids: Any) -> list[int]:
+        keys = [(*state.read, -1, *state.ids) for state in states]
+        seen[-1] |= {key: row.clone() for key, row in zip(keys, logits, strict=True) if key[0] >= 0}
+        return choose(logits, states, end_ids)
+
+    monkeypatch.setattr(running_batch, "next_tokens", note)
+    seen.append({})
+    parts = list(model.generate(requests))
+    done = dict(pair for part in parts[: len(parts) // 2] for pair in part)
+    seen.append({})
+    again = dict(pair for part in model.generate(requests, done) for pair in part)
+    assert sorted([*done, *again]) == list(range(len(requests)))
+    assert all(torch.equal(row, seen[0][key]) for key, row in seen[1].items())
 
 
 SCALINGS = {

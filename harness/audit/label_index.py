@@ -7,7 +7,7 @@ from harness.labels.claims import Auditable, Claim, Labels
 from harness.storage.run_store import StoredResult
 
 
-class Seen:
+class LabelIndex:
     """The labels of one benchmark, gathered result by result."""
 
     def __init__(self, benchmark: Auditable) -> None:
@@ -16,7 +16,7 @@ class Seen:
         self._claims: dict[tuple[str, str], Claim] = {}
         self._contradicted: dict[str, list[tuple[str, str]]] = {}
 
-    def see(self, stored: StoredResult) -> None:
+    def add(self, stored: StoredResult) -> None:
         for item in stored.items:
             if item.id not in self._items:
                 self._items[item.id] = item
@@ -37,10 +37,10 @@ class Seen:
         return Labels(name, tuple(self._claims.values()), clusters, self._contradicted)
 
     def _claim(self, item: Item, field: str) -> Claim | None:
-        place = (item.id, field)
-        if place not in self._claims:
+        label = (item.id, field)
+        if label not in self._claims:
             claim = self._benchmark.claim(item, field)
             if claim is None:
                 return None
-            self._claims[place] = claim
-        return self._claims[place]
+            self._claims[label] = claim
+        return self._claims[label]

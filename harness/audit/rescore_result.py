@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,21 @@ from harness.core.run_record import BenchmarkResult
 from harness.core.stats import metrics
 from harness.evaluation.scoring import score_answer
 from harness.labels.claims import Auditable
+from harness.storage.label_revisions import Conflict, apply
 from reports.values.label_audit import Bound
 
 _SAME: Any = object()
 Scorer = Callable[[Item, Answer], Score]
+
+
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """A result under edits: those that hold, those that do not and why; `bounds` where labels are disputed."""
+
+    result: BenchmarkResult
+    edits: tuple[LabelEdit, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    bounds: tuple[Bound, ...] = ()
 
 
 class Replayed:
@@ -31,6 +42,19 @@ class Replayed:
         if self.verdict is None:
             raise JudgeError("There is no stored verdict on this answer; let the run ask its judge again first.")
         return self.verdict
+
+
+def rescore_result(
+    result: BenchmarkResult, benchmark: Auditable, edits: Sequence[LabelEdit], judge: Replayed | None = None
+) -> Rescored:
+    """A result with its answers scored under edited labels; edits of items that it does not have are left out.
+
+    `judge`: the one that `benchmark` was made with, where it has one.
+    """
+    asked = {item.id for item in result.items}
+    applied = apply(benchmark, result.items, [edit for edit in edits if edit.item_id in asked])
+    again = rescored(result, partial(score_answer, benchmark), applied.changed, judge)
+    return Rescored(again, applied.held, applied.conflicts)
 
 
 def rescored(

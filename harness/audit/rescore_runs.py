@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
-from harness.audit.label_index import Seen
-from harness.audit.rescore_result import Replayed, rescored
+from harness.audit.label_index import LabelIndex
+from harness.audit.rescore_result import Replayed, Rescored, bounds, rescore_result
 from harness.config.schema import BenchmarkConfig
 from harness.core import registry
-from harness.core.evaluation import Item, LabelEdit
+from harness.core.evaluation import LabelEdit
 from harness.core.plugins import Benchmark
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord
-from harness.evaluation.scoring import score_answer
 from harness.labels.cases import Key
 from harness.labels.claims import Auditable, Labels
-from harness.results.run_records import records_of
-from harness.storage.label_revisions import Applied, Conflict, Revision, apply, together
+from harness.results.run_records import records_from, results_of
+from harness.storage.label_revisions import Conflict, Revision, together
 from harness.storage.run_store import Store, StoredResult
 from reports.values.label_audit import Bound
 
@@ -25,7 +23,7 @@ FACT = "label revision"
 
 
 @dataclass(frozen=True, slots=True)
-class Rescored:
+class RescoredRuns:
     """The records of the runs under the official and under the audited labels, in the same order."""
 
     official: tuple[RunRecord, ...]
@@ -37,79 +35,68 @@ class Rescored:
     bounds: tuple[Bound, ...] = ()
 
 
-def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision], disputed: Sequence[Key] = ()) -> Rescored:
+def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision], disputed: Sequence[Key] = ()) -> RescoredRuns:
     """Every stored result of the runs under the edits of the revisions. Nothing is written.
 
-    `disputed`: labels that reviewers disagree on; `bounds` tell what hangs on them.
+    `disputed`: labels that reviewers disagree on; `bounds` hold the metrics at both ends.
     """
     edits, contradictory = together(revisions)
-    desk = _Desk(edits, disputed, ", ".join(f"{r.name} ({r.digest[:12]})" for r in revisions))
+    revision = ", ".join(f"{r.name} ({r.digest[:12]})" for r in revisions)
     official: list[RunRecord] = []
     audited: list[RunRecord] = []
+    found: list[Rescored] = []
+    index: dict[str, LabelIndex] = {}
     for name in runs:
-        desk.results.clear()
-        records = records_of(store, store.run(name).id, desk.look)
+        run = store.run(name)
+        results = results_of(store, run)
+        again = [_rescored(stored, result, edits, disputed, revision, index) for stored, result in results]
+        records = records_from(store, run, results)
+        by_place = {(stored.label, stored.benchmark): one.result for (stored, _), one in zip(results, again, strict=True)}
         official += records
-        audited += [_under(record, desk.results) for record in records]
-    conflicts = (*contradictory, *(c for place, c in desk.conflicts.items() if place not in desk.held))
-    not_asked = sum(1 for edit in edits if _place(edit) not in desk.held and _place(edit) not in desk.conflicts)
-    return Rescored(
-        tuple(official), tuple(audited), tuple(desk.held.values()), conflicts, not_asked, desk.labels(), tuple(desk.bounds)
-    )
+        audited += [_under(record, by_place) for record in records]
+        found += again
+    held = {_label(edit): edit for one in found for edit in one.edits}
+    refused = {_label(conflict.edit): conflict for one in found for conflict in one.conflicts}
+    conflicts = (*contradictory, *(conflict for label, conflict in refused.items() if label not in held))
+    not_asked = sum(1 for edit in edits if _label(edit) not in held and _label(edit) not in refused)
+    labels = tuple(one.labels(name) for name, one in index.items())
+    bounds = tuple(dict.fromkeys(bound for one in found for bound in one.bounds))
+    return RescoredRuns(tuple(official), tuple(audited), tuple(held.values()), conflicts, not_asked, labels, bounds)
 
 
 def _under(record: RunRecord, results: Mapping[tuple[str, str], BenchmarkResult]) -> RunRecord:
+    """The record with other results, by (checkpoint's label, benchmark)."""
     sweeps = (replace(s, results=tuple(results[s.label, r.benchmark] for r in s.results)) for s in record.sweeps)
     return replace(record, sweeps=tuple(sweeps))
 
 
-Place = tuple[str, str, str]
+def _rescored(
+    stored: StoredResult,
+    result: BenchmarkResult,
+    edits: Sequence[LabelEdit],
+    disputed: Sequence[Key],
+    revision: str,
+    index: dict[str, LabelIndex],
+) -> Rescored:
+    """One stored result under the edits of its benchmark, which `index` takes up; as it is where there are none."""
+    name = str(stored.options["name"])
+    own = [edit for edit in edits if edit.benchmark == name]
+    open_ = [(item_id, field) for benchmark, item_id, field, _ in disputed if benchmark == name]
+    judge = Replayed()
+    benchmark = _build(stored, judge) if own or open_ else None
+    if benchmark is None or not isinstance(benchmark, Auditable):
+        return Rescored(result)
+    made = rescore_result(result, benchmark, own, judge)
+    if own:
+        index.setdefault(name, LabelIndex(benchmark)).add(stored)
+        protocol = ProtocolRecord({**result.protocol.facts, FACT: revision})
+        made = replace(made, result=replace(made.result, protocol=protocol))
+    return replace(made, bounds=tuple(bounds(made.result, benchmark, stored.checkpoint.digest, open_, judge)) if open_ else ())
 
 
-def _place(edit: LabelEdit) -> Place:
+def _label(edit: LabelEdit) -> tuple[str, str, str]:
+    """Which label an edit is about."""
     return (edit.benchmark, edit.item_id, edit.field)
-
-
-class _Desk:
-    """Scores each result it is shown under the edits; remembers what it made of items that many results share."""
-
-    def __init__(self, edits: Sequence[LabelEdit], disputed: Sequence[Key], revision: str) -> None:
-        self.results: dict[tuple[str, str], BenchmarkResult] = {}
-        self.held: dict[Place, LabelEdit] = {}
-        self.conflicts: dict[Place, Conflict] = {}
-        self.bounds: list[Bound] = []
-        self._revision, self._disputed = revision, disputed
-        self._edits: dict[str, list[LabelEdit]] = {}
-        for edit in edits:
-            self._edits.setdefault(edit.benchmark, []).append(edit)
-        self._applied: dict[int, tuple[tuple[Item, ...], Applied]] = {}
-        self._seen: dict[str, Seen] = {}
-
-    def look(self, stored: StoredResult, result: BenchmarkResult) -> None:
-        edits = self._edits.get(str(stored.options["name"]), [])
-        judge = Replayed()
-        benchmark = _build(stored, judge) if edits else None
-        if benchmark is None or not isinstance(benchmark, Auditable):
-            self.results[stored.label, stored.benchmark] = result
-            return
-        self._seen.setdefault(str(stored.options["name"]), Seen(benchmark)).see(stored)
-        applied = self._apply(benchmark, stored.items, edits)
-        protocol = ProtocolRecord({**result.protocol.facts, FACT: self._revision})
-        self.results[stored.label, stored.benchmark] = replace(
-            rescored(result, partial(score_answer, benchmark), applied.changed, judge), protocol=protocol
-        )
-
-    def labels(self) -> tuple[Labels, ...]:
-        return tuple(seen.labels(name) for name, seen in self._seen.items())
-
-    def _apply(self, benchmark: Auditable, items: tuple[Item, ...], edits: Sequence[LabelEdit]) -> Applied:
-        if id(items) not in self._applied:
-            asked = {item.id for item in items}
-            applied = apply(benchmark, items, [edit for edit in edits if edit.item_id in asked])
-            self._applied[id(items)] = (items, applied)  # the items are kept, so that their id stays theirs
-            self.held |= {_place(edit): edit for edit in applied.held}
-            self.conflicts |= {_place(c.edit): c for c in applied.conflicts}
-        return self._applied[id(items)][1]
 
 
 def _build(stored: StoredResult, judge: Replayed) -> Benchmark:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,28 +17,35 @@ from harness.evaluation.scoring import unjudged
 from harness.storage.artifacts import MissingItems, Pairs, RewardAccuracy, Timings, TrainingLog
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
-Look = Callable[[StoredResult, BenchmarkResult], None]
-
 
 def config_of(run: StoredRun) -> RunConfig:
     """The study that a stored run was asked for."""
     return stored(run.config, f"The stored configuration of {run.id}")
 
 
-def records_of(store: Store, run_id: str, look: Look | None = None) -> list[RunRecord]:
-    """One record an arm: its checkpoint beside the base, or the base alone where no arm is swept or there is none.
-
-    `look` is shown every result once, as stored and as reports see it.
-    """
+def records_of(store: Store, run_id: str) -> list[RunRecord]:
+    """One record an arm: its checkpoint beside the base, or the base alone where no arm is swept or there is none."""
     run = store.run(run_id)
+    return records_from(store, run, results_of(store, run))
+
+
+def results_of(store: Store, run: StoredRun) -> list[tuple[StoredResult, BenchmarkResult]]:
+    """Every result of a run in sweep order, as stored and as reports see it."""
+    return [(row, _result(store, row, _reasons(store, run.id, row))) for row in store.results(run.id)]
+
+
+def records_from(store: Store, run: StoredRun, results: Sequence[tuple[StoredResult, BenchmarkResult]]) -> list[RunRecord]:
+    """One record an arm, from the results that `results_of` read."""
     config = config_of(run)
-    results = store.results(run.id)
-    by_label: dict[str, list[StoredResult]] = {}
-    for result in results:
-        by_label.setdefault(result.label, []).append(result)
-    sweeps = {label: _sweep(store, run.id, label, rows, look) for label, rows in by_label.items()}
+    by_label: dict[str, list[tuple[StoredResult, BenchmarkResult]]] = {}
+    for row, result in results:
+        by_label.setdefault(row.label, []).append((row, result))
+    sweeps = {
+        label: SweepResult(label, rows[0][0].checkpoint, tuple(result for _, result in rows))
+        for label, rows in by_label.items()
+    }
     arms = [arm.name for arm in config.arms] or [""]
-    digests = _image_digests(run, results)
+    digests = _image_digests(run, [row for row, _ in results])
     return [_record(store, run, sweeps, arm, len(config.sweep), digests) for arm in arms]
 
 
@@ -97,14 +104,6 @@ def _record(
         notes=training.notes,
         data_folder=Path(run.data_folder),
     )
-
-
-def _sweep(store: Store, run_id: str, label: str, rows: Sequence[StoredResult], look: Look | None) -> SweepResult:
-    results = tuple(_result(store, row, _reasons(store, run_id, row)) for row in rows)
-    for row, result in zip(rows, results, strict=True):
-        if look is not None:
-            look(row, result)
-    return SweepResult(label, rows[0].checkpoint, results)
 
 
 def _reasons(store: Store, run_id: str, row: StoredResult) -> Mapping[str, str]:

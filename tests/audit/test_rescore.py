@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from benchmarks.pope import Pope
+from harness.audit.rescore_result import rescore_result
 from harness.audit.rescore_runs import FACT, rescore
 from harness.config.schema import BenchmarkConfig
 from harness.core import stats
 from harness.core.evaluation import Answer, Item, LabelEdit, Score, Verdict
 from harness.core.plugins import Benchmark
 from harness.core.run_record import Checkpoint, ProtocolRecord
+from harness.results.run_records import results_of
 from harness.storage.label_revisions import Revision
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
@@ -60,6 +62,24 @@ def test_official_and_audited_numbers_stand_side_by_side(store: Store) -> None:
     assert [i.id for i in audited.items] == [a.item_id for a in audited.answers] == ["a", "c"]
     assert FACT not in official.protocol.facts and audited.protocol.facts[FACT].startswith("mine (")
     assert not found.conflicts and found.not_asked == 0 and len(found.edits) == 3
+
+
+@pytest.mark.parametrize("edits", [(), (edit("c", "right"),)])
+def test_a_disputed_label_gives_the_headline_metrics_at_both_ends(store: Store, edits: tuple[LabelEdit, ...]) -> None:
+    keep(store, "one", Pope(splits=["random"]), {"name": "pope", "splits": ["random"]}, questions("a", "b", "c"), SAYS)
+    found = rescore(store, ["one"], [Revision("mine", "", edits)], [("pope", "a", "label", "no")])
+    (bound,) = [one for one in found.bounds if one.metric == "accuracy"]
+    assert (bound.worst, bound.best) == (pytest.approx(1 / 3), pytest.approx(2 / 3))  # only c right; a and c right
+    assert bound.digest == "d" * 64 and rescore(store, ["one"], [Revision("mine", "", edits)]).bounds == ()
+
+
+def test_a_result_is_rescored_without_a_store(store: Store) -> None:
+    pope = Pope(splits=["random"])
+    keep(store, "one", pope, {"name": "pope", "splits": ["random"]}, questions("a", "b", "c"), SAYS)
+    ((_, result),) = results_of(store, store.run("one"))
+    made = rescore_result(result, pope, [edit("a", "flipped"), edit("b", "flipped", old="yes"), edit("z", "flipped")])
+    assert accuracy(result) == pytest.approx(1 / 3) and accuracy(made.result) == pytest.approx(2 / 3)
+    assert [e.item_id for e in made.edits] == ["a"] and [c.edit.item_id for c in made.conflicts] == ["b"]
 
 
 def test_the_store_is_not_changed(store: Store, tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ def doctor(
     """
     from harness.commands._terminal import show_finding
     from harness.config.sweep_only import evaluation
-    from harness.evaluation.doctor import WRONG, examine, verdict
+    from harness.core.capabilities import WRONG
+    from harness.evaluation.doctor import examine, verdict
     from harness.run.pipeline import load_model
 
     chosen = evaluation(model, output=str(output), changes=changes or [])

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from harness.core.evaluation import Item, Request
@@ -168,6 +169,30 @@ class SharesWork(Protocol):
 
     @property
     def unshared(self) -> str: ...
+
+
+OK, NOTE, WRONG = "ok", "note", "WRONG"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: `state` is "ok", "note" (worth knowing) or "WRONG"."""
+
+    what: str
+    state: str
+    words: str
+
+
+@runtime_checkable
+class ChecksItself(Protocol):
+    """A model that shows on images whether its tokens and its numbers are what they should be.
+
+    `despite`: names of checks that may fail. `training`: look also at what only training computes.
+    """
+
+    despite: tuple[str, ...]
+
+    def checks(self, images: Sequence[Path], training: bool) -> Iterator[Finding]: ...
 
 
 @runtime_checkable

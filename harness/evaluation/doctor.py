@@ -9,30 +9,20 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.core.capabilities import HasYardstick, HoldsWeights, ScoresAnswers, cost_of
+from harness.core.capabilities import NOTE, OK, WRONG, ChecksItself, Finding, HasYardstick, HoldsWeights, ScoresAnswers, cost_of
 from harness.core.errors import HarnessError
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.plugins import Answers, Model, in_order
 from harness.core.versions import versions
+from harness.evaluation.checkpoint_checks import drawn_images
 
-OK, NOTE, WRONG = "ok", "note", "WRONG"
 _QUESTIONS = ("Is there a dog in the image?", "What colours do you see?", "Describe this image in detail.", "Why?")
 _TOKENS = 24
 _NEAR_NATS = 0.5  # two texts closer than this in likelihood: rounding chose between them, not a fault
 _GIB = 2**30
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: `state` is "ok", "note" (worth knowing) or "WRONG"."""
-
-    what: str
-    state: str
-    words: str
 
 
 def examine(load: Callable[[], Model], output: Path) -> Iterator[Finding]:
@@ -47,6 +37,8 @@ def examine(load: Callable[[], Model], output: Path) -> Iterator[Finding]:
         )
         yield from _memory(model)
         with tempfile.TemporaryDirectory() as folder:
+            if isinstance(model, ChecksItself):
+                yield from model.checks(drawn_images(Path(folder)), training=True)
             yield from _answers(model, _drawn(Path(folder)))
     except HarnessError as error:
         yield Finding("model", WRONG, str(error))
@@ -122,17 +114,7 @@ def _free(device: Any) -> tuple[int, str]:
 
 def _drawn(folder: Path) -> list[Request]:
     """Three images of different shapes, four questions each."""
-    import numpy as np
-    from PIL import Image
-
-    requests = []
-    for number, (width, height) in enumerate([(96, 96), (160, 80), (80, 140)]):
-        down, across = np.mgrid[0:height, 0:width]
-        levels = np.stack([down * 2, across, (down // 16 + across // 16) % 2 * 200 + number * 25], -1) % 256
-        path = folder / f"{number}.png"
-        Image.fromarray(levels.astype(np.uint8)).save(path)
-        requests += [Request(path, question, Decoding(max_new_tokens=_TOKENS)) for question in _QUESTIONS]
-    return requests
+    return [Request(path, q, Decoding(max_new_tokens=_TOKENS)) for path in drawn_images(folder) for q in _QUESTIONS]
 
 
 def _answers(model: Model, requests: list[Request]) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from harness.core.nearest import nearest
 from harness.core.plugins import Benchmark, Data, Judge, Model, Progress, no_progress
 from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.evaluation.cached_model import RememberingModel, answered
+from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.scoring import build, judge_of, score_all
 from harness.storage.artifacts import MissingItems, ServerCost
 from harness.storage.run_store import Store, StoredResult
@@ -76,6 +77,7 @@ def sweep(
         benchmark = build(spec, judge)
         items = items_of(spec, benchmark, data)
         loaded.append((place, spec, judge, benchmark, items, requests_of(spec.name, benchmark, items, data)))
+    require_sound(label, model, say)
     if isinstance(model, SharesWork) and model.unshared:
         say(f"{label}: shared between the questions about an image: nothing: {model.unshared}")
     for place, spec, judge, benchmark, items, requests in loaded:

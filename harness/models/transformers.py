@@ -16,6 +16,7 @@ import transformers
 from torch import Tensor, nn
 
 from harness.core import registry
+from harness.core.capabilities import Finding
 from harness.core.digests import value_digest
 from harness.core.edge.images import DECODING
 from harness.core.errors import ModelError
@@ -37,6 +38,7 @@ from harness.models._checkpoint.vision_tower import skip_unread_layers
 from harness.models._conversation.answer_tokens import TOKENISATION
 from harness.models._conversation.chat_template import template_name
 from harness.models._engine.answer_logprobs import Scorer, log_odds
+from harness.models._engine.checkpoint_checks import CheckpointChecks, check_names
 from harness.models._engine.generation_settings import HONOURED, GenerationSettings
 from harness.models._engine.grouping import Budget
 from harness.models._engine.language_model import LanguageModel
@@ -61,6 +63,8 @@ class TransformersModel:
             suppress_tokens, ..) are applied as `generate` does, beams and the like refused; "ignored": all left out.
         threads: CPU threads of torch; fix it to get the same last bits on machines with other numbers of cores.
         remote_code: allow the checkpoint's own Python code; off, since a stranger's checkpoint must not run code.
+        despite: checks of `doctor` that may fail (tokenisation, image placeholders, log-probs, precision); sweeps and
+            trainings are refused otherwise.
     """
 
     def __init__(
@@ -74,7 +78,9 @@ class TransformersModel:
         threads: int | None = None,
         remote_code: bool = False,
         generation_config: str = HONOURED,
+        despite: Sequence[str] = (),
     ) -> None:
+        self.despite = check_names(despite)
         if threads is not None:
             torch.set_num_threads(threads)
         self.device = torch.device(_device(device))
@@ -141,6 +147,25 @@ class TransformersModel:
     def _scorer(self) -> Scorer | OneByOne:
         return Scorer(self._language(), self.prompts, self.budget) if self.family.known else self.one_by_one()
 
+    def checks(self, images: Sequence[Path], training: bool) -> Iterator[Finding]:
+        """What the checkpoint shows on itself, see `CheckpointChecks`."""
+
+        def scored(request: Request, answer: str) -> float:
+            return self.log_probs([request], [answer])[0]
+
+        yield from CheckpointChecks(self.one_by_one(), scored, self._trained).run(images, training)
+
+    @torch.no_grad()
+    def _trained(self, request: Request, answer: str) -> float:
+        """Log-probability of an answer (without its end) as training computes it."""
+        prompt, vision = self.prompt(request.image, request.text)
+        (said,) = self.prompts.answer_ids(request, [answer])
+        ids = torch.cat([prompt, torch.tensor(said)])[None].to(self.device)
+        places = torch.arange(ids.shape[1], device=self.device)[None]
+        hidden = self.hidden_states(ids, vision, (places >= len(prompt)).long(), places)
+        log_probs = self.head()(hidden[0, len(prompt) - 1 : -1]).float().log_softmax(-1)
+        return float(log_probs.gather(1, ids[0, len(prompt) :, None]).sum())
+
     @property
     def unshared(self) -> str:
         """Why the questions about an image share no work, "" where they do."""
@@ -159,6 +184,7 @@ class TransformersModel:
             "device": self.device.type if self.device.type != "cpu" else f"cpu, {torch.get_num_threads()} threads",
             "image decoding": DECODING,
             "image processor": f"{type(image_processor).__name__} ({getattr(image_processor, 'backend', 'pil')})",
+            **({"checks that may fail": ", ".join(self.despite)} if self.despite else {}),
             "tokenisation": f"{TOKENISATION}: answers as they stand in the whole conversation",
             "chat template": value_digest(str(getattr(self.processor, "chat_template", "")))[:12],
             "torch": torch.__version__,

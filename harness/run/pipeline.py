@@ -30,6 +30,7 @@ from harness.core.plugins import Aligner, Data, Model, Progress, Trained, no_pro
 from harness.core.preference import PreferencePair
 from harness.core.versions import versions
 from harness.evaluation.cached_model import RememberingModel
+from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.sweep import sweep
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.results.run_records import config_of, records_of
@@ -209,6 +210,7 @@ class _Stages:
         """The part of an alignment that all processes do together."""
         aligner = self._aligner(arm)
         policy, folder, cache = load_model(self.config), self._arm(arm) / "train", self.folder.parent / ".cache"
+        require_sound(arm.name, policy, self.say, training=True)
         return aligner.align(policy, pairs, self.data.folder, folder, progress=self.progress, cache=cache)
 
     def _aligner(self, arm: Arm) -> Aligner:

@@ -11,10 +11,11 @@ import torch
 from typer.testing import CliRunner
 
 from harness.cli import app
+from harness.core.capabilities import NOTE, OK, WRONG, Finding
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
 from harness.evaluation import doctor
-from harness.evaluation.doctor import NOTE, OK, WRONG, Finding, examine, verdict
+from harness.evaluation.doctor import examine, verdict
 from harness.models._engine.scheduler import ImageFirst
 from harness.models.scripted import Scripted
 from harness.models.transformers import TransformersModel

@@ -175,6 +175,11 @@ def test_log_probs_and_guesses_are_those_of_a_plain_forward(any_family: Both, im
         assert model.guesses([request], [answer]) == [model.prompts.tokenizer.decode(kept, skip_special_tokens=True).strip()]
 
 
+def test_every_family_passes_its_own_checks(any_family: Both, images: list[Path]) -> None:
+    found = {finding.what: (finding.state, finding.words) for finding in any_family.model.checks(images[:2], training=True)}
+    assert len(found) == 4 and all(state != "WRONG" for state, _ in found.values()), found
+
+
 def test_sampled_text_depends_on_the_seed_and_not_on_the_batch(any_family: Both, images: list[Path]) -> None:
     requests = [Request(p, QUESTIONS[1], Decoding(6, temperature=1.0, top_p=0.9, seed=s)) for s, p in enumerate(images)]
     together = in_order((pair for batch in any_family.model.generate(requests) for pair in batch), len(requests))

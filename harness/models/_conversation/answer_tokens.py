@@ -51,6 +51,10 @@ class AnswerTokens:
         ids = self._tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         return [[*(self.leading if self.special(text) else []), *own] for text, own in zip(texts, ids, strict=True)]
 
+    def in_place(self, before: str, before_ids: list[int], text: str) -> bool:
+        """Whether the tokens of `before` and of `text` behind it are those of both as one text."""
+        return self.encode([before + text])[0][: len(before_ids)] == before_ids
+
     def behind(self, before: str, before_ids: list[int], more: Sequence[str], warn: bool = True) -> list[list[int]]:
         """Tokens of each text of `more` behind the text `before`, whose tokens are `before_ids`."""
         found = []

@@ -38,6 +38,11 @@ class Template:
         self._around: dict[bool, Around] = {}
         self._answer_is_text = False  # the template takes an assistant's content as a text and not as a list of parts
 
+    @property
+    def has_one(self) -> bool:
+        """Whether the checkpoint has a chat template, and not its family's fixed words."""
+        return self._plain is None
+
     def prompt(self, question: str, with_image: bool) -> str:
         """The text that an answer is generated from. Raises ModelError where the template loses question or image."""
         self.around(with_image)

@@ -141,6 +141,16 @@ class Conversations:
         behind = self.template.finished(self._as_text(question), self._as_text(answer), image is not None)
         return self.tokens.behind(text, ids, [behind])[0]
 
+    def is_in_place(self, image: Path | None, question: str, answer: str) -> bool:
+        """Whether prompt and answer together have the tokens of the whole conversation."""
+        text, ids = self._prompt(image, question)
+        return self.tokens.in_place(text, ids, self.template.finished(self._as_text(question), answer, image is not None))
+
+    def given_text(self, image: Path | None, question: str) -> str:
+        """What the checkpoint's own processor is given for a prompt; without a chat template it writes the rest itself."""
+        text = self.text(image, question)
+        return text if self.template.has_one else (self._token if image is not None else "") + self._as_text(question)
+
     def prefix_ids(self, request: Request) -> list[int]:
         """Tokens of a request's given beginning of the answer behind its prompt."""
         if not request.prefix:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -68,11 +69,17 @@ class OneByOne:
             text = cut_after_stop(text, decoding.stop)
         return Answer("", text, len(state.ids), state.stopped, time.perf_counter() - started, token_ids=state.sampled)
 
+    @property
+    def cannot_score(self) -> str:
+        """Why given answers cannot be scored, "" where they can."""
+        both = self.module.config.is_encoder_decoder
+        return f"Answers cannot be scored with {self.family!r}: it reads and writes with different halves." if both else ""
+
     @torch.inference_mode()
     def forced(self, requests: Sequence[Request], answers: Sequence[str]) -> Iterator[Forced]:
         """Every answer that has a token, one after the other; see `Scorer`."""
-        if self.module.config.is_encoder_decoder:
-            raise ModelError(f"Answers cannot be scored with {self.family!r}: it reads and writes with different halves.")
+        if self.cannot_score:
+            raise ModelError(self.cannot_score)
         for i, (request, answer) in enumerate(zip(requests, answers, strict=True)):
             (tail,) = self.prompts.answer_ids(request, [answer])
             if tail:
@@ -92,18 +99,24 @@ class OneByOne:
                 f"Image tokens cannot be hidden from {self.family!r}: it is not known where they stand. Use another way to "
                 "distort images, or a model of a family in docs/models.md."
             )
-        text = self.prompts.text(request.image, request.text)
+        made = self.processed(self.prompts.given_text(request.image, request.text), request.image)
+        length, more = made["input_ids"].shape[1], torch.tensor([tail], dtype=torch.long)
+        longer = {k: _longer(k, v, length, more) for k, v in made.items()}
+        return self.on_device(add_noise(longer, request.noise) if request.noise is not None else longer)
+
+    def processed(self, text: str, image: Path | None) -> dict[str, Tensor]:
+        """What the checkpoint's processor makes of a text and its image."""
         special = self.prompts.tokens.special(text)
-        images = {} if request.image is None else {"images": [open_image(request.image)]}
+        images = {} if image is None else {"images": [open_image(image)]}
         made = dict(self.prompts.processor(text=[text], return_tensors="pt", add_special_tokens=special, **images))
-        length = made["input_ids"].shape[1]
         if images:
             self.prompts.check_seen(text, made["input_ids"][0].tolist())
-        more = torch.tensor([tail], dtype=torch.long)
-        longer = {k: _longer(k, v, length, more) for k, v in made.items() if isinstance(v, Tensor) and k != "labels"}
-        noisy = add_noise(longer, request.noise) if request.noise is not None else longer
+        return {k: v for k, v in made.items() if isinstance(v, Tensor) and k != "labels"}
+
+    def on_device(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Tensors where the module is, in its dtype."""
         dtype, device = self.module.dtype, self.module.device
-        return {k: v.to(device, dtype if v.is_floating_point() else v.dtype) for k, v in noisy.items()}
+        return {k: v.to(device, dtype if v.is_floating_point() else v.dtype) for k, v in inputs.items()}
 
     @contextmanager
     def _unbent(self, limit: int) -> Iterator[None]:

@@ -1,0 +1,45 @@
+"""A checkpoint shows on drawn images that its numbers can be believed, before a sweep or a training is begun with it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.core.capabilities import WRONG, ChecksItself
+from harness.core.errors import ModelError
+
+_SIZES = ((96, 96), (160, 80), (80, 140))
+
+
+def drawn_images(folder: Path, n: int = len(_SIZES)) -> list[Path]:
+    """Up to three drawn images of different shapes."""
+    import numpy as np
+    from PIL import Image
+
+    paths = []
+    for number, (width, height) in enumerate(_SIZES[:n]):
+        down, across = np.mgrid[0:height, 0:width]
+        levels = np.stack([down * 2, across, (down // 16 + across // 16) % 2 * 200 + number * 25], -1) % 256
+        paths.append(folder / f"{number}.png")
+        Image.fromarray(levels.astype(np.uint8)).save(paths[-1])
+    return paths
+
+
+def require_sound(label: str, model: object, say: Callable[[str], None], training: bool = False) -> None:
+    """Raises ModelError where a checkpoint fails a check that its options do not name in `despite`; says so where they do.
+
+    One image and one question: two passes of the model for a sweep, three for a training.
+    """
+    if not isinstance(model, ChecksItself):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        failed = [f for f in model.checks(drawn_images(Path(folder), 1), training) if f.state == WRONG]
+    for finding in failed:
+        if finding.what in model.despite:
+            say(f"{label}: the checkpoint fails the check of its {finding.what}, and goes on as asked: {finding.words}")
+            continue
+        raise ModelError(
+            f"{label}: the checkpoint fails the check of its {finding.what}: {finding.words}. Its numbers cannot be believed. "
+            f"Fix it (`python -m harness doctor` shows all checks), or go on with model.despite=[{finding.what}]."
+        )

@@ -1,0 +1,137 @@
+"""What a checkpoint shows on itself before its numbers are believed: tokens, image placeholders, log-probabilities, precision.
+
+The yardstick is the checkpoint's own processor and module: the tokens of the whole conversation's text, and a plain forward
+pass over them. Nothing of the engine or of the prompt builder has a part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.core.capabilities import NOTE, OK, WRONG, Finding
+from harness.core.errors import ModelError
+from harness.core.evaluation import Request
+from harness.models._engine.one_by_one import OneByOne
+
+TOKENS, PLACEHOLDERS, LOG_PROBS, PRECISION = CHECKS = ("tokenisation", "image placeholders", "log-probs", "precision")
+_QUESTION, _ANSWER = "Is there a dog in the image?", "There are 2 dogs near a table."
+_ANSWERS = ("Yes", "No", "yes", "no", _ANSWER, "A caf\u00e9:\n- one; two")
+_NATS = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 0.2}  # a token: what rounding alone may move
+Nats = Callable[[Request, str], float]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointChecks:
+    """The checks of a loaded checkpoint.
+
+    Args:
+        scored, trained: the log-probability of an answer (without its end) as scoring and as training compute it.
+    """
+
+    plain: OneByOne
+    scored: Nats
+    trained: Nats
+
+    def run(self, images: Sequence[Path], training: bool) -> Iterator[Finding]:
+        """One finding a check; `images`: with a second one it is also looked whether another image gives other numbers."""
+        looks = [(TOKENS, self._tokens), (PLACEHOLDERS, self._placeholders), (LOG_PROBS, self._log_probs)]
+        for name, look in [*looks, *([(PRECISION, self._precision)] if training else [])]:
+            try:
+                state, words = look(images)
+            except (ModelError, ValueError, TypeError, RuntimeError, IndexError) as error:
+                state, words = WRONG, (str(error) or type(error).__name__).splitlines()[0]
+            yield Finding(name, state, words)
+
+    # ------------------------------------------------------------ text and tokens
+
+    def _tokens(self, images: Sequence[Path]) -> tuple[str, str]:
+        prompts, image = self.plain.prompts, images[0]
+        if why := prompts.template.around(True).why:
+            prompts.prompt_ids(image, _QUESTION)
+            return NOTE, why
+        merged = [answer for answer in _ANSWERS if not prompts.is_in_place(image, _QUESTION, answer)]
+        if merged:
+            return WRONG, (
+                f"{len(merged)} of {len(_ANSWERS)} answers have other tokens than their whole conversation ({merged[0]!r} the "
+                f"first): {prompts.template.name} ends a prompt inside a token (white space at its end?)"
+            )
+        theirs: list[int] = self.plain.inputs(Request(image, _QUESTION), [])["input_ids"][0].tolist()
+        said = prompts.whole_answer_ids(image, _QUESTION, _ANSWER)
+        if prompts.family.known and theirs != prompts.prompt_ids(image, _QUESTION):
+            return WRONG, "the checkpoint's own processor makes other tokens of a prompt"
+        if prompts.template.has_one and self._whole(image)["input_ids"][0].tolist() != theirs + said:
+            return WRONG, "the checkpoint's own processor makes other tokens of a whole conversation"
+        told = f"{len(_ANSWERS)} of {len(_ANSWERS)} answers have the tokens of their whole conversation"
+        if not set(said) & self.plain.end_ids:
+            return NOTE, f"{told}; the chat template writes no end token behind an answer, so training does not teach to end"
+        return OK, told
+
+    def _whole(self, image: Path) -> dict[str, Tensor]:
+        """The processor's tensors of the whole conversation."""
+        prompts = self.plain.prompts
+        text = prompts.text(image, _QUESTION) + prompts.template.finished(_QUESTION, _ANSWER, True)
+        return self.plain.processed(text, image)
+
+    def _placeholders(self, images: Sequence[Path]) -> tuple[str, str]:
+        prompts = self.plain.prompts
+        ids = self.plain.inputs(Request(images[0], _QUESTION), [])["input_ids"][0].tolist()
+        if prompts.image_token_id < 0:
+            return NOTE, "the family's processor keeps to itself where the image stands"
+        shown = ids.count(prompts.image_token_id)
+        if prompts.family.known and shown != prompts.prompt_ids(images[0], _QUESTION).count(prompts.image_token_id):
+            return WRONG, f"the checkpoint's own processor writes {shown} image placeholders, and ours another number"
+        return OK, f"{shown:,} image placeholders in a prompt with an image, none in one without"
+
+    # ------------------------------------------------------------ numbers
+
+    def _log_probs(self, images: Sequence[Path]) -> tuple[str, str]:
+        prompts, request = self.plain.prompts, Request(images[0], _QUESTION)
+        if why := prompts.template.around(True).why or self.plain.cannot_score:
+            return NOTE, why
+        (ids,) = prompts.answer_ids(request, [_ANSWER])
+        scored = self.scored(request, _ANSWER)
+        state, words = self._agree(scored, self._forward(images[0], ids), len(ids), "the plain forward's of the conversation")
+        if state == OK and len(images) > 1 and self.scored(Request(images[1], _QUESTION), _ANSWER) == scored:
+            return WRONG, "another image gives the same log-probability to the last bit: images are not seen"
+        return state, words
+
+    @torch.inference_mode()
+    def _forward(self, image: Path, ids: list[int]) -> float:
+        """Log-probability of an answer's tokens behind the processor's own prompt, by the module alone."""
+        inputs = self.plain.inputs(Request(image, _QUESTION), ids)
+        if "token_type_ids" in inputs and not self.plain.prompts.template.has_one:
+            inputs["token_type_ids"][:, -len(ids) :] = 1  # PaliGemma: what it wrote itself is read looking back only
+        logits: Tensor = self.plain.module(**inputs).logits[0, -len(ids) - 1 : -1].float().log_softmax(-1)
+        return float(logits.gather(1, torch.tensor(ids, device=logits.device)[:, None]).sum())
+
+    def _precision(self, images: Sequence[Path]) -> tuple[str, str]:
+        request = Request(images[0], _QUESTION)
+        try:
+            trained = self.trained(request, _ANSWER)
+        except ModelError as error:
+            return NOTE, str(error)
+        n = len(self.plain.prompts.answer_ids(request, [_ANSWER])[0])
+        return self._agree(trained, self.scored(request, _ANSWER), n, "scoring's; training computes them")
+
+    def _agree(self, first: float, second: float, tokens: int, what: str) -> tuple[str, str]:
+        """Whether two log-probabilities of an answer differ by more than rounding."""
+        gap, dtype = abs(first - second) / tokens, self.plain.module.dtype
+        said = f"log-probabilities are {what} within {gap:.1g} nats a token in {str(dtype).removeprefix('torch.')}"
+        if not gap <= _NATS.get(dtype, 1e-3):  # nan is not
+            return WRONG, f"log-probability {first:.3f} for {second:.3f}: {said.replace('within', 'only within')}"
+        return OK, said
+
+
+def check_names(names: Any) -> tuple[str, ...]:
+    """Names of checks. Raises ModelError for one that does not exist."""
+    wanted = (names,) if isinstance(names, str) else tuple(names)
+    for name in wanted:
+        if name not in CHECKS:
+            raise ModelError(f"There is no check {name!r} of a checkpoint; `despite` takes {', '.join(CHECKS)}.")
+    return wanted

@@ -1,0 +1,112 @@
+"""A checkpoint whose tokens, placeholders or numbers are not what they should be is found before it is swept or trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tiny_models
+import torch
+
+from harness.core.capabilities import NOTE, OK, WRONG, Finding
+from harness.core.errors import ModelError
+from harness.evaluation.checkpoint_checks import require_sound
+from harness.models.transformers import TransformersModel
+
+NO_END = tiny_models.TEMPLATE.replace("</s>", " ")
+INSIDE_A_TOKEN = tiny_models.TEMPLATE.replace("ASSISTANT:{% endif %}", "ASSISTANT: {% endif %}")
+ONE_TEXT = (
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+)
+RETHINKS = tiny_models.TEMPLATE.replace("ASSISTANT:{% endif %}", "ASSISTANT:<think>{% endif %}")
+
+
+def checked(model: TransformersModel, images: list[Path], training: bool = True) -> dict[str, Finding]:
+    return {finding.what: finding for finding in model.checks(images, training)}
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[..., TransformersModel]:
+    def make(template: str, **options: object) -> TransformersModel:
+        words = tiny_models.sentencepiece_tokenizer()
+        folder = tiny_models.save_llava(tmp_path / "model", words=words, template=template)
+        return TransformersModel(str(folder), device="cpu", **options)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.mark.parametrize("folder", ["llava_folder", "llava_next_folder"])
+def test_a_sound_checkpoint_says_so_in_one_line_a_check(
+    request: pytest.FixtureRequest, folder: str, images: list[Path]
+) -> None:
+    found = checked(TransformersModel(str(request.getfixturevalue(folder)), device="cpu"), images)
+    assert [f.state for f in found.values()] == [OK] * 4, found
+    assert list(found) == ["tokenisation", "image placeholders", "log-probs", "precision"]
+    assert found["tokenisation"].words == "6 of 6 answers have the tokens of their whole conversation"
+    assert "nats a token in float32" in found["log-probs"].words
+
+
+def test_a_prompt_that_ends_inside_a_token_stops_a_sweep_unless_forced_by_name(
+    made: Callable[..., TransformersModel], images: list[Path]
+) -> None:
+    model, said = made(INSIDE_A_TOKEN), list[str]()
+    assert checked(model, images)["tokenisation"].state == WRONG
+    with pytest.raises(
+        ModelError, match=r"base: .* check of its tokenisation: 6 of 6 answers .* model\.despite=\[tokenisation\]"
+    ):
+        require_sound("base", model, said.append)
+    forced = made(INSIDE_A_TOKEN, despite=["tokenisation"])
+    require_sound("base", forced, said.append)
+    assert said == [line for line in said if line.startswith("base: the checkpoint fails the check of its tokenisation")]
+    assert len(said) == 1 and forced.facts()["checks that may fail"] == "tokenisation"
+    with pytest.raises(ModelError, match="no check 'tokens'"):
+        made(INSIDE_A_TOKEN, despite="tokens")
+
+
+def test_a_template_without_an_end_token_is_worth_a_note(made: Callable[..., TransformersModel], images: list[Path]) -> None:
+    found = checked(made(NO_END), images)
+    assert found["tokenisation"].state == NOTE and "no end token" in found["tokenisation"].words
+    assert [f.state for f in found.values()][1:] == [OK] * 3
+
+
+def test_a_template_that_shows_no_image_fails_by_name(made: Callable[..., TransformersModel], images: list[Path]) -> None:
+    model = made(ONE_TEXT)
+    assert all(f.state == WRONG and "chat_template.jinja writes" in f.words for f in checked(model, images, False).values())
+    with pytest.raises(ModelError, match=r"chat_template\.jinja"):
+        require_sound("base", model, lambda text: None)
+
+
+def test_a_template_that_rewrites_its_prompt_can_still_generate(
+    made: Callable[..., TransformersModel], images: list[Path]
+) -> None:
+    found = checked(made(RETHINKS), images)
+    assert {f.state for f in found.values()} == {OK, NOTE} and "can generate" in found["tokenisation"].words
+
+
+def test_scores_that_are_not_the_forwards_are_found(
+    llava_folder: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = TransformersModel(str(llava_folder), device="cpu")
+    honest = model.log_probs
+    monkeypatch.setattr(model, "log_probs", lambda requests, answers: [v - 1 for v in honest(requests, answers)])
+    found = checked(model, images)
+    assert found["log-probs"].state == found["precision"].state == WRONG
+    monkeypatch.setattr(model, "log_probs", lambda requests, answers: [honest(requests[:1], answers[:1])[0]] * len(answers))
+    assert checked(model, images[:1])["log-probs"].state == OK
+
+
+def test_an_image_that_moves_nothing_is_found(llava_folder: Path, images: list[Path]) -> None:
+    model = TransformersModel(str(llava_folder), device="cpu")
+    with torch.no_grad():
+        model.module.model.multi_modal_projector.linear_2.weight.zero_()
+        model.module.model.multi_modal_projector.linear_2.bias.zero_()
+    found = checked(model, images)
+    assert found["log-probs"].state == WRONG and "images are not seen" in found["log-probs"].words
+
+
+def test_weights_that_give_no_numbers_are_found(llava_folder: Path, images: list[Path]) -> None:
+    model = TransformersModel(str(llava_folder), device="cpu")
+    with torch.no_grad():
+        model.module.lm_head.weight[5] = float("nan")
+    assert checked(model, images[:1], training=False)["log-probs"].state == WRONG

@@ -154,7 +154,7 @@ def test_a_missing_data_folder_or_file_says_which_and_how_to_get_it(small: RunCo
     with pytest.raises(DataError, match="There is no data folder at /nowhere"):
         pipeline.run(small.model_copy(update={"data": "/nowhere"}), "test")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"coco_pope_random\.json"):
+    with pytest.raises(DataError, match=r"instruct/preference_prompts\.json"):
         pipeline.run(small.model_copy(update={"data": str(tmp_path / "empty")}), "test")
 
 

@@ -6,14 +6,13 @@ The study's settings (arXiv:2407.02477, appendix A): LoRA r 128 / alpha 256, bet
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alignment.aligners._base import Aligner
-from alignment.settings import check_beta, make_settings
-from alignment.training.objectives import Preference
+from alignment.aligners._preference import preference
+from alignment.settings import make_settings
 from harness.core import registry
-from harness.core.errors import ConfigError
 
 
 @registry.aligner
@@ -22,28 +21,18 @@ class Dpo(Aligner):
 
     def __init__(
         self,
-        loss: str = "dpo",  # name of a loss, see `list`
-        beta: float = 0.1,  # pull back to the reference, > 0
-        loss_options: Mapping[str, Any] | None = None,  # {"flip": 0.1} for cdpo and robust, {"gamma": 0.5} for avg_dpo
+        loss: str
+        | Sequence[Mapping[str, Any]] = "dpo",  # a loss or mixture (`list losses`), or [{name, weight, its options}, ...]
+        beta: float | None = None,  # > 0, of every loss that does not set its own; None: each loss's default
+        loss_options: Mapping[str, Any] | None = None,  # of a single loss, e.g. {"flip": 0.1} for cdpo, robust and exo_pair
         sft_weight: float = 0.0,  # adds that much of the chosen answers' token-mean negative log-likelihood
+        f_divergence_type: str = "reverse_kl",  # forward_kl, js_divergence, alpha_divergence
+        f_alpha_divergence_coef: float = 0.5,  # alpha of alpha_divergence; 1 is reverse KL
+        ld_alpha: float | None = None,  # weight of tokens beyond the shorter answer's length, 0 to 1 (LD-DPO)
+        use_weighting: bool = False,  # weigh pairs by how likely the policy itself was to say them (WPO)
         training: Mapping[str, Any] | None = None,  # settings of the loop: {learning_rate, epochs, batch_size, lora, ...}
         seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
-        self.objective = preference(loss, beta, loss_options, sft_weight)
+        given = {k: v for k, v in locals().items() if k not in ("self", "training", "seed")}
+        self.objective = preference(**given)
         self.settings = make_settings(training, seed=seed)
-
-
-def preference(
-    loss: str = "dpo", beta: float = 0.1, loss_options: Mapping[str, Any] | None = None, sft_weight: float = 0.0
-) -> Preference:
-    """The objective: a loss by name with its options, plus `sft_weight` times the chosen answers' token-mean negative
-    log-likelihood. Raises ConfigError for an unknown loss or option, a beta that is not positive, a negative weight."""
-    more = registry.check_options("loss", loss, registry.get("loss", loss), loss_options or {})
-    if sft_weight < 0:
-        raise ConfigError(f"sft_weight is {sft_weight}; it cannot be negative.")
-    return Preference(registry.get("loss", loss), loss, check_beta(beta), more, sft_weight)
-
-
-def preference_of(aligner: str, options: Mapping[str, Any] | None) -> Preference:
-    """The same for the option `dpo` of an aligner that makes its pairs while it trains."""
-    return preference(**registry.check_options("option", f"{aligner}.dpo", preference, options or {}))

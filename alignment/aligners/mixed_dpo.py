@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alignment.aligners._base import Aligner
-from alignment.aligners.dpo import preference_of
+from alignment.aligners._preference import preference_of
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.online.ranked_pairs import TIES, Ranked, make_sampling, require_answering

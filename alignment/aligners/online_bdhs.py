@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from alignment.aligners._base import Aligner
-from alignment.aligners.dpo import preference_of
+from alignment.aligners._preference import preference_of
 from alignment.batching.collate import make_row
 from alignment.batching.policy import AnsweringPolicy, Policy
 from alignment.batching.rows import Rows

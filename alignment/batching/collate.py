@@ -158,15 +158,20 @@ def answer_tokens(batch: Batch) -> Tensor:
     return torch.bincount(batch.answer, minlength=sum(batch.answers_of_row))
 
 
+def pair_indices(answers_of_row: Sequence[int]) -> list[tuple[int, int]]:
+    """(chosen, rejected) indices of each pair among a batch's answers."""
+    found, start = list[tuple[int, int]](), 0
+    for n in answers_of_row:
+        found += [(start, start + k) for k in range(1, n)]
+        start += n
+    return found
+
+
 def pair_logps(answers: Tensor, tokens: Tensor, answers_of_row: Sequence[int]) -> PairLogps:
     """Answers (A,), row by row and chosen first -> pairs; a row with K rejected answers becomes K pairs."""
-    chosen, rejected, rank = list[int](), list[int](), list[int]()
-    start = 0
-    for n in answers_of_row:
-        chosen += [start] * (n - 1)
-        rejected += range(start + 1, start + n)
-        rank += range(n - 1)
-        start += n
+    pairs = pair_indices(answers_of_row)
+    chosen, rejected = [c for c, _ in pairs], [r for _, r in pairs]
+    rank = [r - c - 1 for c, r in pairs]
     c, r = (torch.tensor(i, dtype=torch.long, device=answers.device) for i in (chosen, rejected))
     tokens = tokens.to(answers.device)
     return PairLogps(answers[c], answers[r], tokens[c], tokens[r], torch.tensor(rank, device=answers.device))

@@ -6,6 +6,7 @@ logits of a batch, (B, T, V), never exist. Sums run in float32 (float64 for a fl
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -26,19 +27,42 @@ class PairLogps(NamedTuple):
     chosen_tokens: Tensor | None = None  # (B,) scored tokens, end token included; needed by length-normalised losses
     rejected_tokens: Tensor | None = None  # (B,)
     rank: Tensor | None = None  # (B,) which rejected answer of its row this is; needed by avg_dpo
+    chosen_whole: Tensor | None = None  # (B,) `chosen` with every token counted, where some count less (LD-DPO)
+
+
+def each(pairs: PairLogps, change: Callable[[Tensor], Tensor]) -> PairLogps:
+    """The same pairs with every tensor changed."""
+    more = (None if value is None else change(value) for value in pairs[2:])
+    return PairLogps(change(pairs.chosen), change(pairs.rejected), *more)
+
+
+class AnswerLogps(NamedTuple):
+    """Log-probabilities of A answers that stand alone, each good or bad."""
+
+    logps: Tensor  # (A,) summed log-probability, in nats
+    desirable: Tensor  # (A,) bool
 
 
 class PairLoss(NamedTuple):
     """What a loss returns, nothing reduced."""
 
-    loss: Tensor  # (B,)
-    chosen_reward: Tensor  # (B,) beta * (policy - reference), detached
+    loss: Tensor  # (B,) averaged over the step's pairs
+    chosen_reward: Tensor  # (B,) beta * (policy - reference), detached; without a reference beta * policy
     rejected_reward: Tensor  # (B,)
+    token_loss: Tensor | None = None  # (B,) summed and divided by the step's chosen tokens: a likelihood term
+    figures: Mapping[str, float] = {}  # of the whole step, for its log row
 
 
 def rewards(policy: PairLogps, reference: PairLogps, beta: float) -> tuple[Tensor, Tensor]:
     """The two implicit rewards, each (B,): beta * (policy - reference), as logged by TRL under every loss."""
     return beta * (policy.chosen - reference.chosen), beta * (policy.rejected - reference.rejected)
+
+
+def nll(policy: PairLogps) -> Tensor:
+    """-log p of each chosen answer, (B,); of an answer with several rejected ones once, at the first of its pairs."""
+    if policy.rank is None:
+        return -policy.chosen
+    return torch.where(policy.rank == 0, -policy.chosen, torch.zeros_like(policy.chosen))
 
 
 def tokens_of(logps: PairLogps) -> tuple[Tensor, Tensor]:
@@ -73,6 +97,45 @@ def token_logps(hidden: Tensor, head: nn.Module, score_at: Tensor, targets: Tens
 def answer_logps(per_token: Tensor, answer: Tensor, n_answers: int) -> Tensor:
     """Sum token log-probabilities (N,) by answer index (N,) -> (n_answers,)."""
     return per_token.new_zeros(n_answers).index_add(0, answer, per_token)
+
+
+@torch.no_grad()
+def log_sum_squares(hidden: Tensor, head: nn.Module, score_at: Tensor) -> Tensor:
+    """log of the sum over the vocabulary of squared probabilities at each scored position, (N,): how peaked it is there."""
+    states = hidden.reshape(-1, hidden.shape[-1])[score_at]
+    step = max(1, LOGITS_AT_ONCE // head_weight(head).shape[0])
+    found = []
+    for i in range(0, len(states), step):
+        logits = head(states[i : i + step])
+        logits = logits if logits.dtype == torch.float64 else logits.float()
+        found.append((2 * logits).logsumexp(-1) - 2 * logits.logsumexp(-1))
+    return torch.cat(found)
+
+
+def answer_weights(per_token: Tensor, sum_squares: Tensor, answer: Tensor, n_answers: int) -> Tensor:
+    """exp of an answer's mean (log p - log sum p^2), (n_answers,), without gradient: how likely its tokens were beside what the
+    policy would have drawn. WPO, Zhou et al. 2024, arXiv:2406.11827; TRL: `use_weighting`."""
+    sums = answer_logps((per_token - sum_squares).detach(), answer, n_answers)
+    counts = torch.bincount(answer, minlength=n_answers).clamp(min=1)
+    return (sums / counts).exp()
+
+
+def desensitised(
+    per_token: Tensor, lengths: Sequence[int], pairs: Sequence[tuple[int, int]], alpha: float
+) -> tuple[Tensor, Tensor]:
+    """(chosen, rejected) log-probabilities, each (B,), in which tokens beyond the shorter answer's length count `alpha`.
+
+    LD-DPO, Liu et al. 2024, arXiv:2409.06411; TRL: `ld_alpha`. `per_token` (N,) answer by answer, `lengths` of each, `pairs` of
+    indices (chosen, rejected).
+    """
+    tokens = torch.split(per_token, list(lengths))
+
+    def weighed(one: int, other: int) -> Tensor:
+        shared = min(lengths[one], lengths[other])
+        return tokens[one][:shared].sum() + alpha * tokens[one][shared:].sum()
+
+    chosen = torch.stack([weighed(c, r) for c, r in pairs])
+    return chosen, torch.stack([weighed(r, c) for c, r in pairs])
 
 
 def _chunk(states: Tensor, targets: Tensor, head: nn.Module, temperature: float) -> Tensor:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from alignment.batching.collate import collate
+from alignment.batching.collate import Batch, collate
+from alignment.batching.logps import PairLogps, each
 from alignment.batching.policy import Policy
 from alignment.early_stopping import Rule
 from alignment.settings import Settings, learning_rate_factor
 from alignment.trackers import Tracker, trackers
-from alignment.training.objectives import Objective, Totals
+from alignment.training.objectives import Objective, Part, Totals
+from alignment.training.preference import Preference, Step, step_of
 from alignment.training.sample_supply import Sample, Supply
 from alignment.weights.replicated import Replicated
 from alignment.weights.resume_state import append_log, cut_log, load_state, read_log, save_state
@@ -25,6 +28,7 @@ from harness.core.errors import TrainingError
 from harness.core.plugins import Progress
 
 Row = dict[str, float]
+T = TypeVar("T")
 
 
 class Loop:
@@ -65,7 +69,7 @@ class Loop:
         for step in range(start, self.total):
             if stopped := next(filter(None, (rule(log) for rule in self.rules)), ""):
                 return step, stopped
-            log.append(self._step(step, int(log[-1]["num_tokens"]) if log else 0))
+            log.append(self._step(step, log[-1] if log else {}))
             if self.workers.is_main:
                 append_log(self.folder, log[-1])
             for tracker in watching:
@@ -82,8 +86,8 @@ class Loop:
             if self.workers.is_main:
                 save_state(self.folder, done, held, self.fingerprint, self.settings.keep_states)
 
-    def _step(self, step: int, n_tokens: int) -> Row:
-        """One optimizer step; returns its log row."""
+    def _step(self, step: int, past: Row) -> Row:
+        """One optimizer step behind the one with the log row `past`; returns its own."""
         started = time.perf_counter()
         torch.manual_seed(seed_of(self.settings.seed, "step", step, self.workers.rank))  # dropout of adapters
         batch = self._indices(step // self.supply.repeats)
@@ -92,7 +96,7 @@ class Loop:
         factor = learning_rate_factor(step, self.total, self.settings.schedule, self.settings.warmup_ratio)
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_lr"] * factor
-        loss, values, tokens = self._backward(samples, figures, spare)
+        loss, values, tokens = self._backward(samples, figures, spare, past, step)
         norm = self.shards.update(self.optimizer, self.settings.clip, lambda norm: _require_finite(norm, "gradient", samples))
         elapsed = time.perf_counter() - started
         return {
@@ -102,7 +106,7 @@ class Loop:
             "grad_norm": norm,
             "learning_rate": self.settings.learning_rate * factor,
             **values,
-            "num_tokens": n_tokens + tokens,
+            "num_tokens": int(past.get("num_tokens", 0)) + tokens,
             "time/step_s": round(elapsed, 4),
             "time/tokens_per_s": round(tokens / elapsed, 1),
         }
@@ -116,38 +120,70 @@ class Loop:
         return order[place * size : (place + 1) * size]
 
     def _backward(
-        self, samples: Sequence[Sample], figures: Mapping[str, float], spare: Sequence[Sample]
+        self, samples: Sequence[Sample], figures: Mapping[str, float], spare: Sequence[Sample], past: Row, step: int
     ) -> tuple[float, Row, int]:
         """Gradients of one step: (loss, logged means, real tokens), over all processes. Rows of like length go together."""
         needed = [s._replace(row=self.objective.row(s.row)) for s in samples]
         needed.sort(key=lambda s: s.row.length)
         every = self.workers.gather(self.objective.totals([s.row for s in needed]))
-        totals = Totals(*(sum(counts) for counts in zip(*every, strict=True)))
+        totals = Totals(*(sum(counts) for counts in zip(*(t[:4] for t in every), strict=True)))
         size = self.settings.micro_batch
         chunks = [needed[i : i + size] for i in range(0, len(needed), size)]
         idle = max(self.workers.gather(len(chunks))) - len(chunks) if self.shards.in_step else 0
-        loss, parts = 0.0, list[Mapping[str, Tensor]]()
-        for chunk in chunks:
-            value, part = self._micro(chunk, totals)
+        spares = [[s._replace(row=self.objective.row(s.row)) for s in spare]] * idle
+        views = self._views(chunks, spares, past, step)
+        loss, parts = 0.0, list[Part]()
+        for number, chunk in enumerate(chunks):
+            self._seed_part(step, number)
+            value, part = self._micro(chunk, totals._replace(step=views[number]))
             loss += value
             parts.append(part)
-        for _ in range(idle):  # a process with fewer rows goes along for nothing, or the others would wait for ever
-            self._micro([s._replace(row=self.objective.row(s.row)) for s in spare], totals, weight=0.0)
-        mine = {name: [float(v) for part in parts for v in part[name]] for name in (parts[0] if parts else ())}
+        for unused in spares:  # a process with fewer rows goes along for nothing, or the others would wait for ever
+            self._micro(unused, totals._replace(step=views[-1]), weight=0.0)
+        mine = {name: [float(v) for part in parts for v in part.values[name]] for name in (parts[0].values if parts else ())}
         mine |= {name: [value] * len(needed) for name, value in figures.items()}
-        found = self.workers.gather((loss, mine, sum(s.row.length for s in needed)))
-        names = dict.fromkeys(name for _, values, _ in found for name in values)
-        means = {n: _mean([v for _, values, _ in found for v in values.get(n, ())]) for n in names}
-        return sum(f[0] for f in found), means, sum(f[2] for f in found)
+        of_step = dict(parts[0].figures) if parts else {}
+        found = self.workers.gather((loss, mine, sum(s.row.length for s in needed), of_step))
+        names = dict.fromkeys(name for _, values, *_ in found for name in values)
+        means = {n: _mean([v for _, values, *_ in found for v in values.get(n, ())]) for n in names}
+        return sum(f[0] for f in found), means | found[0][3], sum(f[2] for f in found)
 
-    def _micro(self, chunk: Sequence[Sample], totals: Totals, weight: float = 1.0) -> tuple[float, Mapping[str, Tensor]]:
-        batch = collate([s.row for s in chunk], self.policy.pad_token_id)
-        known = {name: torch.cat([s.known[name] for s in chunk]) for name in chunk[0].known}
-        part = self.shards.run(lambda: self.objective(self.policy, batch, known, totals))
+    def _views(
+        self, chunks: Sequence[Sequence[Sample]], spares: Sequence[Sequence[Sample]], past: Row, step: int
+    ) -> Sequence[Step | None]:
+        """For a loss that reads all pairs of the step: all of them, by a pass without gradients, as each micro-batch sees them;
+        behind them once more for idle passes."""
+        if not isinstance(self.objective, Preference) or not self.objective.whole_step:
+            return [None] * (len(chunks) + 1)
+        own = list[tuple[PairLogps, PairLogps]]()
+        for number, chunk in enumerate([*chunks, *spares]):
+            self._seed_part(step, number)
+            with torch.no_grad():
+                found = self._passed(chunk, self.objective.pairs)[:2]
+            own += [found] if number < len(chunks) else []
+        every = self.workers.gather([tuple(each(pairs, lambda v: v.detach().cpu()) for pairs in part) for part in own])
+        whole = step_of([part for parts in every for part in parts], past)
+        before = sum(len(now.chosen) for parts in every[: self.workers.rank] for now, _ in parts)
+        sizes = [len(now.chosen) for now, _ in own]
+        return [whole._replace(start=before + sum(sizes[:i])) for i in range(len(sizes))] + [whole]
+
+    def _seed_part(self, step: int, number: int) -> None:
+        """The same dropout in both passes over a micro-batch."""
+        if isinstance(self.objective, Preference) and self.objective.whole_step:
+            torch.manual_seed(seed_of(self.settings.seed, "part", step, self.workers.rank, number))
+
+    def _micro(self, chunk: Sequence[Sample], totals: Totals, weight: float = 1.0) -> tuple[float, Part]:
+        part = self._passed(chunk, lambda policy, batch, known: self.objective(policy, batch, known, totals))
         value = float(part.loss.detach())
         _require_finite(value, "loss", chunk)
         self.shards.backward(part.loss * weight)
-        return value, part.values
+        return value, part
+
+    def _passed(self, chunk: Sequence[Sample], work: Callable[[Policy, Batch, Mapping[str, Tensor]], T]) -> T:
+        """Let `work` pass a micro-batch through the module."""
+        batch = collate([s.row for s in chunk], self.policy.pad_token_id)
+        known = {name: torch.cat([s.known[name] for s in chunk]) for name in chunk[0].known}
+        return self.shards.run(lambda: work(self.policy, batch, known))
 
 
 def _told(row: Row) -> str:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from alignment.batching.collate import collate, score
+from alignment.batching.collate import collate, score, score_tokens, states
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.data.pairs import pairs_digest
@@ -32,30 +32,45 @@ def reference_key(policy: Policy, rows: Rows) -> str:
 
 
 def reference_logps(
-    policy: Policy, rows: Rows, folder: Path, *, rows_at_once: int = 16, progress: Progress = no_progress
+    policy: Policy,
+    rows: Rows,
+    folder: Path,
+    *,
+    rows_at_once: int = 16,
+    of_tokens: bool = False,
+    progress: Progress = no_progress,
 ) -> list[Tensor]:
-    """Summed log-probabilities of each row's answers, (1 + K,) a row; from `folder` where they are already known."""
-    key = parts_digest(reference_key(policy, rows), rows_at_once)  # a batch's shape can move the last bit
+    """Summed log-probabilities of each row's answers, (1 + K,) a row, or those of their tokens, one answer after the other;
+    from `folder` where they are already known."""
+    key = parts_digest(
+        reference_key(policy, rows), rows_at_once, *(["tokens"] if of_tokens else [])
+    )  # a batch's shape can move the last bit
     path = folder / f"{key[:32]}.safetensors"
     found = _read(path, key) if path.is_file() else None
     workers().wait()  # until all have looked
     if found is not None:
         return found
-    values = compute(policy, rows, rows_at_once=rows_at_once, progress=progress)
+    values = compute(policy, rows, rows_at_once=rows_at_once, of_tokens=of_tokens, progress=progress)
     if workers().is_main:
         _write(path, values, key)
     return values
 
 
 @torch.no_grad()
-def compute(policy: Policy, rows: Rows, *, rows_at_once: int = 16, progress: Progress = no_progress) -> list[Tensor]:
+def compute(
+    policy: Policy, rows: Rows, *, rows_at_once: int = 16, of_tokens: bool = False, progress: Progress = no_progress
+) -> list[Tensor]:
     """The same without a file: rows of like length side by side, results in the rows' order; processes share the work."""
     order = sorted(range(len(rows)), key=rows.length)
     values: dict[int, Tensor] = {}
     for start in workers().share(range(0, len(order), rows_at_once)):
         indices = order[start : start + rows_at_once]
         batch = collate([rows[i] for i in indices], policy.pad_token_id)
-        parts = torch.split(score(policy, batch).cpu(), list(batch.answers_of_row))
+        if of_tokens:
+            tokens = score_tokens(policy, states(policy, batch), batch)
+            parts = torch.split(tokens.cpu(), [rows[i].scored for i in indices])
+        else:
+            parts = torch.split(score(policy, batch).cpu(), list(batch.answers_of_row))
         values.update(zip(indices, parts, strict=True))
         progress("reference log-probabilities", len(values), len(order))
     every = {i: value for part in workers().gather(values) for i, value in part.items()}

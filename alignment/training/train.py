@@ -26,6 +26,7 @@ from alignment.settings import Settings
 from alignment.training.diagnosis import diagnose, dropped_note
 from alignment.training.loop import Loop
 from alignment.training.objectives import Objective
+from alignment.training.preference import Preference
 from alignment.training.reference_logps import reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
 from alignment.weights.checkpoint import write_checkpoint, write_merged_base
@@ -125,7 +126,8 @@ def _supply(
         return trained, online.supply(policy, rows, image_root, reference.of(trained))
     known = None
     if objective.needs_reference:
-        known = reference_logps(policy, rows, cache / "reference", progress=progress)
+        of_tokens = isinstance(objective, Preference) and objective.ld_alpha is not None
+        known = reference_logps(policy, rows, cache / "reference", of_tokens=of_tokens, progress=progress)
     return prepare(policy.module, settings, objective.heads(policy, settings.seed)), Stored(rows, known)
 
 

@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, distributions
@@ -38,6 +38,8 @@ PACKAGES = {
     "model": "harness.models",
     "report": "reports.writers",
 }
+GROUPED = ("loss",)  # kinds whose package holds groups of modules; a plug-in's name is still its file's
+ALIASES = {("loss", "sigmoid"): "dpo", ("loss", "slic"): "hinge"}  # other tools' names of the same thing
 _MARK = "__harness_plugin__"
 
 
@@ -187,8 +189,14 @@ def _installed() -> tuple[EntryPoint, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def canonical(kind: str, name: str) -> str:
+    """Our name of a plug-in that other tools call otherwise."""
+    return ALIASES.get((kind, name), name)
+
+
 def _place(kind: str, name: str) -> Place:
     places = _places(kind)
+    name = canonical(kind, name)
     if name not in places:
         known = ", ".join(sorted(places)) or "none"
         raise UnknownPlugin(f"There is no {kind} named {name!r}.{did_you_mean(name, places)} Known: {known}.")
@@ -196,13 +204,10 @@ def _place(kind: str, name: str) -> Place:
 
 
 def _places(kind: str) -> dict[str, Place]:
-    package = PACKAGES[kind]
     found: dict[str, Place] = {}
-    spec = importlib.util.find_spec(package)
-    for info in pkgutil.iter_modules(spec.submodule_search_locations if spec else None):
-        if not info.name.startswith("_") and not info.ispkg:
-            module = f"{package}.{info.name}"
-            found[info.name] = Place(kind, info.name, module, _builtin(kind, module))
+    for module in _modules(PACKAGES[kind], kind in GROUPED):
+        name = module.rpartition(".")[2]
+        found[name] = Place(kind, name, module, _builtin(kind, module))
     for point in (p for p in _installed() if p.group == f"harness.{kind}"):
         if point.name in found:
             raise RepeatedPlugin(
@@ -211,6 +216,19 @@ def _places(kind: str) -> dict[str, Place]:
             )
         found[point.name] = Place(kind, point.name, point.value, point.load, guest=True)
     return found
+
+
+def _modules(package: str, grouped: bool) -> Iterator[str]:
+    """Modules of a package, or of its groups, by full name; those with a leading underscore are none."""
+    spec = importlib.util.find_spec(package)
+    for info in pkgutil.iter_modules(spec.submodule_search_locations if spec else None):
+        name = f"{package}.{info.name}"
+        if info.name.startswith("_"):
+            continue
+        if not info.ispkg:
+            yield name
+        elif grouped:
+            yield from _modules(name, False)
 
 
 def _builtin(kind: str, module_name: str) -> Callable[[], object]:

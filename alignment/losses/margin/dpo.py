@@ -7,10 +7,12 @@ there: see `cdpo` and `robust` for the two losses that use it.
 from torch.nn.functional import logsigmoid
 
 from alignment.batching.logps import PairLogps, PairLoss, rewards
+from alignment.losses._traits import traits
 from harness.core import registry
 
 
 @registry.loss
+@traits(scores=True)
 def dpo(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1) -> PairLoss:
     """-log sigmoid(beta * margin), one loss a pair, (B,).
 

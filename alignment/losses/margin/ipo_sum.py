@@ -5,10 +5,12 @@ divides by answer lengths first (`ipo` here).
 """
 
 from alignment.batching.logps import PairLogps, PairLoss, rewards
+from alignment.losses._traits import traits
 from harness.core import registry
 
 
 @registry.loss
+@traits(scores=True)
 def ipo_sum(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1) -> PairLoss:
     """(chosen log-ratio - rejected log-ratio - 1 / (2 beta))^2, (B,).
 

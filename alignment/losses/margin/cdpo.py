@@ -7,10 +7,13 @@ Mitchell 2023, "A note on DPO with noisy preferences", equation 3. What TRL < 1.
 from torch.nn.functional import logsigmoid
 
 from alignment.batching.logps import PairLogps, PairLoss, rewards
+from alignment.losses._flip import check_flip
+from alignment.losses._traits import traits
 from harness.core import registry
 
 
 @registry.loss
+@traits(scores=True)
 def cdpo(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1, flip: float = 0.1) -> PairLoss:
     """-(1 - flip) log sigmoid(m) - flip log sigmoid(-m), with m = beta * margin; (B,).
 
@@ -18,6 +21,7 @@ def cdpo(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1, flip: fl
         beta: pull back to the reference, > 0.
         flip: share of pairs believed to be labelled the wrong way round, in [0, 0.5); 0 is `dpo`.
     """
+    check_flip("cdpo", flip)
     chosen, rejected = rewards(policy, reference, beta)
     margin = chosen - rejected
     loss = -(1 - flip) * logsigmoid(margin) - flip * logsigmoid(-margin)

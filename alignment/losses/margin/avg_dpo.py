@@ -9,11 +9,13 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from alignment.batching.logps import PairLogps, PairLoss, rewards
+from alignment.losses._traits import traits
 from harness.core import registry
 from harness.core.errors import TrainingError
 
 
 @registry.loss
+@traits(scores=True)
 def avg_dpo(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1, gamma: float = 0.5) -> PairLoss:
     """2 w * -log sigmoid(beta * margin), w = gamma for the first rejected answer and 1 - gamma for the second; (B,).
 

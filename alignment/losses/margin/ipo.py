@@ -5,10 +5,12 @@ it (its online trainer, under the same name, sums instead: that is `ipo_sum` her
 """
 
 from alignment.batching.logps import PairLogps, PairLoss, rewards, tokens_of
+from alignment.losses._traits import traits
 from harness.core import registry
 
 
 @registry.loss
+@traits(scores=True)
 def ipo(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1) -> PairLoss:
     """(mean chosen log-ratio - mean rejected log-ratio - 1 / (2 beta))^2, (B,).
 

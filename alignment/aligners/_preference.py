@@ -1,0 +1,125 @@
+"""From options to the objective of a preference method: a loss, a named mixture, or a list of losses with weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from alignment.batching.logps import PairLogps
+from alignment.losses._mixtures import MIXTURES
+from alignment.settings import check_beta
+from alignment.training.preference import DIVERGENCES, Preference, Term
+from harness.core import registry
+from harness.core.errors import ConfigError, TrainingError
+from harness.core.nearest import did_you_mean
+
+_PER_TOKEN = ("simpo",)  # beta multiplies a mean log-probability
+_SMALLEST_PER_TOKEN = 0.5
+
+
+def preference(
+    loss: str | Sequence[Mapping[str, Any]] = "dpo",  # name of a loss or mixture, or [{name, weight, its options}, ...]
+    beta: float | None = None,  # > 0, of every loss that does not set its own; None: each loss's default
+    loss_options: Mapping[str, Any] | None = None,  # of a single loss
+    sft_weight: float = 0.0,  # adds that much of the chosen answers' token-mean negative log-likelihood
+    f_divergence_type: str = "reverse_kl",  # forward_kl, js_divergence, alpha_divergence
+    f_alpha_divergence_coef: float = 0.5,  # alpha; 1 is reverse KL
+    ld_alpha: float | None = None,  # weight of tokens beyond the shorter answer's length, 0 to 1 (LD-DPO)
+    use_weighting: bool = False,  # weigh pairs by how likely the policy itself was to say them (WPO)
+) -> Preference:
+    """The objective. Raises ConfigError for all that is wrong with it: unknown or repeated losses, weights that sum to 0,
+    options that a loss does not take or cannot use, losses that do not go together."""
+    if sft_weight < 0:
+        raise ConfigError(f"sft_weight is {sft_weight}; it cannot be negative.")
+    if isinstance(loss, str) and loss not in MIXTURES:
+        entries: list[Mapping[str, Any]] = [{"name": loss, **(loss_options or {})}]
+    elif loss_options:
+        raise ConfigError("loss_options are those of a single loss; in a mixture write them into its entries.")
+    else:
+        entries = list(MIXTURES[loss] if isinstance(loss, str) else loss)
+    entries += [{"name": "sft", "weight": sft_weight}] if sft_weight else []
+    found = Preference(_terms(entries, beta), f_divergence_type, f_alpha_divergence_coef, ld_alpha, use_weighting)
+    _check(found)
+    return found
+
+
+def preference_of(aligner: str, options: Mapping[str, Any] | None) -> Preference:
+    """The same for the option `dpo` of an aligner that makes its pairs while it trains."""
+    made = preference(**registry.check_options("option", f"{aligner}.dpo", preference, options or {}))
+    if made.ld_alpha is not None:
+        raise ConfigError(f"{aligner}.dpo: ld_alpha needs stored pairs (the aligner dpo).")
+    return made
+
+
+def _terms(entries: Sequence[Mapping[str, Any]], beta: float | None) -> tuple[Term, ...]:
+    if not entries:
+        raise ConfigError("loss is an empty list; name at least one loss.")
+    terms = []
+    for entry in entries:
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
+            raise ConfigError(
+                f"An entry of loss is {entry!r}; it must be a mapping with a name, e.g. {{name: dpo, weight: 0.8}}."
+            )
+        name, weight = registry.canonical("loss", entry["name"]), entry.get("weight", 1.0)
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not math.isfinite(weight) or weight < 0:
+            raise ConfigError(f"The weight of the loss {name} is {weight!r}; it must be a number of at least 0.")
+        made = registry.get("loss", name)
+        own = {k: v for k, v in entry.items() if k not in ("name", "weight")}
+        default = next((o.default for o in registry.options("loss", name) if o.name == "beta"), 0.1)
+        options = {"beta": default if beta is None else beta, **registry.check_options("loss", name, made, own)}
+        check_beta(options["beta"])
+        terms.append(Term(name, made, float(weight), options))
+    names = [term.name for term in terms]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"The loss {', '.join(repeated)} is named twice; give each loss once, with its whole weight.")
+    if not sum(term.weight for term in terms) > 0:
+        raise ConfigError(f"The weights of {', '.join(names)} sum to 0; nothing would be learned.")
+    return tuple(terms)
+
+
+def _check(made: Preference) -> None:
+    """What does not go together, and options that a loss itself refuses: each is called once on two made-up pairs."""
+    if made.divergence not in DIVERGENCES:
+        hint = did_you_mean(made.divergence, DIVERGENCES)
+        raise ConfigError(f"f_divergence_type is {made.divergence!r}.{hint} Choose one of: {', '.join(DIVERGENCES)}.")
+    if made.ld_alpha is not None and not 0 <= made.ld_alpha <= 1:
+        raise ConfigError(f"ld_alpha is {made.ld_alpha}; it is a weight from 0 to 1.")
+    free = [t.name for t in made.terms if not t.traits.reference and t.name != "sft"]
+    based = [t.name for t in made.terms if t.traits.reference]
+    if free and based:
+        raise ConfigError(
+            f"{', '.join(free)} needs no reference and {', '.join(based)} does: beta has another meaning in each, so they "
+            "are not mixed."
+        )
+    for option, wrong in _unusable(made, free).items():
+        if wrong:
+            raise ConfigError(f"{option} cannot be used with the loss {', '.join(wrong)}.")
+    for term in made.terms:
+        _try(term)
+
+
+def _unusable(made: Preference, free: list[str]) -> dict[str, list[str]]:
+    """Options that are set -> losses that cannot be used with them."""
+    bent, weighted = made.bent, made.weighted
+    return {
+        "f_divergence_type": [t.name for t in made.terms if bent and not (t.traits.scores or t.name == "sft")],
+        "ld_alpha": free if made.ld_alpha is not None else [],
+        "use_weighting": [t.name for t in made.terms if weighted and (t.traits.whole_step or t.name == "sft")],
+    }
+
+
+def _try(term: Term) -> None:
+    if term.name in _PER_TOKEN and term.beta < _SMALLEST_PER_TOKEN:
+        raise ConfigError(
+            f"beta of {term.name} is {term.beta}: it multiplies a mean log-probability per token, so that 2 to 10 is usual; "
+            "values below 0.5, usual for dpo, would leave the loss where it begins."
+        )
+    zero, one = torch.zeros(2), torch.ones(2)
+    pairs = PairLogps(zero - 2, zero - 3, one, one, torch.tensor([0, 1]))
+    try:
+        term.loss(pairs, pairs, **term.options)
+    except TrainingError as error:
+        raise ConfigError(str(error)) from error

@@ -1,0 +1,177 @@
+"""Preference methods in the loop: mixtures, losses of a whole step, options, no reference where none is needed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from alignment.aligners._preference import preference, preference_of
+from alignment.aligners.dpo import Dpo
+from alignment.batching.collate import Row, collate, score_tokens, states
+from alignment.batching.logps import answer_logps
+from alignment.training import train as training
+from alignment.training.preference import Preference, step_of
+from harness.core.digests import model_digest
+from harness.core.errors import ConfigError
+from tests.alignment.talker import Killed, kill_after
+from tests.alignment.tiny import TinyPolicy
+from tests.alignment.training.test_golden import golden_policy, golden_rows
+from tests.alignment.training.test_golden_losses import DATA, objective
+from tests.alignment.training.test_train import FAST, LORA, make_pairs, without_times
+
+MODEL = json.loads((DATA / "model.json").read_text())
+FREE = ("cpo", "simpo", "orpo", "kto", "apo_zero_unpaired")
+TRL = [c for c in MODEL["cases"] if c["batch"] == "full" and c["loss_type"][0] not in FREE]
+STEPWISE = [{"name": "aot", "weight": 0.5}, {"name": "bco_pair_running", "weight": 0.5}, {"name": "sft"}]
+
+
+def of_trl(case: dict[str, Any]) -> Preference:
+    usual = {"label_smoothing": 0.0, "discopop_tau": 0.05, "loss_weights": None, "f_divergence_type": "reverse_kl"}
+    more = {"f_alpha_divergence_coef": 0.5, "ld_alpha": None, "use_weighting": False}
+    return objective({**case, "options": {**usual, **more, **case["options"]}})
+
+
+def addend(made: Preference, rows: list[Row], policy: TinyPolicy, reference: TinyPolicy) -> torch.Tensor:
+    """The loss of one step of these rows, as the loop has it made."""
+    of_tokens = made.ld_alpha is not None
+    with torch.no_grad():
+        batch = collate(rows, policy.pad_token_id)
+        tokens = score_tokens(reference, states(reference, batch), batch)
+        known = {"reference": tokens if of_tokens else answer_logps(tokens, batch.answer, sum(batch.answers_of_row))}
+    batch, totals = collate(rows, policy.pad_token_id), made.totals(rows)
+    if made.whole_step:
+        with torch.no_grad():
+            totals = totals._replace(step=step_of([made.pairs(policy, batch, known)[:2]], {}))
+    return made(policy, batch, known, totals).loss
+
+
+@pytest.mark.parametrize("case", TRL, ids=[c["id"] for c in TRL])
+def test_the_step_loss_on_shared_rows_is_that_of_trl(case):
+    policy, made = golden_policy("policy"), of_trl(case)
+    loss = addend(made, golden_rows(policy), policy, golden_policy("reference"))
+    steep = {"sppo_hard", "ipo", "discopop"} & set(case["loss_type"])  # they multiply the last bits of float32 numbers
+    rough = steep or case["options"].get("f_divergence_type", "reverse_kl") != "reverse_kl"
+    assert loss.item() == pytest.approx(case["loss"], rel=1e-4 if rough else 1e-5, abs=2e-5)
+    loss.backward()
+    weights = dict(policy.module.named_parameters())
+    with safe_open(DATA / "model_grads.safetensors", "pt") as file:
+        for name in case["grad_norms"]:
+            wanted = file.get_tensor(f"{case['id']}|{name}")
+            scale = max(1.0, float(wanted.abs().max()))
+            assert float((weights[name].grad - wanted).abs().max()) < 1e-5 * scale * (10 if rough else 1), name
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "mpo"},
+        {"loss": "aot"},
+        {"ld_alpha": 0.5},
+        {"use_weighting": True},
+        {"loss": "simpo"},
+        {"f_divergence_type": "forward_kl"},
+    ],
+    ids=str,
+)
+def test_a_row_with_two_rejected_answers_is_two_pairs(options):
+    policy, reference, made = golden_policy("policy"), golden_policy("reference"), preference(**options)
+    rows = golden_rows(policy)[:2]
+    both = [Row(r.id, r.prompt, (*r.answers, other.answers[1])) for r, other in zip(rows, rows[::-1], strict=True)]
+    apart = [Row(r.id, r.prompt, (r.answers[0], rejected)) for r in both for rejected in r.answers[1:]]
+    together, alone = (addend(made, some, policy, reference).item() for some in (both, apart))
+    assert together == pytest.approx(alone, abs=1e-5)
+
+
+def test_losses_of_a_whole_step_do_not_depend_on_the_micro_batch(llava_next, images, tmp_path):
+    one, four = (
+        Dpo(loss=STEPWISE, training={**FAST, "micro_batch": n}).align(
+            TinyPolicy(llava_next), make_pairs(), images, tmp_path / str(n)
+        )
+        for n in (1, 4)
+    )
+    for name in ("loss", "bco/delta", "rewards/margins"):
+        assert [r[name] for r in one.log] == pytest.approx([r[name] for r in four.log], abs=1e-4), name
+    assert [r["grad_norm"] for r in one.log] == pytest.approx([r["grad_norm"] for r in four.log], rel=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["mpo_internvl", STEPWISE], ids=["mpo", "stepwise"])
+def test_a_killed_training_goes_on_with_its_running_mean(llava_next, images, tmp_path, loss):
+    aligner = Dpo(loss=loss, training={**FAST, "lora": LORA})
+    whole = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "whole")
+    with pytest.raises(Killed):
+        aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "cut", progress=kill_after(2))
+    cut = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "cut")
+    assert model_digest(cut.folder) == model_digest(whole.folder)
+    assert without_times(cut.log) == without_times(whole.log)
+    assert len({row["bco/delta"] for row in cut.log}) > 1
+
+
+@pytest.mark.parametrize("loss", ["simpo", "cpo", "orpo"])
+def test_losses_without_a_reference_make_no_reference_pass(llava_next, images, tmp_path, monkeypatch, loss):
+    monkeypatch.setattr(training, "reference_logps", None)
+    log = Dpo(loss=loss, training={**FAST, "epochs": 3}).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path).log
+    assert log[-1]["rewards/margins"] > log[0]["rewards/margins"]
+
+
+def test_mpo_begins_at_its_parts(llava_next, images, tmp_path):
+    log = (
+        Dpo(loss="mpo", training={**FAST, "max_steps": 1, "batch_size": 6})
+        .align(TinyPolicy(llava_next), make_pairs(), images, tmp_path)
+        .log
+    )
+    sft = Dpo(loss="sft", training={**FAST, "max_steps": 1, "batch_size": 6})
+    likelihood = sft.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "sft").log[0]["loss"]
+    assert log[0]["loss"] == pytest.approx(0.8 * 0.693147 + 0.2 * 2 * 0.693147 + likelihood, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "options", [{"ld_alpha": 0.5}, {"use_weighting": True}, {"f_divergence_type": "js_divergence"}], ids=str
+)
+def test_options_of_the_loss_train(llava_next, images, tmp_path, options):
+    log = Dpo(**options, training={**FAST, "max_steps": 2}).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path).log
+    assert log[-1]["rewards/margins"] > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"loss": "dpoo"}, "Did you mean 'dpo'"),
+        ({"loss": [{"name": "dpo"}, {"name": "dpoo"}]}, "Did you mean 'dpo'"),
+        ({"loss": [{"name": "dpo"}, {"name": "sigmoid"}]}, "dpo is named twice"),
+        ({"loss": [{"name": "dpo", "weight": 0}, {"name": "sft", "weight": 0}]}, "sum to 0"),
+        ({"loss": [{"name": "dpo", "weight": -1}]}, "number of at least 0"),
+        ({"loss": [{"name": "dpo", "weight": "much"}]}, "number of at least 0"),
+        ({"loss": []}, "empty"),
+        ({"loss": ["dpo"]}, "must be a mapping with a name"),
+        ({"loss": [{"name": "dpo", "flip": 0.1}]}, "has no option 'flip'"),
+        ({"loss": "mpo", "loss_options": {"flip": 0.1}}, "write them into its entries"),
+        ({"loss": [{"name": "dpo"}, {"name": "simpo"}]}, "not mixed"),
+        ({"loss": "simpo", "beta": 0.1}, "multiplies a mean log-probability"),
+        ({"loss": "exo_pair", "loss_options": {"flip": 0.0}}, "exo_pair: flip is 0"),
+        ({"loss": "robust", "loss_options": {"flip": 0.5}}, "robust: flip is 0.5"),
+        ({"loss": "nca_pair", "f_divergence_type": "forward_kl"}, "f_divergence_type cannot be used with the loss nca_pair"),
+        ({"f_divergence_type": "forward"}, "Did you mean 'forward_kl'"),
+        ({"loss": "aot", "use_weighting": True}, "use_weighting cannot be used with the loss aot"),
+        ({"ld_alpha": 1.5}, "weight from 0 to 1"),
+        ({"loss": "cpo", "loss_options": {"shape": "square"}}, "shape is 'square'"),
+        ({"beta": 0}, "beta is 0"),
+    ],
+)
+def test_wrong_losses_are_refused_before_anything_is_loaded(options, says):
+    with pytest.raises(ConfigError, match=says):
+        Dpo(**options)
+
+
+def test_each_loss_has_its_own_beta_unless_one_is_given():
+    assert preference("simpo").terms[0].beta == 2.5 and preference("dpo").terms[0].beta == 0.1
+    mixed = preference([{"name": "dpo"}, {"name": "bco_pair", "beta": 0.3}], 0.2)
+    assert [t.beta for t in mixed.terms] == [0.2, 0.3]
+
+
+def test_ld_dpo_needs_stored_pairs():
+    with pytest.raises(ConfigError, match="ld_alpha needs stored pairs"):
+        preference_of("online_dpo", {"ld_alpha": 0.5})

@@ -99,3 +99,4 @@ class RunRecord:
     timings: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     data_folder: Path = Path()
+    begun: str = ""  # ISO time

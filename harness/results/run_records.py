@@ -103,6 +103,7 @@ def _record(
         timings=(store.get(Timings, run.id) or Timings()).seconds,
         notes=training.notes,
         data_folder=Path(run.data_folder),
+        begun=run.created_at,
     )
 
 

@@ -21,6 +21,7 @@ from reports.comparison.methods import methods
 from reports.comparison.metric_table import benchmark_names, make_tables, results_of
 from reports.comparison.objects import objects
 from reports.comparison.reliability import reliability
+from reports.comparison.subtitle import dates, subtitle
 from reports.text.formatting import listing
 from reports.values.comparison import Comparison, Curve, RunFacts
 from reports.values.table import Column
@@ -63,6 +64,8 @@ def compare(records: Sequence[RunRecord], *, labels: Sequence[str] | None = None
         training_times=times,
         reward_accuracy={name: found for record in records for name, found in record.reward_accuracy.items()},
         runs=tuple(_facts(record) for record in records),
+        subtitle=subtitle(records, base, short.columns),
+        dates=dates(records),
         data_folders=tuple(dict.fromkeys(record.data_folder for record in records)),
     )
 

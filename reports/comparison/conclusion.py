@@ -31,7 +31,7 @@ def verdict(table: Table) -> Verdict:
     return Verdict(
         _headline(table.rows, table.columns) if len(table.columns) == 2 else _several(table),
         f"Significantly better: {better}." if better else "No significant improvement.",
-        f"Significantly worse: {worse}." if worse else "No significant loss.",
+        _losses(table, worse),
         " ".join(
             part
             for part in (
@@ -43,7 +43,32 @@ def verdict(table: Table) -> Verdict:
             )
             if part
         ),
+        _scope(table),
     )
+
+
+def _losses(table: Table, worse: str) -> str:
+    """Every significant loss; those of the metrics outside the headline table are corrected among themselves."""
+    others = [row for row in table.rows if not row.headline]
+    lost = [(row, places) for row in others if (places := _movers(table, row, "worse"))]
+    if not lost:
+        return f"Significantly worse: {worse}." if worse else "No significant loss."
+    headline = f"Significantly worse: {worse}." if worse else "No significant loss in the headline table."
+    if len(table.columns) == 2:
+        named = [_fact(row, cell) for row, _ in lost if (cell := row.cells[1]) is not None]
+    else:
+        named = [f"{row_name(row)} with {_who(table, row, places)}" for row, places in lost]
+    separator = ", " if len(table.columns) == 2 else "; "
+    return f"{headline} Outside the headline table, significantly worse: {separator.join(named)}."
+
+
+def _scope(table: Table) -> str:
+    """What the intervals do not contain."""
+    if all(column.places for column in table.columns[1:]):
+        held, left = "images and training seeds", "another wording of the prompts, another judge or other data"
+    else:
+        held, left = "images", "another training seed, another wording of the prompts, another judge or other data"
+    return f"Intervals and tests hold the variation of {held}, not that of {left}."
 
 
 # ---------------------------------------------------------------- one checkpoint against its baseline
@@ -58,11 +83,12 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
         return f"Whether hallucination fell is unknown: {row_name(bad)} is unknown for {columns[1].label}."
     openings = {"better": "Alignment lowered hallucination", "worse": "Alignment raised hallucination"}
     before = bad.cells[0]
-    moved = f"{row_name(bad)} {with_unit(before.value if before else None, bad.unit)} \u2192 " + with_unit(cell.value, bad.unit)
-    interval = between(difference.low, difference.high, bad.unit, signed=True)
+    values = with_unit(before.value if before else None, bad.shown_unit), with_unit(cell.value, bad.shown_unit)
+    moved = f"{row_name(bad)} {values[0]} \u2192 {values[1]}"
+    interval = between(difference.low, difference.high, bad.shown_unit, signed=True)
     interval_words = f", 95 % interval {interval}" if interval else ", no interval from so few images"
     opening = openings.get(cell.significant, "No significant change in hallucination")
-    return f"{opening}: {moved} ({change(difference.value, bad.unit)}{interval_words}). {_price(rows, bad)}".strip()
+    return f"{opening}: {moved} ({change(difference.value, bad.shown_unit)}{interval_words}). {_price(rows, bad)}".strip()
 
 
 def _difference(cell: Cell | None) -> Difference | None:
@@ -77,7 +103,7 @@ def _plain_headline(rows: Sequence[Row]) -> str:
         return ""
     cell = row.cells[1]
     sentence = {"better": "improved", "worse": "got worse"}.get(cell.significant, "did not change significantly")
-    return f"{row_name(row)} {sentence}: {change(row.cells[1].difference.value, row.unit)}."
+    return f"{row_name(row)} {sentence}: {change(row.cells[1].difference.value, row.shown_unit)}."
 
 
 def _price(rows: Sequence[Row], bad: Row) -> str:
@@ -91,18 +117,18 @@ def _price(rows: Sequence[Row], bad: Row) -> str:
         if row is None or cell is None or difference is None:
             continue
         significant = "" if cell.significant else ", not significant"
-        parts.append(f"{row_name(row)} {change(difference.value, row.unit)}{significant}")
+        parts.append(f"{row_name(row)} {change(difference.value, row.shown_unit)}{significant}")
     return f"At the same time: {'; '.join(parts)}." if parts else ""
 
 
 def _of_one(table: Table, kind: str) -> str:
     """'POPE accuracy +2.1 points and CHAIRi \u22123.0 points'."""
     facts = [_fact(row, cell) for row in table.headline if (cell := row.cells[1]) is not None and cell.significant == kind]
-    return listing(facts, _MOST)
+    return listing(facts, len(facts) if kind == "worse" else _MOST)
 
 
 def _fact(row: Row, cell: Cell) -> str:
-    return f"{row_name(row)} {change(cell.difference.value if cell.difference else None, row.unit)}"
+    return f"{row_name(row)} {change(cell.difference.value if cell.difference else None, row.shown_unit)}"
 
 
 # ---------------------------------------------------------------- several checkpoints, or methods
@@ -154,11 +180,11 @@ def _who(table: Table, row: Row, places: Sequence[int]) -> str:
     """'dpo (\u22122.0 points) and ipo (\u22121.6 points)', or 'all 11 (\u22121.6 with ipo to \u22128.6 points with bdhs)'."""
     shifts = {j: d.value or 0.0 for j in places if (d := _difference(row.cells[j]))}
     if len(places) <= _NAMED:
-        return listing([f"{table.columns[j].label} ({change(shifts[j], row.unit)})" for j in places])
+        return listing([f"{table.columns[j].label} ({change(shifts[j], row.shown_unit)})" for j in places])
     ordered = sorted(places, key=lambda j: abs(shifts[j]))
     least, most = ordered[0], ordered[-1]
-    reach = f"{number(shifts[least], row.unit, signed=True)} with {table.columns[least].label} to "
-    return f"{_group(table, places)} ({reach}{change(shifts[most], row.unit)} with {table.columns[most].label})"
+    reach = f"{number(shifts[least], row.shown_unit, signed=True)} with {table.columns[least].label} to "
+    return f"{_group(table, places)} ({reach}{change(shifts[most], row.shown_unit)} with {table.columns[most].label})"
 
 
 def _group(table: Table, places: Sequence[int]) -> str:
@@ -194,4 +220,4 @@ def _visible(row: Row) -> str:
     difference = _difference(cell)
     if cell is None or difference is None or not difference.detectable:
         return row_name(row)
-    return f"{_fact(row, cell)} (detectable from {number(difference.detectable, row.unit)})"
+    return f"{_fact(row, cell)} (detectable from {number(difference.detectable, row.shown_unit)})"

@@ -12,6 +12,13 @@ from reports.page import figures
 from reports.text.formatting import name
 from reports.values.comparison import RunFacts
 
+_EXPLAINED = {
+    "similarity": "Similarity: cosine between rejected and chosen answer, 1 is the same.",
+    "share_equal": "Share equal: pairs whose two answers have the same number.",
+    "free_last_tries": "Free last tries: rejected answers written without the chosen answer's halves.",
+    "unfinished": "Unfinished: rejected answers cut off by the token limit.",
+    "tries": "Tries: at which try an answer was accepted.",
+}
 _FIRST = ("asked", "accepted", "kept")  # what one wants to know first; the rest by name
 
 
@@ -94,3 +101,9 @@ def provenance(meta: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{name(k).lower()} {fact(v)}" if v is not True else name(k).lower() for k, v in meta.items() if v is not False
     )
+
+
+def explanations(report: Mapping[str, Any]) -> str:
+    """What the figures of a yield report mean, for those that are there."""
+    keys = {*report, *(key for sides in (report.get("sides") or {}).values() if isinstance(sides, Mapping) for key in sides)}
+    return " ".join(words for key, words in _EXPLAINED.items() if key in keys)

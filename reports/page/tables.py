@@ -81,21 +81,21 @@ def _differences(row: Row) -> list[Difference]:
 def _cell(cell: Cell | None, row: Row, reach: float) -> CellView:
     if cell is None:
         return CellView(UNKNOWN, "", "", "", "", "", "", 0, "", "", "not measured", Markup(""))
-    d = cell.difference
+    d, unit = cell.difference, row.shown_unit
     notes = [cell.why] if cell.value is None else []
     if cell.n_left_out:
         notes.append(f"{cell.n_left_out:,} items answered by one side only, left out of the difference")
     return CellView(
-        number(cell.value, row.unit),
-        f"{between(cell.low, cell.high, row.unit)} {judged_text(cell)}".strip(),
-        number(d.value, row.unit, signed=True) if d else "",
-        between(d.low, d.high, row.unit, signed=True) if d else "",
+        number(cell.value, unit),
+        f"{between(cell.low, cell.high, unit)} {judged_text(cell)}".strip(),
+        number(d.value, unit, signed=True) if d else "",
+        between(d.low, d.high, unit, signed=True) if d else "",
         ARROWS[cell.significant],
         cell.significant,
         probability(cell.p_holm) if d else "",
         cell.n,
         f"{d.effect:+.2f}".replace("-", MINUS) if d and d.effect is not None else "",
-        number(d.detectable, row.unit) if d and d.detectable is not None else "",
+        number(d.detectable, unit) if d and d.detectable is not None else "",
         "; ".join(notes),
         figures.forest(d, reach, cell.significant),
     )

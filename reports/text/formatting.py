@@ -10,7 +10,7 @@ from harness.core.capabilities import Titled
 from harness.core.errors import HarnessError
 from reports.values.details import ProtocolDifference
 from reports.values.paired import Difference
-from reports.values.table import Cell, Column, Row
+from reports.values.table import DIGITS, Cell, Column, Row
 
 _ABBREVIATIONS = {
     "n": "n",
@@ -86,11 +86,15 @@ def told_apart(differences: Sequence[ProtocolDifference], most: int = 3) -> str:
 
 
 def number(value: float | None, unit: str, signed: bool = False) -> str:
-    """0.1234 -> '12.3' for shares (per cent); two digits for points, one for words; a true minus sign."""
+    """0.1234 -> '12.3' for shares (per cent); two digits for points, one for words; a true minus sign.
+
+    "share+1": one digit more, see `Row.shown_unit`.
+    """
     if value is None:
         return UNKNOWN
+    unit, _, more = unit.partition("+")
     scaled = value * 100 if unit == "share" else value
-    digits = {"share": 1, "points": 2, "words": 1, "count": 1 if abs(scaled) % 1 else 0}.get(unit, 2)
+    digits = (1 if abs(scaled) % 1 else 0) if unit == "count" else DIGITS.get(unit, 2) + int(more or 0)
     text = f"{scaled:+.{digits}f}" if signed else f"{scaled:.{digits}f}"
     if float(text) == 0:
         text = text.lstrip("+-")
@@ -99,12 +103,12 @@ def number(value: float | None, unit: str, signed: bool = False) -> str:
 
 def with_unit(value: float | None, unit: str) -> str:
     """'12.3 %', '3.42', '41.2 words'."""
-    return number(value, unit) + {"share": " %", "words": " words"}.get(unit, "")
+    return number(value, unit) + {"share": " %", "words": " words"}.get(unit.partition("+")[0], "")
 
 
 def change(value: float | None, unit: str) -> str:
     """'+2.1 points' for shares (points of per cent), '+0.31', '-3.1 words'."""
-    return number(value, unit, signed=True) + {"share": " points", "words": " words"}.get(unit, "")
+    return number(value, unit, signed=True) + {"share": " points", "words": " words"}.get(unit.partition("+")[0], "")
 
 
 def between(low: float | None, high: float | None, unit: str, signed: bool = False) -> str:

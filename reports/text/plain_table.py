@@ -49,20 +49,24 @@ def _wide(row: Row) -> list[str]:
         told = f"{ARROWS[other.significant]} {_SIGNIFICANT[other.significant]}".strip()
     return [
         row_name(row),
-        cell_text(base, row.unit),
-        cell_text(other, row.unit),
-        difference_text(difference, row.unit),
+        cell_text(base, row.shown_unit),
+        cell_text(other, row.shown_unit),
+        difference_text(difference, row.shown_unit),
         probability(other.p_holm if other else None),
         told,
     ]
 
 
 def _narrow(row: Row) -> list[str]:
-    return [row_name(row), cell_text(row.cells[0], row.unit), *(_with_change(cell, row.unit) for cell in row.cells[1:])]
+    return [
+        row_name(row),
+        cell_text(row.cells[0], row.shown_unit),
+        *(_with_change(cell, row.shown_unit) for cell in row.cells[1:]),
+    ]
 
 
 def _checkpoint(table: Table, rows: Sequence[Row], column: int) -> list[str]:
-    return [who(table.columns[column]), *(_short(row.cells[column], row.unit) for row in rows)]
+    return [who(table.columns[column]), *(_short(row.cells[column], row.shown_unit) for row in rows)]
 
 
 def _short(cell: Cell | None, unit: str) -> str:

@@ -45,16 +45,20 @@ class SeedRow:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The report in words. `headline` is empty unless one checkpoint stands against its baseline."""
+    """The report in words. `headline` is empty unless one checkpoint stands against its baseline.
+
+    `worse` names every significant loss, those outside the headline table too; `scope` says what the intervals leave out.
+    """
 
     headline: str
     improved: str
     worse: str
     unknown: str
+    scope: str = ""
 
     @property
-    def sentences(self) -> tuple[str, str, str]:
-        return self.improved, self.worse, self.unknown
+    def sentences(self) -> tuple[str, str, str, str]:
+        return self.improved, self.worse, self.unknown, self.scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ class Comparison:
     published: tuple[PublishedRow, ...] = ()
     audit: Effect | None = None  # the same runs under audited labels
     data_folders: tuple[Path, ...] = field(default=(), compare=False)
+    subtitle: tuple[str, ...] = ()  # model, data, items, training seeds
+    dates: tuple[str, ...] = ()  # of the runs, not part of what must be the same for the same study
 
     @property
     def incomplete(self) -> tuple[str, ...]:

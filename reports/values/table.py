@@ -9,6 +9,8 @@ from reports.values.paired import Difference
 
 Significance = str  # "better", "worse", "changed" (where neither direction is better) or "": cannot be told
 
+DIGITS = {"share": 1, "words": 1}  # behind the point, shares in per cent; 2 for others
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -63,6 +65,30 @@ class Row:
     @property
     def key(self) -> str:
         return f"{self.metric}[{self.group}]" if self.group else self.metric
+
+    @property
+    def shown_unit(self) -> str:
+        """The unit, with one digit more ("share+1") where two values as shown would differ by another number than is shown.
+
+        22.43 and 20.48 are 22.4 and 20.5, and their difference of -1.95 would be -2.0.
+        """
+        base, *others = self.cells
+        values = [
+            (base.value, cell.value, cell.difference.value)
+            for cell in others
+            if base is not None and base.value is not None and cell is not None and cell.value is not None
+            if cell.difference is not None and cell.difference.value is not None
+        ]
+        exact = [(a, b, d) for a, b, d in values if abs(b - a - d) < 1e-9]  # not of items that one side lacks
+        digits = DIGITS.get(self.unit, 2)
+        scale = 100 if self.unit == "share" else 1
+        adds_up = all(_adds_up(a * scale, b * scale, d * scale, digits) for a, b, d in exact)
+        return self.unit if adds_up else f"{self.unit}+1"
+
+
+def _adds_up(before: float, after: float, difference: float, digits: int) -> bool:
+    shown = round(round(after, digits) - round(before, digits), digits)
+    return abs(shown - round(difference, digits)) < 0.5 * 10.0**-digits
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from reports.page import reliability as reliability_views
 from reports.page import side_tables as beside
 from reports.page import tables as page
 from reports.page import training as training_views
-from reports.page.pair_yields import pairs_view, provenance
+from reports.page.pair_yields import explanations, pairs_view, provenance
 from reports.page.thumbnails import Thumbnails
 from reports.text.flag_lines import alarming_lines, flag_lines
 from reports.text.formatting import count, listing, shortened, title_of, told_apart
@@ -81,6 +81,7 @@ def _environment() -> Environment:
         "overlaps": overlaps,
         "pairs_view": pairs_view,
         "provenance": provenance,
+        "explanations": explanations,
         "cards": cards,
         "legend_mark": figures.legend_mark,
         "published_source": SOURCE,

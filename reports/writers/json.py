@@ -28,6 +28,7 @@ def write(comparison: Comparison) -> str:
     runs = [_run(run) for run in _plain(comparison.runs)]
     document = {
         "title": comparison.title,
+        "subtitle": list(comparison.subtitle),
         "columns": [_without(column, "run_id") for column in _plain(comparison.columns)],
         "incomplete": list(comparison.incomplete),
         **{key: _plain(getattr(comparison, key)) for key in _SAME},

@@ -21,7 +21,13 @@ _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\|`*_<>[]#"})
 @registry.report("report.md")
 def write(comparison: Comparison) -> str:
     """The report for a pull request or a notebook."""
-    parts = [f"# {_safe(comparison.title)}", *_verdict(comparison), *_table(*text_table(comparison))]
+    subtitle = " · ".join((*comparison.subtitle, *comparison.dates))
+    parts = [
+        f"# {_safe(comparison.title)}",
+        *([_safe(subtitle)] if subtitle else []),
+        *_verdict(comparison),
+        *_table(*text_table(comparison)),
+    ]
     parts += [_NOTE]
     parts += _seeds(comparison)
     parts += _reward_models(comparison)

@@ -1,0 +1,56 @@
+"""The line under a report's title: which model, on which data, how many items, how many training seeds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from harness.core.run_record import RunRecord, SweepResult
+from reports.text.formatting import count, listing, title_of
+from reports.values.table import Column
+
+_DATA = re.compile(r"^data:\s*['\"]?([^'\"\n]+)", re.MULTILINE)
+_MOST = 4
+_PLAIN = ("checkpoint", "final", "model", "snapshot")  # folder names that name no model
+
+
+def subtitle(records: Sequence[RunRecord], base: SweepResult, short: Sequence[Column]) -> tuple[str, ...]:
+    """Parts of the line; the date stands apart, since reports of one study are the same bytes whenever it ran."""
+    trained = short[1:] if any(record.training for record in records) else ()
+    return tuple(part for part in (_model(base), _data(records), _items(base), _seeds(trained)) if part)
+
+
+def dates(records: Sequence[RunRecord]) -> tuple[str, ...]:
+    """The days on which the runs began, first to last."""
+    days = sorted({record.begun[:10] for record in records if record.begun})
+    return (f"{days[0]} to {days[-1]}" if len(days) > 1 else days[0],) if days else ()
+
+
+def _model(base: SweepResult) -> str:
+    """A hub name as it is; of a folder its name, with its parent's where that says more."""
+    name = base.checkpoint.base or base.checkpoint.id
+    if not name.startswith("/"):
+        return name
+    *_, parent, last = ("", *name.rstrip("/").split("/"))
+    return f"{parent}/{last}" if last in _PLAIN else last
+
+
+def _data(records: Sequence[RunRecord]) -> str:
+    found = [_DATA.search(record.config_yaml) for record in records]
+    names = {match[1].strip() if match else str(record.data_folder) for match, record in zip(found, records, strict=True)}
+    if names == {"miniworld"}:
+        return "miniature world"
+    return f"data {listing(sorted({name.rstrip('/').split('/')[-1] for name in names}), 3)}"
+
+
+def _items(base: SweepResult) -> str:
+    parts = [f"{title_of(r.benchmark)} {count(len(r.items), 'item')}" for r in base.results]
+    return listing(parts, _MOST)
+
+
+def _seeds(trained: Sequence[Column]) -> str:
+    if not trained:
+        return ""
+    seeds = sorted({len(column.places) or 1 for column in trained})
+    words = " or ".join("one" if n == 1 else str(n) for n in seeds)
+    return f"{words} training seed{'' if seeds == [1] else 's'}" + (" of each method" if len(trained) > 1 else "")

@@ -1,0 +1,77 @@
+"""The conclusion names every significant loss, says what its intervals leave out, and its numbers add up as shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reports.comparison.compare import compare
+from reports.comparison.conclusion import verdict
+from reports.text.formatting import change, with_unit
+from reports.values.paired import Difference
+from reports.values.table import Cell, Column, Row, Table
+
+COLUMNS = (Column("base", "r", "r", "c", "d", "", True, True), Column("dpo", "r", "r", "c", "e", "dpo", True))
+
+
+def row(metric: str, before: float, after: float, significant: str = "", headline: bool = True, role: str = "") -> Row:
+    shift = Difference(after - before, after - before - 0.01, after - before + 0.01, 0.001, 0.0, 0.01, "")
+    cells = Cell(before, None, None, 9), Cell(after, None, None, 9, difference=shift, p_holm=0.001, significant=significant)
+    return Row("bench", metric, "", "higher", "share", headline, "", role, cells)
+
+
+def told(*rows: Row) -> str:
+    return verdict(Table(COLUMNS, rows)).worse
+
+
+def test_losses_outside_the_headline_table_are_named_all_of_them() -> None:
+    lost = [row(f"slice{n}", 0.5, 0.4, "worse", headline=False) for n in range(9)]
+    said = told(row("accuracy", 0.5, 0.6, "better"), *lost)
+    assert said.startswith("No significant loss in the headline table. Outside the headline table, significantly worse: ")
+    assert all(f"slice{n} \u221210.0 points" in said for n in range(9))
+
+
+def test_all_losses_of_the_headline_table_are_named() -> None:
+    said = told(*(row(f"loss{n}", 0.5, 0.4, "worse") for n in range(9)))
+    assert all(f"Bench loss{n} \u2212" in said for n in range(9)) and " more" not in said
+
+
+def test_without_any_loss_the_sentence_is_short() -> None:
+    assert told(row("accuracy", 0.5, 0.6, "better"), row("brier", 0.1, 0.1, headline=False)) == "No significant loss."
+
+
+def test_several_checkpoints_name_theirs() -> None:
+    columns = (*COLUMNS, replace(COLUMNS[1], label="ipo"))
+    loss = row("brier", 0.5, 0.4, "worse", headline=False)
+    both = Table(columns, (replace(row("accuracy", 0.5, 0.6), cells=(*row("accuracy", 0.5, 0.6).cells, None)),
+                           replace(loss, cells=(*loss.cells, replace(loss.cells[1], significant=""))),))  # type: ignore[type-var]  # fmt: skip
+    assert "Outside the headline table, significantly worse: Bench brier with dpo (\u221210.0 points)." in verdict(both).worse
+
+
+def test_the_scope_of_one_seed_and_of_several() -> None:
+    one = verdict(Table(COLUMNS, (row("accuracy", 0.5, 0.6),)))
+    assert "not that of another training seed" in one.scope and one.scope in one.sentences
+    several = verdict(Table((COLUMNS[0], replace(COLUMNS[1], places=(1, 2))), (row("accuracy", 0.5, 0.6),)))
+    assert "images and training seeds" in several.scope and "another training seed" not in several.scope
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.2243, 0.2047), (0.2244, 0.2246), (0.5, 0.6), (0.1235, 0.5432)])
+def test_two_values_differ_as_shown_by_what_is_shown(before: float, after: float) -> None:
+    unit = row("chair", before, after).shown_unit
+    shown = [float(with_unit(v, unit).removesuffix(" %")) for v in (before, after)]
+    assert round(shown[1] - shown[0], 6) == float(change(after - before, unit).split()[0].replace("\u2212", "-"))
+
+
+def test_a_digit_more_is_shown_only_where_it_is_needed() -> None:
+    assert row("a", 0.5, 0.6).shown_unit == "share" and row("a", 0.2243, 0.2047).shown_unit == "share+1"
+
+
+def test_the_subtitle_says_model_data_items_seeds_and_day(make) -> None:
+    record = replace(make.record(), begun="2026-11-25T18:00:00+00:00", config_yaml="data: miniworld\nseed: 0\n")
+    made = compare([record])
+    line = " ".join(made.subtitle)
+    assert line.startswith("tiny-llava miniature world ") and "items" in line and line.endswith("one training seed")
+    assert made.dates == ("2026-11-25",)
+    seeds = compare([replace(make.record("bdhs", seed=n), config_yaml=f"data: /d/coco\nseed: {n}\n") for n in (1, 2, 3)])
+    assert "data coco" in seeds.subtitle and seeds.subtitle[-1] == "3 training seeds"

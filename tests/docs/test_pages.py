@@ -71,6 +71,12 @@ def test_yaml_parses_and_whole_studies_are_valid(page: Path) -> None:
             parse(tree)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_python_compiles(page: Path) -> None:
+    for code in blocks(page, "python"):
+        compile(code, str(page), "exec")
+
+
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
 def test_reference_pages_are_up_to_date(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == WRITTEN[path](), "run `make reference` and commit the pages"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from alignment.data.image_marks import MARK, strip_image
 from harness.core.edge.files import is_file
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
@@ -16,6 +17,7 @@ UNREADABLE_IMAGE = "unreadable image"
 EMPTY_ANSWER = "empty answer"
 IDENTICAL_ANSWERS = "identical answers"
 TOO_LONG = "too long"
+IMAGE_MARK = "image mark in an answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,15 @@ class Dropped:
 
 
 def validate(pairs: Sequence[PreferencePair], image_root: Path) -> tuple[list[PreferencePair], list[Dropped]]:
-    """Split pairs into those that can be trained on and those that cannot, with the first reason for each."""
+    """Split pairs into those that can be trained on, their prompts without image marks, and those that cannot, with the
+    first reason for each."""
     kept, dropped = list[PreferencePair](), list[Dropped]()
     for pair in pairs:
         reason = _fault(pair, image_root)
         if reason:
             dropped.append(Dropped(pair.id, reason))
         else:
-            kept.append(pair)
+            kept.append(replace(pair, prompt=strip_image(pair.prompt)) if MARK in pair.prompt else pair)
     return kept, dropped
 
 
@@ -56,6 +59,8 @@ def _fault(pair: PreferencePair, image_root: Path) -> str:
         return MISSING_IMAGE
     if not pair.chosen.strip() or not pair.rejected or not all(r.strip() for r in pair.rejected):
         return EMPTY_ANSWER
+    if any(MARK in answer for answer in (pair.chosen, *pair.rejected)):
+        return IMAGE_MARK
     if any(r.strip() == pair.chosen.strip() for r in pair.rejected):
         return IDENTICAL_ANSWERS
     return ""

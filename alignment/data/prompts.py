@@ -3,7 +3,7 @@
     {"id": "000000033471", "image": "000000033471.jpg",
      "conversations": [{"from": "human", "value": "<image>\\nWhat is this?"}, {"from": "gpt", "value": "A bus."}, ..]}
 
-Only the first question and its answer are used; `<image>` markers are taken out, templates put them back.
+Only the first question and its answer are used; `<image>` marks follow the rule of `image_marks`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from alignment.data.image_marks import MARK, strip_image
 from alignment.data.image_names import find_image, refuse_most_missing
-from alignment.data.invalid_pairs import EMPTY_ANSWER, MISSING_IMAGE, UNREADABLE_IMAGE, Dropped
+from alignment.data.invalid_pairs import EMPTY_ANSWER, IMAGE_MARK, MISSING_IMAGE, UNREADABLE_IMAGE, Dropped
 from harness.core.digests import parts_digest
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
@@ -63,6 +64,8 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
             dropped.append(Dropped(ids[i], MISSING_IMAGE))
         elif not answer:
             dropped.append(Dropped(ids[i], EMPTY_ANSWER))
+        elif MARK in answer:
+            dropped.append(Dropped(ids[i], IMAGE_MARK))
         else:
             kept.append(Prompt(ids[i], image, "", None, question, answer))
     if faults:
@@ -105,12 +108,7 @@ def first_turn(row: Mapping[str, Any]) -> tuple[str, str]:
     human, gpt = turns[0], turns[1]
     if human.get("from") != "human" or gpt.get("from") != "gpt":
         raise ValueError("'conversations' must begin with 'human', then 'gpt'")
-    return strip_image(str(human.get("value", ""))), str(gpt.get("value", "")).strip()
-
-
-def strip_image(text: str) -> str:
-    """A question without its image marker, wherever it stands."""
-    return text.replace("<image>\n", "").replace("\n<image>", "").replace("<image>", "").strip()
+    return strip_image(str(human.get("value", "")).strip()), str(gpt.get("value", "")).strip()
 
 
 def _rows(data: Data, name: str) -> list[Mapping[str, Any]]:

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from alignment.data.image_marks import strip_image
 from alignment.data.image_names import check_limit, refuse_most_lost
 from alignment.data.invalid_pairs import Dropped
-from alignment.data.prompts import strip_image
 from alignment.data.stored_pairs import from_rows, usable
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
@@ -130,13 +130,14 @@ def image_of(row: Row, *keys: str) -> str:
 
 
 def turns_of(row: Row, key: str) -> list[tuple[str, str]]:
-    """LLaVA-style conversations as (speaker, text without image marker)."""
+    """LLaVA-style conversations as (speaker, text), questions without their image mark."""
     turns = row.get(key)
     if not isinstance(turns, Sequence) or isinstance(turns, str) or not turns:
         raise ValueError(f"{key!r} must be a list of turns")
     if not all(isinstance(turn, Mapping) for turn in turns):
         raise ValueError(f"{key!r} must hold objects with 'from' and 'value'")
-    return [(text_of(turn, "from"), strip_image(text_of(turn, "value"))) for turn in turns]
+    read = [(text_of(turn, "from"), text_of(turn, "value")) for turn in turns]
+    return [(who, strip_image(text) if who == "human" else text) for who, text in read]
 
 
 def make_pair(name: str, image: str, prompt: str, chosen: str, rejected: str, source: str, **meta: Any) -> PreferencePair:

@@ -1,0 +1,71 @@
+"""`<image>` in a source's texts: taken out of prompts; a pair with one in an answer is left out and counted."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from alignment.data.image_marks import strip_image
+from alignment.data.invalid_pairs import IMAGE_MARK, validate
+from harness.core import registry
+from harness.core.preference import PreferencePair
+from tests.alignment.scripted import FolderData, ScriptedModel
+from tests.alignment.sources.test_published_datasets import ROWS
+
+
+def marked(texts: dict, where: str) -> dict:
+    """A row's JSON with the mark in front of its prompt, or inside its better answer."""
+    text = json.dumps(texts).replace("<image>", "").replace("\\\\n", "").replace("\\n", "")
+    old, new = {"prompt": ("What is it?", "<image> What is it?"), "answer": ("A cat.", "A <image> cat.")}[where]
+    return json.loads(text.replace(old, new))
+
+
+def test_a_mark_goes_with_the_line_break_beside_it_and_other_prompts_stay_as_they_are():
+    assert strip_image("<image>\nWhat is it?") == strip_image("What is it?\n<image>") == strip_image("<image> What is it?")
+    assert strip_image(" What is it? \n") == " What is it? \n"
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_published_sets_follow_the_rule(tmp_path, name):
+    (tmp_path / "a.jpg").write_bytes(b"image")
+    rows = [marked(ROWS[name], "prompt"), marked(ROWS[name], "answer")]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    source = registry.make("source", name, {"file": "rows.json"})
+    pairs = list(source.pairs(FolderData(tmp_path), ScriptedModel(lambda _: ""), 0))
+    assert [(p.prompt, p.chosen) for p in pairs] == [("What is it?", "A cat.")]
+    assert source.report()["dropped"] == {IMAGE_MARK: 1}
+
+
+@pytest.mark.parametrize("form", ["own", "trl"])
+def test_pair_files_follow_the_rule(tmp_path, form):
+    from alignment.data.pairs import write_pairs, write_trl
+
+    pairs = [
+        PreferencePair("a", "", "", "<image>\nWhat is it?", "A cat.", ("A dog.",), "t"),
+        PreferencePair("b", "", "", "What is it?", "A cat.", ("A <image> dog.",), "t"),
+    ]
+    {"own": write_pairs, "trl": write_trl}[form](tmp_path / "pairs.jsonl", pairs)
+    source = registry.make("source", "jsonl", {"form": form})
+    read = list(source.pairs(FolderData(tmp_path), ScriptedModel(lambda _: ""), 0))
+    assert [(p.id, p.prompt) for p in read] == [("a", "What is it?")]
+    assert source.report()["dropped"] == {IMAGE_MARK: 1}
+
+
+@pytest.mark.parametrize("name", ["bdhs", "random_edit"])
+def test_sources_of_prompts_follow_the_rule(tmp_path, name):
+    def row(question: str, answer: str, number: str) -> dict:
+        return {"id": number, "conversations": [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]}
+
+    (tmp_path / "nouns.txt").write_text("cat\ndog\n")
+    rows = [row("What is it? <image>", "A cat.", "a"), row("What is it?", "A cat <image>.", "b")]
+    (tmp_path / "prompts.json").write_text(json.dumps(rows))
+    source = registry.make("source", name, {"prompts": "prompts.json"})
+    pairs = list(source.pairs(FolderData(tmp_path), ScriptedModel(lambda _: " dog."), 0))
+    assert [(p.id, p.prompt) for p in pairs] == [("a", "What is it?")]
+    assert source.report()["dropped"] == {IMAGE_MARK: 1}
+
+
+def test_training_follows_the_rule_whoever_made_the_pairs(tmp_path: Path):
+    good = PreferencePair("a", "", "", "<image>\nWhy?", "A cat.", ("A dog.",), "t")
+    kept, dropped = validate([good, PreferencePair("b", "", "", "Why?", "<image>", ("A dog.",), "t")], tmp_path)
+    assert [p.prompt for p in kept] == ["Why?"] and [(d.id, d.reason) for d in dropped] == [("b", IMAGE_MARK)]

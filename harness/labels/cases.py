@@ -59,6 +59,7 @@ class Case:
     spans: tuple[Span, ...] = ()
     hearsay: tuple[str, ...] = ()
     rated: str = ""
+    drawn: int = 0  # a control case's place in the draw
 
     @property
     def key(self) -> Key:

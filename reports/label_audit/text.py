@@ -133,6 +133,8 @@ def _how(benchmark: str, how: str, decided: int, labels: int, missing: int) -> s
     told = {
         "all reviewed": f"{title}: all {labels:,} labels were reviewed; there is nothing to estimate.",
         "control set": f"{title}: estimated from a random control set; {decided:,} of {labels:,} labels are decided.",
+        "too early": f"{title}: {decided:,} of {labels:,} labels are decided, too few of the control set in the order "
+        "of its draw for a rate; one is told from 30 on.",
         "": f"{title}: {decided:,} of {labels:,} labels are decided, none of them drawn at random; suspects are no "
         "fair sample, so that no rate can be told. Review a control set (`--sample`).",
     }[how]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.core.evaluation import LabelEdit
 from harness.labels.claims import Labels
-from harness.labels.control_sample import control
+from harness.labels.control_sample import control_order, decided_beginning
 from harness.labels.estimates.label_outcomes import WRONG, Fates
 from harness.labels.estimates.proportions import Share, clustered, drawn
 
@@ -35,7 +35,8 @@ def error_faults(labels: Labels, edits: Sequence[LabelEdit], drawn_with: Mapping
     """One a checkpoint: the answers that contradict an official label, and what reviewers said of these labels."""
     fates = Fates(edits)
     places = [(claim.item_id, claim.field) for claim in labels.claims]
-    random = control(places, drawn_with.get("sample", 0), drawn_with.get("seed", 0))
+    order = control_order(places, drawn_with.get("sample", 0), drawn_with.get("seed", 0))
+    random = frozenset(decided_beginning(order, {place for place in order if fates.at(*place)}))
     return tuple(
         _of(labels, digest, list(wrong), fates, random) for digest, wrong in labels.contradicted.items()
     )  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.core.evaluation import LabelEdit
 from harness.labels.claims import Claim, Labels
-from harness.labels.control_sample import control
+from harness.labels.control_sample import control_order, decided_beginning
 from harness.labels.estimates.label_outcomes import WRONG, Fates
 from harness.labels.estimates.proportions import Share, counted, drawn
 
@@ -17,7 +17,8 @@ MOST_THINGS = 12
 
 @dataclass(frozen=True, slots=True)
 class LabelRates:
-    """Of one benchmark. `how`: "all reviewed", "control set" or "" (nothing was drawn at random: no rate can be told).
+    """Of one benchmark. `how`: "all reviewed", "control set", "too early" (too
+    little of the control set is decided) or "" (nothing was drawn at random): with the last two no rate can be told.
 
     `flipped` and `removed`: shares of all labels that are wrong, or too ambiguous to count. `by_group`: both together, by split
     and by official label ("yes", "no"). `by_thing`: faults found / labels decided, worst things first.
@@ -42,9 +43,10 @@ def label_rates(labels: Labels, edits: Sequence[LabelEdit], drawn_with: Mapping[
     everything = len(decided) == len(labels.claims)
     chosen, missing, how = decided, 0, "all reviewed"
     if not everything:
-        places = control(fate, drawn_with.get("sample", 0), drawn_with.get("seed", 0))
+        order = control_order(fate, drawn_with.get("sample", 0), drawn_with.get("seed", 0))
+        places = frozenset(decided_beginning(order, {place for place, one in fate.items() if one}))
         chosen = [claim for claim in decided if (claim.item_id, claim.field) in places]
-        missing, how = len(places) - len(chosen), "control set" if chosen else ""
+        missing, how = len(order) - len(chosen), "control set" if chosen else "too early" if order else ""
     share = counted if everything else drawn
 
     def of(claims: Sequence[Claim], wanted: Sequence[str]) -> Share:

@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.labels.cases import Case
 from harness.labels.claims import Evidence, Witness
-from harness.labels.control_sample import control
+from harness.labels.control_sample import control_order
 from harness.labels.suspicion.ambiguous_words import traps
 from harness.labels.suspicion.checkpoints import agreement
 from harness.labels.suspicion.claim_table import Finding, Table
@@ -38,15 +38,19 @@ def suspects(
     Args:
         witnesses: what each checkpoint says; one that answered in several runs comes once.
         others: evidence on other benchmarks over the same images.
-        sample, seed: so many labels, drawn at random from all, are marked `control`; see control.py.
+        sample, seed: so many labels, drawn at random from all, are marked `control`; see control_sample.py.
     """
     table = Table(evidence, tuple(witnesses))
     findings = [agreement(table), captions(table), contradictions(table, others), near(table), instances(table), traps(table)]
     nats = PRIOR + sum((finding.nats for finding in findings), np.zeros(len(table)))
     suspicion = 1 / (1 + np.exp(-nats))
     cases = [_case(table, row, float(suspicion[row]), findings) for row in range(len(table))]
-    drawn = control([(claim.item_id, claim.field) for claim in evidence.claims], sample, seed)
-    cases = [replace(case, control=(case.item_id, case.field) in drawn) for case in cases]
+    order = control_order([(claim.item_id, claim.field) for claim in evidence.claims], sample, seed)
+    drawn = {place: n for n, place in enumerate(order)}
+    cases = [
+        replace(case, control=True, drawn=drawn[case.item_id, case.field]) if (case.item_id, case.field) in drawn else case
+        for case in cases
+    ]
     return tuple(sorted([*cases, *unjudged(table)], key=lambda case: -case.suspicion))
 
 

@@ -120,15 +120,14 @@ def case_id(case: Case) -> str:
 
 
 def mixed(cases: Iterable[Case], most: int) -> list[Case]:
-    """The `most` suspicious cases with all control cases spread evenly among them.
+    """The `most` suspicious cases with all control cases spread evenly among them, in the order of their draw.
 
-    Controls would otherwise come last, where no reviewer gets to; and a reviewer must not see which they are.
+    A control case that is suspicious stands at its random place, not at its suspicion's: were the worst reviewed first, the
+    decided part of the sample would be no random one. A reviewer must not see which cases are controls.
     """
     ranked = sorted(cases, key=lambda case: -case.suspicion)
-    suspects = ranked[:most]
-    chosen = {case.key for case in suspects}
-    controls = [case for case in ranked if case.control and case.key not in chosen]
-    controls.sort(key=case_id)  # a fixed order that says nothing about their suspicion
+    suspects = [case for case in ranked[:most] if not case.control]
+    controls = sorted((case for case in ranked if case.control), key=lambda case: (case.drawn, case_id(case)))
     queue: list[Case] = []
     for i, case in enumerate(suspects):
         queue.append(case)

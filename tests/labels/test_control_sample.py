@@ -1,0 +1,83 @@
+"""A partly done audit: the rate that is told comes from a random part of the labels, whatever was looked at first."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from harness.core.evaluation import LabelEdit
+from harness.labels.cases import Case
+from harness.labels.claims import Claim, Labels
+from harness.labels.control_sample import control_order, decided_beginning
+from harness.labels.estimates.error_attribution import error_faults
+from harness.labels.estimates.label_error_rate import LabelRates, label_rates
+from reports.web.review.desk import mixed
+
+N, SAMPLE = 1071, 300
+PLACES = [(str(i), "label") for i in range(N)]
+
+
+def rates(decided: list[str], wrong: set[str], sample: int = SAMPLE, seed: int = 0) -> LabelRates:
+    claims = tuple(Claim(item, field, "no", "dog", ("random",)) for item, field in PLACES)
+    labels = Labels("pope", claims, {item: item for item, _ in PLACES}, {})
+    edits = [LabelEdit("pope", i, "label", "no", "flipped" if i in wrong else "right", "Ada", "", "") for i in decided]
+    return label_rates(labels, edits, {"sample": sample, "seed": seed})
+
+
+def queue(wrong: set[str], seed: int, most: int = 300) -> list[str]:
+    """As reviewers get it: every wrong label is among the most suspicious."""
+    drawn = {place: n for n, place in enumerate(control_order(PLACES, SAMPLE, seed))}
+    cases = [Case("pope", i, "label", "no", "a.jpg", "Q?", 2.0 if i in wrong else random.Random(i).random()) for i, _ in PLACES]
+    cases = [replace(c, control=True, drawn=drawn[c.item_id, c.field]) if (c.item_id, c.field) in drawn else c for c in cases]
+    return [case.item_id for case in mixed(cases, most)]
+
+
+@pytest.mark.parametrize("share", [0.005, 0.05])
+def test_the_rate_lies_in_its_interval_at_every_stage_of_the_review(share: float) -> None:
+    inside = told = 0
+    for seed in range(20):
+        wrong = {item for item, _ in random.Random(seed).sample(PLACES, round(share * N))}
+        order = queue(wrong, seed)
+        for stage in range(10, len(order), 40):
+            found = rates(order[:stage], wrong, seed=seed).flipped
+            if found.value is not None and found.low is not None and found.high is not None:
+                told, inside = told + 1, inside + (found.low <= len(wrong) / N <= found.high)
+                assert found.of >= 30
+    assert told > 100 and inside / told >= 0.95
+
+
+def test_no_rate_is_told_from_the_worst_labels_alone() -> None:
+    wrong = {item for item, _ in control_order(PLACES, SAMPLE)[-10:]}  # all in the sample, drawn last
+    found = rates([*wrong, *(item for item, _ in PLACES[:10])], wrong)
+    assert found.flipped.value is None and found.how == "too early" and found.missing == SAMPLE
+
+
+def test_from_thirty_decided_in_the_order_of_the_draw_a_rate_is_told() -> None:
+    order = [item for item, _ in control_order(PLACES, SAMPLE)]
+    assert rates(order[:29], set()).flipped.value is None and rates(order[:30], set()).flipped.of == 30
+    assert rates(order[:5], set(), sample=5).flipped.of == 5  # the whole sample is decided
+
+
+def test_a_label_that_is_passed_over_does_not_stop_the_rate_and_many_do() -> None:
+    drawn = control_order(PLACES, 100)
+    assert len(decided_beginning(drawn, set(drawn[:3]) | set(drawn[5:50]))) == 48
+    assert decided_beginning(drawn, set(drawn[::2])) == []
+
+
+def test_a_suspicious_control_label_stands_at_its_random_place() -> None:
+    wrong = {item for item, _ in control_order(PLACES, SAMPLE)[-3:]}
+    order = queue(wrong, 0)
+    assert all(order.index(item) > len(order) // 2 for item in wrong) and set(order) >= {
+        i for i, _ in control_order(PLACES, SAMPLE)
+    }
+
+
+def test_faults_among_errors_are_estimated_from_the_same_part() -> None:
+    drawn = control_order(PLACES, SAMPLE)
+    claims = tuple(Claim(item, field, "no", "dog") for item, field in PLACES)
+    labels = Labels("pope", claims, {item: item for item, _ in PLACES}, {"digest": PLACES})
+    edits = [LabelEdit("pope", item, "label", "no", "flipped", "Ada", "", "") for item, _ in drawn[-10:]]
+    (found,) = error_faults(labels, edits, {"sample": SAMPLE, "seed": 0})
+    assert found.share.value is None and found.reviewed == 10

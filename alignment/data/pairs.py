@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,14 +112,6 @@ def from_trl(row: Mapping[str, Any], where: str) -> PreferencePair:
 def pairs_digest(pairs: Iterable[PreferencePair]) -> str:
     """What training can see of the pairs, in order: images, prompts, answers; not their provenance."""
     return parts_digest([[p.image_digest or p.image, p.prompt, p.chosen, list(p.rejected)] for p in pairs])
-
-
-def sample(pairs: Sequence[PreferencePair], n: int, seed: int) -> list[PreferencePair]:
-    """A uniform subsample of n pairs in their old order; the same ids whatever the file's order."""
-    if n > len(pairs):
-        raise DataError(f"A sample of {n} pairs was asked for, but there are only {len(pairs)}.")
-    kept = set(sorted(range(len(pairs)), key=lambda i: parts_digest(seed, pairs[i].id, pairs[i].prompt))[:n])
-    return [pair for i, pair in enumerate(pairs) if i in kept]
 
 
 def _read(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair], what: str) -> list[PreferencePair]:

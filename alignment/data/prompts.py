@@ -3,7 +3,8 @@
     {"id": "000000033471", "image": "000000033471.jpg",
      "conversations": [{"from": "human", "value": "<image>\\nWhat is this?"}, {"from": "gpt", "value": "A bus."}, ..]}
 
-Only the first question and its answer are used; `<image>` marks follow the rule of `image_marks`.
+Only the first question and its answer are used; `<image>` marks follow the rule of `image_marks`. A limit is drawn from the
+rows that can be asked, as sources of stored pairs draw it from those that can train.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from alignment.data.image_marks import MARK, strip_image
 from alignment.data.image_names import find_image, refuse_most_missing
 from alignment.data.invalid_pairs import EMPTY_ANSWER, IMAGE_MARK, MISSING_IMAGE, UNREADABLE_IMAGE, Dropped
-from harness.core.digests import parts_digest
+from alignment.data.sampling import drawn, row_id, unique
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, ImageError
@@ -36,7 +37,7 @@ class Prompt:
 
 
 def read_prompts(data: Data, name: str, image_folder: str, limit: int | None, seed: int) -> tuple[list[Prompt], list[Dropped]]:
-    """Prompts of a file and the rows left out; with `limit`, a uniform subsample by seed in the file's order.
+    """Prompts of a file and its rows left out; with `limit`, a uniform subsample by seed in the file's order.
 
     Raises DataError where the file is not such a list, naming every faulty row, and where most images are missing.
     """
@@ -48,31 +49,30 @@ def read_prompts(data: Data, name: str, image_folder: str, limit: int | None, se
 def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: int) -> tuple[list[Prompt], list[Dropped]]:
     """Prompts without digests, so that no image is read, and the rows left out."""
     rows = _rows(data, name)
-    ids = _unique([str(row.get("id", i)) for i, row in enumerate(rows)])
+    ids = unique(row_id(row, number) for number, row in enumerate(rows, start=1))
     kept, dropped, faults, missing = list[Prompt](), list[Dropped](), list[str](), list[str]()
-    chosen = _subsample(ids, limit, seed)
-    for i in chosen:
+    for number, (own, row) in enumerate(zip(ids, rows, strict=True), start=1):
         try:
-            question, answer = first_turn(rows[i])
+            question, answer = first_turn(row)
         except Exception as error:  # turns may be of any type
-            faults.append(f"row {i} ({ids[i]}): {words_of(error)}")
+            faults.append(f"row {number} ({own}): {words_of(error)}")
             continue
-        named = str(rows[i].get("image") or "")
+        named = str(row.get("image") or "")
         image = find_image(data, image_folder, named) if named else ""
         if image is None:
             missing.append(named)
-            dropped.append(Dropped(ids[i], MISSING_IMAGE))
+            dropped.append(Dropped(own, MISSING_IMAGE))
         elif not answer:
-            dropped.append(Dropped(ids[i], EMPTY_ANSWER))
+            dropped.append(Dropped(own, EMPTY_ANSWER))
         elif MARK in answer:
-            dropped.append(Dropped(ids[i], IMAGE_MARK))
+            dropped.append(Dropped(own, IMAGE_MARK))
         else:
-            kept.append(Prompt(ids[i], image, "", None, question, answer))
+            kept.append(Prompt(own, image, "", None, question, answer))
     if faults:
         listed = "".join(f"\n  {fault}" for fault in faults[:10])
         raise DataError(f"{name} has {len(faults)} faulty rows; correct or remove them:{listed}")
-    refuse_most_missing(data, name, image_folder, missing, len(chosen))
-    return kept, dropped
+    refuse_most_missing(data, name, image_folder, missing, len(rows))
+    return [kept[i] for i in drawn([p.id for p in kept], limit, seed)], dropped
 
 
 class ReadsPrompts:
@@ -94,12 +94,6 @@ def unreadable(prompts: Sequence[Prompt], error: ImageError) -> list[Dropped]:
     return lost
 
 
-def _subsample(ids: Sequence[str], limit: int | None, seed: int) -> list[int]:
-    if limit is None or limit >= len(ids):
-        return list(range(len(ids)))
-    return sorted(sorted(range(len(ids)), key=lambda i: parts_digest(seed, "limit", ids[i]))[:limit])
-
-
 def first_turn(row: Mapping[str, Any]) -> tuple[str, str]:
     """(question, answer) of a row's first exchange. Raises ValueError where it has none."""
     turns = row.get("conversations")
@@ -119,12 +113,3 @@ def _rows(data: Data, name: str) -> list[Mapping[str, Any]]:
     if not rows:
         raise DataError(f"{name} has no rows; a source needs at least one prompt.")
     return rows
-
-
-def _unique(ids: Sequence[str]) -> list[str]:
-    """LLaVA-Instruct repeats ids (one image, several rows): the second "7" becomes "7#2"."""
-    seen, unique = dict[str, int](), list[str]()
-    for name in ids:
-        seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-    return unique

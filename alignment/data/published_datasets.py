@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from alignment.data.image_marks import strip_image
 from alignment.data.image_names import check_limit, refuse_most_lost
 from alignment.data.invalid_pairs import Dropped
+from alignment.data.sampling import row_id, unique
 from alignment.data.stored_pairs import from_rows, usable
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
@@ -60,7 +60,11 @@ class Published(ABC):
 
     @abstractmethod
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
-        """A row's pair; `name` is an id for a row that has none. Raises ValueError (broken) or LeftOut."""
+        """A row's pair under the id `name`. Raises ValueError (broken) or LeftOut."""
+
+    def id_of(self, row: Row, number: int) -> str:
+        """The id of row 1.. before repeated ones are numbered; a data set without an `id` of its own overrides this."""
+        return row_id(row, number)
 
     def rows(self, data: Data) -> Iterator[Row]:
         """The file's rows; a data set of several files or another shape overrides this."""
@@ -81,21 +85,23 @@ class Published(ABC):
 
     def _read(self, data: Data, seed: int) -> tuple[list[PreferencePair], list[Dropped]]:
         read, dropped, faults, unrated = list[PreferencePair](), list[Dropped](), list[str](), list[str]()
-        for number, row in enumerate(self.rows(data), start=1):
+        rows = list(self.rows(data))
+        ids = unique(self.id_of(row, number) for number, row in enumerate(rows, start=1))
+        for number, (name, row) in enumerate(zip(ids, rows, strict=True), start=1):
             try:
-                read.append(self.pair(row, f"row-{number}", seed))
+                read.append(self.pair(row, name, seed))
             except LeftOut as reason:
-                dropped.append(Dropped(f"row-{number}", str(reason)))
+                dropped.append(Dropped(name, str(reason)))
                 unrated += [f"row {number}: {reason}"] if isinstance(reason, Unusable) else []
             except HarnessError:
                 raise
             except Exception as fault:  # a stranger's values may be of any type
-                dropped.append(Dropped(f"row-{number}", BROKEN))
+                dropped.append(Dropped(name, BROKEN))
                 faults.append(f"row {number}: {words_of(fault)}")
         if faults and not self.options["skip_broken"]:
             raise DataError(_faults_text(self.options["file"], faults))
         refuse_most_lost(self.options["file"], [*faults, *unrated], len(read) + len(dropped))
-        return _unique(read), dropped
+        return read, dropped
 
     def report(self) -> dict[str, Any]:
         return self._report
@@ -144,21 +150,11 @@ def make_pair(name: str, image: str, prompt: str, chosen: str, rejected: str, so
     return PreferencePair(name, image, "", strip_image(prompt), chosen, (rejected,), source, meta)
 
 
-def origin_name(row: Row, name: str) -> str:
+def origin_name(row: Row, number: int) -> str:
     """An id for RLHF-V's and RLAIF-V's rows: `idx` repeats across their origins, so the origin goes in front."""
     if "idx" not in row:
-        return name
+        return f"row-{number}"
     return "/".join(str(row[key]) for key in ("ds_name", "origin_dataset", "idx") if row.get(key) is not None)
-
-
-def _unique(pairs: Sequence[PreferencePair]) -> list[PreferencePair]:
-    """Ids are unique in a pair file; data sets repeat theirs."""
-    seen: dict[str, int] = {}
-    unique = []
-    for pair in pairs:
-        seen[pair.id] = seen.get(pair.id, 0) + 1
-        unique.append(pair if seen[pair.id] == 1 else replace(pair, id=f"{pair.id}#{seen[pair.id]}"))
-    return unique
 
 
 def _faults_text(name: str, faults: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from alignment.data.image_names import find_image, refuse_most_missing
 from alignment.data.invalid_pairs import Dropped, validate
 from alignment.data.noun_counts import Vocabulary
-from alignment.data.pairs import sample
+from alignment.data.sampling import drawn
 from alignment.data.yield_report import yield_report
 from harness.core.plugins import Data
 from harness.core.preference import PreferencePair
@@ -26,8 +26,7 @@ def from_rows(
     The limit is drawn from the pairs that can train, so that a run gets as many as it asked for where there are enough.
     """
     kept, unfit = usable(read, data, options, len(read) + len(dropped))
-    if (limit := options.get("limit")) is not None and limit < len(kept):
-        kept = sample(kept, limit, seed)
+    kept = [kept[i] for i in drawn([p.id for p in kept], options.get("limit"), seed)]
     pairs = [replace(p, image_digest=data.digest(p.image)) if p.image else p for p in kept]
     report = yield_report(dict(options), len(read) + len(dropped), pairs, [], [*dropped, *unfit], nouns(data))
     return pairs, report

@@ -55,6 +55,9 @@ class HaDpo(Published):
         if part in ("both", "pope"):
             yield from read_rows(data, f"{folder}/pope_data.json")
 
+    def id_of(self, row: Row, number: int) -> str:
+        return f"{'pope' if 'question' in row else 'desc'}/row-{number}"
+
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
         number = row.get("image_id")
         image = f"{int(number) if isinstance(number, float) and number.is_integer() else number}.jpg"
@@ -62,10 +65,10 @@ class HaDpo(Published):
             if row.get("correct"):
                 raise LeftOut("answered right")
             texts = text_of(row, "chosen"), text_of(row, "reject")  # the key has no -ed here
-            return make_pair(f"pope/{name}", image, text_of(row, "question"), *texts, "ha_dpo")
-        draw = random.Random(seed_of(seed, name, "ha_dpo"))
+            return make_pair(name, image, text_of(row, "question"), *texts, "ha_dpo")
+        draw = random.Random(seed_of(seed, name.rpartition("/")[2], "ha_dpo"))
         chosen, rejected = (_draw(row, key, draw) for key in ("chosen", "rejected"))
-        return make_pair(f"desc/{name}", image, draw.choice(QUESTIONS), chosen, rejected, "ha_dpo")
+        return make_pair(name, image, draw.choice(QUESTIONS), chosen, rejected, "ha_dpo")
 
     def _descriptions(self, data: Data, name: str) -> Iterator[Row]:
         images = parse_json(data.read_text(name), name)

@@ -31,7 +31,7 @@ class LlavaRlhf(Published):
             raise ValueError(f"'preference' must be 1 or 2, not {preference!r}")
         first, second = (_value(row, f"output_{n}") for n in (1, 2))
         chosen, rejected = (first, second) if preference == 1 else (second, first)
-        return make_pair(str(row.get("id", name)), image_of(row, "image"), questions[0], chosen, rejected, "llava_rlhf")
+        return make_pair(name, image_of(row, "image"), questions[0], chosen, rejected, "llava_rlhf")
 
 
 def _value(row: Row, key: str) -> str:

@@ -24,6 +24,4 @@ class Povid(Published):
         questions = [text for speaker, text in chosen if speaker == "human"]
         if len(questions) != 1:
             raise LeftOut(EARLIER_TURNS)
-        return make_pair(
-            str(row.get("id", name)), image_of(row, "image"), questions[0], chosen[-1][1], rejected[-1][1], "povid"
-        )
+        return make_pair(name, image_of(row, "image"), questions[0], chosen[-1][1], rejected[-1][1], "povid")

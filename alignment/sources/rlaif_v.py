@@ -17,7 +17,10 @@ class RlaifV(Published):
 
     default_file = "rlaif_v/RLAIF-V-Dataset.json"
 
+    def id_of(self, row: Row, number: int) -> str:
+        return origin_name(row, number)
+
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
         image = image_of(row, "image", "image_path")
         question, chosen, rejected = (text_of(row, key) for key in ("question", "chosen", "rejected"))
-        return make_pair(origin_name(row, name), image, question, chosen, rejected, "rlaif_v")
+        return make_pair(name, image, question, chosen, rejected, "rlaif_v")

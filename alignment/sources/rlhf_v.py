@@ -19,6 +19,9 @@ class RlhfV(Published):
 
     default_file = "rlhf_v/RLHF-V-Dataset.json"
 
+    def id_of(self, row: Row, number: int) -> str:
+        return origin_name(row, number)
+
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
         inner = row.get("text")
         texts = json.loads(inner) if isinstance(inner, str) else inner  # a broken text raises ValueError
@@ -26,4 +29,4 @@ class RlhfV(Published):
             raise ValueError("'text' must hold question, chosen and rejected")
         image = image_of(row, "image", "image_path")
         question, chosen, rejected = (text_of(texts, key) for key in ("question", "chosen", "rejected"))
-        return make_pair(origin_name(row, name), image, question, chosen, rejected, "rlhf_v", origin=row.get("origin_dataset"))
+        return make_pair(name, image, question, chosen, rejected, "rlhf_v", origin=row.get("origin_dataset"))

@@ -1,7 +1,8 @@
 """Two sources side by side: prompts that both have, with both rejected answers, for `loss: avg_dpo`.
 
 The rows "GPT-4V and BDHS" of the study's tables 2 and 6 (arXiv:2407.02477, equation 5): the chosen answer is the first
-source's, the losses against the two rejected ones are averaged. Pairs are matched by id.
+source's, the losses against the two rejected ones are averaged. Pairs are matched by id. Two equal rejected answers stay: the
+average is then the plain loss, and the arm keeps its prompts.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from alignment.data.image_names import check_limit
-from alignment.data.invalid_pairs import IDENTICAL_ANSWERS, Dropped
+from alignment.data.invalid_pairs import Dropped
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
@@ -73,9 +74,7 @@ def _count(source: Source, data: Data, seed: int) -> int:
 def _fault(pair: PreferencePair | None, other: PreferencePair) -> str:
     if pair is None:
         return ONLY_ONE
-    if pair.chosen.strip() != other.chosen.strip():
-        return OTHER_CHOSEN
-    return IDENTICAL_ANSWERS if pair.rejected[0] == other.rejected[0] else ""
+    return OTHER_CHOSEN if pair.chosen.strip() != other.chosen.strip() else ""
 
 
 def _made(spec: Mapping[str, Any], which: str, limit: int | None = None) -> Source:

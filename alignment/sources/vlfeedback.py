@@ -44,7 +44,6 @@ class Vlfeedback(Published):
         self.options |= {"choice": choice, "only": only}
 
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
-        own = str(row.get("id", name))
         completions = row.get("completions")
         if isinstance(completions, Mapping):  # the hub's column form: a mapping of lists
             completions = [dict(zip(completions, values, strict=True)) for values in zip(*completions.values(), strict=True)]
@@ -61,11 +60,11 @@ class Vlfeedback(Published):
         best, lower = rated[-1], [r for r in rated if r[0] < rated[-1][0]]
         if not lower:
             raise LeftOut("tie")
-        draw = random.Random(seed_of(seed, own, "vlfeedback"))
+        draw = random.Random(seed_of(seed, name, "vlfeedback"))
         worse = lower[0] if self.options["choice"] == "best_worst" else draw.choice(lower)
         texts = text_of(best[1], "response"), text_of(worse[1], "response")
         image, gap = image_of(row, "img_path", "image"), round(best[0] - worse[0], 4)
-        return make_pair(own, image, text_of(row, "prompt"), *texts, "vlfeedback", rating_gap=gap)
+        return make_pair(name, image, text_of(row, "prompt"), *texts, "vlfeedback", rating_gap=gap)
 
 
 def rating(completion: Mapping[str, Any]) -> float | None:

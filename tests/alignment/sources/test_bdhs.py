@@ -177,7 +177,7 @@ def test_an_unreadable_image_that_is_no_prompts_is_not_hidden(tmp_path):
 def test_faulty_prompt_rows_are_named(tmp_path):
     data = write_prompts(tmp_path, (CAT,))
     (tmp_path / "instruct" / "preference_prompts.json").write_text('[{"id": "x", "conversations": []}]')
-    with pytest.raises(DataError, match=r"row 0 \(x\)"):
+    with pytest.raises(DataError, match=r"row 1 \(x\)"):
         list(Bdhs().pairs(data, ScriptedModel(bird), 0))
 
 

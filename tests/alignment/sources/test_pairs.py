@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from alignment.data.pairs import pairs_digest, read_pairs, read_trl, sample, to_trl, write_pairs, write_trl
+from alignment.data.pairs import pairs_digest, read_pairs, read_trl, to_trl, write_pairs, write_trl
 from harness.core.errors import DataError
 from harness.core.preference import PreferencePair
 from tests.alignment.tiny import GOLDEN
@@ -51,15 +51,6 @@ def test_an_empty_or_missing_file_is_an_error(tmp_path):
         read_pairs(tmp_path / "p")
     with pytest.raises(DataError, match="cannot be read"):
         read_pairs(tmp_path / "q")
-
-
-def test_a_sample_is_the_same_whatever_the_order():
-    pairs = [pair(str(i)) for i in range(50)]
-    first, second = sample(pairs, 10, seed=1), sample(pairs[::-1], 10, seed=1)
-    assert first == second[::-1]
-    assert first != sample(pairs, 10, seed=2)
-    with pytest.raises(DataError):
-        sample(pairs, 51, seed=1)
 
 
 def test_the_digest_sees_what_training_sees():

@@ -28,6 +28,15 @@ def test_both_rejected_answers_stand_in_one_pair(tmp_path):
     assert report["second"]["accepted"] == 4
 
 
+def test_prompts_whose_two_rejected_answers_are_equal_stay(tmp_path):
+    data = write_prompts(tmp_path, ("x",))
+    write_pairs(tmp_path / "first.jsonl", [pair("1", "A cat.", "A dog."), pair("2", "A car.", "A bus.")])
+    write_pairs(tmp_path / "second.jsonl", [pair("1", "A cat.", "A dog."), pair("2", "A car.", "A van.")])
+    source = Union({"name": "jsonl", "file": "first.jsonl"}, {"name": "jsonl", "file": "second.jsonl"})
+    assert [p.rejected for p in source.pairs(data, ScriptedModel(str), 0)] == [("A dog.", "A dog."), ("A bus.", "A van.")]
+    assert source.report()["dropped"] == {}
+
+
 def test_a_source_and_a_published_file_meet_by_id(tmp_path):
     data = write_prompts(tmp_path, ("A cat sleeps.", "A dog runs."), "cat\ndog\nbird\nboat\n")
     source = Union({"name": "random_edit"}, {"name": "bdhs", "n_tries": 1, "free_last_try": False})

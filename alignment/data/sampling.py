@@ -1,0 +1,37 @@
+"""One way to number the rows of a file and one way to draw from them, for every source.
+
+Sources that read the same file give a row the same id, and the same seed draws the same rows from the same ids: arms that are
+compared on one set of prompts are trained on one set of prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.core.digests import parts_digest
+
+
+def row_id(row: Mapping[str, Any], number: int) -> str:
+    """A row's own `id`, or "row-N" by its place in the file, 1 for the first."""
+    return str(row.get("id", f"row-{number}"))
+
+
+def unique(ids: Iterable[str]) -> list[str]:
+    """Repeated ids numbered over all rows of a file, whatever becomes of them: the second "7" is "7#2"."""
+    seen, found = dict[str, int](), list[str]()
+    for name in ids:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return found
+
+
+def drawn(ids: Sequence[str], limit: int | None, seed: int) -> list[int]:
+    """Places of a uniform subsample of `limit` ids, in their old order; all of them without a limit or where there are fewer.
+
+    Whether an id is drawn depends on its hash alone: the order of a file changes nothing, and two files that differ in a few
+    ids differ in about as many of those drawn.
+    """
+    if limit is None or limit >= len(ids):
+        return list(range(len(ids)))
+    return sorted(sorted(range(len(ids)), key=lambda i: parts_digest(seed, "limit", ids[i]))[:limit])

@@ -1,4 +1,4 @@
-"""What a command shows while it works, and its last lines."""
+"""What commands show on a terminal; text of models, files and third parties is shown as it is, never as markup."""
 
 from __future__ import annotations
 
@@ -10,10 +10,20 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column, Table
+from rich.text import Text
 
-from harness.commands._plain import line, plain
 from harness.core.edge.text import printable
 from harness.core.run_record import RunRecord
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Text that shows as it is, brackets and backslashes too; control characters become U+FFFD."""
+    return Text(printable(text), style)
+
+
+def line(*parts: str | tuple[str, str]) -> Text:
+    """One text of several parts, some with a style."""
+    return Text.assemble(*(plain(part) if isinstance(part, str) else plain(*part) for part in parts))
 
 
 class Display:
@@ -53,7 +63,7 @@ def show_comparison(comparison: Any) -> None:
     from reports.page.side_tables import PUBLISHED_NOTE, published_table
     from reports.text.plain_table import text_table, warnings
 
-    console = _wide_console()
+    console = wide_console()
     verdict = comparison.verdict
     for sentence in (*warnings(comparison), verdict.headline, *verdict.sentences):
         if sentence:
@@ -127,13 +137,13 @@ def show_audit(comparison: Any) -> None:
 
     if comparison.audit is None:
         return
-    _wide_console().print("", plain(summary(comparison.audit)), soft_wrap=True)
+    wide_console().print("", plain(summary(comparison.audit)), soft_wrap=True)
     show_parts(parts(comparison))
 
 
 def show_parts(parts: Iterable[Any]) -> None:
     """Tables with their titles."""
-    console = _wide_console()
+    console = wide_console()
     for part in parts:
         console.print(line("\n", (part.title, "bold"), f"  {part.lead}"), soft_wrap=True)
         if part.rows:
@@ -142,10 +152,14 @@ def show_parts(parts: Iterable[Any]) -> None:
             console.print(plain(f"- {one}"), soft_wrap=True)
 
 
-def _wide_console() -> Console:
+def wide_console() -> Console:
+    """As wide as the terminal; a file or a pipe has no width, and a table cut at 80 columns is unreadable."""
     console = Console(highlight=False)
-    # a log file has no width; a table cut at 80 columns is unreadable
     return console if console.is_terminal else Console(highlight=False, width=160)
+
+
+def show_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    wide_console().print(_table(header, rows))
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import RUNS, OutputOption, app, echo, group
+from harness.commands._app import RUNS, OutputOption, echo, group
 from harness.core.errors import DataError
 
 labels = group("labels", "Review labels in spreadsheets; import and export label revisions.")
@@ -180,21 +180,3 @@ def list_(output: OutputOption = RUNS) -> None:
     for path in paths:
         revision = read(str(path), output)
         echo(f"{revision.name}  {revision.digest[:12]}  {len(revision.edits):,} labels  {revision.source}")
-
-
-@app.command(epilog="Example:  python -m harness rescore mini-1a2b3c4d mini-5e6f7a8b --labels repope")
-def rescore(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="ids or names of runs; the first is the baseline")],
-    revisions: Annotated[
-        list[str], typer.Option("--labels", metavar="REVISION", help="name or file of a revision; may be repeated")
-    ],
-    output: OutputOption = RUNS,
-) -> None:
-    """Score stored runs again under audited labels.
-
-    Official and audited labels stand side by side; no model and no judge is asked.
-    """
-    from harness.audit.audited_comparison import audited
-    from harness.commands._terminal import show_audit
-
-    show_audit(audited(output, runs, revisions))

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from harness.commands import _listing
+from harness.commands import list as listing
 from harness.config.json_schema import json_schema
 from harness.config.schema import read_tree
 from harness.core import registry
@@ -36,26 +36,24 @@ def test_the_options_read_from_the_source_are_those_of_the_signature(kind: str, 
 
 
 def test_a_plugin_is_shown_with_type_default_and_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    _listing.plugin("bdhs")
+    listing.plugin("bdhs")
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("rho_th"))
     assert "a number" in row and "0.99" in row and "share of image tokens hidden" in row
 
 
 def test_a_name_of_two_kinds_shows_both(capsys: pytest.CaptureFixture[str]) -> None:
-    _listing.plugin("dpo")
+    listing.plugin("dpo")
     out = capsys.readouterr().out
     assert "loss dpo" in out and "aligner dpo" in out
 
 
 def test_an_unknown_name_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'bdhs'"):
-        _listing.plugin("bhds")
+        listing.plugin("bhds")
 
 
 def test_showing_options_imports_no_torch() -> None:
-    code = (
-        "import sys; from harness.commands import _listing as l; l.plugin('dpo'); l.schema(); assert 'torch' not in sys.modules"
-    )
+    code = "import sys; from harness.commands import list as l; l.plugin('dpo'); l.schema(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from harness.commands import _terminal
 from harness.commands._app import echo
-from harness.commands._plain import line, plain
+from harness.commands._terminal import line, plain
 from harness.core.evaluation import Answer, Item, Score
 from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, RunRecord, SweepResult
 

@@ -1,0 +1,48 @@
+"""The command `compare`: metrics of stored runs side by side, differences and their significance."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.commands._app import RUNS, OutputOption, app, echo
+
+
+@app.command(
+    epilog="Examples:  python -m harness compare mini-1a2b3c4d mini-5e6f7a8b --as html > comparison.html   |   "
+    "python -m harness compare first second --name matched --name plain --published"
+)
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="ids or names of runs; the first is the baseline")],
+    style: Annotated[str, typer.Option("--as", help="table, markdown, html, json, csv, latex, ...")] = "table",
+    shown: Annotated[
+        list[str] | None, typer.Option("--name", help="column name instead of the run's name; give one for each run")
+    ] = None,
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published", help="also show the published rows of the paper's table (table 2 unless the runs name another)"
+        ),
+    ] = False,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--labels", metavar="REVISION", help="also score with this label revision; may be repeated"),
+    ] = None,
+    output: OutputOption = RUNS,
+) -> None:
+    """Compare runs: metrics, differences and their significance.
+
+    Runs that differ only in their seed are shown as one method, with the scatter of its seeds.
+    """
+    from harness.api.actions import compared
+    from harness.commands._terminal import show_audit, show_comparison
+    from harness.core import registry
+
+    writer = registry.get("report", style) if style != "table" else None
+    comparison = compared(output, names, shown, published, labels or ())
+    if writer is None:
+        show_comparison(comparison)
+        show_audit(comparison)
+    else:
+        echo(writer(comparison))

@@ -36,6 +36,7 @@ __all__ = ["Pope", "build_questions"]
 SPLITS = ("random", "popular", "adversarial")
 _POPE = "github.com/AoiDragon/POPE, folder output/coco"
 _SAYS = {"yes": Said(True), "no": Said(False)}
+_SEEM = "https://raw.githubusercontent.com/AoiDragon/POPE/main/output/seem"
 _RAW = "https://raw.githubusercontent.com/AoiDragon/POPE/main/output/coco"
 
 
@@ -50,6 +51,18 @@ class Pope:
         *(
             OfficialFile(f"pope/{n}", _POPE, "MIT", "copy the file of the same name", url=f"{_RAW}/{n}")
             for n in (f"coco_pope_{s}.json" for s in SPLITS)
+        ),
+        *(
+            OfficialFile(
+                f"pope/{flavour}_pope_{split}.json",
+                f"github.com/AoiDragon/POPE, folder output/seem/{flavour}",
+                "MIT",
+                f"copy {flavour}_pope_seem_{split}.json under this name",
+                needed=False,
+                url=f"{_SEEM}/{flavour}/{flavour}_pope_seem_{split}.json",
+            )
+            for flavour in ("aokvqa", "gqa")
+            for split in SPLITS
         ),
         VAL_IMAGES,
     )

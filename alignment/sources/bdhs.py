@@ -23,6 +23,7 @@ from alignment.data.noun_counts import Vocabulary
 from alignment.data.prompts import Prompt, ReadsPrompts, read_prompts, unreadable
 from alignment.data.sentences import CUT_UNITS, SPLITTERS, YES_NO_RULES, Pieces
 from alignment.data.similarity import make_embedder
+from alignment.data.source_files import PROMPT_FILES
 from alignment.data.yield_report import yield_report
 from harness.core import registry
 from harness.core.capabilities import ShowsTokens
@@ -39,6 +40,8 @@ EMPTY = "empty rejected answer"
 @registry.source
 class Bdhs(ReadsPrompts):
     """Preference pairs by hiding the image; see the module for the algorithm."""
+
+    files = PROMPT_FILES
 
     def __init__(
         self,

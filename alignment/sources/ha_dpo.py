@@ -13,12 +13,16 @@ from collections.abc import Iterator
 
 from alignment.data.published_datasets import LeftOut, Published, Row, make_pair, read_rows, text_of
 from harness.core import registry
+from harness.core.capabilities import OfficialFile
 from harness.core.digests import seed_of
 from harness.core.edge.files import parse_json
 from harness.core.errors import ConfigError, DataError
 from harness.core.plugins import Data
 from harness.core.preference import PreferencePair
 
+_HUB = "juliozhao/hadpo-data on the Hugging Face hub"
+_FILES = ("desc_data.json", "pope_data.json")
+_GENOME = "https://cs.stanford.edu/people/rak248/VG_100K_2"
 PARTS = ("both", "desc", "pope")
 QUESTIONS = (  # the wordings of the authors' data code
     "Describe this image in detail.",
@@ -33,6 +37,25 @@ class HaDpo(Published):
     """Both files, or one of them; `file` is the folder that holds them."""
 
     default_file = "ha_dpo"
+    files = (
+        *(OfficialFile(f"ha_dpo/{name}", _HUB, "Apache-2.0", f"copy {name} of your model's folder") for name in _FILES),
+        OfficialFile(
+            "vg/VG_100K",
+            "Visual Genome images, part 1",
+            "CC BY 4.0",
+            "unpack images.zip in vg/",
+            url=f"{_GENOME}/images.zip",
+            member="VG_100K/",
+        ),
+        OfficialFile(
+            "vg/VG_100K_2",
+            "Visual Genome images, part 2",
+            "CC BY 4.0",
+            "unpack images2.zip in vg/",
+            url=f"{_GENOME}/images2.zip",
+            member="VG_100K_2/",
+        ),
+    )
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alignment.data.published_datasets import EARLIER_TURNS, LeftOut, Published, Row, image_of, make_pair, text_of, turns_of
+from alignment.data.source_files import TRAIN_IMAGES, hub_file
 from harness.core import registry
 from harness.core.preference import PreferencePair
 
@@ -18,6 +19,7 @@ class LlavaRlhf(Published):
     """`preference` says whether `output_1` or `output_2` is chosen."""
 
     default_file = "llava_rlhf/llava_7b_v1_preference.json"
+    files = (hub_file(default_file, "zhiqings/LLaVA-Human-Preference-10K", "Apache-2.0"), TRAIN_IMAGES)
 
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
         turns = turns_of(row, "conversations")

@@ -7,6 +7,7 @@ The last answer of each conversation counts; rows with earlier turns are left ou
 from __future__ import annotations
 
 from alignment.data.published_datasets import EARLIER_TURNS, LeftOut, Published, Row, image_of, make_pair, turns_of
+from alignment.data.source_files import TRAIN_IMAGES, hub_file
 from harness.core import registry
 from harness.core.preference import PreferencePair
 
@@ -16,6 +17,7 @@ class Povid(Published):
     """`conversations` is chosen, `rejected_conversations` is rejected."""
 
     default_file = "povid/POVID_preference_data_for_VLLMs.json"
+    files = (hub_file(default_file, "YiyangAiLab/POVID_preference_data_for_VLLMs", "CC BY 4.0"), TRAIN_IMAGES)
 
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
         chosen, rejected = turns_of(row, "conversations"), turns_of(row, "rejected_conversations")

@@ -16,6 +16,7 @@ from typing import Any
 from alignment.data.image_names import check_limit
 from alignment.data.invalid_pairs import EMPTY_ANSWER, IDENTICAL_ANSWERS, Dropped
 from alignment.data.prompts import Prompt, ReadsPrompts, read_prompts, unreadable
+from alignment.data.source_files import PROMPT_FILES
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
@@ -32,6 +33,8 @@ _AT_ONCE = 64
 @registry.source
 class PovidNoise(ReadsPrompts):
     """Rejected answers token by token under noise."""
+
+    files = PROMPT_FILES
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from alignment.data.invalid_pairs import Dropped
 from alignment.data.noun_counts import Mention, Vocabulary
 from alignment.data.prompts import Prompt, ReadsPrompts, read_prompts
 from alignment.data.sentences import swap_opening
+from alignment.data.source_files import PROMPT_FILES
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
@@ -30,6 +31,8 @@ NO_NOUN = "no noun to swap"
 @registry.source
 class RandomEdit(ReadsPrompts):
     """Swaps a share of the mentioned things for others, drawn uniformly from the vocabulary."""
+
+    files = PROMPT_FILES
 
     def __init__(
         self,

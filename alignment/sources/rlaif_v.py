@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from alignment.data.published_datasets import Published, Row, image_of, make_pair, origin_name, text_of
 from harness.core import registry
+from harness.core.capabilities import OfficialFile
 from harness.core.preference import PreferencePair
+
+_EXPORT = OfficialFile(
+    "rlaif_v/RLAIF-V-Dataset.json",
+    "openbmb/RLAIF-V-Dataset on the Hugging Face hub",
+    "CC BY-NC 4.0",
+    "export its parquet files to JSON, the images beside it under the names in the rows",
+)
 
 
 @registry.source
@@ -16,6 +24,7 @@ class RlaifV(Published):
     """Question, chosen and rejected stand in the row."""
 
     default_file = "rlaif_v/RLAIF-V-Dataset.json"
+    files = (_EXPORT,)
 
     def id_of(self, row: Row, number: int) -> str:
         return origin_name(row, number)

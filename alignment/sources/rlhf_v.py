@@ -10,7 +10,15 @@ import json
 
 from alignment.data.published_datasets import Published, Row, image_of, make_pair, origin_name, text_of
 from harness.core import registry
+from harness.core.capabilities import OfficialFile
 from harness.core.preference import PreferencePair
+
+_EXPORT = OfficialFile(
+    "rlhf_v/RLHF-V-Dataset.json",
+    "openbmb/RLHF-V-Dataset on the Hugging Face hub",
+    "CC BY-NC 4.0",
+    "export its parquet files to JSON, the images beside it under the names in the rows",
+)
 
 
 @registry.source
@@ -18,6 +26,7 @@ class RlhfV(Published):
     """`text` is a JSON text of its own, with question, chosen and rejected."""
 
     default_file = "rlhf_v/RLHF-V-Dataset.json"
+    files = (_EXPORT,)
 
     def id_of(self, row: Row, number: int) -> str:
         return origin_name(row, number)

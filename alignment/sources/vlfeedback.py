@@ -14,7 +14,9 @@ from statistics import fmean
 from typing import Any
 
 from alignment.data.published_datasets import LeftOut, Published, Row, Unusable, image_of, make_pair, text_of
+from alignment.data.source_files import hub_file
 from harness.core import registry
+from harness.core.capabilities import OfficialFile
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError
 from harness.core.preference import PreferencePair
@@ -22,12 +24,20 @@ from harness.core.preference import PreferencePair
 ASPECTS = ("Helpfulness", "Visual Faithfulness", "Ethical Considerations")
 CHOICES = ("best_worst", "best_random")
 
+_IMAGES = OfficialFile(
+    "images",
+    "the image archive of MMInstruction/VLFeedback on the Hugging Face hub",
+    "see the dataset card",
+    "unpack it in the data folder",
+)
+
 
 @registry.source
 class Vlfeedback(Published):
     """The best-rated answer against the worst, or against any lower one."""
 
     default_file = "vlfeedback/vlfeedback_80k.jsonl"
+    files = (hub_file(default_file, "MMInstruction/VLFeedback", "CC BY-NC 4.0"), _IMAGES)
 
     def __init__(
         self,

@@ -12,14 +12,16 @@ from harness.commands._app import app, echo
 
 @app.command(epilog="Examples:  python -m harness fetch pope --data data   |   python -m harness fetch --data data --offline")
 def fetch(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[BENCHMARK]...", help="default: all benchmarks")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="benchmarks and preference sources; default: all")
+    ] = None,
     data: Annotated[Path, typer.Option("--data", help="data folder")] = Path("data"),
     images: Annotated[bool, typer.Option("--images", help="also fetch image archives (gigabytes)")] = False,
     offline: Annotated[
         bool, typer.Option("--offline", help="download nothing, only list what is missing and where it belongs")
     ] = False,
 ) -> None:
-    """Download official benchmark files.
+    """Download the official files of benchmarks and preference sources.
 
     Files that cannot be downloaded automatically are listed with their origin and the place where they belong.
     """

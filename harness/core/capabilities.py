@@ -56,7 +56,7 @@ class Titled(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OfficialFile:
-    """One file (or folder) of the data folder that a benchmark reads.
+    """One file (or folder) of the data folder that a benchmark or a source reads.
 
     `url` is "" where only a person may or can fetch it; `member` names the part of the archive at `url` that is the
     file, with a closing slash where it is a folder. `sha256` (of the file, not of its archive) is "" where it is not
@@ -75,7 +75,7 @@ class OfficialFile:
 
 @runtime_checkable
 class HasOfficialFiles(Protocol):
-    """A benchmark that names the files it reads."""
+    """A benchmark or a source that names the files it reads."""
 
     files: Sequence[OfficialFile]
 

@@ -42,10 +42,14 @@ class Fetcher:
         self._store = folder / ".downloads"  # archives, until their last member is unpacked
 
     def fetch(self, names: Sequence[str]) -> list[Fetched]:
-        """The files of the benchmarks named, of all where none is. Raises UnknownPlugin for a name that is none."""
+        """The files of the benchmarks and preference sources named, of all where none is.
+
+        Raises UnknownPlugin for a name that is none.
+        """
         wanted: dict[str, tuple[str, OfficialFile]] = {}  # several benchmarks read the same COCO files
-        for name in names or registry.names("benchmark"):
-            plugin = registry.get("benchmark", name)
+        sources = [name for name in registry.names("source") if name not in registry.names("benchmark")]
+        for name in names or (*registry.names("benchmark"), *sources):
+            plugin = registry.get("source" if name in sources else "benchmark", name)
             files: Sequence[OfficialFile] = plugin.files if isinstance(plugin, HasOfficialFiles) else ()
             for file in files:
                 wanted.setdefault(file.name, (name, file))

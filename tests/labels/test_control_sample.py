@@ -37,7 +37,7 @@ def queue(wrong: set[str], seed: int, most: int = 300) -> list[str]:
 @pytest.mark.parametrize("share", [0.005, 0.05])
 def test_the_rate_lies_in_its_interval_at_every_stage_of_the_review(share: float) -> None:
     inside = told = 0
-    for seed in range(20):
+    for seed in range(6):
         wrong = {item for item, _ in random.Random(seed).sample(PLACES, round(share * N))}
         order = queue(wrong, seed)
         for stage in range(10, len(order), 40):
@@ -45,7 +45,7 @@ def test_the_rate_lies_in_its_interval_at_every_stage_of_the_review(share: float
             if found.value is not None and found.low is not None and found.high is not None:
                 told, inside = told + 1, inside + (found.low <= len(wrong) / N <= found.high)
                 assert found.of >= 30
-    assert told > 100 and inside / told >= 0.95
+    assert told > 30 and inside / told >= 0.95
 
 
 def test_no_rate_is_told_from_the_worst_labels_alone() -> None:

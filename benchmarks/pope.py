@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks._coco.image_evidence import coco_image_annotations
-from benchmarks._files.official_files import VAL_IMAGES, OfficialFile
 from benchmarks._files.question_rows import Row, check_both_labels, check_unique, parse_rows, read_rows
 from benchmarks._pope import calibration as _calibration
 from benchmarks._pope import labels as _pope_labels
+from benchmarks._pope.files import FILES, SPLITS
 from benchmarks._pope.formulas import formulas
 from benchmarks._pope.label_files import edits_of, files_of
 from benchmarks._pope.questions import build_questions
@@ -33,11 +33,7 @@ from harness.labels.claims import Claim, ImageAnnotations, Said
 
 __all__ = ["Pope", "build_questions"]
 
-SPLITS = ("random", "popular", "adversarial")
-_POPE = "github.com/AoiDragon/POPE, folder output/coco"
 _SAYS = {"yes": Said(True), "no": Said(False)}
-_SEEM = "https://raw.githubusercontent.com/AoiDragon/POPE/main/output/seem"
-_RAW = "https://raw.githubusercontent.com/AoiDragon/POPE/main/output/coco"
 
 
 @registry.benchmark
@@ -47,25 +43,7 @@ class Pope:
     title = "POPE"
     version = 2
     free_text = False  # for the audit
-    files = (
-        *(
-            OfficialFile(f"pope/{n}", _POPE, "MIT", "copy the file of the same name", url=f"{_RAW}/{n}")
-            for n in (f"coco_pope_{s}.json" for s in SPLITS)
-        ),
-        *(
-            OfficialFile(
-                f"pope/{flavour}_pope_{split}.json",
-                f"github.com/AoiDragon/POPE, folder output/seem/{flavour}",
-                "MIT",
-                f"copy {flavour}_pope_seem_{split}.json under this name",
-                needed=False,
-                url=f"{_SEEM}/{flavour}/{flavour}_pope_seem_{split}.json",
-            )
-            for flavour in ("aokvqa", "gqa")
-            for split in SPLITS
-        ),
-        VAL_IMAGES,
-    )
+    files = FILES
     examples = (
         Example(
             Item("1", "a.jpg", "Is there a dog in the image?", {"labels": {"random": ["no"]}}),

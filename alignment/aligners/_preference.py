@@ -21,7 +21,7 @@ _SMALLEST_PER_TOKEN = 0.5
 
 
 def preference(
-    loss: str | Sequence[Mapping[str, Any]] = "dpo",  # name of a loss or mixture, or [{name, weight, its options}, ...]
+    loss: str | Sequence[Mapping[str, Any]] = "dpo",  # a loss, a mixture, or [{name, weight, its options}, ...]
     beta: float | None = None,  # > 0, of every loss that does not set its own; None: each loss's default
     loss_options: Mapping[str, Any] | None = None,  # of a single loss
     sft_weight: float = 0.0,  # adds that much of the chosen answers' token-mean negative log-likelihood
@@ -34,12 +34,7 @@ def preference(
     options that a loss does not take or cannot use, losses that do not go together."""
     if sft_weight < 0:
         raise ConfigError(f"sft_weight is {sft_weight}; it cannot be negative.")
-    if isinstance(loss, str) and loss not in MIXTURES:
-        entries: list[Mapping[str, Any]] = [{"name": loss, **(loss_options or {})}]
-    elif loss_options:
-        raise ConfigError("loss_options are those of a single loss; in a mixture write them into its entries.")
-    else:
-        entries = list(MIXTURES[loss] if isinstance(loss, str) else loss)
+    entries = _entries(loss, loss_options or {})
     entries += [{"name": "sft", "weight": sft_weight}] if sft_weight else []
     found = Preference(_terms(entries, beta), f_divergence_type, f_alpha_divergence_coef, ld_alpha, use_weighting)
     _check(found)
@@ -52,6 +47,20 @@ def preference_of(aligner: str, options: Mapping[str, Any] | None) -> Preference
     if made.ld_alpha is not None:
         raise ConfigError(f"{aligner}.dpo: ld_alpha needs stored pairs (the aligner dpo).")
     return made
+
+
+def _entries(loss: str | Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A loss, the name of a mixture or a mixture as the entries of a mixture."""
+    if not isinstance(loss, (str, list, tuple)):
+        raise ConfigError(f"loss is {loss!r}; give a name or a list of mappings, e.g. [{{name: dpo, weight: 0.8}}].")
+    if isinstance(loss, str) and loss not in MIXTURES:
+        known = [*registry.names("loss"), *MIXTURES]
+        if registry.canonical("loss", loss) not in known:
+            raise ConfigError(f"There is no loss named {loss!r}.{did_you_mean(loss, known)} Known: {', '.join(known)}.")
+        return [{"name": loss, **options}]
+    if options:
+        raise ConfigError("loss_options are those of a single loss; in a mixture write them into its entries.")
+    return list(MIXTURES[loss] if isinstance(loss, str) else loss)
 
 
 def _terms(entries: Sequence[Mapping[str, Any]], beta: float | None) -> tuple[Term, ...]:

@@ -21,8 +21,7 @@ class Dpo(Aligner):
 
     def __init__(
         self,
-        loss: str
-        | Sequence[Mapping[str, Any]] = "dpo",  # a loss or mixture (`list losses`), or [{name, weight, its options}, ...]
+        loss: str | Sequence[Mapping[str, Any]] = "dpo",  # a loss, a mixture, or [{name, weight, its options}, ...]
         beta: float | None = None,  # > 0, of every loss that does not set its own; None: each loss's default
         loss_options: Mapping[str, Any] | None = None,  # of a single loss, e.g. {"flip": 0.1} for cdpo, robust and exo_pair
         sft_weight: float = 0.0,  # adds that much of the chosen answers' token-mean negative log-likelihood

@@ -57,6 +57,8 @@ def stored_as(weights: Iterable[Tensor], policy: Policy) -> str:
 class Mixed:
     """Marks a policy whose passes are made under autocast to bfloat16."""
 
+    __slots__ = ()
+
 
 def _mixed(policy: P) -> P:
     """A shallow copy of the policy, of a class of its own that makes every pass under autocast."""
@@ -68,7 +70,7 @@ def _mixed(policy: P) -> P:
     def facts(self: Any) -> dict[str, str]:
         return {**kind.facts(self), "training precision": "bfloat16 autocast"}
 
-    methods: dict[str, Any] = {"hidden_states": _inside(kind.hidden_states)}
+    methods: dict[str, Any] = {"__slots__": (), "hidden_states": _inside(kind.hidden_states)}
     if hasattr(kind, "generate"):
         methods["generate"] = _streaming(kind.generate)
     found = copy.copy(policy)

@@ -146,6 +146,8 @@ def test_options_of_the_loss_train(llava_next, images, tmp_path, options):
         ({"loss": [{"name": "dpo", "weight": -1}]}, "number of at least 0"),
         ({"loss": [{"name": "dpo", "weight": "much"}]}, "number of at least 0"),
         ({"loss": []}, "empty"),
+        ({"loss": "mpo_intern"}, "Did you mean 'mpo_internvl'"),
+        ({"loss": 3}, "give a name or a list"),
         ({"loss": ["dpo"]}, "must be a mapping with a name"),
         ({"loss": [{"name": "dpo", "flip": 0.1}]}, "has no option 'flip'"),
         ({"loss": "mpo", "loss_options": {"flip": 0.1}}, "write them into its entries"),

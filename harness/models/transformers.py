@@ -65,6 +65,7 @@ class TransformersModel:
         remote_code: allow the checkpoint's own Python code; off, since a stranger's checkpoint must not run code.
         despite: checks of `doctor` that may fail (tokenisation, image placeholders, log-probs, precision); sweeps and
             trainings are refused otherwise.
+        enable_thinking: given to the chat template, where it has such a switch; None leaves the template's own default.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class TransformersModel:
         remote_code: bool = False,
         generation_config: str = HONOURED,
         despite: Sequence[str] = (),
+        enable_thinking: bool | None = None,
     ) -> None:
         self.despite = check_names(despite)
         if threads is not None:
@@ -95,7 +97,11 @@ class TransformersModel:
         image_token = image_token_id(self.module, self.family)
         rope = rope_index(self.module, self.family)
         longest = context_length(self.module.config.get_text_config())
-        self.prompts = PromptBuilder(self.processor, self.family, image_token, rope, longest, template=template_name(source))
+        self._thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
+        name = template_name(source)
+        self.prompts = PromptBuilder(
+            self.processor, self.family, image_token, rope, longest, template=name, template_options=self._thinking
+        )
         self._training = TrainingView(self.module, self.family, image_token, rope)
         self.checkpoint = checkpoint_of(path, source, adapters)
         self.budget = Budget(tokens, rows)
@@ -184,6 +190,7 @@ class TransformersModel:
             "device": self.device.type if self.device.type != "cpu" else f"cpu, {torch.get_num_threads()} threads",
             "image decoding": DECODING,
             "image processor": f"{type(image_processor).__name__} ({getattr(image_processor, 'backend', 'pil')})",
+            **{name: str(value) for name, value in self._thinking.items()},
             **({"checks that may fail": ", ".join(self.despite)} if self.despite else {}),
             "tokenisation": f"{TOKENISATION}: answers as they stand in the whole conversation",
             "chat template": value_digest(str(getattr(self.processor, "chat_template", "")))[:12],

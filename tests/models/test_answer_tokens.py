@@ -241,6 +241,28 @@ def test_a_template_that_writes_no_image_mark_or_two_is_refused(
     list(model.generate([Request(None, "Why?", Decoding(1))]))
 
 
+CLOSED = "{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}"
+OPEN = "{% if enable_thinking is defined %}{{ '<think>' if enable_thinking else '<think></think>' }}{% endif %}"
+THINKING = chat("USER: ", " ASSISTANT:" + CLOSED, "</s>", " ASSISTANT:" + OPEN)
+
+
+def test_a_template_that_opens_a_reasoning_generates_and_scores_nothing(images: list[Path], tmp_path: Path) -> None:
+    """With thinking on the prompt ends in <think>, which no finished conversation has there; switched off it is closed."""
+    folder = str(tiny_models.save_llava(tmp_path, template=THINKING))
+    request = Request(images[0], "Why?", Decoding(3))
+    model = TransformersModel(folder, device="cpu", enable_thinking=True)
+    assert model.prompts.text(images[0], "Why?").endswith(" ASSISTANT:<think>")
+    (answer,) = in_order((pair for batch in model.generate([request]) for pair in batch), 1)
+    assert answer.n_tokens == 3 and answer.yes_nats is None
+    for given in (lambda: model.log_probs([request], ["Yes"]), lambda: model.answer_ids(images[0], "Why?", "Yes")):
+        with pytest.raises(ModelError, match="can generate; it cannot score or continue given answers, or be trained"):
+            given()
+    off = TransformersModel(folder, device="cpu", enable_thinking=False)
+    assert off.prompts.text(images[0], "Why?").endswith("<think></think>") and off.log_probs([request], ["Yes"])[0] < 0
+    assert model.facts()["enable_thinking"] == "True" and off.facts()["enable_thinking"] == "False"
+    assert "enable_thinking" not in TransformersModel(folder, device="cpu").facts()
+
+
 def test_a_placeholder_in_an_answer_is_text(made: Made, images: list[Path]) -> None:
     model = made("byte level", "vicuna")
     ids = model.answer_ids(images[0], "Why?", "An <image> is here").tolist()

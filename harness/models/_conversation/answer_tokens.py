@@ -32,6 +32,7 @@ class AnswerTokens:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
+        self._bos = tokenizer.bos_token
         self.merged = 0  # answers whose border to the prompt lies inside a token
 
     @cached_property
@@ -43,13 +44,27 @@ class AnswerTokens:
 
     def special(self, text: str) -> bool:
         """Whether the leading tokens have to be added: templates often write the BOS themselves."""
-        bos = self._tokenizer.bos_token
-        return not (bool(bos) and text.startswith(bos))
+        return not (bool(self._bos) and text.startswith(self._bos))
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of whole conversations or their beginnings."""
-        ids = self._tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        ids = self._ids(texts)
         return [[*(self.leading if self.special(text) else []), *own] for text, own in zip(texts, ids, strict=True)]
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids alone; a fast tokenizer's core makes them in half the time of transformers' call around it."""
+        core = self._core
+        if core is not None and core.truncation is None and core.padding is None:
+            return [core.encode(text, add_special_tokens=False).ids for text in texts]
+        return [list(ids) for ids in self._tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+
+    @cached_property
+    def _core(self) -> Any:
+        """The fast tokenizer's core where it alone gives the ids of the whole call."""
+        core = getattr(self._tokenizer, "backend_tokenizer", None)
+        probe = f" A caf\u00e9  {self._tokenizer.eos_token}\n x."
+        wanted = list(self._tokenizer(probe, add_special_tokens=False)["input_ids"])
+        return core if core is not None and core.encode(probe, add_special_tokens=False).ids == wanted else None
 
     def in_place(self, before: str, before_ids: list[int], text: str) -> bool:
         """Whether the tokens of `before` and of `text` behind it are those of both as one text."""

@@ -7,6 +7,7 @@ What stands between a prompt and its answer is the answer's head (often one spac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,13 +30,20 @@ class Template:
 
     Args:
         plain: what a family that has no chat templates writes before and behind a question.
-        name: the template as messages call it.
+        name: the template as messages call it. options: given to it with every conversation, e.g. enable_thinking.
     """
 
-    def __init__(self, processor: Any, plain: tuple[str, str] | None = None, name: str = "the chat template") -> None:
-        self._processor, self.name = processor, name
+    def __init__(
+        self,
+        processor: Any,
+        plain: tuple[str, str] | None = None,
+        name: str = "the chat template",
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._processor, self.name, self._options = processor, name, dict(options or {})
         self._plain = None if getattr(processor, "chat_template", None) else plain
         self._around: dict[bool, Around] = {}
+        self._last: tuple[tuple[str, bool], str] | None = None  # the prompt that was rendered last
         self._answer_is_text = False  # the template takes an assistant's content as a text and not as a list of parts
 
     @property
@@ -46,7 +54,9 @@ class Template:
     def prompt(self, question: str, with_image: bool) -> str:
         """The text that an answer is generated from. Raises ModelError where the template loses question or image."""
         self.around(with_image)
-        return self._prompt(question, with_image)
+        if self._last is None or self._last[0] != (question, with_image):
+            self._last = (question, with_image), self._prompt(question, with_image)
+        return self._last[1]
 
     def around(self, with_image: bool) -> Around:
         """Head and tail of answers, found once with marks for question and answer."""
@@ -72,7 +82,7 @@ class Template:
     def _behind(self, question: str, answer: str, with_image: bool) -> str:
         if why := self.around(with_image).why:
             raise ModelError(why)
-        prompt, whole = self._prompt(question, with_image), self._whole(question, answer, with_image)
+        prompt, whole = self.prompt(question, with_image), self._whole(question, answer, with_image)
         if not whole.startswith(prompt):
             raise ModelError(self._rewrites())
         return whole[len(prompt) :]
@@ -96,7 +106,7 @@ class Template:
         import jinja2
 
         try:
-            return str(self._processor.apply_chat_template(messages, tokenize=False, **options))
+            return str(self._processor.apply_chat_template(messages, tokenize=False, **self._options, **options))
         except (ValueError, TypeError, jinja2.TemplateError) as error:
             what = (str(error) or type(error).__name__).splitlines()[0]
             raise ModelError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Conversations:
 
     Args:
         image_token_id: the token whose embedding an image's features replace; -1 where the model puts them in itself.
-        template: the name of the chat template in messages.
+        template: the name of the chat template in messages; template_options: given to it, e.g. enable_thinking.
     """
 
     def __init__(
@@ -56,17 +56,19 @@ class Conversations:
         family: Family,
         image_token_id: int,
         template: str = "The chat template",
+        template_options: Mapping[str, Any] | None = None,
         keep_images: int = 64,
     ) -> None:
         self.processor, self.family, self.image_token_id = processor, family, image_token_id
         self.tokenizer = processor.tokenizer
-        self.template, self.tokens = Template(processor, family.template, template), AnswerTokens(self.tokenizer)
+        self.template = Template(processor, family.template, template, template_options)
+        self.tokens = AnswerTokens(self.tokenizer)
         self._token = str(getattr(processor, "image_token", ""))  # what the template writes for an image
         known = self._token if image_token_id < 0 else self.tokenizer.convert_ids_to_tokens(image_token_id)
         self._placeholder = str(known)  # what the processor makes of it
         self._keep = keep_images
         self._images: OrderedDict[Path, ImageInputs] = OrderedDict()
-        self._asked: tuple[Any, tuple[str, list[int]]] | None = None
+        self._asked: tuple[Any, tuple[str, list[int], tuple[int, ...]]] | None = None
 
     def image_inputs(self, path: Path) -> ImageInputs:
         """Vision tensors and placeholders of an image (a bounded memory)."""
@@ -112,38 +114,39 @@ class Conversations:
             text = text.replace(token, token[:1] + " " + token[1:])
         return text
 
-    def _prompt(self, image: Path | None, question: str) -> tuple[str, list[int]]:
-        """A prompt with what the processor writes for its image, as text and as tokens; each run of placeholders is one."""
+    def _prompt(self, image: Path | None, question: str) -> tuple[str, list[int], tuple[int, ...]]:
+        """A prompt with what the processor writes for its image: text, tokens with each run of placeholders as one, the runs'
+        lengths."""
         if self._asked is None or self._asked[0] != (image, question):
             text = self.text(image, question)
-            runs = 0
+            runs: tuple[int, ...] = ()
             if image is not None and self.family.known:
                 inputs = self.image_inputs(image)
-                text, runs = text.replace(self._token, inputs.text, 1), len(inputs.runs)
+                text, runs = text.replace(self._token, inputs.text, 1), inputs.runs
             (ids,) = self.tokens.encode([text])
-            if self.family.known and ids.count(self.image_token_id) != runs:
+            if self.family.known and ids.count(self.image_token_id) != len(runs):
                 raise ModelError(
                     f"The prompt of {self.template.name} has {ids.count(self.image_token_id)} image placeholders "
-                    f"({self._placeholder}), the image has {runs}: tokenizer and processor do not belong together."
+                    f"({self._placeholder}), the image has {len(runs)}: tokenizer and processor do not belong together."
                 )
-            self._asked = ((image, question), (text, ids))
+            self._asked = ((image, question), (text, ids, runs))
         return self._asked[1]
 
     def prompt_ids(self, image: Path | None, question: str) -> list[int]:
         """Token ids of a prompt, (T,), image placeholders expanded, the tokenizer's BOS added once."""
-        _, ids = self._prompt(image, question)
-        runs = iter(self.image_inputs(image).runs if image is not None else ())
+        _, ids, lengths = self._prompt(image, question)
+        runs = iter(lengths)
         return [copy for i in ids for copy in ([i] * next(runs) if i == self.image_token_id else [i])]
 
     def whole_answer_ids(self, image: Path | None, question: str, answer: str) -> list[int]:
         """Tokens of an answer behind its prompt, what the template writes around it included (the end token)."""
-        text, ids = self._prompt(image, question)
+        text, ids, _ = self._prompt(image, question)
         behind = self.template.finished(self._as_text(question), self._as_text(answer), image is not None)
         return self.tokens.behind(text, ids, [behind])[0]
 
     def is_in_place(self, image: Path | None, question: str, answer: str) -> bool:
         """Whether prompt and answer together have the tokens of the whole conversation."""
-        text, ids = self._prompt(image, question)
+        text, ids, _ = self._prompt(image, question)
         return self.tokens.in_place(text, ids, self.template.finished(self._as_text(question), answer, image is not None))
 
     def given_text(self, image: Path | None, question: str) -> str:
@@ -155,7 +158,7 @@ class Conversations:
         """Tokens of a request's given beginning of the answer behind its prompt."""
         if not request.prefix:
             return []
-        text, ids = self._prompt(request.image, request.text)
+        text, ids, _ = self._prompt(request.image, request.text)
         return self.tokens.behind(text, ids, [self._begun(request)])[0]
 
     def _begun(self, request: Request) -> str:
@@ -164,7 +167,7 @@ class Conversations:
 
     def answer_ids(self, request: Request, answers: Sequence[str]) -> list[list[int]]:
         """Tokens of each answer behind a request's prompt and prefix, without the template's tail; [] for no words."""
-        text, ids = self._prompt(request.image, request.text)
+        text, ids, _ = self._prompt(request.image, request.text)
         begun, question = self._begun(request), self._as_text(request.text)
         texts = [
             self.template.without_tail(question, self._as_text(request.prefix + answer), request.image is not None)

@@ -59,7 +59,7 @@ class AnswerTokens:
         return [list(ids) for ids in self._tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
 
     @cached_property
-    def _core(self) -> Any:
+    def _core(self) -> Any:  # Any: a class of tokenizers, or None
         """The fast tokenizer's core where it alone gives the ids of the whole call."""
         core = getattr(self._tokenizer, "backend_tokenizer", None)
         probe = f" A caf\u00e9  {self._tokenizer.eos_token}\n x."

@@ -113,8 +113,8 @@ def _check_end(model: TransformersModel, request: Request, watched: Watched, i: 
         said: str = model.prompts.tokenizer.decode(tokens[:n], skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return said
 
-    hits = [n for n in range(1, len(tokens) + 1) if any(s in text(n) for s in stop)]
     ended = tokens[-1] in model._end_ids()
+    hits = [n for n in range(1, len(tokens) + 1 - ended) if any(s in text(n) for s in stop)]
     expected = "stop" if hits else "end" if ended else "length"
     found.agree(f"request {i} stopped", (answer.stopped, len(tokens)), (expected, hits[0] if hits else len(tokens)))
     if hits:

@@ -69,7 +69,7 @@ class Recipe:
 
 def draw_recipe(draw: random.Random, families: tuple[str, ...] = FAMILIES) -> Recipe:
     family = draw.choice(families)
-    text: dict[str, Any] = {}
+    text: dict[str, Any] = {"max_position_embeddings": 8192}
     if family not in ("llava_next, deepseek_v3", UNKNOWN):
         text["num_key_value_heads"] = draw.choice([1, 2, 4])
     if family in WINDOWED:
@@ -77,7 +77,7 @@ def draw_recipe(draw: random.Random, families: tuple[str, ...] = FAMILIES) -> Re
     if family in SCALED and draw.random() < 0.5:
         kind = draw.choice(list(SCALINGS))
         text["rope_parameters"] = {"rope_type": kind, "rope_theta": 10000.0, **SCALINGS[kind]}
-        text["max_position_embeddings"] = LENGTH
+        text["max_position_embeddings"] = LENGTH if kind == "dynamic" else 8192
     ends = tuple(sorted({2, *draw.sample(range(30, 340), draw.choice([0, 0, 4, 40]))}))
     bends = draw.choice(
         [{}, {}, {}, {"repetition_penalty": 1.3}, {"no_repeat_ngram_size": 2}, {"suppress_tokens": [60, 61, 62]}]

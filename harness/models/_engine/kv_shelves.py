@@ -1,7 +1,7 @@
-"""Keys and values of rows of similar lengths, side by side: what is padded is never more than a quarter.
+"""Keys and values of rows of similar lengths, side by side: little is padded.
 
-Rows stand on the shelf of their capacity: 16, 32, 48, 64, then four steps to each doubling. A row that grows out of its
-shelf moves to the next; a long row therefore costs its own room and nobody else's.
+Rows stand on the shelf of their capacity: 16, 32, 48, 64, then four steps to each doubling. A shelf whose longest row is at
+its end moves to the next; a long row therefore costs its own room and nobody else's.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ def capacity(slots: int) -> int:
     """Slots of the shelf for a row that needs so many."""
     step = 16 if slots <= 64 else 1 << ((slots - 1).bit_length() - 3)
     return -(-slots // step) * step
+
+
+def grown(width: int) -> int:
+    """The next capacity."""
+    return capacity(width + 1)
 
 
 def common_widths(lengths: Sequence[int]) -> list[int]:
@@ -109,6 +114,6 @@ def _copy(whole: tuple[Tensor, Tensor], held: tuple[Tensor, Tensor], own: list[i
     for to, source in zip(whole, held, strict=True):
         width = min(to.shape[2], source.shape[2])
         if own == list(range(len(to))):
-            to[:, :, :width] = source[at, :, :width]
+            to[:, :, :width] = (source if at.tolist() == list(range(len(source))) else source[at])[:, :, :width]
         else:
             to[torch.tensor(own, device=to.device), :, :width] = source[at, :, :width]

@@ -21,10 +21,14 @@ _ALONE = 256  # from this length on only rows of the very same length are comput
 
 
 class _Bucket(NamedTuple):
-    """Rows that are computed together: `at` (n, width) are their tokens' places, `shelf` keeps their keys and values."""
+    """Rows that are computed together: `at` (n, width) are their tokens' places, `shelf` keeps their keys and values.
+
+    start: the first place of rows that all fill the width and follow each other, else None.
+    """
 
     at: Tensor
     shelf: Shelf
+    start: int | None
 
 
 class PackedRows:
@@ -52,12 +56,12 @@ class PackedRows:
 
     def __call__(self, module: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
         """query (1, heads, N, d) -> (1, N, heads, dv)."""
-        held = [(_apart(key, bucket.at), _apart(value, bucket.at)) for bucket in self._buckets]
+        held = [(_apart(key, bucket).contiguous(), _apart(value, bucket).contiguous()) for bucket in self._buckets]
         for bucket, layer in zip(self._buckets, held, strict=True):
             bucket.shelf.layers[module.layer_idx] = layer
         if not self._is_read and getattr(module, "is_last_of_segments", False):
             return value.new_zeros(1, query.shape[2], query.shape[1], value.shape[3])
-        asked = [_apart(query, bucket.at) for bucket in self._buckets]
+        asked = [_apart(query, bucket) for bucket in self._buckets]
         if self._before is None:
             outs = [_causal(q, k, v, scaling) for q, (k, v) in zip(asked, held, strict=True)]
             return self._together(outs)[None]
@@ -70,13 +74,15 @@ class PackedRows:
     def _together(self, rows: Sequence[Tensor]) -> Tensor:
         """(n, H, width, d) of each bucket -> (N, H, d)."""
         flat = [t.transpose(1, 2).flatten(0, 1) for t in rows]
-        return (flat[0] if len(flat) == 1 else torch.cat(flat))[self._back]
+        whole = flat[0] if len(flat) == 1 else torch.cat(flat)
+        return whole if len(flat) == 1 and self._buckets[0].start == 0 else whole[self._back]
 
 
-def _apart(packed: Tensor, at: Tensor) -> Tensor:
+def _apart(packed: Tensor, bucket: _Bucket) -> Tensor:
     """(1, H, N, d) -> (n, H, width, d)"""
-    rows = packed[0][:, at.flatten()].view(packed.shape[1], *at.shape, packed.shape[3])
-    return rows.transpose(0, 1).contiguous()
+    at, start = bucket.at, bucket.start
+    own = packed[0][:, at.flatten()] if start is None else packed[0][:, start : start + at.numel()]
+    return own.reshape(packed.shape[1], *at.shape, packed.shape[3]).transpose(0, 1)
 
 
 def _causal(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
@@ -98,7 +104,9 @@ def _buckets(lengths: Sequence[int], device: torch.device) -> tuple[list[_Bucket
     for _, rows in sorted(alike.items()):
         width = max(lengths[r] for r in rows)
         at = [[starts[r] + min(n, lengths[r] - 1) for n in range(width)] for r in rows]
-        buckets.append(_Bucket(torch.tensor(at, device=device), Shelf(rows, width)))
+        flat = [place for row in at for place in row]
+        start = flat[0] if flat == list(range(flat[0], flat[0] + len(flat))) else None
+        buckets.append(_Bucket(torch.tensor(at, device=device), Shelf(rows, width), start))
         for r in rows:
             back[starts[r] : starts[r] + lengths[r]] = range(seat, seat + lengths[r])
             seat += width

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from harness.models._engine.grouping import Group
-from harness.models._engine.kv_shelves import Place, Shelf, arranged, capacity, common_widths, places
+from harness.models._engine.kv_shelves import Place, Shelf, arranged, capacity, common_widths, grown, places
 from harness.models._engine.language_model import LanguageModel, Piece, Tokens
 from harness.models._engine.packed_reading import PackedRows
 from harness.models._engine.shared_prefix import Beginnings, Part, attend, padding
@@ -86,9 +86,9 @@ class SharedMemory:
             states = self._language.states(following, _carrier(self._attend_step), self)
             logits = self._language.logits(states[:, -1])
         self._lengths = [n + 1 for n in self._lengths]
-        held = {shelf.width: shelf.rows for shelf in self._shelves}
-        if any(self._lengths[row] + 1 > width for width, rows in held.items() for row in rows):
-            self._arrange([place for _, place in sorted(places(self._shelves).items())])
+        full = [shelf for shelf in self._shelves if any(self._lengths[row] >= shelf.width for row in shelf.rows)]
+        if full:
+            self._arrange([place for _, place in sorted(places(self._shelves).items())], full)
         return logits
 
     def keep(self, rows: list[int]) -> None:
@@ -108,9 +108,15 @@ class SharedMemory:
         held = places(self._shelves)
         self._arrange([held[r] for r in rows])
 
-    def _arrange(self, rows: Sequence[Place]) -> None:
-        """Every row on the shelf that has room for its next token."""
-        self._shelves = arranged(rows, [capacity(length + 1) for length in self._lengths])
+    def _arrange(self, rows: Sequence[Place], full: Sequence[Shelf] = ()) -> None:
+        """Every row on a shelf that has room for its next token. A full shelf moves as a whole: rows grow at one pace, and
+        those that are not at its end now would follow one by one."""
+        held, moving, widths = {id(s) for s in self._shelves}, {id(s) for s in full}, []
+        for place, length in zip(rows, self._lengths, strict=True):
+            width, own = place.shelf.width, capacity(length + 1)
+            stays = id(place.shelf) in held - moving
+            widths.append(width if stays else grown(width) if id(place.shelf) in moving and own >= width else own)
+        self._shelves = arranged(rows, widths)
         self._step = []
 
     # ------------------------------------------------------------ the language model's view of a cache

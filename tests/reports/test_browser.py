@@ -55,6 +55,25 @@ def test_a_filter_leaves_only_what_was_asked_for(opened, record):
     assert page.locator(".flip:visible").count() == everything
 
 
+def test_a_filter_survives_back_and_reload(opened, record):
+    page = opened(write(compare([record])))
+    page.select_option("select[name=kind]", "lost")
+    page.goto("about:blank")
+    page.go_back()
+    assert page.input_value("select[name=kind]") == "lost" and page.locator(".flip:visible[data-kind=gained]").count() == 0
+    page.reload()
+    assert page.input_value("select[name=kind]") == "lost" and page.locator(".flip:visible[data-kind=gained]").count() == 0
+
+
+def test_on_a_phone_no_metric_of_the_headline_table_is_cut(opened, make, record, images):
+    page = opened(write(compare([make.record(f"run{n}", seed=n, data_folder=images) for n in range(3)])), 390)
+    cells = page.locator(".checkpoints").first.locator("tbody td")
+    for cell in cells.all():
+        box = cell.bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert cells.count() >= 6
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_screen(opened, make, record, images, width):
     for records in ([record], [make.record(f"run{n}", seed=n, data_folder=images) for n in range(5)]):

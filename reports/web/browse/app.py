@@ -6,11 +6,12 @@ import hashlib
 from base64 import b64encode
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import quote
 
 from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from reports.page import cards
 from reports.web.browse.records import SHOWS, Archive, Filter, Listing, RunCard, sorted_runs
@@ -75,6 +76,15 @@ def _items(site: Site, archive: Archive, shelf: Shelf) -> None:
             request, "items.html", card=card, listing=listing, filter=chosen_by, query=_query(chosen_by), shows=SHOWS,
             truth=archive.references(run, benchmark), shelf=shelf, **values,
         )  # fmt: skip
+
+    @get("/run/{run}/item/{benchmark}")
+    def item_by_id(run: str, benchmark: str, id: str) -> Response:
+        """An item's address by its id: the same in every run and under every filter."""
+        _card(archive, run)
+        places = {one.id: place for place, one in enumerate(_listing(archive, run, benchmark).items)}
+        if id not in places:
+            raise HTTPException(404, f"{benchmark} has no item {id[:80]!r} in this run.")
+        return RedirectResponse(f"/run/{quote(run, safe='')}/items/{quote(benchmark, safe='')}/{places[id]}", status_code=307)
 
     @get("/run/{run}/items/{benchmark}/{place}")
     def item(

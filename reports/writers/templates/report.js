@@ -1,4 +1,10 @@
 "use strict";
+// The chosen filters stand behind the # of the address, so that Back, reload and a sent link show the same flips.
+const kept = new URLSearchParams(location.hash.startsWith("#flips?") ? location.hash.slice(7) : "");
+const keep = (wanted) => {
+  const hash = wanted.length ? `#flips?${new URLSearchParams(wanted)}` : "#flips";
+  try { history.replaceState(null, "", hash); } catch { /* a sandboxed page has no address of its own */ }
+};
 // Lists show their first few entries and a button for the rest; flips can be filtered. Without script all is shown.
 for (const list of document.querySelectorAll("[data-more]")) {
   const entries = [...list.children];
@@ -18,7 +24,13 @@ for (const list of document.querySelectorAll("[data-more]")) {
   button.addEventListener("click", () => { all = true; apply(); });
   list.after(button);
   if (form) {
-    form.addEventListener("change", apply);
+    for (const select of form.querySelectorAll("select")) {
+      const value = kept.get(select.name);
+      if ([...select.options].some((option) => option.value === value)) select.value = value;
+    }
+    form.addEventListener("change", () => { apply(); keep([...new FormData(form)].filter(([, value]) => value)); });
+    if (kept.size) addEventListener("load", () => form.scrollIntoView());
+    addEventListener("pageshow", apply);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.hidden = false;
   }

@@ -188,3 +188,15 @@ def test_a_filter_without_any_checkpoint_leaves_nothing():
 )
 def test_a_report_file_of_another_version_shows_no_table(summary):
     assert headline_rows(summary, ["base"]) == []
+
+
+def test_an_item_has_an_address_by_its_id(client):
+    page = client.get(f"/run/{RUN}/items/pope/7")
+    link = re.search(rf'href="(/run/{RUN}/item/pope\?id=[^"]+)"', page.text)[1]
+    assert client.get(link).text == page.text
+    assert client.get(f"/run/{RUN}/item/pope?id=nope").status_code == 404
+
+
+def test_addends_are_folded_and_explained(client):
+    html = client.get(f"/run/{RUN}/items/pope/11").text
+    assert "<summary>What it adds to the metrics\u2019 sums</summary>" in html

@@ -1,14 +1,17 @@
-"""Preference sources before anything is asked: their files are read and their images looked for."""
+"""Preference sources before anything is asked (files are read, images looked for), and what a pair file alone still tells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from alignment.data.yield_report import sides
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data, NoModel
+from harness.core.preference import PreferencePair
+from harness.storage.artifacts import Pairs
 
 
 def number_of_pairs(config: RunConfig, arm: Arm, data: Data) -> int:
@@ -34,3 +37,13 @@ def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Dat
                 faults.append(f"pairs of {arm.name}: {error}")
     if faults:
         raise DataError("Preference pairs cannot be made:\n  " + "\n  ".join(faults))
+
+
+def rebuilt_pairs(pairs: Sequence[PreferencePair]) -> Pairs:
+    """The record of pairs whose own was lost with the store: what the file tells, and that the rest is unknown."""
+    report = {
+        "accepted": len(pairs),
+        "sides": sides(pairs, None),
+        "rebuilt": "from pairs.jsonl; what was asked and dropped is unknown, since the store was lost",
+    }
+    return Pairs(report, tuple(pairs[:10]), tuple(sorted({pair.image_digest for pair in pairs})))

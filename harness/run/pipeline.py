@@ -34,7 +34,7 @@ from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.sweep import sweep
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.results.run_records import config_of, records_of
-from harness.run.check_sources import check_sources
+from harness.run.check_sources import check_sources, rebuilt_pairs
 from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
 from harness.storage.artifacts import Pairs, RewardAccuracy, Timings, TrainingLog
@@ -170,7 +170,8 @@ class _Stages:
         return {n: spec for n, spec in enumerate(self.config.sweep, first) if (label, spec.title) not in self.done}
 
     def _aligned(self, arm: Arm) -> bool:
-        return (self._arm(arm) / "alignment.json").is_file()
+        """Trained, and its log is in the store; a log that was lost with another store is read from the training's folder."""
+        return (self._arm(arm) / "alignment.json").is_file() and self.store.get(TrainingLog, self.run_id, arm.name) is not None
 
     def _sweep(self, label: str, model: Model, left: dict[int, BenchmarkConfig]) -> None:
         self.say(f"sweep of {label}")
@@ -180,7 +181,7 @@ class _Stages:
     def _pairs(self, arm: Arm, base: Model) -> list[PreferencePair]:
         """Build the arm's pairs, or read those that are there."""
         path = self._arm(arm) / "pairs.jsonl"
-        if not (path.is_file() and self.store.get(Pairs, self.run_id, arm.name)):
+        if not path.is_file():
             self.say(f"preference pairs of {arm.name} ({arm.pairs.name})")
             with self._timed(f"pairs {arm.name}"):
                 source = registry.make("source", arm.pairs.name, arm.pairs.options)
@@ -193,6 +194,8 @@ class _Stages:
                 images = tuple(sorted({p.image_digest for p in pairs}))
                 self.store.put(self.run_id, Pairs(source.report(), tuple(pairs[:10]), images), arm.name)
         pairs = read_pairs(path)
+        if self.store.get(Pairs, self.run_id, arm.name) is None:  # the store was lost; the folder was kept
+            self.store.put(self.run_id, rebuilt_pairs(pairs), arm.name)
         self.say(f"{len(pairs)} pairs in {path}")
         return pairs
 

@@ -65,6 +65,25 @@ def test_a_finished_run_started_again_generates_nothing(small: RunConfig, monkey
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.slow
+def test_a_folder_whose_store_was_lost_ends_in_a_report_with_its_pairs_and_its_training_and_trains_nothing(
+    small: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = small.model_copy(update={"sweep": [small.sweep[0].model_copy(update={"limit": 6})]})
+    first = pipeline.run(small, "test")
+    assert first is not None
+    for file in Path(small.output).glob("store.sqlite*"):
+        file.unlink()
+    monkeypatch.setattr("alignment.training.train.Loop.run", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("alignment.sources.bdhs.Bdhs.pairs", lambda *_: pytest.fail("made pairs again"))
+    again = pipeline.run(small, "test")
+    assert again is not None
+    assert again.comparison.training == first.comparison.training != ()
+    (before,), (after,) = first.comparison.runs, again.comparison.runs
+    assert after.example_pairs == before.example_pairs and after.pairs_report["accepted"] == before.pairs_report["accepted"]
+    assert "the store was lost" in after.pairs_report["rebuilt"]
+
+
 def test_killed_ten_times_and_started_again_ends_in_the_same_report(small: RunConfig, tmp_path: Path) -> None:
     killed = tmp_path / "killed"
     path = tmp_path / "study.yaml"

@@ -6,7 +6,6 @@ import hashlib
 from base64 import b64encode
 from dataclasses import asdict
 from typing import Any
-from urllib.parse import quote
 
 from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
@@ -28,6 +27,7 @@ def browser_site(archive: Archive, shelf: Shelf, gate: Gate) -> Site:
     site = Site("reports.web.browse", gate, shelf, "Runs")
     _runs(site, archive)
     _items(site, archive, shelf)
+    _by_id(site, archive)
     return site
 
 
@@ -77,15 +77,6 @@ def _items(site: Site, archive: Archive, shelf: Shelf) -> None:
             truth=archive.references(run, benchmark), shelf=shelf, **values,
         )  # fmt: skip
 
-    @get("/run/{run}/item/{benchmark}")
-    def item_by_id(run: str, benchmark: str, id: str) -> Response:
-        """An item's address by its id: the same in every run and under every filter."""
-        _card(archive, run)
-        places = {one.id: place for place, one in enumerate(_listing(archive, run, benchmark).items)}
-        if id not in places:
-            raise HTTPException(404, f"{benchmark} has no item {id[:80]!r} in this run.")
-        return RedirectResponse(f"/run/{quote(run, safe='')}/items/{quote(benchmark, safe='')}/{places[id]}", status_code=307)
-
     @get("/run/{run}/items/{benchmark}/{place}")
     def item(
         request: Request, run: str, benchmark: str, place: int, show: str = "all", by: str = "", words: str = ""
@@ -100,6 +91,18 @@ def _items(site: Site, archive: Archive, shelf: Shelf) -> None:
             query=_query(chosen_by), prompt=archive.prompt(run, benchmark, one), truth=archive.references(run, benchmark)(one),
             told=archive.told(run, benchmark, listing, place), pieces=cards.pieces, shelf=shelf,
         )  # fmt: skip
+
+
+def _by_id(site: Site, archive: Archive) -> None:
+    @site.app.get("/run/{run}/item/{benchmark}")
+    def item_by_id(request: Request, run: str, benchmark: str, id: str) -> Response:
+        """An item's address by its id: the same in every run and under every filter."""
+        _card(archive, run)
+        places = {one.id: place for place, one in enumerate(_listing(archive, run, benchmark).items)}
+        if id not in places:
+            raise HTTPException(404, f"{benchmark[:80]} has no item {id[:80]!r} in this run.")
+        there = request.url_for("item", run=run, benchmark=benchmark, place=places[id])
+        return RedirectResponse(there.path, status_code=307)
 
 
 def neighbours(places: list[int], place: int) -> tuple[int | None, int | None]:

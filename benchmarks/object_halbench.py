@@ -231,7 +231,15 @@ _NONE_TRUE = "no image has any of the 80 objects"
 FORMULAS = (
     ratio("response_hall", ["hallucinated"], ["with_objects"], better="lower", headline=True, unknown=_NONE),
     ratio("object_hall", ["invented"], ["mentions"], better="lower", headline=True, unknown=_NONE, role="hallucination"),
-    ratio("object_recall", ["true_found"], ["true_total"], headline=True, unknown=_NONE_TRUE, role="helpfulness"),
+    ratio(
+        "object_recall",
+        ["true_found"],
+        ["true_total"],
+        headline=True,
+        unknown=_NONE_TRUE,
+        role="helpfulness",
+        published_as="COCO recall",
+    ),
     ratio("length", ["words"], ["responses"], better="neither", unit="words", unknown="no responses"),
     ratio("chair_s", ["hallucinated"], ["responses"], better="lower", unknown="no responses", title="CHAIRs"),
     Formula("response_correct", _one_minus("hallucinated", "with_objects"), unknown=_NONE),

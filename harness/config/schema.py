@@ -75,6 +75,14 @@ class Arm(_Strict):
     seed: int | None = Field(None, description="seed of this arm's pairs and training; the run's where absent")
 
 
+class TableNotes(_Strict):
+    """What a report says of a table of the study besides its rows. Changes nothing that is computed."""
+
+    same_prompts: list[list[str]] = Field(default_factory=list, description="rows that are compared on the same prompts")
+    not_run: dict[str, str] = Field(default_factory=dict, description="rows of the paper's table that are not run, and why")
+    open: dict[str, str] = Field(default_factory=dict, description="what the paper leaves open, and the default taken")
+
+
 class RunConfig(_Strict):
     """One study: a base checkpoint, ways to align it, and the sweep all of them go through."""
 
@@ -88,12 +96,13 @@ class RunConfig(_Strict):
     arms: list[Arm] = Field(default_factory=list, description="ways to align it; none: the checkpoint is only evaluated")
     sweep: Annotated[list[BenchmarkConfig], Field(min_length=1)]
     published: list[str] = Field(default_factory=list, description="tables of the study to put beside, e.g. [Table 6]")
+    table: TableNotes | None = Field(None, description="what a report says of a table of the study; set by `study:tableN`")
     output: str = Field("runs", description="folder of all runs and their store")
 
     @property
     def digest(self) -> str:
-        """Identity of what was asked; where it is written to does not matter, nor the form (`training_form.flat`)."""
-        asked = self.model_dump(exclude={"output"})
+        """Identity of what was asked: neither where it is written to, nor notes, nor the form (`training_form.flat`)."""
+        asked = self.model_dump(exclude={"output", "table"})
         for arm in (*asked["reward_models"], *asked["arms"]):
             arm["align"] = training_form.flat(arm["align"])
         return value_digest(asked)

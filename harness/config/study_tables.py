@@ -33,24 +33,26 @@ def tree(name: str, mini: bool) -> tuple[dict[str, Any], list[str]]:
     made = _read(FOLDER / ("small.yaml" if mini else "real.yaml"))
     blocks, rows = made.pop("blocks"), _read(FOLDER / "tables" / f"{name}.yaml")
     made = {"name": f"{name}-mini" if mini else name, "seed": 0, "published": rows.pop("published"), **made}
-    left_out: list[str] = []
+    not_run: dict[str, str] = dict(rows.get("not_run", {}))
     for part in ("reward_models", "arms"):
-        made[part] = [arm for row in rows.get(part, []) if (arm := _arm(row, blocks, left_out)) is not None]
+        made[part] = [arm for row in rows.get(part, []) if (arm := _arm(row, blocks, not_run)) is not None]
     rewards = [None, *(model["name"] for model in made["reward_models"])]
     orphans = [arm["name"] for arm in made["arms"] if arm["align"].get("reward") not in rewards]
     made["arms"] = [arm for arm in made["arms"] if arm["name"] not in orphans]
-    left_out += [f"{arm}: its reward model is left out" for arm in orphans]
+    not_run |= dict.fromkeys(orphans, "its reward model is left out")
+    left_out = [f"{row}: {why}" for row, why in not_run.items()]
     if not made["arms"] and not made["reward_models"]:
         raise ConfigError(f"No row of {name} can be run on the miniature world:\n  " + "\n  ".join(left_out))
+    made["table"] = {"same_prompts": rows.get("same_prompts", []), "not_run": not_run, "open": made.pop("open")}
     return made, left_out
 
 
-def _arm(row: Mapping[str, Any], blocks: Mapping[str, Any], left_out: list[str]) -> dict[str, Any] | None:
+def _arm(row: Mapping[str, Any], blocks: Mapping[str, Any], not_run: dict[str, str]) -> dict[str, Any] | None:
     arm = dict(row)
     for part in ("pairs", "align"):
         block, changes = (row[part], {}) if isinstance(row[part], str) else row[part]
         if block not in blocks[part]:
-            left_out.append(f"{row['name']}: nothing here stands for {block!r}")
+            not_run[row["name"]] = f"nothing on the miniature world stands for {block!r}"
             return None
         arm[part] = {**copy.deepcopy(blocks[part][block]), **changes}
     return arm

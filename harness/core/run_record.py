@@ -73,6 +73,17 @@ class SweepResult:
 
 
 @dataclass(frozen=True, slots=True)
+class StudyNotes:
+    """Sentences on a study: `shared` prompts of its arms, arms that are `unlike` though the paper has them on the same prompts,
+    rows of the paper's table that are `not_run` and why, what the paper leaves `open` and the default taken."""
+
+    shared: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
+    not_run: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """What happened in one run: all that a report needs, nothing of where it lies.
 
@@ -99,4 +110,5 @@ class RunRecord:
     timings: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     data_folder: Path = Path()
+    study: StudyNotes = field(default_factory=StudyNotes)
     begun: str = ""  # ISO time

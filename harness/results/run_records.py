@@ -14,7 +14,8 @@ from harness.core.edge.files import is_file
 from harness.core.errors import ConfigError
 from harness.core.run_record import BenchmarkResult, RunRecord, SweepResult
 from harness.evaluation.scoring import unjudged
-from harness.storage.artifacts import MissingItems, Pairs, RewardAccuracy, Timings, TrainingLog
+from harness.results.study_notes import study_notes
+from harness.storage.artifacts import MissingItems, Pairs, RewardAccuracy, SharedPrompts, Timings, TrainingLog
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
 
@@ -103,6 +104,7 @@ def _record(
         timings=(store.get(Timings, run.id) or Timings()).seconds,
         notes=training.notes,
         data_folder=Path(run.data_folder),
+        study=study_notes(config_of(run).table, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups),
         begun=run.created_at,
     )
 

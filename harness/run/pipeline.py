@@ -37,7 +37,8 @@ from harness.results.run_records import config_of, records_of
 from harness.run.check_sources import check_sources, rebuilt_pairs
 from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
-from harness.storage.artifacts import Pairs, RewardAccuracy, Timings, TrainingLog
+from harness.run.shared_prompts import prompts_of, shared_prompts
+from harness.storage.artifacts import Pairs, RewardAccuracy, SharedPrompts, Timings, TrainingLog
 from harness.storage.run_folder import locked, read_json
 from harness.storage.run_store import Store, StoredRun
 
@@ -139,6 +140,9 @@ class _Stages:
             if left := self._left(arm.name, place):
                 self._sweep(arm.name, self._checkpoint(arm), left)
             gc.collect()
+        made = {a.name: path for a in self.config.arms if (path := self._arm(a) / "pairs.jsonl").is_file()}
+        prompts = {name: prompts_of(read_pairs(path)) for name, path in made.items()}
+        self.store.put(self.run_id, SharedPrompts(shared_prompts(self.config, prompts)))
 
     def follow(self) -> None:
         """What the other processes do: train when the first one does."""

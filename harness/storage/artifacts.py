@@ -79,3 +79,15 @@ class RewardAccuracy(Artifact):
 
     kind = "reward_accuracy"
     shares: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPrompts(Artifact):
+    """How far arms have pairs for the same prompts (image and question), a mapping for each group of arms:
+
+    {"arms": [names], "common": prompts that all have, "most": prompts of the arm with most, "meant": whether the study means
+    them to be the same}.
+    """
+
+    kind = "shared_prompts"
+    groups: tuple[Mapping[str, Any], ...] = ()

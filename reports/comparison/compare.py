@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from harness.core.errors import ConfigError
-from harness.core.run_record import RunRecord, SweepResult
+from harness.core.run_record import RunRecord, StudyNotes, SweepResult
 from reports.comparison import published_rows as study
 from reports.comparison.conclusion import verdict
 from reports.comparison.confusion import confusions
@@ -60,6 +60,7 @@ def compare(records: Sequence[RunRecord], *, labels: Sequence[str] | None = None
         reliability=reliability(columns, sweeps, short.columns),
         seeds=seeds,
         published=study.published(published),
+        study=_study(records),
         training=training,
         training_times=times,
         reward_accuracy={name: found for record in records for name, found in record.reward_accuracy.items()},
@@ -161,6 +162,12 @@ def _curves(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tuple
             curves.append(Curve(key, _run_label(record, i, labels), x, y))
     times = tuple(curve for curve in curves if curve.name.startswith("time/"))
     return tuple(curve for curve in curves if curve not in times), times
+
+
+def _study(records: Sequence[RunRecord]) -> StudyNotes:
+    """The notes of all runs, each once."""
+    names = [f.name for f in fields(StudyNotes)]
+    return StudyNotes(*(tuple(dict.fromkeys(text for r in records for text in getattr(r.study, name))) for name in names))
 
 
 def _facts(record: RunRecord) -> RunFacts:

@@ -71,6 +71,17 @@ def published_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]
     return ["", *(study for study, _ in head)], [*yours, *([f"published, {t}: {method}", *v] for t, method, v in theirs)]
 
 
+def study_view(comparison: Comparison) -> list[tuple[str, tuple[str, ...]]]:
+    """Titles with their sentences: prompts that arms share, rows of the paper that are not run, defaults where it is open."""
+    notes = comparison.study
+    parts = [
+        ("Prompts", (*notes.unlike, *notes.shared)),
+        ("Rows of the paper that are not run", notes.not_run),
+        ("Open in the paper; the default taken here", notes.open),
+    ]
+    return [(title, lines) for title, lines in parts if lines]
+
+
 def _yours(row: Row | None, column: int) -> str:
     cell = row.cells[column] if row else None
     if row is None or cell is None or cell.value is None:

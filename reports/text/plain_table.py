@@ -92,6 +92,7 @@ def warnings(comparison: Comparison) -> list[str]:
     if comparison.incomplete:
         names = listing(list(dict.fromkeys(comparison.incomplete)), 6)
         told.append(f"Incomplete: {names} did not finish; what is missing is shown as {UNKNOWN}.")
+    told += comparison.study.unlike
     told += [f"Not all answers were judged: {line}." for line in unjudged_lines(comparison)]
     if comparison.protocol_differences:
         told.append(f"Not the same protocol ({DIFFERS}): {told_apart(comparison.protocol_differences)}.")

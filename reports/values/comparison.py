@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.preference import PreferencePair
+from harness.core.run_record import StudyNotes
 from reports.values.details import Caption, Confusion, Failures, Flip, ObjectCount, ProtocolDifference, Reliability
 from reports.values.label_audit import Effect
 from reports.values.seeds import Seeds
@@ -112,6 +113,7 @@ class Comparison:
     reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     runs: tuple[RunFacts, ...] = ()
     published: tuple[PublishedRow, ...] = ()
+    study: StudyNotes = field(default_factory=StudyNotes)
     audit: Effect | None = None  # the same runs under audited labels
     data_folders: tuple[Path, ...] = field(default=(), compare=False)
     subtitle: tuple[str, ...] = ()  # model, data, items, training seeds

@@ -51,6 +51,7 @@ _SAME = (
     "objects",
     "reliability",
     "published",
+    "study",
     "reward_accuracy",
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.core import registry
 from reports.label_audit import text as audit
-from reports.page.side_tables import PUBLISHED_NOTE, REWARD_TOLD, published_table, reward_view, seeds_view
+from reports.page.side_tables import PUBLISHED_NOTE, REWARD_TOLD, published_table, reward_view, seeds_view, study_view
 from reports.text.flag_lines import flag_lines
 from reports.text.formatting import shortened, title_of
 from reports.text.missing_items import missing_lines, unjudged_lines
@@ -33,6 +33,7 @@ def write(comparison: Comparison) -> str:
     parts += _reward_models(comparison)
     parts += _audit(comparison)
     parts += _published(comparison)
+    parts += _study(comparison)
     parts += _protocol(comparison)
     parts += _failures(comparison)
     for run in whole_runs(comparison.runs):
@@ -95,6 +96,11 @@ def _published(comparison: Comparison) -> list[str]:
     if not comparison.published:
         return []
     return ["## Published", PUBLISHED_NOTE, *_table(*published_table(comparison))]
+
+
+def _study(comparison: Comparison) -> list[str]:
+    parts = [f"**{title}**\n\n" + "\n".join(f"- {_safe(line)}" for line in lines) for title, lines in study_view(comparison)]
+    return ["## Study", *parts] if parts else []
 
 
 def _protocol(comparison: Comparison) -> list[str]:

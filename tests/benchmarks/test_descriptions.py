@@ -48,7 +48,7 @@ def test_each_column_of_the_study_is_claimed_by_one_metric() -> None:
         if formula.published_as
     ]
     assert sorted(claimed) == [
-        ("COCO recall", "chair", "recall"),
+        ("COCO recall", "object_halbench", "object_recall"),
         ("GQA", "gqa", "accuracy"),
         ("LLaVA-W", "llava_bench", "relative"),
         ("MM-Vet", "mmvet", "score"),

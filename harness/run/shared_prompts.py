@@ -1,0 +1,36 @@
+"""Whether the arms of a study have pairs for the same prompts: where not, a difference between arms may be one of prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+from harness.config.schema import RunConfig
+from harness.core.digests import parts_digest
+from harness.core.preference import PreferencePair
+
+
+def prompts_of(pairs: Sequence[PreferencePair]) -> frozenset[str]:
+    """The prompts of pairs: image and question, whatever their answers and ids."""
+    return frozenset(parts_digest(pair.image_digest or pair.image, pair.prompt) for pair in pairs)
+
+
+def shared_prompts(config: RunConfig, prompts: Mapping[str, Set[str]]) -> tuple[Mapping[str, Any], ...]:
+    """The groups that the study means to have the same prompts, or else all arms; see `SharedPrompts`. `prompts`: by arm."""
+    arms = [arm.name for arm in config.arms if arm.name in prompts]
+    groups = config.table.same_prompts if config.table is not None else []
+    rows = [row for group in groups for row in group]
+    of_row = {arm: _row(arm, rows) for arm in arms}
+    named = [[arm for arm in arms if of_row[arm] in group] for group in groups]
+    found = [_group(names, prompts, meant=True) for names in named if len(names) > 1]
+    return tuple(found or ([_group(arms, prompts, meant=False)] if len(arms) > 1 else []))
+
+
+def _group(arms: Sequence[str], prompts: Mapping[str, Set[str]], *, meant: bool) -> Mapping[str, Any]:
+    common = frozenset.intersection(*(frozenset(prompts[arm]) for arm in arms))
+    return {"arms": list(arms), "common": len(common), "most": max(len(prompts[arm]) for arm in arms), "meant": meant}
+
+
+def _row(arm: str, rows: Sequence[str]) -> str:
+    """The row that an arm is of: a point of a grid has its row's name in front."""
+    return max((row for row in rows if arm == row or arm.startswith(f"{row}-")), key=len, default="")

@@ -1,0 +1,55 @@
+"""A report says how far its arms were trained on the same prompts, and marks a table whose arms were not."""
+
+from __future__ import annotations
+
+from harness.config import schema as config
+from harness.config.schema import TableNotes
+from harness.core.preference import PreferencePair
+from harness.results.study_notes import study_notes
+from harness.run.shared_prompts import prompts_of, shared_prompts
+
+ALIGN = {"name": "dpo"}
+
+
+def study(*names: str, groups: list[list[str]] | None = None) -> config.RunConfig:
+    arms = [{"name": name, "pairs": {"name": "bdhs"}, "align": ALIGN} for name in names]
+    table = {"same_prompts": groups} if groups is not None else None
+    return config.parse(
+        {"model": {"name": "transformers", "path": "miniworld"}, "arms": arms, "sweep": [{"name": "pope"}], "table": table}
+    )
+
+
+def test_a_prompt_is_an_image_and_a_question_whatever_id_and_answers() -> None:
+    one = PreferencePair("1", "a.png", "ab12", "What?", "A cat.", ("A dog.",), "povid")
+    other = PreferencePair("1#2", "b.png", "ab12", "What?", "A bus.", ("A van.",), "bdhs")
+    assert prompts_of([one]) == prompts_of([other])
+    assert prompts_of([one]) != prompts_of([PreferencePair("1", "a.png", "ab12", "Who?", "A cat.", ("A dog.",), "povid")])
+
+
+def test_arms_of_any_study_are_counted_together() -> None:
+    groups = shared_prompts(study("a", "b"), {"a": {"1", "2", "3"}, "b": {"2", "3", "4"}})
+    assert study_notes(None, groups).shared == ("Arms share 2 of 3 prompts: a, b.",)
+    assert study_notes(None, groups).unlike == ()
+
+
+def test_arms_that_the_paper_has_on_the_same_prompts_are_marked_where_they_are_not() -> None:
+    made = study("external", "bdhs-rho_th0.98", "bdhs-rho_th0.99", "other", groups=[["external", "bdhs"]])
+    prompts = {"external": {"1", "2"}, "bdhs-rho_th0.98": {"1", "2"}, "bdhs-rho_th0.99": {"1", "3"}, "other": {"9"}}
+    notes = study_notes(made.table, shared_prompts(made, prompts))
+    assert notes.shared == ("Arms share 1 of 2 prompts: external, bdhs-rho_th0.98, bdhs-rho_th0.99.",)
+    assert notes.unlike == (
+        "Compared on the same prompts in the paper, but these arms share 1 of 2: external, bdhs-rho_th0.98, bdhs-rho_th0.99.",
+    )
+    prompts["bdhs-rho_th0.99"] = {"1", "2"}
+    assert study_notes(made.table, shared_prompts(made, prompts)).unlike == ()
+
+
+def test_a_point_of_a_grid_is_of_the_row_with_the_longest_name_in_front() -> None:
+    made = study("bdhs-seed0", "bdhs-noise-seed0", "bdhs-noise-seed1", groups=[["bdhs"], ["bdhs-noise"]])
+    (group,) = shared_prompts(made, {arm.name: {"1"} for arm in made.arms})
+    assert group["arms"] == ["bdhs-noise-seed0", "bdhs-noise-seed1"]
+
+
+def test_rows_that_are_not_run_and_open_choices_are_listed() -> None:
+    notes = study_notes(TableNotes(not_run={"LLaVA prompts": "not published"}, open={"seeds": "0"}), ())
+    assert (notes.not_run, notes.open) == (("LLaVA prompts: not published",), ("seeds: 0",))

@@ -11,7 +11,7 @@ import torch
 from alignment.batching.logps import PairLogps
 from alignment.losses._mixtures import MIXTURES
 from alignment.settings import check_beta
-from alignment.training.preference import DIVERGENCES, Preference, Term
+from alignment.training.preference import DIVERGENCES, Preference, Sync, Term
 from harness.core import registry
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.nearest import did_you_mean
@@ -29,6 +29,7 @@ def preference(
     f_alpha_divergence_coef: float = 0.5,  # alpha; 1 is reverse KL
     ld_alpha: float | None = None,  # weight of tokens beyond the shorter answer's length, 0 to 1 (LD-DPO)
     use_weighting: bool = False,  # weigh pairs by how likely the policy itself was to say them (WPO)
+    reference_sync: Mapping[str, Any] | None = None,  # {every: 512, mix: 0.6}: a reference that follows the policy (TR-DPO)
 ) -> Preference:
     """The objective. Raises ConfigError for all that is wrong with it: unknown or repeated losses, weights that sum to 0,
     options that a loss does not take or cannot use, losses that do not go together."""
@@ -36,7 +37,9 @@ def preference(
         raise ConfigError(f"sft_weight is {sft_weight}; it cannot be negative.")
     entries = _entries(loss, loss_options or {})
     entries += [{"name": "sft", "weight": sft_weight}] if sft_weight else []
-    found = Preference(_terms(entries, beta), f_divergence_type, f_alpha_divergence_coef, ld_alpha, use_weighting)
+    sync = None if reference_sync is None else _sync(reference_sync)
+    terms = _terms(entries, beta)
+    found = Preference(terms, f_divergence_type, f_alpha_divergence_coef, ld_alpha, use_weighting, sync)
     _check(found)
     return found
 
@@ -44,8 +47,15 @@ def preference(
 def preference_of(aligner: str, options: Mapping[str, Any] | None) -> Preference:
     """The same for the option `dpo` of an aligner that makes its pairs while it trains."""
     made = preference(**registry.check_options("option", f"{aligner}.dpo", preference, options or {}))
-    if made.ld_alpha is not None:
-        raise ConfigError(f"{aligner}.dpo: ld_alpha needs stored pairs (the aligner dpo).")
+    if wrong := [n for n, v in (("ld_alpha", made.ld_alpha), ("reference_sync", made.sync)) if v is not None]:
+        raise ConfigError(f"{aligner}.dpo: {' and '.join(wrong)} needs stored pairs (the aligner dpo).")
+    return made
+
+
+def _sync(options: Mapping[str, Any]) -> Sync:
+    made = Sync(**registry.check_options("option", "reference_sync", Sync, options))
+    if made.every < 1 or not 0 < made.mix <= 1:
+        raise ConfigError(f"reference_sync needs every of at least 1 and mix in (0, 1]; got {made.every} and {made.mix}.")
     return made
 
 
@@ -96,6 +106,8 @@ def _check(made: Preference) -> None:
         raise ConfigError(f"f_divergence_type is {made.divergence!r}.{hint} Choose one of: {', '.join(DIVERGENCES)}.")
     if made.ld_alpha is not None and not 0 <= made.ld_alpha <= 1:
         raise ConfigError(f"ld_alpha is {made.ld_alpha}; it is a weight from 0 to 1.")
+    if made.sync is not None and not made.needs_reference:
+        raise ConfigError("reference_sync moves the reference, but the losses need none.")
     free = [t.name for t in made.terms if not t.traits.reference and t.name != "sft"]
     based = [t.name for t in made.terms if t.traits.reference]
     if free and based:

@@ -50,6 +50,13 @@ DIVERGENCES: dict[str, Divergence] = {
 }
 
 
+class Sync(NamedTuple):
+    """Every `every` steps the reference becomes mix * policy + (1 - mix) * reference."""
+
+    every: int = 512
+    mix: float = 0.6
+
+
 class Term(NamedTuple):
     """One loss of a mixture. `options` of the loss, beta among them."""
 
@@ -100,6 +107,7 @@ class Preference:
     alpha: float = 0.5  # of the alpha divergence
     ld_alpha: float | None = None
     weighted: bool = False
+    sync: Sync | None = None  # a reference that moves
 
     @property
     def needs_reference(self) -> bool:
@@ -118,6 +126,7 @@ class Preference:
         options = {"f_divergence_type": self.divergence, "f_alpha_divergence_coef": self.alpha} if self.bent else {}
         options |= {} if self.ld_alpha is None else {"ld_alpha": self.ld_alpha}
         options |= {"use_weighting": True} if self.weighted else {}
+        options |= {"reference_sync": list(self.sync)} if self.sync is not None else {}
         first, *rest = self.terms
         if first.weight == 1 and [term.name for term in rest] in ([], ["sft"]):  # the form of the first release
             own = {name: value for name, value in first.options.items() if name != "beta"}

@@ -25,6 +25,7 @@ from alignment.early_stopping import Rule
 from alignment.settings import Settings
 from alignment.training.diagnosis import diagnose, dropped_note
 from alignment.training.loop import Loop
+from alignment.training.moving_reference import Moving
 from alignment.training.objectives import Objective
 from alignment.training.preference import Preference
 from alignment.training.reference_logps import reference_logps
@@ -125,8 +126,11 @@ def _supply(
         trained = prepare(policy.module, settings, objective.heads(policy, settings.seed))
         return trained, online.supply(policy, rows, image_root, reference.of(trained))
     known = None
+    of_tokens = isinstance(objective, Preference) and objective.ld_alpha is not None
+    if isinstance(objective, Preference) and objective.sync is not None:
+        trained = prepare(policy.module, settings, objective.heads(policy, settings.seed))
+        return trained, Moving(policy, rows, trained, objective.sync, settings.micro_batch, of_tokens)
     if objective.needs_reference:
-        of_tokens = isinstance(objective, Preference) and objective.ld_alpha is not None
         known = reference_logps(policy, rows, cache / "reference", of_tokens=of_tokens, progress=progress)
     return prepare(policy.module, settings, objective.heads(policy, settings.seed)), Stored(rows, known)
 

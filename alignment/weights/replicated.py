@@ -58,13 +58,16 @@ class Replicated:
 
     def held(self, optimizer: Optimizer) -> dict[str, Any]:
         """Weights and optimizer state as whole tensors, to be written. All processes must ask."""
-        return self.whole({"weights": self.trained.weights, "optimizer": optimizer.state_dict()})
+        moving = {"reference": self.trained.anchor} if self.trained.anchor else {}
+        return self.whole({"weights": self.trained.weights, "optimizer": optimizer.state_dict(), **moving})
 
     def restore(self, optimizer: Optimizer, state: Mapping[str, Any]) -> None:
         """Put back what `held` gave."""
         with torch.no_grad():
             for name, weight in self.trained.weights.items():
                 weight.copy_(self.placed(state["weights"][name], weight))
+            for name, value in self.trained.anchor.items():
+                value.copy_(state["reference"][name])
         load_optimizer(optimizer, state["optimizer"], self)
 
     def whole(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,12 @@ from harness.core.errors import ConfigError
 
 def divide(trained: Trainable, workers: Workers, online: bool) -> Replicated:
     """Weights as accelerate's configuration wants them. Raises ConfigError for what cannot be divided."""
+    divided = _is_asked_for("DEEPSPEED") or (workers.count > 1 and _is_asked_for("FSDP"))
+    if divided and trained.anchor:
+        raise ConfigError(
+            "reference_sync needs the whole weights in each process; start it without FSDP and DeepSpeed "
+            "(`accelerate launch --multi_gpu`)."
+        )
     if _is_asked_for("DEEPSPEED"):
         return Zero(trained, workers)
     if workers.count == 1 or not _is_asked_for("FSDP"):

@@ -30,6 +30,7 @@ class Trainable:
     weights: dict[str, nn.Parameter]
     adapter: Any  # peft ships no types
     heads: Mapping[str, nn.Module] = field(default_factory=dict)  # of an objective, beside the module
+    anchor: dict[str, Tensor] = field(default_factory=dict)  # weights of a reference that moves, see `moving_reference.py`
     loose: Mapping[str, Tensor] = field(default_factory=dict)  # as loaded: weights that train beside an adapter, not in it
 
     @contextmanager
@@ -87,7 +88,7 @@ def prepare(module: nn.Module, settings: Settings, heads: Mapping[str, nn.Module
         module.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
     weights = trainable_weights(module, heads or {})
     widen(weights.values())
-    return Trainable(module, weights, adapter, heads or {}, loose)
+    return Trainable(module, weights, adapter, heads or {}, loose=loose)
 
 
 def _thaw_loose(module: nn.Module) -> dict[str, Tensor]:

@@ -91,6 +91,10 @@ CASES: dict[str, Case] = {
     ),
     "ld_alpha": Case({"ld_alpha": 0.5}, {}, {"ld_alpha": 0.5}),
     "weighting": Case({"use_weighting": True}, {}, {"use_weighting": True}),
+    "moving reference": Case(
+        {"reference_sync": {"every": 2, "mix": 0.6}}, {},
+        {"sync_ref_model": True, "ref_model_sync_steps": 2, "ref_model_mixup_alpha": 0.6},
+    ),
     "beta": Case({"beta": 0.5}, {}, {"beta": 0.5}),
     "bos": Case(bos=True),
     "lora": Case({}, {"lora": LORA}),

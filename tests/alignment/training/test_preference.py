@@ -15,6 +15,9 @@ from alignment.batching.collate import Row, collate, score_tokens, states
 from alignment.batching.logps import answer_logps
 from alignment.training import train as training
 from alignment.training.preference import Preference, step_of
+from alignment.weights.strategy import divide
+from alignment.weights.trainable import Trainable
+from alignment.weights.workers import Workers
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError
 from tests.alignment.talker import Killed, kill_after
@@ -177,3 +180,36 @@ def test_each_loss_has_its_own_beta_unless_one_is_given():
 def test_ld_dpo_needs_stored_pairs():
     with pytest.raises(ConfigError, match="ld_alpha needs stored pairs"):
         preference_of("online_dpo", {"ld_alpha": 0.5})
+
+
+@pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
+def test_a_reference_that_moves_every_step_onto_the_policy_leaves_log_two(llava_next, images, tmp_path, lora):
+    training = {**FAST, "lora": lora and {**lora, "dropout": 0.0}}
+    aligner = Dpo(reference_sync={"every": 1, "mix": 1.0}, training=training)
+    rows = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path).log
+    assert [row["loss"] for row in rows] == pytest.approx([0.6931472] * 4, abs=1e-4)
+    assert rows[0]["logps/chosen"] != rows[-1]["logps/chosen"]
+
+
+def test_a_killed_training_goes_on_with_its_moved_reference(llava_next, images, tmp_path):
+    aligner = Dpo(reference_sync={"every": 2, "mix": 0.6}, training={**FAST, "epochs": 3, "lora": LORA})
+    whole = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "whole")
+    for steps in (2, 3, 5):
+        with pytest.raises(Killed):
+            aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "cut", progress=kill_after(steps))
+    cut = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "cut")
+    assert model_digest(cut.folder) == model_digest(whole.folder)
+    assert without_times(cut.log) == without_times(whole.log)
+
+
+@pytest.mark.parametrize("sync", [{"every": 0}, {"mix": 0.0}, {"mix": 1.5}])
+def test_a_reference_that_does_not_move_is_refused(sync):
+    with pytest.raises(ConfigError, match="every of at least 1 and mix"):
+        Dpo(reference_sync=sync)
+
+
+def test_a_moving_reference_needs_whole_weights(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    trained = Trainable(torch.nn.Linear(1, 1), {}, None, anchor={"weight": torch.zeros(1)})
+    with pytest.raises(ConfigError, match="whole weights in each process"):
+        divide(trained, Workers(0, 2), online=False)

@@ -98,7 +98,7 @@ def _options(options: Iterable[Any]) -> list[str]:
 def cli_page() -> str:
     root: Any = typer.main.get_command(app)
     lines = [_NOTE, "# Command line", "", "`python -m harness COMMAND`, or `mm-align-harness COMMAND`.", ""]
-    for name, command in root.commands.items():
+    for name, command in sorted(root.commands.items()):  # by name: the order of registration depends on who imports first
         subcommands = getattr(command, "commands", None)
         lines += [f"## `{name}`", "", *_command(f"{name}", command)]
         for second, inner in (subcommands or {}).items():

@@ -30,7 +30,7 @@ from harness.core import registry
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, LabelEdit, Score
 from harness.core.plugins import Data
-from harness.labels.claims import Claim, ImageAnnotations, Said
+from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
 
 THRESHOLD = 0.8
 TASKS = ("generative", "existence", "attribute", "relation")
@@ -153,11 +153,11 @@ class Amber:
         if field not in self.fields(item):
             return None
         asked = _ASKED.search(item.question)
-        thing = node(asked[1].lower()) if asked and item.truth["kind"] == "existence" else item.question
-        return Claim(item.id, field, item.truth["truth"], thing, (item.truth["kind"],))
+        object_name = node(asked[1].lower()) if asked and item.truth["kind"] == "existence" else item.question
+        return Claim(item.id, field, item.truth["truth"], object_name, (item.truth["kind"],))
 
-    def said(self, item: Item, score: Score) -> Mapping[str, Said]:
-        return {"truth": Said(score.reading == "Yes")} if score.reading in ("Yes", "No") and self.fields(item) else {}
+    def implied_labels(self, item: Item, score: Score) -> Mapping[str, ImpliedLabel]:
+        return {"truth": ImpliedLabel(score.reading == "Yes")} if score.reading in ("Yes", "No") and self.fields(item) else {}
 
     def image_annotations(self, data: Data, items: Sequence[Item]) -> Mapping[str, ImageAnnotations]:
         """None: AMBER's images have no boxes and no reference captions."""

@@ -31,7 +31,7 @@ from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Number, Score, Span, Sums, over, ratio
 from harness.core.plugins import Data
-from harness.labels.claims import Claim, ImageAnnotations, Said
+from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
 
 _ANNOTATIONS = "http://images.cocodataset.org/annotations/annotations_trainval2014.zip"
 
@@ -165,9 +165,9 @@ class Chair:
         """Whether a node ("dining table") is in the image; None for a word that is no node."""
         return object_claim(item, field)
 
-    def said(self, item: Item, score: Score) -> Mapping[str, Said]:
+    def implied_labels(self, item: Item, score: Score) -> Mapping[str, ImpliedLabel]:
         """The nodes that the caption names."""
-        return {span.node: Said(True) for span in score.spans if span.node}
+        return {span.node: ImpliedLabel(True) for span in score.spans if span.node}
 
     def image_annotations(self, data: Data, items: Sequence[Item]) -> Mapping[str, ImageAnnotations]:
         return coco_image_annotations(data, items, self.annotations)

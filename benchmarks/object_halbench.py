@@ -34,7 +34,7 @@ from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError, JudgeError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Score, Verdict, over, ratio
 from harness.core.plugins import Data, Judge
-from harness.labels.claims import Claim, ImageAnnotations, Said
+from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
 
 EXTRACTORS = ("nouns", "plain", "judge")
 _QUESTIONS = "object_halbench/obj_halbench_300_with_image.jsonl"
@@ -139,11 +139,11 @@ class ObjectHalbench:
         """Whether a node ("dining table") is in the image; None for a word that is no node."""
         return object_claim(item, field)
 
-    def said(self, item: Item, score: Score) -> Mapping[str, Said]:
+    def implied_labels(self, item: Item, score: Score) -> Mapping[str, ImpliedLabel]:
         """The nodes that the response names."""
         nodes = _vocabulary.refined().node_of
         words = (part.removesuffix(_INVENTED) for part in score.reading.split(", "))
-        return {nodes[word]: Said(True) for word in words if word in nodes}
+        return {nodes[word]: ImpliedLabel(True) for word in words if word in nodes}
 
     def image_annotations(self, data: Data, items: Sequence[Item]) -> Mapping[str, ImageAnnotations]:
         return coco_image_annotations(data, items, self.annotations)

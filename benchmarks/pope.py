@@ -29,11 +29,11 @@ from harness.core import flags, registry
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, LabelEdit, Score
 from harness.core.plugins import Data
-from harness.labels.claims import Claim, ImageAnnotations, Said
+from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
 
 __all__ = ["Pope", "build_questions"]
 
-_SAYS = {"yes": Said(True), "no": Said(False)}
+_SAYS = {"yes": ImpliedLabel(True), "no": ImpliedLabel(False)}
 
 
 @registry.benchmark
@@ -161,12 +161,12 @@ class Pope:
     def claim(self, item: Item, field: str) -> Claim | None:
         return _pope_labels.claim(item, field)
 
-    def said(self, item: Item, score: Score) -> Mapping[str, Said]:
+    def implied_labels(self, item: Item, score: Score) -> Mapping[str, ImpliedLabel]:
         """The answer stands to every label of the question; one that is flagged (unclear, contradicted, empty) to none."""
         if score.reading not in _SAYS or score.flag:
             return {}
         nats = score.values.get("log_odds")
-        said = _SAYS[score.reading] if nats is None else Said(score.reading == "yes", nats)
+        said = _SAYS[score.reading] if nats is None else ImpliedLabel(score.reading == "yes", nats)
         return dict.fromkeys(self.fields(item), said)
 
     def image_annotations(self, data: Data, items: Sequence[Item]) -> Mapping[str, ImageAnnotations]:
@@ -176,10 +176,10 @@ class Pope:
         """The item after a reviewer's word; None where no row of it is left. Fields: see `_pope_labels`."""
         return _pope_labels.edited(item, edit)
 
-    def import_labels(self, data: Data, texts: Mapping[str, str], said_by: LabelEdit) -> list[LabelEdit]:
+    def import_labels(self, data: Data, texts: Mapping[str, str], template: LabelEdit) -> list[LabelEdit]:
         """Edits from revised files ("coco_repope_random.json" -> its text), all rows of the splits that are given."""
         revised = {self._split_of(name): parse_rows(text, name) for name, text in texts.items()}
-        return edits_of(self.load(data), revised, said_by)
+        return edits_of(self.load(data), revised, template)
 
     def export_labels(self, data: Data, edits: Sequence[LabelEdit], name: str) -> dict[str, str]:
         """Revised files in the published form, as the option `labels: name` reads them."""

@@ -28,7 +28,7 @@ _KEPT = frozenset({"bus"})  # a word here, though CHAIR's singulariser makes "bu
 
 
 def node(name: str) -> str:
-    """COCO's name for a thing, by CHAIR's word list; an unknown name stays as it is."""
+    """COCO's name for an object, by CHAIR's word list; an unknown name stays as it is."""
     return _vocabulary.chair().node_of.get(name, name)
 
 
@@ -59,7 +59,7 @@ def _rows(data: Data, names: Sequence[str], files: set[str]) -> Mapping[str, Any
 
 
 def _read(data: Data, names: Sequence[str], files: set[str]) -> dict[str, Any]:
-    """File name -> {"size": [w, h], "boxes": [[name, x, y, w, h, crowd]], "captions": [..], "named": [[caption, thing, word]]}.
+    """File name -> {"size": [w, h], "boxes": [[name, x, y, w, h, crowd]], "captions": [..], "named": [[caption, name, word]]}.
 
     Raises DataError where a file is not of COCO's form.
     """
@@ -83,7 +83,7 @@ def _add(row: dict[str, Any], entry: Mapping[str, Any], kinds: Mapping[str, str]
     if "caption" in entry:
         number = len(row["captions"])
         row["captions"].append(str(entry["caption"]))
-        row["named"] += [[number, thing, word] for thing, word in _named_in(str(entry["caption"]))]
+        row["named"] += [[number, object_name, word] for object_name, word in _named_in(str(entry["caption"]))]
     elif "category_id" in entry and len(entry.get("bbox", ())) == 4:
         kind = kinds.get(identifier(entry["category_id"], where))
         row["boxes"] += [[kind, *entry["bbox"], bool(entry.get("iscrowd"))]] if kind is not None else []

@@ -17,15 +17,15 @@ from harness.core.evaluation import Item, LabelEdit
 Outcome = str  # "right", "flipped" or "removed"
 
 
-def edits_of(items: Iterable[Item], revised: Mapping[str, Sequence[Row]], said_by: LabelEdit) -> list[LabelEdit]:
+def edits_of(items: Iterable[Item], revised: Mapping[str, Sequence[Row]], template: LabelEdit) -> list[LabelEdit]:
     """What the revised rows of each split say of the published items; "right" where they agree.
 
-    `said_by` gives benchmark, reviewer, reason and time. Raises DataError for a row that the items do not have.
+    `template` gives benchmark, reviewer, reason and time. Raises DataError for a row that the items do not have.
     """
     labels = {split: _by_id(rows) for split, rows in revised.items()}
     found: list[LabelEdit] = []
     for item in items:
-        found += _of_item(item, labels, said_by)
+        found += _of_item(item, labels, template)
     for split, rows in labels.items():
         asked = {row for item in items for row in item.truth["ids"].get(split, ())}
         stranger = next((row for number, row in rows.items() if number not in asked), None)
@@ -74,20 +74,22 @@ def _by_id(rows: Sequence[Row]) -> dict[str, Row]:
     return {row.identifier("question_id"): row for row in rows}
 
 
-def _of_item(item: Item, revised: Mapping[str, Mapping[str, Row]], said_by: LabelEdit) -> list[LabelEdit]:
+def _of_item(item: Item, revised: Mapping[str, Mapping[str, Row]], template: LabelEdit) -> list[LabelEdit]:
     """One edit where all rows of the item fare alike, else one a split, else one a row."""
-    fates = {
+    outcomes = {
         f"{ALL}/{split}/{row}": _fate(item, split, row, label, revised[split])
         for split, ids in item.truth["ids"].items()
         if split in revised
         for row, label in zip(ids, item.truth["labels"][split], strict=True)
     }
     whole = {ALL} if set(item.truth["ids"]) <= set(revised) else set()
-    for fields in (whole, {f"{ALL}/{split}" for split in item.truth["ids"] if split in revised}, set(fates)):
-        told = {field: {fate for row, fate in fates.items() if f"{row}/".startswith(f"{field}/")} for field in fields}
+    for fields in (whole, {f"{ALL}/{split}" for split in item.truth["ids"] if split in revised}, set(outcomes)):
+        by_field = {
+            field: {outcome for row, outcome in outcomes.items() if f"{row}/".startswith(f"{field}/")} for field in fields
+        }
         claims = {field: claim(item, field) for field in fields}
-        if fields and all(len(t) == 1 for t in told.values()) and all(claims.values()):
-            return [_edit(item, f, c.label, told[f].pop(), said_by) for f, c in sorted(claims.items()) if c is not None]
+        if fields and all(len(t) == 1 for t in by_field.values()) and all(claims.values()):
+            return [_edit(item, f, c.label, by_field[f].pop(), template) for f, c in sorted(claims.items()) if c is not None]
     return []
 
 
@@ -106,5 +108,5 @@ def _fate(item: Item, split: str, number: str, label: str, revised: Mapping[str,
     return "right" if new == label else "flipped"
 
 
-def _edit(item: Item, field: str, old: str, new: Outcome, said_by: LabelEdit) -> LabelEdit:
-    return LabelEdit(said_by.benchmark, item.id, field, old, new, said_by.reviewer, said_by.reason, said_by.at)
+def _edit(item: Item, field: str, old: str, new: Outcome, template: LabelEdit) -> LabelEdit:
+    return LabelEdit(template.benchmark, item.id, field, old, new, template.reviewer, template.reason, template.at)

@@ -44,8 +44,8 @@ def claim(item: Item, field: str) -> Claim | None:
     if len(labels) != 1:
         return None
     asked = _ASKED.search(item.question)
-    thing = node(asked[1].lower()) if asked else item.question
-    return Claim(item.id, field, labels.pop(), thing, tuple(dict.fromkeys(split for split, _, _ in chosen)))
+    object_name = node(asked[1].lower()) if asked else item.question
+    return Claim(item.id, field, labels.pop(), object_name, tuple(dict.fromkeys(split for split, _, _ in chosen)))
 
 
 def edited(item: Item, edit: LabelEdit) -> Item | None:

@@ -26,9 +26,9 @@ def audited(
     shown: Sequence[str] | None = None,
     published: Sequence[str] = (),
 ) -> Comparison:
-    """The same of an output folder's runs and revisions by their names, with the votes that are kept there.
+    """`compare_audited` by names of runs and revisions, with the votes stored in the output folder.
 
-    `shown`: one name a run; `published`: tables of the study to put beside.
+    `shown`: one name a run; `published`: tables of the study to show beside.
     """
     named = [read(name, output) for name in revisions]
     with open_store(output) as store, Reviews(store.path) as reviews:
@@ -43,7 +43,7 @@ def compare_audited(
     shown: Sequence[str] | None = None,
     published: Sequence[str] = (),
 ) -> Comparison:
-    """The runs under the official labels; `audit` tells of the revisions, the disputes and the marks of `votes`."""
+    """The runs under the official labels; `audit` holds the effect of the revisions, the disputes and the marks of `votes`."""
     disputed = votes.disputed()
     found = rescore(store, runs, revisions, disputed)
     labels = shown_labels(found.official, shown)

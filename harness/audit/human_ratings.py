@@ -19,9 +19,9 @@ _NEEDED = ("benchmark", "answer_id", "rating")
 
 
 def sample_text(store: Store, runs: Sequence[str], benchmark: str, size: int, seed: int = 0) -> str:
-    """A sheet of so many judged answers, drawn at random; a larger sample holds the smaller one.
+    """A sheet of `size` judged answers, drawn at random; a larger sample holds the smaller one.
 
-    The judge's own rating is not written: raters are not to be led. Raises ConfigError where no judge has rated anything.
+    The judge's own rating is not written: it could bias the raters. Raises ConfigError where no judge has rated anything.
     """
     rows: dict[tuple[str, str], tuple[Item, str]] = {}
     for _, _, result in results_of(store, runs, benchmark):
@@ -50,7 +50,7 @@ def read_ratings(paths: Sequence[Path]) -> dict[tuple[str, str], float]:
 
     Raises DataError with all faults at once.
     """
-    said: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    ratings: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     faults = []
     for path in paths:
         for line in read_sheet(path, _NEEDED):
@@ -62,12 +62,12 @@ def read_ratings(paths: Sequence[Path]) -> dict[tuple[str, str], float]:
             except ValueError:
                 value = float("nan")
             if abs(value) < 1e9:  # neither nan nor infinite
-                said[line.cells["benchmark"], line.cells["answer_id"]].append(value)
+                ratings[line.cells["benchmark"], line.cells["answer_id"]].append(value)
             else:
                 faults.append(f"{line.where}: the rating {text[:40]!r} is not a number.")
     if faults:
         raise DataError("\n".join([*faults[:20], "No rating was taken; correct the sheet and try again."]))
-    return {answer: sum(values) / len(values) for answer, values in said.items()}
+    return {answer: sum(values) / len(values) for answer, values in ratings.items()}
 
 
 def judged_answers(store: Store, runs: Sequence[str], benchmark: str = "") -> list[Judged]:
@@ -96,7 +96,7 @@ def results_of(store: Store, runs: Sequence[str], benchmark: str) -> Iterator[tu
 
 
 def judged_of(store: Store, result: StoredResult) -> list[tuple[Item, Answer, Verdict]]:
-    """What a judge has rated in a result, in the order of its items."""
+    """The judged answers of a result, in the order of its items."""
     verdicts = {score.item_id: score.verdict for score in result.scores if score.verdict is not None}
     keys = {i.id: k for i, k in zip(result.items, result.answer_keys, strict=True) if k is not None and i.id in verdicts}
     known = store.answers(keys.values())

@@ -1,4 +1,4 @@
-"""Stored verdicts beside what the rules, or another judge of another run, say of the same answers. Asks no model."""
+"""Stored verdicts compared with those of the rules, or of another run's judge, on the same answers. Asks no model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.core.evaluation import Answer, Item, Verdict
 from harness.core.plugins import Benchmark
 from harness.evaluation.scoring import score_answer
 from harness.labels.cases import Case
-from harness.labels.suspicion.judge_verdicts import Rated, verdict_suspects
+from harness.labels.suspicion.judge_verdicts import Rated, contradicted_verdicts
 from harness.storage.run_store import Store, StoredResult
 
 RULES = "keywords"
@@ -27,15 +27,15 @@ def verdict_queue(store: Store, benchmark: str, runs: Sequence[str] = ()) -> tup
             continue
         rules = _rules(result)
         for item, answer, verdict in judged_of(store, result):
-            place = (item.id, answer.text)
-            answers.setdefault(place, (item, answer.text, result.label))
-            own = verdicts.setdefault(place, {})
+            key = (item.id, answer.text)
+            answers.setdefault(key, (item, answer.text, result.label))
+            own = verdicts.setdefault(key, {})
             own.setdefault(_name(verdict), verdict)
             second = _by_rules(rules, item, answer)
             if second is not None:
                 own.setdefault(_name(second), second)
-    rated = [Rated(benchmark, item, who, text, verdicts[place]) for place, (item, text, who) in answers.items()]
-    return verdict_suspects(rated)
+    rated = [Rated(benchmark, item, who, text, verdicts[key]) for key, (item, text, who) in answers.items()]
+    return contradicted_verdicts(rated)
 
 
 def _rules(result: StoredResult) -> Benchmark | None:

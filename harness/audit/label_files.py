@@ -1,4 +1,4 @@
-"""Other people's label files <-> revisions, by the benchmark whose form they have."""
+"""Published label files <-> revisions, by the benchmark whose file format they have."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.storage.label_revisions import Conflict, Revision, apply
 
 
 def is_revision(text: str) -> bool:
-    """Whether a file is a revision already: its first line says so."""
+    """Whether a file is a revision already: its first line shows it."""
     try:
         header = parse_json(text.lstrip().split("\n", 1)[0], "it")
     except DataError:
@@ -25,9 +25,9 @@ def is_revision(text: str) -> bool:
 
 
 def import_labels(name: str, benchmark: str, texts: Mapping[str, str], data: Path, source: str, at: str) -> Revision:
-    """What the files say of the official labels, label by label. Raises DataError where they do not fit."""
-    said_by = LabelEdit(benchmark, "", "", "", "", source, "", at)
-    return Revision(name, source, tuple(_files_of(benchmark).import_labels(DataFolder(data), texts, said_by)))
+    """The files' labels as edits of the official ones. Raises DataError where they do not fit."""
+    template = LabelEdit(benchmark, "", "", "", "", source, "", at)
+    return Revision(name, source, tuple(_files_of(benchmark).import_labels(DataFolder(data), texts, template)))
 
 
 def export_labels(revision: Revision, benchmark: str, data: Path) -> tuple[dict[str, str], tuple[Conflict, ...]]:
@@ -42,5 +42,5 @@ def export_labels(revision: Revision, benchmark: str, data: Path) -> tuple[dict[
 def _files_of(benchmark: str) -> LabelFiles:
     plugin = unjudged(BenchmarkConfig.model_validate({"name": benchmark}))
     if not isinstance(plugin, LabelFiles):
-        raise ConfigError(f"{benchmark} has no label files of its own form; share its revisions as they are (labels/*.jsonl).")
+        raise ConfigError(f"{benchmark} has no label file format of its own. Share its revisions as they are (labels/*.jsonl).")
     return plugin

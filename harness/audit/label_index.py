@@ -1,4 +1,4 @@
-"""The labels that stored results speak of, gathered result by result, and which of them each checkpoint contradicts."""
+"""The labels of stored results, gathered result by result, and which of them each checkpoint contradicts."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class LabelIndex:
         found = self._contradicted.setdefault(stored.checkpoint.digest, [])
         for score in stored.scores:
             item = self._items[score.item_id]
-            for field, said in self._benchmark.said(item, score).items():
+            for field, implied in self._benchmark.implied_labels(item, score).items():
                 claim = self._claim(item, field)
-                if claim is not None and said.yes != (claim.label == "yes"):
+                if claim is not None and implied.yes != (claim.label == "yes"):
                     found.append((item.id, field))
 
     def labels(self, name: str) -> Labels:

@@ -1,4 +1,4 @@
-"""What speaks for and against labels, gathered from stored runs: the input of `harness.labels.suspicion`. Asks no model."""
+"""Evidence for and against labels, gathered from stored runs: the input of `harness.labels.suspicion`. Asks no model."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from harness.core.evaluation import Item, Score
 from harness.core.plugins import Progress, no_progress
 from harness.evaluation.scoring import unjudged
 from harness.labels.cases import Case
-from harness.labels.claims import Auditable, Claim, Evidence, ImageAnnotations, Said, Witness
+from harness.labels.claims import Auditable, Claim, Evidence, ImageAnnotations, ImpliedLabel, Witness
 from harness.storage.data_folder import DataFolder
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The evidence on one benchmark and what each checkpoint says."""
+    """The evidence on one benchmark and the labels that each checkpoint implies."""
 
     evidence: Evidence
     witnesses: tuple[Witness, ...]
@@ -42,7 +42,7 @@ def queue(
     Of a benchmark that a judge rates: the verdicts that a second judge or the rules contradict.
     Raises ConfigError where no run has the benchmark, or where its labels cannot be audited.
     """
-    from harness.labels.suspicion.rank import suspects
+    from harness.labels.suspicion.rank import rank_labels
 
     gathered = gather(store, runs, progress)
     if benchmark not in gathered and (verdicts := verdict_queue(store, benchmark, runs)):
@@ -55,7 +55,7 @@ def queue(
         )
     own = gathered[benchmark]
     others = [one.evidence for name, one in gathered.items() if name != benchmark]
-    return suspects(own.evidence, own.witnesses, others, sample=sample, seed=seed)
+    return rank_labels(own.evidence, own.witnesses, others, sample=sample, seed=seed)
 
 
 def auditable(spec: BenchmarkConfig) -> Auditable | None:
@@ -65,7 +65,7 @@ def auditable(spec: BenchmarkConfig) -> Auditable | None:
 
 
 def gather(store: Store, runs: Sequence[str] = (), progress: Progress = no_progress) -> dict[str, Gathered]:
-    """Benchmark's name -> its evidence, for every benchmark with labels in the runs. Later runs' items stand."""
+    """Benchmark's name -> its evidence, for every benchmark with labels in the runs. An item's latest run counts."""
     chosen = [store.run(name) for name in runs] if runs else store.runs()
     rows: dict[str, list[tuple[StoredRun, StoredResult]]] = {}
     for n, run in enumerate(chosen, 1):
@@ -119,15 +119,15 @@ def _witness(store: Store, benchmark: Auditable, name: str, result: StoredResult
     items = {item.id: item for item in result.items}
     keys = {item.id: key for item, key in zip(result.items, result.answer_keys, strict=True) if key is not None}
     known = store.texts(keys.values())
-    said: dict[tuple[str, str], Said] = {}
+    implied: dict[tuple[str, str], ImpliedLabel] = {}
     nouns: dict[str, list[str]] = {}
     answers = {item_id: known[key] for item_id, key in keys.items() if key in known}
     for score in result.scores:
-        for field, one in benchmark.said(items[score.item_id], score).items():
-            said[score.item_id, field] = one
+        for field, one in benchmark.implied_labels(items[score.item_id], score).items():
+            implied[score.item_id, field] = one
         if found := _uncovered(score, answers.get(score.item_id, "")):
             nouns[score.item_id] = found
-    return Witness(name, answers, said, nouns)
+    return Witness(name, answers, implied, nouns)
 
 
 def _uncovered(score: Score, text: str) -> list[str]:
@@ -138,7 +138,7 @@ def _claims(benchmark: Auditable, items: Mapping[str, Item], witnesses: Iterable
     """The labels of all items, and those that only an answer brings up (an object that is not in the truth)."""
     fields = {item_id: dict.fromkeys(benchmark.fields(item)) for item_id, item in items.items()}
     for witness in witnesses:
-        for item_id, field in witness.said:
+        for item_id, field in witness.implied:
             fields[item_id][field] = None
     for item_id, own in fields.items():
         for field in own:

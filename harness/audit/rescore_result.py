@@ -1,4 +1,4 @@
-"""A stored result with some of its items changed: their answers are scored again, all else stays; no judge is asked."""
+"""A stored result under edited labels: the answers to changed items are scored again, the rest stays; no judge is asked."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Rescored:
 
 
 class Replayed:
-    """Says again what the judge said of an answer; a verdict does not depend on the label."""
+    """Judge that returns the stored verdict; a verdict does not depend on the label."""
 
     name, version = "replayed", ""
     verdict: Verdict | None = None
@@ -86,7 +86,7 @@ def rescored(
 def bounds(
     result: BenchmarkResult, benchmark: Auditable, digest: str, disputed: Sequence[tuple[str, str]], judge: Replayed
 ) -> list[Bound]:
-    """The headline metrics were every disputed label the opposite of what the answer says (worst), or just that (best)."""
+    """The headline metrics if every disputed label contradicted the answer (worst), or agreed with it (best)."""
     worst, best = (
         rescored(result, partial(score_answer, benchmark), _settled(result, benchmark, disputed, for_it), judge)
         for for_it in (False, True)
@@ -110,11 +110,11 @@ def _settled(
         claim = benchmark.claim(item, field) if item is not None and item_id in scores else None
         if item is None or claim is None:
             continue
-        said = benchmark.said(items[item_id], scores[item_id]).get(field)
-        if said is None and not benchmark.free_text:
-            continue  # an unclear answer says neither
-        says_yes = said is not None and said.yes
-        if (claim.label == "yes") != (says_yes == for_it):
+        implied = benchmark.implied_labels(items[item_id], scores[item_id]).get(field)
+        if implied is None and not benchmark.free_text:
+            continue  # an unclear answer implies no label
+        implies_yes = implied is not None and implied.yes
+        if (claim.label == "yes") != (implies_yes == for_it):
             edit = LabelEdit(result.benchmark, item_id, field, claim.label, "flipped", "", "disputed", "")
             changed[item_id] = benchmark.edited(item, edit)
     return changed

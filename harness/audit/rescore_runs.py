@@ -31,7 +31,7 @@ class RescoredRuns:
     edits: tuple[LabelEdit, ...]  # those that hold somewhere
     conflicts: tuple[Conflict, ...]  # those that hold nowhere, each once
     not_asked: int  # edits of items that none of these runs asked about
-    labels: tuple[Labels, ...]  # of the benchmarks that the edits speak of
+    labels: tuple[Labels, ...]  # of the benchmarks that have edits
     bounds: tuple[Bound, ...] = ()
 
 
@@ -51,9 +51,9 @@ def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision], di
         results = results_of(store, run)
         again = [_rescored(stored, result, edits, disputed, revision, index) for stored, result in results]
         records = records_from(store, run, results)
-        by_place = {(stored.label, stored.benchmark): one.result for (stored, _), one in zip(results, again, strict=True)}
+        by_column = {(stored.label, stored.benchmark): one.result for (stored, _), one in zip(results, again, strict=True)}
         official += records
-        audited += [_under(record, by_place) for record in records]
+        audited += [_under(record, by_column) for record in records]
         found += again
     held = {_label(edit): edit for one in found for edit in one.edits}
     refused = {_label(conflict.edit): conflict for one in found for conflict in one.conflicts}

@@ -1,4 +1,4 @@
-"""From the run store to a reviewers' desk: the queue, captions to be marked, images, votes."""
+"""From the run store to the review desk: the queue, captions to be marked, images, votes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What lies on the desk: the `most` suspicious labels, `sample` labels and `captions` captions drawn at random."""
+class ReviewScope:
+    """What is reviewed: the `most` suspicious labels, `sample` labels and `captions` captions drawn at random."""
 
     benchmark: str
     runs: Sequence[str] = ()
@@ -34,20 +34,20 @@ class Asked:
     seed: int = 0
 
 
-def open_desk(store: Store, reviews: Reviews, asked: Asked, reviewer: str = "", progress: Progress = no_progress) -> Desk:
+def open_desk(store: Store, reviews: Reviews, scope: ReviewScope, reviewer: str = "", progress: Progress = no_progress) -> Desk:
     """The desk of one audit. Raises ConfigError where these runs have no labels of that benchmark."""
     from reports.web.review.desk import Desk, mixed
     from reports.web.shelf import Shelf
 
-    cases = list(queue(store, asked.benchmark, asked.runs, sample=asked.sample, seed=asked.seed, progress=progress))
+    cases = list(queue(store, scope.benchmark, scope.runs, sample=scope.sample, seed=scope.seed, progress=progress))
     boxes = {case.image: case.boxes for case in cases}
-    captions = caption_cases(store, asked) if asked.captions else []
+    captions = caption_cases(store, scope) if scope.captions else []
     marked = [replace(case, boxes=boxes.get(case.image, ())) for case in captions]
-    chosen = mixed([*cases, *marked], asked.most)
-    runs = [store.run(run) for run in asked.runs] or store.runs()
+    chosen = mixed([*cases, *marked], scope.most)
+    runs = [store.run(run) for run in scope.runs] or store.runs()
     folder = next((Path(run.data_folder) for run in reversed(runs) if Path(run.data_folder).is_dir()), Path("missing"))
     shelf = Shelf((case.image for case in chosen), folder)
-    return Desk(title_of(asked.benchmark), chosen, reviews, shelf, _now, reviewer, tables(chosen, reviews))
+    return Desk(title_of(scope.benchmark), chosen, reviews, shelf, _now, reviewer, tables(chosen, reviews))
 
 
 def tables(cases: Sequence[Case], reviews: Reviews) -> Tables:
@@ -63,23 +63,23 @@ def tables(cases: Sequence[Case], reviews: Reviews) -> Tables:
         return queue_text(labels, own={key: vote for key, vote in standing.items() if vote is not None})
 
     def read(raw: bytes, reviewer: str) -> str:
-        return reviews.take(votes_of(raw, "The table", reviewer, _now(), known)).told
+        return reviews.take(votes_of(raw, "The table", reviewer, _now(), known)).summary
 
     return Tables(write, read)
 
 
-def caption_cases(store: Store, asked: Asked) -> list[Case]:
+def caption_cases(store: Store, scope: ReviewScope) -> list[Case]:
     """Captions drawn at random from all checkpoints' answers, each with the scorer's marks.
 
-    Raises ConfigError where the benchmark marks no words.
+    Raises ConfigError where the benchmark does not mark objects in its answers.
     """
-    runs = [store.run(run) for run in asked.runs] or store.runs()
-    results = [r for run in runs for r in store.results(run.id) if r.options["name"] == asked.benchmark]
-    found = {case.key: case for result in results for case in _captions(store, asked.benchmark, result)}
+    runs = [store.run(run) for run in scope.runs] or store.runs()
+    results = [r for run in runs for r in store.results(run.id) if r.options["name"] == scope.benchmark]
+    found = {case.key: case for result in results for case in _captions(store, scope.benchmark, result)}
     if not found:
-        raise ConfigError(f"{asked.benchmark} marks no words in its answers, so there are no captions to review.")
-    draw = random.Random(f"{asked.seed}/captions/{asked.benchmark}")
-    return draw.sample(sorted(found.values(), key=lambda case: case.key), min(asked.captions, len(found)))
+        raise ConfigError(f"{scope.benchmark} does not mark objects in answers, so there are no captions to review.")
+    draw = random.Random(f"{scope.seed}/captions/{scope.benchmark}")
+    return draw.sample(sorted(found.values(), key=lambda case: case.key), min(scope.captions, len(found)))
 
 
 def _captions(store: Store, benchmark: str, result: StoredResult) -> list[Case]:

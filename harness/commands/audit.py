@@ -36,7 +36,7 @@ def audit(
 
     The most suspicious labels come first. Stop the server with Ctrl-C.
     """
-    from harness.audit.review_desk import Asked, open_desk
+    from harness.audit.review_desk import ReviewScope, open_desk
     from harness.commands._terminal import Display
     from harness.storage.run_store import open_store
     from harness.storage.vote_store import Reviews
@@ -45,11 +45,11 @@ def audit(
 
     gate = new_gate(host, port, token, UPLOADS)
     check_free(host, port)
-    asked = Asked(benchmark, tuple(runs or ()), most, sample, captions)
+    scope = ReviewScope(benchmark, tuple(runs or ()), most, sample, captions)
     with open_store(output) as store, Reviews(store.path) as reviews:
         with Display() as display:
             display.say(f"Reading what {'these' if runs else 'all'} runs answered to {benchmark}, to rank its labels ...")
-            desk = open_desk(store, reviews, asked, reviewer, display.progress)
+            desk = open_desk(store, reviews, scope, reviewer, display.progress)
         echo(f"{len(desk.cases):,} cases of {benchmark}. Open {address(host, gate)}")
         echo("Every vote is kept at once; stop with Ctrl-C and go on whenever you like.")
         serve(review_site(desk, gate), host, port)

@@ -58,16 +58,16 @@ def queue_(
     chosen = mixed(cases, most)
     if to is not None:
         to.write_text(queue_text(chosen, answers), encoding="utf-8", newline="")
-        echo(f"{to}: {len(chosen):,} of {len(cases):,} labels. Fill in the column `word` and save it as CSV, then:")
+        echo(f"{to}: {len(chosen):,} of {len(cases):,} labels. Fill in the column `judgement` and save it as CSV, then:")
         echo(f"python -m harness labels votes {to} --reviewer NAME --output {output}")
         return
     for case in chosen[:20]:
-        reasons = (*case.hearsay, *case.reasons) if answers else case.reasons
+        reasons = (*case.model_evidence, *case.reasons) if answers else case.reasons
         echo(f"{case.suspicion:6.1%}  {case.question} Label: {case.label}  ({case.image})")
         if reasons:
             echo(f"        {'; '.join(reasons)}")
     echo(
-        f"{len(cases):,} labels; --answers tells what checkpoints said too, --to FILE.csv writes a sheet, "
+        f"{len(cases):,} labels; --answers also shows the checkpoints' answers, --to FILE.csv writes a sheet, "
         f"`python -m harness audit {benchmark}` opens the review page."
     )
 
@@ -90,7 +90,7 @@ def votes(
     open_store(output)
     cast = votes_of(read_bytes(sheet), str(sheet), reviewer, _now())
     with Reviews(output / "store.sqlite") as reviews:
-        echo(reviews.take(cast).told)
+        echo(reviews.take(cast).summary)
 
 
 @labels.command(epilog="Example:  python -m harness labels make ours --source 'Ada and Grace, 2026' --sample 200")

@@ -1,4 +1,4 @@
-"""The words of the audit: labels that are looked at again, and what reviewers said of them.
+"""Cases and votes of the label audit: labels under review, and the judgements of reviewers.
 
 Standard library only, like the contract: reports rank and draw these, the store keeps them.
 """
@@ -13,9 +13,9 @@ from harness.core.digests import text_digest
 from harness.core.evaluation import Span
 from harness.core.files import storable
 
-WORDS = ("right", "wrong", "ambiguous", "skip")
+JUDGEMENTS = ("right", "wrong", "ambiguous", "skip")
 MARKS = ("missed", "false alarm")
-NOUN, VERDICT = "noun/", "verdict/"  # fields of cases that no label stands behind: a word without one, a judge's rating
+NOUN, VERDICT = "noun/", "verdict/"  # fields of cases without a label: a noun outside the vocabulary, a judge's rating
 Key = tuple[str, str, str, str]  # benchmark, item id, field, label: a label that changed since is another case
 
 
@@ -35,13 +35,13 @@ class Box:
 class Case:
     """One label in the review queue, ranked by `suspicion` (0..1, higher first).
 
-    `field` says which truth of the item is meant: "label" for POPE, a COCO class for CHAIR. `control` cases were drawn at
-    random, so that the error rate of all labels can be estimated. `answers`: checkpoint -> its answer; `hearsay`: reasons
-    that tell what checkpoints answered. A reviewer sees both only after a judgement of their own.
+    `field` names the label of the item: "label" for POPE, a COCO class for CHAIR. `control` cases were drawn at
+    random, so that the error rate of all labels can be estimated. `answers`: checkpoint -> its answer; `model_evidence`:
+    reasons that reveal answers of checkpoints. A reviewer sees both only after a judgement of their own.
 
     A case with a `caption` asks not for a label but for marks in that one answer: `spans` are the scorer's, and `field` is
-    `caption_field(caption)`, so that the same words of two checkpoints are one case. `rated` is the answer that a judge's
-    verdict is about, shown from the start: without it nobody could say whether the verdict is right.
+    `caption_field(caption)`, so that the same text of two checkpoints is one case. `rated` is the answer that a judge's
+    verdict is about; it is shown from the start, because the verdict cannot be judged without it.
     """
 
     benchmark: str
@@ -57,7 +57,7 @@ class Case:
     boxes: tuple[Box, ...] = ()
     caption: str = ""
     spans: tuple[Span, ...] = ()
-    hearsay: tuple[str, ...] = ()
+    model_evidence: tuple[str, ...] = ()
     rated: str = ""
     drawn: int = 0  # a control case's place in the draw
 
@@ -68,18 +68,18 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """A reviewer's word on one label, kept for ever: a later vote of the same reviewer supersedes, "undo" takes back.
+    """A reviewer's judgement of one case, never deleted: a later vote of the same reviewer supersedes it, "undo" withdraws it.
 
     `label` is the label as it stood when the reviewer looked. `spans`: marks in a caption, kind "missed" (a hallucination
-    that the scorer did not see) or "false alarm"; `answer` is the caption that they count in. `adjudication`: the word that
-    settles a disagreement. On a caption, "right" says that the scorer's marks are right, "wrong" that `spans` correct them.
+    that the scorer did not see) or "false alarm"; `answer` is the caption that they count in. `adjudication`: the vote that
+    settles a disagreement. On a caption, "right" means that the scorer's marks are right, "wrong" that `spans` correct them.
     """
 
     benchmark: str
     item_id: str
     field: str
     label: str
-    word: str  # one of WORDS, or "undo"
+    judgement: str  # one of JUDGEMENTS, or "undo"; column `word` of the store
     reviewer: str
     at: str
     comment: str = ""

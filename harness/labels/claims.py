@@ -1,4 +1,4 @@
-"""What speaks for and against labels, as plain values: the claims of a benchmark, its images' annotations, what was answered.
+"""Evidence for and against labels, as plain values: claims of a benchmark, annotations of its images, answers.
 
 Standard library only, like the contract. A benchmark whose labels can be audited has the methods of `Auditable`; everything
 else (ranking, review, revisions, effect) then works for it.
@@ -17,30 +17,30 @@ from harness.labels.cases import Box
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One label: `thing` is in the image (label "yes") or is not ("no").
+    """One label: the object is in the image (label "yes") or is not ("no").
 
-    `thing` is a name shared by all benchmarks on the same annotations (COCO's class); `groups` are the slices that the label
-    counts in (POPE's splits).
+    `object_name` is a name shared by all benchmarks on the same annotations (COCO's class); `groups` are the slices that the
+    label counts in (POPE's splits).
     """
 
     item_id: str
     field: str
     label: str
-    thing: str
+    object_name: str
     groups: tuple[str, ...] = ()
 
 
 class Named(NamedTuple):
-    """A reference caption names a thing, by this word."""
+    """A reference caption names an object, by this word."""
 
     caption: int
-    thing: str
+    object_name: str
     word: str
 
 
 @dataclass(frozen=True, slots=True)
 class ImageAnnotations:
-    """What annotators left about one image: boxes (their names are things), captions, what these name; size in px."""
+    """Annotations of one image: boxes (their names are objects), captions, the objects that these name; size in px."""
 
     boxes: tuple[Box, ...] = ()
     captions: tuple[str, ...] = ()
@@ -50,8 +50,8 @@ class ImageAnnotations:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What an answer says of one label. `nats`: log-odds of yes, where the model gave them."""
+class ImpliedLabel:
+    """The label that an answer implies. `nats`: log-odds of yes, where the model gave them."""
 
     yes: bool
     nats: float | None = None
@@ -59,24 +59,24 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One checkpoint on one benchmark: item id -> answer, and (item id, field) -> what it says of that label.
+    """One checkpoint on one benchmark: item id -> answer, and (item id, field) -> the label it implies.
 
     `unjudged`: item id -> nouns of its answer that the benchmark's vocabulary cannot judge.
     """
 
     name: str
     answers: Mapping[str, str]
-    said: Mapping[tuple[str, str], Said]
+    implied: Mapping[tuple[str, str], ImpliedLabel]
     unjudged: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is known about the labels of one benchmark.
+    """Everything known about the labels of one benchmark.
 
     `images` is by Item.image; empty where the annotations are not in the data folder. `free_text`: answers are descriptions:
-    what a witness does not name it does not deny, things that nobody claims are labelled absent, and the reference captions
-    are part of the truth.
+    an object that a checkpoint does not name is not thereby denied, objects without a claim are labelled absent, and the
+    reference captions are part of the truth.
     """
 
     benchmark: str
@@ -101,7 +101,7 @@ class Labels:
 
 @runtime_checkable
 class Auditable(Protocol):
-    """The further methods of a benchmark whose labels can be looked at again."""
+    """The further methods of a benchmark whose labels can be audited."""
 
     free_text: bool  # see Evidence
 
@@ -109,7 +109,7 @@ class Auditable(Protocol):
     def score(self, item: Item, answer: Answer) -> Score: ...
     def fields(self, item: Item) -> Sequence[str]: ...  # the item's labels by name
     def claim(self, item: Item, field: str) -> Claim | None: ...  # None: the item has no such label
-    def said(self, item: Item, score: Score) -> Mapping[str, Said]: ...  # field -> what this answer says of it
+    def implied_labels(self, item: Item, score: Score) -> Mapping[str, ImpliedLabel]: ...  # field -> label by this answer
     def image_annotations(
         self, data: Data, items: Sequence[Item]
     ) -> Mapping[str, ImageAnnotations]: ...  # by Item.image; empty without files
@@ -118,7 +118,7 @@ class Auditable(Protocol):
 
 @runtime_checkable
 class LabelFiles(Protocol):
-    """The further methods of a benchmark whose labels others revise in files of its own form."""
+    """The further methods of a benchmark whose revised labels are published in its own file format."""
 
-    def import_labels(self, data: Data, texts: Mapping[str, str], said_by: LabelEdit) -> list[LabelEdit]: ...
+    def import_labels(self, data: Data, texts: Mapping[str, str], template: LabelEdit) -> list[LabelEdit]: ...
     def export_labels(self, data: Data, edits: Sequence[LabelEdit], name: str) -> dict[str, str]: ...  # file name -> text

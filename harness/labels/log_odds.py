@@ -1,12 +1,12 @@
-"""How strongly one kind of evidence speaks against a label: log-odds in nats, from counts over the other labels.
+"""Log-odds, in nats, of one kind of evidence against a label, from counts over the other labels.
 
-Most labels are right, so how often a witness says yes where the label is yes (or no) tells how often it does so where the
-thing is (or is not) there. The weight of one answer is then the log of a likelihood ratio (Good 1950; a naive Bayes classifier
-whose class is "the label is wrong"):
+Most labels are right, so the rate at which a checkpoint answers yes where the label is yes (or no) estimates the rate at
+which it does so where the object is (or is not) there. The weight of one answer is then the log of a likelihood ratio
+(Good 1950; a naive Bayes classifier whose class is "the label is wrong"):
 
-    log P(what was said | the opposite of the label is true) - log P(what was said | the label is true)
+    log P(observation | the opposite of the label is true) - log P(observation | the label is true)
 
-The label's own row is left out of the counts, and the rates of a rare thing are pulled towards the rates of all things.
+The label's own row is left out of the counts, and the rates of a rare object are pulled towards the rates of all objects.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
 Booleans = NDArray[np.bool_]
 
-STRENGTH = 8.0  # a thing's own rates count half when this many labels speak of it
+STRENGTH = 8.0  # an object's own rates count half when this many labels are about it
 MOST = 5.0  # nats; no single kind of evidence may decide alone
 
 
@@ -26,53 +26,53 @@ def against(
     codes: Codes,
     n_codes: int,
     is_yes: Booleans,
-    thing: Codes,
+    object_codes: Codes,
     hard: Booleans | None = None,
     unlisted: Floats | None = None,
 ) -> Floats:
-    """Nats by which each code speaks against its label.
+    """Nats of evidence that each code gives against its label.
 
     Args:
         codes: (N,) in 0..n_codes-1, what was seen at each label; -1 where nothing was, which weighs 0.
         is_yes: (N,) the labels.
-        thing: (N,) in 0.., what the label is about.
-        hard: (N,) labels that are hard to tell (a tiny thing that is there, a look-alike of one that is not); they have
+        object_codes: (N,) in 0.., what the label is about.
+        hard: (N,) labels that are hard to decide (a tiny object that is there, a look-alike of one that is not); they have
             rates of their own.
-        unlisted: (2, things), labels "no" that are not among the rows and at which code 0 was seen: easy ones, hard ones.
+        unlisted: (2, objects), labels "no" that are not among the rows and at which code 0 was seen: easy ones, hard ones.
     """
     hard = np.zeros(len(codes), dtype=bool) if hard is None else hard
-    unlisted = np.zeros((2, int(thing.max(initial=0)) + 1)) if unlisted is None else unlisted
+    unlisted = np.zeros((2, int(object_codes.max(initial=0)) + 1)) if unlisted is None else unlisted
     rows = np.flatnonzero(codes >= 0)
-    own, label, what, trouble = codes[rows], is_yes[rows], thing[rows], hard[rows]
+    own, label, what, trouble = codes[rows], is_yes[rows], object_codes[rows], hard[rows]
     likely = np.empty((2, len(rows)))  # P(own code | no), P(own code | yes)
-    for said in (False, True):
-        extra = unlisted * (not said)
-        pooled = _Rates(own[label == said], n_codes, what[label == said], extra.sum(axis=0))
-        likely[int(said)] = pooled.of(own, what, label == said)
+    for value in (False, True):
+        extra = unlisted * (not value)
+        pooled = _Rates(own[label == value], n_codes, what[label == value], extra.sum(axis=0))
+        likely[int(value)] = pooled.of(own, what, label == value)
         for kind in (False, True):  # a label is compared with those that are as easy, or as hard, to tell
-            chosen = (label == said) & (trouble == kind)
+            chosen = (label == value) & (trouble == kind)
             alike = _Rates(own[chosen], n_codes, what[chosen], extra[int(kind)])
-            likely[int(said), chosen] = alike.of(own[chosen], what[chosen], chosen[chosen])
+            likely[int(value), chosen] = alike.of(own[chosen], what[chosen], chosen[chosen])
     weight = np.zeros(len(codes))
     weight[rows] = np.where(label, 1.0, -1.0) * np.log(likely[0] / likely[1])
     return np.clip(weight, -MOST, MOST)
 
 
 class _Rates:
-    """P(code | one label): over all things, and by thing pulled towards it."""
+    """P(code | one label): over all objects, and by object pulled towards it."""
 
-    def __init__(self, codes: Codes, n_codes: int, thing: Codes, unlisted: Floats) -> None:
-        cells = np.bincount(thing * n_codes + codes, minlength=len(unlisted) * n_codes)
-        self.by_thing = cells.reshape(len(unlisted), n_codes).astype(np.float64)
-        self.by_thing[:, 0] += unlisted
-        self.overall = self.by_thing.sum(axis=0)
+    def __init__(self, codes: Codes, n_codes: int, object_codes: Codes, unlisted: Floats) -> None:
+        cells = np.bincount(object_codes * n_codes + codes, minlength=len(unlisted) * n_codes)
+        self.by_object = cells.reshape(len(unlisted), n_codes).astype(np.float64)
+        self.by_object[:, 0] += unlisted
+        self.overall = self.by_object.sum(axis=0)
 
-    def of(self, own: Codes, thing: Codes, counted: Booleans) -> Floats:
-        """P(own code | label, thing), without the row itself where it was counted."""
+    def of(self, own: Codes, object_codes: Codes, counted: Booleans) -> Floats:
+        """P(own code | label, object), without the row itself where it was counted."""
         less = counted.astype(np.float64)
         everywhere = (self.overall[own] - less + 0.5) / (self.overall.sum() - less + 0.5 * len(self.overall))
-        here = self.by_thing[thing, own] - less
-        rate: Floats = (here + STRENGTH * everywhere) / (self.by_thing[thing].sum(axis=1) - less + STRENGTH)
+        here = self.by_object[object_codes, own] - less
+        rate: Floats = (here + STRENGTH * everywhere) / (self.by_object[object_codes].sum(axis=1) - less + STRENGTH)
         return rate
 
 

@@ -17,7 +17,7 @@ def kappa(one: Sequence[Hashable], other: Sequence[Hashable]) -> float | None:
 
 
 def fleiss(items: Sequence[Sequence[Hashable]]) -> float | None:
-    """Fleiss' kappa of the words that each item got; None when chance alone explains everything.
+    """Fleiss' kappa of the judgements that each item got; None when chance alone explains everything.
 
     Items may have different numbers of raters (Fleiss, Levin and Paik 2003, section 18.3); those with fewer than two are
     left out. With equal numbers it is Fleiss 1971.
@@ -33,6 +33,6 @@ def fleiss(items: Sequence[Sequence[Hashable]]) -> float | None:
 
 
 def _agreeing_pairs(words: Counter[Hashable]) -> float:
-    """Share of an item's pairs of raters that said the same word."""
+    """Share of an item's pairs of raters that agree."""
     n = sum(words.values())
     return sum(k * (k - 1) for k in words.values()) / (n * (n - 1))

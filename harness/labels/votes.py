@@ -1,4 +1,4 @@
-"""Votes as they stand: whose last word counts, where reviewers disagree, what follows for the labels. Pure values.
+"""The current state of votes: each reviewer's latest vote, disagreements, and the edits that follow. Pure values.
 
 A reviewer's later vote supersedes the earlier one and "undo" takes the last one back, so that the one before it counts
 again. A label is decided when all who judged it agree, or when an adjudication settled it; "skip" is no judgement.
@@ -12,7 +12,7 @@ from itertools import combinations
 
 from harness.core.errors import ConfigError
 from harness.core.evaluation import LabelEdit
-from harness.labels.cases import MARKS, WORDS, Key, Vote
+from harness.labels.cases import JUDGEMENTS, MARKS, Key, Vote
 from harness.labels.rater_agreement import fleiss, kappa
 
 UNDO = "undo"
@@ -22,7 +22,7 @@ EDITS = {"right": "right", "wrong": "flipped", "ambiguous": "removed"}  # a judg
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is known of one case: each reviewer's vote that counts, and the word that settled a disagreement."""
+    """The votes on one case: each reviewer's vote that counts, and the one that settled a disagreement."""
 
     votes: Mapping[str, Vote] = field(default_factory=dict)
     settled: Vote | None = None
@@ -30,16 +30,16 @@ class Standing:
     @property
     def judgements(self) -> tuple[Vote, ...]:
         """The votes that judge, without those that skip."""
-        return tuple(vote for vote in self.votes.values() if vote.word in EDITS)
+        return tuple(vote for vote in self.votes.values() if vote.judgement in EDITS)
 
     @property
     def is_disputed(self) -> bool:
         """Reviewers disagree and nobody has settled it."""
-        return self.settled is None and len({_said(vote) for vote in self.judgements}) > 1
+        return self.settled is None and len({_content(vote) for vote in self.judgements}) > 1
 
     @property
     def decided(self) -> Vote | None:
-        """The vote that speaks for all: the adjudication, or the last of those that agree. None while open."""
+        """The deciding vote: the adjudication, or the last of those that agree. None while open."""
         if self.settled is not None or not self.judgements or self.is_disputed:
             return self.settled
         return max(self.judgements, key=lambda vote: vote.at)
@@ -71,9 +71,9 @@ class Ballots:
             self.add(vote)
 
     def add(self, vote: Vote) -> None:
-        place = (vote.key, vote.adjudication)
-        cast = self._cast.get(place, ())
-        self._cast[place] = _without_last(cast, vote.reviewer) if vote.word == UNDO else (*cast, vote)
+        slot = (vote.key, vote.adjudication)
+        cast = self._cast.get(slot, ())
+        self._cast[slot] = _without_last(cast, vote.reviewer) if vote.judgement == UNDO else (*cast, vote)
         votes = {v.reviewer: v for v in self._cast.get((vote.key, False), ())}
         settled = self._cast.get((vote.key, True), ())
         self._standing[vote.key] = standing = Standing(votes, settled[-1] if settled else None)
@@ -86,9 +86,9 @@ class Ballots:
     def _reorder(self, vote: Vote, stands: bool) -> None:
         order = self._order.setdefault(vote.reviewer, {})
         order.pop(vote.key, None)
-        if vote.word != UNDO:
+        if vote.judgement != UNDO:
             order[vote.key] = None
-        elif stands:  # the word before it counts again, and is not the next to be taken back
+        elif stands:  # the vote before it counts again, and is not the next to be undone
             self._order[vote.reviewer] = {vote.key: None, **order}
 
     def of(self, key: Key) -> Standing:
@@ -99,7 +99,7 @@ class Ballots:
         return list(self._standing)
 
     def judged_by(self, reviewer: str) -> tuple[Key, ...]:
-        """The cases on which the reviewer's word stands (skipped ones too), the latest last."""
+        """The cases on which the reviewer has a vote (skipped ones too), the latest last."""
         return tuple(self._order.get(reviewer, {}))
 
     def reviewers(self) -> list[str]:
@@ -123,7 +123,7 @@ class Ballots:
         """Cohen's kappa of every two reviewers, over the cases of `keys` that both judged."""
         found = []
         for one, other in combinations(self.reviewers(), 2):
-            both = [(v[one], v[other]) for v in self._words(keys) if one in v and other in v]
+            both = [(v[one], v[other]) for v in self._judgements(keys) if one in v and other in v]
             if both:
                 left, right = zip(*both, strict=True)
                 found.append(Pair(one, other, len(both), sum(a == b for a, b in both), kappa(left, right)))
@@ -131,10 +131,10 @@ class Ballots:
 
     def fleiss(self, keys: Collection[Key]) -> float | None:
         """Fleiss' kappa of all reviewers, over the cases of `keys` that at least two judged."""
-        return fleiss([list(words.values()) for words in self._words(keys)])
+        return fleiss([list(judged.values()) for judged in self._judgements(keys)])
 
-    def _words(self, keys: Collection[Key]) -> list[dict[str, str]]:
-        return [{v.reviewer: v.word for v in self.of(key).judgements} for key in keys if key in self._standing]
+    def _judgements(self, keys: Collection[Key]) -> list[dict[str, str]]:
+        return [{v.reviewer: v.judgement for v in self.of(key).judgements} for key in keys if key in self._standing]
 
 
 def _without_last(cast: tuple[Vote, ...], reviewer: str) -> tuple[Vote, ...]:
@@ -144,15 +144,15 @@ def _without_last(cast: tuple[Vote, ...], reviewer: str) -> tuple[Vote, ...]:
     return cast
 
 
-def _said(vote: Vote) -> tuple[object, ...]:
-    return (vote.word, frozenset((s.start, s.end, s.kind) for s in vote.spans))
+def _content(vote: Vote) -> tuple[object, ...]:
+    return (vote.judgement, frozenset((s.start, s.end, s.kind) for s in vote.spans))
 
 
 def _edit(standing: Standing, vote: Vote) -> LabelEdit:
     votes = (vote,) if vote.adjudication else standing.judgements
     names = ", ".join(sorted(v.reviewer for v in votes))
     reason = "; ".join(dict.fromkeys(v.comment for v in votes if v.comment))
-    return LabelEdit(vote.benchmark, vote.item_id, vote.field, vote.label, EDITS[vote.word], names, reason, vote.at)
+    return LabelEdit(vote.benchmark, vote.item_id, vote.field, vote.label, EDITS[vote.judgement], names, reason, vote.at)
 
 
 def check_name(name: str) -> None:
@@ -162,15 +162,15 @@ def check_name(name: str) -> None:
 
 
 def checked(vote: Vote) -> Vote:
-    """The vote, if it can be kept. Raises ConfigError, saying what is wrong with it."""
+    """The vote, if it is valid. Raises ConfigError with the reason otherwise."""
     check_name(vote.reviewer)
-    if vote.word not in (*WORDS, UNDO):
-        raise ConfigError(f"{vote.word[:80]!r} is not a valid judgement. Choose one of: {', '.join(WORDS)}.")
+    if vote.judgement not in (*JUDGEMENTS, UNDO):
+        raise ConfigError(f"{vote.judgement[:80]!r} is not a valid judgement. Choose one of: {', '.join(JUDGEMENTS)}.")
     if len(vote.comment) > LONGEST_COMMENT:
         raise ConfigError(f"The comment has {len(vote.comment):,} characters; at most {LONGEST_COMMENT:,} are kept.")
     for span in vote.spans:
         if span.kind not in MARKS or not 0 <= span.start < span.end <= len(vote.answer):
-            raise ConfigError(f"The mark {span.kind[:80]!r} at {span.start} to {span.end} does not lie in the caption.")
-    if vote.adjudication and vote.word == "skip":
-        raise ConfigError("A disagreement is settled by right, wrong or ambiguous; a skip settles nothing.")
+            raise ConfigError(f"The mark {span.kind[:80]!r} at {span.start} to {span.end} is not inside the caption.")
+    if vote.adjudication and vote.judgement == "skip":
+        raise ConfigError("A disagreement is settled with right, wrong or ambiguous; a skip settles nothing.")
     return vote

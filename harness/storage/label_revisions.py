@@ -1,6 +1,6 @@
 """Named revisions of labels: small JSON-lines files of `LabelEdit`s that can be shared and cited.
 
-The first line is the header: {"revision": name, "format": 1, "source": whose word it is, "digest": sha256 of the edits, ...}.
+The first line is the header: {"revision": name, "format": 1, "source": its citation, "digest": sha256 of the edits, ...}.
 Every further line is one edit. Official labels stay the default everywhere; a revision is applied only where it is named.
 """
 
@@ -38,7 +38,7 @@ class Revision:
 
     @property
     def digest(self) -> str:
-        """Identity of what it says, whatever its name."""
+        """Identity of its edits, independent of its name."""
         return value_digest([asdict(edit) for edit in self.edits])
 
     def of(self, benchmark: str) -> tuple[LabelEdit, ...]:
@@ -76,13 +76,13 @@ def dumps(revision: Revision) -> str:
 
 
 def loads(text: str, where: str) -> Revision:
-    """Read a file's text. Raises DataError with all faults at once; `where` is what they call the file."""
+    """Read a file's text. Raises DataError with all faults at once; `where` names the file in messages."""
     rows = [(n, line) for n, line in enumerate(text.lstrip("\ufeff").split("\n"), 1) if line.strip()]
     header = _object(*rows[0], where) if rows else {}
     if not isinstance(header.get("revision"), str) or header.get("format") != FORMAT:
         raise DataError(
-            f'{where} is no revision of labels: its first line should be {{"revision": NAME, "format": {FORMAT}, ...}}. '
-            "`python -m harness labels import` makes one of official files or of a reviewed CSV."
+            f'{where} is not a label revision: its first line should be {{"revision": NAME, "format": {FORMAT}, ...}}. '
+            "`python -m harness labels import` makes one from official files, `labels make` from votes."
         )
     edits, faults = [], []
     for n, line in rows[1:]:
@@ -95,11 +95,11 @@ def loads(text: str, where: str) -> Revision:
     _check_name(header["revision"], where)
     control = header.get("control") or {}
     if not isinstance(control, dict) or not all(isinstance(value, int) for value in control.values()):
-        raise DataError(f"{where}: control is {str(control)[:80]}; it must say the size and the seed of a sample.")
+        raise DataError(f"{where}: control is {str(control)[:80]}; it must hold the size and the seed of a sample.")
     revision = Revision(header["revision"], str(header.get("source", "")), tuple(edits), control)
     if header.get("digest") not in (None, revision.digest):
         raise DataError(
-            f"{where} was changed after it was written: its edits have the digest {revision.digest[:12]}, its first line says "
+            f"{where} was changed after it was written: its edits have the digest {revision.digest[:12]}, its first line has "
             f"{str(header['digest'])[:12]}. Take the original, or remove the digest from the first line if the change is yours."
         )
     return revision
@@ -143,14 +143,14 @@ def read(name: str, output: Path) -> Revision:
 
 def together(revisions: Sequence[Revision]) -> tuple[tuple[LabelEdit, ...], tuple[Conflict, ...]]:
     """The edits of several revisions. Where two contradict each other, within one or across, neither is kept."""
-    by_place: dict[tuple[str, str, str], dict[tuple[str, str], tuple[str, LabelEdit]]] = {}
+    by_label: dict[tuple[str, str, str], dict[tuple[str, str], tuple[str, LabelEdit]]] = {}
     for revision in revisions:
         for edit in revision.edits:
-            place = (edit.benchmark, edit.item_id, edit.field)
-            by_place.setdefault(place, {}).setdefault((edit.old, edit.new), (revision.name, edit))
+            label = (edit.benchmark, edit.item_id, edit.field)
+            by_label.setdefault(label, {}).setdefault((edit.old, edit.new), (revision.name, edit))
     kept, conflicts = [], []
-    for said in by_place.values():
-        own = list(said.values())
+    for found in by_label.values():
+        own = list(found.values())
         words = " but ".join(f"{name} says {edit.new} (of {edit.old})" for name, edit in own)
         if len(own) == 1:
             kept.append(own[0][1])
@@ -198,8 +198,8 @@ def _edit(row: Mapping[str, Any], where: str) -> LabelEdit:
     missing = [name for name in _FIELDS if not isinstance(row.get(name), str)]
     unknown = [name for name in row if name not in _FIELDS]
     if missing or unknown:
-        told = [f"no text under {', '.join(missing)}"] * bool(missing) + [f"unknown: {', '.join(unknown)}"] * bool(unknown)
-        raise DataError(f"{where}: {'; '.join(told)}. An edit has {', '.join(_FIELDS)}.")
+        faults = [f"no text under {', '.join(missing)}"] * bool(missing) + [f"unknown: {', '.join(unknown)}"] * bool(unknown)
+        raise DataError(f"{where}: {'; '.join(faults)}. An edit has {', '.join(_FIELDS)}.")
     if row["new"] not in NEW:
         raise DataError(f"{where}: new is {row['new']!r}; it is one of {', '.join(NEW)}.")
     return LabelEdit(**row)

@@ -12,6 +12,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from harness.core.errors import DataError
 
@@ -50,8 +51,11 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read ({error.strerror}).") from error
 
 
-def parse_sheet(raw: bytes, name: str, needed: Sequence[str]) -> list[Line]:
-    """Rows by column name; empty rows are left out. Raises DataError, which calls the table `name`, where it is none."""
+def parse_sheet(raw: bytes, name: str, needed: Sequence[str], renamed: Mapping[str, str] = MappingProxyType({})) -> list[Line]:
+    """Rows by column name; empty rows are left out. `renamed`: former name -> name of a column.
+
+    Raises DataError, with `name` as the table's name, where the bytes are not a table with the needed columns.
+    """
     text = _text(raw, name).lstrip("\r\n")
     if text.startswith("sep="):  # Excel's own first line
         text = text.partition("\n")[2]
@@ -67,6 +71,7 @@ def parse_sheet(raw: bytes, name: str, needed: Sequence[str]) -> list[Line]:
     finally:
         csv.field_size_limit(old)
     header = [column.strip().lower() for column in rows[0]] if rows else []
+    header = [column if column in renamed.values() else renamed.get(column, column) for column in header]
     missing = [column for column in needed if column not in header]
     if missing:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Votes on labels, kept for ever in the run store's file: who said what, when and why. Nothing is overwritten.
+"""Votes on labels in the run store's file: reviewer, judgement, time and comment. Nothing is overwritten.
 
 The file itself refuses to change or delete a vote. A vote that `add` accepted is on the disk: it survives a killed
 process and a power cut. Several processes may write at once; each sees the others' votes with the next `ballots`.
@@ -29,30 +29,30 @@ _INSERT = f"INSERT INTO votes (token, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,
 
 
 class Taken(NamedTuple):
-    """What became of a sheet's votes: those that were new, and those on labels that an adjudication has settled."""
+    """Result of importing a sheet: votes read, new votes, and votes on labels that an adjudication has settled."""
 
     read: int
     new: int
     settled: int
 
     @property
-    def told(self) -> str:
-        settled = f" {self.settled:,} of labels that are settled were left out." if self.settled else ""
+    def summary(self) -> str:
+        settled = f" {self.settled:,} on settled labels were left out." if self.settled else ""
         return f"{self.read:,} judgements read, {self.new:,} of them new.{settled}"
 
 
 class Reviews(Database):
-    """The votes of one store. Raises StoreError for what SQLite refuses, ConfigError for a vote that says nothing."""
+    """The votes of one store. Raises StoreError for what SQLite refuses, ConfigError for a vote that is not valid."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._db.execute("PRAGMA synchronous=FULL")  # NORMAL could lose the last votes in a power cut
-        self._eyes = Database(path)  # who looks does not wait for a vote on its way to the disk
+        self._reader = Database(path)  # reading does not wait for a vote that is being written
         self._ballots, self._read = Ballots(), 0
-        self._looking = Lock()
+        self._reading = Lock()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._eyes.__exit__(kind, error, trace)
+        self._reader.__exit__(kind, error, trace)
         super().__exit__(kind, error, trace)
 
     def add(self, vote: Vote, token: str = "") -> bool:
@@ -63,7 +63,7 @@ class Reviews(Database):
             return db.execute(f"{_INSERT} ON CONFLICT(token) DO NOTHING", row).rowcount == 1
 
     def take(self, votes: Iterable[Vote]) -> Taken:
-        """Keep a sheet's votes, all of them or none: those that differ from what the reviewer's word there is now."""
+        """Keep a sheet's votes, all of them or none: those that differ from the reviewer's current vote."""
         wanted = [checked(vote) for vote in votes]
         with self.transaction() as db:  # nobody else writes between looking and keeping
             ballots = self.ballots()
@@ -78,30 +78,30 @@ class Reviews(Database):
 
     def ballots(self) -> Ballots:
         """The votes as they stand now; only what was added since the last call is read."""
-        with self._looking:
+        with self._reading:
             for row in self._after(self._read):
                 self._ballots.add(_vote(row[1:]))
                 self._read = row[0]
             return self._ballots
 
     def _after(self, last: int) -> list[Any]:
-        return self._eyes.rows(f"SELECT id, {_COLUMNS} FROM votes WHERE id > ? ORDER BY id", (last,))
+        return self._reader.rows(f"SELECT id, {_COLUMNS} FROM votes WHERE id > ? ORDER BY id", (last,))
 
 
 def _is_news(vote: Vote, standing: Standing) -> bool:
-    """A word that stands already is none, unless there is a comment to it now."""
+    """Whether the vote differs from the reviewer's current one, in its judgement or by a new comment."""
     own = standing.votes.get(vote.reviewer)
-    return own is None or vote.word != own.word or vote.comment not in ("", own.comment)
+    return own is None or vote.judgement != own.judgement or vote.comment not in ("", own.comment)
 
 
 def _row(vote: Vote, token: str) -> tuple[Any, ...]:
-    said = codec.dumps([*astuple(vote)[:6], *astuple(vote)[7:]])  # without the time: the second click comes later
-    token = text_digest(f"{token}\n{said}") if token else secrets.token_hex(16)
+    content = codec.dumps([*astuple(vote)[:6], *astuple(vote)[7:]])  # without the time: the second click comes later
+    token = text_digest(f"{token}\n{content}") if token else secrets.token_hex(16)
     fields = [storable(text) if isinstance(text, str) else text for text in astuple(vote)]
     return (token, *fields[:9], codec.dumps(vote.spans), int(vote.adjudication))
 
 
 def _vote(row: Any) -> Vote:
-    benchmark, item_id, field, label, word, reviewer, at, comment, answer, spans, adjudication = row
+    benchmark, item_id, field, label, judgement, reviewer, at, comment, answer, spans, adjudication = row
     marked = tuple(Span(**span) for span in codec.loads(spans))
-    return Vote(benchmark, item_id, field, label, word, reviewer, at, comment, answer, marked, bool(adjudication))
+    return Vote(benchmark, item_id, field, label, judgement, reviewer, at, comment, answer, marked, bool(adjudication))

@@ -27,8 +27,10 @@ def objects(columns: Sequence[Column], sweeps: Sequence[SweepResult], short: Seq
             for label, places in members(columns, short)
             if (those := [r for i in places if (r := results[i]) is not None])
         ]
-        for thing in _worst(by_thing for _, by_thing in counted):
-            found += [ObjectCount(name, thing, label, *by_thing.get(thing, ({}, {}))) for label, by_thing in counted]
+        for object_name in _worst(by_object for _, by_object in counted):
+            found += [
+                ObjectCount(name, object_name, label, *by_object.get(object_name, ({}, {}))) for label, by_object in counted
+            ]
     return tuple(found)
 
 
@@ -40,14 +42,14 @@ def _mean(seeds: Sequence[_Counts]) -> _Counts:
     if len(seeds) == 1:
         return seeds[0]
     together: _Counts = {}
-    for thing in dict.fromkeys(thing for counts in seeds for thing in counts):
-        here = [counts.get(thing, ({}, {})) for counts in seeds]
+    for object_name in dict.fromkeys(object_name for counts in seeds for object_name in counts):
+        here = [counts.get(object_name, ({}, {})) for counts in seeds]
         kinds = sorted({kind for counts, _ in here for kind in counts})
         around: Counter[str] = Counter()
         for _, beside in here:
             around.update(beside)
         means = {kind: sum(counts.get(kind, 0) for counts, _ in here) / len(here) for kind in kinds}
-        together[thing] = means, _most_often(around)
+        together[object_name] = means, _most_often(around)
     return together
 
 
@@ -55,10 +57,10 @@ def _of_questions(result: BenchmarkResult, asked: dict[str, str]) -> _Counts:
     """The confusion of each object that a yes/no question asks about."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for score in result.scores:
-        thing = asked.get(score.item_id, "")
-        if thing and score.correct is not None and score.reading in ("yes", "no"):
-            counts[thing][("t" if score.correct else "f") + ("p" if score.reading == "yes" else "n")] += 1
-    return {thing: (dict(sorted(c.items())), {}) for thing, c in counts.items()}
+        object_name = asked.get(score.item_id, "")
+        if object_name and score.correct is not None and score.reading in ("yes", "no"):
+            counts[object_name][("t" if score.correct else "f") + ("p" if score.reading == "yes" else "n")] += 1
+    return {object_name: (dict(sorted(c.items())), {}) for object_name, c in counts.items()}
 
 
 def _of_spans(result: BenchmarkResult) -> _Counts:
@@ -71,25 +73,25 @@ def _of_spans(result: BenchmarkResult) -> _Counts:
         for span in score.spans:
             if span.node and span.kind in ("found", "invented"):
                 counts[span.node][span.kind] += 1
-        for thing in {span.node for span in score.spans if span.kind == "invented" and span.node}:
-            around[thing].update(there)
-    return {thing: (dict(sorted(c.items())), _most_often(around[thing])) for thing, c in counts.items()}
+        for object_name in {span.node for span in score.spans if span.kind == "invented" and span.node}:
+            around[object_name].update(there)
+    return {object_name: (dict(sorted(c.items())), _most_often(around[object_name])) for object_name, c in counts.items()}
 
 
-def _most_often(things: Counter[str]) -> dict[str, int]:
-    return dict(sorted(things.items(), key=lambda kv: (-kv[1], kv[0]))[:_COMPANIONS])
+def _most_often(objects: Counter[str]) -> dict[str, int]:
+    return dict(sorted(objects.items(), key=lambda kv: (-kv[1], kv[0]))[:_COMPANIONS])
 
 
 def _true_objects(item: Item | None, score: Score) -> set[str]:
     listed = item.truth.get("objects") if item else None
     if isinstance(listed, list | tuple):
-        return {str(thing) for thing in listed}
+        return {str(object_name) for object_name in listed}
     return {span.node for span in score.spans if span.kind == "found"}
 
 
 def _worst(counted: Iterable[_Counts]) -> list[str]:
     wrong: defaultdict[str, float] = defaultdict(float)
-    for by_thing in counted:
-        for thing, (counts, _) in by_thing.items():
-            wrong[thing] += counts.get("invented", 0) + counts.get("fp", 0) + counts.get("fn", 0)
-    return [thing for thing, n in sorted(wrong.items(), key=lambda kv: (-kv[1], kv[0])) if n][:MOST]
+    for by_object in counted:
+        for object_name, (counts, _) in by_object.items():
+            wrong[object_name] += counts.get("invented", 0) + counts.get("fp", 0) + counts.get("fn", 0)
+    return [object_name for object_name, n in sorted(wrong.items(), key=lambda kv: (-kv[1], kv[0])) if n][:MOST]

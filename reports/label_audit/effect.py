@@ -13,7 +13,7 @@ from harness.labels.estimates.corrected_chair import CorrectedChair
 from harness.labels.estimates.error_attribution import error_faults
 from harness.labels.estimates.label_error_rate import label_rates
 from reports.values.comparison import Comparison
-from reports.values.label_audit import Bound, Effect, Moved, Turned
+from reports.values.label_audit import Bound, ChangedMetric, Effect, ReversedConclusion
 from reports.values.table import Cell, Column, Row
 
 
@@ -47,9 +47,9 @@ def effect(
         edits={new: sum(edit.new == new for edit in edits) for new in ("right", "flipped", "removed")},
         conflicts=tuple(conflicts),
         not_asked=not_asked,
-        moved=tuple(_moved(a, b) for a, b in _both(official.rows, audited.rows) if a.benchmark in touched),
-        turned=tuple(
-            turn for a, b in _both(official.short.rows, audited.short.rows) for turn in _turned(official.short.columns, a, b)
+        changed_metrics=tuple(_changed_metric(a, b) for a, b in _both(official.rows, audited.rows) if a.benchmark in touched),
+        reversed_conclusions=tuple(
+            turn for a, b in _both(official.short.rows, audited.short.rows) for turn in _reversed(official.short.columns, a, b)
         ),
         faults=tuple((columns[fault.digest], fault) for fault in found if fault.digest in columns),
         rates=tuple(label_rates(one, of[one.benchmark], control or {}) for one in labels),
@@ -69,8 +69,8 @@ def _both(official: Sequence[Row], audited: Sequence[Row]) -> list[tuple[Row, Ro
     return [(row, after[row.benchmark, row.key]) for row in official if (row.benchmark, row.key) in after]
 
 
-def _moved(before: Row, after: Row) -> Moved:
-    return Moved(before, after, ranks(before.cells, before.better), ranks(after.cells, after.better))
+def _changed_metric(before: Row, after: Row) -> ChangedMetric:
+    return ChangedMetric(before, after, ranks(before.cells, before.better), ranks(after.cells, after.better))
 
 
 def ranks(cells: Sequence[Cell | None], better: str) -> tuple[int | None, ...]:
@@ -82,10 +82,10 @@ def ranks(cells: Sequence[Cell | None], better: str) -> tuple[int | None, ...]:
     return tuple(None if v is None else 1 + sum(o is not None and o < v for o in values) for v in values)
 
 
-def _turned(columns: Sequence[Column], before: Row, after: Row) -> list[Turned]:
+def _reversed(columns: Sequence[Column], before: Row, after: Row) -> list[ReversedConclusion]:
     pairs = zip(columns, before.cells, after.cells, strict=True)
     return [
-        Turned(before, column.label, old.significant, new.significant)
+        ReversedConclusion(before, column.label, old.significant, new.significant)
         for column, old, new in pairs
         if old is not None and new is not None and old.significant != new.significant
     ]

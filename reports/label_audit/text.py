@@ -8,16 +8,21 @@ from dataclasses import dataclass
 from harness.labels.estimates.proportions import Share
 from reports.text.formatting import UNKNOWN, between, cell_text, count, metric_name, name, number, row_name, title_of
 from reports.values.comparison import Comparison
-from reports.values.label_audit import Effect, Moved
+from reports.values.label_audit import ChangedMetric, Effect
 from reports.values.table import Cell, Row
 
-_SAID = {"better": "significantly better", "worse": "significantly worse", "changed": "significant change", "": "inconclusive"}
+_SIGNIFICANCE = {
+    "better": "significantly better",
+    "worse": "significantly worse",
+    "changed": "significant change",
+    "": "inconclusive",
+}
 _MOST_CONFLICTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A table with its title and what to know of it; `lines` are sentences under it. Rows may be empty."""
+    """A table with its title and what to know of it; `lines` stand under it. Rows may be empty."""
 
     title: str
     lead: str
@@ -27,16 +32,14 @@ class Part:
 
 
 def summary(effect: Effect) -> str:
-    """What the revision is, in one line."""
-    words = {"right": "confirmed", "flipped": "turned round", "removed": "removed as ambiguous"}
-    told = ", ".join(f"{effect.edits[new]:,} {word}" for new, word in words.items())
-    return (
-        f"Labels under {effect.revision}: {told}. Nothing was generated or judged again; the official labels stay the default."
-    )
+    """The revision in one line."""
+    names = {"right": "confirmed", "flipped": "flipped", "removed": "removed as ambiguous"}
+    counts = ", ".join(f"{effect.edits[new]:,} {name}" for new, name in names.items())
+    return f"Labels under {effect.revision}: {counts}. Nothing was generated or judged again; official labels stay the default."
 
 
 def parts(comparison: Comparison) -> list[Part]:
-    """Everything an audit changed; empty without an audit."""
+    """The tables of what an audit changes; empty without an audit."""
     effect = comparison.audit
     if effect is None:
         return []
@@ -45,7 +48,7 @@ def parts(comparison: Comparison) -> list[Part]:
         _conclusions(effect),
         _faults(effect),
         _rates(effect),
-        *(_things(effect)),
+        *(_objects(effect)),
         _disputed(comparison, effect),
         _captions(effect),
         _conflicts(effect),
@@ -54,41 +57,44 @@ def parts(comparison: Comparison) -> list[Part]:
 
 
 def _metrics(comparison: Comparison, effect: Effect) -> Part:
-    moved = [m for m in effect.moved if m.official.headline] or list(effect.moved)
+    changed = [m for m in effect.changed_metrics if m.official.headline] or list(effect.changed_metrics)
     labels = [column.label for column in comparison.columns]
     header = ["metric", *(f"{label}: {which}" for label in labels for which in ("official", "audited"))]
     many = len(labels) > 2
     if many:  # checkpoints are the rows, as in the short table
-        header = ["checkpoint", *(f"{row_name(m.official)}: {w}" for m in moved for w in ("official", "audited", "rank"))]
-        rows = [(labels[i], *(text for m in moved for text in _both(m, i, rank=True))) for i in range(len(labels))]
+        header = [
+            "checkpoint",
+            *(f"{row_name(m.official)}: {w}" for m in changed for w in ("official", "audited", "rank")),
+        ]
+        rows = [(labels[i], *(text for m in changed for text in _both(m, i, rank=True))) for i in range(len(labels))]
     else:
-        rows = [(row_name(m.official), *(text for i in range(len(labels)) for text in _both(m, i))) for m in moved]
-    told = [_reordered(m, labels) for m in moved if m.is_reordered]
+        rows = [(row_name(m.official), *(text for i in range(len(labels)) for text in _both(m, i))) for m in changed]
+    lines = [_reordered(m, labels) for m in changed if m.is_reordered]
     lead = "The same answers, scored against official and against audited labels; 95 % intervals by resampling images."
-    return Part("Metrics under both labels", lead, tuple(header), tuple(rows), tuple(told))
+    return Part("Metrics under both labels", lead, tuple(header), tuple(rows), tuple(lines))
 
 
-def _both(moved: Moved, column: int, rank: bool = False) -> list[str]:
-    cells = moved.official.cells[column], moved.audited.cells[column]
-    told = [_cell(cell, moved.official) for cell in cells]
+def _both(changed: ChangedMetric, column: int, rank: bool = False) -> list[str]:
+    cells = changed.official.cells[column], changed.audited.cells[column]
+    texts = [_cell(cell, changed.official) for cell in cells]
     if not rank:
-        return told
-    before, after = (r[column] if r else None for r in (moved.ranks_before, moved.ranks_after))
-    return [*told, UNKNOWN if before is None else f"{before}" if before == after else f"{before} \u2192 {after}"]
+        return texts
+    before, after = (r[column] if r else None for r in (changed.ranks_before, changed.ranks_after))
+    return [*texts, UNKNOWN if before is None else f"{before}" if before == after else f"{before} \u2192 {after}"]
 
 
 def _cell(cell: Cell | None, row: Row) -> str:
     return cell_text(cell, row.unit)
 
 
-def _reordered(moved: Moved, labels: Sequence[str]) -> str:
-    pairs = zip(labels, moved.ranks_before, moved.ranks_after, strict=True)
+def _reordered(changed: ChangedMetric, labels: Sequence[str]) -> str:
+    pairs = zip(labels, changed.ranks_before, changed.ranks_after, strict=True)
     changes = [f"{label} {before} \u2192 {after}" for label, before, after in pairs if before != after]
-    return f"Ranks change in {row_name(moved.official)}: {', '.join(changes)}."
+    return f"Ranks change in {row_name(changed.official)}: {', '.join(changes)}."
 
 
 def _conclusions(effect: Effect) -> Part:
-    rows = [(row_name(t.row), t.column, _SAID[t.before], _SAID[t.after]) for t in effect.turned]
+    rows = [(row_name(t.row), t.column, _SIGNIFICANCE[t.before], _SIGNIFICANCE[t.after]) for t in effect.reversed_conclusions]
     lead = "Differences to the baseline that are significant under one labelling only, or that change their direction."
     lines = () if rows else ("No conclusion changes.",)
     return Part(
@@ -124,28 +130,28 @@ def _rates(effect: Effect) -> Part:
         lines.append(_how(r.benchmark, r.how, r.decided, r.labels, r.missing))
     lead = "How many labels are wrong, or too ambiguous to count. For a split or a label the first share holds both."
     return Part(
-        "Label error rate", lead, ("benchmark", "of", "wrong", "ambiguous", "labels looked at"), tuple(rows), tuple(lines)
+        "Label error rate", lead, ("benchmark", "of", "wrong", "ambiguous", "labels reviewed"), tuple(rows), tuple(lines)
     )
 
 
 def _how(benchmark: str, how: str, decided: int, labels: int, missing: int) -> str:
     title = title_of(benchmark)
-    told = {
+    text = {
         "all reviewed": f"{title}: all {labels:,} labels were reviewed; there is nothing to estimate.",
         "control set": f"{title}: estimated from a random control set; {decided:,} of {labels:,} labels are decided.",
-        "too early": f"{title}: {decided:,} of {labels:,} labels are decided, too few of the control set in the order "
-        "of its draw for a rate; one is told from 30 on.",
-        "": f"{title}: {decided:,} of {labels:,} labels are decided, none of them drawn at random; suspects are no "
-        "fair sample, so that no rate can be told. Review a control set (`--sample`).",
+        "too early": f"{title}: {decided:,} of {labels:,} labels are decided, too few of the control set, in the "
+        "order in which it was drawn, for a rate; 30 are needed.",
+        "": f"{title}: {decided:,} of {labels:,} labels are decided, none of them drawn at random; suspicious labels "
+        "are not a random sample, so no rate can be estimated. Review a control set (`--sample`).",
     }[how]
-    return f"{told} {count(missing, 'label')} of the control set still undecided." if missing else told
+    return f"{text} {count(missing, 'label')} of the control set still undecided." if missing else text
 
 
-def _things(effect: Effect) -> list[Part]:
+def _objects(effect: Effect) -> list[Part]:
     rows = [
-        (title_of(r.benchmark), thing, f"{share.n:,}", f"{share.of:,}")
+        (title_of(r.benchmark), object_name, f"{share.n:,}", f"{share.of:,}")
         for r in effect.rates
-        for thing, share in r.by_thing.items()
+        for object_name, share in r.by_object.items()
     ]
     lead = "Errors among the labels that reviewers decided; most were selected as suspicious, so shares are not estimates."
     return [Part("Faults by object", lead, ("benchmark", "object", "faults", "labels decided"), tuple(rows))] if rows else []

@@ -41,10 +41,10 @@ def objects_views(comparison: Comparison) -> list[ObjectsView]:
     for benchmark in dict.fromkeys(o.benchmark for o in comparison.objects):
         counts = [o for o in comparison.objects if o.benchmark == benchmark]
         columns = tuple(dict.fromkeys(o.column for o in counts))
-        by_thing: dict[str, list[ObjectCount]] = {}
+        by_object: dict[str, list[ObjectCount]] = {}
         for o in counts:
-            by_thing.setdefault(o.subject, []).append(o)
-        views = tuple(ObjectView(t, tuple(o.counts for o in same), _around(same)) for t, same in by_thing.items())
+            by_object.setdefault(o.subject, []).append(o)
+        views = tuple(ObjectView(t, tuple(o.counts for o in same), _around(same)) for t, same in by_object.items())
         spans = any("invented" in o.counts or "found" in o.counts for o in counts)
         keys = ("invented",) if spans else ("fp", "fn")
         most = max(o.counts.get(key, 0) for o in counts for key in keys)
@@ -56,10 +56,10 @@ def _around(counts: Sequence[ObjectCount]) -> str:
     """What truly was in the images where the object was invented, all columns together."""
     together: dict[str, int] = {}
     for count in counts:
-        for thing, n in count.seen_with.items():
-            together[thing] = together.get(thing, 0) + n
+        for object_name, n in count.seen_with.items():
+            together[object_name] = together.get(object_name, 0) + n
     often = sorted(together.items(), key=lambda kv: (-kv[1], kv[0]))[:3]
-    return ", ".join(thing for thing, _ in often)
+    return ", ".join(object_name for object_name, _ in often)
 
 
 @dataclass(frozen=True, slots=True)

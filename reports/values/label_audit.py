@@ -12,7 +12,7 @@ from reports.values.table import Row
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class ChangedMetric:
     """One metric under both labels; cells are by column, ranks too (1 is best; empty where neither direction is better)."""
 
     official: Row
@@ -26,8 +26,8 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
-    """A conclusion that does not survive, or that only the audited labels allow. its words are those of Cell.significant's."""
+class ReversedConclusion:
+    """A conclusion that holds under one labelling only; `before` and `after` are values of Cell.significant."""
 
     row: Row
     column: str
@@ -37,7 +37,7 @@ class Turned:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One metric of one checkpoint, were every disputed label settled against it or for it."""
+    """One metric of one checkpoint, if every disputed label were settled against it or for it."""
 
     benchmark: str
     digest: str
@@ -50,14 +50,14 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """All that a report says of an audit."""
+    """What a report shows of an audit."""
 
     revision: str
     edits: Mapping[str, int]  # "right", "flipped", "removed" -> how many hold
     conflicts: tuple[str, ...]
     not_asked: int
-    moved: tuple[Moved, ...]
-    turned: tuple[Turned, ...]
+    changed_metrics: tuple[ChangedMetric, ...]
+    reversed_conclusions: tuple[ReversedConclusion, ...]
     faults: tuple[tuple[str, ErrorFaults], ...]  # with the column's label
     rates: tuple[LabelRates, ...]
     disputed: int = 0

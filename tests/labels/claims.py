@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from harness.core.evaluation import Item
 from harness.labels.cases import Box
-from harness.labels.claims import Claim, Evidence, ImageAnnotations, Named, Said, Witness
+from harness.labels.claims import Claim, Evidence, ImageAnnotations, ImpliedLabel, Named, Witness
 
 DOG = Box("dog", 10, 10, 300, 200)
 N = 40
@@ -29,11 +29,11 @@ def truth(i: int) -> str:
 def witness(name: str, wrong: tuple[int, ...] = (), nats: Mapping[int, float] | None = None) -> Witness:
     """Says the truth of every image but those in `wrong`."""
     yes = {i: (truth(i) == "yes") != (i in wrong) for i in range(N)}
-    said = {(str(i), "label"): Said(y, nats[i] if nats else None) for i, y in yes.items()}
+    said = {(str(i), "label"): ImpliedLabel(y, nats[i] if nats else None) for i, y in yes.items()}
     return Witness(name, {str(i): "Yes." if y else "No." for i, y in yes.items()}, said)
 
 
-def seen(i: int, *named: int, thing: str = "dog", boxes: tuple[Box, ...] | None = None) -> ImageAnnotations:
-    """ImageAnnotations i with five captions, of which those in `named` name the thing."""
+def seen(i: int, *named: int, object_name: str = "dog", boxes: tuple[Box, ...] | None = None) -> ImageAnnotations:
+    """ImageAnnotations i with five captions, of which those in `named` name the object."""
     own = boxes if boxes is not None else ((DOG,) if truth(i) == "yes" else ())
-    return ImageAnnotations(own, ("a caption",) * 5, tuple(Named(n, thing, thing) for n in named), 640, 480)
+    return ImageAnnotations(own, ("a caption",) * 5, tuple(Named(n, object_name, object_name) for n in named), 640, 480)

@@ -10,7 +10,7 @@ import pytest
 from harness.core.evaluation import LabelEdit
 from harness.labels.cases import Case
 from harness.labels.claims import Claim, Labels
-from harness.labels.control_sample import control_order, decided_beginning
+from harness.labels.control_sample import control_order, decided_prefix
 from harness.labels.estimates.error_attribution import error_faults
 from harness.labels.estimates.label_error_rate import LabelRates, label_rates
 from reports.web.review.desk import mixed
@@ -62,8 +62,8 @@ def test_from_thirty_decided_in_the_order_of_the_draw_a_rate_is_told() -> None:
 
 def test_a_label_that_is_passed_over_does_not_stop_the_rate_and_many_do() -> None:
     drawn = control_order(PLACES, 100)
-    assert len(decided_beginning(drawn, set(drawn[:3]) | set(drawn[5:50]))) == 48
-    assert decided_beginning(drawn, set(drawn[::2])) == []
+    assert len(decided_prefix(drawn, set(drawn[:3]) | set(drawn[5:50]))) == 48
+    assert decided_prefix(drawn, set(drawn[::2])) == []
 
 
 def test_a_suspicious_control_label_stands_at_its_random_place() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.core.evaluation import Item, Verdict
-from harness.labels.suspicion.judge_verdicts import Rated, verdict_suspects
+from harness.labels.suspicion.judge_verdicts import Rated, contradicted_verdicts
 
 ITEM = Item("7", "images/7.png", "How many dogs are there?")
 
@@ -15,17 +15,17 @@ def rated(answer: str, **values: float | None) -> Rated:
 
 
 def test_the_widest_apart_comes_first_and_agreement_is_no_suspect() -> None:
-    cases = verdict_suspects([rated("a", chat=6, rules=5), rated("b", chat=6, rules=0), rated("c", chat=3, rules=3)])
+    cases = contradicted_verdicts([rated("a", chat=6, rules=5), rated("b", chat=6, rules=0), rated("c", chat=3, rules=3)])
     assert [case.rated for case in cases] == ["b", "a"]
     assert cases[0].suspicion == 1.0 and cases[1].suspicion == 1 / 6
 
 
 def test_what_the_other_judge_says_is_hidden_and_the_answer_itself_is_shown() -> None:
-    (case,) = verdict_suspects([rated("Two dogs.", chat=6, rules=0)])
+    (case,) = contradicted_verdicts([rated("Two dogs.", chat=6, rules=0)])
     assert case.rated == "Two dogs." and case.label == "chat: 6 (read 6)"
-    assert case.hearsay == ("rules says 0 (read 0)",)
+    assert case.model_evidence == ("rules says 0 (read 0)",)
     assert not any("0" in reason or "rules says" in reason for reason in case.reasons)
 
 
 def test_an_unjudged_answer_contradicts_nobody() -> None:
-    assert verdict_suspects([rated("a", chat=6, rules=None), rated("b", chat=None, rules=0)]) == ()
+    assert contradicted_verdicts([rated("a", chat=6, rules=None), rated("b", chat=None, rules=0)]) == ()

@@ -14,7 +14,7 @@ def vote(word, reviewer="ann", item="1", at="2026-01-01T00:00:00+00:00", **more)
 
 
 def words(ballots, key=KEY):
-    return {name: v.word for name, v in ballots.of(key).votes.items()}
+    return {name: v.judgement for name, v in ballots.of(key).votes.items()}
 
 
 def test_a_later_vote_of_the_same_reviewer_supersedes():

@@ -30,7 +30,7 @@ from harness.core import registry
 from harness.core.plugins import Model, no_progress
 from harness.evaluation.sweep import sweep
 from harness.labels.cases import Case
-from harness.labels.suspicion.rank import suspects
+from harness.labels.suspicion.rank import rank_labels
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.miniworld.world.benchmark_files import pope_files
 from harness.miniworld.world.coco_files import Label, put_faults
@@ -121,7 +121,7 @@ def outcomes(scratch: Path, images: int, seeds: list[int]) -> Iterator[Outcome]:
             runs = [_ask(store, DataFolder(folder), model, f"{seed}-{n}") for n, model in enumerate(models)]
             own = gather(store, runs)["pope"]
         bare = replace(own.evidence, image_annotations={})
-        cases, alone = suspects(own.evidence, own.witnesses), suspects(bare, own.witnesses)
+        cases, alone = rank_labels(own.evidence, own.witnesses), rank_labels(bare, own.witnesses)
         yield Outcome(seed, len(cases), len(wrong), _found(cases, wrong), _found(alone, wrong))
 
 

@@ -42,7 +42,7 @@ def test_where_all_labels_were_reviewed_the_rate_is_counted() -> None:
     edits = [edit(i, "flipped" if i < 50 else "removed" if i < 80 else "right") for i in range(N)]
     found = label_rates(labels(), edits, {})
     assert found.how == "all reviewed" and found.flipped.value == 0.05 and found.removed.value == 0.03
-    assert found.by_group["random"].value == 0.08 and found.by_thing["dog"].n == 40 and found.flipped.low is None
+    assert found.by_group["random"].value == 0.08 and found.by_object["dog"].n == 40 and found.flipped.low is None
 
 
 def test_the_rate_of_all_labels_comes_from_the_control_set_and_not_from_suspects() -> None:
@@ -112,8 +112,10 @@ def audited(make: SimpleNamespace) -> object:
 
 def test_ranks_and_conclusions_that_turn_are_told(audited: object) -> None:
     found = audited.audit  # type: ignore[attr-defined]
-    assert any(m.is_reordered for m in found.moved) and found.turned
-    assert {t.after for t in found.turned} & {"worse"} and {t.before for t in found.turned} & {"better"}
+    assert any(m.is_reordered for m in found.changed_metrics) and found.reversed_conclusions
+    assert {t.after for t in found.reversed_conclusions} & {"worse"} and {t.before for t in found.reversed_conclusions} & {
+        "better"
+    }
     titles = [part.title for part in parts(audited)]  # type: ignore[arg-type]
     assert titles[:2] == ["Metrics under both labels", "Conclusions that flip"] and "Not applied" in titles
 

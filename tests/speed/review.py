@@ -28,7 +28,7 @@ from PIL import Image
 from pope_runs import fill
 from suspects import IMAGES, items, write_annotations
 
-from harness.audit.review_desk import Asked, open_desk
+from harness.audit.review_desk import ReviewScope, open_desk
 from harness.labels.cases import Case
 from harness.storage.run_store import Store
 from harness.storage.vote_store import Reviews
@@ -44,7 +44,7 @@ def prepared(folder: Path) -> dict[str, Case]:
     with Store(folder / "store.sqlite") as store:
         fill(store, items(), CHECKPOINTS, str(folder / "data"))
     with Store(folder / "store.sqlite") as store, Reviews(store.path) as reviews:
-        return {case_id(case): case for case in open_desk(store, reviews, Asked("pope", most=9_000)).cases}
+        return {case_id(case): case for case in open_desk(store, reviews, ReviewScope("pope", most=9_000)).cases}
 
 
 def write_images(folder: Path) -> None:
@@ -86,7 +86,7 @@ class Reviewer(threading.Thread):
         for n, case in enumerate(self._ids):
             time.sleep(self._random.uniform(0.5, 1.5) * self._think_s)
             word = self._random.choice(["right", "wrong", "ambiguous"])
-            form = {"secret": secret, "case": case, "word": word, "form": f"{self.name} {n}"}
+            form = {"secret": secret, "case": case, "judgement": word, "form": f"{self.name} {n}"}
             for _ in range(2 if n % 10 == 9 else 1):
                 began = time.perf_counter()
                 answer = self._client.post("/vote", data=form)
@@ -99,7 +99,7 @@ def told(reviewers: list[Reviewer], folder: Path, cases: dict[str, Case], cpu_s:
     """The figures, and what the store holds against what was accepted."""
     took = sorted(second * 1000 for one in reviewers for second in one.took)
     with Reviews(folder / "store.sqlite") as reviews:
-        votes = [(vote.reviewer, vote.key, vote.word) for vote in reviews.votes()]
+        votes = [(vote.reviewer, vote.key, vote.judgement) for vote in reviews.votes()]
     accepted = {(one.name, cases[id].key, word) for one in reviewers for id, word in one.kept.items()}
     asked = sum(len(one._ids) for one in reviewers)
     return (

@@ -20,7 +20,7 @@ from pope_runs import fill
 from benchmarks.pope import SPLITS
 from harness.audit.queue import gather, queue
 from harness.core.evaluation import Item
-from harness.labels.suspicion.rank import suspects
+from harness.labels.suspicion.rank import rank_labels
 from harness.storage.run_store import Store
 
 IMAGES = 500
@@ -73,7 +73,7 @@ def main() -> None:
             done = time.process_time()
             own = gather(store)["pope"]
             ready = time.process_time()
-            suspects(own.evidence, own.witnesses)
+            rank_labels(own.evidence, own.witnesses)
             ranked = time.process_time()
     print(f"{len(cases):,} labels, {n} checkpoints")
     print(f"from an opened store to the ranked queue, annotations read for the first time: {done - started:.2f} s of CPU")

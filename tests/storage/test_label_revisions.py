@@ -58,7 +58,7 @@ def test_a_broken_line_is_told_with_its_number(line: str, words: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", '{"question_id": 1}'])
 def test_another_file_is_no_revision(text: str) -> None:
-    with pytest.raises(DataError, match="is no revision of labels"):
+    with pytest.raises(DataError, match="is not a label revision"):
         loads(text, "coco_repope_random.json")
 
 

@@ -79,7 +79,7 @@ def test_votes_and_verdicts_stay(path: Path, store: Store) -> None:
     assert store.verdicts(["v1"])["v1"].value == 4.0
     with Reviews(path) as reviews:
         (vote,) = reviews.votes()
-    assert (vote.item_id, vote.label, vote.word) == ("a.jpg Is there a cat in the image?", "no", "wrong")
+    assert (vote.item_id, vote.label, vote.judgement) == ("a.jpg Is there a cat in the image?", "no", "wrong")
 
 
 def test_a_by_product_is_replaced_by_the_next_one_of_its_kind(store: Store) -> None:

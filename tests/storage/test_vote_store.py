@@ -37,7 +37,7 @@ def test_a_form_sent_twice_is_one_vote(reviews):
 
 def test_another_word_from_the_same_form_is_not_swallowed(reviews):
     reviews.add(VOTE, "form 7")
-    assert reviews.add(replace(VOTE, word="right"), "form 7")
+    assert reviews.add(replace(VOTE, judgement="right"), "form 7")
 
 
 def test_the_file_itself_refuses_to_change_or_delete_a_vote(reviews):
@@ -55,9 +55,9 @@ def test_an_accepted_vote_is_flushed_to_the_disk(reviews):
 
 def test_ballots_see_what_another_process_added(reviews, tmp_path):
     reviews.add(VOTE)
-    assert reviews.ballots().of(VOTE.key).votes["ann"].word == "wrong"
+    assert reviews.ballots().of(VOTE.key).votes["ann"].judgement == "wrong"
     with Reviews(tmp_path / "store.sqlite") as other:
-        other.add(replace(VOTE, word="right", reviewer="bob"))
+        other.add(replace(VOTE, judgement="right", reviewer="bob"))
     assert set(reviews.ballots().of(VOTE.key).votes) == {"ann", "bob"}
 
 
@@ -71,14 +71,14 @@ def test_an_old_store_takes_votes_after_opening(tmp_path):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"word": "maybe"},
+        {"judgement": "maybe"},
         {"reviewer": " "},
         {"reviewer": "x" * 61},
         {"reviewer": "ann\nbob"},
         {"comment": "x" * 4001},
         {"answer": "a cat", "spans": (Span(2, 9, "missed"),)},
         {"answer": "a cat", "spans": (Span(2, 5, "found"),)},
-        {"word": "skip", "adjudication": True},
+        {"judgement": "skip", "adjudication": True},
     ],
 )
 def test_a_vote_that_says_nothing_is_refused_and_keeps_the_others_out(reviews, wrong):
@@ -89,12 +89,12 @@ def test_a_vote_that_says_nothing_is_refused_and_keeps_the_others_out(reviews, w
 
 def test_a_sheet_keeps_every_change_of_mind_and_no_word_twice(reviews):
     for word, new in (("right", 1), ("right", 0), ("wrong", 1), ("right", 1)):
-        assert reviews.take([replace(VOTE, word=word)]).new == new
-    reviews.add(replace(VOTE, word="undo"))
-    assert [v.word for v in reviews.votes()] == ["right", "wrong", "right", "undo"]
-    assert reviews.take([replace(VOTE, word="right")]).new == 1  # "wrong" stood again
-    assert reviews.take([replace(VOTE, word="right", comment="on second thoughts")]).new == 1
-    assert reviews.take([replace(VOTE, word="right", comment="")]).new == 0  # a comment is not lost to an empty cell
+        assert reviews.take([replace(VOTE, judgement=word)]).new == new
+    reviews.add(replace(VOTE, judgement="undo"))
+    assert [v.judgement for v in reviews.votes()] == ["right", "wrong", "right", "undo"]
+    assert reviews.take([replace(VOTE, judgement="right")]).new == 1  # "wrong" stood again
+    assert reviews.take([replace(VOTE, judgement="right", comment="on second thoughts")]).new == 1
+    assert reviews.take([replace(VOTE, judgement="right", comment="")]).new == 0  # a comment is not lost to an empty cell
 
 
 def test_one_sheet_brought_back_by_many_at_once_is_kept_once(reviews, tmp_path):

@@ -1,8 +1,8 @@
-"""CHAIR as people would have counted it: what its word list missed and what it blamed wrongly, from marks in some captions.
+"""CHAIR corrected with human marks in a sample of captions: objects that its word list missed, and false alarms.
 
 The detector's counts stand for all captions; the marks of those that people read correct them. Each caption's invented
-and named objects are the detector's, less its false alarms, plus what it missed; what was seen in the marked captions is
-carried over to all (a ratio of two difference estimators), and the interval resamples images, marked and unmarked ones apart.
+and named objects are the detector's, less its false alarms, plus what it missed; the correction of the marked captions is
+extrapolated to all (a ratio of two difference estimators), and the interval resamples images, marked and unmarked ones apart.
 The marked captions must have been drawn at random.
 """
 
@@ -44,14 +44,14 @@ def corrected_chair(
 
     `scores` have the addends "mentions" and "invented"; `answers`: item id -> caption.
     """
-    said = {vote.item_id: vote for vote in marks if vote.benchmark == benchmark and answers.get(vote.item_id) == vote.answer}
+    by_item = {vote.item_id: vote for vote in marks if vote.benchmark == benchmark and answers.get(vote.item_id) == vote.answer}
     kept = [score for score in scores if score.values]
-    read = np.array([score.item_id in said for score in kept], dtype=bool)
+    read = np.array([score.item_id in by_item for score in kept], dtype=bool)
     if not read.any():
         return None
     mentions, invented = (np.array([s.values.get(name, 0.0) for s in kept]) for name in ("mentions", "invented"))
     missed, alarms = (
-        np.array([_count(said.get(s.item_id), kind) for s in kept], dtype=np.float64) for kind in ("missed", "false alarm")
+        np.array([_count(by_item.get(s.item_id), kind) for s in kept], dtype=np.float64) for kind in ("missed", "false alarm")
     )
     more = np.column_stack([missed - alarms, missed])  # to the invented, to all that is named
     counts = np.column_stack([invented, mentions])

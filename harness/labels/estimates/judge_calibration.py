@@ -1,5 +1,6 @@
-"""How far a judge can be trusted: its ratings against people's on the same answers, between its versions, and the mean that
-people would have given (predictive.py). Functions of values.
+"""Agreement of a judge with human ratings of the same answers, drift between its versions, and the corrected mean.
+
+The corrected mean is that of `prediction_powered.py`. Pure functions.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from harness.core.stats import LEVEL
 from harness.labels.estimates.prediction_powered import FEWEST, Corrected, corrected_mean
 
-NEAR = 1.0  # points; ratings that differ by no more are told apart from those that differ by more
+NEAR = 1.0  # points; ratings that differ by no more count as near
 
 
 @dataclass(frozen=True, slots=True)

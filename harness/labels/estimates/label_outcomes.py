@@ -1,4 +1,4 @@
-"""What reviewers made of each label: "right", "flipped", "removed", or "" where nobody decided."""
+"""The reviewers' decision on each label: "right", "flipped", "removed", or "" where it is not decided."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ WRONG = ("flipped", "removed")
 _WORST_FIRST = ("flipped", "removed", "right")
 
 
-class Fates:
-    """The edits of one benchmark by place. An edit of a whole item speaks for its parts, and parts for the whole."""
+class LabelOutcomes:
+    """The edits of one benchmark by item. An edit of a whole item also decides its parts, and an edit of a part the whole."""
 
     def __init__(self, edits: Iterable[LabelEdit]) -> None:
         self._by_item: dict[str, list[tuple[str, str]]] = {}

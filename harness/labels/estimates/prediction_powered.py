@@ -1,6 +1,6 @@
-"""Means that a cheap judge measured on all items, corrected by what people said of some.
+"""Prediction-powered inference: a judge's mean over all items, corrected with human ratings of a sample.
 
-Prediction-powered inference: Angelopoulos et al. 2023, Science 382, 669 (arXiv:2301.09633), with the weight of PPI++
+Angelopoulos et al. 2023, Science 382, 669 (arXiv:2301.09633), with the weight of PPI++
 (Angelopoulos, Duchi and Zrnic 2023, arXiv:2311.01453, section 6). It is the difference estimator of survey sampling.
 """
 
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from harness.core.stats import LEVEL
 
-FEWEST = 5  # rated items; with fewer nothing can be said of their scatter
+FEWEST = 5  # rated items; with fewer their scatter is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +34,26 @@ class Corrected:
 
 
 def corrected_mean(judge: ArrayLike, rated: ArrayLike, people: ArrayLike) -> Corrected:
-    """Mean over all items of what people would say.
+    """Mean human rating over all items, estimated.
 
     Args:
         judge: (N,) the judge's values of the items that nobody rated.
         rated: (n,) the judge's values of the rated items, which must have been drawn at random.
-        people: (n,) what people said of them.
+        people: (n,) the human ratings of these.
     """
     f, g, y = (np.asarray(values, dtype=np.float64) for values in (judge, rated, people))
     n_all, n = len(f) + len(g), len(g)
     plain = float(np.concatenate([f, g]).mean()) if n_all else None
-    told = float(y.mean()) if n else None
+    people_mean = float(y.mean()) if n else None
     if n < FEWEST:
-        return Corrected(None, None, None, plain, told, n, n_all)
+        return Corrected(None, None, None, plain, people_mean, n, n_all)
     weight = _weight(f, g, y)
     rest = float(f.mean()) if len(f) else float(g.mean())
     value = weight * rest + float((y - weight * g).mean())
     variance = float((y - weight * g).var(ddof=1)) / n
     variance += weight**2 * float(f.var(ddof=1)) / len(f) if len(f) > 1 else 0.0
     reach = _quantile(n) * variance**0.5
-    return Corrected(value, value - reach, value + reach, plain, told, n, n_all, weight)
+    return Corrected(value, value - reach, value + reach, plain, people_mean, n, n_all, weight)
 
 
 def _weight(f: np.ndarray, g: np.ndarray, y: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Words that CHAIR-like vocabularies are known to misread: a reviewer should see them before the label is blamed."""
+"""Words that CHAIR-like vocabularies are known to misread; the reading, not the label, may be wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from harness.labels.suspicion.claim_table import Finding, Table
 
 TRAPPED = 1.5  # nats: not the image but the reading may be at fault
-_TRAPS: tuple[tuple[str, str, str], ...] = (  # thing, what stands in the answer, what it means there
+_TRAPS: tuple[tuple[str, str, str], ...] = (  # object, pattern in the answer, what it means there
     ("orange", r"\borange(?!s\b)[ -](?!juice\b|slices?\b)[a-z]{3,}", "a colour"),
     ("wine glass", r"\b(?:drinking |water )?glass(?:es)?\b", "a glass without wine, spectacles or a pane"),
     ("mouse", r"\b(?:mouse|mice)\b", "the animal or the device"),
@@ -30,22 +30,22 @@ _TRAPS: tuple[tuple[str, str, str], ...] = (  # thing, what stands in the answer
     ("donut", r"\bbagels?\b", "another pastry"),
     ("tv", r"\b(?:computer )?monitors?\b", "a computer's screen"),
 )
-_PATTERNS = {thing: (re.compile(pattern, re.IGNORECASE), meaning) for thing, pattern, meaning in _TRAPS}
+_PATTERNS = {object_name: (re.compile(pattern, re.IGNORECASE), meaning) for object_name, pattern, meaning in _TRAPS}
 
 
 def traps(table: Table) -> Finding:
-    """Nats where an answer's word for the thing is one that the vocabulary is known to misread. Descriptions only."""
+    """Nats where an answer's word for the object is one that the vocabulary is known to misread. Descriptions only."""
     nats = np.zeros(len(table))
     reasons: dict[int, str] = {}
     if not table.evidence.free_text:
         return Finding(nats, reasons)
     for row, claim in enumerate(table.claims):
-        if claim.thing not in _PATTERNS or claim.label == "yes":
+        if claim.object_name not in _PATTERNS or claim.label == "yes":
             continue
-        pattern, meaning = _PATTERNS[claim.thing]
+        pattern, meaning = _PATTERNS[claim.object_name]
         texts = (witness.answers.get(claim.item_id, "") for witness in table.witnesses)
         found = next((match for text in texts if (match := pattern.search(text))), None)
         if found:
             nats[row] = TRAPPED
             reasons[row] = f"known trap of the vocabulary: \u201c{found[0][:40]}\u201d may be {meaning}"
-    return Finding(nats, reasons, hearsay=True)
+    return Finding(nats, reasons, model_evidence=True)

@@ -1,4 +1,4 @@
-"""Do the checkpoints agree against the label? Each weighs by how often it is right elsewhere, alike ones together as one."""
+"""Checkpoints that agree against the label, each weighted by its accuracy elsewhere; correlated checkpoints count once."""
 
 from __future__ import annotations
 
@@ -26,45 +26,45 @@ def agreement(table: Table) -> Finding:
     read = [_codes(table, witness) for witness in table.witnesses]
     hard, absent = is_hard(table) | is_beside(table), unlisted(table)
     weights = np.array([
-        against(codes, n_codes, table.is_yes, table.thing, hard, absent) for codes, n_codes, _ in read
+        against(codes, n_codes, table.is_yes, table.object_codes, hard, absent) for codes, n_codes, _ in read
     ])  # fmt: skip
-    says = np.array([yes for _, _, yes in read])  # (K, N): 1 yes, 0 no, -1 nothing
-    shares = effective_shares((says != table.is_yes).astype(np.float64), says >= 0)
-    return Finding((weights * shares[:, None]).sum(axis=0), _reasons(table, says, read), hearsay=True)
+    answers = np.array([yes for _, _, yes in read])  # (K, N): 1 yes, 0 no, -1 nothing
+    shares = effective_shares((answers != table.is_yes).astype(np.float64), answers >= 0)
+    return Finding((weights * shares[:, None]).sum(axis=0), _reasons(table, answers, read), model_evidence=True)
 
 
 def _codes(table: Table, witness: Witness) -> tuple[Codes, int, NDArray[np.int8]]:
-    """(N,) codes of what it said, how many codes there are, and (N,) yes 1, no 0, nothing -1."""
+    """(N,) codes of the labels it implies, the number of codes, and (N,) yes 1, no 0, no answer -1."""
     silent = _NO if table.evidence.free_text else -1
-    said = [witness.said.get((claim.item_id, claim.field)) for claim in table.claims]
+    implied = [witness.implied.get((claim.item_id, claim.field)) for claim in table.claims]
     words = [
         int(one.yes) if one is not None else silent if claim.item_id in witness.answers else -1
-        for one, claim in zip(said, table.claims, strict=True)
+        for one, claim in zip(implied, table.claims, strict=True)
     ]
     yes = np.array(words, dtype=np.int8)
-    known = [one.nats for one in said if one is not None]
+    known = [one.nats for one in implied if one is not None]
     if not known or None in known:
         return yes.astype(np.intp), 2, yes
-    nats = np.array([one.nats if one is not None else np.nan for one in said], dtype=np.float64)
+    nats = np.array([one.nats if one is not None else np.nan for one in implied], dtype=np.float64)
     steps = np.where(np.isnan(nats), -1, np.searchsorted(_STEPS, nats, side="right"))
     return steps.astype(np.intp), len(_STEPS) + 1, yes
 
 
-def _reasons(table: Table, says: NDArray[np.int8], read: Sequence[tuple[Codes, int, NDArray[np.int8]]]) -> dict[int, str]:
-    answered = (says >= 0).sum(axis=0)
-    contrary = ((says >= 0) & (says != table.is_yes)).sum(axis=0)
-    right = _right_elsewhere(table, says)
+def _reasons(table: Table, answers: NDArray[np.int8], read: Sequence[tuple[Codes, int, NDArray[np.int8]]]) -> dict[int, str]:
+    answered = (answers >= 0).sum(axis=0)
+    contrary = ((answers >= 0) & (answers != table.is_yes)).sum(axis=0)
+    right = _right_elsewhere(table, answers)
     reasons = {}
     for row in np.flatnonzero(contrary > 0).tolist():
         names = table.evidence.free_text
         what = ("name it" if names else "say yes") if not table.is_yes[row] else ("do not name it" if names else "say no")
         if names and table.is_yes[row] and contrary[row] < answered[row]:
-            continue  # descriptions leave out much; only what nobody names is worth a word
+            continue  # descriptions leave out much; only what nobody names is a reason
         reasons[row] = f"{contrary[row]} of {answered[row]} checkpoints {what} ({right})"
     return reasons
 
 
-def _right_elsewhere(table: Table, says: NDArray[np.int8]) -> str:
-    shares = sorted(float((row == table.is_yes)[row >= 0].mean()) for row in says if (row >= 0).any())
+def _right_elsewhere(table: Table, answers: NDArray[np.int8]) -> str:
+    shares = sorted(float((row == table.is_yes)[row >= 0].mean()) for row in answers if (row >= 0).any())
     low, high = f"{shares[0]:.0%}", f"{shares[-1]:.0%}"
     return f"right on {low if low == high else f'{low} to {high}'} of all labels"

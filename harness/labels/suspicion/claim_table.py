@@ -1,4 +1,4 @@
-"""The labels of one benchmark as a table: one row a claim, codes for what it is about, and what witnesses say of it."""
+"""The labels of one benchmark as a table: one row a claim, codes for its object, and the labels that checkpoints imply."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Table:
         return {item.id: item for item in self.evidence.items}
 
     @cached_property
-    def things(self) -> dict[str, int]:
-        return {thing: code for code, thing in enumerate(dict.fromkeys(claim.thing for claim in self.claims))}
+    def objects(self) -> dict[str, int]:
+        return {object_name: code for code, object_name in enumerate(dict.fromkeys(claim.object_name for claim in self.claims))}
 
     @cached_property
-    def thing(self) -> Codes:
-        return np.array([self.things[claim.thing] for claim in self.claims], dtype=np.intp)
+    def object_codes(self) -> Codes:
+        return np.array([self.objects[claim.object_name] for claim in self.claims], dtype=np.intp)
 
     @cached_property
     def is_yes(self) -> NDArray[np.bool_]:
@@ -53,7 +53,7 @@ class Table:
 
     @cached_property
     def by_image(self) -> dict[str, set[str]]:
-        """Item id -> things that are annotated in its image."""
+        """Item id -> objects that are annotated in its image."""
         return {
             i.id: {box.name for box in self.evidence.image_annotations.get(i.image, NO_ANNOTATIONS).boxes}
             for i in self.evidence.items
@@ -62,14 +62,14 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """What one kind of evidence makes of every row: nats against the label, and the reason in words where there is one.
+    """One kind of evidence for every row: nats against the label, and the reason in words where there is one.
 
-    `hearsay`: its reasons tell what checkpoints answered, so that no reviewer may read them before a word of their own.
+    `model_evidence`: its reasons reveal answers of checkpoints, so a reviewer sees them only after a judgement of their own.
     """
 
     nats: Floats
     reasons: dict[int, str]
-    hearsay: bool = False
+    model_evidence: bool = False
 
 
 def nothing(table: Table) -> Finding:

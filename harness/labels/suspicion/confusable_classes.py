@@ -1,4 +1,4 @@
-"""Classes that annotators and models take for each other, and the trace that such a mistake leaves."""
+"""Classes that annotators and models confuse, and the evidence that such a mistake leaves."""
 
 from __future__ import annotations
 
@@ -57,16 +57,18 @@ def near(table: Table) -> Finding:
     nats = np.zeros(len(table))
     reasons: dict[int, str] = {}
     for row, (claim, image) in enumerate(zip(table.claims, table.image_annotations, strict=True)):
-        others = NEAR.get(claim.thing, _NONE)
+        others = NEAR.get(claim.object_name, _NONE)
         labelled = {box.name for box in image.boxes}
-        named = {n.thing for n in image.named}
+        named = {n.object_name for n in image.named}
         mistaken, beside = others & (named - labelled), others & labelled
-        if claim.label == "yes" and claim.thing not in named and mistaken:
+        if claim.label == "yes" and claim.object_name not in named and mistaken:
             nats[row] = MISTAKEN
-            reasons[row] = f"captions name {_either(mistaken)}, which is easily taken for {claim.thing} and is not annotated"
-        elif claim.label == "no" and beside and claim.thing not in labelled:
+            reasons[row] = (
+                f"captions name {_either(mistaken)}, which is easily confused with {claim.object_name} and is not annotated"
+            )
+        elif claim.label == "no" and beside and claim.object_name not in labelled:
             nats[row] = BESIDE
-            reasons[row] = f"{_either(beside)} is annotated, which is easily taken for {claim.thing}"
+            reasons[row] = f"{_either(beside)} is annotated, which is easily confused with {claim.object_name}"
     return Finding(nats, reasons)
 
 
@@ -74,23 +76,23 @@ def is_beside(table: Table) -> Booleans:
     """(N,) labels "no" beside an annotated near class: a checkpoint's yes means less there."""
     annotated = table.by_image
     return np.array(
-        [claim.label == "no" and bool(NEAR.get(claim.thing, _NONE) & annotated[claim.item_id]) for claim in table.claims],
+        [claim.label == "no" and bool(NEAR.get(claim.object_name, _NONE) & annotated[claim.item_id]) for claim in table.claims],
         dtype=bool,
     )
 
 
 def unlisted(table: Table) -> Floats:
-    """(2, things) labels "no" of descriptions that have no row of their own: without and with a near class annotated."""
-    counts = np.zeros((2, len(table.things)))
+    """(2, objects) labels "no" of descriptions that have no row of their own: without and with a near class annotated."""
+    counts = np.zeros((2, len(table.objects)))
     if not table.evidence.free_text:
         return counts
     listed: defaultdict[str, set[str]] = defaultdict(set)
     for claim in table.claims:
-        listed[claim.item_id].add(claim.thing)
+        listed[claim.item_id].add(claim.object_name)
     for item_id, annotated in table.by_image.items():
-        for thing, code in table.things.items():
-            if thing not in listed[item_id]:
-                counts[int(not NEAR.get(thing, _NONE).isdisjoint(annotated)), code] += 1
+        for object_name, code in table.objects.items():
+            if object_name not in listed[item_id]:
+                counts[int(not NEAR.get(object_name, _NONE).isdisjoint(annotated)), code] += 1
     return counts
 
 

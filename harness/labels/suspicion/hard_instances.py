@@ -1,4 +1,4 @@
-"""Labels that rest on instances which are hard to see: tiny, crowds only, hidden behind others."""
+"""Labels whose instances are hard to see: tiny, crowds only, hidden behind others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.labels.claims import ImageAnnotations
 from harness.labels.suspicion.claim_table import Finding, Table
 
 TINY = 0.0033  # share of the image: COCO's "small" is 32 x 32 px, a 300th of 640 x 480
-HIDDEN = 0.8  # share of its box that lies inside one larger box of another thing
+HIDDEN = 0.8  # share of its box that lies inside one larger box of another object
 DOUBT = 0.5  # nats for each: a guess, small enough that it only orders what is otherwise alike
 
 
@@ -34,8 +34,8 @@ def is_hard(table: Table) -> NDArray[np.bool_]:
 
 
 def _troubles(table: Table, row: int) -> list[str]:
-    image, thing = table.image_annotations[row], table.claims[row].thing
-    own = [box for box in image.boxes if box.name == thing]
+    image, object_name = table.image_annotations[row], table.claims[row].object_name
+    own = [box for box in image.boxes if box.name == object_name]
     if not own:
         return []
     found = []
@@ -53,7 +53,7 @@ def _troubles(table: Table, row: int) -> list[str]:
 
 
 def _hidden_behind(box: Box, image: ImageAnnotations) -> str:
-    """Name of a larger thing whose box covers this one, or ""."""
+    """Name of a larger object whose box covers this one, or ""."""
     others: Iterable[Box] = (b for b in image.boxes if b.name != box.name and _area(b) > _area(box) and not b.crowd)
     return next((other.name for other in others if _covered(box, other) >= HIDDEN * max(_area(box), 1e-9)), "")
 

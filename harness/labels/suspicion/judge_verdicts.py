@@ -1,4 +1,4 @@
-"""Verdicts worth a second look: where another judge, or the rules, say something else of the same answer."""
+"""Suspicious verdicts: another judge, or the rules, rate the same answer differently."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.labels.cases import VERDICT, Case
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """One answer and what each judge (name and version) made of it. The first is the one whose verdict counts."""
+    """One answer and the verdict of each judge (name and version). The first is the one whose verdict counts."""
 
     benchmark: str
     item: Item
@@ -20,7 +20,7 @@ class Rated:
     verdicts: Mapping[str, Verdict]
 
 
-def verdict_suspects(rated: Sequence[Rated]) -> tuple[Case, ...]:
+def contradicted_verdicts(rated: Sequence[Rated]) -> tuple[Case, ...]:
     """Verdicts that another one contradicts, the widest apart first; suspicion is the distance as a share of the scale used."""
     values = [v.value for one in rated for v in one.verdicts.values() if v.value is not None]
     span = max(values, default=0.0) - min(values, default=0.0)
@@ -45,9 +45,9 @@ def _case(one: Rated, span: float) -> Case | None:
         image=one.item.image,
         question=one.item.question,
         suspicion=apart / span,
-        reasons=("another judge, or the rules, rates the same answer otherwise",),
+        reasons=("another judge, or the rules, rates the same answer differently",),
         answers={one.witness: one.answer},
-        hearsay=tuple(contrary),
+        model_evidence=tuple(contrary),
         rated=one.answer,
     )
 

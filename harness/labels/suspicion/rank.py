@@ -1,8 +1,8 @@
-"""Which labels are worth a second look? All labels of a benchmark, ranked, each with its reasons in words.
+"""Rank all labels of a benchmark by suspicion, each with its reasons in words.
 
 Every kind of evidence is weighed in nats for "this label is wrong" and the nats are added to the prior's (naive Bayes):
-checkpoints (agreement.py) and captions (captions.py) with likelihood ratios read off the other labels; contradictions, near
-classes, troubles of instances and traps of vocabularies with the fixed weights that stand at the top of their files.
+checkpoints (checkpoints.py) and captions (reference_captions.py) with likelihood ratios estimated from the other labels;
+contradictions, near classes, hard instances and ambiguous words with the fixed weights at the top of their files.
 The sum orders the queue. As a probability it is rough: kinds of evidence are not independent of each other.
 """
 
@@ -27,16 +27,16 @@ from harness.labels.suspicion.reference_captions import captions
 from harness.labels.suspicion.uncovered_nouns import unjudged
 
 PRIOR = log(0.03 / 0.97)  # nats; before any evidence three labels in a hundred are wrong
-_WORTH_A_WORD = 0.25  # nats
+_LEAST_WEIGHT = 0.25  # nats
 
 
-def suspects(
+def rank_labels(
     evidence: Evidence, witnesses: Sequence[Witness], others: Sequence[Evidence] = (), *, sample: int = 0, seed: int = 0
 ) -> tuple[Case, ...]:
     """All labels of `evidence`, most suspicious first.
 
     Args:
-        witnesses: what each checkpoint says; one that answered in several runs comes once.
+        witnesses: the labels that each checkpoint implies; one that answered in several runs comes once.
         others: evidence on other benchmarks over the same images.
         sample, seed: so many labels, drawn at random from all, are marked `control`; see control_sample.py.
     """
@@ -63,20 +63,20 @@ def _case(table: Table, row: int, suspicion: float, findings: Sequence[Finding])
         field=claim.field,
         label=claim.label,
         image=item.image,
-        question=f"Is there {_a(claim.thing)} in the image?" if table.evidence.free_text else item.question,
+        question=f"Is there {_a(claim.object_name)} in the image?" if table.evidence.free_text else item.question,
         suspicion=suspicion,
-        reasons=_reasons(row, [finding for finding in findings if not finding.hearsay]),
+        reasons=_reasons(row, [finding for finding in findings if not finding.model_evidence]),
         answers={w.name: w.answers[claim.item_id] for w in table.witnesses if claim.item_id in w.answers},
         boxes=table.image_annotations[row].boxes,
-        hearsay=_reasons(row, [finding for finding in findings if finding.hearsay]),
+        model_evidence=_reasons(row, [finding for finding in findings if finding.model_evidence]),
     )
 
 
 def _reasons(row: int, findings: Sequence[Finding]) -> tuple[str, ...]:
     """The weightiest first."""
-    told = [(finding.nats[row], finding.reasons[row]) for finding in findings if row in finding.reasons]
-    return tuple(reason for weight, reason in sorted(told, key=lambda t: -t[0]) if weight >= _WORTH_A_WORD)
+    weighted = [(finding.nats[row], finding.reasons[row]) for finding in findings if row in finding.reasons]
+    return tuple(reason for weight, reason in sorted(weighted, key=lambda t: -t[0]) if weight >= _LEAST_WEIGHT)
 
 
-def _a(thing: str) -> str:
-    return f"an {thing}" if thing[:1] in tuple("aeiou") else f"a {thing}"
+def _a(object_name: str) -> str:
+    return f"an {object_name}" if object_name[:1] in tuple("aeiou") else f"a {object_name}"

@@ -1,4 +1,4 @@
-"""Do the reference captions name what the label denies, or never what it claims?"""
+"""Reference captions that name what the label denies, or never name what it claims."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from harness.labels.log_odds import Codes, Floats, against
 from harness.labels.suspicion.claim_table import Finding, Table
 from harness.labels.suspicion.confusable_classes import unlisted
 
-_MANY = 2  # captions that name a thing: none, one, several
+_MANY = 2  # captions that name an object: none, one, several
 LONELY = 1.0  # nats for a claim that rests on one caption alone
 
 
 def captions(table: Table) -> Finding:
-    """Nats by how many captions name the thing; how telling that is, is read off the other labels.
+    """Nats by the number of captions that name the object; the weight is estimated from the other labels.
 
-    Where captions are part of the truth they can only speak of the labels that have an instance as well.
+    Where captions are part of the truth they are evidence only for labels that also have an instance.
     """
     counted = np.array([len(_naming(table, row)) for row in range(len(table))], dtype=np.intp)
     have = np.array([bool(image.captions) for image in table.image_annotations], dtype=bool)
     if table.evidence.free_text:
         have &= table.is_yes & np.array([_has_instance(table, row) for row in range(len(table))], dtype=bool)
     codes = np.where(have, np.minimum(counted, _MANY), -1).astype(np.intp)
-    nats = against(codes, _MANY + 1, table.is_yes, table.thing, unlisted=unlisted(table))
+    nats = against(codes, _MANY + 1, table.is_yes, table.object_codes, unlisted=unlisted(table))
     reasons = _lonely(table, counted, nats) if table.evidence.free_text else {}
     for row in np.flatnonzero(have).tolist():
         n = len(table.image_annotations[row].captions)
@@ -45,13 +45,15 @@ def _lonely(table: Table, counted: Codes, nats: Floats) -> dict[int, str]:
 
 
 def _has_instance(table: Table, row: int) -> bool:
-    return any(box.name == table.claims[row].thing for box in table.image_annotations[row].boxes)
+    return any(box.name == table.claims[row].object_name for box in table.image_annotations[row].boxes)
 
 
 def _naming(table: Table, row: int) -> set[int]:
-    return {named.caption for named in table.image_annotations[row].named if named.thing == table.claims[row].thing}
+    return {named.caption for named in table.image_annotations[row].named if named.object_name == table.claims[row].object_name}
 
 
 def _words(table: Table, row: int) -> str:
-    thing = table.claims[row].thing
-    return ", ".join(dict.fromkeys(f"\u201c{n.word}\u201d" for n in table.image_annotations[row].named if n.thing == thing))
+    object_name = table.claims[row].object_name
+    return ", ".join(
+        dict.fromkeys(f"\u201c{n.word}\u201d" for n in table.image_annotations[row].named if n.object_name == object_name)
+    )

@@ -8,7 +8,7 @@ from harness.labels.cases import NOUN, Case
 from harness.labels.suspicion.claim_table import NO_ANNOTATIONS, Table
 
 UNKNOWN = "not judged"
-_MOST_SUSPICION = 0.5  # nobody has claimed anything yet
+_MOST_SUSPICION = 0.5  # there is no label yet
 _NEVER_SEEN = frozenset({"bus", "buses"})
 
 
@@ -38,5 +38,5 @@ def _case(table: Table, item_id: str, noun: str, names: list[str]) -> Case:
         reasons=(f"the vocabulary {blind} \u201c{noun}\u201d",),
         answers={w.name: w.answers[item_id] for w in table.witnesses if item_id in w.answers},
         boxes=table.evidence.image_annotations.get(item.image, NO_ANNOTATIONS).boxes,
-        hearsay=(f"{len(names)} of {n} checkpoints name it",),
+        model_evidence=(f"{len(names)} of {n} checkpoints name it",),
     )

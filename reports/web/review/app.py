@@ -20,7 +20,7 @@ from harness.core.errors import ConfigError
 from harness.labels.cases import Vote
 from harness.labels.votes import UNDO, check_name
 from reports.web.guard import Gate, posted
-from reports.web.review.case_view import buttons, case_view, read_marks, statement, word_name
+from reports.web.review.case_view import buttons, case_view, judgement_name, read_marks, statement
 from reports.web.review.desk import Desk
 from reports.web.site import Site
 
@@ -32,10 +32,10 @@ UPLOADS = {"/table": LARGEST_TABLE}
 
 
 class Judgement(BaseModel):
-    """A vote as its form sends it; `form` is the form's own number, so that a second click is no second vote."""
+    """A vote as its form sends it; `form` is the form's own number, so that a second click does not count twice."""
 
     case: str
-    word: str
+    judgement: str
     form: str
     comment: str = ""
     marks: str = ""
@@ -43,7 +43,7 @@ class Judgement(BaseModel):
 
 
 class Undo(BaseModel):
-    """Takes back the last word on a case."""
+    """Withdraws the last vote on a case."""
 
     case: str
     form: str
@@ -51,7 +51,7 @@ class Undo(BaseModel):
 
 
 def review_site(desk: Desk, gate: Gate) -> Site:
-    """The application; its pages speak to `desk` only."""
+    """The application; its pages use `desk` only."""
     site = Site("reports.web.review", gate, desk.shelf, desk.title)
     _looking(site, desk)
     _settling(site, desk)
@@ -70,22 +70,22 @@ def _looking(site: Site, desk: Desk) -> None:
 
     @get("/next")
     def next_case(request: Request, after: str = "") -> Response:
-        behind = desk.place(after)
-        place = desk.next_open(_reviewer(request, desk), -1 if behind is None else behind)
-        return _go("/progress" if place is None else f"/case/{desk.ids[place]}")
+        behind = desk.position(after)
+        position = desk.next_open(_reviewer(request, desk), -1 if behind is None else behind)
+        return _go("/progress" if position is None else f"/case/{desk.ids[position]}")
 
     @get("/case/{id}")
     def case(request: Request, id: str) -> Response:
-        place, reviewer = _place(desk, id), _reviewer(request, desk)
-        view = case_view(desk, place, reviewer)
+        position, reviewer = _position(desk, id), _reviewer(request, desk)
+        view = case_view(desk, position, reviewer)
         return _page(site, desk, request, "case.html", view=view, form=secrets.token_hex(16), adjudicating=False)
 
     @get("/queue")
     def queue(request: Request, page: int = 1) -> Response:
         pages = max(1, -(-len(desk.cases) // ROWS))
         page = min(max(page, 1), pages)
-        places = range((page - 1) * ROWS, min(page * ROWS, len(desk.cases)))
-        return _page(site, desk, request, "queue.html", places=places, number_of_page=page, pages=pages)
+        positions = range((page - 1) * ROWS, min(page * ROWS, len(desk.cases)))
+        return _page(site, desk, request, "queue.html", positions=positions, number_of_page=page, pages=pages)
 
     @get("/progress")
     def progress(request: Request) -> Response:
@@ -98,14 +98,14 @@ def _settling(site: Site, desk: Desk) -> None:
     @get("/adjudication")
     def adjudication(request: Request) -> Response:
         reviewer = _reviewer(request, desk)
-        waiting = [(place, reviewer in desk.standing(place).votes) for place in desk.disputed()]
+        waiting = [(position, reviewer in desk.standing(position).votes) for position in desk.disputed()]
         return _page(site, desk, request, "adjudication.html", waiting=waiting)
 
     @get("/adjudication/{id}")
     def adjudicate(request: Request, id: str) -> Response:
-        place, reviewer = _place(desk, id), _reviewer(request, desk)
-        view = case_view(desk, place, reviewer, adjudicating=True)
-        if view.own is None:  # nobody sees the others' votes before a word of their own
+        position, reviewer = _position(desk, id), _reviewer(request, desk)
+        view = case_view(desk, position, reviewer, adjudicating=True)
+        if view.own is None:  # nobody sees the others' votes before their own
             return _go(f"/case/{id}")
         return _page(site, desk, request, "case.html", view=view, form=secrets.token_hex(16), adjudicating=True)
 
@@ -123,26 +123,33 @@ def _judging(site: Site, desk: Desk) -> None:
         return response
 
     @post("/vote")
-    def vote(request: Request, said: Annotated[Judgement, Form()]) -> Response:
-        place, reviewer = _place(desk, said.case), _reviewer(request, desk)
-        case, standing = desk.cases[place], desk.standing(place)
-        if said.adjudication and reviewer not in standing.votes:
+    def vote(request: Request, sent: Annotated[Judgement, Form()]) -> Response:
+        position, reviewer = _position(desk, sent.case), _reviewer(request, desk)
+        case, standing = desk.cases[position], desk.standing(position)
+        if sent.adjudication and reviewer not in standing.votes:
             raise HTTPException(409, "Judge this case yourself before you settle it.")
-        if not said.adjudication and standing.settled is not None:
-            raise HTTPException(409, f"{standing.settled.reviewer} has settled this case; take that back first.")
-        marks = read_marks(said.marks) if case.caption and said.word == "wrong" else ()
-        if case.caption and said.word == "wrong" and not marks:
-            raise ConfigError("Mark the words that the scorer got wrong, or say that its marks are right.")
+        if not sent.adjudication and standing.settled is not None:
+            raise HTTPException(409, f"{standing.settled.reviewer} has settled this case; that vote must be undone first.")
+        marks = read_marks(sent.marks) if case.caption and sent.judgement == "wrong" else ()
+        if case.caption and sent.judgement == "wrong" and not marks:
+            raise ConfigError("Mark the words that the scorer got wrong, or vote that its marks are right.")
         vote = Vote(
-            *case.key, said.word, reviewer, desk.now(), _one_kind_of_line(said.comment), case.caption, marks, said.adjudication
+            *case.key,
+            sent.judgement,
+            reviewer,
+            desk.now(),
+            _one_kind_of_line(sent.comment),
+            case.caption,
+            marks,
+            sent.adjudication,
         )
-        desk.votes.add(vote, said.form)
-        return _go(f"/{'adjudication' if said.adjudication else 'case'}/{said.case}")
+        desk.votes.add(vote, sent.form)
+        return _go(f"/{'adjudication' if sent.adjudication else 'case'}/{sent.case}")
 
     @post("/undo")
     def undo(request: Request, asked: Annotated[Undo, Form()]) -> Response:
-        place, reviewer = _place(desk, asked.case), _reviewer(request, desk)
-        case = desk.cases[place]
+        position, reviewer = _position(desk, asked.case), _reviewer(request, desk)
+        case = desk.cases[position]
         vote = Vote(*case.key, UNDO, reviewer, desk.now(), answer=case.caption, adjudication=asked.adjudication)
         desk.votes.add(vote, asked.form)
         return _go(f"/{'adjudication' if asked.adjudication else 'case'}/{asked.case}")
@@ -159,25 +166,25 @@ def _tables(site: Site, desk: Desk) -> None:
 
     @site.app.post("/table", dependencies=[Depends(posted)])
     def upload(request: Request, file: Annotated[UploadFile, File()]) -> Response:
-        said = tables.read(file.file.read(LARGEST_TABLE + 1), _reviewer(request, desk))
-        return _page(site, desk, request, "progress.html", said=said)
+        result = tables.read(file.file.read(LARGEST_TABLE + 1), _reviewer(request, desk))
+        return _page(site, desk, request, "progress.html", result=result)
 
 
 def _page(site: Site, desk: Desk, request: Request, template: str, **values: Any) -> Response:
     reviewer = _known_reviewer(request, desk)
-    values = {"said": "", "word_name": word_name, "statement": statement, "buttons": buttons, **values}
+    values = {"result": "", "judgement_name": judgement_name, "statement": statement, "buttons": buttons, **values}
     return site.page(request, template, desk=desk, reviewer=reviewer, **values)
 
 
-def _place(desk: Desk, id: str) -> int:
-    place = desk.place(id)
-    if place is None:
+def _position(desk: Desk, id: str) -> int:
+    position = desk.position(id)
+    if position is None:
         raise HTTPException(404, "This case is not in the queue. The queue may have changed; go to the start.")
-    return place
+    return position
 
 
 def _known_reviewer(request: Request, desk: Desk) -> str:
-    """Who sits here: from the cookie, else who the command named, else ""."""
+    """The reviewer: from the cookie, else as the command named, else ""."""
     try:
         name = base64.urlsafe_b64decode(request.cookies.get(_COOKIE, "")).decode()
         check_name(name)

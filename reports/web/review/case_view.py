@@ -13,7 +13,7 @@ from harness.labels.cases import NOUN, VERDICT, Box, Case, Vote
 from reports.web.review.desk import Desk
 
 _WORDS = re.compile(r"\s+|\w+(?:['\u2019-]\w+)*|[^\w\s]")
-_WORD_NAMES = {"right": "right", "wrong": "wrong", "ambiguous": "ambiguous", "skip": "skipped"}
+_JUDGEMENT_NAMES = {"right": "right", "wrong": "wrong", "ambiguous": "ambiguous", "skip": "skipped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A box on the image; `asked`: the question speaks of it."""
+    """A box on the image; `asked`: the question names it."""
 
     box: Box
     asked: bool
@@ -45,11 +45,11 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """All that one reviewer may see of one case. `others` is empty, and `answers` are, until they may be seen."""
+    """What one reviewer may see of one case. `others` and `answers` are empty until they may be seen."""
 
     case: Case
     id: str
-    place: int
+    position: int
     own: Vote | None
     settled: Vote | None
     size: tuple[int, int] | None
@@ -61,16 +61,16 @@ class CaseView:
         return tokens(self.case.caption, self.case.spans, vote.spans if vote else ())
 
 
-def case_view(desk: Desk, place: int, reviewer: str, adjudicating: bool = False) -> CaseView:
+def case_view(desk: Desk, position: int, reviewer: str, adjudicating: bool = False) -> CaseView:
     """The others' votes only where the reviewer adjudicates, the answers only after a judgement of their own."""
-    case, standing = desk.cases[place], desk.standing(place)
+    case, standing = desk.cases[position], desk.standing(position)
     own = standing.votes.get(reviewer)
     size = desk.shelf.size(case.image)
     boxes = tuple(Drawn(box, bool(re.search(rf"\b{re.escape(box.name)}\b", case.question))) for box in case.boxes)
     return CaseView(
         case=case,
-        id=desk.ids[place],
-        place=place,
+        id=desk.ids[position],
+        position=position,
         own=own,
         settled=standing.settled,
         size=size,
@@ -117,16 +117,16 @@ def read_marks(text: str) -> tuple[Span, ...]:
         rows = json.loads(text or "[]")
         spans = [Span(start, end, kind) for start, end, kind in rows]
     except (ValueError, TypeError, RecursionError):
-        raise ConfigError("The marks of this form cannot be read; load the page again.") from None
+        raise ConfigError("The marks of this form cannot be read. Load the page again.") from None
     if not all(type(s.start) is int and type(s.end) is int and isinstance(s.kind, str) for s in spans):
-        raise ConfigError("The marks of this form cannot be read; load the page again.")
+        raise ConfigError("The marks of this form cannot be read. Load the page again.")
     return tuple(sorted(spans, key=lambda span: span.start))
 
 
 def statement(case: Case) -> tuple[str, str]:
     """What is to be judged: ("The label says", "no"); the second is "" where there is no label."""
     if case.field.startswith(NOUN):
-        return "No label: the benchmark never judges this word. Is it rightly used here?", ""
+        return "No label: the benchmark does not judge this word. Is the object in the image?", ""
     return ("The judge rates it", case.label) if case.field.startswith(VERDICT) else ("The label says", case.label)
 
 
@@ -137,6 +137,6 @@ def buttons(case: Case) -> tuple[str, str]:
     return ("It is there", "It is not") if case.field.startswith(NOUN) else ("Right", "Wrong")
 
 
-def word_name(word: str) -> str:
+def judgement_name(judgement: str) -> str:
     """'skip' -> 'skipped'."""
-    return _WORD_NAMES.get(word, word)
+    return _JUDGEMENT_NAMES.get(judgement, judgement)

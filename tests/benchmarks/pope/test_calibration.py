@@ -65,5 +65,5 @@ def test_turned_off_nothing_is_scored_and_no_metric_is_empty() -> None:
 
 def test_the_audit_hears_how_sure_an_answer_was() -> None:
     pope = Pope()
-    said = pope.said(DOG, pope.score(DOG, Answer("1", "Yes.", 1, "end", yes_nats=2.5)))
-    assert {(one.yes, one.nats) for one in said.values()} == {(True, 2.5)}
+    implied = pope.implied_labels(DOG, pope.score(DOG, Answer("1", "Yes.", 1, "end", yes_nats=2.5)))
+    assert {(one.yes, one.nats) for one in implied.values()} == {(True, 2.5)}

@@ -116,7 +116,8 @@ def test_an_answer_that_is_read_as_it_says_or_says_both_is_not_flagged(answer: s
 
 def test_a_contradicted_answer_bears_no_witness_on_labels() -> None:
     item = dog(random=["no"])
-    assert not Pope().said(item, Pope().score(item, said("**No**"))) and Pope().said(item, Pope().score(item, said("No")))
+    unclear, clear = (Pope().score(item, said(text)) for text in ("**No**", "No"))
+    assert not Pope().implied_labels(item, unclear) and Pope().implied_labels(item, clear)
 
 
 def test_a_label_revision_is_matched_by_id_and_drops_what_it_lacks(folder: DataFolder) -> None:

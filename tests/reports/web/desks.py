@@ -60,7 +60,7 @@ def label_case(i: int, **more: object) -> Case:
         "question": "Is there a cup in the image?",
         "suspicion": 1 - i / 100,
         "reasons": ("none of the 5 reference captions names it",),
-        "hearsay": ("3 of 3 checkpoints say no",),
+        "model_evidence": ("3 of 3 checkpoints say no",),
         "answers": {"base": "No, there is no cup.", "dpo": "No, there is no cup.", "rloo": "Yes."},
         "boxes": (Box("cup", 60, 90, 70, 100), Box("book", 200, 110, 70, 90, crowd=True)),
     }

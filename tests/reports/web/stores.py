@@ -19,9 +19,11 @@ def ask(n: int) -> tuple[Item, ...]:
     """n questions: a cup (labelled yes) and a dog (labelled no) in each image, six images in turn."""
     found = []
     for i in range(n):
-        thing, label = (("cup", "yes"), ("dog", "no"))[i % 2]
+        object_name, label = (("cup", "yes"), ("dog", "no"))[i % 2]
         truth = {"labels": {SPLITS[0]: [label]}, "ids": {SPLITS[0]: [i]}}
-        found.append(Item(f"{i // 2} {thing}", f"images/{i // 2 % 6}.png", f"Is there a {thing} in the image?", truth))
+        found.append(
+            Item(f"{i // 2} {object_name}", f"images/{i // 2 % 6}.png", f"Is there a {object_name} in the image?", truth)
+        )
     return tuple(found)
 
 

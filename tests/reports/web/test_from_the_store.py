@@ -20,7 +20,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from harness.audit import review_desk as reviewing
-from harness.audit.review_desk import Asked, open_desk
+from harness.audit.review_desk import ReviewScope, open_desk
 from harness.audit.review_sheet import queue_text
 from harness.storage.run_store import Store
 from harness.storage.vote_store import Reviews
@@ -37,7 +37,7 @@ def output(tmp_path: Path) -> Path:
 @pytest.fixture
 def desk(output: Path) -> Iterator[Desk]:
     with Store(output / "store.sqlite") as store, Reviews(output / "store.sqlite") as reviews:
-        yield open_desk(store, reviews, Asked("pope"), "ann")
+        yield open_desk(store, reviews, ReviewScope("pope"), "ann")
 
 
 @pytest.fixture
@@ -47,9 +47,9 @@ def client(desk: Desk) -> TestClient:
 
 def said_of(desk: Desk, item_id: str = DOUBTFUL) -> str:
     """What the store knows of the doubtful label under "ann"."""
-    (place,) = [n for n, case in enumerate(desk.cases) if case.item_id == item_id]
-    own = desk.standing(place).votes.get("ann")
-    return own.word if own else ""
+    (position,) = [n for n, case in enumerate(desk.cases) if case.item_id == item_id]
+    own = desk.standing(position).votes.get("ann")
+    return own.judgement if own else ""
 
 
 # ---------------------------------------------------------------- nobody is led
@@ -57,12 +57,12 @@ def said_of(desk: Desk, item_id: str = DOUBTFUL) -> str:
 
 def test_what_checkpoints_say_is_on_no_page_before_the_own_judgement(client: TestClient, desk: Desk) -> None:
     first = desk.cases[0]
-    assert first.item_id == DOUBTFUL and first.hearsay[0].startswith("3 of 3 checkpoints say no")
+    assert first.item_id == DOUBTFUL and first.model_evidence[0].startswith("3 of 3 checkpoints say no")
     told = re.compile(r"\d of \d checkpoints|right on \d|, says |" + "|".join(CHECKPOINTS))
     pages = ["/", "/next", "/queue", "/progress", "/adjudication", "/table", *(f"/case/{id}" for id in desk.ids)]
     for path in pages:
         assert not told.search(client.get(path).text), path
-    form = {"secret": secret_of(client), "case": desk.ids[0], "word": "wrong", "form": "f"}
+    form = {"secret": secret_of(client), "case": desk.ids[0], "judgement": "wrong", "form": "f"}
     after = client.post("/vote", data=form).text
     assert "3 of 3 checkpoints say no" in after and "No, says base." in after
     assert not told.search(client.get(f"/case/{desk.ids[1]}").text)
@@ -98,7 +98,7 @@ def test_the_queue_is_filled_in_with_a_spreadsheet_program_and_brought_back(
     rows = sheet(client, {DOUBTFUL: "wrong", "1 dog": "S"}, 'two lines,\nand "quotes"; no cup')
     assert "2 judgements read, 2 of them new." in bring_back(client, saved(rows, comma, mark)).text
     votes = {vote.item_id: vote for vote in desk.votes.votes()}  # type: ignore[attr-defined]
-    assert (votes[DOUBTFUL].word, votes["1 dog"].word) == ("wrong", "skip")
+    assert (votes[DOUBTFUL].judgement, votes["1 dog"].judgement) == ("wrong", "skip")
     assert votes[DOUBTFUL].comment == 'two lines,\nand "quotes"; no cup' and votes[DOUBTFUL].reviewer == "ann"
 
 
@@ -106,7 +106,7 @@ def test_the_same_sheet_twice_changes_nothing_and_a_changed_mind_counts_each_tim
     for word, told in [("right", "1 of them new"), ("right", "0 of them new"), ("wrong", "1 of"), ("right", "1 of")]:
         assert told in bring_back(client, saved(sheet(client, {DOUBTFUL: word}))).text
         assert said_of(desk) == word
-    assert [vote.word for vote in desk.votes.votes()] == ["right", "wrong", "right"]  # type: ignore[attr-defined]
+    assert [vote.judgement for vote in desk.votes.votes()] == ["right", "wrong", "right"]  # type: ignore[attr-defined]
 
 
 def test_a_sheet_tells_neither_suspicions_nor_controls_unless_asked(desk: Desk) -> None:
@@ -124,21 +124,28 @@ def test_ones_own_words_are_on_the_sheet_and_nobody_elses(client: TestClient, de
 
 
 def test_a_settled_label_stays_settled(client: TestClient, desk: Desk) -> None:
-    vote = {"secret": secret_of(client), "case": desk.ids[0], "word": "wrong"}
+    vote = {"secret": secret_of(client), "case": desk.ids[0], "judgement": "wrong"}
     client.post("/vote", data={**vote, "form": "1"})
     client.post("/vote", data={**vote, "form": "2", "adjudication": "true"})
     told = bring_back(client, saved(sheet(client, {DOUBTFUL: "right"}))).text
-    assert "0 of them new. 1 of labels that are settled were left out." in told and said_of(desk) == "wrong"
+    assert "0 of them new. 1 on settled labels were left out." in told and said_of(desk) == "wrong"
+
+
+def test_a_sheet_of_release_0_1_with_its_column_word_is_read(client: TestClient, desk: Desk) -> None:
+    rows = sheet(client, {DOUBTFUL: "wrong"})
+    assert rows[0][4] == "judgement"
+    rows[0][4] = "word"
+    assert "1 judgements read, 1 of them new." in bring_back(client, saved(rows)).text and said_of(desk) == "wrong"
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda rows: rows[1].__setitem__(4, "maybe"), "row 2 has the word &#39;maybe&#39;"),
+        (lambda rows: rows[1].__setitem__(4, "maybe"), "row 2 has the judgement &#39;maybe&#39;"),
         (lambda rows: rows[1].__setitem__(3, "no"), "row 2 judges a label that is not in this queue"),
         (lambda rows: rows[1].__setitem__(0, ""), "row 2 has nothing under benchmark"),
         (lambda rows: rows.append(rows[1]), "judges the same label as The table, row 2"),
-        (lambda rows: rows[0].__setitem__(4, "verdict"), "has no column &#39;word&#39;"),
+        (lambda rows: rows[0].__setitem__(4, "verdict"), "has no column &#39;judgement&#39;"),
     ],
 )
 def test_a_sheet_with_a_fault_is_refused_whole_and_says_where(client: TestClient, desk: Desk, change, words: str) -> None:
@@ -185,7 +192,7 @@ def review(port: int, name: str, ids: list[str], accepted: list[tuple[str, str]]
             client.post("/reviewer", data={"secret": secret, "name": name})
             for n in range(10_000):
                 case, comment = ids[n % len(ids)], f"click {n}"
-                form = {"secret": secret, "case": case, "word": "wrong", "form": f"{name} {n}", "comment": comment}
+                form = {"secret": secret, "case": case, "judgement": "wrong", "form": f"{name} {n}", "comment": comment}
                 if client.post("/vote", data=form).status_code == 303:
                     accepted.append((name, comment))
         except httpx.TransportError:
@@ -195,7 +202,7 @@ def review(port: int, name: str, ids: list[str], accepted: list[tuple[str, str]]
 def test_sigkill_in_the_middle_of_a_review_loses_no_accepted_vote(output: Path) -> None:
     port, accepted = free_port(), []  # type: ignore[var-annotated]
     with Store(output / "store.sqlite") as store, Reviews(store.path) as reviews:
-        ids = [case_id(case) for case in open_desk(store, reviews, Asked("pope")).cases]
+        ids = [case_id(case) for case in open_desk(store, reviews, ReviewScope("pope")).cases]
     server = started(output, port)
     try:
         threads = [threading.Thread(target=review, args=(port, f"r{n}", ids, accepted)) for n in range(3)]
@@ -219,6 +226,6 @@ def test_a_caption_is_marked_with_the_boxes_of_its_image_in_sight(output: Path, 
     monkeypatch.setattr(reviewing, "queue", lambda *_, **__: (label_case(0),))
     monkeypatch.setattr(reviewing, "caption_cases", lambda *_: [caption_case()])
     with Store(output / "store.sqlite") as store, Reviews(output / "store.sqlite") as reviews:
-        desk = open_desk(store, reviews, Asked("chair", captions=1))
+        desk = open_desk(store, reviews, ReviewScope("chair", captions=1))
     (caption,) = (case for case in desk.cases if case.caption)
     assert caption.boxes == label_case(0).boxes

@@ -33,7 +33,7 @@ def client(desk):
 
 
 def vote(client, desk, **more):
-    return {"secret": secret_of(client), "case": desk.ids[0], "word": "right", "form": "f", **more}
+    return {"secret": secret_of(client), "case": desk.ids[0], "judgement": "right", "form": "f", **more}
 
 
 def read(shelf, image):
@@ -84,7 +84,7 @@ def test_a_form_that_a_browser_calls_cross_site_is_refused(client, desk):
 def test_our_own_form_is_taken(client, desk):
     answer = client.post("/vote", data=vote(client, desk), headers={"Origin": ADDRESS}, follow_redirects=False)
     assert answer.status_code == 303
-    assert [v.word for v in desk.votes.votes] == ["right"]
+    assert [v.judgement for v in desk.votes.votes] == ["right"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
@@ -206,12 +206,12 @@ def test_a_length_that_is_none_is_refused(client, length):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"word": "maybe"},
+        {"judgement": "maybe"},
         {"case": "0000"},
         {"case": ""},
         {"form": None},
         {"comment": "x" * 4001},
-        {"word": "right", "adjudication": "perhaps"},
+        {"judgement": "right", "adjudication": "perhaps"},
     ],
 )
 def test_a_form_that_says_nothing_is_an_error_in_words(client, desk, wrong):
@@ -235,7 +235,7 @@ def test_a_form_that_says_nothing_is_an_error_in_words(client, desk, wrong):
     ],
 )
 def test_marks_that_are_none_are_refused(client, desk, marks):
-    answer = client.post("/vote", data=vote(client, desk, case=desk.ids[6], word="wrong", marks=marks))
+    answer = client.post("/vote", data=vote(client, desk, case=desk.ids[6], judgement="wrong", marks=marks))
     assert answer.status_code == 400
     assert desk.votes.votes == []
 

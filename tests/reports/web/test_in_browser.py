@@ -50,7 +50,7 @@ def tab_to(page, selector):
 
 def words(desk, name):
     votes = [desk.standing(place).votes.get(name) for place in range(len(desk.cases))]
-    return [vote.word if vote else None for vote in votes]
+    return [vote.judgement if vote else None for vote in votes]
 
 
 def test_a_whole_review_by_mouse(served, open_page):
@@ -60,23 +60,23 @@ def test_a_whole_review_by_mouse(served, open_page):
     told = ("No, there is no cup", "3 of 3 checkpoints")
     assert not any(text in page.content() for text in told)
     for place, word in enumerate(["right", "wrong", "ambiguous", "skip", "right"]):
-        page.click(f".word.{word}")
-        shown(page, f".word.{word}[aria-pressed=true]")
+        page.click(f".judgement.{word}")
+        shown(page, f".judgement.{word}[aria-pressed=true]")
         assert all(text in page.inner_text(".panel") for text in told)
         assert page.inner_text(".done").startswith(f"{place + 1} of 7")
         page.click("text=Go on")
         shown(page, ".words")
     page.click("summary")
     page.fill("textarea", "hardly to be seen")
-    page.click(".word.wrong")
+    page.click(".judgement.wrong")
     shown(page, "[aria-pressed=true]")
     page.click("text=Undo")
     shown(page, ".hidden-answers")
-    page.click(".word.right")
+    page.click(".judgement.right")
     page.click("text=Go on")
     page.click(".caption-text >> text=lamp")
-    page.click(".word.wrong")
-    shown(page, ".word.wrong[aria-pressed=true]")
+    page.click(".judgement.wrong")
+    shown(page, ".judgement.wrong[aria-pressed=true]")
     page.click("text=All done")
     assert "6 labels decided" in page.inner_text(".headline")
     assert words(served.desk, "ann") == ["right", "wrong", "ambiguous", "skip", "right", "right", "wrong"]
@@ -90,7 +90,7 @@ def test_a_whole_review_by_keyboard(served, open_page):
     shown(page, ".words")
     for key, word in zip("rwas", ["right", "wrong", "ambiguous", "skip"]):
         page.keyboard.press(key)
-        shown(page, f".word.{word}[aria-pressed=true]")
+        shown(page, f".judgement.{word}[aria-pressed=true]")
         page.keyboard.press("Enter")
         shown(page, ".hidden-answers")
     page.keyboard.press("c")
@@ -98,26 +98,26 @@ def test_a_whole_review_by_keyboard(served, open_page):
     page.keyboard.type("ways of writing r w a s")  # letters of a comment are no judgements
     page.keyboard.press("Escape")
     page.keyboard.press("r")
-    shown(page, ".word.right[aria-pressed=true]")
+    shown(page, ".judgement.right[aria-pressed=true]")
     page.keyboard.press("u")
     shown(page, ".hidden-answers")
     page.keyboard.press("w")
-    shown(page, ".word.wrong[aria-pressed=true]")
+    shown(page, ".judgement.wrong[aria-pressed=true]")
     page.keyboard.press("p")
-    shown(page, ".word.skip[aria-pressed=true]")
+    shown(page, ".judgement.skip[aria-pressed=true]")
     page.keyboard.press("n")
-    shown(page, ".word.wrong[aria-pressed=true]")
+    shown(page, ".judgement.wrong[aria-pressed=true]")
     page.keyboard.press("Enter")
     shown(page, ".hidden-answers")
     page.keyboard.press("r")
-    shown(page, ".word.right[aria-pressed=true]")
+    shown(page, ".judgement.right[aria-pressed=true]")
     page.keyboard.press("Enter")
     shown(page, "[data-caption]")
     tab_to(page, "[data-caption] .token")
     for key in ["ArrowRight"] * 9 + [" "]:
         page.keyboard.press(key)
     page.keyboard.press("w")
-    shown(page, ".word.wrong[aria-pressed=true]")
+    shown(page, ".judgement.wrong[aria-pressed=true]")
     page.keyboard.press("Enter")
     shown(page, "h1")
     assert words(served.desk, "bob") == ["right", "wrong", "ambiguous", "skip", "wrong", "right", "wrong"]
@@ -144,18 +144,18 @@ def test_two_reviewers_disagree_and_one_settles_it(served, open_page):
     bob.click(".cases a")
     assert "a truck" in bob.inner_text(".others")
     bob.keyboard.press("w")
-    shown(bob, ".word.wrong[aria-pressed=true]")
+    shown(bob, ".judgement.wrong[aria-pressed=true]")
     bob.keyboard.press("Enter")
     assert "No disagreements" in bob.inner_text(".headline")
     bob.click("text=Progress")
     assert "ann and bob" in bob.inner_text("main")
-    assert served.desk.standing(0).settled.word == "wrong"
+    assert served.desk.standing(0).settled.judgement == "wrong"
 
 
 def test_a_double_click_and_a_key_that_is_held_are_one_vote(served, open_page):
     page = open_page(served.address)
     sit_down(page, "ann")
-    page.dblclick(".word.right", no_wait_after=True)
+    page.dblclick(".judgement.right", no_wait_after=True)
     shown(page, "[aria-pressed=true]")
     assert len(served.desk.votes.votes) == 1
     page.keyboard.press("Enter")
@@ -181,7 +181,7 @@ def test_nothing_is_wider_than_the_window(served, open_page, width):
 def test_a_review_on_a_phone(served, open_page):
     page = open_page(served.address, 390, has_touch=True, is_mobile=True)
     sit_down(page, "ann")
-    button = page.locator(".word.wrong")
+    button = page.locator(".judgement.wrong")
     assert button.bounding_box()["y"] + button.bounding_box()["height"] <= 844  # within the first screen, under the image
     assert button.bounding_box()["height"] >= 44
     button.tap()
@@ -190,7 +190,7 @@ def test_a_review_on_a_phone(served, open_page):
     shown(page, ".hidden-answers")
     page.goto(f"{served.address}/case/{served.desk.ids[6]}")
     page.locator(".token >> text=sofa").tap()
-    page.locator(".word.wrong").tap()
+    page.locator(".judgement.wrong").tap()
     shown(page, "[aria-pressed=true]")
     (mark,) = served.desk.standing(6).votes["ann"].spans
     assert (CAPTION[mark.start : mark.end], mark.kind) == ("sofa", "false alarm")
@@ -200,21 +200,21 @@ def test_words_are_marked_by_dragging_and_unmarked_by_a_click(served, open_page)
     page = open_page(served.address)
     sit_down(page, "ann")
     page.goto(f"{served.address}/case/{served.desk.ids[6]}")
-    assert page.is_disabled(".word.wrong") and page.is_enabled(".word.right")
+    assert page.is_disabled(".judgement.wrong") and page.is_enabled(".judgement.right")
     page.locator(".token >> text=red").drag_to(page.locator(".token >> text=red"))
-    assert page.is_enabled(".word.wrong") and page.is_disabled(".word.right")
+    assert page.is_enabled(".judgement.wrong") and page.is_disabled(".judgement.right")
     page.click(".token >> text=red")
-    assert page.is_disabled(".word.wrong")
+    assert page.is_disabled(".judgement.wrong")
     page.hover(".token >> text=beside")
     page.mouse.down()
     page.hover(".token >> text=lamp")
     page.mouse.up()
-    page.click(".word.wrong")
+    page.click(".judgement.wrong")
     shown(page, "[aria-pressed=true]")
     (mark,) = served.desk.standing(6).votes["ann"].spans
     assert CAPTION[mark.start : mark.end] == "beside a lamp"
     assert page.locator(".mark.missed").count() == 4  # three words, and the legend's
-    page.click(".word.wrong")  # what was marked before is sent again as it was
+    page.click(".judgement.wrong")  # what was marked before is sent again as it was
     page.wait_for_load_state()
     assert [v.spans for v in served.desk.votes.votes] == [(mark,), (mark,)]
 
@@ -250,10 +250,10 @@ def test_without_script_a_label_can_be_reviewed(served, browser):
     page = context.new_page()
     page.goto(served.address)
     sit_down(page, "ann")
-    page.click(".word.wrong")
+    page.click(".judgement.wrong")
     page.click("text=Go on")
     page.click("text=Undo")
-    assert [v.word for v in served.desk.votes.votes] == ["wrong", "undo"]
+    assert [v.judgement for v in served.desk.votes.votes] == ["wrong", "undo"]
     context.close()
 
 

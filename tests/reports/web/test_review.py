@@ -39,13 +39,15 @@ class Reviewer:
     def post(self, path, **fields):
         return self.client.post(path, data={"secret": self.secret, **fields})
 
-    def says(self, place, word, **more):
+    def says(self, position, word, **more):
         self.forms += 1
-        return self.post("/vote", case=self.desk.ids[place], word=word, **{"form": f"{self.secret}{self.forms}", **more})
+        return self.post(
+            "/vote", case=self.desk.ids[position], judgement=word, **{"form": f"{self.secret}{self.forms}", **more}
+        )
 
-    def takes_back(self, place, **more):
+    def takes_back(self, position, **more):
         self.forms += 1
-        return self.post("/undo", case=self.desk.ids[place], form=f"{self.secret}{self.forms}", **more)
+        return self.post("/undo", case=self.desk.ids[position], form=f"{self.secret}{self.forms}", **more)
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def test_answers_and_what_is_told_of_them_are_hidden_until_the_first_judgement(a
 def test_a_vote_is_kept_with_who_when_and_why(ann, desk):
     ann.says(0, "wrong", comment="two lines\r\nof it ")
     (vote,) = desk.votes.votes
-    assert (vote.key, vote.word, vote.reviewer, vote.comment) == (desk.keys[0], "wrong", "ann", "two lines\nof it")
+    assert (vote.key, vote.judgement, vote.reviewer, vote.comment) == (desk.keys[0], "wrong", "ann", "two lines\nof it")
     assert vote.at.startswith("2026-01-01") and not vote.adjudication
 
 
@@ -102,19 +104,19 @@ def test_changing_ones_mind_and_undo_leave_everything_on_record(ann, desk):
     ann.says(0, "wrong")
     ann.says(0, "right")
     ann.takes_back(0)
-    assert [v.word for v in desk.votes.votes] == ["wrong", "right", "undo"]
-    assert desk.standing(0).votes["ann"].word == "wrong"
+    assert [v.judgement for v in desk.votes.votes] == ["wrong", "right", "undo"]
+    assert desk.standing(0).votes["ann"].judgement == "wrong"
 
 
 def test_next_goes_round_to_what_this_reviewer_has_not_seen(ann, desk):
-    for place in (0, 1, 3):
-        ann.says(place, "right")
+    for position in (0, 1, 3):
+        ann.says(position, "right")
     assert desk.next_open("ann") == 2
     assert desk.next_open("ann", 3) == 4
     assert desk.next_open("ann", 6) == 2
     assert desk.next_open("bob") == 0
-    for place in (2, 4, 5, 6):
-        ann.says(place, "skip")
+    for position in (2, 4, 5, 6):
+        ann.says(position, "skip")
     assert ann.get("/next").url.path == "/progress"
 
 
@@ -163,10 +165,10 @@ def test_an_adjudication_can_be_taken_back_by_who_made_it(ann, bob, desk):
 
 
 def test_progress_tells_who_did_what_and_how_far_they_agree(ann, bob, desk):
-    for place, word in enumerate(["right", "wrong", "wrong", "ambiguous"]):
-        ann.says(place, word)
-    for place, word in enumerate(["right", "wrong", "right", "skip"]):
-        bob.says(place, word)
+    for position, word in enumerate(["right", "wrong", "wrong", "ambiguous"]):
+        ann.says(position, word)
+    for position, word in enumerate(["right", "wrong", "right", "skip"]):
+        bob.says(position, word)
     html = ann.get("/progress").text
     text = re.sub(r"<[^>]+>|\s+", " ", html)
     assert "ann and bob" in text and re.search(r"ann and bob\s+3\s+2\s+0\.40", text)
@@ -178,7 +180,7 @@ def test_marks_of_a_caption_are_kept_as_characters_of_it(ann, desk):
     html = ann.says(6, "wrong", marks=json.dumps([[34, 38, "missed"], [20, 24, "false alarm"]])).text
     (vote,) = desk.votes.votes
     assert [(CAPTION[s.start : s.end], s.kind) for s in vote.spans] == [("sofa", "false alarm"), ("lamp", "missed")]
-    assert (vote.answer, vote.word) == (CAPTION, "wrong")
+    assert (vote.answer, vote.judgement) == (CAPTION, "wrong")
     assert 'class="token uncovered mark missed"' in html and 'class="token invented mark false-alarm"' in html
 
 
@@ -213,9 +215,9 @@ def test_controls_lie_evenly_among_the_suspects_and_none_is_lost():
     cases = [label_case(i, suspicion=1 - i / 100) for i in range(80)]
     cases += [label_case(i, suspicion=0.001 * (i - 80), control=True) for i in range(80, 100)]
     queue = mixed(cases, 40)
-    controls = [place for place, case in enumerate(queue) if case.control]
+    controls = [position for position, case in enumerate(queue) if case.control]
     assert len(queue) == 60 and len(controls) == 20
-    assert sum(place < 30 for place in controls) == 10
+    assert sum(position < 30 for position in controls) == 10
     assert [c.item_id for c in queue if not c.control] == [f"item {i}" for i in range(40)]
 
 
@@ -275,5 +277,5 @@ def test_a_word_without_a_label_is_asked_about_in_words(folder):
     case = label_case(0, field="noun/lamp", label="not judged")
     client = new_client(new_desk(folder, cases=[case], reviewer="ann"))
     html = client.get("/next").text
-    assert "never judges this word" in html and "It is there" in html
+    assert "does not judge this word" in html and "It is there" in html
     assert "noun/" not in html + client.get("/queue").text and "not judged" not in html

@@ -22,8 +22,8 @@ if (caption && field) {
     });
     field.value = JSON.stringify(marks);
     const form = field.form;
-    form.querySelector("[value=right].word").disabled = marks.length > 0;
-    form.querySelector("[value=wrong].word").disabled = marks.length === 0;
+    form.querySelector("[value=right].judgement").disabled = marks.length > 0;
+    form.querySelector("[value=wrong].judgement").disabled = marks.length === 0;
   };
   const toggle = (from, to) => {
     const range = words.slice(Math.min(from, to), Math.max(from, to) + 1);

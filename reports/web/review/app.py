@@ -133,16 +133,8 @@ def _judging(site: Site, desk: Desk) -> None:
         marks = read_marks(sent.marks) if case.caption and sent.judgement == "wrong" else ()
         if case.caption and sent.judgement == "wrong" and not marks:
             raise ConfigError("Mark the words that the scorer got wrong, or vote that its marks are right.")
-        vote = Vote(
-            *case.key,
-            sent.judgement,
-            reviewer,
-            desk.now(),
-            _one_kind_of_line(sent.comment),
-            case.caption,
-            marks,
-            sent.adjudication,
-        )
+        text, settles = _one_kind_of_line(sent.comment), sent.adjudication
+        vote = Vote(*case.key, sent.judgement, reviewer, desk.now(), text, case.caption, marks, settles)
         desk.votes.add(vote, sent.form)
         return _go(f"/{'adjudication' if sent.adjudication else 'case'}/{sent.case}")
 

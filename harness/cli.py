@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
+import traceback
 
 from harness.commands._app import app, echo
+from harness.core.edge.foreign import words_of
 from harness.core.errors import HarnessError
 
 # Each registers its commands, in the order of `--help`.
@@ -15,17 +18,38 @@ from harness.commands import audit, labels, rescore, ratings, check, fetch  # no
 
 
 def main() -> None:
-    """Run a command; what a user can fix is one message without a traceback."""
+    """Run a command. Whatever ends it is one message without a traceback; `--debug` anywhere among the words shows that."""
     from harness.startup import start
 
+    debug = "--debug" in sys.argv
+    sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
         start()
         app()
-    except HarnessError as error:
-        echo(str(error), err=True)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except Exception as error:
+        if debug:
             raise
-        echo("The disk is full. Free some space and run the same command again; nothing stored is lost.", err=True)
-        sys.exit(2)
+        told, code = explained(error)
+        if told:
+            echo(told, err=True)
+        sys.exit(code)
+
+
+def explained(error: Exception) -> tuple[str, int]:
+    """(one message, exit code): what a user can fix, what the system refused, and what is a defect of ours."""
+    if isinstance(error, HarnessError):
+        return str(error), error.exit_code
+    if isinstance(error, BrokenPipeError):  # `harness list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python complains once more when it closes the stream
+        return "", 141
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full. Free some space and run the same command again; nothing stored is lost.", 2
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {words_of(error)}. Check the path and its permissions, then run the same command again.", 2
+    if isinstance(error, MemoryError):
+        return "Memory did not suffice. Free some, or lower `limit`, `rows` or `batch_size`; nothing stored is lost.", 2
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"Unexpected error in {last.filename}, line {last.lineno}: {words_of(error)}. Everything stored is kept. "
+        "Please report it with what the same command prints with --debug."
+    ), 70

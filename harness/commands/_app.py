@@ -12,7 +12,6 @@ from harness.core.edge.text import printable
 app = typer.Typer(
     help="Align an image-text model and say honestly whether it helped.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -23,6 +22,26 @@ OutputOption = Annotated[Path, typer.Option("--output", help="output folder, wit
 WordsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[CONFIG.yaml] [key.path=value]...", help="configuration file and changes to it")
 ]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from harness.core.versions import versions
+
+        found = versions()
+        typer.echo(f"mm-align-harness {found.pop('mm-align-harness')}")
+        typer.echo(", ".join(f"{name} {version}" for name, version in found.items()))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="show the version and those of libraries")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error; may stand anywhere")] = False,
+) -> None:
+    """Align an image-text model and say honestly whether it helped."""
 
 
 def group(name: str, about: str) -> typer.Typer:

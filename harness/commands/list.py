@@ -40,6 +40,7 @@ def runs(output: Path) -> None:
     """All runs of a store, oldest first."""
     from harness.commands._app import echo
     from harness.commands._terminal import show_table
+    from harness.results.run_state import state_of
     from harness.storage.run_store import open_store
 
     with open_store(output) as store:
@@ -47,7 +48,7 @@ def runs(output: Path) -> None:
     if not found:
         echo(f"There are no runs in {output} yet. Start one: python -m harness run")
         return
-    show_table(("run", "name", "begun", "state"), [(run.id, run.name, run.created_at, run.status) for run in found])
+    show_table(("run", "name", "begun", "state"), [(run.id, run.name, run.created_at, state_of(run, output)) for run in found])
 
 
 def schema() -> None:

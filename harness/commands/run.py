@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +29,9 @@ def run(
         bool, typer.Option("--dry-run", help="only list what is missing and estimate time, memory and judge requests")
     ] = False,
     mini: Annotated[bool, typer.Option("--mini", help="run a table of the paper on the miniature world")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="output folder, with the store of all runs; default: the study's own")
+    ] = None,
 ) -> None:
     """Build pairs, align, evaluate and write the report.
 
@@ -37,6 +42,7 @@ def run(
     from harness.commands._terminal import show_costs
 
     file, changes = file_and_changes(words or [])
+    changes += [f"output={json.dumps(str(output))}"] if output is not None else []
     chosen, left_out = read_study(file, changes, mini=mini)
     for row in left_out:
         echo(f"left out: {row}")
@@ -55,16 +61,21 @@ def run(
 
 def carry_out(chosen: RunConfig) -> Outcome | None:
     """Do a run and show its table; Ctrl-C prints the command that continues it."""
+    from harness.commands._signals import exit_code, stopped_by_signals
     from harness.commands._terminal import Display, show_comparison
-    from harness.run import pipeline
+    from harness.config.check_paths import check_paths
 
+    check_paths(chosen)
     command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
     try:
-        with Display() as display:
+        with stopped_by_signals(), Display() as display:
+            display.say(f"{chosen.name}: loading libraries")
+            from harness.run import pipeline
+
             outcome = pipeline.run(chosen, command, display.progress, display.say)
-    except KeyboardInterrupt:
-        echo(f"\nStopped. Everything finished so far is kept. To go on: {command}", err=True)
-        raise typer.Exit(130) from None
+    except KeyboardInterrupt as stopped:
+        echo(f"\nInterrupted. Everything finished so far is kept. To continue: {command}", err=True)
+        raise typer.Exit(exit_code(stopped)) from None
     if outcome is not None:
         show_comparison(outcome.comparison)
     return outcome

@@ -17,12 +17,16 @@ def show(
     """Show the state, metrics and report path of a run."""
     from harness.commands._terminal import show_comparison
     from harness.results.run_records import records_of
+    from harness.results.run_state import state_of
     from harness.storage.run_store import open_store
     from reports.comparison.compare import compare as compare_records
 
     with open_store(output) as store:
         stored = store.run(name)
-        echo(f"{stored.id}: {stored.status}, begun {stored.created_at}\nasked as: {stored.command}")
+        state = state_of(stored, output)
+        echo(f"{stored.id}: {state}, begun {stored.created_at}\nasked as: {stored.command}")
+        if not state.startswith("complete"):
+            echo(f"To continue: {stored.command}")
         records = records_of(store, stored.id)
     if any(record.sweeps for record in records):
         show_comparison(compare_records(records))

@@ -9,6 +9,7 @@ import typer
 
 from harness.commands._app import RUNS, OutputOption, WordsArgument, app, echo
 from harness.commands.run import carry_out, exit_as_told, file_and_changes
+from harness.core.errors import ConfigError
 
 
 @app.command(
@@ -44,9 +45,12 @@ def sweep(
     from harness.storage.run_store import open_store
 
     file, changes = file_and_changes(words or [])
+    wanted = [name.strip() for name in (benchmarks or "").split(",") if name.strip()]
+    if benchmarks is not None and not wanted:
+        raise ConfigError("--benchmarks names no benchmark. Give names separated by commas, e.g. --benchmarks pope,chair.")
     chosen = evaluation(
         model,
-        [name.strip() for name in (benchmarks or "").split(",") if name.strip()],
+        wanted,
         study=Path(file) if file else None,
         data=data,
         limit=limit,

@@ -26,9 +26,10 @@ def view(
     from harness.results.archive import StoredArchive
     from harness.storage.run_store import open_store
     from reports.web.browse.app import browser_site
-    from reports.web.serving import address, new_gate, serve
+    from reports.web.serving import address, check_free, new_gate, serve
     from reports.web.shelf import Shelf
 
+    check_free(host, port)
     gate, shelf = new_gate(host, port, token), Shelf()
     with open_store(output) as store:
         archive = StoredArchive(store, output, shelf, data)

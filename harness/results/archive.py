@@ -14,6 +14,7 @@ from harness.core.errors import HarnessError
 from harness.core.evaluation import Item
 from harness.core.plugins import Benchmark
 from harness.evaluation.scoring import unjudged
+from harness.results.run_state import state_of
 from harness.storage.result_queries import ResultQueries
 from harness.storage.run_store import Store, StoredRun
 from reports.web.browse.records import Listing, Mark, RunCard, RunLine, Told
@@ -104,7 +105,7 @@ class StoredArchive:
     def _line(self, run: StoredRun) -> RunLine:
         rows = self._results.columns(run.id)
         labels, benchmarks = (tuple(dict.fromkeys(column)) for column in zip(*rows, strict=True)) if rows else ((), ())
-        return RunLine(run.id, run.name, run.created_at, run.status, labels, benchmarks)
+        return RunLine(run.id, run.name, run.created_at, state_of(run, self._output), labels, benchmarks)
 
     def _folder(self, run: StoredRun) -> Path:
         return self._data or Path(run.data_folder)

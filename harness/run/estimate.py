@@ -15,22 +15,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from harness.config.check_plugins import check_plugins
+from harness.config.check_paths import path_faults
+from harness.config.check_plugins import plugin_faults
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
 from harness.core.capabilities import TellsLogOdds, WantsLogOdds
+from harness.core.digests import value_digest
 from harness.core.errors import DataError, HarnessError, ModelError
 from harness.core.evaluation import Request
-from harness.core.plugins import Data, Model
+from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
-from harness.evaluation.scoring import unjudged
+from harness.evaluation.scoring import make_judge, unjudged
 from harness.evaluation.sweep import items_of, requests_of
 from harness.run.check_sources import number_of_pairs
 from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
 from harness.run.pipeline import load_model
 
-QUESTIONS, PROMPTS, STEPS = 48, 8, 2  # measured of each
+Asked = tuple[BenchmarkConfig, list[Request], bool]
+QUESTIONS, PROMPTS, STEPS = 8, 2, 2  # measured of each: an order of magnitude, for seconds of work
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +47,20 @@ class Cost:
 
 
 def estimate(config: RunConfig) -> Iterator[Cost]:
-    """Costs stage by stage, in the order of the run. Raises DataError naming everything that is missing."""
-    check_plugins(config)
-    data = open_data(config.data, Path(config.output).expanduser())
-    asked = _asked(config, data)
-    base = load_model(config)
+    """Costs stage by stage, in the order of the run.
+
+    Raises DataError naming everything that is missing: options, paths, packages, keys, files, images.
+    """
+    base, asked, data = _present(config)
     columns = 1 + len(config.arms)
     for spec, requests, log_odds in asked:
         sample = requests[:QUESTIONS]
         seconds = _timed(partial(_ask, base, sample, log_odds)) / len(sample) * len(requests) * columns
         judged = len(requests) * columns if spec.judge is not None else 0
         yield Cost(f"sweep: {spec.title}", f"{len(requests):,} questions x {columns} checkpoints", seconds, judged)
+    step_seconds: dict[str, float] = {}  # arms that train alike are measured once
     for arm in (*config.reward_models, *config.arms):
-        yield from _arm(config, arm, base, data)
+        yield from _arm(config, arm, base, data, step_seconds)
 
 
 def peak_memory() -> str:
@@ -68,9 +72,39 @@ def peak_memory() -> str:
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB"
 
 
-def _asked(config: RunConfig, data: Data) -> list[tuple[BenchmarkConfig, list[Request], bool]]:
-    """Every benchmark's requests, and whether it asks for log-odds of yes; all missing files in one error."""
-    found, missing = [], []
+def _present(config: RunConfig) -> tuple[Model, list[Asked], Data]:
+    """The model, what the benchmarks ask, and the data folder; all that is missing in one error."""
+    missing = [*plugin_faults(config), *path_faults(config)]
+    asked, data, model = list[Asked](), None, None
+    try:
+        data = open_data(config.data, Path(config.output).expanduser())
+        asked = _asked(config, data, missing)
+    except HarnessError as error:
+        missing.append(str(error))
+    judges = [spec.judge for spec in config.sweep] + [arm.align.judge for arm in config.arms]
+    for judge in judges:
+        missing += _refused(partial(make_judge, judge, None, data)) if judge is not None else []
+    if not any(fault.startswith("model") for fault in missing):
+        try:
+            model = load_model(config)
+        except HarnessError as error:
+            missing.append(f"model: {error}")
+    if missing or data is None or model is None:
+        raise DataError("This study lacks:\n  " + "\n  ".join(dict.fromkeys(missing)))
+    return model, asked, data
+
+
+def _refused(work: Callable[[], object]) -> list[str]:
+    try:
+        work()
+    except HarnessError as error:
+        return [str(error)]
+    return []
+
+
+def _asked(config: RunConfig, data: Data, missing: list[str]) -> list[Asked]:
+    """Every benchmark's requests, and whether it asks for log-odds of yes; what cannot be read is added to `missing`."""
+    found = []
     for spec in config.sweep:
         try:
             benchmark = unjudged(spec)
@@ -83,37 +117,43 @@ def _asked(config: RunConfig, data: Data) -> list[tuple[BenchmarkConfig, list[Re
             number_of_pairs(config, arm, data)
         except HarnessError as error:
             missing.append(f"pairs of {arm.name}: {error}")
-    if missing:
-        raise DataError("This study lacks:\n  " + "\n  ".join(dict.fromkeys(missing)))
     return found
 
 
-def _arm(config: RunConfig, arm: Arm, base: Model, data: Data) -> Iterator[Cost]:
+def _arm(config: RunConfig, arm: Arm, base: Model, data: Data, step_seconds: dict[str, float]) -> Iterator[Cost]:
     seed, total = arm.seed if arm.seed is not None else config.seed, number_of_pairs(config, arm, data)
     source = registry.make("source", arm.pairs.name, {**arm.pairs.options, "limit": min(PROMPTS, total)})
     pairs = list[PreferencePair]()
     seconds = _timed(lambda: pairs.extend(source.pairs(data, base, seed)))
     yield Cost(f"pairs: {arm.name}", f"{total:,} prompts ({arm.pairs.name})", seconds * total / min(PROMPTS, total))
     if pairs and arm.align.reward is None:
-        yield _training(config, arm, pairs, total, data)
+        yield _training(config, arm, pairs, total, data, step_seconds)
     else:
         why = "cannot be measured before its reward model is trained" if pairs else "no pair came of the sample"
         yield Cost(f"align: {arm.name}", f"{arm.align.name}: {why}", None)
 
 
-def _training(config: RunConfig, arm: Arm, pairs: Sequence[PreferencePair], total: int, data: Data) -> Cost:
-    """Two steps on the few pairs there are, each as large as the real ones."""
+def _training(
+    config: RunConfig, arm: Arm, pairs: Sequence[PreferencePair], total: int, data: Data, step_seconds: dict[str, float]
+) -> Cost:
+    """Two steps of two pairs each; the time of a step grows with its pairs."""
     aligner = make_aligner(arm.align, arm.align.options, data)
     settings = aligner.settings
-    batch = settings.batch_size
-    aligner.settings = replace(settings, max_steps=STEPS)
-    wanted = range(batch * STEPS)
+    batch, steps, alike = settings.batch_size, settings.steps(total), value_digest(arm.align.model_dump())
+    if alike not in step_seconds:
+        small = min(settings.micro_batch, batch, 2)
+        aligner.settings = replace(settings, max_steps=STEPS, batch_size=small)
+        step_seconds[alike] = _step_seconds(config, aligner, pairs, small * STEPS, data) * batch / small
+    return Cost(f"align: {arm.name}", f"{steps:,} steps of {batch} pairs ({arm.align.name})", step_seconds[alike] * steps)
+
+
+def _step_seconds(config: RunConfig, aligner: Aligner, pairs: Sequence[PreferencePair], n: int, data: Data) -> float:
+    """How long one step takes on `n` pairs, the same few over and over."""
+    wanted = range(n)
     many = [replace(p, id=f"{p.id}/{i}") for i, p in zip(wanted, itertools.cycle(pairs), strict=False)]
     with tempfile.TemporaryDirectory() as folder:
         done = aligner.align(load_model(config), many, data.folder, Path(folder))
-    steps = settings.steps(total)
-    seconds = float(done.log[-1]["time/step_s"]) * steps
-    return Cost(f"align: {arm.name}", f"{steps:,} steps of {batch} pairs ({arm.align.name})", seconds)
+    return float(done.log[-1]["time/step_s"])
 
 
 def _ask(model: Model, requests: Sequence[Request], log_odds: bool) -> None:

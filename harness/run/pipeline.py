@@ -24,7 +24,7 @@ from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
 from harness.core.capabilities import HoldsOutPairs
 from harness.core.digests import value_digest
-from harness.core.errors import ConfigError, TrainingError
+from harness.core.errors import ConfigError, StoreError, TrainingError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Aligner, Data, Model, Progress, Trained, no_progress
 from harness.core.preference import PreferencePair
@@ -34,6 +34,7 @@ from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.sweep import sweep
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.results.run_records import config_of, records_of
+from harness.results.run_state import how_it_stopped
 from harness.run.check_sources import check_sources, rebuilt_pairs
 from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
@@ -69,7 +70,8 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
     check_plugins(config)
     output = Path(config.output).expanduser()
     with workers().first_alone():
-        data = open_data(config.data, output)
+        data = open_data(config.data, output, say)
+    say(f"loading the model {config.model.options.get('path', config.model.name)}")
     base = load_model(config)
     run_id = f"{config.name}-{value_digest([config.digest, base.checkpoint.digest])[:8]}"
     folder = output / run_id
@@ -78,6 +80,7 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
             _Stages(config, run_id, folder, data, store, no_progress, lambda text: None).follow()
         return None
     with locked(folder), Store(output / "store.sqlite") as store:
+        check_places(folder)
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         where = str(data.folder.resolve())
         store.begin(StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), where))
@@ -88,10 +91,18 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
             stages.all(base)
             stages.dismiss()
         except BaseException as error:
-            store.set_status(run_id, f"stopped: {type(error).__name__}")
+            store.set_status(run_id, how_it_stopped(error))
             raise
         store.set_status(run_id, store.how_complete(run_id))
         return report(store, run_id, folder)
+
+
+def check_places(folder: Path) -> None:
+    """Raise StoreError where a folder stands in the place of a report: before a run of hours, not after it."""
+    for name in registry.names("report"):
+        place = folder / registry.get("report", name).file_name
+        if place.is_dir():
+            raise StoreError(f"{place} is a folder where a report belongs. Move it away and run the same command again.")
 
 
 def report(store: Store, run_id: str, folder: Path) -> Outcome:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.core.errors import RunLocked
+from harness.core.errors import RunLocked, StoreError
 
 
 @contextmanager
@@ -20,6 +20,11 @@ def locked(folder: Path) -> Iterator[None]:
     The lock is the operating system's, so it goes with the process, however that ends.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    blocked = [name for name in ("lock", "run.yaml") if (folder / name).is_dir()]
+    if blocked:
+        raise StoreError(
+            f"{folder / blocked[0]} is a folder where a file belongs. Move it away and run the same command again."
+        )
     with (folder / "lock").open("a+", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -33,6 +38,18 @@ def locked(folder: Path) -> Iterator[None]:
         handle.write(str(os.getpid()))
         handle.flush()
         yield
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a living process holds a run's folder."""
+    try:
+        with (folder / "lock").open("r", encoding="utf-8") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # no folder, no lock, no process
 
 
 def read_json(path: Path) -> Any:  # Any: a JSON value

@@ -1,0 +1,58 @@
+"""Paths of a study that lead nowhere, found in milliseconds: before torch is imported, anything drawn or a model loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.config.option_faults import plugins_of
+from harness.config.schema import RunConfig, all_faults
+from harness.core.errors import ConfigError
+
+
+def check_paths(config: RunConfig) -> None:
+    """Raise ConfigError naming every path of the study that leads nowhere."""
+    faults = path_faults(config)
+    if faults:
+        raise ConfigError(all_faults(faults, "the paths of this study"))
+
+
+def path_faults(config: RunConfig) -> list[str]:
+    """The same as a list."""
+    models = [(where, spec) for kind, where, spec in plugins_of(config.model_dump()) if kind == "model"]
+    faults = [fault for where, spec in models if (fault := _model(where, spec))]
+    data = Path(config.data).expanduser()
+    if config.data != "miniworld" and not data.is_dir():
+        faults.append(f"data: there is no folder {data}. Set it to the data folder, or to `miniworld` for the embedded world.")
+    return [*faults, *_output(Path(config.output).expanduser())]
+
+
+def _model(where: str, spec: Mapping[str, Any]) -> str:
+    path = spec.get("path")
+    if spec.get("name") != "transformers" or not isinstance(path, str) or path == "miniworld":
+        return ""
+    folder = Path(path).expanduser()
+    try:
+        if folder.is_dir():
+            known = any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
+            return "" if known else f"{where}.path: {folder} is not a model folder: it has no config.json."
+        if folder.exists() or path.startswith((".", "/", "~")) or path.count("/") != 1:
+            return f"{where}.path: there is no model folder at {folder}. Give a folder with config.json and *.safetensors."
+    except (OSError, ValueError):  # a name that no file can have
+        return f"{where}.path: {path[:100]!r} is not a path."
+    return ""  # the name of a model on the hub
+
+
+def _output(folder: Path) -> list[str]:
+    """The output folder, or the nearest folder above it that exists, must be one that can be written to."""
+    try:
+        above = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    except (OSError, ValueError):
+        return [f"output: {str(folder)[:100]!r} is not a path."]
+    if not above.is_dir():
+        return [f"output: {above} is a file, not a folder. Choose another folder with --output or `output=`."]
+    if not os.access(above, os.W_OK | os.X_OK):
+        return [f"output: {above} cannot be written to. Choose another folder with --output or `output=`."]
+    return []

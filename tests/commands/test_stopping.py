@@ -1,0 +1,114 @@
+"""How a command ends: one message whatever happened, signals alike, and runs whose process is gone are not running."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli import app, explained
+from harness.commands._signals import Interrupted, exit_code, stopped_by_signals
+from harness.config import schema
+from harness.config.check_paths import path_faults
+from harness.core.errors import ConfigError, StoreError
+from harness.results.run_state import how_it_stopped, state_of
+from harness.storage.run_folder import locked
+from harness.storage.run_store import StoredRun
+
+RUN = StoredRun("r", "r", "now", "running", "", "python -m harness run", {}, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_sigterm_and_sighup_end_a_command_as_ctrl_c_does(number: signal.Signals) -> None:
+    with pytest.raises(KeyboardInterrupt) as caught, stopped_by_signals():
+        os.kill(os.getpid(), number)
+    assert isinstance(caught.value, Interrupted)
+    assert exit_code(caught.value) == 128 + number and how_it_stopped(caught.value) == f"interrupted: {number.name}"
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stopped_by_signals():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_ctrl_c_is_interrupted_and_an_error_is_stopped() -> None:
+    assert exit_code(KeyboardInterrupt()) == 130 and how_it_stopped(KeyboardInterrupt()) == "interrupted"
+    assert how_it_stopped(ValueError("x")) == "stopped: ValueError"
+
+
+def test_a_run_whose_process_is_gone_is_interrupted_and_a_living_one_runs(tmp_path: Path) -> None:
+    assert state_of(RUN, tmp_path) == "interrupted"
+    with locked(tmp_path / "r"):
+        assert state_of(RUN, tmp_path) == "running"
+    assert state_of(RUN, tmp_path) == "interrupted"
+    assert state_of(replace(RUN, status="complete"), tmp_path) == "complete"
+
+
+@pytest.mark.parametrize("name", ["lock", "run.yaml"])
+def test_a_folder_where_a_file_belongs_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "r" / name).mkdir(parents=True)
+    with pytest.raises(StoreError, match=f"{name} is a folder where a file belongs"), locked(tmp_path / "r"):
+        pass
+
+
+@pytest.mark.parametrize(("error", "told", "code"), [
+    (ConfigError("own words"), "own words", 2),
+    (OSError(errno.ENOSPC, "No space"), "The disk is full", 2),
+    (PermissionError(errno.EACCES, "Permission denied", "/x/y"), "/x/y: Permission denied. Check the path", 2),
+    (MemoryError(), "Memory did not suffice", 2),
+])  # fmt: skip
+def test_every_error_is_one_message(error: Exception, told: str, code: int) -> None:
+    assert explained(error)[0].startswith(told) and explained(error)[1] == code
+
+
+def test_a_defect_says_where_and_how_to_report_it() -> None:
+    try:
+        {}["x"]
+    except KeyError as error:
+        told, code = explained(error)
+    assert code == 70 and "Unexpected error in" in told and "--debug" in told and "\n" not in told
+
+
+def test_the_version_is_shown() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert result.exit_code == 0 and result.output.startswith("mm-align-harness ") and "torch" in result.output
+
+
+def test_completion_can_be_installed() -> None:
+    assert "--install-completion" in CliRunner().invoke(app, ["--help"]).output
+
+
+def test_no_benchmark_between_commas_is_an_error_and_not_a_full_sweep() -> None:
+    result = CliRunner().invoke(app, ["sweep", "--benchmarks", " , "])
+    assert isinstance(result.exception, ConfigError) and "names no benchmark" in str(result.exception)
+
+
+@pytest.mark.parametrize("words", [["sweep", "--model", "/nowhere"], ["run", "model.path=/nowhere"], ["run", "data=/nowhere"]])
+def test_a_path_that_leads_nowhere_is_refused_before_torch_is_imported(words: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['harness', *sys.argv[1:]]\n"
+        "from harness.cli import main\n"
+        "try:\n    main()\nfinally:\n    print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout.strip() == "False" and "/nowhere" in done.stderr
+
+
+def test_paths_of_a_study_are_told_together(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    changes = ["model.path=/nowhere", "data=/none", f"output={tmp_path / 'file'}"]
+    faults = path_faults(schema.load(None, changes))
+    assert [fault.split(":")[0] for fault in faults] == ["model.path", "data", "output"]
+    assert not path_faults(schema.load(None, [f"output={tmp_path / 'new' / 'er'}"]))

@@ -27,7 +27,7 @@ def test_every_option_has_a_line(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), PLUGINS)
 def test_the_options_read_from_the_source_are_those_of_the_signature(kind: str, name: str) -> None:
-    read, real = read_options(f"{registry.PACKAGES[kind]}.{name}", kind), options_of(registry.get(kind, name))
+    read, real = read_options(registry._place(kind, name).where, kind), options_of(registry.get(kind, name))
     assert read is not None
     assert [(o.name, o.type, o.needed) for o in read] == [(o.name, o.type, o.needed) for o in real]
     for own, true in zip(read, real, strict=True):

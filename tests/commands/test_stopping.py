@@ -102,7 +102,10 @@ def test_a_path_that_leads_nowhere_is_refused_before_torch_is_imported(words: li
         "from harness.cli import main\n"
         "try:\n    main()\nfinally:\n    print('torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=tmp_path)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60
+    )
     assert done.returncode == 2 and done.stdout.strip() == "False" and "/nowhere" in done.stderr
 
 

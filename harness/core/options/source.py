@@ -22,6 +22,8 @@ from harness.core.options.option import GIVEN, NEEDED, Option
 _SETTINGS = ("alignment.settings", "Settings")  # what the option `training` of every aligner holds
 _ENTRY = re.compile(r"^\s*((?:\w+, )*\w+): (.+)$")
 _INLINE = re.compile(r"`(\w+)`: (.+?)(?=\s`\w+`: |\.\s|\.?$)", re.S)
+_OF_LOSSES = {"beta": "pull back to the reference, > 0", "flip": "share of pairs that are the wrong way round, in [0, 0.5)"}
+_OF_LOSSES |= {"tau": "temperature, > 0"}  # what the losses have in common and do not explain again
 Function = ast.FunctionDef
 
 
@@ -139,8 +141,9 @@ def _options(module: Source, function: Function, docs: str) -> list[Option]:
     found = []
     for argument, default in zip((*plain, *arguments.kwonlyargs), (*late, *arguments.kw_defaults), strict=True):
         alone = lines.count(argument.lineno) == 1
-        about = module.comments.get(argument.lineno, "") if alone else ""
-        about = about or said.get(argument.arg, "")
+        last = (default.end_lineno if default is not None else argument.end_lineno) or argument.lineno
+        about = next((c for n in range(argument.lineno, last + 1) if (c := module.comments.get(n))), "") if alone else ""
+        about = about or said.get(argument.arg, "") or _OF_LOSSES.get(argument.arg, "")
         annotation = ast.unparse(argument.annotation) if argument.annotation is not None else "Any"
         value = NEEDED if default is None else _literal(module, default)
         if default is not None and value is NEEDED:

@@ -61,9 +61,9 @@ def run(
 
 def carry_out(chosen: RunConfig) -> Outcome | None:
     """Do a run and show its table; Ctrl-C prints the command that continues it."""
-    from harness.commands._signals import exit_code, stopped_by_signals
     from harness.commands._terminal import Display, show_comparison
     from harness.config.check_paths import check_paths
+    from harness.core.edge.signals import exit_code, stopped_by_signals
 
     check_paths(chosen)
     command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])

@@ -14,9 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app, explained
-from harness.commands._signals import Interrupted, exit_code, stopped_by_signals
 from harness.config import schema
 from harness.config.check_paths import path_faults
+from harness.core.edge.signals import Interrupted, exit_code, stopped_by_signals
 from harness.core.errors import ConfigError, StoreError
 from harness.results.run_state import how_it_stopped, state_of
 from harness.storage.run_folder import locked

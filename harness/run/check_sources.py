@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from alignment.data.yield_report import sides
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
-from harness.core.errors import DataError, HarnessError
+from harness.core.errors import DataError, HarnessError, StoreError
 from harness.core.plugins import Data, NoModel
 from harness.core.preference import PreferencePair
 from harness.storage.artifacts import Pairs
@@ -47,3 +48,11 @@ def rebuilt_pairs(pairs: Sequence[PreferencePair]) -> Pairs:
         "rebuilt": "from pairs.jsonl; what was asked and dropped is unknown, since the store was lost",
     }
     return Pairs(report, tuple(pairs[:10]), tuple(sorted({pair.image_digest for pair in pairs})))
+
+
+def check_places(folder: Path) -> None:
+    """Raise StoreError where a folder stands in the place of a report: before a run of hours, not after it."""
+    for name in registry.names("report"):
+        place = folder / registry.get("report", name).file_name
+        if place.is_dir():
+            raise StoreError(f"{place} is a folder where a report belongs. Move it away and run the same command again.")

@@ -24,7 +24,7 @@ from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
 from harness.core.capabilities import HoldsOutPairs
 from harness.core.digests import value_digest
-from harness.core.errors import ConfigError, StoreError, TrainingError
+from harness.core.errors import ConfigError, TrainingError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Aligner, Data, Model, Progress, Trained, no_progress
 from harness.core.preference import PreferencePair
@@ -35,7 +35,7 @@ from harness.evaluation.sweep import sweep
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.results.run_records import config_of, records_of
 from harness.results.run_state import how_it_stopped
-from harness.run.check_sources import check_sources, rebuilt_pairs
+from harness.run.check_sources import check_places, check_sources, rebuilt_pairs
 from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
 from harness.run.shared_prompts import prompts_of, shared_prompts
@@ -95,14 +95,6 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
             raise
         store.set_status(run_id, store.how_complete(run_id))
         return report(store, run_id, folder)
-
-
-def check_places(folder: Path) -> None:
-    """Raise StoreError where a folder stands in the place of a report: before a run of hours, not after it."""
-    for name in registry.names("report"):
-        place = folder / registry.get("report", name).file_name
-        if place.is_dir():
-            raise StoreError(f"{place} is a folder where a report belongs. Move it away and run the same command again.")
 
 
 def report(store: Store, run_id: str, folder: Path) -> Outcome:

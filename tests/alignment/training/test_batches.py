@@ -6,7 +6,7 @@ import torch
 from alignment.batching import logps
 from alignment.batching.collate import Row, answer_tokens, collate, make_row, pair_logps, score, stack_vision
 from alignment.batching.policy import PromptInputs
-from alignment.losses.dpo import dpo
+from alignment.losses.margin.dpo import dpo
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
 from harness.models._checkpoint.packed_attention import dense_mask

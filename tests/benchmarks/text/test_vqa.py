@@ -65,7 +65,7 @@ def test_without_references_the_accuracy_is_zero_and_half_is_right() -> None:
     ({"data": []}, 'has no list "data"'),
     ({"data": [{"question_id": 1, "image_id": "a", "question": "q"}]}, "entry 1 has no 'answers'"),
     ({"data": [{"question_id": 1, "image_id": "a", "question": "q", "answers": []}]}, "use the validation set"),
-    ("[1", "line 1 is not JSON"),
+    ("[1", "is not JSON"),
 ])  # fmt: skip
 def test_a_broken_textvqa_file_is_one_clear_error(folder: DataFolder, content: object, message: str) -> None:
     put(folder, "textvqa/TextVQA_0.5.1_val.json", content)

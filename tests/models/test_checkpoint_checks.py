@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tiny_families
 import tiny_models
 import torch
 
 from harness.core.capabilities import NOTE, OK, WRONG, Finding
 from harness.core.errors import ModelError
+from harness.core.evaluation import Request
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.models.transformers import TransformersModel
 
@@ -75,6 +77,19 @@ def test_a_template_that_shows_no_image_fails_by_name(made: Callable[..., Transf
     assert all(f.state == WRONG and "chat_template.jinja writes" in f.words for f in checked(model, images, False).values())
     with pytest.raises(ModelError, match=r"chat_template\.jinja"):
         require_sound("base", model, lambda text: None)
+
+
+@pytest.mark.parametrize(("family", "mark"), [("gemma3", "<start_of_image>"), ("aya_vision", "<image>")])
+def test_a_template_that_leaves_the_image_out_is_refused_in_families_of_their_own_way(
+    images: list[Path], tmp_path: Path, family: str, mark: str
+) -> None:
+    folder = tiny_families.save(family, tmp_path)
+    template = folder / "chat_template.jinja"
+    template.write_text(template.read_text().replace(mark, ""))
+    model = TransformersModel(str(folder), device="cpu")
+    with pytest.raises(ModelError, match=r"chat_template\.jinja( writes 0 image marks|: The total number of <image>)"):
+        list(model.generate([Request(images[0], "Why?")]))
+    assert checked(model, images, training=False)["image placeholders"].state == WRONG
 
 
 def test_a_template_that_rewrites_its_prompt_can_still_generate(

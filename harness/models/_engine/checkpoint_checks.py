@@ -86,7 +86,9 @@ class CheckpointChecks:
         shown = ids.count(prompts.image_token_id)
         if prompts.family.known and shown != prompts.prompt_ids(images[0], _QUESTION).count(prompts.image_token_id):
             return WRONG, f"the checkpoint's own processor writes {shown} image placeholders, and ours another number"
-        return OK, f"{shown:,} image placeholders in a prompt with an image, none in one without"
+        if prompts.family.known:
+            prompts.prompt_ids(None, _QUESTION)  # raises where one stands in a prompt without an image
+        return OK, f"{shown:,} image placeholders in a prompt with an image, none in one without an image"
 
     # ------------------------------------------------------------ numbers
 
@@ -96,7 +98,7 @@ class CheckpointChecks:
             return NOTE, why
         (ids,) = prompts.answer_ids(request, [_ANSWER])
         scored = self.scored(request, _ANSWER)
-        state, words = self._agree(scored, self._forward(images[0], ids), len(ids), "the plain forward's of the conversation")
+        state, words = self._agree(scored, self._forward(images[0], ids), len(ids), "scored answers and a plain forward pass")
         if state == OK and len(images) > 1 and self.scored(Request(images[1], _QUESTION), _ANSWER) == scored:
             return WRONG, "another image gives the same log-probability to the last bit: images are not seen"
         return state, words
@@ -117,15 +119,15 @@ class CheckpointChecks:
         except ModelError as error:
             return NOTE, str(error)
         n = len(self.plain.prompts.answer_ids(request, [_ANSWER])[0])
-        return self._agree(trained, self.scored(request, _ANSWER), n, "scoring's; training computes them")
+        return self._agree(trained, self.scored(request, _ANSWER), n, "training and scoring")
 
     def _agree(self, first: float, second: float, tokens: int, what: str) -> tuple[str, str]:
         """Whether two log-probabilities of an answer differ by more than rounding."""
         gap, dtype = abs(first - second) / tokens, self.plain.module.dtype
-        said = f"log-probabilities are {what} within {gap:.1g} nats a token in {str(dtype).removeprefix('torch.')}"
+        name = str(dtype).removeprefix("torch.")
         if not gap <= _NATS.get(dtype, 1e-3):  # nan is not
-            return WRONG, f"log-probability {first:.3f} for {second:.3f}: {said.replace('within', 'only within')}"
-        return OK, said
+            return WRONG, f"log-probabilities of {what} differ by {gap:.1g} nats a token in {name}: {first:.3f}, {second:.3f}"
+        return OK, f"log-probabilities of {what} agree within {gap:.1g} nats a token in {name}"
 
 
 def check_names(names: Any) -> tuple[str, ...]:

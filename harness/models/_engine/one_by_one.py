@@ -108,7 +108,11 @@ class OneByOne:
         """What the checkpoint's processor makes of a text and its image."""
         special = self.prompts.tokens.special(text)
         images = {} if image is None else {"images": [open_image(image)]}
-        made = dict(self.prompts.processor(text=[text], return_tensors="pt", add_special_tokens=special, **images))
+        try:
+            made = dict(self.prompts.processor(text=[text], return_tensors="pt", add_special_tokens=special, **images))
+        except ValueError as error:  # usually another number of image marks than of images
+            what = str(error).splitlines()[0]
+            raise ModelError(f"The checkpoint's processor refuses a prompt of {self.prompts.template.name}: {what}") from error
         if images:
             self.prompts.check_seen(text, made["input_ids"][0].tolist())
         return {k: v for k, v in made.items() if isinstance(v, Tensor) and k != "labels"}

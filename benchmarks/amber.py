@@ -80,7 +80,7 @@ class Amber:
         variant: str = "official",  # official (rounded as the authors' script) or exact
         similarity: str = "exact",  # when two words are alike: exact, or the name of a spaCy model
         answers: str = "exact",  # exact (only "Yes" and "No") or first_word
-        folder: str = "amber",  # where AMBER's files lie in the data folder
+        folder: str = "amber",  # AMBER's folder in the data folder
         prompt_suffix: str = "",  # added to yes/no questions only, such as " Please answer Yes or No."
         max_new_tokens: int = 512,  # longest answer, in tokens
     ) -> None:

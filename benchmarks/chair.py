@@ -162,7 +162,7 @@ class Chair:
         return list(item.truth["objects"])
 
     def claim(self, item: Item, field: str) -> Claim | None:
-        """Whether a node ("dining table") is in the image; None for a word that is no node."""
+        """Whether a node ("dining table") is in the image; None for a word that is not a node."""
         return object_claim(item, field)
 
     def implied_labels(self, item: Item, score: Score) -> Mapping[str, ImpliedLabel]:

@@ -67,7 +67,7 @@ class Gqa:
     def __init__(
         self,
         file: str = _FILE,  # question file in the data folder
-        image_folder: str = "gqa/images",  # where the images lie in the data folder
+        image_folder: str = "gqa/images",  # image folder in the data folder
         prompt_suffix: str = "\nAnswer the question using a single word or phrase.",  # added to every question
         max_new_tokens: int = 16,  # longest answer, in tokens
     ) -> None:

@@ -52,7 +52,7 @@ def official_scores(reply: str) -> tuple[float, float]:
 def tolerant_scores(reply: str) -> tuple[float, float] | None:
     """(reference, model) of the one line that is nothing but two numbers from 0 to 10 (and markup, "Assistant 1:"); else None.
 
-    Numbers within a sentence ("On a scale from 1 to 10 ...") are no scores.
+    Numbers within a sentence ("On a scale from 1 to 10 ...") are not scores.
     """
     pairs = {(float(m[1]), float(m[2])) for line in reply.split("\n") if (m := _PAIR.fullmatch(_LABEL.sub(" ", line)))}
     scores = pairs.pop() if len(pairs) == 1 else None
@@ -113,7 +113,7 @@ class LlavaBench:
         judge: Judge,
         variant: str = "tolerant",  # how the judge's reply is read: tolerant, official or rlhfv
         swap: bool = False,
-        folder: str = "llava_bench",  # where the files lie in the data folder
+        folder: str = "llava_bench",  # the files' folder in the data folder
         max_new_tokens: int = 1024,  # longest answer, in tokens
     ) -> None:
         """`swap`: judge each pair in both orders and take the mean, against the judge's liking for the first place."""

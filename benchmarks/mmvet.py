@@ -100,7 +100,7 @@ class Mmvet:
         self,
         judge: Judge,
         variant: str = "tolerant",  # how the judge's reply is read: tolerant or official
-        folder: str = "mmvet",  # where the files lie in the data folder
+        folder: str = "mmvet",  # the files' folder in the data folder
         max_new_tokens: int = 512,  # longest answer, in tokens
     ) -> None:
         if variant not in PARSERS:

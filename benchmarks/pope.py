@@ -63,7 +63,7 @@ class Pope:
         flavour: str = "coco",  # which files: coco, aokvqa, gqa (pope/{flavour}_pope_{split}.json) or v2
         variant: str = "llava",  # how an answer is read as yes or no; see docs/benchmarks/pope.md
         prompt_suffix: str = "",  # added to every question
-        image_folder: str = "coco/val2014",  # where the images lie in the data folder
+        image_folder: str = "coco/val2014",  # image folder in the data folder
         limit_images: int | None = None,  # only questions about the first N images
         max_new_tokens: int = 16,  # longest answer, in tokens
         labels: str = "",

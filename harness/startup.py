@@ -16,7 +16,7 @@ SIBLINGS = ("alignment", "benchmarks", "reports")
 
 
 def start() -> None:
-    """Prepare a process; the first thing that every command and every function of the Python interface does.
+    """Prepare a process; called first by every command and every function of the Python interface.
 
     Raises HarnessError where another distribution hides a package of ours.
     """
@@ -27,7 +27,7 @@ def start() -> None:
 
 
 def check_siblings() -> None:
-    """Raise HarnessError naming every sibling package that does not lie beside `harness`."""
+    """Raise HarnessError naming every sibling package that is not beside `harness`."""
     home = Path(__file__).resolve().parent.parent
     foreign = {}
     for name in SIBLINGS:

@@ -76,7 +76,7 @@ def new_draft(prompt: Prompt, number: int, rules: Rules) -> Draft:
 
 
 def requests_of(draft: Draft, rules: Rules, seed: int, pieces: Pieces | None = None) -> list[Request]:
-    """What to ask in the next try, in the order in which `taken` wants the answers."""
+    """What to ask in the next try, in the order in which `taken` expects the answers."""
     attempt = draft.attempt + 1
     own = (seed, draft.prompt.id, draft.number, attempt)
     # one mask a try, shared by all sentences of the answer (Algorithm 1, line 2)

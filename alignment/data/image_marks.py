@@ -1,4 +1,4 @@
-"""`<image>` in a data set's texts: where its authors' own model wants the image. One rule for all sources.
+"""`<image>` in a data set's texts: where its authors' own model takes the image. One rule for all sources.
 
 The chat template says where the image stands, so the mark is taken out of a prompt, with the line break beside it. In an
 answer it has no meaning (usually two rows were run together): such a pair is left out and counted.

@@ -1,4 +1,4 @@
-"""Where an image of a published data set lies: the name in its file, and the other names that people have it under.
+"""Path of an image of a published data set: the name in its file, and the other names that people have it under.
 
 COCO's images are `000000033471.jpg` in LLaVA-Instruct and `COCO_train2014_000000033471.jpg` in train2014.zip; Visual Genome
 spreads its numbers over the folders VG_100K and VG_100K_2. A source that misses most of its images stops here, before
@@ -20,7 +20,7 @@ _GENOME_FOLDERS = ("VG_100K", "VG_100K_2")
 
 
 def candidates(folder: str, name: str) -> list[str]:
-    """All places in the data folder where the image may lie, the one that the file names first."""
+    """All paths in the data folder where the image may be, the one that the file names first."""
     first = "/".join(filter(None, (folder.strip("/"), name)))
     place, _, last = first.rpartition("/")
     found = [first]
@@ -32,7 +32,7 @@ def candidates(folder: str, name: str) -> list[str]:
 
 
 def find_image(data: Data, folder: str, name: str) -> str | None:
-    """The image's place in the data folder; None where it lies in none of them."""
+    """The image's place in the data folder; None where it is in none of them."""
     return next((place for place in candidates(folder, name) if data.has(place)), None)
 
 
@@ -43,7 +43,7 @@ def refuse_most_missing(data: Data, file: str, folder: str, missing: Sequence[st
     looked = candidates(folder, missing[0])
     raise DataError(
         f"{file}: the images of {len(missing):,} of {asked:,} rows are not in the data folder {data.folder}. The first, "
-        f"{missing[0]!r}, was looked for as {', '.join(looked)}. Put the images there, or set image_folder to where they lie; "
+        f"{missing[0]!r}, was looked for as {', '.join(looked)}. Put the images there, or set image_folder to their folder; "
         "`python -m harness fetch` with the source's name tells where they come from."
     )
 

@@ -25,7 +25,7 @@ FAULTS_SHOWN = 10
 
 
 def image_of(pair: PreferencePair, image_root: Path) -> Path | None:
-    """Where a pair's image lies; None for a pair without one."""
+    """Path of a pair's image; None for a pair without one."""
     return image_root / pair.image if pair.image else None
 
 
@@ -125,7 +125,7 @@ def _read(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair],
             pair = parse(row if isinstance(row, dict) else _not_an_object(), f"row-{number}")
             if pair.id in line_of:
                 raise ValueError(f"id {pair.id!r} was already used in line {line_of[pair.id]}")
-        except Exception as error:  # values of any type may stand anywhere in a stranger's row
+        except Exception as error:  # an untrusted row may hold values of any type
             faults.append(f"line {number}: {error if isinstance(error, HarnessError) else words_of(error)}")
             continue
         line_of[pair.id] = number

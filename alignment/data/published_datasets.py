@@ -95,7 +95,7 @@ class Published(ABC):
                 unrated += [f"row {number}: {reason}"] if isinstance(reason, Unusable) else []
             except HarnessError:
                 raise
-            except Exception as fault:  # a stranger's values may be of any type
+            except Exception as fault:  # untrusted values may be of any type
                 dropped.append(Dropped(name, BROKEN))
                 faults.append(f"row {number}: {words_of(fault)}")
         if faults and not self.options["skip_broken"]:

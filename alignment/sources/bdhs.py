@@ -46,7 +46,7 @@ class Bdhs(ReadsPrompts):
     def __init__(
         self,
         prompts: str = "instruct/preference_prompts.json",  # LLaVA-Instruct's format, in the data folder
-        image_folder: str = "",  # where the file's images lie, in the data folder
+        image_folder: str = "",  # folder of the file's images, in the data folder
         limit: int | None = None,  # use that many prompts, a uniform subsample by seed
         rho_th: float = 0.99,  # share of image tokens hidden; 0 hides nothing, 1 everything
         noise_steps: int = 0,  # diffusion steps of noise on the image: the study's BDHS_noise is 500 with rho_th 0

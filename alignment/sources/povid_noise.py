@@ -39,7 +39,7 @@ class PovidNoise(ReadsPrompts):
     def __init__(
         self,
         prompts: str = "instruct/preference_prompts.json",  # LLaVA-Instruct's format, in the data folder
-        image_folder: str = "",  # where the file's images lie, in the data folder
+        image_folder: str = "",  # folder of the file's images, in the data folder
         limit: int | None = None,  # use that many prompts, a uniform subsample by seed
         noise_steps: int = 500,  # diffusion steps of noise on the image, 1 to 1000
     ) -> None:

@@ -37,7 +37,7 @@ class RandomEdit(ReadsPrompts):
     def __init__(
         self,
         prompts: str = "instruct/preference_prompts.json",  # LLaVA-Instruct's format, in the data folder
-        image_folder: str = "",  # where the file's images lie, in the data folder
+        image_folder: str = "",  # folder of the file's images, in the data folder
         limit: int | None = None,  # use that many prompts, a uniform subsample by seed
         vocabulary: str = "nouns.txt",  # nouns that are swapped, one kind a line, in the data folder
         share: float = 0.5,  # of an answer's mentions that are swapped, rounded up

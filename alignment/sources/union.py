@@ -58,7 +58,7 @@ class Union:
         yield from made
 
     def check(self, data: Data, seed: int) -> int:
-        """At most so many pairs; what either source refuses is refused."""
+        """At most `limit` pairs; what either source refuses is refused."""
         return min(_count(source, data, seed) for source in (self._first, self._second))
 
     def report(self) -> dict[str, Any]:

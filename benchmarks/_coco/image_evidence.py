@@ -1,6 +1,6 @@
 """What COCO's annotators left about the images of a benchmark: boxes, captions and the objects that these name.
 
-Not part of any score. It is what a reviewer of labels wants to see, and is empty where the files are not there.
+Not part of any score. It is shown to reviewers of labels, and is empty where the files are missing.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ class MmhalBase:
         judge: Judge,
         variant: str = "tolerant",  # how the judge's reply is read: tolerant or official
         file: str = "mmhal/mmhal_bench.json",  # question file in the data folder
-        image_folder: str = "mmhal/images",  # where the images lie in the data folder
+        image_folder: str = "mmhal/images",  # image folder in the data folder
         max_new_tokens: int = 512,  # longest answer, in tokens
     ) -> None:
         if variant not in PARSERS:

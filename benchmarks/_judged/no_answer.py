@@ -21,7 +21,7 @@ picture photo scene show shows see seen visible than"""
 _DECIDING_WORDS = """yes no not none zero one two three four five six seven eight nine ten red green blue yellow orange purple
 pink brown black white gray grey beige gold left right center centre middle top bottom upper lower"""
 _IDLE, _DECIDES = frozenset(_IDLE_WORDS.split()), frozenset(_DECIDING_WORDS.split())
-_FEWEST, _SHARE = 8, 0.35  # words from which repetition can be told; distinct ones among them
+_FEWEST, _SHARE = 8, 0.35  # words from which on repetition is detected; distinct ones among them
 _EXTRA = 2  # words beside the question's own that make no answer of it
 
 

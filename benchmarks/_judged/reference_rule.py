@@ -1,6 +1,6 @@
 """Rating an answer against a reference by rules, on MMHal-Bench's 0-6 scale: exact, offline, the same on every machine.
 
-It is no GPT-4: it reads COCO objects, yes and no, colours, numbers, sides and the reference's key words, nothing else.
+It is not GPT-4: it reads COCO objects, yes and no, colours, numbers, sides and the reference's key words, nothing else.
 
 - hallucination: an object that is neither among the image's objects nor in the reference is asserted; yes is said
   for no; another colour, number, side or winner than the reference's; a false premise is taken up; another place.

@@ -114,7 +114,7 @@ def _known_tasks() -> dict[str, JudgeTask]:
         try:
             benchmark = registry.get("benchmark", name)
         except ConfigError:
-            continue  # a guest that does not import is reported where it is asked for
+            continue  # a third-party plug-in that does not import is reported where it is used
         found |= {task.name: task for task in benchmark.judge_tasks} if isinstance(benchmark, Judged) else {}
     return found
 

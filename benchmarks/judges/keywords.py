@@ -1,6 +1,6 @@
 """A judge of rules: exact, offline, the same on every machine; it does what each benchmark's task gives as its rule.
 
-It is no language model: it serves the miniature world and any place without a network; its numbers compare with its own only.
+Not a language model: for the miniature world and machines without a network; its numbers are comparable only with its own.
 A rating for training, and a ranking, follow `benchmarks/_judged/reference_rule.py`.
 """
 

@@ -35,7 +35,7 @@ class Results:
 
     @cached_property
     def comparison(self) -> Comparison:
-        """What the report says, as values. Raises ConfigError where no benchmark is finished yet."""
+        """The content of the report, as values. Raises ConfigError where no benchmark is finished yet."""
         if self._compared is not None:
             return self._compared()
         from reports.comparison.compare import compare
@@ -57,7 +57,7 @@ class Results:
     def metrics(self) -> pd.DataFrame:
         """One row for each checkpoint and metric: value, 95 % interval, difference to the baseline, p values.
 
-        The columns of `metrics.csv`; shares are in 0..1. None: unknown, and `why` says why.
+        The columns of `metrics.csv`; shares are in 0..1. None: unknown, and `why` gives the reason.
         """
         from reports.writers.csv import COLUMNS, rows_of
 

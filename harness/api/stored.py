@@ -29,7 +29,7 @@ class Run(Results):
 
     @property
     def folder(self) -> Path:
-        """Where reports, pairs and checkpoints of the run lie."""
+        """Folder of the run's reports, pairs and checkpoints."""
         return self.output / self.id
 
     @property
@@ -77,7 +77,7 @@ class RunStore:
             return pd.DataFrame([[getattr(run, column) for column in columns] for run in store.runs()], columns=columns)
 
     def run(self, name: str) -> Run:
-        """A run by id, by the beginning of its id, or by name (the newest). Raises StoreError with the nearest name."""
+        """A run by id, by a unique prefix of its id, or by name (the newest). Raises StoreError with the nearest name."""
         with open_store(self.output) as store:
             return Run(self.output, store.run(name))
 

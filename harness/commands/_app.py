@@ -57,5 +57,5 @@ def group(name: str, about: str) -> typer.Typer:
 
 
 def echo(text: str, err: bool = False) -> None:
-    """A line of text without control characters: what models and files say may reach it."""
+    """A line of text without control characters; text of models and files is untrusted."""
     typer.echo(printable(text), err=err)

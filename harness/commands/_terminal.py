@@ -70,8 +70,8 @@ def show_comparison(comparison: Any) -> None:
             console.print(plain(sentence), soft_wrap=True)
     console.print("", _table(*text_table(comparison)))
     if comparison.short.by_method:
-        told = "Methods are means over their seeds; marks hold the scatter of seeds and of images. `--as html` shows each."
-        console.print("", told, soft_wrap=True)
+        remark = "Methods are means over their seeds; marks hold the scatter of seeds and of images. `--as html` shows each."
+        console.print("", remark, soft_wrap=True)
     if comparison.published:
         console.print("", _table(*published_table(comparison)))
         console.print(plain(PUBLISHED_NOTE), soft_wrap=True)
@@ -80,7 +80,7 @@ def show_comparison(comparison: Any) -> None:
 
 
 def show_items(records: Iterable[RunRecord]) -> None:
-    """Single items with everything about them: what was asked, said and scored."""
+    """Single items with their prompt, answer and score."""
     from reports.text.formatting import shortened
 
     console = Console(highlight=False)
@@ -179,8 +179,8 @@ def show_costs(costs: Iterable[Any], peak_memory: Callable[[], str]) -> None:
         judged += cost.judge_requests
     more = f", and {unknown} that could not be measured" if unknown else ""
     console.print(f"[bold]all stages: about {_duration(known)}[/bold]{more}; peak memory so far {peak_memory()}")
-    told = f"{judged:,} judge requests. Measured on a few questions, prompts and steps of each: good for the order of it."
-    console.print(told, soft_wrap=True)
+    remark = f"{judged:,} judge requests. Measured on a few questions, prompts and steps of each: good for the order of it."
+    console.print(remark, soft_wrap=True)
 
 
 def _duration(seconds: float | None) -> str:

@@ -56,7 +56,7 @@ def run(
         return
     for name in ("report.html", "report.md", "report.json", "metrics.csv"):
         echo(f"{outcome.folder / name}")
-    exit_as_told(outcome)
+    exit_if_incomplete(outcome)
 
 
 def carry_out(chosen: RunConfig) -> Outcome | None:
@@ -81,7 +81,7 @@ def carry_out(chosen: RunConfig) -> Outcome | None:
     return outcome
 
 
-def exit_as_told(outcome: Outcome) -> None:
+def exit_if_incomplete(outcome: Outcome) -> None:
     """Exit code 1 where items have no answer or no verdict: running the command again asks for them."""
     if any(failed.missing or failed.unjudged_why for failed in outcome.comparison.failures):
         raise typer.Exit(1)

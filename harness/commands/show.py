@@ -24,7 +24,7 @@ def show(
     with open_store(output) as store:
         stored = store.run(name)
         state = state_of(stored, output)
-        echo(f"{stored.id}: {state}, begun {stored.created_at}\nasked as: {stored.command}")
+        echo(f"{stored.id}: {state}, begun {stored.created_at}\ncommand: {stored.command}")
         if not state.startswith("complete"):
             echo(f"To continue: {stored.command}")
         records = records_of(store, stored.id)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.commands._app import RUNS, OutputOption, WordsArgument, app, echo
-from harness.commands.run import carry_out, exit_as_told, file_and_changes
+from harness.commands.run import carry_out, exit_if_incomplete, file_and_changes
 from harness.core.errors import ConfigError
 
 
@@ -65,4 +65,4 @@ def sweep(
         with open_store(outcome.folder.parent) as store:
             show_items(records_of(store, outcome.run_id))
     echo(f"{outcome.folder / 'report.html'}")
-    exit_as_told(outcome)
+    exit_if_incomplete(outcome)

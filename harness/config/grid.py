@@ -47,8 +47,8 @@ def _points(arm: Any, where: str, faults: list[str]) -> list[Any]:
             if not _put(point, path, value):
                 faults.append(f"{where}.grid: {path} is not a setting of an arm (pairs.*, align.* or seed)")
                 return [plain]
-        told = [f"{path.rsplit('.', 1)[-1]}{_word(value)}" for path, value in zip(grid, values, strict=True)]
-        point["name"] = "-".join([str(plain.get("name", "arm")), *told])
+        parts = [f"{path.rsplit('.', 1)[-1]}{_word(value)}" for path, value in zip(grid, values, strict=True)]
+        point["name"] = "-".join([str(plain.get("name", "arm")), *parts])
         points.append(point)
     return points
 

@@ -37,7 +37,7 @@ def _one_of(kind: str, own: dict[str, Any]) -> dict[str, Any]:
 def _plugin(kind: str, name: str, own: dict[str, Any]) -> dict[str, Any]:
     try:
         options = registry.options(kind, name)
-    except ConfigError:  # a guest that does not import: its options cannot be known
+    except ConfigError:  # a third-party plug-in that does not import: its options are unknown
         return {"properties": {"name": {"const": name}}, "required": ["name"], "type": "object"}
     properties = {"name": {"const": name, "description": registry.describe(kind, name)}}
     properties |= {option.name: _option(kind, option) for option in options if option.name != "*"}

@@ -1,4 +1,4 @@
-"""run.yaml <-> strict, frozen models. Every fault is told at once, with the nearest key that exists.
+"""run.yaml <-> strict, frozen models. All faults are reported at once, with the nearest existing key.
 
 A plug-in is written as its name plus its options: `{name: pope, splits: [adversarial]}`. The options are checked
 against the plug-in's own signature before anything is loaded, so a plug-in defines its options in one place.
@@ -214,7 +214,7 @@ def _fault(error: Any) -> str:
 
 
 def _known_keys(loc: Iterable[int | str]) -> list[str]:
-    """Field names of the model that a location lies in."""
+    """Field names of the model that contains a location."""
     model: Any = RunConfig
     for part in loc:
         if isinstance(part, int):

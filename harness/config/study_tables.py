@@ -52,7 +52,7 @@ def _arm(row: Mapping[str, Any], blocks: Mapping[str, Any], not_run: dict[str, s
     for part in ("pairs", "align"):
         block, changes = (row[part], {}) if isinstance(row[part], str) else row[part]
         if block not in blocks[part]:
-            not_run[row["name"]] = f"nothing on the miniature world stands for {block!r}"
+            not_run[row["name"]] = f"the miniature world has no counterpart of {block!r}"
             return None
         arm[part] = {**copy.deepcopy(blocks[part][block]), **changes}
     return arm

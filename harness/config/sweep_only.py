@@ -31,7 +31,7 @@ def evaluation(
         benchmarks: names. A study's benchmark of that name or label keeps its options; all of the study's if empty.
         study: configuration whose model, data and sweep are taken; its arms are left out. None: the built-in one.
         data: data folder; the study's if None.
-        limit, items: only the first so many items of each benchmark; only the items with these ids.
+        limit, items: only the first `limit` items of each benchmark; only the items with these ids.
         changes: `key.path=value`, applied last.
     Raises ConfigError naming what is off.
     """

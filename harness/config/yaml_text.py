@@ -66,10 +66,10 @@ def parse(text: str, where: str) -> Any:  # Any: a YAML value, checked by the sc
 
 
 def _check_size(value: Any, where: str) -> None:
-    """Aliases can make a page of text stand for more values than fit in memory, or for a value that holds itself."""
+    """Aliases can expand a page of text to more values than fit in memory, or to a value that contains itself."""
     waiting, count = [value], 0
     while waiting:
         one, count = waiting.pop(), count + 1
         if count + len(waiting) > _MOST_VALUES:
-            raise ConfigError(f"{where} stands for more than {_MOST_VALUES:,} values. Write out less, or remove its aliases.")
+            raise ConfigError(f"{where} expands to more than {_MOST_VALUES:,} values. Shorten it, or remove its aliases.")
         waiting += list(one.values()) if isinstance(one, dict) else list(one) if isinstance(one, (list, set)) else []

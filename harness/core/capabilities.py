@@ -34,14 +34,14 @@ class NeedsJudge(Protocol):
 
 @runtime_checkable
 class WantsLogOdds(Protocol):
-    """A benchmark that also reads how sure the model is of yes: `Answer.yes_nats`."""
+    """A benchmark that also reads the model's log-odds of yes: `Answer.yes_nats`."""
 
     log_odds: bool
 
 
 @runtime_checkable
 class DescribesItems(Protocol):
-    """A benchmark that says what an item asks about and what is true of it, for reports; "" where nothing can be said."""
+    """A benchmark that names the object an item asks about and its truth, for reports; "" where unknown."""
 
     def subject(self, item: Item) -> str: ...  # an object, or the question's type: reports count by it
     def reference(self, item: Item) -> str: ...  # the label, or the reference answer
@@ -85,7 +85,7 @@ class HasOfficialFiles(Protocol):
 
 @runtime_checkable
 class VersionsTasks(Protocol):
-    """A judge whose verdicts on different tasks depend on different things."""
+    """A judge whose verdicts on different tasks have different cache keys."""
 
     def version_of(self, task: JudgeTask) -> str: ...
 
@@ -176,7 +176,7 @@ OK, NOTE, WRONG = "ok", "note", "WRONG"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: `state` is "ok", "note" (worth knowing) or "WRONG"."""
+    """One finding: `state` is "ok", "note" (worth knowing) or "WRONG"."""
 
     what: str
     state: str

@@ -14,7 +14,7 @@
       RunLocked                     another process works in this run folder
       JudgeError                    a judge is missing or not configured
 
-Each message says what happened, where, and what to do now. Anything else that escapes is a defect of ours.
+Each message states what happened, where, and what to do now. Any other exception that escapes is a defect of this project.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Decoding:
 
     def __post_init__(self) -> None:
         wrong = {
-            f"max_new_tokens is {self.max_new_tokens}; an answer needs room for at least 1 token": self.max_new_tokens < 1,
+            f"max_new_tokens is {self.max_new_tokens}; an answer needs at least 1 token": self.max_new_tokens < 1,
             f"temperature is {self.temperature}; it must be 0 (greedy) or more": not self.temperature >= 0,
             f"top_p is {self.top_p}; it must be above 0 and at most 1": not 0 < self.top_p <= 1,
             "stop contains an empty string, which would end every answer before it begins": "" in self.stop,
@@ -85,7 +85,7 @@ class NoisyImage:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One thing to generate: `prefix` is the beginning of the answer that is already given."""
+    """One answer to generate: `prefix` is the given start of the answer."""
 
     image: Path | None
     text: str
@@ -104,7 +104,7 @@ class Answer:
     n_tokens: int
     stopped: str
     latency_s: float = 0.0
-    yes_nats: float | None = None  # log-odds of yes against no in nats, where told
+    yes_nats: float | None = None  # log-odds of yes against no in nats, where the model gives them
     token_ids: tuple[int, ...] | None = None  # as sampled, the end token too; None: not reported, or a stored answer
 
 
@@ -155,7 +155,7 @@ class Formula:
     is 0. nan means unknown and `unknown` says why in words.
 
     unit: "share" (0..1, shown as per cent), "points" (already on its own scale), "words", "count".
-    headline: shown in the short table. group: the slice it speaks of ("adversarial", a question type), "" = all.
+    headline: shown in the short table. group: the slice it is about ("adversarial", a question type), "" = all.
     role: "hallucination" or "helpfulness" (one of each a benchmark: the report sets them against each other), or "".
     title: its name in reports where that is not `name` in words. published_as: its column in the study's tables, or "".
     """
@@ -217,7 +217,7 @@ def ratio(name: str, numerator: Sequence[str], denominator: Sequence[str], **abo
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A formula's value over a sweep. `value` None is unknown and `why` says why; low/high: 95 % interval."""
+    """A formula's value over a sweep. `value` None is unknown and `why` gives the reason; low/high: 95 % interval."""
 
     name: str
     value: float | None

@@ -20,7 +20,7 @@ Facts = Mapping[str, Any]  # JSON-able values about an item, by name; part of th
 
 
 class Reply(NamedTuple):
-    """What a rule says of an answer. `raw` has the form that a language model was asked for, so that one parser reads both."""
+    """The verdict of a rule. `raw` has the form that a language model was asked for, so that one parser reads both."""
 
     value: float | None
     reading: str
@@ -41,7 +41,7 @@ class JudgeTask:
     prompt: the text for a language model, with its fields in braces.
     read: the model's reply -> the verdict's value; None where nothing can be read: then the answer is unjudged.
     rule: what a judge without a model does: (question, answer, facts) -> Reply. None: it refuses.
-    digest: beginning of the sha256 of the official prompt, where it may not be shipped; a user's text is checked against it.
+    digest: first digits of the sha256 of the official prompt, where it may not be shipped; a user's text is checked against it.
     fields: (question, answer, facts) -> the prompt's fields. positions: fields of a text that writes "{}" for each, in order.
     version: raise it whenever rule or reading could give another verdict; verdicts of another version are asked for again.
     key: name under which verdicts are stored, "" for `name`. texts: prompts whose common digest stands in the keys of stored

@@ -146,7 +146,7 @@ class Trained(Protocol):
 class Aligner(Protocol):
     """Trains a model on preference pairs. The contract of the model in training is `alignment.batching.policy.Policy`."""
 
-    settings: Any  # `alignment.settings.Settings`, which lies above this package
+    settings: Any  # `alignment.settings.Settings`, which is above this package
 
     def align(
         self,
@@ -173,7 +173,7 @@ class ReportWriter(Protocol):
 
     file_name: str
 
-    def __call__(self, comparison: Any) -> str: ...  # a `reports.values.comparison.Comparison`, which lies above this package
+    def __call__(self, comparison: Any) -> str: ...  # a `reports.values.comparison.Comparison`, which is above this package
 
 
 def no_progress(what: str, done: int, total: int) -> None:

@@ -1,6 +1,6 @@
 """Name -> plug-in. The name is the file's name, so resolving it imports one module and listing imports none.
 
-Built-ins: `benchmarks/pope.py` holds a class decorated with `@registry.benchmark`. Guests: an entry point of the
+Built-ins: `benchmarks/pope.py` holds a class decorated with `@registry.benchmark`. Third-party plug-ins: an entry point of the
 group `harness.benchmark` whose name is the plug-in's name and whose value is the module or the object itself.
 A repeated name is an error that names both places. A failing import fails that name only.
 """
@@ -39,13 +39,13 @@ PACKAGES = {
     "report": "reports.writers",
 }
 GROUPED = ("loss",)  # kinds whose package holds groups of modules; a plug-in's name is still its file's
-ALIASES = {("loss", "sigmoid"): "dpo", ("loss", "slic"): "hinge"}  # other tools' names of the same thing
+ALIASES = {("loss", "sigmoid"): "dpo", ("loss", "slic"): "hinge"}  # names of the same plug-in in other tools
 _MARK = "__harness_plugin__"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a plug-in lives: a built-in module, or a guest's entry point."""
+    """Where a plug-in lives: a built-in module, or a third-party entry point."""
 
     kind: str
     name: str
@@ -71,7 +71,7 @@ model = _decorator("model")
 
 
 def report(file_name: str) -> Callable[[T], T]:
-    """Marks a writer, and says which file of the run's folder it writes."""
+    """Marks a writer, and names the file of the run's folder it writes."""
 
     def mark(writer: T) -> T:
         vars(writer)["file_name"] = file_name
@@ -111,7 +111,7 @@ def get(kind: str, name: str) -> Any:  # Any: see the overloads
         return place.load()
     except HarnessError:
         raise
-    except Exception as error:  # a stranger's module may raise anything
+    except Exception as error:  # a third-party module may raise anything
         what = f"{error}" if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
         raise ConfigError(f"The {kind} {name!r} ({place.where}) does not import: {what}.") from error
 
@@ -154,7 +154,7 @@ def offers(kind: str, name: str, capability: type) -> bool:
 
 
 def check_options(kind: str, name: str, plugin: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with values as the plug-in's types want them.
+    """The options with values converted to the plug-in's types.
 
     Raises ConfigError naming all that are unknown (with the nearest), missing or of another type.
     """
@@ -166,9 +166,9 @@ def check_options(kind: str, name: str, plugin: Any, options: Mapping[str, Any])
 
 
 def describe(kind: str, name: str) -> str:
-    """First docstring line of a built-in's file, read without importing it; for a guest, of what its entry point loads.
+    """First docstring line: of a built-in's file, without importing it; of what a third-party entry point loads.
 
-    A guest that does not load is described by the reason.
+    A third-party plug-in that does not load is described by the reason.
     """
     place = _places(kind)[name]
     spec = None if place.guest else importlib.util.find_spec(place.where)

@@ -85,7 +85,7 @@ class StudyNotes:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What happened in one run: all that a report needs, nothing of where it lies.
+    """The record of one run: all that a report needs, without paths.
 
     `sweeps[0]` is the baseline. `training` rows are TRL-named logs, one mapping a step ("step", "loss",
     "rewards/margins", "rewards/accuracies", "rewards/chosen", "logps/chosen", "learning_rate", "grad_norm", ...;

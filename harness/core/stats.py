@@ -1,4 +1,4 @@
-"""How sure a number is: bootstrap over clusters, exact tests, correction for many tests. Pure functions.
+"""Uncertainty of numbers: bootstrap over clusters, exact tests, correction for many tests. Pure functions.
 
 Questions about one image are not independent, so images (clusters) are resampled, never single items. A resample
 is a row of counts, one a cluster; counts (R, G) times addends summed by cluster (G, V) gives R resampled sums, and a
@@ -126,7 +126,7 @@ def items_counted(formula: Formula, data: Sample) -> int:
 
 def evaluate(formula: Formula, names: Sequence[str], sums: Floats) -> Floats:
     """The formula on R rows of sums (R, V) -> (R,); nan where unknown."""
-    with np.errstate(all="ignore"):  # a guest's formula may divide by 0: that is nan, said in words later
+    with np.errstate(all="ignore"):  # a third-party formula may divide by 0: that is nan, reported later
         value = formula.compute(Sums({name: sums[:, i] for i, name in enumerate(names)}))
     return np.array(np.broadcast_to(np.asarray(value, dtype=np.float64), (len(sums),)))
 

@@ -99,7 +99,7 @@ class RememberingModel:
     ) -> Iterator[list[tuple[int, Answer]]]:
         try:
             for batch in self._model.generate(distinct, done=finished):
-                # What was said once is never said otherwise.
+                # A stored answer is never replaced.
                 fresh = {n: self._kept(answer) for n, answer in batch if n not in finished}
                 self._store.add_answers(self.checkpoint.digest, {order[n]: answer for n, answer in fresh.items()})
                 self._count([distinct[n] for n in fresh], fresh.values())
@@ -119,7 +119,7 @@ class RememberingModel:
         """Log-odds of yes in nats by the place of the request, kept beside the answers and asked for once.
 
         Images are asked about whole, so that what is computed together is the same after a restart. Requests whose
-        log-odds are no number are left out. Raises ModelError where the model cannot tell.
+        log-odds are not finite are left out. Raises ModelError where the model cannot give them.
         """
         model = self._model
         if not isinstance(model, TellsLogOdds):

@@ -51,7 +51,7 @@ def verdict(findings: Sequence[Finding]) -> str:
     if wrong:
         return f"Something is wrong: {', '.join(wrong)}. Numbers measured like this cannot be believed."
     if notes:
-        return f"Fit for a sweep; read what is said about {', '.join(notes)}."
+        return f"Fit for a sweep; read the notes on {', '.join(notes)}."
     return "Fit for a sweep: everything agrees."
 
 
@@ -61,19 +61,19 @@ def _machine(output: Path) -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = torch.get_num_threads()
     many = threads > cores
-    told = f"{cores} cores, torch uses {threads} threads" + ("; more than there are cores: set model.threads" if many else "")
-    yield Finding("processor", NOTE if many else OK, told)
+    text = f"{cores} cores, torch uses {threads} threads" + ("; more than there are cores: set model.threads" if many else "")
+    yield Finding("processor", NOTE if many else OK, text)
     if torch.cuda.is_available():
         yield Finding("GPU", OK, ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())))
     place = next(p for p in (output.resolve(), *output.resolve().parents) if p.exists())
     free = shutil.disk_usage(place).free
     writable = os.access(place, os.W_OK)
     state = WRONG if not writable or free < _GIB // 4 else NOTE if free < 5 * _GIB else OK
-    told = f"{free / _GIB:.1f} GiB free for {output}" + (
+    text = f"{free / _GIB:.1f} GiB free for {output}" + (
         "" if writable else ", which cannot be written to: choose another --output"
     )
     yield Finding(
-        "disk", state, told + (" (a LoRA run needs about 5, a full one the checkpoint's size)" if state == NOTE else "")
+        "disk", state, text + (" (a LoRA run needs about 5, a full one the checkpoint's size)" if state == NOTE else "")
     )
 
 
@@ -94,7 +94,7 @@ def _memory(model: Model) -> Iterator[Finding]:
     yield Finding(
         "memory",
         state,
-        f"weights {weights / _GIB:.2f} GiB are loaded; {free / _GIB:.1f} GiB of the {where} are left, room for "
+        f"weights {weights / _GIB:.2f} GiB are loaded; {free / _GIB:.1f} GiB of the {where} are free, enough for "
         f"{fits:,} tokens of key/value cache at {token / 1024:.0f} KiB each (a LLaVA-1.6 prompt has up to 2,900)"
         + ("; too few for a batch: use a smaller dtype or another device" if state == NOTE else ""),
     )
@@ -127,14 +127,14 @@ def _answers(model: Model, requests: list[Request]) -> Iterator[Finding]:
         plain = _asked(model.one_by_one(), requests)
         yield _agree("shared beginnings = the model's own generate", model, requests, plain, together)
     if all(answer.stopped == "length" for answer in together):
-        told = f"no answer ended within {_TOKENS} tokens: does the model emit its end token?"
-        yield Finding("end of an answer", NOTE, told)
+        text = f"no answer ended within {_TOKENS} tokens: does the model emit its end token?"
+        yield Finding("end of an answer", NOTE, text)
     if not any(answer.text.strip() for answer in together):
         yield Finding("answers", WRONG, "every answer is empty. Look at the chat template.")
     if (spent := cost_of(model)) is not None:
         yield Finding("server", OK, str(spent))
-        told = "the weights behind a server are not known by content: raise model.revision whenever they change"
-        yield Finding("identity", NOTE, told)
+        text = "the weights behind a server are not known by content: raise model.revision whenever they change"
+        yield Finding("identity", NOTE, text)
 
 
 def _asked(model: Answers, requests: list[Request]) -> list[Answer]:
@@ -146,13 +146,13 @@ def _agree(what: str, model: Model, requests: list[Request], first: list[Answer]
     differ = [n for n, (a, b) in enumerate(zip(first, second, strict=True)) if a.text != b.text]
     if not differ:
         return Finding(what, OK, f"{len(requests)} of {len(requests)} answers are the same")
-    told = f"{len(differ)} of {len(requests)} answers differ"
+    text = f"{len(differ)} of {len(requests)} answers differ"
     if not isinstance(model, ScoresAnswers):
-        return Finding(what, NOTE, f"{told}: this server's numbers move with its load; ask it with concurrency=1 to see")
+        return Finding(what, NOTE, f"{text}: this server's numbers move with its load; ask it with concurrency=1 to see")
     if any(requests[n].decoding.temperature for n in differ):
-        return Finding(what, NOTE, f"{told}: rounding moves a draw near its edge; only greedy answers can be told apart here")
+        return Finding(what, NOTE, f"{text}: rounding moves a draw near its edge; only greedy answers can be compared here")
     either = [[first[n].text, second[n].text] for n in differ]
     gaps = [abs(a - b) for a, b in (model.log_probs([requests[n]] * 2, two) for n, two in zip(differ, either, strict=True))]
     near = max(gaps) <= _NEAR_NATS
     why = "rounding decides between equally likely words" if near else "more than rounding explains"
-    return Finding(what, NOTE if near else WRONG, f"{told}, by up to {max(gaps):.2g} nats in likelihood: {why}")
+    return Finding(what, NOTE if near else WRONG, f"{text}, by up to {max(gaps):.2g} nats in likelihood: {why}")

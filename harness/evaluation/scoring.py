@@ -163,7 +163,7 @@ def score_answer(benchmark: Scorer, item: Item, answer: Answer) -> Score:
         score = benchmark.score(item, answer if final.text == answer.text else replace(answer, text=final.text))
     except HarnessError:
         raise
-    except Exception as error:  # a plug-in's own fault: naming the item is what helps to mend it
+    except Exception as error:  # an error of the plug-in: the item's name helps to find it
         who = type(benchmark).__name__
         raise DataError(
             f"{who} cannot score the answer to item {item.id!r} ({words_of(error)}). All answers are stored; correct "

@@ -1,4 +1,4 @@
-"""Does every benchmark still score its own examples as it says?"""
+"""Check that every benchmark scores its own examples as documented."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def sweep(
 def _with_log_odds(
     asking: RememberingModel, requests: Sequence[Request], answers: Mapping[int, Answer], say: Say
 ) -> dict[int, Answer]:
-    """The answers with the log-odds of yes; as they are, and said so, where the model cannot tell them."""
+    """The answers with the log-odds of yes; unchanged, with a note, where the model cannot give them."""
     places = sorted(answers)
     try:
         nats = asking.yes_no_log_odds([requests[i] for i in places])

@@ -166,7 +166,7 @@ class OpenAIModel:
                 )
 
     def _served(self, model: str | None) -> tuple[str, Mapping[str, Any]]:
-        """The served name and what the server says of it."""
+        """The served name and the server's own data about it."""
         listing = {str(entry["id"]): entry for entry in self._server.listing}
         if model is None and len(listing) == 1:
             return next(iter(listing.items()))

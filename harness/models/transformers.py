@@ -51,10 +51,10 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 
 @registry.model
 class TransformersModel:
-    """A checkpoint behind the contract's `Model`, and the `Policy` that training wants.
+    """A checkpoint behind the contract's `Model`, and the `Policy` that training needs.
 
     Args:
-        path: folder of a model or of a PEFT adapter, or a hub name that lies in the local cache.
+        path: folder of a model or of a PEFT adapter, or a hub name in the local cache.
         dtype: float32, bfloat16, float16 or "auto" (float32 on a CPU, bfloat16 on a GPU).
         device: "auto", "cpu", "cuda", ...
         attention: transformers' name of the implementation ("sdpa", "eager", ...).
@@ -62,7 +62,7 @@ class TransformersModel:
         generation_config: "honoured": settings of the checkpoint's generation_config that bend the logits (repetition_penalty,
             suppress_tokens, ..) are applied as `generate` does, beams and the like refused; "ignored": all left out.
         threads: CPU threads of torch; fix it to get the same last bits on machines with other numbers of cores.
-        remote_code: allow the checkpoint's own Python code; off, since a stranger's checkpoint must not run code.
+        remote_code: allow the checkpoint's own Python code; off, because an untrusted checkpoint must not run code.
         despite: checks of `doctor` that may fail (tokenisation, image placeholders, log-probs, precision); sweeps and
             trainings are refused otherwise.
         enable_thinking: given to the chat template, where it has such a switch; None leaves the template's own default.
@@ -212,7 +212,7 @@ class TransformersModel:
         return int(known[0]) if known else 0
 
     def prompt(self, image: Path | None, text: str) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """input_ids (P,) of a prompt, ending where the answer begins, and what the vision tower wants."""
+        """input_ids (P,) of a prompt, ending where the answer begins, and the inputs of the vision tower."""
         self._training.check()
         ids = self.prompts.prompt_ids(image, text)
         self.prompts.check_tokens(len(ids), image, text)

@@ -17,7 +17,7 @@ from harness.evaluation.scoring import unjudged
 from harness.results.run_state import state_of
 from harness.storage.result_queries import ResultQueries
 from harness.storage.run_store import Store, StoredRun
-from reports.web.browse.records import Listing, Mark, RunCard, RunLine, Told
+from reports.web.browse.records import ItemResult, Listing, Mark, RunCard, RunLine
 from reports.web.shelf import ImageUnavailable, Shelf, read_beneath
 
 _LISTINGS = 6  # benchmarks kept in memory: 9,000 items x 20 checkpoints are about 20 MB
@@ -63,13 +63,13 @@ class StoredArchive:
         rows = self._sizes(run, benchmark)
         return self._listing(run, benchmark, rows) if rows else None
 
-    def told(self, run: str, benchmark: str, listing: Listing, place: int) -> list[Told]:
+    def item_results(self, run: str, benchmark: str, listing: Listing, place: int) -> list[ItemResult]:
         found = []
         for label, marks in listing.marks.items():
             scored = sum(mark.answered for mark in marks[:place])  # scores follow the items, less those without an answer
             key, score = self._results.answer_and_score(run, benchmark, label, place, scored)
             answer = self._store.answers([key]).get(key) if key is not None else None
-            found.append(Told(label, answer, score if marks[place].answered else None))
+            found.append(ItemResult(label, answer, score if marks[place].answered else None))
         return found
 
     def prompt(self, run: str, benchmark: str, item: Item) -> str:
@@ -118,7 +118,7 @@ class StoredArchive:
         return summary if isinstance(summary, dict) else {}
 
     def _file(self, run: str, name: str) -> str | None:
-        """A file of a run's folder. The id is a stranger's in a shared store, so it may not lead out of the output folder."""
+        """A file of a run's folder. Ids of a shared store are untrusted, so a path may not leave the output folder."""
         try:
             return read_beneath(self._output, f"{run}/{name}").decode("utf-8", "replace")
         except ImageUnavailable:

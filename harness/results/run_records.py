@@ -60,7 +60,7 @@ def records_of_all(store: Store, names: Sequence[str]) -> list[RunRecord]:
 
 
 def shown_labels(records: Sequence[RunRecord], names: Sequence[str] | None) -> list[str] | None:
-    """One label a record of one name a run; the arms of a run are told apart behind its name.
+    """One label a record: the run's name, followed by what distinguishes the arms of a run.
 
     Raises ConfigError for another number of names than runs.
     """
@@ -75,7 +75,7 @@ def shown_labels(records: Sequence[RunRecord], names: Sequence[str] | None) -> l
 
 
 def tables_named(store: Store, names: Sequence[str]) -> list[str]:
-    """The study's tables that the configurations of these runs want beside; its main one where none does."""
+    """The study's tables that the configurations of these runs name; the main one where none does."""
     configs = [config_of(store.run(name)) for name in names]
     return list(dict.fromkeys(table for config in configs for table in config.published)) or ["Table 2"]
 

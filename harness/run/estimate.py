@@ -1,6 +1,6 @@
 """What a study will cost, measured on a few of its own questions, prompts and steps: time, memory, judge requests.
 
-Everything runs in a temporary folder: nothing is stored, and what is missing is told all at once.
+Everything runs in a temporary folder: nothing is stored, and everything missing is reported at once.
 """
 
 from __future__ import annotations

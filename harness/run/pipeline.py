@@ -1,6 +1,6 @@
 """The main job: base -> sweep -> (pairs -> training -> checkpoint -> sweep) per arm -> report.
 
-The only room that knows all others. Every stage leaves a whole result or none, in the run's folder or the store, and
+The only package that imports all others. Every stage leaves a whole result or none, in the run's folder or the store, and
 is skipped when its result is there; a run that was killed anywhere and is started again ends in the same report.
 """
 
@@ -51,7 +51,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Where a finished run lies, and what the terminal shows of it."""
+    """Folder of a finished run, and what the terminal shows of it."""
 
     run_id: str
     folder: Path
@@ -207,7 +207,7 @@ class _Stages:
         return pairs
 
     def _align(self, arm: Arm, pairs: Sequence[PreferencePair]) -> None:
-        """Train, or go on training, and keep where the checkpoint lies."""
+        """Train, or go on training, and keep the path of the checkpoint."""
         self.say(f"alignment of {arm.name} ({arm.align.name}) on {len(pairs)} pairs")
         with self._timed(f"align {arm.name}"):
             workers().gather(arm.name)

@@ -44,7 +44,7 @@ class DataFolder:
         return is_file(self._folder / name)
 
     def path(self, name: str) -> Path:
-        """Where a file lies. Raises DataError with what is missing and how to get it."""
+        """Path of a file. Raises DataError with what is missing and how to get it."""
         path = self._folder / name
         if not is_file(path):
             raise DataError(
@@ -95,7 +95,7 @@ class DataFolder:
 
 
 def download(url: str, store: Path) -> Path:
-    """Fetch `url` into the folder `store`, whole or not at all; what lies there already is not fetched again.
+    """Fetch `url` into the folder `store`, whole or not at all; a file that exists is not fetched again.
 
     Raises DataError with the reason where it cannot be had.
     """

@@ -21,7 +21,7 @@ PRESENT, FETCHED, MISSING, WRONG = "present", "fetched", "missing", "wrong"
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What became of one official file; `note` says what a person has to do, "" for nothing."""
+    """State of one official file; `note` tells the user what to do, "" for nothing."""
 
     benchmark: str
     file: OfficialFile

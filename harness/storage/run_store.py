@@ -56,7 +56,7 @@ class StoredResult:
 
     @property
     def is_whole(self) -> bool:
-        """Every item has an answer and no judge owes a verdict; else the next run asks for what is missing."""
+        """Every item has an answer and no verdict is missing; else the next run asks for what is missing."""
         return None not in self.answer_keys and all(score.flag != UNJUDGED for score in self.scores)
 
 
@@ -70,7 +70,7 @@ class Store(Database):
     # ------------------------------------------------------------ runs
 
     def begin(self, run: StoredRun) -> None:
-        """Remember a run; a run that exists keeps its beginning and goes back to `running`."""
+        """Remember a run; an existing run keeps its start time and is `running` again."""
         with self.transaction() as db:
             values = (run.id, run.name, run.created_at, run.status, run.config, run.command)
             db.execute(
@@ -91,7 +91,7 @@ class Store(Database):
         ]
 
     def run(self, name: str) -> StoredRun:
-        """A run by id, by the beginning of its id, or by name (the newest). Raises StoreError with the nearest."""
+        """A run by id, by a unique prefix of its id, or by name (the newest). Raises StoreError with the nearest."""
         runs = self.runs()
         exact = [r for r in runs if r.id == name] or [r for r in runs if r.name == name]
         found = exact or [r for r in runs if r.id.startswith(name)]

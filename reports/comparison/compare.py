@@ -124,7 +124,7 @@ def _column_label(
 
 
 def _with_unique_labels(columns: list[Column], seeds: Sequence[str]) -> list[Column]:
-    """Columns of one label are told apart by the seed of their run, or numbered where that does not tell them apart."""
+    """Columns of one label are distinguished by the seed of their run, or numbered where the seeds are equal."""
     often = Counter(column.label for column in columns)
     with_seed = Counter((column.label, seed) for column, seed in zip(columns, seeds, strict=True))
     seen: Counter[str] = Counter()

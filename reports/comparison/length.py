@@ -1,4 +1,4 @@
-"""Hallucination against length: a model that says less invents less, so answers of equal length are compared.
+"""Hallucination against length: a model that writes less invents less, so answers of equal length are compared.
 
 Each column's answers are cut into four groups of equal size by their number of words; the hallucination metric of a
 group stands over the group's mean length, with an interval that resamples images as everywhere. The seeds of a method

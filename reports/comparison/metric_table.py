@@ -47,9 +47,9 @@ def make_tables(
         together = {method.places: Together(method.places, results, samples) for method in found}
         full += [row for row, _ in rows]
         for row, formula in rows:
-            cells, told = _short_cells(row, formula, columns, names, together)
+            cells, seed_rows = _short_cells(row, formula, columns, names, together)
             short.append(replace(row, cells=cells))
-            seeds += told
+            seeds += seed_rows
     full_rows = _corrected(_with_headline(full))
     short_rows = _corrected(_with_headline(short)) if found else full_rows
     return Table(tuple(columns), full_rows), Table(names, short_rows), tuple(seeds)
@@ -58,7 +58,7 @@ def make_tables(
 def _with_headline(rows: list[Row]) -> list[Row]:
     if any(row.headline for row in rows):
         return rows
-    return [replace(row, headline=True) for row in rows]  # a guest's benchmark that marks none
+    return [replace(row, headline=True) for row in rows]  # a third-party benchmark that marks none
 
 
 def _short_cells(
@@ -66,7 +66,7 @@ def _short_cells(
 ) -> tuple[tuple[Cell | None, ...], list[SeedRow]]:
     place = {column.label: i for i, column in enumerate(columns)}
     cells: list[Cell | None] = []
-    told: list[SeedRow] = []
+    seed_rows: list[SeedRow] = []
     for column in names:
         if not column.places:
             cells.append(row.cells[place[column.label]])
@@ -75,8 +75,8 @@ def _short_cells(
         both = side.seeds(formula)
         cells.append(side.cell(formula, *both) if both else None)
         if both:
-            told.append(SeedRow(column.label, row.benchmark, row.key, row.unit, row.better, row.headline, *both))
-    return tuple(cells), told
+            seed_rows.append(SeedRow(column.label, row.benchmark, row.key, row.unit, row.better, row.headline, *both))
+    return tuple(cells), seed_rows
 
 
 def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None]) -> list[tuple[Row, Formula]]:

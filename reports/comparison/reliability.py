@@ -1,4 +1,4 @@
-"""Can a checkpoint's "yes, 70 %" be taken at its word? Bins of p(yes) against the share of true yes.
+"""Can a checkpoint's "yes, 70 %" be trusted? Bins of p(yes) against the share of true yes.
 
 For every benchmark whose addends are named "p<bin>/n", "p<bin>/p" and "p<bin>/yes": how many questions fall into the bin,
 the sum of their p, how many are true. Intervals resample images as everywhere; a method's seeds are put together, their
@@ -36,9 +36,9 @@ def _bins(results: Sequence[BenchmarkResult]) -> tuple[Bin, ...]:
     clusters, scores = [], []
     for result in results:
         own = {item.id: item.cluster for item in result.items}
-        told = [score for score in result.scores if "log_odds" in score.values]
-        clusters += [own[score.item_id] for score in told]
-        scores += told
+        scored = [score for score in result.scores if "log_odds" in score.values]
+        clusters += [own[score.item_id] for score in scored]
+        scores += scored
     names = {m[1] for score in scores for addend in score.values if (m := _COUNT.fullmatch(addend))}
     formulas = [formula for name in sorted(names, key=lambda n: int(n[1:])) for formula in _of_bin(name)]
     counted = [Score(s.item_id, {k: v for k, v in s.values.items() if k.split("/")[0] in names}) for s in scores]

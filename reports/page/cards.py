@@ -1,6 +1,6 @@
 """Which flips, captions and pairs a page can show, and their texts cut into marked pieces.
 
-Everything a model said passes through `pieces` or `said`: capped in length, odd characters made visible. Escaping is
+All text of models passes through `pieces` or `said`: capped in length, odd characters made visible. Escaping is
 the template's (autoescape is on).
 """
 
@@ -94,7 +94,7 @@ def flip_counts(comparison: Comparison) -> tuple[list[str], list[tuple[str, list
 
 
 def shown_sides(caption: Caption) -> tuple[Side, ...]:
-    """The baseline and the others whose inventions changed most, in the columns' order; a page has room for four."""
+    """The baseline and the others whose inventions changed most, in the columns' order; a page shows four."""
     first, *others = caption.sides
     changed = sorted(others, key=lambda side: -abs(side.count("invented") - first.count("invented")))
     kept = {side.column for side in changed[: MOST_SIDES - 1]}

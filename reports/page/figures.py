@@ -110,7 +110,7 @@ def plane(bad: Row, good: Row, columns: Sequence[Column]) -> Markup:
 
 
 def _names_beside(plot: Plot, places: Sequence[tuple[int, float, float]], labels: Sequence[str]) -> None:
-    """Names in a list on the right, each led to its point: however close points lie, no name covers another."""
+    """Names in a list on the right, each led to its point: however close the points are, no name covers another."""
     heights = _apart([plot.py(y) for _, _, y in places], plot.top + 6, plot.height - plot.bottom - 4)
     edge = plot.width - plot.right + 14
     for (i, x, y), label, height in zip(places, labels, heights, strict=True):

@@ -9,7 +9,7 @@ from reports.text.formatting import number, title_of
 from reports.values.comparison import Comparison
 from reports.values.details import Confusion, ObjectCount
 
-FEW = 4  # columns with room for bars; of more, each cell is shaded
+FEW = 4  # columns that fit bars; of more, each cell is shaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class PairsView:
 
     facts: list[tuple[str, str]]
     options: list[tuple[str, str]]
-    sides: list[tuple[str, str, str, str]]  # what, chosen, rejected, anything else told of both
+    sides: list[tuple[str, str, str, str]]  # what, chosen, rejected, anything else known of both
     histograms: list[Markup]
 
 

@@ -29,7 +29,7 @@ def reliability_views(comparison: Comparison) -> list[tuple[str, list[tuple[Mark
     places = {column.label: i for i, column in enumerate(comparison.short.columns)}
     by_benchmark: dict[str, list[tuple[Markup, str]]] = {}
     for r in comparison.reliability:
-        drawn = _image(r, places[r.column]), _told(comparison, r, places[r.column])
+        drawn = _image(r, places[r.column]), _caption(comparison, r, places[r.column])
         by_benchmark.setdefault(title_of(r.benchmark), []).append(drawn)
     return list(by_benchmark.items())
 
@@ -50,7 +50,7 @@ def _in_words(bins: Sequence[Bin]) -> str:
     return "; ".join(f"p {b.p:.2f}, share {b.yes:.2f}, {b.n:,.0f} questions" for b in bins)
 
 
-def _told(comparison: Comparison, r: Reliability, column: int) -> str:
+def _caption(comparison: Comparison, r: Reliability, column: int) -> str:
     """'ECE 5.0 [4.4, 5.6]' and a line for Brier, as far as they are known."""
     rows = {row.key: row.cells[column] for row in comparison.short.rows if row.benchmark == r.benchmark}
     cells = [(label, cell) for label, key in (("ECE", "ece"), ("Brier", "brier")) if (cell := rows.get(key))]

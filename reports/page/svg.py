@@ -16,7 +16,7 @@ SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
 
 
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
-    """Round numbers from low to high, about so many."""
+    """About `n` round numbers from low to high."""
     if not high > low:
         return [low]
     raw = (high - low) / about
@@ -109,7 +109,7 @@ class Plot:
         self.parts.append(mark(self.px(x), self.py(y), index, size))
 
     def svg(self, title: str, style: str = "plot") -> Markup:
-        """The finished figure; `title` is what a screen reader says."""
+        """The finished figure; `title` is read by screen readers."""
         size = Markup('viewBox="0 0 {} {}" width="{}" height="{}"').format(self.width, self.height, self.width, self.height)
         opened = Markup('<svg class="{}" {} role="img" aria-label="{}">').format(style, size, title)
         return opened + Markup("").join(self.parts) + Markup("</svg>")

@@ -26,7 +26,7 @@ from reports.values.details import Failures
 from reports.values.paired import Difference
 from reports.values.table import Cell, Row, Table
 
-FEW = 4  # columns that can be told apart in one figure
+FEW = 4  # columns that can be distinguished in one figure
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Thumbnails:
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    """An item of a stranger's benchmark must not name a file outside the data folder."""
+    """An item of a third-party benchmark must not name a file outside the data folder."""
     try:
         return path.resolve().is_relative_to(folder.resolve())
     except (OSError, ValueError):  # ValueError: a null character in the name

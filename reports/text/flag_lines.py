@@ -17,7 +17,7 @@ _WORDS = {
     flags.TRUNCATED: "answers cut off by the token limit",
 }
 ALARMING = (flags.CONTRADICTED, flags.UNFINISHED, flags.EMPTY, flags.UNCLEAR)
-_ALWAYS = ALARMING[:3]  # told whatever their number
+_ALWAYS = ALARMING[:3]  # shown whatever their number
 _OFTEN = 0.05  # of the answers, from which the other flags are worth a line
 _COLUMNS = 4
 REASONED = "answers began with reasoning, which is stored and not scored"
@@ -47,5 +47,5 @@ def _of(comparison: Comparison, benchmark: str) -> list[Failures]:
 
 
 def _line(benchmark: str, words: str, counts: Sequence[tuple[Failures, int]]) -> list[str]:
-    told = [f"{failed.column} {n:,} of {failed.answered:,}" for failed, n in counts]
-    return [f"{title_of(benchmark)}: {words}: {listing(told, _COLUMNS)}."] if told else []
+    counted = [f"{failed.column} {n:,} of {failed.answered:,}" for failed, n in counts]
+    return [f"{title_of(benchmark)}: {words}: {listing(counted, _COLUMNS)}."] if counted else []

@@ -43,13 +43,13 @@ def title_of(label: str) -> str:
 
 @lru_cache(maxsize=256)
 def _title(plugin: str) -> str:
-    """ "" for a benchmark without a title, and for a label that is no benchmark's name."""
+    """ "" for a benchmark without a title, and for a label that is not a benchmark's name."""
     if plugin not in registry.names("benchmark"):
         return ""
     try:
         benchmark = registry.get("benchmark", plugin)
     except HarnessError:
-        return ""  # a guest that does not import any more: its stored results are shown under its name
+        return ""  # a third-party benchmark that no longer imports: its stored results are shown under its name
     return benchmark.title if isinstance(benchmark, Titled) else ""
 
 
@@ -59,7 +59,7 @@ def metric_name(row: Row) -> str:
 
 
 def row_name(row: Row) -> str:
-    """'POPE accuracy', 'CHAIRi', 'POPE F1 (adversarial)'; the benchmark is not said twice."""
+    """'POPE accuracy', 'CHAIRi', 'POPE F1 (adversarial)'; the benchmark is not named twice."""
     metric, benchmark = metric_name(row), title_of(row.benchmark)
     if not metric.lower().startswith(benchmark.lower()):
         metric = f"{benchmark} {metric if metric[:2].isupper() or metric == 'F1' else metric[:1].lower() + metric[1:]}"
@@ -72,17 +72,17 @@ def who(column: Column) -> str:
     return f"{column.label}{seeds}{f' {DIFFERS}' if column.differs else ''}"
 
 
-def told_apart(differences: Sequence[ProtocolDifference], most: int = 3) -> str:
+def protocol_text(differences: Sequence[ProtocolDifference], most: int = 3) -> str:
     """'plain on CHAIR: token limit is 64, the baseline's is 128', for the first few."""
     facts: dict[tuple[str, str, str, str], list[str]] = {}
     for d in differences:
         facts.setdefault((d.benchmark, d.fact, shortened(d.other, 60), shortened(d.baseline, 60)), []).append(d.column)
-    told = [
+    texts = [
         f"{listing(columns, 3)} on {title_of(benchmark)}: {fact} is {other}, the baseline's is {baseline}"
         for (benchmark, fact, other, baseline), columns in facts.items()
     ]
-    more = f"; and {count(len(told) - most, 'other difference')}" if len(told) > most else ""
-    return "; ".join(told[:most]) + more
+    more = f"; and {count(len(texts) - most, 'other difference')}" if len(texts) > most else ""
+    return "; ".join(texts[:most]) + more
 
 
 def number(value: float | None, unit: str, signed: bool = False) -> str:

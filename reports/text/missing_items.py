@@ -22,12 +22,12 @@ def missing_lines(comparison: Comparison) -> list[str]:
 
 def unjudged_lines(comparison: Comparison) -> list[str]:
     """'MMHal-Bench, base: 5 of 60, its numbers are about those alone', for each benchmark and column with unjudged answers."""
-    told = []
+    remarks = []
     for failed in (f for f in comparison.failures if f.unjudged_why):
         judged = failed.answered - sum(map(len, failed.unjudged_why.values()))
         counts = f"{judged:,} of {failed.answered:,}"
-        told.append(f"{title_of(failed.benchmark)}, {failed.column}: {counts}, its numbers are about those alone")
-    return told
+        remarks.append(f"{title_of(failed.benchmark)}, {failed.column}: {counts}, its numbers are about those alone")
+    return remarks
 
 
 def _lines(who: str, reasons: Mapping[str, tuple[str, ...]], state: str) -> list[str]:

@@ -14,8 +14,8 @@ from reports.text.formatting import (
     listing,
     number,
     probability,
+    protocol_text,
     row_name,
-    told_apart,
     who,
 )
 from reports.text.missing_items import unjudged_lines
@@ -44,16 +44,16 @@ def text_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
 def _wide(row: Row) -> list[str]:
     base, other = row.cells
     difference = other.difference if other else None
-    told = ""
+    texts = ""
     if other is not None and difference is not None:
-        told = f"{ARROWS[other.significant]} {_SIGNIFICANT[other.significant]}".strip()
+        texts = f"{ARROWS[other.significant]} {_SIGNIFICANT[other.significant]}".strip()
     return [
         row_name(row),
         cell_text(base, row.shown_unit),
         cell_text(other, row.shown_unit),
         difference_text(difference, row.shown_unit),
         probability(other.p_holm if other else None),
-        told,
+        texts,
     ]
 
 
@@ -88,12 +88,12 @@ def _with_change(cell: Cell | None, unit: str) -> str:
 
 def warnings(comparison: Comparison) -> list[str]:
     """What a reader must know before the table: unfinished runs, protocols that differ."""
-    told = []
+    texts = []
     if comparison.incomplete:
         names = listing(list(dict.fromkeys(comparison.incomplete)), 6)
-        told.append(f"Incomplete: {names} did not finish; what is missing is shown as {UNKNOWN}.")
-    told += comparison.study.unlike
-    told += [f"Not all answers were judged: {line}." for line in unjudged_lines(comparison)]
+        texts.append(f"Incomplete: {names} did not finish; what is missing is shown as {UNKNOWN}.")
+    texts += comparison.study.unlike
+    texts += [f"Not all answers were judged: {line}." for line in unjudged_lines(comparison)]
     if comparison.protocol_differences:
-        told.append(f"Not the same protocol ({DIFFERS}): {told_apart(comparison.protocol_differences)}.")
-    return told
+        texts.append(f"Not the same protocol ({DIFFERS}): {protocol_text(comparison.protocol_differences)}.")
+    return texts

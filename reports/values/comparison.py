@@ -1,4 +1,4 @@
-"""What a report says, as plain frozen values: the input of every writer.
+"""The content of a report, as plain frozen values: the input of every writer.
 
 Nothing here is formatted, nothing is read from a disc but the thumbnails, which writers ask `reports/page/thumbnails.py` for.
 """
@@ -91,7 +91,7 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Everything a report says. Built by `reports.comparison.compare.compare`."""
+    """The content of a report. Built by `reports.comparison.compare.compare`."""
 
     title: str
     columns: tuple[Column, ...]

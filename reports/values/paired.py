@@ -67,7 +67,7 @@ def pair(old: Sequence[Score], before: Sample, new: Sequence[Score], after: Samp
 
 
 def differences(before: Sample, after: Sample, formulas: Sequence[Formula]) -> tuple[Difference, ...]:
-    """Paired differences of two sweeps. Rows must speak of the same items in the same order, with equal `names`."""
+    """Paired differences of two sweeps. Rows must be about the same items in the same order, with equal `names`."""
     old, new, names = before.totals, after.totals, before.names
     moved = swap(new - old)
     sides = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reports.values.paired import Difference
 
-Significance = str  # "better", "worse", "changed" (where neither direction is better) or "": cannot be told
+Significance = str  # "better", "worse", "changed" (where neither direction is better) or "": inconclusive
 
 DIGITS = {"share": 1, "words": 1}  # behind the point, shares in per cent; 2 for others
 
@@ -30,7 +30,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One metric of one checkpoint. `value` None is unknown and `why` says why; n: items that move the metric."""
+    """One metric of one checkpoint. `value` None is unknown and `why` gives the reason; n: items that move the metric."""
 
     value: float | None
     low: float | None

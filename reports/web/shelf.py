@@ -20,7 +20,7 @@ _KINDS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"GI
 
 
 class ImageUnavailable(Exception):
-    """The image cannot be shown; the message says why."""
+    """The image cannot be shown; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class Shelf:
         self._places.update({self.id(image, folder): (folder, image) for image in images if image})
 
     def id(self, image: str, folder: Path | None = None) -> str:
-        """What a page calls an image: it says nothing of its name."""
+        """Id of an image in a page; it does not reveal the file's name."""
         place = f"{self._folder if folder is None else folder}\0{image}"
         return text_digest(place)[:20]
 
     def read(self, id: str) -> Shown:
-        """Raises ImageUnavailable for an unknown id, a file that is gone, a link, or a file that is no image."""
+        """Raises ImageUnavailable for an unknown id, a file that is gone, a link, or a file that is not an image."""
         if id not in self._places:
             raise ImageUnavailable("There is no image of that id.")
         folder, image = self._places[id]
@@ -83,7 +83,7 @@ def read_beneath(folder: Path, image: str) -> bytes:
     try:
         return _opened(folder, parts)
     except OSError as error:
-        reason = "it is a symbolic link, or lies behind one" if _crosses_link(folder, parts) else os.strerror(error.errno or 0)
+        reason = "it is a symbolic link, or inside one" if _crosses_link(folder, parts) else os.strerror(error.errno or 0)
         raise ImageUnavailable(f"The image cannot be shown: {reason}.") from error
 
 

@@ -62,16 +62,16 @@ class Site:
         if error.status_code == 303:
             return Response(status_code=303, headers=error.headers)
         text = error.detail if error.detail != "Not Found" else "There is no such page."
-        return self.page(request, "told.html", error.status_code, text=text)
+        return self.page(request, "message.html", error.status_code, text=text)
 
     def _failed(self, request: Request, error: Exception) -> Response:
         status = 503 if isinstance(error, StoreError) else 400
-        return self.page(request, "told.html", status, text=str(error))
+        return self.page(request, "message.html", status, text=str(error))
 
     def _malformed(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         fields = ", ".join(str(fault["loc"][-1]) for fault in error.errors())
-        return self.page(request, "told.html", 422, text=f"The page did not understand: {fields}. Go back and try again.")
+        return self.page(request, "message.html", 422, text=f"Invalid form fields: {fields}. Go back and try again.")
 
 
 def _image_sender(shelf: Shelf) -> Callable[[str], Response]:

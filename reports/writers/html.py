@@ -1,6 +1,6 @@
 """HTML: the whole report as one self-contained file, for reading, printing and keeping beside a paper.
 
-The page is drawn from `templates/` with autoescape on: what a model said is text, never markup. No script is needed to
+The page is drawn from `templates/` with autoescape on: text of models is never markup. No script is needed to
 read it; a few lines of script filter the flips. Nothing is fetched: a policy in the page's head forbids it.
 """
 
@@ -21,7 +21,7 @@ from reports.page import training as training_views
 from reports.page.pair_yields import explanations, pairs_view, provenance
 from reports.page.thumbnails import Thumbnails
 from reports.text.flag_lines import alarming_lines, flag_lines
-from reports.text.formatting import count, listing, shortened, title_of, told_apart
+from reports.text.formatting import count, listing, protocol_text, shortened, title_of
 from reports.text.missing_items import missing_lines, unjudged_lines
 from reports.text.runs import overlaps, whole_runs
 from reports.values.comparison import Comparison
@@ -72,7 +72,7 @@ def _environment() -> Environment:
         "audit": audit,
         "count": count,
         "listing": listing,
-        "told_apart": told_apart,
+        "protocol_text": protocol_text,
         "page": page,
         "beside": beside,
         "things": object_views,

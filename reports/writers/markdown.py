@@ -55,8 +55,8 @@ def _verdict(comparison: Comparison) -> list[str]:
     parts += [f"> **Not all answers were judged:** {_safe(line)}." for line in unjudged_lines(comparison)]
     if comparison.verdict.headline:
         parts.append(f"**{_safe(comparison.verdict.headline)}**")
-    told = [f"- {_safe(sentence)}" for sentence in comparison.verdict.sentences if sentence]
-    return [*parts, "\n".join(told)]
+    blocks = [f"- {_safe(sentence)}" for sentence in comparison.verdict.sentences if sentence]
+    return [*parts, "\n".join(blocks)]
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -72,9 +72,9 @@ def _seeds(comparison: Comparison) -> list[str]:
     ]
     if not rows:
         return []
-    told = "Runs that differ only in their seed; the intervals hold the scatter of seeds and of images."
+    blocks = "Runs that differ only in their seed; the intervals hold the scatter of seeds and of images."
     header = ["method", "metric", "seeds", "difference to the baseline", "sd of seeds", "sd of images"]
-    return ["## Seeds together", told, *_table(header, rows)]
+    return ["## Seeds together", blocks, *_table(header, rows)]
 
 
 def _reward_models(comparison: Comparison) -> list[str]:
@@ -85,11 +85,11 @@ def _reward_models(comparison: Comparison) -> list[str]:
 def _audit(comparison: Comparison) -> list[str]:
     if comparison.audit is None:
         return []
-    told = ["## Audited labels", _safe(audit.summary(comparison.audit))]
+    blocks = ["## Audited labels", _safe(audit.summary(comparison.audit))]
     for part in audit.parts(comparison):
-        told += [f"### {part.title}", _safe(part.lead), *(_table(part.header, part.rows) if part.rows else [])]
-        told += ["\n".join(f"- {_safe(line)}" for line in part.lines)] if part.lines else []
-    return told
+        blocks += [f"### {part.title}", _safe(part.lead), *(_table(part.header, part.rows) if part.rows else [])]
+        blocks += ["\n".join(f"- {_safe(line)}" for line in part.lines)] if part.lines else []
+    return blocks
 
 
 def _published(comparison: Comparison) -> list[str]:

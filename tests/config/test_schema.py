@@ -169,9 +169,9 @@ def test_a_learning_rate_that_yaml_reads_as_text_is_a_number() -> None:
 @pytest.mark.parametrize(("text", "told"), [
     ("seed: 1\nseed: 2\n", "line 2 sets 'seed' again"),
     ("a: [1, 2\nb: 3\n", "line 2"),
-    ("a: &a [*a]\n", "stands for more than 100,000 values"),
+    ("a: &a [*a]\n", "expands to more than 100,000 values"),
     ("a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(f"{n}: &{n} [{', '.join([f'*{p}'] * 10)}]\n" for n, p in zip("bcdef", "abcde")),
-     "stands for more than 100,000 values"),
+     "expands to more than 100,000 values"),
     ("[" * 100_000, "nested too deep"),
     (f"seed: {'9' * 5000}\n", "not usable YAML"),
     ("? [a, b]\n: 1\n", "must hold|unhashable"),

@@ -1,4 +1,4 @@
-"""Text and JSON files of strangers, with errors that name file, line and what to do."""
+"""Untrusted text and JSON files, with errors that name file, line and what to do."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Image files -> RGB, the one way in which every part of the harness decodes them; and the words for a file that holds none.
 
-What a file holds becomes what a person sees: its EXIF orientation is applied, transparent pixels lie on white, the first frame
-stands for an animation, 16-bit grey is scaled, CMYK converted. Servers are sent these pixels too. Formats are an allow-list:
+An image is decoded as viewers show it: EXIF orientation applied, transparent pixels on white, the first frame of an
+animation, 16-bit grey is scaled, CMYK converted. Servers are sent these pixels too. Formats are an allow-list:
 Pillow would start Ghostscript for an EPS behind any name.
 """
 
@@ -135,7 +135,7 @@ def _rgb(path: Path, image: Image.Image) -> Image.Image:
     low, high = float(samples.min()), float(samples.max())
     sixteen = image.mode in _SIXTEEN or (image.mode == "I" and high > 255)
     if not (low >= 0 and high <= (65535 if sixteen else 255)):  # nan too
-        raise ImageError(path, f"has samples from {low:g} to {high:g}, which are no grey levels. Save it as an 8-bit PNG.")
+        raise ImageError(path, f"has samples from {low:g} to {high:g}, which are not grey levels. Save it as an 8-bit PNG.")
     levels = samples.astype(np.float32)  # half the memory of float64; no level lies near a half
     if sixteen:
         levels /= 257

@@ -83,7 +83,7 @@ def _assigned(module: Source, target: ast.expr, value: ast.expr) -> dict[str, An
 
 
 def _literal(module: Source, node: ast.expr) -> Any:  # Any: a literal of any type
-    """A literal, or a name that stands for one; `NEEDED` where it is neither."""
+    """A literal, or the name of one; `NEEDED` where it is neither."""
     if isinstance(node, ast.Name):
         if node.id in module.imports:
             origin, name = module.imports[node.id]

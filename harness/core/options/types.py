@@ -68,13 +68,13 @@ def faults_of(options: Mapping[str, Any], table: Sequence[Option], who: str) -> 
 
 
 def typed(options: Mapping[str, Any], table: Iterable[Option]) -> dict[str, Any]:
-    """The options with values as their types want them; those that do not fit stay as they are."""
+    """The options with values converted to their types; those that do not fit stay as they are."""
     types = {option.name: option.type for option in table}
     return {name: read(value, types.get(name, "Any"))[0] for name, value in options.items()}
 
 
 def read(value: Any, annotation: str) -> tuple[Any, str]:
-    """(the value as the annotation wants it, ""), or (the value, what is wrong with it)."""
+    """(the value converted to the annotation's type, ""), or (the value, what is wrong with it)."""
     parts, kinds = _alternatives(annotation), kinds_of(annotation)
     if "any" in kinds:
         return value, ""

@@ -1,4 +1,4 @@
-"""The model card that lies beside the weights."""
+"""The model card beside the weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ of place where it cannot see, as large models do. It knows no real photographs.
 - **Made by** `python -m harness.miniworld.model.build --seed {seed}` in {minutes:.0f} minutes; losses in `training_log.json`.
 - **Data**: {images:,} drawn images; a description, six yes/no questions and two others about each. 15 % of the
   things in them are too faint to see, and 20 % of the descriptions name a typical but absent thing. In training, one row
-  in ten hardly sees its image, so that the model also knows how its world is spoken of.
+  in ten hardly sees its image, so that the model also learns the typical captions of its world.
 - **Recipe**: the tower alone names what covers each patch ({tower_steps} steps), then is frozen; projector and language
   model learn the answers ({steps} steps of {batch} images).
 - **Prompt**: `USER: <image>\\n{{question}} ASSISTANT: {{answer}}</s>`, written by the chat template.

@@ -1,4 +1,4 @@
-"""Where the shipped checkpoint lies."""
+"""Path of the shipped checkpoint."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def make_row(tokenizer: PreTrainedTokenizerFast, turns: Sequence[Turn]) -> Row:
 def join_rows(rows: Sequence[Row], *, star: bool, blind: Sequence[bool] = ()) -> Batch:
     """Stack rows of one kind; see the module's head.
 
-    `blind` marks rows that see about one image token in a hundred: they teach how the world is usually spoken of,
+    `blind` marks rows that see about one image token in a hundred: they teach typical captions,
     which a large model knows from its text, so that an answer without an image is still good English.
     """
     laid = [_lay_out(row, star) for row in rows]

@@ -28,12 +28,12 @@ _log = logging.getLogger("harness")
 
 
 class AnswerTokens:
-    """A tokenizer as conversations want it: leading special tokens once, answers in their place."""
+    """A tokenizer as conversations use it: leading special tokens once, answers in their place."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._bos = tokenizer.bos_token
-        self.merged = 0  # answers whose border to the prompt lies inside a token
+        self.merged = 0  # answers whose border to the prompt is inside a token
 
     @cached_property
     def leading(self) -> list[int]:

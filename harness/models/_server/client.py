@@ -1,7 +1,7 @@
 """One OpenAI-compatible server: who it serves, one request with patience, and when to stop asking.
 
 The client is the `openai` library; its own retries are off, since a wait that a server asks for must hold for every
-request under way, and since a reply that is no JSON or holds no answer deserves another try too.
+request under way, and since a reply that is not JSON or holds no answer deserves another try too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _AGAIN = {408, 409, 425, 429}
 
 
 class Unanswerable(Exception):
-    """This request gets no answer from this server; others may. The message says why."""
+    """This request gets no answer from this server; others may. The message gives the reason."""
 
 
 class Again(Exception):
@@ -69,7 +69,7 @@ class Server:
     # ------------------------------------------------------------ who is there
 
     def _listing(self) -> list[Mapping[str, Any]]:
-        """What /models says, [] where a server keeps no such list."""
+        """The entries of /models, [] where a server keeps no such list."""
         try:
             reply = self._client.models.with_raw_response.list(timeout=_LIST_S)
             entries = json.loads(reply.content)["data"]
@@ -92,7 +92,7 @@ class Server:
             ) from None
 
     def version(self) -> str:
-        """What a vLLM server says of itself beside /v1; "" elsewhere."""
+        """A vLLM server's version, served beside /v1; "" elsewhere."""
         try:
             answer = httpx2.get(httpx2.URL(self.url).join("/version"), timeout=_LIST_S)
             return self.said(str(answer.json()["version"]))

@@ -56,7 +56,7 @@ def _work(todo: SimpleQueue[int | None], finished: SimpleQueue[Result[T]], ask: 
 
 
 def _drain(finished: SimpleQueue[Result[T]]) -> list[Result[T]]:
-    """At least one result, and all that lie ready."""
+    """At least one result, and all that are ready."""
     found = [finished.get()]
     while True:
         try:

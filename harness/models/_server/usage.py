@@ -1,4 +1,4 @@
-"""What a server was asked and what it cost, as far as it says."""
+"""Requests to a server and their cost, as far as it reports them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run browser: runs, a run, a benchmark's items by pages and filters, one item with all that was said of it."""
+"""The run browser: runs, a run, a benchmark's items by pages and filters, one item with all answers and verdicts."""
 
 from __future__ import annotations
 
@@ -83,13 +83,13 @@ def _items(site: Site, archive: Archive, shelf: Shelf) -> None:
     ) -> Response:
         card, listing = _card(archive, run), _listing(archive, run, benchmark)
         if not 0 <= place < len(listing.items):
-            raise HTTPException(404, f"{benchmark} has {len(listing.items):,} items; there is no number {place + 1}.")
+            raise HTTPException(404, f"{benchmark} has {len(listing.items):,} items; there is no item number {place + 1}.")
         one, chosen_by = listing.items[place], Filter(show, by, words[:200])
         before, behind = neighbours(chosen_by.chosen(listing), place)
         return site.page(
             request, "item.html", card=card, listing=listing, item=one, place=place, before=before, behind=behind,
             query=_query(chosen_by), prompt=archive.prompt(run, benchmark, one), truth=archive.references(run, benchmark)(one),
-            told=archive.told(run, benchmark, listing, place), pieces=cards.pieces, shelf=shelf,
+            item_results=archive.item_results(run, benchmark, listing, place), pieces=cards.pieces, shelf=shelf,
         )  # fmt: skip
 
 

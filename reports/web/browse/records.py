@@ -61,8 +61,8 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What one checkpoint said of one item, and what came of it; None where it has no answer."""
+class ItemResult:
+    """One checkpoint's answer to one item, its score and verdict; None where it has no answer."""
 
     checkpoint: str
     answer: Answer | None
@@ -70,12 +70,12 @@ class Told:
 
 
 class Archive(Protocol):
-    """Where runs are read from (`harness.results.archive.StoredArchive`). None: there is no such thing."""
+    """Where runs are read from (`harness.results.archive.StoredArchive`). None: not found."""
 
     def runs(self) -> list[RunLine]: ...
     def run(self, id: str) -> RunCard | None: ...
     def listing(self, run: str, benchmark: str) -> Listing | None: ...
-    def told(self, run: str, benchmark: str, listing: Listing, place: int) -> list[Told]: ...
+    def item_results(self, run: str, benchmark: str, listing: Listing, place: int) -> list[ItemResult]: ...
     def prompt(self, run: str, benchmark: str, item: Item) -> str: ...
     def references(self, run: str, benchmark: str) -> Callable[[Item], str]: ...  # what is true of an item, in words
     def report(self, run: str) -> str | None: ...

@@ -1,4 +1,4 @@
-"""What a run's report.json says, read with care: another version may have written it."""
+"""Summary of a run's report.json, read defensively: another version may have written it."""
 
 from __future__ import annotations
 

@@ -68,12 +68,12 @@ def test_a_click_leads_to_a_benchmark_and_its_filter_to_an_item(open_page, addre
     lost = int(re.match(r"\d+", page.inner_text("output"))[0])
     assert 0 < lost < N and page.locator("tbody tr").count() == min(lost, 50)
     page.click("tbody a >> nth=0")
-    assert page.locator(".told h2").all_inner_texts()[0].startswith("base")
+    assert page.locator(".item-result h2").all_inner_texts()[0].startswith("base")
     assert page.locator(".frame img").evaluate("image => image.naturalWidth") > 0
     first = page.inner_text(".asked-of")
     page.keyboard.press("ArrowRight")
     page.wait_for_function(f"document.querySelector('.asked-of').innerText !== {first!r}")
-    assert page.locator(".told").count() == 2
+    assert page.locator(".item-result").count() == 2
 
 
 def test_what_a_model_said_is_text_on_every_page(open_page, address):
@@ -88,7 +88,7 @@ def test_an_image_that_is_gone_has_a_placeholder_and_the_page_goes_on(open_page,
     page = open_page(address)
     page.goto(f"{address}/run/{RUN}/items/pope/5")
     assert "cannot be shown" in page.inner_text(".no-image")
-    assert page.locator(".told").count() == 2
+    assert page.locator(".item-result").count() == 2
 
 
 @pytest.mark.parametrize("path", ["/", f"/run/{RUN}", f"/run/{RUN}/items/pope", f"/run/{RUN}/items/mmhal_bench/0"])

@@ -216,6 +216,7 @@ def mcnemar(gained: int, lost: int) -> float:
 
 def rank_biserial(changes: Floats) -> float | None:
     """Share of rank sum that went up minus the share that went down (zeros and unknowns left out)."""
+    changes = np.round(changes, 12)  # ties stay ties whatever rounding made of equal changes
     changes = changes[np.isfinite(changes) & (changes != 0)]
     if not len(changes):
         return None

@@ -113,10 +113,15 @@ def _run_label(record: RunRecord, i: int, labels: Sequence[str] | None) -> str:
     return labels[i] if labels is not None else record.name
 
 
+def _has_arms(record: RunRecord) -> bool:
+    """The run aligns checkpoints: one whose arms are not swept yet is still no arm."""
+    return re.search(r"^arms:[ \t]*$", record.config_yaml, re.MULTILINE) is not None
+
+
 def _column_label(
     record: RunRecord, i: int, sweep: SweepResult, j: int, records: Sequence[RunRecord], labels: Sequence[str] | None
 ) -> str:
-    alone = len(record.sweeps) == 1  # a checkpoint that was only evaluated goes by the name of its run
+    alone = len(record.sweeps) == 1 and not _has_arms(record)  # only evaluated: it goes by the name of its run
     if len(records) == 1 or (i == 0 and j == 0 and not alone):
         return sweep.label
     run = _run_label(record, i, labels)

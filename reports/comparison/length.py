@@ -46,8 +46,9 @@ def _curve(benchmark: str, results: Sequence[BenchmarkResult], formula: Formula,
         return None
     scale = 100 if formula.unit == "share" else 1
     points = []
-    for group in np.array_split(np.arange(len(said)), _GROUPS):
-        some = [said[i] for i in group]
+    for some in _groups(said):
+        if len(some) < _FEWEST:
+            continue
         (metric,) = measure(sample([cluster for _, cluster, _ in some], [score for *_, score in some]), [formula])
         if metric.value is not None and metric.low is not None and metric.high is not None:
             length = float(np.mean([words for words, *_ in some]))
@@ -57,6 +58,13 @@ def _curve(benchmark: str, results: Sequence[BenchmarkResult], formula: Formula,
     x, y, low, high = (tuple(axis) for axis in zip(*points, strict=True))
     label = f"{formula.title or words(formula.name)} by length of answer" + (" (%)" if scale == 100 else "")
     return Curve(_once(benchmark, label), column, x, y, low, high)
+
+
+def _groups(said: Sequence[tuple[int, Hashable, Score]]) -> list[list[tuple[int, Hashable, Score]]]:
+    """Groups of about equal size by length; answers of one length stay together, so that no point hangs on the file's order."""
+    ends = [said[group[-1]][0] for group in np.array_split(np.arange(len(said)), _GROUPS)]
+    places = np.searchsorted(ends, [words for words, *_ in said])
+    return [[entry for entry, place in zip(said, places, strict=True) if place == n] for n in range(_GROUPS)]
 
 
 def _said(result: BenchmarkResult) -> list[tuple[int, Hashable, Score]]:

@@ -12,7 +12,7 @@ def write(comparison: Comparison) -> str:
     """For pandas: `pandas.read_csv("metrics.csv")`."""
     import pandas as pd
 
-    lines = [{key: _rounded(_plain(value)) for key, value in line.items()} for line in rows_of(comparison)]
+    lines = [{key: _rounded(key, _plain(value)) for key, value in line.items()} for line in rows_of(comparison)]
     return str(pd.DataFrame(lines, columns=list(COLUMNS)).to_csv(index=False, lineterminator="\n"))
 
 
@@ -53,8 +53,11 @@ def _line(column: Column, row: Row, cell: Cell) -> dict[str, object]:
     return line
 
 
-def _rounded(value: object) -> object:
-    return round(value, 10) if isinstance(value, float) else value
+def _rounded(key: str, value: object) -> object:
+    """A p keeps four significant digits: 1e-14 is not 0."""
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.4g}") if key in ("p", "p_holm") else round(value, 10)
 
 
 def _plain(value: object) -> object:

@@ -41,6 +41,7 @@ def write(comparison: Comparison) -> str:
     return json.dumps(_cleaned(document), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+_P = ("p", "p_holm")
 _SAME = (
     "rows",
     "verdict",
@@ -49,6 +50,8 @@ _SAME = (
     "failures",
     "seeds",
     "objects",
+    "confusions",
+    "length_curves",
     "reliability",
     "published",
     "study",
@@ -67,9 +70,14 @@ def _plain(value: Any) -> Any:  # Any: a JSON value
     return str(value) if isinstance(value, Path) else value
 
 
+def _probability(p: Any) -> Any:
+    """Four significant digits: a p of 1e-14 is not 0."""
+    return float(f"{p:.4g}") if isinstance(p, float) and math.isfinite(p) else _cleaned(p)
+
+
 def _cleaned(value: Any) -> Any:  # Any: a JSON value
     if isinstance(value, dict):
-        return {_without_paths(key): _cleaned(inner) for key, inner in value.items()}
+        return {_without_paths(key): _probability(inner) if key in _P else _cleaned(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_cleaned(inner) for inner in value]
     if isinstance(value, str):

@@ -7,10 +7,11 @@ are put together: their answers about one image are one cluster.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
+from harness.core.digests import text_digest
 from harness.core.evaluation import Formula, Score
 from harness.core.final_answer import final_answer
 from harness.core.run_record import BenchmarkResult, SweepResult
@@ -47,8 +48,6 @@ def _curve(benchmark: str, results: Sequence[BenchmarkResult], formula: Formula,
     scale = 100 if formula.unit == "share" else 1
     points = []
     for some in _groups(said):
-        if len(some) < _FEWEST:
-            continue
         (metric,) = measure(sample([cluster for _, cluster, _ in some], [score for *_, score in some]), [formula])
         if metric.value is not None and metric.low is not None and metric.high is not None:
             length = float(np.mean([words for words, *_ in some]))
@@ -60,11 +59,10 @@ def _curve(benchmark: str, results: Sequence[BenchmarkResult], formula: Formula,
     return Curve(_once(benchmark, label), column, x, y, low, high)
 
 
-def _groups(said: Sequence[tuple[int, Hashable, Score]]) -> list[list[tuple[int, Hashable, Score]]]:
-    """Groups of about equal size by length; answers of one length stay together, so that no point hangs on the file's order."""
-    ends = [said[group[-1]][0] for group in np.array_split(np.arange(len(said)), _GROUPS)]
-    places = np.searchsorted(ends, [words for words, *_ in said])
-    return [[entry for entry, place in zip(said, places, strict=True) if place == n] for n in range(_GROUPS)]
+def _groups(said: Iterable[tuple[int, Hashable, Score]]) -> list[list[tuple[int, Hashable, Score]]]:
+    """Groups of equal size by length; answers of one length are told apart by their ids, not by the file's order."""
+    ordered = sorted(said, key=lambda entry: (entry[0], text_digest(entry[2].item_id)))
+    return [[ordered[i] for i in group] for group in np.array_split(np.arange(len(ordered)), _GROUPS)]
 
 
 def _said(result: BenchmarkResult) -> list[tuple[int, Hashable, Score]]:

@@ -77,14 +77,9 @@ def _of_spans(result: BenchmarkResult) -> _Counts:
     return {object_name: (dict(sorted(c.items())), _most_often(around[object_name])) for object_name, c in counts.items()}
 
 
-<<<<<<< HEAD
 def _most_often(objects: Counter[str]) -> dict[str, int]:
-    return dict(sorted(objects.items(), key=lambda kv: (-kv[1], kv[0]))[:_COMPANIONS])
-=======
-def _most_often(things: Counter[str]) -> dict[str, int]:
     """All of them, the most frequent first: who adds up several columns must not add lists that were cut."""
-    return dict(sorted(things.items(), key=lambda kv: (-kv[1], kv[0])))
->>>>>>> 3559a5b (Reports: tiny p values, companions of inventions, groups by length, ties of ranks, an unfinished run's base)
+    return dict(sorted(objects.items(), key=lambda kv: (-kv[1], kv[0])))
 
 
 def _true_objects(item: Item | None, score: Score) -> set[str]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.core.evaluation import Score
 from harness.core.stats import rank_biserial
 from reports.comparison.compare import compare
 from reports.comparison.length import _groups
@@ -63,12 +64,11 @@ def test_a_run_whose_arms_are_not_swept_yet_shows_its_base_as_the_base(make) -> 
     assert [column.label for column in compare([whole, only]).columns][-1] == "second"
 
 
-def test_answers_of_one_length_stay_in_one_group_in_any_order() -> None:
-    said = [(10, n, None) for n in range(42)] + [(n, n, None) for n in range(11, 65)]
-    groups = _groups(said)  # type: ignore[arg-type]
-    assert sorted(len(group) for group in groups if group) == [6, 24, 24, 42]
-    backwards = _groups([*reversed(said[:42]), *said[42:]])  # type: ignore[arg-type]
-    assert [{entry[1] for entry in group} for group in groups] == [{entry[1] for entry in group} for group in backwards]
+def test_answers_of_one_length_are_grouped_alike_in_any_order_of_the_file() -> None:
+    said = [(10, n, Score(f"item {n}", {})) for n in range(42)] + [(n, n, Score(f"item {n + 42}", {})) for n in range(11, 65)]
+    groups, backwards = _groups(said), _groups(reversed(said))
+    assert [len(group) for group in groups] == [24] * 4
+    assert [{entry[2].item_id for entry in group} for group in groups] == [{e[2].item_id for e in group} for group in backwards]
 
 
 def test_what_stands_beside_an_invention_is_added_up_over_columns_before_it_is_cut(record) -> None:

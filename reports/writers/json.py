@@ -70,7 +70,7 @@ def _plain(value: Any) -> Any:  # Any: a JSON value
     return str(value) if isinstance(value, Path) else value
 
 
-def _probability(p: Any) -> Any:
+def _probability(p: Any) -> Any:  # Any: a JSON value
     """Four significant digits: a p of 1e-14 is not 0."""
     return float(f"{p:.4g}") if isinstance(p, float) and math.isfinite(p) else _cleaned(p)
 

@@ -8,10 +8,9 @@ away. TRL's default is the same.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -70,12 +69,13 @@ def _mixed(policy: P) -> P:
     def facts(self: Any) -> dict[str, str]:
         return {**kind.facts(self), "training precision": "bfloat16 autocast"}
 
-    methods: dict[str, Any] = {"__slots__": (), "hidden_states": _inside(kind.hidden_states)}
+    methods: dict[str, Any] = {"hidden_states": _inside(kind.hidden_states)}
     if hasattr(kind, "generate"):
         methods["generate"] = _streaming(kind.generate)
-    found = copy.copy(policy)
-    found.__class__ = type(kind.__name__, (Mixed, kind), {**methods, "head": head, "facts": facts})
-    return found
+    mixed: Any = type(kind.__name__, (Mixed, kind), {**methods, "head": head, "facts": facts})
+    found = object.__new__(mixed)
+    vars(found).update(vars(policy))
+    return cast(P, found)
 
 
 def autocast(module: nn.Module) -> torch.autocast:

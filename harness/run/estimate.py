@@ -25,7 +25,7 @@ from harness.core.errors import DataError, HarnessError, ModelError
 from harness.core.evaluation import Request
 from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
-from harness.evaluation.scoring import make_judge, unjudged
+from harness.evaluation.scoring import make_annotator, make_judge, unjudged
 from harness.evaluation.sweep import items_of, requests_of
 from harness.run.check_sources import number_of_pairs
 from harness.run.data import open_data
@@ -81,9 +81,11 @@ def _present(config: RunConfig) -> tuple[Model, list[Asked], Data]:
         asked = _asked(config, data, missing)
     except HarnessError as error:
         missing.append(str(error))
-    judges = [spec.judge for spec in config.sweep] + [arm.align.judge for arm in config.arms]
-    for judge in judges:
-        missing += _refused(partial(make_judge, judge, None, data)) if judge is not None else []
+    for make, judges in (
+        (make_judge, [spec.judge for spec in config.sweep]),
+        (make_annotator, [arm.align.judge for arm in config.arms]),
+    ):
+        missing += [fault for judge in judges if judge is not None for fault in _refused(partial(make, judge, None, data))]
     if not any(fault.startswith("model") for fault in missing):
         try:
             model = load_model(config)

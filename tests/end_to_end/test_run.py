@@ -206,7 +206,7 @@ def run_words(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (("run", "sed=1"), "Did you mean 'seed'"),
         (("run", "sweep.0.name=popee"), "Did you mean 'pope'"),
         (("run", "nowhere.yaml"), "There is no configuration file"),
-        (("run", "model.path=/nowhere"), "There is no model folder"),
+        (("run", "model.path=/nowhere"), "there is no model folder"),
         (("show", "x"), "There is no run store"),
         (("list", "x"), "Choose one of plugins"),
         (("rum",), "No such command"),
@@ -236,7 +236,7 @@ def test_ctrl_c_says_how_to_go_on(world: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "To go on: python -m harness run" in err and "Traceback" not in err
+    assert "To continue: python -m harness run" in err and "Traceback" not in err
 
 
 def _wait_until_at_work_any(process: subprocess.Popen[str], output: Path) -> None:

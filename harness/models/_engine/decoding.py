@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Decoding
 
 Bend = Callable[[Tensor, Tensor], Tensor]  # tokens so far (1, T) and logits (1, V) -> logits (1, V), as transformers does
@@ -112,7 +113,7 @@ def cut_after_stop(text: str, stop: tuple[str, ...]) -> str:
 
 
 def next_tokens(logits: Tensor, rows: list[RowState], end_ids: frozenset[int]) -> list[int]:
-    """One token a row from logits (R, V), in float32."""
+    """One token a row from logits (R, V), in float32. Raises ModelError where they are not finite: the weights are broken."""
     logits = logits.float()
     for r, row in enumerate(rows):
         if row.bend is not None:
@@ -120,7 +121,13 @@ def next_tokens(logits: Tensor, rows: list[RowState], end_ids: frozenset[int]) -
             logits[r] = row.bend(so_far, logits[r : r + 1])[0]
         if len(row.ids) < row.decoding.min_new_tokens:
             logits[r, list(end_ids)] = float("-inf")
-    chosen: list[int] = logits.argmax(-1).tolist()
+    best = logits.argmax(-1)  # nan counts as the largest
+    chosen: list[int] = best.tolist()
+    if not bool(logits.gather(1, best[:, None]).isfinite().all()):
+        raise ModelError(
+            "The model's logits are not finite (nan or infinite), so its answers mean nothing. Its weights are damaged or "
+            "overflow in this dtype. Copy or train the checkpoint again, or set model.dtype=float32."
+        )
     sampled = [r for r, row in enumerate(rows) if row.decoding.temperature > 0]
     if sampled:
         picks = _sample(logits[sampled], [rows[r] for r in sampled])

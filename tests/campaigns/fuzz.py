@@ -1,0 +1,242 @@
+"""Mutated files, settings, replies and images against every loader: only the project's own errors may come out.
+
+    python -m tests.campaigns.fuzz --seconds 600 [--seed 0]
+
+Each input takes at most 10 s, the process at most 2 GiB. A failure prints target, seed number and the traceback; the same
+`--seed` and `--only TARGET` make it again. The suite runs a slice (tests/core/edge/test_fuzz_slice.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import HarnessError
+
+Target = Callable[[random.Random, Path], None]
+LONGEST_S, MOST_GIB = 10.0, 2.0
+ODD: list[Any] = [None, True, 0, -1, 7, 1e308, -1.5, 10**18, "", "x", "No", "../../x", "a" * 5000, "\ud800", "a\u2028b",
+                  "\x1b[2J", [], [[]], ["a", 3], {}, {"a": [1]}, "{{ 1 }}", "<image>", "1/2", "=1+1"]  # fmt: skip
+WORDS = ["Rating: ", "5", "0,8", "1/2", "3-4", "\n", "8 9", "[", "]", "{", "}", '"', "score", ":", "yes", "No",
+         "**", "1e999", "9" * 4400,
+         "<think>", "</think>", "()", "[" * 3000, "\u2028", "\x00", "of 10", "-1", "NaN", "I cannot", "["]  # fmt: skip
+
+
+def mutated(value: Any, draw: random.Random, share: float = 0.15) -> Any:
+    """A JSON value with some parts replaced, dropped or repeated."""
+    if draw.random() < share / 3:
+        return draw.choice(ODD)
+    if isinstance(value, dict):
+        made = {key: mutated(one, draw, share) for key, one in value.items() if draw.random() > share / 4}
+        return {**made, draw.choice(["x", "id", "name"]): draw.choice(ODD)} if draw.random() < share / 2 else made
+    if isinstance(value, list):
+        made_list = [mutated(one, draw, share) for one in value if draw.random() > share / 4]
+        return made_list + made_list[:1] if draw.random() < share / 2 else made_list
+    return value
+
+
+def text_of(value: Any, draw: random.Random) -> bytes:
+    """JSON text of a value, sometimes as lines, sometimes with bytes changed, cut or nested without end."""
+    lines = isinstance(value, list) and draw.random() < 0.3
+    raw = "\n".join(map(json.dumps, value)).encode() if lines else json.dumps(value).encode()
+    return damaged(raw, draw) if draw.random() < 0.3 else raw
+
+
+def damaged(raw: bytes, draw: random.Random) -> bytes:
+    data = bytearray(raw)
+    for _ in range(draw.randrange(1, 12)):
+        place = draw.randrange(len(data) + 1)
+        what = draw.randrange(5)
+        if what == 0:
+            del data[place:]
+        elif what == 1:
+            data[place:place] = draw.randbytes(draw.randrange(1, 9))
+        elif what == 2 and place < len(data):
+            data[place] ^= 1 << draw.randrange(8)
+        elif what == 3:
+            data[place:place] = draw.choice([b"[" * 5000, b"\xff\xfe", b"9" * 5000, b"\x00", b"\r\n", b"\xe2\x80\xa8", b'"'])
+        else:
+            data[place:place] = data[place : place + 40]
+    return bytes(data)
+
+
+def _questions(name: str) -> Target:
+    from tests.core.edge.test_strangers_files import FILES, OPTIONS
+
+    file, good = FILES[name]
+
+    def run(draw: random.Random, folder: Path) -> None:
+        from harness.config.schema import BenchmarkConfig
+        from harness.evaluation.scoring import unjudged
+        from harness.evaluation.sweep import items_of
+        from harness.storage.data_folder import DataFolder
+
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(text_of(mutated(good, draw), draw))
+        spec = BenchmarkConfig.model_validate({"name": name, **OPTIONS.get(name, {})})
+        items_of(spec, unjudged(spec), DataFolder(folder))
+
+    return run
+
+
+def _source(name: str) -> Target:
+    from tests.core.edge.test_strangers_files import SOURCES
+
+    file, good = SOURCES[name]
+
+    def run(draw: random.Random, folder: Path) -> None:
+        from harness.core import registry
+        from harness.storage.data_folder import DataFolder
+
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(text_of(mutated(good, draw), draw))
+        registry.make("source", name, {"part": "desc"} if name == "ha_dpo" else {}).check(DataFolder(folder), 0)
+
+    return run
+
+
+def pairs(draw: random.Random, folder: Path) -> None:
+    from alignment.data.pairs import read_pairs, read_trl
+
+    row = {"id": "1", "image": "", "prompt": "p", "chosen": "a", "rejected": ["b"], "meta": {}}
+    (folder / "p.jsonl").write_bytes(text_of(mutated([row, {**row, "id": "2"}], draw), draw))
+    draw.choice([read_pairs, read_trl])(folder / "p.jsonl")
+
+
+def study(draw: random.Random, folder: Path) -> None:
+    import yaml
+
+    from harness.config import schema
+
+    tree = mutated(schema.read_tree(None), draw, 0.1)
+    raw = yaml.safe_dump(json.loads(json.dumps(tree)), allow_unicode=True).encode("utf-8", "replace")
+    (folder / "run.yaml").write_bytes(damaged(raw, draw) if draw.random() < 0.5 else raw)
+    paths = ["seed", "arms.0.align.beta", "sweep.pope.limit", "model.path", "arms", "a.b.c", "sweep.0"]
+    schema.load(folder / "run.yaml", [f"{draw.choice(paths)}={draw.choice(ODD)}" for _ in range(draw.randrange(3))])
+
+
+def options(draw: random.Random, folder: Path) -> None:
+    from harness.core import registry
+
+    kind = draw.choice(["source", "aligner", "benchmark"])
+    name = draw.choice(registry.names(kind))
+    known = registry.options(kind, name)
+    chosen = {draw.choice(known).name: draw.choice(ODD) for _ in range(draw.randrange(1, 4))} if known else {"x": 1}
+    registry.make(kind, name, chosen, judge=None, reward=None)
+
+
+def replies(draw: random.Random, folder: Path) -> None:
+    from benchmarks import llava_bench, mmvet
+    from benchmarks._judged.mmhal import PARSERS
+    from benchmarks._judged.object_list import object_list
+
+    reply = "".join(draw.choice(WORDS) for _ in range(draw.randrange(1, 14)))
+    readers: list[Callable[[str], object]] = [*mmvet.PARSERS.values(), *PARSERS.values(), llava_bench.official_scores]
+    for read in (*readers, lambda text: object_list(text, "tolerant"), lambda text: object_list(text, "official")):
+        read(reply)
+
+
+def served(draw: random.Random, folder: Path) -> None:
+    from harness.models._server.chat_format import read_reply
+    from harness.models._server.client import Again, Unanswerable
+
+    good = {"choices": [{"finish_reason": "stop", "message": {"content": "Yes"}}], "usage": {"prompt_tokens": 3}}
+    try:
+        read_reply(mutated(good, draw, 0.4), (".",), 0.1)
+    except (Again, Unanswerable):
+        pass  # what the client turns into a reason
+
+
+def image(draw: random.Random, folder: Path) -> None:
+    from PIL import Image
+
+    from harness.core.edge.images import open_image
+
+    packed = io.BytesIO()
+    mode = draw.choice(["RGB", "L", "P", "RGBA"])
+    kind = draw.choice(["PNG", "GIF", "TIFF", "WEBP", "BMP"] + (["JPEG", "PPM"] if mode in ("RGB", "L") else []))
+    Image.effect_noise((draw.randrange(1, 40), draw.randrange(1, 40)), 90).convert(mode).save(packed, kind)
+    (folder / "a.jpg").write_bytes(damaged(packed.getvalue(), draw))
+    open_image(folder / "a.jpg")
+
+
+def revision(draw: random.Random, folder: Path) -> None:
+    from harness.storage.label_revisions import loads
+
+    edit = dict.fromkeys(("benchmark", "item_id", "field", "old", "reviewer", "reason", "at"), "x") | {"new": "right"}
+    lines = [mutated({"revision": "r", "format": 1, "source": "s", "control": {"sample": 3}}, draw), mutated(edit, draw)]
+    raw = "\n".join(map(json.dumps, lines)).encode()
+    loads((damaged(raw, draw) if draw.random() < 0.3 else raw).decode("utf-8", "replace"), "r.jsonl")
+
+
+def sheet(draw: random.Random, folder: Path) -> None:
+    from harness.audit.review_sheet import votes_of
+
+    rows = [["benchmark", "item_id", "field", "label", "word", "comment"]]
+    rows += [[str(draw.choice(ODD)) for _ in range(6)] for _ in range(draw.randrange(4))]
+    raw = "\n".join(",".join(row) for row in rows).encode("utf-8", "replace")
+    votes_of(damaged(raw, draw), "sheet.csv", "Ada", "now")
+
+
+def targets() -> dict[str, Target]:
+    from tests.core.edge.test_strangers_files import FILES, SOURCES
+
+    plain = {f.__name__: f for f in (pairs, study, options, replies, served, image, revision, sheet)}
+    return plain | {f"questions {n}": _questions(n) for n in FILES} | {f"source {n}": _source(n) for n in SOURCES}
+
+
+def crashes(seconds: float, seed: int, only: str = "", rounds: int = sys.maxsize) -> Iterator[str]:
+    """Run the targets in turn; yield a description of every input that something but our own errors came out of."""
+    known, seen, count, number = targets(), Counter[str](), Counter[str](), 0
+    ends = time.monotonic() + seconds
+    with tempfile.TemporaryDirectory() as folder:
+        while time.monotonic() < ends and number < rounds:
+            for name, run in known.items():
+                if only and only != name:
+                    continue
+                started, count[name] = time.process_time(), count[name] + 1
+                try:
+                    run(random.Random(f"{seed}/{name}/{number}"), Path(folder))
+                except HarnessError:
+                    pass
+                except Exception as error:
+                    place = traceback.extract_tb(error.__traceback__)[-1]
+                    what = f"{name}: {type(error).__name__} in {place.filename}:{place.lineno}"
+                    seen[what] += 1
+                    if seen[what] == 1:
+                        yield f"{what} (seed {seed}, number {number})\n{''.join(traceback.format_exception(error))}"
+                if (took := time.process_time() - started) > LONGEST_S and number:  # the first one imports libraries
+                    yield f"{name}: {took:.0f} s (seed {seed}, number {number})"
+            number += 1
+    gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    if gib > MOST_GIB:
+        yield f"{gib:.1f} GiB were used"
+    print(f"{sum(count.values()):,} inputs to {len(count)} targets, {len(seen)} kinds of crash, {gib:.1f} GiB", file=sys.stderr)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="")
+    args = parser.parse_args()
+    found = 0
+    for crash in crashes(args.seconds, args.seed, args.only):
+        found += 1
+        print(crash)
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""What all aligners share: an objective, settings, and the way into the one loop."""
+"""Base of all aligners: an objective, settings, and the call of the training loop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Aligner:
         progress: Progress = no_progress,
         cache: Path | None = None,
     ) -> Alignment:
-        """Train, or go on with a training that was killed; see `alignment.training.train.train`.
+        """Train, or resume a training that was killed; see `alignment.training.train.train`.
 
         Raises ConfigError where an online method meets a policy that cannot answer.
         """
@@ -47,5 +47,5 @@ class Aligner:
         )  # fmt: skip
 
     def trained_on(self, pairs: Sequence[PreferencePair]) -> Sequence[PreferencePair]:
-        """The pairs that are learned from; all of them where an aligner says nothing else."""
+        """The pairs to train on; all of them by default."""
         return pairs

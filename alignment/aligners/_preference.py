@@ -28,11 +28,11 @@ def preference(
     f_divergence_type: str = "reverse_kl",  # forward_kl, js_divergence, alpha_divergence
     f_alpha_divergence_coef: float = 0.5,  # alpha; 1 is reverse KL
     ld_alpha: float | None = None,  # weight of tokens beyond the shorter answer's length, 0 to 1 (LD-DPO)
-    use_weighting: bool = False,  # weigh pairs by how likely the policy itself was to say them (WPO)
+    use_weighting: bool = False,  # weigh pairs by their likelihood under the policy (WPO)
     reference_sync: Mapping[str, Any] | None = None,  # {every: 512, mix: 0.6}: a reference that follows the policy (TR-DPO)
 ) -> Preference:
-    """The objective. Raises ConfigError for all that is wrong with it: unknown or repeated losses, weights that sum to 0,
-    options that a loss does not take or cannot use, losses that do not go together."""
+    """The objective. Raises ConfigError for all that is invalid in it: unknown or repeated losses, weights that sum to 0,
+    options that a loss does not take or cannot use, losses that cannot be combined."""
     if sft_weight < 0:
         raise ConfigError(f"sft_weight is {sft_weight}; it cannot be negative.")
     entries = _entries(loss, loss_options or {})
@@ -100,7 +100,7 @@ def _terms(entries: Sequence[Mapping[str, Any]], beta: float | None) -> tuple[Te
 
 
 def _check(made: Preference) -> None:
-    """What does not go together, and options that a loss itself refuses: each is called once on two made-up pairs."""
+    """Check combinations, and options that a loss itself refuses: each is called once on two made-up pairs."""
     if made.divergence not in DIVERGENCES:
         hint = did_you_mean(made.divergence, DIVERGENCES)
         raise ConfigError(f"f_divergence_type is {made.divergence!r}.{hint} Choose one of: {', '.join(DIVERGENCES)}.")
@@ -136,7 +136,7 @@ def _try(term: Term) -> None:
     if term.name in _PER_TOKEN and term.beta < _SMALLEST_PER_TOKEN:
         raise ConfigError(
             f"beta of {term.name} is {term.beta}: it multiplies a mean log-probability per token, so that 2 to 10 is usual; "
-            "values below 0.5, usual for dpo, would leave the loss where it begins."
+            "values below 0.5, usual for dpo, would leave the loss at its initial value."
         )
     zero, one = torch.zeros(2), torch.ones(2)
     pairs = PairLogps(zero - 2, zero - 3, one, one, torch.tensor([0, 1]))

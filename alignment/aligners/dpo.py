@@ -28,7 +28,7 @@ class Dpo(Aligner):
         f_divergence_type: str = "reverse_kl",  # forward_kl, js_divergence, alpha_divergence
         f_alpha_divergence_coef: float = 0.5,  # alpha of alpha_divergence; 1 is reverse KL
         ld_alpha: float | None = None,  # weight of tokens beyond the shorter answer's length, 0 to 1 (LD-DPO)
-        use_weighting: bool = False,  # weigh pairs by how likely the policy itself was to say them (WPO)
+        use_weighting: bool = False,  # weigh pairs by their likelihood under the policy (WPO)
         reference_sync: Mapping[str, Any] | None = None,  # {every: 512, mix: 0.6}: a reference that follows the policy (TR-DPO)
         training: Mapping[str, Any] | None = None,  # settings of the loop: {learning_rate, epochs, batch_size, lora, ...}
         seed: int = 0,  # of this aligner's draws; the study's where absent

@@ -1,7 +1,7 @@
 """Online BDHS: each step's rejected answers come from the policy as it is, by hiding the image from it.
 
 arXiv:2407.02477, sections 3.4 and 5.4. No annotator is needed, since the order of each pair is known by construction.
-Every step draws anew for its prompts; where no draw fits, the stored rejected answer stands in and the log says how
+Every step draws anew for its prompts; where no draw fits, the stored rejected answer is used and the log reports how
 often ("online/stored"). With `keep_stored` the stored answer stays as the first rejected one beside the fresh one: the
 study's "Online-BDHS + POVID" rows, with `loss: avg_dpo`.
 """
@@ -102,7 +102,7 @@ class _Fresh:
         return drafts
 
     def _pair(self, pair: PreferencePair, draft: Draft | None) -> PreferencePair:
-        if self.keep_stored:  # avg_dpo wants two rejected answers in every row
+        if self.keep_stored:  # avg_dpo needs two rejected answers in every row
             return replace(pair, rejected=(pair.rejected[0], draft.text if draft else pair.rejected[-1]))
         return replace(pair, rejected=(draft.text,) if draft else pair.rejected[:1])
 

@@ -1,6 +1,6 @@
 """Online DPO: two answers of the policy as it is, ranked by an annotator, in every step; stored answers are not used.
 
-arXiv:2407.02477, section 2.3. It is mixed DPO whose coin never falls on the stored pair.
+arXiv:2407.02477, section 2.3. It is mixed DPO with p = 0: the stored pair is never used.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ beta * (log pi_old - log pi_ref), the last one earns the reward; advantages by G
 `epochs_a_batch` optimizer steps learn from the same answers, with clipped ratios and clipped values. Collapse is detected as in
 `rloo`.
 
-The value head and the policy share their body, as is usual at this size; `value_weight` says how much it may pull.
+The value head and the policy share their body, as is usual at this size; `value_weight` scales the value loss.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Clipped:
 
     def forward(self, policy: Policy, batch: Batch) -> tuple[Tensor, Tensor]:
         """Log-probability of each scored token and the value just before it, each (N,)."""
-        assert self.head is not None  # the loop asked for it
+        assert self.head is not None  # made by the loop, see `heads`
         hidden = states(policy, batch)
         logps = score_tokens(policy, hidden, batch, self.temperature)
         return logps, self.head(predictors(hidden, batch).to(self.head.weight.dtype)).squeeze(-1).float()

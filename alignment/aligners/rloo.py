@@ -5,7 +5,7 @@ the policy as it is. The reward of an answer is r - beta * (log pi - log pi_ref)
 is that less the mean of the others; the loss is -advantage * log pi, averaged over the answers of the step. Log-probabilities
 are those of the distribution that was drawn from: logits divided by the sampling temperature, as in TRL's RLOOTrainer.
 
-A policy that has run away from the reference, never ends its answers or says the same to everything is stopped, see
+The training stops when the policy is far from the reference, never ends its answers or gives the same answer to all, see
 `alignment.early_stopping.Collapse`: the study's runs with a reward model of the wrong data ended so.
 """
 

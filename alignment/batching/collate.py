@@ -143,7 +143,7 @@ def score(policy: Policy, batch: Batch, temperature: float = 1.0) -> Tensor:
 
 
 def predictors(hidden: Tensor, batch: Batch) -> Tensor:
-    """Hidden states (N, D) that predict each scored token: what the policy knows just before it says it."""
+    """Hidden states (N, D) that predict each scored token: the policy's state just before it generates it."""
     return hidden.reshape(-1, hidden.shape[-1])[batch.score_at.to(hidden.device)]
 
 

@@ -1,4 +1,4 @@
-"""Log-probabilities of answers, and the two small values that every loss speaks in.
+"""Log-probabilities of answers, and the two types that every loss takes and returns.
 
 Only the positions that score an answer's token ever reach the head, and those in chunks: the full-vocabulary
 logits of a batch, (B, T, V), never exist. Sums run in float32 (float64 for a float64 model), as in TRL.
@@ -19,7 +19,7 @@ LOGITS_AT_ONCE = 2**24  # entries of one chunk: 64 MiB in float32
 class PairLogps(NamedTuple):
     """Log-probabilities of B pairs under one model; a pair is one chosen and one rejected answer.
 
-    A row with K rejected answers stands here K times, with the same `chosen` and `rank` 0..K-1.
+    A row with K rejected answers appears K times, with the same `chosen` and `rank` 0..K-1.
     """
 
     chosen: Tensor  # (B,) summed log-probability of each chosen answer, in nats
@@ -37,7 +37,7 @@ def each(pairs: PairLogps, change: Callable[[Tensor], Tensor]) -> PairLogps:
 
 
 class AnswerLogps(NamedTuple):
-    """Log-probabilities of A answers that stand alone, each good or bad."""
+    """Log-probabilities of A unpaired answers, each good or bad."""
 
     logps: Tensor  # (A,) summed log-probability, in nats
     desirable: Tensor  # (A,) bool
@@ -146,7 +146,7 @@ def _chunk(states: Tensor, targets: Tensor, head: nn.Module, temperature: float)
 
 
 def head_weight(head: nn.Module) -> Tensor:
-    """(V, D) weight of a head; behind an adapter it lies in its base layer."""
+    """(V, D) weight of a head; behind an adapter it is in the base layer."""
     weight = getattr(getattr(head, "head", head), "weight", None)
     if isinstance(weight, Tensor):
         return weight

@@ -1,4 +1,4 @@
-"""What training sees of a model: prompts and answers as tokens, hidden states, the head.
+"""The interface of a model to training: prompts and answers as tokens, hidden states, the head.
 
 `harness.models.transformers` implements it; a test writes a small one. Anything about templates, processors and
 model families stays on that side of the line; anything about pairs and losses stays on this side.

@@ -1,4 +1,4 @@
-"""The pairs of a run as rows of tokens: made once, images kept in memory up to a budget and made again beyond it."""
+"""The pairs of a run as rows of tokens: made once; images are kept in memory up to a budget and prepared again beyond it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VISION_BYTES = 256 * 2**20
 
 
 class Rows(Sequence[Row]):
-    """Rows by index. Tokens stay in memory; the pixels of a row may be prepared again when they are asked for."""
+    """Rows by index. Tokens stay in memory; the pixels of a row may be prepared again on access."""
 
     def __init__(self, policy: Policy, image_root: Path, vision_bytes: int = VISION_BYTES) -> None:
         self._policy = policy

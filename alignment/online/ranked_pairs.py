@@ -45,7 +45,9 @@ class Sampling:
 def make_sampling(aligner: str, options: Mapping[str, Any]) -> Sampling:
     sampling = Sampling(**registry.check_options("aligner", f"{aligner}.sampling", Sampling, options))
     if not sampling.temperature > 0:
-        raise ConfigError(f"{aligner}.sampling.temperature is {sampling.temperature}; answers to choose from need chance.")
+        raise ConfigError(
+            f"{aligner}.sampling.temperature is {sampling.temperature}; sampling different answers needs a temperature above 0."
+        )
     return sampling
 
 
@@ -56,12 +58,12 @@ def require_answering(policy: Policy, aligner: str) -> AnsweringPolicy:
 
 
 def require_own_distribution(policy: Policy, aligner: str) -> AnsweringPolicy:
-    """A policy whose answers are drawn from the distribution that its log-probabilities are of."""
+    """The policy, if its answers are drawn from the distribution of its log-probabilities."""
     found = require_answering(policy, aligner)
     bent = policy.facts().get("generation config", "")
     if bent.startswith("honoured"):
         raise ConfigError(
-            f"{aligner} learns from the model's own distribution, but the checkpoint's generation_config bends its answers "
+            f"{aligner} learns from the model's own distribution, but the checkpoint's generation_config changes its sampling "
             f"({bent}). Set model.generation_config=ignored."
         )
     return found
@@ -159,7 +161,7 @@ class Ranked:
         if pairs and unjudged == len(pairs):
             raise TrainingError(
                 f"The annotator {self.judge.name} judged none of the {len(pairs)} pairs of step {step + 1}. The last saved "
-                "state is kept; see whether it can be reached and start again."
+                "state is kept; check that it can be reached and run the same command again."
             )
         share = max(1, len(pairs))
         return found, {"online/ties": ties / share, "online/unjudged": unjudged / share}

@@ -60,7 +60,7 @@ class BradleyTerry:
         return Totals(sum(len(r.answers) - 1 for r in rows), 0)
 
     def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part:
-        assert self.head is not None  # the loop asked for it
+        assert self.head is not None  # made by the loop, see `heads`
         rewards = rate(self.head, answer_states(states(policy, batch), batch))
         pairs = pair_logps(rewards, answer_tokens(batch), batch.answers_of_row)
         margin = pairs.chosen - pairs.rejected
@@ -120,7 +120,7 @@ class ModelReward:
         return found
 
     def accuracy(self, pairs: Sequence[PreferencePair], image_root: Path) -> float | None:
-        """Share of pairs (every rejected answer on its own) whose chosen answer gets more; None without pairs."""
+        """Share of pairs (every rejected answer on its own) whose chosen answer gets the higher reward; None without pairs."""
         rewards = self.of([make_row(self._policy, pair, image_root) for pair in pairs])
         right = [bool(own[0] > other) for own in rewards for other in own[1:]]
         return sum(right) / len(right) if right else None
@@ -164,7 +164,7 @@ def normalized(reward: Reward, pairs: Sequence[PreferencePair], image_root: Path
     if not deviation > 0:
         raise TrainingError(
             f"normalize_rewards: the reward gives the {len(rated)} rated answers of the alignment set all the same number, so "
-            "there is nothing to divide by. Look at the reward model, or leave the option out."
+            "there is nothing to divide by. Check the reward model, or remove the option."
         )
     return Normalized(reward, fmean(rated), deviation)
 

@@ -55,7 +55,8 @@ class Sampler:
         found = [rollout for rollout in made if rollout is not None]
         if pairs and not found:
             raise TrainingError(
-                f"The reward rated no answer of step {step + 1}. The last saved state is kept; see whether it can be reached."
+                f"The reward rated no answer of step {step + 1}. The last saved state is kept; check that the reward can be "
+                "reached and run the same command again."
             )
         return found, _figures(answers, len(pairs) - len(found))
 

@@ -1,4 +1,4 @@
-"""What a training log says beyond its numbers, in sentences for the report."""
+"""Notes for the report that are derived from a training log, as sentences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FAR = 25.0  # nats an answer
 
 
 def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
-    """Notes on a finished training: give-away pairs, a falling chosen reward, no learning, a divergence that explodes."""
+    """Notes on a finished training: too easy pairs, a falling chosen reward, no learning, a divergence that explodes."""
     notes = _divergence(log)
     if not log or "rewards/margins" not in log[0]:
         return tuple(notes)
@@ -18,17 +18,17 @@ def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     first, last = log[:third], log[-third:]
     if len(log) >= ENOUGH and _mean(log[: ENOUGH // 2][1:], "rewards/accuracies") >= 1.0:
         notes.append(
-            "The policy told every pair apart from the first steps on (accuracy 1.0): the rejected answers give "
-            "themselves away, so there was little left to learn from them."
+            "The policy ranked every pair correctly from the first steps on (accuracy 1.0): the rejected answers are "
+            "easy to recognise, so there was little left to learn from them."
         )
     chosen, margin = _mean(last, "rewards/chosen"), _mean(last, "rewards/margins")
     if len(log) >= ENOUGH and chosen < 0 and chosen < _mean(first, "rewards/chosen") and margin > 0:
         notes.append(
             f"The chosen reward fell to {chosen:.3f} while the margin grew to {margin:.3f}: the chosen answers became "
-            "less likely too, only less so than the rejected ones. Usual for DPO; sft_weight or a larger beta holds them."
+            "less likely too, but by less than the rejected ones. Usual for DPO; sft_weight or a larger beta prevents it."
         )
     if len(log) >= ENOUGH and abs(margin) < 0.01:
-        notes.append(f"The margin is {margin:.4f} at the end: the policy hardly moved; raise learning_rate or epochs.")
+        notes.append(f"The margin is {margin:.4f} at the end: the policy hardly changed; raise learning_rate or epochs.")
     return tuple(notes)
 
 
@@ -40,7 +40,7 @@ def _divergence(log: Sequence[Mapping[str, float]]) -> list[str]:
     step = next(row["step"] for row in log if row.get("objective/kl", 0.0) >= FAR)
     return [
         f"The policy was {max(values):.0f} nats an answer away from the reference at its farthest (over {FAR:.0f} from step "
-        f"{step:.0f} on): the reward was chased beyond what it knows. Raise beta or lower learning_rate."
+        f"{step:.0f} on): the reward is not reliable that far from its training data. Raise beta or lower learning_rate."
     ]
 
 

@@ -138,7 +138,7 @@ class Loop:
             value, part = self._micro(chunk, totals._replace(step=views[number]))
             loss += value
             parts.append(part)
-        for unused in spares:  # a process with fewer rows goes along for nothing, or the others would wait for ever
+        for unused in spares:  # a process with fewer rows makes an idle pass, or the others would wait for ever
             self._micro(unused, totals._replace(step=views[-1]), weight=0.0)
         mine = {name: [float(v) for part in parts for v in part.values[name]] for name in (parts[0].values if parts else ())}
         mine |= {name: [value] * len(needed) for name, value in figures.items()}
@@ -187,11 +187,11 @@ class Loop:
 
 
 def _told(row: Row) -> str:
-    """What the progress line says of a step."""
+    """The progress line of a step."""
     shown = (("loss", "loss"), ("rewards/margins", "margin"), ("rewards/accuracies", "accuracy"),
              ("rewards/chosen", "chosen"), ("objective/kl", "KL"))  # fmt: skip
-    said = [f"{name} {row[key]:.3f}" for key, name in shown if key in row]
-    return "training\t" + "  ".join([*said, f"{row['time/tokens_per_s']:.0f} tokens/s"])
+    values = [f"{name} {row[key]:.3f}" for key, name in shown if key in row]
+    return "training\t" + "  ".join([*values, f"{row['time/tokens_per_s']:.0f} tokens/s"])
 
 
 def _mean(values: Sequence[float]) -> float:

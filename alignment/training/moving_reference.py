@@ -1,4 +1,4 @@
-"""TR-DPO: a reference that follows the policy, moved towards it every so many steps.
+"""TR-DPO: a reference that follows the policy, moved towards it at a fixed interval of steps.
 
 Gorbatovski et al. 2024, arXiv:2404.09656; TRL: `sync_ref_model`. Its values cannot be computed before training, so each step
 scores its answers with the reference's weights in place of the policy's: of what trains, one copy more, and no second model.
@@ -21,7 +21,7 @@ from alignment.weights.trainable import Trainable
 
 
 class Moving:
-    """Stored pairs with the reference's log-probabilities as they are in each step (of tokens where asked for).
+    """Stored pairs with the reference's log-probabilities as they are in each step (per token where required).
 
     `trained.anchor` has the reference's weights; they are part of a saved state.
     """

@@ -1,4 +1,4 @@
-"""What a training step makes small; preference losses stand in `preference.py`.
+"""The objectives that a training step minimises; preference losses are in `preference.py`.
 
 An objective sees one micro-batch at a time and returns an *addend* of the step's loss: means run over the whole step
 (all its pairs, all its answers, all its tokens), so that micro-batch size and number of processes change nothing but
@@ -38,7 +38,7 @@ class Part(NamedTuple):
     figures: Mapping[str, float] = {}  # of the whole step, logged as they are
 
 
-Known = Mapping[str, Tensor]  # what a supply knows of a micro-batch's answers: "reference" (A,), "rewards" (A,), ...
+Known = Mapping[str, Tensor]  # precomputed values of a micro-batch's answers: "reference" (A,), "rewards" (A,), ...
 
 
 class Objective(Protocol):

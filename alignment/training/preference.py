@@ -1,8 +1,8 @@
 """The objective of preference methods: one loss over pairs, or a weighted mixture of several.
 
 A mixture's loss is the sum of weight times mean, as in TRL's multi-loss. Options that change what a loss is given:
-f-divergences (other scores than the log-ratio), LD-DPO (tokens beyond the shorter answer count less), WPO (pairs weigh what the
-policy would have said itself).
+f-divergences (other scores than the log-ratio), LD-DPO (tokens beyond the shorter answer count less), WPO (pairs are weighted
+by their likelihood under the policy).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Term(NamedTuple):
 
 
 class Step(NamedTuple):
-    """All pairs of a step, for losses that are no sums over pairs; `past` is the log row of the step before."""
+    """All pairs of a step, for losses that are not sums over pairs; `past` is the log row of the step before."""
 
     policy: PairLogps  # without gradient
     reference: PairLogps
@@ -107,7 +107,7 @@ class Preference:
     alpha: float = 0.5  # of the alpha divergence
     ld_alpha: float | None = None
     weighted: bool = False
-    sync: Sync | None = None  # a reference that moves
+    sync: Sync | None = None  # a reference that follows the policy
 
     @property
     def needs_reference(self) -> bool:
@@ -148,7 +148,7 @@ class Preference:
         return self.addend(now, base, totals, weights)
 
     def pairs(self, policy: Policy, batch: Batch, known: Known) -> tuple[PairLogps, PairLogps, Tensor | None]:
-        """Pairs of a micro-batch under policy and reference, and what each weighs, (B,), where that is asked for."""
+        """Pairs of a micro-batch under policy and reference, and the weight of each, (B,), where weighting is on."""
         hidden = states(policy, batch)
         per_token, answer = score_tokens(policy, hidden, batch), batch.answer.to(hidden.device)
         tokens, counts = answer_tokens(batch), batch.answers_of_row
@@ -205,7 +205,7 @@ class Preference:
         return term.weight * loss, got
 
     def _given(self, term: Term, now: PairLogps, base: PairLogps) -> tuple[PairLogps, PairLogps]:
-        """Log-probabilities as a loss wants them: an f-divergence's scores stand for the log-ratios, over a reference of 0."""
+        """Log-probabilities as a loss takes them: an f-divergence's scores replace the log-ratios, over a reference of 0."""
         if not term.traits.reference:
             return (now if now.chosen_whole is None else now._replace(chosen=now.chosen_whole)), base
         if not self.bent:

@@ -47,7 +47,7 @@ def reference_logps(
     )  # a batch's shape can move the last bit
     path = folder / f"{key[:32]}.safetensors"
     found = _read(path, key) if path.is_file() else None
-    workers().wait()  # until all have looked
+    workers().wait()  # until all processes have checked for the file
     if found is not None:
         return found
     values = compute(policy, rows, rows_at_once=rows_at_once, of_tokens=of_tokens, progress=progress)

@@ -18,7 +18,7 @@ from alignment.weights.trainable import Trainable
 
 
 class Sample(NamedTuple):
-    """One prompt of a step: its row, and what is known of its answers, e.g. {"reference": (1 + K,) log-probabilities}."""
+    """One prompt of a step: its row, and precomputed values of its answers, e.g. {"reference": (1 + K,) log-probabilities}."""
 
     id: str
     row: Row

@@ -1,4 +1,4 @@
-"""The one loop: pairs in, a checkpoint out, exactly resumable.
+"""Training from pairs to a checkpoint, exactly resumable; all aligners share it.
 
     cache/reference/    log-probabilities of the reference, by content
     folder/log.jsonl    one row a step, TRL's names
@@ -7,7 +7,7 @@
     folder/base/        with LoRA on an adapter: the adapter merged into its base, which is what the result belongs to
     folder/done.json    written last
 
-Called again on the same folder it goes on from the last state and ends in the same weights, bit for bit on a CPU.
+Called again on the same folder it resumes from the last state and ends in the same weights, bit for bit on a CPU.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def train(
     rules: Sequence[Rule] = (),
     cache: Path | None = None,
 ) -> Alignment:
-    """Train a freshly loaded policy on pairs, or go on where a killed run stopped.
+    """Train a freshly loaded policy on pairs, or resume where a killed run stopped.
 
     `online` makes each step's answers from the policy as it is; without it the pairs are trained on as they are.
     `cache`: where reference values are kept; trainings that share pairs and base share them there. Else `folder`.
@@ -117,7 +117,7 @@ def _supply(
     progress: Progress,
     online: Online | None,
 ) -> tuple[Trainable, Supply]:
-    """Make the module ready and say where pairs come from.
+    """Prepare the module and the supply of pairs.
 
     The reference is the policy as loaded, so its numbers (or a copy) are taken before adapters and before a state.
     """

@@ -1,8 +1,8 @@
 """DeepSpeed's ZeRO: optimizer states (stage 1) and gradients too (stage 2) divided among the processes.
 
 By accelerate's configuration: `accelerate launch --use_deepspeed --zero_stage 2 -m harness run ...`, or a DeepSpeed file named
-there. What the study's settings decide (batch, clipping, learning rate, precision, optimizer) is theirs; the file
-decides the rest, offloading for one. States and checkpoints are written whole, in the format of every other training.
+there. The study's settings decide batch, clipping, learning rate, precision and optimizer; the file
+decides the rest, for example offloading. States and checkpoints are written whole, in the format of every other training.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 class Zero(Replicated):
     """Weights whole, a part of the optimizer's state in each process, by DeepSpeed's engine.
 
-    Raises ConfigError where DeepSpeed is not there, has one process, or was told what the study decides.
+    Raises ConfigError where DeepSpeed is not installed, has one process, or its file sets what the study decides.
     """
 
     in_step = True
@@ -126,19 +126,19 @@ def _link(optimizer: Any) -> None:
 
 
 def _configuration(workers: Workers) -> dict[str, Any]:
-    """DeepSpeed's configuration as accelerate was told it, without what is left to be filled in."""
+    """DeepSpeed's configuration as given to accelerate, without the values that are left to be filled in."""
     try:
         import deepspeed  # noqa: F401
     except ImportError as error:
         raise ConfigError("DeepSpeed is not installed: `pip install deepspeed`, or start without it.") from error
     if workers.count == 1:
-        raise ConfigError("DeepSpeed with one process divides nothing; start without `--use_deepspeed`, or with more.")
+        raise ConfigError("DeepSpeed has nothing to divide with one process; start without `--use_deepspeed`, or with more.")
     from accelerate.utils import DeepSpeedPlugin
 
-    told: dict[str, Any] = DeepSpeedPlugin().deepspeed_config
-    if named := [key for key in OURS if key in told]:
-        raise ConfigError(f"The DeepSpeed file sets {', '.join(named)}, which the study's settings decide; take it out.")
-    filled: dict[str, Any] = _filled(told)
+    given: dict[str, Any] = DeepSpeedPlugin().deepspeed_config
+    if named := [key for key in OURS if key in given]:
+        raise ConfigError(f"The DeepSpeed file sets {', '.join(named)}, which the study's settings decide. Remove these keys.")
+    filled: dict[str, Any] = _filled(given)
     return filled
 
 

@@ -1,8 +1,8 @@
 """Every process holds a part of each weight (FSDP2).
 
 By accelerate's configuration: `accelerate launch --use_fsdp --fsdp_version 2 -m harness run ...` divides weights, gradients and
-optimizer states among the processes (what DeepSpeed calls ZeRO-3); each layer is put together just for its turn. States and
-checkpoints are written whole, so that a training may go on, and be used, with another number of processes.
+optimizer states among the processes (what DeepSpeed calls ZeRO-3); each layer is gathered only while it is computed. States and
+checkpoints are written whole, so that a training can be resumed and used with another number of processes.
 """
 
 from __future__ import annotations

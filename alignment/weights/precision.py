@@ -1,4 +1,4 @@
-"""The one precision of a training: float32 weights learn, and every pass is made in the same number format.
+"""Precision of a training: the trained weights are float32, and every pass is made in the same number format.
 
 Policy, reference, the old policy of PPO and value heads all run in it, so that before the first step policy and reference are
 equal. (Answers are drawn in the format of the weights themselves.) What trains is held in float32 whatever the model was
@@ -23,7 +23,7 @@ P = TypeVar("P", bound=Policy)
 
 
 def in_one_precision(policy: P, settings: Settings) -> P:
-    """The policy as it is trained: full weights widened to float32 in place, its passes under autocast where that is asked for
+    """The policy as it is trained: full weights widened to float32 in place, its passes under autocast where that is set
     or the model came in bfloat16. Raises ConfigError for float16."""
     loaded = next(p.dtype for p in policy.module.parameters() if p.is_floating_point())
     if loaded == torch.float16:
@@ -106,7 +106,7 @@ def _streaming(method: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[A
 
 @contextmanager
 def _narrowed(module: nn.Module) -> Iterator[None]:
-    """Weights that train beside a frozen base are in its format inside the block: an engine that answers knows one format.
+    """Weights that train beside a frozen base are in its format inside the block: generation supports only one format.
     Full weights stay in float32."""
     base = next((p.dtype for p in module.parameters() if not p.requires_grad), torch.float32)
     wide = {p: p.data for p in module.parameters() if p.dtype == torch.float32 and base != torch.float32}

@@ -1,4 +1,4 @@
-"""Every process holds all weights and the whole optimizer state: the plain way, and the interface of the divided ones."""
+"""Every process holds all weights and the whole optimizer state: the default, and the interface of the divided strategies."""
 
 from __future__ import annotations
 

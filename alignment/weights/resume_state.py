@@ -1,4 +1,4 @@
-"""What is needed to go on after a kill, bit for bit: one file with weights, optimizer and step. (Every step seeds its own
+"""What is needed to resume after a kill, bit for bit: one file with weights, optimizer and step. (Every step seeds its own
 random numbers.)
 
 Trainable weights are kept under their names in memory. (`save_pretrained` writes LLaVA under older names, which is
@@ -34,10 +34,10 @@ def save_state(folder: Path, step: int, held: Mapping[str, Any], fingerprint: st
     state = {"fingerprint": fingerprint, "step": step, **held}
     try:
         write_whole(path, lambda part: torch.save(state, part))
-    except (OSError, RuntimeError) as error:  # torch.save tells of a full disk by a RuntimeError
+    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
         raise TrainingError(
             f"The training state could not be written to {path}: {error}. The state before it is kept; "
-            "make room and start again."
+            "free disk space and run the same command again."
         ) from error
     for old in _states(folder)[keep:]:
         old.unlink()
@@ -74,7 +74,7 @@ def _newest(folder: Path) -> dict[str, Any] | None:
         except Exception as error:  # torch and zipfile raise many kinds for a broken file
             fault = fault or f"{path} cannot be read ({error})"
     if fault:
-        raise TrainingError(f"{fault}; remove {folder} to train anew.")
+        raise TrainingError(f"{fault}; remove {folder} to train again from the start.")
     return None
 
 
@@ -112,7 +112,7 @@ def read_log(folder: Path, steps: int) -> list[dict[str, float]]:
 
 
 def cut_log(folder: Path, steps: int) -> None:
-    """Forget what was logged after `steps`; those steps are done again."""
+    """Remove the rows that were logged after `steps`; those steps are done again."""
     write_log(folder, read_log(folder, steps))
 
 

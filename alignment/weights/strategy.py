@@ -13,7 +13,7 @@ from harness.core.errors import ConfigError
 
 
 def divide(trained: Trainable, workers: Workers, online: bool) -> Replicated:
-    """Weights as accelerate's configuration wants them. Raises ConfigError for what cannot be divided."""
+    """The strategy that accelerate's configuration selects. Raises ConfigError for what cannot be divided."""
     divided = _is_asked_for("DEEPSPEED") or (workers.count > 1 and _is_asked_for("FSDP"))
     if divided and trained.anchor:
         raise ConfigError(
@@ -33,5 +33,5 @@ def divide(trained: Trainable, workers: Workers, online: bool) -> Replicated:
 
 
 def _is_asked_for(what: str) -> bool:
-    """By `accelerate launch`, which tells its processes so."""
+    """Whether `accelerate launch` set it for its processes."""
     return os.environ.get(f"ACCELERATE_USE_{what}", "false").lower() == "true"

@@ -1,4 +1,4 @@
-"""Which weights train: full weights or adapters, the vision tower left alone unless asked, the projector on its own."""
+"""Which weights train: full weights or adapters, the vision tower frozen by default, the projector set separately."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def is_tower(name: str) -> bool:
 
 
 def prepare(module: nn.Module, settings: Settings, heads: Mapping[str, nn.Module] | None = None) -> Trainable:
-    """Freeze, thaw and inject adapters in place; `heads` train with it. Raises ConfigError where LoRA targets match nothing."""
+    """Freeze, unfreeze and inject adapters in place; `heads` train too. Raises ConfigError where LoRA targets match nothing."""
     adapter = None
     loose: dict[str, Tensor] = {}
     if settings.lora is not None:
@@ -92,7 +92,7 @@ def prepare(module: nn.Module, settings: Settings, heads: Mapping[str, nn.Module
 
 
 def _thaw_loose(module: nn.Module) -> dict[str, Tensor]:
-    """Let the projector's weights that stand in no layer train beside an adapter (LLaVA-1.6's `image_newline`): peft keeps
+    """Let the projector's weights that are not in a layer train beside an adapter (LLaVA-1.6's `image_newline`): peft keeps
     whole layers only. Returns them as loaded, by name."""
     owned = {n for name, part in module.named_modules() if is_projector(name) for n, _ in part.named_parameters(prefix=name)}
     loose = {n: p for n, p in module.named_parameters() if is_projector(n) and n not in owned}
@@ -103,7 +103,7 @@ def _thaw_loose(module: nn.Module) -> dict[str, Tensor]:
 
 
 def trainable_weights(module: nn.Module, heads: Mapping[str, nn.Module]) -> dict[str, nn.Parameter]:
-    """What trains, by name: of the module what is not frozen, of the heads everything."""
+    """The trained weights by name: those of the module that are not frozen, and all of the heads."""
     weights = {n: p for n, p in module.named_parameters() if p.requires_grad}
     return weights | {f"{name}.{n}": p for name, head in heads.items() for n, p in head.named_parameters()}
 

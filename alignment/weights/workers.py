@@ -1,7 +1,7 @@
 """The processes that train together: each takes its share of a step's prompts, gradients are summed.
 
 Started by `accelerate launch -m harness run ...` (or torchrun); a plain start is one process. Every process makes the same
-optimizer step, so that weights stay equal without being sent around; who holds which of them see `sharding.py`.
+optimizer step, so that weights stay equal without being sent; for which process holds which weights see `strategy.py`.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def test_online_methods_refuse_divided_weights(monkeypatch):
 @pytest.mark.parametrize(
     ("env", "count", "says"),
     [
-        ({"ACCELERATE_DEEPSPEED_ZERO_STAGE": "2"}, 1, "divides nothing"),
+        ({"ACCELERATE_DEEPSPEED_ZERO_STAGE": "2"}, 1, "nothing to divide with one process"),
         ({"ACCELERATE_DEEPSPEED_ZERO_STAGE": "3"}, 2, "--use_fsdp --fsdp_version 2"),
         ({"ACCELERATE_DEEPSPEED_CONFIG_FILE": "a file"}, 2, "sets optimizer, which the study's settings decide"),
     ],

@@ -21,10 +21,10 @@ from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.edge.images import DECODING
 from harness.core.errors import ConfigError, ImageError, ModelError, Unanswered
-from harness.core.evaluation import Answer, Request
+from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.nearest import did_you_mean
 from harness.core.run_record import Checkpoint
-from harness.models._server.chat_format import Reply, chat_body, continued, data_url, read_reply
+from harness.models._server.chat_format import Reply, chat_body, continued, data_url, read_reply, refuses_temperature
 from harness.models._server.client import Server, Unanswerable
 from harness.models._server.concurrency import ask_all
 from harness.models._server.usage import Spent
@@ -70,6 +70,7 @@ class OpenAIModel:
         self._extra = dict(extra or {})
         self._concurrency, self._keep = concurrency, 2 * concurrency
         self._limit = "max_tokens"
+        self._tempered: bool | None = True if self._kind in _CONTINUES else None  # None: not yet known
         self._images: OrderedDict[Path, str] = OrderedDict()
         self._lock = threading.Lock()
         self._prices = (price_in, price_out)
@@ -78,7 +79,9 @@ class OpenAIModel:
         self.checkpoint = Checkpoint(self._name, self._name, "", digest)
 
     def facts(self) -> dict[str, str]:
-        """What can move an answer, as far as a server tells."""
+        """What can move an answer, as far as a server tells; whether it takes a temperature is found out by a first word."""
+        if self._tempered is None:
+            self._find_tempered()
         facts = {
             "model class": "served (OpenAI-compatible)",
             "address": self._url,
@@ -87,6 +90,8 @@ class OpenAIModel:
             "weights": f"not known by content; revision {self._revision or 'not given'}",
             "server": f"{self._kind} {self._version}".strip() or "unknown",
         }
+        if not self._tempered:
+            facts["temperature"] = "the server's own: it refuses one, so answers may be drawn at random"
         return {**facts, "extra": json.dumps(self._extra, sort_keys=True)} if self._extra else facts
 
     def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
@@ -125,21 +130,32 @@ class OpenAIModel:
             return str(error)
 
     def _ask(self, request: Request, encoded: str | None) -> Reply:
-        limit = self._limit
-        body = chat_body(request, encoded, self._name, limit)
+        limit, tempered = self._limit, self._tempered is not False
+        body = chat_body(request, encoded, self._name, limit, tempered)
         if request.prefix or request.decoding.min_new_tokens:
             body = continued(body, request)
         body["extra_body"] = {**body.get("extra_body", {}), **self._extra}
         started = time.perf_counter()
         try:
             return self._server.ask(
-                body, lambda data: read_reply(data, request.decoding.stop, round(time.perf_counter() - started, 4))
+                body, lambda data: read_reply(data, request.decoding, round(time.perf_counter() - started, 4))
             )
         except Unanswerable as error:
-            if limit != "max_tokens" or "max_completion_tokens" not in str(error):
+            if limit == "max_tokens" and "max_completion_tokens" in str(error):
+                self._limit = "max_completion_tokens"  # newer models of some providers take no other name
+            elif tempered and refuses_temperature(str(error)):
+                self._tempered = False  # models that reason draw as they like
+            else:
                 raise
-            self._limit = "max_completion_tokens"  # newer models of some providers take no other name
             return self._ask(request, encoded)
+
+    def _find_tempered(self) -> None:
+        """Before any answer is stored under the facts: a word asked of the server settles it, whatever else it says."""
+        try:
+            self._ask(Request(None, "Hi", Decoding(max_new_tokens=16)), None)
+        except Unanswerable:
+            pass  # asked again with the first question
+        self._tempered = self._tempered is not False
 
     def _data_url(self, path: Path) -> str:
         """An image as it is sent, made once for all its questions."""

@@ -27,7 +27,7 @@ class Said:
     drip_s: float = 0.0  # before each further byte
 
 
-def reply(text: str | None = "Yes.", finish: str = "stop", tokens: tuple[int, int, int] | None = (100, 3, 60)) -> Said:
+def reply(text: Any = "Yes.", finish: str | None = "stop", tokens: tuple[int, int, int] | None = (100, 3, 60)) -> Said:
     """A well-formed chat completion; `tokens` are prompt, completion, cached."""
     data: dict[str, Any] = {
         "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}]

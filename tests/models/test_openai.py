@@ -84,11 +84,54 @@ def test_the_seed_of_a_sampled_request_is_passed_on_and_a_greedy_one_has_none() 
     assert "seed" not in cold and cold["temperature"] == 0
 
 
-@pytest.mark.parametrize(("finish", "stopped"), [("stop", "end"), ("length", "length")])
+@pytest.mark.parametrize(
+    ("finish", "stopped"),
+    [("stop", "end"), ("length", "length"), ("eos", "end"), ("STOP", "end"), ("eos_token", "end"), ("MAX_TOKENS", "length")],
+)
 def test_the_reason_it_stopped_is_kept(finish: str, stopped: str) -> None:
     with serving(lambda body, count: reply("A dog", finish)) as server:
         answers, _ = ask(OpenAIModel(server.url), questions(1))
     assert answers[0].stopped == stopped
+
+
+@pytest.mark.parametrize(("tokens", "stopped"), [(7, "length"), (3, "end")])
+def test_without_a_reason_the_number_of_tokens_tells_whether_it_was_cut(tokens: int, stopped: str) -> None:
+    with serving(lambda body, count: reply("A dog", None, (100, tokens, 0))) as server:
+        answers, _ = ask(OpenAIModel(server.url), [Request(None, "q", Decoding(max_new_tokens=7))])
+    assert answers[0].stopped == stopped
+
+
+def test_a_content_of_several_parts_is_their_text() -> None:
+    parts = [{"type": "thinking", "thinking": "No?"}, {"type": "text", "text": "Yes, "}, {"type": "text", "text": "a dog."}]
+    with serving(lambda body, count: reply(parts)) as server:
+        answers, _ = ask(OpenAIModel(server.url), questions(1))
+    assert answers[0].text == "Yes, a dog."
+
+
+def test_a_content_without_any_text_part_is_no_answer() -> None:
+    with serving(lambda body, count: reply([{"type": "image_url"}])) as server:
+        _, reasons = ask(OpenAIModel(server.url, retries=0), questions(1))
+    assert reasons == {0: "the reply holds no answer"}
+
+
+def test_a_server_that_refuses_a_temperature_is_asked_without_one_and_the_protocol_says_so() -> None:
+    def reasoning(body: dict[str, Any], count: int) -> Said:
+        if "temperature" in body:
+            return refused(400, "Unsupported value: 'temperature' does not support 0 with this model.")
+        return reply()
+
+    with serving(reasoning, models=[{"id": "gpt"}]) as server:
+        model = OpenAIModel(server.url, concurrency=1)
+        facts = model.facts()  # known before an answer is stored under them
+        answers, reasons = ask(model, questions(3))
+        assert model.facts() == facts
+    assert len(answers) == 3 and not reasons and len(server.asked) == 5  # two for the first word, one a question
+    assert facts["temperature"] == "the server's own: it refuses one, so answers may be drawn at random"
+
+
+def test_a_server_that_takes_a_temperature_says_nothing_of_it() -> None:
+    with serving(models=[{"id": "gpt"}]) as server:
+        assert "temperature" not in OpenAIModel(server.url).facts()
 
 
 def test_an_answer_ends_with_its_stop_string_as_everywhere_else() -> None:

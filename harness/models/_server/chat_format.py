@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.edge.images import open_image, shows_as_stored
-from harness.core.evaluation import Answer, Request
+from harness.core.evaluation import Answer, Decoding, Request
 from harness.models._server.client import Again, Unanswerable
 
+# How servers name the end of an answer and its limit (OpenAI, TGI, Mistral, Gemini, Anthropic), case aside.
+_ENDS = ("stop", "eos", "eos_token", "end", "end_turn", "stop_sequence")
+_LIMITS = ("length", "max_tokens", "model_length", "max_length")
 _PLAIN = {"JPEG": "image/jpeg", "PNG": "image/png"}  # every server reads these; anything else is sent as PNG
 
 
@@ -39,8 +42,10 @@ def data_url(path: Path) -> str:
     return f"data:image/png;base64,{base64.b64encode(packed.getvalue()).decode()}"
 
 
-def chat_body(request: Request, image: str | None, model: str, limit: str) -> dict[str, Any]:
+def chat_body(request: Request, image: str | None, model: str, limit: str, tempered: bool = True) -> dict[str, Any]:
     """Arguments of a chat completion. The image stands first, so that questions about it share a beginning.
+
+    `tempered` is False for a server that refuses a temperature and then draws as it likes.
 
     Stop strings are not sent: servers leave them out of the answer and do not say which one it was.
     """
@@ -51,32 +56,49 @@ def chat_body(request: Request, image: str | None, model: str, limit: str) -> di
         "model": model,
         "messages": [{"role": "user", "content": content}],
         limit: decoding.max_new_tokens,
-        "temperature": decoding.temperature,
     }
+    if tempered:
+        body["temperature"] = decoding.temperature
     if decoding.temperature > 0:
-        body |= {"top_p": decoding.top_p, "seed": decoding.seed}
+        body |= {"top_p": decoding.top_p, "seed": decoding.seed} if tempered else {"seed": decoding.seed}
     return body
 
 
-def read_reply(data: Any, stop: tuple[str, ...], latency_s: float) -> Reply:
+def read_reply(data: Any, decoding: Decoding, latency_s: float) -> Reply:
     """Raises Again where the reply holds no answer, Unanswerable where the server withheld it."""
     try:
         choice, usage = data["choices"][0], data.get("usage") or {}
-        said, message = choice["finish_reason"], choice["message"]
-        text = message.get("content") or message.get("refusal") or ""
+        said, message = choice.get("finish_reason"), choice["message"]
+        text = _text(message.get("content")) or message.get("refusal") or ""
         counted = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise Again("the reply holds no answer") from None
-    if said == "content_filter":
-        raise Unanswerable("the server's content filter withheld the answer")
-    if said not in ("stop", "length") or not isinstance(text, str):
-        raise Again(f"the reply stopped for an unknown reason ({str(said)[:40]})")
     tokens_in, tokens_out = (n if isinstance(n, int) else None for n in counted)
-    cut = _cut(text, stop)
-    stopped = "stop" if cut is not None else "end" if said == "stop" else "length"
+    at_limit = tokens_out is not None and tokens_out >= decoding.max_new_tokens
+    why = said.lower() if isinstance(said, str) else ("length" if at_limit else "stop") if said is None and text else ""
+    if why == "content_filter":
+        raise Unanswerable("the server's content filter withheld the answer")
+    if why not in (*_ENDS, *_LIMITS) or not isinstance(text, str):
+        raise Again(f"the reply stopped for an unknown reason ({str(said)[:40]})")
+    cut = _cut(text, decoding.stop)
+    stopped = "stop" if cut is not None else "end" if why in _ENDS else "length"
     answer = Answer("", text if cut is None else cut, -1 if tokens_out is None else tokens_out, stopped, latency_s)
     return Reply(answer, tokens_in, tokens_out, cached if isinstance(cached, int) else None)
+
+
+def _text(content: Any) -> Any:  # Any: what a server sent
+    """A content that is a list of parts as one text; parts of another type (thinking, images) are no part of the answer."""
+    if not isinstance(content, list):
+        return content
+    texts = [part if isinstance(part, str) else part["text"] for part in content if _is_text(part)]
+    if content and not texts:
+        raise TypeError("no part is text")
+    return "".join(texts)
+
+
+def _is_text(part: Any) -> bool:  # Any: what a server sent
+    return isinstance(part, str) or part.get("type", "text") in ("text", "output_text")
 
 
 def _cut(text: str, stop: tuple[str, ...]) -> str | None:
@@ -95,3 +117,8 @@ def continued(body: Mapping[str, Any], request: Request) -> dict[str, Any]:
     if request.decoding.min_new_tokens:
         extra["min_tokens"] = request.decoding.min_new_tokens
     return {**body, "messages": messages, "extra_body": extra}
+
+
+def refuses_temperature(words: str) -> bool:
+    """Whether a server's refusal of a request (HTTP 400 or 422) is about its temperature."""
+    return words.startswith(("HTTP 400", "HTTP 422")) and "temperature" in words.lower()

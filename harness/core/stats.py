@@ -100,18 +100,32 @@ def measure(data: Sample, formulas: Sequence[Formula]) -> tuple[Metric, ...]:
 
 
 def _metric(data: Sample, formula: Formula) -> Metric:
-    f, n = formula, items_counted(formula, data)
+    f, moved = formula, moving(formula, data)
+    n, n_clusters = int(moved.sum()), clusters_of(data, moved)
     value = float(evaluate(f, data.names, data.values.sum(axis=0, keepdims=True))[0])
     if not np.isfinite(value):
         return Metric(f.name, None, n, f.better, group=f.group, unit=f.unit, headline=f.headline, why=f.unknown)
-    low, high = interval(evaluate(f, data.names, data.drawn), data.n_clusters)
-    if f.unit == "share" and low == high and low in (0.0, 1.0):
-        low, high = _interval_of_all_or_none(low == 1.0, data.n_clusters)
+    low, high = interval_of_value(f, evaluate(f, data.names, data.drawn), n_clusters)
     return Metric(f.name, value, n, f.better, low, high, f.group, f.unit, f.headline)
 
 
+def interval_of_value(formula: Formula, resampled: Floats, n_clusters: int) -> tuple[float | None, float | None]:
+    """`interval`, which where all resamples are one value is exact for all right or none, and else unknown."""
+    low, high = interval(resampled, n_clusters)
+    if low is None or high is None or high - low > 1e-12:
+        return low, high
+    if formula.unit == "share" and low in (0.0, 1.0):
+        return _interval_of_all_or_none(low == 1.0, n_clusters)
+    return None, None
+
+
 def items_counted(formula: Formula, data: Sample) -> int:
-    """How many items move this formula: those with an addend, not 0, that it reads (a split, a slice, the judged)."""
+    """How many items move this formula."""
+    return int(moving(formula, data).sum())
+
+
+def moving(formula: Formula, data: Sample) -> NDArray[np.bool_]:
+    """Which items move this formula, (I,): those with an addend, not 0, that it reads (a split, a slice, the judged)."""
     read: set[str] = set()
 
     class Watched(Sums):
@@ -121,7 +135,13 @@ def items_counted(formula: Formula, data: Sample) -> int:
 
     formula.compute(Watched(dict(zip(data.names, data.values.sum(axis=0).tolist(), strict=True))))
     columns = [i for i, name in enumerate(data.names) if name in read]
-    return int((data.values[:, columns] != 0).any(axis=1).sum())
+    found: NDArray[np.bool_] = (data.values[:, columns] != 0).any(axis=1)
+    return found
+
+
+def clusters_of(data: Sample, moved: NDArray[np.bool_]) -> int:
+    """How many clusters these items are of: a slice knows no more than its own images tell."""
+    return len(np.unique(data.cluster[moved]))
 
 
 def evaluate(formula: Formula, names: Sequence[str], sums: Floats) -> Floats:

@@ -54,4 +54,6 @@ def _caption(comparison: Comparison, r: Reliability, column: int) -> str:
     """'ECE 5.0 [4.4, 5.6]' and a line for Brier, as far as they are known."""
     rows = {row.key: row.cells[column] for row in comparison.short.rows if row.benchmark == r.benchmark}
     cells = [(label, cell) for label, key in (("ECE", "ece"), ("Brier", "brier")) if (cell := rows.get(key))]
-    return "\n".join(f"{label} {number(cell.value, 'share')} {between(cell.low, cell.high, 'share')}" for label, cell in cells)
+    return "\n".join(
+        f"{label} {number(cell.value, 'share')} {between(cell.low, cell.high, 'share')}".strip() for label, cell in cells
+    )

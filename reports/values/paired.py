@@ -15,7 +15,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.core.evaluation import Formula, Score
-from harness.core.stats import FEWEST_CLUSTERS, LEVEL, POWER, Floats, Sample, evaluate, interval, mcnemar, rank_biserial, swap
+from harness.core.stats import (
+    FEWEST_CLUSTERS,
+    LEVEL,
+    POWER,
+    Floats,
+    Sample,
+    clusters_of,
+    evaluate,
+    interval,
+    items_counted,
+    mcnemar,
+    moving,
+    rank_biserial,
+    swap,
+)
 
 _FEW = 10  # resamples beyond the value, below which their count tells little
 
@@ -39,15 +53,16 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """Two samples of the same items in the same order, and how many items only one side answered."""
+    """Two samples of the same items in the same order, and those of the items that only one side answered."""
 
     before: Sample
     after: Sample
-    left_out: int
+    left_out: tuple[Sample, ...] = ()
 
-    @property
-    def n(self) -> int:
-        return len(self.before)
+    def counts(self, formula: Formula) -> tuple[int, int]:
+        """How many items move this formula on either side, and how many that only one side answered."""
+        moved = moving(formula, self.before) | moving(formula, self.after)
+        return int(moved.sum()), sum(items_counted(formula, side) for side in self.left_out)
 
 
 def pair(old: Sequence[Score], before: Sample, new: Sequence[Score], after: Sample) -> Pair:
@@ -57,10 +72,10 @@ def pair(old: Sequence[Score], before: Sample, new: Sequence[Score], after: Samp
     """
     alike = len(old) == len(new) and all(a.item_id == b.item_id for a, b in zip(old, new, strict=True))
     if alike and all(s.values for s in old) and all(s.values for s in new):
-        return Pair(before, after, 0)  # the usual case; their resamples are drawn already
+        return Pair(before, after)  # the usual case; their resamples are drawn already
     left, right = ({s.item_id: i for i, s in enumerate(scores) if s.values} for scores in (old, new))
     both = [item for item in right if item in left]
-    left_out = len(left) + len(right) - 2 * len(both)
+    left_out = (before.rows([left[i] for i in left if i not in right]), after.rows([right[i] for i in right if i not in left]))
     old_rows, new_rows = before.rows([left[i] for i in both]), after.rows([right[i] for i in both])
     shared = Sample(before.names, old_rows.values, new_rows.cluster)  # an item is of one image, whoever answered
     return Pair(shared, new_rows, left_out)
@@ -80,12 +95,14 @@ def differences(before: Sample, after: Sample, formulas: Sequence[Formula]) -> t
     for formula in formulas:
         value, shifts, nulls = (evaluate(formula, names, right) - evaluate(formula, names, left) for left, right in sides)
         each = evaluate(formula, names, old), evaluate(formula, names, new)
-        found.append(_difference(float(value[0]), shifts, nulls, each, single))
+        n_clusters = clusters_of(before, moving(formula, before) | moving(formula, after))
+        found.append(_difference(float(value[0]), shifts, nulls, each, single, n_clusters))
     return tuple(found)
 
 
-def _difference(value: float, shifts: Floats, nulls: Floats, each: tuple[Floats, Floats], single: bool) -> Difference:
-    n_clusters = len(each[0])
+def _difference(
+    value: float, shifts: Floats, nulls: Floats, each: tuple[Floats, Floats], single: bool, n_clusters: int
+) -> Difference:
     if not np.isfinite(value) or n_clusters < FEWEST_CLUSTERS:
         return Difference(float(value) if np.isfinite(value) else None, None, None, None, None, None, "")
     low, high = interval(shifts, n_clusters)

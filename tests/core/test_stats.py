@@ -169,7 +169,7 @@ def test_items_that_one_side_missed_are_left_out_and_counted():
     old, new = scores_of(1, 1, 0, 0), scores_of(1, 0, 1, 1)[1:]
     names, images = ("right", "asked"), ["a", "a", "b", "b"]
     both = pair(old, sample(images, old, names), new, sample(images[1:], new, names))
-    assert (both.n, both.left_out) == (3, 1)
+    assert both.counts(ACCURACY) == (3, 1)
     assert both.before.values[:, 0].tolist() == [1, 0, 0]
     assert both.before.cluster.tolist() == both.after.cluster.tolist() == [0, 1, 1]
 
@@ -178,7 +178,7 @@ def test_an_unjudged_score_is_left_out_of_the_pair():
     old, new = scores_of(1, 1, 0), [*scores_of(1, 1), Score("2", {}, flag="unjudged")]
     names, images = ("right", "asked"), ["a", "b", "c"]
     both = pair(old, sample(images, old, names), new, sample(images, new, names))
-    assert (both.n, both.left_out) == (2, 1)
+    assert both.counts(ACCURACY) == (2, 1)
 
 
 def test_the_detectable_difference_is_2_8_standard_errors():

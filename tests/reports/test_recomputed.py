@@ -10,12 +10,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.core.evaluation import Score
-from harness.core.stats import rank_biserial
+from harness.core.evaluation import Item, Score, ratio
+from harness.core.stats import metrics, rank_biserial, sample
 from reports.comparison.compare import compare
 from reports.comparison.length import _groups
 from reports.page.objects import objects_views
 from reports.values.details import ObjectCount
+from reports.values.paired import differences, pair
 from reports.writers import csv as csv_writer
 from reports.writers import json as json_writer
 
@@ -80,3 +81,56 @@ def test_what_stands_beside_an_invention_is_added_up_over_columns_before_it_is_c
     counts += [ObjectCount("chair", "cup", "ipo", {"invented": 1.0}, {"fork": 1})]
     (view,) = objects_views(replace(compare([record]), objects=tuple(counts)))
     assert view.objects[0].seen_with.split(", ")[0] == "fork"
+
+
+SLICE = ratio("accuracy", ["rare/right"], ["rare/n"], group="rare")
+NAMES = ("rare/right", "rare/n", "n")
+
+
+def sliced(rights: list[int], n_images: int = 100) -> tuple[list[Item], list[Score]]:
+    """One question an image, the first of them of the slice."""
+    items = [Item(str(i), f"{i}.jpg", "?") for i in range(n_images)]
+    scores = [Score(str(i), {"rare/right": right, "rare/n": 1.0}) for i, right in enumerate(rights)]
+    return items, scores + [Score(item.id, {"n": 1.0}) for item in items[len(rights) :]]
+
+
+def test_none_right_in_a_slice_of_twelve_images_is_exact_for_twelve() -> None:
+    # Clopper-Pearson for 0 of 12: 1 - 0.025 ** (1/12) = 0.2646
+    (metric,) = metrics(*sliced([0] * 12), [SLICE])
+    assert (metric.n, metric.low, metric.high) == (12, 0.0, pytest.approx(0.2646, abs=1e-4))
+
+
+def test_a_slice_of_fewer_than_five_images_has_no_interval_and_no_test() -> None:
+    (metric,) = metrics(*sliced([1] * 3), [SLICE])
+    assert (metric.value, metric.low, metric.high) == (1.0, None, None)
+    (found,) = sides([1, 1, 0, 0], [1, 0, 1, 1])
+    assert (found.value, found.low, found.p) == (0.25, None, None)
+
+
+def sides(old: list[int], new: list[int]):
+    images = [str(i) for i in range(100)]
+    before, after = (sample(images, sliced(rights)[1], NAMES) for rights in (old, new))
+    return differences(before, after, [SLICE])
+
+
+def test_a_slice_of_six_images_is_widened_as_six_images_are() -> None:
+    # t(5) at 97.5 % is 2.571; the slice's size varies between resamples, so a little more than sqrt(var / 6)
+    (found,) = sides([0, 0, 0, 1, 1, 0], [1, 1, 1, 1, 1, 0])
+    alone = differences(*(sample(range(6), sliced(r, 6)[1], NAMES) for r in ([0, 0, 0, 1, 1, 0], [1, 1, 1, 1, 1, 0])), [SLICE])
+    assert found.high - found.low >= alone[0].high - alone[0].low
+
+
+def test_pairs_of_a_slice_are_counted_within_it() -> None:
+    old, new = sliced([1] * 8)[1], sliced([1] * 8)[1]
+    left, right = old[1:], new[:-2]  # one item of the slice has no answer before, two others have none after
+    images = [score.item_id for score in old]
+    both = pair(left, sample(images[1:], left, NAMES), right, sample(images[:-2], right, NAMES))
+    assert both.counts(SLICE) == (7, 1)
+    assert both.counts(ratio("all", ["rare/n", "n"], ["rare/n", "n"])) == (97, 3)
+
+
+def test_constant_scores_have_no_interval_of_no_width() -> None:
+    scores = [Score(str(i), {"points": 3.0, "n": 1.0}) for i in range(12)]
+    rating = ratio("rating", ["points"], ["n"], unit="points")
+    (metric,) = metrics([Item(str(i), f"{i}.jpg", "?") for i in range(12)], scores, [rating])
+    assert (metric.value, metric.low, metric.high) == (3.0, None, None)

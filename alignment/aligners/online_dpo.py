@@ -1,4 +1,7 @@
-"""Online DPO: two answers of the policy as it is, ranked by an annotator, in every step; stored answers are not used.
+"""Online DPO: two answers of the policy as it is, ranked by an annotator, in every step.
+
+Where no fresh pair of a step can be used (ties, empty answers), that step learns from its stored pairs: "online/fallback" is 1
+in its log row, and the report says in how many steps. Stored answers are not used otherwise.
 
 arXiv:2407.02477, section 2.3. It is mixed DPO with p = 0: the stored pair is never used.
 """

@@ -128,7 +128,9 @@ class Ranked:
         fresh = {p.id for p in pairs if self._coin(step, p.id) >= self.p_stored}
         ranked, figures = self._ranked([p for p in pairs if p.id in fresh], step)
         chosen = [ranked.get(p.id) if p.id in fresh else p for p in pairs]
-        left = [p for p in chosen if p is not None] or pairs  # a step of ties only learns from what is stored
+        usable = [p for p in chosen if p is not None]
+        left = usable or pairs  # a step without any usable pair learns from what is stored; counted, and a note in the report
+        figures["online/fallback"] = float(not usable)
         figures["online/stored"] = sum(not isinstance(p, Fresh) for p in left) / max(1, len(left))
         rows = [self._row(made) for made in left]
         known = self.reference(rows, False)

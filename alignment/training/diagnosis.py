@@ -11,7 +11,7 @@ FAR = 25.0  # nats an answer
 
 def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     """Notes on a finished training: too easy pairs, a falling chosen reward, no learning, a divergence that explodes."""
-    notes = _divergence(log)
+    notes = [*_divergence(log), *_fallback(log)]
     if not log or "rewards/margins" not in log[0]:
         return tuple(notes)
     third = max(1, len(log) // 3)
@@ -41,6 +41,17 @@ def _divergence(log: Sequence[Mapping[str, float]]) -> list[str]:
     return [
         f"The policy was {max(values):.0f} nats an answer away from the reference at its farthest (over {FAR:.0f} from step "
         f"{step:.0f} on): the reward is not reliable that far from its training data. Raise beta or lower learning_rate."
+    ]
+
+
+def _fallback(log: Sequence[Mapping[str, float]]) -> list[str]:
+    """Steps of an online method that had to learn from stored pairs."""
+    steps = sum(row.get("online/fallback", 0.0) > 0 for row in log)
+    if not steps:
+        return []
+    return [
+        f"{steps} of {len(log)} steps had no usable fresh pair (ties, empty or unjudged answers) and trained on the stored "
+        "pairs of their prompts instead: to that extent the training is not online."
     ]
 
 

@@ -170,15 +170,28 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 
 def show_costs(costs: Iterable[Any], peak_memory: Callable[[], str]) -> None:
-    """A line a stage as soon as it is measured, then the sums."""
+    """A line a stage as soon as it is measured, then the sums, also where `costs` ends in an error (what is missing)."""
     console = Console(highlight=False)
-    known, unknown, judged = 0.0, 0, 0
-    for cost in costs:
-        console.print(plain(f"{cost.stage:36} {_duration(cost.seconds):>12}   {cost.amount}"), soft_wrap=True)
-        known, unknown = known + (cost.seconds or 0.0), unknown + (cost.seconds is None)
-        judged += cost.judge_requests
-    more = f", and {unknown} that could not be measured" if unknown else ""
-    console.print(f"[bold]all stages: about {_duration(known)}[/bold]{more}; peak memory so far {peak_memory()}")
+    done = list[Any]()
+    try:
+        for cost in costs:
+            console.print(plain(f"{cost.stage:36} {_duration(cost.seconds):>12}   {cost.amount}"), soft_wrap=True)
+            done.append(cost)
+    finally:
+        if done:
+            _show_sums(console, done, peak_memory)
+
+
+def _show_sums(console: Console, costs: Sequence[Any], peak_memory: Callable[[], str]) -> None:
+    judged, measured = sum(cost.judge_requests for cost in costs), [c.seconds for c in costs if c.seconds is not None]
+    if not measured:
+        console.print(
+            f"[bold]{len(costs)} stages[/bold], none measured, since something is missing; {judged:,} judge requests."
+        )
+        return
+    left = len(costs) - len(measured)
+    more = f", and {left} that could not be measured" if left else ""
+    console.print(f"[bold]all stages: about {_duration(sum(measured))}[/bold]{more}; peak memory so far {peak_memory()}")
     remark = f"{judged:,} judge requests. Measured on a few questions, prompts and steps of each: good for the order of it."
     console.print(remark, soft_wrap=True)
 

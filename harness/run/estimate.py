@@ -1,6 +1,7 @@
 """What a study will cost, measured on a few of its own questions, prompts and steps: time, memory, judge requests.
 
-Everything runs in a temporary folder: nothing is stored, and everything missing is reported at once.
+Everything runs in a temporary folder: nothing is stored. Where something is missing nothing is measured: what there is to do is
+counted, and everything missing is reported at the end.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator, make_judge, unjudged
 from harness.evaluation.sweep import items_of, requests_of
 from harness.run.check_sources import number_of_pairs
+from harness.run.count import counted
 from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
 from harness.run.pipeline import load_model
@@ -49,10 +51,13 @@ class Cost:
 def estimate(config: RunConfig) -> Iterator[Cost]:
     """Costs stage by stage, in the order of the run.
 
-    Raises DataError naming everything that is missing: options, paths, packages, keys, files, images.
+    Raises DataError naming everything that is missing, after the counts: options, paths, packages, keys, files, images.
     """
-    base, asked, data = _present(config)
+    base, asked, data, missing = _present(config)
     columns = 1 + len(config.arms)
+    if base is None or data is None or missing:
+        yield from _unmeasured(config, asked, data)
+        raise DataError("This study lacks:\n  " + "\n  ".join(dict.fromkeys(missing)))
     for spec, requests, log_odds in asked:
         sample = requests[:QUESTIONS]
         seconds = _timed(partial(_ask, base, sample, log_odds)) / len(sample) * len(requests) * columns
@@ -72,8 +77,8 @@ def peak_memory() -> str:
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB"
 
 
-def _present(config: RunConfig) -> tuple[Model, list[Asked], Data]:
-    """The model, what the benchmarks ask, and the data folder; all that is missing in one error."""
+def _present(config: RunConfig) -> tuple[Model | None, list[Asked], Data | None, list[str]]:
+    """The model, what the benchmarks ask, the data folder, and all that is missing."""
     missing = [*plugin_faults(config), *path_faults(config)]
     asked, data, model = list[Asked](), None, None
     try:
@@ -91,9 +96,16 @@ def _present(config: RunConfig) -> tuple[Model, list[Asked], Data]:
             model = load_model(config)
         except HarnessError as error:
             missing.append(f"model: {error}")
-    if missing or data is None or model is None:
-        raise DataError("This study lacks:\n  " + "\n  ".join(dict.fromkeys(missing)))
-    return model, asked, data
+    return model, asked, data, missing
+
+
+def _unmeasured(config: RunConfig, asked: Sequence[Asked], data: Data | None) -> Iterator[Cost]:
+    columns = 1 + len(config.arms)
+    for spec, requests, _ in asked:
+        judged = len(requests) * columns if spec.judge is not None else 0
+        yield Cost(f"sweep: {spec.title}", f"{len(requests):,} questions x {columns} checkpoints", None, judged)
+    for stage, amount in counted(config, data):
+        yield Cost(stage, amount, None)
 
 
 def _refused(work: Callable[[], object]) -> list[str]:

@@ -9,8 +9,11 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.config import schema as config
+from harness.config import study_tables
 from harness.core.errors import DataError
-from harness.run.estimate import estimate
+from harness.run.check_sources import number_of_pairs
+from harness.run.estimate import Cost, estimate
+from harness.storage.data_folder import DataFolder
 from tests.end_to_end.conftest import _BDHS, SMALL
 from tests.end_to_end.test_methods import FEW, METHODS, TRAINING
 
@@ -63,3 +66,41 @@ def test_the_command_prints_a_line_a_stage_and_the_sum(world: Path, tmp_path: Pa
     assert result.exit_code == 0, result.output
     assert "questions x 1 checkpoints" in result.output and "all stages: about" in result.output
     assert "0 judge requests" in result.output
+
+
+@pytest.mark.parametrize("name", study_tables.names())
+def test_a_table_without_its_data_is_counted_and_what_is_missing_is_named(tmp_path: Path, name: str) -> None:
+    made, _ = config.load_table(name, False, [f"data={tmp_path / 'nowhere'}", f"output={tmp_path}"])
+    costs = list[Cost]()
+    with pytest.raises(DataError, match=r"This study lacks:(.|\n)*nowhere"):
+        costs.extend(estimate(made))
+    trained = [arm.name for arm in (*made.reward_models, *made.arms)]
+    assert [cost.stage for cost in costs] == [f"{part}: {arm}" for arm in trained for part in ("pairs", "align")]
+    assert not any("unknown" in cost.amount for cost in costs) and all(cost.seconds is None for cost in costs)
+
+
+def test_counts_without_data_follow_from_the_limit_or_the_published_size(tmp_path: Path) -> None:
+    made, _ = config.load_table("table6", False, [f"data={tmp_path / 'nowhere'}", "arms.bdhs-attn.pairs.limit=null"])
+    amounts = dict[str, str]()
+    with pytest.raises(DataError):
+        amounts.update((cost.stage, cost.amount) for cost in estimate(made))
+    full, _ = config.load_table("table12", False, [f"data={tmp_path / 'nowhere'}"])
+    with pytest.raises(DataError):
+        amounts.update((cost.stage, cost.amount) for cost in estimate(full))
+    assert amounts["align: external-and-bdhs-attn"] == "471 steps of 32 pairs (dpo)"  # 3 epochs of ceil(5000 / 32) = 157
+    assert amounts["align: ipo"] == "1,611 steps of 32 pairs (dpo)"  # 3 epochs of ceil(17184 / 32) = 537
+    assert amounts["pairs: bdhs-attn"] == "an unknown number of prompts (bdhs)"
+
+
+def test_the_sums_stand_before_what_is_missing(tmp_path: Path) -> None:
+    words = ["run", "study:table11", f"data={tmp_path / 'nowhere'}", f"output={tmp_path}", "--dry-run"]
+    result = CliRunner().invoke(app, words)
+    assert "4 stages, none measured, since something is missing" in result.output
+    assert isinstance(result.exception, DataError) and "This study lacks" in str(result.exception)
+
+
+@pytest.mark.parametrize("name", [name for name in study_tables.names() if name != "table5"])
+def test_the_prompts_of_every_miniature_row_are_counted_without_a_model(world: Path, name: str) -> None:
+    made, _ = config.load_table(name, True)
+    data = DataFolder(world / "miniworld", world / ".cache")
+    assert all(number_of_pairs(made, arm, data) > 0 for arm in (*made.reward_models, *made.arms))

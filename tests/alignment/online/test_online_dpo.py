@@ -65,6 +65,7 @@ def test_ties_are_dropped_stored_or_taken_as_they_come(llava_next, images, pairs
         row = aligner.align(Talker(llava_next), pairs, images, tmp_path / ties).log[0]
         assert row["online/ties"] == 1
         stored[ties] = row["online/stored"]
+        assert row["online/fallback"] == (ties == "drop")
     assert stored["stored"] == 1 and stored["drop"] == 1  # nothing else was left of the step
     assert stored["first"] < 1
 

@@ -45,3 +45,9 @@ def test_a_divergence_that_explodes_is_told_with_its_step():
     assert "60 nats" in note and "from step 7 on" in note
     assert diagnose(rows[:6] * 2) == ()
     assert diagnose(rows[-3:]) == ()
+
+
+def test_steps_that_fell_back_on_stored_pairs_are_counted():
+    steps = [row | {"online/fallback": float(i in (2, 5))} for i, row in enumerate(log(0.5, 1.0, 0.8))]
+    (note,) = diagnose(steps)
+    assert note.startswith("2 of 12 steps had no usable fresh pair") and "stored pairs" in note

@@ -125,7 +125,7 @@ def _answers(model: Model, requests: list[Request]) -> Iterator[Finding]:
     yield _agree("sampled: one alone = one of a batch", model, hot, [_asked(model, [r])[0] for r in hot], _asked(model, hot))
     if isinstance(model, HasYardstick):
         plain = _asked(model.one_by_one(), requests)
-        yield _agree("shared beginnings = the model's own generate", model, requests, plain, together)
+        yield _agree("shared prefix = the model's own generate", model, requests, plain, together)
     if all(answer.stopped == "length" for answer in together):
         text = f"no answer ended within {_TOKENS} tokens: does the model emit its end token?"
         yield Finding("end of an answer", NOTE, text)

@@ -39,7 +39,7 @@ def model(llava_next_folder: Path) -> TransformersModel:
 
 def test_a_healthy_checkpoint_agrees_with_itself_and_with_its_own_generate(model: TransformersModel, tmp_path: Path) -> None:
     found = states(lambda: model, tmp_path)
-    for what in ("one alone = one of a batch", "shared beginnings = the model's own generate"):
+    for what in ("one alone = one of a batch", "shared prefix = the model's own generate"):
         assert (found[what].state, found[what].words) == (OK, "6 of 6 answers are the same")
     assert "GiB are loaded" in found["memory"].words and "torch" in found["versions"].words
     assert not any(finding.state == WRONG for finding in found.values())
@@ -60,7 +60,7 @@ def test_an_engine_that_answers_otherwise_in_a_batch_is_wrong(
     found = states(lambda: model, tmp_path)
     assert found["one alone = one of a batch"].state == WRONG
     assert "6 of 6 answers differ" in found["one alone = one of a batch"].words
-    assert found["shared beginnings = the model's own generate"].state == WRONG
+    assert found["shared prefix = the model's own generate"].state == WRONG
     assert verdict(list(found.values())).startswith("Something is wrong: one alone = one of a batch")
 
 

@@ -75,7 +75,7 @@ class Counted(SharedMemory):
     def step(self, tokens: Any, known: bool = False) -> Any:
         self.passes.append(("known" if known else "step", len(tokens)))
         logits = super().step(tokens, known)
-        shelves = [*self._shelves, *(shelf for b in self._beginnings for shelf in b.shelves)]
+        shelves = [*self._shelves, *(shelf for b in self._prefixes for shelf in b.shelves)]
         held = [k.shape[0] * k.shape[2] for shelf in shelves for k, _ in list(shelf.layers.values())[:1]]
         Counted.most_slots = max(Counted.most_slots, sum(held))
         return logits

@@ -1,7 +1,7 @@
 """PEFT adapters: found by folder, checked tensor by tensor, and merged into the weights they were trained on.
 
 An adapter's base may itself be an adapter: the chain is merged from the innermost one outwards. What cannot be merged
-exactly (prompt tuning and its kin), is stored as a pickle, or does not fill every tensor of the adapter is refused.
+exactly (prompt tuning and similar), is stored as a pickle, or does not fill every tensor of the adapter is refused.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _merge_one(module: Any, adapter: Path) -> Any:
     config.task_type = None  # decides how peft's wrapper is called; here it is only merged
     head, embeddings = module.get_output_embeddings(), module.get_input_embeddings()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of missing keys and tied weights: both are looked after here
+        warnings.simplefilter("ignore")  # of missing keys and tied weights: both are handled here
         loaded = _checking_class().from_pretrained(module, str(adapter), config=config)
         if module.get_output_embeddings() is not head or module.get_input_embeddings() is not embeddings:
             untie(module, head, embeddings)

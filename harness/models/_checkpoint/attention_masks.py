@@ -1,4 +1,4 @@
-"""What each token sees, as a decoder of transformers wants to be told."""
+"""Attention masks in the form that a decoder of transformers takes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def decoder_mask(
     Args:
         seen: (B, T, S) bool, what is seen looking back.
         together: (B, T, S) bool, what is seen both ways besides, or None.
-        distance: (B, T, S) how far back a token lies.
+        distance: (B, T, S) how far back a token is.
     """
     window = config.sliding_window if is_windowed(config) else None
     near = seen if window is None else seen & (distance < window)

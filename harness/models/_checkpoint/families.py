@@ -1,6 +1,6 @@
-"""What differs between model families, as one table; everything else is asked of the model itself.
+"""What differs between model families, as one table; everything else is read from the model itself.
 
-A family that is not in it works all the same, only slower: see `_one_by_one.py`.
+A family that is not in it works all the same, only slower: see `one_by_one.py`.
 
 The engine reads a prompt in pieces over one key/value cache. That is exact where a token's states depend on the tokens
 before it alone. Two families look ahead: Gemma 3 inside an image, PaliGemma in the whole prompt. The first is read with
@@ -18,7 +18,7 @@ CAUSAL, IMAGE, PROMPT = "causal", "image", "prompt"
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """How a family's language model wants to be spoken to.
+    """What the engine has to know of a family's language model.
 
     both_ways: where tokens also see what comes after them: nowhere (CAUSAL), inside an image, or in the whole prompt.
     window_first: a sliding window also cuts what is seen both ways.

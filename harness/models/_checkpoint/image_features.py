@@ -1,4 +1,4 @@
-"""Image features after the projector, computed once for each image and kept while there is room."""
+"""Image features after the projector, computed once for each image and kept up to a budget."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _apart(features: Any, counts: list[int]) -> list[Tensor]:
     if len(flat) != sum(counts):
         raise ModelError(
             f"The processor writes {sum(counts)} placeholders for {len(counts)} images, but the model makes {len(flat)} "
-            "features of them. Processor and weights do not belong together: take both from one checkpoint."
+            "features of them. Processor and weights do not belong together: use both from one checkpoint."
         )
     return list(torch.split(flat, counts))
 

@@ -1,6 +1,6 @@
 """Processors without their video half.
 
-Processors of newer families own a video processor, which wants torchvision; images never need it. A subclass that
+Processors of newer families own a video processor, which needs torchvision; images never need it. A subclass that
 leaves it out loads everywhere, and makes the same tensors everywhere.
 """
 
@@ -23,7 +23,7 @@ def image_only(processor_class: Any) -> Any:  # Any: transformers' own class, an
 
 
 class _NoVideos:
-    """Stands where templates look up how videos would be sampled."""
+    """Placeholder where templates look up how videos would be sampled."""
 
     num_frames: int | None = None
     fps: float | None = None

@@ -78,8 +78,8 @@ def _from_hub_cache(name: str) -> str:
         return folder
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(
-            f"{name} is neither a folder nor in the hub's cache, and the hub did not give it ({type(error).__name__}). "
-            "Download it first, or give the path of a folder."
+            f"{name} is neither a folder nor in the hub's cache, and it could not be fetched "
+            f"({type(error).__name__}). Download it first, or give the path of a folder."
         ) from error
 
 
@@ -163,7 +163,7 @@ def _processor_class(folder: Path, config: Any) -> Any | None:  # Any: transform
 
 
 def family_of(module: Any) -> Family:
-    """How to speak to a module."""
+    """The family entry of a module."""
     return _families.family_of(str(module.config.model_type), getattr(module.get_decoder().config, "layer_types", None) or ())
 
 

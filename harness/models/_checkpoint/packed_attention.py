@@ -1,6 +1,6 @@
 """Attention over rows that hold several answers to one prompt: `[prompt + image | answer_1 | .. | answer_n]`.
 
-A row's segments (0 the prompt, 1.. the answers, -1 padding) say who sees whom: the prompt itself, causally; an answer
+A row's segments (0 the prompt, 1.. the answers, -1 padding) define what attends to what: the prompt itself, causally; an answer
 the prompt and itself, causally. As one dense mask that costs T x T scores, most of which are thrown away. Here the
 prompt and each answer attend on their own, which computes what is needed: the same numbers for half to a third of it,
 on the fused kernels of any device. Rows are laid end to end, so that padding costs nothing either.
@@ -8,7 +8,7 @@ on the fused kernels of any device. Rows are laid end to end, so that padding co
 The last layer goes further: nothing reads the prompt's own states behind it but the last one, which predicts every
 answer's first token, so there the prompt's other queries and all that follows at its positions are left out.
 
-transformers is told of it as one more attention implementation, which is SDPA for every other mask.
+It is registered in transformers as one more attention implementation, which is SDPA for every other mask.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def use_segments(language_model: Any) -> bool:
 
 
 def pack(batch: Tensor, segment: Tensor) -> Tensor:
-    """(B, T, ...) -> (1, N, ...): the positions that are no padding, row after row."""
+    """(B, T, ...) -> (1, N, ...): the positions that are not padding, row after row."""
     return batch[segment != PADDING][None]
 
 
@@ -90,7 +90,7 @@ def _bounds(row: list[int]) -> Bounds:
 
 
 class _Read:
-    """What the last layer's attention tells its own parts and those that run next: the positions that are read."""
+    """Passed from the last layer's attention to its own parts and those that run next: the positions that are read."""
 
     now: Tensor | None = None
 
@@ -100,7 +100,7 @@ def _remember_read(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, A
 
 
 def _take_read(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-    """(1, N, D) -> (1, n, D): mixtures of experts want states of three dimensions."""
+    """(1, N, D) -> (1, n, D): mixtures of experts need states of three dimensions."""
     return None if _Read.now is None else (args[0][_Read.now][None], *args[1:])
 
 
@@ -126,7 +126,7 @@ def _attend(
     bounds: Bounds | None = getattr(attention_mask, "bounds", None)
     is_last = bool(getattr(module, "is_last_of_segments", False))
     own: Any = getattr(attention_mask, "attend", None)
-    if own is not None:  # the engine's way, see `_memory.py`
+    if own is not None:  # the engine's way, see `shared_kv_cache.py`
         return own(module, query, key, value, query.shape[-1] ** -0.5 if scaling is None else scaling), None
     if bounds is None:
         out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)

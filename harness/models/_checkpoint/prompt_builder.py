@@ -23,11 +23,11 @@ RopeIndex = Callable[[Tensor, Tensor, "dict[str, Tensor]"], Tensor]  # ids (T,),
 class Row:
     """One request as tokens, hidden ones left out.
 
-    ids (T,): image placeholders expanded; prefix_ids: those of them that are the given beginning of the answer. context:
+    ids (T,): image placeholders expanded; prefix_ids: those of them that are the given prefix of the answer. context:
     the last text tokens before what is to be generated. head: what the template writes in front of an answer, "" behind a
-    given beginning. positions (T,): as the model counts them, one number or one an axis.
+    given prefix. positions (T,): as the model counts them, one number or one an axis.
     places (T,): index in the row as if nothing were hidden. blocks (T,): tokens of one number see each other both ways,
-    -1 none. whole: so many tokens at the beginning are read in one piece or token by token not at all.
+    -1 none. whole: the number of first tokens that have to be read in one piece.
     """
 
     index: int
@@ -78,7 +78,7 @@ class PromptBuilder(Conversations):
         self._last: tuple[Any, Row] | None = None
 
     def row(self, index: int, request: Request) -> Row:
-        """Tokens of a request: prompt, then the given beginning of the answer."""
+        """Tokens of a request: prompt, then the given prefix of the answer."""
         asked = (request.image, request.text, request.hidden_image)
         if self._last is None or self._last[0] != asked:
             self._last = (asked, self._prompt_row(request))
@@ -89,7 +89,7 @@ class PromptBuilder(Conversations):
         return replace(row, context=self.context(row.ids))
 
     def _prompt_row(self, request: Request) -> Row:
-        """A request without its beginning; the sentences of one answer share it."""
+        """A request without its prefix; the sentences of one answer share it."""
         prompt = self.prompt_ids(request.image, request.text)
         row = Row(-1, request, prompt, [], self.template.around(request.image is not None).head)
         row.positions = self.positions(prompt, request.image)
@@ -102,7 +102,7 @@ class PromptBuilder(Conversations):
         return row
 
     def check_length(self, tokens: int, image: Path | None, text: str, what: str = "prompt") -> None:
-        """Raise TooLong for a row that leaves no room in the model's context: what is read beyond it is noise."""
+        """Raise TooLong for a row that exceeds the model's context: what is read beyond it is noise."""
         if self._longest is not None and tokens >= self._longest:
             about = f" about {image}" if image is not None else ""
             raise TooLong(
@@ -111,7 +111,7 @@ class PromptBuilder(Conversations):
             )
 
     def check_tokens(self, tokens: int, image: Path | None, text: str, what: str = "prompt") -> None:
-        """The same of so many tokens, where each has a position of its own."""
+        """The same for a number of tokens, where each has a position of its own."""
         if self._rope_index is None:
             self.check_length(tokens, image, text, what)
 

@@ -1,8 +1,8 @@
 """Rotary positions whose frequencies depend on how long a text is: `dynamic` and `longrope` beyond the original length.
 
 transformers takes the frequencies from the largest position of each call and, for `dynamic`, keeps the longest seen. Rows of a
-batch would bend each other, and answers depend on what was asked before. Such rows are read alone, each prompt in one
-piece, and the module forgets what it kept: the numbers are then those of a freshly loaded model.
+batch would change each other, and answers would depend on earlier requests. Such rows are read alone, each prompt in one
+piece, and the module's cached frequencies are reset: the numbers are then those of a freshly loaded model.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def original_length(config: Any) -> int | None:
 
 
 def context_length(config: Any) -> int | None:
-    """The largest number of positions that a text model was made for; None where its configuration does not say.
+    """The largest number of positions that a text model was made for; None where its configuration has no such value.
 
-    `linear` and `yarn` stretch the original positions by their factor; `dynamic` bends to any length.
+    `linear` and `yarn` stretch the original positions by their factor; `dynamic` adapts to any length.
     """
     most = getattr(config, "max_position_embeddings", None)
     rope = getattr(config, "rope_parameters", None) or {}

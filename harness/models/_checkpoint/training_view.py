@@ -1,7 +1,7 @@
 """A module as training reads it: whole rows with several answers to one prompt, gradients on, no cache.
 
-See `_segments.py` for the rows. Here stands what families add: positions of three axes, images and prompts that attend
-both ways, windows. Whatever is not plain looking back takes a dense mask.
+See `packed_attention.py` for the rows. This module adds what families need: positions of three axes, images and prompts that
+attend both ways, windows. Whatever is not plain looking back takes a dense mask.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TrainingView:
             raise ModelError(f"Models of the family {self.family.name!r} cannot be trained here. {self.family.why_alone}")
         if self._softcap is not None:
             raise ModelError(
-                f"This {self.family.name} model caps its logits at {self._softcap}, which the losses here do not know; "
+                f"This {self.family.name} model caps its logits at {self._softcap}, which the losses here do not support; "
                 "it can be evaluated, not trained."
             )
 
@@ -60,7 +60,7 @@ class TrainingView:
         if length > self._original_length:
             raise ModelError(
                 f"A row of {length} positions is longer than the {self._original_length} from which on the RoPE scaling of "
-                "this model turns positions by the length of the text; answers of one row would bend each other. Train on "
+                "this model turns positions by the length of the text; answers of one row would change each other. Train on "
                 "shorter ones: set training.max_length."
             )
         forget_lengths(self.module.get_decoder())

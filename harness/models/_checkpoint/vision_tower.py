@@ -1,4 +1,4 @@
-"""The vision tower computes what is read: LLaVA takes its features before the last layer, so that layer is passed by."""
+"""Skip unused vision layers: LLaVA takes its features before the last layer, so that layer is not computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact scoring: log-probabilities of given answers, read in batches over shared beginnings.
+"""Exact scoring: log-probabilities of given answers, read in batches over shared prefixes.
 
 An answer's last token is never read, only predicted. Answers to one prompt that differ in their last token alone (Yes
 and No, most of the time) are therefore one row.
@@ -26,7 +26,7 @@ _LOGITS = 1 << 26  # elements in work
 
 
 class Forced(NamedTuple):
-    """Which answer the model is led along; log-probabilities (n, V) of every next token, and the answer's tokens (n,)."""
+    """The answer that is teacher-forced; log-probabilities (n, V) of every next token, and the answer's tokens (n,)."""
 
     answer: int
     log_probs: Tensor
@@ -83,7 +83,7 @@ class Scorer:
         return rows, led
 
     def _fitting(self, rows: Sequence[tuple[Row, int]]) -> int:
-        """So many rows the budget has room for, at least one."""
+        """The number of rows that fit in the budget, at least one."""
         if self.language.alone(rows[0][0]):
             return 1
         n, tokens, states = 0, len(rows[0][0].ids), 0
@@ -116,7 +116,7 @@ def summed(answers: Iterable[Forced], n: int) -> list[float]:
 
 
 def log_odds(log_probs: Callable[[Sequence[Request], Sequence[str]], list[float]], requests: Sequence[Request]) -> list[float]:
-    """log p(Yes or yes) - log p(No or no) of each request's answer, in nats: above 0 the model leans to yes."""
+    """log p(Yes or yes) - log p(No or no) of each request's answer, in nats: above 0 the model prefers yes."""
     words = [*YES, *NO]
     asked = [request for request in requests for _ in words]
     values = log_probs(asked, words * len(requests))

@@ -1,7 +1,7 @@
-"""What a checkpoint shows on itself before its numbers are believed: tokens, image placeholders, log-probabilities, precision.
+"""Checks of a loaded checkpoint before it is evaluated: tokens, image placeholders, log-probabilities, precision.
 
-The yardstick is the checkpoint's own processor and module: the tokens of the whole conversation's text, and a plain forward
-pass over them. Nothing of the engine or of the prompt builder has a part in it.
+The reference is the processor and module of the checkpoint: the tokens of the whole conversation's text, and a plain forward
+pass over them. It uses neither the engine nor the prompt builder.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from harness.models._engine.one_by_one import OneByOne
 TOKENS, PLACEHOLDERS, LOG_PROBS, PRECISION = CHECKS = ("tokenisation", "image placeholders", "log-probs", "precision")
 _QUESTION, _ANSWER = "Is there a dog in the image?", "There are 2 dogs near a table."
 _ANSWERS = ("Yes", "No", "yes", "no", _ANSWER, "A caf\u00e9:\n- one; two")
-_NATS = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 0.2}  # a token: what rounding alone may move
+_NATS = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 0.2}  # a token: the most that rounding alone may change
 Nats = Callable[[Request, str], float]
 
 
@@ -39,7 +39,7 @@ class CheckpointChecks:
     trained: Nats
 
     def run(self, images: Sequence[Path], training: bool) -> Iterator[Finding]:
-        """One finding a check; `images`: with a second one it is also looked whether another image gives other numbers."""
+        """One finding a check; `images`: with a second one it is also checked that another image gives other numbers."""
         looks = [(TOKENS, self._tokens), (PLACEHOLDERS, self._placeholders), (LOG_PROBS, self._log_probs)]
         for name, look in [*looks, *([(PRECISION, self._precision)] if training else [])]:
             try:
@@ -64,13 +64,13 @@ class CheckpointChecks:
         theirs: list[int] = self.plain.inputs(Request(image, _QUESTION), [])["input_ids"][0].tolist()
         said = prompts.whole_answer_ids(image, _QUESTION, _ANSWER)
         if prompts.family.known and theirs != prompts.prompt_ids(image, _QUESTION):
-            return WRONG, "the checkpoint's own processor makes other tokens of a prompt"
+            return WRONG, "the processor of the checkpoint makes other tokens of a prompt"
         if prompts.template.has_one and self._whole(image)["input_ids"][0].tolist() != theirs + said:
-            return WRONG, "the checkpoint's own processor makes other tokens of a whole conversation"
-        told = f"{len(_ANSWERS)} of {len(_ANSWERS)} answers have the tokens of their whole conversation"
+            return WRONG, "the processor of the checkpoint makes other tokens of a whole conversation"
+        agreed = f"{len(_ANSWERS)} of {len(_ANSWERS)} answers have the tokens of their whole conversation"
         if not set(said) & self.plain.end_ids:
-            return NOTE, f"{told}; the chat template writes no end token behind an answer, so training does not teach to end"
-        return OK, told
+            return NOTE, f"{agreed}; the chat template writes no end token behind an answer, so training does not teach to end"
+        return OK, agreed
 
     def _whole(self, image: Path) -> dict[str, Tensor]:
         """The processor's tensors of the whole conversation."""
@@ -82,10 +82,10 @@ class CheckpointChecks:
         prompts = self.plain.prompts
         ids = self.plain.inputs(Request(images[0], _QUESTION), [])["input_ids"][0].tolist()
         if prompts.image_token_id < 0:
-            return NOTE, "the family's processor keeps to itself where the image stands"
+            return NOTE, "the position of the image cannot be read from the processor of this family"
         shown = ids.count(prompts.image_token_id)
         if prompts.family.known and shown != prompts.prompt_ids(images[0], _QUESTION).count(prompts.image_token_id):
-            return WRONG, f"the checkpoint's own processor writes {shown} image placeholders, and ours another number"
+            return WRONG, f"the processor of the checkpoint writes {shown} image placeholders, and ours another number"
         if prompts.family.known:
             prompts.prompt_ids(None, _QUESTION)  # raises where one stands in a prompt without an image
         return OK, f"{shown:,} image placeholders in a prompt with an image, none in one without an image"

@@ -1,7 +1,7 @@
 """Choosing the next token of each row: greedy or sampled, each row from its own stream of random numbers.
 
 A row's stream depends on its request's seed alone, so its text does not depend on which rows share its batch. Where a
-checkpoint's generation_config bends the logits (a repetition penalty, suppressed tokens), that comes first, then
+checkpoint's generation_config changes the logits (a repetition penalty, suppressed tokens), that comes first, then
 temperature and top-p: transformers' order.
 """
 
@@ -20,7 +20,7 @@ Bend = Callable[[Tensor, Tensor], Tensor]  # tokens so far (1, T) and logits (1,
 
 
 class RowState:
-    """What one row has said so far, and whether it may go on.
+    """The tokens that one row has generated so far, and whether it is finished.
 
     bend: what the checkpoint's generation_config makes of the logits, see `generation_settings.py`; it looks at `read`,
     the tokens before the answer, too.
@@ -70,7 +70,7 @@ class RowState:
 
 class KnownRow(RowState):
     """A row whose answer is known already: it keeps its place in the batch for as many steps as it took, so that the rows
-    beside it are computed in batches of the same shapes, and end in the same last bits, as if it were asked."""
+    beside it are computed in batches of the same shapes, and end in the same last bits, as if it were generated."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(Decoding(), frozenset(), None)
@@ -125,7 +125,7 @@ def next_tokens(logits: Tensor, rows: list[RowState], end_ids: frozenset[int]) -
     chosen: list[int] = best.tolist()
     if not bool(logits.gather(1, best[:, None]).isfinite().all()):
         raise ModelError(
-            "The model's logits are not finite (nan or infinite), so its answers mean nothing. Its weights are damaged or "
+            "The model's logits are not finite (nan or infinite), so its answers are meaningless. Its weights are damaged or "
             "overflow in this dtype. Copy or train the checkpoint again, or set model.dtype=float32."
         )
     sampled = [r for r, row in enumerate(rows) if row.decoding.temperature > 0]

@@ -1,9 +1,9 @@
-"""A checkpoint's generation_config: which of its settings bend an answer, and transformers' own code that applies them.
+"""A checkpoint's generation_config: which of its settings change an answer, and transformers' own code that applies them.
 
     {"repetition_penalty": 1.05, "temperature": 1e-06, "do_sample": true, "eos_token_id": [151645, 151643]}   Qwen2.5-VL-7B
 
-How tokens are drawn (do_sample, temperature, top_k, top_p and their kin) and how long an answer may be is the request's
-matter: a benchmark's protocol says it. Settings that bend the logits are applied as `generate` applies them, by the same
+How tokens are drawn (do_sample, temperature, top_k, top_p and similar) and how long an answer may be is set by the
+request, from the benchmark's protocol. Settings that change the logits are applied as `generate` applies them, by the same
 classes, in every engine. Those that need another search (beams, guidance, ..) are refused by name.
 """
 
@@ -49,9 +49,9 @@ HONOURED, IGNORED = "honoured", "ignored"
 
 
 class GenerationSettings:
-    """What a checkpoint's generation_config asks for beside its end tokens.
+    """The settings of a checkpoint's generation_config other than its end tokens.
 
-    use: "honoured", or "ignored": answers are chosen from the model's own distribution, and the facts say so.
+    use: "honoured", or "ignored": answers are chosen from the model's own distribution, and the facts record it.
     """
 
     def __init__(self, module: Any, use: str = HONOURED) -> None:
@@ -66,8 +66,8 @@ class GenerationSettings:
         """Raises ModelError where answers would not be those of the checkpoint's own `generate`."""
         if self.refused and self._use == HONOURED:
             raise ModelError(
-                f"The generation_config of this checkpoint asks for {_words(self.refused)}, which no engine here can do. Take "
-                "it out of generation_config.json, or set model.generation_config=ignored to answer without all of it."
+                f"The generation_config of this checkpoint sets {_words(self.refused)}, which is not supported here. Remove "
+                "it from generation_config.json, or set model.generation_config=ignored to ignore the whole file."
             )
 
     def fact(self) -> str:

@@ -1,4 +1,4 @@
-"""Which questions go together: waves of a request list, groups that see the same image, and the budget they fit in."""
+"""Which requests are batched together: waves of a request list, groups that see the same image, and the budget they fit in."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Budget:
     halved: bool = False
 
     def halve(self) -> None:
-        """Work in smaller batches from now on; says so the first time."""
+        """Work in smaller batches from now on; the first time a warning is logged."""
         self.tokens, self.rows = max(self.tokens // 2, 1), max(self.rows // 2, 1)
         if not self.halved:
             _log.warning(
                 "Memory ran out. The batches are halved (now %d tokens, %d answers) as often as is needed, and the work goes "
-                "on; nothing is lost. Set the model's `tokens` lower to start that way.",
+                "on; nothing is lost. Set the model's `tokens` lower to avoid this.",
                 self.tokens,
                 self.rows,
             )
@@ -50,7 +50,7 @@ class Group:
 
 
 def waves(requests: Sequence[Request]) -> list[list[list[int]]]:
-    """Indices by what is seen of an image, in waves that are worked through one after the other.
+    """Indices by visible image tokens, in waves that are worked through one after the other.
 
     A function of the requests alone. Inside a wave long answers come first, so that short ones fill the places beside
     them; a wave's end is where a run that was stopped takes up its work without looking back.
@@ -69,7 +69,7 @@ def waves(requests: Sequence[Request]) -> list[list[list[int]]]:
 
 
 def by_image(requests: Sequence[Request], indices: Iterable[int]) -> list[list[int]]:
-    """Indices whose requests see the same, together, in the order in which they come first."""
+    """Indices grouped by the same visible image tokens, in the order in which they come first."""
     groups: dict[GroupKey, list[int]] = {}
     for i in indices:
         groups.setdefault(seen(requests[i]), []).append(i)
@@ -77,12 +77,12 @@ def by_image(requests: Sequence[Request], indices: Iterable[int]) -> list[list[i
 
 
 def seen(request: Request) -> GroupKey:
-    """What the model sees of an image: requests that agree in it can share a beginning."""
+    """The visible part of an image: requests with the same one can share a prefix."""
     return (request.image, request.hidden_image, request.noise)
 
 
 def group(rows: list[Row], image_token_id: int, wanted: list[int] | None = None) -> list[Group]:
-    """Rows that see the same as one group; each on its own where a template puts the question before the image."""
+    """Rows with the same visible tokens as one group; each on its own where a template puts the question before the image."""
     wanted = wanted or [1] * len(rows)
     shared = _common_length(rows, wanted)
     if len(rows) > 1 and image_token_id in rows[0].ids[shared:]:
@@ -91,9 +91,9 @@ def group(rows: list[Row], image_token_id: int, wanted: list[int] | None = None)
 
 
 def _common_length(rows: list[Row], wanted: list[int]) -> int:
-    """Length of the rows' common beginning; at least the tokens whose states are wanted are left over for each row.
+    """Length of the rows' shared prefix; at least the tokens whose states are wanted are left over for each row.
 
-    Every image token lies in it: rows of one group share the image and the mask. 0 where it would end inside tokens
+    It contains every image token: rows of one group share the image and the mask. 0 where it would end inside tokens
     that have to be read in one piece.
     """
     most = min(len(r.ids) - n for r, n in zip(rows, wanted, strict=True))

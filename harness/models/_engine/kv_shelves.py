@@ -1,7 +1,7 @@
 """Keys and values of rows of similar lengths, side by side: little is padded.
 
-Rows stand on the shelf of their capacity: 16, 32, 48, 64, then four steps to each doubling. A shelf whose longest row is at
-its end moves to the next; a long row therefore costs its own room and nobody else's.
+Rows are in the shelf of their capacity: 16, 32, 48, 64, then four steps to each doubling. A shelf whose longest row is at
+its end moves to the next; a long row therefore costs its own slots only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Layers = dict[int, tuple[Tensor, Tensor]]  # layer -> keys (N, H, S, d) and valu
 
 
 def capacity(slots: int) -> int:
-    """Slots of the shelf for a row that needs so many."""
+    """Slots of the smallest shelf that holds a row of this length."""
     step = 16 if slots <= 64 else 1 << ((slots - 1).bit_length() - 3)
     return -(-slots // step) * step
 
@@ -38,7 +38,7 @@ def common_widths(lengths: Sequence[int]) -> list[int]:
 class Shelf:
     """Rows `rows` (their places in the batch) with `layers` of `width` slots each; no tensors where nothing was computed.
 
-    used: so many slots are in use by the longest row.
+    used: the number of slots in use by the longest row.
     """
 
     rows: list[int]
@@ -68,19 +68,19 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row's keys and values stand."""
+    """The place of a row's keys and values."""
 
     shelf: Shelf
     at: int
 
 
 def places(shelves: Sequence[Shelf]) -> dict[int, Place]:
-    """Row -> where it stands."""
+    """Row -> its place."""
     return {row: Place(shelf, at) for shelf in shelves for at, row in enumerate(shelf.rows)}
 
 
 def arranged(rows: Sequence[Place], widths: Sequence[int]) -> list[Shelf]:
-    """Shelves for rows, numbered anew in this order, each as wide as asked; a shelf that would not change is kept."""
+    """Shelves for rows, numbered anew in this order, each of the given width; a shelf that would not change is kept."""
     by_width: dict[int, list[int]] = {}
     for row, width in enumerate(widths):
         by_width.setdefault(width, []).append(row)
@@ -110,7 +110,7 @@ def _shelf(members: list[int], held: list[Place], width: int) -> Shelf:
 
 
 def _copy(whole: tuple[Tensor, Tensor], held: tuple[Tensor, Tensor], own: list[int], at: Tensor) -> None:
-    """Rows `at` of `held` to the rows `own` of `whole`, so many slots as both have."""
+    """Rows `at` of `held` to the rows `own` of `whole`, for the slots that both have."""
     for to, source in zip(whole, held, strict=True):
         width = min(to.shape[2], source.shape[2])
         if own == list(range(len(to))):

@@ -1,7 +1,7 @@
 """The language half of a checkpoint over a key/value cache: tokens and image features in, logits out.
 
-One way to speak to every family: positions of one or of three axes, attention masks for sliding windows and for
-images that attend both ways, features that enter behind later layers. The scheduler knows none of it.
+One interface to every family: positions of one or of three axes, attention masks for sliding windows and for
+images that attend both ways, features that enter behind later layers. The scheduler does not depend on any of this.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class LanguageModel:
         self._head, self._embed = module.get_output_embeddings(), module.get_input_embeddings()
         self._softcap = family.softcap(self.config)
         self._windowed = is_windowed(self.config)
-        # Experts take the tokens of a whole batch together: the last bits of a row are then those of this company.
+        # Experts take the tokens of a whole batch together: the last bits of a row then depend on the other rows.
         self.mixes_rows = any(getattr(self.config, name, None) for name in _EXPERTS)
         self.original_length = original_length(self.config)
 
@@ -65,7 +65,7 @@ class LanguageModel:
 
     @property
     def vocabulary(self) -> int:
-        """Tokens that the model can say."""
+        """Number of tokens that the model can generate."""
         return int(self._head.weight.shape[0])
 
     def cache(self) -> DynamicCache:
@@ -74,11 +74,11 @@ class LanguageModel:
 
     @property
     def shares_attention(self) -> bool:
-        """Whether rows can attend to one copy of a shared beginning: attention is ours, causal and without windows."""
+        """Whether rows can attend to one copy of a shared prefix: attention is ours, causal and without windows."""
         return self.config._attn_implementation == NAME and self.family.both_ways == CAUSAL and not self._windowed
 
     def alone(self, row: Row, more: int = 0) -> bool:
-        """Whether a row that gets so many more tokens has to be read alone, see `rope_scaling.py`."""
+        """Whether a row that gets this number of further tokens has to be read alone, see `rope_scaling.py`."""
         if self.original_length is None:
             return False
         last = max(p if isinstance(p, int) else max(p) for p in row.positions[-1:])
@@ -112,7 +112,7 @@ class LanguageModel:
 
     def states(self, tokens: Tokens, mask: Tensor, cache: Any) -> Tensor:
         """Final hidden states (N, T, D). `mask` (N, S) is of all slots, those of `tokens` last; one of four dimensions
-        says itself how to attend, see `_memory.py`."""
+        carries how to attend, see `shared_kv_cache.py`."""
         if self.original_length is not None:
             forget_lengths(self.decoder)
         embeds, extra = self._embedded(tokens)
@@ -138,7 +138,7 @@ class LanguageModel:
         if not tokens.pieces:
             return self._embed(tokens.ids), {}
         at = tokens.ids == self.image_token_id
-        embeds: Tensor = self._embed(tokens.ids.masked_fill(at, 0))  # a placeholder may lie outside the vocabulary
+        embeds: Tensor = self._embed(tokens.ids.masked_fill(at, 0))  # the id of a placeholder may be outside the vocabulary
         rows = [p.row for p in tokens.pieces if p.row.request.image is not None]
         known = self.features.of([ImageView(r.request.image, r.request.noise) for r in rows if r.request.image is not None])
         shown: list[Tensor] = []
@@ -153,7 +153,7 @@ class LanguageModel:
             shown.append(feature.embeds[wanted])
             deep.append(tuple(layer[wanted] for layer in feature.deep))
         if shown:
-            embeds[at] = torch.cat(shown)  # pieces stand row after row
+            embeds[at] = torch.cat(shown)  # pieces are in row order
         if not self.family.deepstack or not bool(at.any()):
             return embeds, {}
         layers = [torch.cat(parts) for parts in zip(*deep, strict=True)]

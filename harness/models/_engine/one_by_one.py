@@ -1,4 +1,4 @@
-"""Families that the table does not know: one request at a time, through the model's own `generate` and `forward`.
+"""Families that are not in the table: one request at a time, through the model's own `generate` and `forward`.
 
 Nothing is assumed of such a model but transformers' interface: its processor writes the inputs, its `generate` keeps
 caches and positions. Only the choice of the next token is ours, so that seeds, stop strings and limits mean the same.
@@ -28,7 +28,7 @@ from harness.models._engine.generation_settings import GenerationSettings
 
 
 class OneByOne:
-    """A slow and careful engine with the answers of `module.generate`."""
+    """A slow engine with the answers of `module.generate`."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class OneByOne:
     def cannot_score(self) -> str:
         """Why given answers cannot be scored, "" where they can."""
         both = self.module.config.is_encoder_decoder
-        return f"Answers cannot be scored with {self.family!r}: it reads and writes with different halves." if both else ""
+        return f"Answers cannot be scored with {self.family!r}: it is an encoder-decoder model." if both else ""
 
     @torch.inference_mode()
     def forced(self, requests: Sequence[Request], answers: Sequence[str]) -> Iterator[Forced]:
@@ -96,7 +96,7 @@ class OneByOne:
         """What the checkpoint's processor makes of a request, with `tail` behind it."""
         if request.hidden_image is not None and request.hidden_image.share > 0:
             raise ModelError(
-                f"Image tokens cannot be hidden from {self.family!r}: it is not known where they stand. Use another way to "
+                f"Image tokens cannot be hidden from {self.family!r}: their positions are unknown. Use another way to "
                 "distort images, or a model of a family in docs/models.md."
             )
         made = self.processed(self.prompts.given_text(request.image, request.text), request.image)
@@ -139,7 +139,7 @@ class OneByOne:
 
 
 class _Chooser:
-    """Our choice of the next token, told to `generate` as the only one possible."""
+    """Our choice of the next token, passed to `generate` as the only one possible."""
 
     def __init__(self, state: RowState, end_ids: frozenset[int]) -> None:
         self._state, self._end_ids = state, end_ids

@@ -1,4 +1,4 @@
-"""Attention of rows laid end to end while they are read: each causally over itself, and over its beginning where it has one.
+"""Attention of rows laid end to end while they are read: each causally over itself, and over its prefix where it has one.
 
 Linear layers see no padding at all. Attention takes rows of similar lengths together and long ones alone, so that its cost
 is the sum of the rows' own squares, whatever else is read with them.
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from harness.models._engine.kv_shelves import Shelf, capacity
-from harness.models._engine.shared_prefix import Beginnings, Part, attend
+from harness.models._engine.shared_prefix import Part, SharedPrefixes, attend
 
 _ALONE = 256  # from this length on only rows of the very same length are computed together
 
@@ -32,17 +32,17 @@ class _Bucket(NamedTuple):
 
 
 class PackedRows:
-    """How rows of these lengths attend. `shelves` are their keys and values, what lies behind a row's end meaningless.
+    """How rows of these lengths attend. `shelves` are their keys and values, what is behind a row's end is meaningless.
 
     Args:
-        before: beginnings of the rows; spans: (group in `before`, tokens) one behind the other.
+        before: shared prefixes of the rows; spans: (group in `before`, tokens) one behind the other.
         is_read: whether any final state is wanted; else the last layer only makes keys and values.
     """
 
     def __init__(
         self,
         lengths: Sequence[int],
-        before: Beginnings | None,
+        before: SharedPrefixes | None,
         spans: Sequence[tuple[int, int]],
         is_read: bool,
         device: torch.device,
@@ -86,7 +86,7 @@ def _apart(packed: Tensor, bucket: _Bucket) -> Tensor:
 
 
 def _causal(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-    """(n, heads, T, d) -> (n, heads, T, dv). What lies behind a row's tokens is seen by none of them."""
+    """(n, heads, T, d) -> (n, heads, T, dv). Tokens do not attend to what is behind their row's end."""
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)

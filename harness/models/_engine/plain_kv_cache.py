@@ -1,6 +1,6 @@
-"""What a running batch has read, for models that need attention of their own: every row's whole prompt in a cache.
+"""Key/value cache of a running batch, for models that need their own attention: every row's whole prompt in a cache.
 
-Shared beginnings are still read once, then repeated for their rows. Rows of similar lengths stand together, padded on the
+Shared prefixes are still read once, then repeated for their rows. Rows of similar lengths are kept together, padded on the
 left; those that join later are moved up to the last slot.
 """
 
@@ -44,7 +44,7 @@ class _Side:
 
 
 class PlainMemory:
-    """The same doors as `SharedMemory`; rows whose answers are known are computed like the others."""
+    """The same interface as `SharedMemory`; rows whose answers are known are computed like the others."""
 
     shared_slots = 0
 

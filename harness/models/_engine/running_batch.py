@@ -1,4 +1,4 @@
-"""The rows in work: what each has said, what they have read, and the room they take."""
+"""The running batch: the tokens of each row, their key/value cache, and the slots they take."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.models._engine.grouping import Group
 from harness.models._engine.language_model import LanguageModel
 from harness.models._engine.plain_kv_cache import PlainMemory
 from harness.models._engine.shared_kv_cache import SharedMemory
-from harness.models._engine.yes_no_log_odds import Leaning
+from harness.models._engine.yes_no_log_odds import YesNoLogOdds
 
 Memory = SharedMemory | PlainMemory
 
@@ -27,7 +27,7 @@ class Live:
     group: Group
     token: int = 0
     latency_s: float = 0.0
-    yes_nats: float | None = None  # see `Leaning`
+    yes_nats: float | None = None  # see `YesNoLogOdds`
 
 
 @dataclass(slots=True)
@@ -50,12 +50,14 @@ class Batch:
         return self.memory.cost(group)
 
     @torch.inference_mode()
-    def join(self, rows: Sequence[Live], groups: Sequence[Group], end_ids: frozenset[int], leaning: Leaning) -> list[Live]:
+    def join(
+        self, rows: Sequence[Live], groups: Sequence[Group], end_ids: frozenset[int], log_odds: YesNoLogOdds
+    ) -> list[Live]:
         """Take rows in, those of the groups in order, and choose the first token of each; those that are finished by it."""
         logits = self.memory.join(groups, _all_known(rows))
         self.live.extend(rows)
         if logits is not None:
-            for entry, nats in zip(rows, leaning.yes_nats([e.row for e in rows], logits), strict=True):
+            for entry, nats in zip(rows, log_odds.yes_nats([e.row for e in rows], logits), strict=True):
                 entry.yes_nats = nats
         return _choose(rows, logits, end_ids)
 
@@ -76,7 +78,7 @@ class Batch:
 
 
 def memory_for(language: LanguageModel) -> Memory:
-    """Shared beginnings kept once where the model's attention lets rows read one copy."""
+    """Shared prefixes are kept once where the model's attention lets rows read one copy."""
     return SharedMemory(language) if language.shares_attention else PlainMemory(language)
 
 

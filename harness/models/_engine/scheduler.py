@@ -1,6 +1,6 @@
 """Image-first generation: each image is encoded once, the words its questions share are read once.
 
-Rows are grouped by (image, hidden tokens, noise). A group's common beginning - system text, image tokens, shared words -
+Rows are grouped by (image, hidden tokens, noise). A group's shared prefix - system text, image tokens, shared words -
 goes through the language model once; the rows' remaining tokens follow as one batch over it. Groups of many images run
 together up to a budget; finished rows leave the batch and waiting groups take their place.
 """
@@ -22,7 +22,7 @@ from harness.models._engine.generation_settings import GenerationSettings
 from harness.models._engine.grouping import Budget, Group, by_image, group, waves
 from harness.models._engine.language_model import LanguageModel
 from harness.models._engine.running_batch import Batch, Live
-from harness.models._engine.yes_no_log_odds import Leaning
+from harness.models._engine.yes_no_log_odds import YesNoLogOdds
 
 _TOGETHER = {"cpu": 8}  # groups whose prompts are read in one go: more would not fit a core's cache
 _TOGETHER_ELSEWHERE = 32
@@ -31,7 +31,7 @@ Finished = list[tuple[int, Answer]]
 
 @dataclass(slots=True)
 class Wave:
-    """A wave in work: parts (indices that see the same) that wait, those being taken, and rows already written out."""
+    """A wave in work: parts (indices of one group) that wait, those being taken, and rows already written out."""
 
     requests: Sequence[Request]
     done: Mapping[int, Answer]
@@ -55,10 +55,10 @@ class ImageFirst:
         self.language, self.prompts, self.end_ids, self.budget = language, prompts, end_ids, budget
         self._settings = settings
         self._stoppers: dict[tuple[str, ...], Stopper] = {}
-        self._leaning = Leaning(prompts)
+        self._log_odds = YesNoLogOdds(prompts)
 
     def generate(self, requests: Sequence[Request], done: Mapping[int, Answer] | None = None) -> Iterator[Finished]:
-        """Yield answers as they are finished; those in `done` are not asked again.
+        """Yield answers as they are finished; those in `done` are not generated again.
 
         Raises ModelError when memory does not suffice for a single request.
         """
@@ -97,7 +97,7 @@ class ImageFirst:
             if len(at_work) + sum(map(len, wave.taken)) <= 1:
                 raise ModelError(
                     f"Memory does not suffice for a single question ({(str(error) or 'MemoryError').splitlines()[0]}). "
-                    "Free some, take a smaller dtype or another device, and give the command again; all answers are kept."
+                    "Free some, use a smaller dtype or another device, and run the same command again; all answers are kept."
                 ) from error
         batch.live.clear()
         wave.batch = Batch(self.language)
@@ -110,7 +110,7 @@ class ImageFirst:
         groups = self._take(wave) if wave.waiting and self._has_room(batch) else []
         if groups:
             worked = [self._live(row, g, wave.done) for g in groups for row in g.rows]
-            finished = batch.join(worked, groups, self.end_ids, self._leaning)
+            finished = batch.join(worked, groups, self.end_ids, self._log_odds)
         else:
             worked = batch.live
             finished = batch.step(self.end_ids)
@@ -148,7 +148,7 @@ class ImageFirst:
         return found
 
     def _fitting(self, rows: list[Row], batch: Batch, joining: list[Group]) -> int:
-        """So many of a group's first rows the budget has room for; at least one where nothing else is in work."""
+        """As many of a group's first rows as fit in the budget; at least one where nothing else is in work."""
         least = 0 if batch.live or joining else 1
         taken = len(batch.live) + sum(len(g.rows) for g in joining)
         slots = batch.slots() + sum(batch.needs(g) for g in joining)
@@ -197,8 +197,8 @@ def give_way(budget: Budget) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """torch's word for it on a GPU, Python's, and what torch says of a CPU."""
+    """Whether it is torch's error on a GPU, Python's, or torch's message on a CPU."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    said = str(error).lower()
-    return any(words in said for words in ("can't allocate memory", "out of memory", "not enough memory"))
+    message = str(error).lower()
+    return any(words in message for words in ("can't allocate memory", "out of memory", "not enough memory"))

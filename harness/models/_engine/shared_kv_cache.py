@@ -1,4 +1,4 @@
-"""What a running batch has read: each shared beginning once, and each row's own keys and values.
+"""Key/value cache of a running batch: each shared prefix once, and each row's own keys and values.
 
 A row's own slots are its own: rows join and leave without moving others, on shelves of rows of similar lengths. What is new is
 read end to end, without padding. The language model reads through attention of our own (`packed_attention.NAME`).
@@ -16,7 +16,7 @@ from harness.models._engine.grouping import Group
 from harness.models._engine.kv_shelves import Place, Shelf, arranged, capacity, common_widths, grown, places
 from harness.models._engine.language_model import LanguageModel, Piece, Tokens
 from harness.models._engine.packed_reading import PackedRows
-from harness.models._engine.shared_prefix import Beginnings, Part, attend, padding
+from harness.models._engine.shared_prefix import Part, SharedPrefixes, attend, padding
 
 Attend = Callable[[Any, Tensor, Tensor, Tensor, float], Tensor]
 _IN_A_PASS = {"cpu": 4096}  # tokens read in one go: more would not fit a core's cache
@@ -28,7 +28,7 @@ class SharedMemory:
 
     def __init__(self, language: LanguageModel) -> None:
         self._language = language
-        self._beginnings: list[Beginnings] = []
+        self._prefixes: list[SharedPrefixes] = []
         self._lengths: list[int] = []  # own slots that each row has filled
         self._shelves: list[Shelf] = []
         self._step: list[tuple[Shelf, Tensor, Tensor, Tensor | None]] = []  # shelf, its rows, their next slots, what is hidden
@@ -47,8 +47,8 @@ class SharedMemory:
 
     @property
     def shared_slots(self) -> int:
-        """Slots that beginnings take."""
-        return sum(beginnings.slots for beginnings in self._beginnings)
+        """Slots that shared prefixes take."""
+        return sum(prefixes.slots for prefixes in self._prefixes)
 
     def read(self, groups: Sequence[Group]) -> Tensor:
         """Final states (sum of all `wanted`, D) of the groups' last tokens, row after row; nothing is kept."""
@@ -60,14 +60,14 @@ class SharedMemory:
         rows = [row for group in groups for row in group.rows]
         owner = [g for g, group in enumerate(groups) for _ in group.rows]
         lengths = [len(row.ids) - group.shared for group in groups for row in group.rows]
-        logits, beginnings = None, Beginnings([group.shared for group in groups], owner)
+        logits, prefixes = None, SharedPrefixes([group.shared for group in groups], owner)
         new = [Place(Shelf([n], length), 0) for n, length in enumerate(lengths)]
         if not known:
-            states, beginnings, new = self._read(groups)
+            states, prefixes, new = self._read(groups)
             logits = self._language.logits(states)
         positions = torch.tensor([row.positions[-1] for row in rows], device=self._language.device)
         self._positions = positions if self._positions is None else torch.cat([self._positions, positions])
-        self._beginnings.append(beginnings)
+        self._prefixes.append(prefixes)
         held = places(self._shelves)
         before = [held[row] for row in range(len(self._lengths))]
         self._lengths = self._lengths + lengths
@@ -95,21 +95,21 @@ class SharedMemory:
         """Only these rows stay."""
         assert self._positions is not None
         start, kept = 0, []
-        for beginnings in self._beginnings:
-            end = start + len(beginnings.owner)
+        for prefixes in self._prefixes:
+            end = start + len(prefixes.owner)
             own = [r - start for r in rows if start <= r < end]
             if own:
-                beginnings.keep(own)
-                kept.append(beginnings)
+                prefixes.keep(own)
+                kept.append(prefixes)
             start = end
-        self._beginnings = kept
+        self._prefixes = kept
         self._lengths = [self._lengths[r] for r in rows]
         self._positions = self._positions[torch.tensor(rows, dtype=torch.long, device=self._language.device)]
         held = places(self._shelves)
         self._arrange([held[r] for r in rows])
 
     def _arrange(self, rows: Sequence[Place], full: Sequence[Shelf] = ()) -> None:
-        """Every row on a shelf that has room for its next token. A full shelf moves as a whole: rows grow at one pace, and
+        """Every row on a shelf with a free slot for its next token. A full shelf moves as a whole: rows grow at one pace, and
         those that are not at its end now would follow one by one."""
         held, moving, widths = {id(s) for s in self._shelves}, {id(s) for s in full}, []
         for place, length in zip(rows, self._lengths, strict=True):
@@ -152,17 +152,17 @@ class SharedMemory:
             parts.append(attend(asked if len(self._step) == 1 else asked[at], keys, values, scaling, hidden))
         own = parts[0] if len(parts) == 1 else Part(*(torch.cat(same)[self._back] for same in zip(*parts, strict=True)))
         start = 0
-        for beginnings in self._beginnings:
-            end = start + len(beginnings.owner)
+        for prefixes in self._prefixes:
+            end = start + len(prefixes.owner)
             some = Part(own.out[start:end], own.total[start:end])
-            beginnings.join_to(some, layer, asked[start:end], (key, value), scaling)
+            prefixes.join_to(some, layer, asked[start:end], (key, value), scaling)
             start = end
         return own.out.reshape(rows, 1, heads, value.shape[3])
 
     # ------------------------------------------------------------ reading
 
-    def _read(self, groups: Sequence[Group]) -> tuple[Tensor, Beginnings, list[Place]]:
-        """Wanted states (n, D), the groups' beginnings, and where the rows' own keys and values are."""
+    def _read(self, groups: Sequence[Group]) -> tuple[Tensor, SharedPrefixes, list[Place]]:
+        """Wanted states (n, D), the groups' prefixes, and where the rows' own keys and values are."""
         owner = [g for g, group in enumerate(groups) for _ in group.rows]
         shared = [group.shared for group in groups]
         before = None
@@ -173,13 +173,13 @@ class SharedMemory:
             shelves = arranged(held, common_widths([shared[g] for g in numbers]))
             for shelf in shelves:
                 shelf.rows = [numbers[n] for n in shelf.rows]
-            before = Beginnings(shared, owner, shelves)
+            before = SharedPrefixes(shared, owner, shelves)
         rest = [Piece(row, group.shared, len(row.ids)) for group in groups for row in group.rows]
         states, held = self._read_pieces(rest, [n for group in groups for n in group.wanted], before, owner)
-        return states, before or Beginnings(shared, owner), held
+        return states, before or SharedPrefixes(shared, owner), held
 
     def _read_pieces(
-        self, pieces: list[Piece], wanted: list[int], before: Beginnings | None = None, owner: Sequence[int] = ()
+        self, pieces: list[Piece], wanted: list[int], before: SharedPrefixes | None = None, owner: Sequence[int] = ()
     ) -> tuple[Tensor, list[Place]]:
         """Final states of the last `wanted` tokens of each piece, and where each one's keys and values are."""
         states, held = [], []

@@ -1,8 +1,8 @@
-"""Beginnings that several rows share, kept once: keys and values, and what the rows' queries make of them.
+"""Prefixes that several rows share, kept once: keys and values, and attention of the rows' queries over them.
 
-A row attends to its group's beginning and to its own tokens. The two parts are computed apart and joined by the logarithms
+A row attends to its group's prefix and to its own tokens. The two parts are computed apart and joined by the logarithms
 of their softmax totals, which gives the same numbers as one softmax over both: nothing is copied for each row, and the
-queries of all rows of a group meet a beginning in one go. On a CPU both run on torch's fused kernel, which returns them.
+queries of all rows of a group meet a prefix at once. On a CPU both run on torch's fused kernel, which returns them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from torch import Tensor
 
 from harness.models._engine.kv_shelves import Shelf, arranged, places
 
-_AT_ONCE = 1 << 27  # scores in work where no fused kernel tells its totals
-_UNEVEN = 1.5  # so many times the queries of a shelf's groups may be made by filling up those with fewer rows
+_AT_ONCE = 1 << 27  # scores in work where no fused kernel returns its totals
+_UNEVEN = 1.5  # by this factor the queries of a shelf's groups may grow when those with fewer rows are padded
 
 
 class Part(NamedTuple):
@@ -79,8 +79,8 @@ class _Run(NamedTuple):
     hidden: Tensor | None
 
 
-class Beginnings:
-    """Shared beginnings that were read together. `owner[r]` is the group of row r of these rows.
+class SharedPrefixes:
+    """Shared prefixes that were read together. `owner[r]` is the group of row r of these rows.
 
     Without tensors (`shelves` empty) they are of rows whose answers are known: their places are kept, and zeros stand in
     as soon as other rows are computed beside them.
@@ -99,7 +99,7 @@ class Beginnings:
         return sum(shelf.slots for shelf in self.shelves)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Only these rows stay; beginnings nobody needs go when they are half of all."""
+        """Only these rows stay; prefixes without rows are freed when they are half of all."""
         self.owner = [self.owner[r] for r in rows]
         self._runs = None
         alive = sorted(set(self.owner))
@@ -116,7 +116,7 @@ class Beginnings:
         self.lengths = [self.lengths[g] for g in alive]
 
     def join_to(self, own: Part, layer: int, query: Tensor, like: tuple[Tensor, Tensor], scaling: float) -> None:
-        """Put attention over these beginnings into `own` of these rows (R, H, m, d), with their queries (R, H, m, d)."""
+        """Put attention over these prefixes into `own` of these rows (R, H, m, d), with their queries (R, H, m, d)."""
         runs, order, some = self._where(query.device)
         if not runs:
             return
@@ -142,7 +142,7 @@ class Beginnings:
         return Part(apart(part.out), apart(part.total)[..., 0])
 
     def packed(self, layer: int, query: Tensor, spans: Sequence[tuple[int, int]], scaling: float, width: int) -> Part:
-        """Attention of queries laid end to end, (1, heads, N, d), over the beginning of each; `width` is that of values.
+        """Attention of queries laid end to end, (1, heads, N, d), over the prefix of each; `width` is that of values.
 
         spans: (group, number of queries), one behind the other.
         """
@@ -163,7 +163,7 @@ class Beginnings:
         return Part(out, total)
 
     def _where(self, device: torch.device) -> tuple[list[_Run], Tensor, Tensor | None]:
-        """Runs; order that brings their rows back; which rows have a beginning, None where all have."""
+        """Runs; order that brings their rows back; which rows have a prefix, None where all have."""
         if self._runs is None:
             members: list[list[int]] = [[] for _ in self.lengths]
             for row, g in enumerate(self.owner):

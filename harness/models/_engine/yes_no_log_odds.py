@@ -1,4 +1,4 @@
-"""Which way a model leans before its first word: the log-odds of yes, read off what chose an answer's first token.
+"""Log-odds of yes against no, from the logits of an answer's first token.
 
 Where the vocabulary has the words whole this costs nothing and is what scoring them would give (`answer_logprobs`); where
 it spells them in several tokens they have to be scored.
@@ -16,8 +16,8 @@ from harness.models._checkpoint.prompt_builder import PromptBuilder, Row
 YES, NO = ("Yes", "yes"), ("No", "no")
 
 
-class Leaning:
-    """Reads logits of first tokens with a tokenizer's own words for yes and no, as they stand behind each prompt."""
+class YesNoLogOdds:
+    """Reads logits of first tokens with the tokenizer's tokens of yes and no behind each prompt."""
 
     def __init__(self, prompts: PromptBuilder) -> None:
         self._prompts = prompts
@@ -45,7 +45,7 @@ class Leaning:
         if near not in self._words:
             try:
                 ids = self._prompts.answer_ids(row.request, [*YES, *NO])
-            except ModelError:  # the template does not say how answers stand behind its prompts
+            except ModelError:  # the template does not define how answers follow its prompts
                 ids = []
             self._words[near] = tuple(own[0] for own in ids) if ids and all(len(own) == 1 for own in ids) else None
         return self._words[near]

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 # What can change an answer: weights, adapter, configuration, tokenizer, template, image settings.
-_MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py", "additional_chat_templates/*")
+_MODEL_FILES = (
+    *("*.safetensors", "*.json", "*.jinja", "*.py", "additional_chat_templates/*"),
+    *("*.model", "*.txt", "*.tiktoken", "*.spm", "*.bpe", "*.vocab", "*.codes"),  # tokenizers
+)
 _NOT_MODEL = ("training_log.json", "trainer_state.json", "alignment.json")  # say how it was made, not what it is
 
 

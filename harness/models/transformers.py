@@ -16,7 +16,7 @@ import transformers
 from torch import Tensor, nn
 
 from harness.core import registry
-from harness.core.capabilities import Finding
+from harness.core.capabilities import NOTE, Finding
 from harness.core.digests import value_digest
 from harness.core.edge.images import DECODING
 from harness.core.errors import ModelError
@@ -31,6 +31,7 @@ from harness.models._checkpoint.loading import (
     resolve,
     rope_index,
 )
+from harness.models._checkpoint.own_files import ignored_pickles
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
@@ -93,6 +94,7 @@ class TransformersModel:
         self.module.eval()
         skip_unread_layers(self.module)
         self.family = family_of(self.module)
+        self._unread = ignored_pickles(Path(source))
         self.processor: Any = load_processor(source, self.module.config, remote_code)
         image_token = image_token_id(self.module, self.family)
         rope = rope_index(self.module, self.family)
@@ -159,6 +161,8 @@ class TransformersModel:
         def scored(request: Request, answer: str) -> float:
             return self.log_probs([request], [answer])[0]
 
+        if self._unread:
+            yield Finding("weights", NOTE, f"{', '.join(self._unread)} not read: safetensors only, pickles can run code")
         yield from CheckpointChecks(self.one_by_one(), scored, self._trained).run(images, training)
 
     @torch.no_grad()

@@ -19,6 +19,7 @@ from harness.models._checkpoint.adapters import base_of, check, is_adapter, merg
 from harness.models._checkpoint.attention_masks import is_windowed
 from harness.models._checkpoint.families import CAUSAL, FAMILIES, Family
 from harness.models._checkpoint.image_processor import image_only
+from harness.models._checkpoint.own_files import require_own_code, require_own_files
 from harness.models._checkpoint.prompt_builder import RopeIndex
 
 
@@ -42,21 +43,8 @@ def resolve(path: str) -> tuple[str, tuple[Path, ...]]:
         raise ModelError(f"{folder} is not a model folder: it has no config.json. Give the folder save_pretrained wrote.")
     for adapter in found:
         check(adapter)
-    _require_own_shards(folder)
+    require_own_files(folder)
     return str(folder), tuple(found)
-
-
-def _require_own_shards(folder: Path) -> None:
-    """An index may name weights anywhere; those outside the folder would not be part of its digest."""
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return
-    try:
-        shards = {str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{index} is not an index of weights ({error}). Copy the checkpoint again.") from error
-    if outside := sorted(name for name in shards if Path(name).name != name or not name.endswith(".safetensors")):
-        raise ModelError(f"{index} names {outside[0]}; only *.safetensors files in the same folder are read. Move them there.")
 
 
 def _folder_of(path: str) -> Path:
@@ -100,6 +88,8 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
     """Weights of a model, adapters merged into it. Attention is eager where the model knows no other."""
     transformers.utils.logging.disable_progress_bar()
     options = {"dtype": dtype, "trust_remote_code": remote_code, "use_safetensors": True}
+    if remote_code:
+        require_own_code(Path(source))
     try:
         _check_attention(source, attention, remote_code)
         try:

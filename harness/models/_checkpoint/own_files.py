@@ -1,0 +1,93 @@
+"""What a base model is computed from lies in its own folder, as safetensors: everything else is refused before it is loaded.
+
+The digest of a checkpoint covers the files of its folder (`model_digest`); weights or code that come from elsewhere, or
+from a pickle, could change an answer without changing the digest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import ModelError
+from harness.models._checkpoint.adapters import PICKLES
+
+INDEX = "model.safetensors.index.json"
+_NAMING_CODE = ("config.json", "processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
+
+
+def require_own_files(folder: Path) -> None:
+    """Raise ModelError for a model folder whose weights are pickles, or that names weights outside itself."""
+    _require_safetensors(folder)
+    _require_own_shards(folder)
+
+
+def ignored_pickles(folder: Path) -> list[str]:
+    """Names of pickled weights beside the safetensors: never read, so not part of the digest either."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix.lower() in PICKLES)
+
+
+def _require_safetensors(folder: Path) -> None:
+    if any(folder.glob("*.safetensors")):
+        return
+    if pickles := ignored_pickles(folder):
+        raise ModelError(
+            f"The weights of {folder} do not load: it has only {', '.join(pickles[:3])}, and pickles can run code when they "
+            "are read (safetensors only). Load it with transformers where it comes from and save it with save_pretrained."
+        )
+
+
+def _require_own_shards(folder: Path) -> None:
+    """An index, or `transformers_weights` in config.json, may name weights anywhere."""
+    named = _read(folder / "config.json").get("transformers_weights")
+    shards = {folder / "config.json": {str(named)}} if named else {}
+    if (folder / INDEX).is_file():
+        try:
+            shards[folder / INDEX] = {str(name) for name in _read(folder / INDEX)["weight_map"].values()}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"{folder / INDEX} is not an index of weights ({error}). Copy the checkpoint again.") from error
+    for path, names in shards.items():
+        if outside := sorted(name for name in names if not _is_own(name)):
+            raise ModelError(
+                f"{path} names {outside[0]}; only *.safetensors files in the same folder are read. Move them there."
+            )
+
+
+def _is_own(name: str) -> bool:
+    return Path(name).name == name and name.endswith(".safetensors")
+
+
+def require_own_code(folder: Path) -> None:
+    """`auto_map` may name code of another repository ("owner/name--module.Class"), which no digest of this folder sees."""
+    for name in _NAMING_CODE:
+        auto_map = _read(folder / name).get("auto_map")
+        for reference in _texts(auto_map):
+            if "--" in reference or "/" in reference:
+                raise ModelError(
+                    f"{folder / name} names code outside its folder ({reference}). Copy that module into {folder} and name "
+                    "it there: code from elsewhere is not part of the checkpoint's digest."
+                )
+
+
+def _texts(value: Any) -> Iterator[str]:  # Any: a JSON value
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where the file is not there."""
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        what = "an index of weights" if path.name == INDEX else "JSON"
+        raise ModelError(f"{path} is not {what} ({error}). Copy the checkpoint again.") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} is not a JSON object. Copy the checkpoint again.")
+    return value

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
-from harness.core.stats import Sample, evaluate, items_counted
+from harness.core.stats import Sample, clusters_of, evaluate, interval_of_value, items_counted, moving
 from reports.values.paired import Difference
 from reports.values.seeds import Seeds, combine_seeds
 from reports.values.table import Cell, Column
@@ -91,14 +92,24 @@ class Together:
         if not np.isfinite(values).all():
             return None
         drawn = [evaluate(formula, s.names, s.drawn) for s in self.samples]
-        metric = combine_seeds(values[1:], drawn[1:])
-        shift = combine_seeds([v - values[0] for v in values[1:]], [d - drawn[0] for d in drawn[1:]])
+        n_clusters = clusters_of(self.samples[0], self._moving(formula))
+        possible = formula.unit == "share" and all(((d >= 0) & (d <= 1))[np.isfinite(d)].all() for d in drawn)
+        metric = combine_seeds(values[1:], drawn[1:], n_clusters, (0.0, 1.0) if possible else None)
+        shifts = [d - drawn[0] for d in drawn[1:]]
+        shift = combine_seeds([v - values[0] for v in values[1:]], shifts, n_clusters, (-1.0, 1.0) if possible else None)
         return (metric, shift) if metric and shift else None
+
+    def _moving(self, formula: Formula) -> NDArray[np.bool_]:
+        moved: NDArray[np.bool_] = np.any([moving(formula, s) for s in self.samples], axis=0)
+        return moved
 
     def cell(self, formula: Formula, values: Seeds, shifts: Seeds) -> Cell:
         difference = Difference(shifts.mean, shifts.low, shifts.high, shifts.p, None, shifts.detectable, TEST)
-        n = items_counted(formula, self.samples[0])
-        return Cell(values.mean, values.low, values.high, n, "", difference, len(self.samples[0]), self.n_left_out)
+        n, moved = items_counted(formula, self.samples[0]), self._moving(formula)
+        low, high = values.low, values.high
+        if low is None and not (values.between_seed_sd or values.between_item_sd):  # one value throughout
+            low, high = interval_of_value(formula, np.full(2, values.mean), clusters_of(self.samples[0], moved))
+        return Cell(values.mean, low, high, n, "", difference, int(moved.sum()), self.n_left_out)
 
 
 def _on_common_items(there: Sequence[tuple[BenchmarkResult, Sample]]) -> tuple[list[Sample], int]:

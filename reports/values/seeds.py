@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.stats import LEVEL, POWER, Floats
+from harness.core.stats import FEWEST_CLUSTERS, LEVEL, POWER, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,30 +20,46 @@ class Seeds:
     mean: float
     between_seed_sd: float
     between_item_sd: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n_seeds: int
-    p: float
-    detectable: float
+    p: float | None
+    detectable: float | None
 
 
-def combine_seeds(values: Sequence[float], resampled: Sequence[Floats]) -> Seeds | None:
+def combine_seeds(
+    values: Sequence[float], resampled: Sequence[Floats], n_clusters: int, limits: tuple[float, float] | None = None
+) -> Seeds | None:
     """`values` one a seed; `resampled` (R,) a seed, all drawn with the same clusters. None below two seeds.
 
     Variance of the mean = that of drawing items (all seeds together) + scatter of seeds / S; the t quantile has
-    Satterthwaite's degrees of freedom, so few seeds widen the interval only as far as seeds matter.
+    Satterthwaite's degrees of freedom, G - 1 of the items' part and S - 1 of the seeds'. As in a single run, too few
+    clusters or known resamples give no interval, p or detectable difference; nor does scatter of 0, save that nothing
+    changed is p = 1. `limits`: what is possible; the interval ends there.
     """
-    from scipy.special import stdtr, stdtrit
-
     n = len(values)
     if n < 2:
         return None
-    seed_var, item_var = float(np.var(values, ddof=1)), float(np.nanvar(np.mean(resampled, axis=0)))
-    total = item_var + seed_var / n
-    freedom = (n - 1) * (total / (seed_var / n)) ** 2 if seed_var else 1e9
-    quantile = float(stdtrit(freedom, (1 + LEVEL) / 2))
-    mean, error = float(np.mean(values)), total**0.5
-    p = 2 * float(stdtr(freedom, -abs(mean) / error)) if error else float(mean == 0)
-    detectable = (quantile + float(stdtrit(freedom, POWER))) * error
-    low, high = mean - quantile * error, mean + quantile * error
+    both = np.mean(resampled, axis=0)
+    known = both[np.isfinite(both)]
+    seed_var, drawn_var = float(np.var(values, ddof=1)), float(known.var()) if len(known) else 0.0
+    mean, few = float(np.mean(values)), n_clusters < FEWEST_CLUSTERS or len(known) < LEVEL * len(both)
+    if few or drawn_var + seed_var < 1e-24:
+        p = 1.0 if not few and abs(mean) < 1e-12 else None
+        return Seeds(mean, seed_var**0.5, drawn_var**0.5, None, None, n, p, None)
+    item_var = drawn_var * n_clusters / (n_clusters - 1)  # resampled sums scatter less by 1/G
+    p, reach, detectable = _of_t(mean, item_var, n_clusters - 1, seed_var / n, n - 1)
+    least, most = limits or (-np.inf, np.inf)
+    low, high = max(least, mean - reach), min(most, mean + reach)
     return Seeds(mean, seed_var**0.5, item_var**0.5, low, high, n, p, detectable)
+
+
+def _of_t(mean: float, items: float, item_freedom: int, seeds: float, seed_freedom: int) -> tuple[float, float, float]:
+    """p of a mean of 0, half the interval's width, and the detectable mean; variances by items and by seeds."""
+    from scipy.special import stdtr, stdtrit
+
+    error = (items + seeds) ** 0.5
+    freedom = (items + seeds) ** 2 / (items**2 / item_freedom + seeds**2 / seed_freedom)
+    quantile = float(stdtrit(freedom, (1 + LEVEL) / 2))
+    p = 2 * float(stdtr(freedom, -abs(mean) / error))
+    return p, quantile * error, (quantile + float(stdtrit(freedom, POWER))) * error

@@ -189,19 +189,19 @@ def test_the_detectable_difference_is_2_8_standard_errors():
 
 
 def test_seed_scatter_and_item_scatter_are_told_apart():
-    steady = combine_seeds([0.5, 0.5, 0.5], [np.random.default_rng(0).normal(0.5, 0.02, 1000)] * 3)
+    steady = combine_seeds([0.5, 0.5, 0.5], [np.random.default_rng(0).normal(0.5, 0.02, 1000)] * 3, 500)
     assert (steady.between_seed_sd, steady.n_seeds) == (0, 3)
     assert steady.high - steady.low == approx(2 * 1.96 * 0.02, rel=0.1)
 
 
 def test_few_scattered_seeds_widen_the_interval_by_t():
     # seeds 0.4, 0.5, 0.6: sd 0.1, its mean's error 0.0577, t(2) = 4.303
-    found = combine_seeds([0.4, 0.5, 0.6], [np.full(1000, v) for v in (0.4, 0.5, 0.6)])
+    found = combine_seeds([0.4, 0.5, 0.6], [np.full(1000, v) for v in (0.4, 0.5, 0.6)], 500)
     assert found.high - found.mean == approx(4.303 * 0.1 / 3**0.5, rel=1e-3)
 
 
 def test_one_seed_cannot_be_combined():
-    assert combine_seeds([0.5], [np.zeros(10)]) is None
+    assert combine_seeds([0.5], [np.zeros(10)], 500) is None
 
 
 # ---------------------------------------------------------------- proofs

@@ -17,6 +17,7 @@ from reports.comparison.length import _groups
 from reports.page.objects import objects_views
 from reports.values.details import ObjectCount
 from reports.values.paired import differences, pair
+from reports.values.seeds import combine_seeds
 from reports.writers import csv as csv_writer
 from reports.writers import json as json_writer
 
@@ -134,3 +135,30 @@ def test_constant_scores_have_no_interval_of_no_width() -> None:
     rating = ratio("rating", ["points"], ["n"], unit="points")
     (metric,) = metrics([Item(str(i), f"{i}.jpg", "?") for i in range(12)], scores, [rating])
     assert (metric.value, metric.low, metric.high) == (3.0, None, None)
+
+
+def test_seeds_over_fewer_than_five_images_have_no_interval_and_no_test() -> None:
+    found = combine_seeds([0.3, 0.32, 0.31], [np.random.default_rng(0).normal(0.31, 0.01, 1000)] * 3, 4)
+    assert (found.mean, found.low, found.high, found.p, found.detectable) == (pytest.approx(0.31), None, None, None, None)
+
+
+def test_seeds_that_agree_have_the_t_interval_of_their_images() -> None:
+    # 12 image means, the same in three seeds: t(11) = 2.201, standard error sd / sqrt(12)
+    from scipy.stats import t, ttest_1samp
+
+    images = np.random.default_rng(2).normal(0.1, 0.2, 12)
+    drawn = images[np.random.default_rng(3).integers(0, 12, (20_000, 12))].mean(axis=1)
+    found = combine_seeds([float(images.mean())] * 3, [drawn] * 3, 12)
+    assert found.high - found.mean == pytest.approx(t.ppf(0.975, 11) * images.std(ddof=1) / 12**0.5, rel=0.02)
+    assert found.p == pytest.approx(ttest_1samp(images, 0).pvalue, abs=0.005)
+
+
+def test_limits_of_seeds_stay_within_what_is_possible() -> None:
+    drawn = [np.random.default_rng(0).normal(0.97, 0.01, 1000)] * 3
+    assert combine_seeds([0.93, 0.98, 1.0], drawn, 60, (0.0, 1.0)).high == 1.0
+
+
+def test_seeds_that_never_scatter_are_not_certain() -> None:
+    found = combine_seeds([0.0] * 3, [np.zeros(1000)] * 3, 60)
+    assert (found.low, found.high, found.p) == (None, None, 1.0)
+    assert combine_seeds([1.0] * 3, [np.ones(1000)] * 3, 60).p is None

@@ -175,7 +175,7 @@ class MmhalBase:
         }
 
     def _rating(self, verdict: Verdict) -> int | None:
-        # A judge that could not be reached has said nothing: the official script never meets that case.
+        # A judge that could not be reached gave no rating: this case does not occur in the official script.
         if not verdict.raw and verdict.value is None:
             return None
         return PARSERS[self.variant](verdict.raw)

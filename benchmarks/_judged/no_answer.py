@@ -1,4 +1,4 @@
-"""Text that answers nothing, recognised by rules: empty, the question again, repetition, off topic, "I cannot tell"."""
+"""Rules that recognise a text without an answer: empty, the question again, repetition, off topic, "I cannot tell"."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _DECIDING_WORDS = """yes no not none zero one two three four five six seven eigh
 pink brown black white gray grey beige gold left right center centre middle top bottom upper lower"""
 _IDLE, _DECIDES = frozenset(_IDLE_WORDS.split()), frozenset(_DECIDING_WORDS.split())
 _FEWEST, _SHARE = 8, 0.35  # words from which on repetition is detected; distinct ones among them
-_EXTRA = 2  # words beside the question's own that make no answer of it
+_EXTRA = 2  # words beside the question's own that do not make it an answer
 
 
-def no_answer(question: str, answer: str, said: Assertions, truth: Assertions) -> str:
-    """Why the text is no answer to the question; "" for one that is. `said` and `truth`: what answer and reference assert."""
+def no_answer(question: str, answer: str, claims: Assertions, truth: Assertions) -> str:
+    """Why the text is not an answer to the question, else "". `claims`, `truth`: what answer and reference assert."""
     words, asked = _words(answer), _words(question)
     if not words:
         return "an empty answer"
@@ -34,9 +34,9 @@ def no_answer(question: str, answer: str, said: Assertions, truth: Assertions) -
         return "the same words over and over"
     if _copies(words, asked):
         return "the question again"
-    if _ABSTAINS.search(answer) and not said.present and not said.absent:
+    if _ABSTAINS.search(answer) and not claims.present and not claims.absent:
         return "it does not answer"
-    return "" if _on_topic(words, asked, said, truth) else "words that have nothing to do with the question"
+    return "" if _on_topic(words, asked, claims, truth) else "words that have nothing to do with the question"
 
 
 def _words(text: str) -> list[str]:
@@ -57,10 +57,10 @@ def _copies(words: list[str], asked: list[str]) -> bool:
     return len(words) - len(asked) <= _EXTRA and any(words[i : i + len(asked)] == asked for i in places)
 
 
-def _on_topic(words: list[str], asked: list[str], said: Assertions, truth: Assertions) -> bool:
-    """It names an object, decides something, or shares a telling word with the question or the reference."""
-    told = set(words)
+def _on_topic(words: list[str], asked: list[str], claims: Assertions, truth: Assertions) -> bool:
+    """It names an object, decides something, or shares an informative word with the question or the reference."""
+    found = set(words)
     shared = (set(asked) | set(_words(" ".join(truth.words)))) - _IDLE
-    singular = set(said.words) - _IDLE
-    decides = told & _DECIDES or any(word.isdigit() for word in told)
-    return bool(said.present or said.absent or said.denies or decides or (told | singular) & shared)
+    singular = set(claims.words) - _IDLE
+    decides = found & _DECIDES or any(word.isdigit() for word in found)
+    return bool(claims.present or claims.absent or claims.denies or decides or (found | singular) & shared)

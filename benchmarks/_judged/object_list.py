@@ -23,7 +23,7 @@ _NOUN_TAGS = ("NN", "NNS", "NNP", "NNPS")
 def official_object_list(reply: str) -> Any:  # Any: a JSON value
     """The authors' parser: the whole reply as JSON, or its last line where '["' occurs. Raises ValueError.
 
-    Its trap: the template asks for "()" where there is nothing, which is not JSON, so the item is asked again for ever.
+    A known flaw: the template asks for "()" where there is nothing, which is not JSON, so the script repeats the item for ever.
     """
     try:
         return json.loads(reply)
@@ -119,7 +119,7 @@ def _noun_runs(words: Tagged) -> list[str]:
 
 
 def nltk_tagger(name: str) -> Tagged:
-    """Stands in for spaCy's en_core_web_trf: NLTK's tagger over "a <name>", WordNet noun lemmas."""
+    """Replacement for spaCy's en_core_web_trf: NLTK's tagger over "a <name>", WordNet noun lemmas."""
     from nltk.tokenize import NLTKWordTokenizer
 
     words = NLTKWordTokenizer().tokenize(f"a {name.lower()}")

@@ -2,7 +2,7 @@
 
 The published judges' prompts may not all be shipped (MMHal-Bench's sits in a GPL-3 repository, Object HalBench's under
 CC BY-NC). A user who has the official text gives it as a file (`templates` of the chat judge); `JudgeTask.digest` holds the
-beginning of its sha256 where it is known, so that a truncated or edited copy is noticed. Our own texts ask for the same kinds
+start of its sha256 where it is known, so that a truncated or edited copy is noticed. Our own texts ask for the same kinds
 of reply.
 
 Fields: {question} {answer} {reference} {context} {objects} {first} {second}.

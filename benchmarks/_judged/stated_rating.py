@@ -2,7 +2,7 @@
 
     "Rating: 5"   "**Score**: 5/6"   "the grade is 0.8"   {"score": 0.8}   and, as a whole line, "0.8"   "0.7 because ..."
 
-Never from a number that happens to stand there: "Part 1 is wrong", "(policy 1)", "1/2", "3-4", "4 of 10", "0,8" (a decimal
+Never from a number in another context: "Part 1 is wrong", "(policy 1)", "1/2", "3-4", "4 of 10", "0,8" (a decimal
 comma may be two numbers). Two statements that differ, or one that cannot be read, leave the answer unjudged: a guess would be a
 made-up score.
 """

@@ -1,4 +1,4 @@
-"""The score of an answer that no verdict could be had on: it adds to "items" alone and is never counted as 0."""
+"""The score of an answer without a verdict: it adds to "items" alone and is never counted as 0."""
 
 from __future__ import annotations
 

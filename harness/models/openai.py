@@ -65,7 +65,7 @@ class OpenAIModel:
         self._url, self._revision = _address(url), str(revision)
         self._server = Server(self._url, _key(api_key_env), timeout_s, retries)
         self._name, entry = self._served(model)
-        self._kind = self._server.said(str(entry.get("owned_by") or ""))
+        self._kind = self._server.printable(str(entry.get("owned_by") or ""))
         self._version = self._server.version() if self._kind == "vllm" else ""
         self._extra = dict(extra or {})
         self._concurrency, self._keep = concurrency, 2 * concurrency
@@ -186,7 +186,7 @@ class OpenAIModel:
         listing = {str(entry["id"]): entry for entry in self._server.listing}
         if model is None and len(listing) == 1:
             return next(iter(listing.items()))
-        known = ", ".join(self._server.said(name) for name in list(listing)[:20]) or "no list of its models"
+        known = ", ".join(self._server.printable(name) for name in list(listing)[:20]) or "no list of its models"
         if model is None:
             raise ConfigError(f"Which model of {self._url}? Add `model`. It serves: {known}.")
         if listing and model not in listing and not self._answers_to(model):

@@ -25,7 +25,7 @@ _NONE = Mark(None, "", answered=False)
 
 
 class StoredArchive:
-    """`reports.web.browse.records.Archive` over a store. `data` stands for the data folder of runs that have moved."""
+    """`reports.web.browse.records.Archive` over a store. `data` replaces the data folder of runs that have moved."""
 
     def __init__(self, store: Store, output: Path, shelf: Shelf, data: Path | None = None) -> None:
         self._store, self._output, self._shelf, self._data = store, output, shelf, data
@@ -73,7 +73,7 @@ class StoredArchive:
         return found
 
     def prompt(self, run: str, benchmark: str, item: Item) -> str:
-        """What the model was asked; the question where the benchmark can no longer be made."""
+        """The prompt of an item; the question alone where the benchmark can no longer be made."""
         made = self._benchmark(run, benchmark)
         try:
             return made.prompt(item) if made is not None else item.question
@@ -81,7 +81,7 @@ class StoredArchive:
             return item.question
 
     def references(self, run: str, benchmark: str) -> Callable[[Item], str]:
-        """What is true of an item in the benchmark's own words; "" where it says nothing, or can no longer be made."""
+        """The reference of an item as the benchmark describes it; "" where it has none, or can no longer be made."""
         made = self._benchmark(run, benchmark)
 
         def reference(item: Item) -> str:

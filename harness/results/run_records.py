@@ -20,7 +20,7 @@ from harness.storage.run_store import Store, StoredResult, StoredRun
 
 
 def config_of(run: StoredRun) -> RunConfig:
-    """The study that a stored run was asked for."""
+    """The configuration of a stored run."""
     return stored(run.config, f"The stored configuration of {run.id}")
 
 

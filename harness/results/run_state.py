@@ -1,4 +1,4 @@
-"""What became of a run, as people are told: a run whose process is gone is interrupted, never running."""
+"""The state of a run as reported to the user: a run whose process is gone is interrupted, never running."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTERRUPTED = "interrupted"
 
 
 def state_of(run: StoredRun, output: Path) -> str:
-    """The stored state; "interrupted" where it says running and no process holds the run's folder (killed, power cut)."""
+    """The stored state; "interrupted" where that is running and no process holds the run's folder (killed, power cut)."""
     return INTERRUPTED if run.status == "running" and not is_held(output / run.id) else run.status
 
 

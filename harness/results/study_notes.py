@@ -1,4 +1,4 @@
-"""What a report says of a study besides its numbers: prompts that arms share, rows that are not run, choices of ours."""
+"""Notes of a report on its study: prompts that arms share, rows that are not run, our own choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind beside its results: one dataclass for each kind, kept by run, checkpoint and benchmark."""
+"""What a run stores besides its results: one dataclass for each kind, kept by run, checkpoint and benchmark."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class MissingItems(Artifact):
 class ServerCost(Artifact):
     """What servers charged for a checkpoint's answers on a benchmark and for the judge's verdicts, over all attempts.
 
-    Each is empty where nothing was asked of a server; see `harness.models._server.usage` for its fields.
+    Each is empty where no server was used; see `harness.models._server.usage` for its fields.
     """
 
     kind = "server_cost"
@@ -75,7 +75,7 @@ class Timings(Artifact):
 
 @dataclass(frozen=True, slots=True)
 class RewardAccuracy(Artifact):
-    """Reward model -> whose held-out pairs -> share that it ranks rightly; None without pairs."""
+    """Reward model -> source of the held-out pairs -> share that it ranks correctly; None without pairs."""
 
     kind = "reward_accuracy"
     shares: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class RewardAccuracy(Artifact):
 
 @dataclass(frozen=True, slots=True)
 class SharedPrompts(Artifact):
-    """How far arms have pairs for the same prompts (image and question), a mapping for each group of arms:
+    """How many prompts arms have in common (image and question), a mapping for each group of arms:
 
     {"arms": [names], "common": prompts that all have, "most": prompts of the arm with most, "meant": whether the study means
     them to be the same}.

@@ -49,7 +49,7 @@ class DataFolder:
         if not is_file(path):
             raise DataError(
                 f"{name[:200]} is not in the data folder {self._folder}. "
-                "`python -m harness fetch` brings the benchmarks' files, or tells where each comes from and belongs."
+                "`python -m harness fetch` brings the benchmarks' files, or reports where each comes from and belongs."
             )
         return path
 

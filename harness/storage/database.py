@@ -1,4 +1,4 @@
-"""The SQLite file underneath: opened, migrated, and its refusals in words. The only user of sqlite3.
+"""The SQLite file of the store: opening, migrations, and error messages. The only user of sqlite3.
 
 WAL mode, one transaction a batch: a killed process loses at most the batch in flight. Threads take turns.
 """
@@ -21,7 +21,7 @@ _PATIENCE_S = 30.0
 
 
 class Database:
-    """Open it as a context manager. Raises StoreError, with what to do, for everything SQLite can refuse."""
+    """Open it as a context manager. Raises StoreError, with what to do, for every SQLite error."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,7 +56,7 @@ class Database:
         version = self._version()
         if version > len(STEPS):
             raise StoreError(
-                f"{self.path} was written by a newer mm-align-harness (schema {version}, this one knows {len(STEPS)}). "
+                f"{self.path} was written by a newer mm-align-harness (schema {version}, this one reads up to {len(STEPS)}). "
                 "Upgrade, or choose another folder with `output=` or `--output`."
             )
         while version < len(STEPS):
@@ -91,7 +91,7 @@ class Database:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """SQLite's refusals in words."""
+    """SQLite's errors as messages."""
     try:
         yield
     except sqlite3.OperationalError as error:

@@ -151,7 +151,7 @@ def together(revisions: Sequence[Revision]) -> tuple[tuple[LabelEdit, ...], tupl
     kept, conflicts = [], []
     for found in by_label.values():
         own = list(found.values())
-        words = " but ".join(f"{name} says {edit.new} (of {edit.old})" for name, edit in own)
+        words = " but ".join(f"{name} has {edit.new} (instead of {edit.old})" for name, edit in own)
         if len(own) == 1:
             kept.append(own[0][1])
         else:

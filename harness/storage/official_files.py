@@ -21,7 +21,7 @@ PRESENT, FETCHED, MISSING, WRONG = "present", "fetched", "missing", "wrong"
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """State of one official file; `note` tells the user what to do, "" for nothing."""
+    """State of one official file; `note`: what the user has to do, "" for nothing."""
 
     benchmark: str
     file: OfficialFile
@@ -44,7 +44,7 @@ class Fetcher:
     def fetch(self, names: Sequence[str]) -> list[Fetched]:
         """The files of the benchmarks and preference sources named, of all where none is.
 
-        Raises UnknownPlugin for a name that is none.
+        Raises UnknownPlugin for a name that does not exist.
         """
         wanted: dict[str, tuple[str, OfficialFile]] = {}  # several benchmarks read the same COCO files
         sources = [name for name in registry.names("source") if name not in registry.names("benchmark")]
@@ -61,16 +61,16 @@ class Fetcher:
         place = self.folder / file.name
         if place.exists():
             return self._check(file, place)
-        by_hand = f"{file.how}{f', from {file.url}' if file.url else ''}; it belongs at {place}"
+        manual = f"{file.how}{f', from {file.url}' if file.url else ''}; it belongs at {place}"
         if not file.url or self.offline:
-            return MISSING, by_hand
+            return MISSING, manual
         if file.member.endswith("/") and not self.images:
-            return MISSING, f"Gigabytes of images: fetch them with --images, or by hand: {by_hand}"
+            return MISSING, f"Gigabytes of images: fetch them with --images, or manually: {manual}"
         self.say(f"fetching {file.url}")
         try:
             self._bring(file, place)
         except DataError as error:
-            return MISSING, f"{error} By hand: {by_hand}"
+            return MISSING, f"{error} Manual download: {manual}"
         state, note = self._check(file, place)
         return (FETCHED if state == PRESENT else state), note
 

@@ -1,7 +1,7 @@
 """The run store: one SQLite file with every run, answer, verdict and score.
 
 Answers and verdicts are kept by content key (checkpoint digest, image digest, prompt, decoding, ...), so they serve
-every run that asks the same.
+every run with the same requests.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ class StoredResult:
 
     @property
     def is_whole(self) -> bool:
-        """Every item has an answer and no verdict is missing; else the next run asks for what is missing."""
+        """Every item has an answer and no verdict is missing; else the next run repeats only the missing ones."""
         return None not in self.answer_keys and all(score.flag != UNJUDGED for score in self.scores)
 
 
 class Store(Database):
-    """Runs, answers, verdicts, scores. Raises StoreError, with what to do, for everything SQLite can refuse."""
+    """Runs, answers, verdicts, scores. Raises StoreError, with what to do, for every SQLite error."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -70,7 +70,7 @@ class Store(Database):
     # ------------------------------------------------------------ runs
 
     def begin(self, run: StoredRun) -> None:
-        """Remember a run; an existing run keeps its start time and is `running` again."""
+        """Store a run; an existing run keeps its start time and is `running` again."""
         with self.transaction() as db:
             values = (run.id, run.name, run.created_at, run.status, run.config, run.command)
             db.execute(
@@ -97,7 +97,7 @@ class Store(Database):
         found = exact or [r for r in runs if r.id.startswith(name)]
         if len(found) > 1 and not exact:
             raise StoreError(
-                f"{name!r} begins the ids of {len(found)} runs: {', '.join(r.id for r in found)}. Give more of it."
+                f"{name!r} begins the ids of {len(found)} runs: {', '.join(r.id for r in found)}. Give more characters."
             )
         if not found:
             hint = did_you_mean(name, [r.id for r in runs] + [r.name for r in runs])
@@ -107,7 +107,7 @@ class Store(Database):
     # ------------------------------------------------------------ answers and verdicts
 
     def answers(self, keys: Iterable[str]) -> dict[str, Answer]:
-        """Stored answers among these keys; `item_id` is empty, an answer belongs to whoever asked."""
+        """Stored answers among these keys; `item_id` is empty, an answer belongs to every item with its key."""
         columns = "key, text, n_tokens, stopped, latency_s, yes_nats"
         found = self._select(f"SELECT {columns} FROM answers LEFT JOIN log_odds USING (key) WHERE key IN", keys)
         return {row[0]: Answer("", *row[1:]) for row in found}

@@ -1,7 +1,7 @@
 """CSV files that people fill in with a spreadsheet program, out and in again.
 
-Out: a byte order mark and quotes, so that every program reads them right, and cells that would be a formula there are kept
-from being one by an apostrophe. In: whatever such programs save - byte order marks, UTF-16, semicolons or tabs for commas, line
+Out: a byte order mark and quotes, so that every program reads them right, and an apostrophe before each cell that
+would otherwise be a formula. In: whatever such programs save - byte order marks, UTF-16, semicolons or tabs for commas, line
 breaks inside quotes.
 """
 
@@ -23,7 +23,7 @@ _LONGEST_CELL = 1_000_000  # characters
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row and where it stands, for error messages."""
+    """One row and its place, for error messages."""
 
     where: str
     cells: Mapping[str, str]

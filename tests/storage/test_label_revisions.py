@@ -77,7 +77,7 @@ def test_two_revisions_that_contradict_each_other_are_both_set_aside_for_that_la
     other = Revision("other", "", (edit("removed"), edit("right", "2", "yes"), edit("flipped", "3")))
     edits, (conflict,) = together([MINE, other])
     assert [e.item_id for e in edits] == ["2", "3"]
-    assert "mine says flipped (of no) but other says removed (of no); neither is applied" in str(conflict)
+    assert "mine has flipped (instead of no) but other has removed (instead of no); neither is applied" in str(conflict)
 
 
 def test_an_edit_turns_the_label_and_leaves_other_items_alone() -> None:

@@ -99,7 +99,7 @@ def test_what_cannot_be_fetched_says_why_and_how_to_do_it_by_hand(monkeypatch, s
 
 def test_a_host_that_is_not_there_is_named_in_one_line(monkeypatch, tmp_path):
     (found,) = bring(monkeypatch, tmp_path / "data", official("q.json", "http://127.0.0.1:9/q.json"))
-    assert found.note.startswith("127.0.0.1:9 cannot be reached. By hand: copy it")
+    assert found.note.startswith("127.0.0.1:9 cannot be reached. Manual download: copy it")
 
 
 def test_another_sha256_is_wrong_and_the_file_is_left_where_it_is(monkeypatch, tmp_path):

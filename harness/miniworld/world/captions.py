@@ -1,6 +1,6 @@
-"""What people and teachers say about a scene: captions, yes/no turns and the words used for both.
+"""Texts about a scene: captions, yes/no turns and the words used for both.
 
-Every function takes the planned scene (so it knows the truth, faint things included) and a `random.Random`.
+Every function takes the planned scene (the true content, faint objects included) and a `random.Random`.
 Chosen answers for alignment are made with `wrong=""`: faithful, and complete with counts.
 """
 
@@ -56,7 +56,7 @@ def sentence(text: str) -> str:
 
 
 def by_size(kinds: Mapping[str, int]) -> list[str]:
-    """Names, usually largest things first: the order in which captions mention them."""
+    """Names, usually largest objects first: the order in which captions mention them."""
     return sorted(kinds, key=lambda kind: -all_icons()[kind].length_px)
 
 
@@ -81,7 +81,7 @@ def detailed_caption(scene: Scene, rng: random.Random, wrong: str = "") -> str:
 
 
 def brief_caption(scene: Scene, rng: random.Random) -> str:
-    """One sentence with up to three things."""
+    """One sentence with up to three objects."""
     kinds = scene.kinds
     named = by_size(kinds)[: rng.randint(2, 3)]
     return f"{sentence(scene.place.phrase)} with {listing([amount(kind, kinds[kind]) for kind in named])}."
@@ -105,7 +105,7 @@ def absent_kind(scene: Scene, rng: random.Random, typical_share: float) -> str:
 
 
 def yes_no_turn(scene: Scene, kind: str, rng: random.Random, *, short_share: float, why_share: float = 0.15) -> Turn:
-    """Is there such a thing? `short_share` of the questions ask for a yes or no and get a short one."""
+    """Is there such an object? `short_share` of the questions ask for a yes or no and get a short one."""
     question = f"Is there {with_article(kind)} in the image?"
     if rng.random() < 0.2:
         question = rng.choice(_YES_NO_QUESTIONS).format(with_article(kind))
@@ -133,7 +133,7 @@ def yes_no_sentence(scene: Scene, kind: str, rng: random.Random, why_share: floa
 
 
 def reference_captions(scene: Scene, rng: random.Random) -> list[str]:
-    """Five captions as people write them: short, incomplete, sometimes with other words for a thing."""
+    """Five captions as people write them: short, incomplete, sometimes with synonyms for an object."""
     kinds = scene.kinds
     weights = [all_icons()[kind].length_px for kind in kinds]
     captions = []
@@ -146,7 +146,7 @@ def reference_captions(scene: Scene, rng: random.Random) -> list[str]:
 
 
 def place_words(scene: Scene, kind: str, others: Sequence[str]) -> str:
-    """Where the first thing of this kind is, seen from another kind: "on the couch", "near the bench"."""
+    """Where the first object of this kind is, seen from another kind: "on the couch", "near the bench"."""
     same = [thing for thing in scene.things if thing.kind == kind]
     thing = same[0]
     if thing.on >= 0 and all(t.on == thing.on for t in same):
@@ -165,7 +165,7 @@ def side(thing: Thing) -> str:
 
 
 def _with_relation(scene: Scene, kinds: Sequence[str]) -> str:
-    """The kind whose place is best worth a sentence: one that stands on furniture, else the first."""
+    """The kind whose place is the most informative: one that is on furniture, else the first."""
     standing = {thing.kind for thing in scene.things if thing.on >= 0}
     return next((kind for kind in kinds if kind in standing), kinds[0])
 

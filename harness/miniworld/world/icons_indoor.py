@@ -1,4 +1,4 @@
-"""Drawings of furniture, appliances, electronics, dishes, food and small things of a house."""
+"""Drawings of furniture, appliances, electronics, dishes, food and small household objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawings of people, vehicles, street furniture, animals and things for a day outside."""
+"""Drawings of people, vehicles, street furniture, animals and outdoor objects."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ from harness.miniworld.world.icons import with_article
 from harness.miniworld.world.questions import short_turn
 from harness.miniworld.world.scenes import Scene, WorldSettings
 
-YES_SHARE = 0.55  # of the yes/no turns in instruction data; real data leans to yes as well
-TYPICAL_SHARE = 0.25  # of the absent things asked for, those that such a place usually has
+YES_SHARE = 0.55  # of the yes/no turns in instruction data; real data has more yes than no as well
+TYPICAL_SHARE = 0.25  # of the absent objects in questions, those that such a place usually has
 YES_NO_TURNS = 6
 SHORT_TURNS = 2
 
@@ -47,7 +47,7 @@ def preference_caption(scene: Scene, settings: WorldSettings) -> Turn:
 
 
 def preference_yes_no(scene: Scene, settings: WorldSettings) -> Turn:
-    """Is there such a thing, half of them absent and half of those typical of the place, with a true answer."""
+    """Is there such an object, half of them absent and half of those typical of the place, with a true answer."""
     rng = random.Random(f"{settings.seed}/chosen yes-no/{scene.index}")
     kind = rng.choice(list(scene.kinds)) if rng.random() < 0.5 else absent_kind(scene, rng, typical_share=0.5)
     return f"Is there {with_article(kind)} in the image?", yes_no_sentence(scene, kind, rng, why_share=0.4)

@@ -69,7 +69,7 @@ def _textvqa(scenes: list[Scene], rng: random.Random) -> Files:
 
 
 def _mmvet(scenes: list[Scene], rng: random.Random) -> Files:
-    """Answers are what a grader looks for: words, all of which are wanted where <AND> joins them."""
+    """Answers are what a grader looks for: words, all of which are required where <AND> joins them."""
     rows: dict[str, Any] = {}
     images = {}
     for number in range(ITEMS):
@@ -174,5 +174,5 @@ def _larger(scene: Scene, rng: random.Random) -> Turn | None:
 
 
 def _noun(kind: str) -> str:
-    """AMBER compares single nouns: "traffic light" is known by its last word."""
+    """AMBER compares single nouns: "traffic light" is matched by its last word."""
     return kind.rsplit(maxsplit=1)[-1]

@@ -1,4 +1,4 @@
-"""Paints a planned scene with Pillow: textured background, things from back to front, noise on top."""
+"""Paints a planned scene with Pillow: textured background, objects from back to front, noise on top."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ JPEG_OPTIONS: dict[str, Any] = {"quality": 90, "subsampling": 0, "optimize": Fal
 
 @dataclass(frozen=True, slots=True)
 class PaintedScene:
-    """A painted scene. `pixels` (112, 112, 3) uint8; `owner` (112, 112) int16: index of the topmost thing, -1 none;
-    `boxes`: x, y, width, height of every thing's own pixels, hidden ones too; `areas`: how many pixels they are."""
+    """A painted scene. `pixels` (112, 112, 3) uint8; `owner` (112, 112) int16: index of the topmost object, -1 none;
+    `boxes`: x, y, width, height of every object's own pixels, hidden ones too; `areas`: how many pixels they are."""
 
     pixels: npt.NDArray[np.uint8]
     owner: npt.NDArray[np.int16]
@@ -47,7 +47,7 @@ def paint(scene: Scene, noise: float) -> PaintedScene:
 
 
 def _paste(canvas: Image.Image, thing: Thing) -> npt.NDArray[np.bool_]:
-    """Paint one thing; returns the pixels it takes, (112, 112) bool, as if it were solid."""
+    """Paint one object; returns the pixels it takes, (112, 112) bool, as if it were solid."""
     sprite = draw_icon(all_icons()[thing.kind], thing.colour)
     size = (max(4, round(thing.box[2] - thing.box[0])), max(4, round(thing.box[3] - thing.box[1])))
     small = sprite.resize(size, Image.Resampling.BOX, reducing_gap=None)

@@ -30,7 +30,7 @@ MMHAL_TYPES = ("attribute", "adversarial", "comparison", "counting", "relation",
 
 
 def _single(scene: Scene) -> list[Thing]:
-    """Things whose kind occurs once, so that "the dog" is clear."""
+    """Objects whose kind occurs once, so that "the dog" is clear."""
     return [thing for thing in scene.things if scene.kinds[thing.kind] == 1]
 
 
@@ -43,7 +43,7 @@ def attribute(scene: Scene, rng: random.Random) -> Turn | None:
 
 
 def adversarial(scene: Scene, rng: random.Random) -> Turn | None:
-    """Takes for granted that something is there which is not."""
+    """A question with a false premise: about an object that is absent."""
     kind = absent_kind(scene, rng, typical_share=0.6)
     forms = [f"Where is the {kind} in the image?"]
     if all_icons()[kind].tells_colour:
@@ -70,7 +70,7 @@ def counting(scene: Scene, rng: random.Random) -> Turn | None:
 
 
 def relation(scene: Scene, rng: random.Random) -> Turn | None:
-    """Left or right of another thing; asked only where they are well apart."""
+    """Left or right of another object; asked only where they are well apart."""
     pairs = [(a, b) for a, b in permutations(_single(scene), 2) if abs(a.centre[0] - b.centre[0]) > 24]
     if not pairs:
         return None
@@ -103,7 +103,7 @@ def other(scene: Scene, rng: random.Random) -> Turn | None:
 
 
 def complex_reasoning(scene: Scene, rng: random.Random) -> Turn | None:
-    """LLaVA-Bench's third category: an answer that combines the place with what is in it."""
+    """LLaVA-Bench's third category: an answer that combines the place with its objects."""
     kinds = scene.kinds
     named = listing([amount(kind, kinds[kind]) for kind in by_size(kinds)[:2]])
     question = rng.choice(("What could a person do in this place?", "What can people do here, and why?"))
@@ -111,7 +111,7 @@ def complex_reasoning(scene: Scene, rng: random.Random) -> Turn | None:
 
 
 def conversation_turn(scene: Scene, rng: random.Random) -> Turn:
-    """LLaVA-Bench's first category: a simple question about what is seen."""
+    """LLaVA-Bench's first category: a simple question about a visible object."""
     kind = rng.choice([kind for kind, count in scene.kinds.items() if count == min(scene.kinds.values())])
     coloured = attribute(scene, rng)
     if coloured and rng.random() < 0.5:

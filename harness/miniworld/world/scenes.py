@@ -1,7 +1,7 @@
-"""What stands where: eight kinds of places, each with its own company of things.
+"""Plans of scenes: eight kinds of places, each with its own set of typical objects.
 
 A `Scene` is a plan of one image (which objects, where, how large, how visible); `painter.py` paints it and
-`describe.py` speaks of it. Everything follows from (settings, part, index), so any image can be drawn alone.
+`captions.py` describes it. Everything follows from (settings, part, index), so any image can be drawn alone.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class WorldSettings:
     preference_yes_no: int = 800
     faint_share: float = 0.15  # share of objects drawn so faintly that they can hardly be seen
     faint_opacity: tuple[float, float] = (0.08, 0.35)
-    off_scene_share: float = 0.30  # share of images with one thing that does not belong there
+    off_scene_share: float = 0.30  # share of images with one atypical object
     label_fault_share: float = 0.03  # share of val instance labels removed or swapped
-    caption_fault_share: float = 0.20  # share of SFT captions that name a typical but absent thing
+    caption_fault_share: float = 0.20  # share of SFT captions that name a typical but absent object
     noise: float = 9.0  # standard deviation of the pixel noise, of 255
 
 
@@ -153,7 +153,7 @@ def _choose_kinds(rng: random.Random, place: Place, off_scene_share: float) -> l
     """Kinds with repeats, large ones first so that they are painted behind."""
     icons = all_icons()
     chosen = {kind: rng.randint(1, most) for kind, (chance, most) in place.kinds.items() if rng.random() < chance}
-    while len(chosen) < 3:  # POPE can only use images with three different things
+    while len(chosen) < 3:  # POPE can only use images with three different objects
         kind = rng.choice(list(place.kinds))
         chosen.setdefault(kind, 1)
     if rng.random() < off_scene_share:
@@ -169,7 +169,7 @@ def _choose_kinds(rng: random.Random, place: Place, off_scene_share: float) -> l
 
 @dataclass(slots=True)
 class _Builder:
-    """Puts things down one by one, each where it covers the others least."""
+    """Places objects one by one, each where it covers the others least."""
 
     rng: random.Random
     settings: WorldSettings
@@ -191,7 +191,7 @@ class _Builder:
         self.things.append(Thing(kind, rng.choice(icon.colours), box, angle, opacity, rng.random() < 0.5, on))
 
     def _spot(self, icon: Icon, size: tuple[float, float], on: int) -> tuple[float, float, float, float]:
-        """A random box of this size where such a thing may be."""
+        """A random box of this size where such an object may be."""
         rng, (width, height) = self.rng, size
         x = rng.uniform(1, SIZE_PX - 1 - width)
         horizon = self.place.horizon * SIZE_PX

@@ -1,4 +1,4 @@
-"""What a drawing of the miniature world is made of: shapes on a canvas of 100 x 100, y pointing down.
+"""The shapes of the miniature world's drawings: shapes on a canvas of 100 x 100, y pointing down.
 
 `sprites.py` paints them in order, crops the result and gives it a dark outline. The colour "@" stands for the object's own
 colour, "@+" a lighter and "@-" a darker shade of it.
@@ -47,7 +47,7 @@ class Icon:
     place: str
     colours: tuple[str, ...]
     shapes: tuple[Shape, ...]
-    holds: bool = False  # things with place "top" may stand on it
+    holds: bool = False  # objects with place "top" may be on it
     tells_colour: bool = True  # a question about its colour has one clear answer
     synonyms: tuple[str, ...] = ()  # other words that people use in captions; CHAIR maps them to `name`
 

@@ -84,7 +84,7 @@ def _is_there(folder: Path, settings: WorldSettings) -> bool:
 
 
 def _as_now(stored: Any) -> Any:  # Any: a JSON value
-    """Stored settings by today's names: version 0.1 wrote `train_pictures` for `train_images`, and so on."""
+    """Stored settings by the current names: version 0.1 wrote `train_pictures` for `train_images`, and so on."""
     return {name.replace("pictures", "images"): value for name, value in stored.items()} if isinstance(stored, dict) else None
 
 

@@ -7,9 +7,9 @@ tokens are what follows the prompt's (as TRL does it):
     prompt         USER: Is it a cat? ASSISTANT:          -> [.., ▁A, SS, IST, ANT, :]
     conversation   USER: Is it a cat? ASSISTANT: Yes</s>  -> [.., ▁A, SS, IST, ANT, :, ▁Yes, </s>]
 
-Where the border lies inside a token of the conversation (a prompt that ends in a space: "▁" and "▁Yes"; an answer that
+Where the border is inside a token of the conversation (a prompt that ends in a space: "▁" and "▁Yes"; an answer that
 begins with a newline behind one), no such tokens exist. A model generates from the prompt's tokens, so these stay, and the
-answer gets the tokens of its text behind a border that nothing merges over ("Yes"): what the model has to emit to say it.
+answer gets the tokens of its text behind a border that nothing merges over ("Yes"): what the model has to emit to generate it.
 Such answers are counted (`merged`) and reported; where no tokens give the text back exactly, ModelError is raised.
 """
 
@@ -47,7 +47,7 @@ class AnswerTokens:
         return not (bool(self._bos) and text.startswith(self._bos))
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of whole conversations or their beginnings."""
+        """Token ids of whole conversations or their first parts."""
         ids = self._ids(texts)
         return [[*(self.leading if self.special(text) else []), *own] for text, own in zip(texts, ids, strict=True)]
 
@@ -93,7 +93,7 @@ class AnswerTokens:
                 return list(ids)
         raise ModelError(
             f"The tokenizer merges the end of a prompt with the beginning of the answer {text[:40]!r}, and no tokens of the "
-            "answer alone give its text: its probability is not known. Change the chat template so that a prompt does not end "
+            "answer alone give its text: its probability is unknown. Change the chat template so that a prompt does not end "
             "in the middle of a token (usually: no white space at its end)."
         )
 
@@ -103,6 +103,6 @@ class AnswerTokens:
             _log.warning(
                 "The tokenizer merges the end of the prompt with the beginning of the answer %r. The prompt's tokens are kept, "
                 "as the model generates from them; the answer's tokens are not those of the whole conversation. "
-                "`python -m harness doctor` says how often.",
+                "`python -m harness doctor` reports how often.",
                 text[:40],
             )

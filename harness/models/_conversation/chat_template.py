@@ -1,6 +1,6 @@
 """Chat template -> the exact text before, inside and behind an answer.
 
-The template itself is asked for every text, since it may trim, move or rewrite what it is given (Gemma 3 trims both sides).
+Every text is rendered by the template itself, since it may trim, move or rewrite what it is given (Gemma 3 trims both sides).
 What stands between a prompt and its answer is the answer's head (often one space), what follows an answer is its tail
 (usually the end token); both belong to the tokens of the conversation, see `answer_tokens`.
 """
@@ -26,7 +26,7 @@ class Around(NamedTuple):
 
 
 class Template:
-    """The chat template of a processor, asked for the texts of conversations with one question and one answer.
+    """The chat template of a processor, rendering conversations with one question and one answer.
 
     Args:
         plain: what a family that has no chat templates writes before and behind a question.
@@ -67,11 +67,11 @@ class Template:
         return self._around[with_image]
 
     def begun(self, question: str, answer: str, with_image: bool) -> str:
-        """What stands behind the prompt where an answer has begun so: its head and the answer, no end."""
+        """The text behind the prompt where an answer begins with this prefix: its head and the prefix, no end."""
         return self._behind(question, answer + _ANSWER, with_image).partition(_ANSWER)[0]
 
     def finished(self, question: str, answer: str, with_image: bool) -> str:
-        """What stands behind the prompt where this is the whole answer, tail included."""
+        """The text behind the prompt where this is the whole answer, tail included."""
         return self._behind(question, answer, with_image)
 
     def without_tail(self, question: str, answer: str, with_image: bool) -> str:

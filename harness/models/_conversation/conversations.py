@@ -28,8 +28,8 @@ _CONTEXT = 8  # tokens before an answer that its own are decoded behind: sentenc
 class ImageInputs:
     """Processor output for one image.
 
-    text: what stands in the prompt for it, with each run of placeholders as one; runs: their lengths; tensors: what the
-    vision tower wants.
+    text: its text in the prompt, with each run of placeholders as one; runs: their lengths; tensors: what the
+    vision tower takes.
     """
 
     text: str
@@ -81,7 +81,7 @@ class Conversations:
             self._images.popitem(last=False)
         return made
 
-    @torch.inference_mode(False)  # asked for while answering, read again while training
+    @torch.inference_mode(False)  # used while answering, read again while training
     def _process(self, image: Image.Image) -> ImageInputs:
         batch = self.processor(images=[image], text=[self._token], return_tensors="pt", return_text_replacement_offsets=True)
         ((written,),) = batch.pop("text_replacement_offsets")
@@ -150,12 +150,12 @@ class Conversations:
         return self.tokens.in_place(text, ids, self.template.finished(self._as_text(question), answer, image is not None))
 
     def given_text(self, image: Path | None, question: str) -> str:
-        """What the checkpoint's own processor is given for a prompt; without a chat template it writes the rest itself."""
+        """The input of the processor of the checkpoint for a prompt; without a chat template it writes the rest itself."""
         text = self.text(image, question)
         return text if self.template.has_one else (self._token if image is not None else "") + self._as_text(question)
 
     def prefix_ids(self, request: Request) -> list[int]:
-        """Tokens of a request's given beginning of the answer behind its prompt."""
+        """Tokens of a request's given prefix of the answer behind its prompt."""
         if not request.prefix:
             return []
         text, ids, _ = self._prompt(request.image, request.text)
@@ -187,7 +187,7 @@ class Conversations:
             )
 
     def answer_text(self, before: list[int], ids: list[int], head: str) -> str:
-        """Text of generated tokens behind the last ones of a prompt or a beginning, the template's head taken off."""
+        """Text of generated tokens behind the last ones of a prompt or a prefix, the template's head taken off."""
         options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
         start: str = self.tokenizer.decode(before, **options)
         whole: str = self.tokenizer.decode(before + ids, **options)

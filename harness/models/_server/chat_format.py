@@ -1,4 +1,4 @@
-"""Requests <-> the words of a chat-completions server."""
+"""Requests and replies in the format of a chat-completions server."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def data_url(path: Path) -> str:
 
 
 def chat_body(request: Request, image: str | None, model: str, limit: str, tempered: bool = True) -> dict[str, Any]:
-    """Arguments of a chat completion. The image stands first, so that questions about it share a beginning.
+    """Arguments of a chat completion. The image comes first, so that questions about it share a prefix.
 
     `tempered` is False for a server that refuses a temperature and then draws as it likes.
 
-    Stop strings are not sent: servers leave them out of the answer and do not say which one it was.
+    Stop strings are not sent: servers leave them out of the answer and do not report which one it was.
     """
     decoding = request.decoding
     text = {"type": "text", "text": request.text}
@@ -68,7 +68,7 @@ def read_reply(data: Any, decoding: Decoding, latency_s: float) -> Reply:
     """Raises Again where the reply holds no answer, Unanswerable where the server withheld it."""
     try:
         choice, usage = data["choices"][0], data.get("usage") or {}
-        said, message = choice.get("finish_reason"), choice["message"]
+        reason, message = choice.get("finish_reason"), choice["message"]
         text = _text(message.get("content")) or message.get("refusal") or ""
         counted = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
@@ -76,11 +76,11 @@ def read_reply(data: Any, decoding: Decoding, latency_s: float) -> Reply:
         raise Again("the reply holds no answer") from None
     tokens_in, tokens_out = (n if isinstance(n, int) else None for n in counted)
     at_limit = tokens_out is not None and tokens_out >= decoding.max_new_tokens
-    why = said.lower() if isinstance(said, str) else ("length" if at_limit else "stop") if said is None and text else ""
+    why = reason.lower() if isinstance(reason, str) else ("length" if at_limit else "stop") if reason is None and text else ""
     if why == "content_filter":
         raise Unanswerable("the server's content filter withheld the answer")
     if why not in (*_ENDS, *_LIMITS) or not isinstance(text, str):
-        raise Again(f"the reply stopped for an unknown reason ({str(said)[:40]})")
+        raise Again(f"the reply stopped for an unknown reason ({str(reason)[:40]})")
     cut = _cut(text, decoding.stop)
     stopped = "stop" if cut is not None else "end" if why in _ENDS else "length"
     answer = Answer("", text if cut is None else cut, -1 if tokens_out is None else tokens_out, stopped, latency_s)
@@ -108,7 +108,7 @@ def _cut(text: str, stop: tuple[str, ...]) -> str | None:
 
 
 def continued(body: Mapping[str, Any], request: Request) -> dict[str, Any]:
-    """With the beginning of the answer given and a least length asked, as vLLM and SGLang take them."""
+    """With a given prefix of the answer and a minimum length, as vLLM and SGLang take them."""
     extra: dict[str, Any] = {}
     messages = list(body["messages"])
     if request.prefix:

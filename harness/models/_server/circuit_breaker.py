@@ -1,4 +1,4 @@
-"""Whether a server is worth asking: one that is gone must not cost the night's remaining requests their patience."""
+"""Circuit breaker of a server: one that is down must not cost every remaining request all of its retries."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-SUSPECT = 8  # requests in a row that heard nothing before the server itself is looked at
-HOPELESS = 40  # the same for a server that still lists its models: its front lives, what computes behind it does not
+SUSPECT = 8  # requests in a row without any reply before the server itself is checked
+HOPELESS = 40  # the same for a server that still lists its models: its front end is up, the model behind it is not
 LOOK_EVERY_S = 30.0
 
 
@@ -15,7 +15,7 @@ class Health:
     """Counts requests in a row that got no answer.
 
     After the first one the next get one try each (`shaky`), so that a question that breaks the server does not slow the
-    rest. When many heard nothing at all, the server is looked at, and given up (`gone`) until it is there again.
+    rest. When many got no reply at all, the server is checked, and given up (`gone`) until it is there again.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Health:
             self._gone = False
 
     def failed(self, why: str, reached: bool) -> None:
-        """One request gave up. `reached`: the server said something, if only that it cannot."""
+        """One request gave up. `reached`: the server replied, if only with an error."""
         with self._lock:
             self._failed += 1
             self._silent = 0 if reached else self._silent + 1
@@ -47,5 +47,5 @@ class Health:
             if time.monotonic() - self._looked_at >= LOOK_EVERY_S:
                 self._looked_at = time.monotonic()
                 self._gone = not is_alive() or self._silent >= HOPELESS
-                self._silent = min(self._silent, HOPELESS - 1)  # the next look lets one request through
+                self._silent = min(self._silent, HOPELESS - 1)  # the next check lets one request through
             return self._gone

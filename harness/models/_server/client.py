@@ -1,6 +1,6 @@
-"""One OpenAI-compatible server: who it serves, one request with patience, and when to stop asking.
+"""One OpenAI-compatible server: its models, one request with retries, and when to stop sending requests.
 
-The client is the `openai` library; its own retries are off, since a wait that a server asks for must hold for every
+The client is the `openai` library; its own retries are off, since a wait that a server requests must hold for every
 request under way, and since a reply that is not JSON or holds no answer deserves another try too.
 """
 
@@ -23,7 +23,7 @@ from harness.models._server.circuit_breaker import Health
 T = TypeVar("T")
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0  # back-off doubles between them
-PATIENCE_S = 600.0  # all waits of one request that a busy server (429) asks for
+PATIENCE_S = 600.0  # all waits of one request that a busy server (429) requests
 _BODY = 8 << 20  # bytes of a reply; an answer of 4,096 tokens has some 20 thousand
 _LIST_S = 10.0
 _AGAIN = {408, 409, 425, 429}
@@ -34,9 +34,9 @@ class Unanswerable(Exception):
 
 
 class Again(Exception):
-    """This try gave nothing, the next may.
+    """This try failed, the next may succeed.
 
-    `after_s` is the wait that the server asked for; `reached` says whether it said anything at all.
+    `after_s` is the wait that the server requested; `reached`: whether it replied at all.
     """
 
     def __init__(self, why: str, reached: bool = True, busy: bool = False, after_s: float | None = None) -> None:
@@ -45,13 +45,13 @@ class Again(Exception):
 
 
 class Server:
-    """Asks one server. Used by several threads at once.
+    """Client of one server. Used by several threads at once.
 
     Args:
         url: base address, usually ending in /v1.
-        key: API key or "": it leaves this object in no text.
+        key: API key or "": it never appears in a text that leaves this object.
         timeout_s: from a request's first byte to the reply's last.
-        retries: further tries of one request, not counting those that a busy server asked to come later.
+        retries: further tries of one request, not counting those that a busy server postponed.
     Raises ModelError when nothing answers at the address, or when it refuses the key.
     """
 
@@ -59,14 +59,14 @@ class Server:
         self.url, self._key, self._timeout_s, self._retries = url, key, timeout_s, retries
         timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _LIST_S))
         self._client = OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout)
-        weakref.finalize(self, self._client.close)  # the client is a knot of references: its sockets would stay open for long
+        weakref.finalize(self, self._client.close)  # the client has reference cycles: its sockets would stay open for long
         self._health = Health()
         self._open_at = 0.0  # no request begins before: a busy server's wait holds for all
         self._lock = threading.Lock()
         self._retried = 0
         self.listing = self._listing()
 
-    # ------------------------------------------------------------ who is there
+    # ------------------------------------------------------------ models of the server
 
     def _listing(self) -> list[Mapping[str, Any]]:
         """The entries of /models, [] where a server keeps no such list."""
@@ -95,7 +95,7 @@ class Server:
         """A vLLM server's version, served beside /v1; "" elsewhere."""
         try:
             answer = httpx2.get(httpx2.URL(self.url).join("/version"), timeout=_LIST_S)
-            return self.said(str(answer.json()["version"]))
+            return self.printable(str(answer.json()["version"]))
         except (httpx2.HTTPError, ValueError, KeyError, TypeError):
             return ""
 
@@ -134,7 +134,7 @@ class Server:
                 self._wait(wait_s, for_all=again.busy)
 
     def take_retried(self) -> int:
-        """Tries beyond the first since this was last asked."""
+        """Tries beyond the first since the last call."""
         with self._lock:
             taken, self._retried = self._retried, 0
         return taken
@@ -177,15 +177,17 @@ class Server:
             raise Again(f"no reply within {self._timeout_s:g} s", reached=False) from None
         except (APIConnectionError, httpx2.HTTPError) as error:
             cause = error.__cause__ or error
-            raise Again(f"the connection failed ({self.said(str(cause)) or type(cause).__name__})", reached=False) from None
+            raise Again(
+                f"the connection failed ({self.printable(str(cause)) or type(cause).__name__})", reached=False
+            ) from None
         except APIStatusError as error:
             raise self._explained(error) from None
         except (ValueError, RecursionError):
             raise Again("the reply is not JSON") from None
 
     def _explained(self, error: APIStatusError) -> Exception:
-        """What an HTTP status means for this request and for the others."""
-        status, words, code = error.status_code, self.said(_words(error)), str(error.code or "")
+        """The error of an HTTP status: for this request, or for all."""
+        status, words, code = error.status_code, self.printable(_words(error)), str(error.code or "")
         if status in (401, 403):
             return self._locked_out()
         if status == 404:
@@ -203,7 +205,7 @@ class Server:
             f"{self.url} refuses the key. Put the right one into an environment variable and name that in `api_key_env`."
         )
 
-    def said(self, text: str) -> str:
+    def printable(self, text: str) -> str:
         """A server's words on one line, short, printable and without the key."""
         if self._key:
             text = text.replace(self._key, "(key)")
@@ -218,7 +220,7 @@ def _words(error: APIStatusError) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from now that a server asks to wait, by seconds, milliseconds or date; None where it does not say."""
+    """Seconds from now that a server requests to wait, by seconds, milliseconds or date; None where it gives none."""
     from email.utils import parsedate_to_datetime
 
     try:

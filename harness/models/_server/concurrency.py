@@ -1,4 +1,4 @@
-"""Many requests to one server at a time, in the order that its prefix cache likes."""
+"""Many requests to one server at a time, in an order that uses its prefix cache."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Result = tuple[int, T | Exception]
 def ask_all(groups: Sequence[Sequence[int]], ask: Callable[[int], T], at_once: int) -> Iterator[list[tuple[int, T]]]:
     """Yield (index, result) as they come, `at_once` under way.
 
-    A group's members share a beginning (the image). Its first goes ahead, for a server keeps a beginning only once it
+    A group's members share a prefix (the image). Its first goes ahead, for a server keeps a prefix only once it
     has computed it; the others follow before any further group is begun. What `ask` raises is raised here. The threads
     are daemons: a server that hangs does not keep a stopped command from ending.
     """

@@ -35,7 +35,7 @@ class Spent:
 
     @property
     def cost(self) -> float | None:
-        """US dollars at most: tokens from the server's prefix cache count in full, though some providers ask less."""
+        """US dollars at most: tokens from the server's prefix cache count in full, though some providers charge less."""
         if None in (self.price_in, self.price_out, self.tokens_in, self.tokens_out):
             return None
         return (self.tokens_in * self.price_in + self.tokens_out * self.price_out) / 1e6  # type: ignore[operator]

@@ -10,7 +10,7 @@ run: $(VENV)/.ready
 	$(PY) -m harness run
 
 test: $(VENV)/.ready
-	$(PY) -m pytest -n $(WORKERS) -rs
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal -rfEs
 
 check: $(VENV)/.ready
 	$(PY) -m ruff check .

@@ -29,7 +29,7 @@ def seeds_view(comparison: Comparison) -> list[dict[str, str]]:
 
 
 def scatter_view(comparison: Comparison) -> tuple[list[str], list[tuple[str, list[tuple[str, str]]]]]:
-    """Metrics, and for each method (sd of seeds, sd of images) of its difference to the baseline, metric by metric."""
+    """Metrics, and for each method (sd of seeds, standard error over images) of its difference, by metric."""
     rows = seeds_view(comparison)
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     found = {(row["method"], row["metric"]): (row["seed_sd"], row["item_sd"]) for row in rows}

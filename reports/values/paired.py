@@ -38,7 +38,8 @@ _FEW = 10  # resamples beyond the value, below which their count tells little
 class Difference:
     """after - before over the items that both answered; None is unknown.
 
-    effect: matched-pairs rank-biserial correlation over clusters, in [-1, 1], the sign of `value`'s direction.
+    effect: matched-pairs rank-biserial correlation over clusters, in [-1, 1], the sign of `value`'s direction; None where
+    single clusters, each by itself, move the other way than all together (ECE, say).
     detectable: the smallest difference that these items would have shown with a chance of 80 % (at p < 0.05).
     """
 
@@ -107,6 +108,8 @@ def _difference(
         return Difference(float(value) if np.isfinite(value) else None, None, None, None, None, None, "")
     low, high = interval(shifts, n_clusters)
     effect = rank_biserial(each[1] - each[0])
+    if effect is not None and effect * value < 0:
+        effect = None  # single images say the opposite of all together (ECE: one image has no calibration)
     known = shifts[np.isfinite(shifts)]
     detectable = _reach() * float(known.std()) if len(known) else None
     right_or_wrong = single and all(np.isin(side, (0.0, 1.0)).all() for side in each)

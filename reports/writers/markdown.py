@@ -73,7 +73,7 @@ def _seeds(comparison: Comparison) -> list[str]:
     if not rows:
         return []
     blocks = "Runs that differ only in their seed; the intervals hold the scatter of seeds and of images."
-    header = ["method", "metric", "seeds", "difference to the baseline", "sd of seeds", "sd of images"]
+    header = ["method", "metric", "seeds", "difference to the baseline", "sd of seeds", "standard error (images)"]
     return ["## Seeds together", blocks, *_table(header, rows)]
 
 

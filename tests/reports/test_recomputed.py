@@ -162,3 +162,13 @@ def test_seeds_that_never_scatter_are_not_certain() -> None:
     found = combine_seeds([0.0] * 3, [np.zeros(1000)] * 3, 60)
     assert (found.low, found.high, found.p) == (None, None, 1.0)
     assert combine_seeds([1.0] * 3, [np.ones(1000)] * 3, 60).p is None
+
+
+def test_an_effect_never_has_the_other_sign_than_its_difference() -> None:
+    # by image: 5 fall from 1/2 to 0 and 4 rise from 0 to 1/4 of 40 questions: effect -, difference (40 - 5) / 170 +
+    images = [str(i) for i in range(9)]
+    old = [Score(i, {"right": 1.0, "n": 2.0} if int(i) < 5 else {"n": 40.0}) for i in images]
+    new = [Score(i, {"n": 2.0} if int(i) < 5 else {"right": 10.0, "n": 40.0}) for i in images]
+    before, after = (sample(images, scores, ("right", "n")) for scores in (old, new))
+    (found,) = differences(before, after, [ratio("share", ["right"], ["n"])])
+    assert (found.value, found.effect) == (pytest.approx(35 / 170), None)

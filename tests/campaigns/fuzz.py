@@ -148,12 +148,13 @@ def replies(draw: random.Random, folder: Path) -> None:
 
 
 def served(draw: random.Random, folder: Path) -> None:
+    from harness.core.evaluation import Decoding
     from harness.models._server.chat_format import read_reply
     from harness.models._server.client import Again, Unanswerable
 
     good = {"choices": [{"finish_reason": "stop", "message": {"content": "Yes"}}], "usage": {"prompt_tokens": 3}}
     try:
-        read_reply(mutated(good, draw, 0.4), (".",), 0.1)
+        read_reply(mutated(good, draw, 0.4), Decoding(stop=(".",)), 0.1)
     except (Again, Unanswerable):
         pass  # what the client turns into a reason
 

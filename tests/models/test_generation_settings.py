@@ -88,7 +88,7 @@ def test_settings_that_need_another_search_are_refused_by_name_or_left_out_by_na
     configured: Any, asking: Any, images: list[Path]
 ) -> None:
     (name,) = asking
-    with pytest.raises(ModelError, match=rf"asks for {name}=.*set model.generation_config=ignored"):
+    with pytest.raises(ModelError, match=rf"sets {name}=.*set model.generation_config=ignored"):
         list(configured(**asking).generate(asked(images)))
     plain = ours(configured(), asked(images))
     model = configured("ignored", **asking)

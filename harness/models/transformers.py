@@ -6,7 +6,6 @@ base. safetensors only; remote code is refused unless asked for by name.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from harness.models._checkpoint.loading import (
 )
 from harness.models._checkpoint.own_files import ignored_pickles
 from harness.models._checkpoint.prompt_builder import PromptBuilder
+from harness.models._checkpoint.requirements import check_folder, check_processor, check_template, device_of
 from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
 from harness.models._checkpoint.vision_tower import skip_unread_layers
@@ -86,9 +86,10 @@ class TransformersModel:
         self.despite = check_names(despite)
         if threads is not None:
             torch.set_num_threads(threads)
-        self.device = torch.device(_device(device))
+        self.device = device_of(device)
         self.dtype = _dtype(dtype, self.device)
         source, adapters = resolve(path)
+        check_folder(Path(source))
         self.module: Any = load(source, adapters, self.dtype, attention, remote_code).to(self.device)
         self._attention = str(self.module.config._attn_implementation)
         self.module.eval()
@@ -97,10 +98,12 @@ class TransformersModel:
         self._unread = ignored_pickles(Path(source))
         self.processor: Any = load_processor(source, self.module.config, remote_code)
         image_token = image_token_id(self.module, self.family)
+        check_processor(source, self.processor, self.module, image_token)
         rope = rope_index(self.module, self.family)
         longest = context_length(self.module.config.get_text_config())
         self._thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
         name = template_name(source)
+        check_template(getattr(self.processor, "chat_template", None), name)
         self.prompts = PromptBuilder(
             self.processor, self.family, image_token, rope, longest, template=name, template_options=self._thinking
         )
@@ -236,13 +239,6 @@ class TransformersModel:
     def head(self) -> nn.Module:
         head: nn.Module = self.module.get_output_embeddings()
         return head
-
-
-def _device(name: str) -> str:
-    """ "auto" is this process's own GPU where several train together, the GPU where there is one, else the CPU."""
-    if name != "auto":
-        return name
-    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
 
 
 def _dtype(name: str, device: torch.device) -> torch.dtype:

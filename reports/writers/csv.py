@@ -62,4 +62,4 @@ def _rounded(key: str, value: object) -> object:
 
 def _plain(value: object) -> object:
     """A spreadsheet must not take a name for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t", "\r") else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -60,7 +60,7 @@ def _verdict(comparison: Comparison) -> list[str]:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+    lines = [[_safe(name) for name in header], ["---", *["---:"] * (len(header) - 1)]]
     lines += [[_safe(cell) for cell in row] for row in rows]
     return ["\n".join("| " + " | ".join(line) + " |" for line in lines)]
 

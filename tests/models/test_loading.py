@@ -165,3 +165,55 @@ def test_code_of_another_repository_is_refused_where_remote_code_is_allowed(fold
     with pytest.raises(ModelError, match="names code outside its folder .owner/name--modeling_own"):
         load(str(folder), (), torch.float32, "sdpa", remote_code=True)
     TransformersModel(str(folder), device="cpu")  # refused code is never run, so it changes nothing
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:3"])
+def test_a_gpu_that_is_not_there_is_one_line(folder: Path, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ModelError, match=f"model.device is {device}, .*sees no GPU here. Set model.device=auto"):
+        TransformersModel(str(folder), device=device)
+
+
+def test_a_device_that_does_not_exist_is_one_line(folder: Path) -> None:
+    with pytest.raises(ModelError, match="There is no device 'gpu'. Set model.device"):
+        TransformersModel(str(folder), device="gpu")
+
+
+def test_a_processor_without_a_patch_size_is_told_which_one(folder: Path) -> None:
+    text = json.loads((folder / "processor_config.json").read_text())
+    its = text.pop("patch_size")
+    (folder / "processor_config.json").write_text(json.dumps(text))
+    with pytest.raises(ModelError, match=f'has no patch_size.*Add "patch_size": {its} to its processor_config.json'):
+        TransformersModel(str(folder), device="cpu")
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model_has_embeddings_is_refused(folder: Path) -> None:
+    config, weights = json.loads((folder / "config.json").read_text()), load_file(folder / "model.safetensors")
+    size = config["text_config"]["vocab_size"]
+    config["text_config"]["vocab_size"] = size - 60
+    whole = {name: w[: size - 60].clone() if len(w) == size else w for name, w in weights.items()}
+    save_file(whole, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=f"tokens? without an embedding .*the model has {size - 60} embeddings"):
+        TransformersModel(str(folder), device="cpu")
+
+
+def test_a_template_that_refuses_a_conversation_says_its_reason(folder: Path, images: list[Path]) -> None:
+    (folder / "chat_template.jinja").write_text("{{ raise_exception('only users may speak') }}")
+    model = TransformersModel(str(folder), device="cpu")
+    with pytest.raises(ModelError, match="chat_template.jinja fails .only users may speak"):
+        list(model.generate([Request(images[0], "Why?")]))
+
+
+def test_a_template_that_would_fill_the_memory_is_refused_before_it_is_rendered(folder: Path) -> None:
+    (folder / "chat_template.jinja").write_text("{{ 'x' * 9999999999 }}")
+    with pytest.raises(ModelError, match="repeats a text more than 10,000 times in line 1"):
+        TransformersModel(str(folder), device="cpu")
+
+
+def test_more_layers_than_any_model_has_are_refused_before_they_are_built(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["num_hidden_layers"] = 2_000_000
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="num_hidden_layers = 2,000,000; at most 1,000"):
+        TransformersModel(str(folder), device="cpu")

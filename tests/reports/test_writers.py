@@ -109,9 +109,24 @@ def test_a_megabyte_of_text_is_cut_with_a_note(make, record):
     assert "more characters)" in page
 
 
-def test_a_name_that_looks_like_a_spreadsheet_formula_stays_a_name(record):
-    text = csv_writer.write(compare([replace(record, name="=cmd()")]))
-    assert "'=cmd()" in text
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t"])
+def test_a_name_that_looks_like_a_spreadsheet_formula_stays_a_name(record, sign):
+    rows = list(csv.DictReader(io.StringIO(csv_writer.write(compare([replace(record, name=f"{sign}cmd()")])))))
+    assert {row["run"] for row in rows} == {f"'{sign}cmd()"}
+    assert any(float(row["difference"] or 0) < 0 for row in rows)  # numbers stay numbers
+
+
+def test_every_special_of_latex_is_escaped(record):
+    tex = latex_writer.write(compare([replace(record, name="& % $ # _ { } ~ ^ \\")]))
+    assert r"\& \% \$ \# \_ \{ \} \textasciitilde{} \textasciicircum{} \textbackslash{}" in tex
+
+
+def test_names_with_pipes_line_breaks_and_html_leave_the_markdown_table_whole(record):
+    base, aligned = record.sweeps
+    odd = replace(record, sweeps=(base, replace(aligned, label="a|b\n<b>c</b>")))
+    table = [line for line in markdown_writer.write(compare([odd])).splitlines() if line.startswith("|")]
+    bars = [len(re.findall(r"(?<!\\)\|", line)) for line in table[:3]]
+    assert bars == [bars[1]] * 3 and r"a\|b \<b\>c\</b\>" in table[0]
 
 
 def test_half_a_surrogate_can_be_written(make, record):

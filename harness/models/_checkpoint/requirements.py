@@ -1,0 +1,95 @@
+"""What a checkpoint's folder must have, and may ask for, before it is loaded and before its first question."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.core.errors import ModelError
+
+MOST_LAYERS = 1_000  # the deepest published models have some 130
+_PLACE_MARK = re.compile(r"<(loc|seg)\d+>")  # PaliGemma's processor adds them to any tokenizer
+_MOST_REPEATS = 10_000  # of a text by a constant, in a chat template
+
+
+def device_of(name: str) -> torch.device:
+    """ "auto" is this process's own GPU where several train together, the GPU where there is one, else the CPU.
+
+    Raises ModelError for a device that torch does not know or that this machine does not have.
+    """
+    if name == "auto":
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ModelError(f"There is no device {name!r}. Set model.device to auto, cpu, cuda or cuda:N.") from None
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise ModelError(
+            f"model.device is {name}, and torch {torch.__version__} sees {count or 'no'} GPU{'s' * (count > 1)} here. Set "
+            "model.device=auto or cpu, or install a torch built for this GPU and its driver."
+        )
+    return device
+
+
+def check_folder(folder: Path) -> None:
+    """Raises ModelError for a config.json that asks for more layers than any model has: building them fills the memory."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # refused by its loader, with its reason
+    parts = [config, *(part for part in config.values() if isinstance(part, dict))] if isinstance(config, dict) else []
+    for part in parts:
+        for key in ("num_hidden_layers", "n_layer", "n_layers", "depth", "num_layers"):
+            if isinstance(n := part.get(key), int) and n > MOST_LAYERS:
+                raise ModelError(
+                    f"{folder / 'config.json'} asks for {key} = {n:,}; at most {MOST_LAYERS:,} are built. Copy the "
+                    "checkpoint again."
+                )
+
+
+def check_processor(source: str, processor: Any, module: Any, image_token: int) -> None:  # Any: another class for each family
+    """Raises ModelError for a processor that cannot count image tokens, or a tokenizer with tokens the model lacks."""
+    vision = getattr(module.config, "vision_config", None)
+    if getattr(processor, "patch_size", 0) is None:
+        its = getattr(vision, "patch_size", None)
+        raise ModelError(
+            f"The processor of {source} has no patch_size, so the number of image tokens is unknown. Add "
+            f'"patch_size": {its or "N"} to its processor_config.json, with the vision_feature_select_strategy and '
+            "num_additional_image_tokens of the model's own processor."
+        )
+    tokenizer = getattr(processor, "tokenizer", None)
+    rows = int(module.get_input_embeddings().weight.shape[0])
+    if tokenizer is None or len(tokenizer) <= rows:
+        return
+    lacking = {i: token for token, i in tokenizer.get_vocab().items() if i >= rows and i != image_token}
+    lacking = {i: token for i, token in lacking.items() if not _PLACE_MARK.fullmatch(token)}
+    if lacking:
+        raise ModelError(
+            f"The tokenizer of {source} has {len(lacking):,} token{'s' * (len(lacking) > 1)} without an embedding "
+            f"({lacking[min(lacking)]!r} the first): the model has {rows:,} embeddings. Take the tokenizer of the model that "
+            "was trained, or resize the embeddings before training."
+        )
+
+
+def check_template(template: Any, name: str) -> None:  # Any: a text, or texts by name
+    """Raises ModelError for a chat template that repeats a text by a huge constant: rendering it fills the memory."""
+    import jinja2
+
+    if not isinstance(template, str):
+        return
+    try:
+        tree = jinja2.Environment(extensions=["jinja2.ext.loopcontrols"]).parse(template)
+    except jinja2.TemplateError:
+        return  # a tag of transformers' own, or a mistake that rendering tells
+    for node in tree.find_all((jinja2.nodes.Mul, jinja2.nodes.Pow)):
+        if any(isinstance(c.value, int) and c.value > _MOST_REPEATS for c in node.find_all(jinja2.nodes.Const)):
+            raise ModelError(
+                f"{name} repeats a text more than {_MOST_REPEATS:,} times in line {node.lineno}. Replace it by the template of "
+                "the model's own processor."
+            )

@@ -85,6 +85,7 @@ def test_a_whole_review_by_mouse(served, open_page):
 
 def test_a_whole_review_by_keyboard(served, open_page):
     page = open_page(served.address)
+    page.wait_for_selector("input:focus")  # a letter typed before the page has its focus is lost
     page.keyboard.type("bob")
     page.keyboard.press("Enter")
     shown(page, ".words")

@@ -112,23 +112,25 @@ def show_finding(finding: Any) -> None:
 def _show_flags(console: Console, comparison: Any) -> None:
     from reports.text.flag_lines import flag_lines
 
-    lines = flag_lines(comparison)
-    if lines:
-        console.print("", "[bold]Flagged answers, part of the numbers above:[/bold]")
-        for one in lines:
-            console.print(plain(f"  {one}"), soft_wrap=True)
+    _show_lines(console, "Flagged answers, part of the numbers above:", flag_lines(comparison))
 
 
 def _show_missing(console: Console, comparison: Any) -> None:
     from reports.text.formatting import shortened
     from reports.text.missing_items import missing_lines
 
-    lines = missing_lines(comparison)
+    lines = [shortened(one, 400) for one in missing_lines(comparison)]
+    _show_lines(console, "Not answered or not judged, and not in any number above:", lines)
     if lines:
-        console.print("", "[bold]Not answered or not judged, and not in any number above:[/bold]")
-        for one in lines:
-            console.print(plain(f"  {shortened(one, 400)}"), soft_wrap=True)
         console.print("Fix the problem and run the same command again; only the missing items are asked again.")
+
+
+def _show_lines(console: Console, heading: str, lines: Sequence[str]) -> None:
+    """Lines under a heading in bold; nothing without lines."""
+    if lines:
+        console.print("", f"[bold]{heading}[/bold]")
+        for one in lines:
+            console.print(plain(f"  {one}"), soft_wrap=True)
 
 
 def show_audit(comparison: Any) -> None:

@@ -22,7 +22,7 @@ from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, each, read_json, read_rows
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.nouns import tagged
-from benchmarks._text.tokenizer import Tokenizer
+from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
 from benchmarks._text.word_similarity import Measure, measure
 from benchmarks._text.wordnet import DATA as LEMMAS
 from benchmarks._text.wordnet import lemma
@@ -241,4 +241,4 @@ class Amber:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        return Tokenizer()
+        return shared_tokenizer()

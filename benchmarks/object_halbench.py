@@ -25,7 +25,7 @@ from benchmarks._files.question_rows import Row, read_rows
 from benchmarks._judged.object_list import TASK, Tagged, candidates, nltk_tagger, nodes_of, object_list, spacy_tagger
 from benchmarks._judged.unjudged import unjudged
 from benchmarks._text.nouns import tagged
-from benchmarks._text.tokenizer import Tokenizer
+from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
 from benchmarks._text.wordnet import DATA as LEMMAS
 from benchmarks._text.wordnet import lemma
 from benchmarks.chair import Chair
@@ -199,7 +199,7 @@ class ObjectHalbench:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        return Tokenizer()
+        return shared_tokenizer()
 
 
 def score_objects(item: Item, text: str, found: Sequence[tuple[str, str]], verdict: Verdict | None = None) -> Score:

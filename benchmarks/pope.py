@@ -93,10 +93,11 @@ class Pope:
         asked: dict[tuple[str, str], dict[str, Any]] = {}
         for split in self.splits:
             rows = self._rows(data, split)
-            check_both_labels([self._label(row) for row in rows], f"the {split} questions", f"variant {self.variant}")
-            for row in rows:
+            labels = [self._label(row) for row in rows]
+            check_both_labels(labels, f"the {split} questions", f"variant {self.variant}")
+            for row, label in zip(rows, labels, strict=True):
                 truth = asked.setdefault((row.text("image"), row.text("text")), {"labels": {}, "ids": {}})
-                truth["labels"].setdefault(split, []).append(self._label(row))
+                truth["labels"].setdefault(split, []).append(label)
                 truth["ids"].setdefault(split, []).append(row.identifier("question_id"))
         images = list(dict.fromkeys(image for image, _ in asked))[: self.limit_images]
         kept = set(images)

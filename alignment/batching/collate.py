@@ -175,3 +175,12 @@ def pair_logps(answers: Tensor, tokens: Tensor, answers_of_row: Sequence[int]) -
     c, r = (torch.tensor(i, dtype=torch.long, device=answers.device) for i in (chosen, rejected))
     tokens = tokens.to(answers.device)
     return PairLogps(answers[c], answers[r], tokens[c], tokens[r], torch.tensor(rank, device=answers.device))
+
+
+def score_rows(policy: Policy, rows: Sequence[Row], of_tokens: bool = False, temperature: float = 1.0) -> list[Tensor]:
+    """Log-probabilities row by row, on the CPU: of each answer, (1 + K,) a row, or of each scored token, answer by answer."""
+    batch = collate(rows, policy.pad_token_id)
+    if of_tokens:
+        tokens = score_tokens(policy, states(policy, batch), batch, temperature)
+        return list(torch.split(tokens.cpu(), [row.scored for row in rows]))
+    return list(torch.split(score(policy, batch, temperature).cpu(), list(batch.answers_of_row)))

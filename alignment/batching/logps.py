@@ -83,7 +83,7 @@ def token_logps(hidden: Tensor, head: nn.Module, score_at: Tensor, targets: Tens
         temperature: that the tokens were drawn at; logits are divided by it, as in TRL's RLOO.
     """
     states = hidden.reshape(-1, hidden.shape[-1])[score_at]  # (N, D)
-    step = max(1, LOGITS_AT_ONCE // head_weight(head).shape[0])
+    step = _rows_at_once(head)
     if len(targets) <= step:
         return _chunk(states, targets, head, temperature)
     parts = [
@@ -103,11 +103,10 @@ def answer_logps(per_token: Tensor, answer: Tensor, n_answers: int) -> Tensor:
 def log_sum_squares(hidden: Tensor, head: nn.Module, score_at: Tensor) -> Tensor:
     """log of the sum over the vocabulary of squared probabilities at each scored position, (N,): how peaked it is there."""
     states = hidden.reshape(-1, hidden.shape[-1])[score_at]
-    step = max(1, LOGITS_AT_ONCE // head_weight(head).shape[0])
+    step = _rows_at_once(head)
     found = []
     for i in range(0, len(states), step):
-        logits = head(states[i : i + step])
-        logits = logits if logits.dtype == torch.float64 else logits.float()
+        logits = _logits(states[i : i + step], head)
         found.append((2 * logits).logsumexp(-1) - 2 * logits.logsumexp(-1))
     return torch.cat(found)
 
@@ -139,15 +138,24 @@ def desensitised(
 
 
 def _chunk(states: Tensor, targets: Tensor, head: nn.Module, temperature: float) -> Tensor:
-    logits: Tensor = head(states)
-    logits = logits if logits.dtype == torch.float64 else logits.float()
+    logits = _logits(states, head)
     logits = logits if temperature == 1.0 else logits / temperature
     return logits.gather(-1, targets[:, None]).squeeze(-1) - logits.logsumexp(-1)
 
 
+def _logits(states: Tensor, head: nn.Module) -> Tensor:
+    """(N, V) in float32, or float64 where the model is."""
+    logits: Tensor = head(states)
+    return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def _rows_at_once(head: nn.Module) -> int:
+    return max(1, LOGITS_AT_ONCE // head_weight(head).shape[0])
+
+
 def head_weight(head: nn.Module) -> Tensor:
     """(V, D) weight of a head; behind an adapter it is in the base layer."""
-    weight = getattr(getattr(head, "head", head), "weight", None)
+    weight = getattr(head, "weight", None)
     if isinstance(weight, Tensor):
         return weight
     return max(head.parameters(), key=lambda p: p.shape[0] if p.ndim > 1 else 0)

@@ -15,7 +15,7 @@ from alignment.data.image_marks import strip_image
 from alignment.data.image_names import check_limit, refuse_most_lost
 from alignment.data.invalid_pairs import Dropped
 from alignment.data.sampling import row_id, unique
-from alignment.data.stored_pairs import from_rows, usable
+from alignment.data.stored_pairs import count_usable, from_rows
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
@@ -79,9 +79,7 @@ class Published(ABC):
     def check(self, data: Data, seed: int) -> int:
         """How many pairs the file makes. Reads no image; raises DataError as `pairs` would."""
         read, dropped = self._read(data, seed)
-        kept, _ = usable(read, data, self.options, len(read) + len(dropped))
-        limit = self.options["limit"]
-        return len(kept) if limit is None else min(limit, len(kept))
+        return count_usable(read, data, self.options, len(read) + len(dropped))
 
     def _read(self, data: Data, seed: int) -> tuple[list[PreferencePair], list[Dropped]]:
         read, dropped, faults, unrated = list[PreferencePair](), list[Dropped](), list[str](), list[str]()

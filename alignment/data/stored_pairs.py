@@ -44,6 +44,13 @@ def usable(
     return kept, unfit
 
 
+def count_usable(read: Sequence[PreferencePair], data: Data, options: Mapping[str, Any], asked: int) -> int:
+    """How many pairs `from_rows` would give. Reads no image; raises DataError where most images are missing."""
+    kept, _ = usable(read, data, options, asked)
+    limit = options.get("limit")
+    return len(kept) if limit is None else min(int(limit), len(kept))
+
+
 def nouns(data: Data, name: str = NOUNS) -> Vocabulary | None:
     """The data folder's vocabulary, if it has one."""
     return Vocabulary.parse(data.read_text(name), name) if data.has(name) else None

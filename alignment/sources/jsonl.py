@@ -10,7 +10,7 @@ from typing import Any
 
 from alignment.data.image_names import check_limit
 from alignment.data.pairs import read_pairs, read_trl
-from alignment.data.stored_pairs import from_rows, usable
+from alignment.data.stored_pairs import count_usable, from_rows
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.plugins import Data, Model
@@ -44,9 +44,8 @@ class Jsonl:
 
     def check(self, data: Data, seed: int) -> int:
         """How many pairs the file makes. Reads no image; raises DataError as `pairs` would."""
-        read, limit = self._read(data), self.options["limit"]
-        kept, _ = usable(read, data, self.options, len(read))
-        return len(kept) if limit is None else min(limit, len(kept))
+        read = self._read(data)
+        return count_usable(read, data, self.options, len(read))
 
     def _read(self, data: Data) -> list[PreferencePair]:
         return _READ[self._form](data.path(self._file))

@@ -16,9 +16,9 @@ from alignment.data.invalid_pairs import Dropped
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
-from harness.core.capabilities import ChecksItsFiles
+from harness.core.capabilities import count_of
 from harness.core.errors import ConfigError
-from harness.core.plugins import Data, Model, NoModel, Source
+from harness.core.plugins import Data, Model, Source
 from harness.core.preference import PreferencePair
 
 ONLY_ONE = "in one of the two sources only"
@@ -59,16 +59,10 @@ class Union:
 
     def check(self, data: Data, seed: int) -> int:
         """At most `limit` pairs; what either source refuses is refused."""
-        return min(_count(source, data, seed) for source in (self._first, self._second))
+        return min(count_of(source, data, seed) for source in (self._first, self._second))
 
     def report(self) -> dict[str, Any]:
         return self._report
-
-
-def _count(source: Source, data: Data, seed: int) -> int:
-    return (
-        source.check(data, seed) if isinstance(source, ChecksItsFiles) else sum(1 for _ in source.pairs(data, NoModel(), seed))
-    )
 
 
 def _fault(pair: PreferencePair | None, other: PreferencePair) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from alignment.batching.collate import collate, score, score_tokens, states
+from alignment.batching.collate import score_rows
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.training.preference import Sync
@@ -44,14 +44,8 @@ class Moving:
         rows, found = [self._rows[i] for i in indices], list[Tensor]()
         with self._anchored(), torch.no_grad():
             for start in range(0, len(rows), self._rows_at_once):
-                chunk = rows[start : start + self._rows_at_once]
-                batch = collate(chunk, self._policy.pad_token_id)
-                if self._of_tokens:
-                    tokens = score_tokens(self._policy, states(self._policy, batch), batch)
-                    found += torch.split(tokens, [row.scored for row in chunk])
-                else:
-                    found += torch.split(score(self._policy, batch), list(batch.answers_of_row))
-        return [Sample(row.id, row, {"reference": known.cpu()}) for row, known in zip(rows, found, strict=True)], {}
+                found += score_rows(self._policy, rows[start : start + self._rows_at_once], self._of_tokens)
+        return [Sample(row.id, row, {"reference": known}) for row, known in zip(rows, found, strict=True)], {}
 
     @contextmanager
     def _anchored(self) -> Iterator[None]:

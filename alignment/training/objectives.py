@@ -7,17 +7,14 @@ speed and memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
 from alignment.batching.collate import Batch, Row, score
-from alignment.batching.logps import PairLoss
 from alignment.batching.policy import Policy
-
-Loss = Callable[..., PairLoss]
 
 
 class Totals(NamedTuple):

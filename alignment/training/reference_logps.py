@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from alignment.batching.collate import collate, score, score_tokens, states
+from alignment.batching.collate import score_rows
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.data.pairs import pairs_digest
@@ -65,13 +65,7 @@ def compute(
     values: dict[int, Tensor] = {}
     for start in workers().share(range(0, len(order), rows_at_once)):
         indices = order[start : start + rows_at_once]
-        batch = collate([rows[i] for i in indices], policy.pad_token_id)
-        if of_tokens:
-            tokens = score_tokens(policy, states(policy, batch), batch)
-            parts = torch.split(tokens.cpu(), [rows[i].scored for i in indices])
-        else:
-            parts = torch.split(score(policy, batch).cpu(), list(batch.answers_of_row))
-        values.update(zip(indices, parts, strict=True))
+        values.update(zip(indices, score_rows(policy, [rows[i] for i in indices], of_tokens), strict=True))
         progress("reference log-probabilities", len(values), len(order))
     every = {i: value for part in workers().gather(values) for i, value in part.items()}
     return [every[i] for i in range(len(rows))]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from alignment.batching.collate import Row, collate, score, score_tokens, states
+from alignment.batching.collate import Row, score_rows
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.settings import Settings
@@ -91,12 +91,6 @@ class Reference:
         module.eval()
         values = list[Tensor]()
         for start in range(0, len(rows), self._rows_at_once):
-            chunk = rows[start : start + self._rows_at_once]
-            batch = collate(chunk, self._policy.pad_token_id)
-            if of_tokens:
-                tokens = score_tokens(self._policy, states(self._policy, batch), batch, temperature)
-                values += torch.split(tokens.cpu(), [row.scored for row in chunk])
-            else:
-                values += torch.split(score(self._policy, batch, temperature).cpu(), list(batch.answers_of_row))
+            values += score_rows(self._policy, rows[start : start + self._rows_at_once], of_tokens, temperature)
         module.train(was_training)
         return values

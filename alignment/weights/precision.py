@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from alignment.batching.logps import head_weight
 from alignment.batching.policy import Policy
 from alignment.settings import Settings
 from harness.core.errors import ConfigError
@@ -125,6 +126,10 @@ class _Head(nn.Module):
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
         self.head = head
+
+    @property
+    def weight(self) -> Tensor:
+        return head_weight(self.head)
 
     def forward(self, states: Tensor) -> Tensor:
         with autocast(self.head):

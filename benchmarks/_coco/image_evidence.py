@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.annotations import parse_annotations
 from benchmarks._files.identifiers import identifier
 from benchmarks._text.singular import singularize
-from benchmarks._text.tokenizer import Tokenizer
+from benchmarks._text.tokenizer import shared_tokenizer
 from harness.core.digests import value_digest
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import DataError
@@ -100,11 +99,6 @@ def _image(row: Mapping[str, Any]) -> ImageAnnotations:
 
 
 def _named_in(caption: str) -> list[tuple[str, str]]:
-    tokens = _tokenizer().words(caption.lower())
+    tokens = shared_tokenizer().words(caption.lower())
     words = [token if token in _KEPT else singularize(token) for token in tokens]
     return [(mention.node, mention.word) for mention in _vocabulary.chair().mentions(words)[0]]
-
-
-@lru_cache(maxsize=1)
-def _tokenizer() -> Tokenizer:
-    return Tokenizer()

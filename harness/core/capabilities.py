@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from harness.core.evaluation import Item, Request
 from harness.core.judging import JudgeTask
-from harness.core.plugins import Answers, Data, Judge
+from harness.core.plugins import Answers, Data, Judge, NoModel, Source
 from harness.core.preference import PreferencePair
 
 # ---------------------------------------------------------------- benchmarks
@@ -214,6 +214,13 @@ class ChecksItsFiles(Protocol):
     """
 
     def check(self, data: Data, seed: int) -> int: ...  # after `limit`
+
+
+def count_of(source: Source, data: Data, seed: int) -> int:
+    """How many pairs or prompts a source has, without a model. Raises what reading its files raises."""
+    if isinstance(source, ChecksItsFiles):
+        return source.check(data, seed)
+    return sum(1 for _ in source.pairs(data, NoModel(), seed))
 
 
 @runtime_checkable

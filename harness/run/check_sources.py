@@ -8,9 +8,9 @@ from pathlib import Path
 from alignment.data.yield_report import sides
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
-from harness.core.capabilities import ChecksItsFiles
+from harness.core.capabilities import ChecksItsFiles, count_of
 from harness.core.errors import DataError, HarnessError, StoreError
-from harness.core.plugins import Data, NoModel
+from harness.core.plugins import Data
 from harness.core.preference import PreferencePair
 from harness.storage.artifacts import Pairs
 
@@ -19,12 +19,10 @@ def number_of_pairs(config: RunConfig, arm: Arm, data: Data) -> int:
     """How many pairs or prompts an arm's source has. Raises what reading its files raises, and where there is none."""
     source = registry.make("source", arm.pairs.name, arm.pairs.options)
     seed = arm.seed if arm.seed is not None else config.seed
-    found = (
-        source.check(data, seed) if isinstance(source, ChecksItsFiles) else sum(1 for _ in source.pairs(data, NoModel(), seed))
-    )
+    found = count_of(source, data, seed)
     if not found:
         raise DataError(f"The source {arm.pairs.name} has nothing to make pairs of; look at its file and its images.")
-    return int(found)
+    return found
 
 
 def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Data) -> None:

@@ -4,10 +4,8 @@ Mitchell 2023, "A note on DPO with noisy preferences", equation 3. What TRL < 1.
 `sigmoid` with label smoothing; in TRL 1.x the smoothing of `sigmoid` does nothing.
 """
 
-from torch.nn.functional import logsigmoid
-
 from alignment.batching.logps import PairLogps, PairLoss, rewards
-from alignment.losses._flip import check_flip
+from alignment.losses._flip import check_flip, smoothed
 from alignment.losses._traits import traits
 from harness.core import registry
 
@@ -24,5 +22,5 @@ def cdpo(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1, flip: fl
     check_flip("cdpo", flip)
     chosen, rejected = rewards(policy, reference, beta)
     margin = chosen - rejected
-    loss = -(1 - flip) * logsigmoid(margin) - flip * logsigmoid(-margin)
+    loss = smoothed(margin, flip)
     return PairLoss(loss, chosen.detach(), rejected.detach())

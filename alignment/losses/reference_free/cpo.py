@@ -4,10 +4,9 @@ Xu et al. 2024, arXiv:2401.08417, equation 6. TRL: CPOTrainer, with `label_smoot
 """
 
 from torch import relu
-from torch.nn.functional import logsigmoid
 
 from alignment.batching.logps import PairLogps, PairLoss, nll, tokens_of
-from alignment.losses._flip import check_flip
+from alignment.losses._flip import check_flip, smoothed
 from alignment.losses._traits import traits
 from harness.core import registry
 from harness.core.errors import ConfigError
@@ -39,7 +38,7 @@ def cpo(
         chosen, rejected = chosen / n_chosen, rejected / n_rejected
     margin = chosen - rejected
     if shape == "sigmoid":
-        loss = -(1 - flip) * logsigmoid(beta * margin) - flip * logsigmoid(-beta * margin)
+        loss = smoothed(beta * margin, flip)
     elif shape == "hinge":
         loss = relu(1 - beta * margin)
     elif shape == "ipo":

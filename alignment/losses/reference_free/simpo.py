@@ -5,10 +5,8 @@ CPOTrainer with `loss_type: simpo`, whose default adds a likelihood term (`cpo_a
 gamma is the target margin itself, as TRL's `simpo_gamma`; the authors' own code takes the ratio gamma / beta.
 """
 
-from torch.nn.functional import logsigmoid
-
 from alignment.batching.logps import PairLogps, PairLoss, tokens_of
-from alignment.losses._flip import check_flip
+from alignment.losses._flip import check_flip, smoothed
 from alignment.losses._traits import traits
 from harness.core import registry
 
@@ -38,5 +36,5 @@ def simpo(
     if alpha:
         chosen, rejected = ((1 - (-alpha * s).exp()) / alpha for s in (chosen, rejected))
     margin = beta * (chosen - rejected) - gamma
-    loss = -(1 - flip) * logsigmoid(margin) - flip * logsigmoid(-margin)
+    loss = smoothed(margin, flip)
     return PairLoss(loss, beta * chosen.detach(), beta * rejected.detach())

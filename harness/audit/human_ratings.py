@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.core.digests import text_digest
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Item, Verdict
-from harness.labels.control_sample import control
+from harness.labels.control_sample import control_order
 from harness.labels.estimates.judge_calibration import Judged
 from harness.storage.run_store import Store, StoredResult
 from harness.storage.spreadsheets import read_sheet, write_sheet
@@ -31,7 +31,8 @@ def sample_text(store: Store, runs: Sequence[str], benchmark: str, size: int, se
         raise ConfigError(
             f"No judge has rated an answer to {benchmark!r} in these runs, so that there is nothing to rate again."
         )
-    chosen = sorted(control(rows, size, seed), key=lambda place: place[1])  # by digest: no checkpoint's answers come together
+    drawn = control_order(rows, size, seed)
+    chosen = sorted(drawn, key=lambda place: place[1])  # by digest: no checkpoint's answers come together
     found = [(benchmark, digest, item_id, *_shown(*rows[item_id, digest]), "", "") for item_id, digest in chosen]
     return write_sheet(HEADER, found)
 
@@ -75,11 +76,16 @@ def judged_answers(store: Store, runs: Sequence[str], benchmark: str = "") -> li
     found: dict[tuple[str, str, str, str], Judged] = {}
     for run, name, result in results_of(store, runs, benchmark):
         for item, answer, verdict in judged_of(store, result):
-            judge = f"{verdict.judge} {verdict.judge_version}".strip()
+            judge = judge_name(verdict)
             key = (name, result.checkpoint.digest, judge, answer_id(item.id, answer.text))
             if verdict.value is not None and key not in found:
                 found[key] = Judged(name, f"{run}: {result.label}", key[3], judge, verdict.value)
     return list(found.values())
+
+
+def judge_name(verdict: Verdict) -> str:
+    """The judge with its version, as reports name it."""
+    return f"{verdict.judge} {verdict.judge_version}".strip()
 
 
 def known_to(judged: Iterable[Judged], people: Mapping[tuple[str, str], float]) -> int:

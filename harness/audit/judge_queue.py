@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.audit.human_ratings import judged_of, results_of
-from harness.config.schema import BenchmarkConfig
-from harness.core import registry
+from harness.audit.human_ratings import judge_name, judged_of, results_of
+from harness.config.schema import BenchmarkConfig, JudgeConfig
 from harness.core.errors import HarnessError
 from harness.core.evaluation import Answer, Item, Verdict
 from harness.core.plugins import Benchmark
-from harness.evaluation.scoring import score_answer
+from harness.evaluation.scoring import build, make_judge, score_answer
 from harness.labels.cases import Case
 from harness.labels.suspicion.judge_verdicts import Rated, contradicted_verdicts
 from harness.storage.run_store import Store, StoredResult
@@ -30,10 +29,10 @@ def verdict_queue(store: Store, benchmark: str, runs: Sequence[str] = ()) -> tup
             key = (item.id, answer.text)
             answers.setdefault(key, (item, answer.text, result.label))
             own = verdicts.setdefault(key, {})
-            own.setdefault(_name(verdict), verdict)
+            own.setdefault(judge_name(verdict), verdict)
             second = _by_rules(rules, item, answer)
             if second is not None:
-                own.setdefault(_name(second), second)
+                own.setdefault(judge_name(second), second)
     rated = [Rated(benchmark, item, who, text, verdicts[key]) for key, (item, text, who) in answers.items()]
     return contradicted_verdicts(rated)
 
@@ -42,14 +41,10 @@ def _rules(result: StoredResult) -> Benchmark | None:
     """The benchmark under the judge of rules; None where it rates by another scale."""
     spec = BenchmarkConfig.model_validate(dict(result.options))
     try:
-        return registry.make("benchmark", spec.name, spec.options, judge=registry.make("judge", RULES, {}))
+        return build(spec, make_judge(JudgeConfig(name=RULES)))
     except HarnessError:
         return None
 
 
 def _by_rules(benchmark: Benchmark | None, item: Item, answer: Answer) -> Verdict | None:
     return score_answer(benchmark, item, answer).verdict if benchmark is not None else None
-
-
-def _name(verdict: Verdict) -> str:
-    return f"{verdict.judge} {verdict.judge_version}".strip()

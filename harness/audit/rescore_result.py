@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.core.errors import JudgeError
 from harness.core.evaluation import Answer, Item, LabelEdit, Score, Verdict
+from harness.core.flags import UNJUDGED
 from harness.core.judging import Facts, JudgeTask
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import metrics
@@ -67,7 +68,7 @@ def rescored(
 
     def again(old: Score) -> Score | None:
         item = changed.get(old.item_id, _SAME)
-        if item is _SAME or (item is not None and old.flag == "unjudged"):
+        if item is _SAME or (item is not None and old.flag == UNJUDGED):
             return old
         if judge is not None:
             judge.verdict = old.verdict

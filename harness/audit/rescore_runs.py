@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from harness.audit.label_index import LabelIndex
 from harness.audit.rescore_result import Replayed, Rescored, bounds, rescore_result
 from harness.config.schema import BenchmarkConfig
-from harness.core import registry
 from harness.core.evaluation import LabelEdit
 from harness.core.plugins import Benchmark
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord
+from harness.evaluation.scoring import build
 from harness.labels.cases import Key
 from harness.labels.claims import Auditable, Labels
 from harness.results.run_records import records_from, results_of
@@ -101,4 +101,4 @@ def _label(edit: LabelEdit) -> tuple[str, str, str]:
 
 def _build(stored: StoredResult, judge: Replayed) -> Benchmark:
     spec = BenchmarkConfig.model_validate(dict(stored.options))
-    return registry.make("benchmark", spec.name, spec.options, judge=judge)
+    return build(spec, judge)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands._app import RUNS, OutputOption, app
+from harness.commands._app import RUNS, OutputOption, app, echo
 
 TOPICS = ("plugins", "runs", "schema")
 
@@ -38,7 +38,6 @@ def plugins(kinds: Sequence[str] = ()) -> None:
 
 def runs(output: Path) -> None:
     """All runs of a store, oldest first."""
-    from harness.commands._app import echo
     from harness.commands._terminal import show_table
     from harness.results.run_state import state_of
     from harness.storage.run_store import open_store
@@ -85,7 +84,6 @@ def plugin(name: str) -> None:
 
 
 def _options(kind: str, name: str) -> None:
-    from harness.commands._app import echo
     from harness.commands._terminal import show_table
     from harness.core import registry
     from harness.core.options.source import training_options

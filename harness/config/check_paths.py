@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.config.option_faults import plugins_of
 from harness.config.schema import RunConfig, all_faults
+from harness.core.edge.files import is_hub_name
 from harness.core.errors import ConfigError
 
 
@@ -38,7 +39,7 @@ def _model(where: str, spec: Mapping[str, Any]) -> str:
         if folder.is_dir():
             known = any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
             return "" if known else f"{where}.path: {folder} is not a model folder: it has no config.json."
-        if folder.exists() or path.startswith((".", "/", "~")) or path.count("/") != 1:
+        if folder.exists() or not is_hub_name(path):
             return f"{where}.path: there is no model folder at {folder}. Give a folder with config.json and *.safetensors."
     except (OSError, ValueError):  # a name that no file can have
         return f"{where}.path: {path[:100]!r} is not a path."

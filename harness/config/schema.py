@@ -99,6 +99,10 @@ class RunConfig(_Strict):
     table: TableNotes | None = Field(None, description="what a report says of a table of the study; set by `study:tableN`")
     output: str = Field("runs", description="folder of all runs and their store")
 
+    def seed_of(self, arm: Arm) -> int:
+        """Seed of an arm's draws: its own, or the study's."""
+        return arm.seed if arm.seed is not None else self.seed
+
     @property
     def digest(self) -> str:
         """Identity of what was asked: neither where it is written to, nor notes, nor the form (`training_form.flat`)."""

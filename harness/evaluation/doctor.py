@@ -37,9 +37,10 @@ def examine(load: Callable[[], Model], output: Path) -> Iterator[Finding]:
         )
         yield from _memory(model)
         with tempfile.TemporaryDirectory() as folder:
+            images = drawn_images(Path(folder))
             if isinstance(model, ChecksItself):
-                yield from model.checks(drawn_images(Path(folder)), training=True)
-            yield from _answers(model, _drawn(Path(folder)))
+                yield from model.checks(images, training=True)
+            yield from _answers(model, _questions_about(images))
     except HarnessError as error:
         yield Finding("model", WRONG, str(error))
 
@@ -112,9 +113,9 @@ def _free(device: Any) -> tuple[int, str]:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), "memory"
 
 
-def _drawn(folder: Path) -> list[Request]:
-    """Three images of different shapes, four questions each."""
-    return [Request(path, q, Decoding(max_new_tokens=_TOKENS)) for path in drawn_images(folder) for q in _QUESTIONS]
+def _questions_about(images: Sequence[Path]) -> list[Request]:
+    """Four questions about each image."""
+    return [Request(path, q, Decoding(max_new_tokens=_TOKENS)) for path in images for q in _QUESTIONS]
 
 
 def _answers(model: Model, requests: list[Request]) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from harness.core.digests import text_digest
 from harness.core.files import storable
@@ -12,18 +12,21 @@ FEWEST = 30  # decided labels of a control sample, from which on a rate is estim
 _SHARE = 0.9
 
 
-def control(ids: Iterable[LabelId], sample: int, seed: int = 0) -> frozenset[LabelId]:
-    """`sample` labels, drawn without replacement.
-
-    A larger sample holds the smaller ones, and labels that come or go do not change whether others are drawn:
-    each label has its own random number, and the smallest are taken.
-    """
-    return frozenset(control_order(ids, sample, seed))
-
-
 def control_order(ids: Iterable[LabelId], sample: int, seed: int = 0) -> list[LabelId]:
-    """The same in the order of the draw, in which reviewers get them: every prefix is itself a random sample."""
+    """`sample` labels, drawn without replacement, in the order of the draw: every prefix is itself a random sample.
+
+    A larger sample begins with the smaller ones, and labels that come or go do not change whether others are drawn:
+    each label has its own random number, and the smallest are taken. Reviewers get them in this order.
+    """
     return sorted(ids, key=lambda id: text_digest(storable(f"{seed}/{id[0]}/{id[1]}")))[:sample]
+
+
+def decided_control(
+    ids: Iterable[LabelId], drawn_with: Mapping[str, int], is_decided: Callable[[LabelId], object]
+) -> tuple[list[LabelId], frozenset[LabelId]]:
+    """The control sample of a revision (`drawn_with`: its size and seed, {} without one) and its part that a rate may use."""
+    order = control_order(ids, drawn_with.get("sample", 0), drawn_with.get("seed", 0))
+    return order, frozenset(decided_prefix(order, {id for id in order if is_decided(id)}))
 
 
 def decided_prefix(drawn: Sequence[LabelId], decided: Container[LabelId]) -> list[LabelId]:

@@ -111,8 +111,8 @@ class Ballots:
 
     def edits(self) -> list[LabelEdit]:
         """One edit a decided label: right, flipped, or removed for ambiguity. Captions have marks instead."""
-        found = [(key, s, s.decided) for key, s in list(self._standing.items())]
-        return [_edit(standing, vote) for _, standing, vote in found if vote is not None and not vote.answer]
+        found = [(standing, standing.decided) for standing in list(self._standing.values())]
+        return [_edit(standing, vote) for standing, vote in found if vote is not None and not vote.answer]
 
     def marks(self) -> list[Vote]:
         """One vote a decided caption, with its spans (none where the scorer's marks are right)."""

@@ -47,7 +47,7 @@ def records_from(store: Store, run: StoredRun, results: Sequence[tuple[StoredRes
     }
     arms = [arm.name for arm in config.arms] or [""]
     digests = _image_digests(run, [row for row, _ in results])
-    return [_record(store, run, sweeps, arm, len(config.sweep), digests) for arm in arms]
+    return [_record(store, run, sweeps, arm, config, digests) for arm in arms]
 
 
 def records_of_all(store: Store, names: Sequence[str]) -> list[RunRecord]:
@@ -81,13 +81,14 @@ def tables_named(store: Store, names: Sequence[str]) -> list[str]:
 
 
 def _record(
-    store: Store, run: StoredRun, sweeps: dict[str, SweepResult], arm: str, wanted: int, digests: dict[str, str]
+    store: Store, run: StoredRun, sweeps: dict[str, SweepResult], arm: str, config: RunConfig, digests: dict[str, str]
 ) -> RunRecord:
     labels = ("base", arm) if arm else ("base",)
     present = tuple(sweeps[label] for label in labels if label in sweeps)
     pairs = store.get(Pairs, run.id, arm) or Pairs({})
+    pair_images = set(pairs.images)
     training = store.get(TrainingLog, run.id, arm) or TrainingLog()
-    complete = len(present) == len(labels) and all(len(s.results) == wanted for s in present)
+    complete = len(present) == len(labels) and all(len(s.results) == len(config.sweep) for s in present)
     return RunRecord(
         run_id=run.id,
         name=arm or run.name,
@@ -99,12 +100,12 @@ def _record(
         pairs_report=pairs.report,
         example_pairs=pairs.examples,
         reward_accuracy=(store.get(RewardAccuracy, run.id) or RewardAccuracy()).shares,
-        overlap={digest: name for digest, name in digests.items() if digest in set(pairs.images)},
+        overlap={digest: name for digest, name in digests.items() if digest in pair_images},
         versions=run.versions,
         timings=(store.get(Timings, run.id) or Timings()).seconds,
         notes=training.notes,
         data_folder=Path(run.data_folder),
-        study=study_notes(config_of(run).table, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups),
+        study=study_notes(config.table, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups),
         begun=run.created_at,
     )
 

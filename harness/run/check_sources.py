@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from alignment.data.yield_report import sides
 from harness.config.schema import Arm, RunConfig
@@ -18,8 +19,7 @@ from harness.storage.artifacts import Pairs
 def number_of_pairs(config: RunConfig, arm: Arm, data: Data) -> int:
     """How many pairs or prompts an arm's source has. Raises what reading its files raises, and where there is none."""
     source = registry.make("source", arm.pairs.name, arm.pairs.options)
-    seed = arm.seed if arm.seed is not None else config.seed
-    found = count_of(source, data, seed)
+    found = count_of(source, data, config.seed_of(arm))
     if not found:
         raise DataError(f"The source {arm.pairs.name} has nothing to make pairs of; look at its file and its images.")
     return found
@@ -45,6 +45,11 @@ def rebuilt_pairs(pairs: Sequence[PreferencePair]) -> Pairs:
         "sides": sides(pairs, None),
         "rebuilt": "from pairs.jsonl; what was asked and dropped is unknown, since the store was lost",
     }
+    return pairs_record(report, pairs)
+
+
+def pairs_record(report: Mapping[str, Any], pairs: Sequence[PreferencePair]) -> Pairs:
+    """What the store keeps of an arm's pairs: the source's report, ten of them, and which images they show."""
     return Pairs(report, tuple(pairs[:10]), tuple(sorted({pair.image_digest for pair in pairs})))
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 
 from alignment.settings import make_settings
 from harness.config.schema import Arm, RunConfig
 from harness.core.errors import HarnessError
-from harness.core.plugins import Data
-from harness.run.check_sources import number_of_pairs
 
 PUBLISHED_SIZES = {"povid": 17_184, "rlhf_v": 5_733, "vlfeedback": 80_258, "llava_rlhf": 9_422, "rlaif_v": 83_132}  # rows
 
 
-def counted(config: RunConfig, data: Data | None) -> Iterator[tuple[str, str]]:
-    """(stage, amount) of every arm: prompts of its source and steps of its training."""
+def counted(config: RunConfig, totals: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """(stage, amount) of every arm: prompts of its source and steps of its training; `totals`: arms whose files are there."""
     for arm in (*config.reward_models, *config.arms):
-        total, steps = _expected(config, arm, data), "an unknown number of"
+        total, steps = totals.get(arm.name) or _expected(arm), "an unknown number of"
         prompts = steps if total is None else f"{total:,}"
         yield f"pairs: {arm.name}", f"{prompts} prompts ({arm.pairs.name})"
         try:
@@ -28,11 +25,8 @@ def counted(config: RunConfig, data: Data | None) -> Iterator[tuple[str, str]]:
         yield f"align: {arm.name}", f"{steps} steps of {settings.batch_size} pairs ({arm.align.name})"
 
 
-def _expected(config: RunConfig, arm: Arm, data: Data | None) -> int | None:
-    """Pairs of an arm: counted where its files are there, else its limit or the published size of its data set."""
-    with suppress(HarnessError):
-        if data is not None:
-            return number_of_pairs(config, arm, data)
+def _expected(arm: Arm) -> int | None:
+    """Pairs of an arm whose files are not there: its limit, or the published size of its data set."""
     first = arm.pairs.options.get("first", {})
     limit = arm.pairs.options.get("limit") or first.get("limit")
     return limit or PUBLISHED_SIZES.get(first.get("name", arm.pairs.name))

@@ -10,7 +10,7 @@ import itertools
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -53,10 +53,10 @@ def estimate(config: RunConfig) -> Iterator[Cost]:
 
     Raises DataError naming everything that is missing, after the counts: options, paths, packages, keys, files, images.
     """
-    base, asked, data, missing = _present(config)
+    base, asked, totals, data, missing = _present(config)
     columns = 1 + len(config.arms)
     if base is None or data is None or missing:
-        yield from _unmeasured(config, asked, data)
+        yield from _unmeasured(config, asked, totals)
         raise DataError("This study lacks:\n  " + "\n  ".join(dict.fromkeys(missing)))
     for spec, requests, log_odds in asked:
         sample = requests[:QUESTIONS]
@@ -65,7 +65,7 @@ def estimate(config: RunConfig) -> Iterator[Cost]:
         yield Cost(f"sweep: {spec.title}", f"{len(requests):,} questions x {columns} checkpoints", seconds, judged)
     step_seconds: dict[str, float] = {}  # arms that train alike are measured once
     for arm in (*config.reward_models, *config.arms):
-        yield from _arm(config, arm, base, data, step_seconds)
+        yield from _arm(config, arm, totals[arm.name], base, data, step_seconds)
 
 
 def peak_memory() -> str:
@@ -77,13 +77,13 @@ def peak_memory() -> str:
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB"
 
 
-def _present(config: RunConfig) -> tuple[Model | None, list[Asked], Data | None, list[str]]:
-    """The model, what the benchmarks ask, the data folder, and all that is missing."""
+def _present(config: RunConfig) -> tuple[Model | None, list[Asked], dict[str, int], Data | None, list[str]]:
+    """The model, what the benchmarks ask, the number of pairs of each arm, the data folder, and all that is missing."""
     missing = [*plugin_faults(config), *path_faults(config)]
-    asked, data, model = list[Asked](), None, None
+    asked, totals, data, model = list[Asked](), dict[str, int](), None, None
     try:
         data = open_data(config.data, Path(config.output).expanduser())
-        asked = _asked(config, data, missing)
+        asked, totals = _asked(config, data, missing), _totals(config, data, missing)
     except HarnessError as error:
         missing.append(str(error))
     for make, judges in (
@@ -96,15 +96,15 @@ def _present(config: RunConfig) -> tuple[Model | None, list[Asked], Data | None,
             model = load_model(config)
         except HarnessError as error:
             missing.append(f"model: {error}")
-    return model, asked, data, missing
+    return model, asked, totals, data, missing
 
 
-def _unmeasured(config: RunConfig, asked: Sequence[Asked], data: Data | None) -> Iterator[Cost]:
+def _unmeasured(config: RunConfig, asked: Sequence[Asked], totals: Mapping[str, int]) -> Iterator[Cost]:
     columns = 1 + len(config.arms)
     for spec, requests, _ in asked:
         judged = len(requests) * columns if spec.judge is not None else 0
         yield Cost(f"sweep: {spec.title}", f"{len(requests):,} questions x {columns} checkpoints", None, judged)
-    for stage, amount in counted(config, data):
+    for stage, amount in counted(config, totals):
         yield Cost(stage, amount, None)
 
 
@@ -126,16 +126,22 @@ def _asked(config: RunConfig, data: Data, missing: list[str]) -> list[Asked]:
             found.append((spec, requests, isinstance(benchmark, WantsLogOdds) and benchmark.log_odds))
         except HarnessError as error:
             missing.append(f"{spec.title}: {error}")
+    return found
+
+
+def _totals(config: RunConfig, data: Data, missing: list[str]) -> dict[str, int]:
+    """Arm -> pairs or prompts of its source; what cannot be read is added to `missing`."""
+    found = {}
     for arm in (*config.reward_models, *config.arms):
         try:
-            number_of_pairs(config, arm, data)
+            found[arm.name] = number_of_pairs(config, arm, data)
         except HarnessError as error:
             missing.append(f"pairs of {arm.name}: {error}")
     return found
 
 
-def _arm(config: RunConfig, arm: Arm, base: Model, data: Data, step_seconds: dict[str, float]) -> Iterator[Cost]:
-    seed, total = arm.seed if arm.seed is not None else config.seed, number_of_pairs(config, arm, data)
+def _arm(config: RunConfig, arm: Arm, total: int, base: Model, data: Data, step_seconds: dict[str, float]) -> Iterator[Cost]:
+    seed = config.seed_of(arm)
     source = registry.make("source", arm.pairs.name, {**arm.pairs.options, "limit": min(PROMPTS, total)})
     pairs = list[PreferencePair]()
     seconds = _timed(lambda: pairs.extend(source.pairs(data, base, seed)))

@@ -35,7 +35,7 @@ from harness.evaluation.sweep import sweep
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.results.run_records import config_of, records_of
 from harness.results.run_state import how_it_stopped
-from harness.run.check_sources import check_places, check_sources, rebuilt_pairs
+from harness.run.check_sources import check_places, check_sources, pairs_record, rebuilt_pairs
 from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
 from harness.run.shared_prompts import prompts_of, shared_prompts
@@ -160,9 +160,6 @@ class _Stages:
     def _arm(self, arm: Arm) -> Path:
         return self.folder / ("reward_models" if arm in self.config.reward_models else "arms") / arm.name
 
-    def _seed(self, arm: Arm) -> int:
-        return arm.seed if arm.seed is not None else self.config.seed
-
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
         started = time.perf_counter()
@@ -193,13 +190,12 @@ class _Stages:
             with self._timed(f"pairs {arm.name}"):
                 source = registry.make("source", arm.pairs.name, arm.pairs.options)
                 asking = RememberingModel(base, self.store, self.progress, f"{arm.name}: pairs")
-                pairs = list(source.pairs(self.data, asking, self._seed(arm)))
+                pairs = list(source.pairs(self.data, asking, self.config.seed_of(arm)))
                 if not pairs:
                     raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
                 write_trl(path.with_name("pairs.trl.jsonl"), pairs)  # trains in TRL as it is, from the data folder
                 write_pairs(path, pairs)
-                images = tuple(sorted({p.image_digest for p in pairs}))
-                self.store.put(self.run_id, Pairs(source.report(), tuple(pairs[:10]), images), arm.name)
+                self.store.put(self.run_id, pairs_record(source.report(), pairs), arm.name)
         pairs = read_pairs(path)
         if self.store.get(Pairs, self.run_id, arm.name) is None:  # the store was lost; the folder was kept
             self.store.put(self.run_id, rebuilt_pairs(pairs), arm.name)
@@ -227,7 +223,7 @@ class _Stages:
         """The arm's aligner, with the judge or the reward that it needs."""
         named = {model.name: model for model in self.config.reward_models}
         reward = self._reward(named[arm.align.reward]) if arm.align.reward is not None else None
-        return make_aligner(arm.align, {"seed": self._seed(arm), **arm.align.options}, self.data, self.store, reward)
+        return make_aligner(arm.align, {"seed": self.config.seed_of(arm), **arm.align.options}, self.data, self.store, reward)
 
     def _reward(self, arm: Arm) -> ModelReward:
         """A reward model that was trained. Raises TrainingError where the model's backend cannot be trained."""

@@ -47,8 +47,9 @@ class Fetcher:
         Raises UnknownPlugin for a name that does not exist.
         """
         wanted: dict[str, tuple[str, OfficialFile]] = {}  # several benchmarks read the same COCO files
-        sources = [name for name in registry.names("source") if name not in registry.names("benchmark")]
-        for name in names or (*registry.names("benchmark"), *sources):
+        benchmarks = registry.names("benchmark")
+        sources = [name for name in registry.names("source") if name not in benchmarks]
+        for name in names or (*benchmarks, *sources):
             plugin = registry.get("source" if name in sources else "benchmark", name)
             files: Sequence[OfficialFile] = plugin.files if isinstance(plugin, HasOfficialFiles) else ()
             for file in files:

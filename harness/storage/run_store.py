@@ -179,9 +179,12 @@ class Store(Database):
 
     def how_complete(self, run: str) -> str:
         """'complete', or 'complete but for 3 items without an answer and 55 without a verdict'."""
-        results = self.results(run)
-        unanswered = sum(result.answer_keys.count(None) for result in results)
-        unjudged = sum(score.flag == UNJUDGED for result in results for score in result.scores)
+        rows = [
+            [codec.loads(text) for text in row]
+            for row in self.rows("SELECT answer_keys, scores FROM results WHERE run=?", (run,))
+        ]
+        unanswered = sum(keys.count(None) for keys, _ in rows)
+        unjudged = sum(score["flag"] == UNJUDGED for _, scores in rows for score in scores)
         lost = [f"{unanswered:,} items without an answer"] if unanswered else []
         lost += [f"{unjudged:,} {'' if unanswered else 'items '}without a verdict"] if unjudged else []
         return f"complete but for {' and '.join(lost)}" if lost else "complete"

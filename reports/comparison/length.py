@@ -8,6 +8,7 @@ are put together: their answers about one image are one cluster.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from statistics import median_high
 
 import numpy as np
 
@@ -42,8 +43,8 @@ def length_curves(columns: Sequence[Column], sweeps: Sequence[SweepResult], shor
 
 
 def _curve(benchmark: str, results: Sequence[BenchmarkResult], formula: Formula, column: str) -> Curve | None:
-    said = sorted((entry for result in results for entry in _said(result)), key=lambda entry: entry[0])
-    if len(said) < _GROUPS * _FEWEST or said[len(said) // 2][0] <= _LONG:
+    said = [entry for result in results for entry in _said(result)]
+    if len(said) < _GROUPS * _FEWEST or median_high(length for length, *_ in said) <= _LONG:
         return None
     scale = 100 if formula.unit == "share" else 1
     points = []

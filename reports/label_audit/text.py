@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.labels.control_sample import FEWEST
 from harness.labels.estimates.proportions import Share
 from reports.text.formatting import UNKNOWN, between, cell_text, count, metric_name, name, number, row_name, title_of
 from reports.values.comparison import Comparison
@@ -140,7 +141,7 @@ def _how(benchmark: str, how: str, decided: int, labels: int, missing: int) -> s
         "all reviewed": f"{title}: all {labels:,} labels were reviewed; there is nothing to estimate.",
         "control set": f"{title}: estimated from a random control set; {decided:,} of {labels:,} labels are decided.",
         "too early": f"{title}: {decided:,} of {labels:,} labels are decided, too few of the control set, in the "
-        "order in which it was drawn, for a rate; 30 are needed.",
+        f"order in which it was drawn, for a rate; {FEWEST} are needed.",
         "": f"{title}: {decided:,} of {labels:,} labels are decided, none of them drawn at random; suspicious labels "
         "are not a random sample, so no rate can be estimated. Review a control set (`--sample`).",
     }[how]

@@ -118,6 +118,14 @@ def between(low: float | None, high: float | None, unit: str, signed: bool = Fal
     return f"[{number(low, unit, signed)}, {number(high, unit, signed)}]"
 
 
+P_KEYS = ("p", "p_holm")
+
+
+def rounded_p(p: float) -> float:
+    """Four significant digits, for files: 1e-14 is not 0."""
+    return float(f"{p:.4g}")
+
+
 def probability(p: float | None) -> str:
     """'0.034', '< 0.001'."""
     if p is None:

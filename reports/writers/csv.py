@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.core import registry
+from reports.text.formatting import P_KEYS, rounded_p
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Column, Row
 
@@ -54,10 +55,9 @@ def _line(column: Column, row: Row, cell: Cell) -> dict[str, object]:
 
 
 def _rounded(key: str, value: object) -> object:
-    """A p keeps four significant digits: 1e-14 is not 0."""
     if not isinstance(value, float):
         return value
-    return float(f"{value:.4g}") if key in ("p", "p_holm") else round(value, 10)
+    return rounded_p(value) if key in P_KEYS else round(value, 10)
 
 
 def _plain(value: object) -> object:

@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.core import registry
 from harness.core.files import storable
+from reports.text.formatting import P_KEYS, rounded_p
 from reports.values.comparison import Comparison, Curve
 from reports.values.details import Flip
 
@@ -41,7 +42,6 @@ def write(comparison: Comparison) -> str:
     return json.dumps(_cleaned(document), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-_P = ("p", "p_holm")
 _SAME = (
     "rows",
     "verdict",
@@ -71,13 +71,12 @@ def _plain(value: Any) -> Any:  # Any: a JSON value
 
 
 def _probability(p: Any) -> Any:  # Any: a JSON value
-    """Four significant digits: a p of 1e-14 is not 0."""
-    return float(f"{p:.4g}") if isinstance(p, float) and math.isfinite(p) else _cleaned(p)
+    return rounded_p(p) if isinstance(p, float) and math.isfinite(p) else _cleaned(p)
 
 
 def _cleaned(value: Any) -> Any:  # Any: a JSON value
     if isinstance(value, dict):
-        return {_without_paths(key): _probability(inner) if key in _P else _cleaned(inner) for key, inner in value.items()}
+        return {_without_paths(key): _probability(inner) if key in P_KEYS else _cleaned(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_cleaned(inner) for inner in value]
     if isinstance(value, str):

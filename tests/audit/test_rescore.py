@@ -127,7 +127,7 @@ class Paid:
 def test_a_judge_is_not_asked_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     paid = Paid()
     keep(store, "one", Judged(paid), {"name": "pope"}, questions("a", "b"), {"a": "", "b": ""})
-    monkeypatch.setattr("harness.audit.rescore_runs.registry.make", lambda kind, name, options, judge: Judged(judge))
+    monkeypatch.setattr("harness.core.registry.make", lambda kind, name, options, judge: Judged(judge))
     found = rescore(store, ["one"], [Revision("mine", "", (edit("a", "flipped"),))])
     official, audited = (r[0].sweeps[0].results[0].scores[0] for r in (found.official, found.audited))
     assert not official.correct and audited.correct and audited.verdict == official.verdict and paid.asked == 2

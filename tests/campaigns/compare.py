@@ -90,7 +90,7 @@ def _answered(model: TransformersModel, plain: Plain, situation: Situation, foun
 def _check_answer(model: TransformersModel, plain: Plain, situation: Situation, i: int, watched: Watched, found: Found) -> None:
     request, tokens = situation.requests[i], watched.tokens[i]
     row = model.prompts.row(i, request)
-    before = row.prefix_ids
+    before = model.prompts.prefix_ids(request)
     # Beyond the original length a forward of the whole text is not what transformers generates from; nor can it be given an
     # image token that the model said itself.
     needs_steps = model._language().alone(row, len(tokens)) or model.prompts.image_token_id in tokens
@@ -127,7 +127,7 @@ def _scored(model: TransformersModel, plain: Plain, situation: Situation, found:
     try:
         for forced in model._scorer().forced(situation.requests, situation.answers):
             request = situation.requests[forced.answer]
-            before = model.prompts.row(0, request).prefix_ids
+            before = model.prompts.prefix_ids(request)
             ids = forced.ids.tolist()
             theirs = plain.logits(request, before, ids).log_softmax(-1)
             if request.image is None and not request.prefix:

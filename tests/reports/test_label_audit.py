@@ -12,7 +12,7 @@ from harness.core.evaluation import LabelEdit, Score, Span
 from harness.core.run_record import BenchmarkResult, ProtocolRecord
 from harness.labels.cases import Vote
 from harness.labels.claims import Claim, Labels
-from harness.labels.control_sample import control
+from harness.labels.control_sample import control_order
 from harness.labels.estimates.corrected_chair import corrected_chair
 from harness.labels.estimates.error_attribution import error_faults
 from harness.labels.estimates.label_error_rate import label_rates
@@ -47,7 +47,7 @@ def test_where_all_labels_were_reviewed_the_rate_is_counted() -> None:
 
 def test_the_rate_of_all_labels_comes_from_the_control_set_and_not_from_suspects() -> None:
     wrong = set(range(0, N, 20))  # one in twenty
-    random = {int(item) for item, _ in control([(str(i), "label") for i in range(N)], 300)}
+    random = {int(item) for item, _ in control_order([(str(i), "label") for i in range(N)], 300)}
     edits = [edit(i, "flipped" if i in wrong else "right") for i in random | wrong]  # all wrong ones were suspects
     found = label_rates(labels(), edits, {"sample": 300, "seed": 0})
     assert found.how == "control set" and found.flipped.of == 300 and found.missing == 0

@@ -134,7 +134,7 @@ def one_by_one(model: Any, plain: Any, asked: list[Ask]) -> list[str]:
 
     one, texts = model.one_by_one(), []
     for image, text, prefix, tokens in asked:
-        before = model.prompts.row(0, Request(image, text, prefix=prefix)).prefix_ids
+        before = model.prompts.prefix_ids(Request(image, text, prefix=prefix))
         inputs = one.inputs(Request(image, text), before)
         with torch.inference_mode():
             ids = plain.generate(**inputs, max_new_tokens=tokens, do_sample=False)[0, inputs["input_ids"].shape[1] :]

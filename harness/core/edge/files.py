@@ -36,6 +36,11 @@ def read_text(path: Path, advice: str = "") -> str:
         raise DataError(f"{path} cannot be read ({words_of(error)}). {advice}".rstrip()) from error
 
 
+def is_hub_name(path: str) -> bool:
+    """Whether a model's path that is no folder may be a name on the hub, `owner/name`."""
+    return path.count("/") == 1 and not path.startswith((".", "/", "~"))
+
+
 def parse_json(text: str, where: str, advice: str = "Fetch the file again or correct it.") -> Any:  # Any: a JSON value
     """A JSON value; lone surrogates, which no file or database takes, become U+FFFD.
 

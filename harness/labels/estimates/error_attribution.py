@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.core.evaluation import LabelEdit
 from harness.labels.claims import Labels
-from harness.labels.control_sample import control_order, decided_prefix
+from harness.labels.control_sample import decided_control
 from harness.labels.estimates.label_outcomes import WRONG, LabelOutcomes
 from harness.labels.estimates.proportions import Share, clustered, drawn
 
@@ -35,8 +35,7 @@ def error_faults(labels: Labels, edits: Sequence[LabelEdit], drawn_with: Mapping
     """One a checkpoint: the answers that contradict an official label, and the reviewers' decisions on these labels."""
     outcomes = LabelOutcomes(edits)
     places = [(claim.item_id, claim.field) for claim in labels.claims]
-    order = control_order(places, drawn_with.get("sample", 0), drawn_with.get("seed", 0))
-    random = frozenset(decided_prefix(order, {place for place in order if outcomes.at(*place)}))
+    _, random = decided_control(places, drawn_with, lambda place: outcomes.at(*place))
     return tuple(
         _of(labels, digest, list(wrong), outcomes, random) for digest, wrong in labels.contradicted.items()
     )  # fmt: skip

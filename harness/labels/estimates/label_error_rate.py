@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.core.evaluation import LabelEdit
 from harness.labels.claims import Claim, Labels
-from harness.labels.control_sample import control_order, decided_prefix
+from harness.labels.control_sample import decided_control
 from harness.labels.estimates.label_outcomes import WRONG, LabelOutcomes
 from harness.labels.estimates.proportions import Share, counted, drawn
 
@@ -43,8 +43,7 @@ def label_rates(labels: Labels, edits: Sequence[LabelEdit], drawn_with: Mapping[
     everything = len(decided) == len(labels.claims)
     chosen, missing, how = decided, 0, "all reviewed"
     if not everything:
-        order = control_order(by_label, drawn_with.get("sample", 0), drawn_with.get("seed", 0))
-        chosen_ids = frozenset(decided_prefix(order, {id for id, one in by_label.items() if one}))
+        order, chosen_ids = decided_control(by_label, drawn_with, by_label.__getitem__)
         chosen = [claim for claim in decided if (claim.item_id, claim.field) in chosen_ids]
         missing, how = len(order) - len(chosen), "control set" if chosen else "too early" if order else ""
     share = counted if everything else drawn

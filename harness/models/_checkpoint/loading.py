@@ -12,6 +12,7 @@ import transformers
 from torch import Tensor
 
 from harness.core.digests import model_digest, value_digest
+from harness.core.edge.files import is_hub_name
 from harness.core.errors import ModelError
 from harness.core.run_record import Checkpoint
 from harness.models._checkpoint import families as _families
@@ -51,7 +52,7 @@ def _folder_of(path: str) -> Path:
     folder = Path(path).expanduser()
     if folder.is_dir():
         return folder
-    if folder.exists() or path.startswith((".", "/", "~")) or path.count("/") != 1:
+    if folder.exists() or not is_hub_name(path):
         raise ModelError(f"There is no model folder at {folder}. Give a folder with config.json and *.safetensors.")
     return Path(_from_hub_cache(path))
 

@@ -23,7 +23,7 @@ RopeIndex = Callable[[Tensor, Tensor, "dict[str, Tensor]"], Tensor]  # ids (T,),
 class Row:
     """One request as tokens, hidden ones left out.
 
-    ids (T,): image placeholders expanded; prefix_ids: those of them that are the given prefix of the answer. context:
+    ids (T,): image placeholders expanded, then the given prefix of the answer. context:
     the last text tokens before what is to be generated. head: what the template writes in front of an answer, "" behind a
     given prefix. positions (T,): as the model counts them, one number or one an axis.
     places (T,): index in the row as if nothing were hidden. blocks (T,): tokens of one number see each other both ways,
@@ -33,7 +33,6 @@ class Row:
     index: int
     request: Request
     ids: list[int]
-    prefix_ids: list[int]
     head: str
     context: list[int] = field(default_factory=list)
     positions: list[Any] = field(default_factory=list)
@@ -84,16 +83,15 @@ class PromptBuilder(Conversations):
             self._last = (asked, self._prompt_row(request))
         row = replace(self._last[1], index=index, request=request)
         if request.prefix:
-            prefix_ids = self.prefix_ids(request)
-            row = replace(row.followed_by(prefix_ids), prefix_ids=prefix_ids, head="")
+            row = replace(row.followed_by(self.prefix_ids(request)), head="")
         return replace(row, context=self.context(row.ids))
 
     def _prompt_row(self, request: Request) -> Row:
         """A request without its prefix; the sentences of one answer share it."""
         prompt = self.prompt_ids(request.image, request.text)
-        row = Row(-1, request, prompt, [], self.template.around(request.image is not None).head)
+        row = Row(-1, request, prompt, self.template.around(request.image is not None).head)
         row.positions = self.positions(prompt, request.image)
-        self.check_length(_reach(row.positions[-1]) + 1, request.image, request.text)
+        self.check_length(reach(row.positions[-1]) + 1, request.image, request.text)
         row.places = list(range(len(prompt)))
         row.blocks = self._blocks(prompt)
         _hide(row, request.hidden_image, self.image_token_id)
@@ -138,7 +136,8 @@ class PromptBuilder(Conversations):
         return [number for number, length in numbered for _ in range(length)]
 
 
-def _reach(position: Any) -> int:
+def reach(position: Any) -> int:
+    """The largest number of a position, which has one an axis or is one itself."""
     return int(position if isinstance(position, int) else max(position))
 
 

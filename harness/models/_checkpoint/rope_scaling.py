@@ -12,10 +12,8 @@ from typing import Any
 
 def original_length(config: Any) -> int | None:
     """Positions from which on the frequencies of a text model change; None where they never do."""
-    rope = getattr(config, "rope_parameters", None) or {}
-    kinds = [rope] if "rope_type" in rope else [own for own in rope.values() if isinstance(own, dict)]
     limits = []
-    for own in kinds:
+    for own in _kinds(config):
         kind = str(own.get("rope_type", "default"))
         if "dynamic" in kind:
             limits.append(config.max_position_embeddings)
@@ -30,8 +28,7 @@ def context_length(config: Any) -> int | None:
     `linear` and `yarn` stretch the original positions by their factor; `dynamic` adapts to any length.
     """
     most = getattr(config, "max_position_embeddings", None)
-    rope = getattr(config, "rope_parameters", None) or {}
-    kinds = [rope] if "rope_type" in rope else [own for own in rope.values() if isinstance(own, dict)]
+    kinds = _kinds(config)
     if not isinstance(most, int) or any("dynamic" in str(own.get("rope_type")) for own in kinds):
         return None
     stretched = [
@@ -40,6 +37,12 @@ def context_length(config: Any) -> int | None:
         if own.get("rope_type") in ("linear", "yarn")
     ]
     return max([most, *stretched])
+
+
+def _kinds(config: Any) -> list[dict[str, Any]]:
+    """The rope parameters of a text model: one mapping, or one for each kind of layer."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    return [rope] if "rope_type" in rope else [own for own in rope.values() if isinstance(own, dict)]
 
 
 def forget_lengths(module: Any) -> None:

@@ -173,7 +173,7 @@ class Conversations:
             self.template.without_tail(question, self._as_text(request.prefix + answer), request.image is not None)
             for answer in answers
         ]
-        before = ids + self.prefix_ids(request)
+        before = ids + (self.tokens.behind(text, ids, [begun])[0] if request.prefix else [])
         rest = ["" if not answer else own[len(begun) :] for own, answer in zip(texts, answers, strict=True)]
         return self.tokens.behind(text + begun, before, rest, warn=not begun)
 

@@ -74,7 +74,7 @@ class Scorer:
             if not tail:
                 continue
             whole, read = row.followed_by(tail[:-1]), len(tail)
-            if self.language.alone(row.followed_by(tail)):  # its length counts, that of the last token too
+            if self.language.alone(row, len(tail)):  # its length counts, that of the last token too
                 whole, read = replace(row.followed_by(tail), whole=len(row.ids) + len(tail)), len(tail) + 1
             place = places.setdefault((len(tail), *whole.ids), i)
             if place == i:

@@ -17,7 +17,7 @@ from harness.models._checkpoint.attention_masks import decoder_mask, is_windowed
 from harness.models._checkpoint.families import CAUSAL, Family
 from harness.models._checkpoint.image_features import FeatureCache, ImageView
 from harness.models._checkpoint.packed_attention import NAME
-from harness.models._checkpoint.prompt_builder import Row
+from harness.models._checkpoint.prompt_builder import Row, reach
 from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
 
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
@@ -81,8 +81,7 @@ class LanguageModel:
         """Whether a row that gets this number of further tokens has to be read alone, see `rope_scaling.py`."""
         if self.original_length is None:
             return False
-        last = max(p if isinstance(p, int) else max(p) for p in row.positions[-1:])
-        return int(last) + more >= self.original_length
+        return reach(row.positions[-1]) + more >= self.original_length
 
     def tokens(self, pieces: Sequence[Piece]) -> Tokens:
         """Pieces of rows side by side, padded on the left."""

@@ -198,6 +198,9 @@ def read_study(
 
 def _carried_out(config: RunConfig, command: str, progress: Show | None) -> Run | None:
     start()
+    from harness.config.check_paths import check_paths
+
+    check_paths(config)
     from harness.run import pipeline
 
     shown = progress if progress is not None else ProgressBars()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.api.results import Results
 from harness.core.run_record import RunRecord
 from harness.results.run_records import config_of, records_of
+from harness.results.run_state import state_of
 from harness.storage.run_store import StoredRun, open_store
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class Run(Results):
     def __init__(self, output: Path, stored: StoredRun) -> None:
         super().__init__(self._stored_records)
         self.output, self._stored = output, stored
-        self.id, self.name, self.status = stored.id, stored.name, stored.status
+        self.id, self.name, self.status = stored.id, stored.name, state_of(stored, output)
 
     @property
     def folder(self) -> Path:
@@ -74,7 +76,8 @@ class RunStore:
 
         columns = ["id", "name", "created_at", "status", "command", "data_folder"]
         with open_store(self.output) as store:
-            return pd.DataFrame([[getattr(run, column) for column in columns] for run in store.runs()], columns=columns)
+            found = [replace(run, status=state_of(run, self.output)) for run in store.runs()]
+        return pd.DataFrame([[getattr(run, column) for column in columns] for run in found], columns=columns)
 
     def run(self, name: str) -> Run:
         """A run by id, by a unique prefix of its id, or by name (the newest). Raises StoreError with the nearest name."""

@@ -1,0 +1,36 @@
+"""What Python is told of stored runs and of studies that cannot start is what the command line shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.core.errors import ConfigError
+from harness.storage.run_folder import locked
+from harness.storage.run_store import Store, StoredRun
+
+
+def kept(output: Path) -> None:
+    """A store with one run that was begun and never ended."""
+    with Store(output / "store.sqlite") as store:
+        store.begin(StoredRun("one-1a2b", "one", "2026-01-01T00:00:00", "running", "{}", "", {}, ""))
+
+
+def test_a_run_whose_process_is_gone_is_interrupted_and_never_running(tmp_path: Path) -> None:
+    kept(tmp_path)
+    stored = harness.open_store(tmp_path)
+    assert stored["one"].status == "interrupted" and stored.runs().status.tolist() == ["interrupted"]
+
+
+def test_a_run_whose_process_holds_its_folder_is_running(tmp_path: Path) -> None:
+    kept(tmp_path)
+    with locked(tmp_path / "one-1a2b"):
+        assert harness.open_store(tmp_path)["one"].status == "running"
+
+
+def test_a_path_that_leads_nowhere_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no model folder at /nowhere"):
+        harness.sweep("/nowhere", ["pope"], output=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()

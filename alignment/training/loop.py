@@ -138,7 +138,7 @@ class Loop:
             value, part = self._micro(chunk, totals._replace(step=views[number]))
             loss += value
             parts.append(part)
-        for unused in spares:  # a process with fewer rows makes an idle pass, or the others would wait for ever
+        for unused in spares:  # a process with fewer rows makes an idle pass, or the others would wait without end
             self._micro(unused, totals._replace(step=views[-1]), weight=0.0)
         mine = {name: [float(v) for part in parts for v in part.values[name]] for name in (parts[0].values if parts else ())}
         mine |= {name: [value] * len(needed) for name, value in figures.items()}

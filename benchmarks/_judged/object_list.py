@@ -23,7 +23,8 @@ _NOUN_TAGS = ("NN", "NNS", "NNP", "NNPS")
 def official_object_list(reply: str) -> Any:  # Any: a JSON value
     """The authors' parser: the whole reply as JSON, or its last line where '["' occurs. Raises ValueError.
 
-    A known flaw: the template asks for "()" where there is nothing, which is not JSON, so the script repeats the item for ever.
+    A known flaw: the template asks for "()" where there is nothing, which is not JSON, so the script repeats the
+    item without end.
     """
     try:
         return json.loads(reply)

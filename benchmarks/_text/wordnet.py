@@ -18,7 +18,7 @@ from benchmarks._text.language_data import read_member
 
 DATA = "WordNet 3.0, nouns 3.1"  # for the protocol
 _FILES = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
-_LONGEST = 200  # characters; nothing so long is a word, and cutting it letter by letter would take for ever
+_LONGEST = 200  # characters; nothing so long is a word, and cutting it letter by letter would take very long
 _ENDINGS = {
     "n": "s: ses:s ves:f xes:x zes:z ches:ch shes:sh men:man ies:y",
     "v": "s: ies:y es:e es: ed:e ed: ing:e ing:",

@@ -233,7 +233,7 @@ class TransformersModel:
         return torch.tensor(ids, dtype=torch.long)
 
     def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
-        """Final hidden states (B, T, D); `segment` (B, T) says who sees whom, see `_segments.py`."""
+        """Final hidden states (B, T, D); `segment` (B, T) says who sees whom, see `packed_attention.py`."""
         return self._training.hidden_states(input_ids, vision, segment, position_ids)
 
     def head(self) -> nn.Module:

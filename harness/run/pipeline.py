@@ -143,9 +143,10 @@ class _Stages:
             if left := self._left(arm.name, place):
                 self._sweep(arm.name, self._checkpoint(arm), left)
             gc.collect()
-        made = {a.name: path for a in self.config.arms if (path := self._arm(a) / "pairs.jsonl").is_file()}
-        prompts = {name: prompts_of(read_pairs(path)) for name, path in made.items()}
-        self.store.put(self.run_id, SharedPrompts(shared_prompts(self.config, prompts)))
+        if self.store.get(SharedPrompts, self.run_id) is None:  # else this run was finished before
+            made = {a.name: path for a in self.config.arms if (path := self._arm(a) / "pairs.jsonl").is_file()}
+            prompts = {name: prompts_of(read_pairs(path)) for name, path in made.items()}
+            self.store.put(self.run_id, SharedPrompts(shared_prompts(self.config, prompts)))
 
     def follow(self) -> None:
         """What the other processes do: train when the first one does."""

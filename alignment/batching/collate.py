@@ -66,7 +66,7 @@ def make_row(policy: Policy, pair: PreferencePair, image_root: Path) -> Row:
         prompt = PromptInputs(*policy.prompt(image, pair.prompt))
     except OSError as error:
         raise ImageError(image_root / pair.image, f"of pair {pair.id!r} cannot be read ({error}).") from error
-    answers = tuple(policy.answer_ids(image, pair.prompt, text) for text in (pair.chosen, *pair.rejected))
+    answers = tuple(policy.answer_ids(image, pair.prompt, text) for text in pair.answers)
     if any(len(a) == 0 for a in answers):
         raise TrainingError(f"Pair {pair.id!r} has an answer without tokens; drop it or correct the pair file.")
     return Row(pair.id, prompt, answers)

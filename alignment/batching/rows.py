@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from torch import Tensor
 
@@ -17,8 +18,22 @@ from harness.core.preference import PreferencePair
 VISION_BYTES = 256 * 2**20
 
 
-class Rows(Sequence[Row]):
+class PairRows(Protocol):
+    """Rows that were made of pairs; `facts` says what else went into them."""
+
+    facts: tuple[str, ...]
+
+    @property
+    def pairs(self) -> list[PreferencePair]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Row: ...
+    def length(self, index: int) -> int: ...  # positions of a row, without touching its pixels
+
+
+class Rows:
     """Rows by index. Tokens stay in memory; the pixels of a row may be prepared again on access."""
+
+    facts: tuple[str, ...] = ()
 
     def __init__(self, policy: Policy, image_root: Path, vision_bytes: int = VISION_BYTES) -> None:
         self._policy = policy
@@ -41,7 +56,7 @@ class Rows(Sequence[Row]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, index: int) -> Row:  # type: ignore[override]  # no slices
+    def __getitem__(self, index: int) -> Row:
         row, pair = self._rows[index], self._pairs[index]
         if not pair.image:
             return row
@@ -54,6 +69,10 @@ class Rows(Sequence[Row]):
     def length(self, index: int) -> int:
         """Positions of a row, without touching its pixels."""
         return self._rows[index].length
+
+    def answers(self, index: int) -> tuple[Tensor, ...]:
+        """Tokens of a row's answers."""
+        return self._rows[index].answers
 
     @property
     def pairs(self) -> list[PreferencePair]:
@@ -89,3 +108,37 @@ def make_rows(
             dropped.append(Dropped(pair.id, UNREADABLE_IMAGE))
         progress("preparing pairs", done, len(pairs))
     return rows, dropped
+
+
+class Mismatched:
+    """The same rows, each with one more answer behind its own: one that belongs to another prompt.
+
+    It is an answer of the nearest row before it that asks another question or shows another image, the first or a later one in
+    turn, so that both kinds occur; the same in every epoch, so that the reference's values are computed once.
+    """
+
+    facts: tuple[str, ...] = ("mismatched",)
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.pairs = rows.pairs
+        self._strange = [self._answer(i) for i in range(len(rows))]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Row:
+        row = self._rows[index]
+        return Row(row.id, row.prompt, (*row.answers, self._strange[index]))
+
+    def length(self, index: int) -> int:
+        return self._rows.length(index) + len(self._strange[index]) - 1
+
+    def _answer(self, index: int) -> Tensor:
+        own = self.pairs[index]
+        for back in range(1, len(self._rows)):
+            other = self.pairs[index - back]
+            if (other.image, other.prompt) != (own.image, own.prompt):
+                break
+        answers = self._rows.answers(index - back)
+        return answers[index % len(answers)]

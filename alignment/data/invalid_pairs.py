@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ EMPTY_ANSWER = "empty answer"
 IDENTICAL_ANSWERS = "identical answers"
 TOO_LONG = "too long"
 IMAGE_MARK = "image mark in an answer"
+NO_COUNTERPART = "rated answer without a counterpart (the aligner kto trains on it)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,14 @@ class Dropped:
     reason: str
 
 
-def validate(pairs: Sequence[PreferencePair], image_root: Path) -> tuple[list[PreferencePair], list[Dropped]]:
+def validate(
+    pairs: Sequence[PreferencePair], image_root: Path, unpaired: bool = False
+) -> tuple[list[PreferencePair], list[Dropped]]:
     """Split pairs into those that can be trained on, their prompts without image marks, and those that cannot, with the
-    first reason for each."""
+    first reason for each. `unpaired`: pairs of which one side is missing can."""
     kept, dropped = list[PreferencePair](), list[Dropped]()
     for pair in pairs:
-        reason = _fault(pair, image_root)
+        reason = _fault(pair, image_root, unpaired)
         if reason:
             dropped.append(Dropped(pair.id, reason))
         else:
@@ -46,7 +49,7 @@ def table(dropped: Sequence[Dropped]) -> dict[str, int]:
     return dict(Counter(d.reason for d in dropped).most_common())
 
 
-def require_some(kept: Sequence[object], dropped: Sequence[Dropped]) -> None:
+def require_some(kept: Sized, dropped: Sequence[Dropped]) -> None:
     """Raise TrainingError where nothing is left."""
     if kept:
         return
@@ -54,11 +57,13 @@ def require_some(kept: Sequence[object], dropped: Sequence[Dropped]) -> None:
     raise TrainingError(f"No preference pair is left to train on ({reasons}).")
 
 
-def _fault(pair: PreferencePair, image_root: Path) -> str:
+def _fault(pair: PreferencePair, image_root: Path, unpaired: bool) -> str:
     if pair.image and not is_file(image_root / pair.image):
         return MISSING_IMAGE
-    if not pair.chosen.strip() or not pair.rejected or not all(r.strip() for r in pair.rejected):
+    if not pair.answers or not all(answer.strip() for answer in pair.answers):
         return EMPTY_ANSWER
+    if not unpaired and not (pair.chosen and pair.rejected):
+        return NO_COUNTERPART
     if any(MARK in answer for answer in (pair.chosen, *pair.rejected)):
         return IMAGE_MARK
     if any(r.strip() == pair.chosen.strip() for r in pair.rejected):

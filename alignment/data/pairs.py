@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alignment.data.forms.trl_rows import from_rated, from_trl, to_rated, to_trl
 from harness.core.digests import parts_digest
 from harness.core.edge.files import parse_json, read_text
 from harness.core.edge.foreign import words_of
@@ -44,9 +45,16 @@ def read_trl(path: Path) -> list[PreferencePair]:
     return _read(path, from_trl, "TRL preference rows")
 
 
-def write_trl(path: Path, pairs: Iterable[PreferencePair]) -> None:
-    """Write pairs so that TRL's DPOTrainer trains on them unchanged; one row a rejected answer."""
-    _write(path, (row for pair in pairs for row in to_trl(pair)))
+def read_rated(path: Path) -> list[PreferencePair]:
+    """Rated answers (thumbs up or down), each a pair with one side; see `trl_rows.from_rated`."""
+    return _read(path, from_rated, "rated answers")
+
+
+def write_trl(path: Path, pairs: Sequence[PreferencePair]) -> None:
+    """Write pairs so that TRL's DPOTrainer trains on them unchanged, one row a rejected answer; where one lacks a side, rated
+    answers for its KTOTrainer."""
+    rows = to_trl if all(pair.chosen and pair.rejected for pair in pairs) else to_rated
+    _write(path, (row for pair in pairs for row in rows(pair)))
 
 
 def to_json(pair: PreferencePair) -> dict[str, Any]:
@@ -60,7 +68,7 @@ def from_json(row: Mapping[str, Any], where: str) -> PreferencePair:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
     rejected = row.get("rejected")
     answers = [rejected] if isinstance(rejected, str) else rejected
-    if not isinstance(answers, list) or not answers or not all(isinstance(a, str) for a in answers):
+    if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers) or not (answers or row.get("chosen")):
         raise ValueError("'rejected' must be a text or a list of texts")
     return PreferencePair(
         id=_text(row, "id", where),
@@ -71,41 +79,6 @@ def from_json(row: Mapping[str, Any], where: str) -> PreferencePair:
         rejected=tuple(answers),
         source=_text(row, "source", "file"),
         meta=row.get("meta") or {},
-    )
-
-
-def to_trl(pair: PreferencePair) -> list[dict[str, Any]]:
-    """TRL rows: conversational, string content, image paths; TRL ignores the extra column `id`."""
-
-    def message(role: str, content: str) -> list[dict[str, str]]:
-        return [{"role": role, "content": content}]
-
-    suffixes = [""] if len(pair.rejected) == 1 else [f"#{k}" for k in range(len(pair.rejected))]
-    return [
-        {
-            "id": pair.id + suffix,
-            "images": [pair.image] if pair.image else [],
-            "prompt": message("user", pair.prompt),
-            "chosen": message("assistant", pair.chosen),
-            "rejected": message("assistant", rejected),
-        }
-        for suffix, rejected in zip(suffixes, pair.rejected, strict=True)
-    ]
-
-
-def from_trl(row: Mapping[str, Any], where: str) -> PreferencePair:
-    """A pair from a TRL row. Raises ValueError for what one prompt with one image cannot hold."""
-    images = row.get("images") or ([row["image"]] if row.get("image") else [])
-    if len(images) > 1 or not all(isinstance(i, str) for i in images):
-        raise ValueError(f"needs at most one image, given as a path; it has {len(images)}")
-    return PreferencePair(
-        id=str(row.get("id", where)),
-        image=images[0] if images else "",
-        image_digest="",
-        prompt=_only_message(row, "prompt", "user"),
-        chosen=_only_message(row, "chosen", "assistant"),
-        rejected=(_only_message(row, "rejected", "assistant"),),
-        source="trl",
     )
 
 
@@ -152,19 +125,3 @@ def _text(row: Mapping[str, Any], key: str, default: str | None = None) -> str:
 
 def _not_an_object() -> Mapping[str, Any]:
     raise ValueError("not a JSON object")
-
-
-def _only_message(row: Mapping[str, Any], key: str, role: str) -> str:
-    """The text of a list with one message; content as a text or as blocks, whose images are skipped."""
-    messages = row.get(key)
-    if not isinstance(messages, list) or len(messages) != 1 or not isinstance(messages[0], dict):
-        raise ValueError(f"{key!r} must be a list with one message; our pairs hold one turn")
-    message = messages[0]
-    if message.get("role") != role:
-        raise ValueError(f"{key!r} must be of role {role!r}")
-    content = message.get("content")
-    if isinstance(content, list):
-        content = "".join(str(b.get("text", "")) for b in content if isinstance(b, dict) and b.get("type") == "text")
-    if not isinstance(content, str):
-        raise ValueError(f"{key!r} has no text")
-    return content

@@ -19,13 +19,19 @@ _MISSING = "(missing) "  # in front of a name that is in no place: no such file,
 
 
 def from_rows(
-    read: Sequence[PreferencePair], dropped: Sequence[Dropped], data: Data, options: Mapping[str, Any], seed: int
+    read: Sequence[PreferencePair],
+    dropped: Sequence[Dropped],
+    data: Data,
+    options: Mapping[str, Any],
+    seed: int,
+    unpaired: bool = False,
 ) -> tuple[list[PreferencePair], dict[str, Any]]:
-    """(pairs, yield report). Options used: `image_folder` in front of every image, `limit` pairs by seed.
+    """(pairs, yield report). Options used: `image_folder` in front of every image, `limit` pairs by seed. `unpaired`: rated
+    answers without a counterpart are kept.
 
     The limit is drawn from the pairs that can train, so that a run gets as many as it asked for where there are enough.
     """
-    kept, unfit = usable(read, data, options, len(read) + len(dropped))
+    kept, unfit = usable(read, data, options, len(read) + len(dropped), unpaired)
     kept = [kept[i] for i in drawn([p.id for p in kept], options.get("limit"), seed)]
     pairs = [replace(p, image_digest=data.digest(p.image)) if p.image else p for p in kept]
     report = yield_report(dict(options), len(read) + len(dropped), pairs, [], [*dropped, *unfit], nouns(data))
@@ -33,20 +39,22 @@ def from_rows(
 
 
 def usable(
-    read: Sequence[PreferencePair], data: Data, options: Mapping[str, Any], asked: int
+    read: Sequence[PreferencePair], data: Data, options: Mapping[str, Any], asked: int, unpaired: bool = False
 ) -> tuple[list[PreferencePair], list[Dropped]]:
     """The pairs that can train, their images found, and the others. Raises DataError where most images are missing."""
     folder = str(options.get("image_folder") or "")
     found = [replace(p, image=find_image(data, folder, p.image) or _MISSING + p.image) if p.image else p for p in read]
-    kept, unfit = validate(found, data.folder)
+    kept, unfit = validate(found, data.folder, unpaired)
     missing = [p.image.removeprefix(_MISSING) for p in found if p.image.startswith(_MISSING)]
     refuse_most_missing(data, str(options["file"]), folder, missing, asked)
     return kept, unfit
 
 
-def count_usable(read: Sequence[PreferencePair], data: Data, options: Mapping[str, Any], asked: int) -> int:
+def count_usable(
+    read: Sequence[PreferencePair], data: Data, options: Mapping[str, Any], asked: int, unpaired: bool = False
+) -> int:
     """How many pairs `from_rows` would give. Reads no image; raises DataError where most images are missing."""
-    kept, _ = usable(read, data, options, asked)
+    kept, _ = usable(read, data, options, asked, unpaired)
     limit = options.get("limit")
     return len(kept) if limit is None else min(int(limit), len(kept))
 

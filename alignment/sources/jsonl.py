@@ -1,4 +1,4 @@
-"""Pairs that are already there: a file of ours, or one in TRL's vision preference format.
+"""Pairs that are already there: a file of ours, or one in TRL's vision preference format; or rated answers (thumbs up or down).
 
 Images are paths in the data folder (below `image_folder`, if given); digests are filled in from the files.
 """
@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from alignment.data.image_names import check_limit
-from alignment.data.pairs import read_pairs, read_trl
+from alignment.data.pairs import read_pairs, read_rated, read_trl
 from alignment.data.stored_pairs import count_usable, from_rows
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.plugins import Data, Model
 from harness.core.preference import PreferencePair
 
-_READ = {"own": read_pairs, "trl": read_trl}
+RATED = "rated"
+_READ = {"own": read_pairs, "trl": read_trl, RATED: read_rated}
 
 
 @registry.source
@@ -26,7 +27,7 @@ class Jsonl:
     def __init__(
         self,
         file: str = "pairs.jsonl",  # pair file in the data folder
-        form: str = "own",  # own (this harness's) or trl
+        form: str = "own",  # own (this harness's), trl, or rated (answers with a label each, for the aligner kto)
         image_folder: str = "",  # in front of every image's name
         limit: int | None = None,  # that many pairs, a uniform subsample by seed
     ) -> None:
@@ -39,13 +40,13 @@ class Jsonl:
 
     def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
         """Pairs of the file in its order; with `limit`, a uniform subsample by seed."""
-        pairs, self._report = from_rows(self._read(data), [], data, self.options, seed)
+        pairs, self._report = from_rows(self._read(data), [], data, self.options, seed, self._form == RATED)
         yield from pairs
 
     def check(self, data: Data, seed: int) -> int:
         """How many pairs the file makes. Reads no image; raises DataError as `pairs` would."""
         read = self._read(data)
-        return count_usable(read, data, self.options, len(read))
+        return count_usable(read, data, self.options, len(read), self._form == RATED)
 
     def _read(self, data: Data) -> list[PreferencePair]:
         return _READ[self._form](data.path(self._file))

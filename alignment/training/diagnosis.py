@@ -12,11 +12,11 @@ FAR = 25.0  # nats an answer
 def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     """Notes on a finished training: too easy pairs, a falling chosen reward, no learning, a divergence that explodes."""
     notes = [*_divergence(log), *_fallback(log)]
-    if not log or "rewards/margins" not in log[0]:
+    if not log or not {"rewards/margins", "rewards/chosen"} <= log[0].keys() & log[-1].keys():
         return tuple(notes)
     third = max(1, len(log) // 3)
     first, last = log[:third], log[-third:]
-    if len(log) >= ENOUGH and _mean(log[: ENOUGH // 2][1:], "rewards/accuracies") >= 1.0:
+    if len(log) >= ENOUGH and "rewards/accuracies" in log[0] and _mean(log[: ENOUGH // 2][1:], "rewards/accuracies") >= 1.0:
         notes.append(
             "The policy ranked every pair correctly from the first steps on (accuracy 1.0): the rejected answers are "
             "easy to recognise, so there was little left to learn from them."
@@ -64,4 +64,4 @@ def dropped_note(dropped: Mapping[str, int], asked: int) -> tuple[str, ...]:
 
 
 def _mean(rows: Sequence[Mapping[str, float]], key: str) -> float:
-    return fmean(row[key] for row in rows)
+    return fmean([row[key] for row in rows if key in row])

@@ -7,19 +7,17 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from alignment.batching.collate import Batch, collate
-from alignment.batching.logps import PairLogps, each
+from alignment.batching.collate import Batch, Row, collate
 from alignment.batching.policy import Policy
 from alignment.early_stopping import Rule
 from alignment.settings import Settings, learning_rate_factor
 from alignment.trackers import Tracker, trackers
-from alignment.training.objectives import Objective, Part, Totals
-from alignment.training.preference import Preference, Step, step_of
+from alignment.training.objectives import Objective, Part, ReadsStep, Totals
 from alignment.training.sample_supply import Sample, Supply
 from alignment.weights.replicated import Replicated
 from alignment.weights.resume_state import append_log, cut_log, load_state, read_log, save_state
@@ -27,7 +25,7 @@ from harness.core.digests import seed_of
 from harness.core.errors import TrainingError
 from harness.core.plugins import Progress
 
-Row = dict[str, float]
+LogRow = dict[str, float]
 T = TypeVar("T")
 
 
@@ -65,7 +63,7 @@ class Loop:
             for tracker in watching:
                 tracker.close()
 
-    def _steps(self, start: int, log: list[Row], watching: Sequence[Tracker], progress: Progress) -> tuple[int, str]:
+    def _steps(self, start: int, log: list[LogRow], watching: Sequence[Tracker], progress: Progress) -> tuple[int, str]:
         for step in range(start, self.total):
             if stopped := next(filter(None, (rule(log) for rule in self.rules)), ""):
                 return step, stopped
@@ -86,7 +84,7 @@ class Loop:
             if self.workers.is_main:
                 save_state(self.folder, done, held, self.fingerprint, self.settings.keep_states)
 
-    def _step(self, step: int, past: Row) -> Row:
+    def _step(self, step: int, past: LogRow) -> LogRow:
         """One optimizer step behind the one with the log row `past`; returns its own."""
         started = time.perf_counter()
         torch.manual_seed(seed_of(self.settings.seed, "step", step, self.workers.rank))  # dropout of adapters
@@ -120,17 +118,18 @@ class Loop:
         return order[place * size : (place + 1) * size]
 
     def _backward(
-        self, samples: Sequence[Sample], figures: Mapping[str, float], spare: Sequence[Sample], past: Row, step: int
-    ) -> tuple[float, Row, int]:
+        self, samples: Sequence[Sample], figures: Mapping[str, float], spare: Sequence[Sample], past: LogRow, step: int
+    ) -> tuple[float, LogRow, int]:
         """Gradients of one step: (loss, logged means, real tokens), over all processes. Rows of like length go together."""
-        needed = [s._replace(row=self.objective.row(s.row)) for s in samples]
-        needed.sort(key=lambda s: s.row.length)
-        every = self.workers.gather(self.objective.totals([s.row for s in needed]))
+        rows = [self.objective.row(s.row) for s in samples]
+        order = sorted(range(len(rows)), key=lambda i: rows[i].length)
+        needed = [samples[i] for i in order]
+        every = self.workers.gather(self.objective.totals(rows))
         totals = Totals(*(sum(counts) for counts in zip(*(t[:4] for t in every), strict=True)))
         size = self.settings.micro_batch
         chunks = [needed[i : i + size] for i in range(0, len(needed), size)]
         idle = max(self.workers.gather(len(chunks))) - len(chunks) if self.shards.in_step else 0
-        spares = [[s._replace(row=self.objective.row(s.row)) for s in spare]] * idle
+        spares = [spare] * idle
         views = self._views(chunks, spares, past, step)
         loss, parts = 0.0, list[Part]()
         for number, chunk in enumerate(chunks):
@@ -143,50 +142,53 @@ class Loop:
         mine = {name: [float(v) for part in parts for v in part.values[name]] for name in (parts[0].values if parts else ())}
         mine |= {name: [value] * len(needed) for name, value in figures.items()}
         of_step = dict(parts[0].figures) if parts else {}
-        found = self.workers.gather((loss, mine, sum(s.row.length for s in needed), of_step))
+        found = self.workers.gather((loss, mine, sum(row.length for row in rows), of_step))
         names = dict.fromkeys(name for _, values, *_ in found for name in values)
-        means = {n: _mean([v for _, values, *_ in found for v in values.get(n, ())]) for n in names}
+        of = {n: [v for _, values, *_ in found for v in values.get(n, ())] for n in names}
+        means = {n: _mean(values) for n, values in of.items() if values}
+        if {"rewards/chosen", "rewards/rejected"} <= means.keys():  # of answers that are no pairs: of the step's two means
+            means.setdefault("rewards/margins", means["rewards/chosen"] - means["rewards/rejected"])
         return sum(f[0] for f in found), means | found[0][3], sum(f[2] for f in found)
 
     def _views(
-        self, chunks: Sequence[Sequence[Sample]], spares: Sequence[Sequence[Sample]], past: Row, step: int
-    ) -> Sequence[Step | None]:
-        """For a loss that reads all pairs of the step: all of them, by a pass without gradients, as each micro-batch sees them;
+        self, chunks: Sequence[Sequence[Sample]], spares: Sequence[Sequence[Sample]], past: LogRow, step: int
+    ) -> Sequence[Any]:
+        """For an objective that reads the whole step: what it finds there, by a pass without gradients, for each micro-batch;
         behind them once more for idle passes."""
-        if not isinstance(self.objective, Preference) or not self.objective.whole_step:
+        if not isinstance(self.objective, ReadsStep) or not self.objective.whole_step:
             return [None] * (len(chunks) + 1)
-        own = list[tuple[PairLogps, PairLogps]]()
+        looks = list[Any]()
         for number, chunk in enumerate([*chunks, *spares]):
             self._seed_part(step, number)
             with torch.no_grad():
-                found = self._passed(chunk, self.objective.pairs)[:2]
-            own += [found] if number < len(chunks) else []
-        every = self.workers.gather([tuple(each(pairs, lambda v: v.detach().cpu()) for pairs in part) for part in own])
-        whole = step_of([part for parts in every for part in parts], past)
-        before = sum(len(now.chosen) for parts in every[: self.workers.rank] for now, _ in parts)
-        sizes = [len(now.chosen) for now, _ in own]
-        return [whole._replace(start=before + sum(sizes[:i])) for i in range(len(sizes))] + [whole]
+                found = self._passed(chunk, self.objective.seen, self.objective.look)
+            looks += [found] if number < len(chunks) else []
+        return self.objective.views(self.workers.gather(looks), self.workers.rank, past)
 
     def _seed_part(self, step: int, number: int) -> None:
         """The same dropout in both passes over a micro-batch."""
-        if isinstance(self.objective, Preference) and self.objective.whole_step:
+        if isinstance(self.objective, ReadsStep) and self.objective.whole_step:
             torch.manual_seed(seed_of(self.settings.seed, "part", step, self.workers.rank, number))
 
     def _micro(self, chunk: Sequence[Sample], totals: Totals, weight: float = 1.0) -> tuple[float, Part]:
-        part = self._passed(chunk, lambda policy, batch, known: self.objective(policy, batch, known, totals))
+        part = self._passed(
+            chunk, self.objective.row, lambda policy, batch, known: self.objective(policy, batch, known, totals)
+        )
         value = float(part.loss.detach())
         _require_finite(value, "loss", chunk)
         self.shards.backward(part.loss * weight)
         return value, part
 
-    def _passed(self, chunk: Sequence[Sample], work: Callable[[Policy, Batch, Mapping[str, Tensor]], T]) -> T:
-        """Let `work` pass a micro-batch through the module."""
-        batch = collate([s.row for s in chunk], self.policy.pad_token_id)
+    def _passed(
+        self, chunk: Sequence[Sample], part: Callable[[Row], Row], work: Callable[[Policy, Batch, Mapping[str, Tensor]], T]
+    ) -> T:
+        """Let `work` pass a micro-batch through the module, of each row the answers that `part` takes."""
+        batch = collate([part(s.row) for s in chunk], self.policy.pad_token_id)
         known = {name: torch.cat([s.known[name] for s in chunk]) for name in chunk[0].known}
         return self.shards.run(lambda: work(self.policy, batch, known))
 
 
-def _told(row: Row) -> str:
+def _told(row: LogRow) -> str:
     """The progress line of a step."""
     shown = (("loss", "loss"), ("rewards/margins", "margin"), ("rewards/accuracies", "accuracy"),
              ("rewards/chosen", "chosen"), ("objective/kl", "KL"))  # fmt: skip

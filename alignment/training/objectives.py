@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -24,7 +24,7 @@ class Totals(NamedTuple):
     chosen_tokens: int
     answers: int = 0
     tokens: int = 0
-    step: Any = None  # all pairs of the step (alignment.training.preference.Step), for losses that read them all
+    step: Any = None  # what an objective that `ReadsStep` found in the rows of the whole step
 
 
 class Part(NamedTuple):
@@ -48,6 +48,22 @@ class Objective(Protocol):
     def totals(self, rows: Sequence[Row]) -> Totals: ...
     def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part: ...
     def facts(self) -> dict[str, Any]: ...
+
+
+@runtime_checkable
+class ReadsStep(Protocol):
+    """An objective that may read all rows of a step, by a pass without gradients, before the gradients of any."""
+
+    @property
+    def whole_step(self) -> bool: ...  # whether it does
+    def seen(self, row: Row) -> Row: ...  # the answers that this pass scores
+    def look(self, policy: Policy, batch: Batch, known: Known) -> Any: ...  # Any: its own; of a micro-batch, on the CPU
+    def views(self, looks: Sequence[Sequence[Any]], rank: int, past: Mapping[str, float]) -> list[Any]:
+        """`Totals.step` for each micro-batch of process `rank`, and once more for an idle pass.
+
+        looks: of every process and its micro-batches; past: the log row of the step before.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,21 @@ class Preference:
     def totals(self, rows: Sequence[Row]) -> Totals:
         return Totals(sum(len(r.answers) - 1 for r in rows), sum(len(r.answers[0]) for r in rows))
 
+    def seen(self, row: Row) -> Row:
+        return row
+
+    def look(self, policy: Policy, batch: Batch, known: Known) -> tuple[PairLogps, PairLogps]:
+        """Pairs of a micro-batch under policy and reference, on the CPU."""
+        now, base, _ = self.pairs(policy, batch, known)
+        return each(now, lambda v: v.detach().cpu()), each(base, lambda v: v.detach().cpu())
+
+    def views(self, looks: Sequence[Sequence[tuple[PairLogps, PairLogps]]], rank: int, past: Mapping[str, float]) -> list[Step]:
+        """All pairs of the step, as each micro-batch of this process stands in them."""
+        whole = step_of([part for parts in looks for part in parts], past)
+        before = sum(len(now.chosen) for parts in looks[:rank] for now, _ in parts)
+        sizes = [len(now.chosen) for now, _ in looks[rank]]
+        return [whole._replace(start=before + sum(sizes[:i])) for i in range(len(sizes))] + [whole]
+
     def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part:
         now, base, weights = self.pairs(policy, batch, known)
         return self.addend(now, base, totals, weights)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from alignment.batching.collate import score_rows
 from alignment.batching.policy import Policy
-from alignment.batching.rows import Rows
+from alignment.batching.rows import PairRows
 from alignment.data.pairs import pairs_digest
 from alignment.weights.workers import workers
 from harness.core.digests import parts_digest
@@ -26,14 +26,14 @@ from harness.core.files import write_whole
 from harness.core.plugins import Progress, no_progress
 
 
-def reference_key(policy: Policy, rows: Rows) -> str:
+def reference_key(policy: Policy, rows: PairRows) -> str:
     """Names the numbers by all they depend on: weights, pairs in order, template, processor, dtype."""
-    return parts_digest(policy.checkpoint.digest, pairs_digest(rows.pairs), sorted(policy.facts().items()))
+    return parts_digest(policy.checkpoint.digest, pairs_digest(rows.pairs), sorted(policy.facts().items()), *rows.facts)
 
 
 def reference_logps(
     policy: Policy,
-    rows: Rows,
+    rows: PairRows,
     folder: Path,
     *,
     rows_at_once: int = 16,
@@ -58,7 +58,7 @@ def reference_logps(
 
 @torch.no_grad()
 def compute(
-    policy: Policy, rows: Rows, *, rows_at_once: int = 16, of_tokens: bool = False, progress: Progress = no_progress
+    policy: Policy, rows: PairRows, *, rows_at_once: int = 16, of_tokens: bool = False, progress: Progress = no_progress
 ) -> list[Tensor]:
     """The same without a file: rows of like length side by side, results in the rows' order; processes share the work."""
     order = sorted(range(len(rows)), key=rows.length)

@@ -30,6 +30,7 @@ from alignment.training.objectives import Objective
 from alignment.training.preference import Preference
 from alignment.training.reference_logps import reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
+from alignment.training.unpaired import Rated, Unpaired, mismatched
 from alignment.weights.checkpoint import write_checkpoint, write_merged_base
 from alignment.weights.precision import in_one_precision, stored_as
 from alignment.weights.resume_state import check_fingerprint, read_log
@@ -78,7 +79,7 @@ def train(
     (naming the pairs; the last state is kept).
     """
     policy = in_one_precision(policy, settings)
-    kept, dropped = validate(pairs, image_root)
+    kept, dropped = validate(pairs, image_root, unpaired=isinstance(objective, Unpaired))
     require_some(kept, dropped)
     made = {**objective.facts(), **settings.facts(), **(online.facts() if online else {})}
     fingerprint = parts_digest(made, pairs_digest(kept), policy.checkpoint.digest, sorted(policy.facts().items()))
@@ -130,6 +131,10 @@ def _supply(
     if isinstance(objective, Preference) and objective.sync is not None:
         trained = prepare(policy.module, settings, objective.heads(policy, settings.seed))
         return trained, Moving(policy, rows, trained, objective.sync, settings.micro_batch, of_tokens)
+    if isinstance(objective, Unpaired):
+        rated = mismatched(rows)
+        supply = Rated(rated, reference_logps(policy, rated, cache / "reference", progress=progress))
+        return prepare(policy.module, settings, objective.heads(policy, settings.seed)), supply
     if objective.needs_reference:
         known = reference_logps(policy, rows, cache / "reference", of_tokens=of_tokens, progress=progress)
     return prepare(policy.module, settings, objective.heads(policy, settings.seed)), Stored(rows, known)

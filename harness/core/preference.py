@@ -11,6 +11,7 @@ from typing import Any
 class PreferencePair:
     """One prompt with a better answer and one or more worse ones.
 
+    A rated answer without a counterpart is a pair with one side only: `chosen` "" or `rejected` (); the aligner `kto` reads it.
     `image` is relative to the data folder; `image_digest` is sha256 of the file; `meta` is provenance
     (tries, similarity, seed, ...) that training ignores.
     """
@@ -23,3 +24,8 @@ class PreferencePair:
     rejected: tuple[str, ...]
     source: str
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """All answers, the better one first where there is one."""
+        return (self.chosen, *self.rejected) if self.chosen else self.rejected

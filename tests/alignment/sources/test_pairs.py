@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from alignment.data.pairs import pairs_digest, read_pairs, read_trl, to_trl, write_pairs, write_trl
+from alignment.data.forms.trl_rows import to_trl
+from alignment.data.pairs import pairs_digest, read_pairs, read_trl, write_pairs, write_trl
 from harness.core.errors import DataError
 from harness.core.preference import PreferencePair
 from tests.alignment.tiny import GOLDEN

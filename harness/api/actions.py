@@ -29,6 +29,7 @@ def run(
     changes: Changes = (),
     *,
     mini: bool = False,
+    baseline: str | None = None,
     output: str | Path | None = None,
     progress: Show | None = None,
 ) -> Run | None:
@@ -39,11 +40,12 @@ def run(
             study on the miniature world.
         changes: {"arms.0.align.beta": 0.2} or ["arms.0.align.beta=0.2"].
         mini: a table of the study on the miniature world.
+        baseline: the arm that the written reports compare all others with; another one costs no sweep.
         output: folder of all runs; the study's own if None.
         progress: called with (what, done, total), and its `say` with stage lines where it has one. None: `ProgressBars()`.
     Returns None in a process that only helped to train. Raises HarnessError for everything the user can fix.
     """
-    listed = [*_as_texts(changes), *([f"output={output}"] if output is not None else [])]
+    listed = [*_as_texts(changes), *(f"{key}={v}" for key, v in (("baseline", baseline), ("output", output)) if v is not None)]
     config, _ = read_study(study, listed, mini=mini)
     return _carried_out(config, f"harness.run({study!r}, {listed!r}, mini={mini})", progress)
 
@@ -80,15 +82,17 @@ def compare(
     names: Sequence[str] | None = None,
     published: bool = False,
     labels: Sequence[str] = (),
+    baseline: str | None = None,
     output: str | Path | None = None,
 ) -> Results:
-    """Several runs side by side; the first is the baseline. Runs that differ only in their seed become one method.
+    """Several runs side by side; the first is the baseline unless another is named. Seeds of one method stand together.
 
     Args:
         runs: runs, or ids or names of runs of `output`.
         names: shown instead of the runs' names, one a run.
         published: put the study's own rows beside, of the tables that the runs name, or of table 2.
         labels: names of label revisions; what they change is put beside.
+        baseline: the column, or the method with all its seeds, that others are compared with; None: that of the studies.
         output: folder of the runs; by default that of the first `Run`, else "runs".
     """
     from harness.results.run_records import records_of_all
@@ -101,24 +105,30 @@ def compare(
         with opened(place) as store:
             return records_of_all(store, ids)
 
-    return Results(read, lambda: compared(place, ids, names, published, labels))
+    return Results(read, lambda: compared(place, ids, names, published, labels, baseline))
 
 
 def compared(
-    output: Path, runs: Sequence[str], names: Sequence[str] | None, published: bool, labels: Sequence[str]
+    output: Path,
+    runs: Sequence[str],
+    names: Sequence[str] | None,
+    published: bool,
+    labels: Sequence[str],
+    baseline: str | None = None,
 ) -> Comparison:
     """The comparison of stored runs, as values; `compare` of Python and of the command line."""
     from harness.audit.audited_comparison import audited
-    from harness.results.run_records import records_of_all, shown_labels, tables_named
+    from harness.results.run_records import baseline_named, records_of_all, shown_labels, tables_named
     from harness.storage.run_store import open_store as opened
     from reports.comparison.compare import compare as side_by_side
 
     with opened(output) as store:
         tables = tables_named(store, runs) if published else []
+        baseline = baseline or (None if names else baseline_named(store, runs))
         records = [] if labels else records_of_all(store, runs)
     if labels:
-        return audited(output, runs, labels, names, tables)
-    return side_by_side(records, labels=shown_labels(records, names), published=tables)
+        return audited(output, runs, labels, names, tables, baseline)
+    return side_by_side(records, labels=shown_labels(records, names), published=tables, baseline=baseline)
 
 
 def open_store(output: str | Path = "runs") -> RunStore:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.config.schema import RunConfig
+    from reports.values.comparison import Comparison
 
 _PAIRS = ("arm", "id", "image", "image_digest", "prompt", "chosen", "rejected", "source", "meta")
 
@@ -25,7 +26,7 @@ class Run(Results):
     """A run of an output folder, finished or not. Records are read when they are first needed."""
 
     def __init__(self, output: Path, stored: StoredRun) -> None:
-        super().__init__(self._stored_records)
+        super().__init__(self._stored_records, self._compared)
         self.output, self._stored = output, stored
         self.id, self.name, self.status = stored.id, stored.name, state_of(stored, output)
 
@@ -56,6 +57,11 @@ class Run(Results):
     def _stored_records(self) -> list[RunRecord]:
         with open_store(self.output) as store:
             return records_of(store, self.id)
+
+    def _compared(self) -> Comparison:
+        from reports.comparison.compare import compare
+
+        return compare(self.records, baseline=self.config.baseline)
 
     def __repr__(self) -> str:
         return f"Run({self.id!r}, {self.status!r}, {str(self.folder)!r})"

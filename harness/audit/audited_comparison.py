@@ -25,6 +25,7 @@ def audited(
     revisions: Sequence[str],
     shown: Sequence[str] | None = None,
     published: Sequence[str] = (),
+    baseline: str | None = None,
 ) -> Comparison:
     """`compare_audited` by names of runs and revisions, with the votes stored in the output folder.
 
@@ -32,7 +33,7 @@ def audited(
     """
     named = [read(name, output) for name in revisions]
     with open_store(output) as store, Reviews(store.path) as reviews:
-        return compare_audited(store, runs, named, reviews.ballots(), shown, published)
+        return compare_audited(store, runs, named, reviews.ballots(), shown, published, baseline)
 
 
 def compare_audited(
@@ -42,16 +43,17 @@ def compare_audited(
     votes: Ballots,
     shown: Sequence[str] | None = None,
     published: Sequence[str] = (),
+    baseline: str | None = None,
 ) -> Comparison:
     """The runs under the official labels; `audit` holds the effect of the revisions, the disputes and the marks of `votes`."""
     disputed = votes.disputed()
     found = rescore(store, runs, revisions, disputed)
     labels = shown_labels(found.official, shown)
-    official = compare(found.official, labels=labels, published=published)
+    official = compare(found.official, labels=labels, published=published, baseline=baseline)
     control = next((revision.control for revision in revisions if revision.control), {})
     made = effect(
         official,
-        compare(found.audited, labels=labels),
+        compare(found.audited, labels=labels, baseline=baseline),
         found.labels,
         found.edits,
         revision=", ".join(f"{r.name} ({r.digest[:12]})" for r in revisions),

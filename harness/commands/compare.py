@@ -14,7 +14,12 @@ from harness.commands._app import RUNS, OutputOption, app, echo
     "python -m harness compare first second --name matched --name plain --published"
 )
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="ids or names of runs; the first is the baseline")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN RUN...", help="ids or names of runs; the first is the baseline unless --baseline names another"
+        ),
+    ],
     style: Annotated[str, typer.Option("--as", help="table, markdown, html, json, csv, latex, ...")] = "table",
     shown: Annotated[
         list[str] | None, typer.Option("--name", help="column name instead of the run's name; give one for each run")
@@ -25,6 +30,10 @@ def compare(
             "--published", help="also show the published rows of the paper's table (table 2 unless the runs name another)"
         ),
     ] = False,
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", metavar="ARM", help="column, or method with all its seeds, to compare all others with"),
+    ] = None,
     labels: Annotated[
         list[str] | None,
         typer.Option("--labels", metavar="REVISION", help="also score with this label revision; may be repeated"),
@@ -40,7 +49,7 @@ def compare(
     from harness.core import registry
 
     writer = registry.get("report", style) if style != "table" else None
-    comparison = compared(output, names, shown, published, labels or ())
+    comparison = compared(output, names, shown, published, labels or (), baseline)
     if writer is None:
         show_comparison(comparison)
         show_audit(comparison)

@@ -29,6 +29,9 @@ def run(
         bool, typer.Option("--dry-run", help="only list what is missing and estimate time, memory and judge requests")
     ] = False,
     mini: Annotated[bool, typer.Option("--mini", help="run a table of the paper on the miniature world")] = False,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", metavar="ARM", help="arm that the report compares all others with")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", help="output folder, with the store of all runs; default: the study's own")
     ] = None,
@@ -42,6 +45,7 @@ def run(
     from harness.commands._terminal import show_costs
 
     file, changes = file_and_changes(words or [])
+    changes += [f"baseline={json.dumps(baseline)}"] if baseline is not None else []
     changes += [f"output={json.dumps(str(output))}"] if output is not None else []
     chosen, left_out = read_study(file, changes, mini=mini)
     for row in left_out:

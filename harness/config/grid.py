@@ -33,6 +33,11 @@ def expand(tree: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
     return {**tree, "arms": points}
 
 
+def without_seed(name: str) -> str:
+    """ "dpo" of the arm "dpo-seed1"."""
+    return re.sub(r"-seed\d+$", "", name)
+
+
 def _points(arm: Any, where: str, faults: list[str]) -> list[Any]:
     if not isinstance(arm, Mapping) or KEY not in arm:
         return [arm]

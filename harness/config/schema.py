@@ -95,6 +95,9 @@ class RunConfig(_Strict):
     )
     arms: list[Arm] = Field(default_factory=list, description="ways to align it; none: the checkpoint is only evaluated")
     sweep: Annotated[list[BenchmarkConfig], Field(min_length=1)]
+    baseline: Name | None = Field(
+        None, description="arm that the report compares all others with; default: the unaligned checkpoint"
+    )
     published: list[str] = Field(default_factory=list, description="tables of the study to put beside, e.g. [Table 6]")
     table: TableNotes | None = Field(None, description="what a report says of a table of the study; set by `study:tableN`")
     output: str = Field("runs", description="folder of all runs and their store")
@@ -105,8 +108,8 @@ class RunConfig(_Strict):
 
     @property
     def digest(self) -> str:
-        """Identity of what was asked: neither where it is written to, nor notes, nor the form (`training_form.flat`)."""
-        asked = self.model_dump(exclude={"output", "table"})
+        """Identity of what was asked, in any form (`training_form.flat`), without the output folder and what reports alone need."""
+        asked = self.model_dump(exclude={"output", "table", "baseline"})
         for arm in (*asked["reward_models"], *asked["arms"]):
             arm["align"] = training_form.flat(arm["align"])
         return value_digest(asked)
@@ -188,7 +191,16 @@ def _contradictions(config: RunConfig) -> list[str]:
         for a in config.arms
         if a.align.reward is not None and a.align.reward not in rewards
     ]
-    return faults
+    return [*faults, *_baseline_faults(config)]
+
+
+def _baseline_faults(config: RunConfig) -> list[str]:
+    """The baseline is the base, an arm, or all seeds of an arm ("dpo" of "dpo-seed0" and "dpo-seed1")."""
+    arms = [arm.name for arm in config.arms]
+    known = list(dict.fromkeys(["base", *arms, *(grid.without_seed(name) for name in arms)]))
+    if config.baseline is None or config.baseline in known:
+        return []
+    return [f"baseline: no arm is named {config.baseline!r}.{did_you_mean(config.baseline, known)} Known: {', '.join(known)}"]
 
 
 def _rates(arm: Arm) -> bool:

@@ -80,6 +80,12 @@ def tables_named(store: Store, names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(table for config in configs for table in config.published)) or ["Table 2"]
 
 
+def baseline_named(store: Store, names: Sequence[str]) -> str | None:
+    """The baseline that the configurations of these runs name, where all name the same one."""
+    named = {config_of(store.run(name)).baseline for name in names}
+    return named.pop() if len(named) == 1 else None
+
+
 def _record(
     store: Store, run: StoredRun, sweeps: dict[str, SweepResult], arm: str, config: RunConfig, digests: dict[str, str]
 ) -> RunRecord:

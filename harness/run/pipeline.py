@@ -94,14 +94,15 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
             store.set_status(run_id, how_it_stopped(error))
             raise
         store.set_status(run_id, store.how_complete(run_id))
-        return report(store, run_id, folder)
+        return report(store, run_id, folder, config.baseline)
 
 
-def report(store: Store, run_id: str, folder: Path) -> Outcome:
+def report(store: Store, run_id: str, folder: Path, baseline: str | None = None) -> Outcome:
     """Write every report of a run from the store alone; works for old and incomplete runs too."""
     from reports.comparison.compare import compare
 
-    comparison = compare(records_of(store, run_id), published=config_of(store.run(run_id)).published)
+    published = config_of(store.run(run_id)).published
+    comparison = compare(records_of(store, run_id), published=published, baseline=baseline)
     for name in registry.names("report"):
         writer = registry.get("report", name)
         write_text_whole(folder / writer.file_name, writer(comparison))

@@ -1,6 +1,6 @@
 """Put runs side by side: `compare(records)` turns what runs left behind into a `Comparison`, the input of all writers.
 
-Columns are checkpoints; the first is the baseline. A base checkpoint that several runs share stands there once.
+Columns are checkpoints; the first is the baseline unless another is named. A base that several runs share stands there once.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import fields, replace
 from harness.core.errors import ConfigError
 from harness.core.run_record import RunRecord, StudyNotes, SweepResult
 from reports.comparison import published_rows as study
+from reports.comparison.baseline import with_baseline
 from reports.comparison.conclusion import verdict
 from reports.comparison.confusion import confusions
 from reports.comparison.details import Lookup, captions, failures, flips, protocol_differences
@@ -27,19 +28,27 @@ from reports.values.comparison import Comparison, Curve, RunFacts
 from reports.values.table import Column
 
 
-def compare(records: Sequence[RunRecord], *, labels: Sequence[str] | None = None, published: Sequence[str] = ()) -> Comparison:
-    """Compare all sweeps of all records with the first sweep of the first.
+def compare(
+    records: Sequence[RunRecord],
+    *,
+    labels: Sequence[str] | None = None,
+    published: Sequence[str] = (),
+    baseline: str | None = None,
+) -> Comparison:
+    """Compare all sweeps of all records with the first sweep of the first, or with the column `baseline`.
 
     `labels`: one name a record, shown instead of the runs' own names. `published`: tables of the study ("Table 6") to put
-    beside.
-    Raises ConfigError when there is nothing to compare, or when runs have no benchmark in common.
+    beside. `baseline`: label of a column, or name of a method, which then stands for all its seeds.
+    Raises ConfigError when there is nothing to compare, when runs have no benchmark in common, or for an unknown baseline.
     """
     columns, sweeps = _columns(records, labels)
     _check_common(columns, sweeps)
     configs = {record.run_id: record.config_yaml for record in records}
+    found = methods(columns, [sweep.label for sweep in sweeps], [configs[column.run_id] for column in columns])
+    if baseline is not None:
+        columns, sweeps, found = with_baseline(columns, sweeps, found, baseline)
     unlike = protocol_differences(columns, sweeps)
     columns = [replace(column, differs=any(d.column == column.label for d in unlike)) for column in columns]
-    found = methods(columns, [sweep.label for sweep in sweeps], [configs[column.run_id] for column in columns])
     full, short, seeds = make_tables(columns, sweeps, found)
     base, said = sweeps[0], Lookup()
     training, times = _curves(records, labels)

@@ -63,12 +63,14 @@ def _losses(table: Table, worse: str) -> str:
 
 
 def _scope(table: Table) -> str:
-    """What the intervals do not contain."""
-    if all(column.places for column in table.columns[1:]):
+    """What differences are to, where that is an aligned checkpoint, and what the intervals do not contain."""
+    base = table.columns[0]
+    to = f"Differences are to {base.label}. " if base.aligner else ""
+    if base.places or all(column.places for column in table.columns[1:]):
         held, left = "images and training seeds", "another wording of the prompts, another judge or other data"
     else:
         held, left = "images", "another training seed, another wording of the prompts, another judge or other data"
-    return f"Intervals and tests hold the variation of {held}, not that of {left}."
+    return f"{to}Intervals and tests hold the variation of {held}, not that of {left}."
 
 
 # ---------------------------------------------------------------- one checkpoint against its baseline
@@ -81,7 +83,10 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     cell, difference = bad.cells[1], _difference(bad.cells[1])
     if cell is None or difference is None:
         return f"Whether hallucination fell is unknown: {row_name(bad)} is unknown for {columns[1].label}."
-    openings = {"better": "Alignment lowered hallucination", "worse": "Alignment raised hallucination"}
+    between_arms = f" with {columns[1].label} than with {columns[0].label}"
+    openings = {"better": f"Less hallucination{between_arms}", "worse": f"More hallucination{between_arms}"}
+    if not columns[0].aligner:
+        openings = {"better": "Alignment lowered hallucination", "worse": "Alignment raised hallucination"}
     before = bad.cells[0]
     values = with_unit(before.value if before else None, bad.shown_unit), with_unit(cell.value, bad.shown_unit)
     moved = f"{row_name(bad)} {values[0]} \u2192 {values[1]}"

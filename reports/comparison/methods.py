@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +20,20 @@ from reports.values.paired import Difference
 from reports.values.seeds import Seeds, combine_seeds
 from reports.values.table import Cell, Column
 
-# top-level lines that name a run, and seeds wherever they stand; a nested `name:` names a plug-in and counts
-_OWN = re.compile(r"^(?:name|label|output|folder)\s*:.*$|\bseed\s*:\s*\d+\s*,?", re.MULTILINE)
+# top-level lines that name a run or its report alone needs, and seeds wherever they stand; a nested `name:` is a plug-in's
+_OWN = re.compile(r"^(?:name|label|output|folder|baseline)\s*:.*$|\bseed\s*:\s*\d+\s*,?", re.MULTILINE)
+_SEED = re.compile(r"^seed\s*:\s*(\d+)\s*$", re.MULTILINE)
 _ENDING = re.compile(r"[\s_\-#.]+(?:seed|s)[\s_\-=]*\d+$|\s#\d+$")
 TEST = "t over seeds and images"
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """Places of the columns that are its seeds."""
+    """Places of the columns that are its seeds, and which seed each is: seeds of two methods are paired by it."""
 
     name: str
     places: tuple[int, ...]
+    seeds: tuple[str, ...]
 
 
 def methods(columns: Sequence[Column], sweep_labels: Sequence[str], configs: Sequence[str]) -> list[Method]:
@@ -42,7 +44,14 @@ def methods(columns: Sequence[Column], sweep_labels: Sequence[str], configs: Seq
             key = (_ENDING.sub("", label), " ".join(_OWN.sub("", config).split()))
             groups.setdefault(key, {}).setdefault(column.digest or str(i), i)  # the same weights twice are one seed
     several = [tuple(places.values()) for (_, config), places in groups.items() if config and len(places) > 1]
-    return [Method(_common_name([columns[i] for i in places]), places) for places in several]
+    seeds = [_seed_of(label, config) for label, config in zip(sweep_labels, configs, strict=True)]
+    return [Method(_common_name([columns[i] for i in p]), p, tuple(seeds[i] for i in p)) for p in several]
+
+
+def _seed_of(label: str, config: str) -> str:
+    """The seed of the run, and that of the arm in its label ("-seed2")."""
+    run, arm = _SEED.search(config), _ENDING.search(label)
+    return f"{run.group(1) if run else ''} {arm.group().strip(' _-#.') if arm else ''}".strip()
 
 
 def _common_name(columns: Sequence[Column]) -> str:
@@ -64,8 +73,21 @@ def short_columns(columns: Sequence[Column], found: Sequence[Method]) -> tuple[C
         elif i == method.places[0]:
             seeds = [columns[place] for place in method.places]
             complete, differs = all(seed.complete for seed in seeds), any(seed.differs for seed in seeds)
-            short[method.name] = Column(method.name, "", "", "", "", column.aligner, complete, False, method.places, differs)
+            of = (method.name, "", "", "", "", column.aligner, complete, column.is_baseline, method.places, differs)
+            short[method.name] = Column(*of)
     return tuple(short.values())
+
+
+def pairing(base: Method, method: Method) -> list[tuple[int, int]]:
+    """Which seed of the baseline each seed is compared with: the same one, or all where either side is a single checkpoint.
+
+    Empty where both have several seeds and not the same ones.
+    """
+    if len(base.places) == 1 or len(method.places) == 1:
+        return [(b, m) for b in range(len(base.places)) for m in range(len(method.places))]
+    if sorted(base.seeds) != sorted(method.seeds) or len(set(base.seeds)) < len(base.seeds):
+        return []
+    return [(base.seeds.index(seed), m) for m, seed in enumerate(method.seeds)]
 
 
 class Together:
@@ -75,41 +97,53 @@ class Together:
     """
 
     def __init__(
-        self, places: Sequence[int], results: Sequence[BenchmarkResult | None], samples: Sequence[Sample | None]
+        self, base: Method, method: Method, results: Sequence[BenchmarkResult | None], samples: Sequence[Sample | None]
     ) -> None:
-        """`results` and `samples` (of equal names) are those of all columns, the baseline's first."""
+        """`results` and `samples` (of equal names) are those of all columns; `method` may be the baseline itself."""
         self.samples: list[Sample] = []
-        self.n_left_out = 0
-        there = [(r, s) for i in (0, *places) if (r := results[i]) is not None and (s := samples[i]) is not None]
-        if len(there) == len(places) + 1:
+        self.n_left_out, self._is_base = 0, base == method
+        self._pairs, self._first = pairing(base, method), 0 if self._is_base else len(base.places)
+        places = method.places if self._is_base else (*base.places, *method.places)
+        there = [(r, s) for i in places if (r := results[i]) is not None and (s := samples[i]) is not None]
+        if len(there) == len(places):
             self.samples, self.n_left_out = _on_common_items(there)
 
-    def seeds(self, formula: Formula) -> tuple[Seeds, Seeds] | None:
-        """Of the metric, and of its difference to the baseline; None where one seed's value is unknown."""
+    def seeds(self, formula: Formula) -> tuple[Seeds | None, Seeds | None]:
+        """Of the metric, and of its difference to the baseline.
+
+        The first is None of a single checkpoint, the second of the baseline itself; both are where one seed's value is unknown.
+        """
         if not self.samples:
-            return None
+            return None, None
         values = [float(evaluate(formula, s.names, s.totals.sum(axis=0, keepdims=True))[0]) for s in self.samples]
         if not np.isfinite(values).all():
-            return None
+            return None, None
         drawn = [evaluate(formula, s.names, s.drawn) for s in self.samples]
-        n_clusters = clusters_of(self.samples[0], self._moving(formula))
+        n_clusters, first = clusters_of(self.samples[0], self._moving(formula)), self._first
         possible = formula.unit == "share" and all(((d >= 0) & (d <= 1))[np.isfinite(d)].all() for d in drawn)
-        metric = combine_seeds(values[1:], drawn[1:], n_clusters, (0.0, 1.0) if possible else None)
-        shifts = [d - drawn[0] for d in drawn[1:]]
-        shift = combine_seeds([v - values[0] for v in values[1:]], shifts, n_clusters, (-1.0, 1.0) if possible else None)
-        return (metric, shift) if metric and shift else None
+        metric = combine_seeds(values[first:], drawn[first:], n_clusters, (0.0, 1.0) if possible else None)
+        if self._is_base:
+            return metric, None
+        shifts = [drawn[first + m] - drawn[b] for b, m in self._pairs]
+        moved = [values[first + m] - values[b] for b, m in self._pairs]
+        return metric, combine_seeds(moved, shifts, n_clusters, (-1.0, 1.0) if possible else None)
 
     def _moving(self, formula: Formula) -> NDArray[np.bool_]:
         moved: NDArray[np.bool_] = np.any([moving(formula, s) for s in self.samples], axis=0)
         return moved
 
-    def cell(self, formula: Formula, values: Seeds, shifts: Seeds) -> Cell:
-        difference = Difference(shifts.mean, shifts.low, shifts.high, shifts.p, None, shifts.detectable, TEST)
+    def cell(self, formula: Formula, values: Seeds, shifts: Seeds | None) -> Cell:
         n, moved = items_counted(formula, self.samples[0]), self._moving(formula)
         low, high = values.low, values.high
         if low is None and not (values.between_seed_sd or values.between_item_sd):  # one value throughout
             low, high = interval_of_value(formula, np.full(2, values.mean), clusters_of(self.samples[0], moved))
-        return Cell(values.mean, low, high, n, "", difference, int(moved.sum()), self.n_left_out)
+        plain = Cell(values.mean, low, high, n)
+        return self.compared(plain, formula, shifts) if shifts is not None else plain
+
+    def compared(self, cell: Cell, formula: Formula, shifts: Seeds) -> Cell:
+        """The same cell with its difference to the baseline."""
+        difference = Difference(shifts.mean, shifts.low, shifts.high, shifts.p, None, shifts.detectable, TEST)
+        return replace(cell, difference=difference, n_paired=int(self._moving(formula).sum()), n_left_out=self.n_left_out)
 
 
 def _on_common_items(there: Sequence[tuple[BenchmarkResult, Sample]]) -> tuple[list[Sample], int]:

@@ -16,6 +16,7 @@ from harness.core.stats import Sample, addend_names, draw_together, holm, measur
 from reports.comparison.methods import Method, Together, short_columns
 from reports.values.comparison import SeedRow
 from reports.values.paired import Difference, differences, pair
+from reports.values.seeds import Seeds
 from reports.values.table import Cell, Column, Row, Significance, Table
 
 ALPHA = 0.05
@@ -40,11 +41,13 @@ def make_tables(
     short: list[Row] = []
     seeds: list[SeedRow] = []
     names = short_columns(columns, found)
+    base = next((method for method in found if 0 in method.places), Method("", (0,), ("",)))
     for benchmark in benchmark_names(sweeps):
         results = results_of(sweeps, benchmark)
         samples = _samples(results)
         rows = _rows_of(benchmark, results, samples)
-        together = {method.places: Together(method.places, results, samples) for method in found}
+        single = [] if len(base.places) == 1 else [Method("", (i,), ("",)) for i, c in enumerate(columns) if c in names]
+        together = {method.places: Together(base, method, results, samples) for method in (*found, *single)}
         full += [row for row, _ in rows]
         for row, formula in rows:
             cells, seed_rows = _short_cells(row, formula, columns, names, together)
@@ -68,15 +71,25 @@ def _short_cells(
     cells: list[Cell | None] = []
     seed_rows: list[SeedRow] = []
     for column in names:
-        if not column.places:
+        side = together.get(column.places or (place[column.label],))
+        if side is None:  # a single checkpoint beside a single baseline
             cells.append(row.cells[place[column.label]])
             continue
-        side = together[column.places]
-        both = side.seeds(formula)
-        cells.append(side.cell(formula, *both) if both else None)
-        if both:
-            seed_rows.append(SeedRow(column.label, row.benchmark, row.key, row.unit, row.better, row.headline, *both))
+        metric, shift = side.seeds(formula)
+        if column.places:
+            cells.append(side.cell(formula, metric, shift) if metric else None)
+        else:
+            cells.append(_against_seeds(row.cells[place[column.label]], side, formula, shift))
+        if metric:
+            seed_rows.append(SeedRow(column.label, row.benchmark, row.key, row.unit, row.better, row.headline, metric, shift))
     return tuple(cells), seed_rows
+
+
+def _against_seeds(cell: Cell | None, side: Together, formula: Formula, shift: Seeds | None) -> Cell | None:
+    """A single checkpoint's cell, compared with all seeds of the baseline in place of the first."""
+    if cell is None:
+        return None
+    return side.compared(cell, formula, shift) if shift else replace(cell, difference=None, n_paired=0, n_left_out=0)
 
 
 def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None]) -> list[tuple[Row, Formula]]:

@@ -9,7 +9,7 @@ from reports.values.table import Row
 
 
 def seeds_view(comparison: Comparison) -> list[dict[str, str]]:
-    """One line a method and headline metric."""
+    """One line a method but the baseline and headline metric."""
     names = {(row.benchmark, row.key): row_name(row) for row in comparison.rows}
     return [
         {
@@ -18,13 +18,13 @@ def seeds_view(comparison: Comparison) -> list[dict[str, str]]:
             "seeds": str(row.values.n_seeds),
             "mean": number(row.values.mean, row.unit),
             "interval": between(row.values.low, row.values.high, row.unit),
-            "difference": number(row.difference.mean, row.unit, signed=True),
-            "difference_interval": between(row.difference.low, row.difference.high, row.unit, signed=True),
-            "seed_sd": number(row.difference.between_seed_sd, row.unit),
-            "item_sd": number(row.difference.between_item_sd, row.unit),
+            "difference": number(moved.mean, row.unit, signed=True),
+            "difference_interval": between(moved.low, moved.high, row.unit, signed=True),
+            "seed_sd": number(moved.between_seed_sd, row.unit),
+            "item_sd": number(moved.between_item_sd, row.unit),
         }
         for row in comparison.seeds
-        if row.headline
+        if row.headline and (moved := row.difference) is not None
     ]
 
 

@@ -41,7 +41,7 @@ class SeedRow:
     better: str
     headline: bool
     values: Seeds
-    difference: Seeds  # to the baseline
+    difference: Seeds | None  # to the baseline; None of the baseline itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,3 +183,15 @@ def test_yaml_that_cannot_be_a_study_is_refused_with_its_place(tmp_path: Path, t
     path.write_text(text)
     with pytest.raises(ConfigError, match=told):
         config.load(path)
+
+
+def test_a_baseline_is_an_arm_or_all_its_seeds_and_does_not_change_which_run_it_is() -> None:
+    arms = [{"name": "dpo", "pairs": {"name": "random_edit"}, "align": {"name": "dpo"}, "grid": {"seed": [0, 1]}}]
+    tree = {"model": {"name": "transformers", "path": "miniworld"}, "arms": arms, "sweep": [{"name": "pope"}]}
+    plain = config.parse(tree)
+    for name in ("base", "dpo", "dpo-seed1"):
+        assert config.parse(tree, overrides=[f"baseline={name}"]).digest == plain.digest
+    with pytest.raises(
+        ConfigError, match=r"baseline: no arm is named 'dop'. Did you mean 'dpo'\? Known: base, dpo-seed0, dpo-seed1, dpo"
+    ):
+        config.parse(tree, overrides=["baseline=dop"])

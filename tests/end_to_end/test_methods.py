@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+import harness
 from alignment.data.pairs import read_pairs, read_trl
 from harness.config import schema as config
 from harness.core.errors import ConfigError
@@ -92,6 +93,19 @@ def test_a_table_of_the_study_runs_with_the_published_rows_beside(world: Path, t
     assert all(told in report for told in ("slic", "IPO, POVID", "82.34"))
     assert "Arms share 8 of 8 prompts: dpo, ipo, slic." in report and "800 prompts stand for a full set" in report
     assert not outcome.comparison.study.unlike and "Arms share 8 of 8" in (outcome.folder / "report.md").read_text()
+
+
+def test_another_baseline_of_a_finished_run_costs_no_sweep(world: Path, tmp_path: Path) -> None:
+    pairs = {"name": "random_edit", "limit": 8}
+    arms = [{"name": n, "pairs": pairs, "align": {"name": "dpo", "loss": n, "training": TRAINING}} for n in ("ipo", "hinge")]
+    study = METHODS | {"arms": arms, "reward_models": [], "data": str(world / "miniworld"), "output": str(tmp_path)}
+    first = pipeline.run(config.parse(study), "test")
+    said = list[str]()
+    again = pipeline.run(config.parse(study | {"baseline": "ipo"}), "test", say=said.append)
+    assert again.folder == first.folder and not any("sweep" in line or "alignment" in line for line in said)
+    assert [c.label for c in again.comparison.columns] == ["ipo", "base", "hinge"]
+    by_name = [harness.compare(again.run_id, baseline=b, output=tmp_path).comparison for b in ("hinge", None)]
+    assert [made.columns[0].label for made in by_name] == ["hinge", "base"]  # the stored study names none
 
 
 @pytest.mark.slow

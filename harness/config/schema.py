@@ -108,7 +108,7 @@ class RunConfig(_Strict):
 
     @property
     def digest(self) -> str:
-        """Identity of what was asked, in any form (`training_form.flat`), without the output folder and what reports alone need."""
+        """Identity of what was asked, in any form (`training_form.flat`); not of what only the reports need."""
         asked = self.model_dump(exclude={"output", "table", "baseline"})
         for arm in (*asked["reward_models"], *asked["arms"]):
             arm["align"] = training_form.flat(arm["align"])

@@ -30,7 +30,7 @@ from harness.core.digests import seed_of
 from harness.core.errors import ConfigError
 from harness.core.preference import PreferencePair
 
-_OF_A_FILE = ("prompts", "image_folder", "limit", "vocabulary", "matched", "keep_unmatched", "n_rejected")
+_OF_A_FILE = ("prompts", "image_folder", "from", "limit", "vocabulary", "matched", "keep_unmatched", "n_rejected")
 
 
 @registry.aligner

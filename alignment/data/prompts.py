@@ -1,10 +1,11 @@
-"""Prompts with a chosen answer each, from an instruction file in LLaVA-Instruct's format.
+"""Prompts with a chosen answer each: of an instruction file in LLaVA-Instruct's format, or of another preference source.
 
     {"id": "000000033471", "image": "000000033471.jpg",
      "conversations": [{"from": "human", "value": "<image>\\nWhat is this?"}, {"from": "gpt", "value": "A bus."}, ..]}
 
 Only the first question and its answer are used; `<image>` marks follow the rule of `image_marks`. A limit is drawn from the
-rows that can be asked, as sources of stored pairs draw it from those that can train.
+rows that can be asked, as sources of stored pairs draw it from those that can train. Of another source (`from: {name: povid}`)
+its pairs are the prompts and the rejected answers are not used: an arm on that source and an arm from it share every prompt.
 """
 
 from __future__ import annotations
@@ -15,13 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from alignment.data.image_marks import MARK, strip_image
-from alignment.data.image_names import find_image, refuse_most_missing
+from alignment.data.image_names import check_limit, find_image, refuse_most_missing
 from alignment.data.invalid_pairs import EMPTY_ANSWER, IMAGE_MARK, MISSING_IMAGE, UNREADABLE_IMAGE, Dropped
 from alignment.data.sampling import drawn, row_id, unique
+from harness.core import registry
+from harness.core.capabilities import count_of
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
-from harness.core.errors import DataError, ImageError
-from harness.core.plugins import Data
+from harness.core.errors import ConfigError, DataError, ImageError
+from harness.core.plugins import Data, Model, Source
+from harness.core.preference import PreferencePair
+
+PROMPTS = "instruct/preference_prompts.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +82,57 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
 
 
 class ReadsPrompts:
-    """A source that answers the prompts of a file; `options` holds `prompts`, `image_folder` and `limit`."""
+    """A source that answers prompts: of a file (`prompts`, `image_folder`) or of another source (`from`), `limit` of them."""
 
     options: dict[str, Any]
+    _origin: Source | None = None
+
+    def take(self, given: Mapping[str, Any]) -> None:
+        """Keep a constructor's arguments as `options`. Raises ConfigError for a `limit` or a `from` that cannot be used."""
+        who = type(self).__module__.rpartition(".")[2]
+        self.options = {name.removesuffix("_"): value for name, value in given.items() if name not in ("self", "__class__")}
+        check_limit(who, self.options["limit"])
+        if self.options["from"] is not None:
+            if self.options.pop("prompts") != PROMPTS or self.options.pop("image_folder"):
+                raise ConfigError(
+                    f"{who}: the prompts come from `from`, so that `prompts` and `image_folder` have no place here."
+                )
+            self._origin = made_source(self.options["from"], f"{who}.from", self.options["limit"])
 
     def check(self, data: Data, seed: int) -> int:
         """How many prompts can be asked. Reads no image, asks no model; raises DataError as `pairs` would."""
         o = self.options
-        return len(_usable(data, o["prompts"], o["image_folder"], o["limit"], seed)[0])
+        if self._origin is None:
+            return len(_usable(data, o["prompts"], o["image_folder"], o["limit"], seed)[0])
+        found = count_of(self._origin, data, seed)
+        return found if o["limit"] is None else min(found, o["limit"])
+
+    def prompts(self, data: Data, model: Model, seed: int) -> tuple[list[Prompt], list[Dropped]]:
+        """The prompts and the rows left out; what another source left out stands in its own report."""
+        o = self.options
+        if self._origin is None:
+            return read_prompts(data, o["prompts"], o["image_folder"], o["limit"], seed)
+        pairs = list(self._origin.pairs(data, model, seed))
+        return [_prompt(pairs[i], data) for i in drawn([p.id for p in pairs], o["limit"], seed)], []
+
+    def origin_report(self) -> dict[str, Any]:
+        """{"from": the other source's report}, after `prompts`; {} without one."""
+        return {} if self._origin is None else {"from": self._origin.report()}
+
+
+def made_source(spec: Mapping[str, Any], place: str, limit: int | None = None) -> Source:
+    """A source named inside another one; `limit`: no more pairs than that. Raises ConfigError for what is not a source."""
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
+        raise ConfigError(f"{place} must be a source with its options: {{name: povid, ...}}.")
+    options = {k: v for k, v in spec.items() if k != "name"}
+    if limit is not None and any(option.name == "limit" for option in registry.options("source", spec["name"])):
+        options["limit"] = min(limit, options.get("limit") or limit)
+    return registry.make("source", spec["name"], options)
+
+
+def _prompt(pair: PreferencePair, data: Data) -> Prompt:
+    path = data.path(pair.image) if pair.image else None
+    return Prompt(pair.id, pair.image, pair.image_digest, path, pair.prompt, pair.chosen)
 
 
 def unreadable(prompts: Sequence[Prompt], error: ImageError) -> list[Dropped]:

@@ -16,11 +16,10 @@ from dataclasses import replace
 from typing import Any
 
 from alignment.data.bdhs_drafts import Draft, Rules, meta_of, new_draft, reopened, requests_of, taken
-from alignment.data.image_names import check_limit
 from alignment.data.invalid_pairs import IDENTICAL_ANSWERS, Dropped
 from alignment.data.length_matching import Match, check_match
 from alignment.data.noun_counts import Vocabulary
-from alignment.data.prompts import Prompt, ReadsPrompts, read_prompts, unreadable
+from alignment.data.prompts import PROMPTS, Prompt, ReadsPrompts, unreadable
 from alignment.data.sentences import CUT_UNITS, SPLITTERS, YES_NO_RULES, Pieces
 from alignment.data.similarity import make_embedder
 from alignment.data.source_files import PROMPT_FILES
@@ -45,8 +44,10 @@ class Bdhs(ReadsPrompts):
 
     def __init__(
         self,
-        prompts: str = "instruct/preference_prompts.json",  # LLaVA-Instruct's format, in the data folder
+        prompts: str = PROMPTS,  # LLaVA-Instruct's format, in the data folder
         image_folder: str = "",  # folder of the file's images, in the data folder
+        from_: Mapping[str, Any]
+        | None = None,  # another source, whose prompts and chosen answers are taken: {name: vlfeedback}
         limit: int | None = None,  # use that many prompts, a uniform subsample by seed
         rho_th: float = 0.99,  # share of image tokens hidden; 0 hides nothing, 1 everything
         noise_steps: int = 0,  # diffusion steps of noise on the image: the study's BDHS_noise is 500 with rho_th 0
@@ -66,9 +67,8 @@ class Bdhs(ReadsPrompts):
         matched: Mapping[str, Any] | None = None,  # {"mentions": 0, "length": 0.1, "unit": "answer", "vocabulary": ..}
         keep_unmatched: bool = False,  # with `matched`: keep what never fitted instead of dropping it
     ) -> None:
-        self.options = {k: v for k, v in locals().items() if k != "self"}
+        self.take(locals())
         self._check()
-        self._prompts, self._image_folder, self._limit = prompts, image_folder, limit
         self._vocabulary_name = str((matched or {}).get("vocabulary", vocabulary))
         self._embedder, self._epsilon_s, self._n_rejected = make_embedder(embedder), epsilon_s, n_rejected
         self._matched, self._keep_unmatched = matched, keep_unmatched
@@ -80,12 +80,13 @@ class Bdhs(ReadsPrompts):
         """Pairs in the order of the prompts, after all tries; call `report` afterwards."""
         vocabulary = self._vocabulary(data)
         rules = replace(self._rules, match=self._match(vocabulary))
-        prompts, dropped = read_prompts(data, self._prompts, self._image_folder, self._limit, seed)
+        prompts, dropped = self.prompts(data, model, seed)
         drafts, unfit = self.draw(prompts, model, seed, rules)
         pairs, merged = _pairs(prompts, drafts, rules)
         missing = [d for d in unfit if d.id not in {p.id for p in pairs}]
         asked = len(prompts) + len(dropped)
-        self._report = yield_report(self.options, asked, pairs, drafts, [*dropped, *_first(missing), *merged], vocabulary)
+        lost = [*dropped, *_first(missing), *merged]
+        self._report = yield_report(self.options, asked, pairs, drafts, lost, vocabulary) | self.origin_report()
         yield from pairs
 
     def report(self) -> dict[str, Any]:
@@ -164,7 +165,6 @@ class Bdhs(ReadsPrompts):
             raise ConfigError(f"bdhs.rho_th is {o['rho_th']}; it is a share of image tokens, 0 to 1 (0.99 is the study's).")
         if not 0 <= o["noise_steps"] <= 1000:
             raise ConfigError(f"bdhs.noise_steps is {o['noise_steps']}; give 0 (none) to 1000 (the study's default is 500).")
-        check_limit("bdhs", o["limit"])
         if o["n_tries"] < 1 or o["n_rejected"] < 1:
             raise ConfigError("bdhs.n_tries and n_rejected must be at least 1.")
         check_match(o["matched"] or {})

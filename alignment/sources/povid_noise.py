@@ -10,12 +10,11 @@ are drawn once from the policy as loaded, put together as a text, and that text 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alignment.data.image_names import check_limit
 from alignment.data.invalid_pairs import EMPTY_ANSWER, IDENTICAL_ANSWERS, Dropped
-from alignment.data.prompts import Prompt, ReadsPrompts, read_prompts, unreadable
+from alignment.data.prompts import PROMPTS, Prompt, ReadsPrompts, unreadable
 from alignment.data.source_files import PROMPT_FILES
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
@@ -38,21 +37,21 @@ class PovidNoise(ReadsPrompts):
 
     def __init__(
         self,
-        prompts: str = "instruct/preference_prompts.json",  # LLaVA-Instruct's format, in the data folder
+        prompts: str = PROMPTS,  # LLaVA-Instruct's format, in the data folder
         image_folder: str = "",  # folder of the file's images, in the data folder
+        from_: Mapping[str, Any]
+        | None = None,  # another source, whose prompts and chosen answers are taken: {name: vlfeedback}
         limit: int | None = None,  # use that many prompts, a uniform subsample by seed
         noise_steps: int = 500,  # diffusion steps of noise on the image, 1 to 1000
     ) -> None:
         if not 1 <= noise_steps <= 1000:
             raise ConfigError(f"povid_noise.noise_steps is {noise_steps}; give 1 to 1000 (the study's is 500).")
-        check_limit("povid_noise", limit)
-        self.options = {k: v for k, v in locals().items() if k != "self"}
+        self.take(locals())
         self._report: dict[str, Any] = {}
 
     def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
         """Pairs in the order of the prompts. Raises ConfigError for a model that cannot score a given answer."""
-        o = self.options
-        prompts, dropped = read_prompts(data, o["prompts"], o["image_folder"], o["limit"], seed)
+        prompts, dropped = self.prompts(data, model, seed)
         asked, pairs = len(prompts) + len(dropped), list[PreferencePair]()
         for start in range(0, len(prompts), _AT_ONCE):
             said, unreadable = self._said(model, prompts[start : start + _AT_ONCE], seed)
@@ -62,7 +61,7 @@ class PovidNoise(ReadsPrompts):
                     dropped.append(Dropped(p.id, IDENTICAL_ANSWERS if text else EMPTY_ANSWER))
                 else:
                     pairs.append(PreferencePair(p.id, p.image, p.image_digest, p.text, p.chosen, (text,), "povid_noise"))
-        self._report = yield_report(o, asked, pairs, [], dropped, nouns(data))
+        self._report = yield_report(self.options, asked, pairs, [], dropped, nouns(data)) | self.origin_report()
         yield from pairs
 
     def report(self) -> dict[str, Any]:

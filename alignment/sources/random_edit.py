@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from alignment.data.image_names import check_limit
 from alignment.data.invalid_pairs import Dropped
 from alignment.data.noun_counts import Mention, Vocabulary
-from alignment.data.prompts import Prompt, ReadsPrompts, read_prompts
+from alignment.data.prompts import PROMPTS, Prompt, ReadsPrompts
 from alignment.data.sentences import swap_opening
 from alignment.data.source_files import PROMPT_FILES
 from alignment.data.stored_pairs import nouns
@@ -36,16 +35,17 @@ class RandomEdit(ReadsPrompts):
 
     def __init__(
         self,
-        prompts: str = "instruct/preference_prompts.json",  # LLaVA-Instruct's format, in the data folder
+        prompts: str = PROMPTS,  # LLaVA-Instruct's format, in the data folder
         image_folder: str = "",  # folder of the file's images, in the data folder
+        from_: Mapping[str, Any]
+        | None = None,  # another source, whose prompts and chosen answers are taken: {name: vlfeedback}
         limit: int | None = None,  # use that many prompts, a uniform subsample by seed
         vocabulary: str = "nouns.txt",  # nouns that are swapped, one kind a line, in the data folder
         share: float = 0.5,  # of an answer's mentions that are swapped, rounded up
     ) -> None:
         if not 0 < share <= 1:
             raise ConfigError(f"random_edit.share is {share}; it must be above 0 and at most 1.")
-        check_limit("random_edit", limit)
-        self.options = {k: v for k, v in locals().items() if k != "self"}
+        self.take(locals())
         self._report: dict[str, Any] = {}
 
     def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
@@ -54,7 +54,7 @@ class RandomEdit(ReadsPrompts):
         vocabulary = nouns(data, o["vocabulary"])
         if vocabulary is None:
             raise DataError(f"random_edit needs {o['vocabulary']} in the data folder: one kind a line, synonyms by commas.")
-        prompts, dropped = read_prompts(data, o["prompts"], o["image_folder"], o["limit"], seed)
+        prompts, dropped = self.prompts(data, model, seed)
         asked, pairs = len(prompts) + len(dropped), list[PreferencePair]()
         for p in prompts:
             text = edited(p, vocabulary, o["share"], random.Random(seed_of(seed, p.id, "random edit")))
@@ -62,7 +62,7 @@ class RandomEdit(ReadsPrompts):
                 dropped.append(Dropped(p.id, NO_NOUN))
             else:
                 pairs.append(PreferencePair(p.id, p.image, p.image_digest, p.text, p.chosen, (text,), "random_edit"))
-        self._report = yield_report(o, asked, pairs, [], dropped, vocabulary)
+        self._report = yield_report(o, asked, pairs, [], dropped, vocabulary) | self.origin_report()
         yield from pairs
 
     def report(self) -> dict[str, Any]:

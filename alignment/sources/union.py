@@ -13,12 +13,12 @@ from typing import Any
 
 from alignment.data.image_names import check_limit
 from alignment.data.invalid_pairs import Dropped
+from alignment.data.prompts import made_source
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
 from harness.core.capabilities import count_of
-from harness.core.errors import ConfigError
-from harness.core.plugins import Data, Model, Source
+from harness.core.plugins import Data, Model
 from harness.core.preference import PreferencePair
 
 ONLY_ONE = "in one of the two sources only"
@@ -37,7 +37,7 @@ class Union:
     ) -> None:
         check_limit("union", limit)
         self.options = {"first": dict(first), "second": dict(second), "limit": limit}
-        self._first, self._second = _made(first, "first"), _made(second, "second", limit)
+        self._first, self._second = made_source(first, "union.first"), made_source(second, "union.second", limit)
         self._report: dict[str, Any] = {}
 
     def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
@@ -69,12 +69,3 @@ def _fault(pair: PreferencePair | None, other: PreferencePair) -> str:
     if pair is None:
         return ONLY_ONE
     return OTHER_CHOSEN if pair.chosen.strip() != other.chosen.strip() else ""
-
-
-def _made(spec: Mapping[str, Any], which: str, limit: int | None = None) -> Source:
-    if not isinstance(spec, Mapping) or "name" not in spec:
-        raise ConfigError(f"union.{which} must be a source with its options: {{name: povid, ...}}.")
-    options = {k: v for k, v in spec.items() if k != "name"}
-    if limit is not None:
-        options["limit"] = limit
-    return registry.make("source", spec["name"], options)

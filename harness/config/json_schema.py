@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.config.option_faults import SOURCES_INSIDE
 from harness.config.schema import RunConfig
 from harness.core import registry
 from harness.core.errors import ConfigError
@@ -57,6 +58,8 @@ def _option(kind: str, option: Option) -> dict[str, Any]:
         return {**made, "type": "object", "properties": settings, "additionalProperties": False}
     if kind == "judge" and option.name == "model":
         return {**made, "type": "object"}
+    if kind == "source" and option.name in SOURCES_INSIDE:
+        return {**made, "$ref": "#/$defs/Source"}
     kinds = kinds_of(option.type)
     if "any" not in kinds:
         types = [_JSON[one] for one in kinds]

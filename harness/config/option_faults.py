@@ -10,6 +10,7 @@ from harness.core.errors import ConfigError
 from harness.core.options.source import training_options
 from harness.core.options.types import faults_of
 
+SOURCES_INSIDE = ("first", "second", "from")  # options of a source that hold another one
 # keys of a plug-in's mapping that are the study's, not the plug-in's own
 OWN_KEYS = {"benchmark": ("name", "judge", "limit", "items", "label"), "aligner": ("name", "judge", "reward")}
 Spec = tuple[str, str, Mapping[str, Any]]  # kind, place in the study, mapping
@@ -55,8 +56,8 @@ def _one(kind: str, where: str, spec: Any) -> Iterator[Spec]:
         yield from _one("judge", f"{where}.judge", spec.get("judge"))
     if kind == "judge" and isinstance(spec.get("model"), Mapping):
         yield from _one("model", f"{where}.model", {"name": "transformers", **spec["model"]})
-    if kind == "source" and spec.get("name") == "union":
-        for part in ("first", "second"):
+    if kind == "source":
+        for part in SOURCES_INSIDE:
             yield from _one("source", f"{where}.{part}", spec.get(part))
 
 

@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeVar, overload
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import ConfigError, HarnessError, RepeatedPlugin, UnknownPlugin
 from harness.core.nearest import did_you_mean
-from harness.core.options.option import Option
+from harness.core.options.option import Option, as_parameters
 from harness.core.options.source import read_options
 from harness.core.options.types import faults_of, options_of, typed
 from harness.core.plugins import Aligner, Annotator, Benchmark, Judge, Loss, Model, ReportWriter, Source
@@ -144,7 +144,7 @@ def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any:  #
     checked = check_options(kind, name, plugin, options)
     accepted = inspect.signature(plugin).parameters
     with refused_as(ConfigError, f"The {kind} {name!r} does not take these options"):
-        return plugin(**checked, **{k: v for k, v in given.items() if k in accepted})
+        return plugin(**as_parameters(checked), **{k: v for k, v in given.items() if k in accepted})
 
 
 def offers(kind: str, name: str, capability: type) -> bool:

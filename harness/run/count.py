@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from alignment.settings import make_settings
+from harness.config.option_faults import SOURCES_INSIDE
 from harness.config.schema import Arm, RunConfig
 from harness.core.errors import HarnessError
 
@@ -27,6 +29,12 @@ def counted(config: RunConfig, totals: Mapping[str, int]) -> Iterator[tuple[str,
 
 def _expected(arm: Arm) -> int | None:
     """Pairs of an arm whose files are not there: its limit, or the published size of its data set."""
-    first = arm.pairs.options.get("first", {})
-    limit = arm.pairs.options.get("limit") or first.get("limit")
-    return limit or PUBLISHED_SIZES.get(first.get("name", arm.pairs.name))
+    return _most({"name": arm.pairs.name, **arm.pairs.options})
+
+
+def _most(source: Mapping[str, Any]) -> int | None:
+    """The smallest of a source's limit and those of the sources inside it; None where nothing is known."""
+    inside = [source[part] for part in SOURCES_INSIDE if isinstance(source.get(part), Mapping)]
+    whole = not (source.get("origin") or source.get("chosen_by"))  # how many rows these leave is known with the file only
+    sizes = [source.get("limit"), *map(_most, inside), PUBLISHED_SIZES.get(str(source.get("name"))) if whole else None]
+    return min((size for size in sizes if size), default=None)

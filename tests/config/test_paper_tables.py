@@ -24,6 +24,7 @@ ROWS = [(table, row) for table, content in TABLES.items() for row in content["ro
 RUN = [pytest.param(t, row, id=f"{t}: {row['paper']}") for t, row in ROWS if "arm" in row]
 NOT_RUN = [pytest.param(t, row, id=f"{t}: {row['paper']}") for t, row in ROWS if "arm" not in row]
 ANNOTATORS = {"34b": "llava-hf/llava-v1.6-34b-hf", "7b": "llava-hf/llava-v1.6-vicuna-7b-hf"}
+POVID = {"name": "povid", "image_folder": "coco/train2014"}
 GRID = ("learning_rate", "projector_learning_rate", "epochs", "batch_size")
 
 
@@ -68,7 +69,9 @@ def test_the_pairs_of_a_row_are_the_paper_s(table: str, row: dict[str, Any]) -> 
     )
     assert "+".join(part["name"] for part in parts) == row["source"]
     assert [part.get("limit") for part in parts] == [row["size"]] * len(parts)
-    if (bdhs := parts[-1])["name"] == "bdhs":
+    if (bdhs := parts[-1])["name"] in ("bdhs", "povid_noise"):
+        assert bdhs["from"] == row.get("from", POVID)
+    if bdhs["name"] == "bdhs":
         wanted = PAPER["bdhs"] | {k: row[k] for k in ("rho_th", "noise_steps", "guided") if k in row}
         assert {key: bdhs.get(key) for key in wanted} == wanted
         assert bdhs.get("noise_steps", 0) == row.get("noise_steps", 0) and bdhs.get("guided", True) == row.get("guided", True)

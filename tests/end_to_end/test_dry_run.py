@@ -89,7 +89,11 @@ def test_counts_without_data_follow_from_the_limit_or_the_published_size(tmp_pat
         amounts.update((cost.stage, cost.amount) for cost in estimate(full))
     assert amounts["align: external-and-bdhs-attn"] == "471 steps of 32 pairs (dpo)"  # 3 epochs of ceil(5000 / 32) = 157
     assert amounts["align: ipo"] == "1,611 steps of 32 pairs (dpo)"  # 3 epochs of ceil(17184 / 32) = 537
-    assert amounts["pairs: bdhs-attn"] == "an unknown number of prompts (bdhs)"
+    assert amounts["pairs: bdhs-attn"] == "17,184 prompts (bdhs)"  # those of the set whose prompts it takes
+    table2, _ = config.load_table("table2", False, [f"data={tmp_path / 'nowhere'}", "arms.bdhs-vlfeedback.pairs.limit=null"])
+    with pytest.raises(DataError):
+        amounts.update((cost.stage, cost.amount) for cost in estimate(table2))
+    assert amounts["pairs: bdhs-vlfeedback"] == "an unknown number of prompts (bdhs)"
 
 
 def test_the_sums_stand_before_what_is_missing(tmp_path: Path) -> None:

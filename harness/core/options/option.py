@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any
 
 NEEDED: Any = object()  # the default of an option that must be given
 GIVEN = ("judge", "reward", "data", "policy", "reference")  # parameters that the harness fills in
+
+
+def option_name(parameter: str) -> str:
+    """The option that a parameter is: `from_` is `from`, a word of Python's own."""
+    return parameter.removesuffix("_") if iskeyword(parameter.removesuffix("_")) else parameter
+
+
+def as_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as arguments of the plug-in: {"from": ..} -> {"from_": ..}."""
+    return {f"{name}_" if iskeyword(name) else name: value for name, value in options.items()}
 
 
 @dataclass(frozen=True, slots=True)

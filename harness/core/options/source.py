@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.core.options.option import GIVEN, NEEDED, Option
+from harness.core.options.option import GIVEN, NEEDED, Option, option_name
 
 _SETTINGS = ("alignment.settings", "Settings")  # what the option `training` of every aligner holds
 _ENTRY = re.compile(r"^\s*((?:\w+, )*\w+): (.+)$")
@@ -148,7 +148,7 @@ def _options(module: Source, function: Function, docs: str) -> list[Option]:
         value = NEEDED if default is None else _literal(module, default)
         if default is not None and value is NEEDED:
             value = f"{ast.unparse(default)}"
-        found.append(Option(argument.arg, annotation, value, about))
+        found.append(Option(option_name(argument.arg), annotation, value, about))
     return found
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.core.nearest import did_you_mean
-from harness.core.options.option import GIVEN, NEEDED, Option
+from harness.core.options.option import GIVEN, NEEDED, Option, option_name
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _WORDS = {
@@ -42,7 +42,9 @@ def options_of(plugin: Any) -> tuple[Option, ...]:
         annotation = parameter.annotation
         written = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
         written = "Any" if annotation is parameter.empty else written
-        found.append(Option(name, written, NEEDED if parameter.default is parameter.empty else parameter.default, ""))
+        found.append(
+            Option(option_name(name), written, NEEDED if parameter.default is parameter.empty else parameter.default, "")
+        )
     return tuple(found)
 
 

@@ -125,13 +125,39 @@ def test_ha_dpo_can_give_the_cross_product(tmp_path):
     assert len({(p.chosen, p.rejected) for p in pairs}) == 4
 
 
-def test_vlfeedback_can_be_read_for_the_answers_of_some_models_only(tmp_path):
-    models = ["GPT-4V", "llava-v1.5-7b", "qwen-vl-chat"]
-    completions = [{**c, "model": m} for c, m in zip(VLFEEDBACK["completions"] * 3, models, strict=False)]
-    row = {**VLFEEDBACK, "completions": completions}
-    everything, _ = read(tmp_path, "vlfeedback", [row], 0)
-    assert len(everything) == 1
-    none, report = read(tmp_path, "vlfeedback", [row], 0, only="gpt-4v")
-    assert not none and report["dropped"] == {"fewer than two answers of gpt-4v": 1}
-    twice = {**row, "completions": [{**c, "model": "LLaVA-1.5"} for c in VLFEEDBACK["completions"]]}
-    assert len(read(tmp_path, "vlfeedback", [twice], 0, only="llava")[0]) == 1
+def by_model(name: str, *models: str, **row) -> dict:
+    """VLFEEDBACK with its answers by these models; the second one is rated best."""
+    answers = [{**c, "model": m} for c, m in zip(VLFEEDBACK["completions"], models, strict=True)]
+    return {**VLFEEDBACK, "id": name, "completions": answers, **row}
+
+
+def test_prompts_of_vlfeedback_whose_best_answer_is_a_models(tmp_path):
+    rows = [by_model("a-1", "GPT-4V", "llava-v1.5-7b", "x"), by_model("a-2", "llava-v1.5-7b", "gpt4v", "x")]
+    for wanted, name in (("GPT-4V", "a-2"), ("llava-v1.5-7b", "a-1")):
+        (pair,), report = read(tmp_path, "vlfeedback", rows, chosen_by=wanted)
+        assert (pair.id, pair.chosen, pair.rejected) == (name, "A cat.", ("A dog.",))
+        assert report["dropped"] == {"best answer by another model": 1}
+    assert pair.meta["chosen_by"] == "llava-v1.5-7b" and pair.meta["rejected_by"] == "x"
+
+
+def test_of_answers_that_share_the_best_rating_the_wanted_models_is_chosen(tmp_path):
+    answers = [{**rated(m, "5", "5", "5"), "model": m} for m in ("p", "q", "r")] + [
+        {**rated("bad", "1", "1", "1"), "model": "s"}
+    ]
+    for wanted in ("p", "q", "r"):
+        (pair,), _ = read(tmp_path, "vlfeedback", [{**VLFEEDBACK, "completions": answers}], chosen_by=wanted)
+        assert (pair.chosen, pair.rejected) == (wanted, ("bad",))
+
+
+def test_prompts_of_one_of_vlfeedbacks_data_sets(tmp_path):
+    rows = [{**VLFEEDBACK, "id": name} for name in ("llava-5", "LLaVA-6", "llavar-5", "svit-conversation-1219")]
+    pairs, report = read(tmp_path, "vlfeedback", rows, origin="llava")
+    assert [p.id for p in pairs] == ["llava-5", "LLaVA-6"]
+    assert report["dropped"] == {"prompt of another origin": 2}
+
+
+@pytest.mark.parametrize(("options", "there"), [({"origin": "coco"}, "a, svit"), ({"chosen_by": "claude"}, "p, q, r")])
+def test_a_name_that_no_row_has_is_refused_with_those_that_there_are(tmp_path, options, there):
+    rows = [by_model("svit-1", "p", "q", "r"), by_model("a-1", "p", "q", "r")]
+    with pytest.raises(DataError, match=f"There are: {there}"):
+        read(tmp_path, "vlfeedback", rows, **options)

@@ -2,8 +2,11 @@
 
 import json
 
+import pytest
+
 from alignment.data.sampling import drawn, unique
 from harness.core import registry
+from harness.core.errors import ConfigError
 from tests.alignment.scripted import FolderData, ScriptedModel
 
 
@@ -59,6 +62,44 @@ def test_a_row_that_a_source_leaves_out_does_not_renumber_the_others(tmp_path):
     (tmp_path / "rows.json").write_text(json.dumps(rows))
     assert ids(tmp_path, "povid", None, file="rows.json") == ["7#2", "row-3"]
     assert ids(tmp_path, "bdhs", None, prompts="rows.json") == ["7", "7#2", "row-3"]
+
+
+def test_prompts_of_another_source_are_its_pairs_and_draw_the_same_of_them(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"image")
+    rows = [povid_row(str(i // 2), "What is it?", f"Cat {i}.") for i in range(60)]
+    rows[3]["rejected_conversations"] = rows[3]["conversations"]  # no pair: neither arm has it
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    (tmp_path / "nouns.txt").write_text("cat\ndog\n")
+    origin = {"name": "povid", "file": "rows.json"}
+    stored = ids(tmp_path, "povid", 20, file="rows.json")
+    for other in ("bdhs", "random_edit"):
+        assert ids(tmp_path, other, 20, **{"from": origin}) == stored
+        assert ids(tmp_path, other, None, **{"from": {**origin, "limit": 20}}) == stored
+    source = registry.make("source", "bdhs", {"from": origin, "limit": 20})
+    assert source.check(FolderData(tmp_path), 0) == 20
+    assert registry.make("source", "bdhs", {"from": origin}).check(FolderData(tmp_path), 0) == 59
+
+
+def test_a_source_that_asks_the_model_can_be_the_origin_too(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"image")
+    (tmp_path / "rows.json").write_text(json.dumps([povid_row("1", "What is it?", "A cat.")]))
+    (tmp_path / "nouns.txt").write_text("cat\ndog\n")
+    inner = {"name": "bdhs", "from": {"name": "povid", "file": "rows.json"}}
+    source = registry.make("source", "random_edit", {"from": inner})
+    (pair,) = source.pairs(FolderData(tmp_path), ScriptedModel(lambda _: " lamp."), 0)
+    assert (pair.id, pair.chosen, pair.rejected, pair.source) == ("1", "A cat.", ("A dog.",), "random_edit")
+    assert source.report()["asked"] == 1 and source.report()["from"]["from"]["accepted"] == 1
+    assert source.options["from"] == inner and "prompts" not in source.options
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"from": {"name": "povid"}, "image_folder": "x"}, "no place here"),
+    ({"from": {"file": "x"}}, r"bdhs\.from must be a source"),
+    ({"from": {"name": "povid", "flie": "x"}}, "'file'"), ({"from": "povid"}, "mapping"),
+])  # fmt: skip
+def test_an_origin_that_cannot_be_used_is_refused(options, words):
+    with pytest.raises(ConfigError, match=words):
+        registry.make("source", "bdhs", options)
 
 
 def test_a_limit_is_drawn_from_the_rows_that_can_be_asked(tmp_path):

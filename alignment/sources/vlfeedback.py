@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import isfinite
 from statistics import fmean
 from typing import Any
@@ -93,8 +94,9 @@ class Vlfeedback(Published):
         worse = lower[0] if self.options["choice"] == "best_worst" else draw.choice(lower)
         texts = text_of(best[1], "response"), text_of(worse[1], "response")
         image, gap = image_of(row, "img_path", "image"), round(best[0] - worse[0], 4)
-        by = {"chosen_by": best[1].get("model"), "rejected_by": worse[1].get("model")}
-        return make_pair(name, image, text_of(row, "prompt"), *texts, "vlfeedback", rating_gap=gap, **by)
+        meta = {"rating_gap": gap, "chosen_by": best[1].get("model"), "rejected_by": worse[1].get("model")}
+        pair = make_pair(name, image, text_of(row, "prompt"), *texts, "vlfeedback")
+        return replace(pair, meta=meta)
 
 
 def origin_of(row: Row) -> str:

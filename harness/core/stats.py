@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 RESAMPLES = 10_000
 LEVEL = 0.95
 POWER = 0.8  # chance with which the "smallest detectable difference" would be found
+LEAST_P = 1e-300  # a smaller p is given as this: 0 would be certainty
 FEWEST_CLUSTERS = 5  # fewer tell nothing about how clusters scatter
 _CELLS_PER_CHUNK = 4_000_000  # bounds memory to tens of MB whatever the number of clusters
 _CELLS_AT_ONCE = 100_000  # what fits a processor's cache

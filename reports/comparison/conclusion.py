@@ -223,6 +223,6 @@ def _visible(row: Row) -> str:
     """'POPE accuracy \u22120.4 points (detectable from 1.2)'."""
     cell = row.cells[1]
     difference = _difference(cell)
-    if cell is None or difference is None or not difference.detectable:
+    if cell is None or difference is None or not cell.detectable:
         return row_name(row)
-    return f"{_fact(row, cell)} (detectable from {number(difference.detectable, row.shown_unit)})"
+    return f"{_fact(row, cell)} (detectable from {number(cell.detectable, row.shown_unit)})"

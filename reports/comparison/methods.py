@@ -135,14 +135,14 @@ class Together:
     def cell(self, formula: Formula, values: Seeds, shifts: Seeds | None) -> Cell:
         n, moved = items_counted(formula, self.samples[0]), self._moving(formula)
         low, high = values.low, values.high
-        if low is None and not (values.between_seed_sd or values.between_item_sd):  # one value throughout
+        if low is None and not (values.between_seed_sd or values.item_error):  # one value throughout
             low, high = interval_of_value(formula, np.full(2, values.mean), clusters_of(self.samples[0], moved))
         plain = Cell(values.mean, low, high, n)
         return self.compared(plain, formula, shifts) if shifts is not None else plain
 
     def compared(self, cell: Cell, formula: Formula, shifts: Seeds) -> Cell:
         """The same cell with its difference to the baseline."""
-        difference = Difference(shifts.mean, shifts.low, shifts.high, shifts.p, None, shifts.detectable, TEST)
+        difference = Difference(shifts.mean, shifts.low, shifts.high, shifts.p, None, shifts.error, shifts.freedom, TEST)
         return replace(cell, difference=difference, n_paired=int(self._moving(formula).sum()), n_left_out=self.n_left_out)
 
 

@@ -142,12 +142,14 @@ def _cell(metric: Metric, answered: int, judged: int) -> Cell:
 
 def _corrected(rows: list[Row]) -> tuple[Row, ...]:
     corrected: dict[tuple[int, int], float | None] = {}
+    tests: dict[bool, int] = {}
     for headline in (True, False):
         places = [(i, j) for i, row in enumerate(rows) if row.headline == headline for j in range(len(row.cells))]
         ps = [d.p if (d := _difference(rows[i].cells[j])) else None for i, j in places]
         corrected |= dict(zip(places, holm(ps), strict=True))
+        tests[headline] = sum(p is not None for p in ps)
     return tuple(
-        replace(row, cells=tuple(_judged(cell, corrected[i, j], row.better) for j, cell in enumerate(row.cells)))
+        replace(row, cells=tuple(_judged(c, corrected[i, j], tests[row.headline], row.better) for j, c in enumerate(row.cells)))
         for i, row in enumerate(rows)
     )
 
@@ -156,8 +158,11 @@ def _difference(cell: Cell | None) -> Difference | None:
     return cell.difference if cell else None
 
 
-def _judged(cell: Cell | None, p_holm: float | None, better: str) -> Cell | None:
-    return None if cell is None else replace(cell, p_holm=p_holm, significant=_significance(cell.difference, p_holm, better))
+def _judged(cell: Cell | None, p_holm: float | None, tests: int, better: str) -> Cell | None:
+    if cell is None:
+        return None
+    detectable = cell.difference.detectable(ALPHA / tests) if cell.difference and tests else None
+    return replace(cell, p_holm=p_holm, detectable=detectable, significant=_significance(cell.difference, p_holm, better))
 
 
 def _significance(difference: Difference | None, p_holm: float | None, better: str) -> Significance:

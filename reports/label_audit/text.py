@@ -10,7 +10,6 @@ from harness.labels.estimates.proportions import Share
 from reports.text.formatting import UNKNOWN, between, cell_text, count, metric_name, name, number, row_name, title_of
 from reports.values.comparison import Comparison
 from reports.values.label_audit import ChangedMetric, Effect
-from reports.values.table import Cell, Row
 
 _SIGNIFICANCE = {
     "better": "significantly better",
@@ -77,15 +76,12 @@ def _metrics(comparison: Comparison, effect: Effect) -> Part:
 
 def _both(changed: ChangedMetric, column: int, rank: bool = False) -> list[str]:
     cells = changed.official.cells[column], changed.audited.cells[column]
-    texts = [_cell(cell, changed.official) for cell in cells]
+    unit = max((row.shown_unit for row in (changed.official, changed.audited)), key=lambda unit: unit.digits)
+    texts = [cell_text(cell, unit) for cell in cells]
     if not rank:
         return texts
     before, after = (r[column] if r else None for r in (changed.ranks_before, changed.ranks_after))
     return [*texts, UNKNOWN if before is None else f"{before}" if before == after else f"{before} \u2192 {after}"]
-
-
-def _cell(cell: Cell | None, row: Row) -> str:
-    return cell_text(cell, row.unit)
 
 
 def _reordered(changed: ChangedMetric, labels: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ def seeds_view(comparison: Comparison) -> list[dict[str, str]]:
             "difference": number(moved.mean, row.unit, signed=True),
             "difference_interval": between(moved.low, moved.high, row.unit, signed=True),
             "seed_sd": number(moved.between_seed_sd, row.unit),
-            "item_sd": number(moved.between_item_sd, row.unit),
+            "item_error": number(moved.item_error, row.unit),
         }
         for row in comparison.seeds
         if row.headline and (moved := row.difference) is not None
@@ -32,7 +32,7 @@ def scatter_view(comparison: Comparison) -> tuple[list[str], list[tuple[str, lis
     """Metrics, and for each method (sd of seeds, standard error over images) of its difference, by metric."""
     rows = seeds_view(comparison)
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
-    found = {(row["method"], row["metric"]): (row["seed_sd"], row["item_sd"]) for row in rows}
+    found = {(row["method"], row["metric"]): (row["seed_sd"], row["item_error"]) for row in rows}
     methods = list(dict.fromkeys(row["method"] for row in rows))
     return metrics, [(m, [found.get((m, metric), (UNKNOWN, UNKNOWN)) for metric in metrics]) for m in methods]
 

@@ -95,7 +95,7 @@ def _cell(cell: Cell | None, row: Row, reach: float) -> CellView:
         probability(cell.p_holm) if d else "",
         cell.n,
         f"{d.effect:+.2f}".replace("-", MINUS) if d and d.effect is not None else "",
-        number(d.detectable, unit) if d and d.detectable is not None else "",
+        number(cell.detectable, unit) if cell.detectable is not None else "",
         "; ".join(notes),
         figures.forest(d, reach, cell.significant),
     )

@@ -10,7 +10,7 @@ from harness.core.capabilities import Titled
 from harness.core.errors import HarnessError
 from reports.values.details import ProtocolDifference
 from reports.values.paired import Difference
-from reports.values.table import DIGITS, Cell, Column, Row
+from reports.values.table import Cell, Column, Row, Unit
 
 _ABBREVIATIONS = {
     "n": "n",
@@ -85,33 +85,37 @@ def protocol_text(differences: Sequence[ProtocolDifference], most: int = 3) -> s
     return "; ".join(texts[:most]) + more
 
 
-def number(value: float | None, unit: str, signed: bool = False) -> str:
+def number(value: float | None, unit: Unit | str, signed: bool = False) -> str:
     """0.1234 -> '12.3' for shares (per cent); two digits for points, one for words; a true minus sign.
 
-    "share+1": one digit more, see `Row.shown_unit`.
+    A unit by its name has its usual digits; `Row.shown_unit` may have one more.
     """
     if value is None:
         return UNKNOWN
-    unit, _, more = unit.partition("+")
-    scaled = value * 100 if unit == "share" else value
-    digits = (1 if abs(scaled) % 1 else 0) if unit == "count" else DIGITS.get(unit, 2) + int(more or 0)
+    unit = _unit(unit)
+    scaled = value * 100 if unit.name == "share" else value
+    digits = (1 if abs(scaled) % 1 else 0) if unit.name == "count" else unit.digits
     text = f"{scaled:+.{digits}f}" if signed else f"{scaled:.{digits}f}"
     if float(text) == 0:
         text = text.lstrip("+-")
     return text.replace("-", MINUS)
 
 
-def with_unit(value: float | None, unit: str) -> str:
+def _unit(unit: Unit | str) -> Unit:
+    return Unit.of(unit) if isinstance(unit, str) else unit
+
+
+def with_unit(value: float | None, unit: Unit | str) -> str:
     """'12.3 %', '3.42', '41.2 words'."""
-    return number(value, unit) + {"share": " %", "words": " words"}.get(unit.partition("+")[0], "")
+    return number(value, unit) + {"share": " %", "words": " words"}.get(_unit(unit).name, "")
 
 
-def change(value: float | None, unit: str) -> str:
+def change(value: float | None, unit: Unit | str) -> str:
     """'+2.1 points' for shares (points of per cent), '+0.31', '-3.1 words'."""
-    return number(value, unit, signed=True) + {"share": " points", "words": " words"}.get(unit.partition("+")[0], "")
+    return number(value, unit, signed=True) + {"share": " points", "words": " words"}.get(_unit(unit).name, "")
 
 
-def between(low: float | None, high: float | None, unit: str, signed: bool = False) -> str:
+def between(low: float | None, high: float | None, unit: Unit | str, signed: bool = False) -> str:
     """'[10.1, 14.2]', or nothing where there is no interval."""
     if low is None or high is None:
         return ""
@@ -133,7 +137,7 @@ def probability(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def cell_text(cell: Cell | None, unit: str) -> str:
+def cell_text(cell: Cell | None, unit: Unit | str) -> str:
     """'12.3 [10.1, 14.2]', with how many answers were judged where not all were."""
     if cell is None:
         return UNKNOWN
@@ -146,7 +150,7 @@ def judged_text(cell: Cell | None) -> str:
     return f"({cell.n_judged:,} of {cell.n_answered:,} judged)" if cell is not None and cell.n_answered else ""
 
 
-def difference_text(difference: Difference | None, unit: str) -> str:
+def difference_text(difference: Difference | None, unit: Unit | str) -> str:
     """'+2.1 [+0.4, +3.9]'."""
     if difference is None or difference.value is None:
         return UNKNOWN

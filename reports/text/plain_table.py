@@ -20,7 +20,7 @@ from reports.text.formatting import (
 )
 from reports.text.missing_items import unjudged_lines
 from reports.values.comparison import Comparison
-from reports.values.table import Cell, Row, Table
+from reports.values.table import Cell, Row, Table, Unit
 
 MANY = 4  # columns that fit side by side with their intervals
 _SIGNIFICANT = {"better": "better", "worse": "worse", "changed": "changed", "": "inconclusive"}
@@ -69,7 +69,7 @@ def _checkpoint(table: Table, rows: Sequence[Row], column: int) -> list[str]:
     return [who(table.columns[column]), *(_short(row.cells[column], row.shown_unit) for row in rows)]
 
 
-def _short(cell: Cell | None, unit: str) -> str:
+def _short(cell: Cell | None, unit: Unit) -> str:
     """Value, change and mark: "16.2 (-6.2) ▲"."""
     value = f"{number(cell.value if cell else None, unit)} {judged_text(cell)}".strip()
     if cell is None or cell.difference is None or cell.difference.value is None:
@@ -78,7 +78,7 @@ def _short(cell: Cell | None, unit: str) -> str:
     return f"{value} ({number(cell.difference.value, unit, signed=True)}) {arrow}".strip()
 
 
-def _with_change(cell: Cell | None, unit: str) -> str:
+def _with_change(cell: Cell | None, unit: Unit) -> str:
     if cell is None or cell.difference is None or cell.difference.value is None:
         return cell_text(cell, unit)
     mark = f" {ARROWS[cell.significant]}" if cell.significant else ""

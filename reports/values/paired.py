@@ -1,4 +1,4 @@
-"""Two sweeps over the same items: the difference, its uncertainty, and the smallest detectable one.
+"""Two sweeps over the same items: the difference, its uncertainty, and the smallest one that a table would detect.
 
 The p of a difference is the larger of two: the bootstrap's (it agrees with the interval, and holds when the sides
 differ in their denominators) and that of swapping sides cluster by cluster (exact for few changes, where the
@@ -17,7 +17,7 @@ import numpy as np
 from harness.core.evaluation import Formula, Score
 from harness.core.stats import (
     FEWEST_CLUSTERS,
-    LEVEL,
+    LEAST_P,
     POWER,
     Floats,
     Sample,
@@ -38,9 +38,9 @@ _FEW = 10  # resamples beyond the value, below which their count tells little
 class Difference:
     """after - before over the items that both answered; None is unknown.
 
-    effect: matched-pairs rank-biserial correlation over clusters, in [-1, 1], the sign of `value`'s direction; None where
-    single clusters, each by itself, move the other way than all together (ECE, say).
-    detectable: the smallest difference that these items would have shown with a chance of 80 % (at p < 0.05).
+    effect: matched-pairs rank-biserial correlation of the clusters' parts in the difference (`_parts`), in [-1, 1]; None
+    where many small parts move the other way than their sum.
+    error, freedom: standard error of `value` and its degrees of freedom; `detectable` needs them.
     """
 
     value: float | None
@@ -48,8 +48,17 @@ class Difference:
     high: float | None
     p: float | None
     effect: float | None
-    detectable: float | None
+    error: float | None
+    freedom: float
     test: str
+
+    def detectable(self, alpha: float) -> float | None:
+        """The smallest true difference that a two-sided test at `alpha` would show with a chance of 80 %."""
+        from scipy.special import stdtrit
+
+        if self.error is None:
+            return None
+        return float(stdtrit(self.freedom, 1 - alpha / 2) + stdtrit(self.freedom, POWER)) * self.error
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,33 +106,47 @@ def differences(before: Sample, after: Sample, formulas: Sequence[Formula]) -> t
         value, shifts, nulls = (evaluate(formula, names, right) - evaluate(formula, names, left) for left, right in sides)
         each = evaluate(formula, names, old), evaluate(formula, names, new)
         n_clusters = clusters_of(before, moving(formula, before) | moving(formula, after))
-        found.append(_difference(float(value[0]), shifts, nulls, each, single, n_clusters))
+        effect = rank_biserial(_parts(formula, names, old, new))
+        found.append(_difference(float(value[0]), shifts, nulls, each, effect, single, n_clusters))
     return tuple(found)
 
 
+def _parts(formula: Formula, names: Sequence[str], old: Floats, new: Floats) -> Floats:
+    """What each cluster adds to the difference, (G,): 0 for one that did not change.
+
+    The metric's change when this cluster's answers alone become the new ones, and when they alone stay the old ones, in the
+    mean. For a mean over clusters of one size it is the cluster's own change; a metric of all items (ECE) has parts too.
+    """
+    before, after, change = old.sum(axis=0, keepdims=True), new.sum(axis=0, keepdims=True), new - old
+    first = evaluate(formula, names, before + change) - evaluate(formula, names, before)
+    last = evaluate(formula, names, after) - evaluate(formula, names, after - change)
+    return (first + last) / 2
+
+
 def _difference(
-    value: float, shifts: Floats, nulls: Floats, each: tuple[Floats, Floats], single: bool, n_clusters: int
+    value: float,
+    shifts: Floats,
+    nulls: Floats,
+    each: tuple[Floats, Floats],
+    effect: float | None,
+    single: bool,
+    n_clusters: int,
 ) -> Difference:
     if not np.isfinite(value) or n_clusters < FEWEST_CLUSTERS:
-        return Difference(float(value) if np.isfinite(value) else None, None, None, None, None, None, "")
+        return Difference(float(value) if np.isfinite(value) else None, None, None, None, None, None, 0, "")
     low, high = interval(shifts, n_clusters)
-    effect = rank_biserial(each[1] - each[0])
     if effect is not None and effect * value < 0:
-        effect = None  # single images say the opposite of all together (ECE: one image has no calibration)
+        effect = None
     known = shifts[np.isfinite(shifts)]
-    detectable = _reach() * float(known.std()) if len(known) else None
+    error = float(known.std()) if low is not None else None
+    p: float | None
     right_or_wrong = single and all(np.isin(side, (0.0, 1.0)).all() for side in each)
     if right_or_wrong and np.isclose(value, (each[1] - each[0]).mean()):
-        exact = mcnemar(int((each[1] > each[0]).sum()), int((each[1] < each[0]).sum()))
-        return Difference(value, low, high, exact, effect, detectable, "McNemar, exact")
-    p = None if low is None else max(_p_of_shifts(value, known, n_clusters), _p_of_nulls(value, nulls))
-    return Difference(value, low, high, p, effect, detectable, "bootstrap and swaps of images")
-
-
-def _reach() -> float:
-    from scipy.special import ndtri
-
-    return float(ndtri((1 + LEVEL) / 2) + ndtri(POWER))
+        p, test = mcnemar(int((each[1] > each[0]).sum()), int((each[1] < each[0]).sum())), "McNemar, exact"
+    else:
+        p = None if low is None else max(_p_of_shifts(value, known, n_clusters), _p_of_nulls(value, nulls))
+        test = "bootstrap and swaps of images"
+    return Difference(value, low, high, None if p is None else max(p, LEAST_P), effect, error, n_clusters - 1, test)
 
 
 def _p_of_shifts(value: float, shifts: Floats, n_clusters: int) -> float:

@@ -7,24 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.stats import FEWEST_CLUSTERS, LEVEL, POWER, Floats
+from harness.core.stats import FEWEST_CLUSTERS, LEAST_P, LEVEL, Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
     """Several seeds of one method on the same items: how far seeds scatter, how far items do, and both together.
 
-    p: of a mean of 0, two-sided. detectable: the smallest mean that as many seeds and items would show, 80 % of the time.
+    item_error: standard error of the mean by drawing images. p: of a mean of 0, two-sided. error, freedom: of the mean.
     """
 
     mean: float
     between_seed_sd: float
-    between_item_sd: float
+    item_error: float
     low: float | None
     high: float | None
     n_seeds: int
     p: float | None
-    detectable: float | None
+    error: float | None = None
+    freedom: float = 0
 
 
 def combine_seeds(
@@ -34,7 +35,7 @@ def combine_seeds(
 
     Variance of the mean = that of drawing items (all seeds together) + scatter of seeds / S; the t quantile has
     Satterthwaite's degrees of freedom, G - 1 of the items' part and S - 1 of the seeds'. As in a single run, too few
-    clusters or known resamples give no interval, p or detectable difference; nor does scatter of 0, save that nothing
+    clusters or known resamples give no interval, p or standard error; nor does scatter of 0, save that nothing
     changed is p = 1. `limits`: what is possible; the interval ends there.
     """
     n = len(values)
@@ -46,20 +47,20 @@ def combine_seeds(
     mean, few = float(np.mean(values)), n_clusters < FEWEST_CLUSTERS or len(known) < LEVEL * len(both)
     if few or drawn_var + seed_var < 1e-24:
         p = 1.0 if not few and abs(mean) < 1e-12 else None
-        return Seeds(mean, seed_var**0.5, drawn_var**0.5, None, None, n, p, None)
+        return Seeds(mean, seed_var**0.5, drawn_var**0.5, None, None, n, p)
     item_var = drawn_var * n_clusters / (n_clusters - 1)  # resampled sums scatter less by 1/G
-    p, reach, detectable = _of_t(mean, item_var, n_clusters - 1, seed_var / n, n - 1)
+    p, reach, freedom = _of_t(mean, item_var, n_clusters - 1, seed_var / n, n - 1)
     least, most = limits or (-np.inf, np.inf)
     low, high = max(least, mean - reach), min(most, mean + reach)
-    return Seeds(mean, seed_var**0.5, item_var**0.5, low, high, n, p, detectable)
+    return Seeds(mean, seed_var**0.5, item_var**0.5, low, high, n, p, (item_var + seed_var / n) ** 0.5, freedom)
 
 
 def _of_t(mean: float, items: float, item_freedom: int, seeds: float, seed_freedom: int) -> tuple[float, float, float]:
-    """p of a mean of 0, half the interval's width, and the detectable mean; variances by items and by seeds."""
+    """p of a mean of 0, half the interval's width, and the degrees of freedom; variances by items and by seeds."""
     from scipy.special import stdtr, stdtrit
 
     error = (items + seeds) ** 0.5
     freedom = (items + seeds) ** 2 / (items**2 / item_freedom + seeds**2 / seed_freedom)
     quantile = float(stdtrit(freedom, (1 + LEVEL) / 2))
-    p = 2 * float(stdtr(freedom, -abs(mean) / error))
-    return p, quantile * error, (quantile + float(stdtrit(freedom, POWER))) * error
+    p = max(2 * float(stdtr(freedom, -abs(mean) / error)), LEAST_P)
+    return p, quantile * error, freedom

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.values.paired import Difference
 
 Significance = str  # "better", "worse", "changed" (where neither direction is better) or "": inconclusive
 
 DIGITS = {"share": 1, "words": 1}  # behind the point, shares in per cent; 2 for others
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit of `Formula` with the digits that a value is shown with; shares are shown in per cent."""
+
+    name: str
+    digits: int
+
+    @classmethod
+    def of(cls, name: str) -> Unit:
+        return cls(name, DIGITS.get(name, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +42,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One metric of one checkpoint. `value` None is unknown and `why` gives the reason; n: items that move the metric."""
+    """One metric of one checkpoint. `value` None is unknown and `why` gives the reason; n: items that move the metric.
+
+    detectable: the smallest true difference that this table marks as significant with a chance of 80 % or more: tested at
+    0.05 / m, the level at which Holm's correction begins among the table's m tests.
+    """
 
     value: float | None
     low: float | None
@@ -43,6 +59,7 @@ class Cell:
     n_answered: int = 0  # answers to the benchmark, where a judge could not rate them all
     n_judged: int = 0  # of these
     p_holm: float | None = None
+    detectable: float | None = None
     significant: Significance = ""
 
 
@@ -67,8 +84,8 @@ class Row:
         return f"{self.metric}[{self.group}]" if self.group else self.metric
 
     @property
-    def shown_unit(self) -> str:
-        """The unit, with one digit more ("share+1") where two values as shown would differ by another number than is shown.
+    def shown_unit(self) -> Unit:
+        """The unit, with one digit more where two values as shown would differ by another number than is shown.
 
         22.43 and 20.48 are 22.4 and 20.5, and their difference of -1.95 would be -2.0.
         """
@@ -80,10 +97,10 @@ class Row:
             if cell.difference is not None and cell.difference.value is not None
         ]
         exact = [(a, b, d) for a, b, d in values if abs(b - a - d) < 1e-9]  # not of items that one side lacks
-        digits = DIGITS.get(self.unit, 2)
+        unit = Unit.of(self.unit)
         scale = 100 if self.unit == "share" else 1
-        adds_up = all(_adds_up(a * scale, b * scale, d * scale, digits) for a, b, d in exact)
-        return self.unit if adds_up else f"{self.unit}+1"
+        adds_up = all(_adds_up(a * scale, b * scale, d * scale, unit.digits) for a, b, d in exact)
+        return unit if adds_up else replace(unit, digits=unit.digits + 1)
 
 
 def _adds_up(before: float, after: float, difference: float, digits: int) -> bool:

@@ -30,7 +30,7 @@ def rows_of(comparison: Comparison) -> list[dict[str, object]]:
 COLUMNS = (
     "run", "column", "digest", "is_baseline", "complete", "benchmark", "metric", "group", "unit", "better", "headline",
     "value", "low", "high", "n", "why", "difference", "difference_low", "difference_high", "p", "p_holm", "significant",
-    "effect", "detectable", "test", "n_paired", "n_left_out", "n_answered", "n_judged",
+    "effect", "error", "detectable", "test", "n_paired", "n_left_out", "n_answered", "n_judged",
 )  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def _line(column: Column, row: Row, cell: Cell) -> dict[str, object]:
     }
     if d := cell.difference:
         line |= {"difference": d.value, "difference_low": d.low, "difference_high": d.high, "p": d.p}
-        line |= {"effect": d.effect, "detectable": d.detectable, "test": d.test}
+        line |= {"effect": d.effect, "error": d.error, "detectable": cell.detectable, "test": d.test}
     return line
 
 

@@ -22,6 +22,7 @@ from reports.page.pair_yields import explanations, pairs_view, provenance
 from reports.page.thumbnails import Thumbnails
 from reports.text.flag_lines import alarming_lines, flag_lines
 from reports.text.formatting import count, listing, protocol_text, shortened, title_of
+from reports.text.interval_note import interval_note
 from reports.text.missing_items import missing_lines, unjudged_lines
 from reports.text.runs import overlaps, whole_runs
 from reports.values.comparison import Comparison
@@ -71,6 +72,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "audit": audit,
         "count": count,
+        "interval_note": interval_note,
         "listing": listing,
         "protocol_text": protocol_text,
         "page": page,

@@ -52,6 +52,7 @@ _SAME = (
     "objects",
     "confusions",
     "length_curves",
+    "captions",
     "reliability",
     "published",
     "study",

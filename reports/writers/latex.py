@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from harness.core import registry
 from reports.text.formatting import between, judged_text, number, row_name, shortened, who
+from reports.text.interval_note import interval_note
 from reports.values.comparison import Comparison
-from reports.values.table import Cell, Row
+from reports.values.table import Cell, Row, Unit
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -38,14 +39,15 @@ def write(comparison: Comparison) -> str:
 
 def _metric(row: Row) -> str:
     arrow = {"higher": r" $\uparrow$", "lower": r" $\downarrow$"}.get(row.better, "")
-    return _safe(row_name(row)) + arrow
+    unit = {"share": r" (\%)", "words": " (words)"}.get(row.unit, "")
+    return _safe(row_name(row)) + unit + arrow
 
 
 def _checkpoint(label: str, rows: Sequence[Row], j: int) -> str:
-    return " & ".join([_safe(label), *(_cell(row.cells[j], row.unit) for row in rows)]) + r" \\"
+    return " & ".join([_safe(label), *(_cell(row.cells[j], row.shown_unit) for row in rows)]) + r" \\"
 
 
-def _cell(cell: Cell | None, unit: str) -> str:
+def _cell(cell: Cell | None, unit: Unit) -> str:
     if cell is None or cell.value is None:
         return "--"
     value = _safe(number(cell.value, unit))
@@ -60,10 +62,8 @@ def _caption(comparison: Comparison) -> str:
     incomplete = " Incomplete runs are included." if comparison.incomplete else ""
     differs = r" $\neq$: measured under another protocol than the first row." if comparison.protocol_differences else ""
     seeds = " Methods are means over seeds." if comparison.short.by_method else ""
-    return (
-        f"{title}. 95\\% intervals in brackets (images resampled); {marks} "
-        f"(paired, $p<0.05$ after Holm's correction).{seeds}{incomplete}{differs}"
-    )
+    how = _safe(interval_note(comparison.short))
+    return f"{title}. In brackets {how}; {marks} ($p<0.05$).{seeds}{incomplete}{differs}"
 
 
 def _safe(text: str) -> str:

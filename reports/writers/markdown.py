@@ -9,6 +9,7 @@ from reports.label_audit import text as audit
 from reports.page.side_tables import PUBLISHED_NOTE, REWARD_TOLD, published_table, reward_view, seeds_view, study_view
 from reports.text.flag_lines import flag_lines
 from reports.text.formatting import shortened, title_of
+from reports.text.interval_note import interval_note
 from reports.text.missing_items import missing_lines, unjudged_lines
 from reports.text.plain_table import text_table
 from reports.text.runs import whole_runs
@@ -28,7 +29,7 @@ def write(comparison: Comparison) -> str:
         *_verdict(comparison),
         *_table(*text_table(comparison)),
     ]
-    parts += [_NOTE]
+    parts += [f"{interval_note(comparison.short)}. {_NOTE}"]
     parts += _seeds(comparison)
     parts += _reward_models(comparison)
     parts += _audit(comparison)
@@ -42,8 +43,7 @@ def write(comparison: Comparison) -> str:
 
 
 _NOTE = (
-    "Intervals are 95 % (images resampled 10,000 times); differences are paired over the same items; p is corrected "
-    "by Holm over this table. Shares are in per cent, their differences in points. "
+    "Shares are in per cent, their differences in points. "
     "\u25b2 significantly better, \u25bc significantly worse, \u25c6 significant change."
 )
 
@@ -67,7 +67,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _seeds(comparison: Comparison) -> list[str]:
     rows = [
-        [r["method"], r["metric"], r["seeds"], f"{r['difference']} {r['difference_interval']}", r["seed_sd"], r["item_sd"]]
+        [r["method"], r["metric"], r["seeds"], f"{r['difference']} {r['difference_interval']}", r["seed_sd"], r["item_error"]]
         for r in seeds_view(comparison)
     ]
     if not rows:

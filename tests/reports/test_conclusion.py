@@ -10,13 +10,13 @@ from reports.comparison.compare import compare
 from reports.comparison.conclusion import verdict
 from reports.text.formatting import change, with_unit
 from reports.values.paired import Difference
-from reports.values.table import Cell, Column, Row, Table
+from reports.values.table import Cell, Column, Row, Table, Unit
 
 COLUMNS = (Column("base", "r", "r", "c", "d", "", True, True), Column("dpo", "r", "r", "c", "e", "dpo", True))
 
 
 def row(metric: str, before: float, after: float, significant: str = "", headline: bool = True, role: str = "") -> Row:
-    shift = Difference(after - before, after - before - 0.01, after - before + 0.01, 0.001, 0.0, 0.01, "")
+    shift = Difference(after - before, after - before - 0.01, after - before + 0.01, 0.001, 0.0, 0.01, 59, "")
     cells = Cell(before, None, None, 9), Cell(after, None, None, 9, difference=shift, p_holm=0.001, significant=significant)
     return Row("bench", metric, "", "higher", "share", headline, "", role, cells)
 
@@ -64,7 +64,7 @@ def test_two_values_differ_as_shown_by_what_is_shown(before: float, after: float
 
 
 def test_a_digit_more_is_shown_only_where_it_is_needed() -> None:
-    assert row("a", 0.5, 0.6).shown_unit == "share" and row("a", 0.2243, 0.2047).shown_unit == "share+1"
+    assert row("a", 0.5, 0.6).shown_unit == Unit("share", 1) and row("a", 0.2243, 0.2047).shown_unit == Unit("share", 2)
 
 
 def test_the_subtitle_says_model_data_items_seeds_and_day(make) -> None:

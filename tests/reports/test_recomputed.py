@@ -9,17 +9,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import stdtr
 
-from harness.core.evaluation import Item, Score, ratio
-from harness.core.stats import metrics, rank_biserial, sample
+from harness.core.evaluation import Formula, Item, Score, ratio
+from harness.core.stats import holm, metrics, rank_biserial, sample
 from reports.comparison.compare import compare
 from reports.comparison.length import _groups
 from reports.page.objects import objects_views
 from reports.values.details import ObjectCount
-from reports.values.paired import differences, pair
+from reports.values.paired import Difference, differences, pair
 from reports.values.seeds import combine_seeds
+from reports.values.table import Unit
 from reports.writers import csv as csv_writer
+from reports.writers import html as html_writer
 from reports.writers import json as json_writer
+from reports.writers import latex as latex_writer
+from reports.writers import markdown as markdown_writer
 
 TINY = 3.2e-14
 
@@ -139,7 +144,7 @@ def test_constant_scores_have_no_interval_of_no_width() -> None:
 
 def test_seeds_over_fewer_than_five_images_have_no_interval_and_no_test() -> None:
     found = combine_seeds([0.3, 0.32, 0.31], [np.random.default_rng(0).normal(0.31, 0.01, 1000)] * 3, 4)
-    assert (found.mean, found.low, found.high, found.p, found.detectable) == (pytest.approx(0.31), None, None, None, None)
+    assert (found.mean, found.low, found.high, found.p, found.error) == (pytest.approx(0.31), None, None, None, None)
 
 
 def test_seeds_that_agree_have_the_t_interval_of_their_images() -> None:
@@ -164,11 +169,80 @@ def test_seeds_that_never_scatter_are_not_certain() -> None:
     assert combine_seeds([1.0] * 3, [np.ones(1000)] * 3, 60).p is None
 
 
+def effect_of(old: list[dict[str, float]], new: list[dict[str, float]], formula: Formula) -> tuple[float, float | None]:
+    images, names = [str(i) for i in range(len(old))], tuple({name for values in (*old, *new) for name in values})
+    before, after = (sample(images, [Score(i, v) for i, v in zip(images, s)], names) for s in (old, new))
+    (found,) = differences(before, after, [formula])
+    return found.value, found.effect
+
+
+def test_an_effect_ranks_what_each_image_adds_to_the_difference() -> None:
+    # 5 images fall from 1/2 to 0 (-1/170 each), 4 rise from 0 to 10 of 40 questions (+10/170): ranks 5 x 3 and 4 x 7.5
+    old = [{"right": 1.0, "n": 2.0}] * 5 + [{"n": 40.0}] * 4
+    new = [{"n": 2.0}] * 5 + [{"right": 10.0, "n": 40.0}] * 4
+    assert effect_of(old, new, ratio("share", ["right"], ["n"])) == (pytest.approx(35 / 170), pytest.approx((30 - 15) / 45))
+
+
+def test_a_metric_of_all_images_together_has_an_effect_of_its_own_sign() -> None:
+    # |sum right - sum p| / n, as in ECE: every image alone is 0.2 from calibrated; all together 0, then three move it to 0.1
+    off = Formula("off", lambda sums: abs(sums["right"] - sums["p"]) / sums["n"], better="lower")
+    calibrated = [{"right": 1.0, "p": 0.8, "n": 1.0}, {"p": 0.2, "n": 1.0}] * 5
+    value, effect = effect_of(calibrated, calibrated[:7] + [{"p": 0.4, "n": 1.0}] * 3, off)
+    assert (value, effect) == (pytest.approx(0.1), 1.0)
+
+
 def test_an_effect_never_has_the_other_sign_than_its_difference() -> None:
-    # by image: 5 fall from 1/2 to 0 and 4 rise from 0 to 1/4 of 40 questions: effect -, difference (40 - 5) / 170 +
-    images = [str(i) for i in range(9)]
-    old = [Score(i, {"right": 1.0, "n": 2.0} if int(i) < 5 else {"n": 40.0}) for i in images]
-    new = [Score(i, {"n": 2.0} if int(i) < 5 else {"right": 10.0, "n": 40.0}) for i in images]
-    before, after = (sample(images, scores, ("right", "n")) for scores in (old, new))
-    (found,) = differences(before, after, [ratio("share", ["right"], ["n"])])
-    assert (found.value, found.effect) == (pytest.approx(35 / 170), None)
+    old, new = [{"n": 1.0}] * 9, [{"s": -1.0, "n": 1.0}] * 8 + [{"s": 9.0, "n": 1.0}]  # effect (9 - 36) / 45, sum +1
+    assert effect_of(old, new, ratio("mean", ["s"], ["n"], unit="points")) == (pytest.approx(1 / 9), None)
+
+
+def test_what_is_called_detectable_is_found_four_times_in_five_among_seven_tests() -> None:
+    tests, freedom = 7, 99
+
+    def found(shift: float) -> float:  # how often Holm's correction among seven tests marks the first, all truly changed
+        rows = shift + np.random.default_rng(3).standard_t(freedom, (2000, tests))
+        return float(np.mean([(holm((2 * stdtr(freedom, -abs(row))).tolist())[0] or 0) < 0.05 for row in rows]))
+
+    one = Difference(0.0, None, None, None, None, 1.0, freedom, "")
+    assert 0.8 <= found(one.detectable(0.05 / tests)) < 0.97
+    assert found(one.detectable(0.05)) < 0.8  # the one of a single test is not enough
+
+
+def test_a_table_states_what_is_detectable_after_its_correction(record) -> None:
+    rows = compare([record]).short.rows
+    for headline in (True, False):
+        cells = [row.cells[1] for row in rows if row.headline == headline and row.cells[1].difference.p is not None]
+        assert cells and all(cell.detectable == cell.difference.detectable(0.05 / len(cells)) for cell in cells)
+
+
+def test_p_is_never_zero() -> None:
+    images = [str(i) for i in range(3000)]
+    before, after = (sample(images, [Score(i, {"right": v, "n": 1.0}) for i in images], ("right", "n")) for v in (0.0, 1.0))
+    (found,) = differences(before, after, [ratio("accuracy", ["right"], ["n"])])
+    assert 0 < found.p < 1e-200
+    drawn = [np.random.default_rng(0).normal(0.5, 1e-5, 1000)] * 2
+    assert 0 < combine_seeds([0.5, 0.5000001], drawn, 100_000).p < 1e-200
+
+
+def test_latex_names_units_and_shows_numbers_that_add_up(record) -> None:
+    made = compare([record])
+    row = next(row for row in made.short.headline if row.unit == "share")
+    base, other = row.cells
+    other = replace(other, value=0.2047, difference=replace(other.difference, value=0.2047 - 0.2243))
+    short = replace(made.short, rows=(replace(row, cells=(replace(base, value=0.2243), other)),))
+    text = latex_writer.write(replace(made, short=short))
+    assert r" (\%)" in text and "22.43" in text and "20.47" in text
+    assert short.rows[0].shown_unit == Unit("share", 2)
+
+
+def test_json_has_captions_with_their_spans(record) -> None:
+    captions = json.loads(json_writer.write(compare([record])))["captions"]
+    assert {"benchmark", "item_id", "image", "question", "sides"} == set(captions[0])
+    assert {span["kind"] for side in captions[0]["sides"] for span in side["spans"]} <= {"found", "invented", "uncovered"}
+
+
+def test_a_table_of_methods_says_that_its_intervals_hold_seeds(make) -> None:
+    runs = [make.record("bdhs", seed=seed) for seed in (1, 2, 3)]
+    for writer in (html_writer, latex_writer, markdown_writer):
+        assert "t over seeds and images" in writer.write(compare(runs)), writer
+        assert "t over seeds and images" not in writer.write(compare(runs[:1])), writer

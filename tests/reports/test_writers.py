@@ -254,8 +254,8 @@ def test_markdown_puts_seeds_together(make):
 def test_latex_marks_only_what_is_significance(record):
     text = latex_writer.write(compare([record]))
     aligned = next(line for line in text.splitlines() if line.strip().startswith("aligned"))
-    assert r"\textbf{6.4}" in aligned
-    assert r"\textbf{73.7}" not in aligned
+    assert r"\textbf{6.36}" in aligned
+    assert r"\textbf{73.67}" not in aligned
 
 
 def test_long_tables_of_many_checkpoints_are_folded_and_short_ones_stand_open(make):

@@ -12,7 +12,7 @@ that of the plain row `[prompt + image | answer]` (which is simply a row with on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,9 +20,10 @@ import torch
 from torch import Tensor
 
 from alignment.batching.logps import PairLogps, answer_logps, token_logps
-from alignment.batching.policy import Policy, PromptInputs
+from alignment.batching.policy import DamagesImages, Policy, PromptInputs
 from alignment.data.pairs import image_of
-from harness.core.errors import ImageError, TrainingError
+from harness.core.errors import ConfigError, ImageError, TrainingError
+from harness.core.evaluation import HiddenImage, NoisyImage
 from harness.core.preference import PreferencePair
 
 _PAD = -1  # segment of padding
@@ -30,43 +31,92 @@ _PAD = -1  # segment of padding
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One prompt as tokens and the answers that share it; for a pair the chosen one comes first."""
+    """One prompt as tokens and the answers that share it; for a pair the chosen one comes first.
+
+    `others`: the same question about other images, with answers of their own. They lie behind the row in a batch and belong to
+    it: its answers are all of theirs, in order.
+    """
 
     id: str
     prompt: PromptInputs
     answers: tuple[Tensor, ...]  # each (n,) long, end token included
+    others: tuple[Row, ...] = ()
 
     @property
     def length(self) -> int:
         """Positions it takes in a batch."""
+        hidden = 0 if self.prompt.hidden is None else int(self.prompt.hidden.sum())
+        own = len(self.prompt.input_ids) - hidden + sum(len(a) - 1 for a in self.answers)
+        return own + sum(other.length for other in self.others)
+
+    @property
+    def width(self) -> int:
+        """Positions of its own line in a batch, hidden ones included, without the lines behind it."""
         return len(self.prompt.input_ids) + sum(len(a) - 1 for a in self.answers)
 
     @property
+    def all_answers(self) -> tuple[Tensor, ...]:
+        return self.answers + tuple(answer for other in self.others for answer in other.all_answers)
+
+    @property
     def scored(self) -> int:
-        return sum(len(a) for a in self.answers)
+        return sum(len(a) for a in self.all_answers)
 
 
 class Batch(NamedTuple):
-    """B rows with A answers and N scored tokens, right-padded to T positions."""
+    """B lines with A answers and N scored tokens, right-padded to T positions; a row is a line, or several (`Row.others`)."""
 
     input_ids: Tensor  # (B, T)
     position_ids: Tensor  # (B, T)
-    segment: Tensor  # (B, T) 0 prompt, 1.. answers, -1 padding
+    segment: Tensor  # (B, T) 0 prompt, 1.. answers, -1 padding and hidden image tokens
     vision: Mapping[str, Tensor]
     score_at: Tensor  # (N,) positions in the flattened (B*T) that predict the targets
     targets: Tensor  # (N,)
     answer: Tensor  # (N,) which answer of the batch a target belongs to, 0..A-1, row by row
-    answers_of_row: tuple[int, ...]  # (B,) sums to A
+    answers_of_row: tuple[int, ...]  # one a row, sums to A
 
 
-def make_row(policy: Policy, pair: PreferencePair, image_root: Path) -> Row:
+class View(NamedTuple):
+    """The question of a pair about another image, or about its own one damaged, and the answers that are scored behind it."""
+
+    image: str  # relative to the data folder, or absolute
+    answers: tuple[str, ...]
+    hidden: HiddenImage | None = None
+    noise: NoisyImage | None = None
+
+
+class Extras(NamedTuple):
+    """What a row has beside its pair: more answers behind its own image, and other images."""
+
+    answers: tuple[str, ...] = ()
+    views: tuple[View, ...] = ()
+
+
+NO_EXTRAS = Extras()
+
+
+def make_row(policy: Policy, pair: PreferencePair, image_root: Path, extras: Extras = NO_EXTRAS) -> Row:
     """Tokens of a pair. Raises ImageError for an image that cannot be read, TrainingError for an answer without tokens."""
-    image = image_of(pair, image_root)
+    own = _line(policy, pair, image_of(pair, image_root), (*pair.answers, *extras.answers))
+    others = (_line(policy, pair, image_root / view.image, view.answers, view) for view in extras.views)
+    return replace(own, others=tuple(others))
+
+
+def prompt_of(policy: Policy, image: Path | None, text: str, view: View | None = None) -> PromptInputs:
+    """A prompt as tokens, its image damaged where the view says so. Raises ConfigError for a policy that cannot do that."""
+    if image is None or view is None or (view.hidden is None and view.noise is None):
+        return PromptInputs(*policy.prompt(image, text))
+    if not isinstance(policy, DamagesImages):
+        raise ConfigError(f"{type(policy).__name__} cannot hide image tokens or add noise; choose crop or other as the damage.")
+    return PromptInputs(*policy.damaged_prompt(image, text, view.hidden, view.noise))
+
+
+def _line(policy: Policy, pair: PreferencePair, image: Path | None, texts: Sequence[str], view: View | None = None) -> Row:
     try:
-        prompt = PromptInputs(*policy.prompt(image, pair.prompt))
+        prompt = prompt_of(policy, image, pair.prompt, view)
     except OSError as error:
-        raise ImageError(image_root / pair.image, f"of pair {pair.id!r} cannot be read ({error}).") from error
-    answers = tuple(policy.answer_ids(image, pair.prompt, text) for text in pair.answers)
+        raise ImageError(image or Path(), f"of pair {pair.id!r} cannot be read ({error}).") from error
+    answers = tuple(policy.answer_ids(image, pair.prompt, text) for text in texts)
     if any(len(a) == 0 for a in answers):
         raise TrainingError(f"Pair {pair.id!r} has an answer without tokens; drop it or correct the pair file.")
     return Row(pair.id, prompt, answers)
@@ -74,19 +124,20 @@ def make_row(policy: Policy, pair: PreferencePair, image_root: Path) -> Row:
 
 def collate(rows: Sequence[Row], pad_token_id: int) -> Batch:
     """Lay rows side by side, right-padded to the longest."""
-    width = max(row.length for row in rows)
-    ids = torch.full((len(rows), width), pad_token_id, dtype=torch.long)
+    counts = tuple(len(row.all_answers) for row in rows)
+    lines = [line for row in rows for line in (row, *row.others)]
+    width = max(line.width for line in lines)
+    ids = torch.full((len(lines), width), pad_token_id, dtype=torch.long)
     positions = torch.zeros_like(ids)
     segment = torch.full_like(ids, _PAD)
     score_at: list[Tensor] = []
     answers: list[Tensor] = []
-    for b, row in enumerate(rows):
+    for b, row in enumerate(lines):
         at = _fill(row, ids[b], positions[b], segment[b])
         score_at += [start + b * width for start in at]
         answers += row.answers
     owner = torch.cat([torch.full_like(a, i) for i, a in enumerate(answers)])
-    counts = tuple(len(row.answers) for row in rows)
-    vision = stack_vision([row.prompt.vision for row in rows])
+    vision = stack_vision([line.prompt.vision for line in lines])
     return Batch(ids, positions, segment, vision, torch.cat(score_at), torch.cat(answers), owner, counts)
 
 
@@ -96,6 +147,8 @@ def _fill(row: Row, ids: Tensor, positions: Tensor, segment: Tensor) -> list[Ten
     ids[:prompt_length] = row.prompt.input_ids
     positions[:prompt_length] = torch.arange(prompt_length)
     segment[:prompt_length] = 0
+    if row.prompt.hidden is not None:
+        segment[:prompt_length][row.prompt.hidden] = _PAD
     start, score_at = prompt_length, list[Tensor]()
     for number, answer in enumerate(row.answers, start=1):
         end = start + len(answer) - 1

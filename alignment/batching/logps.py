@@ -43,6 +43,16 @@ class AnswerLogps(NamedTuple):
     desirable: Tensor  # (A,) bool
 
 
+class ImageLogps(NamedTuple):
+    """Log-probabilities of B pairs and of answers to the same question about another image (or the damaged one), in nats."""
+
+    chosen: Tensor  # (B,) the better answer behind its own image
+    rejected: Tensor  # (B,) the worse answer behind it
+    chosen_elsewhere: Tensor  # (B,) the better answer behind the other image
+    other: Tensor | None = None  # (B,) the answer that is right for the other image, behind the pair's own
+    other_elsewhere: Tensor | None = None  # (B,) the same behind its own, the other image
+
+
 class PairLoss(NamedTuple):
     """What a loss returns, nothing reduced."""
 

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
+from harness.core.evaluation import HiddenImage, NoisyImage
 from harness.core.plugins import Model
 from harness.core.run_record import Checkpoint
 
@@ -23,10 +24,12 @@ class PromptInputs(NamedTuple):
     vision: what the model takes beside them, each with the images in its first dimension, e.g. pixel_values
         (n_images, 3, H, W) or (n_images, tiles, 3, H, W) and image_sizes (n_images, 2); empty without an image.
         Rows are put together along the first dimension; other dimensions are padded with zeros to the widest.
+    hidden: (P,) bool, image tokens that nothing sees although their positions stay taken; None hides none.
     """
 
     input_ids: Tensor
     vision: Mapping[str, Tensor]
+    hidden: Tensor | None = None
 
 
 @runtime_checkable
@@ -58,12 +61,21 @@ class Policy(Protocol):
     def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
         """Final hidden states before the head, (B, T, D), with gradients where they are enabled.
 
-        input_ids, position_ids, segment: (B, T). Segment 0 is the prompt, 1.. are answers, -1 is padding: a position sees
-        the prompt and its own answer, up to itself. No cache, no logits.
+        input_ids, position_ids, segment: (B, T). Segment 0 is the prompt, 1.. are answers, -1 is padding or a hidden image
+        token: a position sees the prompt and its own answer, up to itself. No cache, no logits.
         """
         ...
 
     def head(self) -> nn.Module: ...  # hidden states (..., D) -> logits (..., V)
+
+
+@runtime_checkable
+class DamagesImages(Protocol):
+    """A policy that can hide image tokens from a prompt and put noise on its image."""
+
+    def damaged_prompt(
+        self, image: Path, text: str, hidden: HiddenImage | None, noise: NoisyImage | None
+    ) -> tuple[Tensor, Mapping[str, Tensor], Tensor | None]: ...  # as PromptInputs
 
 
 @runtime_checkable

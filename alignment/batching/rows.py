@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
 
-from alignment.batching.collate import Row, make_row
-from alignment.batching.policy import Policy, PromptInputs
+from alignment.batching.collate import NO_EXTRAS, Extras, Row, View, make_row, prompt_of
+from alignment.batching.policy import Policy
 from alignment.data.invalid_pairs import TOO_LONG, UNREADABLE_IMAGE, Dropped
 from harness.core.errors import ImageError, TooLong
+from harness.core.evaluation import NoisyImage
 from harness.core.plugins import Progress, no_progress
 from harness.core.preference import PreferencePair
 
@@ -33,24 +35,27 @@ class PairRows(Protocol):
 class Rows:
     """Rows by index. Tokens stay in memory; the pixels of a row may be prepared again on access."""
 
-    facts: tuple[str, ...] = ()
-
-    def __init__(self, policy: Policy, image_root: Path, vision_bytes: int = VISION_BYTES) -> None:
+    def __init__(self, policy: Policy, image_root: Path, vision_bytes: int = VISION_BYTES, facts: tuple[str, ...] = ()) -> None:
+        self.facts = facts
         self._policy = policy
         self._root = image_root
         self._budget = vision_bytes
         self._pairs: list[PreferencePair] = []
+        self._views: list[tuple[View, ...]] = []
         self._rows: list[Row] = []  # their prompts hold no pixels
-        self._vision: dict[str, Mapping[str, Tensor]] = {}  # by image
+        self._vision: dict[tuple[str, NoisyImage | None], Mapping[str, Tensor]] = {}
 
-    def add(self, pair: PreferencePair, max_length: int | None = None) -> bool:
+    def add(self, pair: PreferencePair, max_length: int | None = None, extras: Extras = NO_EXTRAS) -> bool:
         """Take a pair in; False where its longest plain row exceeds `max_length` tokens."""
-        row = make_row(self._policy, pair, self._root)
-        if max_length is not None and len(row.prompt.input_ids) + max(map(len, row.answers)) > max_length:
+        row = make_row(self._policy, pair, self._root, extras)
+        lines = (row, *row.others)
+        if max_length is not None and max(len(r.prompt.input_ids) + max(map(len, r.answers)) for r in lines) > max_length:
             return False
-        self._keep(pair.image, row.prompt.vision)
+        for line, view in zip(lines, (View(pair.image, ()), *extras.views), strict=True):
+            self._keep(view, line.prompt.vision)
         self._pairs.append(pair)
-        self._rows.append(Row(row.id, PromptInputs(row.prompt.input_ids, {}), row.answers))
+        self._views.append(extras.views)
+        self._rows.append(replace(_blind(row), others=tuple(map(_blind, row.others))))
         return True
 
     def __len__(self) -> int:
@@ -60,11 +65,16 @@ class Rows:
         row, pair = self._rows[index], self._pairs[index]
         if not pair.image:
             return row
-        vision = self._vision.get(pair.image)
+        others = (self._seeing(line, pair, view) for line, view in zip(row.others, self._views[index], strict=True))
+        return replace(self._seeing(row, pair, View(pair.image, ())), others=tuple(others))
+
+    def _seeing(self, line: Row, pair: PreferencePair, view: View) -> Row:
+        """A line with its pixels."""
+        vision = self._vision.get((view.image, view.noise))
         if vision is None:
-            _, vision = self._policy.prompt(self._root / pair.image, pair.prompt)
-            self._keep(pair.image, vision)
-        return Row(row.id, PromptInputs(row.prompt.input_ids, vision), row.answers)
+            vision = prompt_of(self._policy, self._root / view.image, pair.prompt, view).vision
+            self._keep(view, vision)
+        return replace(line, prompt=line.prompt._replace(vision=vision))
 
     def length(self, index: int) -> int:
         """Positions of a row, without touching its pixels."""
@@ -78,11 +88,16 @@ class Rows:
     def pairs(self) -> list[PreferencePair]:
         return self._pairs
 
-    def _keep(self, image: str, vision: Mapping[str, Tensor]) -> None:
-        size = sum(t.numel() * t.element_size() for t in vision.values())
-        if image and image not in self._vision and size <= self._budget:
+    def _keep(self, view: View, vision: Mapping[str, Tensor]) -> None:
+        size, name = sum(t.numel() * t.element_size() for t in vision.values()), (view.image, view.noise)
+        if view.image and name not in self._vision and size <= self._budget:
             self._budget -= size
-            self._vision[image] = vision
+            self._vision[name] = vision
+
+
+def _blind(row: Row) -> Row:
+    """A row without its pixels."""
+    return replace(row, prompt=row.prompt._replace(vision={}))
 
 
 def make_rows(
@@ -92,13 +107,15 @@ def make_rows(
     *,
     max_length: int | None = None,
     progress: Progress = no_progress,
+    extras: Sequence[Extras] | None = None,  # of each pair, in order
+    facts: tuple[str, ...] = (),  # what the extras were made of
 ) -> tuple[Rows, list[Dropped]]:
     """Tokenise all pairs. Pairs over `max_length` (prompt, image and the longest answer) are dropped, never cut; so are
     those whose image turns out to be unreadable. Without `max_length` a pair beyond the model's context raises TooLong."""
-    rows, dropped = Rows(policy, image_root), list[Dropped]()
+    rows, dropped = Rows(policy, image_root, facts=facts), list[Dropped]()
     for done, pair in enumerate(pairs, start=1):
         try:
-            if not rows.add(pair, max_length):
+            if not rows.add(pair, max_length, NO_EXTRAS if extras is None else extras[done - 1]):
                 dropped.append(Dropped(pair.id, TOO_LONG))
         except TooLong as error:
             if max_length is None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from alignment.batching.collate import Batch, Row, score
+from alignment.batching.collate import Batch, Extras, Row, score
 from alignment.batching.policy import Policy
+from harness.core.preference import PreferencePair
 
 
 class Totals(NamedTuple):
@@ -48,6 +50,15 @@ class Objective(Protocol):
     def totals(self, rows: Sequence[Row]) -> Totals: ...
     def __call__(self, policy: Policy, batch: Batch, known: Known, totals: Totals) -> Part: ...
     def facts(self) -> dict[str, Any]: ...
+
+
+@runtime_checkable
+class NeedsExtras(Protocol):
+    """An objective whose rows hold more than their pair: other images, and answers behind them."""
+
+    def extras(self, pairs: Sequence[PreferencePair], image_root: Path, folder: Path) -> list[Extras]:
+        """Of each pair. `folder` is where images may be written. Raises TrainingError for pairs that cannot have them."""
+        ...
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from alignment.batching.collate import Extras
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows, make_rows
 from alignment.data.invalid_pairs import require_some, table, validate
@@ -26,7 +27,7 @@ from alignment.settings import Settings
 from alignment.training.diagnosis import diagnose, dropped_note
 from alignment.training.loop import Loop
 from alignment.training.moving_reference import Moving
-from alignment.training.objectives import Objective
+from alignment.training.objectives import NeedsExtras, Objective
 from alignment.training.preference import Preference
 from alignment.training.reference_logps import reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
@@ -86,7 +87,10 @@ def train(
     if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():
         return _finished(folder, fingerprint)
     folder.mkdir(parents=True, exist_ok=True)
-    rows, too_long = make_rows(policy, kept, image_root, max_length=settings.max_length, progress=progress)
+    extras, drawn_from = _extras(objective, kept, image_root, (cache or folder) / "images")
+    rows, too_long = make_rows(
+        policy, kept, image_root, max_length=settings.max_length, progress=progress, extras=extras, facts=drawn_from
+    )
     dropped += too_long
     require_some(rows, dropped)
     merged = None
@@ -138,6 +142,16 @@ def _supply(
     if objective.needs_reference:
         known = reference_logps(policy, rows, cache / "reference", of_tokens=of_tokens, progress=progress)
     return prepare(policy.module, settings, objective.heads(policy, settings.seed)), Stored(rows, known)
+
+
+def _extras(
+    objective: Objective, kept: Sequence[PreferencePair], image_root: Path, folder: Path
+) -> tuple[list[Extras] | None, tuple[str, ...]]:
+    """What the objective puts beside each pair, and what that depends on; images are written by the first process."""
+    if not isinstance(objective, NeedsExtras):
+        return None, ()
+    with workers().first_alone():
+        return objective.extras(kept, image_root, folder), (parts_digest(objective.facts()),)
 
 
 def _finished(folder: Path, fingerprint: str) -> Alignment:

@@ -19,8 +19,9 @@ from harness.core.capabilities import NOTE, Finding
 from harness.core.digests import value_digest
 from harness.core.edge.images import DECODING
 from harness.core.errors import ModelError
-from harness.core.evaluation import Answer, Request
+from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
 from harness.models._checkpoint.image_features import FeatureCache
+from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.loading import (
     checkpoint_of,
     family_of,
@@ -31,7 +32,7 @@ from harness.models._checkpoint.loading import (
     rope_index,
 )
 from harness.models._checkpoint.own_files import ignored_pickles
-from harness.models._checkpoint.prompt_builder import PromptBuilder
+from harness.models._checkpoint.prompt_builder import PromptBuilder, hidden_at
 from harness.models._checkpoint.requirements import check_folder, check_processor, check_template, device_of
 from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
@@ -225,6 +226,13 @@ class TransformersModel:
         self.prompts.check_tokens(len(ids), image, text)
         vision: Mapping[str, Tensor] = self.prompts.image_inputs(image).tensors if image is not None else {}
         return torch.tensor(ids, dtype=torch.long), vision
+
+    def damaged_prompt(
+        self, image: Path, text: str, hidden: HiddenImage | None, noise: NoisyImage | None
+    ) -> tuple[Tensor, Mapping[str, Tensor], Tensor | None]:
+        """`prompt` with noise on the image, and which of its positions are hidden image tokens, (P,) bool, None for none."""
+        ids, vision = self.prompt(image, text)
+        return ids, add_noise(vision, noise), hidden_at(ids, hidden, self.prompts.image_token_id)
 
     def answer_ids(self, image: Path | None, text: str, answer: str) -> Tensor:
         """(n,) tokens of an answer behind `prompt(image, text)` as the template writes it, end token included."""

@@ -96,7 +96,7 @@ class Ours(Side):
         self.at = 0
 
     def one(self) -> None:
-        row = self.loop._step(self.at, 0)
+        row = self.loop._step(self.at, {})
         self.first_loss = row["loss"] if self.at == 0 else self.first_loss
         self.at += 1
 

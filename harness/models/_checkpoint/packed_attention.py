@@ -1,9 +1,9 @@
 """Attention over rows that hold several answers to one prompt: `[prompt + image | answer_1 | .. | answer_n]`.
 
-A row's segments (0 the prompt, 1.. the answers, -1 padding) define what attends to what: the prompt itself, causally; an answer
-the prompt and itself, causally. As one dense mask that costs T x T scores, most of which are thrown away. Here the
-prompt and each answer attend on their own, which computes what is needed: the same numbers for half to a third of it,
-on the fused kernels of any device. Rows are laid end to end, so that padding costs nothing either.
+A row's segments (0 the prompt, 1.. the answers, -1 padding and hidden image tokens) define what attends to what: the prompt
+itself, causally; an answer the prompt and itself, causally. As one dense mask that costs T x T scores, most of which are
+thrown away. Here the prompt and each answer attend on their own, which computes what is needed: the same numbers for half to a
+third of it, on the fused kernels of any device. Rows are laid end to end, so that padding costs nothing either.
 
 The last layer goes further: nothing reads the prompt's own states behind it but the last one, which predicts every
 answer's first token, so there the prompt's other queries and all that follows at its positions are left out.
@@ -86,7 +86,7 @@ def dense_mask(segment: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _bounds(row: list[int]) -> Bounds:
-    return [(segment, len(list(members))) for segment, members in groupby(row) if segment != PADDING]
+    return [(segment, len(list(members))) for segment, members in groupby(s for s in row if s != PADDING)]
 
 
 class _Read:

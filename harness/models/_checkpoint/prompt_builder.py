@@ -150,6 +150,16 @@ def visible_tokens(hidden: HiddenImage, count: int) -> Tensor:
     return rho >= hidden.share
 
 
+def hidden_at(ids: Tensor, hidden: HiddenImage | None, image_token_id: int) -> Tensor | None:
+    """(P,) bool: the positions of a prompt's image tokens that are hidden, None where none are."""
+    if hidden is None or hidden.share <= 0:
+        return None
+    at = ids == image_token_id
+    found = torch.zeros_like(at)
+    found[at] = ~visible_tokens(hidden, int(at.sum()))
+    return found
+
+
 def _hide(row: Row, hidden: HiddenImage | None, image_token_id: int) -> None:
     """Leave hidden image tokens out of the row but keep every position.
 

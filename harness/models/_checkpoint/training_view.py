@@ -16,8 +16,8 @@ from harness.core.errors import ModelError
 from harness.models._checkpoint.attention_masks import decoder_mask, is_windowed
 from harness.models._checkpoint.families import CAUSAL, PROMPT, Family
 from harness.models._checkpoint.image_features import flattened
+from harness.models._checkpoint.packed_attention import PADDING, dense_mask, pack, packed_mask, unpack, use_segments, visible
 from harness.models._checkpoint.packed_attention import PROMPT as PROMPT_SEGMENT
-from harness.models._checkpoint.packed_attention import dense_mask, pack, packed_mask, unpack, use_segments, visible
 from harness.models._checkpoint.prompt_builder import RopeIndex
 from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
 
@@ -50,7 +50,8 @@ class TrainingView:
         positions = self._positions(input_ids, vision, segment, position_ids)
         self._check_length(int(positions.max()) + 1)
         if self.segments:
-            states = self._states(pack(input_ids, segment), vision, pack(positions, segment), packed_mask(segment))
+            seen = (segment != PADDING)[input_ids == self._image_token_id]  # features of hidden image tokens are left out
+            states = self._states(pack(input_ids, segment), vision, pack(positions, segment), packed_mask(segment), seen)
             return unpack(states, segment)
         return self._states(input_ids, vision, positions, self._dense(input_ids, segment, position_ids))
 
@@ -65,7 +66,10 @@ class TrainingView:
             )
         forget_lengths(self.module.get_decoder())
 
-    def _states(self, input_ids: Tensor, vision: Mapping[str, Tensor], positions: Tensor, mask: Any) -> Tensor:
+    def _states(
+        self, input_ids: Tensor, vision: Mapping[str, Tensor], positions: Tensor, mask: Any, seen: Tensor | None = None
+    ) -> Tensor:
+        """`seen` (k,) bool: which of the image features stand in `input_ids`; None: all."""
         at = input_ids == self._image_token_id
         embeds: Tensor = self.module.get_input_embeddings()(input_ids.masked_fill(at, 0))
         extra: dict[str, Any] = {}
@@ -73,9 +77,9 @@ class TrainingView:
             dtype = embeds.dtype
             moved = {k: v.to(embeds.device, dtype if v.is_floating_point() else v.dtype) for k, v in vision.items()}
             out = self.module.model.get_image_features(**moved, return_dict=True)
-            embeds = embeds.masked_scatter(at[..., None], flattened(out.pooler_output).to(dtype))
+            embeds = embeds.masked_scatter(at[..., None], _seen(out.pooler_output, seen).to(dtype))
             if self.family.deepstack:
-                layers = [flattened(layer) for layer in out.deepstack_features]
+                layers = [_seen(layer, seen) for layer in out.deepstack_features]
                 extra = {"visual_pos_masks": at, "deepstack_visual_embeds": layers}
         states: Tensor = self.module.get_decoder()(
             inputs_embeds=embeds,
@@ -92,7 +96,8 @@ class TrainingView:
             return position_ids + self.family.first_position
         positions = position_ids[..., None].repeat(1, 1, self.family.axes)
         images = 0
-        for b, row in enumerate(segment == PROMPT_SEGMENT):
+        for b in range(len(segment)):
+            row = slice(int((segment[b] == PROMPT_SEGMENT).nonzero().max()) + 1)  # hidden image tokens keep their places
             ids = input_ids[b, row].cpu()
             is_image = ids == self._image_token_id
             if not bool(is_image.any()):
@@ -118,7 +123,13 @@ class TrainingView:
         elif self.family.both_ways != CAUSAL:
             at = input_ids == self._image_token_id
             begins = at & ~torch.nn.functional.pad(at[:, :-1], (1, 0))
-            number = begins.cumsum(1) * at
-            together = (number[:, :, None] == number[:, None, :]) & at[:, :, None]
+            number = begins.cumsum(1) * (at & (segment == PROMPT_SEGMENT))
+            together = (number[:, :, None] == number[:, None, :]) & (number > 0)[:, :, None]
         distance = position_ids[:, :, None] - position_ids[:, None, :]
         return decoder_mask(visible(segment), together, distance, self.family, config, dtype)
+
+
+def _seen(features: Any, seen: Tensor | None) -> Tensor:
+    """Features (k, D) of those image tokens that are not hidden."""
+    flat = flattened(features)
+    return flat if seen is None or bool(seen.all()) else flat[seen.to(flat.device)]

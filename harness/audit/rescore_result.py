@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import JudgeError
-from harness.core.evaluation import Answer, Item, LabelEdit, Score, Verdict
+from harness.core.evaluation import Item, LabelEdit, Score, Verdict
 from harness.core.flags import UNJUDGED
 from harness.core.judging import Facts, JudgeTask
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import metrics
-from harness.evaluation.scoring import score_answer
+from harness.evaluation.scoring import Scorer, score_answer, together
 from harness.labels.claims import Auditable
 from harness.storage.label_revisions import Conflict, apply
 from reports.values.label_audit import Bound
 
 _SAME: Any = object()
-Scorer = Callable[[Item, Answer], Score]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +52,12 @@ def rescore_result(
     """
     asked = {item.id for item in result.items}
     applied = apply(benchmark, result.items, [edit for edit in edits if edit.item_id in asked])
-    again = rescored(result, partial(score_answer, benchmark), applied.changed, judge)
+    again = rescored(result, benchmark, applied.changed, judge)
     return Rescored(again, applied.held, applied.conflicts)
 
 
 def rescored(
-    result: BenchmarkResult, score: Scorer, changed: Mapping[str, Item | None], judge: Replayed | None = None
+    result: BenchmarkResult, benchmark: Scorer, changed: Mapping[str, Item | None], judge: Replayed | None = None
 ) -> BenchmarkResult:
     """A result with some items changed or dropped (None): their answers are scored again, all else stays."""
     if not changed:
@@ -72,14 +70,17 @@ def rescored(
             return old
         if judge is not None:
             judge.verdict = old.verdict
-        return score(item, answers[old.item_id]) if item is not None else None
+        return score_answer(benchmark, item, answers[old.item_id]) if item is not None else None
 
     dropped = {item_id for item_id, item in changed.items() if item is None}
+    items = tuple(changed.get(i.id, i) or i for i in result.items if i.id not in dropped)
+    scores = [new for old in result.scores if (new := again(old)) is not None]
+    by_id = {item.id: item for item in items}
     return replace(
         result,
-        items=tuple(changed.get(i.id, i) or i for i in result.items if i.id not in dropped),
+        items=items,
         answers=tuple(answer for answer in result.answers if answer.item_id not in dropped),
-        scores=tuple(new for old in result.scores if (new := again(old)) is not None),
+        scores=together(benchmark, [by_id[score.item_id] for score in scores], scores, answers),
         missing={item_id: why for item_id, why in result.missing.items() if item_id not in dropped},
     )
 
@@ -89,8 +90,7 @@ def bounds(
 ) -> list[Bound]:
     """The headline metrics if every disputed label contradicted the answer (worst), or agreed with it (best)."""
     worst, best = (
-        rescored(result, partial(score_answer, benchmark), _settled(result, benchmark, disputed, for_it), judge)
-        for for_it in (False, True)
+        rescored(result, benchmark, _settled(result, benchmark, disputed, for_it), judge) for for_it in (False, True)
     )
     low, high = ({m.key: m for m in metrics(r.items, r.scores, r.formulas)} for r in (worst, best))
     return [

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from harness.core.evaluation import Item, Request
+from harness.core.evaluation import Answer, Item, Request, Score
 from harness.core.judging import JudgeTask
 from harness.core.plugins import Answers, Data, Judge, NoModel, Source
 from harness.core.preference import PreferencePair
@@ -37,6 +37,18 @@ class WantsLogOdds(Protocol):
     """A benchmark that also reads the model's log-odds of yes: `Answer.yes_nats`."""
 
     log_odds: bool
+
+
+@runtime_checkable
+class ScoresTogether(Protocol):
+    """A benchmark with metrics over several items at once: both questions about an image, all four answers of a group."""
+
+    def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:
+        """The scores with what several items say together; asked again whenever some of them were scored anew.
+
+        scores[i] is of items[i]; answers by the item's id. A group that lacks a member is left out and counted.
+        """
+        ...
 
 
 @runtime_checkable

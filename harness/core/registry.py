@@ -38,7 +38,7 @@ PACKAGES = {
     "model": "harness.models",
     "report": "reports.writers",
 }
-GROUPED = ("loss",)  # kinds whose package holds groups of modules; a plug-in's name is still its file's
+GROUPED = ("loss", "benchmark")  # kinds whose package holds groups of modules; a plug-in's name is still its file's
 ALIASES = {("loss", "sigmoid"): "dpo", ("loss", "slic"): "hinge"}  # names of the same plug-in in other tools
 _MARK = "__harness_plugin__"
 
@@ -227,7 +227,7 @@ def _modules(package: str, grouped: bool) -> Iterator[str]:
             continue
         if not info.ispkg:
             yield name
-        elif grouped:
+        elif grouped and name not in PACKAGES.values():  # the package of another kind: benchmarks.judges
             yield from _modules(name, False)
 
 

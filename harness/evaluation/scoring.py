@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness.config.schema import BenchmarkConfig, JudgeConfig
 from harness.core import flags, registry
-from harness.core.capabilities import Cost, NeedsJudge, VersionsTasks, cost_of, version_for
+from harness.core.capabilities import Cost, NeedsJudge, ScoresTogether, VersionsTasks, cost_of, version_for
 from harness.core.digests import file_digest, value_digest
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError, JudgeError
@@ -179,4 +179,15 @@ def score_answer(benchmark: Scorer, item: Item, answer: Answer) -> Score:
 
 def score_all(benchmark: Benchmark, items: tuple[Item, ...], answers: Mapping[str, Answer]) -> tuple[Score, ...]:
     """Scores of the items that have an answer, in the order of the items."""
-    return tuple(score_answer(benchmark, item, answers[item.id]) for item in items if item.id in answers)
+    answered = [item for item in items if item.id in answers]
+    return together(benchmark, answered, [score_answer(benchmark, item, answers[item.id]) for item in answered], answers)
+
+
+def together(
+    benchmark: object, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]
+) -> tuple[Score, ...]:
+    """The scores with what several items say together, where the benchmark has such metrics."""
+    if not isinstance(benchmark, ScoresTogether):
+        return tuple(scores)
+    finals = {i.id: replace(answers[i.id], text=final_answer(answers[i.id].text).text) for i in items if i.id in answers}
+    return tuple(benchmark.together(items, scores, finals))

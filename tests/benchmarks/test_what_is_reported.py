@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.choice.mmstar import AXES
 from benchmarks.judges.keywords import Keywords
+from benchmarks.yes_no.mme import TASKS
 from harness.core import registry
 
 # name -> better; "*" marks the headline metrics. Slices carry the same names.
@@ -23,6 +25,23 @@ METRICS = {
     "pope": {"accuracy*": "higher", "f1*": "higher", "yes_rate": "neither", "precision": "higher", "recall": "higher",
              "unclear": "neither", "ece": "lower", "brier": "lower"},
     "textvqa": {"accuracy*": "higher"},
+    "beaf": {"tu*": "higher", "id*": "lower", "f1_tuid*": "higher", "ig": "lower", "sb_plus": "lower", "sb_minus": "lower",
+             "accuracy": "higher", "precision": "higher", "recall": "higher", "f1": "higher", "unread": "lower",
+             "without_original": "neither"},
+    "dash_b": {"accuracy*": "higher", "balanced_accuracy": "higher", "tnr*": "higher", "tpr*": "higher", "harmonic_mean":
+               "higher", "unread": "lower"},
+    "hallucinogen": {"accuracy*": "higher", "accepted_absent": "lower", "precision": "higher", "recall": "higher", "f1":
+                     "higher", "unclear": "neither"},
+    "hallusionbench": {"a_acc*": "higher", "f_acc*": "higher", "q_acc*": "higher", "mean*": "higher", "unread": "lower",
+                       "judged": "neither", "incomplete_figures": "neither", "incomplete_pairs": "neither"},
+    "mme": {"perception*": "higher", "cognition*": "higher", "hallucination_subset*": "higher", "score": "higher", "accuracy":
+            "higher", "accuracy_plus": "higher", "precision": "higher", "recall": "higher", "unread": "lower", "yes_rate":
+            "neither"},
+    "mmstar": {"accuracy*": "higher", "mean_of_axes": "higher", "unread": "lower"},
+    "mmvp": {"pair_accuracy*": "higher", "accuracy*": "higher", "unread": "lower", "incomplete_pairs": "neither"},
+    "naturalbench": {"g_acc*": "higher", "q_acc*": "higher", "i_acc*": "higher", "acc*": "higher", "unread": "lower",
+                     "incomplete_groups": "neither"},
+    "over_refusal": {"over_refusal*": "lower", "full_refusal": "lower", "partial_refusal": "lower", "refusal": "neither"},
 }  # fmt: skip
 SLICES = {
     "amber": {"attribute", "existence", "state", "number", "action", "relation"},
@@ -31,7 +50,14 @@ SLICES = {
     "mmhal_bench": {"attribute", "adversarial", "comparison", "counting", "relation", "environment", "holistic", "other"},
     "mmvet": {"rec", "ocr", "know", "gen", "spat", "math"},
     "pope": {"random", "popular", "adversarial"},
-}
+    "hallucinogen": {"id"},
+    "hallusionbench": {"VD", "VD_figure", "VD_illusion", "VD_math", "VD_ocr", "VD_video", "VS", "VS_chart", "VS_map", "VS_ocr",
+                       "VS_table"},
+    "naturalbench": {"multiple_choice", "yes_no"},
+    "over_refusal": {"safe", "unsafe"},
+    "mme": set(TASKS),
+    "mmstar": {*AXES, *(axis for axes in AXES.values() for axis in axes)},
+}  # fmt: skip
 FACTS = {
     "amber": "lemmas, prompt suffix, tasks, tokenizer, variant, word similarity, yes/no answers",
     "chair": "image list, max_new_tokens, prompt, tokenizer, truncated last sentence, uncovered nouns, variant, vocabulary",
@@ -43,8 +69,27 @@ FACTS = {
     "object_halbench": "extractor, extractor parser, lemmas, noun tagger, tokenizer, vocabulary",
     "pope": "construction, flavour, labels, limit_images, prompt suffix, splits, variant",
     "textvqa": "OCR tokens in the prompt, prompt suffix",
+    "beaf": "prompt style, unread answers, variant",
+    "dash_b": "intervals resample, prompt style, variant",
+    "hallucinogen": "prompt style, splits, tasks, variant, wording",
+    "hallusionbench": "prompt style, scope, variant",
+    "mme": "prompt style, unread answers, variant",
+    "mmstar": "image, prompt style, variant",
+    "mmvp": "prompt style, variant",
+    "naturalbench": "prompt style, variant",
+    "over_refusal": "prompt style, reading",
 }
-TOKENS = {"pope": 16, "gqa": 16, "textvqa": 16, "llava_bench": 1024}
+TOKENS = {"pope": 16, "gqa": 16, "textvqa": 16, "llava_bench": 1024} | {
+    "beaf": 16,
+    "dash_b": 16,
+    "hallucinogen": 64,
+    "hallusionbench": 128,
+    "mme": 16,
+    "mmstar": 16,
+    "mmvp": 64,
+    "naturalbench": 16,
+    "over_refusal": 128,
+}
 NAMES = registry.names("benchmark")
 
 

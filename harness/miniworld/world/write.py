@@ -4,6 +4,7 @@ coco/annotations/{instances,captions}_{train,val}2014.json   coco/{train,val}201
 pope/coco_pope_{random,popular,adversarial}.json             mmhal/mmhal_bench.json
 llava_bench/{questions,context,answers_gpt4}.jsonl           nouns.txt
 amber/, gqa/, mmvet/, textvqa/       question files and the images they ask about; object_halbench/ uses coco/
+hallusionbench/, mme/, mmstar/, mmvp/, naturalbench/, dash_b/, beaf/, over_refusal/       the same; hallucinogen/ uses coco/
 instruct/llava_instruct.json         what the tiny model was trained on, faults included
 instruct/preference_prompts.json     prompts with clean chosen answers, for alignment
 proofs/faults.json                   which val labels are wrong; no part of the harness may read it
@@ -23,6 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import DataError
+from harness.core.files import write_text_whole
+from harness.miniworld.question_files.choice_files import choice_files
+from harness.miniworld.question_files.yes_no_files import yes_no_files
 from harness.miniworld.world.benchmark_files import json_text, llava_files, mmhal_rows, nouns_text, pope_files
 from harness.miniworld.world.coco_files import (
     Label,
@@ -38,7 +42,8 @@ from harness.miniworld.world.more_benchmark_files import question_files
 from harness.miniworld.world.painter import JPEG_OPTIONS, paint
 from harness.miniworld.world.scenes import Scene, WorldSettings, plan_scene
 
-WORLD_VERSION = 1  # raise it whenever the same settings would write other bytes
+WORLD_VERSION = 2  # raise it whenever the same settings would write other bytes
+_WITHOUT_SECOND_SET = 1  # a world of this version lacks the files of `choice_files` and `yes_no_files` alone
 MARKER = "world.json"
 
 
@@ -77,8 +82,13 @@ def _is_there(folder: Path, settings: WorldSettings) -> bool:
         found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         found = {}
-    if found.get("version") == WORLD_VERSION and _as_now(found.get("settings")) == _settings_row(settings):
-        return True
+    if _as_now(found.get("settings")) == _settings_row(settings):
+        if found.get("version") == _WITHOUT_SECOND_SET:
+            _add_second_set(folder, [plan_scene(settings, "val", index) for index in range(settings.val_images)], settings)
+            _write_marker(folder, settings)
+            return True
+        if found.get("version") == WORLD_VERSION:
+            return True
     what = "another miniature world" if found else "other files"
     raise DataError(f"{folder} holds {what}; remove the folder or choose another one for the miniature world.")
 
@@ -120,8 +130,28 @@ def _fill(folder: Path, settings: WorldSettings) -> None:
     for name, scene in shown.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / image_path(scene), folder / name)
+    _add_second_set(folder, val, settings)
+    _write_marker(folder, settings)
+
+
+def _add_second_set(folder: Path, val: Sequence[Scene], settings: WorldSettings) -> None:
+    """The files of the benchmarks that came with version 2 of the world; what is there is left alone."""
+    made = choice_files(val, settings.seed)
+    made.add(yes_no_files(val, settings.seed))
+    for name, text in made.texts.items():
+        write_text_whole(folder / name, text)
+    for name, scene in made.copied.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / image_path(scene), folder / name)
+    for name, scene in made.painted.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        paint(scene, settings.noise).image().save(folder / name, "JPEG", **JPEG_OPTIONS)
+
+
+def _write_marker(folder: Path, settings: WorldSettings) -> None:
+    (folder / MARKER).unlink(missing_ok=True)
     marker = {"version": WORLD_VERSION, "settings": _settings_row(settings), "digest": _digest(folder)}
-    (folder / MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
+    write_text_whole(folder / MARKER, json.dumps(marker, indent=1) + "\n")
 
 
 def _paint_all(folder: Path, scenes: Sequence[Scene], settings: WorldSettings) -> list[Label]:

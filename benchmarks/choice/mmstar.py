@@ -1,0 +1,165 @@
+"""MMStar: 1,500 multiple-choice items that cannot be answered without the image. Did general ability survive alignment?
+
+Chen et al. 2024, arXiv:2403.20330; scoring as in MMStar-Benchmark/MMStar eval/vlmeval/evaluate/mmstar.py. Six categories of 250
+items, 18 axes; the options stand inside the question.
+
+    {"index": 0, "question": "What is at the top?\\nOptions: A: a violin, B: windmill, C: teapot, D: anchor", "image": "0.jpg",
+     "answer": "B", "category": "coarse perception", "l2_category": "image scene and topic"}
+
+The number quoted is the share of right items; lmms-eval reports the mean of the axes (`mean_of_axes`). The official script
+divides by 250 and 1,500 whatever the file holds; here by the items that were answered. Readers of the letter differ by many
+points: see docs/benchmarks/mmstar.md. `show_image: false` asks without the image, for the multi-modal gain of the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmarks._choice import letters, options
+from benchmarks._files.official_files import OfficialFile
+from benchmarks._files.question_rows import Row, check_unique, each, read_rows
+from benchmarks._files.styles import LETTER, chosen
+from harness.core import flags, registry
+from harness.core.errors import DataError
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
+from harness.core.plugins import Data
+
+AXES: Mapping[str, tuple[str, ...]] = {
+    "coarse perception": ("image scene and topic", "image style & quality", "image emotion"),
+    "fine-grained perception": ("object counting", "recognition", "localization"),
+    "instance reasoning": (
+        "single-instance reasoning", "cross-instance attribute reasoning", "cross-instance relation reasoning",
+    ),
+    "logical reasoning": ("code & sequence reasoning", "diagram reasoning", "common reasoning"),
+    "science & technology": (
+        "biology & chemistry & physics", "electronics & energy & mechanical eng.", "geography & earth science & agriculture",
+    ),
+    "math": ("geometry", "numeric commonsense and calculation", "statistical reasoning"),
+}  # fmt: skip
+VARIANTS: Mapping[str, letters.Reader] = {
+    "official": letters.mmstar_official,
+    "lmms_eval": letters.lmms_eval,
+    "vlmevalkit": letters.vlmevalkit,
+}
+_FILE = "mmstar/mmstar.jsonl"
+_HUB = "Lin-Chen/MMStar on the Hugging Face hub"
+_FOUR = "ABCD"
+
+
+def _mean_of_axes(s: Sums) -> Number:
+    axes = [axis for axes in AXES.values() for axis in axes]
+    return sum(over(s[f"{axis}/right"], s[f"{axis}/n"]) for axis in axes) / len(axes)
+
+
+def _share(group: str, unknown: str) -> Formula:
+    return ratio("accuracy", [f"{group}/right"], [f"{group}/n"], group=group, unknown=unknown)
+
+
+def gain_and_leakage(with_image: float, without_image: float, language_model: float) -> tuple[float, float]:
+    """Multi-modal gain and leakage (paper, section 3.3) from three accuracies: of the model with and without images, and of the
+    language model it was built on: MG = S_v - S_wv, ML = max(0, S_wv - S_t)."""
+    return with_image - without_image, max(0.0, without_image - language_model)
+
+
+@registry.benchmark
+class MmStar:
+    """Multiple choice with up to four options."""
+
+    title = "MMStar"
+    version = 1
+    styles: Mapping[str, str] = {"official": LETTER, "llava": LETTER, "lmms_eval": LETTER, "vlmevalkit": "rebuilt"}
+    files = (
+        OfficialFile(_FILE, _HUB, "none stated", "write its rows as JSON lines, with the image's file name under image"),
+        OfficialFile("mmstar/images", _HUB, "of their sources", "save each row's image under its name"),
+    )
+    examples = (
+        Example(
+            Item("0", "a.jpg", "", {"answer": "B", "options": {"A": "x", "B": "y"}, "category": "math", "axis": "geometry"}),
+            "B. It is y.",
+            {"n": 1.0, "right": 1.0, "math/n": 1.0, "math/right": 1.0, "geometry/n": 1.0, "geometry/right": 1.0},
+        ),
+        Example(
+            Item("1", "a.jpg", "", {"answer": "B", "options": {"A": "x", "B": "y"}, "category": "math", "axis": "geometry"}),
+            "**B**",
+            {"n": 1.0, "right": 0.0, "unread": 1.0, "math/n": 1.0, "math/right": 0.0, "geometry/n": 1.0, "geometry/right": 0.0},
+        ),
+    )
+    formulas = (
+        ratio("accuracy", ["right"], ["n"], headline=True, unknown="no answers", role="helpfulness"),
+        Formula(
+            "mean_of_axes", _mean_of_axes, unknown="an axis has no answers", about="mean of the 18 axes, as lmms-eval reports"
+        ),
+        *(_share(category, "no item of this category") for category in AXES),
+        *(_share(axis, "no item of this axis") for axes in AXES.values() for axis in axes),
+        ratio("unread", ["unread"], ["n"], better="lower", unknown="no answers", about="no option letter read: wrong"),
+    )
+
+    def __init__(
+        self,
+        variant: str = "official",  # how a letter is read: official, lmms_eval or vlmevalkit
+        style: str = "official",  # prompt style: official, llava, lmms_eval or vlmevalkit
+        show_image: bool = True,  # false: ask without the image, for the multi-modal gain
+        file: str = _FILE,  # question file in the data folder
+        image_folder: str = "mmstar/images",  # image folder in the data folder
+        max_new_tokens: int = 16,  # longest answer, in tokens
+    ) -> None:
+        self.variant = chosen(variant, VARIANTS, "MMStar")
+        self.style = chosen(style, self.styles, "MMStar", "prompt style")
+        self.show_image, self.file, self.image_folder = show_image, file, image_folder.rstrip("/")
+        self.max_new_tokens = max_new_tokens
+        self._loaded: dict[str, str] = {}
+
+    def load(self, data: Data) -> list[Item]:
+        """Raises DataError for a category or axis that MMStar does not have, and a label that is not one of the options."""
+        rows = read_rows(data, self.file)
+        check_unique(rows, "index")
+        self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
+        return each(rows, self._item)
+
+    def _item(self, row: Row) -> Item:
+        category, axis, answer = row.text("category"), row.text("l2_category"), row.text("answer").strip().upper()
+        if category not in AXES or axis not in AXES[category]:
+            raise DataError(f"{row.where}: {category!r} with {axis!r} is not one of MMStar's axes. Correct that line.")
+        offered = options.of_row(row, row.text("question"))
+        if answer not in (offered or _FOUR):
+            known = ", ".join(offered or _FOUR)
+            raise DataError(
+                f"{row.where}: the answer is {answer!r}, which is not one of the options {known}. Correct that line."
+            )
+        image = f"{self.image_folder}/{row.text('image').removeprefix('images/')}"
+        truth = {"answer": answer, "options": offered, "category": category, "axis": axis}
+        index = row.identifier("index")
+        return Item(index, image if self.show_image else "", row.text("question"), truth, group=image)
+
+    def prompt(self, item: Item) -> str:
+        """The question and the style's request for a letter; VLMEvalKit's style lists the options anew."""
+        if self.style != "vlmevalkit" or not item.truth["options"]:
+            return item.question + LETTER
+        asked = item.question.split("\nOptions:")[0].split("\nChoices:")[0]
+        lines = "".join(f"{letter}. {text}\n" for letter, text in item.truth["options"].items())
+        return f"Question: {asked}\nOptions:\n{lines}Please select the correct answer from the options above. \n"
+
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=self.max_new_tokens)
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        """Addends in all, under the category and under the axis. The official rules know A to D, whatever is offered."""
+        offered: Mapping[str, str] = item.truth["options"]
+        known = offered if self.variant == "vlmevalkit" else {c: offered.get(c, "") for c in _FOUR}
+        letter = VARIANTS[self.variant](answer.text, known)
+        right, unread = letter == item.truth["answer"], letter in ("", letters.REFUSED)
+        values = {"n": 1.0, "right": float(right)} | ({"unread": 1.0} if unread else {})
+        for piece in (item.truth["category"], item.truth["axis"]):
+            values |= {f"{piece}/n": 1.0, f"{piece}/right": float(right)}
+        return Score(item.id, values, letter or "none", right, flags.UNCLEAR if unread else "")
+
+    def subject(self, item: Item) -> str:
+        return str(item.truth["axis"])
+
+    def reference(self, item: Item) -> str:
+        answer = item.truth["answer"]
+        return f"{answer}: {item.truth['options'].get(answer, '')}".removesuffix(": ")
+
+    def facts(self) -> dict[str, str]:
+        shown = "shown" if self.show_image else "not shown"
+        return {"variant": self.variant, "prompt style": self.style, "image": shown, **self._loaded}

@@ -1,0 +1,216 @@
+"""MMVP: pairs of images that CLIP takes for the same; one question, two options, opposite answers.
+
+Tong et al. 2024, arXiv:2401.06209; 150 pairs in Questions.csv of MMVP/MMVP, lines 2k-1 and 2k:
+
+    Index,Question,Options,Correct Answer
+    1,Are the butterfly's wings closer to being open or closed?,(a) Open (b) Closed,(a)
+
+Headline: pairs with both answers right (chance 25 %); the accuracy over single answers (chance 50 %) is often called the same.
+Variants: "lmms_eval" (default), "s_vco" and "vlmevalkit" read the letter by rules; "official" asks a judge, as the authors'
+gpt_grader.py does, and takes a bare yes alone.
+
+`labels: corrected` turns four published labels round (items 99, 100, 279, 280): 279/280 were reported twice (MMVP issues 14 and
+30), 99/100 once (issue 30); at most 2 of 150 pairs. The published labels are the default.
+
+Departure: pairs are made by index, not by neighbouring lines, so that a missing line does not shift all later pairs.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+from benchmarks._choice import letters, options
+from benchmarks._files.official_files import OfficialFile
+from benchmarks._files.question_rows import Row, check_unique, each
+from benchmarks._files.styles import LETTER, chosen
+from benchmarks._judged.unjudged import unjudged
+from benchmarks._labels.one_label import OneLabel
+from benchmarks._together.groups import all_right, share_incomplete, share_of_groups, with_addends
+from harness.core import flags, registry
+from harness.core.capabilities import version_for
+from harness.core.errors import ConfigError, DataError
+from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
+from harness.core.judging import Facts, JudgeTask, Reply
+from harness.core.plugins import Data, Judge
+
+_FOLDER = "mmvp"
+_HUB = "MMVP/MMVP on the Hugging Face hub"
+READERS: Mapping[str, letters.Reader] = {
+    "lmms_eval": letters.mmvp_lmms_eval,
+    "s_vco": letters.s_vco,
+    "vlmevalkit": letters.vlmevalkit,
+}
+VARIANTS = {**READERS, "official": None}
+LABELS = {"": "as published", "corrected": "four labels corrected"}
+CORRECTED = {"99": "B", "100": "A", "279": "B", "280": "A"}
+_COLUMNS = ("Index", "lndex")  # some copies spell the first with an l
+
+
+_PROMPT = """Somebody was asked about an image: {question}
+The right option is {reference}. Their answer: {answer}
+Does the answer choose the right option? Reply with one word, yes or no, and nothing else."""
+
+
+def bare_yes(reply: str) -> float | None:
+    """gpt_grader.py: 1 for yes in any case and nothing else, not even a full stop or a space; else 0. None: no reply."""
+    return float(reply.lower() == "yes") if reply else None
+
+
+def _same_letter(question: str, answer: str, facts: Facts) -> Reply:
+    """The judges' rule without a model: the letter that lmms-eval's rule reads."""
+    right = letters.mmvp_lmms_eval(answer, {"A": "", "B": ""}) == facts["letter"]
+    return Reply(float(right), "", "yes" if right else "no")
+
+
+TASK = JudgeTask(
+    "mmvp", _PROMPT, read=bare_yes, rule=_same_letter, digest="38b7f54d2b78d2c8", positions=("question", "reference", "answer")
+)
+
+
+@registry.benchmark
+class Mmvp(OneLabel):
+    """Two options for each of two images."""
+
+    title = "MMVP"
+    judge_tasks = (TASK,)
+    version = 1
+    label_words = ("A", "B")
+    styles: Mapping[str, str] = {"official": "", "llava": LETTER, "vlmevalkit": LETTER, "lmms_eval": "A. X\nB. Y"}
+    files = (
+        OfficialFile(f"{_FOLDER}/Questions.csv", _HUB, "MIT by its README", "copy it to mmvp/"),
+        OfficialFile(f"{_FOLDER}/MMVP Images", _HUB, "of their sources", "copy the folder to mmvp/"),
+    )
+    examples = (
+        Example(
+            Item("1", "1.jpg", "", {"label": "A", "options": {"A": "Open", "B": "Closed"}, "groups": {}}),
+            "(a) Open",
+            {"n": 1.0, "right": 1.0},
+        ),
+        Example(
+            Item("2", "2.jpg", "", {"label": "B", "options": {"A": "Open", "B": "Closed"}, "groups": {}}),
+            "I cannot say.",
+            {"n": 1.0, "right": 0.0, "unread": 1.0},
+        ),
+    )
+    formulas = (
+        share_of_groups("pair_accuracy", "pair", headline=True, about="pairs with both answers right"),
+        ratio("accuracy", ["right"], ["n"], headline=True, unknown="no answers", about="over single answers"),
+        ratio("unread", ["unread"], ["n"], better="lower", unknown="no answers", about="no letter read: wrong"),
+        share_incomplete("pair"),
+    )
+
+    def __init__(
+        self,
+        judge: Judge | None = None,
+        variant: str = "lmms_eval",  # how an answer is read: lmms_eval, s_vco, vlmevalkit, or official (asks a judge)
+        style: str = "official",  # prompt style: official, llava, lmms_eval or vlmevalkit
+        labels: str = "",  # "" for the published ones, or "corrected"
+        folder: str = _FOLDER,  # the files' folder in the data folder
+        max_new_tokens: int = 64,  # longest answer, in tokens
+    ) -> None:
+        self.judge, self.variant = judge, chosen(variant, VARIANTS, "MMVP")
+        if variant == "official" and judge is None:
+            raise ConfigError("MMVP's variant official asks a judge. Add `judge: {name: ...}` to the benchmark.")
+        self.style = chosen(style, self.styles, "MMVP", "prompt style")
+        self.labels = chosen(labels, LABELS, "MMVP", "labels")
+        self.folder, self.max_new_tokens = folder.rstrip("/"), max_new_tokens
+        self._loaded: dict[str, str] = {}
+
+    def load(self, data: Data) -> list[Item]:
+        """Raises DataError for a label that is neither (a) nor (b), and for a pair whose question or options differ."""
+        name = f"{self.folder}/Questions.csv"
+        rows = _rows(data.read_text(name).lstrip("\ufeff"), name)
+        check_unique(rows, "Index")
+        items = each(rows, self._item)
+        self._loaded = {f"sha256 of {name}": data.digest(name), "rows": str(len(items)), "labels": LABELS[self.labels]}
+        _check_pairs(items, rows)
+        return items
+
+    def _item(self, row: Row) -> Item:
+        index, offered = row.identifier("Index"), options.two(row.text("Options"), row.where)
+        letter = row.text("Correct Answer").strip().lower().strip("()").upper()
+        if letter not in offered or not index.isdigit() or int(index) < 1:
+            stated = row["Correct Answer"]
+            raise DataError(f"{row.where}: index {index}, answer {stated!r}; expected 1, 2, ... and (a) or (b). Correct it.")
+        if self.labels == "corrected":
+            letter = CORRECTED.get(index, letter)
+        groups = {"pair": [str((int(index) - 1) // 2), 2]}
+        truth = {"label": letter, "options": offered, "options text": row.text("Options"), "groups": groups}
+        image = f"{self.folder}/MMVP Images/{index}.jpg"
+        return Item(index, image, row.text("Question"), truth, group=f"pair {groups['pair'][0]}")
+
+    def prompt(self, item: Item) -> str:
+        offered = item.truth["options"]
+        if self.style == "lmms_eval":
+            return f"{item.question}\n" + "\n".join(f"{letter}. {text}" for letter, text in offered.items())
+        return f"{item.question} {item.truth['options text']}" + self.styles[self.style]
+
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=self.max_new_tokens)
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        if self.variant == "official":
+            return self._judged(item, answer)
+        letter = READERS[self.variant](answer.text, item.truth["options"])
+        right, unread = letter == item.truth["label"], letter in ("", letters.REFUSED)
+        values = {"n": 1.0, "right": float(right)} | ({"unread": 1.0} if unread else {})
+        return Score(item.id, values, letter or "none", right, flags.UNCLEAR if unread else "")
+
+    def _judged(self, item: Item, answer: Answer) -> Score:
+        """The grader knows the label as "(a)", not its text."""
+        assert self.judge is not None  # the constructor saw to it
+        label = item.truth["label"]
+        facts = {"reference": f"({label.lower()})", "letter": label, "id": item.id}
+        question = f"{item.question} {item.truth['options text']}"
+        verdict = self.judge.judge(TASK, question, answer.text, facts, None)
+        if not verdict.raw and verdict.value is None:
+            return unjudged(item, verdict, "yes or no")
+        right = bool(bare_yes(verdict.raw))
+        return Score(item.id, {"n": 1.0, "right": float(right)}, f"graded {verdict.raw[:20]}", right, verdict=verdict)
+
+    def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:
+        return with_addends(scores, all_right(items, scores, "pair"))
+
+    def fields(self, item: Item) -> Sequence[str]:
+        """None where a judge grades: its verdicts were given for the label that it was told."""
+        return [] if self.variant == "official" else super().fields(item)
+
+    def subject(self, item: Item) -> str:
+        return item.question
+
+    def reference(self, item: Item) -> str:
+        label = item.truth["label"]
+        return f"({label.lower()}) {item.truth['options'][label]}"
+
+    def claimed(self, item: Item) -> str:
+        return f"{item.question} (a) {item.truth['options']['A']}"
+
+    def facts(self) -> dict[str, str]:
+        graded = (
+            {}
+            if self.judge is None or self.variant != "official"
+            else {"judge": f"{self.judge.name} {version_for(self.judge, TASK)}"}
+        )
+        return {"variant": self.variant, "prompt style": self.style, **graded, **self._loaded}
+
+
+def _rows(text: str, name: str) -> list[Row]:
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        found = [Row(f"{name}, line {reader.line_num}", dict(row)) for row in reader]
+    except csv.Error as error:
+        raise DataError(f"{name}, line {reader.line_num} is not CSV ({error}). Fetch the file again.") from error
+    if not found:
+        raise DataError(f"{name} is empty. Fetch it again.")
+    column = next((c for c in _COLUMNS if c in found[0].values), _COLUMNS[0])
+    return [Row(row.where, {**row.values, "Index": row[column]}) for row in found]
+
+
+def _check_pairs(items: Sequence[Item], rows: Sequence[Row]) -> None:
+    seen: dict[str, tuple[Item, Row]] = {}
+    for item, row in zip(items, rows, strict=True):
+        first, where = seen.setdefault(item.group, (item, row))
+        if first.question != item.question:
+            raise DataError(f"{row.where} asks another question than {where.where}, its other half. Fetch the file again.")

@@ -1,0 +1,222 @@
+"""BEAF: COCO images with an object painted out. Does the answer change when it should, and only then?
+
+Ye-Bin et al. 2024, arXiv:2407.13442; scoring as in postech-ami/BEAF beaf_metric.py. 26,064 questions about 2,224 images
+(version 1; the published script asks for the 26,118 of version 0 and stops).
+
+    {"id": 7, "image": "COCO_val2014_000000260993_01.png", "question": "Is there a car in the image?", "orig_img": false,
+     "removed_q": true, "gt": "no"}
+
+Of the questions about an object that this version lacks (label yes on the original, no here): TU (true understanding) TP -> TN,
+IG (ignorance) FN -> FP, SB+ (stubborn yes) TP -> FP, SB- (stubborn no) FN -> TN. ID (indecision) is the share of the other
+questions about edited images whose rightness changed. F1 is the harmonic mean of TU and 1 - ID.
+
+Variants differ in an answer without yes and no: "strict" (default) counts it as wrong; "official" keeps the previous question's
+answer, as the script does by an oversight. Departures: totals are counted, not 1,727; an unknown metric stops nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from benchmarks._coco.image_evidence import coco_image_annotations
+from benchmarks._files.official_files import OfficialFile
+from benchmarks._files.question_rows import Row, check_unique, each, read_rows
+from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
+from benchmarks._labels.one_label import OneLabel
+from benchmarks._text.asked_object import asked_object
+from benchmarks._text.yes_no import repope
+from benchmarks._together.groups import PREFIX, with_addends
+from harness.core import flags, registry
+from harness.core.errors import DataError
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
+from harness.core.plugins import Data
+from harness.labels.claims import ImageAnnotations
+
+_FILE = "beaf/beaf_qna.json"
+_REPOSITORY = "github.com/postech-ami/BEAF"
+VARIANTS = {"strict": "unread is wrong", "official": "unread keeps the previous question's answer"}
+_EDITED = re.compile(r"(.+)_\d\d\.png")
+_CELLS = ("tp", "fp", "tn", "fn")
+# cell on the original -> cell now -> what it is called
+_CHANGES = {("tp", "tn"): "tu", ("fn", "fp"): "ig", ("tp", "fp"): "sb_plus", ("fn", "tn"): "sb_minus"}
+
+
+def _count(s: Sums, *cells: str) -> Number:
+    return sum(s[cell] + s[f"{PREFIX}{cell}"] for cell in cells)
+
+
+def _all(s: Sums) -> Number:
+    return _count(s, *_CELLS)
+
+
+def _f1(s: Sums) -> Number:
+    tp = _count(s, "tp")
+    return over(2 * tp, (2 * tp + _count(s, "fp", "fn")) * (tp > 0))
+
+
+def _tu(s: Sums) -> Number:
+    return over(s[f"{PREFIX}tu"], s[f"{PREFIX}removed"])
+
+
+def _f1_tuid(s: Sums) -> Number:
+    tu, kept = _tu(s), 1 - over(s[f"{PREFIX}changed"], s[f"{PREFIX}others"])
+    return over(2 * tu * kept, tu + kept)
+
+
+def _of_removed(name: str, about: str, **more: object) -> Formula:
+    unknown = "no question about a removed object with an answer on both images"
+    better = "higher" if name == "tu" else "lower"
+    return ratio(name, [PREFIX + name], [f"{PREFIX}removed"], **{"better": better, "unknown": unknown, "about": about, **more})
+
+
+@registry.benchmark
+class Beaf(OneLabel):
+    """Yes/no questions about original images and their versions without an object."""
+
+    title = "BEAF"
+    version = 1
+    styles: Mapping[str, str] = {"official": "", "llava": WORD_OR_PHRASE}
+    files = (
+        OfficialFile(_FILE, f"{_REPOSITORY}, version 1 by its link", "none stated", "copy it to beaf/"),
+        OfficialFile("beaf/images", f"{_REPOSITORY}, images by its link", "COCO: Flickr terms", "unpack them in beaf/images"),
+    )
+    examples = (
+        Example(Item("1", "a.jpg", "", {"label": "no"}), "No.", {"n": 1.0, "tn": 1.0}),
+        Example(Item("2", "a.jpg", "", {"label": "yes"}), "A dog.", {"n": 1.0, "unread": 1.0, "fn": 1.0}),
+    )
+    formulas = (
+        _of_removed("tu", "the object was seen, and its absence too", headline=True, role="helpfulness"),
+        ratio(
+            "id",
+            [f"{PREFIX}changed"],
+            [f"{PREFIX}others"],
+            better="lower",
+            headline=True,
+            unknown="no other question with an answer on both images",
+            about="share of the other questions whose rightness changed",
+        ),
+        Formula("f1_tuid", _f1_tuid, headline=True, unknown="TU is 0 where ID is 100 %, or one of them is unknown"),
+        _of_removed("ig", "wrong on both images"),
+        _of_removed("sb_plus", "yes on both images", role="hallucination"),
+        _of_removed("sb_minus", "no on both images"),
+        Formula("accuracy", lambda s: over(_count(s, "tp", "tn"), _all(s)), unknown="no answers"),
+        Formula("precision", lambda s: over(_count(s, "tp"), _count(s, "tp", "fp")), unknown="the model never said yes"),
+        Formula("recall", lambda s: over(_count(s, "tp"), _count(s, "tp", "fn")), unknown="no question with the label yes"),
+        Formula("f1", _f1, unknown="no true positive"),
+        ratio("unread", ["unread"], ["n"], better="lower", unknown="no answers", about="neither yes nor no in it"),
+        ratio(
+            "without_original",
+            [f"{PREFIX}alone"],
+            [f"{PREFIX}alone", f"{PREFIX}removed", f"{PREFIX}others"],
+            better="neither",
+            unknown="no answers about edited images",
+            about="questions about edited images that are not answered on the original: in no metric of change",
+        ),
+    )
+
+    def __init__(
+        self,
+        variant: str = "strict",  # what an unread answer is: strict or official
+        style: str = "official",  # prompt style: official or llava
+        file: str = _FILE,  # question file in the data folder
+        image_folder: str = "beaf/images",  # image folder in the data folder
+        max_new_tokens: int = 16,  # longest answer, in tokens
+    ) -> None:
+        self.variant, self.style = chosen(variant, VARIANTS, "BEAF"), style
+        self._ending = ending(style, self.styles, "BEAF")
+        self.file, self.image_folder, self.max_new_tokens = file, image_folder.rstrip("/"), max_new_tokens
+        self._loaded: dict[str, str] = {}
+
+    def load(self, data: Data) -> list[Item]:
+        rows = read_rows(data, self.file)
+        check_unique(rows, "id")
+        items = each(rows, self._item)
+        self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
+        return items
+
+    def _item(self, row: Row) -> Item:
+        image, label = row.text("image"), row.text("gt").strip().lower()
+        if label not in ("yes", "no"):
+            raise DataError(f"{row.where}: the label is {row['gt']!r}; BEAF's labels are yes and no. Correct that line.")
+        if not all(isinstance(row[key], bool) for key in ("orig_img", "removed_q")):
+            raise DataError(f"{row.where}: orig_img and removed_q must be true or false. Correct that line.")
+        edited = _EDITED.fullmatch(image)
+        if not row["orig_img"] and edited is None:
+            raise DataError(f"{row.where}: {image!r} should be an edited image, named ..._NN.png. Fetch the file again.")
+        original = image if row["orig_img"] or edited is None else f"{edited[1]}.jpg"
+        truth = {"label": label, "original": original, "edited": not row["orig_img"], "removed": row["removed_q"]}
+        return Item(row.identifier("id"), f"{self.image_folder}/{image}", row.text("question"), truth, group=original)
+
+    def prompt(self, item: Item) -> str:
+        return item.question + self._ending
+
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=self.max_new_tokens)
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        """The cell of this answer alone. Under "official" an unread answer has none until `together` knows the previous one."""
+        said, label = repope(answer.text), item.truth["label"]
+        values = {"n": 1.0} | ({} if said else {"unread": 1.0})
+        right = said == label
+        if said or self.variant == "strict":
+            values[_cell(said, label)] = 1.0
+        return Score(item.id, values, said or "neither", right, "" if said else flags.UNCLEAR)
+
+    def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:
+        """What changed from each original to its edited versions; under "official" first what unread answers count as."""
+        cells, added = self._cells(items, scores)
+        originals = {(i.image, i.question): cell for i, cell in zip(items, cells, strict=True) if not i.truth["edited"]}
+        labels = {(i.image, i.question): i.truth["label"] for i in items if not i.truth["edited"]}
+        for place, item in enumerate(items):
+            if not item.truth["edited"]:
+                continue
+            key = (f"{self.image_folder}/{item.truth['original']}", item.question)
+            kinds = _kinds(originals.get(key, ""), labels.get(key, ""), cells[place], item)
+            added.setdefault(place, {}).update({PREFIX + kind: 1.0 for kind in kinds})
+        return with_addends(scores, added)
+
+    def _cells(self, items: Sequence[Item], scores: Sequence[Score]) -> tuple[list[str], dict[int, dict[str, float]]]:
+        """The cell of every answer, and the addends of those that `score` could not tell."""
+        cells, added, previous = [], dict[int, dict[str, float]](), ""
+        for place, (item, score) in enumerate(zip(items, scores, strict=True)):
+            read = score.reading if score.reading in ("yes", "no") else ""
+            previous = read or (previous if self.variant == "official" else "")
+            cells.append(_cell(previous, item.truth["label"]))
+            if not read and self.variant == "official":
+                added[place] = {PREFIX + cells[-1]: 1.0}
+        return cells, added
+
+    def subject(self, item: Item) -> str:
+        return asked_object(item.question)
+
+    def reference(self, item: Item) -> str:
+        return str(item.truth["label"])
+
+    def claimed(self, item: Item) -> str:
+        return asked_object(item.question)
+
+    def image_annotations(self, data: Data, items: Sequence[Item]) -> Mapping[str, ImageAnnotations]:
+        """Those of COCO, of the original images where they lie in a COCO folder."""
+        return coco_image_annotations(data, [item for item in items if not item.truth["edited"]])
+
+    def facts(self) -> dict[str, str]:
+        unread = VARIANTS[self.variant]
+        return {"variant": self.variant, "unread answers": unread, "prompt style": self.style, **self._loaded}
+
+
+def _cell(said: str, label: str) -> str:
+    """tp, fp, tn or fn; an answer that says neither is the wrong one of its label."""
+    if said == label:
+        return "tp" if label == "yes" else "tn"
+    return "fn" if label == "yes" else "fp"
+
+
+def _kinds(before: str, label_before: str, now: str, item: Item) -> list[str]:
+    if not before:
+        return ["alone"]
+    if not item.truth["removed"]:
+        return ["others"] + (["changed"] if (before in ("tp", "tn")) != (now in ("tp", "tn")) else [])
+    if (label_before, item.truth["label"]) != ("yes", "no"):
+        return []  # the object is removed in another version of the image
+    return ["removed"] + ([_CHANGES[before, now]] if (before, now) in _CHANGES else [])

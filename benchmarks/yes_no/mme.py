@@ -1,0 +1,177 @@
+"""MME: two yes/no questions about each image, one with the answer yes and one no, so that guessing shows.
+
+Fu et al. 2023, arXiv:2306.13394; scoring as in the authors' eval_tool calculation.py. 2,374 questions about 1,187 images in
+14 tasks: perception (10, at most 2,000 points) and cognition (4, at most 800).
+
+    {"question_id": "existence/6040.jpg", "category": "existence", "question": "Is there a potted plant in this image? Please
+     answer yes or no.", "answer": "Yes"}
+
+A task's score is 100 x accuracy + 100 x accuracy+ (images with both answers right). An unread answer is wrong. The
+"hallucination subset" is the plain sum over existence, count, position and color: no official function computes it.
+
+Departures: images are paired by name, not by line; a task without a readable answer scores 0 (the official script stops).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from benchmarks._files.official_files import OfficialFile
+from benchmarks._files.question_rows import Row, read_rows
+from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
+from benchmarks._labels.one_label import OneLabel
+from benchmarks._text.asked_object import asked_object
+from benchmarks._text.yes_no_rules import mme_lmms_eval, mme_official, vlmevalkit
+from benchmarks._together.groups import PREFIX, all_right, sized, with_addends
+from harness.core import flags, registry
+from harness.core.errors import DataError
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
+from harness.core.plugins import Data
+
+HALLUCINATION = ("existence", "count", "position", "color")
+PERCEPTION = (*HALLUCINATION, "posters", "celebrity", "scene", "landmark", "artwork", "OCR")
+COGNITION = ("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning")
+TASKS = PERCEPTION + COGNITION
+VARIANTS = {"official": mme_official, "lmms_eval": mme_lmms_eval, "vlmevalkit": vlmevalkit}
+OFFICIAL_ENDING = " Please answer yes or no."
+_FILE = "mme/questions.jsonl"
+_HUB = "lmms-lab/MME on the Hugging Face hub"
+
+
+def _task_score(task: str) -> Formula:
+    def points(s: Sums) -> Number:
+        return 100 * over(s[f"{task}/right"], s[f"{task}/n"]) + 100 * _plus(s, task)
+
+    return Formula("score", points, unit="points", group=task, unknown="no image of this task has both answers")
+
+
+def _plus(s: Sums, task: str) -> Number:
+    return over(s[f"{PREFIX}{task}/image/all"], s[f"{PREFIX}{task}/image/n"])
+
+
+def _total(name: str, tasks: Sequence[str], **about: object) -> Formula:
+    parts = [_task_score(task) for task in tasks]
+    words = {"unit": "points", "unknown": "a task has no image with both answers", "about": f"sum over {', '.join(tasks)}"}
+    return Formula(name, lambda s: sum(part.compute(s) for part in parts), headline=True, **{**words, **about})  # type: ignore[arg-type]
+
+
+def _of_task(task: str) -> tuple[Formula, ...]:
+    return (
+        _task_score(task),
+        ratio("accuracy", [f"{task}/right"], [f"{task}/n"], group=task, unknown="no answers"),
+        Formula("accuracy_plus", lambda s: _plus(s, task), group=task, unknown="no image with both answers"),
+        ratio("precision", [f"{task}/tp"], [f"{task}/tp", f"{task}/fp"], group=task, unknown="no answer was read as yes"),
+        ratio("recall", [f"{task}/tp"], [f"{task}/tp", f"{task}/fn"], group=task, unknown="no read answer to a yes question"),
+        ratio("unread", [f"{task}/unread"], [f"{task}/n"], better="lower", group=task, unknown="no answers"),
+    )
+
+
+@registry.benchmark
+class Mme(OneLabel):
+    """MME's 14 tasks."""
+
+    title = "MME"
+    version = 1
+    styles: Mapping[str, str] = {
+        "official": OFFICIAL_ENDING,
+        "llava": WORD_OR_PHRASE,
+        "lmms_eval": WORD_OR_PHRASE,
+        "vlmevalkit": OFFICIAL_ENDING,
+    }
+    files = (
+        OfficialFile(_FILE, _HUB, "academic research only", "write its rows as JSON lines, without the image column"),
+        OfficialFile("mme/images", _HUB, "academic research only", "save each row's image under its question_id"),
+    )
+    examples = (
+        Example(
+            Item("1", "a.jpg", "Is there a dog in this image?", {"label": "no", "task": "existence", "groups": {}}),
+            "No, there is not.",
+            {"n": 1.0, "existence/n": 1.0, "existence/right": 1.0, "existence/tn": 1.0},
+        ),
+        Example(
+            Item("2", "a.jpg", "Is there a cat in this image?", {"label": "yes", "task": "existence", "groups": {}}),
+            "**Yes**",
+            {"n": 1.0, "unread": 1.0, "existence/n": 1.0, "existence/right": 0.0, "existence/unread": 1.0},
+        ),
+    )
+    formulas = (
+        _total("perception", PERCEPTION),
+        _total("cognition", COGNITION),
+        _total("hallucination_subset", HALLUCINATION, role="hallucination"),
+        *(formula for task in TASKS for formula in _of_task(task)),
+        ratio("yes_rate", ["yes"], ["n"], better="neither", unknown="no answers", about="of all answers"),
+        ratio("unread", ["unread"], ["n"], better="lower", unknown="no answers", about="read as neither yes nor no: wrong"),
+    )
+
+    def __init__(
+        self,
+        variant: str = "official",  # how an answer is read: official, lmms_eval or vlmevalkit
+        style: str = "official",  # prompt style: official, llava, lmms_eval or vlmevalkit
+        file: str = _FILE,  # question file in the data folder
+        image_folder: str = "mme/images",  # image folder in the data folder
+        max_new_tokens: int = 16,  # longest answer, in tokens
+    ) -> None:
+        self.variant, self.style = chosen(variant, VARIANTS, "MME"), style
+        self._ending = ending(style, self.styles, "MME")
+        self.file, self.image_folder, self.max_new_tokens = file, image_folder.rstrip("/"), max_new_tokens
+        self._loaded: dict[str, str] = {}
+
+    def load(self, data: Data) -> list[Item]:
+        """Raises DataError for an unknown task, a label that is neither yes nor no, an image without two questions."""
+        rows = read_rows(data, self.file)
+        groups = sized([{"image": row.text("question_id")} for row in rows])
+        seen: dict[str, str] = {}
+        items = []
+        for row, group in zip(rows, groups, strict=True):
+            items.append(self._item(row, group))
+            if (first := seen.setdefault(items[-1].id, row.where)) != row.where:
+                raise DataError(f"{row.where} asks the same about {row.text('question_id')} as {first}. Remove one of them.")
+        self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
+        return items
+
+    def _item(self, row: Row, groups: Mapping[str, Sequence[object]]) -> Item:
+        picture, task, label = row.text("question_id"), row.text("category"), row.text("answer").strip().lower()
+        if task not in TASKS:
+            raise DataError(f"{row.where}: {task!r} is not one of MME's tasks ({', '.join(TASKS)}). Correct that line.")
+        if label not in ("yes", "no"):
+            raise DataError(f"{row.where}: the label is {row['answer']!r}; MME's labels are Yes and No. Correct that line.")
+        if groups["image"][1] != 2:
+            raise DataError(
+                f"{row.where}: {picture} has {groups['image'][1]} questions; each image needs two. Fetch the file again."
+            )
+        truth = {"label": label, "task": task, "groups": groups}
+        question = row.text("question")
+        return Item(f"{picture} {question}", f"{self.image_folder}/{picture}", question, truth, group=picture)
+
+    def prompt(self, item: Item) -> str:
+        """The question with its official ending, or with the style's in its place."""
+        return item.question.removesuffix(OFFICIAL_ENDING).rstrip() + self._ending
+
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=self.max_new_tokens)
+
+    def score(self, item: Item, answer: Answer) -> Score:
+        """Addends in all and under the task; tp, fp, tn, fn leave unread answers out, as the official precision does."""
+        said, label, task = VARIANTS[self.variant](answer.text), item.truth["label"], item.truth["task"]
+        right = said == label
+        values = {"n": 1.0, f"{task}/n": 1.0, f"{task}/right": float(right)}
+        if said:
+            values[f"{task}/{'t' if right else 'f'}{'p' if said == 'yes' else 'n'}"] = 1.0
+        else:
+            values |= {"unread": 1.0, f"{task}/unread": 1.0}
+        if said == "yes":
+            values["yes"] = 1.0
+        return Score(item.id, values, said or "neither", right, "" if said else flags.UNCLEAR)
+
+    def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:
+        """Both questions about an image, under the image's task."""
+        return with_addends(scores, all_right(items, scores, "image", lambda item: (f"{item.truth['task']}/",)))
+
+    def subject(self, item: Item) -> str:
+        return asked_object(item.question) or str(item.truth["task"])
+
+    def reference(self, item: Item) -> str:
+        return str(item.truth["label"])
+
+    def facts(self) -> dict[str, str]:
+        return {"variant": self.variant, "prompt style": self.style, "unread answers": "wrong", **self._loaded}

@@ -1,0 +1,93 @@
+"""MME: the official calculation.py, lmms-eval and VLMEvalKit on odd answers and on systematic ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.yes_no.mme import TASKS, VARIANTS, Mme
+from harness.core.errors import DataError
+from harness.storage.data_folder import DataFolder
+from tests.benchmarks.scoring import golden, golden_lines, put
+from tests.benchmarks.second_set.golden_cases import check, measured, scored
+
+RAW = [row["answer"] for row in golden_lines("mme/answers.jsonl")]
+EXPECTED = golden("mme/expected_metrics.json")
+SYSTEMATIC = {
+    "always yes": lambda label: "Yes",
+    "always no": lambda label: "No",
+    "everything correct": lambda label: label,
+    "everything wrong": lambda label: {"Yes": "No", "No": "Yes"}[label],
+}
+
+
+def answers(variant: str) -> list[str]:
+    """As each program got them: the official one reads lines of a table, without tabs and line ends."""
+    return [a.replace("\r", "").replace("\n", "").replace("\t", " ") for a in RAW] if variant == "official" else RAW
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_answer_is_read_as_the_program_reads_it(variant: str, golden_data: DataFolder) -> None:
+    benchmark = Mme(variant=variant)
+    got = [s.reading for s in scored(benchmark, benchmark.load(golden_data), answers(variant))]
+    words = {"other": "neither", "unknown": "neither"}
+    expected = [row[variant].lower() for row in golden_lines("mme/expected_readings.jsonl")]
+    assert got == [words.get(word, word) for word in expected]
+
+
+def test_totals_and_tasks_are_the_official_ones(golden_data: DataFolder) -> None:
+    got = measured(Mme(), Mme().load(golden_data), answers("official"))
+    check(got, EXPECTED["official"], {n: n for n in ("perception", "cognition", "hallucination_subset")})
+    for task in TASKS:
+        names = {"score": "score", "accuracy": "acc", "accuracy_plus": "acc_plus", "precision": "precision", "recall": "recall"}
+        check(got, EXPECTED["official"]["tasks"][task], {f"{ours}[{task}]": theirs for ours, theirs in names.items()})
+
+
+@pytest.mark.parametrize("variant", ["lmms_eval", "vlmevalkit"])
+def test_every_task_has_the_score_of_the_other_harnesses(variant: str, golden_data: DataFolder) -> None:
+    benchmark = Mme(variant=variant)
+    got = measured(benchmark, benchmark.load(golden_data), RAW)
+    expected = EXPECTED[variant].get("tasks", EXPECTED[variant])
+    check(got, expected, {f"score[{task}]": task for task in TASKS})
+
+
+@pytest.mark.parametrize("case", [c for c in golden("mme/degenerate.json") if c["name"] in SYSTEMATIC], ids=lambda c: c["name"])
+def test_a_systematic_answer_has_the_official_totals(case: dict, golden_data: DataFolder) -> None:
+    items = Mme().load(golden_data)
+    texts = [SYSTEMATIC[case["name"]](item.truth["label"].capitalize()) for item in items]
+    got = measured(Mme(), items, texts)
+    assert [got["perception"], got["cognition"]] == pytest.approx(case["official"]["totals"])
+
+
+def test_a_task_without_a_readable_answer_scores_0_where_the_official_program_stops(golden_data: DataFolder) -> None:
+    got = measured(Mme(), Mme().load(golden_data), [""] * len(RAW))
+    assert got["perception"] == 0 and got["unread"] == 1
+
+
+def test_an_image_with_one_answer_is_in_no_pair(golden_data: DataFolder) -> None:
+    items = Mme().load(golden_data)
+    got = measured(Mme(), items, [item.truth["label"] for item in items][:23])  # the first task has 24
+    assert got["accuracy_plus[existence]"] == 1.0 and got["accuracy[existence]"] == 1.0
+    scores = scored(Mme(), items, [item.truth["label"] for item in items][:23])
+    assert scores[-1].values["joint/existence/image/incomplete"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"category": "sport"}, "'sport' is not one of MME's tasks"),
+        ({"answer": "maybe"}, "the label is 'maybe'"),
+        ({"question_id": "existence/other.jpg"}, "has 1 question"),
+    ],
+)
+def test_a_bad_row_is_named(change: dict, words: str, folder: DataFolder) -> None:
+    rows = golden_lines("mme/questions.jsonl")[:4]
+    put(folder, "mme/questions.jsonl", [rows[0], rows[1], {**rows[2], **change}, rows[3]])
+    with pytest.raises(DataError, match=words) as raised:
+        Mme().load(folder)
+    assert "mme/questions.jsonl, line 3" in str(raised.value)
+
+
+def test_the_styles_replace_the_official_ending(golden_data: DataFolder) -> None:
+    item = Mme().load(golden_data)[0]
+    assert Mme().prompt(item) == item.question
+    assert Mme(style="llava").prompt(item).endswith("image?\nAnswer the question using a single word or phrase.")

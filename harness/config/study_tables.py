@@ -43,7 +43,12 @@ def tree(name: str, mini: bool) -> tuple[dict[str, Any], list[str]]:
     left_out = [f"{row}: {why}" for row, why in not_run.items()]
     if not made["arms"] and not made["reward_models"]:
         raise ConfigError(f"No row of {name} can be run on the miniature world:\n  " + "\n  ".join(left_out))
-    made["table"] = {"same_prompts": rows.get("same_prompts", []), "not_run": not_run, "open": made.pop("open")}
+    made["table"] = {
+        "same_prompts": rows.get("same_prompts", []),
+        "not_run": not_run,
+        "open": made.pop("open"),
+        "grids": made.pop("grids", {}),
+    }
     return made, left_out
 
 

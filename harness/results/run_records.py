@@ -111,7 +111,7 @@ def _record(
         timings=(store.get(Timings, run.id) or Timings()).seconds,
         notes=training.notes,
         data_folder=Path(run.data_folder),
-        study=study_notes(config.table, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups),
+        study=study_notes(config, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups),
         begun=run.created_at,
     )
 

@@ -1,16 +1,22 @@
-"""Notes of a report on its study: prompts that arms share, rows that are not run, our own choices."""
+"""Notes of a report on its study: prompts that arms share, rows that are not run, our own choices, what is swept in part."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.config.schema import TableNotes
+from harness.config.schema import Arm, BenchmarkConfig, RunConfig, TableNotes
 from harness.core.run_record import StudyNotes
+from reports.text.formatting import title_of
+
+# Methods that Appendix A's grids are of, and whose grid of beta a loss shares.
+_SEARCHED = ("dpo", "online_dpo", "mixed_dpo", "online_bdhs")
+_BETA_OF = {"avg_dpo": "dpo", "hinge": "slic"}
 
 
-def study_notes(table: TableNotes | None, groups: Sequence[Mapping[str, Any]]) -> StudyNotes:
+def study_notes(config: RunConfig, groups: Sequence[Mapping[str, Any]]) -> StudyNotes:
     """Sentences; `groups` as in `SharedPrompts`."""
+    table = config.table or TableNotes()
     unlike = [group for group in groups if group["meant"] and group["common"] < group["most"]]
     return StudyNotes(
         shared=tuple(f"Arms share {_of(group)} prompts: {', '.join(group['arms'])}." for group in groups),
@@ -18,10 +24,51 @@ def study_notes(table: TableNotes | None, groups: Sequence[Mapping[str, Any]]) -
             f"Compared on the same prompts in the paper, but these arms share {_of(group)}: {', '.join(group['arms'])}."
             for group in unlike
         ),
-        not_run=tuple(f"{row}: {why}" for row, why in table.not_run.items()) if table is not None else (),
-        open=tuple(f"{what}: {default}" for what, default in table.open.items()) if table is not None else (),
+        not_run=tuple(f"{row}: {why}" for row, why in table.not_run.items()),
+        open=(*_searched(config.arms, table.grids), *(f"{what}: {default}" for what, default in table.open.items())),
+        partial=tuple(f"{title_of(spec.title)} {part}" for spec in config.sweep if (part := _part(spec))),
     )
+
+
+def _part(spec: BenchmarkConfig) -> str:
+    """Which part of a benchmark is asked, in words; "" for all of it."""
+    images = spec.options.get("limit_images")
+    parts = [f"over its first {images} images"] if images is not None else []
+    parts += [f"over {len(spec.items)} chosen items"] if spec.items is not None else []
+    parts += [f"over its first {spec.limit} items"] if spec.limit is not None else []
+    return " and ".join(parts)
 
 
 def _of(group: Mapping[str, Any]) -> str:
     return f"{group['common']:,} of {group['most']:,}"
+
+
+def _searched(arms: Sequence[Arm], grids: Mapping[str, Sequence[float]]) -> list[str]:
+    """The value that the arms took of every grid, and whether it lies in it; nothing of a grid that no arm has a value of."""
+    found = []
+    for setting, values in grids.items():
+        taken: dict[Any, list[str]] = {}
+        for arm in arms:
+            if (value := _value(arm, setting)) is not None:
+                taken.setdefault(value, []).append(arm.name)
+        if taken:
+            parts = [f"{value:g}{_outside(value, values)} ({', '.join(names)})" for value, names in taken.items()]
+            said = "; ".join(parts) if len(taken) > 1 else parts[0].partition(" (")[0]
+            found.append(f"{setting}: {said}; Appendix A searched {', '.join(f'{v:g}' for v in values)}, not which a row took")
+    return found
+
+
+def _outside(value: Any, values: Sequence[float]) -> str:
+    return "" if value in values else ", outside the paper's grid"
+
+
+def _value(arm: Arm, setting: str) -> Any:  # Any: a number of the configuration, or None
+    if arm.align.name not in _SEARCHED:
+        return None
+    options = arm.align.options
+    name, _, loss = setting.partition(" of ")
+    if not loss:
+        return options.get("training", {}).get(name)
+    preference = options if arm.align.name == "dpo" else options.get("dpo", {})
+    own = preference.get("loss", "dpo")
+    return preference.get(name) if isinstance(own, str) and _BETA_OF.get(own, own) == loss else None

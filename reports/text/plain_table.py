@@ -86,12 +86,16 @@ def _with_change(cell: Cell | None, unit: Unit) -> str:
     return f"{number(cell.value, unit)} ({difference_text(cell.difference, unit)}){mark}{judged}"
 
 
+PARTIAL = "{}. Not comparable with numbers of whole benchmarks."
+
+
 def warnings(comparison: Comparison) -> list[str]:
-    """What a reader must know before the table: unfinished runs, protocols that differ."""
+    """What a reader must know before the table: unfinished runs, parts of benchmarks, protocols that differ."""
     texts = []
     if comparison.incomplete:
         names = listing(list(dict.fromkeys(comparison.incomplete)), 6)
         texts.append(f"Incomplete: {names} did not finish; what is missing is shown as {UNKNOWN}.")
+    texts += [f"Partial sweep: {PARTIAL.format('; '.join(comparison.study.partial))}"] if comparison.study.partial else []
     texts += comparison.study.unlike
     texts += [f"Not all answers were judged: {line}." for line in unjudged_lines(comparison)]
     if comparison.protocol_differences:

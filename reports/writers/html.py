@@ -24,6 +24,7 @@ from reports.text.flag_lines import alarming_lines, flag_lines
 from reports.text.formatting import count, listing, protocol_text, shortened, title_of
 from reports.text.interval_note import interval_note
 from reports.text.missing_items import missing_lines, unjudged_lines
+from reports.text.plain_table import PARTIAL
 from reports.text.runs import overlaps, whole_runs
 from reports.values.comparison import Comparison
 from reports.values.table import Table
@@ -74,6 +75,7 @@ def _environment() -> Environment:
         "count": count,
         "interval_note": interval_note,
         "listing": listing,
+        "partial": PARTIAL,
         "protocol_text": protocol_text,
         "page": page,
         "beside": beside,

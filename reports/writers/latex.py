@@ -59,11 +59,12 @@ def _cell(cell: Cell | None, unit: Unit) -> str:
 def _caption(comparison: Comparison) -> str:
     title = _safe(shortened(comparison.title, 200))
     marks = r"bold: significantly better than the first row, $^{\dagger}$: significantly worse, $^{\ast}$: significant change"
+    partial = _safe(f" Partial sweep: {'; '.join(comparison.study.partial)}.") if comparison.study.partial else ""
     incomplete = " Incomplete runs are included." if comparison.incomplete else ""
     differs = r" $\neq$: measured under another protocol than the first row." if comparison.protocol_differences else ""
     seeds = " Methods are means over seeds." if comparison.short.by_method else ""
     how = _safe(interval_note(comparison.short))
-    return f"{title}. In brackets {how}; {marks} ($p<0.05$).{seeds}{incomplete}{differs}"
+    return f"{title}. In brackets {how}; {marks} ($p<0.05$).{seeds}{partial}{incomplete}{differs}"
 
 
 def _safe(text: str) -> str:

@@ -11,7 +11,7 @@ from reports.text.flag_lines import flag_lines
 from reports.text.formatting import shortened, title_of
 from reports.text.interval_note import interval_note
 from reports.text.missing_items import missing_lines, unjudged_lines
-from reports.text.plain_table import text_table
+from reports.text.plain_table import PARTIAL, text_table
 from reports.text.runs import whole_runs
 from reports.values.comparison import Comparison, RunFacts
 from reports.values.details import Failures
@@ -52,6 +52,8 @@ def _verdict(comparison: Comparison) -> list[str]:
     parts = []
     if comparison.incomplete:
         parts.append(f"> **Incomplete:** {_safe(', '.join(comparison.incomplete))} did not finish.")
+    if comparison.study.partial:
+        parts.append(f"> **Partial sweep:** {_safe(PARTIAL.format('; '.join(comparison.study.partial)))}")
     parts += [f"> **Not all answers were judged:** {_safe(line)}." for line in unjudged_lines(comparison)]
     if comparison.verdict.headline:
         parts.append(f"**{_safe(comparison.verdict.headline)}**")

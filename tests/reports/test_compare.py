@@ -7,7 +7,7 @@ from pytest import approx
 
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Item, Score, ratio
-from harness.core.run_record import BenchmarkResult, ProtocolRecord
+from harness.core.run_record import BenchmarkResult, ProtocolRecord, StudyNotes
 from reports.comparison.compare import compare
 from reports.page.svg import mark
 from reports.text.plain_table import text_table, warnings
@@ -238,6 +238,14 @@ def test_an_unfinished_run_and_another_protocol_are_told_before_the_table(make):
     assert first.startswith("Incomplete: half did not finish")
     assert "half on CHAIR: max_new_tokens is 128, the baseline's is 64" in second.replace("aligned", "half")
     assert text_table(found)[0][2].endswith("\u2260")
+
+
+def test_a_sweep_of_a_part_is_marked_before_the_table(record):
+    assert warnings(compare([record])) == []
+    part = replace(record, study=StudyNotes(partial=("POPE over its first 150 images",)))
+    assert warnings(compare([part])) == [
+        "Partial sweep: POPE over its first 150 images. Not comparable with numbers of whole benchmarks."
+    ]
 
 
 def test_a_p_below_what_resamples_can_count_is_still_told_apart(make):

@@ -12,6 +12,7 @@ import pytest
 
 from harness.core import registry
 from harness.core.evaluation import Span
+from harness.core.run_record import StudyNotes
 from reports.comparison.compare import compare
 from reports.writers import csv as csv_writer
 from reports.writers import html as html_writer
@@ -267,3 +268,10 @@ def test_long_tables_of_many_checkpoints_are_folded_and_short_ones_stand_open(ma
 
     assert "<details>" not in confusion(3)
     assert "<summary>4 slices of 6 checkpoints</summary>" in confusion(5)
+
+
+@pytest.mark.parametrize("name", ["html", "markdown", "latex", "json"])
+def test_a_partial_sweep_is_marked(record, name):
+    part = replace(record, study=StudyNotes(partial=("POPE over its first 150 images",)))
+    write = registry.get("report", name)
+    assert "POPE over its first 150 images" in write(compare([part])) and "artial sweep" not in write(compare([record]))

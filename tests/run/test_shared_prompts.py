@@ -28,20 +28,20 @@ def test_a_prompt_is_an_image_and_a_question_whatever_id_and_answers() -> None:
 
 def test_arms_of_any_study_are_counted_together() -> None:
     groups = shared_prompts(study("a", "b"), {"a": {"1", "2", "3"}, "b": {"2", "3", "4"}})
-    assert study_notes(None, groups).shared == ("Arms share 2 of 3 prompts: a, b.",)
-    assert study_notes(None, groups).unlike == ()
+    assert study_notes(study("a", "b"), groups).shared == ("Arms share 2 of 3 prompts: a, b.",)
+    assert study_notes(study("a", "b"), groups).unlike == ()
 
 
 def test_arms_that_the_paper_has_on_the_same_prompts_are_marked_where_they_are_not() -> None:
     made = study("external", "bdhs-rho_th0.98", "bdhs-rho_th0.99", "other", groups=[["external", "bdhs"]])
     prompts = {"external": {"1", "2"}, "bdhs-rho_th0.98": {"1", "2"}, "bdhs-rho_th0.99": {"1", "3"}, "other": {"9"}}
-    notes = study_notes(made.table, shared_prompts(made, prompts))
+    notes = study_notes(made, shared_prompts(made, prompts))
     assert notes.shared == ("Arms share 1 of 2 prompts: external, bdhs-rho_th0.98, bdhs-rho_th0.99.",)
     assert notes.unlike == (
         "Compared on the same prompts in the paper, but these arms share 1 of 2: external, bdhs-rho_th0.98, bdhs-rho_th0.99.",
     )
     prompts["bdhs-rho_th0.99"] = {"1", "2"}
-    assert study_notes(made.table, shared_prompts(made, prompts)).unlike == ()
+    assert study_notes(made, shared_prompts(made, prompts)).unlike == ()
 
 
 def test_a_point_of_a_grid_is_of_the_row_with_the_longest_name_in_front() -> None:
@@ -51,5 +51,6 @@ def test_a_point_of_a_grid_is_of_the_row_with_the_longest_name_in_front() -> Non
 
 
 def test_rows_that_are_not_run_and_open_choices_are_listed() -> None:
-    notes = study_notes(TableNotes(not_run={"LLaVA prompts": "not published"}, open={"seeds": "0"}), ())
+    table = TableNotes(not_run={"LLaVA prompts": "not published"}, open={"seeds": "0"})
+    notes = study_notes(study("a").model_copy(update={"table": table}), ())
     assert (notes.not_run, notes.open) == (("LLaVA prompts: not published",), ("seeds: 0",))

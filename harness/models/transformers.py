@@ -47,7 +47,7 @@ from harness.models._engine.language_model import LanguageModel
 from harness.models._engine.one_by_one import OneByOne
 from harness.models._engine.scheduler import ImageFirst
 
-ENGINE = "2"  # raise it whenever an answer or a log-probability could change: stored ones of another engine are not reused
+ENGINE = "3"  # raise it whenever an answer or a log-probability could change: stored ones of another engine are not reused
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 

@@ -13,8 +13,9 @@ from transformers import GenerationConfig
 
 from alignment.online.ranked_pairs import require_own_distribution
 from harness.core.errors import ConfigError, ModelError
-from harness.core.evaluation import Decoding, Request
+from harness.core.evaluation import Decoding, HiddenImage, Request
 from harness.core.plugins import in_order
+from harness.models._engine.generation_settings import GenerationSettings
 from harness.models.transformers import TransformersModel
 
 BENDS: list[dict[str, Any]] = [
@@ -41,8 +42,6 @@ def configured(model: TransformersModel) -> Iterator[Any]:
     kept = model.module.generation_config
 
     def set_to(use: str = "honoured", **settings: Any) -> TransformersModel:
-        from harness.models._engine.generation_settings import GenerationSettings
-
         model.module.generation_config = GenerationConfig(eos_token_id=2, pad_token_id=0, **settings)
         model._settings = GenerationSettings(model.module, use)
         return model
@@ -81,6 +80,19 @@ def test_settings_that_bend_the_logits_give_the_text_of_generate(configured: Any
     bent = ours(model, requests)
     assert bent == [theirs(model, request) for request in requests]
     assert bent != plain, "a setting that changes nothing would show nothing"
+
+
+def test_hidden_image_tokens_count_as_read_where_repetition_is_punished(images: list[Path], tmp_path: Path) -> None:
+    """`generate` gets them with a mask, so its processors see them; here the image's token is wanted most, and is not new."""
+    model = TransformersModel(str(tiny_families.save("llava_onevision", tmp_path)), device="cpu")
+    image_token = model.prompts.image_token_id
+    hidden = [Request(p, "Is there a car?", Decoding(6), hidden_image=HiddenImage(1.0, 0)) for p in images[:2]]
+    said = []
+    for settings in ({"sequence_bias": [[[image_token], 40.0]]}, {"suppress_tokens": [image_token]}):
+        model.module.generation_config = GenerationConfig(eos_token_id=2, pad_token_id=0, no_repeat_ngram_size=1, **settings)
+        model._settings = GenerationSettings(model.module, "honoured")
+        said.append(ours(model, hidden))
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize("asking", [{"num_beams": 3}, {"guidance_scale": 1.5}, {"stop_strings": ["x"]}])

@@ -41,6 +41,15 @@ class Row:
     whole: int = 0
     visible: Tensor | None = None  # (k,) bool over the image tokens, None = all
 
+    def all_ids(self, image_token_id: int) -> list[int]:
+        """The ids as if nothing were hidden: what `generate` gets with a mask, and its repetition penalty looks at."""
+        if self.visible is None:
+            return self.ids
+        found = [image_token_id] * (self.places[-1] + 1)
+        for place, token in zip(self.places, self.ids, strict=True):
+            found[place] = token
+        return found
+
     def followed_by(self, tail: list[int]) -> Row:
         """The row with more text behind it."""
         last = self.positions[-1]

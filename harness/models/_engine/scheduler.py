@@ -173,8 +173,9 @@ class ImageFirst:
         known = None if self.language.mixes_rows else done.get(row.index)
         if known is not None:
             return Live(row, KnownRow(known), own)
-        bend = self._settings.bend(len(row.ids), decoding.max_new_tokens, self.end_ids) if self._settings else None
-        return Live(row, RowState(decoding, self.end_ids, self._stopper(decoding.stop), bend, row.ids), own)
+        read = row.all_ids(self.prompts.image_token_id)
+        bend = self._settings.bend(len(read), decoding.max_new_tokens, self.end_ids) if self._settings else None
+        return Live(row, RowState(decoding, self.end_ids, self._stopper(decoding.stop), bend, read), own)
 
     def _stopper(self, stop: tuple[str, ...]) -> Stopper | None:
         if stop and stop not in self._stoppers:

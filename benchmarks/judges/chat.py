@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks._judged import prompts
@@ -18,7 +18,7 @@ from harness.core.capabilities import Cost, Judged, cost_of
 from harness.core.errors import ConfigError, ModelError, Unanswered
 from harness.core.evaluation import Decoding, Request, Verdict
 from harness.core.final_answer import final_answer
-from harness.core.judging import Facts, JudgeTask
+from harness.core.judging import Facts, JudgeTask, Question
 from harness.core.plugins import Model
 
 
@@ -53,13 +53,29 @@ class Chat:
 
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         """One request."""
-        return self._verdict(task, task.fill(question, answer, facts, self._given.get(task.name, "")), image)
+        return self._verdict(task, self._request(task, question, answer, facts, image))
+
+    def judge_all(self, questions: Sequence[Question]) -> Iterator[list[tuple[int, Verdict]]]:
+        """All requests at once: a server answers many at a time, a local model shares its passes between them."""
+        requests = [self._request(*question) for question in questions]
+        left = set(range(len(requests)))
+        why: dict[int, str] = {}
+        try:
+            for batch in [] if self._gone else self._model.generate(requests):
+                left -= {i for i, _ in batch}
+                yield [(i, self._read(questions[i].task, final_answer(reply.text).text, "no reply")) for i, reply in batch]
+        except Unanswered as error:
+            why = {i: f"no reply: {reason}" for i, reason in error.reasons.items()}
+        except ModelError as error:
+            self._gone = f"no reply: {error}"
+        if left:
+            yield [(i, self._read(questions[i].task, "", why.get(i) or self._gone or "no reply")) for i in sorted(left)]
 
     def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Path | None) -> Verdict:
         """One request with both answers; the reference in `facts` is not shown."""
         first, second = answers
         text = RANK.fill(question, second, {"gt_answer": first}, self._given.get(RANK.name, ""))
-        return self._verdict(RANK, text, image)
+        return self._verdict(RANK, Request(image, text, self._decoding))
 
     def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         """The answer beside the reference facts["gt_answer"]: 1 where it is better, 0.5 as good, 0 worse."""
@@ -69,8 +85,14 @@ class Chat:
         """What the model's server was asked and charged; None for a model that runs here."""
         return cost_of(self._model)
 
-    def _verdict(self, task: JudgeTask, text: str, image: Path | None) -> Verdict:
-        reply, why = self._ask(Request(image, text, self._decoding))
+    def _request(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Request:
+        return Request(image, task.fill(question, answer, facts, self._given.get(task.name, "")), self._decoding)
+
+    def _verdict(self, task: JudgeTask, request: Request) -> Verdict:
+        return self._read(task, *self._ask(request))
+
+    def _read(self, task: JudgeTask, reply: str, why: str) -> Verdict:
+        """The verdict of a reply; `why` there is none where it is empty."""
         value = task.read(reply)
         reading = "" if value is not None else "unreadable" if reply else why
         return Verdict(value, reading, reply, self.name, self.version_of(task))

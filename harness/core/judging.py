@@ -14,9 +14,20 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 Facts = Mapping[str, Any]  # JSON-able values about an item, by name; part of the key of a stored verdict
+
+
+class Question(NamedTuple):
+    """One question to a judge: the arguments of `Judge.judge`."""
+
+    task: JudgeTask
+    question: str
+    answer: str
+    facts: Facts
+    image: Path | None
 
 
 class Reply(NamedTuple):

@@ -9,13 +9,21 @@ from typing import Any, Protocol
 
 from harness.config.schema import BenchmarkConfig, JudgeConfig
 from harness.core import flags, registry
-from harness.core.capabilities import Cost, NeedsJudge, ScoresTogether, VersionsTasks, cost_of, version_for
+from harness.core.capabilities import (
+    Cost,
+    JudgesTogether,
+    NeedsJudge,
+    ScoresTogether,
+    VersionsTasks,
+    cost_of,
+    version_for,
+)
 from harness.core.digests import file_digest, value_digest
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError, JudgeError
 from harness.core.evaluation import Answer, Item, Score, Verdict
 from harness.core.final_answer import final_answer
-from harness.core.judging import Facts, JudgeTask
+from harness.core.judging import Facts, JudgeTask, Question
 from harness.core.plugins import Annotator, Benchmark, Data, Judge
 from harness.storage.run_store import Store
 
@@ -31,41 +39,73 @@ class _Remembering:
         """What the judge's server was asked and charged; None for one that runs here."""
         return cost_of(self._inner)
 
-    def _remembered(
-        self,
-        version: str,
-        asked: list[Any],
-        image: Path | None,
-        ask: Callable[[], Verdict],
-        read: Callable[[str], float | None] | None = None,
-    ) -> Verdict:
-        """A stored verdict whose reply `read` no longer reads is asked for again."""
-        image_digest = file_digest(image) if image is not None else None
-        key = value_digest([self.name, version, *asked, image_digest])
-        known = self._store.verdicts([key]).get(key)
-        if known is not None and (read is None or not known.raw or read(known.raw) is not None):
-            return known
-        verdict = ask()
+    def _key(self, version: str, asked: list[Any], image: Path | None) -> str:
+        return value_digest([self.name, version, *asked, file_digest(image) if image is not None else None])
+
+    def _remembered(self, version: str, asked: list[Any], image: Path | None, ask: Callable[[], Verdict]) -> Verdict:
+        key = self._key(version, asked, image)
+        return self._store.verdicts([key]).get(key) or self._keep(key, ask())
+
+    def _keep(self, key: str, verdict: Verdict) -> Verdict:
         if verdict.value is not None:
             self._store.add_verdict(key, verdict)
         return verdict
 
 
 class RememberingJudge(_Remembering):
-    """A benchmark's judge that remembers its verdicts."""
+    """A benchmark's judge that remembers its verdicts.
+
+    Where the judge can, the verdicts of many answers are asked for together before they are scored: `outstanding` finds out
+    what scoring will ask, `ask_ahead` asks it.
+    """
 
     def __init__(self, judge: Judge, store: Store) -> None:
         super().__init__(judge, store)
         self._judge = judge
+        self._noted: dict[str, Question] | None = None  # while scoring is only tried: what it asks
+        self._unjudged: dict[str, Verdict] = {}  # asked ahead and got no verdict: not asked again by the same command
+
+    @property
+    def asks_together(self) -> bool:
+        return isinstance(self._judge, JudgesTogether)
 
     def version_of(self, task: JudgeTask) -> str:
         return self._judge.version_of(task) if isinstance(self._judge, VersionsTasks) else self.version
 
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
-        asked, version = [question, answer, task.stored_facts(facts)], version_for(self._judge, task)
-        return self._remembered(
-            version, asked, image, lambda: self._judge.judge(task, question, answer, facts, image), task.read
-        )
+        """A stored verdict whose reply `task.read` no longer reads is asked for again."""
+        key = self._key(version_for(self._judge, task), [question, answer, task.stored_facts(facts)], image)
+        known = self._store.verdicts([key]).get(key)
+        if known is not None and (not known.raw or task.read(known.raw) is not None):
+            return known
+        if key in self._unjudged:
+            return self._unjudged[key]
+        if self._noted is not None:
+            self._noted[key] = Question(task, question, answer, facts, image)
+            return Verdict(None, "not asked yet", "", self.name, self.version)
+        return self._keep(key, self._judge.judge(task, question, answer, facts, image))
+
+    def outstanding(self, benchmark: Benchmark, items: tuple[Item, ...], answers: Mapping[str, Answer]) -> dict[str, Question]:
+        """What scoring these answers would ask now, by key. A benchmark may ask more once it has these verdicts."""
+        noted: dict[str, Question] = {}
+        self._noted = noted
+        try:
+            score_all(benchmark, items, answers)
+        finally:
+            self._noted = None
+        return noted
+
+    def ask_ahead(self, questions: Mapping[str, Question], done: Callable[[int], None]) -> None:
+        """Ask all of them, keeping each verdict as it comes; `done` hears how many there are."""
+        if not isinstance(self._judge, JudgesTogether):
+            return
+        keys, count = list(questions), 0
+        for batch in self._judge.judge_all(list(questions.values())):
+            for i, verdict in batch:
+                if self._keep(keys[i], verdict).value is None:
+                    self._unjudged[keys[i]] = verdict
+            count += len(batch)
+            done(count)
 
 
 class RememberingAnnotator(_Remembering):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from harness.config.schema import BenchmarkConfig
 from harness.core.capabilities import SharesWork, WantsLogOdds, cost_of
@@ -16,7 +16,8 @@ from harness.core.plugins import Benchmark, Data, Judge, Model, Progress, no_pro
 from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.evaluation.cached_model import RememberingModel, answered
 from harness.evaluation.checkpoint_checks import require_sound
-from harness.evaluation.scoring import build, judge_of, score_all
+from harness.evaluation.judging_ahead import Judging
+from harness.evaluation.scoring import build, judge_of
 from harness.storage.artifacts import MissingItems, ServerCost
 from harness.storage.run_store import Store, StoredResult
 
@@ -80,29 +81,95 @@ def sweep(
     require_sound(label, model, say)
     if isinstance(model, SharesWork) and model.unshared:
         say(f"{label}: shared between the questions about an image: nothing: {model.unshared}")
-    for place, spec, judge, benchmark, items, requests in loaded:
+    at_work = _Sweep(label, model, data, store, run, progress, say)
+    try:
+        for place, spec, judge, benchmark, items, requests in loaded:
+            at_work.ask(place, spec, judge, benchmark, items, requests)
+            at_work.keep_judged()
+    finally:
+        at_work.keep_judged()
+    at_work.keep_judged(wait=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A benchmark whose answers are there and whose scores may still wait for a judge."""
+
+    place: int
+    spec: BenchmarkConfig
+    items: tuple[Item, ...]
+    keys: tuple[str | None, ...]
+    missing: MissingItems
+    protocol: ProtocolRecord
+    judging: Judging
+
+
+class _Sweep:
+    """One checkpoint: asks benchmark after benchmark, and keeps each result as soon as it is judged."""
+
+    def __init__(self, label: str, model: Model, data: Data, store: Store, run: str, progress: Progress, say: Say) -> None:
+        self._label, self._model, self._data, self._store, self._run = label, model, data, store, run
+        self._progress, self._say = progress, say
+        self._waiting: list[_Asked] = []
+
+    def ask(
+        self,
+        place: int,
+        spec: BenchmarkConfig,
+        judge: Judge | None,
+        benchmark: Benchmark,
+        items: tuple[Item, ...],
+        requests: Sequence[Request],
+    ) -> None:
+        """All answers of a benchmark, and the beginning of their judging."""
+        what = f"{self._label}: {spec.title}"
         sure = isinstance(benchmark, WantsLogOdds) and benchmark.log_odds
-        asking = RememberingModel(model, store, progress, f"{label}: {spec.title}", sure)
+        asking = RememberingModel(self._model, self._store, self._progress, what, sure)
         found, lost = answered(asking, requests)
         if sure:
-            found = _with_log_odds(asking, requests, found, say)
+            found = _with_log_odds(asking, requests, found, self._say)
         answers = {items[i].id: replace(answer, item_id=items[i].id) for i, answer in found.items()}
+        self._say(f"{what}: {len(answers):,} of {len(items):,} items answered; {asking.tally}")
+        self._add_cost(spec, "answers", self._model)
+        keys = tuple(asking.key(r) if i.id in answers else None for r, i in zip(requests, items, strict=True))
+        missing = MissingItems({items[i].id: _anywhere(why, self._data) for i, why in lost.items()})
+        protocol = protocol_of(benchmark, spec, items, self._model)
+        judging = Judging(benchmark, items, answers, judge, self._progress, what)
+        self._waiting.append(_Asked(place, spec, items, keys, missing, protocol, judging))
+
+    def keep_judged(self, wait: bool = False) -> None:
+        """Store the results that need not wait for a judge, or wait for all."""
+        waiting, self._waiting = self._waiting, []
+        for asked in waiting:
+            if wait or asked.judging.ready:
+                self._keep(asked)
+            else:
+                self._waiting.append(asked)
+
+    def _keep(self, asked: _Asked) -> None:
+        title = asked.spec.title
         result = StoredResult(
-            label=label,
-            benchmark=spec.title,
-            checkpoint=_nameless(model.checkpoint),
-            options=spec.model_dump(exclude_none=True),
-            protocol=protocol_of(benchmark, spec, items, model),
-            items=items,
-            answer_keys=tuple(asking.key(r) if i.id in answers else None for r, i in zip(requests, items, strict=True)),
-            scores=score_all(benchmark, items, answers),
+            label=self._label,
+            benchmark=title,
+            checkpoint=_nameless(self._model.checkpoint),
+            options=asked.spec.model_dump(exclude_none=True),
+            protocol=asked.protocol,
+            items=asked.items,
+            answer_keys=asked.keys,
+            scores=asked.judging.scores(),
         )
-        missing = MissingItems({items[i].id: _anywhere(why, data) for i, why in lost.items()})
-        store.put(run, missing, label, spec.title)
-        store.add_result(run, place, result)
-        say(f"{label}: {spec.title}: {len(answers):,} of {len(items):,} items answered; {asking.tally}")
-        if (cost := _cost(store.get(ServerCost, run, label, spec.title), model, judge, asking.what, say)) is not None:
-            store.put(run, cost, label, spec.title)
+        self._store.put(self._run, asked.missing, self._label, title)
+        self._store.add_result(self._run, asked.place, result)
+        self._add_cost(asked.spec, "judge", asked.judging.judge)
+
+    def _add_cost(self, spec: BenchmarkConfig, role: str, asked: Model | Judge | None) -> None:
+        """What a server charged since it was last looked at, on top of earlier attempts; nothing for one that runs here."""
+        if (spent := cost_of(asked)) is None or not spent.requests:
+            return
+        self._say(f"{self._label}: {spec.title}: {role}: {spent}")
+        cost = self._store.get(ServerCost, self._run, self._label, spec.title) or ServerCost()
+        self._store.put(self._run, replace(cost, **{role: spent.added_to(getattr(cost, role))}), self._label, spec.title)
+        spent.clear()
 
 
 def _with_log_odds(
@@ -134,18 +201,6 @@ def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[I
     if spec.items is not None:
         items = tuple(item for item in items if item.id in spec.items)
     return items[: spec.limit]
-
-
-def _cost(before: ServerCost | None, model: Model, judge: Judge | None, what: str, say: Say) -> ServerCost | None:
-    """What servers charged over all attempts; None where nothing came to it: a model that runs here charges nothing."""
-    cost = before or ServerCost()
-    if (spent := cost_of(model)) is not None and spent.requests:
-        cost = replace(cost, answers=spent.added_to(cost.answers))
-        say(f"{what}: answers: {spent}")
-    if (spent := cost_of(judge)) is not None and spent.requests:
-        cost = replace(cost, judge=spent.added_to(cost.judge))
-        say(f"{what}: judge: {spent}")
-    return None if cost == (before or ServerCost()) else cost
 
 
 def _anywhere(why: str, data: Data) -> str:

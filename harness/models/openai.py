@@ -7,15 +7,12 @@ and the `revision` you give. Start other weights under the same name and you mus
 from __future__ import annotations
 
 import json
-import os
-import re
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
 
 from harness.core import registry
 from harness.core.digests import value_digest
@@ -27,9 +24,20 @@ from harness.core.run_record import Checkpoint
 from harness.models._server.chat_format import Reply, chat_body, continued, data_url, read_reply, refuses_temperature
 from harness.models._server.client import Server, Unanswerable
 from harness.models._server.concurrency import ask_all
+from harness.models._server.pool import Pool
+from harness.models._server.settings import addresses_of, check_numbers, check_same, key_of
+from harness.models._server.spend_cap import shared_cap
 from harness.models._server.usage import Spent
 
 _CONTINUES = ("vllm", "sglang")  # servers that can go on with a given beginning
+_FEW = 0.1  # share of the requests that may be asked once more after all others
+
+
+class _Lost(NamedTuple):
+    """A request without an answer."""
+
+    why: str
+    transient: bool
 
 
 @registry.model
@@ -37,38 +45,45 @@ class OpenAIModel:
     """A served model behind the contract's `Model`.
 
     Args:
-        url: address of the server, e.g. http://localhost:8000/v1.
+        url: address of the server, e.g. http://localhost:8000/v1, or a list of addresses that serve the same model, used as
+            one; the first one names it in answers, protocol and cache.
         model: the name it serves it under; may be left out where it serves one only.
         revision: which weights these are, in your words; part of the identity under which answers are remembered.
         api_key_env: name of the environment variable that holds the key; the key itself is written nowhere.
-        concurrency: requests under way at a time.
+        concurrency: most requests under way at a time, for each address; how many there are adapts to how the server keeps up.
         timeout_s: from a request to the whole of its reply.
         retries: further tries of a request that failed; waits that a busy server asks for do not count.
         price_in, price_out: US dollars per million tokens; without them the cost is unknown.
+        max_cost: US dollars that the servers may cost in one process, retries included; never passed. Needs both prices.
         extra: further keys of each request, e.g. {chat_template_kwargs: {enable_thinking: false}}.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         model: str | None = None,
         revision: str = "",
         api_key_env: str | None = None,
-        concurrency: int = 8,
+        concurrency: int = 32,
         timeout_s: float = 300.0,
         retries: int = 5,
         price_in: float | None = None,
         price_out: float | None = None,
+        max_cost: float | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        _check_numbers(concurrency=concurrency, timeout_s=timeout_s, retries=retries)
-        self._url, self._revision = _address(url), str(revision)
-        self._server = Server(self._url, _key(api_key_env), timeout_s, retries)
+        check_numbers(concurrency=concurrency, timeout_s=timeout_s, retries=retries)
+        addresses, key = addresses_of(url), key_of(api_key_env)
+        cap = shared_cap(addresses[0], max_cost, price_in, price_out)
+        servers = [Server(address, key, timeout_s, retries, concurrency, cap) for address in addresses]
+        self._url, self._revision = addresses[0], str(revision)
+        self._server, self._pool = servers[0], Pool(servers)
         self._name, entry = self._served(model)
+        check_same(servers, self._name, entry)
         self._kind = self._server.printable(str(entry.get("owned_by") or ""))
         self._version = self._server.version() if self._kind == "vllm" else ""
         self._extra = dict(extra or {})
-        self._concurrency, self._keep = concurrency, 2 * concurrency
+        self._keep = 2 * concurrency * len(servers)
         self._limit = "max_tokens"
         self._tempered: bool | None = True if self._kind in _CONTINUES else None  # None: not yet known
         self._images: OrderedDict[Path, str] = OrderedDict()
@@ -105,29 +120,47 @@ class OpenAIModel:
         groups: dict[Path | None, list[int]] = {}
         for i in wanted:
             groups.setdefault(requests[i].image, []).append(i)
-        reasons: dict[int, str] = {}
-        for finished in ask_all(list(groups.values()), lambda i: self._answer(requests[i]), self._concurrency):
-            reasons |= {i: reply for i, reply in finished if isinstance(reply, str)}
-            answers = [(i, self._spent.add(reply)) for i, reply in finished if isinstance(reply, Reply)]
+        lost: dict[int, _Lost] = {}
+        for finished in self._asked(list(groups.values()), requests, lost):
+            yield finished
+        stragglers = [i for i, reply in lost.items() if reply.transient]
+        if stragglers and len(stragglers) <= _FEW * len(wanted):  # bad luck, not a server that is broken
+            for finished in self._asked([[i] for i in stragglers], requests, lost):
+                yield finished
+        if lost:
+            raise Unanswered({i: lost[i].why for i in sorted(lost)})
+
+    def _asked(
+        self, groups: list[list[int]], requests: Sequence[Request], lost: dict[int, _Lost]
+    ) -> Iterator[list[tuple[int, Answer]]]:
+        """Answers as they come; `lost` gets the others."""
+        for finished in ask_all(groups, lambda i: self._answer(requests[i]), self._pool.allowed):
+            answers = []
+            for i, reply in finished:
+                if isinstance(reply, Reply):
+                    answers.append((i, self._spent.add(reply)))
+                    lost.pop(i, None)
+                else:
+                    lost[i] = reply
             if answers:
                 yield answers
-        if reasons:
-            raise Unanswered(dict(sorted(reasons.items())))
 
     def spent(self) -> Spent:
         """Requests, tokens and cost since the model was opened or this was cleared."""
-        self._spent.retries += self._server.take_retried()
+        self._spent.retries += self._pool.take_retried()
         return self._spent
 
     # ------------------------------------------------------------ one request
 
-    def _answer(self, request: Request) -> Reply | str:
+    def _answer(self, request: Request) -> Reply | _Lost:
         """A reply, or why there is none."""
         try:
             encoded = self._data_url(request.image) if request.image is not None else None
             return self._ask(request, encoded)
-        except (ImageError, Unanswerable) as error:
-            return str(error)
+        except ImageError as error:
+            return _Lost(str(error), transient=False)
+        except Unanswerable as error:
+            return _Lost(str(error), error.transient)
 
     def _ask(self, request: Request, encoded: str | None) -> Reply:
         limit, tempered = self._limit, self._tempered is not False
@@ -137,8 +170,8 @@ class OpenAIModel:
         body["extra_body"] = {**body.get("extra_body", {}), **self._extra}
         started = time.perf_counter()
         try:
-            return self._server.ask(
-                body, lambda data: read_reply(data, request.decoding, round(time.perf_counter() - started, 4))
+            return self._pool.ask(
+                body, lambda data: read_reply(data, request.decoding, round(time.perf_counter() - started, 4)), request.image
             )
         except Unanswerable as error:
             if limit == "max_tokens" and "max_completion_tokens" in str(error):
@@ -201,29 +234,3 @@ class OpenAIModel:
         except (ModelError, Unanswerable):
             return False
         return True
-
-
-def _check_numbers(concurrency: int, timeout_s: float, retries: int) -> None:
-    if concurrency < 1 or timeout_s <= 0 or retries < 0:
-        raise ConfigError("The openai backend needs concurrency of 1 or more, timeout_s above 0 and retries of 0 or more.")
-
-
-def _address(url: str) -> str:
-    """The base address; a bare host gets the usual /v1. No part of it may be a secret, for it is stored with the run."""
-    parts = urlsplit(url)
-    if parts.username or parts.password or parts.query:
-        raise ConfigError("`url` must hold no user, password or query: it is stored with every run. Use `api_key_env`.")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"`url` is {url!r}; give the server's address, e.g. http://localhost:8000/v1.")
-    return url.rstrip("/") if parts.path.strip("/") else url.rstrip("/") + "/v1"
-
-
-def _key(variable: str | None) -> str:
-    if variable is None:
-        return ""
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):  # it may be the key itself, so it is not repeated
-        raise ConfigError("`api_key_env` must be the name of an environment variable, not the key.")
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise ConfigError("The environment variable that `api_key_env` names is not set. Put the key into it: export NAME=...")
-    return key

@@ -30,10 +30,12 @@ def test_a_judge_that_is_locked_out_is_asked_no_more_and_the_score_says_how_many
     status: int, world: Path, tmp_path: Path
 ) -> None:
     with serving(dying(status)) as server:
-        judge = f"sweep.mmhal_bench.judge={{name: chat, model: {{name: openai, url: '{server.url}', retries: 0}}}}"
+        judge = (
+            f"sweep.mmhal_bench.judge={{name: chat, model: {{name: openai, url: '{server.url}', retries: 0, concurrency: 2}}}}"
+        )
         words = ["--model", "x", "model={name: scripted, default: 'A dog.'}", "--benchmarks", "mmhal_bench", "--limit", "20"]
         done = CliRunner().invoke(app, ["sweep", *words, judge, "--data", str(world), "--output", str(tmp_path)])
-        assert len(server.asked) == JUDGED + 1
+        assert JUDGED < len(server.asked) <= JUDGED + 2
     assert done.exit_code == 1, done.output
     (folder,) = (path for path in tmp_path.iterdir() if (path / "report.html").is_file())
     reports = [(folder / name).read_text() for name in ("report.html", "report.md", "table.tex")]

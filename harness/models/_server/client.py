@@ -19,10 +19,12 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI
 
 from harness.core.errors import ModelError
 from harness.models._server.circuit_breaker import Health
+from harness.models._server.pace import Pace
+from harness.models._server.spend_cap import CapReached, Held, SpendCap
 
 T = TypeVar("T")
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0  # back-off doubles between them
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0  # back-off doubles between them
 PATIENCE_S = 600.0  # all waits of one request that a busy server (429) requests
 _BODY = 8 << 20  # bytes of a reply; an answer of 4,096 tokens has some 20 thousand
 _LIST_S = 10.0
@@ -30,18 +32,28 @@ _AGAIN = {408, 409, 425, 429}
 
 
 class Unanswerable(Exception):
-    """This request gets no answer from this server; others may. The message gives the reason."""
+    """This request gets no answer from this server; others may. The message gives the reason.
+
+    `transient`: nothing is wrong with the request; another server, or this one later, may answer it.
+    """
+
+    def __init__(self, why: str, transient: bool = False) -> None:
+        super().__init__(why)
+        self.transient = transient
 
 
 class Again(Exception):
     """This try failed, the next may succeed.
 
-    `after_s` is the wait that the server requested; `reached`: whether it replied at all.
+    `after_s` is the wait that the server requested; `reached`: whether it replied at all; `late`: it ran out of time.
     """
 
-    def __init__(self, why: str, reached: bool = True, busy: bool = False, after_s: float | None = None) -> None:
+    def __init__(
+        self, why: str, reached: bool = True, busy: bool = False, after_s: float | None = None, late: bool = False
+    ) -> None:
         super().__init__(why)
         self.reached, self.busy, self.after_s = reached, busy, after_s
+        self.congested = busy or late
 
 
 class Server:
@@ -52,16 +64,18 @@ class Server:
         key: API key or "": it never appears in a text that leaves this object.
         timeout_s: from a request's first byte to the reply's last.
         retries: further tries of one request, not counting those that a busy server postponed.
+        most: largest number of requests under way.
+        cap: what the server may charge.
     Raises ModelError when nothing answers at the address, or when it refuses the key.
     """
 
-    def __init__(self, url: str, key: str, timeout_s: float, retries: int) -> None:
+    def __init__(self, url: str, key: str, timeout_s: float, retries: int, most: int, cap: SpendCap) -> None:
         self.url, self._key, self._timeout_s, self._retries = url, key, timeout_s, retries
+        self.pace, self._cap = Pace(most), cap
         timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _LIST_S))
         self._client = OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout)
         weakref.finalize(self, self._client.close)  # the client has reference cycles: its sockets would stay open for long
         self._health = Health()
-        self._open_at = 0.0  # no request begins before: a busy server's wait holds for all
         self._lock = threading.Lock()
         self._retried = 0
         self.listing = self._listing()
@@ -116,22 +130,24 @@ class Server:
         Raises Unanswerable when this request gets none, after its retries; ModelError when none will.
         """
         if self._health.gone(self._is_alive):
-            raise Unanswerable(f"not asked, since the server at {self.url} is gone ({self._health.why})")
+            raise Unanswerable(f"not asked, since the server at {self.url} is gone ({self._health.why})", transient=True)
         tries, waited_s = (1 if self._health.shaky else self._retries + 1), 0.0
         while True:
-            self._wait_until_open()
             try:
-                reply = read(self._once(body))
+                with self.pace.slot():
+                    reply = read(self._once(body))
                 self._health.answered()
                 return reply
+            except CapReached as reached:
+                raise Unanswerable(str(reached)) from None
             except Again as again:
                 tries -= not again.busy
                 wait_s = again.after_s if again.after_s is not None else self._back_off(tries)
                 if tries <= 0 or waited_s + wait_s > PATIENCE_S:
                     self._health.failed(str(again), again.reached)
-                    raise Unanswerable(self._gave_up(again, wait_s)) from None
+                    raise Unanswerable(self._gave_up(again, wait_s), transient=True) from None
                 waited_s += wait_s if again.busy else 0.0
-                self._wait(wait_s, for_all=again.busy)
+                self._wait(wait_s, for_all=again.busy and again.after_s is not None)
 
     def take_retried(self) -> int:
         """Tries beyond the first since the last call."""
@@ -152,16 +168,18 @@ class Server:
     def _wait(self, wait_s: float, for_all: bool) -> None:
         with self._lock:
             self._retried += 1
-            if for_all:
-                self._open_at = max(self._open_at, time.monotonic() + wait_s)
-        if not for_all:
-            time.sleep(wait_s)
-
-    def _wait_until_open(self) -> None:
-        while (left := self._open_at - time.monotonic()) > 0:
-            time.sleep(left)
+        if for_all:
+            self.pace.pause(wait_s)
+        else:
+            self.pace.back_off(wait_s)
 
     def _once(self, body: Mapping[str, Any]) -> Any:  # Any: the JSON of a reply
+        with self._cap.hold(body) as held:
+            reply = self._sent(body, held)
+            self._cap.settle(held, reply)
+            return reply
+
+    def _sent(self, body: Mapping[str, Any], held: Held) -> Any:  # Any: the JSON of a reply
         deadline = time.monotonic() + self._timeout_s
         try:
             with self._client.chat.completions.with_streaming_response.create(**body) as response:
@@ -171,16 +189,17 @@ class Server:
                     if len(content) > _BODY:
                         raise Unanswerable(f"the reply is longer than {_BODY >> 20} MiB")
                     if time.monotonic() > deadline:
-                        raise Again(f"no whole reply within {self._timeout_s:g} s", reached=False)
+                        raise Again(f"no whole reply within {self._timeout_s:g} s", reached=False, late=True)
             return json.loads(bytes(content))
         except (APITimeoutError, httpx2.TimeoutException):
-            raise Again(f"no reply within {self._timeout_s:g} s", reached=False) from None
+            raise Again(f"no reply within {self._timeout_s:g} s", reached=False, late=True) from None
         except (APIConnectionError, httpx2.HTTPError) as error:
             cause = error.__cause__ or error
             raise Again(
                 f"the connection failed ({self.printable(str(cause)) or type(cause).__name__})", reached=False
             ) from None
         except APIStatusError as error:
+            held.cost = 0.0  # a refusal is not charged
             raise self._explained(error) from None
         except (ValueError, RecursionError):
             raise Again("the reply is not JSON") from None

@@ -6,66 +6,86 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 Result = tuple[int, T | Exception]
 
+_LOOK_AGAIN_S = 0.02  # while more could be begun: a request that waits for its next try makes room without a word
 
-def ask_all(groups: Sequence[Sequence[int]], ask: Callable[[int], T], at_once: int) -> Iterator[list[tuple[int, T]]]:
-    """Yield (index, result) as they come, `at_once` under way.
+
+def ask_all(
+    groups: Sequence[Sequence[int]], ask: Callable[[int], T], allowed: Callable[[], int]
+) -> Iterator[list[tuple[int, T]]]:
+    """Yield (index, result) as they come; `allowed` says how many may be under way now.
 
     A group's members share a prefix (the image). Its first goes ahead, for a server keeps a prefix only once it
-    has computed it; the others follow before any further group is begun. What `ask` raises is raised here. The threads
-    are daemons: a server that hangs does not keep a stopped command from ending.
+    has computed it; the others follow before any further group is begun. What `ask` raises is raised here, after the requests
+    under way have ended: their results are paid for. The threads are daemons: a server that hangs does not keep a stopped
+    command from ending.
     """
     fresh = deque(deque(group) for group in groups if group)
     ready: deque[int] = deque()
     followers: dict[int, deque[int]] = {}
-    todo: SimpleQueue[int | None] = SimpleQueue()
-    finished: SimpleQueue[Result[T]] = SimpleQueue()
-    workers = min(at_once, sum(len(group) for group in fresh))
-    under_way = 0
-    for _ in range(workers):
-        threading.Thread(target=_work, args=(todo, finished, ask), daemon=True).start()
+    crew: _Crew[T] = _Crew(ask)
+    error: Exception | None = None
     try:
-        while fresh or ready or under_way:
-            while under_way < workers and (ready or fresh):
+        while fresh or ready or crew.under_way:
+            while (ready or fresh) and crew.under_way < allowed():
                 if not ready:
                     group = fresh.popleft()
                     ready.append(group.popleft())
                     followers[ready[0]] = group
-                todo.put(ready.popleft())
-                under_way += 1
-            done = _drain(finished)
-            under_way -= len(done)
+                crew.begin(ready.popleft())
+            done = crew.finished(_LOOK_AGAIN_S if ready or fresh else None)
             for index, _ in done:
                 ready.extend(followers.pop(index, ()))
-            yield [(index, _value(result)) for index, result in done]
+            error = error or next((result for _, result in done if isinstance(result, Exception)), None)
+            if error is not None:
+                fresh.clear()
+                ready.clear()
+            if good := [(index, result) for index, result in done if not isinstance(result, Exception)]:
+                yield good
+        if error is not None:
+            raise error
     finally:
-        for _ in range(workers):
-            todo.put(None)
+        crew.dismiss()
 
 
-def _work(todo: SimpleQueue[int | None], finished: SimpleQueue[Result[T]], ask: Callable[[int], T]) -> None:
-    while (index := todo.get()) is not None:
+class _Crew(Generic[T]):
+    """Threads that ask; as many as were ever needed at once."""
+
+    def __init__(self, ask: Callable[[int], T]) -> None:
+        self._ask = ask
+        self._todo: SimpleQueue[int | None] = SimpleQueue()
+        self._done: SimpleQueue[Result[T]] = SimpleQueue()
+        self._size = self.under_way = 0
+
+    def begin(self, index: int) -> None:
+        self.under_way += 1
+        if self.under_way > self._size:
+            self._size += 1
+            threading.Thread(target=self._work, daemon=True).start()
+        self._todo.put(index)
+
+    def finished(self, wait_s: float | None) -> list[Result[T]]:
+        """All that are ready, after a wait for the first of them; none where the wait is over."""
+        found: list[Result[T]] = []
         try:
-            finished.put((index, ask(index)))
-        except Exception as error:
-            finished.put((index, error))
-
-
-def _drain(finished: SimpleQueue[Result[T]]) -> list[Result[T]]:
-    """At least one result, and all that are ready."""
-    found = [finished.get()]
-    while True:
-        try:
-            found.append(finished.get_nowait())
+            found.append(self._done.get(timeout=wait_s))
+            while True:
+                found.append(self._done.get_nowait())
         except Empty:
+            self.under_way -= len(found)
             return found
 
+    def dismiss(self) -> None:
+        for _ in range(self._size):
+            self._todo.put(None)
 
-def _value(result: T | Exception) -> T:
-    if isinstance(result, Exception):
-        raise result
-    return result
+    def _work(self) -> None:
+        while (index := self._todo.get()) is not None:
+            try:
+                self._done.put((index, self._ask(index)))
+            except Exception as error:
+                self._done.put((index, error))

@@ -1,0 +1,70 @@
+"""Scores of a benchmark's answers, whose verdicts are asked for together, and beside the next benchmark's answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.core.capabilities import cost_of
+from harness.core.evaluation import Answer, Item, Score
+from harness.core.judging import Question
+from harness.core.plugins import Benchmark, Judge, Progress
+from harness.evaluation.scoring import RememberingJudge, score_all
+
+
+@dataclass
+class Judging:
+    """Begins to judge when it is made. A judge behind a server is asked from a thread; any other when `scores` is called.
+
+    A benchmark is scored by one thread alone: the other only asks the judge and keeps what it says.
+    """
+
+    benchmark: Benchmark
+    items: tuple[Item, ...]
+    answers: Mapping[str, Answer]
+    judge: Judge | None
+    progress: Progress
+    what: str
+    _thread: threading.Thread | None = field(default=None, init=False)
+    _error: Exception | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        judge = self._together
+        if judge is None or cost_of(judge) is None:
+            return
+        if questions := judge.outstanding(self.benchmark, self.items, self.answers):
+            self._thread = threading.Thread(target=self._beside, args=(judge, questions), daemon=True)
+            self._thread.start()
+
+    @property
+    def ready(self) -> bool:
+        """Whether `scores` need not wait for the thread."""
+        return self._thread is None or not self._thread.is_alive()
+
+    def scores(self) -> tuple[Score, ...]:
+        """All scores, in the order of the items. Raises what asking the judge raised."""
+        if self._thread is not None:
+            self._thread.join()
+        if self._error is not None:
+            raise self._error
+        if (judge := self._together) is not None:
+            while questions := judge.outstanding(self.benchmark, self.items, self.answers):
+                self._ask(judge, questions)
+        return score_all(self.benchmark, self.items, self.answers)
+
+    @property
+    def _together(self) -> RememberingJudge | None:
+        judge = self.judge
+        return judge if isinstance(judge, RememberingJudge) and judge.asks_together else None
+
+    def _ask(self, judge: RememberingJudge, questions: Mapping[str, Question]) -> None:
+        total = len(questions)
+        judge.ask_ahead(questions, lambda done: self.progress(f"{self.what}: judging\t{done:,}/{total:,}", done, total))
+
+    def _beside(self, judge: RememberingJudge, questions: Mapping[str, Question]) -> None:
+        """In the thread; progress stays with the answers that are generated meanwhile."""
+        try:
+            judge.ask_ahead(questions, lambda done: None)
+        except Exception as error:
+            self._error = error

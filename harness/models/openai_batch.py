@@ -1,0 +1,177 @@
+"""A provider's batch files (OpenAI's format): requests are written, submitted by you, and replies read back a day later.
+
+Most providers charge half for them. A sweep, or its judge, writes what it would ask and lists those items as waiting; once the
+provider's output file lies in the folder, the same command goes on with the replies.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.core import registry
+from harness.core.digests import file_digest, value_digest
+from harness.core.edge.images import DECODING
+from harness.core.errors import ConfigError, DataError, ModelError, Unanswered
+from harness.core.evaluation import Answer, Request
+from harness.core.files import write_text_whole
+from harness.core.run_record import Checkpoint
+from harness.models._server.chat_format import chat_body, data_url, read_reply
+from harness.models._server.client import Again, Unanswerable
+
+_REQUESTS = "requests-"
+_LINES, _BYTES = 20_000, 90 << 20  # of a file; OpenAI takes 50,000 requests and 200 MB
+
+
+@registry.model
+class OpenAIBatch:
+    """A model that answers through batch files.
+
+    Args:
+        folder: where request files (requests-1.jsonl, ..) are written and the provider's output files are put, under any
+            other name that ends in .jsonl.
+        model: the provider's name for the model.
+        revision: which weights these are, in your words; part of the identity under which answers are stored.
+        limit_name: what the provider calls the token limit: max_tokens, or max_completion_tokens.
+        extra: further keys of each request's body.
+    Raises ConfigError for a folder that is a file.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        model: str,
+        revision: str = "",
+        limit_name: str = "max_tokens",
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._folder, self._model, self._revision = Path(folder).expanduser(), model, str(revision)
+        if self._folder.exists() and not self._folder.is_dir():
+            raise ConfigError(f"The batch folder {self._folder} is a file; choose another `folder`.")
+        if limit_name not in ("max_tokens", "max_completion_tokens"):
+            raise ConfigError(f"`limit_name` is {limit_name!r}; choose max_tokens or max_completion_tokens.")
+        self._limit, self._extra = limit_name, dict(extra or {})
+        self.checkpoint = Checkpoint(model, model, "", value_digest(["batch", model, self._revision]))
+
+    def facts(self) -> dict[str, str]:
+        """What can move an answer, as far as it is known here."""
+        facts = {
+            "model class": "provider batch (OpenAI format)",
+            "image decoding": DECODING,
+            "served model": self._model,
+            "weights": f"not known by content; revision {self._revision or 'not given'}",
+        }
+        return {**facts, "extra": json.dumps(self._extra, sort_keys=True)} if self._extra else facts
+
+    def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
+        """Answers that the folder has; the other requests are written.
+
+        Raises Unanswered with what to do for each of them; DataError for a file of the folder that is not JSON lines.
+        """
+        wanted = {i: self._body(request) for i, request in enumerate(requests) if i not in done}
+        ids = {i: self._id(requests[i], body) for i, body in wanted.items()}
+        replies, failed = self._replies()
+        answers: list[tuple[int, Answer]] = []
+        lost: dict[int, str] = {}
+        for i, name in ids.items():
+            try:
+                if name in replies:
+                    answers.append((i, read_reply(replies[name], requests[i].decoding, 0.0).answer))
+                else:
+                    lost[i] = failed[name][-1] if name in failed else ""
+            except (Again, Unanswerable) as error:
+                lost[i] = str(error)
+                failed.setdefault(name, []).append(lost[i])
+        if answers:
+            yield answers
+        if lost:
+            where = self._write({ids[i]: (requests[i], wanted[i]) for i in lost}, failed)
+            waits = f"waits for a batch: submit {where}, put the output file into {self._folder} and run the same command again"
+            raise Unanswered({i: f"the batch failed ({why}); it {waits}" if why else waits for i, why in sorted(lost.items())})
+
+    # ------------------------------------------------------------ files
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        """Without the image's bytes: those are put in when it is written."""
+        if request.hidden_image is not None or request.noise is not None or request.prefix or request.decoding.min_new_tokens:
+            raise ModelError(
+                "A provider's batch can neither hide image tokens, add noise, continue a given beginning nor keep to a least "
+                "length. Give a checkpoint in a folder (model.name: transformers)."
+            )
+        return {**chat_body(request, None, self._model, self._limit), **self._extra}
+
+    def _id(self, request: Request, body: Mapping[str, Any]) -> str:
+        return value_digest([self._revision, body, file_digest(request.image) if request.image is not None else None])[:32]
+
+    def _replies(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        """Bodies of good replies, and the reasons of failed ones, by id."""
+        good: dict[str, Any] = {}
+        failed: dict[str, list[str]] = {}
+        for path in sorted(self._folder.glob("*.jsonl")):
+            for row in [] if path.name.startswith(_REQUESTS) else _rows(path):
+                response = row.get("response") or {}
+                if response.get("status_code") == 200 and isinstance(response.get("body"), dict):
+                    good[str(row["custom_id"])] = response["body"]
+                else:
+                    why = json.dumps(row.get("error") or response.get("body"))[:200]
+                    failed.setdefault(str(row["custom_id"]), []).append(why)
+        return good, failed
+
+    def _write(self, missing: Mapping[str, tuple[Request, dict[str, Any]]], failed: Mapping[str, list[str]]) -> str:
+        """Write what waits in no file: what was never written, and what failed as often as it was. The names of its files."""
+        files: dict[str, list[str]] = {}
+        for path in sorted(self._folder.glob(f"{_REQUESTS}*.jsonl"), key=_number):
+            for row in _rows(path):
+                files.setdefault(str(row["custom_id"]), []).append(path.name)
+        fresh = [name for name in missing if len(files.get(name, ())) <= len(failed.get(name, ()))]
+        waiting = {files[name][-1] for name in missing if name in files and name not in fresh}
+        last = max(map(_number, self._folder.glob(f"{_REQUESTS}*.jsonl")), default=0)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for number, part in enumerate(_parts([self._line(name, *missing[name]) for name in fresh]), last + 1):
+            path = self._folder / f"{_REQUESTS}{number}.jsonl"
+            write_text_whole(path, "".join(part))
+            waiting.add(path.name)
+        return " and ".join(sorted(waiting))
+
+    def _line(self, name: str, request: Request, body: dict[str, Any]) -> str:
+        if request.image is not None:
+            image = {"type": "image_url", "image_url": {"url": data_url(request.image)}}
+            (message,) = body["messages"]
+            body = {**body, "messages": [{**message, "content": [image, *message["content"]]}]}
+        return json.dumps({"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": body}) + "\n"
+
+
+def _parts(lines: Iterable[str]) -> Iterator[list[str]]:
+    """As many lines a file as a provider takes."""
+    part: list[str] = []
+    size = 0
+    for line in lines:
+        if part and (len(part) == _LINES or size + len(line) > _BYTES):
+            yield part
+            part, size = [], 0
+        part.append(line)
+        size += len(line)
+    if part:
+        yield part
+
+
+def _number(path: Path) -> int:
+    """N of requests-N.jsonl; 0 for a name of another form."""
+    digits = path.stem.removeprefix(_REQUESTS)
+    return int(digits) if digits.isdecimal() else 0
+
+
+def _rows(path: Path) -> Iterable[dict[str, Any]]:
+    """The objects of a file of JSON lines that name a request."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                row["custom_id"]
+            except (ValueError, TypeError, KeyError, RecursionError):
+                raise DataError(f"{path}, line {number}, is no line of a batch file. Fetch it again or take it away.") from None
+            yield row

@@ -1,0 +1,103 @@
+"""A provider's batch files: written once, read when they are back, written again where they failed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.core.errors import DataError, ModelError, Unanswered
+from harness.core.evaluation import Decoding, HiddenImage, Request
+from harness.models import openai_batch
+from harness.models.openai_batch import OpenAIBatch
+from tests.models.fake_server import reply
+
+
+def ask(folder: Path, requests: list[Request]) -> tuple[dict[int, str], dict[int, str]]:
+    """Texts, and the reasons of those that are missing."""
+    found: dict[int, str] = {}
+    try:
+        for batch in OpenAIBatch(str(folder), "judge-1").generate(requests):
+            found |= {i: answer.text for i, answer in batch}
+    except Unanswered as error:
+        return found, error.reasons
+    return found, {}
+
+
+def written(folder: Path) -> list[dict[str, Any]]:
+    lines = [line for path in sorted(folder.glob("requests-*.jsonl")) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in lines]
+
+
+def put_back(folder: Path, name: str, rows: dict[str, Any]) -> None:
+    """An output file: a text is a good reply, a number the status of a failed one."""
+    lines = []
+    for custom_id, said in rows.items():
+        good = {"status_code": 200, "body": reply(said).data}
+        bad = {"status_code": said, "body": {"error": {"message": "too many tokens"}}}
+        lines.append({"id": "b", "custom_id": custom_id, "response": good if isinstance(said, str) else bad, "error": None})
+    (folder / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_what_is_asked_is_written_in_the_form_that_providers_take(tmp_path: Path, images: list[Path]) -> None:
+    asked = [Request(None, "Rate it.", Decoding(64)), Request(images[0], "Is it a cat?", Decoding(8))]
+    found, why = ask(tmp_path / "batch", asked)
+    assert not found and "submit requests-1.jsonl" in why[0] and "run the same command again" in why[1]
+    first, second = written(tmp_path / "batch")
+    assert (first["method"], first["url"]) == ("POST", "/v1/chat/completions")
+    assert first["body"] == {
+        "model": "judge-1",
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "Rate it."}]}],
+        "max_tokens": 64,
+        "temperature": 0.0,
+    }
+    assert [part["type"] for part in second["body"]["messages"][0]["content"]] == ["image_url", "text"]
+    assert len(first["custom_id"]) <= 64 and first["custom_id"] != second["custom_id"]
+
+
+def test_what_came_back_is_an_answer_and_the_rest_still_waits(tmp_path: Path) -> None:
+    asked = [Request(None, f"q{i}") for i in range(3)]
+    ask(tmp_path, asked)
+    ids = [row["custom_id"] for row in written(tmp_path)]
+    put_back(tmp_path, "output.jsonl", {ids[2]: "two", ids[0]: "zero"})
+    found, why = ask(tmp_path, asked)
+    assert found == {0: "zero", 2: "two"} and list(why) == [1] and "requests-1.jsonl" in why[1]
+    assert len(written(tmp_path)) == 3, "what waits is not written twice"
+
+
+def test_what_failed_is_written_once_more_and_says_why(tmp_path: Path) -> None:
+    asked = [Request(None, "q")]
+    ask(tmp_path, asked)
+    (first,) = written(tmp_path)
+    put_back(tmp_path, "out1.jsonl", {first["custom_id"]: 400})
+    for _ in range(2):
+        found, why = ask(tmp_path, asked)
+        assert not found and "too many tokens" in why[0] and "submit requests-2.jsonl" in why[0]
+    assert len(written(tmp_path)) == 2
+    put_back(tmp_path, "out2.jsonl", {first["custom_id"]: "at last"})
+    assert ask(tmp_path, asked) == ({0: "at last"}, {})
+
+
+def test_a_file_takes_no_more_requests_than_a_provider_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai_batch, "_LINES", 2)
+    ask(tmp_path, [Request(None, f"q{i}") for i in range(5)])
+    assert [len(p.read_text().splitlines()) for p in sorted(tmp_path.glob("*.jsonl"))] == [2, 2, 1]
+
+
+def test_other_weights_settings_or_images_are_other_requests(tmp_path: Path, images: list[Path]) -> None:
+    ask(tmp_path, [Request(images[0], "q"), Request(images[1], "q"), Request(images[0], "q", Decoding(9))])
+    one, two = OpenAIBatch(str(tmp_path), "judge-1"), OpenAIBatch(str(tmp_path), "judge-1", revision="2")
+    with pytest.raises(Unanswered):
+        next(two.generate([Request(images[0], "q")]))
+    assert len({row["custom_id"] for row in written(tmp_path)}) == 4
+    assert one.checkpoint.digest != two.checkpoint.digest
+
+
+def test_a_broken_file_and_what_a_batch_cannot_do_are_refused(tmp_path: Path, images: list[Path]) -> None:
+    (tmp_path / "output.jsonl").write_text('{"custom_id": "a"}\nnonsense\n')
+    with pytest.raises(DataError, match=r"output.jsonl, line 2"):
+        ask(tmp_path, [Request(None, "q")])
+    with pytest.raises(ModelError, match="hide image tokens"):
+        ask(tmp_path, [Request(images[0], "q", hidden_image=HiddenImage(1.0, 0))])

@@ -1,0 +1,94 @@
+"""A cap on cost holds whatever replies cost and whichever are lost."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from harness.core.errors import ConfigError, Unanswered
+from harness.core.evaluation import Answer, Decoding, Request
+from harness.models._server import client as _client
+from harness.models._server.spend_cap import IMAGE_TOKENS, CapReached, SpendCap
+from harness.models.openai import OpenAIModel
+from tests.models.fake_server import CUT, Said, refused, reply, serving
+
+HI = {"messages": [{"role": "user", "content": [{"type": "text", "text": "x" * 744}]}], "max_tokens": 500}  # 1,000 + 500
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client, "FIRST_WAIT_S", 0.001)
+
+
+def test_the_most_that_a_request_can_cost_is_set_aside_before_it_is_sent() -> None:
+    cap = SpendCap(0.0029, 1.0, 2.0)  # the request costs at most (1,000 x $1 + 500 x $2) a million
+    with cap.hold(HI):
+        pass  # no reply: counted in full, $0.002
+    with pytest.raises(
+        CapReached, match=r"max_cost of \$0.0029 is reached: \$0.0020 are spent, the next request may cost \$0.0020"
+    ):
+        cap.hold(HI).__enter__()
+
+
+def test_what_a_reply_did_cost_is_counted_once_it_is_known() -> None:
+    cap = SpendCap(0.0029, 1.0, 2.0)
+    for _ in range(9):  # $0.0001 each
+        with cap.hold(HI) as held:
+            cap.settle(held, {"usage": {"prompt_tokens": 80, "completion_tokens": 10}})
+    with cap.hold(HI):
+        pass
+    with pytest.raises(CapReached):
+        cap.hold(HI).__enter__()
+
+
+def test_images_several_answers_and_limits_under_other_names_are_counted() -> None:
+    image = [{"type": "image_url", "image_url": {"url": "data:,"}}]
+    body: dict[str, Any] = {"messages": [{"role": "user", "content": image}], "max_tokens": 1, "extra_body": {"n": 3}}
+    assert SpendCap(1.0, 1e6, 0.0)._most(body) == IMAGE_TOKENS + 256
+    assert SpendCap(1.0, 0.0, 1e6)._most(body) == 3
+    assert SpendCap(1.0, 0.0, 1e6)._most({**body, "extra_body": {"max_completion_tokens": 70}}) == 70
+
+
+@pytest.mark.parametrize("options", [{"max_cost": 1.0}, {"max_cost": -1.0, "price_in": 1.0, "price_out": 1.0}])
+def test_a_cap_needs_prices_and_a_positive_amount(options: dict[str, Any]) -> None:
+    with serving() as server, pytest.raises(ConfigError, match="max_cost"):
+        OpenAIModel(server.url, **options)
+
+
+def test_a_storm_of_faults_never_passes_the_cap_and_keeps_every_answer_that_was_paid() -> None:
+    lucky = random.Random(0)
+    charged = [0.0]
+
+    def storm(body: dict[str, Any], count: int) -> Said | str:
+        tokens_in, tokens_out = 40, lucky.randint(1, 100)
+        fault = lucky.random()
+        if fault < 0.1:
+            return refused(500)
+        charged[0] += (tokens_in * 1.0 + tokens_out * 2.0) / 1e6
+        if fault < 0.3:
+            return CUT if fault < 0.2 else Said(raw=b"{")
+        return reply("Yes.", tokens=(tokens_in, tokens_out, 0))
+
+    with serving(storm) as server:
+        model = OpenAIModel(server.url, concurrency=8, price_in=1.0, price_out=2.0, max_cost=0.02)
+        answers: dict[int, Answer] = {}
+        with pytest.raises(Unanswered) as lost:
+            for batch in model.generate([Request(None, f"q{i}", Decoding(max_new_tokens=100)) for i in range(400)]):
+                answers.update(batch)
+    assert 0.008 < charged[0] <= 0.02  # a lost reply counts as the most it can cost, three times what it did
+    assert len(answers) + len(lost.value.reasons) == 400 and len(answers) > 50
+    assert all("max_cost" in why for why in lost.value.reasons.values())
+
+
+def test_a_second_opening_of_the_same_server_spends_from_the_same_cap() -> None:
+    with serving(lambda body, count: reply(tokens=(300, 50, 0))) as server:
+        options: dict[str, Any] = {"price_in": 1.0, "price_out": 1.0, "max_cost": 0.0009}
+        for n, expected in ((1, 1), (2, 1), (3, 0)):  # $0.00035 each; at most (2 + 256 + 100) tokens are set aside
+            model, found = OpenAIModel(server.url, **options), 0
+            try:
+                found = sum(len(b) for b in model.generate([Request(None, f"q{n}", Decoding(max_new_tokens=100))]))
+            except Unanswered:
+                assert n == 3
+            assert found == expected

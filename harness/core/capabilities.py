@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from harness.core.evaluation import Answer, Item, Request, Score, Verdict
-from harness.core.judging import JudgeTask, Question
+from harness.core.evaluation import Answer, Item, Request, Score
+from harness.core.judging import JudgeTask
 from harness.core.plugins import Answers, Data, Judge, NoModel, Source
 from harness.core.preference import PreferencePair
 
@@ -93,13 +93,6 @@ class HasOfficialFiles(Protocol):
 
 
 # ---------------------------------------------------------------- judges
-
-
-@runtime_checkable
-class JudgesTogether(Protocol):
-    """A judge that gives many verdicts in less time than one after the other; each with its place, as they come."""
-
-    def judge_all(self, questions: Sequence[Question]) -> Iterator[list[tuple[int, Verdict]]]: ...
 
 
 @runtime_checkable

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from harness.core.evaluation import Verdict
 
 Facts = Mapping[str, Any]  # JSON-able values about an item, by name; part of the key of a stored verdict
 
@@ -28,6 +30,13 @@ class Question(NamedTuple):
     answer: str
     facts: Facts
     image: Path | None
+
+
+@runtime_checkable
+class JudgesTogether(Protocol):
+    """A judge that gives many verdicts in less time than one after the other; each with its place, as they come."""
+
+    def judge_all(self, questions: Sequence[Question]) -> Iterator[list[tuple[int, Verdict]]]: ...
 
 
 class Reply(NamedTuple):

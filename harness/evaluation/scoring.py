@@ -11,7 +11,6 @@ from harness.config.schema import BenchmarkConfig, JudgeConfig
 from harness.core import flags, registry
 from harness.core.capabilities import (
     Cost,
-    JudgesTogether,
     NeedsJudge,
     ScoresTogether,
     VersionsTasks,
@@ -23,7 +22,7 @@ from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError, JudgeError
 from harness.core.evaluation import Answer, Item, Score, Verdict
 from harness.core.final_answer import final_answer
-from harness.core.judging import Facts, JudgeTask, Question
+from harness.core.judging import Facts, JudgesTogether, JudgeTask, Question
 from harness.core.plugins import Annotator, Benchmark, Data, Judge
 from harness.storage.run_store import Store
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from alignment.data.image_marks import MARK, strip_image
-from harness.core.edge.files import is_file
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
 
@@ -30,13 +28,13 @@ class Dropped:
 
 
 def validate(
-    pairs: Sequence[PreferencePair], image_root: Path, unpaired: bool = False
+    pairs: Sequence[PreferencePair], has: Callable[[str], bool], unpaired: bool = False
 ) -> tuple[list[PreferencePair], list[Dropped]]:
     """Split pairs into those that can be trained on, their prompts without image marks, and those that cannot, with the
-    first reason for each. `unpaired`: pairs of which one side is missing can."""
+    first reason for each. `has`: whether there is an image of this name; `unpaired`: pairs of which one side is missing can."""
     kept, dropped = list[PreferencePair](), list[Dropped]()
     for pair in pairs:
-        reason = _fault(pair, image_root, unpaired)
+        reason = _fault(pair, has, unpaired)
         if reason:
             dropped.append(Dropped(pair.id, reason))
         else:
@@ -57,8 +55,8 @@ def require_some(kept: Sized, dropped: Sequence[Dropped]) -> None:
     raise TrainingError(f"No preference pair is left to train on ({reasons}).")
 
 
-def _fault(pair: PreferencePair, image_root: Path, unpaired: bool) -> str:
-    if pair.image and not is_file(image_root / pair.image):
+def _fault(pair: PreferencePair, has: Callable[[str], bool], unpaired: bool) -> str:
+    if pair.image and not has(pair.image):
         return MISSING_IMAGE
     if not pair.answers or not all(answer.strip() for answer in pair.answers):
         return EMPTY_ANSWER

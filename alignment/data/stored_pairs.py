@@ -44,7 +44,7 @@ def usable(
     """The pairs that can train, their images found, and the others. Raises DataError where most images are missing."""
     folder = str(options.get("image_folder") or "")
     found = [replace(p, image=find_image(data, folder, p.image) or _MISSING + p.image) if p.image else p for p in read]
-    kept, unfit = validate(found, data.folder, unpaired)
+    kept, unfit = validate(found, data.has, unpaired)
     missing = [p.image.removeprefix(_MISSING) for p in found if p.image.startswith(_MISSING)]
     refuse_most_missing(data, str(options["file"]), folder, missing, asked)
     return kept, unfit

@@ -39,6 +39,7 @@ from alignment.weights.strategy import divide
 from alignment.weights.trainable import Trainable, prepare
 from alignment.weights.workers import workers
 from harness.core.digests import parts_digest
+from harness.core.edge.files import is_file
 from harness.core.files import write_text_whole
 from harness.core.plugins import Progress, no_progress
 from harness.core.preference import PreferencePair
@@ -80,7 +81,7 @@ def train(
     (naming the pairs; the last state is kept).
     """
     policy = in_one_precision(policy, settings)
-    kept, dropped = validate(pairs, image_root, unpaired=isinstance(objective, Unpaired))
+    kept, dropped = validate(pairs, lambda name: is_file(image_root / name), unpaired=isinstance(objective, Unpaired))
     require_some(kept, dropped)
     made = {**objective.facts(), **settings.facts(), **(online.facts() if online else {})}
     fingerprint = parts_digest(made, pairs_digest(kept), policy.checkpoint.digest, sorted(policy.facts().items()))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from benchmarks._text.language_data import punkt_parameters
@@ -86,13 +86,19 @@ class Tokenizer:
     name = "punkt"
 
     def __init__(self) -> None:
-        self._punkt = _load_punkt()
-        params = self._punkt._params
-        self._unusual = params.abbrev_types | {first for first, _ in params.collocations}
         self._ends: dict[str, bool] = {}
         self._inner: dict[str, list[str]] = {}
         self._last: dict[str, list[str]] = {}
         self._alone: dict[str, list[str]] = {}
+
+    @cached_property
+    def _punkt(self) -> Any:  # Any: NLTK has no types. Not before a text is there: importing it takes half a second
+        return _load_punkt()
+
+    @cached_property
+    def _unusual(self) -> set[str]:
+        params = self._punkt._params
+        return set(params.abbrev_types | {first for first, _ in params.collocations})
 
     def words(self, text: str) -> list[str]:
         """Tokens of all sentences, in order; quotation marks come out as `` and ''."""

@@ -11,20 +11,22 @@ from harness.core.errors import JudgeError
 from harness.core.evaluation import Item, LabelEdit, Score, Verdict
 from harness.core.flags import UNJUDGED
 from harness.core.judging import Facts, JudgeTask
-from harness.core.run_record import BenchmarkResult
+from harness.core.run_record import BenchmarkResult, ProtocolRecord
 from harness.core.stats import metrics
 from harness.evaluation.scoring import Scorer, score_answer, together
 from harness.labels.claims import Auditable
 from harness.storage.label_revisions import Conflict, apply
 from reports.values.label_audit import Bound
 
+VERSION = "benchmark version"  # fact of the protocol, see `harness.evaluation.sweep`
 _SAME: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """A result under edits: those that hold, those that do not and why; `bounds` where labels are disputed."""
+    """A result `before` and under edits: those that hold, those that do not and why; `bounds` where labels are disputed."""
 
+    before: BenchmarkResult
     result: BenchmarkResult
     edits: tuple[LabelEdit, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
@@ -53,7 +55,21 @@ def rescore_result(
     asked = {item.id for item in result.items}
     applied = apply(benchmark, result.items, [edit for edit in edits if edit.item_id in asked])
     again = rescored(result, benchmark, applied.changed, judge)
-    return Rescored(again, applied.held, applied.conflicts)
+    return Rescored(result, again, applied.held, applied.conflicts)
+
+
+def in_this_version(result: BenchmarkResult, benchmark: Auditable, judge: Replayed) -> BenchmarkResult:
+    """The result as it is where this version of the benchmark scored it, else with all its stored answers scored again.
+
+    Scores of two versions must not be added up. Unjudged answers stay so; a judge's verdicts are replayed, and JudgeError is
+    raised where this version needs one that is not stored.
+    """
+    stored, now = result.protocol.facts.get(VERSION, "unknown"), str(benchmark.version)
+    if stored == now:
+        return result
+    again = rescored(result, benchmark, {item.id: item for item in result.items}, judge)
+    facts = {**result.protocol.facts, VERSION: now, "scored again": f"by version {now}; the run has scores of version {stored}"}
+    return replace(again, protocol=ProtocolRecord(facts))
 
 
 def rescored(

@@ -1,4 +1,7 @@
-"""Stored runs under audited labels, without generating or judging again: only the answers to changed items are scored anew."""
+"""Stored runs under audited labels, without generating or judging again: only the answers to changed items are scored anew.
+
+A result of another version of its benchmark is scored anew as a whole, and stands so on both sides: labels alone may differ.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.audit.label_index import LabelIndex
-from harness.audit.rescore_result import Replayed, Rescored, bounds, rescore_result
+from harness.audit.rescore_result import Replayed, Rescored, bounds, in_this_version, rescore_result
 from harness.config.schema import BenchmarkConfig
 from harness.core.evaluation import LabelEdit
 from harness.core.plugins import Benchmark
@@ -51,9 +54,9 @@ def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision], di
         results = results_of(store, run)
         again = [_rescored(stored, result, edits, disputed, revision, index) for stored, result in results]
         records = records_from(store, run, results)
-        by_column = {(stored.label, stored.benchmark): one.result for (stored, _), one in zip(results, again, strict=True)}
-        official += records
-        audited += [_under(record, by_column) for record in records]
+        by_column = {(stored.label, stored.benchmark): one for (stored, _), one in zip(results, again, strict=True)}
+        official += [_under(record, {place: one.before for place, one in by_column.items()}) for record in records]
+        audited += [_under(record, {place: one.result for place, one in by_column.items()}) for record in records]
         found += again
     held = {_label(edit): edit for one in found for edit in one.edits}
     refused = {_label(conflict.edit): conflict for one in found for conflict in one.conflicts}
@@ -85,7 +88,8 @@ def _rescored(
     judge = Replayed()
     benchmark = _build(stored, judge) if own or open_ else None
     if benchmark is None or not isinstance(benchmark, Auditable):
-        return Rescored(result)
+        return Rescored(result, result)
+    result = in_this_version(result, benchmark, judge)
     made = rescore_result(result, benchmark, own, judge)
     if own:
         index.setdefault(name, LabelIndex(benchmark)).add(stored)

@@ -51,8 +51,10 @@ def run(
     for row in left_out:
         echo(f"left out: {row}")
     if dry_run:
-        from harness.run.estimate import estimate, peak_memory
+        from harness.core.imports import without_collecting
 
+        with without_collecting():
+            from harness.run.estimate import estimate, peak_memory
         show_costs(estimate(chosen), peak_memory)
         return
     outcome = carry_out(chosen)
@@ -68,14 +70,15 @@ def carry_out(chosen: RunConfig) -> Outcome | None:
     from harness.commands._terminal import Display, show_comparison
     from harness.config.check_paths import check_paths
     from harness.core.edge.signals import exit_code, stopped_by_signals
+    from harness.core.imports import without_collecting
 
     check_paths(chosen)
     command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
     try:
         with stopped_by_signals(), Display() as display:
             display.say(f"{chosen.name}: loading libraries")
-            from harness.run import pipeline
-
+            with without_collecting():
+                from harness.run import pipeline
             outcome = pipeline.run(chosen, command, display.progress, display.say)
     except KeyboardInterrupt as stopped:
         echo(f"\nInterrupted. Everything finished so far is kept. To continue: {command}", err=True)

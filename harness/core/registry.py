@@ -21,6 +21,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import ConfigError, HarnessError, RepeatedPlugin, UnknownPlugin
+from harness.core.imports import without_collecting
 from harness.core.nearest import did_you_mean
 from harness.core.options.option import Option, as_parameters
 from harness.core.options.source import read_options
@@ -233,7 +234,8 @@ def _modules(package: str, grouped: bool) -> Iterator[str]:
 
 def _builtin(kind: str, module_name: str) -> Callable[[], object]:
     def load() -> object:
-        module = importlib.import_module(module_name)
+        with without_collecting():
+            module = importlib.import_module(module_name)
         marked = [v for v in vars(module).values() if getattr(v, _MARK, None) == kind and v.__module__ == module_name]
         if len(marked) != 1:
             raise ConfigError(f"{module_name} has {len(marked)} objects marked @registry.{kind}; it must have one.")

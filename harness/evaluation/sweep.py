@@ -24,8 +24,11 @@ from harness.storage.run_store import Store, StoredResult
 Say = Callable[[str], None]
 
 
-def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Data) -> list[Request]:
-    """What a benchmark asks, in the order of its items. Raises DataError naming the first image that is missing."""
+def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Data, first: int | None = None) -> list[Request]:
+    """What a benchmark asks, in the order of its items; of the `first` items only, where it is given.
+
+    Raises DataError naming the first image that is missing, of all items.
+    """
     lost = [item for item in items if item.image and not data.has(item.image)]
     if lost:
         raise DataError(
@@ -33,7 +36,7 @@ def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Da
             f"the first is {lost[0].image} (item {lost[0].id}). `python -m harness fetch {name}` tells where they come from."
         )
     decoding = benchmark.decoding()
-    return [Request(data.path(i.image) if i.image else None, benchmark.prompt(i), decoding) for i in items]
+    return [Request(data.path(i.image) if i.image else None, benchmark.prompt(i), decoding) for i in items[:first]]
 
 
 def protocol_of(benchmark: Benchmark, spec: BenchmarkConfig, items: Sequence[Item], model: Model) -> ProtocolRecord:

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from harness.storage.data_folder import DataFolder
 
 
 def open_data(data: str, output: Path, say: Callable[[str], None] = lambda text: None) -> DataFolder:
     """The data folder named in a study; `miniworld` is the embedded world, written into the output folder on first use."""
-    if data == "miniworld":
-        from harness.miniworld.world.write import MARKER, write_world
+    if data != "miniworld":
+        return DataFolder(Path(data).expanduser(), output / ".cache")
+    from harness.miniworld.world.write import write_world
 
-        folder = output / "miniworld"
-        if not (folder / MARKER).is_file():
-            say(f"drawing the miniature world in {folder}, once (about 20 s)")
-        write_world(folder)
-        return DataFolder(folder, output / ".cache")
-    return DataFolder(Path(data).expanduser(), output / ".cache")
+    if not _is_drawn(output):
+        say(f"drawing the miniature world in {output / data}, once (about 15 s)")
+    write_world(output / data)
+    return DataFolder(output / data, output / ".cache")
+
+
+@contextmanager
+def data_to_look_at(data: str, output: Path) -> Iterator[DataFolder]:
+    """The same for a dry run: a miniature world that is not there is sketched in a temporary folder, and nothing is left."""
+    if data != "miniworld" or _is_drawn(output):
+        yield open_data(data, output)
+        return
+    from harness.miniworld.world.sketch import SketchedWorld
+
+    with TemporaryDirectory() as folder:
+        yield SketchedWorld(Path(folder))
+
+
+def _is_drawn(output: Path) -> bool:
+    from harness.miniworld.world.write import MARKER
+
+    return (output / "miniworld" / MARKER).is_file()

@@ -11,7 +11,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,11 +30,10 @@ from harness.evaluation.scoring import make_annotator, make_judge, unjudged
 from harness.evaluation.sweep import items_of, requests_of
 from harness.run.check_sources import number_of_pairs
 from harness.run.count import counted
-from harness.run.data import open_data
+from harness.run.data import data_to_look_at
 from harness.run.make_aligner import make_aligner
 from harness.run.pipeline import load_model
 
-Asked = tuple[BenchmarkConfig, list[Request], bool]
 QUESTIONS, PROMPTS, STEPS = 8, 2, 2  # measured of each: an order of magnitude, for seconds of work
 
 
@@ -48,21 +47,34 @@ class Cost:
     judge_requests: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A benchmark: the number of its questions, the first few of them, and whether it asks for log-odds of yes."""
+
+    spec: BenchmarkConfig
+    number: int
+    sample: Sequence[Request]
+    log_odds: bool
+
+
 def estimate(config: RunConfig) -> Iterator[Cost]:
     """Costs stage by stage, in the order of the run.
 
     Raises DataError naming everything that is missing, after the counts: options, paths, packages, keys, files, images.
     """
-    base, asked, totals, data, missing = _present(config)
+    with ExitStack() as opened:
+        yield from _estimate(config, opened)
+
+
+def _estimate(config: RunConfig, opened: ExitStack) -> Iterator[Cost]:
+    base, asked, totals, data, missing = _present(config, opened)
     columns = 1 + len(config.arms)
     if base is None or data is None or missing:
         yield from _unmeasured(config, asked, totals)
         raise DataError("This study lacks:\n  " + "\n  ".join(dict.fromkeys(missing)))
-    for spec, requests, log_odds in asked:
-        sample = requests[:QUESTIONS]
-        seconds = _timed(partial(_ask, base, sample, log_odds)) / len(sample) * len(requests) * columns
-        judged = len(requests) * columns if spec.judge is not None else 0
-        yield Cost(f"sweep: {spec.title}", f"{len(requests):,} questions x {columns} checkpoints", seconds, judged)
+    for one in asked:
+        seconds = _timed(partial(_ask, base, one)) / len(one.sample) * one.number * columns
+        yield _sweep_cost(one, columns, seconds)
     step_seconds: dict[str, float] = {}  # arms that train alike are measured once
     for arm in (*config.reward_models, *config.arms):
         yield from _arm(config, arm, totals[arm.name], base, data, step_seconds)
@@ -77,12 +89,12 @@ def peak_memory() -> str:
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB"
 
 
-def _present(config: RunConfig) -> tuple[Model | None, list[Asked], dict[str, int], Data | None, list[str]]:
+def _present(config: RunConfig, opened: ExitStack) -> tuple[Model | None, list[Asked], dict[str, int], Data | None, list[str]]:
     """The model, what the benchmarks ask, the number of pairs of each arm, the data folder, and all that is missing."""
     missing = [*plugin_faults(config), *path_faults(config)]
     asked, totals, data, model = list[Asked](), dict[str, int](), None, None
     try:
-        data = open_data(config.data, Path(config.output).expanduser())
+        data = opened.enter_context(data_to_look_at(config.data, Path(config.output).expanduser()))
         asked, totals = _asked(config, data, missing), _totals(config, data, missing)
     except HarnessError as error:
         missing.append(str(error))
@@ -101,11 +113,15 @@ def _present(config: RunConfig) -> tuple[Model | None, list[Asked], dict[str, in
 
 def _unmeasured(config: RunConfig, asked: Sequence[Asked], totals: Mapping[str, int]) -> Iterator[Cost]:
     columns = 1 + len(config.arms)
-    for spec, requests, _ in asked:
-        judged = len(requests) * columns if spec.judge is not None else 0
-        yield Cost(f"sweep: {spec.title}", f"{len(requests):,} questions x {columns} checkpoints", None, judged)
+    for one in asked:
+        yield _sweep_cost(one, columns, None)
     for stage, amount in counted(config, totals):
         yield Cost(stage, amount, None)
+
+
+def _sweep_cost(asked: Asked, columns: int, seconds: float | None) -> Cost:
+    judged = asked.number * columns if asked.spec.judge is not None else 0
+    return Cost(f"sweep: {asked.spec.title}", f"{asked.number:,} questions x {columns} checkpoints", seconds, judged)
 
 
 def _refused(work: Callable[[], object]) -> list[str]:
@@ -117,13 +133,14 @@ def _refused(work: Callable[[], object]) -> list[str]:
 
 
 def _asked(config: RunConfig, data: Data, missing: list[str]) -> list[Asked]:
-    """Every benchmark's requests, and whether it asks for log-odds of yes; what cannot be read is added to `missing`."""
+    """What every benchmark asks; what cannot be read is added to `missing`."""
     found = []
     for spec in config.sweep:
         try:
             benchmark = unjudged(spec)
-            requests = requests_of(spec.name, benchmark, items_of(spec, benchmark, data), data)
-            found.append((spec, requests, isinstance(benchmark, WantsLogOdds) and benchmark.log_odds))
+            items = items_of(spec, benchmark, data)
+            log_odds = isinstance(benchmark, WantsLogOdds) and benchmark.log_odds
+            found.append(Asked(spec, len(items), requests_of(spec.name, benchmark, items, data, QUESTIONS), log_odds))
         except HarnessError as error:
             missing.append(f"{spec.title}: {error}")
     return found
@@ -176,11 +193,11 @@ def _step_seconds(config: RunConfig, aligner: Aligner, pairs: Sequence[Preferenc
     return float(done.log[-1]["time/step_s"])
 
 
-def _ask(model: Model, requests: Sequence[Request], log_odds: bool) -> None:
-    answers = [answer for batch in model.generate(requests) for _, answer in batch]
-    if log_odds and isinstance(model, TellsLogOdds) and any(answer.yes_nats is None for answer in answers):
+def _ask(model: Model, asked: Asked) -> None:
+    answers = [answer for batch in model.generate(asked.sample) for _, answer in batch]
+    if asked.log_odds and isinstance(model, TellsLogOdds) and any(answer.yes_nats is None for answer in answers):
         with suppress(ModelError):  # a model that cannot tell costs nothing more
-            model.yes_no_log_odds(requests)
+            model.yes_no_log_odds(asked.sample)
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -137,3 +137,30 @@ def test_a_benchmark_that_the_revision_does_not_speak_of_is_the_same_object(stor
     keep(store, "one", Pope(), {"name": "pope"}, questions("a"), SAYS)
     found = rescore(store, ["one"], [Revision("mine", "", (edit("a", "flipped", benchmark="amber"),))])
     assert found.audited[0].sweeps[0].results[0] is found.official[0].sweeps[0].results[0]
+
+
+@pytest.mark.parametrize("stored", ["0", None])
+def test_a_run_scored_by_another_version_is_scored_anew_as_a_whole_on_both_sides(store: Store, stored: str | None) -> None:
+    """Else one wrong answer would count by the old rule and another one by the new."""
+    pope = Pope(splits=["random"])
+    keep(store, "one", pope, {"name": "pope", "splits": ["random"]}, questions("a", "b", "c"), SAYS)
+    row = store.results("one")[0]
+    facts = {"benchmark version": stored} if stored else {}
+    wrong = tuple(replace(score, values={"random/tp": 1.0}) for score in row.scores)  # as an old rule may have counted
+    store.add_result("one", 0, replace(row, protocol=ProtocolRecord(facts), scores=wrong))
+    found = rescore(store, ["one"], [Revision("mine", "", (edit("a", "flipped"),))])
+    (official,), (audited,) = (record.sweeps[0].results for record in (found.official[0], found.audited[0]))
+    assert accuracy(official) == pytest.approx(1 / 3) and accuracy(audited) == pytest.approx(2 / 3)
+    for result in (official, audited):
+        assert result.protocol.facts["benchmark version"] == str(pope.version)
+        assert f"scores of version {stored or 'unknown'}" in result.protocol.facts["scored again"]
+    assert store.results("one")[0].scores == wrong
+
+
+def test_scores_of_this_version_are_not_made_again(store: Store) -> None:
+    pope = Pope(splits=["random"])
+    keep(store, "one", pope, {"name": "pope", "splits": ["random"]}, questions("a", "b", "c"), SAYS)
+    row = store.results("one")[0]
+    store.add_result("one", 0, replace(row, protocol=ProtocolRecord({"benchmark version": str(pope.version)})))
+    (official,) = rescore(store, ["one"], [Revision("mine", "", (edit("a", "flipped"),))]).official[0].sweeps[0].results
+    assert "scored again" not in official.protocol.facts

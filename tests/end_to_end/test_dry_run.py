@@ -36,6 +36,13 @@ def test_every_stage_is_counted_and_measured(world: Path, tmp_path: Path) -> Non
     assert not list(tmp_path.glob("*/arms")) and not (tmp_path / "store.sqlite").exists()
 
 
+def test_a_miniature_world_that_is_not_drawn_is_counted_and_measured_without_drawing_it(tmp_path: Path) -> None:
+    few = [{"name": "pope", "limit_images": 2}, {"name": "chair", "limit": 2}]
+    costs = {cost.stage: cost for cost in estimate(config.parse(SMALL | {"output": str(tmp_path / "out"), "sweep": few}))}
+    assert costs["sweep: chair"].amount == "2 questions x 2 checkpoints" and costs["pairs: bdhs"].seconds is not None
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_needs_a_reward_model_first_is_unknown(world: Path, tmp_path: Path) -> None:
     changes = {"reward_models": METHODS["reward_models"], "arms": METHODS["arms"][1:2], "sweep": METHODS["sweep"]}
     costs = {cost.stage: cost for cost in estimate(study(world, tmp_path, **changes))}

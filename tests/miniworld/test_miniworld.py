@@ -85,7 +85,7 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path, world):
 
 
 def test_a_write_that_dies_leaves_no_world_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.miniworld.world.write.put_faults", lambda *_: 1 / 0)
+    monkeypatch.setattr("harness.miniworld.world.write.files_of", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_world(tmp_path / "world", SMALL)
     assert list(tmp_path.iterdir()) == []

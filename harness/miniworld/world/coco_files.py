@@ -9,7 +9,6 @@ from typing import Any
 
 from harness.miniworld.world.captions import reference_captions
 from harness.miniworld.world.icons import all_icons
-from harness.miniworld.world.painter import PaintedScene
 from harness.miniworld.world.scenes import SIZE_PX, Scene, WorldSettings
 
 _INFO = {
@@ -17,6 +16,8 @@ _INFO = {
     "url": "", "version": "1", "year": 2014, "contributor": "mm-align-harness", "date_created": "2014/01/01",
 }  # fmt: skip
 _LICENSES = [{"id": 1, "name": "Apache License 2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"}]
+
+Box = tuple[int, int, int, int]  # x, y, width, height in px
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Label:
     annotation_id: int
     image_id: int
     kind: str
-    box: tuple[int, int, int, int]
+    box: Box
     area: int
 
 
@@ -40,12 +41,12 @@ def image_path(scene: Scene) -> str:
     return f"coco/{scene.part}2014/{file_name(scene)}"
 
 
-def labels_of(scene: Scene, image: PaintedScene, settings: WorldSettings) -> list[Label]:
-    """True labels in an annotator's order, which is not the order of painting."""
+def labels_of(scene: Scene, boxes: Sequence[Box], areas: Sequence[int], settings: WorldSettings) -> list[Label]:
+    """True labels in an annotator's order, which is not the order of painting; box and area of every object in px."""
     order = list(range(len(scene.things)))
     random.Random(f"{settings.seed}/labels/{scene.part}/{scene.index}").shuffle(order)
     return [
-        Label(scene.image_id * 10 + place, scene.image_id, scene.things[i].kind, image.boxes[i], image.areas[i])
+        Label(scene.image_id * 10 + place, scene.image_id, scene.things[i].kind, boxes[i], areas[i])
         for place, i in enumerate(order)
     ]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 
-from PIL import Image, ImageDraw, ImageFilter
+import numpy as np
+from PIL import Image, ImageDraw
 
 from harness.miniworld.world.shapes import COLOURS, RGB, Icon, Shape
 
 _CANVAS = 256  # side of the sheet an icon is drawn on; its coordinates run 0..100
+_OUTLINE = 3  # pixels of an icon's outline
 _SPRITE = 96  # longest side kept; the largest object in an image is smaller
 
 
@@ -26,14 +28,20 @@ def draw_icon(icon: Icon, colour: str) -> Image.Image:
     for shape in icon.shapes:
         _draw_shape(brush, shape, COLOURS[colour])
     outline = Image.new("RGBA", sheet.size, (30, 26, 30, 255))
-    alpha = sheet.getchannel("A")
-    for _ in range(3):  # three times 3 x 3 is 7 x 7, and twice as fast
-        alpha = alpha.filter(ImageFilter.MaxFilter(3))
-    outline.putalpha(alpha)
+    outline.putalpha(_widened(sheet.getchannel("A")))
     outline.alpha_composite(sheet)
     cropped = outline.crop(outline.getbbox())
     scale = _SPRITE / max(cropped.size)
     return cropped.resize((round(cropped.width * scale), round(cropped.height * scale)), Image.Resampling.LANCZOS)
+
+
+def _widened(alpha: Image.Image) -> Image.Image:
+    """Every pixel the largest of the 7 x 7 around it, as Pillow's MaxFilter(7), which takes 30 times as long."""
+    pixels = np.asarray(alpha)
+    for _ in range(2):  # rows, then columns
+        padded = np.pad(pixels, ((_OUTLINE, _OUTLINE), (0, 0)))
+        pixels = reduce(np.maximum, (padded[i : i + len(pixels)] for i in range(2 * _OUTLINE + 1))).T
+    return Image.fromarray(pixels)
 
 
 def _draw_shape(brush: ImageDraw.ImageDraw, shape: Shape, own: RGB) -> None:

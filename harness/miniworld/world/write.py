@@ -18,28 +18,15 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import DataError
 from harness.core.files import write_text_whole
-from harness.miniworld.question_files.choice_files import choice_files
-from harness.miniworld.question_files.yes_no_files import yes_no_files
-from harness.miniworld.world.benchmark_files import json_text, llava_files, mmhal_rows, nouns_text, pope_files
-from harness.miniworld.world.coco_files import (
-    Label,
-    captions_file,
-    file_name,
-    image_path,
-    instances_file,
-    labels_of,
-    put_faults,
-)
-from harness.miniworld.world.instruction_files import preference_caption, preference_yes_no, row, training_turns
-from harness.miniworld.world.more_benchmark_files import question_files
-from harness.miniworld.world.painter import JPEG_OPTIONS, paint
+from harness.miniworld.world.coco_files import Label, image_path, labels_of
+from harness.miniworld.world.contents import PARTS, draw, files_of, plan, second_set
 from harness.miniworld.world.scenes import Scene, WorldSettings, plan_scene
 
 WORLD_VERSION = 2  # raise it whenever the same settings would write other bytes
@@ -104,48 +91,33 @@ def _settings_row(settings: WorldSettings) -> dict[str, Any]:
 
 
 def _fill(folder: Path, settings: WorldSettings) -> None:
-    train = [plan_scene(settings, "train", index) for index in range(settings.train_images)]
-    val = [plan_scene(settings, "val", index) for index in range(settings.val_images)]
-    train_labels = _paint_all(folder, train, settings)
-    val_labels, faults = put_faults(_paint_all(folder, val, settings), settings)
-    names = {scene.image_id: image_path(scene) for scene in val}
-    questions, shown = question_files(val, settings)
-    files: dict[str, str] = {
-        "coco/annotations/instances_train2014.json": json_text(instances_file(train, train_labels)),
-        "coco/annotations/instances_val2014.json": json_text(instances_file(val, val_labels)),
-        "coco/annotations/captions_train2014.json": json_text(captions_file(train, settings)),
-        "coco/annotations/captions_val2014.json": json_text(captions_file(val, settings)),
-        **pope_files(_pope_images(val, val_labels), settings.seed),
-        "mmhal/mmhal_bench.json": json_text(mmhal_rows(val, names, settings)),
-        **llava_files(val, names, settings),
-        **questions,
-        "instruct/llava_instruct.json": json_text(_training_rows(train, settings)),
-        "instruct/preference_prompts.json": json_text(_preference_rows(train, settings)),
-        "nouns.txt": nouns_text(),
-        "proofs/faults.json": json_text({"faults": faults}),
-    }
-    for name, text in files.items():
+    scenes = plan(settings)
+    painted = {part: _paint_all(folder, scenes[part], settings) for part in PARTS}
+    files = files_of(scenes, painted, settings)
+    for name, text in files.texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    for name, scene in shown.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / image_path(scene), folder / name)
-    _add_second_set(folder, val, settings)
+        (folder / name).write_text(text(), encoding="utf-8", newline="\n")
+    _copy(folder, files.images)
+    _add_second_set(folder, scenes["val"], settings)
     _write_marker(folder, settings)
+
+
+def _copy(folder: Path, images: Mapping[str, Scene]) -> None:
+    """Drawn images under other names too."""
+    for name, scene in images.items():
+        if name != image_path(scene):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / image_path(scene), folder / name)
 
 
 def _add_second_set(folder: Path, val: Sequence[Scene], settings: WorldSettings) -> None:
     """The files of the benchmarks that came with version 2 of the world; what is there is left alone."""
-    made = choice_files(val, settings.seed)
-    made.add(yes_no_files(val, settings.seed))
+    made = second_set(val, settings)
     for name, text in made.texts.items():
         write_text_whole(folder / name, text)
-    for name, scene in made.copied.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / image_path(scene), folder / name)
+    _copy(folder, made.copied)
     for name, scene in made.painted.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        paint(scene, settings.noise).image().save(folder / name, "JPEG", **JPEG_OPTIONS)
+        draw(scene, folder / name, settings)
 
 
 def _write_marker(folder: Path, settings: WorldSettings) -> None:
@@ -158,33 +130,9 @@ def _paint_all(folder: Path, scenes: Sequence[Scene], settings: WorldSettings) -
     """Draw and save the images of one part; returns all their true labels."""
     labels: list[Label] = []
     for scene in scenes:
-        painted = paint(scene, settings.noise)
-        path = folder / image_path(scene)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        painted.image().save(path, "JPEG", **JPEG_OPTIONS)
-        labels += labels_of(scene, painted, settings)
+        painted = draw(scene, folder / image_path(scene), settings)
+        labels += labels_of(scene, painted.boxes, painted.areas, settings)
     return labels
-
-
-def _pope_images(scenes: Sequence[Scene], labels: Sequence[Label]) -> list[tuple[str, list[str]]]:
-    """(file name, distinct labelled objects in list order) of every image."""
-    objects: dict[int, list[str]] = {scene.image_id: [] for scene in scenes}
-    for label in labels:
-        if label.kind not in objects[label.image_id]:
-            objects[label.image_id].append(label.kind)
-    return [(file_name(scene), objects[scene.image_id]) for scene in scenes]
-
-
-def _training_rows(scenes: Sequence[Scene], settings: WorldSettings) -> list[dict[str, Any]]:
-    return [row(str(scene.image_id), image_path(scene), training_turns(scene, settings)) for scene in scenes]
-
-
-def _preference_rows(scenes: Sequence[Scene], settings: WorldSettings) -> list[dict[str, Any]]:
-    """Captions about the first images, yes/no about the last ones."""
-    captions = [(s, "caption", preference_caption(s, settings)) for s in scenes[: settings.preference_captions]]
-    asked = scenes[-settings.preference_yes_no :] if settings.preference_yes_no else []
-    questions = [(s, "yes-no", preference_yes_no(s, settings)) for s in asked]
-    return [row(f"{s.image_id}-{kind}", image_path(s), [turn]) for s, kind, turn in captions + questions]
 
 
 def _digest(folder: Path) -> str:

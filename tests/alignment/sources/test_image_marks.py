@@ -67,5 +67,5 @@ def test_sources_of_prompts_follow_the_rule(tmp_path, name):
 
 def test_training_follows_the_rule_whoever_made_the_pairs(tmp_path: Path):
     good = PreferencePair("a", "", "", "<image>\nWhy?", "A cat.", ("A dog.",), "t")
-    kept, dropped = validate([good, PreferencePair("b", "", "", "Why?", "<image>", ("A dog.",), "t")], tmp_path)
+    kept, dropped = validate([good, PreferencePair("b", "", "", "Why?", "<image>", ("A dog.",), "t")], lambda name: False)
     assert [p.prompt for p in kept] == ["Why?"] and [(d.id, d.reason) for d in dropped] == [("b", IMAGE_MARK)]

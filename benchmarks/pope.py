@@ -144,6 +144,10 @@ class Pope:
     def reference(self, item: Item) -> str:
         return " / ".join(dict.fromkeys(label for labels in item.truth["labels"].values() for label in labels))
 
+    def rows(self, item: Item) -> int:
+        """Rows of the published files that the question stands for."""
+        return sum(len(labels) for labels in item.truth["labels"].values())
+
     def facts(self) -> dict[str, str]:
         return {
             "variant": self.variant,

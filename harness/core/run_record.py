@@ -44,12 +44,17 @@ def nothing_to_say(item: Item) -> str:
     return ""
 
 
+def one_row(item: Item) -> int:
+    """Of an item that its benchmark counts once."""
+    return 1
+
+
 @dataclass(frozen=True, slots=True)
 class BenchmarkResult:
     """One checkpoint on one benchmark, per item. `missing`: id of an item without an answer -> why.
 
     `answers` and `scores` are in the order of `items`, less the missing ones. `subject` and `reference`: what an item asks
-    about and what is true of it, in words, as the benchmark tells (`DescribesItems`).
+    about and what is true of it, in words, as the benchmark tells (`DescribesItems`); `rows`: how often its metrics count it.
     """
 
     benchmark: str
@@ -61,6 +66,7 @@ class BenchmarkResult:
     missing: Mapping[str, str] = field(default_factory=dict)
     subject: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     reference: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
+    rows: Callable[[Item], int] = field(default=one_row, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

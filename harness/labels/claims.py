@@ -105,7 +105,9 @@ class Auditable(Protocol):
 
     free_text: bool  # see Evidence
 
-    def load(self, data: Data) -> list[Item]: ...  # this and `score` as every benchmark
+    version: int  # this, `load` and `score` as every benchmark
+
+    def load(self, data: Data) -> list[Item]: ...
     def score(self, item: Item, answer: Answer) -> Score: ...
     def fields(self, item: Item) -> Sequence[str]: ...  # the item's labels by name
     def claim(self, item: Item, field: str) -> Claim | None: ...  # None: the item has no such label

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig, RunConfig, stored
-from harness.core.capabilities import DescribesItems
+from harness.core.capabilities import CountsRows, DescribesItems
 from harness.core.digests import file_digest
 from harness.core.edge.files import is_file
 from harness.core.errors import ConfigError
@@ -132,6 +132,8 @@ def _result(store: Store, row: StoredResult, reasons: Mapping[str, str]) -> Benc
     benchmark = unjudged(BenchmarkConfig.model_validate(dict(row.options)))
     missing = {item.id: reasons.get(item.id, "no answer is stored") for item in row.items if item.id not in have}
     made = BenchmarkResult(row.benchmark, row.protocol, row.items, answers, row.scores, benchmark.formulas, missing)
+    if isinstance(benchmark, CountsRows):
+        made = replace(made, rows=benchmark.rows)
     if not isinstance(benchmark, DescribesItems):
         return made
     return replace(made, subject=benchmark.subject, reference=benchmark.reference)

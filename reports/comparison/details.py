@@ -52,7 +52,7 @@ def _flips_of(name: str, column: str, result: BenchmarkResult, before: _Said, af
             continue
         kind = "gained" if new.correct else "lost"
         what = (result.subject(item), result.reference(item))
-        found.append(Flip(name, column, kind, item, said.text, says.text, new.why, *what))
+        found.append(Flip(name, column, kind, item, said.text, says.text, new.why, *what, result.rows(item)))
     return found
 
 

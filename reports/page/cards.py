@@ -81,15 +81,33 @@ def _turned(groups: list[list[Flip]], by: int) -> list[list[Flip]]:
     return groups[start:] + groups[:start]
 
 
-def flip_counts(comparison: Comparison) -> tuple[list[str], list[tuple[str, list[tuple[int, int] | None]]]]:
-    """Benchmarks, and for each column (gained, lost) benchmark by benchmark; None where nothing flipped."""
+@dataclass(frozen=True, slots=True)
+class FlipCount:
+    """Items gained and lost, and the rows that they stand for in the metrics."""
+
+    gained: int
+    lost: int
+    gained_rows: int
+    lost_rows: int
+
+    @property
+    def in_rows(self) -> bool:
+        """Whether some item counts more than once, so that the rows have to be named beside the items."""
+        return (self.gained, self.lost) != (self.gained_rows, self.lost_rows)
+
+
+def flip_counts(comparison: Comparison) -> tuple[list[str], list[tuple[str, list[FlipCount | None]]]]:
+    """Benchmarks, and for each column its counts benchmark by benchmark; None where nothing flipped."""
     counts = Counter((flip.benchmark, flip.column, flip.kind) for flip in comparison.flips)
+    rows = Counter[tuple[str, str, str]]()
+    for flip in comparison.flips:
+        rows[flip.benchmark, flip.column, flip.kind] += flip.rows
     benchmarks = list(dict.fromkeys(benchmark for benchmark, *_ in counts))
     columns = list(dict.fromkeys(column for _, column, _ in counts))
     lines = []
     for column in columns:
-        pairs = [(counts[b, column, "gained"], counts[b, column, "lost"]) for b in benchmarks]
-        lines.append((column, [pair if any(pair) else None for pair in pairs]))
+        made = [FlipCount(*(n[b, column, kind] for n in (counts, rows) for kind in ("gained", "lost"))) for b in benchmarks]
+        lines.append((column, [one if one.gained or one.lost else None for one in made]))
     return benchmarks, lines
 
 

@@ -49,6 +49,7 @@ class Flip:
     why: str = ""
     subject: str = ""  # the object or type that the item asks about
     truth: str = ""
+    rows: int = 1  # how often the metrics count the item
 
 
 @dataclass(frozen=True, slots=True)

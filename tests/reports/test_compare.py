@@ -9,8 +9,10 @@ from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Item, Score, ratio
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, StudyNotes
 from reports.comparison.compare import compare
+from reports.page.cards import flip_counts
 from reports.page.svg import mark
 from reports.text.plain_table import text_table, warnings
+from reports.writers import html
 
 
 def row(comparison, benchmark, key):
@@ -333,3 +335,15 @@ def test_many_checkpoints_are_the_rows_of_the_terminal_table(make):
 
 def test_no_two_columns_have_the_same_mark():
     assert len({mark(0, 0, index) for index in range(36)}) == 36
+
+
+def test_flips_are_counted_in_items_and_in_the_rows_that_the_metrics_count(record):
+    """Two questions gained and one lost, but the lost one stands in three splits: accuracy falls."""
+    made = compare([record])
+    gained = [replace(flip, kind="gained", rows=1) for flip in made.flips[:2]]
+    lost = replace(made.flips[2], kind="lost", rows=3, column=gained[0].column, benchmark=gained[0].benchmark)
+    benchmarks, ((_, (count, *_)), *_) = flip_counts(replace(made, flips=(*gained, lost)))
+    assert (count.gained, count.lost, count.gained_rows, count.lost_rows, count.in_rows) == (2, 1, 2, 3, True)
+    assert not replace(count, lost_rows=1).in_rows and benchmarks
+    page = html.write(replace(made, flips=(*gained, lost)))
+    assert "2 gained, 1 lost" in page and "in rows: 2 gained, 3 lost" in page

@@ -21,9 +21,9 @@ _NO, _YES = 0, 1
 
 def agreement(table: Table) -> Finding:
     """Nats of all checkpoints together; the reason counts those that contradict the label."""
-    if not table.witnesses:
+    read = [made for witness in table.witnesses if ((made := _codes(table, witness))[2] >= 0).any()]
+    if not read:  # no checkpoint, or none whose answers imply a label
         return nothing(table)
-    read = [_codes(table, witness) for witness in table.witnesses]
     hard, absent = is_hard(table) | is_beside(table), unlisted(table)
     weights = np.array([
         against(codes, n_codes, table.is_yes, table.object_codes, hard, absent) for codes, n_codes, _ in read
@@ -65,6 +65,6 @@ def _reasons(table: Table, answers: NDArray[np.int8], read: Sequence[tuple[Codes
 
 
 def _right_elsewhere(table: Table, answers: NDArray[np.int8]) -> str:
-    shares = sorted(float((row == table.is_yes)[row >= 0].mean()) for row in answers if (row >= 0).any())
+    shares = sorted(float((row == table.is_yes)[row >= 0].mean()) for row in answers)
     low, high = f"{shares[0]:.0%}", f"{shares[-1]:.0%}"
     return f"right on {low if low == high else f'{low} to {high}'} of all labels"

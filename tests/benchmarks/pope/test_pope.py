@@ -63,6 +63,14 @@ def test_a_pretty_printed_list_reads_like_json_lines(folder: DataFolder) -> None
     assert item.image == "coco/val2014/a.jpg" and item.truth["labels"] == {"random": ["no"]}
 
 
+def test_a_question_stands_for_the_rows_of_the_splits_that_hold_it(folder: DataFolder) -> None:
+    row = {"question_id": 1, "image": "a.jpg", "text": "Is there a dog?", "label": "no"}
+    for split in ("random", "popular"):
+        put(folder, f"pope/aokvqa_pope_{split}.json", [row])
+    pope = Pope(splits=["random", "popular"], flavour="aokvqa")
+    assert [pope.rows(item) for item in pope.load(folder)] == [2]
+
+
 def test_popev2_is_read_with_its_capitalised_labels(folder: DataFolder) -> None:
     pair = {"image_id": 1, "target_object": "pen", "query": "Is there a pen?"}
     put(folder, "pope/popev2.json", [{**pair, "image_name": "/images/1.jpg", "label": "No"},

@@ -51,7 +51,7 @@ def run(
     for row in left_out:
         echo(f"left out: {row}")
     if dry_run:
-        from harness.core.imports import without_collecting
+        from harness.core.registry import without_collecting
 
         with without_collecting():
             from harness.run.estimate import estimate, peak_memory
@@ -70,7 +70,7 @@ def carry_out(chosen: RunConfig) -> Outcome | None:
     from harness.commands._terminal import Display, show_comparison
     from harness.config.check_paths import check_paths
     from harness.core.edge.signals import exit_code, stopped_by_signals
-    from harness.core.imports import without_collecting
+    from harness.core.registry import without_collecting
 
     check_paths(chosen)
     command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])

@@ -201,7 +201,7 @@ def test_a_tokenizer_with_more_tokens_than_the_model_has_embeddings_is_refused(f
 def test_a_template_that_refuses_a_conversation_says_its_reason(folder: Path, images: list[Path]) -> None:
     (folder / "chat_template.jinja").write_text("{{ raise_exception('only users may speak') }}")
     model = TransformersModel(str(folder), device="cpu")
-    with pytest.raises(ModelError, match="chat_template.jinja fails .only users may speak"):
+    with pytest.raises(ModelError, match="chat_template.jinja fails .TemplateError: only users may speak"):
         list(model.generate([Request(images[0], "Why?")]))
 
 
@@ -209,6 +209,20 @@ def test_a_template_that_would_fill_the_memory_is_refused_before_it_is_rendered(
     (folder / "chat_template.jinja").write_text("{{ 'x' * 9999999999 }}")
     with pytest.raises(ModelError, match="repeats a text more than 10,000 times in line 1"):
         TransformersModel(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize("template", [
+    "{% for a in range(90000) %}{% for b in range(90000) %}{% for c in range(90000) %}{% endfor %}{% endfor %}{% endfor %}",
+    "{% set n = namespace(x='ab') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}{{ n.x }}",
+    "{{ 'x'|center(100000000000) }}",
+    "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+    "{{ messages[0].nothing.at_all }}",
+])  # fmt: skip
+def test_a_template_has_two_seconds_and_half_a_gib(folder: Path, images: list[Path], template: str) -> None:
+    (folder / "chat_template.jinja").write_text(template)
+    model = TransformersModel(str(folder), device="cpu")
+    with pytest.raises(ModelError, match="chat_template.jinja fails"):
+        list(model.generate([Request(images[0], "Why?")]))
 
 
 def test_more_layers_than_any_model_has_are_refused_before_they_are_built(folder: Path) -> None:

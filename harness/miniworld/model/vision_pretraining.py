@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from harness.miniworld.model.architecture import GRID, IMAGE_MEAN, IMAGE_STD, PATCH_PX, VISION_WIDTH
 from harness.miniworld.model.optimizer import Descent
+from harness.miniworld.world.drawings.shapes import COLOURS
 from harness.miniworld.world.icons import all_icons
 from harness.miniworld.world.painter import JPEG_OPTIONS, PaintedScene, paint
 from harness.miniworld.world.scenes import PLACES, Scene, WorldSettings, plan_scene
-from harness.miniworld.world.shapes import COLOURS
 
 KINDS = tuple(all_icons())
 CLASSES = len(KINDS) + len(PLACES)  # a patch with nothing on it shows its place

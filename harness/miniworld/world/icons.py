@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from functools import cache
 
-from harness.miniworld.world import icons_indoor, icons_outdoor
-from harness.miniworld.world.shapes import Icon
+from harness.miniworld.world.drawings import indoor, outdoor
+from harness.miniworld.world.drawings.shapes import Icon
 
 
 @cache
 def all_icons() -> dict[str, Icon]:
     """Every kind by name, in the order of COCO's category ids."""
-    icons = sorted((*icons_outdoor.ICONS, *icons_indoor.ICONS), key=lambda icon: icon.category_id)
+    icons = sorted((*outdoor.ICONS, *indoor.ICONS), key=lambda icon: icon.category_id)
     return {icon.name: icon for icon in icons}
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+from harness.miniworld.world.drawings.shapes import RGB, Icon
 from harness.miniworld.world.icons import all_icons
-from harness.miniworld.world.shapes import RGB, Icon
 from harness.miniworld.world.sprites import aspect
 
 SIZE_PX = 112  # side of every image

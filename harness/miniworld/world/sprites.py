@@ -7,7 +7,7 @@ from functools import lru_cache, reduce
 import numpy as np
 from PIL import Image, ImageDraw
 
-from harness.miniworld.world.shapes import COLOURS, RGB, Icon, Shape
+from harness.miniworld.world.drawings.shapes import COLOURS, RGB, Icon, Shape
 
 _CANVAS = 256  # side of the sheet an icon is drawn on; its coordinates run 0..100
 _OUTLINE = 3  # pixels of an icon's outline

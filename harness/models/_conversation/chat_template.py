@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.core.edge.foreign import words_of
+from harness.core.edge.limits import limited
 from harness.core.errors import ModelError
 
 _QUESTION, _ANSWER = "§§QUESTION§§", "§§ANSWER§§"
+_MOST_SECONDS, _MOST_MIB = 2.0, 512  # for one conversation, which takes less than a millisecond
 _CONTENT_PRINTED = ("{'type':", '{"type":')  # what a template writes that takes a message's content for one text
 
 
@@ -103,15 +106,13 @@ class Template:
         return self._render([_user(question, with_image), {"role": "assistant", "content": content}])
 
     def _render(self, messages: list[dict[str, Any]], **options: Any) -> str:
-        import jinja2
-
         try:
-            return str(self._processor.apply_chat_template(messages, tokenize=False, **self._options, **options))
-        except (ValueError, TypeError, jinja2.TemplateError) as error:
-            what = (str(error) or type(error).__name__).splitlines()[0]
+            with limited(_MOST_SECONDS, _MOST_MIB):
+                return str(self._processor.apply_chat_template(messages, tokenize=False, **self._options, **options))
+        except Exception as error:  # a template may call anything on what it is given
             raise ModelError(
-                f"This checkpoint has no usable chat template: {self.name} fails ({what}). Put a chat_template.jinja into its "
-                "folder."
+                f"This checkpoint has no usable chat template: {self.name} fails ({words_of(error)}). Put a "
+                "chat_template.jinja into its folder."
             ) from error
 
     # ------------------------------------------------------------ what it has to do

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.miniworld.world.shapes import Icon, arc, box, line, oval, poly, ring
+from harness.miniworld.world.drawings.shapes import Icon, arc, box, line, oval, poly, ring
 
 _PAINT = ("red", "blue", "green", "yellow", "white", "black")
 

@@ -60,13 +60,6 @@ class DescribesItems(Protocol):
 
 
 @runtime_checkable
-class CountsRows(Protocol):
-    """A benchmark that asks a question once and counts it in several rows, as POPE in every split that holds it."""
-
-    def rows(self, item: Item) -> int: ...
-
-
-@runtime_checkable
 class Titled(Protocol):
     """A benchmark with a name of its own in reports, such as "POPE"."""
 

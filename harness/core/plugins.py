@@ -184,3 +184,10 @@ def in_order(pairs: Iterable[tuple[int, T]], n: int) -> list[T]:
     """Values by index: [(1, b), (0, a)] -> [a, b]. Raises KeyError where one of the n is missing."""
     values = dict(pairs)
     return [values[index] for index in range(n)]
+
+
+@runtime_checkable
+class CountsRows(Protocol):
+    """A benchmark that asks a question once and counts it in several rows, as POPE in every split that holds it."""
+
+    def rows(self, item: Item) -> int: ...

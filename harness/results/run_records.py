@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig, RunConfig, stored
-from harness.core.capabilities import CountsRows, DescribesItems
+from harness.core.capabilities import DescribesItems
 from harness.core.digests import file_digest
 from harness.core.edge.files import is_file
 from harness.core.errors import ConfigError
+from harness.core.plugins import CountsRows
 from harness.core.run_record import BenchmarkResult, RunRecord, SweepResult
 from harness.evaluation.scoring import unjudged
 from harness.results.study_notes import study_notes

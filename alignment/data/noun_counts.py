@@ -73,6 +73,28 @@ def n_words(text: str) -> int:
     return len(re.findall(r"[^\W_]+", text))
 
 
+def with_kind(text: str, mention: Mention, kind: str, vocabulary: Vocabulary) -> str:
+    """The text with a mention replaced, its number and its article kept, which would else give the edit away."""
+    old = text[mention.start : mention.end]
+    word = plural(kind) if vocabulary.is_plural(old) else kind
+    before = text[: mention.start]
+    article = re.search(r"\b([Aa])n?\s+$", before)
+    if article:
+        before = before[: article.start(1)] + article.group(1) + ("n " if word[0] in "aeiou" else " ")
+    return before + word + text[mention.end :]
+
+
+def plural(kind: str) -> str:
+    """English plural by the common rules; enough for COCO's nouns."""
+    if kind == "person":
+        return "people"
+    if kind.endswith("knife"):
+        return kind[:-2] + "ves"
+    if kind.endswith("mouse"):
+        return kind[:-5] + "mice"
+    return kind + ("es" if kind.endswith(("s", "x", "ch", "sh")) else "s")
+
+
 def _singulars(word: str) -> list[str]:
     forms = [word]
     if word in IRREGULAR:

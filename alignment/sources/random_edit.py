@@ -7,12 +7,11 @@ with yes or no has that word turned round instead, as BDHS does. Same prompts an
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alignment.data.invalid_pairs import Dropped
-from alignment.data.noun_counts import Mention, Vocabulary
+from alignment.data.noun_counts import Vocabulary, with_kind
 from alignment.data.prompts import PROMPTS, Prompt, ReadsPrompts
 from alignment.data.sentences import swap_opening
 from alignment.data.source_files import PROMPT_FILES
@@ -80,27 +79,5 @@ def edited(prompt: Prompt, vocabulary: Vocabulary, share: float, draw: random.Ra
     text = prompt.chosen
     new = draw.sample(others, n)
     for mention in sorted(draw.sample(mentions, n), key=lambda m: -m.start):  # from the end, so offsets stay true
-        text = _put(text, mention, new.pop(), vocabulary)
+        text = with_kind(text, mention, new.pop(), vocabulary)
     return text
-
-
-def _put(text: str, mention: Mention, kind: str, vocabulary: Vocabulary) -> str:
-    """Replace a mention, keeping its number and its article, which would else give the edit away."""
-    old = text[mention.start : mention.end]
-    word = plural(kind) if vocabulary.is_plural(old) else kind
-    before = text[: mention.start]
-    article = re.search(r"\b([Aa])n?\s+$", before)
-    if article:
-        before = before[: article.start(1)] + article.group(1) + ("n " if word[0] in "aeiou" else " ")
-    return before + word + text[mention.end :]
-
-
-def plural(kind: str) -> str:
-    """English plural by the common rules; enough for COCO's nouns."""
-    if kind == "person":
-        return "people"
-    if kind.endswith("knife"):
-        return kind[:-2] + "ves"
-    if kind.endswith("mouse"):
-        return kind[:-5] + "mice"
-    return kind + ("es" if kind.endswith(("s", "x", "ch", "sh")) else "s")

@@ -54,11 +54,11 @@ def _one(kind: str, where: str, spec: Any) -> Iterator[Spec]:
     yield kind, where, spec
     if "judge" in OWN_KEYS.get(kind, ()):
         yield from _one("judge", f"{where}.judge", spec.get("judge"))
-    if kind == "judge" and isinstance(spec.get("model"), Mapping):
-        yield from _one("model", f"{where}.model", {"name": "transformers", **spec["model"]})
     if kind == "source":
         for part in SOURCES_INSIDE:
             yield from _one("source", f"{where}.{part}", spec.get(part))
+    if kind in ("judge", "source") and isinstance(spec.get("model"), Mapping):
+        yield from _one("model", f"{where}.model", {"name": "transformers", **spec["model"]})
 
 
 def _list(value: Any) -> list[Any]:

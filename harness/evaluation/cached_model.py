@@ -66,6 +66,10 @@ class RememberingModel:
     def facts(self) -> dict[str, str]:
         return dict(self._facts)
 
+    def remembering(self, other: Model, what: str) -> RememberingModel:
+        """Another model with the same store underneath."""
+        return RememberingModel(other, self._store, self._progress, what)
+
     def key(self, request: Request) -> str:
         """Answer key: weights, image, prompt, decoding, hidden tokens, noise, and the facts that can move an answer.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alignment.data.yield_report import sides
+from harness.config.option_faults import plugins_of
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles, count_of
@@ -25,6 +26,18 @@ def number_of_pairs(config: RunConfig, arm: Arm, data: Data) -> int:
     return found
 
 
+def unreached_models(arm: Arm) -> list[str]:
+    """What is wrong with the servers that an arm's source asks: keys, addresses. Checkpoints in folders are not loaded here."""
+    faults = []
+    for kind, where, spec in plugins_of({"arms": [arm.model_dump()]}):
+        if kind == "model" and spec["name"] != "transformers" and where.startswith("arms.0.pairs"):
+            try:
+                registry.make("model", spec["name"], {k: v for k, v in spec.items() if k != "name"})
+            except HarnessError as error:
+                faults.append(f"pairs of {arm.name}: {error}")
+    return faults
+
+
 def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Data) -> None:
     """Raise one DataError for all arms without pairs whose source would fail: before a sweep of hours, not after it."""
     faults = []
@@ -34,6 +47,7 @@ def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Dat
                 number_of_pairs(config, arm, data)
             except HarnessError as error:
                 faults.append(f"pairs of {arm.name}: {error}")
+            faults += unreached_models(arm)
     if faults:
         raise DataError("Preference pairs cannot be made:\n  " + "\n  ".join(faults))
 

@@ -28,7 +28,7 @@ from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator, make_judge, unjudged
 from harness.evaluation.sweep import items_of, requests_of
-from harness.run.check_sources import number_of_pairs
+from harness.run.check_sources import number_of_pairs, unreached_models
 from harness.run.count import counted
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import make_aligner
@@ -154,6 +154,7 @@ def _totals(config: RunConfig, data: Data, missing: list[str]) -> dict[str, int]
             found[arm.name] = number_of_pairs(config, arm, data)
         except HarnessError as error:
             missing.append(f"pairs of {arm.name}: {error}")
+        missing += unreached_models(arm)
     return found
 
 

@@ -69,8 +69,10 @@ def test_the_pairs_of_a_row_are_the_paper_s(table: str, row: dict[str, Any]) -> 
     )
     assert "+".join(part["name"] for part in parts) == row["source"]
     assert [part.get("limit") for part in parts] == [row["size"]] * len(parts)
-    if (bdhs := parts[-1])["name"] in ("bdhs", "povid_noise"):
+    if (bdhs := parts[-1])["name"] in ("bdhs", "povid_noise", "corruption"):
         assert bdhs["from"] == row.get("from", POVID)
+    if bdhs["name"] == "corruption":  # GPT-4, which sees the text only
+        assert bdhs["model"]["model"] == PAPER["corruptor"] and bdhs.get("template", "") == ""
     if bdhs["name"] == "bdhs":
         wanted = PAPER["bdhs"] | {k: row[k] for k in ("rho_th", "noise_steps", "guided") if k in row}
         assert {key: bdhs.get(key) for key in wanted} == wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from harness.core.errors import DataError
 from harness.run.check_sources import number_of_pairs
 from harness.run.estimate import Cost, estimate
 from harness.storage.data_folder import DataFolder
+from tests.alignment.sources.test_published_datasets import by_model
 from tests.end_to_end.conftest import _BDHS, SMALL
 from tests.end_to_end.test_methods import FEW, METHODS, TRAINING
 
@@ -115,3 +117,30 @@ def test_the_prompts_of_every_miniature_row_are_counted_without_a_model(world: P
     made, _ = config.load_table(name, True)
     data = DataFolder(world / "miniworld", world / ".cache")
     assert all(number_of_pairs(made, arm, data) > 0 for arm in (*made.reward_models, *made.arms))
+
+
+def test_the_corrupted_rows_of_table_5_are_counted_from_the_file_and_a_missing_key_is_named(
+    tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    (tmp_path / "vlfeedback").mkdir()
+    (tmp_path / "a.jpg").write_bytes(b"image")
+    best = ("GPT-4V", "llava-v1.5-7b", "qwen")  # whose answer is rated best, a row each; the second is not LLaVA's prompt
+    prompts = (("llava-1", best[0]), ("svit-2", best[1]), ("llava-3", best[1]), ("llava-4", best[2]))
+    rows = [by_model(name, "x", model, "y") for name, model in prompts]
+    (tmp_path / "vlfeedback" / "vlfeedback_80k.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    made, _ = config.load_table("table5", False, [f"data={tmp_path}", f"output={tmp_path / 'runs'}"])
+    amounts = dict[str, str]()
+    with pytest.raises(DataError, match="pairs of corrupted: The environment variable"):
+        amounts.update((cost.stage, cost.amount) for cost in estimate(made))
+    counted = {arm.name: amounts[f"pairs: {arm.name}"].split(" prompts")[0] for arm in made.arms}
+    assert counted == {"ranked": "4", "corrupted": "4", "llava-prompts": "3", "gpt-4v-responses": "1", "llava-responses": "1"}
+
+
+def test_the_corrupting_row_of_table_5_is_measured_on_the_miniature_world(world: Path, tmp_path: Path) -> None:
+    changes = [f"data={world / 'miniworld'}", f"output={tmp_path}", "sweep=[{name: pope, limit_images: 2}]"]
+    made, left_out = config.load_table("table5", True, changes)
+    costs = {cost.stage: cost for cost in estimate(made)}
+    assert list(costs) == ["sweep: pope", "pairs: corrupted", "align: corrupted"]
+    assert costs["pairs: corrupted"].amount == "240 prompts (corruption)" and costs["align: corrupted"].seconds is not None
+    assert [row.partition(":")[0] for row in left_out] == ["ranked", "llava-prompts", "gpt-4v-responses", "llava-responses"]

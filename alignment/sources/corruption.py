@@ -24,11 +24,10 @@ from alignment.data.source_files import PROMPT_FILES
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
-from harness.core.capabilities import RemembersFor
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, DataError, Unanswered
 from harness.core.evaluation import Answer, Decoding, Request
-from harness.core.plugins import Data, Model
+from harness.core.plugins import Data, Model, RemembersFor
 from harness.core.preference import PreferencePair
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from harness.core.evaluation import Answer, Item, Request, Score
 from harness.core.judging import JudgeTask
-from harness.core.plugins import Answers, Data, Judge, Model, NoModel, Source
+from harness.core.plugins import Answers, Data, Judge, NoModel, Source
 from harness.core.preference import PreferencePair
 
 # ---------------------------------------------------------------- benchmarks
@@ -216,13 +216,6 @@ class HoldsWeights(Protocol):
 
 
 # ---------------------------------------------------------------- sources and aligners
-
-
-@runtime_checkable
-class RemembersFor(Protocol):
-    """A model that keeps its answers, and keeps those of another model in the same place. `what`: for the progress display."""
-
-    def remembering(self, other: Model, what: str) -> Model: ...
 
 
 @runtime_checkable

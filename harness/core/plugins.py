@@ -106,6 +106,13 @@ class Model(Answers, Protocol):
     def facts(self) -> dict[str, str]: ...  # processor backend, dtype, attention implementation, ...
 
 
+@runtime_checkable
+class RemembersFor(Protocol):
+    """A model that keeps its answers, and keeps those of another model in the same place. `what`: for the progress display."""
+
+    def remembering(self, other: Model, what: str) -> Model: ...
+
+
 class NoModel:
     """Stands where a model stands when a source is only to be counted. Whoever asks it gets a ModelError."""
 

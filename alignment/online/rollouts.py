@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,14 @@ from harness.core.preference import PreferencePair
 
 
 class Rollout(NamedTuple):
-    """One prompt of a step: a row of `k` answers and their rewards, (k,)."""
+    """One prompt of a step: a row of `k` answers and their rewards, (k,); nan where an answer could not be rated.
+
+    logps: of all their tokens, as the engine that drew them computed them; None where it does not report them.
+    """
 
     row: Row
     rewards: Tensor
+    logps: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Sampler:
     k: int
     unfinished_penalty: float
     seed: int
+    some_unrated: bool = False  # whether a prompt stays of which the reward could rate some answers only
 
     def draw(self, step: int, indices: Sequence[int]) -> tuple[list[Rollout], dict[str, float]]:
         """Rollouts of a step and figures for its log. A prompt whose answers the reward cannot rate is left out."""
@@ -62,11 +68,15 @@ class Sampler:
 
     def _rollout(self, pair: PreferencePair, answers: Sequence[Answer]) -> Rollout | None:
         rewards = self.reward(pair, [answer.text for answer in answers], self.image_root)
-        if any(r is None for r in rewards):
+        rated = [r is not None for r in rewards]
+        if not (any(rated) if self.some_unrated else all(rated)):
             return None
         lost = [self.unfinished_penalty * (answer.stopped == "length") for answer in answers]
-        values = torch.tensor([float(r or 0.0) - loss for r, loss in zip(rewards, lost, strict=True)])
-        return Rollout(own_row(self.policy, pair, self.image_root, answers), values)
+        known = [math.nan if r is None else float(r) for r in rewards]
+        values = torch.tensor([r - loss for r, loss in zip(known, lost, strict=True)])
+        drawn = [answer.token_logps for answer in answers]
+        logps = None if any(one is None for one in drawn) else torch.tensor([p for one in drawn for p in one or ()])
+        return Rollout(own_row(self.policy, pair, self.image_root, answers), values, logps)
 
 
 def _figures(answers: Sequence[Answer], unrated: int) -> dict[str, float]:

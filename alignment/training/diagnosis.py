@@ -7,11 +7,13 @@ from statistics import fmean
 
 ENOUGH = 8  # rows; a trend over fewer is chance
 FAR = 25.0  # nats an answer
+MISMATCH = "sampling/sampling_logp_difference/mean"  # TRL's name
+LARGE_MISMATCH = 0.01  # nats a token; float32 gives 1e-6, bfloat16 about 0.01
 
 
 def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     """Notes on a finished training: too easy pairs, a falling chosen reward, no learning, a divergence that explodes."""
-    notes = [*_divergence(log), *_fallback(log)]
+    notes = [*_divergence(log), *_fallback(log), *_skipped(log), *_mismatch(log)]
     if not log or not {"rewards/margins", "rewards/chosen"} <= log[0].keys() & log[-1].keys():
         return tuple(notes)
     third = max(1, len(log) // 3)
@@ -52,6 +54,29 @@ def _fallback(log: Sequence[Mapping[str, float]]) -> list[str]:
     return [
         f"{steps} of {len(log)} steps had no usable fresh pair (ties, empty or unjudged answers) and trained on the stored "
         "pairs of their prompts instead: to that extent the training is not online."
+    ]
+
+
+def _skipped(log: Sequence[Mapping[str, float]]) -> list[str]:
+    """Groups of answers with equal rewards, from which nothing could be learned."""
+    shares = [row["frac_reward_zero_std"] for row in log if "frac_reward_zero_std" in row]
+    if not shares or fmean(shares) == 0:
+        return []
+    return [
+        f"{fmean(shares):.0%} of the groups had answers of equal rewards and were skipped. A reward that tells answers apart, "
+        "a higher temperature or more answers a prompt leave fewer."
+    ]
+
+
+def _mismatch(log: Sequence[Mapping[str, float]]) -> list[str]:
+    """Sampler and trainer that do not agree on the log-probabilities of what was sampled."""
+    gaps = [row[MISMATCH] for row in log if MISMATCH in row]
+    if not gaps or fmean(gaps) < LARGE_MISMATCH:
+        return []
+    return [
+        f"Sampler and trainer differed by {fmean(gaps):.4f} nats a token on average in the log-probabilities of the sampled "
+        "answers: the gradient is not quite that of the policy that was sampled. Use one precision for both, or "
+        "importance_sampling_correction."
     ]
 
 

@@ -89,7 +89,9 @@ class Loop:
         started = time.perf_counter()
         torch.manual_seed(seed_of(self.settings.seed, "step", step, self.workers.rank))  # dropout of adapters
         batch = self._indices(step // self.supply.repeats)
-        samples, figures = self.supply.take(step, self.workers.share(batch))
+        own = self.workers.share(batch)
+        samples, figures = self.supply.take(step, own)
+        figures = figures if own else {}
         spare = samples[:1] or (self.supply.take(step, batch[:1])[0] if self.shards.in_step else [])
         factor = learning_rate_factor(step, self.total, self.settings.schedule, self.settings.warmup_ratio)
         for group in self.optimizer.param_groups:
@@ -140,7 +142,7 @@ class Loop:
         for unused in spares:  # a process with fewer rows makes an idle pass, or the others would wait without end
             self._micro(unused, totals._replace(step=views[-1]), weight=0.0)
         mine = {name: [float(v) for part in parts for v in part.values[name]] for name in (parts[0].values if parts else ())}
-        mine |= {name: [value] * len(needed) for name, value in figures.items()}
+        mine |= {name: [value] * max(1, len(needed)) for name, value in figures.items()}
         of_step = dict(parts[0].figures) if parts else {}
         found = self.workers.gather((loss, mine, sum(row.length for row in rows), of_step))
         names = dict.fromkeys(name for _, values, *_ in found for name in values)

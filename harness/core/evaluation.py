@@ -106,6 +106,7 @@ class Answer:
     latency_s: float = 0.0
     yes_nats: float | None = None  # log-odds of yes against no in nats, where the model gives them
     token_ids: tuple[int, ...] | None = None  # as sampled, the end token too; None: not reported, or a stored answer
+    token_logps: tuple[float, ...] | None = None  # of each at the request's temperature (top-p aside), in nats; None as above
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ class RememberingModel:
 
     def _kept(self, answer: Answer) -> Answer:
         told = answer.yes_nats is not None and isfinite(answer.yes_nats)
-        return replace(answer, yes_nats=answer.yes_nats if self._log_odds and told else None, token_ids=None)
+        return replace(answer, yes_nats=answer.yes_nats if self._log_odds and told else None, token_ids=None, token_logps=None)
 
     def _count(self, requests: Sequence[Request], answers: Iterable[Answer]) -> None:
         self.tally.add(requests, answers)

@@ -35,6 +35,29 @@ class Talker(TinyPolicy):
         self.forgotten += 1
 
 
+class Steady(Talker):
+    """Says what the request's seed decides, whatever the last bits of its weights."""
+
+    def generate(self, requests):
+        for i, request in enumerate(requests):
+            text = f" {('dog', 'car', 'cup', 'boat')[request.decoding.seed % 4]}."
+            ids = tuple(self.answer_ids(request.image, request.text, text).tolist())
+            yield [(i, Answer("", text, 2, "stop", token_ids=ids))]
+
+
+class Likes:
+    """Rewards one word; None where it cannot say."""
+
+    def __init__(self, word: str = "dog", known: bool = True) -> None:
+        self.word, self.known = word, known
+
+    def facts(self):
+        return {"reward": self.word}
+
+    def __call__(self, pair, answers, image_root):
+        return [float(self.word in answer) if self.known else None for answer in answers]
+
+
 class Killed(Exception):
     """What a test stops a training with."""
 

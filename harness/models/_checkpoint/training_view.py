@@ -49,11 +49,12 @@ class TrainingView:
         self.check()
         positions = self._positions(input_ids, vision, segment, position_ids)
         self._check_length(int(positions.max()) + 1)
+        at = (input_ids == self._image_token_id) & (segment <= PROMPT_SEGMENT)  # a sampled answer may hold that token too
         if self.segments:
-            seen = (segment != PADDING)[input_ids == self._image_token_id]  # features of hidden image tokens are left out
-            states = self._states(pack(input_ids, segment), vision, pack(positions, segment), packed_mask(segment), seen)
-            return unpack(states, segment)
-        return self._states(input_ids, vision, positions, self._dense(input_ids, segment, position_ids))
+            seen = (segment != PADDING)[at]  # features of hidden image tokens are left out
+            ids, at, positions = (pack(t, segment) for t in (input_ids, at, positions))
+            return unpack(self._states(ids, at, vision, positions, packed_mask(segment), seen), segment)
+        return self._states(input_ids, at, vision, positions, self._dense(at, segment, position_ids))
 
     def _check_length(self, length: int) -> None:
         if self._original_length is None:
@@ -67,10 +68,15 @@ class TrainingView:
         forget_lengths(self.module.get_decoder())
 
     def _states(
-        self, input_ids: Tensor, vision: Mapping[str, Tensor], positions: Tensor, mask: Any, seen: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        at: Tensor,
+        vision: Mapping[str, Tensor],
+        positions: Tensor,
+        mask: Any,
+        seen: Tensor | None = None,
     ) -> Tensor:
-        """`seen` (k,) bool: which of the image features stand in `input_ids`; None: all."""
-        at = input_ids == self._image_token_id
+        """`at` (B, T) bool: where image features stand; `seen` (k,) bool: which of them do, None: all."""
         embeds: Tensor = self.module.get_input_embeddings()(input_ids.masked_fill(at, 0))
         extra: dict[str, Any] = {}
         if vision:
@@ -110,7 +116,7 @@ class TrainingView:
         return positions
 
     def _dense(
-        self, input_ids: Tensor, segment: Tensor, position_ids: Tensor
+        self, at: Tensor, segment: Tensor, position_ids: Tensor
     ) -> Any:  # Any: transformers' own class, another for each family
         """Masks (B, 1, T, T) for families and attention implementations that cannot take the rows apart."""
         dtype, config = self.module.dtype, self.module.get_decoder().config
@@ -121,7 +127,6 @@ class TrainingView:
             prompt = segment == PROMPT_SEGMENT
             together = prompt[:, :, None] & prompt[:, None, :]
         elif self.family.both_ways != CAUSAL:
-            at = input_ids == self._image_token_id
             begins = at & ~torch.nn.functional.pad(at[:, :-1], (1, 0))
             number = begins.cumsum(1) * (at & (segment == PROMPT_SEGMENT))
             together = (number[:, :, None] == number[:, None, :]) & (number > 0)[:, :, None]

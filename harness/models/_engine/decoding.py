@@ -36,6 +36,7 @@ class RowState:
     ) -> None:
         self.decoding, self.bend, self.read = decoding, bend, read
         self.ids: list[int] = []
+        self.logps: list[float] = []  # of each token that was sampled
         self.end: tuple[int, ...] = ()  # the token that ended it
         self.stopped = ""
         self._end_ids = end_ids
@@ -54,6 +55,11 @@ class RowState:
     def sampled(self) -> tuple[int, ...]:
         """All tokens that were chosen, the one that ended the row included."""
         return (*self.ids, *self.end)
+
+    @property
+    def sampled_logps(self) -> tuple[float, ...] | None:
+        """Log-probability of each of these, where all were sampled."""
+        return tuple(self.logps) if len(self.logps) == len(self.sampled) else None
 
     def take(self, token: int) -> bool:
         """Append a token; True when the row is finished."""
@@ -130,22 +136,25 @@ def next_tokens(logits: Tensor, rows: list[RowState], end_ids: frozenset[int]) -
         )
     sampled = [r for r, row in enumerate(rows) if row.decoding.temperature > 0]
     if sampled:
-        picks = _sample(logits[sampled], [rows[r] for r in sampled])
-        for r, token in zip(sampled, picks, strict=True):
+        picks, logps = _sample(logits[sampled], [rows[r] for r in sampled])
+        for r, token, logp in zip(sampled, picks, logps, strict=True):
             chosen[r] = token
+            rows[r].logps.append(logp)
     return chosen
 
 
-def _sample(logits: Tensor, rows: list[RowState]) -> list[int]:
-    """Inverse-CDF sampling after temperature and nucleus (top-p) filtering; tokens in falling order of probability."""
+def _sample(logits: Tensor, rows: list[RowState]) -> tuple[list[int], list[float]]:
+    """Inverse-CDF sampling after temperature and nucleus (top-p) filtering; tokens in falling order of probability. Also the
+    log-probability of each at that temperature, before the filtering."""
     heat = torch.tensor([row.decoding.temperature for row in rows], device=logits.device)
     top_p = torch.tensor([row.decoding.top_p for row in rows], device=logits.device, dtype=torch.float64)
-    ordered, order = torch.softmax(logits.double() / heat[:, None], -1).sort(dim=-1, descending=True, stable=True)
+    probabilities = torch.softmax(logits.double() / heat[:, None], -1)
+    ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
     before = ordered.cumsum(-1) - ordered
     ordered = torch.where(before < top_p[:, None], ordered, torch.zeros_like(ordered))  # the first always stays
     total = ordered.cumsum(-1)
     u = torch.tensor([row.uniform() for row in rows], device=logits.device, dtype=torch.float64)
     place = torch.searchsorted(total, (u * total[:, -1])[:, None], right=True).squeeze(1)
     last = (ordered > 0).sum(-1) - 1
-    picks: list[int] = order.gather(1, torch.minimum(place, last)[:, None]).squeeze(1).tolist()
-    return picks
+    picks = order.gather(1, torch.minimum(place, last)[:, None])
+    return picks.squeeze(1).tolist(), probabilities.gather(1, picks).squeeze(1).log().tolist()

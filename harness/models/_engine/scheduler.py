@@ -187,7 +187,9 @@ class ImageFirst:
         text = self.prompts.answer_text(row.context, state.ids, row.head)
         if state.stopped == "stop":
             text = cut_after_stop(text, row.request.decoding.stop)
-        return Answer("", text, len(state.ids), state.stopped, entry.latency_s, entry.yes_nats, state.sampled)
+        return Answer(
+            "", text, len(state.ids), state.stopped, entry.latency_s, entry.yes_nats, state.sampled, state.sampled_logps
+        )
 
 
 def give_way(budget: Budget) -> None:

@@ -17,21 +17,8 @@ from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.preference import PreferencePair
 from harness.models.transformers import TransformersModel
-from tests.alignment.talker import FAST, Killed, Talker, kill_after
+from tests.alignment.talker import FAST, Killed, Likes, Talker, kill_after
 from tests.alignment.tiny import TinyPolicy
-
-
-class Likes:
-    """Rewards one word; None where it cannot say."""
-
-    def __init__(self, word: str = "dog", known: bool = True) -> None:
-        self.word, self.known = word, known
-
-    def facts(self):
-        return {"reward": self.word}
-
-    def __call__(self, pair, answers, image_root):
-        return [float(self.word in answer) if self.known else None for answer in answers]
 
 
 def test_the_baseline_of_an_answer_is_the_mean_of_the_others() -> None:

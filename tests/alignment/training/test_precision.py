@@ -16,8 +16,7 @@ from alignment.aligners.rloo import Rloo
 from harness.core.errors import ConfigError
 from harness.core.preference import PreferencePair
 from harness.models.transformers import TransformersModel
-from tests.alignment.online.test_reinforcement import Likes
-from tests.alignment.talker import Talker
+from tests.alignment.talker import Likes, Talker
 from tests.alignment.tiny import TinyPolicy
 from tests.alignment.training.test_train import FAST
 

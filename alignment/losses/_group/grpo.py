@@ -1,0 +1,106 @@
+"""The GRPO family on tokens: clipped surrogates and their reductions.
+
+GRPO: Shao et al. 2024, arXiv:2402.03300; Dr. GRPO: arXiv:2503.20783; DAPO: arXiv:2503.14476; GSPO (sequence ratio):
+arXiv:2507.18071; CISPO: arXiv:2506.13585; SAPO: arXiv:2511.20347; LUSPO. As TRL 1.16's GRPOTrainer computes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+LOSSES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo")
+LEVELS = ("token", "sequence")
+SAPO_TEMPERATURES = (1.0, 1.05)  # of positive and of negative advantages, TRL's defaults
+
+
+@dataclass(frozen=True, slots=True)
+class Surrogate:
+    """What is minimised. Names and meanings as TRL's.
+
+    loss_type: the reduction, and for cispo and sapo the surrogate; see `share`.
+    epsilon, epsilon_high: the ratio is clipped to [1 - epsilon, 1 + epsilon_high]; epsilon_high None: as epsilon; of cispo the
+        largest ratio.
+    delta: cap of the ratio on the branch that is not clipped.
+    importance_sampling_level: token, or sequence (GSPO): the ratio is exp of an answer's mean log-ratio.
+    beta: weight of the divergence from the reference (k3), per token.
+    use_bias_correction_kl: that divergence times the ratio.
+    max_completion_length: what dr_grpo divides by instead of an answer's length.
+    """
+
+    loss_type: str = "dapo"
+    epsilon: float = 0.2
+    epsilon_high: float | None = None
+    delta: float | None = None
+    importance_sampling_level: str = "token"
+    beta: float = 0.0
+    use_bias_correction_kl: bool = True
+    max_completion_length: int = 256
+
+    @property
+    def high(self) -> float:
+        return self.epsilon if self.epsilon_high is None else self.epsilon_high
+
+
+class TokenLoss(NamedTuple):
+    """Of N tokens, nothing reduced."""
+
+    loss: Tensor  # (N,)
+    clipped: Tensor  # (N,) bool: whose ratio is beyond the clip, in the direction of its advantage
+    kl: Tensor | None  # (N,) k3 estimate of the divergence from the reference
+
+
+def token_loss(
+    made: Surrogate, policy: Tensor, old: Tensor, reference: Tensor | None, advantage: Tensor, answer: Tensor
+) -> TokenLoss:
+    """Loss of each token.
+
+    Args:
+        policy, old, reference: (N,) log-probabilities of the tokens now, when they were drawn, and under the reference.
+        advantage: (A,) of each answer.
+        answer: (N,) which answer a token belongs to.
+    """
+    gain = advantage.to(policy)[answer]
+    log_ratio = policy - old
+    if made.importance_sampling_level == "sequence":
+        n = torch.bincount(answer, minlength=len(advantage)).clamp(min=1)
+        log_ratio = (log_ratio.new_zeros(len(advantage)).index_add(0, answer, log_ratio) / n)[answer]
+    ratio = log_ratio.exp()
+    low, high = ratio < 1 - made.epsilon, ratio > 1 + made.high
+    loss = _surrogate(made, policy, ratio, gain)
+    kl = None
+    if reference is not None and made.beta:
+        gap = reference - policy
+        kl = gap.exp() - gap - 1
+        loss = loss + made.beta * (kl * ratio if made.use_bias_correction_kl else kl)
+    return TokenLoss(loss, (low & (gain < 0)) | (high & (gain > 0)), None if kl is None else kl.detach())
+
+
+def share(made: Surrogate, lengths: Tensor, answers: int, tokens: int) -> Tensor:
+    """What each token of an answer weighs in the step's loss, (A,), by the answers' lengths (A,); `answers` and `tokens` of the
+    whole step.
+
+    grpo, sapo: mean over answers of the token mean. bnpo, dapo, cispo: token mean over the step. dr_grpo: sum over answers
+    times the longest answer that is allowed. luspo: mean over answers of the token sum.
+    """
+    ones = torch.ones_like(lengths, dtype=torch.float64)
+    if made.loss_type in ("grpo", "sapo"):
+        return ones / (answers * lengths.clamp(min=1))
+    if made.loss_type == "dr_grpo":
+        return ones / (answers * made.max_completion_length)
+    return ones / (answers if made.loss_type == "luspo" else max(1, tokens))
+
+
+def _surrogate(made: Surrogate, policy: Tensor, ratio: Tensor, gain: Tensor) -> Tensor:
+    if made.loss_type == "cispo":
+        return -ratio.detach().clamp(max=made.high) * gain * policy
+    if made.loss_type == "sapo":
+        above, below = SAPO_TEMPERATURES
+        heat = torch.where(gain > 0, above, below).to(ratio)
+        return -(heat * (ratio - 1)).sigmoid() * 4 / heat * gain
+    clipped = ratio.clamp(1 - made.epsilon, 1 + made.high)
+    free = ratio if made.delta is None else ratio.clamp(max=made.delta)
+    return -torch.minimum(free * gain, clipped * gain)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.api.actions import compare, load_benchmark, open_store, run, sweep
+    from harness.api.gates import gate
     from harness.api.progress import ProgressBars, silent
     from harness.api.results import Results
     from harness.api.stored import Run, RunStore
@@ -22,6 +23,7 @@ _PLACES = {
     "run": "harness.api.actions",
     "sweep": "harness.api.actions",
     "compare": "harness.api.actions",
+    "gate": "harness.api.gates",
     "open_store": "harness.api.actions",
     "load_benchmark": "harness.api.actions",
     "Results": "harness.api.results",
@@ -39,6 +41,7 @@ __all__ = [
     "RunStore",
     "__version__",
     "compare",
+    "gate",
     "load_benchmark",
     "open_store",
     "run",

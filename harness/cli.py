@@ -13,7 +13,7 @@ from harness.core.errors import HarnessError
 
 # Each registers its commands, in the order of `--help`.
 # isort: off
-from harness.commands import run, sweep, doctor, list, show, compare, view  # noqa: F401
+from harness.commands import run, sweep, doctor, list, show, compare, gate, view  # noqa: F401
 from harness.commands import audit, labels, rescore, ratings, check, fetch  # noqa: F401
 
 

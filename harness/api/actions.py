@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api.progress import ProgressBars, Silent
 from harness.api.results import Results, of_one_sweep
-from harness.api.stored import Run, RunStore
+from harness.api.stored import Run, RunStore, output_of
 from harness.core.capabilities import ShowsLines
 from harness.core.evaluation import Answer, Item
 from harness.core.plugins import Benchmark
@@ -98,7 +98,7 @@ def compare(
     from harness.results.run_records import records_of_all
     from harness.storage.run_store import open_store as opened
 
-    place = _output_of(runs, output)
+    place = output_of(runs, output)
     ids = [one if isinstance(one, str) else one.id for one in runs]
 
     def read() -> list[RunRecord]:
@@ -226,9 +226,3 @@ def _as_texts(changes: Changes) -> list[str]:
         return list(changes)
     flow = {key: yaml.safe_dump(value, default_flow_style=True, width=10**9) for key, value in changes.items()}
     return [f"{key}={text.strip().removesuffix('...').strip()}" for key, text in flow.items()]
-
-
-def _output_of(runs: Sequence[str | Run], output: str | Path | None) -> Path:
-    if output is not None:
-        return Path(output).expanduser()
-    return next((one.output for one in runs if isinstance(one, Run)), Path("runs"))

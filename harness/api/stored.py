@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -65,6 +66,13 @@ class Run(Results):
 
     def __repr__(self) -> str:
         return f"Run({self.id!r}, {self.status!r}, {str(self.folder)!r})"
+
+
+def output_of(runs: Sequence[str | Run], output: str | Path | None) -> Path:
+    """The folder of these runs: as given, else that of the first `Run`, else "runs"."""
+    if output is not None:
+        return Path(output).expanduser()
+    return next((one.output for one in runs if isinstance(one, Run)), Path("runs"))
 
 
 class RunStore:

@@ -79,6 +79,21 @@ def show_comparison(comparison: Any) -> None:
     _show_missing(console, comparison)
 
 
+def show_gate(gate: Any) -> None:
+    """A gate's verdict in words, a table a checkpoint, and why rules are open."""
+    from reports.gate.words import HEADER, notes, rows
+
+    console = wide_console()
+    for checkpoint in gate.checkpoints:
+        console.print(plain(checkpoint.words, "bold"), soft_wrap=True)
+        console.print(_table(HEADER, rows(checkpoint)))
+        for one in notes(checkpoint):
+            console.print(plain(f"- {one}"), soft_wrap=True)
+    if len(gate.checkpoints) > 1:
+        console.print(plain(gate.words, "bold"), soft_wrap=True)
+    console.print(plain(f"Gate {gate.policy}: {gate.verdict}. {gate.family}, alpha {gate.alpha:g}."), soft_wrap=True)
+
+
 def show_items(records: Iterable[RunRecord]) -> None:
     """Single items with their prompt, answer and score."""
     from reports.text.formatting import shortened

@@ -67,7 +67,7 @@ def run(
 
 def carry_out(chosen: RunConfig) -> Outcome | None:
     """Do a run and show its table; Ctrl-C prints the command that continues it."""
-    from harness.commands._terminal import Display, show_comparison
+    from harness.commands._terminal import Display, show_comparison, show_gate
     from harness.config.check_paths import check_paths
     from harness.core.edge.signals import exit_code, stopped_by_signals
     from harness.core.registry import without_collecting
@@ -85,6 +85,8 @@ def carry_out(chosen: RunConfig) -> Outcome | None:
         raise typer.Exit(exit_code(stopped)) from None
     if outcome is not None:
         show_comparison(outcome.comparison)
+        if outcome.comparison.gate is not None:
+            show_gate(outcome.comparison.gate)
     return outcome
 
 

@@ -26,6 +26,7 @@ def json_schema() -> dict[str, Any]:
     parts.pop("Plugin", None)
     parts["Source"], parts["Model"] = _one_of("source", {}), _one_of("model", {})
     parts["Arm"]["properties"]["pairs"] = {"$ref": "#/$defs/Source"}
+    schema["properties"]["gates"]["anyOf"].append({"type": "string"})  # `default`, or a policy file
     schema["properties"]["model"] = {"$ref": "#/$defs/Model"}
     return schema
 

@@ -14,9 +14,10 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.config import grid, training_form, yaml_text
+from harness.config import gate_policy, grid, training_form, yaml_text
 from harness.config import study_tables as study
 from harness.config.changes import changed
+from harness.config.gate_policy import GatePolicy
 from harness.config.option_faults import option_faults
 from harness.core.digests import value_digest
 from harness.core.errors import ConfigError
@@ -101,6 +102,9 @@ class RunConfig(_Strict):
     )
     published: list[str] = Field(default_factory=list, description="tables of the study to put beside, e.g. [Table 6]")
     table: TableNotes | None = Field(None, description="what a report says of a table of the study; set by `study:tableN`")
+    gates: GatePolicy | None = Field(
+        None, description="policy of the report's gate: `default`, a policy file, or the policy itself (name, alpha, rules)"
+    )
     output: str = Field("runs", description="folder of all runs and their store")
 
     def seed_of(self, arm: Arm) -> int:
@@ -110,7 +114,7 @@ class RunConfig(_Strict):
     @property
     def digest(self) -> str:
         """Identity of what was asked, in any form (`training_form.flat`); not of what only the reports need."""
-        asked = self.model_dump(exclude={"output", "table", "baseline"})
+        asked = self.model_dump(exclude={"output", "table", "baseline", "gates"})
         for arm in (*asked["reward_models"], *asked["arms"]):
             arm["align"] = training_form.flat(arm["align"])
         return value_digest(asked)
@@ -166,13 +170,14 @@ def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequ
     faults: list[str] = []
     tree = changed(copy.deepcopy(dict(tree)), overrides, faults)
     tree = training_form.nested(grid.expand(tree, faults), faults)
+    tree = gate_policy.written_out(tree, faults)
     own = option_faults(tree)
     try:
         config = RunConfig.model_validate(tree)
     except ValidationError as error:
         faults += [_fault(e) for e in error.errors()]
         raise ConfigError(all_faults(faults + own, where)) from error
-    faults += [*own, *_contradictions(config)]
+    faults += [*own, *_contradictions(config), *gate_policy.faults_of(config.gates)]
     if faults:
         raise ConfigError(all_faults(faults, where))
     return config

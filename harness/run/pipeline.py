@@ -20,6 +20,7 @@ from alignment.data.pairs import read_pairs, write_pairs, write_trl
 from alignment.online.reward_model import ModelReward
 from alignment.weights.workers import workers
 from harness.config.check_plugins import check_plugins
+from harness.config.gate_policy import policy_of
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
 from harness.core.capabilities import HoldsOutPairs
@@ -35,6 +36,7 @@ from harness.evaluation.sweep import sweep
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.results.run_records import config_of, records_of
 from harness.results.run_state import how_it_stopped
+from harness.run.check_gates import check_gates
 from harness.run.check_sources import check_places, check_sources, pairs_record, rebuilt_pairs
 from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
@@ -68,6 +70,7 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
     Raises HarnessError for everything the user can fix; what is stored stays stored.
     """
     check_plugins(config)
+    check_gates(config)
     output = Path(config.output).expanduser()
     with workers().first_alone():
         data = open_data(config.data, output, say)
@@ -100,12 +103,16 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
 def report(store: Store, run_id: str, folder: Path, baseline: str | None = None) -> Outcome:
     """Write every report of a run from the store alone; works for old and incomplete runs too."""
     from reports.comparison.compare import compare
+    from reports.gate.junit import junit
 
-    published = config_of(store.run(run_id)).published
-    comparison = compare(records_of(store, run_id), published=published, baseline=baseline)
+    config = config_of(store.run(run_id))
+    policy = policy_of(config.gates) if config.gates is not None else None
+    comparison = compare(records_of(store, run_id), published=config.published, baseline=baseline, policy=policy)
     for name in registry.names("report"):
         writer = registry.get("report", name)
         write_text_whole(folder / writer.file_name, writer(comparison))
+    if comparison.gate is not None:
+        write_text_whole(folder / "gate.xml", junit(comparison.gate))
     return Outcome(run_id, folder, comparison)
 
 

@@ -70,11 +70,12 @@ class Store(Database):
     # ------------------------------------------------------------ runs
 
     def begin(self, run: StoredRun) -> None:
-        """Store a run; an existing run keeps its start time and is `running` again."""
+        """Store a run; an existing one keeps its start time, is `running` again and takes this study's notes and gates."""
         with self.transaction() as db:
             values = (run.id, run.name, run.created_at, run.status, run.config, run.command)
             db.execute(
-                "INSERT INTO runs VALUES (?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET status=excluded.status",
+                "INSERT INTO runs VALUES (?,?,?,?,?,?,?,?) ON CONFLICT(id) "
+                "DO UPDATE SET status=excluded.status, config=excluded.config",
                 (*values, codec.dumps(run.versions), run.data_folder),
             )
 

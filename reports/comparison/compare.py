@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from harness.core.errors import ConfigError
+from harness.core.gating import Policy
+from harness.core.nearest import did_you_mean
 from harness.core.run_record import RunRecord, StudyNotes, SweepResult
 from reports.comparison import published_rows as study
 from reports.comparison.baseline import with_baseline
@@ -23,8 +25,10 @@ from reports.comparison.metric_table import benchmark_names, make_tables, result
 from reports.comparison.objects import objects
 from reports.comparison.reliability import reliability
 from reports.comparison.subtitle import dates, subtitle
+from reports.gate.decide import gate
 from reports.text.formatting import listing
 from reports.values.comparison import Comparison, Curve, RunFacts
+from reports.values.gate import Gate
 from reports.values.table import Column
 
 
@@ -34,17 +38,20 @@ def compare(
     labels: Sequence[str] | None = None,
     published: Sequence[str] = (),
     baseline: str | None = None,
+    policy: Policy | None = None,
 ) -> Comparison:
     """Compare all sweeps of all records with the first sweep of the first, or with the column `baseline`.
 
     `labels`: one name a record, shown instead of the runs' own names. `published`: tables of the study ("Table 6") to put
-    beside. `baseline`: label of a column, or name of a method, which then stands for all its seeds.
+    beside. `baseline`: label of a column, or name of a method, which then stands for all its seeds. `policy`: the gate to
+    decide, always against the first sweep.
     Raises ConfigError when there is nothing to compare, when runs have no benchmark in common, or for an unknown baseline.
     """
     columns, sweeps = _columns(records, labels)
     _check_common(columns, sweeps)
     configs = {record.run_id: record.config_yaml for record in records}
     found = methods(columns, [sweep.label for sweep in sweeps], [configs[column.run_id] for column in columns])
+    decided = gate(policy, columns, sweeps, _not_swept(records)) if policy is not None else None
     if baseline is not None:
         columns, sweeps, found = with_baseline(columns, sweeps, found, baseline)
     unlike = protocol_differences(columns, sweeps)
@@ -76,8 +83,30 @@ def compare(
         runs=tuple(_facts(record) for record in records),
         subtitle=subtitle(records, base, short.columns),
         dates=dates(records),
+        gate=decided,
         data_folders=tuple(dict.fromkeys(record.data_folder for record in records)),
     )
+
+
+def gated(records: Sequence[RunRecord], policy: Policy, *, only: Sequence[str] = ()) -> Gate:
+    """The gate's verdict on all checkpoints of the records, or on those of these labels; the first sweep is the baseline.
+
+    Raises ConfigError where the policy does not fit what was measured, or a label is unknown.
+    """
+    columns, sweeps = _columns(records, None)
+    pending = _not_swept(records)
+    known = [column.label for column in columns[1:]]
+    for name in only:
+        if name not in (*known, *pending):
+            raise ConfigError(f"There is no checkpoint {name!r}.{did_you_mean(name, known)} There are: {listing(known, 20)}.")
+    kept = [0, *(i for i, column in enumerate(columns) if i and (not only or column.label in only))]
+    waiting = [name for name in pending if not only or name in only]
+    return gate(policy, [columns[i] for i in kept], [sweeps[i] for i in kept], waiting)
+
+
+def _not_swept(records: Sequence[RunRecord]) -> list[str]:
+    """Arms of which nothing is measured yet."""
+    return [record.name for record in records if len(record.sweeps) < 2 and _has_arms(record)]
 
 
 def _columns(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tuple[list[Column], list[SweepResult]]:

@@ -13,6 +13,7 @@ from typing import Any
 from harness.core.preference import PreferencePair
 from harness.core.run_record import StudyNotes
 from reports.values.details import Caption, Confusion, Failures, Flip, ObjectCount, ProtocolDifference, Reliability
+from reports.values.gate import Gate
 from reports.values.label_audit import Effect
 from reports.values.seeds import Seeds
 from reports.values.table import Column, Row, Table
@@ -115,6 +116,7 @@ class Comparison:
     published: tuple[PublishedRow, ...] = ()
     study: StudyNotes = field(default_factory=StudyNotes)
     audit: Effect | None = None  # the same runs under audited labels
+    gate: Gate | None = None  # the verdict of a policy
     data_folders: tuple[Path, ...] = field(default=(), compare=False)
     subtitle: tuple[str, ...] = ()  # model, data, items, training seeds
     dates: tuple[str, ...] = ()  # of the runs, not part of what must be the same for the same study

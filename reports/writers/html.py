@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.core import registry
 from reports.comparison.published_rows import SOURCE
+from reports.gate import words as gate
 from reports.label_audit import text as audit
 from reports.page import cards, figures
 from reports.page import objects as object_views
@@ -72,6 +73,7 @@ def _environment() -> Environment:
     environment.filters |= {"said": cards.said, "pretty": title_of, "short": shortened}
     environment.globals |= {
         "audit": audit,
+        "gate_words": gate,
         "count": count,
         "interval_note": interval_note,
         "listing": listing,

@@ -34,6 +34,7 @@ def write(comparison: Comparison) -> str:
         "incomplete": list(comparison.incomplete),
         **{key: _plain(getattr(comparison, key)) for key in _SAME},
         **({"audit": _plain(comparison.audit)} if comparison.audit is not None else {}),
+        **({"gate": _plain(comparison.gate)} if comparison.gate is not None else {}),
         "flips": _flips(comparison.flips),
         "training": _curves(comparison.training),
         "runs": [run for run, _ in runs],

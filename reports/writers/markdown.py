@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core import registry
+from reports.gate import words as gate
 from reports.label_audit import text as audit
 from reports.page.side_tables import PUBLISHED_NOTE, REWARD_TOLD, published_table, reward_view, seeds_view, study_view
 from reports.text.flag_lines import flag_lines
@@ -30,6 +31,7 @@ def write(comparison: Comparison) -> str:
         *_table(*text_table(comparison)),
     ]
     parts += [f"{interval_note(comparison.short)}. {_NOTE}"]
+    parts += _gate(comparison)
     parts += _seeds(comparison)
     parts += _reward_models(comparison)
     parts += _audit(comparison)
@@ -92,6 +94,16 @@ def _audit(comparison: Comparison) -> list[str]:
         blocks += [f"### {part.title}", _safe(part.lead), *(_table(part.header, part.rows) if part.rows else [])]
         blocks += ["\n".join(f"- {_safe(line)}" for line in part.lines)] if part.lines else []
     return blocks
+
+
+def _gate(comparison: Comparison) -> list[str]:
+    if comparison.gate is None:
+        return []
+    blocks = [f"## Gate: {comparison.gate.verdict}", _safe(f"{comparison.gate.words} Policy: {comparison.gate.policy}.")]
+    for checkpoint in comparison.gate.checkpoints:
+        blocks += [f"**{_safe(checkpoint.words)}**", *_table(gate.HEADER, gate.rows(checkpoint))]
+        blocks += ["\n".join(f"- {_safe(line)}" for line in lines)] if (lines := gate.notes(checkpoint)) else []
+    return [*blocks, f"{_safe(comparison.gate.family)}, alpha {comparison.gate.alpha:g}. {gate.NOTE}"]
 
 
 def _published(comparison: Comparison) -> list[str]:

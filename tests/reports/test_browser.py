@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.config.gate_policy import parse_policy
 from reports.comparison.compare import compare
 from reports.writers.html import write
 from tests.reports.in_browser import IN_BROWSER, watched
@@ -38,6 +39,14 @@ def test_the_page_opens_from_disk_and_shows_its_verdict(opened, record):
     page = opened(write(compare([record])))
     assert page.inner_text(".headline").startswith("Alignment lowered hallucination")
     assert page.locator(".frame img").first.evaluate("image => image.naturalWidth") > 50
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_gate_fits_the_width_of_the_page(opened, record, width):
+    rules = [{"metric": "chair.chair_i", "role": "improve"}, {"metric": "pope.f1", "role": "guard", "margin": "1 point"}]
+    page = opened(write(compare([record], policy=parse_policy({"rules": rules}))), width)
+    assert page.inner_text("#gate .gate-verdict").split()[1] in ("pass", "fail", "inconclusive")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_a_filter_leaves_only_what_was_asked_for(opened, record):

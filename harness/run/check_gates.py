@@ -1,0 +1,14 @@
+"""Does a study's gate fit its benchmarks? Known before anything is loaded, not after a night of training."""
+
+from __future__ import annotations
+
+from harness.config.gate_policy import policy_of
+from harness.config.schema import RunConfig
+from harness.evaluation.scoring import unjudged
+from reports.gate.resolve import targets
+
+
+def check_gates(config: RunConfig) -> None:
+    """Raises ConfigError where the policy names a metric that no benchmark of the study has, or a margin in another unit."""
+    if config.gates is not None:
+        targets(policy_of(config.gates), {spec.title: unjudged(spec).formulas for spec in config.sweep})

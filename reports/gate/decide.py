@@ -1,0 +1,186 @@
+"""A policy against what was measured: every rule's two tests, corrected over the whole gate, and what follows.
+
+Each rule has two one-sided tests of the difference between a checkpoint and its base: "the requirement is met" and "it is
+not met" (`shift_test`). A rule passes or fails where the p of that side, corrected by Holm over all rules of all checkpoints of
+the gate, is below the policy's alpha; else it is inconclusive. A checkpoint passes where all its rules pass, and fails where
+one fails. What is incomplete, or was measured under another protocol, is inconclusive whatever the numbers say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from harness.core.errors import ConfigError
+from harness.core.evaluation import Formula
+from harness.core.flags import UNJUDGED
+from harness.core.gating import Policy
+from harness.core.run_record import BenchmarkResult, SweepResult
+from harness.core.stats import addend_names, holm, sample
+from reports.comparison.metric_table import benchmark_names, results_of
+from reports.gate.resolve import Target, targets, unmeasured
+from reports.gate.shift_test import Shift, items_needed, limits, p_above, p_below, shift_of
+from reports.gate.words import family_of, needed_words, of_checkpoint, of_gate, requirement
+from reports.values.gate import FAIL, INCONCLUSIVE, PASS, WATCHED, CheckpointGate, Gate, RuleResult
+from reports.values.paired import Pair, pair
+from reports.values.table import Column
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tested:
+    """A rule on one metric of one checkpoint, before correction. `shift` is oriented: larger is better."""
+
+    result: RuleResult
+    shift: Shift | None = None
+    threshold: float = 0.0
+    obstacle: str = ""  # why it cannot pass, whatever the numbers say
+
+
+def gate(policy: Policy, columns: Sequence[Column], sweeps: Sequence[SweepResult], pending: Sequence[str] = ()) -> Gate:
+    """The verdict on every column but the baseline. `pending`: checkpoints of which nothing is measured yet.
+
+    Raises ConfigError where the policy names what was not measured, or there is no checkpoint beside the baseline.
+    """
+    if len(columns) < 2 and not pending:
+        raise ConfigError("A gate compares a checkpoint with its base, and there is only one checkpoint. Name two runs.")
+    results = {name: results_of(sweeps, name) for name in benchmark_names(sweeps)}
+    measured = {name: _formulas(each) for name, each in results.items()}
+    found = targets(policy, measured)
+    pairs: dict[tuple[str, int], Pair | None] = {}
+    tested = []
+    for place, _ in enumerate(columns[1:], start=1):
+        for name, each in results.items():
+            pairs[name, place] = _pair(each[0], each[place])
+        tested.append([_test(t, policy, results[t.benchmark][0], results[t.benchmark][place], pairs[t.benchmark, place])
+                       for t in found])  # fmt: skip
+    decided = _corrected(tested, policy.alpha)
+    lacking = tuple(f"{kind} is not measured by any benchmark of this run" for kind in unmeasured(policy, measured))
+    checkpoints = tuple(
+        _checkpoint_of(column.label, rules, _incomplete(columns[0], column) + lacking)
+        for column, rules in zip(columns[1:], decided, strict=True)
+    )
+    checkpoints += tuple(_checkpoint_of(name, (), ("it is not evaluated yet",)) for name in pending)
+    verdicts = [one.verdict for one in checkpoints]
+    verdict = FAIL if FAIL in verdicts else PASS if set(verdicts) == {PASS} else INCONCLUSIVE
+    n_tests = sum(rule.role != "watch" for rules in decided for rule in rules)
+    return Gate(policy.name, policy.alpha, verdict, of_gate(verdict, checkpoints), family_of(n_tests, len(checkpoints)),
+                checkpoints)  # fmt: skip
+
+
+def _formulas(results: Sequence[BenchmarkResult | None]) -> list[Formula]:
+    known: dict[tuple[str, str], Formula] = {}
+    for result in results:
+        for formula in result.formulas if result else ():
+            known.setdefault((formula.name, formula.group), formula)
+    return list(known.values())
+
+
+def _pair(base: BenchmarkResult | None, other: BenchmarkResult | None) -> Pair | None:
+    if base is None or other is None:
+        return None
+    names = addend_names(score for result in (base, other) for score in result.scores)
+    sides = []
+    for result in (base, other):
+        clusters = {item.id: item.cluster for item in result.items}
+        sides.append(sample([clusters[s.item_id] for s in result.scores], result.scores, names))
+    both = pair(base.scores, sides[0], other.scores, sides[1])
+    return both if len(both.before) else None
+
+
+def _test(
+    target: Target, policy: Policy, base: BenchmarkResult | None, other: BenchmarkResult | None, both: Pair | None
+) -> _Tested:
+    rule, f = target.rule, target.formula
+    better = "lower" if target.sign < 0 else "higher" if f.better != "neither" or rule.better else "neither"
+    set_name = f"{rule.kind} (one is enough)" if rule.need == "any" else ""
+    result = RuleResult(
+        target.benchmark, f.name, f.group, f.title, f.unit, better, rule.role, requirement(target), INCONCLUSIVE,
+        set_name=set_name,
+    )  # fmt: skip
+    obstacle = _obstacle(base, other)
+    plain = shift_of(both.before, both.after, f) if both is not None else None
+    if plain is None or both is None:
+        return _Tested(replace(result, why=obstacle or f"no difference can be tested: {f.unknown}, or under five images"))
+    low, high = limits(plain, policy.alpha)
+    images = len(plain.images)
+    result = replace(result, before=plain.before, after=plain.after, value=plain.value, low=low, high=high,
+                     items=plain.items, images=images, why=obstacle)  # fmt: skip
+    if rule.role == "watch":
+        return _Tested(result, obstacle=obstacle)
+    toward = 1 if rule.role == "guard" else -1
+    shift = shift_of(both.before, both.after, f, target.sign, toward * target.relative)
+    threshold = -toward * target.margin
+    met_at = target.sign * (threshold - toward * target.relative * abs(plain.before))
+    return _Tested(replace(result, threshold=met_at), shift, threshold, obstacle)
+
+
+def _obstacle(base: BenchmarkResult | None, other: BenchmarkResult | None) -> str:
+    """Why a rule may not pass: what is missing, and what was measured in another way."""
+    if base is None or other is None:
+        return "not measured on both checkpoints"
+    lost = {item for result in (base, other) for item in result.missing}
+    unread = {s.item_id for result in (base, other) for s in result.scores if s.flag == UNJUDGED}
+    facts = base.protocol.differs_from(other.protocol)
+    parts = [
+        f"{len(lost):,} of {len(base.items):,} items have no answer" if lost else "",
+        f"{len(unread):,} answers were not judged" if unread else "",
+        f"measured under another protocol ({', '.join(facts)})" if facts else "",
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _corrected(tested: Sequence[Sequence[_Tested]], alpha: float) -> list[list[RuleResult]]:
+    """All rules with their p values, each side corrected by Holm over the whole gate, and their verdicts."""
+    deciding = [(i, j) for i, row in enumerate(tested) for j, one in enumerate(row) if one.result.role != "watch"]
+    shifts = [(tested[i][j].shift, tested[i][j].threshold) for i, j in deciding]
+    passes = holm([p_above(shift, at) if shift else 1.0 for shift, at in shifts])
+    fails = holm([p_below(shift, at) if shift else 1.0 for shift, at in shifts])
+    place = {at: n for n, at in enumerate(deciding)}
+    decided: list[list[RuleResult]] = []
+    for i, row in enumerate(tested):
+        ps = [(passes[n], fails[n]) if (n := place.get((i, j))) is not None else (None, None) for j in range(len(row))]
+        decided.append([_decided(one, *both, alpha, len(deciding)) for one, both in zip(row, ps, strict=True)])
+    return decided
+
+
+def _decided(one: _Tested, p_pass: float | None, p_fail: float | None, alpha: float, n_tests: int) -> RuleResult:
+    if one.result.role == "watch":
+        return replace(one.result, verdict=WATCHED)
+    if one.shift is None or (p_pass is None and p_fail is None):
+        why = one.result.why or "every image tells the same difference, so nothing is known of its uncertainty"
+        return replace(one.result, verdict=INCONCLUSIVE, why=why)
+    result = replace(one.result, p_pass=p_pass, p_fail=p_fail)
+    if one.obstacle:
+        return result
+    if p_pass is not None and p_pass < alpha:
+        return replace(result, verdict=PASS)
+    if p_fail is not None and p_fail < alpha:
+        return replace(result, verdict=FAIL)
+    needed = items_needed(one.shift, one.threshold, alpha / n_tests)
+    return replace(result, items_needed=needed, why=needed_words(one.shift.items, needed))
+
+
+def _incomplete(base: Column, column: Column) -> tuple[str, ...]:
+    runs = {
+        c.run_id: c for c in (base, column)
+    }  # a base that belongs to another arm of the run may be complete where it is not
+    own = [column] if base.run_name != column.run_name and base.run_id == column.run_id else list(runs.values())
+    return tuple(f"{c.run_name} did not finish" for c in own if not c.complete)
+
+
+def _checkpoint_of(label: str, rules: Sequence[RuleResult], incomplete: tuple[str, ...]) -> CheckpointGate:
+    verdict = INCONCLUSIVE if incomplete else _verdict([rule for rule in rules if rule.role != "watch"])
+    return CheckpointGate(label, verdict, of_checkpoint(label, verdict, rules, incomplete), tuple(rules), incomplete)
+
+
+def _verdict(rules: Sequence[RuleResult]) -> str:
+    """All must pass; of a set in which one is enough, the best verdict counts."""
+    sets: dict[str, list[str]] = {}
+    verdicts = []
+    for rule in rules:
+        if rule.set_name:
+            sets.setdefault(rule.set_name, []).append(rule.verdict)
+        else:
+            verdicts.append(rule.verdict)
+    verdicts += [PASS if PASS in each else INCONCLUSIVE if INCONCLUSIVE in each else FAIL for each in sets.values()]
+    return FAIL if FAIL in verdicts else INCONCLUSIVE if INCONCLUSIVE in verdicts else PASS

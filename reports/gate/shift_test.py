@@ -1,0 +1,139 @@
+"""Is a difference above a threshold? One-sided tests over images, for margins: non-inferiority and superiority.
+
+A metric's difference is taken apart into one value an image (jackknife pseudo-values, whose mean it is). The test is the
+empirical likelihood ratio of Owen (Biometrika 1988) for their mean, one-sided, with the t distribution for few images: under
+the hypothesis images get the weights that are nearest to equal ones and have the threshold as their mean, so that the variance
+is the hypothesis', as in a score test. Three quarters of an image that stands against the claim, as far out as a typical
+changed one, are added: where few or no images got worse, the data alone would deny that any can (the idea of adjusted empirical
+likelihood, Chen et al. 2008). By tests/proofs/gates.py a margin that is just reached is passed in at most 5 % of sweeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.core.evaluation import Formula
+from harness.core.stats import FEWEST_CLUSTERS, POWER, Floats, Sample, clusters_of, evaluate, moving
+
+_AGAINST = 0.75  # weight of the added image; chosen by simulation
+_STEPS = 60  # of bisections: 2^-60 of the range
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shift:
+    """sign * (after - before) + relative * |before| of one metric.
+
+    `images`: one value an image, (G,), whose mean `value` is. `widest`: how far a whole image can move its value, 0 where that
+    is unknown. `items`: those that move the metric.
+    """
+
+    value: float
+    before: float
+    after: float
+    images: Floats
+    widest: float
+    items: int
+
+
+def shift_of(before: Sample, after: Sample, formula: Formula, sign: int = 1, relative: float = 0.0) -> Shift | None:
+    """The shift between samples of the same items in the same order; None where a value is unknown.
+
+    Only images count that move the metric on either side; None below `FEWEST_CLUSTERS` of them.
+    """
+    moved = moving(formula, before) | moving(formula, after)
+    n_clusters, items = clusters_of(before, moved), int(moved.sum())
+    if n_clusters < FEWEST_CLUSTERS:
+        return None
+    kept = np.unique(before.cluster[moved])
+    all_of = [side.totals.sum(axis=0, keepdims=True) for side in (before, after)]
+    old, new = (float(evaluate(formula, before.names, sums)[0]) for sums in all_of)
+    left = [
+        evaluate(formula, before.names, sums - side.totals[kept]) for sums, side in zip(all_of, (before, after), strict=True)
+    ]
+    weight = relative * (1 if old >= 0 else -1) - sign  # of the baseline
+    value, without = sign * new + weight * old, sign * left[1] + weight * left[0]
+    if not (np.isfinite(value) and np.isfinite(without).all()):
+        return None
+    images = value + (n_clusters - 1) * (without.mean() - without)
+    return Shift(value, old, new, _without_rounding(images), 1.0 if formula.unit == "share" else 0.0, items)
+
+
+def _without_rounding(images: Floats) -> Floats:
+    """Values that differ by rounding only are made equal."""
+    middle = float(np.median(images))
+    return np.where(np.abs(images - middle) < 1e-9 * max(1.0, abs(middle)), middle, images)
+
+
+def p_above(shift: Shift, threshold: float) -> float | None:
+    """p of "the shift is at most the threshold": small where it lies above. None where nothing can be said."""
+    return _p(shift.images - threshold, shift.widest)
+
+
+def p_below(shift: Shift, threshold: float) -> float | None:
+    """p of "the shift is at least the threshold"."""
+    return _p(threshold - shift.images, shift.widest)
+
+
+def _p(distances: Floats, widest: float) -> float | None:
+    """p of "the mean of these is at most 0"."""
+    from scipy.special import stdtr
+
+    away = distances - np.median(distances)
+    changed = away[away != 0]
+    typical = float(np.sqrt((changed**2).mean())) if len(changed) else widest
+    if not typical:
+        return None  # all images tell the same: nothing is known of their scatter
+    added = np.append(distances, np.median(distances) - typical)
+    weights = np.append(np.ones(len(distances)), _AGAINST)
+    if (weights * added).sum() <= 0:
+        return 1.0
+    if added.min() >= 0:  # not even an image that is worse by a typical change reaches the threshold
+        return float(2.0 ** -len(distances))
+    return float(stdtr(len(distances) - 1, -_root_ratio(added, weights)))
+
+
+def _root_ratio(x: Floats, weights: Floats) -> float:
+    """Root of twice the log likelihood ratio of "the mean is 0" where it is above: max over t of the mean of log(1 + t x)."""
+    low, high = 0.0, (1 - 1e-9) / -float(x.min())
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if (weights * x / (1 + middle * x)).sum() > 0 else (low, middle)
+    return float(np.sqrt(max(0.0, 2 * (weights * np.log1p(low * x)).sum())))
+
+
+def limits(shift: Shift, alpha: float) -> tuple[float | None, float | None]:
+    """One-sided limits: the shift is above the first, and below the second, each with confidence 1 - alpha."""
+    reach = 2 * (float(np.abs(shift.images - shift.value).max()) + shift.widest)
+    if not reach:
+        return None, None
+    low = _outermost(lambda at: p_above(shift, at), shift.value - reach, shift.value, alpha)
+    return low, _outermost(lambda at: p_below(shift, at), shift.value + reach, shift.value, alpha)
+
+
+def _outermost(p: Callable[[float], float | None], outer: float, inner: float, alpha: float) -> float | None:
+    """Where p falls below alpha on the way from `inner` to `outer`; None where it does not."""
+    if (p(outer) or 0.0) >= alpha:
+        return None
+    for _ in range(40):
+        middle = (outer + inner) / 2
+        outer, inner = (middle, inner) if (p(middle) or 0.0) < alpha else (outer, middle)
+    return outer
+
+
+def items_needed(shift: Shift, threshold: float, alpha: float) -> int | None:
+    """Items with which a difference that stays as measured would be decided with a chance of 80 %, either way.
+
+    None where the difference lies on the threshold: more items would not help.
+    """
+    from scipy.special import ndtri
+
+    distance, error = abs(shift.value - threshold), float(shift.images.std(ddof=1) / np.sqrt(len(shift.images)))
+    if not error:
+        error = shift.widest / len(shift.images)  # one changed image
+    if distance < 0.05 * error or not error:
+        return None
+    times = float(((ndtri(1 - alpha) + ndtri(POWER)) * error / distance) ** 2)
+    return int(np.ceil(shift.items * max(1.0, times)))

@@ -1,0 +1,119 @@
+"""A gate in words. Every word follows from a value of `reports.values.gate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reports.gate.resolve import Target
+from reports.text.formatting import between, count, listing, name, number, probability, title_of
+from reports.values.gate import FAIL, INCONCLUSIVE, PASS, CheckpointGate, RuleResult
+
+GLYPHS: Mapping[str, str] = {PASS: "\u2713", FAIL: "\u2717", INCONCLUSIVE: "?", "watched": "\u00b7"}
+HEADER = ("metric", "requirement", "base", "checkpoint", "difference [limits]", "p (met)", "p (not met)", "verdict")
+NOTE = (
+    "Limits of the difference are one-sided, each at the policy's alpha, and not corrected. p (met) is of the test that the "
+    "requirement is met, p (not met) of the test that it is not; both are corrected by Holm over all tests of the gate. Images "
+    "are the units of all tests."
+)
+
+
+def requirement(target: Target) -> str:
+    """'must not fall by 2 points or more', 'must improve', 'watched'."""
+    rule = target.rule
+    if rule.role == "watch":
+        return "watched"
+    worse, good = ("rise", "fall") if target.sign < 0 else ("fall", "rise")
+    if rule.role == "guard":
+        return f"must not {worse} by {rule.margin} or more"
+    more = f" by more than {rule.margin}" if rule.margin is not None and rule.margin.value else ""
+    return f"must {good}{more}"
+
+
+def needed_words(items: int, needed: int | None) -> str:
+    """How many items would decide a rule that is open."""
+    if needed is None:
+        return "the difference lies at the limit of the requirement; more items would hardly decide it"
+    about = f"about {_round(needed):,} items (now {items:,}) would decide it with a chance of 80 %"
+    return f"{about}, if the difference stays as measured"
+
+
+def _round(n: int) -> int:
+    """Two digits are all that is known."""
+    step = int(10 ** max(0, len(str(n)) - 2))
+    return -(-n // step) * step
+
+
+def metric_text(rule: RuleResult) -> str:
+    """'CHAIR recall', 'POPE F1 (adversarial)'."""
+    metric, benchmark = rule.title or name(rule.metric), title_of(rule.benchmark)
+    if not metric.lower().startswith(benchmark.lower()):
+        metric = f"{benchmark} {metric if metric[:2].isupper() or metric == 'F1' else metric[:1].lower() + metric[1:]}"
+    return f"{metric} ({rule.group})" if rule.group else metric
+
+
+def of_checkpoint(label: str, verdict: str, rules: Sequence[RuleResult], incomplete: Sequence[str]) -> str:
+    """'bdhs passes: all 5 requirements are met.'"""
+    deciding = [rule for rule in rules if rule.role != "watch" and not _is_covered(rule, rules)]
+    by = {v: [_with_requirement(rule) for rule in deciding if rule.verdict == v] for v in (PASS, FAIL, INCONCLUSIVE)}
+    if incomplete:
+        return f"{label}: inconclusive, because {listing(list(incomplete))}."
+    if verdict == PASS:
+        met = len(by[PASS])
+        return f"{label} passes: {met} of {count(len(deciding), 'requirement')} {'is' if met == 1 else 'are'} shown to be met."
+    if verdict == FAIL:
+        return f"{label} fails: {listing(by[FAIL], 4)}."
+    return f"{label}: inconclusive: {listing(by[INCONCLUSIVE], 4)} {'is' if len(by[INCONCLUSIVE]) == 1 else 'are'} open."
+
+
+def _is_covered(rule: RuleResult, rules: Sequence[RuleResult]) -> bool:
+    """One of a set in which one is enough, and another one is met."""
+    return rule.verdict != PASS and any(r.set_name == rule.set_name != "" and r.verdict == PASS for r in rules)
+
+
+def _with_requirement(rule: RuleResult) -> str:
+    return f"{metric_text(rule)} ({rule.by})"
+
+
+def of_gate(verdict: str, checkpoints: Sequence[CheckpointGate]) -> str:
+    """One sentence over all checkpoints."""
+    if len(checkpoints) == 1:
+        return checkpoints[0].words
+    verdicts = [checkpoint.verdict for checkpoint in checkpoints]
+    words = {PASS: "passed", FAIL: "failed", INCONCLUSIVE: "inconclusive"}
+    parts = [f"{verdicts.count(v)} {word}" for v, word in words.items() if v in verdicts]
+    return f"Of {len(checkpoints)} checkpoints: {listing(parts)}."
+
+
+def family_of(n_tests: int, n_checkpoints: int) -> str:
+    """Which tests are corrected together."""
+    over = f" on {count(n_checkpoints, 'checkpoint')}"
+    return f"Holm over {count(n_tests, 'requirement')} of the policy{over}, once for passes and once for failures"
+
+
+def rows(checkpoint: CheckpointGate) -> list[tuple[str, ...]]:
+    """One row a rule, in the order of `HEADER`."""
+    return [
+        (
+            metric_text(rule),
+            f"{rule.by}{f'; {rule.set_name}' if rule.set_name else ''}",
+            number(rule.before, rule.unit),
+            number(rule.after, rule.unit),
+            difference(rule),
+            probability(rule.p_pass),
+            probability(rule.p_fail),
+            f"{GLYPHS[rule.verdict]} {rule.verdict}",
+        )
+        for rule in checkpoint.rules
+    ]
+
+
+def difference(rule: RuleResult) -> str:
+    """'-0.4 [-1.9, +1.1]'."""
+    limits = between(rule.low, rule.high, rule.unit, signed=True)
+    return f"{number(rule.value, rule.unit, signed=True)} {limits}".strip()
+
+
+def notes(checkpoint: CheckpointGate) -> list[str]:
+    """Why rules are open, one line each."""
+    shown = [rule for rule in checkpoint.rules if rule.why and not _is_covered(rule, checkpoint.rules)]
+    return [f"{_with_requirement(rule)}: {rule.why}." for rule in shown]

@@ -1,0 +1,38 @@
+"""The exit code of `gate` is its verdict, and the JUnit file is written whatever it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.api import gates
+from harness.cli import app
+from harness.core.errors import ConfigError
+from harness.storage.run_store import Store, StoredRun
+from reports.values.gate import CheckpointGate, Gate
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1), ("inconclusive", 3)])
+def test_the_exit_code_is_the_verdict(verdict: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Gate("release", 0.05, verdict, "words", "family", (CheckpointGate("aligned", verdict, "aligned: words", ()),))
+    monkeypatch.setattr(gates, "gate", lambda *_, **__: found)
+    result = CliRunner().invoke(app, ["gate", "mini", "--junit", str(tmp_path / "gate.xml")], catch_exceptions=False)
+    assert result.exit_code == code and f"Gate release: {verdict}" in result.output
+    assert (tmp_path / "gate.xml").read_text().startswith("<?xml")
+
+
+def test_a_run_of_which_nothing_is_measured_is_not_gated(tmp_path: Path) -> None:
+    study = "model: {name: transformers, path: x}\nsweep: [{name: pope}]\n"
+    with Store(tmp_path / "store.sqlite") as store:
+        store.begin(StoredRun("one-1a2b", "one", "2026-01-01T00:00:00", "running", study, "", {}, ""))
+    with pytest.raises(ConfigError, match="no run has a sweep yet"):
+        CliRunner().invoke(app, ["gate", "one", "--output", str(tmp_path)], catch_exceptions=False)
+
+
+def test_another_gate_of_the_same_run_is_stored(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.sqlite") as store:
+        for config in ("a: 1", "a: 2"):
+            store.begin(StoredRun("one-1a2b", "one", "2026-01-01T00:00:00", "running", config, "", {}, ""))
+        assert store.run("one").config == "a: 2"

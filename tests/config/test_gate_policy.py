@@ -1,0 +1,117 @@
+"""A policy says what is wrong with it, all at once, before anything is decided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config import schema
+from harness.config.gate_policy import load_policy, parse_policy, read_margin
+from harness.core.errors import ConfigError
+from harness.core.gating import Margin
+
+STUDY: dict[str, Any] = {"model": {"name": "transformers", "path": "miniworld"}, "sweep": [{"name": "pope"}]}
+GUARD = {"metric": "pope.f1", "role": "guard", "margin": "2 points"}
+
+
+def refusal(*rules: Any, **keys: Any) -> str:
+    with pytest.raises(ConfigError) as refused:
+        parse_policy({"rules": list(rules), **keys})
+    return str(refused.value)
+
+
+def test_the_policy_that_ships_demands_less_hallucination_and_guards_the_rest() -> None:
+    shipped = load_policy("default")
+    assert [(rule.kind, rule.role) for rule in shipped.rules] == [
+        ("hallucination", "improve"),
+        ("hallucination", "guard"),
+        ("helpfulness", "guard"),
+        ("ability", "guard"),
+        ("length", "guard"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "margin"),
+    [
+        ("2 points", Margin(2.0, "points")),
+        ("1 point", Margin(1.0, "points")),
+        ("0.5points", Margin(0.5, "points")),
+        ("5 % of base", Margin(5.0, "% of base")),
+        ("3 words", Margin(3.0, "words")),
+    ],
+)
+def test_a_margin_is_a_number_and_a_unit(text: str, margin: Margin) -> None:
+    assert read_margin(text) == margin
+
+
+@pytest.mark.parametrize(
+    ("margin", "message"),
+    [
+        ("-2 points", "is negative; a margin is a distance: give '2 points'"),
+        (0.02, "has no unit"),
+        ("2 %", "2 percentage points are `2 points`"),
+        ("2 px", "has the unit 'px'"),
+        ("two points", "is not a number with a unit"),
+        ("inf points", "is not a number with a unit"),
+        ("0 points", "0 can never be shown to be kept"),
+        ("100 % of base", "would accept the loss of everything"),
+    ],
+)
+def test_a_margin_of_another_sign_or_unit_is_refused(margin: Any, message: str) -> None:
+    assert message in refusal({**GUARD, "margin": margin})
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ([{"metric": "pope.f1", "role": "guard"}], "how much worse is still acceptable"),
+        ([GUARD, {"metric": "pope.f1", "role": "improve"}], "pope.f1 has 2 rules; give it one"),
+        ([GUARD, {"metric": "pope.yes_rate", "role": "watch", "margin": "1 point"}], "only watches has no margin"),
+        ([{"metric": "pope.f1", "role": "watch"}], "could never decide"),
+        ([{"role": "improve"}], "give either `metric` (BENCHMARK.METRIC) or `kind`"),
+        ([{"metric": "f1", "role": "improve"}], "'f1' is not BENCHMARK.METRIC"),
+        ([{**GUARD, "need": "any"}], "`any` is for improve rules over a `kind`"),
+        ([{"kind": "length", "role": "guard", "margin": "5 % of base"}], "is longer or shorter better"),
+        ([{"metric": "pope.f1", "role": "gaurd", "margin": "1 point"}], "role"),
+        ([{**GUARD, "margins": "1 point"}], "Did you mean 'margin'"),
+        (
+            [{"kind": "length", "role": "guard", "better": b, "margin": "5 % of base"} for b in ("higher", "lower")],
+            "kind length is better both higher and lower",
+        ),
+    ],
+)
+def test_a_policy_that_contradicts_itself_is_refused(rules: list[Any], message: str) -> None:
+    assert message in refusal(*rules)
+
+
+def test_all_faults_come_at_once() -> None:
+    assert refusal({**GUARD, "margin": -1}, {"metric": "x", "role": "improve"}).startswith("2 faults")
+
+
+def test_a_study_names_its_gate_and_the_stored_study_holds_it(tmp_path: Path) -> None:
+    file = tmp_path / "gate.yaml"
+    file.write_text("name: ours\nrules:\n  - {metric: pope.f1, role: guard, margin: 2 points}\n")
+    chosen = schema.parse({**STUDY, "gates": str(file)})
+    assert chosen.gates is not None and chosen.gates.name == "ours" and "name: ours" in chosen.as_yaml()
+    assert schema.stored(chosen.as_yaml(), "stored").gates == chosen.gates
+
+
+def test_a_gate_does_not_make_a_study_another_run() -> None:
+    assert schema.parse({**STUDY, "gates": "default"}).digest == schema.parse(STUDY).digest
+
+
+def test_a_wrong_gate_is_a_fault_of_the_study() -> None:
+    with pytest.raises(ConfigError, match="gates: There is no policy file nowhere.yaml"):
+        schema.parse({**STUDY, "gates": "nowhere.yaml"})
+    with pytest.raises(ConfigError, match="is negative"):
+        schema.parse({**STUDY, "gates": {"rules": [{**GUARD, "margin": "-1 points"}]}})
+
+
+def test_a_gate_on_a_metric_that_the_study_does_not_measure_is_refused_before_the_run() -> None:
+    from harness.run.check_gates import check_gates
+
+    with pytest.raises(ConfigError, match=r"no benchmark 'chair'; it has pope"):
+        check_gates(schema.parse({**STUDY, "gates": {"rules": [{"metric": "chair.recall", "role": "improve"}]}}))

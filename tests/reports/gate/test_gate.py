@@ -1,0 +1,153 @@
+"""A gate passes only what is shown; what is incomplete, unmeasured or measured otherwise is inconclusive."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.config.gate_policy import load_policy, parse_policy
+from harness.core.errors import ConfigError
+from harness.core.gating import Policy
+from reports.comparison.compare import compare, gated
+from reports.gate.junit import junit
+from reports.values.gate import Gate
+from reports.writers import html, json, markdown
+
+
+def policy(*rules: dict[str, Any]) -> Policy:
+    return parse_policy({"name": "release", "rules": list(rules)})
+
+
+IMPROVE = {"metric": "chair.chair_i", "role": "improve"}
+RECALL = {"metric": "chair.recall", "role": "guard", "margin": "10 points"}
+ACCURACY = {"metric": "pope.accuracy", "role": "guard", "margin": "2 points"}
+
+
+@pytest.fixture
+def better(make: Any) -> Any:
+    return make.record(n_images=60)
+
+
+def verdicts(gate: Gate) -> list[str]:
+    return [rule.verdict for rule in gate.checkpoints[0].rules]
+
+
+def test_a_checkpoint_that_is_better_and_not_worse_passes(better: Any) -> None:
+    found = gated([better], policy(IMPROVE, ACCURACY))
+    assert (found.verdict, found.exit_code) == ("pass", 0)
+    assert found.words == "aligned passes: 2 of 2 requirements are shown to be met."
+
+
+def test_the_default_policy_is_inconclusive_where_nothing_measures_a_kind(better: Any) -> None:
+    """The chair-like benchmark measures hallucination, helpfulness and length; nothing else is measured."""
+    only_chair = replace(better, sweeps=tuple(replace(s, results=s.results[1:]) for s in better.sweeps))
+    found = gated([only_chair], load_policy("default"))
+    assert found.verdict == "inconclusive" and "ability is not measured by any benchmark" in found.words
+
+
+def test_a_worse_checkpoint_fails(make: Any) -> None:
+    worse = make.record(aligned=make.Habits(0.7, 0.3, 0.6, 18))
+    found = gated([worse], policy(IMPROVE, ACCURACY))
+    assert (found.verdict, found.exit_code) == ("fail", 1)
+    assert verdicts(found) == ["fail", "fail"] and found.words.startswith("aligned fails: CHAIRi (must fall) and POPE accuracy")
+
+
+def test_a_difference_that_could_be_either_is_inconclusive_and_names_the_items_that_would_decide(make: Any) -> None:
+    alike = make.record(aligned=make.Habits(0.33, 0.72, 0.29, 18), seed=1)
+    found = gated([alike], policy(IMPROVE))
+    (rule,) = found.checkpoints[0].rules
+    assert (found.verdict, found.exit_code) == ("inconclusive", 3)
+    assert rule.items_needed is not None and rule.items_needed > rule.items
+    assert "items (now" in rule.why and "with a chance of 80 %" in rule.why
+
+
+def test_an_unfinished_run_never_passes(better: Any) -> None:
+    found = gated([replace(better, complete=False)], policy(IMPROVE, ACCURACY))
+    assert found.verdict == "inconclusive" and "bdhs-matched did not finish" in found.words
+
+
+def test_an_arm_without_a_sweep_is_listed_and_keeps_the_gate_open(better: Any) -> None:
+    waiting = replace(better, name="waiting", sweeps=better.sweeps[:1], config_yaml="arms:\n", complete=False)
+    found = gated([better, waiting], policy(IMPROVE))
+    assert [c.verdict for c in found.checkpoints] == ["pass", "inconclusive"] and found.exit_code == 3
+
+
+def test_items_without_an_answer_keep_a_rule_open(better: Any) -> None:
+    base, aligned = better.sweeps
+    result = aligned.results[1]
+    lost = replace(result, missing={"0": "the server gave up"}, answers=result.answers[1:], scores=result.scores[1:])
+    found = gated(
+        [replace(better, sweeps=(base, replace(aligned, results=(aligned.results[0], lost))))], policy(IMPROVE, ACCURACY)
+    )
+    assert verdicts(found) == ["inconclusive", "pass"] and found.verdict == "inconclusive"
+    assert "1 of 60 items have no answer" in found.checkpoints[0].rules[0].why
+
+
+def test_another_protocol_keeps_a_rule_open(better: Any) -> None:
+    base, aligned = better.sweeps
+    pope, chair = aligned.results
+    other = replace(chair, protocol=replace(chair.protocol, facts={**chair.protocol.facts, "max_new_tokens": "512"}))
+    found = gated([replace(better, sweeps=(base, replace(aligned, results=(pope, other))))], policy(IMPROVE))
+    assert "another protocol (max_new_tokens)" in found.checkpoints[0].rules[0].why and found.verdict == "inconclusive"
+
+
+def test_p_values_are_corrected_over_all_rules_of_all_checkpoints(better: Any) -> None:
+    alone = gated([better], policy(ACCURACY)).checkpoints[0].rules[0]
+    several = gated([better], policy(ACCURACY, RECALL, IMPROVE, {"metric": "pope.f1", "role": "watch"}))
+    assert alone.p_pass is not None and several.checkpoints[0].rules[0].p_pass is not None
+    assert several.checkpoints[0].rules[0].p_pass >= alone.p_pass
+    assert several.family.startswith("Holm over 3 requirements of the policy on 1 checkpoint")
+    assert several.checkpoints[0].rules[3].verdict == "watched" and several.checkpoints[0].rules[3].p_pass is None
+
+
+def test_one_improved_metric_of_a_kind_is_enough_where_the_policy_says_any(better: Any) -> None:
+    rule = {"kind": "hallucination", "role": "improve", "need": "any"}
+    base, aligned = (replace(s, results=(*s.results, replace(s.results[1], benchmark="again"))) for s in better.sweeps)
+    unchanged = replace(aligned, results=(*aligned.results[:2], replace(base.results[2])))
+    found = gated([replace(better, sweeps=(base, unchanged))], policy(rule))
+    assert sorted(verdicts(found)) == ["inconclusive", "pass"] and found.verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"metric": "chiar.recall", "role": "watch"}, "no benchmark 'chiar'; it has pope, chair"),
+        ({"metric": "chair.recal", "role": "improve"}, "Did you mean 'chair.recall'"),
+        ({"metric": "chair.recall", "role": "guard", "margin": "2 words"}, "another unit than the metric; give points"),
+        ({"metric": "chair.words", "role": "guard", "margin": "2 points", "better": "higher"}, "give words or % of base"),
+        ({"metric": "chair.words", "role": "guard", "margin": "2 words"}, "no better direction of its own"),
+        ({"metric": "chair.chair_i", "role": "improve", "better": "higher"}, "direction is lower, the policy says higher"),
+        ({"metric": "chair.recall", "role": "guard", "margin": "100 points"}, "the whole scale"),
+    ],
+)
+def test_a_policy_that_does_not_fit_the_run_is_refused(better: Any, rule: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        gated([better], policy(rule, ACCURACY))
+    assert message in str(refused.value)
+
+
+def test_junit_counts_failures_and_an_open_verdict_is_an_error(make: Any, better: Any) -> None:
+    passed = ElementTree.fromstring(junit(gated([better], policy(IMPROVE, ACCURACY))))
+    assert passed.find("testsuite").attrib == {"name": "aligned", "failures": "0", "errors": "0", "skipped": "0", "tests": "3"}  # type: ignore[union-attr]
+    worse = make.record(aligned=make.Habits(0.7, 0.3, 0.6, 18))
+    failed = ElementTree.fromstring(junit(gated([worse], policy(IMPROVE, ACCURACY))))
+    assert failed.find("testsuite").get("failures") == "3"  # type: ignore[union-attr]
+    open_ = ElementTree.fromstring(junit(gated([replace(better, complete=False)], policy(IMPROVE))))
+    assert open_.find("testsuite").get("errors") == "1"  # type: ignore[union-attr]
+
+
+def test_junit_holds_hostile_names_as_text(better: Any) -> None:
+    hostile = replace(better, name="<x>\x00\x1b[31m", complete=False)
+    assert "<x>" in ElementTree.fromstring(junit(gated([hostile], policy(IMPROVE)))).find("testsuite")[-1][0].get("message", "")  # type: ignore[index]
+
+
+def test_reports_show_the_gate(better: Any) -> None:
+    comparison = compare([better], policy=policy(IMPROVE, ACCURACY))
+    assert "## Gate: pass" in markdown.write(comparison)
+    assert '"verdict": "pass"' in json.write(comparison)
+    page = html.write(comparison)
+    assert 'id="gate"' in page and "must not fall by 2 points or more" in page
+    assert 'id="gate"' not in html.write(compare([better]))

@@ -1,0 +1,107 @@
+"""A margin is tested over images, with the hypothesis' own variance; nothing is certain because nothing was seen."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from harness.core.evaluation import ratio
+from harness.core.stats import Sample
+from reports.gate.shift_test import items_needed, limits, p_above, p_below, shift_of
+
+ACCURACY = ratio("accuracy", ["right"], ["n"])
+
+
+def sample(right: np.ndarray) -> Sample:
+    """Right (1) or wrong (0), images x questions."""
+    images, each = right.shape
+    values = np.column_stack([right.ravel(), np.ones(right.size)])
+    return Sample(("right", "n"), values, np.repeat(np.arange(images), each))
+
+
+def flipped(right: np.ndarray, gained: int, lost: int) -> np.ndarray:
+    after = right.copy()
+    after.ravel()[np.flatnonzero(right.ravel() == 0)[:gained]] = 1
+    after.ravel()[np.flatnonzero(right.ravel() == 1)[:lost]] = 0
+    return after
+
+
+BEFORE = np.array([[1.0, 1.0, 1.0, 0.0]] * 50)
+
+
+def test_an_images_values_have_the_difference_as_their_mean() -> None:
+    shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 3, 5)), ACCURACY)
+    assert shift is not None
+    assert shift.value == pytest.approx(-2 / 200) and shift.images.mean() == pytest.approx(shift.value)
+
+
+def test_a_metric_that_is_better_when_lower_is_turned_round() -> None:
+    shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 3, 5)), ACCURACY, sign=-1)
+    assert shift is not None and shift.value == pytest.approx(2 / 200)
+
+
+def test_a_relative_margin_is_part_of_the_difference() -> None:
+    """0.74 - 0.75 + 5 % of 0.75."""
+    shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 3, 5)), ACCURACY, relative=0.05)
+    assert shift is not None and shift.value == pytest.approx(-0.01 + 0.0375)
+
+
+def test_both_sides_of_a_threshold_are_told_apart() -> None:
+    shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 3, 5)), ACCURACY)
+    assert shift is not None
+    above, below = p_above(shift, -0.10), p_below(shift, -0.10)
+    assert above is not None and below is not None and above < 0.001 and below > 0.5
+
+
+def test_limits_are_where_the_tests_reach_alpha() -> None:
+    shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 3, 5)), ACCURACY)
+    assert shift is not None
+    low, high = limits(shift, 0.05)
+    assert low is not None and high is not None and low < shift.value < high
+    assert p_above(shift, low) == pytest.approx(0.05, abs=1e-6) and p_below(shift, high) == pytest.approx(0.05, abs=1e-6)
+
+
+def test_answers_that_never_change_prove_no_margin_smaller_than_what_few_images_could_hide() -> None:
+    """50 images without a change: a twentieth of the images could change in a population and none be seen (0.95^50 = 0.08)."""
+    shift = shift_of(sample(BEFORE), sample(BEFORE), ACCURACY)
+    assert shift is not None
+    near, far = p_above(shift, -0.01), p_above(shift, -0.2)
+    assert near is not None and far is not None and near > 0.05 and far < 0.001
+
+
+def test_four_images_tell_nothing() -> None:
+    assert shift_of(sample(BEFORE[:4]), sample(BEFORE[:4]), ACCURACY) is None
+
+
+def test_a_difference_on_its_threshold_is_decided_by_no_number_of_items() -> None:
+    shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 3, 5)), ACCURACY)
+    assert shift is not None
+    assert items_needed(shift, shift.value, 0.05) is None
+
+
+def test_four_times_the_items_decide_half_the_distance() -> None:
+    shift = shift_of(sample(BEFORE), sample(flipped(BEFORE, 10, 12)), ACCURACY)
+    assert shift is not None
+    one, half = items_needed(shift, shift.value + 0.02, 0.05), items_needed(shift, shift.value + 0.01, 0.05)
+    assert one is not None and half is not None and half == pytest.approx(4 * one, abs=4) and one > 200
+
+
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("gates_proof", Path(__file__).parents[2] / "proofs" / "gates.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_checkpoint_that_is_worse_by_the_margin_passes_in_at_most_one_sweep_of_twenty() -> None:
+    """200 sweeps of the proof: more than 19 false passes (9.5 %) would be a chance of 0.2 % at 5 %."""
+    proof = script()
+    false, right = proof.shares(proof.accuracy(100, 6, 0.85, 0.05), 200)
+    assert false <= 0.095 and right > 0.6

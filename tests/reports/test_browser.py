@@ -45,7 +45,7 @@ def test_the_page_opens_from_disk_and_shows_its_verdict(opened, record):
 def test_a_gate_fits_the_width_of_the_page(opened, record, width):
     rules = [{"metric": "chair.chair_i", "role": "improve"}, {"metric": "pope.f1", "role": "guard", "margin": "1 point"}]
     page = opened(write(compare([record], policy=parse_policy({"rules": rules}))), width)
-    assert page.inner_text("#gate .gate-verdict").split()[1] in ("pass", "fail", "inconclusive")
+    assert page.locator("#gate .gate tbody tr").count() == 2
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 

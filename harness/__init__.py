@@ -52,7 +52,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:  # Any: whatever has that name
     if name == "__version__":
-        from harness.core.versions import own_version
+        from harness.core.edge.versions import own_version
 
         return own_version()
     if name in _PLACES:

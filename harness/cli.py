@@ -14,7 +14,8 @@ from harness.core.errors import HarnessError
 # Each registers its commands, in the order of `--help`.
 # isort: off
 from harness.commands import run, sweep, doctor, list, show, compare, gate, view  # noqa: F401
-from harness.commands import audit, labels, rescore, ratings, check, fetch  # noqa: F401
+from harness.commands.label_audit import audit, labels, rescore, ratings  # noqa: F401
+from harness.commands import check, fetch  # noqa: F401
 
 
 def main() -> None:

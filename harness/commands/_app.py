@@ -26,7 +26,7 @@ WordsArgument = Annotated[
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from harness.core.versions import versions
+        from harness.core.edge.versions import versions
 
         found = versions()
         typer.echo(f"mm-align-harness {found.pop('mm-align-harness')}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.commands._app import RUNS, OutputOption, app, echo
-from harness.commands.audit import HostOption, TokenOption
+from harness.commands.label_audit.audit import HostOption, TokenOption
 
 
 @app.command(epilog="Examples:  python -m harness view   |   python -m harness view --output runs --port 9000")

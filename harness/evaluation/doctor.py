@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.capabilities import NOTE, OK, WRONG, ChecksItself, Finding, HasYardstick, HoldsWeights, ScoresAnswers, cost_of
+from harness.core.edge.versions import versions
 from harness.core.errors import HarnessError
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.plugins import Answers, Model, in_order
-from harness.core.versions import versions
 from harness.evaluation.checkpoint_checks import drawn_images
 
 _QUESTIONS = ("Is there a dog in the image?", "What colours do you see?", "Describe this image in detail.", "Why?")

@@ -25,11 +25,11 @@ from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
 from harness.core.capabilities import HoldsOutPairs
 from harness.core.digests import value_digest
+from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Aligner, Data, Model, Progress, Trained, no_progress
 from harness.core.preference import PreferencePair
-from harness.core.versions import versions
 from harness.evaluation.cached_model import RememberingModel
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.sweep import sweep

@@ -1,0 +1,1 @@
+"""Commands of the label audit, one file each."""

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from alignment.batching.contexts import behind
 from alignment.batching.logps import PairLogps, answer_logps, token_logps
 from alignment.batching.policy import DamagesImages, Policy, PromptInputs
 from alignment.data.pairs import image_of
@@ -116,7 +117,7 @@ def _line(policy: Policy, pair: PreferencePair, image: Path | None, texts: Seque
         prompt = prompt_of(policy, image, pair.prompt, view)
     except OSError as error:
         raise ImageError(image or Path(), f"of pair {pair.id!r} cannot be read ({error}).") from error
-    answers = tuple(policy.answer_ids(image, pair.prompt, text) for text in texts)
+    prompt, answers = behind(policy, pair, image, prompt, texts)
     if any(len(a) == 0 for a in answers):
         raise TrainingError(f"Pair {pair.id!r} has an answer without tokens; drop it or correct the pair file.")
     return Row(pair.id, prompt, answers)

@@ -58,7 +58,8 @@ def write_trl(path: Path, pairs: Sequence[PreferencePair]) -> None:
 
 
 def to_json(pair: PreferencePair) -> dict[str, Any]:
-    return {**dataclasses.asdict(pair), "rejected": list(pair.rejected), "meta": dict(pair.meta)}
+    row = {**dataclasses.asdict(pair), "rejected": list(pair.rejected), "meta": dict(pair.meta)}
+    return row if pair.context else {key: value for key, value in row.items() if key != "context"}
 
 
 def from_json(row: Mapping[str, Any], where: str) -> PreferencePair:
@@ -79,12 +80,18 @@ def from_json(row: Mapping[str, Any], where: str) -> PreferencePair:
         rejected=tuple(answers),
         source=_text(row, "source", "file"),
         meta=row.get("meta") or {},
+        context=_text(row, "context", ""),
     )
 
 
 def pairs_digest(pairs: Iterable[PreferencePair]) -> str:
     """What training can see of the pairs, in order: images, prompts, answers; not their provenance."""
-    return parts_digest([[p.image_digest or p.image, p.prompt, p.chosen, list(p.rejected)] for p in pairs])
+    return parts_digest([_seen(pair) for pair in pairs])
+
+
+def _seen(pair: PreferencePair) -> list[Any]:
+    given = [pair.context] if pair.context else []  # older digests know no context
+    return [pair.image_digest or pair.image, pair.prompt, pair.chosen, list(pair.rejected), *given]
 
 
 def _read(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair], what: str) -> list[PreferencePair]:

@@ -40,6 +40,7 @@ from alignment.weights.trainable import Trainable, prepare
 from alignment.weights.workers import workers
 from harness.core.digests import parts_digest
 from harness.core.edge.files import is_file
+from harness.core.errors import TrainingError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Progress, no_progress
 from harness.core.preference import PreferencePair
@@ -83,6 +84,11 @@ def train(
     policy = in_one_precision(policy, settings)
     kept, dropped = validate(pairs, lambda name: is_file(image_root / name), unpaired=isinstance(objective, Unpaired))
     require_some(kept, dropped)
+    if online is not None and any(pair.context for pair in kept):
+        raise TrainingError(
+            f"{sum(bool(pair.context) for pair in kept)} pairs give the beginning of their answer (context); an aligner that "
+            "makes its own answers begins them itself. Use one that trains on stored pairs, e.g. dpo."
+        )
     made = {**objective.facts(), **settings.facts(), **(online.facts() if online else {})}
     fingerprint = parts_digest(made, pairs_digest(kept), policy.checkpoint.digest, sorted(policy.facts().items()))
     if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():

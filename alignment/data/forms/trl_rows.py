@@ -26,7 +26,7 @@ def to_trl(pair: PreferencePair) -> list[dict[str, Any]]:
         {
             "id": pair.id + suffix,
             "images": [pair.image] if pair.image else [],
-            "prompt": _message("user", pair.prompt),
+            "prompt": _prompt(pair),
             "chosen": _message("assistant", pair.chosen),
             "rejected": _message("assistant", rejected),
         }
@@ -56,7 +56,7 @@ def to_rated(pair: PreferencePair) -> list[dict[str, Any]]:
         {
             "id": pair.id + suffix,
             "images": [pair.image] if pair.image else [],
-            "prompt": _message("user", pair.prompt),
+            "prompt": _prompt(pair),
             "completion": _message("assistant", answer),
             "label": label,
         }
@@ -89,6 +89,11 @@ def _image(row: Mapping[str, Any]) -> str:
     if not isinstance(images, list) or len(images) > 1 or not all(isinstance(i, str) for i in images):
         raise ValueError(f"needs at most one image, given as a path; it has {len(images) if isinstance(images, list) else 1}")
     return images[0] if images else ""
+
+
+def _prompt(pair: PreferencePair) -> list[dict[str, str]]:
+    """The question; behind it the given beginning of the answer, as a last message that TRL lets the answer go on with."""
+    return _message("user", pair.prompt) + (_message("assistant", pair.context) if pair.context else [])
 
 
 def _message(role: str, content: str) -> list[dict[str, str]]:

@@ -19,6 +19,7 @@ from harness.models._engine.grouping import Budget, group, waves
 from harness.models._engine.plain_kv_cache import PlainMemory
 from harness.models._engine.scheduler import ImageFirst
 from harness.models._engine.shared_kv_cache import SharedMemory
+from harness.models._engine.shared_prefix import SharedPrefixes
 from harness.models.transformers import TransformersModel
 
 QUESTIONS = ("Is there a car in the image?", "Is there a dog?", "Please describe this image in detail.", "Why?")
@@ -200,6 +201,15 @@ def whole_run_logits(
     finally:
         module.next_tokens = choose
     return seen
+
+
+def test_shared_beginnings_of_known_rows_take_the_slots_that_they_took_when_they_were_read() -> None:
+    """Else other rows would join after a restart. Lengths of one capacity (64, then 80) are padded to the longest of it."""
+    owner = [0, 0, 1, 2, 3]
+    held = SharedPrefixes([60, 0, 63, 70], owner)
+    assert held.slots == 63 + 63 + 70
+    held.keep([0, 2, 3, 4])  # the group without a beginning leaves; two thirds stay, so nothing is freed
+    assert held.slots == 63 + 63 + 70
 
 
 def test_rows_whose_answers_are_known_cost_no_pass_of_their_own(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harness.models._engine.kv_shelves import Shelf, arranged, places
+from harness.models._engine.kv_shelves import Shelf, arranged, common_widths, places
 
 _AT_ONCE = 1 << 27  # scores in work where no fused kernel returns its totals
 _UNEVEN = 1.5  # by this factor the queries of a shelf's groups may grow when those with fewer rows are padded
@@ -82,14 +82,16 @@ class _Run(NamedTuple):
 class SharedPrefixes:
     """Shared prefixes that were read together. `owner[r]` is the group of row r of these rows.
 
-    Without tensors (`shelves` empty) they are of rows whose answers are known: their places are kept, and zeros stand in
-    as soon as other rows are computed beside them.
+    Without tensors (`shelves` empty) they are of rows whose answers are known: their places are kept, in as many slots as if
+    they had been read, for the slots decide which rows join; zeros stand in as soon as other rows are computed beside them.
     """
 
     def __init__(self, lengths: Sequence[int], owner: Sequence[int], shelves: Sequence[Shelf] | None = None) -> None:
         self.lengths, self.owner = list(lengths), list(owner)
         if shelves is None:
-            shelves = [Shelf([g], length) for g, length in enumerate(lengths) if length]
+            numbers = [g for g, length in enumerate(lengths) if length]
+            widths = common_widths([lengths[g] for g in numbers])
+            shelves = [Shelf([g], width) for g, width in zip(numbers, widths, strict=True)]
         self.shelves: list[Shelf] = list(shelves)
         self._runs: tuple[list[_Run], Tensor, Tensor | None] | None = None
 

@@ -16,7 +16,8 @@ from reports.values.table import Cell, Row, Unit
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\u2212": "$-$", "\u2192": r"$\rightarrow$",
-    "\u2013": "--", "\u2260": r"$\neq$", "\u2026": r"\dots{}",
+    "\u2013": "--", "\u2260": r"$\neq$", "\u2026": r"\dots{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "\u27e8": r"$\langle$", "\u27e9": r"$\rangle$",
 }  # fmt: skip
 _SIGNIFICANT = {"better": "", "worse": r"$^{\dagger}$", "changed": r"$^{\ast}$", "": ""}
 
@@ -44,7 +45,9 @@ def _metric(row: Row) -> str:
 
 
 def _checkpoint(label: str, rows: Sequence[Row], j: int) -> str:
-    return " & ".join([_safe(label), *(_cell(row.cells[j], row.shown_unit) for row in rows)]) + r" \\"
+    name = _safe(label)
+    name = "{}" + name if name.startswith(("[", "*")) else name  # the row before ends in a \\ that would take it as its option
+    return " & ".join([name, *(_cell(row.cells[j], row.shown_unit) for row in rows)]) + r" \\"
 
 
 def _cell(cell: Cell | None, unit: Unit) -> str:
@@ -68,4 +71,9 @@ def _caption(comparison: Comparison) -> str:
 
 
 def _safe(text: str) -> str:
-    return "".join(_SPECIAL.get(c, c) for c in text.replace("\n", " "))
+    """As text in a table cell. Characters that pdfTeX does not set by itself are named by their number."""
+    return "".join(_SPECIAL.get(c) or (c if _is_set(c) else f"U+{ord(c):04X}") for c in text.replace("\n", " "))
+
+
+def _is_set(char: str) -> bool:
+    return " " <= char <= "~" or "\u00a1" <= char <= "\u017f"

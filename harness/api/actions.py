@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,11 +102,12 @@ def compare(
     place = output_of(runs, output)
     ids = [one if isinstance(one, str) else one.id for one in runs]
 
+    @cache
     def read() -> list[RunRecord]:
         with opened(place) as store:
             return records_of_all(store, ids)
 
-    return Results(read, lambda: compared(place, ids, names, published, labels, baseline))
+    return Results(read, lambda: compared(place, ids, names, published, labels, baseline, read))
 
 
 def compared(
@@ -115,8 +117,9 @@ def compared(
     published: bool,
     labels: Sequence[str],
     baseline: str | None = None,
+    read: Callable[[], list[RunRecord]] | None = None,
 ) -> Comparison:
-    """The comparison of stored runs, as values; `compare` of Python and of the command line."""
+    """The comparison of stored runs, as values; `compare` of Python and of the command line. `read`: gives their records."""
     from harness.audit.audited_comparison import audited
     from harness.results.run_records import baseline_named, records_of_all, shown_labels, tables_named
     from harness.storage.run_store import open_store as opened
@@ -125,7 +128,7 @@ def compared(
     with opened(output) as store:
         tables = tables_named(store, runs) if published else []
         baseline = baseline or (None if names else baseline_named(store, runs))
-        records = [] if labels else records_of_all(store, runs)
+        records = [] if labels else read() if read is not None else records_of_all(store, runs)
     if labels:
         return audited(output, runs, labels, names, tables, baseline)
     return side_by_side(records, labels=shown_labels(records, names), published=tables, baseline=baseline)

@@ -5,7 +5,6 @@ Columns are checkpoints; the first is the baseline unless another is named. A ba
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -27,6 +26,7 @@ from reports.comparison.reliability import reliability
 from reports.comparison.subtitle import dates, subtitle
 from reports.gate.decide import gate
 from reports.text.formatting import listing
+from reports.text.settings import settings_of
 from reports.values.comparison import Comparison, Curve, RunFacts
 from reports.values.gate import Gate
 from reports.values.table import Column
@@ -153,7 +153,7 @@ def _run_label(record: RunRecord, i: int, labels: Sequence[str] | None) -> str:
 
 def _has_arms(record: RunRecord) -> bool:
     """The run aligns checkpoints: one whose arms are not swept yet is still no arm."""
-    return re.search(r"^arms:[ \t]*$", record.config_yaml, re.MULTILINE) is not None
+    return bool(settings_of(record).get("arms"))
 
 
 def _column_label(
@@ -180,8 +180,7 @@ def _with_unique_labels(columns: list[Column], seeds: Sequence[str]) -> list[Col
 
 
 def _seed(record: RunRecord) -> str:
-    found = re.search(r"^seed:\s*(\d+)\s*$", record.config_yaml, re.MULTILINE)
-    return found.group(1) if found else ""
+    return str(settings_of(record).get("seed", ""))
 
 
 def _check_common(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from harness.core.run_record import RunRecord, SweepResult
 from reports.text.formatting import count, listing, title_of
+from reports.text.settings import settings_of
 from reports.values.table import Column
 
-_DATA = re.compile(r"^data:\s*['\"]?([^'\"\n]+)", re.MULTILINE)
 _MOST = 4
 _PLAIN = ("checkpoint", "final", "model", "snapshot")  # folder names that name no model
 
@@ -36,8 +35,7 @@ def _model(base: SweepResult) -> str:
 
 
 def _data(records: Sequence[RunRecord]) -> str:
-    found = [_DATA.search(record.config_yaml) for record in records]
-    names = {match[1].strip() if match else str(record.data_folder) for match, record in zip(found, records, strict=True)}
+    names = {str(settings_of(record).get("data") or record.data_folder) for record in records}
     if names == {"miniworld"}:
         return "miniature world"
     return f"data {listing(sorted({name.rstrip('/').split('/')[-1] for name in names}), 3)}"

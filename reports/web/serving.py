@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import ipaddress
-import logging
 import platform
 import secrets
 from collections.abc import Mapping
@@ -48,18 +49,18 @@ def address(host: str, gate: Gate) -> str:
 
 def check_free(host: str, port: int) -> None:
     """Raise ConfigError where the address cannot be had; ask before work that takes long."""
-    import uvicorn
-
-    errors = logging.getLogger("uvicorn.error")
-    errors.setLevel(logging.CRITICAL)  # it would log what we say in words
     try:
-        uvicorn.Config(lambda: None, host=host, port=port, log_config=None).bind_socket().close()
-    except SystemExit:
-        raise ConfigError(
-            f"Port {port} of {host} cannot be had: another program listens there. Choose one with --port."
-        ) from None
-    finally:
-        errors.setLevel(logging.ERROR)
+        asyncio.run(_bind(host, port))
+    except OSError as error:
+        why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+        raise ConfigError(f"Port {port} of {host} cannot be had: {why}. Choose one with --port.") from None
+
+
+async def _bind(host: str, port: int) -> None:
+    """Listen and stop at once; asyncio closes its sockets where the address cannot be had, too."""
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
+    server.close()
+    await server.wait_closed()
 
 
 def serve(app: ASGIApp, host: str, port: int) -> None:

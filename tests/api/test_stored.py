@@ -34,3 +34,14 @@ def test_a_path_that_leads_nowhere_is_refused_before_anything_is_written(tmp_pat
     with pytest.raises(ConfigError, match="there is no model folder at /nowhere"):
         harness.sweep("/nowhere", ["pope"], output=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+def test_runs_that_are_compared_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr("harness.results.run_records.records_of_all", lambda store, ids: seen.append(ids) or [])
+    monkeypatch.setattr("harness.results.run_records.baseline_named", lambda store, ids: None)
+    monkeypatch.setattr("reports.comparison.compare.compare", lambda records, **options: records)
+    kept(tmp_path)
+    results = harness.compare("one", output=tmp_path)
+    assert results.records == () and results.comparison == [] and results.records == ()
+    assert seen == [["one"]]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import tiny_models
+import torch
 
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Decoding
@@ -47,3 +48,12 @@ def test_a_text_without_the_stop_string_goes_on() -> None:
 def test_settings_that_no_engine_could_follow_are_refused_by_name(wrong: dict[str, Any], why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         Decoding(**wrong)
+
+
+def test_the_tokens_so_far_are_those_of_the_prompt_and_of_the_answer_as_it_grows() -> None:
+    row = RowState(Decoding(max_new_tokens=3), frozenset({0}), None, bend=lambda ids, logits: logits, read=(7, 8))
+    seen = []
+    for token in (4, 5, 6):
+        seen.append(row.so_far(torch.device("cpu")).tolist())
+        row.take(token)
+    assert seen == [[[7, 8]], [[7, 8, 4]], [[7, 8, 4, 5]]]

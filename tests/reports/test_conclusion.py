@@ -9,6 +9,7 @@ import pytest
 from reports.comparison.compare import compare
 from reports.comparison.conclusion import verdict
 from reports.text.formatting import change, with_unit
+from reports.text.settings import settings_of
 from reports.values.paired import Difference
 from reports.values.table import Cell, Column, Row, Table, Unit
 
@@ -75,3 +76,11 @@ def test_the_subtitle_says_model_data_items_seeds_and_day(make) -> None:
     assert made.dates == ("2026-11-25",)
     seeds = compare([replace(make.record("bdhs", seed=n), config_yaml=f"data: /d/coco\nseed: {n}\n") for n in (1, 2, 3)])
     assert "data coco" in seeds.subtitle and seeds.subtitle[-1] == "3 training seeds"
+
+
+def test_the_settings_of_a_run_are_read_as_yaml(record):
+    """Comments, flow style and texts that only look like a key are no settings."""
+    text = "# seed: 9\nname: 'data: elsewhere'\nseed: 3 # first\ndata: \"a: b\"\narms: [{name: x}]\nnote: |\n  arms:\n"
+    found = settings_of(replace(record, config_yaml=text))
+    assert (found["seed"], found["data"], found["arms"]) == (3, "a: b", [{"name": "x"}])
+    assert settings_of(replace(record, config_yaml="[")) == settings_of(replace(record, config_yaml="- a")) == {}

@@ -42,6 +42,8 @@ class RowState:
         self._end_ids = end_ids
         self._stopper = stopper
         self._uniforms: list[float] | None = None
+        self._tokens: Tensor | None = None
+        self._written = 0  # of `ids`, in `_tokens`
 
     def uniform(self) -> float:
         """The next number in [0, 1) of this row's stream."""
@@ -50,6 +52,15 @@ class RowState:
             n = self.decoding.max_new_tokens
             self._uniforms = torch.rand(n, generator=generator, dtype=torch.float64).tolist()
         return self._uniforms[len(self.ids)]
+
+    def so_far(self, device: torch.device) -> Tensor:
+        """The tokens before the answer and those chosen so far, (1, T); a view that the next call may write behind."""
+        if self._tokens is None:
+            self._tokens = torch.tensor([[*self.read, *[0] * self.decoding.max_new_tokens]], device=device)
+        while self._written < len(self.ids):
+            self._tokens[0, len(self.read) + self._written] = self.ids[self._written]
+            self._written += 1
+        return self._tokens[:, : len(self.read) + len(self.ids)]
 
     @property
     def sampled(self) -> tuple[int, ...]:
@@ -123,8 +134,7 @@ def next_tokens(logits: Tensor, rows: list[RowState], end_ids: frozenset[int]) -
     logits = logits.float()
     for r, row in enumerate(rows):
         if row.bend is not None:
-            so_far = torch.tensor([[*row.read, *row.ids]], device=logits.device)
-            logits[r] = row.bend(so_far, logits[r : r + 1])[0]
+            logits[r] = row.bend(row.so_far(logits.device), logits[r : r + 1])[0]
         if len(row.ids) < row.decoding.min_new_tokens:
             logits[r, list(end_ids)] = float("-inf")
     best = logits.argmax(-1)  # nan counts as the largest

@@ -28,6 +28,7 @@ from benchmarks._text.spans import token_places
 from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
 from benchmarks._text.wordnet import DATA as LEMMAS
 from harness.core import registry
+from harness.core.answer_form import AnswerForm, image_key
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Number, Score, Span, Sums, over, ratio
 from harness.core.plugins import Data
@@ -41,6 +42,7 @@ class Chair:
     """Object hallucination in open descriptions of COCO images."""
 
     title = "CHAIR"
+    answer_form = AnswerForm(texts=("caption", "text", "answer", "response"), keys=image_key, repeats=True, subset=True)
     version = 2  # 2: ids of images are one id however they are written
     free_text = True  # for the audit
     files = (

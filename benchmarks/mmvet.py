@@ -19,6 +19,7 @@ from benchmarks._judged.unjudged import unjudged
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.vqa_answers import normalise
 from harness.core import registry
+from harness.core.answer_form import AnswerForm, Fields
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
@@ -63,11 +64,20 @@ def grade(question: str, answer: str, facts: Facts) -> Reply:
 TASK = JudgeTask("mmvet", prompts.MMVET, read=tolerant_grade, rule=grade, fields=prompts.fields, texts=prompts.RELEASED)
 
 
+def _grading(row: Fields) -> str | None:
+    """A grading file's scores, {"score": [0.5, 0.4]}, as their mean; else the grader's own words, {"content": ["0.5"]}."""
+    scores, content = row.get("score"), row.get("content", row.get("judge_reply"))
+    if isinstance(scores, list) and scores and all(isinstance(score, int | float) for score in scores):
+        return f"{sum(scores) / len(scores):.17g}"
+    return str(content[0]) if isinstance(content, list) and content else content if isinstance(content, str) else None
+
+
 @registry.benchmark
 class Mmvet:
     """MM-Vet with a judge."""
 
     title = "MM-Vet"
+    answer_form = AnswerForm(replies={"mmvet": _grading})
     needs_judge = True
     judge_tasks = (TASK,)
     version = 2

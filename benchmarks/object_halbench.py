@@ -22,6 +22,7 @@ from benchmarks._coco.image_evidence import coco_image_annotations
 from benchmarks._coco.object_labels import edited_objects, object_claim
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_rows
+from benchmarks._judged.object_answers import ANSWER_FORM
 from benchmarks._judged.object_list import TASK, Tagged, candidates, nltk_tagger, nodes_of, object_list, spacy_tagger
 from benchmarks._judged.unjudged import unjudged
 from benchmarks._text.nouns import tagged
@@ -47,6 +48,7 @@ class ObjectHalbench:
     """Object HalBench: hallucination by response and by object, and object recall."""
 
     title = "Object HalBench"
+    answer_form = ANSWER_FORM
     judge_tasks = (TASK,)
     version = 2  # 2: lemmas of the lists that come with this package
     free_text = True  # for the audit

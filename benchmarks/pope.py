@@ -19,6 +19,7 @@ from benchmarks._coco.image_evidence import coco_image_annotations
 from benchmarks._files.question_rows import Row, check_both_labels, check_unique, parse_rows, read_rows
 from benchmarks._pope import calibration as _calibration
 from benchmarks._pope import labels as _pope_labels
+from benchmarks._pope.answer_form import ANSWER_FORM
 from benchmarks._pope.files import FILES, SPLITS
 from benchmarks._pope.formulas import formulas
 from benchmarks._pope.label_files import edits_of, files_of
@@ -43,7 +44,7 @@ class Pope:
     title = "POPE"
     version = 2
     free_text = False  # for the audit
-    files = FILES
+    files, answer_form = FILES, ANSWER_FORM
     examples = (
         Example(
             Item("1", "a.jpg", "Is there a dog in the image?", {"labels": {"random": ["no"]}}),

@@ -12,6 +12,7 @@ from benchmarks._files.question_rows import Row, check_unique, each, read_json
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.vqa_answers import normalise, vqa_accuracy
 from harness.core import registry
+from harness.core.answer_form import AnswerForm, Fields, by_id
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
 from harness.core.plugins import Data
@@ -20,11 +21,22 @@ _FILE = "textvqa/TextVQA_0.5.1_val.json"
 _SITE = "https://dl.fbaipublicfiles.com/textvqa"
 
 
+def _keys(row: Fields) -> list[str]:
+    """LLaVA's lines have the image under question_id and the question in the prompt; submissions have the question's id."""
+    asked = str(row.get("prompt", row.get("question", ""))).split("\n")[0].strip().lower()
+    return [f"{key} {asked}" for key in by_id(row) if asked] + by_id(row)
+
+
+def _names(item: Item) -> list[str]:
+    return [item.id, f"{item.image.rpartition('/')[2].removesuffix('.jpg')} {item.question.strip().lower()}"]
+
+
 @registry.benchmark
 class Textvqa:
     """Questions about text in images (validation set)."""
 
     title = "TextVQA"
+    answer_form = AnswerForm(keys=_keys, names=_names)
     version = 1
     files = (
         OfficialFile(_FILE, "textvqa.org, version 0.5.1", "CC BY 4.0", "copy it", url=f"{_SITE}/data/TextVQA_0.5.1_val.json"),

@@ -17,6 +17,7 @@ from benchmarks._judged import prompts
 from benchmarks._judged.reference_rule import rate_by_reference
 from benchmarks._judged.stated_rating import labelled_rating
 from benchmarks._judged.unjudged import unjudged
+from harness.core.answer_form import AnswerForm
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, Verdict, ratio
@@ -92,6 +93,7 @@ class MmhalBase:
     """96 questions of eight types, rated 0-6 by a judge; a rating below 3 is a hallucination."""
 
     title: ClassVar[str] = "MMHal-Bench"
+    answer_form = AnswerForm(texts=("model_answer", "answer", "response", "text"), keys=lambda row: [])  # by place
     needs_judge: ClassVar[bool] = True
     judge_tasks: ClassVar[tuple[JudgeTask, ...]] = (TASK,)
     shows_image: ClassVar[bool] = False

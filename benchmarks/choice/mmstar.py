@@ -20,6 +20,7 @@ from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, each, read_rows
 from benchmarks._files.styles import LETTER, chosen
 from harness.core import flags, registry
+from harness.core.answer_form import AnswerForm
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
 from harness.core.plugins import Data
@@ -67,6 +68,7 @@ class MmStar:
 
     title = "MMStar"
     version = 1
+    answer_form = AnswerForm(texts=("prediction", "response", "output", "text"))  # "answer" is the label there
     styles: Mapping[str, str] = {"official": LETTER, "llava": LETTER, "lmms_eval": LETTER, "vlmevalkit": "rebuilt"}
     files = (
         OfficialFile(_FILE, _HUB, "none stated", "write its rows as JSON lines, with the image's file name under image"),

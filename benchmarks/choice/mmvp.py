@@ -29,6 +29,7 @@ from benchmarks._judged.unjudged import unjudged
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._together.groups import all_right, share_incomplete, share_of_groups, with_addends
 from harness.core import flags, registry
+from harness.core.answer_form import AnswerForm
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
@@ -77,6 +78,8 @@ class Mmvp(OneLabel):
     judge_tasks = (TASK,)
     version = 1
     label_words = ("A", "B")
+    # "answer" is the label in the authors' files
+    answer_form = AnswerForm(texts=("response", "prediction", "text"), replies={"mmvp": ("reply", "grader_reply", "content")})
     styles: Mapping[str, str] = {"official": "", "llava": LETTER, "vlmevalkit": LETTER, "lmms_eval": "A. X\nB. Y"}
     files = (
         OfficialFile(f"{_FOLDER}/Questions.csv", _HUB, "MIT by its README", "copy it to mmvp/"),

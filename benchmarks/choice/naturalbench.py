@@ -24,6 +24,7 @@ from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.asked_object import asked_object
 from benchmarks._together.groups import all_right, share_incomplete, share_of_groups, with_addends
 from harness.core import flags, registry
+from harness.core.answer_form import AnswerForm, Fields, as_key
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
 from harness.core.plugins import Data
@@ -57,12 +58,18 @@ def _formulas(piece: str) -> tuple[object, ...]:
     )
 
 
+def _keys(row: Fields) -> list[str]:
+    """By Index and case; rows without both go by their place, as in the official script."""
+    return [f"{as_key(row['Index'])}/{row['case']}"] if "Index" in row and "case" in row else []
+
+
 @registry.benchmark
 class NaturalBench(OneLabel):
     """Groups of two images and two questions."""
 
     title = "NaturalBench"
     version = 1
+    answer_form = AnswerForm(keys=_keys)
     styles: Mapping[str, object] = {**_ENDINGS, "vlmevalkit": _ENDINGS["lmms_eval"]}
     files = (
         OfficialFile(_FILE, _HUB, "Apache-2.0 by its card", "write its rows as JSON lines, images by name"),

@@ -21,6 +21,7 @@ from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.yes_no import repope
 from harness.core import flags, registry
+from harness.core.answer_form import AnswerForm, Fields
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
 from harness.core.plugins import Data
@@ -44,12 +45,19 @@ def _harmonic(s: Sums) -> Number:
     return over(2 * tpr * tnr, tpr + tnr)
 
 
+def _keys(row: Fields) -> list[str]:
+    """By the image's path; rows with a question_id alone go by their place, which is what it counts."""
+    path = str(row.get("image_path") or row.get("image") or "")
+    return [path.removeprefix("images/")] if path else []
+
+
 @registry.benchmark
 class DashB(OneLabel):
     """Yes/no questions about one object an image."""
 
     title = "DASH-B"
     version = 1
+    answer_form = AnswerForm(texts=("response", "prediction", "text"), keys=_keys)
     styles: Mapping[str, str] = {"official": " Please answer only with yes or no.", "llava": WORD_OR_PHRASE}
     files = (
         OfficialFile("dash_b/images/dash_benchmark_neg.json", _REPOSITORY, "none stated", "copy the folder images/ to dash_b/"),

@@ -22,6 +22,7 @@ from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.yes_no import READERS, contradicted, is_unclear
 from harness.core import flags, registry
+from harness.core.answer_form import AnswerForm, by_id
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, over, ratio
 from harness.core.plugins import Data
@@ -52,12 +53,19 @@ def _of(task: str) -> tuple[Formula, ...]:
     )  # fmt: skip
 
 
+def _names(item: Item) -> list[str]:
+    """By the question file's name, as {task}_POPE_{split}, and the row's id."""
+    task, split, number = item.id.split("/")
+    return [f"{task}_POPE_{SPLITS[split]} {number}"]
+
+
 @registry.benchmark
 class Hallucinogen(OneLabel):
     """Questions about present and absent objects, by task and split."""
 
     title = "HALLUCINOGEN"
     version = 1
+    answer_form = AnswerForm(keys=lambda row: [f"{row['file']} {key}" for key in by_id(row)], names=_names)
     styles: Mapping[str, object] = _ENDINGS
     files = (
         *(

@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, each, read_rows
 from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
+from benchmarks._hallusion.answer_form import ANSWER_FORM
 from benchmarks._hallusion.causes import CORRECT, UNCLEAR, causes
 from benchmarks._hallusion.formulas import SUBCATEGORIES, formulas, piece
 from benchmarks._hallusion.tasks import SAME, TASK, correctness, sameness
@@ -50,6 +51,7 @@ class HallusionBench(OneLabel):
     title = "HallusionBench"
     judge_tasks = (TASK, SAME)
     version = 1
+    answer_form = ANSWER_FORM
     styles: Mapping[str, str] = {"official": "", "llava": WORD_OR_PHRASE, "lmms_eval": ""}
     files = (
         OfficialFile(

@@ -24,6 +24,7 @@ from benchmarks._text.asked_object import asked_object
 from benchmarks._text.yes_no_rules import mme_lmms_eval, mme_official, vlmevalkit
 from benchmarks._together.groups import PREFIX, all_right, sized, with_addends
 from harness.core import flags, registry
+from harness.core.answer_form import AnswerForm, Fields
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
 from harness.core.plugins import Data
@@ -66,12 +67,19 @@ def _of_task(task: str) -> tuple[Formula, ...]:
     )
 
 
+def _keys(row: Fields) -> list[str]:
+    """By image and question: of the hub's rows, or of a line of <task>.txt."""
+    picture = row.get("question_id") or f"{row['file']}/{row.get('image', '')}"
+    return [f"{picture} {row.get('question', '')}"]
+
+
 @registry.benchmark
 class Mme(OneLabel):
     """MME's 14 tasks."""
 
     title = "MME"
     version = 1
+    answer_form = AnswerForm(keys=_keys, names=lambda item: [item.id])
     styles: Mapping[str, str] = {
         "official": OFFICIAL_ENDING,
         "llava": WORD_OR_PHRASE,

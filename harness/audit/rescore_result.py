@@ -11,7 +11,7 @@ from harness.core.errors import JudgeError
 from harness.core.evaluation import Item, LabelEdit, Score, Verdict
 from harness.core.flags import UNJUDGED
 from harness.core.judging import Facts, JudgeTask
-from harness.core.run_record import BenchmarkResult, ProtocolRecord
+from harness.core.run_record import AS_WRITTEN, BenchmarkResult, ProtocolRecord
 from harness.core.stats import metrics
 from harness.evaluation.scoring import Scorer, score_answer, together
 from harness.labels.claims import Auditable
@@ -79,6 +79,7 @@ def rescored(
     if not changed:
         return result
     answers = {answer.item_id: answer for answer in result.answers}
+    as_written = AS_WRITTEN in result.protocol.facts
 
     def again(old: Score) -> Score | None:
         item = changed.get(old.item_id, _SAME)
@@ -86,7 +87,7 @@ def rescored(
             return old
         if judge is not None:
             judge.verdict = old.verdict
-        return score_answer(benchmark, item, answers[old.item_id]) if item is not None else None
+        return score_answer(benchmark, item, answers[old.item_id], as_written) if item is not None else None
 
     dropped = {item_id for item_id, item in changed.items() if item is None}
     items = tuple(changed.get(i.id, i) or i for i in result.items if i.id not in dropped)
@@ -96,7 +97,7 @@ def rescored(
         result,
         items=items,
         answers=tuple(answer for answer in result.answers if answer.item_id not in dropped),
-        scores=together(benchmark, [by_id[score.item_id] for score in scores], scores, answers),
+        scores=together(benchmark, [by_id[s.item_id] for s in scores], scores, answers, as_written),
         missing={item_id: why for item_id, why in result.missing.items() if item_id not in dropped},
     )
 

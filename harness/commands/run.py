@@ -16,7 +16,7 @@ from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from harness.config.schema import RunConfig
-    from harness.run.pipeline import Outcome
+    from harness.results.report_files import Outcome
 
 
 @app.command(

@@ -48,6 +48,11 @@ def final_answer(text: str) -> FinalAnswer:
     return FinalAnswer("".join(text[a:b] for a, b in kept), kept, bool(blocks), finished)
 
 
+def whole(text: str) -> FinalAnswer:
+    """The text as it is."""
+    return FinalAnswer(text, ((0, len(text)),), False, True)
+
+
 def _blocks(text: str) -> tuple[list[tuple[int, int]], bool]:
     """Reasoning blocks as [start, end), and whether the last one closes."""
     blocks, opened = list[tuple[int, int]](), -1

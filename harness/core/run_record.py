@@ -10,6 +10,8 @@ from typing import Any
 from harness.core.evaluation import Answer, Formula, Item, Score
 from harness.core.preference import PreferencePair
 
+AS_WRITTEN = "answers scored"  # a fact of a protocol under which answers are not cut before they are scored
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:

@@ -21,7 +21,7 @@ from harness.core.digests import file_digest, value_digest
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError, JudgeError
 from harness.core.evaluation import Answer, Item, Score, Verdict
-from harness.core.final_answer import final_answer
+from harness.core.final_answer import final_answer, whole
 from harness.core.judging import Facts, JudgesTogether, JudgeTask, Question
 from harness.core.plugins import Annotator, Benchmark, Data, Judge
 from harness.storage.run_store import Store
@@ -192,12 +192,13 @@ class Scorer(Protocol):
     def score(self, item: Item, answer: Answer) -> Score: ...
 
 
-def score_answer(benchmark: Scorer, item: Item, answer: Answer) -> Score:
+def score_answer(benchmark: Scorer, item: Item, answer: Answer, as_written: bool = False) -> Score:
     """The score of an answer without its reasoning. Spans are places in the whole text, as it is stored and shown.
 
-    An answer without text is flagged, whatever the benchmark makes of it.
+    An answer without text is flagged, whatever the benchmark makes of it. `as_written`: nothing is cut off first, neither
+    reasoning nor white space: what an official script sees in an answer file.
     """
-    final = final_answer(answer.text)
+    final = whole(answer.text) if as_written else final_answer(answer.text)
     try:
         score = benchmark.score(item, answer if final.text == answer.text else replace(answer, text=final.text))
     except HarnessError:
@@ -223,10 +224,15 @@ def score_all(benchmark: Benchmark, items: tuple[Item, ...], answers: Mapping[st
 
 
 def together(
-    benchmark: object, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]
+    benchmark: object,
+    items: Sequence[Item],
+    scores: Sequence[Score],
+    answers: Mapping[str, Answer],
+    as_written: bool = False,
 ) -> tuple[Score, ...]:
     """The scores with what several items say together, where the benchmark has such metrics."""
     if not isinstance(benchmark, ScoresTogether):
         return tuple(scores)
-    finals = {i.id: replace(answers[i.id], text=final_answer(answers[i.id].text).text) for i in items if i.id in answers}
+    cut = whole if as_written else final_answer
+    finals = {i.id: replace(answers[i.id], text=cut(answers[i.id].text).text) for i in items if i.id in answers}
     return tuple(benchmark.together(items, scores, finals))

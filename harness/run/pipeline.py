@@ -10,7 +10,6 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ from alignment.data.pairs import read_pairs, write_pairs, write_trl
 from alignment.online.reward_model import ModelReward
 from alignment.weights.workers import workers
 from harness.config.check_plugins import check_plugins
-from harness.config.gate_policy import policy_of
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
 from harness.core.capabilities import HoldsOutPairs
@@ -34,7 +32,7 @@ from harness.evaluation.cached_model import RememberingModel
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.sweep import sweep
 from harness.miniworld.model.paths import checkpoint_folder
-from harness.results.run_records import config_of, records_of
+from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
 from harness.run.check_gates import check_gates
 from harness.run.check_sources import check_places, check_sources, pairs_record, rebuilt_pairs
@@ -46,18 +44,9 @@ from harness.storage.run_folder import locked, read_json
 from harness.storage.run_store import Store, StoredRun
 
 if TYPE_CHECKING:
-    from reports.values.comparison import Comparison
+    pass
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Folder of a finished run, and what the terminal shows of it."""
-
-    run_id: str
-    folder: Path
-    comparison: Comparison
 
 
 def run(config: RunConfig, command: str, progress: Progress = no_progress, say: Say = lambda text: None) -> Outcome | None:
@@ -98,22 +87,6 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
             raise
         store.set_status(run_id, store.how_complete(run_id))
         return report(store, run_id, folder, config.baseline)
-
-
-def report(store: Store, run_id: str, folder: Path, baseline: str | None = None) -> Outcome:
-    """Write every report of a run from the store alone; works for old and incomplete runs too."""
-    from reports.comparison.compare import compare
-    from reports.gate.junit import junit
-
-    config = config_of(store.run(run_id))
-    policy = policy_of(config.gates) if config.gates is not None else None
-    comparison = compare(records_of(store, run_id), published=config.published, baseline=baseline, policy=policy)
-    for name in registry.names("report"):
-        writer = registry.get("report", name)
-        write_text_whole(folder / writer.file_name, writer(comparison))
-    if comparison.gate is not None:
-        write_text_whole(folder / "gate.xml", junit(comparison.gate))
-    return Outcome(run_id, folder, comparison)
 
 
 def load_model(config: RunConfig, path: str | None = None) -> Model:

@@ -9,7 +9,7 @@ from itertools import islice
 from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.final_answer import final_answer
 from harness.core.flags import UNJUDGED
-from harness.core.run_record import BenchmarkResult, SweepResult
+from harness.core.run_record import AS_WRITTEN, BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Side
 from reports.values.table import Column
@@ -113,7 +113,7 @@ def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
     return Failures(
         name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
         dict(sorted(flags.items())), _by_reason(result.missing), _by_reason(unread),
-        sum(final_answer(answer.text).reasoned for answer in result.answers),
+        0 if AS_WRITTEN in result.protocol.facts else sum(final_answer(answer.text).reasoned for answer in result.answers),
     )  # fmt: skip
 
 

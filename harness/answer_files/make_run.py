@@ -1,0 +1,174 @@
+"""Answers that already exist -> an ordinary run without a model: scored, stored, with every report.
+
+`report`, `compare`, `audit` and `rescore` work on it as on any run. Its protocol says that the answers came from files, by
+digest; its checkpoint is these files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from harness.answer_files.file_judge import FileJudge
+from harness.answer_files.matching import Matched, match
+from harness.answer_files.rows import digests, rows_of
+from harness.config.schema import BenchmarkConfig, RunConfig
+from harness.core.answer_form import form_of
+from harness.core.capabilities import Judged
+from harness.core.digests import value_digest
+from harness.core.edge.versions import versions
+from harness.core.errors import DataError
+from harness.core.evaluation import Answer, Item, Score
+from harness.core.final_answer import final_answer
+from harness.core.plugins import Benchmark, Data, Judge
+from harness.core.run_record import AS_WRITTEN, Checkpoint, ProtocolRecord
+from harness.evaluation.scoring import build, judge_of, score_answer, together
+from harness.evaluation.sweep import items_of
+from harness.results.report_files import Outcome, report
+from harness.storage.artifacts import MissingItems
+from harness.storage.run_folder import locked
+from harness.storage.run_store import Store, StoredResult, StoredRun
+
+_SHOWN = 3  # rows that match nothing, as examples
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFiles:
+    """What is scored. `column`: the answers' column where it is not a usual one; `cut`: reasoning and white space first."""
+
+    answers: Sequence[Path]
+    reviews: Sequence[Path] = ()
+    column: str = ""
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The run, and what a reader must know: lines for the terminal."""
+
+    outcome: Outcome
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+
+def score_files(spec: BenchmarkConfig, files: AnswerFiles, name: str, data: Data, output: Path, command: str) -> Scored:
+    """Score answer files and keep them as the run `name`. Raises DataError, with file and row, for what cannot be read."""
+    used = {n: digest for path in (*files.answers, *files.reviews) for n, digest in digests(path).items()}
+    answers = [row for path in files.answers for row in rows_of(path)]
+    reviews = [row for path in files.reviews for row in rows_of(path)]
+    with Store(output / "store.sqlite") as store:
+        judge = _file_judge(spec, store, data)
+        benchmark = build(spec, judge)
+        items = items_of(spec, benchmark, data)
+        tasks = [task.name for task in benchmark.judge_tasks] if isinstance(benchmark, Judged) else []
+        matched = match(items, form_of(benchmark), answers, reviews, tasks, files.column)
+        if not matched.answers:
+            stranger = f" The first names {matched.strangers[0]}." if matched.strangers else ""
+            raise DataError(
+                f"No row of {', '.join(used)} answers an item of {spec.name}.{stranger} Is it another benchmark's file?"
+            )
+        if matched.replies:
+            judge = FileJudge(matched.replies, value_digest(sorted(used.items()))[:16])
+            benchmark = build(spec, judge)
+            benchmark.load(data)  # its facts name the files it read
+        scores = _scores(benchmark, judge, matched, files.cut)
+        run = _Run(spec, name, used, files, benchmark, matched, scores)
+        return Scored(run.keep(store, data, output, command), run.notes())
+
+
+def _file_judge(spec: BenchmarkConfig, store: Store, data: Data) -> Judge:
+    """The configured judge; where none is, one that has no replies."""
+    return (judge_of(spec, store, data) if spec.judge is not None else None) or FileJudge({}, "none")
+
+
+def _scores(benchmark: Benchmark, judge: Judge, matched: Matched, cut: bool) -> tuple[Score, ...]:
+    answers = {item: Answer(item, text, -1, "end") for item, text in matched.answers.items()}
+    answered = [item for item in matched.items if item.id in answers]
+    scores = []
+    for item in answered:
+        if isinstance(judge, FileJudge):
+            judge.item_id = item.id
+        scores.append(score_answer(benchmark, item, answers[item.id], not cut))
+    return together(benchmark, answered, scores, answers, not cut)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    spec: BenchmarkConfig
+    name: str
+    used: Mapping[str, str]
+    files: AnswerFiles
+    benchmark: Benchmark
+    matched: Matched
+    scores: tuple[Score, ...]
+
+    def keep(self, store: Store, data: Data, output: Path, command: str) -> Outcome:
+        """Store the run and write its reports."""
+        config = RunConfig.model_validate({
+            "name": self.name,
+            "data": str(data.folder),
+            "model": {"name": "answers", "files": dict(self.used)},
+            "sweep": [self.spec.model_dump(exclude_none=True)],
+        })  # fmt: skip
+        run_id = f"{self.name}-{config.digest[:8]}"
+        digest = value_digest(sorted(self.used.items()))
+        checkpoint = Checkpoint(self.name, "answers from files", "", digest)
+        keys = {item: value_digest([digest, self.spec.name, item]) for item in self.matched.answers}
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        with locked(output / run_id):
+            store.begin(
+                StoredRun(run_id, self.name, now, "running", config.as_yaml(), command, versions(), str(data.folder.resolve()))
+            )
+            given = {keys[item]: Answer("", text, -1, "end") for item, text in self.matched.answers.items()}
+            store.add_answers(digest, given)
+            missing = {item.id: "the files have no answer" for item in self.matched.items if item.id not in keys}
+            store.put(run_id, MissingItems(missing), "base", self.spec.title)
+            store.add_result(run_id, 0, self._result(checkpoint, keys))
+            store.set_status(run_id, store.how_complete(run_id))
+            return report(store, run_id, output / run_id)
+
+    def _result(self, checkpoint: Checkpoint, keys: Mapping[str, str]) -> StoredResult:
+        items = tuple(self.matched.items)
+        return StoredResult(
+            label="base",
+            benchmark=self.spec.title,
+            checkpoint=checkpoint,
+            options=self.spec.model_dump(exclude_none=True),
+            protocol=ProtocolRecord(self._facts(items)),
+            items=items,
+            answer_keys=tuple(keys.get(item.id) for item in items),
+            scores=self.scores,
+        )
+
+    def _facts(self, items: Sequence[Item]) -> dict[str, str]:
+        files = ", ".join(f"{name} sha256 {digest[:16]}" for name, digest in self.used.items())
+        facts = {
+            "benchmark": self.spec.name,
+            "benchmark version": str(self.benchmark.version),
+            "items": str(len(items)),
+            "item digest": value_digest([[i.id, i.image, i.question, dict(i.truth)] for i in items])[:16],
+            "answers": f"from files: {files}; prompt and decoding are not known here",
+            "rows that match no item": str(len(self.matched.strangers)),
+            **self.benchmark.facts(),
+        }
+        return facts if self.files.cut else facts | {AS_WRITTEN: "as the files have them"}
+
+    def notes(self) -> tuple[str, ...]:
+        """Counts of what does not fit: rows without an item, items without an answer, reasoning that was scored."""
+        strangers, total = self.matched.strangers, len(self.matched.items)
+        answered = len(self.matched.answers)
+        notes = [f"{answered:,} of {total:,} items have an answer in the files."]
+        if strangers:
+            more = ", ..." if len(strangers) > _SHOWN else ""
+            notes.append(f"{len(strangers):,} rows match no item and are not scored: {', '.join(strangers[:_SHOWN])}{more}")
+        if answered < total:
+            lost = [item.id for item in self.matched.items if item.id not in self.matched.answers]
+            more = ", ..." if len(lost) > _SHOWN else ""
+            notes.append(f"{len(lost):,} items have no answer and are in no metric: {', '.join(lost[:_SHOWN])}{more}")
+        reasoned = sum(final_answer(text).reasoned for text in self.matched.answers.values())
+        if reasoned and not self.files.cut:
+            notes.append(
+                f"{reasoned:,} answers hold reasoning, which is scored as written. Add --cut-reasoning to leave it out."
+            )
+        return tuple(notes)

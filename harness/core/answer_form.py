@@ -1,0 +1,100 @@
+"""How the rows of a benchmark's published answer files name their item and hold the answer, and replies of judges.
+
+    {"question_id": 1, "question": "Is there a snowboard in the image?", "answer": "No"}        POPE's answers
+    {"question_id": 4, "category": "llava_bench_conv", "content": "8 7\\nAssistant 1 ..."}        LLaVA-Bench's reviews
+
+A benchmark names its form as `answer_form`; one without it is read by `AnswerForm()`: an id column that holds the item's id.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from harness.core.evaluation import Item
+
+Fields = Mapping[str, Any]  # one row: JSON values by column
+IDS = ("question_id", "questionId", "item_id", "id", "index", "Index", "key", "image_id")
+TEXTS = ("answer", "response", "prediction", "text", "model_answer", "model_prediction", "caption", "output")
+REPLIES = ("judge_reply", "judge_response", "reply", "content", "review", "evaluation", "response", "text")
+
+
+def by_id(row: Fields) -> list[str]:
+    """The row's id as text, by the first column that has one; nothing where it has none."""
+    found = next((row[name] for name in IDS if row.get(name) is not None), None)
+    return [] if found is None else [as_key(found)]
+
+
+def as_key(value: object) -> str:
+    """1, 1.0 and "1" are one key."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+
+
+def item_id(item: Item) -> list[str]:
+    return [item.id]
+
+
+def image_key(row: Fields) -> list[str]:
+    """COCO's number of the image: `image_id`, or the last digits of a file name under `image`."""
+    if row.get("image_id") is not None:
+        return [as_key(row["image_id"]).lstrip("0") or "0"]
+    digits = re.search(r"(\d+)\D*$", str(row.get("image", "")))
+    return [str(int(digits[1]))] if digits else []
+
+
+def in_order(items: Sequence[Item]) -> list[str]:
+    return [item.id for item in items]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerForm:
+    """Columns and keys of a benchmark's answer files.
+
+    texts: columns that may hold the answer; the first that a row has counts.
+    keys: what a row may go by; the first that some item goes by counts. A row without any goes by its place in the file.
+    names: what an item goes by. order: names in the order of the question file, for rows without a key.
+    replies: task of a judge -> columns that may hold its reply (or a function of the row).
+    part: (item, name) -> the part of an item that a name means, where one item stands for several rows.
+    repeats: several rows may answer one item (captions of an image): each is scored.
+    subset: the answer file chooses the items (images to describe); the others are not missing.
+    """
+
+    texts: tuple[str, ...] = TEXTS
+    keys: Callable[[Fields], Sequence[str]] = by_id
+    names: Callable[[Item], Sequence[str]] = item_id
+    order: Callable[[Sequence[Item]], Sequence[str]] = in_order
+    replies: Mapping[str, Sequence[str] | Callable[[Fields], str | None]] = field(default_factory=dict)
+    part: Callable[[Item, str], Item] | None = None
+    repeats: bool = False
+    subset: bool = False
+
+    def reply(self, row: Fields, task: str, review: bool) -> str | None:
+        """The reply of a judge that a row holds for a task, None where it has none. `review`: of a file of reviews."""
+        if review and "choices" in row:
+            return as_reply(row)
+        columns = self.replies.get(task, REPLIES if review else ())
+        if callable(columns):
+            return columns(row)
+        found = next((row[name] for name in columns if row.get(name) is not None), None)
+        return None if found is None else as_reply(found)
+
+
+def as_reply(value: object) -> str:
+    """A reply as text: a message of OpenAI's form by its content, a list as JSON."""
+    if isinstance(value, Mapping) and isinstance(value.get("choices"), list) and value["choices"]:
+        return str(value["choices"][0].get("message", {}).get("content", ""))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@runtime_checkable
+class ReadsAnswerFiles(Protocol):
+    """A benchmark whose published answer files have a form of their own."""
+
+    answer_form: AnswerForm
+
+
+def form_of(benchmark: object) -> AnswerForm:
+    return benchmark.answer_form if isinstance(benchmark, ReadsAnswerFiles) else AnswerForm()

@@ -1,0 +1,99 @@
+"""Rows that match nothing, items without an answer, files of another form: counted and shown, or one clear error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.api.stored import RunStore
+from harness.core.errors import ConfigError, DataError
+from harness.results.run_records import records_of
+from harness.storage.data_folder import DataFolder
+from harness.storage.run_store import open_store
+from tests.benchmarks.scoring import GOLDEN, golden_lines
+
+ROWS = golden_lines("naturalbench/answers.jsonl")
+
+
+def lines(path: Path, rows: list[dict]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_rows_that_match_no_item_and_items_without_an_answer_are_counted(
+    score, golden_data: DataFolder, tmp_path: Path
+) -> None:
+    stranger = {"Index": 9999, "case": "q0_i0", "answer": "Yes"}
+    got = score("naturalbench", "--answers", lines(tmp_path / "a.jsonl", [*ROWS[:8], stranger]), data=golden_data)
+    assert "8 of 320 items have an answer" in score.said
+    assert "1 rows match no item and are not scored" in score.said and "line 9 (9999/q0_i0)" in score.said
+    assert "312 items have no answer and are in no metric" in score.said
+    assert got["incomplete_groups"] == 0
+
+
+def test_the_protocol_names_the_files_by_digest_and_the_run_is_an_ordinary_one(
+    score, golden_data: DataFolder, tmp_path: Path
+) -> None:
+    score("naturalbench", "--answers", GOLDEN / "naturalbench/answers.jsonl", "--name", "their model", data=golden_data)
+    with open_store(tmp_path / "runs") as store:
+        (record,) = records_of(store, "their-model")
+    facts = record.sweeps[0].results[0].protocol.facts
+    assert "answers.jsonl sha256" in facts["answers"] and facts["answers scored"] == "as the files have them"
+    assert record.complete and record.sweeps[0].checkpoint.id == "their-model"
+    assert RunStore(tmp_path / "runs").run("their-model")
+
+
+def test_answers_are_scored_as_written_unless_reasoning_is_cut(score, golden_data: DataFolder, tmp_path: Path) -> None:
+    rows = [{**row, "answer": "<think>No?</think> Yes"} for row in ROWS[:4]]
+    got = score("naturalbench", "--answers", lines(tmp_path / "a.jsonl", rows), data=golden_data)
+    assert got["acc"] == 0.5  # the first word is No: right for two of four
+    assert "4 answers hold reasoning, which is scored" in score.said
+
+
+def test_reasoning_is_cut_on_request(score, golden_data: DataFolder, tmp_path: Path) -> None:
+    words = {"q0_i0": "Yes", "q0_i1": "No", "q1_i0": "No", "q1_i1": "Yes"}
+    yes_no = [row for row in ROWS if row["Index"] == 0]
+    rows = [{**row, "answer": f"<think>No, yes?</think> {words[row['case']]}"} for row in yes_no]
+    got = score("naturalbench", "--cut-reasoning", "--answers", lines(tmp_path / "a.jsonl", rows), data=golden_data)
+    assert got["acc"] == 1.0 and got["g_acc"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"Index": 0, "case": "q0_i1"}, "line 2 has no answer"),
+        ({"Index": 0, "case": "q0_i1", "answer": 7}, "line 2: 'answer' should be the answer as text"),
+        ({"Index": 0, "case": "q0_i0", "answer": "No"}, "line 2 gives another answer to 0/q0_i0"),
+        ({"answer": "No"}, "line 2 names no item"),
+        ({"Index": 0, "case": "q0_i1", "answer": "No", "question": "Is it raining?"}, "line 2 answers 'Is it raining\\?'"),
+    ],
+)
+def test_a_bad_row_is_one_error_with_file_and_row(
+    row: dict, words: str, score, golden_data: DataFolder, tmp_path: Path
+) -> None:
+    file = lines(tmp_path / "a.jsonl", [{"Index": 0, "case": "q0_i0", "answer": "Yes"}, row])
+    with pytest.raises(DataError, match=words) as raised:
+        score("naturalbench", "--answers", file, data=golden_data)
+    assert "a.jsonl" in str(raised.value)
+
+
+def test_a_table_with_a_tab_in_an_answer_is_named_with_its_line(score, golden_data: DataFolder, tmp_path: Path) -> None:
+    (tmp_path / "existence.txt").write_text("a.jpg\tIs it?\tYes\tYes\nb.jpg\tIs it?\tNo\tNo\tindeed\n")
+    with pytest.raises(DataError, match=r"existence.txt, line 2 has 5 columns"):
+        score("mme", "--answers", tmp_path / "existence.txt", data=golden_data)
+
+
+def test_a_file_of_another_benchmark_and_a_path_that_is_not_there(score, golden_data: DataFolder, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="No row of answers.json answers an item of naturalbench"):
+        score(
+            "naturalbench",
+            "--answers",
+            lines(tmp_path / "answers.json", [{"Index": 5000, "case": "q0_i0", "answer": ""}]),
+            data=golden_data,
+        )
+    with pytest.raises(ConfigError, match="There is no file or folder"):
+        score("naturalbench", "--answers", tmp_path / "nowhere.jsonl", data=golden_data)
+    with pytest.raises(ConfigError, match="Nothing to score"):
+        score("naturalbench", data=golden_data)

@@ -28,7 +28,7 @@ from benchmarks._text.spans import token_places
 from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
 from benchmarks._text.wordnet import DATA as LEMMAS
 from harness.core import registry
-from harness.core.answer_form import AnswerForm, image_key
+from harness.core.edge.answer_form import AnswerForm, image_key
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Number, Score, Span, Sums, over, ratio
 from harness.core.plugins import Data

@@ -19,8 +19,8 @@ from benchmarks._judged.unjudged import unjudged
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.vqa_answers import normalise
 from harness.core import registry
-from harness.core.answer_form import AnswerForm, Fields
 from harness.core.capabilities import version_for
+from harness.core.edge.answer_form import AnswerForm, Fields
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
 from harness.core.judging import Facts, JudgeTask, Reply

@@ -20,7 +20,7 @@ from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, each, parse_rows
 from benchmarks._refusal.refuses import refusal
 from harness.core import registry
-from harness.core.answer_form import AnswerForm
+from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
 from harness.core.plugins import Data

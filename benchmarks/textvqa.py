@@ -12,7 +12,7 @@ from benchmarks._files.question_rows import Row, check_unique, each, read_json
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.vqa_answers import normalise, vqa_accuracy
 from harness.core import registry
-from harness.core.answer_form import AnswerForm, Fields, by_id
+from harness.core.edge.answer_form import AnswerForm, Fields, by_id
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
 from harness.core.plugins import Data

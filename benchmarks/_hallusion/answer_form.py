@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks._hallusion.tasks import SAME, TASK
-from harness.core.answer_form import AnswerForm, Fields, by_id
+from harness.core.edge.answer_form import AnswerForm, Fields, by_id
 
 _PARTS = ("category", "subcategory", "set_id", "figure_id", "question_id")
 _CODES = {"0": "incorrect", "1": "correct", "2": "unclear"}  # as the authors' code keeps a verdict

@@ -17,8 +17,8 @@ from benchmarks._judged import prompts
 from benchmarks._judged.reference_rule import rate_by_reference
 from benchmarks._judged.stated_rating import labelled_rating
 from benchmarks._judged.unjudged import unjudged
-from harness.core.answer_form import AnswerForm
 from harness.core.capabilities import version_for
+from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, Verdict, ratio
 from harness.core.judging import JudgeTask

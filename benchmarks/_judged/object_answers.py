@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.core.answer_form import AnswerForm, Fields, image_key
+from harness.core.edge.answer_form import AnswerForm, Fields, image_key
 from harness.core.evaluation import Item
 
 

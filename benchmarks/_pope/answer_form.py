@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from benchmarks._files.identifiers import by_number
 from benchmarks._pope.files import SPLITS
-from harness.core.answer_form import AnswerForm, Fields, by_id
+from harness.core.edge.answer_form import AnswerForm, Fields, by_id
 from harness.core.evaluation import Item
 
 

@@ -20,7 +20,7 @@ from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, each, read_rows
 from benchmarks._files.styles import LETTER, chosen
 from harness.core import flags, registry
-from harness.core.answer_form import AnswerForm
+from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
 from harness.core.plugins import Data

@@ -29,8 +29,8 @@ from benchmarks._judged.unjudged import unjudged
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._together.groups import all_right, share_incomplete, share_of_groups, with_addends
 from harness.core import flags, registry
-from harness.core.answer_form import AnswerForm
 from harness.core.capabilities import version_for
+from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
 from harness.core.judging import Facts, JudgeTask, Reply

@@ -24,7 +24,7 @@ from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.asked_object import asked_object
 from benchmarks._together.groups import all_right, share_incomplete, share_of_groups, with_addends
 from harness.core import flags, registry
-from harness.core.answer_form import AnswerForm, Fields, as_key
+from harness.core.edge.answer_form import AnswerForm, Fields, as_key
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
 from harness.core.plugins import Data

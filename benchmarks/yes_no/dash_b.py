@@ -21,7 +21,7 @@ from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.yes_no import repope
 from harness.core import flags, registry
-from harness.core.answer_form import AnswerForm, Fields
+from harness.core.edge.answer_form import AnswerForm, Fields
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
 from harness.core.plugins import Data

@@ -22,7 +22,7 @@ from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.yes_no import READERS, contradicted, is_unclear
 from harness.core import flags, registry
-from harness.core.answer_form import AnswerForm, by_id
+from harness.core.edge.answer_form import AnswerForm, by_id
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, over, ratio
 from harness.core.plugins import Data

@@ -24,7 +24,7 @@ from benchmarks._text.asked_object import asked_object
 from benchmarks._text.yes_no_rules import mme_lmms_eval, mme_official, vlmevalkit
 from benchmarks._together.groups import PREFIX, all_right, sized, with_addends
 from harness.core import flags, registry
-from harness.core.answer_form import AnswerForm, Fields
+from harness.core.edge.answer_form import AnswerForm, Fields
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
 from harness.core.plugins import Data

@@ -15,9 +15,9 @@ from harness.answer_files.file_judge import FileJudge
 from harness.answer_files.matching import Matched, match
 from harness.answer_files.rows import digests, rows_of
 from harness.config.schema import BenchmarkConfig, RunConfig
-from harness.core.answer_form import form_of
 from harness.core.capabilities import Judged
 from harness.core.digests import value_digest
+from harness.core.edge.answer_form import form_of
 from harness.core.edge.versions import versions
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Item, Score

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.answer_files.rows import FileRow
-from harness.core.answer_form import AnswerForm
+from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.core.answer_form import IDS
 from harness.core.digests import file_digest
+from harness.core.edge.answer_form import IDS
 from harness.core.edge.files import json_lines, parse_json, read_text
 from harness.core.errors import DataError
 

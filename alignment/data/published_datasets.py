@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from alignment.data.forms.tables import PACKED, table_rows
 from alignment.data.image_marks import strip_image
 from alignment.data.image_names import check_limit, refuse_most_lost
 from alignment.data.invalid_pairs import Dropped
@@ -106,7 +107,9 @@ class Published(ABC):
 
 
 def read_rows(data: Data, name: str) -> list[Row]:
-    """Objects of a JSON list or of JSON lines. Raises DataError for a file that is neither."""
+    """Objects of a JSON list or of JSON lines, or of what `forms/tables.py` unpacks. Raises DataError for another file."""
+    if name.endswith(PACKED) or (data.has(name) and data.path(name).is_dir()):
+        return table_rows(data, name)
     text = data.read_text(name)
     is_list = text.lstrip().startswith("[")
     rows = parse_json(text, name) if is_list else [row for _, row in json_lines(text, name)]

@@ -13,6 +13,7 @@ from harness.core import registry
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "llava-1.6-7b.yaml"
 SOURCES = ["bdhs", "random_edit", "povid_noise", "povid", "rlhf_v", "rlaif_v", "vlfeedback", "llava_rlhf", "ha_dpo"]
+SOURCES += ["mmpr", "mm_rlhf", "spa_vl", "sentinel", "hsa_dpo", "rlaif_v_formatted", "sentences"]
 
 
 def fetched(folder: Path, *names: str) -> str:

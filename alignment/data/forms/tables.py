@@ -1,0 +1,116 @@
+"""Rows of preference data however they are packed: JSON, JSON lines, .gz, .zst, parquet, Hugging Face `datasets` folders.
+
+Parquet and saved datasets need pyarrow, `.zst` needs zstandard (`pip install 'mm-align-harness[tables]'`). Images that lie
+inside the rows are written beside the file, in `FILE.images/`, named by their content, once.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.core.edge.files import json_lines, parse_json
+from harness.core.edge.foreign import words_of
+from harness.core.errors import DataError, HarnessError
+from harness.core.files import write_whole
+from harness.core.plugins import Data
+
+Row = Mapping[str, Any]
+PACKED = (".gz", ".zst", ".parquet", ".arrow")
+MOST_BYTES = 16 << 30  # of a packed file's text: more is a decompression bomb or belongs into several files
+_EXTRA = "pip install 'mm-align-harness[tables]', or export the rows as JSON lines"
+_ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp", b"GIF8": "gif"}
+
+
+def table_rows(data: Data, name: str) -> list[Row]:
+    """All rows of a file or folder, in order; images inside them as names in the data folder.
+
+    Raises DataError for a file that is none of these, is damaged, or needs a package that is not installed.
+    """
+    path = data.path(name)
+    try:
+        rows = list(_rows(path, name))
+    except HarnessError:
+        raise
+    except Exception as error:  # a damaged archive raises whatever its reader likes
+        raise DataError(f"{name} cannot be read ({words_of(error)}). Fetch it again.") from error
+    if not rows or not all(isinstance(row, Mapping) for row in rows):
+        raise DataError(f"{name} must hold at least one row, and each must be an object.")
+    return [_with_files(row, data, name) for row in rows]
+
+
+def _rows(path: Path, name: str) -> Iterator[Any]:
+    if path.is_dir():
+        files = sorted([*path.rglob("*.parquet"), *path.glob("data-*.arrow"), *path.glob("*/data-*.arrow")])
+        if not files:
+            raise DataError(f"{name} is a folder without *.parquet and without the data-*.arrow files of a saved dataset.")
+        for file in files:
+            yield from _arrow(file, name)
+    elif path.suffix in (".parquet", ".arrow"):
+        yield from _arrow(path, name)
+    else:
+        text = _text(path, name)
+        yield from parse_json(text, name) if text.lstrip().startswith("[") else (row for _, row in json_lines(text, name))
+
+
+def _text(path: Path, name: str) -> str:
+    if path.suffix == ".gz":
+        with gzip.open(path) as packed:
+            raw = packed.read(MOST_BYTES + 1)
+    elif path.suffix == ".zst":
+        try:
+            import zstandard
+        except ImportError as error:
+            raise DataError(f"{name} is packed with zstd, and zstandard is not installed: {_EXTRA}.") from error
+        with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+            raw = io.BufferedReader(stream).read(MOST_BYTES + 1)
+    else:
+        raw = path.read_bytes()
+    if len(raw) > MOST_BYTES:
+        raise DataError(f"{name} unpacks to more than {MOST_BYTES >> 30} GiB. Split it.")
+    return raw.decode("utf-8-sig")
+
+
+def _arrow(path: Path, name: str) -> Iterator[Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise DataError(f"{name} is in Arrow's format, and pyarrow is not installed: {_EXTRA}.") from error
+    if path.suffix == ".parquet":
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=64):
+            yield from batch.to_pylist()
+        return
+    with pyarrow.memory_map(str(path)) as source:
+        for batch in pyarrow.ipc.open_stream(source):
+            yield from batch.to_pylist()
+
+
+def _with_files(row: Row, data: Data, name: str) -> Row:
+    """The row with every image that lies in it ({"bytes": .., "path": ..}) replaced by the name of its file."""
+    return {key: _filed(value, data, name) for key, value in row.items()}
+
+
+def _filed(value: Any, data: Data, name: str) -> Any:  # Any: a JSON value
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [_filed(one, data, name) for one in value]
+    if isinstance(value, Mapping) and isinstance(value.get("bytes"), bytes) and value["bytes"]:
+        return _file_of(value["bytes"], data, name)
+    if isinstance(value, Mapping) and value.keys() == {"bytes", "path"}:
+        return value["path"]
+    return value
+
+
+def _file_of(content: bytes, data: Data, name: str) -> str:
+    """Write an image once, under its content's name; returns that name in the data folder."""
+    ending = next((e for start, e in _ENDINGS.items() if content.startswith(start)), "img")
+    place = f"{name.rstrip('/')}.images/{hashlib.sha256(content).hexdigest()[:32]}.{ending}"
+    path = data.folder / place
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda to: to.write_bytes(content))
+    return place

@@ -1,0 +1,138 @@
+"""Preference rows in the forms of other tools -> pairs.
+
+Each function raises LeftOut for what a pair cannot hold, ValueError for a row that is not of its form.
+
+    trl            {"images": [..], "prompt": [{"role": "user", ..}], "chosen": [{"role": "assistant", ..}], "rejected": [..]}
+    llama_factory  {"conversations": [{"from": "human", "value": ..}], "chosen": {"from": "gpt", "value": ..}, "rejected": ..,
+                    "images": [..]}; or {"instruction": .., "input": .., "chosen": .., "rejected": .., "images": [..]}
+    ms_swift       {"messages": [.., {"role": "assistant", "content": chosen}], "rejected_response": .., "images": [..]};
+                    rejected_messages and several rejected_response are read too
+    columns        {"question" or "prompt": .., "chosen": .., "rejected": .., "image": ..}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from alignment.data.forms.trl_rows import from_trl
+from alignment.data.image_marks import MARK
+from alignment.data.published_datasets import EARLIER_TURNS, LeftOut, Row, make_pair, text_of
+from harness.core.preference import PreferencePair
+
+SEVERAL_IMAGES = "several images (a prompt of a pair shows one)"
+SYSTEM = "system prompt"
+VIDEO = "video"
+
+
+def image_name(row: Row, prompt: str, *keys: str) -> str:
+    """The row's one image, "" without. Raises LeftOut for several or a video, ValueError where marks and images differ."""
+    if row.get("video") or row.get("videos"):
+        raise LeftOut(VIDEO)
+    value = next((row[key] for key in keys if row.get(key)), None)
+    images = [value] if isinstance(value, (str, Mapping)) else list(value or [])
+    names = [image.get("path") or image.get("url") if isinstance(image, Mapping) else image for image in images]
+    if not all(isinstance(name, str) and name for name in names):
+        raise ValueError("an image is not given by its name")
+    marks = prompt.count(MARK)
+    if marks and marks != len(names):
+        raise ValueError(f"{len(names)} images for {marks} {MARK}")
+    if len(names) > 1:
+        raise LeftOut(SEVERAL_IMAGES)
+    return str(names[0]) if names else ""
+
+
+def columns(row: Row, name: str, source: str) -> PreferencePair:
+    prompt = text_of(row, "question" if "question" in row else "prompt")
+    image = image_name(row, prompt, "image", "images", "image_path")
+    return make_pair(name, image, prompt, text_of(row, "chosen"), text_of(row, "rejected"), source)
+
+
+def trl(row: Row, name: str, source: str) -> PreferencePair:
+    image = image_name(row, "", "images", "image")
+    made = from_trl({**row, "id": name, "images": [image] if image else [], "image": None}, name)
+    return make_pair(name, image, made.prompt, made.chosen.strip(), made.rejected[0].strip(), source)
+
+
+def llama_factory(row: Row, name: str, source: str) -> PreferencePair:
+    if row.get("system"):
+        raise LeftOut(SYSTEM)
+    chosen, rejected = _value(row, "chosen"), _value(row, "rejected")
+    if "instruction" in row:
+        if row.get("history"):
+            raise LeftOut(EARLIER_TURNS)
+        prompt = "\n".join(filter(None, (text_of(row, "instruction"), str(row.get("input") or "").strip())))
+    else:
+        turns = _turns(row, "conversations" if "conversations" in row else "messages")
+        prompt = _only_question(turns)
+    return make_pair(name, image_name(row, prompt, "images", "image"), prompt, chosen, rejected, source)
+
+
+def ms_swift(row: Row, name: str, source: str) -> PreferencePair:
+    turns = _turns(row, "messages")
+    if turns[-1][0] != "assistant":
+        raise ValueError("'messages' must end with the assistant's answer")
+    prompt = _only_question(turns[:-1])
+    if "rejected_messages" in row:
+        if row.get("rejected_images") not in (None, [], row.get("images")):
+            raise LeftOut("another image for the rejected answer")
+        rejected = [_turns(row, "rejected_messages")[-1][1]]
+    else:
+        given = row.get("rejected_response")
+        rejected = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+    if not rejected or not all(isinstance(text, str) for text in rejected):
+        raise ValueError("'rejected_response' must be a text or a list of texts")
+    image = image_name(row, prompt, "images", "image")
+    made = make_pair(name, image, prompt, turns[-1][1], rejected[0].strip(), source)
+    return PreferencePair(name, image, "", made.prompt, made.chosen, tuple(r.strip() for r in rejected), source)
+
+
+FORMS: dict[str, Callable[[Row, str, str], PreferencePair]] = {
+    "columns": columns, "trl": trl, "llama_factory": llama_factory, "ms_swift": ms_swift,
+}  # fmt: skip
+
+
+def form_of(row: Row) -> str:
+    """Which form a row has. Raises ValueError where it has none of them."""
+    if "rejected_response" in row or "rejected_messages" in row:
+        return "ms_swift"
+    if "conversations" in row or "instruction" in row or isinstance(row.get("chosen"), Mapping):
+        return "llama_factory"
+    if isinstance(row.get("chosen"), list):
+        return "trl"
+    if "chosen" in row and "rejected" in row:
+        return "columns"
+    raise ValueError(f"no known form of a preference row: it has {', '.join(sorted(map(str, row)))}")
+
+
+def _turns(row: Row, key: str) -> list[tuple[str, str]]:
+    """(speaker, text) of messages of either kind: from/value or role/content. human is user, gpt is assistant."""
+    turns = row.get(key)
+    if not isinstance(turns, Sequence) or isinstance(turns, str) or not turns:
+        raise ValueError(f"{key!r} must be a list of messages")
+    read = []
+    for turn in turns:
+        who, text = (turn.get("role", turn.get("from")), turn.get("content", turn.get("value")))
+        if not isinstance(who, str) or not isinstance(text, str):
+            raise ValueError(f"{key!r} must hold messages with a role and a text")
+        read.append(({"human": "user", "gpt": "assistant"}.get(who, who), text.strip()))
+    return read
+
+
+def _only_question(turns: Sequence[tuple[str, str]]) -> str:
+    if turns and turns[0][0] == "system":
+        raise LeftOut(SYSTEM)
+    if len(turns) != 1:
+        raise LeftOut(EARLIER_TURNS)
+    if turns[0][0] != "user":
+        raise ValueError("the conversation must begin with the user")
+    return turns[0][1]
+
+
+def _value(row: Row, key: str) -> str:
+    value: Any = row.get(key)
+    if isinstance(value, Mapping):
+        value = value.get("value", value.get("content"))
+    if not isinstance(value, str):
+        raise ValueError(f"{key!r} must be a text or a message")
+    return value.strip()

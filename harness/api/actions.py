@@ -37,8 +37,8 @@ def run(
     """Build pairs, align, sweep base and aligned checkpoints, write the reports; go on where the run was stopped.
 
     Args:
-        study: a YAML file, "study:table6" for a table of the study, a mapping with the same keys, or None for the built-in
-            study on the miniature world.
+        study: a YAML file, "study:table6" or "study:finding-rho" of the paper, a mapping with the same keys, or None for the
+            built-in study on the miniature world.
         changes: {"arms.0.align.beta": 0.2} or ["arms.0.align.beta=0.2"].
         mini: a table of the study on the miniature world.
         baseline: the arm that the written reports compare all others with; another one costs no sweep.

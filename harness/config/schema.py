@@ -81,6 +81,7 @@ class TableNotes(_Strict):
 
     same_prompts: list[list[str]] = Field(default_factory=list, description="rows that are compared on the same prompts")
     not_run: dict[str, str] = Field(default_factory=dict, description="rows of the paper's table that are not run, and why")
+    finding: str = Field("", description="what the paper says of the question that the study asks")
     open: dict[str, str] = Field(default_factory=dict, description="what the paper leaves open, and the default taken")
     grids: dict[str, list[float]] = Field(default_factory=dict, description="values that the paper searched, by setting")
 
@@ -101,7 +102,7 @@ class RunConfig(_Strict):
         None, description="arm that the report compares all others with; default: the unaligned checkpoint"
     )
     published: list[str] = Field(default_factory=list, description="tables of the study to put beside, e.g. [Table 6]")
-    table: TableNotes | None = Field(None, description="what a report says of a table of the study; set by `study:tableN`")
+    table: TableNotes | None = Field(None, description="what a report says of a study of the paper; set by `study:NAME`")
     gates: GatePolicy | None = Field(
         None, description="policy of the report's gate: `default`, a policy file, or the policy itself (name, alpha, rules)"
     )

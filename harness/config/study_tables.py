@@ -1,8 +1,10 @@
-"""The study's tables as configurations: rows in studies/tables, what they are made of in studies/real.yaml or small.yaml.
+"""The study's tables and findings as configurations: rows in studies/tables and studies/findings, what they are made of in
+studies/real.yaml or small.yaml.
 
 A row names its pairs and its aligner by block, with changes behind it where there are any: `[dpo, {loss: ipo}]`. So
 `study:table6` is LLaVA-1.6-7B on COCO, and `study:table6 --mini` the same rows on the miniature world. A row that needs a
-block which one of the two does not have is left out there, and named.
+block which one of the two does not have is left out there, and named. A finding (`study:finding-rho`, `study:ablation-gamma`)
+trains every row with three seeds and names the arm that the others are tested against.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from harness.core.nearest import did_you_mean
 
 PREFIX = "study:"
 FOLDER = Path(__file__).parent / "studies"
+SEEDS = (0, 1, 2)  # of a finding; tables have one run an arm, as the paper
 
 
 def names() -> list[str]:
@@ -26,12 +29,19 @@ def names() -> list[str]:
     return sorted((p.stem for p in (FOLDER / "tables").glob("*.yaml")), key=lambda name: int(name.removeprefix("table")))
 
 
+def findings() -> list[str]:
+    """All findings and ablations."""
+    return sorted((p.stem for p in (FOLDER / "findings").glob("*.yaml")), key=lambda name: (name.startswith("ablation"), name))
+
+
 def tree(name: str, mini: bool) -> tuple[dict[str, Any], list[str]]:
-    """A table as plain values, and its rows that had to be left out. Raises ConfigError for one that does not exist."""
-    if name not in names():
-        raise ConfigError(f"There is no table {name!r} of the study.{did_you_mean(name, names())} Known: {', '.join(names())}.")
+    """A table or finding as plain values, and its rows that are left out. Raises ConfigError for one that does not exist."""
+    known = [*names(), *findings()]
+    if name not in known:
+        raise ConfigError(f"There is no table {name!r} of the study.{did_you_mean(name, known)} Known: {', '.join(known)}.")
     made = _read(FOLDER / ("small.yaml" if mini else "real.yaml"))
-    blocks, rows = made.pop("blocks"), _read(FOLDER / "tables" / f"{name}.yaml")
+    is_table = name in names()
+    blocks, rows = made.pop("blocks"), _read(FOLDER / ("tables" if is_table else "findings") / f"{name}.yaml")
     made = {"name": f"{name}-mini" if mini else name, "seed": 0, "published": rows.pop("published"), **made}
     not_run: dict[str, str] = dict(rows.get("not_run", {}))
     for part in ("reward_models", "arms"):
@@ -41,15 +51,23 @@ def tree(name: str, mini: bool) -> tuple[dict[str, Any], list[str]]:
     made["arms"] = [arm for arm in made["arms"] if arm["name"] not in orphans]
     not_run |= dict.fromkeys(orphans, "its reward model is left out")
     left_out = [f"{row}: {why}" for row, why in not_run.items()]
+    if not is_table:
+        _as_finding(made, rows, left_out)
     if not made["arms"] and not made["reward_models"]:
         raise ConfigError(f"No row of {name} can be run on the miniature world:\n  " + "\n  ".join(left_out))
-    made["table"] = {
-        "same_prompts": rows.get("same_prompts", []),
-        "not_run": not_run,
-        "open": made.pop("open"),
-        "grids": made.pop("grids", {}),
-    }
+    shared = {"same_prompts": rows.get("same_prompts", []), "not_run": not_run, "finding": rows.get("paper", "")}
+    made["table"] = {**shared, "open": made.pop("open"), "grids": made.pop("grids", {})}
     return made, left_out
+
+
+def _as_finding(made: dict[str, Any], rows: Mapping[str, Any], left_out: list[str]) -> None:
+    """Three seeds of every arm, and the arm that the others are tested against."""
+    alone = len(made["arms"]) == 1 and "grid" not in made["arms"][0]
+    if alone or not made["arms"]:
+        raise ConfigError(f"Nothing is left to compare in {made['name']}:\n  " + "\n  ".join(left_out))
+    for arm in made["arms"]:
+        arm["grid"] = {**arm.get("grid", {}), "seed": list(SEEDS)}
+    made |= {"baseline": rows["baseline"]} if "baseline" in rows else {}
 
 
 def _arm(row: Mapping[str, Any], blocks: Mapping[str, Any], not_run: dict[str, str]) -> dict[str, Any] | None:
@@ -60,6 +78,8 @@ def _arm(row: Mapping[str, Any], blocks: Mapping[str, Any], not_run: dict[str, s
             not_run[row["name"]] = f"the miniature world has no counterpart of {block!r}"
             return None
         arm[part] = {**copy.deepcopy(blocks[part][block]), **changes}
+    if isinstance(row.get("grid"), str):
+        arm["grid"] = copy.deepcopy(blocks["grid"][row["grid"]])
     return arm
 
 

@@ -84,13 +84,14 @@ class SweepResult:
 class StudyNotes:
     """Sentences on a study: `shared` prompts of its arms, arms that are `unlike` though the paper has them on the same prompts,
     rows of the paper's table that are `not_run` and why, what the paper leaves `open` and the default taken, benchmarks of
-    which only a `partial` sweep was asked."""
+    which only a `partial` sweep was asked, what the paper says of the `finding` that the study is about."""
 
     shared: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
     not_run: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
+    finding: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ def study_notes(config: RunConfig, groups: Sequence[Mapping[str, Any]]) -> Study
         ),
         not_run=tuple(f"{row}: {why}" for row, why in table.not_run.items()),
         open=(*_searched(config.arms, table.grids), *(f"{what}: {default}" for what, default in table.open.items())),
+        finding=(table.finding,) if table.finding else (),
         partial=tuple(f"{title_of(spec.title)} {part}" for spec in config.sweep if (part := _part(spec))),
     )
 

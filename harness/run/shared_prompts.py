@@ -16,14 +16,24 @@ def prompts_of(pairs: Sequence[PreferencePair]) -> frozenset[str]:
 
 
 def shared_prompts(config: RunConfig, prompts: Mapping[str, Set[str]]) -> tuple[Mapping[str, Any], ...]:
-    """The groups that the study means to have the same prompts, or else all arms; see `SharedPrompts`. `prompts`: by arm."""
+    """The groups that the study means to have the same prompts, or else all arms; see `SharedPrompts`. `prompts`: by arm.
+
+    Each seed draws its own prompts, so the arms of each seed are a group of their own.
+    """
     arms = [arm.name for arm in config.arms if arm.name in prompts]
     groups = config.table.same_prompts if config.table is not None else []
     rows = [row for group in groups for row in group]
     of_row = {arm: _row(arm, rows) for arm in arms}
     named = [[arm for arm in arms if of_row[arm] in group] for group in groups]
-    found = [_group(names, prompts, meant=True) for names in named if len(names) > 1]
-    return tuple(found or ([_group(arms, prompts, meant=False)] if len(arms) > 1 else []))
+    seeds = {arm.name: config.seed_of(arm) for arm in config.arms}
+    meant = [of_seed for names in named for of_seed in _by_seed(names, seeds)]
+    found = [_group(names, prompts, meant=True) for names in meant if len(names) > 1]
+    all_arms = [_group(names, prompts, meant=False) for names in _by_seed(arms, seeds) if len(names) > 1]
+    return tuple(found or all_arms)
+
+
+def _by_seed(arms: Sequence[str], seeds: Mapping[str, int]) -> list[list[str]]:
+    return [[arm for arm in arms if seeds[arm] == seed] for seed in dict.fromkeys(seeds[arm] for arm in arms)]
 
 
 def _group(arms: Sequence[str], prompts: Mapping[str, Set[str]], *, meant: bool) -> Mapping[str, Any]:

@@ -75,6 +75,7 @@ def study_view(comparison: Comparison) -> list[tuple[str, tuple[str, ...]]]:
     """Titles with their sentences: prompts that arms share, rows of the paper that are not run, defaults where it is open."""
     notes = comparison.study
     parts = [
+        ("What the paper says", notes.finding),
         ("Prompts", (*notes.unlike, *notes.shared)),
         ("Rows of the paper that are not run", notes.not_run),
         ("Open in the paper; the default taken here", notes.open),

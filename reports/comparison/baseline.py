@@ -57,7 +57,7 @@ def _check_seeds(columns: Sequence[Column], found: Sequence[Method], base: Metho
     if base is None:
         return
     inside = {place for method in found for place in method.places}
-    alone = [column.label for i, column in enumerate(columns) if i not in inside and column.aligner]
+    alone = [column.label for i, column in enumerate(columns) if i not in inside and column.trained]
     unlike = [*alone, *(method.name for method in found if not pairing(base, method))]
     if unlike:
         raise ConfigError(

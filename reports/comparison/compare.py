@@ -125,7 +125,7 @@ def _columns(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tupl
                 bases.append(len(sweeps))
             c = sweep.checkpoint
             label = _column_label(record, i, sweep, j, records, labels)
-            columns.append(Column(label, record.run_id, record.name, c.id, c.digest, c.aligner, record.complete))
+            columns.append(Column(label, record.run_id, record.name, c.id, c.digest, c.aligner, record.complete, trained=j > 0))
             sweeps.append(sweep)
     if not columns:
         raise ConfigError("There is nothing to compare: no run has a sweep yet. Let a run finish its first benchmark.")

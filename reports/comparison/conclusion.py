@@ -65,7 +65,7 @@ def _losses(table: Table, worse: str) -> str:
 def _scope(table: Table) -> str:
     """What differences are to, where that is an aligned checkpoint, and what the intervals do not contain."""
     base = table.columns[0]
-    to = f"Differences are to {base.label}. " if base.aligner else ""
+    to = f"Differences are to {base.label}. " if base.trained else ""
     if base.places or all(column.places for column in table.columns[1:]):
         held, left = "images and training seeds", "another wording of the prompts, another judge or other data"
     else:
@@ -85,7 +85,7 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
         return f"Whether hallucination fell is unknown: {row_name(bad)} is unknown for {columns[1].label}."
     between_arms = f" with {columns[1].label} than with {columns[0].label}"
     openings = {"better": f"Less hallucination{between_arms}", "worse": f"More hallucination{between_arms}"}
-    if not columns[0].aligner:
+    if not columns[0].trained:
         openings = {"better": "Alignment lowered hallucination", "worse": "Alignment raised hallucination"}
     before = bad.cells[0]
     values = with_unit(before.value if before else None, bad.shown_unit), with_unit(cell.value, bad.shown_unit)

@@ -73,7 +73,7 @@ def short_columns(columns: Sequence[Column], found: Sequence[Method]) -> tuple[C
         elif i == method.places[0]:
             seeds = [columns[place] for place in method.places]
             complete, differs = all(seed.complete for seed in seeds), any(seed.differs for seed in seeds)
-            of = (method.name, "", "", "", "", column.aligner, complete, column.is_baseline, method.places, differs)
+            of = (method.name, "", "", "", "", column.aligner, complete, column.is_baseline, method.places, True, differs)
             short[method.name] = Column(*of)
     return tuple(short.values())
 

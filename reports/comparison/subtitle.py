@@ -15,7 +15,7 @@ _PLAIN = ("checkpoint", "final", "model", "snapshot")  # folder names that name 
 
 def subtitle(records: Sequence[RunRecord], base: SweepResult, short: Sequence[Column]) -> tuple[str, ...]:
     """Parts of the line; the date stands apart, since reports of one study are the same bytes whenever it ran."""
-    trained = [column for column in short if column.aligner] if any(record.training for record in records) else []
+    trained = [column for column in short if column.trained] if any(record.training for record in records) else []
     return tuple(part for part in (_model(base), _data(records), _items(base), _seeds(trained)) if part)
 
 

@@ -37,6 +37,7 @@ class Column:
     complete: bool
     is_baseline: bool = False
     places: tuple[int, ...] = ()
+    trained: bool = False  # its run aligned it
     differs: bool = False  # its protocol differs from the baseline's on some benchmark
 
 

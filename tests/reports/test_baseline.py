@@ -124,3 +124,11 @@ def test_the_conclusion_names_what_differences_are_to_and_claims_nothing_of_alig
     assert several.scope.startswith(
         "Differences are to plain. Intervals and tests hold the variation of images and training seeds"
     )
+
+
+def test_arms_are_told_from_the_base_by_their_run_and_not_by_a_note_in_their_checkpoint(record):
+    base, aligned = record.sweeps
+    plain = replace(record, sweeps=(base, replace(aligned, checkpoint=replace(aligned.checkpoint, aligner=""))))
+    made = compare([plain], baseline="aligned")
+    assert [c.trained for c in made.columns] == [True, False] and "one training seed" in made.subtitle
+    assert made.verdict.scope.startswith("Differences are to aligned. ")

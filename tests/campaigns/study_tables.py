@@ -2,6 +2,7 @@
 
     nice -n 19 python -m tests.campaigns.study_tables --output /tmp/study      (all of them; prints the tables of docs/study.md)
     python -m tests.campaigns.study_tables --output /tmp/study --only finding-rho table6
+    python -m tests.campaigns.study_tables --output /tmp/real --real          (the real tables on small files and tiny models)
 
 One process, one thread. The world, the answers of the base and whatever else two studies have in common are made once, in the
 output folder; a campaign that was stopped goes on. A study as it comes (`run study:finding-rho --mini`) is far larger: 240 or
@@ -13,15 +14,17 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.config import schema, study_tables
 from harness.config.schema import RunConfig
 from harness.core.errors import ConfigError
+from harness.run.data import open_data
 from reports.text.plain_table import text_table, warnings
 from reports.values.comparison import Comparison
+from tests.end_to_end.real_layout import on_tiny_models, write_real_layout
 
 
 @dataclass(frozen=True)
@@ -38,23 +41,14 @@ class Size:
     tokens: int
     sweep: Mapping[str, Mapping[str, int]]
     seeds: tuple[int, ...] = (0, 1, 2)
-    sampling: Mapping[str, int] = field(default_factory=dict)
 
 
 REDUCED = Size(
-    prompts=(96, 64),
-    sizes=(16, 64),
-    training={"learning_rate": 2e-4, "epochs": 2, "batch_size": 16},
+    prompts=(48, 32),
+    sizes=(8, 32),
+    training={"learning_rate": 2e-4, "epochs": 2, "batch_size": 8},
     tokens=40,
-    sweep={
-        "pope": {"limit_images": 30},
-        "mmhal_bench": {"limit": 60},
-        "llava_bench": {"limit": 15},
-        "textvqa": {"limit": 10},
-        "gqa": {"limit": 30},
-        "mmvet": {"limit": 30},
-        "object_halbench": {"limit": 80},
-    },
+    sweep={"pope": {"limit_images": 20}, "mmhal_bench": {"limit": 30}, "object_halbench": {"limit": 40}},
 )
 SLICE = Size(
     prompts=(8, 8),
@@ -72,8 +66,6 @@ def reduced(name: str, size: Size, output: Path) -> RunConfig:
     for arm in (*tree["reward_models"], *tree["arms"]):
         _shrink(arm, size)
     tree["sweep"] = [{**spec, **size.sweep[spec["name"]]} for spec in tree["sweep"] if spec["name"] in size.sweep]
-    if "baseline" in tree and size.sizes and tree["baseline"].startswith("corrupted-limit"):
-        tree["baseline"] = f"corrupted-limit{size.sizes[-1]}"
     return schema.parse({**tree, "output": str(output)}, f"study:{name}")
 
 
@@ -104,11 +96,23 @@ def told(name: str, comparison: Comparison, seconds: float) -> str:
     return f"### {name}\n\n{table}\n\n{words}\n\n({seconds:.0f} s of CPU)\n"
 
 
+def real_layout(output: Path) -> tuple[Path, Path]:
+    """A data folder in the published formats, and a tiny random LLaVA-1.6, made where they are not there yet."""
+    from tests import tiny_models
+
+    data, checkpoint = output / "data", output / "tiny-llava-1.6"
+    if not checkpoint.is_dir():
+        write_real_layout(data, open_data("miniworld", output).folder)
+        tiny_models.save_llava_next(checkpoint)
+    return data.resolve(), checkpoint.resolve()
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--output", type=Path, required=True, help="folder of all runs, kept")
     options.add_argument("--only", nargs="*", default=[*study_tables.findings(), *study_tables.names()], help="studies to run")
     options.add_argument("--slice", action="store_true", help="the size of the test suite")
+    options.add_argument("--real", action="store_true", help="the real studies, on small files in the published formats")
     given = options.parse_args()
     import torch
 
@@ -117,9 +121,10 @@ def main() -> None:
     torch.set_num_threads(1)
     size = SLICE if given.slice else REDUCED
     (given.output / "tables").mkdir(parents=True, exist_ok=True)
+    places = real_layout(given.output) if given.real else None
     for name in given.only:
         try:
-            config = reduced(name, size, given.output)
+            config = on_tiny_models(name, *places, given.output) if places else reduced(name, size, given.output)
         except ConfigError as error:
             print(f"### {name}\n\n{error}\n", flush=True)
             continue

@@ -54,7 +54,9 @@ def test_both_forms_of_a_run_have_one_digest() -> None:
     ("mini", "aed3a2f45a270974"), ("controls", "80755e7e9caaf53f"), ("methods", "97f55c78257973c8"),
 ])  # fmt: skip
 def test_the_built_in_studies_are_the_runs_of_version_0_1(study: str, digest: str) -> None:
-    assert config.load(STUDIES / f"{study}.yaml").digest[:16] == digest  # worked out by version 0.1 from its own files
+    """Worked out by version 0.1 from its own files. Its default study swept the first three benchmarks of today's."""
+    made = config.load(STUDIES / f"{study}.yaml")
+    assert made.model_copy(update={"sweep": made.sweep[:3]}).digest[:16] == digest
 
 
 def test_what_is_written_is_the_new_form_and_reads_back_the_same() -> None:

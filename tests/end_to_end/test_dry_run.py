@@ -77,7 +77,7 @@ def test_the_command_prints_a_line_a_stage_and_the_sum(world: Path, tmp_path: Pa
     assert "0 judge requests" in result.output
 
 
-@pytest.mark.parametrize("name", study_tables.names())
+@pytest.mark.parametrize("name", [*study_tables.names(), "finding-mixing", "ablation-embedder"])
 def test_a_table_without_its_data_is_counted_and_what_is_missing_is_named(tmp_path: Path, name: str) -> None:
     made, _ = config.load_table(name, False, [f"data={tmp_path / 'nowhere'}", f"output={tmp_path}"])
     costs = list[Cost]()

@@ -85,10 +85,12 @@ def test_what_a_method_lacks_is_told_before_anything_starts(world: Path, tmp_pat
 
 def test_a_table_of_the_study_runs_with_the_published_rows_beside(world: Path, tmp_path: Path) -> None:
     changes = [f"arms.{i}.{key}" for i in range(3) for key in ("pairs.limit=8", "align.training.max_steps=1")]
-    small = [f"data={world / 'miniworld'}", f"output={tmp_path}", "sweep.0.limit_images=3", "sweep.1.limit=3"]
+    sweep = "[{name: pope, limit_images: 3}, {name: object_halbench, limit: 3, max_new_tokens: 24}]"
+    small = [f"data={world / 'miniworld'}", f"output={tmp_path}", f"sweep={sweep}"]
     made, left_out = config.load_table("table12", True, [*changes, *small])
     outcome = pipeline.run(made, "test")
     assert not left_out
+    assert outcome.comparison.study.partial == ("POPE over its first 3 images", "Object HalBench over its first 3 items")
     report = (outcome.folder / "report.html").read_text()
     assert all(told in report for told in ("slic", "IPO, POVID", "82.34"))
     assert "Arms share 8 of 8 prompts: dpo, ipo, slic." in report and "800 prompts stand for a full set" in report

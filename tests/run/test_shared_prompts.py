@@ -54,3 +54,12 @@ def test_rows_that_are_not_run_and_open_choices_are_listed() -> None:
     table = TableNotes(not_run={"LLaVA prompts": "not published"}, open={"seeds": "0"})
     notes = study_notes(study("a").model_copy(update={"table": table}), ())
     assert (notes.not_run, notes.open) == (("LLaVA prompts: not published",), ("seeds: 0",))
+
+
+def test_arms_of_each_seed_are_a_group_of_their_own() -> None:
+    made = study("a-seed0", "a-seed1", "b-seed0", "b-seed1", groups=[["a", "b"]])
+    arms = [arm.model_copy(update={"seed": int(arm.name[-1])}) for arm in made.arms]
+    seeded = made.model_copy(update={"arms": arms})
+    notes = study_notes(seeded, shared_prompts(seeded, {arm.name: {f"{arm.seed}", "x"} for arm in arms}))
+    assert notes.shared == ("Arms share 2 of 2 prompts: a-seed0, b-seed0.", "Arms share 2 of 2 prompts: a-seed1, b-seed1.")
+    assert notes.unlike == ()

@@ -81,7 +81,7 @@ class TableNotes(_Strict):
 
     same_prompts: list[list[str]] = Field(default_factory=list, description="rows that are compared on the same prompts")
     not_run: dict[str, str] = Field(default_factory=dict, description="rows of the paper's table that are not run, and why")
-    finding: str = Field("", description="what the paper says of the question that the study asks")
+    finding: str = Field(default="", description="what the paper says of the question that the study asks")
     open: dict[str, str] = Field(default_factory=dict, description="what the paper leaves open, and the default taken")
     grids: dict[str, list[float]] = Field(default_factory=dict, description="values that the paper searched, by setting")
 

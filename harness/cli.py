@@ -17,7 +17,7 @@ from harness.commands import run, sweep  # noqa: F401
 from harness.commands.answers import score  # noqa: F401
 from harness.commands import doctor, list, show, compare, gate, view  # noqa: F401
 from harness.commands.label_audit import audit, labels, rescore, ratings  # noqa: F401
-from harness.commands import check, fetch  # noqa: F401
+from harness.commands import check, fetch, pairs  # noqa: F401
 
 
 def main() -> None:

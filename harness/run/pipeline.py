@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from alignment.batching.policy import Policy
 from alignment.data.pairs import read_pairs, write_pairs, write_trl
 from alignment.online.reward_model import ModelReward
+from alignment.quality.text_probe import giveaways
 from alignment.weights.workers import workers
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
@@ -182,6 +183,8 @@ class _Stages:
         if self.store.get(Pairs, self.run_id, arm.name) is None:  # the store was lost; the folder was kept
             self.store.put(self.run_id, rebuilt_pairs(pairs), arm.name)
         self.say(f"{len(pairs)} pairs in {path}")
+        for warning in giveaways(pairs):
+            self.say(f"WARNING: {warning}")
         return pairs
 
     def _align(self, arm: Arm, pairs: Sequence[PreferencePair]) -> None:
@@ -190,7 +193,7 @@ class _Stages:
         with self._timed(f"align {arm.name}"):
             workers().gather(arm.name)
             done = self._train(arm, pairs)
-        self.store.put(self.run_id, TrainingLog(tuple(done.log), tuple(done.notes)), arm.name)
+        self.store.put(self.run_id, TrainingLog(tuple(done.log), (*done.notes, *giveaways(pairs))), arm.name)
         where = str(Path(done.folder).resolve().relative_to(self.folder.resolve()))
         write_text_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')
 

@@ -1,0 +1,36 @@
+"""The command `pairs`: what is to be known of preference data before anyone trains on it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands._app import app, echo
+
+
+@app.command(epilog="Examples:  python -m harness pairs runs/RUN/arms/dpo/pairs.jsonl   |   ... pairs p.jsonl --beside pope")
+def pairs(
+    file: Annotated[Path, typer.Argument(help="pairs.jsonl of a run, or another file of this project's pairs")],
+    data: Annotated[Path, typer.Option("--data", help="data folder that the images are in")] = Path("data"),
+    beside: Annotated[
+        list[str] | None, typer.Option("--beside", help="benchmark whose images the pairs should not show; may be repeated")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="also write the report as JSON")] = None,
+) -> None:
+    """Report the quality of preference pairs.
+
+    Near-duplicate images and prompts, lengths of both sides, words that give the better answer away, how often words alone
+    tell it (without the image), and images that a benchmark shows too.
+    """
+    from harness.core.files import write_text_whole
+    from harness.run.pairs_quality import pairs_quality, told
+    from harness.storage.data_folder import DataFolder
+
+    found = pairs_quality(file, data, DataFolder(data), beside or [])
+    for line in told(found):
+        echo(line)
+    if out is not None:
+        write_text_whole(out, json.dumps(found.as_json(), ensure_ascii=False, indent=2) + "\n")

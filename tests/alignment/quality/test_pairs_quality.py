@@ -1,0 +1,114 @@
+"""Quality of preference data: a text-only probe with its limits, near-duplicates, overlap with a benchmark, the command."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from alignment.data.pairs import write_pairs
+from alignment.quality.near_duplicates import difference_hash, near_pairs, repeated
+from alignment.quality.report import lines, quality
+from alignment.quality.text_probe import giveaways, text_probe
+from harness.cli import app
+from harness.core.preference import PreferencePair
+
+THINGS = ("cat", "dog", "car", "boat", "tree", "cup", "chair", "lamp", "bird", "horse")
+
+
+def made(n: int, telling: bool, draw: random.Random) -> list[PreferencePair]:
+    """Pairs whose sides differ in one random noun, and in "clearly" on every rejected side where that tells."""
+    found = []
+    for i in range(n):
+        one, other = draw.sample(THINGS, 2)
+        worse = f"There is clearly a {other}." if telling else f"There is a {other}."
+        found.append(PreferencePair(str(i), f"{i}.png", "", "What is it?", f"There is a {one}.", (worse,), "test"))
+    return found
+
+
+def test_a_word_on_one_side_gives_all_pairs_away():
+    probe = text_probe(made(60, True, random.Random(0)))
+    assert probe is not None and probe.accuracy > 0.95 and probe.low > 0.8
+    assert probe.giveaways[0] == ("clearly", 0, 60)
+    assert "Words alone tell" in probe.warning and "'clearly' (0 chosen, 60 rejected)" in probe.warning
+
+
+def test_sides_that_differ_at_random_are_not_told():
+    probe = text_probe(made(300, False, random.Random(1)))
+    assert probe is not None and probe.low <= 0.5 <= probe.high and not probe.warning
+    assert giveaways(made(300, False, random.Random(1))) == ()
+
+
+def test_pairs_of_one_image_are_held_out_together():
+    """One sentence repeated over two images would be told by heart if its pairs stood in several folds."""
+    draw = random.Random(2)
+    pairs = [
+        PreferencePair(f"{i}-{k}", f"{i}.png", "", "Q", f"{a} {k}", (f"{b} {k}",), "t")
+        for i in range(40)
+        for a, b in [tuple(f"w{draw.randrange(10**6)}" for _ in range(2))]
+        for k in range(3)
+    ]
+    probe = text_probe(pairs)
+    assert probe is not None and probe.accuracy == pytest.approx(0.5)  # no word of a held-out image was ever seen
+
+
+@pytest.mark.parametrize("n", [0, 19])
+def test_too_few_pairs_or_images_say_nothing(n):
+    assert text_probe(made(n, True, random.Random(0))) is None
+    same = [PreferencePair(str(i), "a.png", "", "Q", "yes", ("no",), "t") for i in range(50)]
+    assert text_probe(same) is None
+
+
+def image_file(path: Path, seed: int, size: int = 64) -> Path:
+    draw = random.Random(seed)
+    Image.frombytes("L", (8, 8), bytes(draw.randrange(256) for _ in range(64))).resize((size, size)).save(path)
+    return path
+
+
+def test_rescaled_copies_are_near_and_others_are_not(tmp_path):
+    paths = {n: image_file(tmp_path / n, s, size) for n, s, size in (("a.png", 1, 64), ("a.jpg", 1, 90), ("b.png", 2, 64))}
+    hashes = {name: difference_hash(path) for name, path in paths.items()}
+    assert near_pairs(hashes) == [("a.jpg", "a.png")]
+    assert near_pairs({"b.png": hashes["b.png"]}, {"x": hashes["b.png"], "y": hashes["a.png"]}) == [("b.png", "x")]
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    assert difference_hash(tmp_path / "broken.png") is None
+
+
+def test_hashes_that_differ_in_four_bits_are_found_wherever_they_lie():
+    draw = random.Random(3)
+    for _ in range(200):
+        value = draw.getrandbits(64)
+        other = value ^ sum(1 << bit for bit in draw.sample(range(64), 4))
+        assert near_pairs({"a": value, "b": other}) == [("a", "b")]
+        assert near_pairs({"a": value, "b": other ^ sum(1 << b for b in range(64) if not (value ^ other) >> b & 1)}) == []
+
+
+def test_prompts_are_the_same_but_for_case_and_punctuation():
+    assert repeated(["What is it?", "what is it", "Why?"]) == [("What is it?", 2)]
+
+
+def test_the_report_counts_by_hand(tmp_path):
+    image_file(tmp_path / "a.png", 1)
+    pair = PreferencePair("1", "a.png", "", "What?", "A red cat.", ("A dog.",), "t")
+    found = quality([pair, PreferencePair("2", "a.png", "", "what", "A red cat.", ("A cat sits here.",), "t")], tmp_path)
+    assert (found.pairs, found.images, found.same_answers) == (2, 1, 0)
+    assert found.mean_words == (3.0, 3.0) and found.chosen_longer == 0.5
+    assert sum(c for _, c, _ in found.lengths) == 2 and found.repeated_prompts == (("What?", 2),)
+    assert any("too few pairs" in line for line in lines(found))
+
+
+def test_the_command_reports_warns_and_writes_json(tmp_path):
+    for i in range(60):
+        image_file(tmp_path / f"{i}.png", i)
+    image_file(tmp_path / "0.png", 1)  # as 1.png
+    write_pairs(tmp_path / "pairs.jsonl", made(60, True, random.Random(0)))
+    words = ["pairs", str(tmp_path / "pairs.jsonl"), "--data", str(tmp_path), "--json", str(tmp_path / "q.json")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "60 pairs about 60 images" in done.output and "WARNING: Words alone tell" in done.output
+    assert "images that are nearly the same: 1" in done.output and "0.png and 1.png" in done.output
+    assert json.loads((tmp_path / "q.json").read_text())["probe"]["pairs"] == 60

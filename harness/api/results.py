@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.evaluation import Answer, Item, Score
@@ -73,6 +74,25 @@ class Results:
         from harness.core import registry
 
         return str(registry.get("report", style)(self.comparison))
+
+    def export(self, style: str, folder: str | Path) -> list[Path]:
+        """Write the runs in another tool's format below `folder`: "eee" (Every Eval Ever) or "inspect" (logs of inspect_ai).
+
+        Raises ConfigError for another style.
+        """
+        from harness.core.errors import ConfigError
+        from reports.exports import eee, inspect
+
+        exporters = {"eee": eee.export, "inspect": inspect.export}
+        if style not in exporters:
+            raise ConfigError(f"There is no export {style!r}; choose {' or '.join(exporters)}, or `render` for one text.")
+        return exporters[style](self.records, Path(folder).expanduser())
+
+    def track(self, tracker: str) -> str:
+        """Send the table to an experiment tracker that is installed: "wandb" or "mlflow". Returns where it is, in words."""
+        from harness.results.trackers import log_table
+
+        return log_table(tracker, self.comparison)
 
     def _repr_markdown_(self) -> str:
         return self.render("markdown")

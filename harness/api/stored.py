@@ -100,5 +100,13 @@ class RunStore:
 
     __getitem__ = run
 
+    def items(self) -> pd.DataFrame:
+        """`Run.items` of every run below each other: one row for each checkpoint, benchmark and item."""
+        import pandas as pd
+
+        frames = [self.run(id).items() for id in self.runs()["id"]]
+        kept = [frame for frame in frames if len(frame)]
+        return pd.concat(kept, ignore_index=True) if kept else Results(lambda: ()).items()
+
     def __repr__(self) -> str:
         return f"RunStore({str(self.output)!r})"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.commands._app import RUNS, OutputOption, app, echo
+from harness.core.errors import ConfigError
 
 
 @app.command(
@@ -20,7 +22,9 @@ def compare(
             metavar="RUN RUN...", help="ids or names of runs; the first is the baseline unless --baseline names another"
         ),
     ],
-    style: Annotated[str, typer.Option("--as", help="table, markdown, html, json, csv, latex, ...")] = "table",
+    style: Annotated[
+        str, typer.Option("--as", help="table, markdown, html, json, csv, latex, eee, inspect, wandb, mlflow, ...")
+    ] = "table",
     shown: Annotated[
         list[str] | None, typer.Option("--name", help="column name instead of the run's name; give one for each run")
     ] = None,
@@ -38,12 +42,17 @@ def compare(
         list[str] | None,
         typer.Option("--labels", metavar="REVISION", help="also score with this label revision; may be repeated"),
     ] = None,
+    to: Annotated[Path | None, typer.Option("--to", metavar="FOLDER", help="folder for `--as eee` or `--as inspect`")] = None,
     output: OutputOption = RUNS,
 ) -> None:
     """Compare runs: metrics, differences and their significance.
 
-    Runs that differ only in their seed are shown as one method, with the scatter of its seeds.
+    Runs that differ only in their seed are shown as one method, with the scatter of its seeds. `--as eee` writes Every Eval
+    Ever's files and `--as inspect` logs for `inspect view` into `--to FOLDER`; wandb and mlflow get the table.
     """
+    if style in ("eee", "inspect", "wandb", "mlflow"):
+        _exported(names, style, to, output)
+        return
     from harness.api.actions import compared
     from harness.commands._terminal import show_audit, show_comparison
     from harness.core import registry
@@ -55,3 +64,16 @@ def compare(
         show_audit(comparison)
     else:
         echo(writer(comparison))
+
+
+def _exported(names: list[str], style: str, to: Path | None, output: Path) -> None:
+    from harness.api.actions import compare as read
+
+    runs = read(*names, output=output)
+    if style in ("wandb", "mlflow"):
+        echo(runs.track(style))
+        return
+    if to is None:
+        raise ConfigError(f"`--as {style}` writes several files. Name their folder: --to FOLDER")
+    made = runs.export(style, to)
+    echo(f"{to}: {len(made):,} files" + (f". Open them: inspect view --log-dir {to}" if style == "inspect" else ""))

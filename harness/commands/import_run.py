@@ -1,0 +1,45 @@
+"""The command `import-run`: another tool's answers as a run, without asking the model again."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands._app import RUNS, OutputOption, app, echo
+
+
+@app.command(
+    "import-run",
+    epilog="Examples:  python -m harness import-run samples_pope.jsonl --benchmark pope --data data   |   "
+    "python -m harness import-run Model_MMHal.csv --benchmark mmhal_bench --data data sweep.mmhal_bench.judge.name=keywords",
+)
+def import_run(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="samples of lmms-eval (.jsonl) or results of VLMEvalKit (.csv)")],
+    changes: Annotated[
+        list[str] | None, typer.Argument(metavar="[key.path=value]...", help="options of the benchmark, as in `sweep`")
+    ] = None,
+    benchmark: Annotated[str, typer.Option("--benchmark", help="benchmark that the answers are about")] = "pope",
+    name: Annotated[str, typer.Option("--name", help="name of the run; default: the file's")] = "",
+    data: Annotated[str, typer.Option("--data", help="data folder with the benchmark's files")] = "miniworld",
+    output: OutputOption = RUNS,
+) -> None:
+    """Score answers of lmms-eval or VLMEvalKit as a run.
+
+    Reports mark the run as another protocol. Exit code 1: items are missing in the log.
+    """
+    from harness.run.import_run import import_run as imported
+
+    command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
+    done = imported(file, benchmark, name=name, data=data, output=output, command=command, changes=changes or ())
+    echo(f"{done.run_id}: {done.answered:,} of {done.items:,} items answered in the log of {done.tool}.")
+    if done.unmatched:
+        echo(f"{done.unmatched:,} rows fit no item, or more than one, and are left out.")
+    if done.other_prompts:
+        echo(f"{done.other_prompts:,} answers were given to another prompt than this benchmark's; the protocol says so.")
+    echo(f"Compare it: python -m harness compare OTHER {done.run_id} --output {output}")
+    if done.answered < done.items:
+        raise typer.Exit(1)

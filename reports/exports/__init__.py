@@ -1,0 +1,1 @@
+"""Runs in the formats of other tools: folders of files, made of the records that reports are made of."""

@@ -1,0 +1,170 @@
+"""Every Eval Ever, schema 0.3.0 (EvalEval Coalition, arXiv:2606.14516): one file a checkpoint and benchmark, and its items.
+
+    data/<benchmark>/<developer>/<model>/<uuid4>.json            all metrics with their 95 % intervals
+    data/<benchmark>/<developer>/<model>/<uuid4>_samples.jsonl   one line an answered item, scored by the first headline metric
+
+An item's `is_correct` is the benchmark's right or wrong; where a benchmark has none (captions) it is whether the item's own
+score is the best possible one, and `metadata.is_correct` says so. Items without an answer or a verdict are left out and counted
+in `detailed_evaluation_results.additional_details`: the schema has no unknown score.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from harness.core.evaluation import Answer, Formula, Item, Metric, Score
+from harness.core.files import storable, write_text_whole
+from harness.core.run_record import RunRecord
+from reports.exports.sweeps import Measured, file_part, headline, measured, model_name, own_value
+
+VERSION = "0.3.0"
+_BEST = {"higher": 1.0, "lower": 0.0}
+
+
+def export(records: Sequence[RunRecord], folder: Path) -> list[Path]:
+    """Write the records below `folder` and give the paths of all files."""
+    return [path for one in measured(records) for path in _write(one, folder)]
+
+
+def _write(one: Measured, folder: Path) -> list[Path]:
+    organization, model = model_name(one)
+    place = Path("data", file_part(one.result.benchmark), organization, model)
+    name = one.id("eee")
+    rows = [row for item, answer, score in one.answered if (row := _instance(one, item, answer, score)) is not None]
+    lines = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n" for row in rows)
+    samples = place / f"{name}_samples.jsonl"
+    whole = _aggregate(one, samples.as_posix(), storable(lines), len(rows))
+    text = json.dumps(whole, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n"
+    made = [(place / f"{name}.json", text), (samples, lines)]
+    for path, content in made:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        write_text_whole(folder / path, storable(content))
+    return [folder / path for path, _ in made]
+
+
+def _evaluation_id(one: Measured) -> str:
+    return f"{one.result.benchmark}/{'/'.join(model_name(one))}/{_epoch(one)}"
+
+
+def _epoch(one: Measured) -> str:
+    try:
+        return f"{datetime.fromisoformat(one.record.begun).replace(tzinfo=timezone.utc).timestamp():.0f}"
+    except ValueError:
+        return "0"  # a record without a time
+
+
+def _aggregate(one: Measured, samples: str, lines: str, n_rows: int) -> dict[str, Any]:
+    facts = {key: str(value) for key, value in one.result.protocol.facts.items()}
+    left_out = len(one.result.items) - n_rows
+    return {
+        "schema_version": VERSION,
+        "evaluation_id": _evaluation_id(one),
+        "evaluation_timestamp": one.record.begun,
+        "retrieved_timestamp": _epoch(one),
+        "source_metadata": {
+            "source_type": "evaluation_run",
+            "source_name": "mm-align-harness",
+            "source_organization_name": "unknown",
+            "evaluator_relationship": "other",
+            "additional_details": {"run": one.record.run_id, "complete": str(one.record.complete).lower()},
+        },
+        "eval_library": {
+            "name": "mm-align-harness",
+            "version": one.record.versions.get("mm-align-harness", "unknown"),
+            "additional_details": {f"protocol: {key}": value for key, value in facts.items()},
+        },
+        "model_info": _model_info(one),
+        "evaluation_results": [_result(one, m) for m in one.metrics if m.value is not None],
+        "detailed_evaluation_results": {
+            "format": "jsonl",
+            "file_path": samples,
+            "hash_algorithm": "sha256",
+            "checksum": hashlib.sha256(lines.encode("utf-8")).hexdigest(),
+            "total_rows": n_rows,
+            "additional_details": {"items_left_out": str(left_out), "items": str(len(one.result.items))},
+        },
+    }
+
+
+def _model_info(one: Measured) -> dict[str, Any]:
+    organization, name = model_name(one)
+    details = {"deployment_type": "unknown", "model_availability": "unknown", "weights_sha256": one.checkpoint.digest}
+    details |= {"label": one.label, "base": one.checkpoint.base, "aligner": one.checkpoint.aligner}
+    info = {"name": name, "id": f"{organization}/{name}", "developer": organization}
+    return info | {"additional_details": {k: v for k, v in details.items() if v}}
+
+
+def _result(one: Measured, metric: Metric) -> dict[str, Any]:
+    formula = next(f for f in one.result.formulas if (f.name, f.group) == (metric.name, metric.group))
+    uncertainty: dict[str, Any] = {"num_samples": metric.n}
+    if metric.low is not None and metric.high is not None:
+        uncertainty["confidence_interval"] = {
+            "lower": metric.low, "upper": metric.high, "confidence_level": 0.95, "method": "over images, see docs/statistics",
+        }  # fmt: skip
+    return {
+        "evaluation_result_id": one.id("eee", metric.key),
+        "evaluation_name": f"{one.result.benchmark}.{metric.key}",
+        "source_data": {"dataset_name": one.result.benchmark, "source_type": "other"},
+        "metric_config": _metric_config(one, metric, formula),
+        "score_details": {"score": metric.value, "uncertainty": uncertainty},
+    }
+
+
+def _metric_config(one: Measured, metric: Metric, formula: Formula) -> dict[str, Any]:
+    share = formula.unit == "share"
+    config: dict[str, Any] = {
+        "metric_id": f"{one.result.benchmark}.{metric.key}",
+        "metric_name": formula.title or metric.name,
+        "metric_unit": {"share": "proportion"}.get(formula.unit, formula.unit),
+        "lower_is_better": formula.better == "lower",
+        "score_type": "continuous",
+        "min_score": 0.0 if share else "-Infinity",
+        "max_score": 1.0 if share else "Infinity",
+        "evaluation_description": formula.about or formula.title or metric.name,
+    }
+    if formula.better == "neither":
+        config["additional_details"] = {"better": "neither direction"}
+    return config
+
+
+def _instance(one: Measured, item: Item, answer: Answer, score: Score) -> dict[str, Any] | None:
+    """One line, None where the item's score is unknown."""
+    formula = headline(one.result)
+    value = float(score.correct) if score.correct is not None else own_value(formula, score)
+    if value is None or score.flag == "unjudged":
+        return None
+    reference = [one.result.reference(item) or json.dumps(dict(item.truth), ensure_ascii=False, sort_keys=True, default=str)]
+    stated = score.correct is not None
+    metadata = {"image": item.image, "scored_by": "right or wrong" if stated else formula.name, "flag": score.flag}
+    metadata["is_correct"] = "as the benchmark reads the answer" if stated else "own score is the best possible one"
+    return {
+        "schema_version": VERSION,
+        "evaluation_id": _evaluation_id(one),
+        "evaluation_result_id": one.id("eee", f"{formula.name}[{formula.group}]" if formula.group else formula.name),
+        "model_id": "/".join(model_name(one)),
+        "evaluation_name": f"{one.result.benchmark}.{formula.name}{f'[{formula.group}]' if formula.group else ''}",
+        "sample_id": item.id,
+        "sample_hash": hashlib.sha256((item.question + "".join(reference)).encode("utf-8", "replace")).hexdigest(),
+        "interaction_type": "single_turn",
+        "input": {"raw": item.question, "reference": reference},
+        "output": {"raw": [answer.text]},
+        "answer_attribution": [_attribution(score, answer)],
+        "evaluation": {"score": value, "is_correct": bool(score.correct) if stated else value == _BEST.get(formula.better)},
+        "metadata": {key: text for key, text in metadata.items() if text},
+    }
+
+
+def _attribution(score: Score, answer: Answer) -> dict[str, Any]:
+    judged = score.verdict is not None
+    return {
+        "turn_idx": 0,
+        "source": "output.raw",
+        "extracted_value": score.reading or answer.text,
+        "extraction_method": "llm_judge" if judged else "custom",
+        "is_terminal": True,
+    }

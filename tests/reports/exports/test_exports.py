@@ -1,0 +1,122 @@
+"""Exports hold what the run holds, in the other tool's format: checked with its published schema, or its own reader."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+
+from harness.core.run_record import RunRecord
+from reports.exports import eee, inspect
+
+SCHEMAS = Path(__file__).parent / "data"
+
+
+def validator(name: str) -> Draft7Validator:
+    """The schema that the package every-eval-ever 0.3.0 validates with (MIT)."""
+    return Draft7Validator(json.loads((SCHEMAS / name).read_text()))
+
+
+@pytest.fixture
+def wholes(record: RunRecord, tmp_path: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in eee.export([record], tmp_path) if path.suffix == ".json"]
+
+
+@pytest.fixture
+def lines(record: RunRecord, tmp_path: Path) -> list[dict[str, Any]]:
+    paths = [path for path in eee.export([record], tmp_path) if path.suffix == ".jsonl"]
+    return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+
+
+def test_every_file_is_valid_by_the_published_schema(wholes: list[dict[str, Any]], lines: list[dict[str, Any]]) -> None:
+    aggregate, instance = validator("eval.schema.json"), validator("instance_level_eval.schema.json")
+    assert len(wholes) == 4 and len(lines) == 2 * (60 * 18 + 60)
+    assert not [error.message for whole in wholes for error in aggregate.iter_errors(whole)]
+    assert not [error.message for line in lines for error in instance.iter_errors(line)]
+
+
+def test_metrics_and_intervals_are_the_runs_own(record: RunRecord, wholes: list[dict[str, Any]]) -> None:
+    from harness.core.stats import metrics
+
+    result = record.sweeps[0].results[1]
+    known = {m.key: m for m in metrics(result.items, result.scores, result.formulas)}
+    (chair,) = [w for w in wholes if w["evaluation_id"].startswith("chair/") and "aligned" not in w["evaluation_id"]]
+    for found in chair["evaluation_results"]:
+        metric = known[found["evaluation_name"].removeprefix("chair.")]
+        interval = found["score_details"]["uncertainty"]["confidence_interval"]
+        assert (found["score_details"]["score"], interval["lower"], interval["upper"]) == (
+            metric.value,
+            metric.low,
+            metric.high,
+        )
+
+
+def test_every_item_points_to_a_metric_of_its_file(wholes: list[dict[str, Any]], lines: list[dict[str, Any]]) -> None:
+    known = {(w["evaluation_id"], r["evaluation_result_id"]) for w in wholes for r in w["evaluation_results"]}
+    assert {(line["evaluation_id"], line["evaluation_result_id"]) for line in lines} <= known
+
+
+def test_items_without_an_answer_are_left_out_and_counted(record: RunRecord, tmp_path: Path) -> None:
+    base = record.sweeps[0]
+    pope = base.results[0]
+    lost = replace(pope, answers=pope.answers[2:], scores=pope.scores[2:], missing={"x": "gave up", "y": "gave up"})
+    only = replace(record, sweeps=(replace(base, results=(lost,)),))
+    whole = json.loads(eee.export([only], tmp_path)[0].read_text())["detailed_evaluation_results"]
+    assert whole["total_rows"] == 1078 and whole["additional_details"] == {"items_left_out": "2", "items": "1080"}
+
+
+def test_a_hostile_name_stays_inside_the_folder(record: RunRecord, tmp_path: Path) -> None:
+    base = record.sweeps[0]
+    hostile = replace(base.results[0], benchmark="../../etc/\x00passwd")
+    made = eee.export([replace(record, sweeps=(replace(base, results=(hostile,)),))], tmp_path / "out")
+    made += inspect.export([replace(record, sweeps=(replace(base, results=(hostile,)),))], tmp_path / "out")
+    assert all(path.resolve().is_relative_to(tmp_path / "out") for path in made)
+
+
+def test_the_same_run_gives_the_same_files(record: RunRecord, tmp_path: Path) -> None:
+    one, two = (eee.export([record], tmp_path / name) for name in "ab")
+    assert [p.relative_to(tmp_path / "a") for p in one] == [p.relative_to(tmp_path / "b") for p in two]
+    assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
+
+
+# ---------------------------------------------------------------- inspect
+
+
+def test_a_log_holds_question_image_answer_and_score(record: RunRecord, images: Path, tmp_path: Path) -> None:
+    log = json.loads(inspect.export([record], tmp_path)[0].read_text())
+    sample, item, answer = log["samples"][0], record.sweeps[0].results[0].items[0], record.sweeps[0].results[0].answers[0]
+    shown, asked = sample["input"][0]["content"]
+    assert asked["text"] == item.question and sample["output"]["choices"][0]["message"]["content"] == answer.text
+    assert base64.b64decode(shown["image"].split(",")[1]) == (images / item.image).read_bytes()
+    assert sample["scores"]["mm_align_harness"]["value"] in ("C", "I")
+    assert log["results"]["total_samples"] == len(log["samples"]) == 1080
+
+
+def test_an_image_outside_the_data_folder_is_not_read(record: RunRecord, tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    base = record.sweeps[0]
+    stolen = tuple(replace(item, image="../secret.png") for item in base.results[1].items)
+    there = replace(
+        record, data_folder=tmp_path / "data", sweeps=(replace(base, results=(replace(base.results[1], items=stolen),)),)
+    )
+    log = json.loads(inspect.export([there], tmp_path / "logs")[0].read_text())
+    assert [part["type"] for part in log["samples"][0]["input"][0]["content"]] == ["text"]
+
+
+def test_a_log_of_an_unfinished_benchmark_says_so(record: RunRecord, tmp_path: Path) -> None:
+    base = record.sweeps[0]
+    lost = replace(base.results[1], missing={"x": "the server gave up"})
+    log = json.loads(inspect.export([replace(record, sweeps=(replace(base, results=(lost,)),))], tmp_path)[0].read_text())
+    assert log["status"] == "error" and "1 of 60 items have no answer" in log["error"]["message"]
+
+
+def test_inspects_own_reader_opens_the_log(record: RunRecord, tmp_path: Path) -> None:
+    reader = pytest.importorskip("inspect_ai.log", reason="pip install inspect_ai")
+    for path in inspect.export([record], tmp_path):
+        log = reader.read_eval_log(str(path))
+        assert len(log.samples) == log.results.total_samples and log.results.scores[0].metrics

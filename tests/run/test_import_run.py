@@ -1,0 +1,105 @@
+"""Another tool's answers become a run of another protocol: what is missing is missing, and nothing is guessed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import harness
+from harness.core.errors import DataError
+from harness.evaluation.sweep import items_of
+from harness.run.import_run import import_run
+from harness.run.sample_logs import matched, read_sample_log
+
+
+@pytest.fixture(scope="module")
+def questions(world: Path) -> list[Any]:
+    """Items of the small world's POPE."""
+    from harness.config.schema import parse
+    from harness.evaluation.scoring import build
+    from harness.storage.data_folder import DataFolder
+
+    spec = parse({"model": {"name": "scripted"}, "sweep": [{"name": "pope", "limit_images": 5}]}).sweep[0]
+    return list(items_of(spec, build(spec, None), DataFolder(world, world)))
+
+
+def lmms(items: list[Any], answer: str = "Yes", prompt: str = "") -> list[dict[str, Any]]:
+    docs = [{"question_id": str(n), "question": i.question, "image_source": Path(i.image).stem} for n, i in enumerate(items)]
+    return [
+        {"doc_id": n, "doc": d, "input": prompt, "resps": [[answer]], "filtered_resps": [answer]} for n, d in enumerate(docs)
+    ]
+
+
+def written(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+CHANGES = ("sweep.pope.limit_images=5",)
+
+
+def test_an_lmms_eval_log_is_scored_as_our_own_answers_are(questions: list[Any], world: Path, tmp_path: Path) -> None:
+    file = written(tmp_path / "samples_pope.jsonl", lmms(questions))
+    done = import_run(file, "pope", data=str(world), output=tmp_path, changes=CHANGES)
+    assert (done.tool, done.answered, done.items, done.unmatched) == ("lmms-eval", len(questions), len(questions), 0)
+    run = harness.open_store(tmp_path).run(done.run_id)
+    scored = harness.load_benchmark("pope", data=str(world), limit_images=5).score({i.id: "Yes" for i in questions})
+    ours, theirs = (r.metrics().set_index(["metric", "group"])["value"] for r in (scored, run))
+    assert theirs.equals(ours) and len(harness.open_store(tmp_path).items()) == len(questions)
+
+
+def test_items_that_the_log_lacks_are_missing_with_that_reason(questions: list[Any], world: Path, tmp_path: Path) -> None:
+    file = written(tmp_path / "log.jsonl", lmms(questions[:-3]))
+    done = import_run(file, "pope", data=str(world), output=tmp_path, changes=CHANGES)
+    frame = harness.open_store(tmp_path).run(done.run_id).items()
+    assert frame.missing.dropna().tolist() == ["not in the imported log"] * 3
+
+
+def test_another_prompt_is_another_protocol_and_keeps_a_gate_open(questions: list[Any], world: Path, tmp_path: Path) -> None:
+    files = [written(tmp_path / f"{n}.jsonl", lmms(questions, prompt=p)) for n, p in (("a", ""), ("b", "Answer briefly."))]
+    runs = [import_run(file, "pope", data=str(world), output=tmp_path, changes=CHANGES) for file in files]
+    assert [run.other_prompts for run in runs] == [0, len(questions)]
+    compared = harness.compare(*(run.run_id for run in runs), output=tmp_path).comparison
+    assert {d.fact for d in compared.protocol_differences} >= {"prompt (first item)", "answers"}
+    found = harness.gate(
+        *(run.run_id for run in runs), output=tmp_path,
+        policy={"rules": [{"metric": "pope.accuracy", "role": "guard", "margin": "50 points"}]},
+    )  # fmt: skip
+    assert found.verdict == "inconclusive" and "another protocol" in found.checkpoints[0].rules[0].why
+
+
+def test_a_vlmevalkit_table_is_read(questions: list[Any], tmp_path: Path) -> None:
+    lines = [f'{n},"{i.question}",Yes,"No, there is not.",{i.image}' for n, i in enumerate(questions)]
+    file = tmp_path / "Model_POPE.csv"
+    file.write_text("\n".join(["index,question,answer,prediction,image_path", *lines]), encoding="utf-8")
+    log = read_sample_log(file)
+    found, lost = matched(questions, log.rows)
+    assert log.tool == "VLMEvalKit" and len(found) == len(questions) and not lost
+    assert {row.answer for row in found.values()} == {"No, there is not."}
+
+
+def test_a_row_without_an_image_is_matched_only_where_one_item_asks_its_question(questions: list[Any], tmp_path: Path) -> None:
+    rows = [{"question": i.question, "prediction": "Yes"} for i in questions]
+    found, lost = matched(questions, read_sample_log(written(tmp_path / "x.jsonl", rows)).rows)
+    asked = [i.question.lower() for i in questions]
+    assert len(found) == sum(asked.count(q) == 1 for q in asked) and lost == len(questions) - len(found) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": 1}\n', "neither lmms-eval's sample log"),
+        ("[1]\n", "line 1 is not an object"),
+        ("", "holds no rows"),
+        ('{"resps": [["Yes", "No"]]}\n', "`resps` is not one text"),
+        ('{"resps": [["Yes"]], "doc": {"question": "Is it?", "image": "a.jpg"}}\n', "None of the 1 rows"),
+    ],
+)
+def test_a_file_that_is_no_such_log_is_refused(text: str, message: str, world: Path, tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text(text)
+    with pytest.raises(DataError) as refused:
+        import_run(tmp_path / "log.jsonl", "pope", data=str(world), output=tmp_path, changes=CHANGES)
+    assert message in str(refused.value)

@@ -91,6 +91,8 @@ def show_gate(gate: Any) -> None:
             console.print(plain(f"- {one}"), soft_wrap=True)
     if len(gate.checkpoints) > 1:
         console.print(plain(gate.words, "bold"), soft_wrap=True)
+    if gate.stopped:
+        console.print(plain(gate.stopped), soft_wrap=True)
     console.print(plain(f"Gate {gate.policy}: {gate.verdict}. {gate.family}, alpha {gate.alpha:g}."), soft_wrap=True)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands._app import RUNS, OutputOption, WordsArgument, app, echo
 from harness.commands.run import carry_out, exit_if_incomplete, file_and_changes
 from harness.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from harness.config.schema import RunConfig
 
 
 @app.command(
@@ -32,12 +37,20 @@ def sweep(
     sample_id: Annotated[
         list[str] | None, typer.Option("--sample-id", help="id of a single item to evaluate; may be repeated")
     ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="`decided`: ask images in random order and stop when the gate is decided")
+    ] = None,
+    policy: Annotated[str, typer.Option("--policy", help="policy of `--until decided`: a file, or `default`")] = "default",
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="RUN", help="run of the base that `--until decided` compares with")
+    ] = None,
     output: OutputOption = RUNS,
 ) -> None:
     """Evaluate a checkpoint or server without training.
 
     Options of a benchmark or of the model are changes, as in `run`: sweep.pope.splits=[adversarial]
-    model.dtype=bfloat16. Exit code 1: done, but some items could not be answered.
+    model.dtype=bfloat16. Exit code 1: done, but some items could not be answered. With `--until decided --against RUN` the
+    sweep is a gate: exit code 0 pass, 1 fail, 3 inconclusive after all items.
     """
     from harness.commands._terminal import show_items
     from harness.config.sweep_only import evaluation
@@ -58,6 +71,9 @@ def sweep(
         output=str(output),
         changes=changes,
     )
+    if until is not None or against is not None:
+        _until_decided(chosen, until, policy, against)
+        return
     outcome = carry_out(chosen)
     if outcome is None:
         return
@@ -66,3 +82,22 @@ def sweep(
             show_items(records_of(store, outcome.run_id))
     echo(f"{outcome.folder / 'report.html'}")
     exit_if_incomplete(outcome)
+
+
+def _until_decided(chosen: RunConfig, until: str | None, policy: str, against: str | None) -> None:
+    from harness.commands._terminal import Display, show_gate
+    from harness.config.gate_policy import load_policy
+
+    if until != "decided" or against is None:
+        raise ConfigError("`--until decided` goes with `--against RUN`, the finished sweep of the base. Give both.")
+    rules = load_policy(policy)
+    with Display() as display:
+        display.say(f"{chosen.name}: loading libraries")
+        from harness.run.until_decided import until_decided
+
+        command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
+        done = until_decided(chosen, rules, against, command, display.progress, display.say)
+    show_gate(done.gate)
+    echo(f"{done.folder / 'report.html'}")
+    if done.gate.exit_code:
+        raise typer.Exit(done.gate.exit_code)

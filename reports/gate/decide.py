@@ -8,7 +8,7 @@ one fails. What is incomplete, or was measured under another protocol, is inconc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.core.errors import ConfigError
@@ -18,12 +18,16 @@ from harness.core.gating import Policy
 from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import addend_names, holm, sample
 from reports.comparison.metric_table import benchmark_names, results_of
+from reports.gate.anytime import Anytime
 from reports.gate.resolve import Target, targets, unmeasured
 from reports.gate.shift_test import Shift, items_needed, limits, p_above, p_below, shift_of
 from reports.gate.words import family_of, needed_words, of_checkpoint, of_gate, requirement
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, WATCHED, CheckpointGate, Gate, RuleResult
 from reports.values.paired import Pair, pair
 from reports.values.table import Column
+
+_Sides = tuple[BenchmarkResult | None, BenchmarkResult | None]  # the base's and the checkpoint's
+_PARTLY = ("items", "item digest", "prompt (first item)", "stopped")  # facts in which a part of a sweep differs from the whole
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,8 +40,16 @@ class _Tested:
     obstacle: str = ""  # why it cannot pass, whatever the numbers say
 
 
-def gate(policy: Policy, columns: Sequence[Column], sweeps: Sequence[SweepResult], pending: Sequence[str] = ()) -> Gate:
+def gate(
+    policy: Policy,
+    columns: Sequence[Column],
+    sweeps: Sequence[SweepResult],
+    pending: Sequence[str] = (),
+    anytime: Anytime | None = None,
+) -> Gate:
     """The verdict on every column but the baseline. `pending`: checkpoints of which nothing is measured yet.
+
+    `anytime`: p values that hold at any stopping time, where the gate is looked at while a sweep goes on.
 
     Raises ConfigError where the policy names what was not measured, or there is no checkpoint beside the baseline.
     """
@@ -46,14 +58,12 @@ def gate(policy: Policy, columns: Sequence[Column], sweeps: Sequence[SweepResult
     results = {name: results_of(sweeps, name) for name in benchmark_names(sweeps)}
     measured = {name: _formulas(each) for name, each in results.items()}
     found = targets(policy, measured)
-    pairs: dict[tuple[str, int], Pair | None] = {}
     tested = []
     for place, _ in enumerate(columns[1:], start=1):
-        for name, each in results.items():
-            pairs[name, place] = _pair(each[0], each[place])
-        tested.append([_test(t, policy, results[t.benchmark][0], results[t.benchmark][place], pairs[t.benchmark, place])
-                       for t in found])  # fmt: skip
-    decided = _corrected(tested, policy.alpha)
+        sides = {name: (each[0], each[place]) for name, each in results.items()}
+        pairs = {name: _pair(*both) for name, both in sides.items()}
+        tested.append([_test(t, policy, sides[t.benchmark], pairs[t.benchmark], anytime is not None) for t in found])
+    decided = _corrected(tested, policy.alpha, anytime)
     lacking = tuple(f"{kind} is not measured by any benchmark of this run" for kind in unmeasured(policy, measured))
     checkpoints = tuple(
         _checkpoint_of(column.label, rules, _incomplete(columns[0], column) + lacking)
@@ -87,9 +97,7 @@ def _pair(base: BenchmarkResult | None, other: BenchmarkResult | None) -> Pair |
     return both if len(both.before) else None
 
 
-def _test(
-    target: Target, policy: Policy, base: BenchmarkResult | None, other: BenchmarkResult | None, both: Pair | None
-) -> _Tested:
+def _test(target: Target, policy: Policy, sides: _Sides, both: Pair | None, partly: bool) -> _Tested:
     rule, f = target.rule, target.formula
     better = "lower" if target.sign < 0 else "higher" if f.better != "neither" or rule.better else "neither"
     set_name = f"{rule.kind} (one is enough)" if rule.need == "any" else ""
@@ -97,7 +105,7 @@ def _test(
         target.benchmark, f.name, f.group, f.title, f.unit, better, rule.role, requirement(target), INCONCLUSIVE,
         set_name=set_name,
     )  # fmt: skip
-    obstacle = _obstacle(base, other)
+    obstacle = _obstacle(*sides, _PARTLY if partly else ())
     plain = shift_of(both.before, both.after, f) if both is not None else None
     if plain is None or both is None:
         return _Tested(replace(result, why=obstacle or f"no difference can be tested: {f.unknown}, or under five images"))
@@ -114,13 +122,13 @@ def _test(
     return _Tested(replace(result, threshold=met_at), shift, threshold, obstacle)
 
 
-def _obstacle(base: BenchmarkResult | None, other: BenchmarkResult | None) -> str:
+def _obstacle(base: BenchmarkResult | None, other: BenchmarkResult | None, expected: Sequence[str]) -> str:
     """Why a rule may not pass: what is missing, and what was measured in another way."""
     if base is None or other is None:
         return "not measured on both checkpoints"
     lost = {item for result in (base, other) for item in result.missing}
     unread = {s.item_id for result in (base, other) for s in result.scores if s.flag == UNJUDGED}
-    facts = base.protocol.differs_from(other.protocol)
+    facts = [fact for fact in base.protocol.differs_from(other.protocol) if fact not in expected]
     parts = [
         f"{len(lost):,} of {len(base.items):,} items have no answer" if lost else "",
         f"{len(unread):,} answers were not judged" if unread else "",
@@ -129,12 +137,18 @@ def _obstacle(base: BenchmarkResult | None, other: BenchmarkResult | None) -> st
     return "; ".join(part for part in parts if part)
 
 
-def _corrected(tested: Sequence[Sequence[_Tested]], alpha: float) -> list[list[RuleResult]]:
+def _p(test: Callable[[Shift, float], float | None], one: _Tested, key: Hashable, anytime: Anytime | None) -> float | None:
+    """p of one side of a rule at this look, or of this look and all before."""
+    p = test(one.shift, one.threshold) if one.shift is not None else 1.0
+    if anytime is None:
+        return p
+    return anytime.p((key, test.__name__), one.result.benchmark, p, len(one.shift.images) if one.shift is not None else 0)
+
+
+def _corrected(tested: Sequence[Sequence[_Tested]], alpha: float, anytime: Anytime | None = None) -> list[list[RuleResult]]:
     """All rules with their p values, each side corrected by Holm over the whole gate, and their verdicts."""
     deciding = [(i, j) for i, row in enumerate(tested) for j, one in enumerate(row) if one.result.role != "watch"]
-    shifts = [(tested[i][j].shift, tested[i][j].threshold) for i, j in deciding]
-    passes = holm([p_above(shift, at) if shift else 1.0 for shift, at in shifts])
-    fails = holm([p_below(shift, at) if shift else 1.0 for shift, at in shifts])
+    passes, fails = (holm([_p(test, tested[i][j], (i, j), anytime) for i, j in deciding]) for test in (p_above, p_below))
     place = {at: n for n, at in enumerate(deciding)}
     decided: list[list[RuleResult]] = []
     for i, row in enumerate(tested):

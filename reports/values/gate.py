@@ -66,6 +66,7 @@ class Gate:
     words: str
     family: str
     checkpoints: tuple[CheckpointGate, ...]
+    stopped: str = ""  # how a sweep was stopped that ended when the gate was decided
 
     @property
     def exit_code(self) -> int:

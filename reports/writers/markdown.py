@@ -100,6 +100,7 @@ def _gate(comparison: Comparison) -> list[str]:
     if comparison.gate is None:
         return []
     blocks = [f"## Gate: {comparison.gate.verdict}", _safe(f"{comparison.gate.words} Policy: {comparison.gate.policy}.")]
+    blocks += [f"> **Stopped early:** {_safe(comparison.gate.stopped)}"] if comparison.gate.stopped else []
     for checkpoint in comparison.gate.checkpoints:
         blocks += [f"**{_safe(checkpoint.words)}**", *_table(gate.HEADER, gate.rows(checkpoint))]
         blocks += ["\n".join(f"- {_safe(line)}" for line in lines)] if (lines := gate.notes(checkpoint)) else []

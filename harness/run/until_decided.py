@@ -1,0 +1,153 @@
+"""A sweep that ends when its gate is decided: images in random order, a look after each batch, tests valid at any look.
+
+The base is a finished run; only the new checkpoint is asked, and only as many images as it takes. What is stored says how it
+was stopped, so that reports show it as another protocol and no later gate counts it as a whole sweep.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from harness.config.schema import BenchmarkConfig, RunConfig
+from harness.core import registry
+from harness.core.digests import value_digest
+from harness.core.edge.versions import versions
+from harness.core.errors import ConfigError
+from harness.core.files import write_text_whole
+from harness.core.gating import Policy
+from harness.core.plugins import Progress, no_progress
+from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
+from harness.evaluation.sweep import Say, sweep
+from harness.results.run_records import records_of
+from harness.run.data import open_data
+from harness.run.pipeline import load_model
+from harness.storage.run_folder import locked
+from harness.storage.run_store import Store, StoredRun, open_store
+from reports.comparison.compare import compare
+from reports.gate.anytime import Anytime, looks
+from reports.gate.decide import gate
+from reports.gate.junit import junit
+from reports.gate.resolve import targets
+from reports.values.gate import INCONCLUSIVE, Gate
+from reports.values.table import Column
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What came of it: the gate at the last look, and the images asked of all."""
+
+    run_id: str
+    folder: Path
+    gate: Gate
+    asked: int
+    planned: int
+
+
+def until_decided(
+    config: RunConfig,
+    policy: Policy,
+    against: str,
+    command: str,
+    progress: Progress = no_progress,
+    say: Say = lambda text: None,
+) -> Stopped:
+    """Sweep the configuration's model until the policy is decided against the base of a finished run.
+
+    Raises ConfigError where that run lacks a benchmark, or the policy does not fit what is swept.
+    """
+    output = Path(config.output).expanduser()
+    data, model = open_data(config.data, output, say), load_model(config)
+    with open_store(output) as store:
+        base = records_of(store, against)[0]
+        results = _base_results(base, config.sweep)
+        targets(policy, {name: result.formulas for name, result in results.items()})
+        run = _stored_run(config, [config.digest, model.checkpoint.digest, base.run_id, repr(policy)], command, data.folder)
+        order = {name: _order(result, config.seed) for name, result in results.items()}
+        planned = {name: len(images) for name, images in order.items()}
+        anytime = Anytime(planned, policy.alpha, sum(rule.role != "watch" for rule in policy.rules))
+        folder = output / run.id
+        with locked(folder):
+            store.begin(run)
+            write_text_whole(folder / "run.yaml", config.as_yaml())
+            for asked in looks(max(planned.values())):
+                specs = {n: _part(s, results[s.title], order[s.title][:asked]) for n, s in enumerate(config.sweep)}
+                sweep("base", model, specs, data, store, run.id, progress, say)
+                found = _look(store, run, base, policy, anytime)
+                say(f"{asked:,} images: {found.words}")
+                if found.verdict != INCONCLUSIVE:
+                    break
+            words = _words(asked, max(planned.values()), config.seed, found)
+            _say_how(store, run.id, words)
+            store.set_status(run.id, store.how_complete(run.id))
+            found = replace(found, stopped=words)
+            _report(store, folder, run.id, against, found)
+    return Stopped(run.id, folder, found, asked, max(planned.values()))
+
+
+def _base_results(base: RunRecord, specs: Sequence[BenchmarkConfig]) -> dict[str, BenchmarkResult]:
+    known = {result.benchmark: result for result in base.sweeps[0].results} if base.sweeps else {}
+    lacking = [spec.title for spec in specs if spec.title not in known]
+    if lacking:
+        raise ConfigError(
+            f"{base.run_id} has no result of {', '.join(lacking)}. Sweep the base over the same benchmarks first."
+        )
+    return {spec.title: known[spec.title] for spec in specs}
+
+
+def _stored_run(config: RunConfig, identity: list[str], command: str, data: Path) -> StoredRun:
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    run_id = f"{config.name}-until-decided-{value_digest(identity)[:8]}"
+    return StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), str(data.resolve()))
+
+
+def _order(result: BenchmarkResult, seed: int) -> list[str]:
+    """The images (clusters) of a benchmark in random order."""
+    images = sorted({item.cluster for item in result.items})
+    random.Random(f"{seed} {result.benchmark}").shuffle(images)
+    return images
+
+
+def _part(spec: BenchmarkConfig, result: BenchmarkResult, images: Sequence[str]) -> BenchmarkConfig:
+    chosen = set(images)
+    return spec.model_copy(update={"items": [item.id for item in result.items if item.cluster in chosen], "limit": None})
+
+
+def _look(store: Store, run: StoredRun, base: RunRecord, policy: Policy, anytime: Anytime) -> Gate:
+    own = records_of(store, run.id)[0].sweeps[0]
+    columns = [_column("base", base.sweeps[0], base.run_id, True), _column(run.name, own, run.id, False)]
+    return gate(policy, columns, [base.sweeps[0], own], anytime=anytime)
+
+
+def _column(label: str, found: SweepResult, run_id: str, is_baseline: bool) -> Column:
+    c = found.checkpoint
+    return Column(label, run_id, label, c.id, c.digest, c.aligner, complete=True, is_baseline=is_baseline)
+
+
+def _words(asked: int, planned: int, seed: int, found: Gate) -> str:
+    if found.verdict == INCONCLUSIVE:
+        return f"Not decided with all {planned:,} images, which were asked in random order (seed {seed})."
+    return (
+        f"Stopped when the gate was decided, after {min(asked, planned):,} of {planned:,} images in random order "
+        f"(seed {seed}). The gate's p values hold at any stopping time; other intervals and p values of this run do not."
+    )
+
+
+def _say_how(store: Store, run_id: str, words: str) -> None:
+    """Make how it was stopped a part of every result's protocol."""
+    for place, result in enumerate(store.results(run_id)):
+        facts = {**result.protocol.facts, "stopped": words}
+        store.add_result(run_id, place, replace(result, protocol=ProtocolRecord(facts)))
+
+
+def _report(store: Store, folder: Path, run_id: str, against: str, found: Gate) -> None:
+    base = replace(records_of(store, against)[0], name="base")
+    whole = replace(base, sweeps=base.sweeps[:1])
+    comparison = replace(compare([whole, *records_of(store, run_id)]), gate=found)
+    for name in registry.names("report"):
+        writer = registry.get("report", name)
+        write_text_whole(folder / writer.file_name, writer(comparison))
+    write_text_whole(folder / "gate.xml", junit(found))

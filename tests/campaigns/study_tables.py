@@ -24,7 +24,7 @@ from harness.core.errors import ConfigError
 from harness.run.data import open_data
 from reports.text.plain_table import text_table, warnings
 from reports.values.comparison import Comparison
-from tests.end_to_end.real_layout import on_tiny_models, write_real_layout
+from tests.run.real_layout import on_tiny_models, write_real_layout
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """A data folder laid out like the real one, in small: the published formats over the miniature world's images.
 
 The benchmarks' files are the world's own, which have the real files' forms; POVID, RLHF-V and VLFeedback are written here.
-`on_tiny_models` puts a tiny random LLaVA-1.6 in the place of the 7B model, judges, annotators and the model that corrupts.
+`on_tiny_models` puts a tiny random LLaVA-1.6 in the place of the 7B model, the judges and the model that corrupts, and an annotator
+that prefers the first answer (a random one judges nothing, and a training stops where no pair is judged).
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ def on_tiny_models(name: str, data: Path, checkpoint: Path, output: Path) -> Run
             place |= {key: most} if key in place else {}
         place |= {"embedder": "bag_of_words", "max_new_tokens": 6} if "embedder" in place else {}
     for arm in (*tree["reward_models"], *tree["arms"]):
+        if "judge" in arm["align"]:
+            arm["align"]["judge"]["model"] = {"name": "scripted", "default": "1"}
         arm["pairs"] |= {"limit": 3} if arm["pairs"]["name"] != "union" else {}
         arm["align"]["training"] |= {"max_steps": 1, "batch_size": 2, "epochs": 1}
         if arm["align"]["name"] in ("online_dpo", "mixed_dpo", "rloo", "ppo"):

@@ -1,14 +1,14 @@
 """A data folder laid out like the real one, in small: the published formats over the miniature world's images.
 
 The benchmarks' files are the world's own, which have the real files' forms; POVID, RLHF-V and VLFeedback are written here.
-`on_tiny_models` puts a tiny random LLaVA-1.6 in the place of the 7B model, the judges and the model that corrupts, and an annotator
-that prefers the first answer (a random one judges nothing, and a training stops where no pair is judged).
+`on_tiny_models` puts a tiny random LLaVA-1.6 in the place of the 7B model, the judges and the model that corrupts, and in that
+of annotators one that prefers the first answer: a random one judges nothing, and a training stops where no pair is judged.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +70,14 @@ def _vlfeedback(i: int, image: str, question: str, answer: str) -> dict[str, Any
     return {"id": f"{origin}-{i}", "prompt": question, "img_path": f"coco/train2014/{image}", "completions": completions}
 
 
-def on_tiny_models(name: str, data: Path, checkpoint: Path, output: Path) -> RunConfig:
-    """A real table or finding, at two or three pairs an arm, one step each, and one or two items a benchmark."""
+ANNOTATOR = {"name": "scripted", "default": "1"}
+
+
+def on_tiny_models(name: str, data: Path, checkpoint: Path, output: Path, judge: Mapping[str, Any] | None = None) -> RunConfig:
+    """A real table or finding, at two or three pairs an arm, one step each, and one or two items a benchmark.
+
+    `judge`: the model behind the benchmarks' judges; the checkpoint where it is None.
+    """
     tree, _ = study_tables.tree(name, mini=False)
     model = {"path": str(checkpoint), "dtype": "float32", "device": "cpu", "threads": 1}
     tree |= {"data": str(data), "output": str(output), "model": {"name": "transformers", **model}}
@@ -83,7 +89,7 @@ def on_tiny_models(name: str, data: Path, checkpoint: Path, output: Path) -> Run
         place |= {"embedder": "bag_of_words", "max_new_tokens": 6} if "embedder" in place else {}
     for arm in (*tree["reward_models"], *tree["arms"]):
         if "judge" in arm["align"]:
-            arm["align"]["judge"]["model"] = {"name": "scripted", "default": "1"}
+            arm["align"]["judge"]["model"] = ANNOTATOR
         arm["pairs"] |= {"limit": 3} if arm["pairs"]["name"] != "union" else {}
         arm["align"]["training"] |= {"max_steps": 1, "batch_size": 2, "epochs": 1}
         if arm["align"]["name"] in ("online_dpo", "mixed_dpo", "rloo", "ppo"):
@@ -91,6 +97,8 @@ def on_tiny_models(name: str, data: Path, checkpoint: Path, output: Path) -> Run
         if "grid" in arm:
             arm["grid"] = {key: values[:2] for key, values in arm["grid"].items()}
     tree["sweep"] = [{**spec, "max_new_tokens": 4, "limit": 2} for spec in tree["sweep"]]
+    for spec in tree["sweep"] if judge is not None else ():
+        spec |= {"judge": {"name": "chat", "model": judge}} if "judge" in spec else {}
     tree.pop("baseline", None)
     return schema.parse(tree, f"study:{name} on tiny models")
 

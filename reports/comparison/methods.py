@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
-from harness.core.stats import Sample, clusters_of, evaluate, interval_of_value, items_counted, moving
-from reports.values.paired import Difference
-from reports.values.seeds import Seeds, combine_seeds
+from harness.core.stats import Sample, items_counted, limits, linearise, mean_of, moving, possible
+from reports.values.paired import Difference, is_a_share
+from reports.values.seeds import Seeds, seeds_of_difference, seeds_of_metric
 from reports.values.table import Cell, Column
 
 # top-level lines that name a run or its report alone needs, and seeds wherever they stand; a nested `name:` is a plug-in's
@@ -115,29 +115,24 @@ class Together:
         """
         if not self.samples:
             return None, None
-        values = [float(evaluate(formula, s.names, s.totals.sum(axis=0, keepdims=True))[0]) for s in self.samples]
-        if not np.isfinite(values).all():
+        moved, first = self._moving(formula), self._first
+        found = [linearise(formula, s, moved) for s in self.samples]
+        if not all(np.isfinite(one.value[0]) for one in found):
             return None, None
-        drawn = [evaluate(formula, s.names, s.drawn) for s in self.samples]
-        n_clusters, first = clusters_of(self.samples[0], self._moving(formula)), self._first
-        possible = formula.unit == "share" and all(((d >= 0) & (d <= 1))[np.isfinite(d)].all() for d in drawn)
-        metric = combine_seeds(values[first:], drawn[first:], n_clusters, (0.0, 1.0) if possible else None)
+        own = self.samples[first:]
+        bounds = possible(formula, *own)
+        metric = seeds_of_metric(found[first:], limits(formula, own, mean_of(found[first:])), bounds)
         if self._is_base:
             return metric, None
-        shifts = [drawn[first + m] - drawn[b] for b, m in self._pairs]
-        moved = [values[first + m] - values[b] for b, m in self._pairs]
-        return metric, combine_seeds(moved, shifts, n_clusters, (-1.0, 1.0) if possible else None)
+        shifts = [found[first + m].minus(found[b]) for b, m in self._pairs]
+        return metric, seeds_of_difference(shifts, is_a_share(formula, *self.samples))
 
     def _moving(self, formula: Formula) -> NDArray[np.bool_]:
         moved: NDArray[np.bool_] = np.any([moving(formula, s) for s in self.samples], axis=0)
         return moved
 
     def cell(self, formula: Formula, values: Seeds, shifts: Seeds | None) -> Cell:
-        n, moved = items_counted(formula, self.samples[0]), self._moving(formula)
-        low, high = values.low, values.high
-        if low is None and not (values.between_seed_sd or values.item_error):  # one value throughout
-            low, high = interval_of_value(formula, np.full(2, values.mean), clusters_of(self.samples[0], moved))
-        plain = Cell(values.mean, low, high, n)
+        plain = Cell(values.mean, values.low, values.high, items_counted(formula, self.samples[0]))
         return self.compared(plain, formula, shifts) if shifts is not None else plain
 
     def compared(self, cell: Cell, formula: Formula, shifts: Seeds) -> Cell:
@@ -152,7 +147,7 @@ def _on_common_items(there: Sequence[tuple[BenchmarkResult, Sample]]) -> tuple[l
     common = [item for item in places[0] if all(item in place for place in places[1:])]
     left_out = len({item for place in places for item in place}) - len(common)
     if all(list(place) == common for place in places) and all(len(r.scores) == len(common) for r, _ in there):
-        return [sample for _, sample in there], 0  # the usual case; their resamples are drawn already
+        return [sample for _, sample in there], 0  # the usual case
     if not common:
         return [], left_out
     rows = [sample.rows([place[item] for item in common]) for place, (_, sample) in zip(places, there, strict=True)]

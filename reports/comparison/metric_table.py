@@ -12,8 +12,9 @@ from dataclasses import replace
 from harness.core.evaluation import Formula, Metric
 from harness.core.flags import UNJUDGED
 from harness.core.run_record import BenchmarkResult, SweepResult
-from harness.core.stats import Sample, addend_names, draw_together, holm, measure, sample
+from harness.core.stats import Sample, addend_names, holm, measure, sample
 from reports.comparison.methods import Method, Together, short_columns
+from reports.comparison.order import comparable, significantly_better
 from reports.values.comparison import SeedRow
 from reports.values.paired import Difference, differences, pair
 from reports.values.seeds import Seeds
@@ -51,7 +52,7 @@ def make_tables(
         full += [row for row, _ in rows]
         for row, formula in rows:
             cells, seed_rows = _short_cells(row, formula, columns, names, together)
-            short.append(replace(row, cells=cells))
+            short.append(replace(row, cells=cells, order=()) if found else row)
             seeds += seed_rows
     full_rows = _corrected(_with_headline(full))
     short_rows = _corrected(_with_headline(short)) if found else full_rows
@@ -98,21 +99,21 @@ def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None])
         for formula in result.formulas if result else ():
             formulas.setdefault((formula.name, formula.group), formula)
     columns = [_cells(results[0], samples[0], r, s, i == 0) for i, (r, s) in enumerate(zip(results, samples, strict=True))]
-    return [(_row(benchmark, f, tuple(c.get(key) for c in columns)), f) for key, f in formulas.items()]
-
-
-def _row(benchmark: str, f: Formula, cells: tuple[Cell | None, ...]) -> Row:
-    return Row(benchmark, f.name, f.group, f.better, f.unit, f.headline, f.about, f.role, cells, f.title, f.published_as)
+    rows, alike = [], comparable(results, samples)
+    for key, f in formulas.items():
+        cells, order = tuple(c.get(key) for c in columns), significantly_better(f, alike)
+        about = (f.name, f.group, f.better, f.unit, f.headline, f.about, f.role)
+        rows.append((Row(benchmark, *about, cells, f.title, f.published_as, order), f))
+    return rows
 
 
 def _samples(results: Results) -> list[Sample | None]:
-    """One sample a column, all with the same names, so that each is resampled once."""
+    """One sample a column, all with the same names, in the order of the columns."""
     names = addend_names(score for result in results if result for score in result.scores)
     samples: list[Sample | None] = []
     for result in results:
         clusters = {item.id: item.cluster for item in result.items} if result else {}
         samples.append(sample([clusters[s.item_id] for s in result.scores], result.scores, names) if result else None)
-    draw_together([s for s in samples if s is not None])
     return samples
 
 

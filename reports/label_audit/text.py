@@ -69,7 +69,11 @@ def _metrics(comparison: Comparison, effect: Effect) -> Part:
         rows = [(labels[i], *(text for m in changed for text in _both(m, i, rank=True))) for i in range(len(labels))]
     else:
         rows = [(row_name(m.official), *(text for i in range(len(labels)) for text in _both(m, i))) for m in changed]
-    lines = [_reordered(m, labels) for m in changed if m.is_reordered]
+    lines = [_reordered(m, labels) for m in effect.changed_metrics if m.reordered]
+    others = sum(m.is_reordered and not m.reordered for m in effect.changed_metrics)
+    if others:
+        words = "In one metric" if others == 1 else f"In {others} metrics"
+        lines.append(f"{words} ranks change only between checkpoints that are not distinguishable under either labelling.")
     lead = "The same answers, scored against official and against audited labels; 95 % intervals by resampling images."
     return Part("Metrics under both labels", lead, tuple(header), tuple(rows), tuple(lines))
 
@@ -85,8 +89,8 @@ def _both(changed: ChangedMetric, column: int, rank: bool = False) -> list[str]:
 
 
 def _reordered(changed: ChangedMetric, labels: Sequence[str]) -> str:
-    pairs = zip(labels, changed.ranks_before, changed.ranks_after, strict=True)
-    changes = [f"{label} {before} \u2192 {after}" for label, before, after in pairs if before != after]
+    both = changed.ranks_before, changed.ranks_after
+    changes = [f"{labels[i]} {both[0][i]} \u2192 {both[1][i]}" for i in changed.reordered]
     return f"Ranks change in {row_name(changed.official)}: {', '.join(changes)}."
 
 

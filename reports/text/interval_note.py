@@ -7,8 +7,8 @@ from reports.values.table import Table
 
 def interval_note(table: Table) -> str:
     """What the intervals of this table hold and how its p are corrected."""
-    images = "95 % intervals by resampling images"
+    images = "95 % intervals over images"
     if table.by_method:
-        alone = "; those of single checkpoints by resampling images" if any(not c.places for c in table.columns) else ""
-        images = f"95 % intervals of methods by t over seeds and images together{alone}"
+        alone = "; those of single checkpoints over images" if any(not c.places for c in table.columns) else ""
+        images = f"95 % intervals of methods over seeds and images together{alone}"
     return f"{images}; differences are paired over the same items; p is corrected by Holm over this table"

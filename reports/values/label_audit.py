@@ -24,6 +24,22 @@ class ChangedMetric:
     def is_reordered(self) -> bool:
         return self.ranks_before != self.ranks_after
 
+    @property
+    def reordered(self) -> tuple[int, ...]:
+        """Columns that change places with one from which they are distinguishable under either labelling."""
+        before, after = self.ranks_before, self.ranks_after
+        pairs = [*self.official.order, *((j, i) for i, j in self.audited.order)]  # (i, j): i before j, at first
+        places = [(b, a) for b, a in zip(before, after, strict=True)] if len(before) == len(after) else []
+        swapped = {c for i, j in pairs if places and _swapped(places[i], places[j]) for c in (i, j)}
+        return tuple(sorted(swapped))
+
+
+def _swapped(one: tuple[int | None, int | None], other: tuple[int | None, int | None]) -> bool:
+    """The first was before the second, and is behind it now."""
+    if one[0] is None or one[1] is None or other[0] is None or other[1] is None:
+        return False
+    return one[0] < other[0] and one[1] > other[1]
+
 
 @dataclass(frozen=True, slots=True)
 class ReversedConclusion:

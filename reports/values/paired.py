@@ -1,10 +1,7 @@
 """Two sweeps over the same items: the difference, its uncertainty, and the smallest one that a table would detect.
 
-The p of a difference is the larger of two: the bootstrap's (it agrees with the interval, and holds when the sides
-differ in their denominators) and that of swapping sides cluster by cluster (exact for few changes, where the
-bootstrap is too narrow). Where clusters are single right-or-wrong items it is McNemar's exact test. What resamples are
-too few to count (under 10 of 10,000) is read off the normal tail, which bounds sums of coin-signed terms up to a small
-factor (Pinelis 1994); else no p could fall below 0.0001 and a large table could show nothing after Holm's correction.
+Interval and p are of one statistic: t over images of each image's part in the difference (`harness.core.stats.intervals`), so
+that they never contradict each other. Chosen by simulation: docs/statistics.md.
 """
 
 from __future__ import annotations
@@ -16,22 +13,21 @@ import numpy as np
 
 from harness.core.evaluation import Formula, Score
 from harness.core.stats import (
-    FEWEST_CLUSTERS,
-    LEAST_P,
     POWER,
     Floats,
+    Linear,
     Sample,
-    clusters_of,
+    difference_error,
+    difference_interval,
     evaluate,
-    interval,
     items_counted,
-    mcnemar,
+    linearise,
     moving,
+    possible,
     rank_biserial,
-    swap,
 )
 
-_FEW = 10  # resamples beyond the value, below which their count tells little
+TEST = "t over images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +89,36 @@ def pair(old: Sequence[Score], before: Sample, new: Sequence[Score], after: Samp
 
 def differences(before: Sample, after: Sample, formulas: Sequence[Formula]) -> tuple[Difference, ...]:
     """Paired differences of two sweeps. Rows must be about the same items in the same order, with equal `names`."""
-    old, new, names = before.totals, after.totals, before.names
-    moved = swap(new - old)
-    sides = (
-        (old.sum(0, keepdims=True), new.sum(0, keepdims=True)),
-        (before.drawn, after.drawn),
-        (old.sum(axis=0) + moved, new.sum(axis=0) - moved),
-    )
-    single = before.n_clusters == len(before)
-    found = []
-    for formula in formulas:
-        value, shifts, nulls = (evaluate(formula, names, right) - evaluate(formula, names, left) for left, right in sides)
-        each = evaluate(formula, names, old), evaluate(formula, names, new)
-        n_clusters = clusters_of(before, moving(formula, before) | moving(formula, after))
-        effect = rank_biserial(_parts(formula, names, old, new))
-        found.append(_difference(float(value[0]), shifts, nulls, each, effect, single, n_clusters))
-    return tuple(found)
+    return tuple(_difference(before, after, formula) for formula in formulas)
+
+
+def change(before: Sample, after: Sample, formula: Formula) -> Linear:
+    """The difference and each cluster's influence on it; both sides count the items that move either."""
+    moved = moving(formula, before) | moving(formula, after)
+    return linearise(formula, after, moved).minus(linearise(formula, before, moved))
+
+
+def _difference(before: Sample, after: Sample, formula: Formula) -> Difference:
+    found, is_share = change(before, after, formula), is_a_share(formula, before, after)
+    value = known(found.value)
+    low, high, p = (known(side) for side in difference_interval(found, is_share))
+    if value is None or p is None:
+        return Difference(value, None, None, None, None, None, 0, "")
+    effect = rank_biserial(_parts(formula, before.names, before.totals, after.totals))
+    if effect is not None and effect * value < 0:
+        effect = None
+    error = known(difference_error(found, is_share)) or None
+    return Difference(value, low, high, p, effect, error, float(found.clusters[0]) - 1, TEST)
+
+
+def is_a_share(formula: Formula, *samples: Sample) -> bool:
+    """All of them lie between 0 and 1 for every single cluster, and no difference is beyond -1 and 1."""
+    return all(possible(formula, one) == (0.0, 1.0) for one in samples)
+
+
+def known(values: Floats) -> float | None:
+    """The only value, None where it is not finite."""
+    return float(values[0]) if np.isfinite(values[0]) else None
 
 
 def _parts(formula: Formula, names: Sequence[str], old: Floats, new: Floats) -> Floats:
@@ -121,54 +131,3 @@ def _parts(formula: Formula, names: Sequence[str], old: Floats, new: Floats) -> 
     first = evaluate(formula, names, before + change) - evaluate(formula, names, before)
     last = evaluate(formula, names, after) - evaluate(formula, names, after - change)
     return (first + last) / 2
-
-
-def _difference(
-    value: float,
-    shifts: Floats,
-    nulls: Floats,
-    each: tuple[Floats, Floats],
-    effect: float | None,
-    single: bool,
-    n_clusters: int,
-) -> Difference:
-    if not np.isfinite(value) or n_clusters < FEWEST_CLUSTERS:
-        return Difference(float(value) if np.isfinite(value) else None, None, None, None, None, None, 0, "")
-    low, high = interval(shifts, n_clusters)
-    if effect is not None and effect * value < 0:
-        effect = None
-    known = shifts[np.isfinite(shifts)]
-    error = float(known.std()) if low is not None else None
-    p: float | None
-    right_or_wrong = single and all(np.isin(side, (0.0, 1.0)).all() for side in each)
-    if right_or_wrong and np.isclose(value, (each[1] - each[0]).mean()):
-        p, test = mcnemar(int((each[1] > each[0]).sum()), int((each[1] < each[0]).sum())), "McNemar, exact"
-    else:
-        p = None if low is None else max(_p_of_shifts(value, known, n_clusters), _p_of_nulls(value, nulls))
-        test = "bootstrap and swaps of images"
-    return Difference(value, low, high, None if p is None else max(p, LEAST_P), effect, error, n_clusters - 1, test)
-
-
-def _p_of_shifts(value: float, shifts: Floats, n_clusters: int) -> float:
-    """The p at which the widened interval just touches 0."""
-    from scipy.special import ndtri, stdtr
-
-    crossed = min((shifts <= 0).sum(), (shifts >= 0).sum())
-    z = ndtri(min((1 + crossed) / (1 + len(shifts)), 0.5))
-    counted = float(2 * stdtr(n_clusters - 1, z * np.sqrt((n_clusters - 1) / n_clusters)))
-    error = float(shifts.std())
-    if crossed >= _FEW or not error:
-        return counted
-    return min(counted, float(2 * stdtr(n_clusters - 1, -abs(value) / error)))
-
-
-def _p_of_nulls(value: float, nulls: Floats) -> float:
-    from scipy.special import ndtr
-
-    known = nulls[np.isfinite(nulls)]
-    reached = int((np.abs(known) >= abs(value) - 1e-12).sum())
-    counted = (1 + reached) / (1 + len(known))
-    scatter = float(np.sqrt((known**2).mean())) if len(known) else 0.0
-    if reached >= _FEW or not scatter:
-        return counted
-    return min(counted, float(2 * ndtr(-abs(value) / scatter)))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.stats import FEWEST_CLUSTERS, LEAST_P, LEVEL, Floats
+from harness.core.stats import FEWEST_CLUSTERS, LEAST_P, LEVEL, Linear, difference_error, mean_of
 
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
     """Several seeds of one method on the same items: how far seeds scatter, how far items do, and both together.
 
-    item_error: standard error of the mean by drawing images. p: of a mean of 0, two-sided. error, freedom: of the mean.
+    item_error: standard error of the mean by drawing images. p: of a mean difference of 0, two-sided, None for a metric itself.
+    error, freedom: of the mean difference.
     """
 
     mean: float
@@ -23,44 +25,93 @@ class Seeds:
     low: float | None
     high: float | None
     n_seeds: int
-    p: float | None
+    p: float | None = None
     error: float | None = None
     freedom: float = 0
 
 
-def combine_seeds(
-    values: Sequence[float], resampled: Sequence[Floats], n_clusters: int, limits: tuple[float, float] | None = None
+def seeds_of_metric(
+    seeds: Sequence[Linear], items: tuple[float | None, float | None], bounds: tuple[float, float]
 ) -> Seeds | None:
-    """`values` one a seed; `resampled` (R,) a seed, all drawn with the same clusters. None below two seeds.
+    """The metric itself; `items` is the interval of the seeds' mean over images alone. None below two seeds.
 
-    Variance of the mean = that of drawing items (all seeds together) + scatter of seeds / S; the t quantile has
-    Satterthwaite's degrees of freedom, G - 1 of the items' part and S - 1 of the seeds'. As in a single run, too few
-    clusters or known resamples give no interval, p or standard error; nor does scatter of 0, save that nothing
-    changed is p = 1. `limits`: what is possible; the interval ends there.
+    Each side of the interval is the root of two squares, the image part and t(S - 1) times the seeds' standard error (Zou and
+    Donner 2008, Statistics in Medicine 27:1693), so that it keeps the first's asymmetry near 0 and 1; it ends at `bounds`.
     """
-    n = len(values)
-    if n < 2:
+    if len(seeds) < 2:
         return None
-    both = np.mean(resampled, axis=0)
-    known = both[np.isfinite(both)]
-    seed_var, drawn_var = float(np.var(values, ddof=1)), float(known.var()) if len(known) else 0.0
-    mean, few = float(np.mean(values)), n_clusters < FEWEST_CLUSTERS or len(known) < LEVEL * len(both)
-    if few or drawn_var + seed_var < 1e-24:
-        p = 1.0 if not few and abs(mean) < 1e-12 else None
-        return Seeds(mean, seed_var**0.5, drawn_var**0.5, None, None, n, p)
-    item_var = drawn_var * n_clusters / (n_clusters - 1)  # resampled sums scatter less by 1/G
-    p, reach, freedom = _of_t(mean, item_var, n_clusters - 1, seed_var / n, n - 1)
-    least, most = limits or (-np.inf, np.inf)
-    low, high = max(least, mean - reach), min(most, mean + reach)
-    return Seeds(mean, seed_var**0.5, item_var**0.5, low, high, n, p, (item_var + seed_var / n) ** 0.5, freedom)
+    mean, seed_sd, item_error, of_seeds = _scatter(seeds)
+    low, high = items
+    if low is None or high is None:
+        return Seeds(mean, seed_sd, item_error, None, None, len(seeds))
+    reach = _quantile(len(seeds) - 1) * of_seeds
+    low, high = mean - float(np.hypot(mean - low, reach)), mean + float(np.hypot(high - mean, reach))
+    return Seeds(mean, seed_sd, item_error, max(low, bounds[0]), min(high, bounds[1]), len(seeds))
 
 
-def _of_t(mean: float, items: float, item_freedom: int, seeds: float, seed_freedom: int) -> tuple[float, float, float]:
-    """p of a mean of 0, half the interval's width, and the degrees of freedom; variances by items and by seeds."""
-    from scipy.special import stdtr, stdtrit
+def seeds_of_difference(seeds: Sequence[Linear], is_share: bool) -> Seeds | None:
+    """The paired difference to a baseline, one entry a seed. None below two seeds.
 
-    error = (items + seeds) ** 0.5
-    freedom = (items + seeds) ** 2 / (items**2 / item_freedom + seeds**2 / seed_freedom)
-    quantile = float(stdtrit(freedom, (1 + LEVEL) / 2))
-    p = max(2 * float(stdtr(freedom, -abs(mean) / error)), LEAST_P)
-    return p, quantile * error, freedom
+    Reach of the interval = root of (t(G - 1) x images' error)^2 + (t(S - 1) x seeds' error)^2; p is the level at which it
+    touches 0. Satterthwaite's t of both errors together finds something in 12 % of cases with two seeds where there is nothing
+    (docs/statistics.md). Too few clusters give no interval, p or standard error; nor does scatter of 0, save that nothing
+    changed is p = 1.
+    """
+    if len(seeds) < 2:
+        return None
+    n, together = len(seeds), mean_of(seeds)
+    mean, seed_sd, item_error, of_seeds = _scatter(seeds)
+    of_items, clusters = float(difference_error(together, is_share)[0]), float(together.clusters[0])
+    error, few = float(np.hypot(of_items, of_seeds)), clusters < FEWEST_CLUSTERS
+    if few or error < 1e-12:
+        return Seeds(mean, seed_sd, item_error, None, None, n, 1.0 if not few and abs(mean) < 1e-12 else None)
+
+    def reach(p: float) -> float:
+        t_items, t_seeds = (_quantile(freedom, p) for freedom in (clusters - 1, n - 1))
+        return float(np.hypot(t_items * of_items, t_seeds * of_seeds))
+
+    width = reach(1 - LEVEL)
+    low, high = mean - width, mean + width
+    if is_share:
+        low, high = max(low, -1.0), min(high, 1.0)
+    freedom = _where(lambda f: _quantile(f) * error < width, 1.0, 1e6)
+    return Seeds(mean, seed_sd, item_error, low, high, n, _level(reach, abs(mean)), error, freedom)
+
+
+def _level(reach: Callable[[float], float], mean: float) -> float:
+    """The p at which the interval reaches 0."""
+    if mean < 1e-12:
+        return 1.0
+    if reach(LEAST_P) < mean:
+        return LEAST_P
+    return math.exp(_where(lambda log_p: reach(math.exp(log_p)) < mean, math.log(LEAST_P), 0.0))
+
+
+def _scatter(seeds: Sequence[Linear]) -> tuple[float, float, float, float]:
+    """Mean, standard deviation between seeds, and standard errors of the mean: by drawing images, and by drawing seeds.
+
+    Seeds differ by chance answers too, which the first error holds already; half of that part is taken off the second: all of
+    it would leave no scatter too often where there are few seeds.
+    """
+    n, values, together = len(seeds), np.array([seed.value[0] for seed in seeds]), mean_of(seeds)
+    error2, _, _ = together.moments
+    apart = sum(float(((seed.parts[0] - together.parts[0]) ** 2).sum()) for seed in seeds) / (n - 1)
+    between = float(values.var(ddof=1))
+    of_seeds = (max(between - apart / 2, 0.0) / n) ** 0.5
+    return float(values.mean()), between**0.5, float(error2[0]) ** 0.5, of_seeds
+
+
+def _where(below: Callable[[float], bool], low: float, high: float) -> float:
+    """The place between `low` and `high` where `below` ceases to hold, or begins to, by halving."""
+    first = below(low)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if below(middle) == first else (low, middle)
+    return low
+
+
+def _quantile(freedom: float, p: float = 1 - LEVEL) -> float:
+    """t of a two-sided p."""
+    from scipy.special import stdtrit
+
+    return -float(stdtrit(freedom, p / 2))

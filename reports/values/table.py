@@ -66,7 +66,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One metric across all columns; a cell is None where the column lacks the benchmark. The rest as in `Formula`."""
+    """One metric across all columns; a cell is None where the column lacks the benchmark. The rest as in `Formula`.
+
+    order: pairs (i, j) of columns, i significantly better than j (Holm over all pairs of this metric); not of methods of seeds.
+    """
 
     benchmark: str
     metric: str
@@ -79,6 +82,15 @@ class Row:
     cells: tuple[Cell | None, ...]
     title: str = ""
     published_as: str = ""
+    order: tuple[tuple[int, int], ...] = ()
+
+    def rank_range(self, column: int) -> tuple[int, int] | None:
+        """The best and the worst rank that the tests of all pairs leave open for a column; None where its value is unknown."""
+        known = [j for j, cell in enumerate(self.cells) if cell is not None and cell.value is not None]
+        if column not in known or self.better == "neither":
+            return None
+        better, worse = (sum(pair[side] == column for pair in self.order) for side in (1, 0))
+        return 1 + better, len(known) - worse
 
     @property
     def key(self) -> str:

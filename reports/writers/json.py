@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.core import registry
 from harness.core.files import storable
+from harness.core.stats import VERSION
 from reports.text.formatting import P_KEYS, rounded_p
 from reports.values.comparison import Comparison, Curve
 from reports.values.details import Flip
@@ -29,6 +30,7 @@ def write(comparison: Comparison) -> str:
     runs = [_run(run) for run in _plain(comparison.runs)]
     document = {
         "title": comparison.title,
+        "statistics": VERSION,
         "subtitle": list(comparison.subtitle),
         "columns": [_without(column, "run_id") for column in _plain(comparison.columns)],
         "incomplete": list(comparison.incomplete),

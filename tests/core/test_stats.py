@@ -1,13 +1,25 @@
 """harness/core/stats.py and the paired tests built on it: worked by hand, against scipy and statsmodels, by simulation."""
 
+from dataclasses import replace
+
 import numpy as np
-import pytest
 from pytest import approx
 
-from harness.core.evaluation import Item, Score, ratio
-from harness.core.stats import Sample, holm, interval, mcnemar, metrics, rank_biserial, resample, sample, swap
+from harness.core.evaluation import Formula, Item, Score, over, ratio, rounded
+from harness.core.stats import (
+    Linear,
+    Sample,
+    benjamini_hochberg,
+    holm,
+    interval,
+    linearise,
+    metrics,
+    rank_biserial,
+    resample,
+    sample,
+)
 from reports.values.paired import differences, pair
-from reports.values.seeds import combine_seeds
+from reports.values.seeds import seeds_of_difference
 
 ACCURACY = ratio("accuracy", ["right"], ["asked"])
 F1 = ratio("f1", ["tp", "tp"], ["tp", "tp", "fp", "fn"])
@@ -58,10 +70,67 @@ def test_four_images_give_no_interval_however_many_questions():
 
 
 def test_all_right_is_not_certainty():
-    # Clopper-Pearson for 12 of 12: from 0.025 ** (1/12) = 0.7353 to 1
-    (metric,) = metrics(items_of(12), scores_of(*[1] * 12), [ACCURACY])
-    assert metric.low == approx(0.7353, abs=1e-4)
-    assert metric.high == 1.0
+    # Clopper-Pearson for 12 of 12 images, whatever the number of questions: from 0.025 ** (1/12) = 0.7354 to 1
+    for per_image in (1, 6):
+        (metric,) = metrics(items_of(12 * per_image, per_image), scores_of(*[1] * 12 * per_image), [ACCURACY])
+        assert (metric.low, metric.high) == (approx(0.7354, abs=1e-4), 1.0)
+
+
+def test_the_interval_is_continuous_at_the_edge():
+    # of 600 questions on 100 images: each further mistake on another image moves both ends a little, none jumps
+    ends = []
+    for wrong in range(6):
+        right = [0.0 if i % 6 == 0 and i < 6 * wrong else 1.0 for i in range(600)]
+        (metric,) = metrics(items_of(600, 6), scores_of(*right), [ACCURACY])
+        ends.append((metric.low, metric.high))
+    steps = np.abs(np.diff(ends, axis=0))
+    assert ends[0] == (approx(0.9638, abs=1e-4), 1.0)
+    assert steps.max() < 0.015
+    assert all(high < 1 for _, high in ends[1:])
+
+
+def test_half_right_of_single_questions_is_wilsons_interval():
+    from statsmodels.stats.proportion import proportion_confint
+
+    (metric,) = metrics(items_of(80), scores_of(*[0, 1] * 40), [ACCURACY])
+    assert (metric.low, metric.high) == approx(proportion_confint(40, 80, method="wilson"), abs=1e-3)
+
+
+def test_the_interval_of_a_mean_without_skew_is_students():
+    from scipy.stats import t
+
+    values = np.linspace(10, 30, 41)
+    scores = [Score(str(i), {"words": v, "n": 1.0}) for i, v in enumerate(values)]
+    (metric,) = metrics(items_of(41), scores, [ratio("words", ["words"], ["n"], unit="words")])
+    assert (metric.low, metric.high) == approx(t.interval(0.95, 40, 20, values.std(ddof=1) / 41**0.5))
+
+
+def test_the_standard_error_is_that_of_statsmodels_over_clusters():
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(8)
+    groups = np.repeat(np.arange(60), rng.integers(1, 9, 60))
+    right = (rng.random(len(groups)) < rng.random(60)[groups]).astype(float)
+    theirs = sm.OLS(right, np.ones(len(right))).fit(cov_type="cluster", cov_kwds={"groups": groups, "df_correction": False})
+    found = linearise(ACCURACY, sample(groups.tolist(), scores_of(*right)))
+    # theirs is the slope at a point, ours over a standard error to each side
+    assert found.moments[0][0] ** 0.5 == approx(theirs.bse[0], rel=2e-3)
+
+
+def test_the_interval_of_a_rating_ends_at_the_best_rating():
+    scores = [Score(str(i), {"rating": 6.0 if i else 5.0, "n": 1.0}) for i in range(30)]
+    (metric,) = metrics(items_of(30), scores, [ratio("rating", ["rating"], ["n"], unit="points")])
+    assert metric.high == 6.0
+    assert 5 <= metric.low < 5.97
+
+
+def test_a_formula_that_rounds_has_the_slope_of_the_one_that_does_not():
+    rng = np.random.default_rng(2)
+    scores = scores_of(*(rng.random(900) < 0.85).astype(float))
+    plain = linearise(ACCURACY, sample([i // 3 for i in range(900)], scores))
+    rounds = Formula("accuracy", lambda s: rounded(over(s["right"], s["asked"]), 3))
+    stepped = linearise(rounds, sample([i // 3 for i in range(900)], scores))
+    assert stepped.moments[0][0] ** 0.5 == approx(plain.moments[0][0] ** 0.5, rel=0.03)
 
 
 def test_the_same_scores_give_the_same_interval():
@@ -102,17 +171,6 @@ def test_fractions_are_summed_exactly_enough():
 # ---------------------------------------------------------------- tests and sizes
 
 
-def test_mcnemar_is_that_of_statsmodels():
-    from statsmodels.stats.contingency_tables import mcnemar as theirs
-
-    for gained, lost in [(5, 0), (9, 2), (30, 41), (1, 1)]:
-        assert mcnemar(gained, lost) == approx(theirs([[50, gained], [lost, 50]], exact=True).pvalue)
-
-
-def test_nothing_changed_is_p_one():
-    assert mcnemar(0, 0) == 1.0
-
-
 def test_holm_is_that_of_statsmodels():
     from statsmodels.stats.multitest import multipletests
 
@@ -122,6 +180,14 @@ def test_holm_is_that_of_statsmodels():
 
 def test_holm_skips_what_is_unknown():
     assert holm([None, 0.02, None, 0.03]) == [None, approx(0.04), None, approx(0.04)]
+
+
+def test_benjamini_hochberg_is_that_of_statsmodels():
+    from statsmodels.stats.multitest import multipletests
+
+    ps = [0.01, 0.04, 0.03, 0.005, 0.5]
+    assert benjamini_hochberg(ps) == approx(multipletests(ps, method="fdr_bh")[1])
+    assert benjamini_hochberg([None, 0.02, 0.03]) == [None, approx(0.03), approx(0.03)]
 
 
 def test_rank_biserial_by_hand():
@@ -144,25 +210,38 @@ def sides(old: list[float], new: list[float], per_image: int = 1) -> tuple[Sampl
 
 def test_equal_answers_differ_by_nothing():
     (found,) = differences(*sides([1, 0, 1, 0, 1], [1, 0, 1, 0, 1]), [ACCURACY])
-    assert (found.value, found.low, found.high, found.p, found.effect) == (0, 0, 0, 1, None)
+    assert (found.value, found.p, found.effect) == (0, 1, None)
+    assert found.low == approx(-found.high)
+    assert found.high > 0  # five images that did not change do not exclude that a sixth does
 
 
-def test_single_right_or_wrong_items_get_mcnemars_test():
-    (found,) = differences(*sides([0] * 6 + [1] * 6, [1] * 12), [ACCURACY])
-    assert found.p == approx(2 * 0.5**6)
-    assert found.test.startswith("McNemar")
+def test_a_difference_of_means_is_scipys_paired_t_test():
+    from scipy.stats import ttest_rel
+
+    rng = np.random.default_rng(6)
+    old, new = rng.lognormal(3, 0.5, 40), rng.lognormal(3.2, 0.5, 40)
+    before, after = (
+        sample(range(40), [Score(str(i), {"w": v, "n": 1.0}) for i, v in enumerate(s)], ("w", "n")) for s in (old, new)
+    )
+    (found,) = differences(before, after, [ratio("words", ["w"], ["n"], unit="words")])
+    theirs = ttest_rel(new, old)
+    assert found.p == approx(theirs.pvalue)
+    assert (found.low, found.high) == approx(tuple(theirs.confidence_interval(0.95)))
 
 
-def test_several_items_an_image_do_not():
-    (found,) = differences(*sides([0] * 6 + [1] * 6, [1] * 12, per_image=2), [ACCURACY])
-    assert "swaps" in found.test
+def test_interval_and_p_never_contradict_each_other():
+    rng = np.random.default_rng(9)
+    for _ in range(200):
+        old, new = (rng.integers(0, 2, 60).astype(float) for _ in range(2))
+        (found,) = differences(*sides(list(old), list(new), per_image=3), [ACCURACY])
+        assert (found.p < 0.05) == (not found.low <= 0 <= found.high)
 
 
-def test_swapping_single_items_agrees_with_mcnemar():
-    # a half-point makes the items no longer right-or-wrong, so the general test runs on nearly the same data
-    old, new = [0] * 14 + [1] * 30 + [0.5], [1] * 9 + [0] * 5 + [1] * 27 + [0] * 3 + [0.5]
-    (general,) = differences(*sides(old, new), [ACCURACY])
-    assert general.p >= mcnemar(9, 3) * 0.9
+def test_few_changes_are_no_surer_than_a_sign_test():
+    # of 30 single questions all changes are gains: exact sign test 0.0625 with 5 changes, 0.0156 with 7
+    ps = [differences(*sides([0.0] * n + [1.0] * (30 - n), [1.0] * 30), [ACCURACY])[0].p for n in (5, 7)]
+    assert ps[0] > 0.02
+    assert ps[1] < 0.05
 
 
 def test_items_that_one_side_missed_are_left_out_and_counted():
@@ -188,76 +267,41 @@ def test_the_detectable_difference_is_2_8_standard_errors():
     assert found.detectable(0.05) == approx(2.8016 * (new - old).std() / 20, rel=0.03)
 
 
+def seeds_of(rng: np.random.Generator, scatter: float, n_seeds: int, n_images: int = 400) -> list[Linear]:
+    """Seeds of a mean rating: images scatter by 1, seeds by `scatter`, no chance besides."""
+    image = rng.normal(5, 1, n_images)
+    rating, found = ratio("rating", ["s"], ["n"], unit="points"), []
+    for shift in scatter * rng.normal(size=n_seeds):
+        scores = [Score(str(i), {"s": v + shift, "n": 1.0}) for i, v in enumerate(image)]
+        found.append(linearise(rating, sample(range(n_images), scores)))
+    return found
+
+
 def test_seed_scatter_and_item_scatter_are_told_apart():
-    steady = combine_seeds([0.5, 0.5, 0.5], [np.random.default_rng(0).normal(0.5, 0.02, 1000)] * 3, 500)
-    assert (steady.between_seed_sd, steady.n_seeds) == (0, 3)
-    assert steady.high - steady.low == approx(2 * 1.96 * 0.02, rel=0.1)
+    steady = seeds_of_difference(seeds_of(np.random.default_rng(0), 0, 3), False)
+    assert (steady.between_seed_sd, steady.n_seeds) == (approx(0, abs=1e-9), 3)
+    assert steady.item_error == approx(1 / 20, rel=0.1)
+    assert steady.high - steady.low == approx(2 * 1.966 * steady.item_error, rel=1e-3)
 
 
 def test_few_scattered_seeds_widen_the_interval_by_t():
-    # seeds 0.4, 0.5, 0.6: sd 0.1, its mean's error 0.0577, t(2) = 4.303
-    found = combine_seeds([0.4, 0.5, 0.6], [np.full(1000, v) for v in (0.4, 0.5, 0.6)], 500)
-    assert found.high - found.mean == approx(4.303 * 0.1 / 3**0.5, rel=1e-3)
+    found = seeds_of_difference(seeds_of(np.random.default_rng(1), 2.0, 3), False)
+    # t(2) = 4.303 times sd / sqrt(3), and the images' 1.966 / 20 of it as a square
+    assert found.high - found.mean == approx(
+        np.hypot(4.303 * found.between_seed_sd / 3**0.5, 1.966 * found.item_error), rel=1e-3
+    )
+
+
+def test_p_of_seeds_is_the_level_at_which_the_interval_touches_zero():
+    base = seeds_of(np.random.default_rng(2), 0.3, 3)
+    found = seeds_of_difference(base, False)
+    by = replace_value(base, -found.low)  # moved so that the lower end stands on 0
+    assert seeds_of_difference(by, False).p == approx(0.05, abs=1e-6)
+
+
+def replace_value(seeds: list[Linear], shift: float) -> list[Linear]:
+    return [replace(seed, value=seed.value + shift) for seed in seeds]
 
 
 def test_one_seed_cannot_be_combined():
-    assert combine_seeds([0.5], [np.zeros(10)], 500) is None
-
-
-# ---------------------------------------------------------------- proofs
-
-
-def clustered(rng: np.random.Generator, shift: float = 0.0, n_images: int = 500, per_image: int = 6) -> tuple:
-    """Right or wrong, (images, questions): beta-binomial, mean 0.8, correlation 0.3 within an image."""
-    spread = 1 / 0.3 - 1
-    skill = rng.beta(0.8 * spread, 0.2 * spread, n_images)
-    labels = np.arange(per_image) % 2 == 0
-    right = rng.random((n_images, per_image)) < skill[:, None] + shift
-    return right, labels
-
-
-def as_sample(right: np.ndarray, labels: np.ndarray) -> Sample:
-    yes = np.where(right, labels, ~labels)
-    tp, fp, fn = yes & labels, yes & ~labels, ~yes & labels
-    values = np.stack([right, np.ones_like(right), tp, fp, fn], axis=-1).reshape(-1, 5).astype(float)
-    return Sample(("right", "asked", "tp", "fp", "fn"), values, np.repeat(np.arange(len(right)), right.shape[1]))
-
-
-@pytest.mark.slow
-def test_intervals_cover_the_truth_as_often_as_they_promise():
-    """95 % intervals over images cover in 93-97 % of 1,000 sweeps; those over single questions in under 90 %."""
-    from harness.core.stats import evaluate
-
-    rng = np.random.default_rng(0)
-    truth = {"accuracy": 0.8, "f1": 0.8}  # by symmetry: half the labels are yes, mistakes fall on both alike
-    hits = {"accuracy": 0, "f1": 0, "unclustered": 0}
-    for _ in range(1000):
-        right, labels = clustered(rng)
-        data = as_sample(right, labels)
-        drawn = resample(data.totals, resamples=800)
-        for formula in (ACCURACY, F1):
-            low, high = interval(evaluate(formula, data.names, drawn), 500)
-            hits[formula.name] += low <= truth[formula.name] <= high
-        error = 1.96 * right.std() / right.size**0.5
-        hits["unclustered"] += abs(right.mean() - 0.8) <= error
-    assert 930 <= hits["accuracy"] <= 970, hits
-    assert 930 <= hits["f1"] <= 970, hits
-    assert hits["unclustered"] < 900, hits
-
-
-@pytest.mark.slow
-def test_the_paired_test_raises_false_alarms_as_often_as_it_promises(monkeypatch):
-    """Two models with the same skill on each image: p < 0.05 in 4-6 % of 1,000 sweeps."""
-    import reports.values.paired as paired
-
-    monkeypatch.setattr(paired, "swap", lambda totals: swap(totals, 600))
-    rng = np.random.default_rng(1)
-    alarms, n = 0, 1000
-    spread, labels = 1 / 0.3 - 1, np.arange(6) % 2 == 0
-    for _ in range(n):
-        skill = rng.beta(0.8 * spread, 0.2 * spread, 500)[:, None]
-        old, new = (as_sample(rng.random((500, 6)) < skill, labels) for _ in range(2))
-        old._drawn, new._drawn = resample(old.totals, 600), resample(new.totals, 600)
-        (found,) = paired.differences(old, new, [ACCURACY])
-        alarms += found.p < 0.05
-    assert 0.04 <= alarms / n <= 0.06, alarms / n
+    assert seeds_of_difference(seeds_of(np.random.default_rng(0), 1, 1), False) is None

@@ -20,7 +20,8 @@ from harness.labels.estimates.proportions import drawn
 from reports.comparison.compare import compare
 from reports.label_audit.effect import effect, ranks
 from reports.label_audit.text import parts, summary
-from reports.values.table import Cell
+from reports.values.label_audit import ChangedMetric
+from reports.values.table import Cell, Row
 from reports.writers.html import write as html
 from reports.writers.markdown import write as markdown
 
@@ -175,3 +176,24 @@ def test_the_corrected_interval_covers_the_truth() -> None:
         assert found is not None and found.low is not None and found.high is not None
         covered += found.low <= (0.5 + 0.3) / 5.3 <= found.high
     assert covered >= 53
+
+
+# ---------------------------------------------------------------- ranks
+
+
+def ranked(values: tuple[float, ...], order: tuple[tuple[int, int], ...]) -> Row:
+    cells = tuple(Cell(value, None, None, 9) for value in values)
+    return Row("pope", "accuracy", "", "higher", "share", True, "", "", cells, order=order)
+
+
+def test_a_rank_change_counts_only_between_distinguishable_checkpoints() -> None:
+    before, after = (0.9, 0.8, 0.7), (0.8, 0.9, 0.7)
+    changed = [
+        ChangedMetric(ranked(before, order), ranked(after, ()), (1, 2, 3), (2, 1, 3)) for order in ((), ((0, 2),), ((0, 1),))
+    ]
+    assert [metric.reordered for metric in changed] == [(), (), (0, 1)]
+
+
+def test_ranks_that_the_tests_leave_open_are_a_range() -> None:
+    row = ranked((0.9, 0.8, 0.7), ((0, 2), (1, 2)))
+    assert [row.rank_range(j) for j in range(3)] == [(1, 2), (1, 2), (3, 3)]

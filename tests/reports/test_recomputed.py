@@ -12,13 +12,13 @@ import pytest
 from scipy.special import stdtr
 
 from harness.core.evaluation import Formula, Item, Score, ratio
-from harness.core.stats import holm, metrics, rank_biserial, sample
+from harness.core.stats import Linear, Sample, holm, limits, linearise, mean_of, metrics, possible, rank_biserial, sample
 from reports.comparison.compare import compare
 from reports.comparison.length import _groups
 from reports.page.objects import objects_views
 from reports.values.details import ObjectCount
 from reports.values.paired import Difference, differences, pair
-from reports.values.seeds import combine_seeds
+from reports.values.seeds import seeds_of_difference, seeds_of_metric
 from reports.values.table import Unit
 from reports.writers import csv as csv_writer
 from reports.writers import html as html_writer
@@ -142,31 +142,46 @@ def test_constant_scores_have_no_interval_of_no_width() -> None:
     assert (metric.value, metric.low, metric.high) == (3.0, None, None)
 
 
+def seeds_on(images: list[list[float]], n: float = 10.0) -> tuple[list[Linear], list[Sample]]:
+    """Shares of n questions, a list of images a seed."""
+    share = ratio("share", ["right"], ["n"])
+    samples = [
+        sample(range(len(one)), [Score(str(i), {"right": n * v, "n": n}) for i, v in enumerate(one)], ("right", "n"))
+        for one in images
+    ]
+    return [linearise(share, one) for one in samples], samples
+
+
 def test_seeds_over_fewer_than_five_images_have_no_interval_and_no_test() -> None:
-    found = combine_seeds([0.3, 0.32, 0.31], [np.random.default_rng(0).normal(0.31, 0.01, 1000)] * 3, 4)
-    assert (found.mean, found.low, found.high, found.p, found.error) == (pytest.approx(0.31), None, None, None, None)
+    found = seeds_of_difference(seeds_on([[0.3, 0.2, 0.4, 0.3], [0.3, 0.3, 0.4, 0.3]])[0], True)
+    assert (found.mean, found.low, found.high, found.p, found.error) == (pytest.approx(0.3125), None, None, None, None)
 
 
 def test_seeds_that_agree_have_the_t_interval_of_their_images() -> None:
-    # 12 image means, the same in three seeds: t(11) = 2.201, standard error sd / sqrt(12)
     from scipy.stats import t, ttest_1samp
 
-    images = np.random.default_rng(2).normal(0.1, 0.2, 12)
-    drawn = images[np.random.default_rng(3).integers(0, 12, (20_000, 12))].mean(axis=1)
-    found = combine_seeds([float(images.mean())] * 3, [drawn] * 3, 12)
-    assert found.high - found.mean == pytest.approx(t.ppf(0.975, 11) * images.std(ddof=1) / 12**0.5, rel=0.02)
-    assert found.p == pytest.approx(ttest_1samp(images, 0).pvalue, abs=0.005)
+    images = np.random.default_rng(2).uniform(-0.2, 0.4, 12)
+    found = seeds_of_difference(seeds_on([images.tolist()] * 3)[0], False)
+    assert found.high - found.mean == pytest.approx(t.ppf(0.975, 11) * images.std(ddof=1) / 12**0.5)
+    assert found.p == pytest.approx(ttest_1samp(images, 0).pvalue, rel=1e-6)
+
+
+def of_metric(images: list[list[float]]):
+    found, samples = seeds_on(images)
+    share = ratio("share", ["right"], ["n"])
+    return seeds_of_metric(found, limits(share, samples, mean_of(found)), possible(share, *samples))
 
 
 def test_limits_of_seeds_stay_within_what_is_possible() -> None:
-    drawn = [np.random.default_rng(0).normal(0.97, 0.01, 1000)] * 3
-    assert combine_seeds([0.93, 0.98, 1.0], drawn, 60, (0.0, 1.0)).high == 1.0
+    found = of_metric([[0.9] * 5 + [1.0] * 55, [1.0] * 60, [0.7] * 10 + [1.0] * 50])
+    assert found.low < found.mean < found.high <= 1.0
 
 
 def test_seeds_that_never_scatter_are_not_certain() -> None:
-    found = combine_seeds([0.0] * 3, [np.zeros(1000)] * 3, 60)
-    assert (found.low, found.high, found.p) == (None, None, 1.0)
-    assert combine_seeds([1.0] * 3, [np.ones(1000)] * 3, 60).p is None
+    found = of_metric([[0.0] * 60] * 3)  # Clopper-Pearson for 0 of 60 images
+    assert (found.low, found.high) == (0.0, pytest.approx(1 - 0.025 ** (1 / 60)))
+    both, _ = seeds_on([[0.0] * 60] * 3)
+    assert seeds_of_difference([one.minus(one) for one in both], True).p == 1.0
 
 
 def effect_of(old: list[dict[str, float]], new: list[dict[str, float]], formula: Formula) -> tuple[float, float | None]:
@@ -220,8 +235,9 @@ def test_p_is_never_zero() -> None:
     before, after = (sample(images, [Score(i, {"right": v, "n": 1.0}) for i in images], ("right", "n")) for v in (0.0, 1.0))
     (found,) = differences(before, after, [ratio("accuracy", ["right"], ["n"])])
     assert 0 < found.p < 1e-200
-    drawn = [np.random.default_rng(0).normal(0.5, 1e-5, 1000)] * 2
-    assert 0 < combine_seeds([0.5, 0.5000001], drawn, 100_000).p < 1e-200
+    found = [linearise(ratio("n", ["right"], ["n"]), after)] * 2
+    found = [replace(one, parts=one.parts + np.resize([1e-9, -1e-9], one.parts.shape)) for one in found]
+    assert 0 < seeds_of_difference(found, False).p < 1e-200
 
 
 def test_latex_names_units_and_shows_numbers_that_add_up(record) -> None:
@@ -244,5 +260,5 @@ def test_json_has_captions_with_their_spans(record) -> None:
 def test_a_table_of_methods_says_that_its_intervals_hold_seeds(make) -> None:
     runs = [make.record("bdhs", seed=seed) for seed in (1, 2, 3)]
     for writer in (html_writer, latex_writer, markdown_writer):
-        assert "t over seeds and images" in writer.write(compare(runs)), writer
+        assert "of methods over seeds and images together" in writer.write(compare(runs)), writer
         assert "t over seeds and images" not in writer.write(compare(runs[:1])), writer

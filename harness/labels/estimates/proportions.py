@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from harness.core.stats import LEVEL, Sample, interval
+from harness.core.evaluation import Score, ratio
+from harness.core.stats import LEVEL, measure, sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +33,13 @@ def drawn(n: int, of: int) -> Share:
 
 
 def clustered(hits: Sequence[bool], clusters: Sequence[Hashable]) -> Share:
-    """A share of all there is, as it would scatter with other images: bootstrap over clusters; exact where all are alike."""
+    """A share of all there is, as it would scatter with other images; exact where all are alike."""
     n, of = sum(hits), len(hits)
     if n in (0, of):
         return drawn(n, of)
-    codes: dict[Hashable, int] = {}
-    cluster = np.array([codes.setdefault(c, len(codes)) for c in clusters], dtype=np.intp)
-    values = np.column_stack([np.array(hits, dtype=np.float64), np.ones(of)])
-    sums = Sample(("hits", "all"), values, cluster)
-    low, high = interval(sums.drawn[:, 0] / np.maximum(sums.drawn[:, 1], 1), sums.n_clusters)
-    return Share(n, of, n / of, low, high)
+    scores = [Score("", {"hits": float(hit), "all": 1.0}) for hit in hits]
+    (metric,) = measure(sample(clusters, scores), [ratio("share", ["hits"], ["all"])])
+    return Share(n, of, n / of, metric.low, metric.high)
 
 
 def counted(n: int, of: int) -> Share:

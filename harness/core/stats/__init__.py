@@ -1,0 +1,71 @@
+"""Uncertainty of numbers: images (clusters) are the unit of all scatter, never single questions. Pure functions.
+
+    scores -> Sample -> Linear (value, each cluster's part) -> intervals, paired tests, corrections for many tests
+
+How intervals were chosen and what they cover: docs/statistics.md. Differences between two sweeps are in
+`reports/values/paired.py`, several seeds in `reports/values/seeds.py`, agreement of raters in
+`harness/labels/rater_agreement.py`.
+"""
+
+from harness.core.stats.intervals import (
+    LEAST_P,
+    POWER,
+    difference_error,
+    difference_interval,
+    effective,
+    limits_of,
+    mean_interval,
+    share_interval,
+)
+from harness.core.stats.linear import Linear, expand, linearise, mean_of
+from harness.core.stats.measuring import limits, measure, metrics, possible
+from harness.core.stats.multiple import benjamini_hochberg, holm, rank_biserial
+from harness.core.stats.resampling import FEWEST_CLUSTERS, LEVEL, RESAMPLES, VERSION, interval, resample
+from harness.core.stats.samples import (
+    Floats,
+    Sample,
+    addend_names,
+    clusters_of,
+    columns_read,
+    evaluate,
+    items_counted,
+    moving,
+    sample,
+)
+
+__all__ = [
+    "FEWEST_CLUSTERS",
+    "LEAST_P",
+    "LEVEL",
+    "POWER",
+    "RESAMPLES",
+    "VERSION",
+    "Floats",
+    "Linear",
+    "Sample",
+    "addend_names",
+    "benjamini_hochberg",
+    "clusters_of",
+    "columns_read",
+    "difference_error",
+    "difference_interval",
+    "effective",
+    "evaluate",
+    "expand",
+    "holm",
+    "interval",
+    "items_counted",
+    "limits",
+    "limits_of",
+    "linearise",
+    "mean_interval",
+    "mean_of",
+    "measure",
+    "metrics",
+    "moving",
+    "possible",
+    "rank_biserial",
+    "resample",
+    "sample",
+    "share_interval",
+]

@@ -1,0 +1,111 @@
+"""A metric near its measured value: what each cluster adds to it, and how the formula bends.
+
+A formula over sums is expanded in the coordinates in which the resampled sums are uncorrelated with scatter 1. Slopes are
+fitted over steps of up to one standard error, not at a point, so that formulas that round their result (AMBER) or have a
+kink (ECE) get the slope that matters at the scale of their uncertainty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.evaluation import Formula
+from harness.core.stats.samples import Floats, Sample, columns_read, evaluate, moving, which_clusters
+
+_STEPS = np.array([-1.0, -0.5, 0.5, 1.0])  # in standard errors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """Metrics of N independent samples of up to G clusters each.
+
+    value: (N,). parts: (N, G), each cluster's influence on the value, sum 0. clusters: (N,) how many clusters move it.
+    bias: (N,) expected excess of the value over the truth. bend: (N,) half the second derivative along the direction of the
+    metric's own scatter, per standard error squared (c_q times the error, DiCiccio and Efron 1992, section 4).
+    """
+
+    value: Floats
+    parts: Floats
+    clusters: Floats
+    bias: Floats
+    bend: Floats
+
+    def minus(self, other: Linear) -> Linear:
+        """The difference, of samples over the same clusters in the same order."""
+        parts = self.parts - other.parts
+        clusters = np.maximum(self.clusters, other.clusters)
+        return Linear(self.value - other.value, parts, clusters, self.bias - other.bias, self.bend - other.bend)
+
+    @property
+    def moments(self) -> tuple[Floats, Floats, Floats]:
+        """Squared standard error, its degrees of freedom, and acceleration (skewness / 6), each (N,).
+
+        Freedom: 2 (sum u^2)^2 / (sum u^4 - (sum u^2)^2 / G), at most G - 1: few clusters that hold all errors tell little.
+        """
+        n, (s2, s3, s4) = self.clusters, (np.einsum("ng,ng->n", self.parts, self.parts**k) for k in (1, 2, 3))
+        with np.errstate(all="ignore"):
+            freedom = np.where(s2 > 0, np.clip(2 * s2**2 / np.maximum(s4 - s2**2 / n, 1e-300), 1, n - 1), 0)
+            accelerated = np.where(s2 > 0, s3 / (6 * s2**1.5), 0)
+        return s2 * n / np.maximum(n - 1, 1), freedom, accelerated
+
+
+def expand(compute: Callable[[Floats], Floats], totals: Floats) -> Linear:
+    """`compute` takes sums (M, V) to metrics (M,); `totals` (N, G, V) are sums by cluster, 0 for clusters that do not count.
+
+    Parts are nan where the formula is unknown within a standard error of what was measured.
+    """
+    sums, centred = totals.sum(axis=1), totals - totals.mean(axis=1, keepdims=True)
+    spread, axes = np.linalg.eigh(np.einsum("ngv,ngw->nvw", centred, centred))
+    root = np.sqrt(np.maximum(spread, 0)) * (spread > 1e-9 * spread.max(axis=1, keepdims=True))
+    value = compute(sums)
+    slopes, bends = _fitted(compute, sums, axes * root[:, None, :], value)
+    with np.errstate(all="ignore"):
+        whitened = axes * np.where(root > 0, 1 / root, 0)[:, None, :]
+        error = np.sqrt((slopes**2).sum(axis=1))
+        along = np.einsum("nvw,nw->nv", axes * root[:, None, :], slopes / np.where(error > 0, error, 1)[:, None])
+    parts = np.einsum("ngv,nvw,nw->ng", centred, whitened, slopes)
+    _, bend = _fitted(compute, sums, along[:, :, None], value)
+    clusters = (totals != 0).any(axis=2).sum(axis=1).astype(np.float64)
+    return Linear(value, parts, clusters, bends.sum(axis=1) / 2, bend[:, 0] / 2)
+
+
+def _fitted(compute: Callable[[Floats], Floats], sums: Floats, directions: Floats, value: Floats) -> tuple[Floats, Floats]:
+    """Slope and second derivative along each of W directions, (N, V, W) -> two of (N, W)."""
+    n, v, w = directions.shape
+    at = sums[:, None, None, :] + _STEPS[:, None] * np.swapaxes(directions, 1, 2)[:, :, None, :]  # (N, W, 4, V)
+    there = compute(at.reshape(-1, v)).reshape(n, w, len(_STEPS))
+    slope = (there * _STEPS).sum(axis=2) / (_STEPS**2).sum()
+    bend = ((there - value[:, None, None]) * _STEPS**2).sum(axis=2) * 2 / (_STEPS**4).sum()
+    return slope, bend
+
+
+def linearise(formula: Formula, data: Sample, moved: NDArray[np.bool_] | None = None) -> Linear:
+    """The formula over a sample, N = 1; parts stand for all its clusters, 0 for those that do not move the formula.
+
+    `moved`: the items that count, where they are not the sample's own (of a pair, say).
+    """
+    columns = columns_read(formula, data)
+    names = [data.names[i] for i in columns]
+    there = which_clusters(data, moving(formula, data) if moved is None else moved)
+
+    def compute(sums: Floats) -> Floats:
+        return evaluate(formula, names, sums)
+
+    if not there.any() or not columns:
+        value = evaluate(formula, data.names, data.sums[None])
+        return Linear(value, np.zeros((1, data.n_clusters)), np.zeros(1), np.zeros(1), np.zeros(1))
+    found = expand(compute, data.totals[there][:, columns][None])
+    parts = np.zeros((1, data.n_clusters))
+    parts[0, there] = found.parts[0]
+    return replace(found, parts=parts, clusters=np.array([float(there.sum())]))
+
+
+def mean_of(several: Sequence[Linear]) -> Linear:
+    """The mean over seeds that were measured on the same clusters."""
+    columns = zip(*((s.value, s.parts, s.clusters, s.bias, s.bend) for s in several), strict=True)
+    value, parts, clusters, bias, bend = (np.array(column) for column in columns)
+    return Linear(value.mean(axis=0), parts.mean(axis=0), clusters.max(axis=0), bias.mean(axis=0), bend.mean(axis=0))

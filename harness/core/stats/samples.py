@@ -1,0 +1,103 @@
+"""Scores as numbers: addends by item and by cluster, and formulas over their sums."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from functools import cached_property
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.evaluation import Formula, Number, Score, Sums
+
+Floats = NDArray[np.float64]
+
+
+class Sample:
+    """Scores as numbers: `values` (I, V), one row an item; `cluster` (I,) in 0..G-1. Not to be changed."""
+
+    def __init__(self, names: Sequence[str], values: Floats, cluster: NDArray[np.intp]) -> None:
+        self.names, self.values, self.cluster = tuple(names), values, cluster
+        self.n_clusters = int(cluster.max()) + 1 if len(cluster) else 0
+
+    def __len__(self) -> int:
+        return len(self.cluster)
+
+    @cached_property
+    def totals(self) -> Floats:
+        """Addends summed by cluster, (G, V)."""
+        columns = [np.bincount(self.cluster, column, self.n_clusters) for column in self.values.T]
+        return np.array(columns, dtype=np.float64).reshape(len(self.names), self.n_clusters).T
+
+    @cached_property
+    def sums(self) -> Floats:
+        """Addends summed over all clusters, (V,)."""
+        sums: Floats = self.totals.sum(axis=0)
+        return sums
+
+    def rows(self, chosen: Sequence[int]) -> Sample:
+        """Some of the items, in that order."""
+        _, cluster = np.unique(self.cluster[list(chosen)], return_inverse=True)
+        return Sample(self.names, self.values[list(chosen)], cluster.astype(np.intp))
+
+
+def sample(clusters: Sequence[Hashable], scores: Sequence[Score], names: Sequence[str] = ()) -> Sample:
+    """One row a score; without `names`, the columns are all addend names in order of appearance."""
+    codes: dict[Hashable, int] = {}
+    cluster = np.array([codes.setdefault(c, len(codes)) for c in clusters], dtype=np.intp)
+    columns = tuple(names) or addend_names(scores)
+    place = {name: i for i, name in enumerate(columns)}
+    values = np.zeros((len(scores), len(columns)))
+    for row, score in enumerate(scores):
+        for name, value in score.values.items():
+            values[row, place[name]] = value
+    return Sample(columns, values, cluster)
+
+
+def addend_names(scores: Iterable[Score]) -> tuple[str, ...]:
+    """All names of addends, in order of appearance."""
+    return tuple(dict.fromkeys(chain.from_iterable(score.values for score in scores)))
+
+
+def items_counted(formula: Formula, data: Sample) -> int:
+    """How many items move this formula."""
+    return int(moving(formula, data).sum())
+
+
+def moving(formula: Formula, data: Sample) -> NDArray[np.bool_]:
+    """Which items move this formula, (I,): those with an addend, not 0, that it reads (a split, a slice, the judged)."""
+    found: NDArray[np.bool_] = (data.values[:, columns_read(formula, data)] != 0).any(axis=1)
+    return found
+
+
+def columns_read(formula: Formula, data: Sample) -> list[int]:
+    """The columns of addends that this formula reads."""
+    read: set[str] = set()
+
+    class Watched(Sums):
+        def __getitem__(self, name: str) -> Number:
+            read.add(name)
+            return super().__getitem__(name)
+
+    formula.compute(Watched(dict(zip(data.names, data.sums.tolist(), strict=True))))
+    return [i for i, name in enumerate(data.names) if name in read]
+
+
+def clusters_of(data: Sample, moved: NDArray[np.bool_]) -> int:
+    """How many clusters these items are of: a slice knows no more than its own images tell."""
+    return int(which_clusters(data, moved).sum())
+
+
+def which_clusters(data: Sample, moved: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which clusters these items are of, (G,)."""
+    found = np.zeros(data.n_clusters, dtype=np.bool_)
+    found[data.cluster[moved]] = True
+    return found
+
+
+def evaluate(formula: Formula, names: Sequence[str], sums: Floats) -> Floats:
+    """The formula on R rows of sums (R, V) -> (R,); nan where unknown."""
+    with np.errstate(all="ignore"):  # a third-party formula may divide by 0: that is nan, reported later
+        value = formula.compute(Sums({name: sums[:, i] for i, name in enumerate(names)}))
+    return np.array(np.broadcast_to(np.asarray(value, dtype=np.float64), (len(sums),)))

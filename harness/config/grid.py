@@ -1,4 +1,4 @@
-"""A grid over an arm's settings: one arm in the file, one arm a point in the run.
+"""A grid over an arm's settings, and its rounds: one arm in the file, one arm a point or a round in the run.
 
     arms:
       - name: bdhs
@@ -11,6 +11,10 @@
 
 makes eighteen arms, "bdhs-rho_th0.98-beta0.1-seed0" and so on. Each is trained, swept and compared like any other; answers,
 pairs and reference values that points have in common are found in the store and the caches.
+
+`rounds: 3` makes an arm "bdhs" into "bdhs-round1" to "bdhs-round3": the pairs of a round are made by the checkpoint of the
+round before, which is trained on and is the reference. Each round is swept like any arm. With a grid every point has its
+rounds.
 """
 
 from __future__ import annotations
@@ -18,10 +22,10 @@ from __future__ import annotations
 import copy
 import itertools
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
-KEY = "grid"
+KEY, ROUNDS = "grid", "rounds"
 
 
 def expand(tree: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
@@ -30,12 +34,46 @@ def expand(tree: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
     if not isinstance(arms, list):
         return dict(tree)
     points = [point for i, arm in enumerate(arms) for point in _points(arm, f"arms.{i}", faults)]
-    return {**tree, "arms": points}
+    rounds = [one for i, point in enumerate(points) for one in _rounds(point, f"arms.{i}", faults)]
+    return {**tree, "arms": rounds}
+
+
+class Follows(Protocol):
+    """An arm, as far as its place in the order goes."""
+
+    name: str
+    after: str | None
+
+
+def order_faults(arms: Sequence[Follows], reward_models: Sequence[Follows]) -> list[str]:
+    """What is wrong with the order: an arm goes on from one that stands before it."""
+    faults = [f"reward_models: {m.name} cannot go on `after` an arm" for m in reward_models if m.after is not None]
+    before = list[str]()
+    for arm in arms:
+        if arm.after is not None and arm.after not in before:
+            faults.append(f"arms: {arm.name} goes on after {arm.after!r}, which is not an arm before it")
+        before.append(arm.name)
+    return faults
 
 
 def without_seed(name: str) -> str:
     """ "dpo" of the arm "dpo-seed1"."""
     return re.sub(r"-seed\d+$", "", name)
+
+
+def _rounds(arm: Any, where: str, faults: list[str]) -> list[Any]:
+    """The rounds of an arm, each after the one before; the first after the arm's own `after`."""
+    if not isinstance(arm, Mapping) or ROUNDS not in arm:
+        return [arm]
+    n, plain = arm[ROUNDS], {k: v for k, v in arm.items() if k != ROUNDS}
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        faults.append(f"{where}.rounds is {n!r}; give a whole number of at least 1")
+        return [plain]
+    name, made = str(plain.get("name", "arm")), list[Any]()
+    for number in range(1, n + 1):
+        before = {"after": f"{name}-round{number - 1}"} if number > 1 else {}
+        made.append({**copy.deepcopy(plain), **before, "name": f"{name}-round{number}"})
+    return made
 
 
 def _points(arm: Any, where: str, faults: list[str]) -> list[Any]:

@@ -74,6 +74,9 @@ class Arm(_Strict):
     pairs: Plugin = Field(description="source of preference pairs, e.g. {name: bdhs, rho_th: 0.99}")
     align: AlignConfig = Field(description="aligner, e.g. {name: dpo, beta: 0.1, training: {learning_rate: 1.0e-6}}")
     seed: int | None = Field(None, description="seed of this arm's pairs and training; the run's where absent")
+    after: Name | None = Field(
+        None, description="earlier arm whose checkpoint makes its pairs, is trained on and is its reference"
+    )
 
 
 class TableNotes(_Strict):
@@ -118,6 +121,8 @@ class RunConfig(_Strict):
         asked = self.model_dump(exclude={"output", "table", "baseline", "gates"})
         for arm in (*asked["reward_models"], *asked["arms"]):
             arm["align"] = training_form.flat(arm["align"])
+            if arm["after"] is None:  # as before there were rounds
+                del arm["after"]
         return value_digest(asked)
 
     def as_yaml(self) -> str:
@@ -198,7 +203,7 @@ def _contradictions(config: RunConfig) -> list[str]:
         for a in config.arms
         if a.align.reward is not None and a.align.reward not in rewards
     ]
-    return [*faults, *_baseline_faults(config)]
+    return [*faults, *grid.order_faults(config.arms, config.reward_models), *_baseline_faults(config)]
 
 
 def _baseline_faults(config: RunConfig) -> list[str]:

@@ -120,7 +120,7 @@ class _Stages:
             self._sweep("base", base, left)
         for place, arm in enumerate(self.config.arms, start=1):
             if not self._aligned(arm):
-                pairs = self._pairs(arm, base)
+                pairs = self._pairs(arm, base if arm.after is None else self._checkpoint(self._named(arm.after)))
                 self._align(arm, pairs)
             if left := self._left(arm.name, place):
                 self._sweep(arm.name, self._checkpoint(arm), left)
@@ -200,7 +200,8 @@ class _Stages:
     def _train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Trained:
         """The part of an alignment that all processes do together."""
         aligner = self._aligner(arm)
-        policy, folder, cache = load_model(self.config), self._arm(arm) / "train", self.folder.parent / ".cache"
+        policy = load_model(self.config) if arm.after is None else self._checkpoint(self._named(arm.after))
+        folder, cache = self._arm(arm) / "train", self.folder.parent / ".cache"
         require_sound(arm.name, policy, self.say, training=True)
         return aligner.align(policy, pairs, self.data.folder, folder, progress=self.progress, cache=cache)
 
@@ -216,6 +217,9 @@ class _Stages:
         if not isinstance(model, Policy):
             raise TrainingError(f"The reward model {arm.name} is served by {self.config.model.name}, which only answers.")
         return ModelReward(model, arm.name)
+
+    def _named(self, name: str) -> Arm:
+        return next(arm for arm in self.config.arms if arm.name == name)
 
     def _checkpoint(self, arm: Arm) -> Model:
         """The model that an arm ended in."""

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from harness.core import registry
 from harness.core.capabilities import NOTE, Finding
 from harness.core.digests import value_digest
+from harness.core.edge.foreign import refused_as
 from harness.core.edge.images import DECODING
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
@@ -89,30 +90,31 @@ class TransformersModel:
             torch.set_num_threads(threads)
         self.device = device_of(device)
         self.dtype = _dtype(dtype, self.device)
-        source, adapters = resolve(path)
-        check_folder(Path(source))
-        self.module: Any = load(source, adapters, self.dtype, attention, remote_code).to(self.device)
-        self._attention = str(self.module.config._attn_implementation)
-        self.module.eval()
-        skip_unread_layers(self.module)
-        self.family = family_of(self.module)
-        self._unread = ignored_pickles(Path(source))
-        self.processor: Any = load_processor(source, self.module.config, remote_code)
-        image_token = image_token_id(self.module, self.family)
-        check_processor(source, self.processor, self.module, image_token)
-        rope = rope_index(self.module, self.family)
-        longest = context_length(self.module.config.get_text_config())
-        self._thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
-        name = template_name(source)
-        check_template(getattr(self.processor, "chat_template", None), name)
-        self.prompts = PromptBuilder(
-            self.processor, self.family, image_token, rope, longest, template=name, template_options=self._thinking
-        )
-        self._training = TrainingView(self.module, self.family, image_token, rope)
-        self.checkpoint = checkpoint_of(path, source, adapters)
-        self.budget = Budget(tokens, rows)
-        self._settings = GenerationSettings(self.module, generation_config)
-        self._features = FeatureCache(self.module, self.prompts)
+        with refused_as(ModelError, f"The checkpoint {path} does not load", "Copy it again."):
+            source, adapters = resolve(path)
+            check_folder(Path(source))
+            self.module: Any = load(source, adapters, self.dtype, attention, remote_code).to(self.device)
+            self._attention = str(self.module.config._attn_implementation)
+            self.module.eval()
+            skip_unread_layers(self.module)
+            self.family = family_of(self.module)
+            self._unread = ignored_pickles(Path(source))
+            self.processor: Any = load_processor(source, self.module.config, remote_code)
+            image_token = image_token_id(self.module, self.family)
+            check_processor(source, self.processor, self.module, image_token)
+            rope = rope_index(self.module, self.family)
+            longest = context_length(self.module.config.get_text_config())
+            self._thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
+            name = template_name(source)
+            check_template(getattr(self.processor, "chat_template", None), name)
+            self.prompts = PromptBuilder(
+                self.processor, self.family, image_token, rope, longest, template=name, template_options=self._thinking
+            )
+            self._training = TrainingView(self.module, self.family, image_token, rope)
+            self.checkpoint = checkpoint_of(path, source, adapters)
+            self.budget = Budget(tokens, rows)
+            self._settings = GenerationSettings(self.module, generation_config)
+            self._features = FeatureCache(self.module, self.prompts)
 
     # ------------------------------------------------------------ answering
 

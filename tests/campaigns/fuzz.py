@@ -17,58 +17,16 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 from harness.core.errors import HarnessError
+from tests.campaigns.fuzz_folders import Target, folder_targets
+from tests.campaigns.mutations import ODD, WORDS, damaged, mutated, text_of
 
-Target = Callable[[random.Random, Path], None]
 LONGEST_S, MOST_GIB = 10.0, 2.0
-ODD: list[Any] = [None, True, 0, -1, 7, 1e308, -1.5, 10**18, "", "x", "No", "../../x", "a" * 5000, "\ud800", "a\u2028b",
-                  "\x1b[2J", [], [[]], ["a", 3], {}, {"a": [1]}, "{{ 1 }}", "<image>", "1/2", "=1+1"]  # fmt: skip
-WORDS = ["Rating: ", "5", "0,8", "1/2", "3-4", "\n", "8 9", "[", "]", "{", "}", '"', "score", ":", "yes", "No",
-         "**", "1e999", "9" * 4400,
-         "<think>", "</think>", "()", "[" * 3000, "\u2028", "\x00", "of 10", "-1", "NaN", "I cannot", "["]  # fmt: skip
-
-
-def mutated(value: Any, draw: random.Random, share: float = 0.15) -> Any:
-    """A JSON value with some parts replaced, dropped or repeated."""
-    if draw.random() < share / 3:
-        return draw.choice(ODD)
-    if isinstance(value, dict):
-        made = {key: mutated(one, draw, share) for key, one in value.items() if draw.random() > share / 4}
-        return {**made, draw.choice(["x", "id", "name"]): draw.choice(ODD)} if draw.random() < share / 2 else made
-    if isinstance(value, list):
-        made_list = [mutated(one, draw, share) for one in value if draw.random() > share / 4]
-        return made_list + made_list[:1] if draw.random() < share / 2 else made_list
-    return value
-
-
-def text_of(value: Any, draw: random.Random) -> bytes:
-    """JSON text of a value, sometimes as lines, sometimes with bytes changed, cut or nested without end."""
-    lines = isinstance(value, list) and draw.random() < 0.3
-    raw = "\n".join(map(json.dumps, value)).encode() if lines else json.dumps(value).encode()
-    return damaged(raw, draw) if draw.random() < 0.3 else raw
-
-
-def damaged(raw: bytes, draw: random.Random) -> bytes:
-    data = bytearray(raw)
-    for _ in range(draw.randrange(1, 12)):
-        place = draw.randrange(len(data) + 1)
-        what = draw.randrange(5)
-        if what == 0:
-            del data[place:]
-        elif what == 1:
-            data[place:place] = draw.randbytes(draw.randrange(1, 9))
-        elif what == 2 and place < len(data):
-            data[place] ^= 1 << draw.randrange(8)
-        elif what == 3:
-            data[place:place] = draw.choice([b"[" * 5000, b"\xff\xfe", b"9" * 5000, b"\x00", b"\r\n", b"\xe2\x80\xa8", b'"'])
-        else:
-            data[place:place] = data[place : place + 40]
-    return bytes(data)
 
 
 def _questions(name: str) -> Target:
@@ -194,17 +152,19 @@ def targets() -> dict[str, Target]:
     from tests.core.edge.test_strangers_files import FILES, SOURCES
 
     plain = {f.__name__: f for f in (pairs, study, options, replies, served, image, revision, sheet)}
-    return plain | {f"questions {n}": _questions(n) for n in FILES} | {f"source {n}": _source(n) for n in SOURCES}
+    files = {f"questions {n}": _questions(n) for n in FILES} | {f"source {n}": _source(n) for n in SOURCES}
+    return plain | files | folder_targets()
 
 
-def crashes(seconds: float, seed: int, only: str = "", rounds: int = sys.maxsize) -> Iterator[str]:
+def crashes(seconds: float, seed: int, only: Collection[str] = (), rounds: int = sys.maxsize) -> Iterator[str]:
     """Run the targets in turn; yield a description of every input that something but our own errors came out of."""
     known, seen, count, number = targets(), Counter[str](), Counter[str](), 0
     ends = time.monotonic() + seconds
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of libraries, about odd values
         while time.monotonic() < ends and number < rounds:
             for name, run in known.items():
-                if only and only != name:
+                if only and name not in only:
                     continue
                 started, count[name] = time.process_time(), count[name] + 1
                 try:
@@ -230,7 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", action="append", default=[], metavar="TARGET")
     args = parser.parse_args()
     found = 0
     for crash in crashes(args.seconds, args.seed, args.only):

@@ -218,7 +218,7 @@ def test_a_template_that_would_fill_the_memory_is_refused_before_it_is_rendered(
     "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
     "{{ messages[0].nothing.at_all }}",
 ])  # fmt: skip
-def test_a_template_has_two_seconds_and_half_a_gib(folder: Path, images: list[Path], template: str) -> None:
+def test_a_template_has_a_second_and_half_a_gib(folder: Path, images: list[Path], template: str) -> None:
     (folder / "chat_template.jinja").write_text(template)
     model = TransformersModel(str(folder), device="cpu")
     with pytest.raises(ModelError, match="chat_template.jinja fails"):

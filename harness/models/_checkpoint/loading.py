@@ -13,7 +13,8 @@ from torch import Tensor
 
 from harness.core.digests import model_digest, value_digest
 from harness.core.edge.files import is_hub_name
-from harness.core.errors import ModelError
+from harness.core.edge.foreign import words_of
+from harness.core.errors import HarnessError, ModelError
 from harness.core.run_record import Checkpoint
 from harness.models._checkpoint import families as _families
 from harness.models._checkpoint.adapters import base_of, check, is_adapter, merge
@@ -100,13 +101,12 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
                 raise
             module = _from_pretrained(source, attn_implementation="eager", **options)
         module = merge(module, adapters)
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
-        what = str(error).splitlines()[0]
-        raise ModelError(f"The checkpoint {adapters[-1] if adapters else source} does not load: {what}") from error
-    except Exception as error:  # safetensors raises its own type for a half-written file
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise ModelError(f"The weights of {source} are damaged ({error}). Copy or train them again.") from error
+    except HarnessError:
+        raise
+    except Exception as error:  # transformers, peft and safetensors raise whatever they like over odd files
+        if type(error).__name__ == "SafetensorError":  # a half-written file
+            raise ModelError(f"The weights of {source} are damaged ({words_of(error)}). Copy or train them again.") from error
+        raise ModelError(f"The checkpoint {adapters[-1] if adapters else source} does not load: {words_of(error)}") from error
     return module
 
 
@@ -133,10 +133,12 @@ def load_processor(source: str, config: Any, remote_code: bool) -> Any:  # Any: 
         if known is None:
             return transformers.AutoProcessor.from_pretrained(source, **options)
         return image_only(known).from_pretrained(source, **options)
-    except (OSError, ValueError, ImportError, TypeError, AttributeError) as error:
+    except HarnessError:
+        raise
+    except Exception as error:  # tokenizers raises plain exceptions
         raise ModelError(
-            f"The processor of {source} does not load: {str(error).splitlines()[0]}. Put the tokenizer and processor files of "
-            "the model it was trained from into the folder."
+            f"The processor of {source} does not load: {words_of(error)}. Put the tokenizer and processor files of the model "
+            "it was trained from into the folder."
         ) from error
 
 

@@ -16,7 +16,7 @@ from harness.core.edge.limits import limited
 from harness.core.errors import ModelError
 
 _QUESTION, _ANSWER = "§§QUESTION§§", "§§ANSWER§§"
-_MOST_SECONDS, _MOST_MIB = 2.0, 512  # for one conversation, which takes less than a millisecond
+_MOST_SECONDS, _MOST_MIB = 1.0, 512  # for one conversation, which takes less than a millisecond
 _CONTENT_PRINTED = ("{'type':", '{"type":')  # what a template writes that takes a message's content for one text
 
 

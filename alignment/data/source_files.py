@@ -7,11 +7,15 @@ from harness.core.capabilities import OfficialFile
 _HUB = "https://huggingface.co/datasets"
 
 
-def hub_file(name: str, dataset: str, licence: str, file: str = "") -> OfficialFile:
-    """A file of a dataset on the Hugging Face hub; `file` is its name there, that of `name` by default."""
+def hub_file(name: str, dataset: str, licence: str, file: str = "", confirmed: bool = True) -> OfficialFile:
+    """A file of a dataset on the Hugging Face hub; `file` is its name there, that of `name` by default.
+
+    `confirmed`: whether that name was seen in use by others; docs/robustness.md lists what was looked up.
+    """
     there = file or name.rsplit("/", 1)[-1]
     url = f"{_HUB}/{dataset}/resolve/main/{there}"
-    return OfficialFile(name, f"{dataset} on the Hugging Face hub", licence, f"copy {there}", url=url)
+    how = f"copy {there}" + ("" if confirmed else "; this name is unconfirmed, see the dataset's list of files")
+    return OfficialFile(name, f"{dataset} on the Hugging Face hub", licence, how, url=url)
 
 
 TRAIN_IMAGES = OfficialFile(

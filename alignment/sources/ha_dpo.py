@@ -20,7 +20,7 @@ from harness.core.errors import ConfigError, DataError
 from harness.core.plugins import Data
 from harness.core.preference import PreferencePair
 
-_HUB = "juliozhao/hadpo-data on the Hugging Face hub"
+_HUB = "juliozhao/hadpo-data on the Hugging Face hub, folder hadpo/llava-v1.5 or that of your model"
 _FILES = ("desc_data.json", "pope_data.json")
 _GENOME = "https://cs.stanford.edu/people/rak248/VG_100K_2"
 PARTS = ("both", "desc", "pope")
@@ -38,7 +38,7 @@ class HaDpo(Published):
 
     default_file = "ha_dpo"
     files = (
-        *(OfficialFile(f"ha_dpo/{name}", _HUB, "Apache-2.0", f"copy {name} of your model's folder") for name in _FILES),
+        *(OfficialFile(f"ha_dpo/{name}", _HUB, "Apache-2.0", f"copy {name}") for name in _FILES),
         OfficialFile(
             "vg/VG_100K",
             "Visual Genome images, part 1",

@@ -17,7 +17,7 @@ class Povid(Published):
     """`conversations` is chosen, `rejected_conversations` is rejected."""
 
     default_file = "povid/POVID_preference_data_for_VLLMs.json"
-    files = (hub_file(default_file, "YiyangAiLab/POVID_preference_data_for_VLLMs", "CC BY 4.0"), TRAIN_IMAGES)
+    files = (hub_file(default_file, "YiyangAiLab/POVID_preference_data_for_VLLMs", "CC BY 4.0", confirmed=False), TRAIN_IMAGES)
 
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
         chosen, rejected = turns_of(row, "conversations"), turns_of(row, "rejected_conversations")

@@ -48,3 +48,7 @@ def test_fetch_lists_all_that_the_example_needs(tmp_path: Path) -> None:
 def test_popes_other_flavours_are_listed(tmp_path: Path) -> None:
     told = fetched(tmp_path, "pope")
     assert all(f"pope/{flavour}_pope_{split}.json" in told for flavour in ("aokvqa", "gqa") for split in ("random", "popular"))
+
+
+def test_a_name_that_nobody_confirmed_is_marked(tmp_path: Path) -> None:
+    assert "this name is unconfirmed" in fetched(tmp_path, "povid") and "unconfirmed" not in fetched(tmp_path, "llava_rlhf")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
+from harness.core.edge.foreign import words_of
+from harness.core.errors import StoreError
 from harness.core.evaluation import Item, Score, Span, Verdict
 from harness.core.preference import PreferencePair
 from harness.core.run_record import Checkpoint, ProtocolRecord
@@ -17,6 +20,27 @@ def dumps(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, default=_plain)
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def of_a_whole_store(read: Callable[P, T]) -> Callable[P, T]:
+    """Raises StoreError where what is stored is not what was written: SQLite has no checksums."""
+
+    @wraps(read)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(*args, **kwargs)
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError) as error:
+            raise StoreError(
+                f"The run store is damaged: a stored value cannot be read ({words_of(error)}). Move store.sqlite away; a new "
+                "one is made by the next run, and run folders that are still there are taken up."
+            ) from error
+
+    return checked
+
+
+@of_a_whole_store
 def loads(text: str) -> Any:  # Any: a JSON value
     return json.loads(text)
 
@@ -31,10 +55,12 @@ def _plain(value: Any) -> Any:  # Any: a JSON value
     return str(value)
 
 
+@of_a_whole_store
 def item(row: Mapping[str, Any]) -> Item:
     return Item(**row)
 
 
+@of_a_whole_store
 def score(row: dict[str, Any]) -> Score:
     """The row becomes the score's: most of reading a store is spent here."""
     row["spans"] = tuple(Span(**span) for span in row["spans"]) if row["spans"] else ()
@@ -43,17 +69,21 @@ def score(row: dict[str, Any]) -> Score:
     return Score(**row)
 
 
+@of_a_whole_store
 def verdict(row: Mapping[str, Any]) -> Verdict:
     return Verdict(**row)
 
 
+@of_a_whole_store
 def checkpoint(row: Mapping[str, Any]) -> Checkpoint:
     return Checkpoint(**row)
 
 
+@of_a_whole_store
 def protocol(row: Mapping[str, str]) -> ProtocolRecord:
     return ProtocolRecord(dict(row))
 
 
+@of_a_whole_store
 def pair(row: Mapping[str, Any]) -> PreferencePair:
     return PreferencePair(**{**row, "rejected": tuple(row["rejected"])})

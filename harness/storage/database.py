@@ -107,7 +107,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise StoreError(f"The run store {path}: {what}. {advice}") from error
     except sqlite3.IntegrityError as error:
         raise StoreError(f"The run store {path} refused: {error}. Nothing was changed.") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # an error message may quote what is damaged
         raise StoreError(
             f"The run store {path} is damaged ({error}). Move it away; a new one is made by the next run."
         ) from error

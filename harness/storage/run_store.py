@@ -171,6 +171,7 @@ class Store(Database):
         )
         return [_result(row, self._items(row[5])) for row in rows]
 
+    @codec.of_a_whole_store
     def _items(self, digest: str) -> tuple[Item, ...]:
         """An item set; all results over it share one tuple, which is read once."""
         if digest not in self._item_sets:
@@ -211,6 +212,7 @@ def open_store(output: Path) -> Store:
     return Store(path)
 
 
+@codec.of_a_whole_store
 def _result(row: Any, items: tuple[Item, ...]) -> StoredResult:
     label, benchmark, checkpoint, options, protocol, _, keys, scores = row
     return StoredResult(

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from alignment.batching.collate import collate, score
 from alignment.batching.rows import Rows, make_rows
-from alignment.training.reference_logps import compute, reference_key, reference_logps
+from alignment.training.reference_logps import _read, compute, reference_key, reference_logps
 from harness.core.preference import PreferencePair
 
 
@@ -49,3 +50,14 @@ def test_pixels_beyond_the_memory_budget_are_prepared_again(policy, images, pair
     full, _ = make_rows(policy, pairs, images)
     assert torch.equal(rows[1].prompt.vision["pixel_values"], full[1].prompt.vision["pixel_values"])
     assert rows.length(1) == full[1].length
+
+
+@pytest.mark.parametrize("damage", [lambda raw: raw[:50], lambda raw: b"", lambda raw: raw[:-1] + bytes([raw[-1] ^ 1])])
+def test_a_cache_that_is_cut_or_changed_is_made_again(policy, images, pairs, tmp_path, damage):
+    rows, _ = make_rows(policy, pairs, images)
+    first = reference_logps(policy, rows, tmp_path)
+    (path,) = tmp_path.glob("*.safetensors")
+    path.write_bytes(damage(path.read_bytes()))
+    again = reference_logps(policy, rows, tmp_path)
+    assert all(torch.equal(one, two) for one, two in zip(first, again, strict=True))
+    assert _read(path, safe_open(path, "pt").metadata()["key"]) is not None  # whole again

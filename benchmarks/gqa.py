@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, each, read_json
+from benchmarks._files.styles import WORD_OR_PHRASE, ending
 from benchmarks._text.asked_object import asked_object
 from harness.core import registry
 from harness.core.errors import DataError
@@ -20,11 +21,15 @@ _FILE = "gqa/testdev_balanced_questions.json"
 _SITE = "https://downloads.cs.stanford.edu/nlp/data/gqa"
 
 
+STYLES: Mapping[str, str] = {"llava": WORD_OR_PHRASE, "official": ""}
+
+
 @registry.benchmark
 class Gqa:
     """Questions about objects, attributes and relations with one short answer."""
 
     title = "GQA"
+    styles = STYLES
     version = 1
     files = (
         OfficialFile(
@@ -68,10 +73,15 @@ class Gqa:
         self,
         file: str = _FILE,  # question file in the data folder
         image_folder: str = "gqa/images",  # image folder in the data folder
-        prompt_suffix: str = "\nAnswer the question using a single word or phrase.",  # added to every question
+        style: str = "llava",  # prompt style: llava or official
+        prompt_suffix: str = "",  # added to every question, in the place of the style's
         max_new_tokens: int = 16,  # longest answer, in tokens
     ) -> None:
-        self.file, self.image_folder, self.prompt_suffix = file, image_folder.rstrip("/"), prompt_suffix
+        self.file, self.image_folder, self.prompt_suffix = (
+            file,
+            image_folder.rstrip("/"),
+            prompt_suffix or ending(style, STYLES, "GQA"),
+        )
         self.max_new_tokens = max_new_tokens
         self._loaded: dict[str, str] = {}
 

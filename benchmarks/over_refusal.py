@@ -18,6 +18,7 @@ from collections.abc import Mapping
 
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, each, parse_rows
+from benchmarks._files.styles import chosen
 from benchmarks._refusal.refuses import refusal
 from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm
@@ -75,7 +76,11 @@ class OverRefusal:
         style: str = "official",  # prompt style: official
         max_new_tokens: int = 128,  # longest answer, in tokens
     ) -> None:
-        self.file, self.image_folder, self.style = file, image_folder.rstrip("/"), style
+        self.file, self.image_folder, self.style = (
+            file,
+            image_folder.rstrip("/"),
+            chosen(style, self.styles, "Over-refusal", "prompt style"),
+        )
         self.max_new_tokens = max_new_tokens
         self._loaded: dict[str, str] = {}
 

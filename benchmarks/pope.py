@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks._coco.image_evidence import coco_image_annotations
 from benchmarks._files.question_rows import Row, check_both_labels, check_unique, parse_rows, read_rows
+from benchmarks._files.styles import WORD_OR_PHRASE, ending
 from benchmarks._pope import calibration as _calibration
 from benchmarks._pope import labels as _pope_labels
 from benchmarks._pope.answer_form import ANSWER_FORM
@@ -34,6 +35,7 @@ from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
 
 __all__ = ["Pope", "build_questions"]
 
+STYLES: Mapping[str, str] = {"official": "", "llava": WORD_OR_PHRASE}
 _SAYS = {"yes": ImpliedLabel(True), "no": ImpliedLabel(False)}
 
 
@@ -44,7 +46,7 @@ class Pope:
     title = "POPE"
     version = 2
     free_text = False  # for the audit
-    files, answer_form = FILES, ANSWER_FORM
+    files, answer_form, styles = FILES, ANSWER_FORM, STYLES
     examples = (
         Example(
             Item("1", "a.jpg", "Is there a dog in the image?", {"labels": {"random": ["no"]}}),
@@ -63,7 +65,8 @@ class Pope:
         splits: Sequence[str] = SPLITS,  # some of random, popular, adversarial
         flavour: str = "coco",  # which files: coco, aokvqa, gqa (pope/{flavour}_pope_{split}.json) or v2
         variant: str = "llava",  # how an answer is read as yes or no; see docs/benchmarks/pope.md
-        prompt_suffix: str = "",  # added to every question
+        style: str = "official",  # prompt style: official or llava
+        prompt_suffix: str = "",  # added to every question, in the place of the style's
         image_folder: str = "coco/val2014",  # image folder in the data folder
         limit_images: int | None = None,  # only questions about the first N images
         max_new_tokens: int = 16,  # longest answer, in tokens
@@ -82,7 +85,7 @@ class Pope:
             raise ConfigError(f"POPE: limit_images is {limit_images}; give a number above 0 or leave it out.")
         self.splits = ("v2",) if flavour == "v2" else tuple(dict.fromkeys(splits))
         self.flavour, self.variant, self.labels = flavour, variant, labels
-        self.prompt_suffix, self.image_folder = prompt_suffix, image_folder.rstrip("/")
+        self.prompt_suffix, self.image_folder = prompt_suffix or ending(style, STYLES, "POPE"), image_folder.rstrip("/")
         self.limit_images, self.max_new_tokens = limit_images, max_new_tokens
         self.log_odds = log_odds
         self.formulas = formulas(self.splits) + (_calibration.formulas() if log_odds else ())

@@ -7,8 +7,11 @@ higher and must not be compared.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, each, read_json
+from benchmarks._files.styles import WORD_OR_PHRASE, ending
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.vqa_answers import normalise, vqa_accuracy
 from harness.core import registry
@@ -31,11 +34,15 @@ def _names(item: Item) -> list[str]:
     return [item.id, f"{item.image.rpartition('/')[2].removesuffix('.jpg')} {item.question.strip().lower()}"]
 
 
+STYLES: Mapping[str, str] = {"llava": WORD_OR_PHRASE, "official": ""}
+
+
 @registry.benchmark
 class Textvqa:
     """Questions about text in images (validation set)."""
 
     title = "TextVQA"
+    styles = STYLES
     answer_form = AnswerForm(keys=_keys, names=_names)
     version = 1
     files = (
@@ -62,10 +69,15 @@ class Textvqa:
         self,
         file: str = _FILE,  # question file in the data folder
         image_folder: str = "textvqa/train_images",  # image folder in the data folder
-        prompt_suffix: str = "\nAnswer the question using a single word or phrase.",  # added to every question
+        style: str = "llava",  # prompt style: llava or official
+        prompt_suffix: str = "",  # added to every question, in the place of the style's
         max_new_tokens: int = 16,  # longest answer, in tokens
     ) -> None:
-        self.file, self.image_folder, self.prompt_suffix = file, image_folder.rstrip("/"), prompt_suffix
+        self.file, self.image_folder, self.prompt_suffix = (
+            file,
+            image_folder.rstrip("/"),
+            prompt_suffix or ending(style, STYLES, "TextVQA"),
+        )
         self.max_new_tokens = max_new_tokens
         self._loaded: dict[str, str] = {}
 

@@ -14,7 +14,7 @@ from harness.core.errors import HarnessError
 # Each registers its commands, in the order of `--help`.
 # isort: off
 from harness.commands import run, sweep  # noqa: F401
-from harness.commands.answers import score  # noqa: F401
+from harness.commands.answers import score, judges  # noqa: F401
 from harness.commands import doctor, list, show, compare, gate, import_run, view  # noqa: F401
 from harness.commands.label_audit import audit, labels, rescore, ratings  # noqa: F401
 from harness.commands import check, fetch, pairs  # noqa: F401

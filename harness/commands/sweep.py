@@ -44,6 +44,10 @@ def sweep(
     against: Annotated[
         str | None, typer.Option("--against", metavar="RUN", help="run of the base that `--until decided` compares with")
     ] = None,
+    style: Annotated[
+        str | None,
+        typer.Option("--style", help="prompt style of every benchmark that has it, e.g. llava, official, vlmevalkit"),
+    ] = None,
     output: OutputOption = RUNS,
 ) -> None:
     """Evaluate a checkpoint or server without training.
@@ -70,6 +74,8 @@ def sweep(
         items=sample_id or [],
         output=str(output),
         changes=changes,
+        style=style,
+        say=echo,
     )
     if until is not None or against is not None:
         _until_decided(chosen, until, policy, against)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from harness.config import schema as config
 from harness.config.schema import RunConfig
 from harness.core import registry
 from harness.core.errors import ConfigError
+from harness.core.plugins import HasStyles
 
 
 def evaluation(
@@ -23,6 +24,8 @@ def evaluation(
     items: Sequence[str] = (),
     output: str = "runs",
     changes: Sequence[str] = (),
+    style: str | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> RunConfig:
     """A run without arms.
 
@@ -33,6 +36,7 @@ def evaluation(
         data: data folder; the study's if None.
         limit, items: only the first `limit` items of each benchmark; only the items with these ids.
         changes: `key.path=value`, applied last.
+        style: prompt style for every benchmark that has one of that name; the others are named by `say` and keep their own.
     Raises ConfigError naming what is off.
     """
     tree = config.read_tree(study)
@@ -57,7 +61,29 @@ def evaluation(
     specs = tree.get("sweep")
     if isinstance(specs, list):  # anything else the schema refuses
         tree["sweep"] = [{**spec, **chosen} if isinstance(spec, dict) else spec for spec in specs]
+    if style is not None:
+        tree["sweep"] = _styled(tree.get("sweep"), style, say)
     return config.parse({**tree, "output": output}, study.name if study is not None else "the sweep", changes)
+
+
+def _styled(specs: Any, style: str, say: Callable[[str], None]) -> Any:
+    """The benchmarks' specs with the style where they have it. Raises ConfigError where none has it."""
+    if not isinstance(specs, list):
+        return specs  # the schema refuses it
+    styles = [_styles_of(spec) for spec in specs]
+    if not any(style in known for known in styles):
+        there = ", ".join(sorted({name for names in styles for name in names})) or "none"
+        raise ConfigError(f"No benchmark of this sweep has the prompt style {style!r}. Styles: {there}.")
+    for spec, known in zip(specs, styles, strict=True):
+        if style not in known:
+            say(f"{spec.get('name')} has no prompt style {style!r} and keeps its own.")
+    return [{**spec, "style": style} if style in known else spec for spec, known in zip(specs, styles, strict=True)]
+
+
+def _styles_of(spec: Any) -> Mapping[str, object]:
+    name = spec.get("name") if isinstance(spec, dict) else None
+    plugin = registry.get("benchmark", name) if name in registry.names("benchmark") else None
+    return plugin.styles if isinstance(plugin, HasStyles) else {}
 
 
 def _spec(name: str, known: Any) -> dict[str, Any]:

@@ -6,9 +6,10 @@ character only, so that "\\nNo" would be a yes.
     "<think>A dog? I see no dog.</think>\\n\\nNo."  ->  answer "No.", reasoning "<think>A dog? I see no dog.</think>"
 
 Marks of the families in use: `<think>` (Qwen3-VL, InternVL, GLM), Kimi-VL's ◁think▷, `<thinking>`, and around the answer
-itself GLM's `<|begin_of_box|>` and `<answer>`, which are taken off. Many chat templates write the opening mark into the prompt,
-so a closing mark alone ends a block that began with the text. A block that never closes has no answer behind it: the token
-limit cut it off.
+itself GLM's `<|begin_of_box|>` and `<answer>`, which are taken off; channels of the harmony format
+(`<|channel|>analysis<|message|>`) up to the final one. Many chat templates write the opening mark into the prompt, so a
+closing mark alone ends a block that began with the text. A block that never closes has no answer behind it: the token limit
+cut it off.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import re
 from dataclasses import dataclass
 
 _MARK = re.compile(r"[<\u25c1](/?)(?:think|thinking|thought|reasoning)[>\u25b7]", re.IGNORECASE)
-_WRAPPER = re.compile(r"<\|(?:begin|end)_of_box\|>|</?answer>", re.IGNORECASE)
+_CHANNEL = re.compile(r"<\|channel\|>\s*(?:analysis|commentary|thought)\s*<\|message\|>", re.IGNORECASE)
+_FINAL = re.compile(r"<\|channel\|>\s*final\s*<\|message\|>", re.IGNORECASE)
+_WRAPPER = re.compile(r"<\|(?:begin|end)_of_box\|>|<\|(?:return|end|start)\|>|</?answer>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def final_answer(text: str) -> FinalAnswer:
     """Without reasoning blocks, answer marks, and white space at both ends."""
     if "<" not in text and "\u25c1" not in text and text == text.strip():
         return FinalAnswer(text, ((0, len(text)),), False, True)
-    blocks, finished = _blocks(text)
+    blocks, finished = _channels(text) if _CHANNEL.search(text) else _blocks(text)
     cut = sorted([*blocks, *(mark.span() for mark in _WRAPPER.finditer(text))])
     kept = _stripped(text, _between(cut, len(text)))
     return FinalAnswer("".join(text[a:b] for a, b in kept), kept, bool(blocks), finished)
@@ -65,6 +68,12 @@ def _blocks(text: str) -> tuple[list[tuple[int, int]], bool]:
             blocks.append((opened, mark.end()))
             opened = -1
     return (blocks, True) if opened < 0 else ([*blocks, (opened, len(text))], False)
+
+
+def _channels(text: str) -> tuple[list[tuple[int, int]], bool]:
+    """Reasoning in channels (harmony format): everything up to the last final channel; unfinished where there is none."""
+    finals = list(_FINAL.finditer(text))
+    return ([(0, finals[-1].end())], True) if finals else ([(0, len(text))], False)
 
 
 def _between(cut: list[tuple[int, int]], length: int) -> list[tuple[int, int]]:

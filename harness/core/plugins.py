@@ -48,6 +48,13 @@ class Benchmark(Protocol):
 
 
 @runtime_checkable
+class HasStyles(Protocol):
+    """A benchmark whose prompt has published wordings, by name; its option `style` picks one."""
+
+    styles: Mapping[str, object]
+
+
+@runtime_checkable
 class JudgesTasks(Protocol):
     """What a judge of benchmarks does."""
 

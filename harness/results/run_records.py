@@ -15,6 +15,7 @@ from harness.core.errors import ConfigError
 from harness.core.plugins import CountsRows
 from harness.core.run_record import BenchmarkResult, RunRecord, SweepResult
 from harness.evaluation.scoring import unjudged
+from harness.results.judge_results import with_judge_check
 from harness.results.study_notes import study_notes
 from harness.storage.artifacts import MissingItems, Pairs, RewardAccuracy, SharedPrompts, Timings, TrainingLog
 from harness.storage.run_store import Store, StoredResult, StoredRun
@@ -132,7 +133,8 @@ def _result(store: Store, row: StoredResult, reasons: Mapping[str, str]) -> Benc
     have = {answer.item_id for answer in answers}
     benchmark = unjudged(BenchmarkConfig.model_validate(dict(row.options)))
     missing = {item.id: reasons.get(item.id, "no answer is stored") for item in row.items if item.id not in have}
-    made = BenchmarkResult(row.benchmark, row.protocol, row.items, answers, row.scores, benchmark.formulas, missing)
+    protocol = with_judge_check(row.protocol, store.path.parent)
+    made = BenchmarkResult(row.benchmark, protocol, row.items, answers, row.scores, benchmark.formulas, missing)
     if isinstance(benchmark, CountsRows):
         made = replace(made, rows=benchmark.rows)
     if not isinstance(benchmark, DescribesItems):

@@ -51,3 +51,10 @@ def test_cutting_twice_is_cutting_once() -> None:
 def test_half_a_million_marks_take_no_time() -> None:
     assert final_answer("<think>" * 250_000 + "</think>" * 250_000 + "Yes").text == "Yes"
     assert final_answer("<think> </think>" * 250_000 + "Yes</answer>").text == "Yes"
+
+
+def test_channels_of_reasoning_are_cut_and_without_a_final_one_there_is_no_answer() -> None:
+    text = "<|channel|>analysis<|message|>A dog? No.<|end|><|start|>assistant<|channel|>final<|message|>No.<|return|>"
+    assert final_answer(text).text == "No." and final_answer(text).reasoned
+    cut_off = final_answer("<|channel|>analysis<|message|>A dog? Perhaps")
+    assert cut_off.text == "" and not cut_off.finished

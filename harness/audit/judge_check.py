@@ -1,0 +1,83 @@
+"""Use case of `judges check`: pairs that people ranked, judged in both orders; the result is kept beside the runs.
+
+    {"id": "RLAIF-V-0", "query": "What is this?", "response": ["A cat.", "A dog."], "human_ranking": [0, 1], "image": "0.jpg"}
+
+`human_ranking` [0, 1]: the first is better, [1, 0]: the second. Recorded replies: `id`, `random_number` (1: shown swapped),
+`judge_reply`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.core.errors import DataError
+from harness.core.plugins import RatesAnswers
+from harness.labels.estimates.judge_fitness import UNREAD, Fitness, fitness, judgement, stated_number
+
+Row = tuple[str, Mapping[str, object]]  # where it stands, its values
+
+
+@dataclass(frozen=True, slots=True)
+class RankedPair:
+    """One question with two answers; `image` is a path in the folder of images, "" for none."""
+
+    id: str
+    question: str
+    answers: tuple[str, str]
+    first_is_better: bool
+    image: str
+
+
+def pairs_of(rows: Sequence[Row]) -> dict[str, RankedPair]:
+    """Pairs by id. Raises DataError, with file and row, for a row of another form and for a repeated id."""
+    found: dict[str, RankedPair] = {}
+    for where, row in rows:
+        answers, ranking = row.get("response"), row.get("human_ranking")
+        if not isinstance(answers, list) or len(answers) != 2 or not all(isinstance(text, str) for text in answers):
+            raise DataError(f"{where}: response should be a list of two texts. Correct that row.")
+        if ranking not in ([0, 1], [1, 0]):
+            raise DataError(f"{where}: human_ranking is {ranking!r}; it must be [0, 1] or [1, 0]. Correct that row.")
+        name = str(row.get("id", ""))
+        if not name or name in found:
+            raise DataError(f"{where}: the id {name!r} is missing or used before. Correct that row.")
+        image = str(row.get("image") or "")
+        found[name] = RankedPair(name, str(row.get("query", "")), (answers[0], answers[1]), ranking == [0, 1], image)
+    return found
+
+
+def asked(
+    judge: RatesAnswers, pairs: Sequence[RankedPair], images: Path, progress: Callable[[int], None] = lambda n: None
+) -> tuple[Fitness, int]:
+    """Ask a judge about every pair in both orders; the fitness, and how many pairs were judged without their image."""
+    judgements: dict[str, list[str]] = {}
+    blind = 0
+    for number, pair in enumerate(pairs, 1):
+        image = images / pair.image if pair.image and (images / pair.image).is_file() else None
+        blind += bool(pair.image) and image is None
+        for swapped in (False, True):
+            shown = (pair.answers[1], pair.answers[0]) if swapped else pair.answers
+            value = judge.rank(pair.question, shown, {}, image).value
+            number_shown = None if value is None or value not in (0.0, 1.0) else int(value) + 1
+            judgements.setdefault(pair.id, []).append(judgement(number_shown, pair.first_is_better, swapped))
+        progress(number)
+    return fitness(judgements), blind
+
+
+def recorded(pairs: Mapping[str, RankedPair], rows: Sequence[Row]) -> tuple[Fitness, int]:
+    """The fitness by recorded replies, read as the official script reads them, and how many rows name no pair."""
+    judgements: dict[str, list[str]] = {}
+    strangers = 0
+    for where, row in rows:
+        pair = pairs.get(str(row.get("id", "")))
+        reply, order = row.get("judge_reply"), row.get("random_number", 0)
+        if pair is None:
+            strangers += 1
+            continue
+        if not isinstance(reply, str) or order not in (0, 1):
+            raise DataError(f"{where}: judge_reply should be a text and random_number 0 or 1. Correct that row.")
+        judgements.setdefault(pair.id, []).append(judgement(stated_number(reply), pair.first_is_better, bool(order)))
+    for missing in pairs.keys() - judgements.keys():
+        judgements[missing] = [UNREAD]
+    return fitness(judgements), strangers

@@ -1,0 +1,55 @@
+"""`judges check`: pairs in both orders, bad rows named, and the result in the protocol of what the judge measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import harness.cli  # noqa: F401  # registers the commands
+from harness.audit.judge_check import pairs_of
+from harness.commands._app import app
+from harness.core.errors import DataError
+from harness.core.run_record import ProtocolRecord
+from harness.labels.estimates.judge_fitness import fitness
+from harness.results.judge_results import FACT, keep, with_judge_check
+from tests.benchmarks.scoring import GOLDEN
+
+ROW = {"id": "RLHF-V-1", "query": "What is it?", "response": ["A cat.", "A dog."], "human_ranking": [1, 0], "image": ""}
+
+
+def test_recorded_replies_give_the_official_numbers_through_the_command(tmp_path: Path) -> None:
+    words = [str(GOLDEN / "vl_rewardbench/questions.jsonl"), "--replies", str(GOLDEN / "vl_rewardbench/judge_replies.jsonl")]
+    said = CliRunner().invoke(app, ["judges", "check", *words, "--output", str(tmp_path)]).output
+    assert "overall       68.18%" in said and "macro         69.17%" in said and "26.7% of 120 undecided" in said
+
+
+def test_a_recorded_judge_is_asked_in_both_orders(tmp_path: Path) -> None:
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(ROW) + "\n")
+    replies = [
+        {"question": "What is it?", "answer": answer, "raw": "x", "value": value}
+        for answer, value in (("A cat.", 1), ("A dog.", 4))
+    ]
+    (tmp_path / "replies.jsonl").write_text("".join(json.dumps(row) + "\n" for row in replies))
+    words = [str(tmp_path / "pairs.jsonl"), "--judge", "recorded", f"judge.file={tmp_path / 'replies.jsonl'}"]
+    said = CliRunner().invoke(app, ["judges", "check", *words, "--output", str(tmp_path / "runs")]).output
+    assert "hallucination 100.00%" in said and "100.0% judged alike in both orders" in said
+
+
+def test_the_result_stands_beside_what_the_judge_measured(tmp_path: Path) -> None:
+    protocol = ProtocolRecord({"judge": "chat gpt-x 1234, own texts abc, temperature 0"})
+    assert with_judge_check(protocol, tmp_path).facts[FACT].startswith("not checked")
+    keep(tmp_path, "chat gpt-x 1234, own texts def, temperature 0", fitness({"a": ["agree", "agree"]}))
+    assert "agrees with people on 100.0%" in with_judge_check(protocol, tmp_path).facts[FACT]
+    assert FACT not in with_judge_check(ProtocolRecord({"variant": "x"}), tmp_path).facts
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"response": ["one"]}, "list of two texts"), ({"human_ranking": [1, 1]}, "human_ranking is"), ({"id": ""}, "the id ''")],
+)
+def test_a_bad_row_is_named(change: dict, words: str) -> None:
+    with pytest.raises(DataError, match=f"file, line 7: .*{words}"):
+        pairs_of([("file, line 7", {**ROW, **change})])

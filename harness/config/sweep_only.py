@@ -66,7 +66,7 @@ def evaluation(
     return config.parse({**tree, "output": output}, study.name if study is not None else "the sweep", changes)
 
 
-def _styled(specs: Any, style: str, say: Callable[[str], None]) -> Any:
+def _styled(specs: object, style: str, say: Callable[[str], None]) -> object:
     """The benchmarks' specs with the style where they have it. Raises ConfigError where none has it."""
     if not isinstance(specs, list):
         return specs  # the schema refuses it

@@ -1,6 +1,6 @@
 """Full-size synthetic question files: seconds of CPU to load and to score each benchmark of the second set.
 
-python -m tests.speed.question_files          (numbers for docs/performance.md)
+python -m tests.speed.benchmarks.question_files          (numbers for docs/performance.md)
 """
 
 from __future__ import annotations

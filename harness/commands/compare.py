@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands._app import RUNS, OutputOption, app, echo
 from harness.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from reports.values.comparison import Comparison
 
 
 @app.command(
@@ -34,6 +37,10 @@ def compare(
             "--published", help="also show the published rows of the paper's table (table 2 unless the runs name another)"
         ),
     ] = False,
+    leaderboard: Annotated[
+        str | None,
+        typer.Option("--leaderboard", metavar="MODEL", help="published numbers beside: part of a model's name, or all"),
+    ] = None,
     baseline: Annotated[
         str | None,
         typer.Option("--baseline", metavar="ARM", help="column, or method with all its seeds, to compare all others with"),
@@ -62,6 +69,8 @@ def compare(
     if writer is None:
         show_comparison(comparison)
         show_audit(comparison)
+        if leaderboard is not None:
+            _show_leaderboard(comparison, leaderboard)
     else:
         echo(writer(comparison))
 
@@ -77,3 +86,16 @@ def _exported(names: list[str], style: str, to: Path | None, output: Path) -> No
         raise ConfigError(f"`--as {style}` writes several files. Name their folder: --to FOLDER")
     made = runs.export(style, to)
     echo(f"{to}: {len(made):,} files" + (f". Open them: inspect view --log-dir {to}" if style == "inspect" else ""))
+
+
+def _show_leaderboard(comparison: Comparison, model: str) -> None:
+    """Published numbers of other people's runs beside these, with what is known of their protocol."""
+    from harness.commands._terminal import show_table
+    from reports.published.leaderboard import beside, chosen
+
+    rows = beside(comparison, chosen(model))
+    if not rows:
+        echo(f"None of the published numbers of {model!r} is of a metric in this table.")
+        return
+    show_table(["published beside", *(column.label for column in comparison.columns), "published", "model", "source"], rows)
+    echo("Another prompt, judge or library gives another number: these are no baseline and are in no test.")

@@ -36,3 +36,19 @@ def _agreeing_pairs(words: Counter[Hashable]) -> float:
     """Share of an item's pairs of raters that agree."""
     n = sum(words.values())
     return sum(k * (k - 1) for k in words.values()) / (n * (n - 1))
+
+
+def alpha(items: Sequence[Sequence[Hashable]]) -> float | None:
+    """Krippendorff's alpha of nominal judgements; None when there is nothing to compare or only one judgement occurs.
+
+    Any number of raters an item; items with fewer than two are left out. From coincidences (Krippendorff 2011, Computing
+    Krippendorff's Alpha-Reliability): 1 - (n - 1) * disagreeing pairs / disagreeing pairs by chance.
+    """
+    rated = [Counter(words) for words in items if len(words) > 1]
+    totals = sum(rated, Counter[Hashable]())
+    n = sum(totals.values())
+    by_chance = n * n - sum(count**2 for count in totals.values())
+    if not by_chance:
+        return None
+    observed = sum(sum(words.values()) * (1 - _agreeing_pairs(words)) for words in rated)
+    return 1 - (n - 1) * observed / by_chance

@@ -4,7 +4,7 @@ import random
 
 from pytest import approx
 
-from harness.labels.rater_agreement import fleiss, kappa
+from harness.labels.rater_agreement import alpha, fleiss, kappa
 
 
 def test_kappa_by_hand():
@@ -41,3 +41,14 @@ def test_items_with_one_rater_tell_nothing_of_agreement():
 def test_fleiss_of_all_the_same_word_or_of_nothing_is_unknown():
     assert fleiss(["aaa", "aaa"]) is None
     assert fleiss([]) is None
+
+
+def test_alpha_is_krippendorffs_published_example():
+    """Four observers, twelve units, missing values (Krippendorff 2011, example C): 0.743."""
+    observers = ("123321412...", "1233224125.3", ".33323422" + "51.", "123324412" + "51.")
+    units = [[o[i] for o in observers if o[i] != "."] for i in range(12)]
+    assert alpha(units) == approx(0.743, abs=5e-4)
+
+
+def test_alpha_of_one_judgement_throughout_is_unknown():
+    assert alpha(["aa", "aaa"]) is None and alpha(["a", "b"]) is None

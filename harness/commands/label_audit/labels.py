@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands._app import RUNS, OutputOption, echo, group
-from harness.core.errors import DataError
+from harness.core.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from harness.labels.cases import Case
 
 labels = group("labels", "Review labels in spreadsheets; import and export label revisions.")
 
@@ -36,7 +40,8 @@ def queue_(
     sample: SampleOption = 0,
     seed: SeedOption = 0,
     to: Annotated[
-        Path | None, typer.Option("--to", help="write the list to this CSV file, to be filled in by a reviewer")
+        Path | None,
+        typer.Option("--to", help="write the list to this file: CSV, or .json as tasks for Label Studio"),
     ] = None,
     answers: Annotated[
         bool, typer.Option("--answers", help="also show the checkpoints' answers (they can bias a reviewer)")
@@ -56,6 +61,9 @@ def queue_(
     with open_store(output) as store, Display() as display:
         cases = queue(store, benchmark, runs or (), sample=sample, seed=seed, progress=display.progress)
     chosen = mixed(cases, most)
+    if to is not None and to.suffix == ".json":
+        _to_label_studio(chosen, to, output)
+        return
     if to is not None:
         to.write_text(queue_text(chosen, answers), encoding="utf-8", newline="")
         echo(f"{to}: {len(chosen):,} of {len(cases):,} labels. Fill in the column `judgement` and save it as CSV, then:")
@@ -72,23 +80,43 @@ def queue_(
     )
 
 
+def _to_label_studio(cases: Sequence[Case], to: Path, output: Path) -> None:
+    from harness.audit.label_studio import CONFIG, tasks_text
+    from harness.storage.vote_store import Reviews
+
+    with Reviews(output / "store.sqlite") as reviews:
+        ballots = reviews.ballots()
+    cast = [vote for case in cases for vote in ballots.of(case.key).votes.values()]
+    to.write_text(tasks_text(cases, cast), encoding="utf-8")
+    echo(f"{to}: {len(cases):,} tasks with {len(cast):,} votes. Labelling configuration for the project:\n{CONFIG}")
+    echo(f"Export the annotations as JSON, then: python -m harness labels votes EXPORT.json --output {output}")
+
+
 @labels.command(epilog="Example:  python -m harness labels votes queue.csv --reviewer Ada")
 def votes(
-    sheet: Annotated[Path, typer.Argument(metavar="FILE.csv", help="CSV file written by `labels queue`, filled in")],
-    reviewer: Annotated[str, typer.Option("--reviewer", help="name of the reviewer")],
+    sheet: Annotated[Path, typer.Argument(metavar="FILE.csv", help="filled-in CSV file, or Label Studio's JSON export")],
+    reviewer: Annotated[str, typer.Option("--reviewer", help="name of the reviewer; Label Studio's export has its own")] = "",
     output: OutputOption = RUNS,
 ) -> None:
     """Store the votes of a filled-in CSV file.
 
     A vote is one of right, wrong, ambiguous or skip. Either every row is stored or none.
     """
+    from harness.audit.label_studio import votes_from
     from harness.audit.review_sheet import votes_of
+    from harness.core.edge.files import read_text
+    from harness.labels.votes import checked
     from harness.storage.run_store import open_store
     from harness.storage.spreadsheets import read_bytes
     from harness.storage.vote_store import Reviews
 
     open_store(output)
-    cast = votes_of(read_bytes(sheet), str(sheet), reviewer, _now())
+    if sheet.suffix == ".json":
+        cast = [checked(vote) for vote in votes_from(read_text(sheet), str(sheet))]
+    elif reviewer:
+        cast = votes_of(read_bytes(sheet), str(sheet), reviewer, _now())
+    else:
+        raise ConfigError("Whose votes are these? Give --reviewer NAME; only an export of Label Studio names its reviewers.")
     with Reviews(output / "store.sqlite") as reviews:
         echo(reviews.take(cast).summary)
 

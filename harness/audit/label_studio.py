@@ -1,0 +1,123 @@
+"""The review queue as Label Studio tasks, and votes from its JSON export (github.com/HumanSignal/label-studio, JSON format).
+
+    {"data": {"benchmark": "pope", "item_id": "1", "field": "label", "label": "yes", "question": "...", "image": "...", ...},
+     "annotations": [{"completed_by": {"email": "ada@example.org"}, "created_at": "2026-11-25T10:00:00Z", "result": [
+        {"from_name": "judgement", "to_name": "question", "type": "choices", "value": {"choices": ["right"]}}]}]}
+
+A labelling configuration that fits is `CONFIG`. Captions are not exported: their marks have no place in these tasks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.core.edge.files import parse_json
+from harness.core.errors import DataError
+from harness.labels.cases import JUDGEMENTS, Case, Key, Vote
+
+CONFIG = """<View>
+  <Image name="image" value="$image"/>
+  <Text name="question" value="$question"/>
+  <Choices name="judgement" toName="question" choice="single" required="true">
+    <Choice value="right"/><Choice value="wrong"/><Choice value="ambiguous"/><Choice value="skip"/>
+  </Choices>
+  <TextArea name="comment" toName="question"/>
+</View>
+"""
+_KEY = ("benchmark", "item_id", "field", "label")
+_NAMES = ("email", "username", "first_name", "id")
+
+
+def tasks_text(cases: Iterable[Case], votes: Iterable[Vote] = ()) -> str:
+    """Tasks for Label Studio's import, each with the votes that were cast on it already."""
+    cast: dict[Key, list[Vote]] = {}
+    for vote in votes:
+        cast.setdefault(vote.key, []).append(vote)
+    tasks = [_task(case, cast.get(case.key, [])) for case in cases if not case.caption]
+    return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
+
+
+def _task(case: Case, votes: Sequence[Vote]) -> dict[str, Any]:
+    data = dict(zip(_KEY, case.key, strict=True))
+    data |= {"question": case.question, "image": case.image, "reasons": "\n".join(case.reasons)}
+    return {"data": data, "annotations": [_annotation(v) for v in votes if v.judgement in JUDGEMENTS and not v.adjudication]}
+
+
+def _annotation(vote: Vote) -> dict[str, Any]:
+    place = {"to_name": "question"}
+    result: list[dict[str, Any]] = [
+        {"from_name": "judgement", **place, "type": "choices", "value": {"choices": [vote.judgement]}}
+    ]
+    if vote.comment:
+        result.append({"from_name": "comment", **place, "type": "textarea", "value": {"text": [vote.comment]}})
+    return {"completed_by": {"email": vote.reviewer}, "created_at": vote.at, "result": result}
+
+
+def votes_from(text: str, where: str) -> list[Vote]:
+    """Every vote of an export, oldest first, so that of one reviewer's several votes on a label the latest counts.
+
+    Cancelled annotations are skips. Raises DataError with all faults at once: judgements of other names, tasks without a
+    label, annotations without a judgement or a reviewer; then there is no vote at all.
+    """
+    tasks = parse_json(text, where, "Export it again from Label Studio as JSON.")
+    if not isinstance(tasks, list):
+        raise DataError(f"{where} is not a list of tasks. Export it from Label Studio as JSON (not JSON-MIN or CSV).")
+    votes: list[Vote] = []
+    faults: list[str] = []
+    for n, task in enumerate(tasks, 1):
+        try:
+            votes += _votes_of_task(task)
+        except DataError as error:
+            faults.append(f"{where}, task {n}: {error}")
+    if faults:
+        more = [f"... and {len(faults) - 20} more"] if len(faults) > 20 else []
+        raise DataError("\n".join([*faults[:20], *more, "Nothing was taken from the export."]))
+    return sorted(votes, key=lambda vote: vote.at)
+
+
+def _votes_of_task(task: Any) -> list[Vote]:
+    data = task.get("data") if isinstance(task, Mapping) else None
+    key = tuple(str(data.get(name, "")) for name in _KEY) if isinstance(data, Mapping) else ()
+    if len(key) != len(_KEY) or not all(key):
+        raise DataError(f"its data have no {', '.join(_KEY)}; it was not made by `labels queue --to queue.json`")
+    annotations = task.get("annotations", [])
+    if not isinstance(annotations, list) or not all(isinstance(one, Mapping) for one in annotations):
+        raise DataError("its annotations are not a list of annotations")
+    return [Vote(*key, _judgement(one), _reviewer(one), _time(one), _comment(one)) for one in annotations]
+
+
+def _value(annotation: Mapping[str, Any], name: str, kind: str) -> list[Any]:
+    result = annotation.get("result", [])
+    parts = [part for part in result if isinstance(part, Mapping)] if isinstance(result, list) else []
+    found = [part.get("value", {}) for part in parts if part.get("from_name") == name]
+    values = found[0].get(kind) if found and isinstance(found[0], Mapping) else None
+    return values if isinstance(values, list) else []
+
+
+def _judgement(annotation: Mapping[str, Any]) -> str:
+    if annotation.get("was_cancelled"):
+        return "skip"
+    chosen = _value(annotation, "judgement", "choices")
+    if len(chosen) != 1 or chosen[0] not in JUDGEMENTS:
+        raise DataError(f"the judgement {str(chosen)[:60]} is not one of {', '.join(JUDGEMENTS)}")
+    return str(chosen[0])
+
+
+def _comment(annotation: Mapping[str, Any]) -> str:
+    return "\n".join(str(line) for line in _value(annotation, "comment", "text"))
+
+
+def _reviewer(annotation: Mapping[str, Any]) -> str:
+    """The reviewer's address or name; a bare number is Label Studio's own id of a user."""
+    who = annotation.get("completed_by")
+    if isinstance(who, Mapping):
+        who = next((who[name] for name in _NAMES if who.get(name)), None)
+    if who is None or who == "" or isinstance(who, bool):
+        raise DataError("an annotation does not say who made it (completed_by)")
+    return f"label-studio user {who}" if isinstance(who, int) else str(who)
+
+
+def _time(annotation: Mapping[str, Any]) -> str:
+    return str(annotation.get("updated_at") or annotation.get("created_at") or "").replace("Z", "+00:00")

@@ -79,13 +79,16 @@ def votes_from(text: str, where: str) -> list[Vote]:
 
 def _votes_of_task(task: Any) -> list[Vote]:
     data = task.get("data") if isinstance(task, Mapping) else None
-    key = tuple(str(data.get(name, "")) for name in _KEY) if isinstance(data, Mapping) else ()
-    if len(key) != len(_KEY) or not all(key):
+    key = [str(data.get(name, "")) if isinstance(data, Mapping) else "" for name in _KEY]
+    if not all(key):
         raise DataError(f"its data have no {', '.join(_KEY)}; it was not made by `labels queue --to queue.json`")
     annotations = task.get("annotations", [])
     if not isinstance(annotations, list) or not all(isinstance(one, Mapping) for one in annotations):
         raise DataError("its annotations are not a list of annotations")
-    return [Vote(*key, _judgement(one), _reviewer(one), _time(one), _comment(one)) for one in annotations]
+    benchmark, item, field, label = key
+    return [
+        Vote(benchmark, item, field, label, _judgement(one), _reviewer(one), _time(one), _comment(one)) for one in annotations
+    ]
 
 
 def _value(annotation: Mapping[str, Any], name: str, kind: str) -> list[Any]:

@@ -91,7 +91,7 @@ class Hallucinogen(OneLabel):
     def __init__(
         self,
         tasks: Sequence[str] = ("id",),  # some of id, loc, vc, cf
-        splits: Sequence[str] = tuple(SPLITS),  # some of random, popular, adversarial
+        splits: Sequence[str] = ("random", "popular", "adversarial"),  # some of random, popular, adversarial
         wording: int = 1,  # which of the five queries of each row is asked
         style: str = "official",  # prompt style: official or llava
         folder: str = "hallucinogen",  # the files' folder in the data folder

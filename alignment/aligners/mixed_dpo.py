@@ -1,6 +1,9 @@
 """Mixed DPO: each prompt of a step learns from its stored pair or from a fresh, ranked one, by a coin.
 
 arXiv:2407.02477, equation 4: alpha ~ Bernoulli(p) for every sample, p = 0.5. A hard switch, no weighted mean.
+
+A fresh pair that is a tie is dropped (`ties: drop`), and so is one with an empty or unjudged answer. Where nothing is left of
+a step, it learns from the stored pairs of all its prompts: "online/fallback" is 1 in its log row; the report counts the steps.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ class MixedDpo(Aligner):
         training: Mapping[str, Any] | None = None,  # settings of the loop: {learning_rate, epochs, batch_size, lora, ...}
         sampling: Mapping[str, Any] | None = None,  # {temperature, top_p, max_new_tokens}
         ties: str = "drop",  # or "stored" (train on the stored pair), "first" (as TRL: the first counts as better)
+        candidates: int = 2,  # answers a prompt, at least 2; of more, each is compared with each: the best against the worst
         seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
         if not 0 <= p <= 1:
@@ -44,13 +48,17 @@ class MixedDpo(Aligner):
             raise ConfigError(f"{self.name}.ties is {ties!r}; choose one of {', '.join(TIES)}.")
         self._judge = judge
         self._sampling = make_sampling(self.name, sampling or {})
-        self._p, self._ties, self._seed = p, ties, seed
+        if candidates < 2:
+            raise ConfigError(f"{self.name}.candidates is {candidates}; a pair needs at least 2 answers.")
+        self._p, self._ties, self._seed, self._candidates = p, ties, seed, candidates
         self.objective, self.settings = preference_of(self.name, dpo), make_settings(training, seed=seed)
 
     def facts(self) -> dict[str, Any]:
         judge = f"{self._judge.name} {self._judge.version}"
-        return {"p_stored": self._p, "ties": self._ties, "annotator": judge, "sampling": repr(self._sampling)}
+        more = {"candidates": self._candidates} if self._candidates != 2 else {}
+        return {"p_stored": self._p, "ties": self._ties, "annotator": judge, "sampling": repr(self._sampling), **more}
 
     def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
         answering = require_answering(policy, self.name)
-        return Ranked(answering, rows, image_root, reference, self._judge, self._sampling, self._p, self._ties, self._seed)
+        how = (self._sampling, self._p, self._ties, self._seed, self._candidates)
+        return Ranked(answering, rows, image_root, reference, self._judge, *how)

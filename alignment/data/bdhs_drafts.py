@@ -23,7 +23,7 @@ from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, R
 class Rules:
     """How rejected answers are drawn; the options of `sources/bdhs.py`, where each is explained."""
 
-    rho_th: float = 0.99
+    veil: HiddenImage = field(default_factory=lambda: HiddenImage(0.99, 0))  # the seed is that of each try
     noise_steps: int = 0
     n_tries: int = 5
     guided: bool = True
@@ -80,7 +80,7 @@ def requests_of(draft: Draft, rules: Rules, seed: int, pieces: Pieces | None = N
     attempt = draft.attempt + 1
     own = (seed, draft.prompt.id, draft.number, attempt)
     # one mask a try, shared by all sentences of the answer (Algorithm 1, line 2)
-    hidden = HiddenImage(rules.rho_th, seed_of(*own, "mask")) if rules.rho_th > 0 else None
+    hidden = replace(rules.veil, seed=seed_of(*own, "mask")) if rules.veil.share > 0 else None
     noise = NoisyImage(rules.noise_steps, seed_of(*own, "noise")) if rules.noise_steps > 0 else None
     if rules.is_free(attempt):
         decoding = replace(rules.decoding, seed=seed_of(*own, "free"))
@@ -152,7 +152,7 @@ def meta_of(draft: Draft, rules: Rules) -> Mapping[str, object]:
         "tries": draft.attempt,
         "free": draft.free,
         "similarity": None if draft.similarity is None else round(draft.similarity, 6),
-        "rho_th": rules.rho_th,
+        "rho_th": rules.veil.share,
         "noise_steps": rules.noise_steps,
         "n_tokens": draft.n_tokens,
         "unfinished": draft.unfinished,

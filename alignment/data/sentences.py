@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from harness.core.edge.punkt import punkt
+
 CUT_UNITS = ("word", "token", "character")
 YES_NO_RULES = {
     # the printed expression has no word boundary, so it also fires on "Not", "Now", "Notably", "Nobody"
@@ -17,13 +19,15 @@ YES_NO_RULES = {
     "word": re.compile(r"^[\s]*(Yes|yes|No|no)\b"),
 }
 _SWAP = {"Yes": "No", "yes": "no", "No": "Yes", "no": "yes"}
-SPLITTERS = {
+PUNKT = "punkt"
+_EXPRESSIONS = {
     # a stop that ends a word and is followed by space or the end, so that "3.5" stays whole
     "stop_and_space": re.compile(r"\s*\S.*?(?:[.!?]+(?=\s|$)|$)", re.DOTALL),
     # any full stop, as the generated half ends at the first one
     "full_stop": re.compile(r"\s*\S[^.]*(?:\.|$)", re.DOTALL),
     "line": re.compile(r"\s*\S[^\n]*"),
 }
+SPLITTERS = (*_EXPRESSIONS, PUNKT)  # punkt: trained on text, so that "Mr." and "e.g." end no sentence
 Pieces = Callable[[str], Sequence[str]]  # a text as the model's tokens, whose concatenation is the text
 
 
@@ -39,12 +43,18 @@ class Sentence:
 def split(answer: str, splitter: str = "stop_and_space") -> list[Sentence]:
     """Sentences of an answer, in order; white space at the very end is dropped."""
     sentences = []
-    for match in SPLITTERS[splitter].finditer(answer):
-        text = match.group().strip()
-        start = match.start() + len(match.group()) - len(match.group().lstrip())
-        before = answer[: match.start()].rstrip()
+    for first, end in _spans(answer, splitter):
+        text = answer[first:end].strip()
+        start = end - len(answer[first:end].lstrip())
+        before = answer[:first].rstrip()
         sentences.append(Sentence(before, answer[len(before) : start], text))
     return sentences
+
+
+def _spans(answer: str, splitter: str) -> list[tuple[int, int]]:
+    if splitter == PUNKT:
+        return [(start, end) for start, end in punkt().span_tokenize(answer)]
+    return [match.span() for match in _EXPRESSIONS[splitter].finditer(answer)]
 
 
 def swap_yes_no(sentence: str, draw: random.Random, rule: str = "word") -> str:

@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,6 +119,7 @@ class Ranked:
     p_stored: float
     ties: str
     seed: int
+    candidates: int = 2
     repeats: int = 1
 
     def __len__(self) -> int:
@@ -150,13 +152,12 @@ class Ranked:
         requests = [
             Request(path, p.prompt, self.sampling.decoding(self.seed, "sample", step, p.id, n))
             for p, path in zip(pairs, paths, strict=True)
-            for n in (0, 1)
+            for n in range(self.candidates)
         ]
         answers = answers_of(self.policy, requests) if requests else []
         found, ties, unjudged = dict[str, PreferencePair | Fresh](), 0, 0
         for i, (pair, path) in enumerate(zip(pairs, paths, strict=True)):
-            two = (answers[2 * i], answers[2 * i + 1])
-            winner = self._winner(pair, (two[0].text.strip(), two[1].text.strip()), path)
+            two, winner = self._best_and_worst(pair, answers[self.candidates * i :][: self.candidates], path)
             ties, unjudged = ties + (winner == 0.5), unjudged + (winner is None)
             if (made := self._pair(pair, two, winner)) is not None:
                 found[pair.id] = made
@@ -167,6 +168,29 @@ class Ranked:
             )
         share = max(1, len(pairs))
         return found, {"online/ties": ties / share, "online/unjudged": unjudged / share}
+
+    def _best_and_worst(
+        self, pair: PreferencePair, answers: Sequence[Answer], path: Path | None
+    ) -> tuple[tuple[Answer, Answer], float | None]:
+        """Two answers and which is better (see `Annotator.rank`).
+
+        Of more than two, each is compared with each (a tie is half a point to both): the one with the most points against that
+        with the fewest, the first of equal ones; a tie where all have as many, unjudged where no comparison was judged.
+        """
+        texts = [answer.text.strip() for answer in answers]
+        if len(answers) == 2:
+            return (answers[0], answers[1]), self._winner(pair, (texts[0], texts[1]), path)
+        points, judged = [0.0] * len(answers), False
+        for first, second in combinations(range(len(answers)), 2):
+            winner = self._winner(pair, (texts[first], texts[second]), path)
+            if winner is not None:
+                judged = True
+                points[first] += 1 - winner
+                points[second] += winner
+        best, worst = points.index(max(points)), points.index(min(points))
+        if not judged or best == worst:
+            return (answers[0], answers[1]), 0.5 if judged else None
+        return (answers[best], answers[worst]), 0.0
 
     def _winner(self, pair: PreferencePair, two: tuple[str, str], path: Path | None) -> float | None:
         if two[0] == two[1]:

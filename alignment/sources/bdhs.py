@@ -27,10 +27,17 @@ from alignment.data.yield_report import yield_report
 from harness.core import registry
 from harness.core.capabilities import ShowsTokens
 from harness.core.errors import ConfigError, ImageError
-from harness.core.evaluation import Decoding, Request
+from harness.core.evaluation import Decoding, HiddenImage, Request
 from harness.core.plugins import Data, Model, in_order
 from harness.core.preference import PreferencePair
 
+_CHOICES = {
+    "cut_unit": CUT_UNITS,
+    "yes_no_rule": tuple(YES_NO_RULES),
+    "splitter": SPLITTERS,
+    "hidden_positions": ("kept", "closed"),
+    "newline_tokens": ("counted", "shown"),
+}
 TOO_SIMILAR = "too similar"
 UNMATCHED = "unmatched"
 EMPTY = "empty rejected answer"
@@ -57,11 +64,13 @@ class Bdhs(ReadsPrompts):
         cut_unit: str = "word",  # where a sentence is cut: word, character or token
         guided: bool = True,  # False: free generation under the mask, without the chosen answer's halves
         free_last_try: bool = True,  # the last try generates freely and is taken as it comes
+        hidden_positions: str = "kept",  # of tokens behind a hidden one; closed: counted as if it were not there
+        newline_tokens: str = "counted",  # LLaVA-1.6's may be hidden like the others; shown: never hidden, and not counted
         yes_no_rule: str = "word",  # "printed" also swaps in "Not", "Now", "Nobody", as the paper's expression does
         temperature: float = 1.0,  # of the sampled completions
         top_p: float = 1.0,  # nucleus of the sampled completions
         max_new_tokens: int = 256,  # of a sentence's rest, and of a free answer
-        splitter: str = "stop_and_space",  # rule that cuts an answer into sentences
+        splitter: str = "stop_and_space",  # how an answer is cut into sentences; punkt (NLTK's) knows "Mr." and "e.g."
         n_rejected: int = 1,  # rejected answers a prompt
         vocabulary: str = "nouns.txt",  # nouns that the yield report counts, if the data folder has it
         matched: Mapping[str, Any] | None = None,  # {"mentions": 0, "length": 0.1, "unit": "answer", "vocabulary": ..}
@@ -73,7 +82,8 @@ class Bdhs(ReadsPrompts):
         self._embedder, self._epsilon_s, self._n_rejected = make_embedder(embedder), epsilon_s, n_rejected
         self._matched, self._keep_unmatched = matched, keep_unmatched
         decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p)
-        self._rules = Rules(rho_th, noise_steps, n_tries, guided, free_last_try, cut_unit, yes_no_rule, splitter, decoding)
+        veil = HiddenImage(rho_th, 0, hidden_positions, newline_tokens)
+        self._rules = Rules(veil, noise_steps, n_tries, guided, free_last_try, cut_unit, yes_no_rule, splitter, decoding)
         self._report: dict[str, Any] = {}
 
     def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
@@ -158,7 +168,7 @@ class Bdhs(ReadsPrompts):
 
     def _check(self) -> None:
         o = self.options
-        for key, known in (("cut_unit", CUT_UNITS), ("yes_no_rule", YES_NO_RULES), ("splitter", SPLITTERS)):
+        for key, known in _CHOICES.items():
             if o[key] not in known:
                 raise ConfigError(f"bdhs.{key} is {o[key]!r}; choose one of {', '.join(known)}.")
         if not 0 <= o["rho_th"] <= 1:

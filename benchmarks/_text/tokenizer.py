@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import Any
 
-from benchmarks._text.language_data import punkt_parameters
+from harness.core.edge.punkt import punkt_parameters
 
 _REMEMBERED = 100_000  # entries; then the memory is emptied
 _LONGEST_REMEMBERED = 80  # characters of one piece

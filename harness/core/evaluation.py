@@ -69,10 +69,16 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class HiddenImage:
-    """Hide image tokens: i stays visible iff rho_i >= share, rho_i ~ U(0,1) (paper, Eq. 6); same seed and image, same mask."""
+    """Hide image tokens: i stays visible iff rho_i >= share, rho_i ~ U(0,1) (paper, Eq. 6); same seed and image, same mask.
+
+    What the paper leaves open: `positions` of what follows a hidden token are "kept", or "closed" up as if it were not there;
+    `newlines` of LLaVA-1.6 are "counted" among the tokens that may be hidden, or always "shown".
+    """
 
     share: float
     seed: int
+    positions: str = "kept"
+    newlines: str = "counted"
 
 
 @dataclass(frozen=True, slots=True)

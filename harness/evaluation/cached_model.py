@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.core.capabilities import GuessesTokens, TellsLogOdds
 from harness.core.digests import file_digest, value_digest
 from harness.core.errors import ImageError, ModelError, Unanswered
-from harness.core.evaluation import Answer, Request
+from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
 from harness.core.plugins import Model, Progress, no_progress
 from harness.core.run_record import Checkpoint
 from harness.storage.run_store import Store
@@ -76,7 +76,7 @@ class RememberingModel:
         The image counts by content and its path not at all; the weights count by content and their path not at all.
         """
         image = self._image_digest(request.image) if request.image is not None else None
-        veils = [asdict(veil) if veil is not None else None for veil in (request.hidden_image, request.noise)]
+        veils = [_asked(veil) if veil is not None else None for veil in (request.hidden_image, request.noise)]
         asked = [image, request.text, request.prefix, asdict(request.decoding), *veils]
         return value_digest([self.checkpoint.digest, self._facts, asked])
 
@@ -161,6 +161,12 @@ class RememberingModel:
             except OSError:
                 self._image_digests[path] = ""  # the model explains what is wrong
         return self._image_digests[path]
+
+
+def _asked(veil: HiddenImage | NoisyImage) -> dict[str, object]:
+    """What of a veil stands in an answer's key: of options that came later, those that are set."""
+    later = {"positions": "kept", "newlines": "counted"}
+    return {name: value for name, value in asdict(veil).items() if later.get(name) != value}
 
 
 def answered(model: RememberingModel, requests: Sequence[Request]) -> tuple[dict[int, Answer], dict[int, str]]:

@@ -14,6 +14,7 @@ from transformers import AutoModelForImageTextToText
 from harness.core.errors import DataError, ModelError
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.core.plugins import in_order
+from harness.models._checkpoint.image_features import flattened
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.packed_attention import is_read
 from harness.models._checkpoint.prompt_builder import visible_tokens
@@ -73,6 +74,41 @@ def test_hidden_image_tokens_equal_a_masked_full_sequence(model: TransformersMod
         logits = SharedMemory(engine.language).join(group(rows, model.prompts.image_token_id))
     assert len(rows[0].ids) < len(full.ids)
     torch.testing.assert_close(logits[0], expected, atol=1e-4, rtol=0)
+
+
+def test_closed_positions_are_those_that_the_model_counts_from_the_mask_itself(
+    model: TransformersModel, images: list[Path]
+) -> None:
+    """Without `position_ids`, transformers' `generate` counts along the attention mask: text behind the image moves up."""
+    hidden = HiddenImage(0.8, seed=3, positions="closed")
+    full = model.prompts.row(0, Request(images[1], "Is there a car"))
+    ids = torch.tensor([full.ids])
+    at = ids == model.prompts.image_token_id
+    mask = torch.ones_like(ids)
+    mask[at] = visible_tokens(hidden, int(at.sum())).long()
+    row = model.prompts.row(0, Request(images[1], "Is there a car", hidden_image=hidden))
+    assert row.positions == (mask[0].cumsum(0) - 1)[mask[0] == 1].tolist() != full.positions
+    kept = model.prompts.row(0, Request(images[1], "Is there a car", hidden_image=HiddenImage(0.8, seed=3)))
+    assert kept.ids == row.ids and kept.positions != row.positions
+    assert row.followed_by([5, 6]).positions[-3:] == [len(row.ids) - 1, len(row.ids), len(row.ids) + 1]
+
+
+def test_newline_tokens_can_be_left_out_of_those_that_may_be_hidden(model: TransformersModel, images: list[Path]) -> None:
+    """They are the places whose features are the model's `image_newline` itself."""
+    if model.family.name != "llava_next":
+        with pytest.raises(ModelError, match="LLaVA-1.6"):
+            model.prompts.row(0, Request(images[0], "x", hidden_image=HiddenImage(1.0, 0, newlines="shown")))
+        return
+    for image in images[:2]:
+        with torch.inference_mode():
+            vision = model.prompts.image_inputs(image).tensors
+            features = flattened(model.module.model.get_image_features(**vision, return_dict=True).pooler_output)
+        newlines = (features == model.module.model.image_newline).all(-1)
+        assert 1 < int(newlines.sum()) < len(newlines) / 2
+        row = model.prompts.row(0, Request(image, "x", hidden_image=HiddenImage(1.0, 0, newlines="shown")))
+        assert row.visible is not None and row.visible.tolist() == newlines.tolist()
+        some = visible_tokens(HiddenImage(0.5, 1, newlines="shown"), len(newlines), newlines)
+        assert some[~newlines].tolist() == visible_tokens(HiddenImage(0.5, 1), int((~newlines).sum())).tolist()
 
 
 def test_hiding_everything_leaves_the_text_and_hiding_nothing_leaves_the_image() -> None:

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.core.errors import TooLong
+from harness.core.errors import ModelError, TooLong
 from harness.core.evaluation import HiddenImage, Request
 from harness.models._checkpoint.families import CAUSAL, IMAGE, PROMPT, Family
+from harness.models._checkpoint.newline_tokens import newline_tokens
 from harness.models._conversation.conversations import Conversations
 
 RopeIndex = Callable[[Tensor, Tensor, "dict[str, Tensor]"], Tensor]  # ids (T,), is image (T,), tensors -> (T, axes)
@@ -103,7 +104,7 @@ class PromptBuilder(Conversations):
         self.check_length(reach(row.positions[-1]) + 1, request.image, request.text)
         row.places = list(range(len(prompt)))
         row.blocks = self._blocks(prompt)
-        _hide(row, request.hidden_image, self.image_token_id)
+        self._hide(row, request)
         if self.family.both_ways != CAUSAL:
             row.whole = max((n + 1 for n, block in enumerate(row.blocks) if block >= 0), default=0)
         return row
@@ -144,17 +145,43 @@ class PromptBuilder(Conversations):
         numbered = ((number if seen else -1, len(list(run))) for number, (seen, run) in enumerate(runs))
         return [number for number, length in numbered for _ in range(length)]
 
+    def _hide(self, row: Row, request: Request) -> None:
+        """Leave hidden image tokens out of the row; every position stays as it was, unless they are to be closed up.
+
+        A key that is hidden from every query in every layer is the same as a deleted token whose position stays taken.
+        """
+        hidden = request.hidden_image
+        if hidden is None or hidden.share <= 0 or request.image is None:
+            return
+        at = [i for i, token in enumerate(row.ids) if token == self.image_token_id]
+        always = None
+        if hidden.newlines == "shown":
+            always = newline_tokens(self.processor, self.family.name, self.image_inputs(request.image).tensors, len(at))
+        row.visible = visible_tokens(hidden, len(at), always)
+        gone = {place for place, seen in zip(at, row.visible.tolist(), strict=True) if not seen}
+        keep = [i for i in range(len(row.ids)) if i not in gone]
+        row.ids, row.positions = [row.ids[i] for i in keep], [row.positions[i] for i in keep]
+        row.places, row.blocks = [row.places[i] for i in keep], [row.blocks[i] for i in keep]
+        if hidden.positions == "closed":
+            if self.family.axes > 1:
+                raise ModelError(f"hidden_positions: closed is not defined for {self.family.name}, whose positions have axes.")
+            row.positions = list(range(row.positions[0], row.positions[0] + len(keep)))
+
 
 def reach(position: Any) -> int:
     """The largest number of a position, which has one an axis or is one itself."""
     return int(position if isinstance(position, int) else max(position))
 
 
-def visible_tokens(hidden: HiddenImage, count: int) -> Tensor:
+def visible_tokens(hidden: HiddenImage, count: int, always: Tensor | None = None) -> Tensor:
     """(k,) bool: token i stays visible iff rho_i >= share, rho_i ~ U(0,1) (paper, Eq. 6).
 
-    All k placeholders of an image count, LLaVA-1.6's newline tokens included (the paper leaves this open).
+    All k placeholders of an image count; `always` (k,) bool are shown in any case and draw no rho.
     """
+    if always is not None:
+        found = always.clone()
+        found[~always] = visible_tokens(hidden, int((~always).sum()))
+        return found
     rho = torch.rand(count, generator=torch.Generator().manual_seed(hidden.seed), dtype=torch.float64)
     return rho >= hidden.share
 
@@ -167,18 +194,3 @@ def hidden_at(ids: Tensor, hidden: HiddenImage | None, image_token_id: int) -> T
     found = torch.zeros_like(at)
     found[at] = ~visible_tokens(hidden, int(at.sum()))
     return found
-
-
-def _hide(row: Row, hidden: HiddenImage | None, image_token_id: int) -> None:
-    """Leave hidden image tokens out of the row but keep every position.
-
-    A key that is hidden from every query in every layer is the same as a deleted token whose position stays taken.
-    """
-    if hidden is None or hidden.share <= 0:
-        return
-    at = [i for i, token in enumerate(row.ids) if token == image_token_id]
-    row.visible = visible_tokens(hidden, len(at))
-    gone = {place for place, seen in zip(at, row.visible.tolist(), strict=True) if not seen}
-    keep = [i for i in range(len(row.ids)) if i not in gone]
-    row.ids, row.positions = [row.ids[i] for i in keep], [row.positions[i] for i in keep]
-    row.places, row.blocks = [row.places[i] for i in keep], [row.blocks[i] for i in keep]

@@ -122,3 +122,38 @@ def test_wrong_options_and_a_policy_that_cannot_answer_are_refused(llava_next, i
         OnlineDpo(Alphabetical(), sampling={"temperature": 0})
     with pytest.raises(ConfigError, match="max_new_tokens"):
         OnlineDpo(Alphabetical(), sampling={"max_tokens": 3})
+
+
+class Places:
+    """An annotator that knows a table: which of two texts is better, None where it says nothing."""
+
+    name, version = "places", "1"
+
+    def __init__(self, better: dict[tuple[str, str], float | None]) -> None:
+        self.better = better
+
+    def rank(self, question, answers, facts, image):
+        return Verdict(self.better[answers], "", "", self.name, self.version)
+
+
+@pytest.mark.parametrize(("better", "picked"), [
+    ({("a", "b"): 1.0, ("a", "c"): 1.0, ("b", "c"): 0.0}, ("b", "a", 0.0)),  # b beats both, a loses twice
+    ({("a", "b"): 0.5, ("a", "c"): 0.0, ("b", "c"): 0.0}, ("a", "c", 0.0)),  # a and b have 1.5 each: the first
+    ({("a", "b"): 0.5, ("a", "c"): 0.5, ("b", "c"): 0.5}, ("a", "b", 0.5)),  # a tie
+    ({("a", "b"): None, ("a", "c"): None, ("b", "c"): None}, ("a", "b", None)),  # unjudged
+    ({("a", "b"): None, ("a", "c"): None, ("b", "c"): 1.0}, ("c", "a", 0.0)),  # one comparison is enough
+])  # fmt: skip
+def test_of_several_candidates_the_best_stands_against_the_worst(pairs, better, picked):
+    ranked = Ranked(None, None, None, None, Places(better), Sampling(), 0.0, "drop", 0, candidates=3)
+    (first, second), winner = ranked._best_and_worst(pairs[0], [Answer("", text, 1, "end") for text in "abc"], None)
+    assert (first.text, second.text, winner) == picked
+
+
+def test_as_many_candidates_are_drawn_as_asked_for(llava_next, images, pairs, tmp_path):
+    judge = Alphabetical()
+    made = OnlineDpo(judge, training=FAST | {"max_steps": 1}, candidates=3)
+    made.align(Talker(llava_next), pairs, images, tmp_path)
+    assert 0 < len(judge.seen) <= 2 * 3 and made.facts()["candidates"] == 3  # two prompts a step, three comparisons each
+    assert "candidates" not in OnlineDpo(judge).facts()
+    with pytest.raises(ConfigError, match="at least 2"):
+        OnlineDpo(judge, candidates=1)

@@ -181,7 +181,25 @@ def test_faulty_prompt_rows_are_named(tmp_path):
         list(Bdhs().pairs(data, ScriptedModel(bird), 0))
 
 
-@pytest.mark.parametrize("wrong", [{"cut_unit": "wrod"}, {"rho_th": 2}, {"n_tries": 0}, {"matched": {"noun": 1}}])
+def test_what_the_paper_leaves_open_of_the_mask_is_an_option(tmp_path):
+    first = build(tmp_path, bird)[2].calls[0][0].hidden_image
+    assert (first.positions, first.newlines) == ("kept", "counted")
+    other = build(tmp_path, bird, hidden_positions="closed", newline_tokens="shown")[2].calls[0][0].hidden_image
+    assert (other.positions, other.newlines, other.seed) == ("closed", "shown", first.seed)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cut_unit": "wrod"},
+        {"hidden_positions": "x"},
+        {"newline_tokens": "x"},
+        {"splitter": "x"},
+        {"rho_th": 2},
+        {"n_tries": 0},
+        {"matched": {"noun": 1}},
+    ],
+)
 def test_wrong_options_are_refused(wrong):
     with pytest.raises(ConfigError):
         Bdhs(**wrong)

@@ -13,7 +13,7 @@ def draws(n: int = 200) -> list[random.Random]:
     return [random.Random(seed) for seed in range(n)]
 
 
-@pytest.mark.parametrize("splitter", ["stop_and_space", "full_stop", "line"])
+@pytest.mark.parametrize("splitter", ["stop_and_space", "full_stop", "line", "punkt"])
 def test_sentences_put_together_are_the_answer(splitter):
     text = ""
     for sentence in split(ANSWER, splitter):
@@ -24,6 +24,13 @@ def test_sentences_put_together_are_the_answer(splitter):
 
 def test_a_decimal_point_does_not_end_a_sentence():
     assert [s.text for s in split(ANSWER)] == ["A cat sleeps.", "There are 3.5 litres of milk!", "Is it full?", "Yes"]
+
+
+def test_punkt_knows_abbreviations_that_the_papers_rule_cuts_at():
+    text = "Mr. Fox holds fruit, e.g. an apple. Dr. Hen sits at 3.5 metres. It rains!"
+    sentences = ["Mr. Fox holds fruit, e.g. an apple.", "Dr. Hen sits at 3.5 metres.", "It rains!"]
+    assert [s.text for s in split(text, "punkt")] == sentences
+    assert [s.text for s in split(text)][:2] == ["Mr.", "Fox holds fruit, e.g."]
 
 
 def test_a_swap_happens_half_of_the_time():

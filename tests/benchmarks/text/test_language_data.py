@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from benchmarks._text.language_data import perceptron_tagger, punkt_parameters, read_member
+from benchmarks._text.language_data import perceptron_tagger, read_member
+from harness.core.edge.punkt import punkt_parameters
 
 
 def test_punkts_parameters_are_those_of_the_wall_street_journal_model() -> None:

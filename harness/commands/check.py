@@ -1,12 +1,14 @@
-"""The command `check`: verify that benchmarks score their built-in examples as documented."""
+"""The commands `check` and `annotators`: do benchmarks score, and annotators rank, as they should?"""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.commands._app import app, echo
+from harness.commands._app import RUNS, OutputOption, WordsArgument, app, echo
 
 
 @app.command(epilog="Examples:  python -m harness check   |   python -m harness check pope chair")
@@ -20,4 +22,35 @@ def check(
     for one in found:
         echo(f"{one.name}: {one.fault}" if one.fault else f"{one.name}: {one.examples} examples hold")
     if any(one.fault for one in found):
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Examples:  python -m harness annotators --mini   |   python -m harness annotators study:table10 data=/data   |   "
+    "python -m harness annotators mine.yaml pairs.povid.limit=200"
+)
+def annotators(
+    words: WordsArgument = None,
+    mini: Annotated[bool, typer.Option("--mini", help="annotators and pairs of the miniature world")] = False,
+    to: Annotated[Path | None, typer.Option("--to", help="JSON file to write")] = None,
+    output: OutputOption = RUNS,
+) -> None:
+    """Measure how often annotators prefer the chosen answer of stored pairs.
+
+    Every pair is asked in both orders. Without a configuration: table 10 of the study. Verdicts are remembered.
+    """
+    from harness.commands._terminal import Display
+    from harness.commands.run import file_and_changes
+    from harness.config.annotators import load_annotators
+    from harness.run.annotators import as_json, as_lines, measure
+
+    file, changes = file_and_changes(words or [])
+    config = load_annotators(file, mini, changes)
+    with Display() as display:
+        found = measure(config, output, display.progress)
+    for text in as_lines(found):
+        echo(text)
+    if to is not None:
+        to.write_text(json.dumps(as_json(found), indent=1) + "\n", encoding="utf-8")
+    if any(one.unjudged for one in found):
         raise typer.Exit(1)

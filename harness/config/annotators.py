@@ -1,0 +1,63 @@
+"""What `python -m harness annotators` reads: annotators by name, sets of stored pairs by name.
+
+data: data
+annotators: {7b: {name: chat, model: {path: ...}}}
+pairs: {povid: {name: povid, limit: 1000}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.config import yaml_text
+from harness.config.changes import changed
+from harness.config.schema import JudgeConfig, Name, Plugin, all_faults
+from harness.core import registry
+from harness.core.errors import ConfigError
+
+TABLE = "study:table10"
+
+
+class AnnotatorsConfig(BaseModel):
+    """Annotators and the pairs that they are measured on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    data: str = Field("miniworld", description="data folder, or `miniworld` for the embedded world")
+    seed: int = Field(0, description="of the sets' subsamples")
+    annotators: Annotated[dict[Name, JudgeConfig], Field(min_length=1)]
+    pairs: Annotated[dict[Name, Plugin], Field(min_length=1)]
+    published: dict[str, dict[str, float]] = Field(
+        default_factory=dict, description="percent by annotator and set, shown beside"
+    )
+
+
+def load_annotators(file: str | None, mini: bool = False, changes: Sequence[str] = ()) -> AnnotatorsConfig:
+    """A file's, or table 10 of the study. Raises ConfigError naming every fault at once."""
+    faults: list[str] = []
+    if file is None or file == TABLE:
+        path = Path(__file__).parent / "studies" / "annotators" / ("small.yaml" if mini else "real.yaml")
+    else:
+        path = Path(file)
+    tree = yaml_text.read_file(path)
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} must hold keys and values (data, annotators, pairs).")
+    try:
+        config = AnnotatorsConfig.model_validate(changed(tree, changes, faults))
+    except ValidationError as error:
+        faults += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise ConfigError(all_faults(faults, file or TABLE)) from error
+    wanted: list[tuple[str, str, Plugin]] = [("judge", f"annotators.{name}", spec) for name, spec in config.annotators.items()]
+    wanted += [("source", f"pairs.{name}", spec) for name, spec in config.pairs.items()]
+    for kind, where, spec in wanted:
+        try:
+            registry.check_options(kind, spec.name, registry.get(kind, spec.name), spec.options)
+        except ConfigError as error:
+            faults.append(f"{where}: {error}")
+    if faults:
+        raise ConfigError(all_faults(faults, file or TABLE))
+    return config

@@ -1,0 +1,109 @@
+"""How often an annotator prefers the chosen answer: orders, ties, missing verdicts and preference for a place, by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from alignment.data.pairs import write_pairs
+from harness.cli import app
+from harness.config.annotators import load_annotators
+from harness.core.errors import ConfigError
+from harness.core.evaluation import Verdict
+from harness.core.preference import PreferencePair
+from harness.run import annotators
+
+
+class Said:
+    """An annotator that follows a table: the winner's place by (first, second)."""
+
+    name, version = "said", "1"
+
+    def __init__(self, wins: dict[tuple[str, str], float | None]) -> None:
+        self.wins = wins
+
+    def rate(self, question, answer, facts, image):
+        raise AssertionError
+
+    def rank(self, question, answers, facts, image):
+        return Verdict(self.wins[answers], "", "", self.name, self.version)
+
+
+def pair(name: str, chosen: str, rejected: str) -> PreferencePair:
+    return PreferencePair(name, "", "", "What is it?", chosen, (rejected,), "file")
+
+
+WINS = {
+    ("a", "b"): 0.0, ("b", "a"): 1.0,  # right in both orders
+    ("c", "d"): 0.0, ("d", "c"): 0.0,  # the first place wins: right once
+    ("e", "f"): 0.5, ("f", "e"): 1.0,  # a tie and right
+    ("g", "h"): None, ("h", "g"): 0.0,  # silence and wrong
+}  # fmt: skip
+
+
+@pytest.fixture
+def measured(tmp_path: Path, monkeypatch) -> tuple[annotators.Agreement, ...]:
+    write_pairs(
+        tmp_path / "pairs.jsonl",
+        [
+            pair(
+                *text,
+            )
+            for text in (("1", "a", "b"), ("2", "c", "d"), ("3", "e", "f"), ("4", "g", "h"))
+        ],
+    )
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        f"data: {tmp_path}\nannotators: {{x: {{name: keywords}}}}\npairs: {{own: {{name: jsonl}}}}\n"
+        "published: {x: {own: 79.1}}"
+    )
+    monkeypatch.setattr(annotators, "make_annotator", lambda spec, store, data: Said(WINS))
+    return annotators.measure(load_annotators(str(file)), tmp_path / "runs")
+
+
+def test_both_orders_are_counted(measured) -> None:
+    (found,) = measured
+    assert (found.annotator, found.pairs_of, found.pairs, found.unjudged, found.published) == ("x", "own", 4, 1, 79.1)
+    assert (found.right.n, found.right.of) == (4, 7)  # a-b twice, c-d once, e-f once; of eight comparisons one has no verdict
+    assert (found.ties.n, found.ties.of) == (1, 7)
+    assert found.first == 4 / 6  # of six decided: a, c, d and h stood first, a and e second
+    assert found.consistent == 1 / 4
+
+
+def test_the_table_puts_the_papers_number_beside(measured) -> None:
+    header, _, row = annotators.as_lines(measured)
+    assert row.split("|")[1:5] == [" x ", " own ", " 4 ", " 57.14 "] and row.endswith(" 79.10 |")
+    assert "in the paper" in header and json.loads(json.dumps(annotators.as_json(measured)))[0]["right"]["n"] == 4
+
+
+def test_table_10_has_the_papers_annotators_sets_and_values() -> None:
+    config = load_annotators("study:table10")
+    assert config.published == {
+        "7b": {"vlfeedback": 79.10, "rlhf-v": 81.88, "povid": 92.96},
+        "34b": {"vlfeedback": 90.91, "rlhf-v": 93.90, "povid": 98.55},
+    }
+    assert [spec.options["model"]["path"] for spec in config.annotators.values()] == [
+        "llava-hf/llava-v1.6-vicuna-7b-hf", "llava-hf/llava-v1.6-34b-hf"
+    ]  # fmt: skip
+    assert [spec.name for spec in config.pairs.values()] == ["vlfeedback", "rlhf_v", "povid"]
+
+
+def test_all_faults_of_a_configuration_are_named(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("annotators: {x: {name: keywrods}}\npairs: {p: {name: povid, limt: 3}}")
+    with pytest.raises(ConfigError, match=r"annotators\.x: (.|\n)*'keywords'(.|\n)*pairs\.p: (.|\n)*'limit'"):
+        load_annotators(str(tmp_path / "own.yaml"))
+
+
+def test_the_command_measures_the_annotators_of_the_miniature_world(world: Path, tmp_path: Path) -> None:
+    changes = [f"data={world}", "pairs.random-edit.limit=6", "pairs.corruption.limit=6"]
+    words = ["annotators", "--mini", *changes, "--output", str(tmp_path), "--to", str(tmp_path / "found.json")]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert [(row["annotator"], row["pairs_of"], row["pairs"]) for row in found] == [
+        (who, of, 6) for who in ("keywords", "annotations") for of in ("random-edit", "corruption")
+    ]
+    assert all(row["unjudged"] == 0 for row in found) and "| annotations | corruption | 6 |" in result.output

@@ -43,10 +43,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How an answer is produced. `temperature` 0 is greedy; `seed` belongs to the single request.
-
-    Raises ConfigError for a value that no engine could follow.
-    """
+    """How an answer is produced: `temperature` 0 is greedy, `seed` the request's own. ConfigError where none could follow."""
 
     max_new_tokens: int = 512
     temperature: float = 0.0
@@ -69,16 +66,12 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class HiddenImage:
-    """Hide image tokens: i stays visible iff rho_i >= share, rho_i ~ U(0,1) (paper, Eq. 6); same seed and image, same mask.
-
-    What the paper leaves open: `positions` of what follows a hidden token are "kept", or "closed" up as if it were not there;
-    `newlines` of LLaVA-1.6 are "counted" among the tokens that may be hidden, or always "shown".
-    """
+    """Hide image tokens: i stays visible iff rho_i >= share, rho_i ~ U(0,1) (paper, Eq. 6); same seed and image, same mask."""
 
     share: float
     seed: int
-    positions: str = "kept"
-    newlines: str = "counted"
+    positions: str = "kept"  # of what follows a hidden token; "closed": as if it were not there
+    newlines: str = "counted"  # LLaVA-1.6's, among the tokens that may be hidden; "shown": never hidden
 
 
 @dataclass(frozen=True, slots=True)

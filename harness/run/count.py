@@ -34,7 +34,9 @@ def _expected(arm: Arm) -> int | None:
 
 def _most(source: Mapping[str, Any]) -> int | None:
     """The smallest of a source's limit and those of the sources inside it; None where nothing is known."""
-    inside = [source[part] for part in SOURCES_INSIDE if isinstance(source.get(part), Mapping)]
+    inside = [_most(source[part]) for part in SOURCES_INSIDE if isinstance(source.get(part), Mapping)]
+    if source.get("name") == "joined":  # all of both
+        inside = [sum(size for size in inside if size) if all(inside) else None]
     whole = not (source.get("origin") or source.get("chosen_by"))  # how many rows these leave is known with the file only
-    sizes = [source.get("limit"), *map(_most, inside), PUBLISHED_SIZES.get(str(source.get("name"))) if whole else None]
+    sizes = [source.get("limit"), *inside, PUBLISHED_SIZES.get(str(source.get("name"))) if whole else None]
     return min((size for size in sizes if size), default=None)

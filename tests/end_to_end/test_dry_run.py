@@ -102,6 +102,10 @@ def test_counts_without_data_follow_from_the_limit_or_the_published_size(tmp_pat
     table2, _ = config.load_table("table2", False, [f"data={tmp_path / 'nowhere'}", "arms.bdhs-vlfeedback.pairs.limit=null"])
     with pytest.raises(DataError):
         amounts.update((cost.stage, cost.amount) for cost in estimate(table2))
+    table7, _ = config.load_table("table7", False, [f"data={tmp_path / 'nowhere'}"])
+    with pytest.raises(DataError):
+        amounts.update((cost.stage, cost.amount) for cost in estimate(table7))
+    assert amounts["pairs: povid-and-rlhf-v"] == "22,917 prompts (joined)"  # 17,184 + 5,733
     assert amounts["pairs: bdhs-vlfeedback"] == "an unknown number of prompts (bdhs)"
 
 

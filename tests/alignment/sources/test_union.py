@@ -1,8 +1,10 @@
-"""Two sources side by side give pairs with both rejected answers, matched by id; what does not match is counted."""
+"""Two sources: side by side (both rejected answers, matched by id), or one after the other (all pairs of both)."""
 
 import pytest
 
 from alignment.data.pairs import write_pairs
+from alignment.online.reward_model import held_out
+from alignment.sources.joined import Joined
 from alignment.sources.union import Union
 from harness.core.errors import ConfigError
 from harness.core.preference import PreferencePair
@@ -63,3 +65,39 @@ def test_its_prompts_are_counted_without_a_model(tmp_path, second, limit, n):
     data = write_prompts(tmp_path, tuple(f"A cat sleeps on mat {i}." for i in range(6)), "cat\ndog\n")
     write_pairs(tmp_path / "second.jsonl", [pair("1", "A cat.", "A dog.")])
     assert Union({"name": "random_edit"}, second, limit=limit).check(data, 0) == n
+
+
+# ---------------------------------------------------------------- joined: one after the other
+
+
+def numbered(n: int) -> PreferencePair:
+    return PreferencePair(str(n), f"images/{n}.png", "", "Describe it.", f"Cat {n}.", ("A dog.",), "own")
+
+
+def joined(tmp_path, limit=None):
+    data = write_prompts(tmp_path, ("x",))
+    for n in range(6):
+        (tmp_path / "images" / f"{n}.png").write_bytes(f"image {n}".encode())
+    for name, numbers in (("first.jsonl", (0, 1, 2, 3)), ("second.jsonl", (2, 3, 4, 5))):
+        write_pairs(tmp_path / name, [numbered(n) for n in numbers])
+    source = Joined({"name": "jsonl", "file": "first.jsonl"}, {"name": "jsonl", "file": "second.jsonl"}, limit)
+    return source, data, list(source.pairs(data, ScriptedModel(str), 0))
+
+
+def test_all_pairs_of_both_sets_are_there_under_ids_of_their_own(tmp_path):
+    source, data, pairs = joined(tmp_path)
+    assert [p.id for p in pairs] == [f"first/{n}" for n in range(4)] + [f"second/{n}" for n in (2, 3, 4, 5)]
+    assert source.check(data, 0) == 8 and source.report()["first"]["accepted"] == source.report()["second"]["accepted"] == 4
+
+
+def test_a_limit_is_drawn_from_both_together(tmp_path):
+    source, data, pairs = joined(tmp_path, limit=3)
+    assert len(pairs) == 3 == source.check(data, 0) and source.report()["asked"] == 8
+
+
+def test_no_image_that_one_set_holds_out_is_trained_on_in_both(tmp_path):
+    _, _, pairs = joined(tmp_path)
+    alone = [p for p in pairs if p.id.startswith("second/")]
+    trained, _ = held_out(pairs, 0.5, 1)
+    tested = held_out(alone, 0.5, 1)[1]
+    assert tested and not {p.image_digest for p in trained} & {p.image_digest for p in tested}

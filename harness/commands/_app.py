@@ -23,6 +23,12 @@ WordsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[CONFIG.yaml] [key.path=value]...", help="configuration file and changes to it")
 ]
 
+FleetOption = Annotated[
+    str | None,
+    typer.Option("--fleet", metavar="ray[://HOST:PORT]", help="answer on several GPUs or hosts: a local Ray, or a running one"),
+]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="number of the fleet's workers; default: by GPUs")]
+
 
 def _show_version(wanted: bool) -> None:
     if wanted:

@@ -28,7 +28,7 @@ def doctor(
     from harness.config.sweep_only import evaluation
     from harness.core.capabilities import WRONG
     from harness.evaluation.doctor import examine, verdict
-    from harness.run.pipeline import load_model
+    from harness.run.models import load_model
 
     chosen = evaluation(model, output=str(output), changes=changes or [])
     found = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands._app import WordsArgument, app, echo
+from harness.commands._app import FleetOption, WordsArgument, WorkersOption, app, echo
 from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def run(
     output: Annotated[
         Path | None, typer.Option("--output", help="output folder, with the store of all runs; default: the study's own")
     ] = None,
+    fleet: FleetOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Build pairs, align, evaluate and write the report.
 
@@ -47,6 +49,7 @@ def run(
     file, changes = file_and_changes(words or [])
     changes += [f"baseline={json.dumps(baseline)}"] if baseline is not None else []
     changes += [f"output={json.dumps(str(output))}"] if output is not None else []
+    changes += fleet_changes(fleet, workers)
     chosen, left_out = read_study(file, changes, mini=mini)
     for row in left_out:
         echo(f"left out: {row}")
@@ -94,6 +97,19 @@ def exit_if_incomplete(outcome: Outcome) -> None:
     """Exit code 1 where items have no answer or no verdict: running the command again asks for them."""
     if any(failed.missing or failed.unjudged_why for failed in outcome.comparison.failures):
         raise typer.Exit(1)
+
+
+def fleet_changes(fleet: str | None, workers: int | None) -> list[str]:
+    """`--fleet ray://HOST:PORT --workers N` as changes of a study, which may name more under `fleet`."""
+    if fleet is None and workers is None:
+        return []
+    kind, _, address = (fleet or "ray").partition("://")
+    if kind != "ray" or (fleet or "").endswith("://"):
+        raise ConfigError(
+            f"--fleet is {fleet!r}; give `ray` for a Ray on this machine, or `ray://HOST:PORT` for a running one."
+        )
+    chosen = [f"fleet.address={json.dumps(address or None)}"] if fleet is not None else []
+    return chosen + ([f"fleet.workers={workers}"] if workers is not None else [])
 
 
 def file_and_changes(words: Sequence[str]) -> tuple[str | None, list[str]]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands._app import RUNS, OutputOption, WordsArgument, app, echo
-from harness.commands.run import carry_out, exit_if_incomplete, file_and_changes
+from harness.commands._app import RUNS, FleetOption, OutputOption, WordsArgument, WorkersOption, app, echo
+from harness.commands.run import carry_out, exit_if_incomplete, file_and_changes, fleet_changes
 from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def sweep(
         str | None,
         typer.Option("--style", help="prompt style of every benchmark that has it, e.g. llava, official, vlmevalkit"),
     ] = None,
+    fleet: FleetOption = None,
+    workers: WorkersOption = None,
     output: OutputOption = RUNS,
 ) -> None:
     """Evaluate a checkpoint or server without training.
@@ -62,6 +64,7 @@ def sweep(
     from harness.storage.run_store import open_store
 
     file, changes = file_and_changes(words or [])
+    changes += fleet_changes(fleet, workers)
     wanted = [name.strip() for name in (benchmarks or "").split(",") if name.strip()]
     if benchmarks is not None and not wanted:
         raise ConfigError("--benchmarks names no benchmark. Give names separated by commas, e.g. --benchmarks pope,chair.")

@@ -79,6 +79,14 @@ class Arm(_Strict):
     )
 
 
+class FleetConfig(_Strict):
+    """Workers that answer beside this process, through Ray. Changes no answer, and nothing of a run's identity."""
+
+    address: str | None = Field(None, description="HOST:PORT of a running Ray; absent: one is started on this machine")
+    workers: int | None = Field(None, ge=1, description="default: as many as the GPUs allow; without GPUs one a host")
+    gpus: float | None = Field(None, ge=0, description="GPUs of one worker; default: 1 where there are any")
+
+
 class TableNotes(_Strict):
     """What a report says of a table of the study besides its rows. Changes nothing that is computed."""
 
@@ -110,6 +118,7 @@ class RunConfig(_Strict):
         None, description="policy of the report's gate: `default`, a policy file, or the policy itself (name, alpha, rules)"
     )
     output: str = Field("runs", description="folder of all runs and their store")
+    fleet: FleetConfig | None = Field(None, description="answer on several GPUs or hosts; absent: in this process")
 
     def seed_of(self, arm: Arm) -> int:
         """Seed of an arm's draws: its own, or the study's."""
@@ -118,7 +127,7 @@ class RunConfig(_Strict):
     @property
     def digest(self) -> str:
         """Identity of what was asked, in any form (`training_form.flat`); not of what only the reports need."""
-        asked = self.model_dump(exclude={"output", "table", "baseline", "gates"})
+        asked = self.model_dump(exclude={"output", "table", "baseline", "gates", "fleet"})
         for arm in (*asked["reward_models"], *asked["arms"]):
             arm["align"] = training_form.flat(arm["align"])
             if arm["after"] is None:  # as before there were rounds
@@ -126,8 +135,9 @@ class RunConfig(_Strict):
         return value_digest(asked)
 
     def as_yaml(self) -> str:
-        """The study as asked; not where it is written, so that reports are the same bytes everywhere."""
-        return yaml.safe_dump(self.model_dump(exclude_none=True, exclude={"output"}), sort_keys=False, allow_unicode=True)
+        """The study as asked; not where it is written or runs, so that reports are the same bytes everywhere."""
+        asked = self.model_dump(exclude_none=True, exclude={"output", "fleet"})
+        return yaml.safe_dump(asked, sort_keys=False, allow_unicode=True)
 
 
 def load(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:

@@ -120,6 +120,27 @@ class RemembersFor(Protocol):
     def remembering(self, other: Model, what: str) -> Model: ...
 
 
+@runtime_checkable
+class WaveEngine(Answers, Protocol):
+    """An engine whose `generate` works through waves one after the other: indices of requests, in parts that share an image.
+
+    `waves` is a function of the requests alone, and what a wave computes one of its own requests and their answers alone:
+    waves may be worked through in any order, in any process.
+    """
+
+    def waves(self, requests: Sequence[Request]) -> list[list[list[int]]]: ...
+    def wave(
+        self, requests: Sequence[Request], parts: Sequence[list[int]], done: Mapping[int, Answer]
+    ) -> Iterator[list[tuple[int, Answer]]]: ...
+
+
+@runtime_checkable
+class WorksInWaves(Model, Protocol):
+    """A model whose answers several processes can share out."""
+
+    def engine(self) -> WaveEngine: ...
+
+
 class NoModel:
     """Stands where a model stands when a source is only to be counted. Whoever asks it gets a ModelError."""
 

@@ -122,10 +122,11 @@ class TransformersModel:
         self, requests: Sequence[Request], done: Mapping[int, Answer] | None = None
     ) -> Iterator[list[tuple[int, Answer]]]:
         """(index, answer) as they are finished; see `ImageFirst`."""
-        self._settings.check()
-        yield from self._engine().generate(requests, done or {})
+        yield from self.engine().generate(requests, done or {})
 
-    def _engine(self) -> ImageFirst | OneByOne:
+    def engine(self) -> ImageFirst | OneByOne:
+        """What `generate` works with. Raises ModelError where the checkpoint's generation_config cannot be followed."""
+        self._settings.check()
         if not self.family.known:
             return self.one_by_one()
         return ImageFirst(self._language(), self.prompts, self._end_ids(), self.budget, self._settings)

@@ -32,7 +32,7 @@ from harness.run.check_sources import number_of_pairs, unreached_models
 from harness.run.count import counted
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import make_aligner
-from harness.run.pipeline import load_model
+from harness.run.models import load_model
 
 QUESTIONS, PROMPTS, STEPS = 8, 2, 2  # measured of each: an order of magnitude, for seconds of work
 

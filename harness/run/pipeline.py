@@ -32,20 +32,20 @@ from harness.core.preference import PreferencePair
 from harness.evaluation.cached_model import RememberingModel
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.sweep import sweep
-from harness.miniworld.model.paths import checkpoint_folder
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
 from harness.run.check_gates import check_gates
 from harness.run.check_sources import check_places, check_sources, pairs_record, rebuilt_pairs
 from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
+from harness.run.models import crew_of, load_model, trainable_model
 from harness.run.shared_prompts import prompts_of, shared_prompts
 from harness.storage.artifacts import Pairs, RewardAccuracy, SharedPrompts, Timings, TrainingLog
 from harness.storage.run_folder import locked, read_json
 from harness.storage.run_store import Store, StoredRun
 
 if TYPE_CHECKING:
-    pass
+    from harness.fleet.crew import Crew
 
 Say = Callable[[str], None]
 
@@ -61,11 +61,16 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
     """
     check_plugins(config)
     check_gates(config)
+    with crew_of(config.fleet if workers().is_main else None, say) as crew:
+        return _run(config, command, progress, say, crew)
+
+
+def _run(config: RunConfig, command: str, progress: Progress, say: Say, crew: Crew | None) -> Outcome | None:
     output = Path(config.output).expanduser()
     with workers().first_alone():
         data = open_data(config.data, output, say)
     say(f"loading the model {config.model.options.get('path', config.model.name)}")
-    base = load_model(config)
+    base = load_model(config, None, crew)
     run_id = f"{config.name}-{value_digest([config.digest, base.checkpoint.digest])[:8]}"
     folder = output / run_id
     if not workers().is_main:
@@ -80,7 +85,7 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
         write_text_whole(folder / "run.yaml", config.as_yaml())
         say(f"run {run_id} in {folder}")
         try:
-            stages = _Stages(config, run_id, folder, data, store, progress, say)
+            stages = _Stages(config, run_id, folder, data, store, progress, say, crew)
             stages.all(base)
             stages.dismiss()
         except BaseException as error:
@@ -90,23 +95,21 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
         return report(store, run_id, folder, config.baseline)
 
 
-def load_model(config: RunConfig, path: str | None = None) -> Model:
-    """The base checkpoint, or another one under the base's settings."""
-    options = config.model.options
-    if path is not None:
-        options["path"] = path
-    elif options.get("path") == "miniworld":
-        options["path"] = str(checkpoint_folder())
-    return registry.make("model", config.model.name, options)
-
-
 class _Stages:
     """The stages of one run, each skipped when its result is there."""
 
     def __init__(
-        self, config: RunConfig, run_id: str, folder: Path, data: Data, store: Store, progress: Progress, say: Say
+        self,
+        config: RunConfig,
+        run_id: str,
+        folder: Path,
+        data: Data,
+        store: Store,
+        progress: Progress,
+        say: Say,
+        crew: Crew | None = None,
     ) -> None:
-        self.config, self.run_id, self.folder = config, run_id, folder
+        self.config, self.run_id, self.folder, self.crew = config, run_id, folder, crew
         self.data, self.store, self.progress, self.say = data, store, progress, say
         self.done = {(r.label, r.benchmark) for r in store.results(run_id) if r.is_whole}
 
@@ -120,10 +123,10 @@ class _Stages:
             self._sweep("base", base, left)
         for place, arm in enumerate(self.config.arms, start=1):
             if not self._aligned(arm):
-                pairs = self._pairs(arm, base if arm.after is None else self._checkpoint(self._named(arm.after)))
+                pairs = self._pairs(arm, base if arm.after is None else self._checkpoint(self._named(arm.after), self.crew))
                 self._align(arm, pairs)
             if left := self._left(arm.name, place):
-                self._sweep(arm.name, self._checkpoint(arm), left)
+                self._sweep(arm.name, self._checkpoint(arm, self.crew), left)
             gc.collect()
         if self.store.get(SharedPrompts, self.run_id) is None:  # else this run was finished before
             made = {a.name: path for a in self.config.arms if (path := self._arm(a) / "pairs.jsonl").is_file()}
@@ -200,7 +203,7 @@ class _Stages:
     def _train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Trained:
         """The part of an alignment that all processes do together."""
         aligner = self._aligner(arm)
-        policy = load_model(self.config) if arm.after is None else self._checkpoint(self._named(arm.after))
+        policy = trainable_model(self.config, None if arm.after is None else self._ended_in(self._named(arm.after)), self.crew)
         folder, cache = self._arm(arm) / "train", self.folder.parent / ".cache"
         require_sound(arm.name, policy, self.say, training=True)
         return aligner.align(policy, pairs, self.data.folder, folder, progress=self.progress, cache=cache)
@@ -221,9 +224,12 @@ class _Stages:
     def _named(self, name: str) -> Arm:
         return next(arm for arm in self.config.arms if arm.name == name)
 
-    def _checkpoint(self, arm: Arm) -> Model:
+    def _ended_in(self, arm: Arm) -> str:
+        return str(self.folder / read_json(self._arm(arm) / "alignment.json")["folder"])
+
+    def _checkpoint(self, arm: Arm, crew: Crew | None = None) -> Model:
         """The model that an arm ended in."""
-        return load_model(self.config, str(self.folder / read_json(self._arm(arm) / "alignment.json")["folder"]))
+        return load_model(self.config, self._ended_in(arm), crew)
 
     def _rate_reward_models(self) -> None:
         """Accuracy of each reward model on each one's held-out pairs: the study's table 7."""

@@ -24,7 +24,7 @@ from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord, 
 from harness.evaluation.sweep import Say, sweep
 from harness.results.run_records import records_of
 from harness.run.data import open_data
-from harness.run.pipeline import load_model
+from harness.run.models import load_model
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store, StoredRun, open_store
 from reports.comparison.compare import compare
@@ -59,6 +59,8 @@ def until_decided(
 
     Raises ConfigError where that run lacks a benchmark, or the policy does not fit what is swept.
     """
+    if config.fleet is not None:
+        raise ConfigError("`--until decided` asks a few images at a time, in this process. Leave the fleet out.")
     output = Path(config.output).expanduser()
     data, model = open_data(config.data, output, say), load_model(config)
     with open_store(output) as store:

@@ -146,7 +146,7 @@ def run(model: TransformersModel, situation: Situation, done: dict[int, Answer])
     """Answer the requests that are not done, and watch."""
     watched = Watched()
     open_rows = iter([i for i in range(len(situation.requests)) if i not in done])
-    engine: Any = model._engine()
+    engine: Any = model.engine()
     owners: dict[Any, int] = {}
     if isinstance(engine, ImageFirst):
         engine.budget = Budget(situation.slots, situation.rows, halved=True)

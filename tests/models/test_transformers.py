@@ -66,7 +66,7 @@ def test_hidden_image_tokens_equal_a_masked_full_sequence(model: TransformersMod
     mask = torch.ones_like(ids)
     mask[at] = visible_tokens(hidden, int(at.sum())).long()
     rows = [model.prompts.row(i, Request(images[1], q, hidden_image=hidden)) for i, q in enumerate(["Is there a car", "x"])]
-    engine = model._engine()
+    engine = model.engine()
     with torch.inference_mode():
         vision = model.prompts.image_inputs(images[1]).tensors
         positions = torch.tensor([full.positions])

@@ -26,6 +26,8 @@ from harness.models._engine.answer_logprobs import Forced, summed
 from harness.models._engine.decoding import RowState, Stopper, cut_after_stop, next_tokens
 from harness.models._engine.generation_settings import GenerationSettings
 
+_WAVE = 16  # requests
+
 
 class OneByOne:
     """A slow engine with the answers of `module.generate`."""
@@ -43,9 +45,19 @@ class OneByOne:
 
     def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
         """Yield one answer at a time."""
-        for i, request in enumerate(requests):
-            if i not in done:
-                yield [(i, self._answer(request))]
+        for parts in self.waves(requests):
+            yield from self.wave(requests, parts, done)
+
+    def waves(self, requests: Sequence[Request]) -> list[list[list[int]]]:
+        """Indices in their order, a few at a time: each answer is computed alone."""
+        return [[[i] for i in range(s, min(s + _WAVE, len(requests)))] for s in range(0, len(requests), _WAVE)]
+
+    def wave(
+        self, requests: Sequence[Request], parts: Sequence[list[int]], done: Container[int]
+    ) -> Iterator[list[tuple[int, Answer]]]:
+        """One of `waves`, an answer at a time."""
+        for i in (i for part in parts for i in part if i not in done):
+            yield [(i, self._answer(requests[i]))]
 
     @torch.inference_mode()
     def _answer(self, request: Request) -> Answer:

@@ -62,18 +62,21 @@ class ImageFirst:
 
         Raises ModelError when memory does not suffice for a single request.
         """
-        done = done or {}
-        for parts in self._waves(requests):
-            if all(i in done for part in parts for i in part):
-                continue
-            wave = Wave(requests, done, deque(parts), Batch(self.language))
-            while wave.waiting or wave.batch.live:
-                found = self._move(wave)
-                if found:
-                    yield found
+        for parts in self.waves(requests):
+            yield from self.wave(requests, parts, done or {})
 
-    def _waves(self, requests: Sequence[Request]) -> list[list[list[int]]]:
-        """As `waves`; requests that have to be read alone come last, each a wave of its own."""
+    def wave(self, requests: Sequence[Request], parts: Sequence[list[int]], done: Mapping[int, Answer]) -> Iterator[Finished]:
+        """One of `waves`, as `generate` works through it; nothing where all of it is in `done`."""
+        if all(i in done for part in parts for i in part):
+            return
+        wave = Wave(requests, done, deque(parts), Batch(self.language))
+        while wave.waiting or wave.batch.live:
+            found = self._move(wave)
+            if found:
+                yield found
+
+    def waves(self, requests: Sequence[Request]) -> list[list[list[int]]]:
+        """As `grouping.waves`; requests that have to be read alone come last, each a wave of its own."""
         if self.language.original_length is None:
             return waves(requests)
         alone = {i for i, request in enumerate(requests) if self._is_alone(self.prompts.row(i, request))}

@@ -1,0 +1,205 @@
+"""Ray, and nothing else: a local one started and ended here, or a running cluster that is joined. The only import of ray.
+
+Ray restarts, schedules and transports; a worker that is lost is replaced by a new one instead of being restarted, since calls
+to an actor whose host was cut off may wait without end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import ConfigError
+from harness.fleet.worker import Worker
+
+_REACH_S = 10.0
+_TOKEN = secrets.token_hex(32)  # one a process, since Ray keeps the first one that it sees
+_OBJECTS = 100 * 2**20  # bytes of shared memory: requests and answers are small
+_LONGEST_TEMP = 30  # characters: the paths of Ray's sockets have to fit in 107
+
+
+class WorkerLost(Exception):
+    """A call that will have no result: the worker died, or raised what is not an error of ours. `why` in one line."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Cluster:
+    """A Ray that this process talks to. `close` ends it where it was started here."""
+
+    def __init__(self, address: str | None, workers: int | None) -> None:
+        """Raises ConfigError where ray is not installed, or the address is not reachable."""
+        try:
+            import ray
+        except ImportError as error:
+            raise ConfigError(
+                "--fleet needs Ray, which is not installed: pip install 'mm-align-harness[ray]'. Without --fleet everything "
+                "runs in this process."
+            ) from error
+        self._ray, self._at_end = ray, ExitStack()
+        if ray.is_initialized():  # by whoever calls us from Python
+            return
+        try:
+            with _own_handlers():
+                if address is None:
+                    self._start(workers)
+                else:
+                    self._join(address)
+        except BaseException:
+            self._at_end.close()
+            raise
+
+    def _start(self, workers: int | None) -> None:
+        """A Ray on the loopback interface, with a token and a folder of its own."""
+        base = tempfile.gettempdir()
+        folder = tempfile.mkdtemp(prefix="harness-ray-", dir=base if len(base) < _LONGEST_TEMP else "/tmp")
+        self._at_end.callback(shutil.rmtree, folder, ignore_errors=True)
+        # Ray reads it whenever it opens a connection, and turns authentication on by itself where a user set no mode.
+        self._at_end.enter_context(_environment({"RAY_AUTH_TOKEN": _TOKEN}))
+        self._at_end.callback(self._ray.shutdown)
+        with _environment({"PYTHONPATH": _python_path()}):
+            self._ray.init(
+                num_cpus=max(workers or 1, os.cpu_count() or 1),
+                include_dashboard=False,
+                object_store_memory=_OBJECTS,
+                _node_ip_address="127.0.0.1",
+                _temp_dir=folder,
+                **_QUIET,
+            )
+
+    def _join(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdigit():
+            raise ConfigError(f"The fleet's address {address!r} is not of the form HOST:PORT, such as 10.0.0.1:6379.")
+        try:
+            socket.create_connection((host, int(port)), _REACH_S).close()
+        except OSError as error:
+            raise ConfigError(
+                f"No Ray answers at {address} ({error.strerror or error}; waited at most {_REACH_S:.0f} s). Start it with "
+                "`ray start --head` there, and give the address that it prints. The command must run on a host of the cluster."
+            ) from error
+        self._at_end.callback(self._ray.shutdown)
+        try:
+            with _environment({}):
+                self._ray.init(address=address, **_QUIET)
+        except Exception as error:  # of Ray, of many classes
+            first = str(error).strip().splitlines() or [type(error).__name__]
+            raise ConfigError(f"The Ray at {address} cannot be joined: {first[0]}") from error
+
+    def close(self) -> None:
+        """End what was started here, or leave the cluster."""
+        with _own_handlers():
+            self._at_end.close()
+
+    # ------------------------------------------------------------ hosts
+
+    def total(self, resource: str) -> float:
+        """ "GPU" or "CPU" of all hosts together, those in use too."""
+        return float(self._ray.cluster_resources().get(resource, 0))
+
+    def nodes(self) -> set[str]:
+        """Ray's ids of the hosts that answer."""
+        return {str(node["NodeID"]) for node in self._ray.nodes() if node["Alive"]}
+
+    # ------------------------------------------------------------ workers
+
+    def hire(self, gpus: float) -> Any:  # Any: a handle of Ray's actor, which is not typed
+        """A new worker somewhere in the cluster; it is asked before it is up, and answers then."""
+        made = self._ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD")(
+            _Hired
+        )
+        return made.remote()
+
+    def dismiss(self, worker: Any) -> None:
+        """End a worker now, whatever it does."""
+        self._ray.kill(worker, no_restart=True)
+
+    def ask(self, worker: Any, method: str, *words: Any) -> Any:  # Any: a reference to a result
+        """Ask for something without waiting for it."""
+        return getattr(worker, method).remote(*words)
+
+    def ready(self, asked: Sequence[Any], timeout_s: float) -> list[Any]:
+        """Those whose result, or whose loss, is there; waits for the first one."""
+        found, _ = self._ray.wait(list(asked), num_returns=1, timeout=timeout_s)
+        more, _ = self._ray.wait(list(asked), num_returns=len(asked), timeout=0)
+        return list({*found, *more})
+
+    def result(self, asked: Any) -> Any:  # Any: what the method returns
+        """The result of a call that is ready. Raises WorkerLost where there will be none."""
+        wrong = self._ray.exceptions
+        try:
+            return self._ray.get(asked, timeout=_REACH_S)
+        except wrong.RayTaskError as error:
+            raise WorkerLost(_one_line(error.cause if error.cause is not None else error)) from error
+        except wrong.OutOfMemoryError as error:
+            raise WorkerLost("its host ran out of memory, and Ray ended it. Give fewer workers, or hosts with more") from error
+        except (wrong.RayError, TimeoutError) as error:
+            raise WorkerLost(_one_line(error)) from error
+
+
+class _Hired(Worker):
+    """The worker as Ray's actor: it knows the node that it runs on."""
+
+    def __init__(self) -> None:
+        import ray
+
+        super().__init__(ray.get_runtime_context().get_node_id())
+
+
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
+
+
+def _one_line(error: BaseException) -> str:
+    """What happened: of Ray's long texts the line that names it."""
+    if "worker process has died" in str(error):
+        return "its process ended without a word: killed, out of memory, or a crash of native code"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if "Error" in line or "SIGKILL" in line or "memory" in line]
+    words = (telling or lines or ["no reason given"])[-1 if "ModuleNotFoundError" in str(error) else 0]
+    return f"{type(error).__name__}: {words[:300]}"
+
+
+def _python_path() -> str:
+    """Where this very project is found, for processes of a local Ray."""
+    home = str(Path(__file__).resolve().parent.parent.parent)
+    return os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Environment variables that Ray reads while it starts; no figures of use are sent anywhere."""
+    values = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"} | values
+    before = {name: os.environ.get(name) for name in (*values, "RAY_AUTH_MODE")}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, old in before.items():
+            if old is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = old
+
+
+@contextmanager
+def _own_handlers() -> Iterator[None]:
+    """Ray puts a handler of its own for SIGTERM; ours stays."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        try:
+            signal.signal(signal.SIGTERM, before)
+        except ValueError:  # not the main thread, where Ray sets none either
+            pass

@@ -1,0 +1,110 @@
+"""A checkpoint that answers on the workers of a crew; to everybody else it is a `Model` like another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from harness.core.capabilities import Finding
+from harness.core.digests import file_digest
+from harness.core.errors import Unanswered
+from harness.core.evaluation import Answer, Request
+from harness.core.run_record import Checkpoint
+from harness.fleet.crew import Crew
+from harness.fleet.messages import Spec, WaveUnit
+
+_IMAGES_A_UNIT = 8  # whose given answers are scored by one call
+
+
+class FleetModel:
+    """Answers, log-probabilities and checks from workers, with the bytes of one process.
+
+    `generate` shares out waves and gives their answers in the order of the waves: an image that cannot be read, which
+    ends it, then leaves the same answers behind as in one process. Scoring is shared out by images, which are read one by one.
+    """
+
+    def __init__(self, crew: Crew, spec: Spec) -> None:
+        """Raises HarnessError where the checkpoint cannot be loaded on a host, or hosts differ."""
+        self._crew, self._spec = crew, spec
+        loaded = crew.load(spec)
+        self.checkpoint: Checkpoint = loaded.checkpoint
+        self.unshared, self.despite = loaded.unshared, loaded.despite
+        self._facts = dict(loaded.facts)
+        self._images: dict[Path, str] = {}
+
+    def facts(self) -> dict[str, str]:
+        return dict(self._facts)
+
+    def generate(
+        self, requests: Sequence[Request], done: Mapping[int, Answer] | None = None
+    ) -> Iterator[list[tuple[int, Answer]]]:
+        """(index, answer), a wave at a time. Raises Unanswered at its end for waves that lost one worker after the other."""
+        done, aside = done or {}, dict[int, str]()
+        if all(i in done for i in range(len(requests))):
+            return
+        waves = [
+            wave for wave in self._crew.one(self._spec, "plan", requests) if any(i not in done for part in wave for i in part)
+        ]
+        places = [sorted(i for part in wave for i in part) for wave in waves]
+        units = [self._unit(requests, wave, own, done) for wave, own in zip(waves, places, strict=True)]
+        for own, reply in zip(places, self._crew.work(self._spec, [("answer", unit) for unit in units]), strict=True):
+            if reply.answers:
+                yield [(own[n], answer) for n, answer in reply.answers]
+            if reply.fault is not None:
+                raise reply.fault.error()
+            aside |= {i: reply.aside for i in own if reply.aside and i not in done}
+        if aside:
+            raise Unanswered(aside)
+
+    def _unit(
+        self, requests: Sequence[Request], wave: Sequence[list[int]], own: Sequence[int], done: Mapping[int, Answer]
+    ) -> WaveUnit:
+        """A wave's own requests, in their order: it may travel without the rest of the list."""
+        place = {i: n for n, i in enumerate(own)}
+        asked = [requests[i] for i in own]
+        known = {place[i]: done[i] for i in own if i in done}
+        return WaveUnit(asked, [[place[i] for i in part] for part in wave], known, self._digests(asked))
+
+    def yes_no_log_odds(self, requests: Sequence[Request]) -> list[float]:
+        """See `TellsLogOdds`; raises ModelError where the backend cannot tell them."""
+        return self._by_image("log_odds", requests)
+
+    def log_probs(self, requests: Sequence[Request], answers: Sequence[str]) -> list[float]:
+        """See `ScoresAnswers`."""
+        return self._by_image("log_probs", requests, answers)
+
+    def guesses(self, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:
+        """See `GuessesTokens`."""
+        return self._by_image("guesses", requests, answers)
+
+    def checks(self, images: Sequence[Path], training: bool) -> Iterator[Finding]:
+        """What the checkpoint shows on itself, on one worker."""
+        sent = [(path.name, path.read_bytes()) for path in images]
+        yield from self._crew.one(self._spec, "checks", sent, training)
+
+    def _by_image(self, method: str, requests: Sequence[Request], *along: Sequence[str]) -> list[Any]:
+        """One value a request; requests about one image stay together, since they are read together."""
+        images: dict[Path | None, list[int]] = {}
+        for i, request in enumerate(requests):
+            images.setdefault(request.image, []).append(i)
+        groups = list(images.values())
+        units = [list(chain(*groups[s : s + _IMAGES_A_UNIT])) for s in range(0, len(groups), _IMAGES_A_UNIT)]
+        found: dict[int, Any] = {}
+        calls = []
+        for own in units:
+            asked = [requests[i] for i in own]
+            calls.append((method, asked, *([words[i] for i in own] for words in along), self._digests(asked)))
+        for own, reply in zip(units, self._crew.work(self._spec, calls), strict=True):
+            found |= dict(zip(own, reply.given(), strict=True))
+        return [found[i] for i in range(len(requests))]
+
+    def _digests(self, requests: Sequence[Request]) -> dict[Path, str]:
+        """sha256 of the images that this host can read, by path."""
+        for path in {request.image for request in requests if request.image is not None} - self._images.keys():
+            try:
+                self._images[path] = file_digest(path)
+            except OSError:
+                continue  # the worker's own words say what is wrong
+        return {r.image: self._images[r.image] for r in requests if r.image is not None and r.image in self._images}

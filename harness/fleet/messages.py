@@ -1,0 +1,118 @@
+"""What goes between the driver and its workers: plain values that pickle, errors too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.core import errors
+from harness.core.digests import file_digest, value_digest
+from harness.core.edge.versions import versions
+from harness.core.errors import HarnessError, ImageError, ModelError, Unanswered
+from harness.core.evaluation import Answer, Request
+from harness.core.run_record import Checkpoint
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A checkpoint to load: the plug-in of models with its options, and the driver's CPU threads and current folder."""
+
+    plugin: str
+    options: Mapping[str, Any]
+    threads: int
+    folder: str
+
+    @property
+    def digest(self) -> str:
+        return value_digest([self.plugin, dict(self.options)])
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where a worker runs; `node` is Ray's id of it."""
+
+    name: str
+    node: str
+    pid: int
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a worker says of the checkpoint that it loaded."""
+
+    checkpoint: Checkpoint
+    facts: Mapping[str, str]
+    unshared: str
+    despite: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WaveUnit:
+    """A wave with all it needs: its requests alone, its parts and known answers by their index, images' sha256 by path."""
+
+    requests: Sequence[Request]
+    parts: Sequence[list[int]]
+    done: Mapping[int, Answer]
+    images: Mapping[Path, str]
+
+    def __str__(self) -> str:
+        first = next((str(r.image) for r in self.requests if r.image is not None), self.requests[0].text[:60])
+        return f"a wave of {len(self.requests):,} requests, the first about {first}"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An error of ours on its way: the class's name, its arguments, and the host that raised it."""
+
+    kind: str
+    words: tuple[Any, ...]
+    host: str
+
+    def error(self) -> HarnessError:
+        """The error to raise, with the host in its message where the message is free text."""
+        if self.kind == "ImageError":
+            return ImageError(*self.words)
+        if self.kind == "Unanswered":
+            return Unanswered(*self.words)
+        found: HarnessError = getattr(errors, self.kind, ModelError)(f"On host {self.host}: {self.words[0]}")
+        return found
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of a call: a value, and the error that ended it. Answers given before an error count.
+
+    `aside`: why there will be no reply, where the call lost one worker after the other.
+    """
+
+    value: Any  # what the called method returns
+    fault: Fault | None = None
+    answers: Sequence[tuple[int, Answer]] = field(default=())
+    aside: str = ""
+
+    def given(self) -> Any:  # Any: what the called method returns
+        """The value. Raises the error that stands in its place."""
+        if self.fault is not None:
+            raise self.fault.error()
+        if self.aside:
+            raise ModelError(self.aside)
+        return self.value
+
+
+def fault_of(error: HarnessError, host: str) -> Fault:
+    """An error as a value: classes with arguments of their own do not pickle as exceptions do."""
+    if isinstance(error, ImageError):
+        return Fault("ImageError", (error.path, error.why), host)
+    if isinstance(error, Unanswered):
+        return Fault("Unanswered", (error.reasons,), host)
+    return Fault(type(error).__name__, (str(error),), host)
+
+
+def own_versions() -> dict[str, str]:
+    """Versions of what can move an answer; a checkout's own files count by content, since its version may stay."""
+    home = Path(__file__).resolve().parent.parent
+    files = {p.relative_to(home).as_posix(): file_digest(p) for p in sorted(home.rglob("*.py"))}
+    return {**versions(), "mm-align-harness, its files": value_digest(files)[:12]}

@@ -1,0 +1,145 @@
+"""What runs on the hosts: a process with one checkpoint, which is asked for one unit of work after the other."""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.core import registry
+from harness.core.capabilities import ChecksItself, Finding, GuessesTokens, ScoresAnswers, SharesWork, TellsLogOdds
+from harness.core.digests import file_digest
+from harness.core.errors import HarnessError, ModelError
+from harness.core.evaluation import Answer, Request
+from harness.core.plugins import Model, WorksInWaves
+from harness.fleet.messages import Fault, Host, Loaded, Reply, Spec, WaveUnit, fault_of, own_versions
+from harness.startup import start
+
+
+class Worker:
+    """Every method returns a `Reply`; what is not an error of ours ends the call, and the driver takes the worker for lost."""
+
+    def __init__(self, node: str) -> None:
+        start()
+        self._host = Host(platform.node(), node, os.getpid(), own_versions())
+        self._model: Model | None = None
+        self._whole: set[tuple[Path, str]] = set()  # images whose content was looked at
+
+    def hello(self) -> Reply:
+        return Reply(self._host)
+
+    def load(self, spec: Spec) -> Reply:
+        """Load a checkpoint in the place of the one before."""
+        return self._replied(lambda: self._load(spec))
+
+    def plan(self, requests: Sequence[Request]) -> Reply:
+        """The waves of a request list."""
+        return self._replied(lambda: self._waves().engine().waves(requests))
+
+    def answer(self, unit: WaveUnit) -> Reply:
+        """The answers of a wave."""
+        answers: list[tuple[int, Answer]] = []
+
+        def work() -> None:
+            self._check_images(unit.images)
+            for batch in self._waves().engine().wave(unit.requests, unit.parts, unit.done):
+                answers.extend(batch)
+
+        reply = self._replied(work)
+        return Reply(None, reply.fault, answers)
+
+    def log_odds(self, requests: Sequence[Request], images: Mapping[Path, str]) -> Reply:
+        def work() -> list[float]:
+            self._check_images(images)
+            if not isinstance(self._model, TellsLogOdds):
+                raise ModelError("its backend does not score given answers")
+            return self._model.yes_no_log_odds(requests)
+
+        return self._replied(work)
+
+    def guesses(self, requests: Sequence[Request], answers: Sequence[str], images: Mapping[Path, str]) -> Reply:
+        def work() -> list[str]:
+            self._check_images(images)
+            if not isinstance(self._model, GuessesTokens):
+                raise ModelError("The backend does not score given answers.")
+            return self._model.guesses(requests, answers)
+
+        return self._replied(work)
+
+    def log_probs(self, requests: Sequence[Request], answers: Sequence[str], images: Mapping[Path, str]) -> Reply:
+        def work() -> list[float]:
+            self._check_images(images)
+            if not isinstance(self._model, ScoresAnswers):
+                raise ModelError("The backend does not score given answers.")
+            return self._model.log_probs(requests, answers)
+
+        return self._replied(work)
+
+    def checks(self, images: Sequence[tuple[str, bytes]], training: bool) -> Reply:
+        """What the checkpoint shows on itself; the images travel, as they were drawn for this."""
+
+        def work() -> list[Finding]:
+            if not isinstance(self._model, ChecksItself):
+                return []
+            with tempfile.TemporaryDirectory() as folder:
+                paths = [Path(folder) / name for name, _ in images]
+                for path, (_, content) in zip(paths, images, strict=True):
+                    path.write_bytes(content)
+                return list(self._model.checks(paths, training))
+
+        return self._replied(work)
+
+    # ------------------------------------------------------------ inside
+
+    def _replied(self, work: Callable[[], Any]) -> Reply:
+        try:
+            return Reply(work())
+        except HarnessError as error:
+            return Reply(None, fault_of(error, self._host.name))
+        except MemoryError as error:
+            words = f"memory does not suffice ({error}). Give fewer workers, or a smaller dtype."
+            return Reply(None, Fault("ModelError", (words,), self._host.name))
+
+    def _load(self, spec: Spec) -> Loaded:
+        import torch
+
+        if Path(spec.folder).is_dir():
+            os.chdir(spec.folder)  # relative paths mean the same as for the driver
+        self._model = None
+        gc.collect()
+        torch.set_num_threads(spec.threads)  # Ray sets one; the number is a fact of every answer
+        model = registry.make("model", spec.plugin, dict(spec.options))
+        if not isinstance(model, WorksInWaves):
+            raise ModelError(
+                f"The model {spec.plugin!r} has no waves that workers could share: a server answers in its own process. "
+                "Leave `fleet` out."
+            )
+        self._model = model
+        despite = model.despite if isinstance(model, ChecksItself) else ()
+        unshared = model.unshared if isinstance(model, SharesWork) else ""
+        return Loaded(model.checkpoint, model.facts(), unshared, tuple(despite))
+
+    def _waves(self) -> WorksInWaves:
+        if not isinstance(self._model, WorksInWaves):
+            raise ModelError("No checkpoint is loaded.")
+        return self._model
+
+    def _check_images(self, images: Mapping[Path, str]) -> None:
+        """Raises ModelError where an image that the driver reads is missing here, or is another file."""
+        for path, digest in images.items():
+            if (path, digest) in self._whole:
+                continue
+            try:
+                own = file_digest(path)
+            except OSError as error:
+                raise ModelError(
+                    f"{path} cannot be read ({error.strerror}), though the driver reads it. Put the data folder on storage "
+                    "that all hosts see under the same path, and run the same command again; what was answered is stored."
+                ) from error
+            if own != digest:
+                raise ModelError(f"{path} is another file than on the driver's host. Give all hosts the same data folder.")
+            self._whole.add((path, digest))

@@ -1,0 +1,99 @@
+"""A cluster in this process: every call is answered at once, or its worker is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.core.edge.images import open_image
+from harness.core.evaluation import Answer, Request
+from harness.core.run_record import Checkpoint
+from harness.fleet.cluster import WorkerLost
+from harness.fleet.worker import Worker
+
+
+class Toy:
+    """A model with waves of two requests, which opens the images it is asked about."""
+
+    def __init__(self, digest: str = "d", facts: Mapping[str, str] | None = None) -> None:
+        self.checkpoint = Checkpoint("toy", "toy", "", digest)
+        self._facts = dict(facts or {})
+
+    def facts(self) -> dict[str, str]:
+        return dict(self._facts)
+
+    def engine(self) -> Toy:
+        return self
+
+    def waves(self, requests: Sequence[Request]) -> list[list[list[int]]]:
+        return [[[i] for i in range(s, min(s + 2, len(requests)))] for s in range(0, len(requests), 2)]
+
+    def wave(
+        self, requests: Sequence[Request], parts: Sequence[list[int]], done: Mapping[int, Answer]
+    ) -> Iterator[list[tuple[int, Answer]]]:
+        for i in (i for part in parts for i in part if i not in done):
+            image = requests[i].image
+            if image is not None:
+                open_image(image)
+            yield [(i, Answer("", f"{requests[i].text}!", 1, "end"))]
+
+    def generate(
+        self, requests: Sequence[Request], done: Mapping[int, Answer] | None = None
+    ) -> Iterator[list[tuple[int, Answer]]]:
+        for parts in self.waves(requests):
+            yield from self.wave(requests, parts, done or {})
+
+    def yes_no_log_odds(self, requests: Sequence[Request]) -> list[float]:
+        return [float(len(request.text)) for request in requests]
+
+
+class FakeCluster:
+    """`deadly(method, words)` says why a call costs its worker, "" where it does not. `made`: what is done to a new worker."""
+
+    def __init__(self, gpus: float = 0, cpus: float = 8) -> None:
+        self.gpus, self.cpus = gpus, cpus
+        self.deadly: Callable[[str, Sequence[Any]], str] = lambda method, words: ""
+        self.made: Callable[[Worker, int], None] = lambda worker, number: None
+        self.hired, self.closed = 0, False
+
+    def __call__(self, address: str | None, workers: int | None) -> FakeCluster:
+        return self
+
+    def total(self, resource: str) -> float:
+        return self.gpus if resource == "GPU" else self.cpus
+
+    def nodes(self) -> set[str]:
+        return {"node"}
+
+    def hire(self, gpus: float) -> Worker:
+        worker = Worker("node")
+        self.hired += 1
+        self.made(worker, self.hired)
+        return worker
+
+    def dismiss(self, worker: Worker) -> None:
+        pass
+
+    def ask(self, worker: Worker, method: str, *words: Any) -> Any:
+        why = self.deadly(method, words)
+        return [WorkerLost(why) if why else getattr(worker, method)(*words)].__iter__()
+
+    def ready(self, asked: Sequence[Any], timeout_s: float) -> list[Any]:
+        return list(asked)
+
+    def result(self, asked: Any) -> Any:
+        found = next(asked)
+        if isinstance(found, WorkerLost):
+            raise found
+        return found
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def image(path: Path, colour: int) -> Path:
+    from PIL import Image
+
+    Image.new("RGB", (8, 8), (colour, 0, 0)).save(path)
+    return path

@@ -1,0 +1,35 @@
+"""A script with Ray in it, run in a network namespace of its own: no other Ray is seen, and none sees this one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def cannot() -> str:
+    """Why there can be no namespace here, "" where there can."""
+    if os.geteuid() != 0:
+        return "a network namespace needs root"
+    if shutil.which("unshare") is None or shutil.which("ip") is None:
+        return "a network namespace needs unshare and ip"
+    made = subprocess.run(["unshare", "-n", "true"], capture_output=True, text=True)
+    return "" if made.returncode == 0 else f"no network namespace can be made here: {made.stderr.strip()}"
+
+
+needs_namespace = pytest.mark.skipif(bool(cannot()), reason=cannot() or "there is one")
+
+
+def run(script: Path, *words: str, timeout_s: float = 1100) -> str:
+    """What a script says on stdout. Raises AssertionError with all it said where it fails."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, str(script), *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=timeout_s)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout

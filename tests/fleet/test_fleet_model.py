@@ -1,0 +1,204 @@
+"""A checkpoint on several workers: the answers of one process, and what can go wrong, in one clear message each."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config.schema import FleetConfig
+from harness.core import registry
+from harness.core.capabilities import TellsLogOdds
+from harness.core.errors import ConfigError, ImageError, ModelError, Unanswered
+from harness.core.evaluation import Answer, Request
+from harness.core.plugins import Model
+from harness.fleet import crew as crews
+from harness.fleet.cluster import Cluster
+from harness.fleet.crew import Crew
+from harness.fleet.fleet_model import FleetModel
+from harness.fleet.messages import Spec
+from harness.fleet.worker import Worker
+from tests.fleet.fake_cluster import FakeCluster, Toy, image
+
+SPEC = Spec("toy", {}, 1, ".")
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    fake = FakeCluster()
+    monkeypatch.setattr(crews, "Cluster", fake)
+    monkeypatch.setattr(registry, "make", lambda kind, name, options: Toy(**options))
+    return fake
+
+
+def crew(workers: int = 2, said: list[str] | None = None, **more: Any) -> Crew:
+    return Crew(FleetConfig(workers=workers, **more), (said if said is not None else []).append)
+
+
+def asked(n: int) -> list[Request]:
+    return [Request(None, f"question {i}") for i in range(n)]
+
+
+def answers(model: Model, requests: Sequence[Request], done: dict[int, Answer] | None = None) -> list[tuple[int, str]]:
+    return [(i, answer.text) for batch in model.generate(requests, done or {}) for i, answer in batch]
+
+
+# ------------------------------------------------------------ the answers of one process
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_the_answers_of_one_process_in_its_order(cluster: FakeCluster, workers: int) -> None:
+    model = FleetModel(crew(workers), SPEC)
+    assert isinstance(model, Model) and isinstance(model, TellsLogOdds)
+    assert answers(model, asked(9)) == answers(Toy(), asked(9))
+
+
+def test_what_is_known_is_not_asked_for(cluster: FakeCluster) -> None:
+    model, known = FleetModel(crew(), SPEC), Answer("", "known", 1, "end")
+    assert [i for i, _ in answers(model, asked(6), {0: known, 2: known, 3: known})] == [1, 4, 5]
+
+
+def test_an_image_that_cannot_be_read_leaves_the_answers_of_one_process(cluster: FakeCluster, tmp_path: Path) -> None:
+    requests = asked(8)
+    requests[3] = Request(image(tmp_path / "a.png", 1), "broken")
+    (tmp_path / "a.png").write_bytes(b"no image")
+    found: dict[str, list[int]] = {}
+    for name, model in (("alone", Toy()), ("fleet", FleetModel(crew(), SPEC))):
+        with pytest.raises(ImageError, match=r"a\.png"):
+            for batch in model.generate(requests):
+                found.setdefault(name, []).extend(i for i, _ in batch)
+    assert found["fleet"] == found["alone"] == [0, 1, 2]
+
+
+def test_scores_of_given_answers_come_back_by_their_request(cluster: FakeCluster, tmp_path: Path) -> None:
+    paths = [image(tmp_path / f"{n}.png", n) for n in range(20)]
+    requests = [Request(paths[i % 20], "?" * i) for i in range(45)]
+    assert FleetModel(crew(), SPEC).yes_no_log_odds(requests) == [float(i) for i in range(45)]
+
+
+# ------------------------------------------------------------ losses
+
+
+def test_a_lost_worker_costs_nothing_and_is_replaced(cluster: FakeCluster) -> None:
+    deaths, said = ["killed"], list[str]()
+    cluster.deadly = lambda method, words: deaths.pop() if method == "answer" and deaths else ""
+    made = crew(said=said)
+    assert answers(FleetModel(made, SPEC), asked(9)) == answers(Toy(), asked(9))
+    assert (made.deeds.lost, made.deeds.retried, cluster.hired) == (1, 1, 3)
+    assert any("was lost while it did work: killed" in line for line in said)
+
+
+def test_a_wave_that_kills_its_workers_is_set_aside_and_named_and_the_rest_is_answered(cluster: FakeCluster) -> None:
+    cluster.deadly = lambda method, words: "SIGKILL" if method == "answer" and "question 4" in str(words[0].requests) else ""
+    model, found = FleetModel(crew(), SPEC), list[int]()
+    with pytest.raises(Unanswered) as caught:
+        for batch in model.generate(asked(9)):
+            found += [i for i, _ in batch]
+    assert found == [0, 1, 2, 3, 6, 7, 8]
+    assert set(caught.value.reasons) == {4, 5}
+    assert "a wave of 2 requests, the first about question 4 lost 3 workers" in caught.value.reasons[4]
+
+
+def test_workers_that_never_get_to_work_end_the_run(cluster: FakeCluster) -> None:
+    cluster.deadly = lambda method, words: "ModuleNotFoundError: No module named 'harness'" if method == "hello" else ""
+    with pytest.raises(ModelError, match=r"6 workers were lost one after the other.*No module named 'harness'"):
+        FleetModel(crew(), SPEC)
+
+
+# ------------------------------------------------------------ hosts that differ
+
+
+def version(worker: Worker, **versions: str) -> None:
+    worker._host = dataclasses.replace(worker._host, name="gpu7", versions={**worker._host.versions, **versions})
+
+
+def test_a_host_with_another_torch_is_refused_by_name(cluster: FakeCluster) -> None:
+    cluster.made = lambda worker, n: version(worker, torch="1.0") if n == 2 else None
+    with pytest.raises(ModelError, match=r"Host gpu7 has other versions than this one: torch 1\.0, here "):
+        list(FleetModel(crew(), SPEC).generate(asked(9)))
+
+
+def test_a_host_with_other_weights_is_refused_by_name(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = iter(range(9))
+    monkeypatch.setattr(registry, "make", lambda *_: Toy(f"digest {next(loads)}"))
+    with pytest.raises(ModelError, match="has other weights under the same path than the first worker: digest digest 1"):
+        list(FleetModel(crew(), SPEC).generate(asked(9)))
+
+
+def test_a_host_with_another_device_is_refused_by_name(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = iter(["cuda", "cpu"])
+    monkeypatch.setattr(registry, "make", lambda *_: Toy(facts={"device": next(devices)}))
+    with pytest.raises(
+        ModelError, match="would answer under other conditions than the first worker: device: 'cpu', not 'cuda'"
+    ):
+        list(FleetModel(crew(), SPEC).generate(asked(9)))
+
+
+def test_a_model_folder_that_a_host_lacks_is_said_with_the_host(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: Any) -> Toy:
+        raise ModelError("There is no folder /models/llava.")
+
+    monkeypatch.setattr(registry, "make", missing)
+    with pytest.raises(ModelError, match=r"On host \S+: There is no folder /models/llava\."):
+        FleetModel(crew(), SPEC)
+
+
+def test_another_file_under_an_images_name_is_refused(cluster: FakeCluster, tmp_path: Path) -> None:
+    path = image(tmp_path / "a.png", 1)
+    model = FleetModel(crew(), SPEC)
+    model._digests([Request(path, "?")])
+    image(path, 2)
+    with pytest.raises(ModelError, match=r"On host \S+: .*a\.png is another file than on the driver's host"):
+        list(model.generate([Request(path, "?")]))
+
+
+def test_an_image_that_only_the_driver_has_is_not_taken_for_a_broken_one(cluster: FakeCluster, tmp_path: Path) -> None:
+    path = image(tmp_path / "a.png", 1)
+    model = FleetModel(crew(), SPEC)
+    model._digests([Request(path, "?")])
+    path.unlink()
+    with pytest.raises(ModelError, match=r"a\.png cannot be read .* though the driver reads it"):
+        list(model.generate([Request(path, "?")]))
+
+
+def test_a_server_is_refused(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.models.scripted import Scripted
+
+    monkeypatch.setattr(registry, "make", lambda *_: Scripted())
+    with pytest.raises(ModelError, match="has no waves that workers could share"):
+        FleetModel(crew(), SPEC)
+
+
+# ------------------------------------------------------------ resources and addresses
+
+
+def test_more_gpus_than_there_are_is_said_at_once(cluster: FakeCluster) -> None:
+    cluster.gpus = 4
+    with pytest.raises(ConfigError, match="asks for 3 workers with 2 GPUs each, and its hosts have 4 GPUs"):
+        crew(3, gpus=2)
+    assert cluster.closed and cluster.hired == 0
+
+
+def test_workers_are_as_many_as_the_gpus_allow(cluster: FakeCluster) -> None:
+    cluster.gpus = 4
+    assert Crew(FleetConfig(), print).size == 4
+    assert Crew(FleetConfig(gpus=2), print).size == 2
+    assert Crew(FleetConfig(gpus=0.5), print).size == 8
+
+
+def test_without_ray_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError, match=r"pip install 'mm-align-harness\[ray\]'"):
+        Cluster(None, 1)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"), [("head", "not of the form HOST:PORT"), ("127.0.0.1:1", "No Ray answers at 127.0.0.1:1")]
+)
+def test_an_address_that_is_none_is_said_within_seconds(address: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Cluster(address, 1)

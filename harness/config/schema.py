@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.config import gate_policy, grid, training_form, yaml_text
 from harness.config import study_tables as study
 from harness.config.changes import changed
+from harness.config.fleet_form import FleetConfig
 from harness.config.gate_policy import GatePolicy
 from harness.config.option_faults import option_faults
 from harness.core.digests import value_digest
@@ -77,14 +78,6 @@ class Arm(_Strict):
     after: Name | None = Field(
         None, description="earlier arm whose checkpoint makes its pairs, is trained on and is its reference"
     )
-
-
-class FleetConfig(_Strict):
-    """Workers that answer beside this process, through Ray. Changes no answer, and nothing of a run's identity."""
-
-    address: str | None = Field(None, description="HOST:PORT of a running Ray; absent: one is started on this machine")
-    workers: int | None = Field(None, ge=1, description="default: as many as the GPUs allow; without GPUs one a host")
-    gpus: float | None = Field(None, ge=0, description="GPUs of one worker; default: 1 where there are any")
 
 
 class TableNotes(_Strict):

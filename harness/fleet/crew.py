@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.config.schema import FleetConfig
+from harness.config.fleet_form import FleetConfig
 from harness.core.errors import ConfigError, ModelError
 from harness.fleet.cluster import Cluster, WorkerLost
 from harness.fleet.leases import Leases

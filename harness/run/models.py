@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from harness.config.schema import FleetConfig, RunConfig
+from harness.config.fleet_form import FleetConfig
+from harness.config.schema import RunConfig
 from harness.core import registry
 from harness.core.errors import ModelError
 from harness.core.plugins import Model

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.config.schema import FleetConfig
+from harness.config.fleet_form import FleetConfig
 from harness.core import registry
 from harness.evaluation.cached_model import RememberingModel
 from harness.fleet import cluster

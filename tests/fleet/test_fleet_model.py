@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.config.schema import FleetConfig
+from harness.config.fleet_form import FleetConfig
 from harness.core import registry
 from harness.core.capabilities import TellsLogOdds
 from harness.core.errors import ConfigError, ImageError, ModelError, Unanswered

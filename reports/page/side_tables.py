@@ -37,6 +37,29 @@ def scatter_view(comparison: Comparison) -> tuple[list[str], list[tuple[str, lis
     return metrics, [(m, [found.get((m, metric), (UNKNOWN, UNKNOWN)) for metric in metrics]) for m in methods]
 
 
+RANKS_TOLD = (
+    "The ranks that tests of every pair of checkpoints leave open (Holm over the pairs of a metric): 1 to 3 is a checkpoint "
+    "that is not distinguishable from two others."
+)
+
+
+def ranks_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: checkpoints by headline metrics; empty for two checkpoints and for methods of several seeds."""
+    table = comparison.short
+    rows = [row for row in table.headline if row.better != "neither"]
+    if len(table.columns) < 3 or table.by_method or not any(row.order for row in rows):
+        return [], []
+    return ["checkpoint", *map(row_name, rows)], [
+        [who(column), *(_rank(row.rank_range(j)) for row in rows)] for j, column in enumerate(table.columns)
+    ]
+
+
+def _rank(between: tuple[int, int] | None) -> str:
+    if between is None:
+        return UNKNOWN
+    return f"{between[0]}" if between[0] == between[1] else f"{between[0]} to {between[1]}"
+
+
 REWARD_TOLD = (
     "Share of held-out pairs whose chosen answer a reward model rates higher; 50 % is chance. Far below it, the model has "
     "learned who wrote an answer, not which is better."

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from harness.core import registry
 from reports.gate import words as gate
 from reports.label_audit import text as audit
-from reports.page.side_tables import PUBLISHED_NOTE, REWARD_TOLD, published_table, reward_view, seeds_view, study_view
+from reports.page.side_tables import (
+    PUBLISHED_NOTE,
+    RANKS_TOLD,
+    REWARD_TOLD,
+    published_table,
+    ranks_view,
+    reward_view,
+    seeds_view,
+    study_view,
+)
 from reports.text.flag_lines import flag_lines
 from reports.text.formatting import shortened, title_of
 from reports.text.interval_note import interval_note
@@ -33,6 +42,7 @@ def write(comparison: Comparison) -> str:
     parts += [f"{interval_note(comparison.short)}. {_NOTE}"]
     parts += _gate(comparison)
     parts += _seeds(comparison)
+    parts += _ranks(comparison)
     parts += _reward_models(comparison)
     parts += _audit(comparison)
     parts += _published(comparison)
@@ -79,6 +89,11 @@ def _seeds(comparison: Comparison) -> list[str]:
     blocks = "Runs that differ only in their seed; the intervals hold the scatter of seeds and of images."
     header = ["method", "metric", "seeds", "difference to the baseline", "sd of seeds", "standard error (images)"]
     return ["## Seeds together", blocks, *_table(header, rows)]
+
+
+def _ranks(comparison: Comparison) -> list[str]:
+    header, rows = ranks_view(comparison)
+    return ["## Ranks", RANKS_TOLD, *_table(header, rows)] if rows else []
 
 
 def _reward_models(comparison: Comparison) -> list[str]:

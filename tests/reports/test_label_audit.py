@@ -197,3 +197,10 @@ def test_a_rank_change_counts_only_between_distinguishable_checkpoints() -> None
 def test_ranks_that_the_tests_leave_open_are_a_range() -> None:
     row = ranked((0.9, 0.8, 0.7), ((0, 2), (1, 2)))
     assert [row.rank_range(j) for j in range(3)] == [(1, 2), (1, 2), (3, 3)]
+
+
+def test_a_report_of_three_checkpoints_shows_the_ranks_that_are_left_open(make: SimpleNamespace) -> None:
+    records = [replace(make.record(f"run{n}", seed=n), config_yaml=f"beta: {n}") for n in range(2)]
+    text, page = markdown(compare(records)), html(compare(records))
+    assert "## Ranks" in text and "1 to 2" in text.partition("## Ranks")[2] and 'id="ranks"' in page
+    assert "## Ranks" not in markdown(compare(records[:1]))

@@ -48,7 +48,7 @@ def test_it_learns_which_answer_is_preferred(trained, pairs, images):
 def test_the_loss_is_bradley_terry_on_the_head_over_the_last_state(trained, pairs, images):
     rated = ModelReward(loaded(trained.folder))(pairs[0], ["a red cat.", "a red dog."], images)
     policy = loaded(trained.folder)
-    prompt, vision = policy.prompt(images / pairs[0].image, pairs[0].prompt)
+    prompt, vision, _ = policy.prompt(images / pairs[0].image, pairs[0].prompt)
     answer = policy.answer_ids(None, "", "a red cat.")[:-1]  # all of it but its end token
     with torch.no_grad():
         out = policy.module.model(input_ids=torch.cat([prompt, answer])[None], **vision)

@@ -1,8 +1,8 @@
 """A data folder laid out like the real one, in small: the published formats over the miniature world's images.
 
 The benchmarks' files are the world's own, which have the real files' forms; POVID, RLHF-V and VLFeedback are written here.
-`on_tiny_models` puts a tiny random LLaVA-1.6 in the place of the 7B model, the judges and the model that corrupts, and in that
-of annotators one that prefers the first answer: a random one judges nothing, and a training stops where no pair is judged.
+`on_tiny_models` puts a tiny random LLaVA-1.6 in the place of the 7B model and the judges. Annotator and corruptor say one thing:
+a random one judges and corrupts nothing, and a training stops where no pair is judged or made.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def _vlfeedback(i: int, image: str, question: str, answer: str) -> dict[str, Any
 
 
 ANNOTATOR = {"name": "scripted", "default": "1"}
+CORRUPTOR = {"name": "scripted", "default": "The image shows a red bicycle on a roof."}
 
 
 def on_tiny_models(name: str, data: Path, checkpoint: Path, output: Path, judge: Mapping[str, Any] | None = None) -> RunConfig:
@@ -83,7 +84,7 @@ def on_tiny_models(name: str, data: Path, checkpoint: Path, output: Path, judge:
     tree |= {"data": str(data), "output": str(output), "model": {"name": "transformers", **model}}
     for place in _mappings(tree):
         if isinstance(place.get("model"), dict) and place is not tree:
-            place["model"] = model
+            place["model"] = CORRUPTOR if place.get("name") == "corruption" else model
         for key, most in (("limit", 3), ("max_steps", 1)):
             place |= {key: most} if key in place else {}
         place |= {"embedder": "bag_of_words", "max_new_tokens": 6} if "embedder" in place else {}

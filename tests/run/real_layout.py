@@ -1,8 +1,8 @@
 """A data folder laid out like the real one, in small: the published formats over the miniature world's images.
 
 The benchmarks' files are the world's own, which have the real files' forms; POVID, RLHF-V and VLFeedback are written here.
-`on_tiny_models` puts a tiny random LLaVA-1.6 in the place of the 7B model and the judges. Annotator and corruptor say one thing:
-a random one judges and corrupts nothing, and a training stops where no pair is judged or made.
+`on_tiny_models` puts a tiny random LLaVA-1.6 in the place of the 7B model and the judges. Annotator and corruptor say one
+thing: a random one judges and corrupts nothing, and a training stops where no pair is judged or made.
 """
 
 from __future__ import annotations

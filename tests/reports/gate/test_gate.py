@@ -70,7 +70,7 @@ def test_an_unfinished_run_never_passes(better: Any) -> None:
 
 
 def test_an_arm_without_a_sweep_is_listed_and_keeps_the_gate_open(better: Any) -> None:
-    waiting = replace(better, name="waiting", sweeps=better.sweeps[:1], config_yaml="arms:\n", complete=False)
+    waiting = replace(better, name="waiting", sweeps=better.sweeps[:1], config_yaml="arms: [{name: waiting}]\n", complete=False)
     found = gated([better, waiting], policy(IMPROVE))
     assert [c.verdict for c in found.checkpoints] == ["pass", "inconclusive"] and found.exit_code == 3
 

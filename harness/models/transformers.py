@@ -42,7 +42,7 @@ from harness.models._conversation.answer_tokens import TOKENISATION
 from harness.models._conversation.chat_template import template_name
 from harness.models._engine.answer_logprobs import Scorer, log_odds
 from harness.models._engine.checkpoint_checks import CheckpointChecks, check_names
-from harness.models._engine.generation_settings import HONOURED, GenerationSettings
+from harness.models._engine.generation_settings import HONOURED, GenerationSettings, end_tokens
 from harness.models._engine.grouping import Budget
 from harness.models._engine.language_model import LanguageModel
 from harness.models._engine.one_by_one import OneByOne
@@ -210,9 +210,7 @@ class TransformersModel:
         }
 
     def _end_ids(self) -> frozenset[int]:
-        configured = getattr(self.module.generation_config, "eos_token_id", None)
-        ids = configured if isinstance(configured, (list, tuple)) else [configured]
-        return frozenset(i for i in (*ids, self.prompts.tokenizer.eos_token_id) if i is not None)
+        return end_tokens(self.module, self.prompts.tokenizer)
 
     # ------------------------------------------------------------ the training view (alignment's `Policy`)
 

@@ -231,3 +231,10 @@ def test_more_layers_than_any_model_has_are_refused_before_they_are_built(folder
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="num_hidden_layers = 2,000,000; at most 1,000"):
         TransformersModel(str(folder), device="cpu")
+
+
+def test_an_end_token_that_is_no_number_is_named(folder: Path) -> None:
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "eos_token_id": [2, {"id": 3}]}))
+    with pytest.raises(ModelError, match="names {'id': 3} as an end token"):
+        list(TransformersModel(str(folder), device="cpu").generate([Request(None, "Hello?", Decoding(2))]))

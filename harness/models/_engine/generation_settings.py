@@ -100,3 +100,15 @@ def _set(config: Any, neutral: dict[str, Any]) -> dict[str, Any]:
 
 def _words(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(settings.items()))
+
+
+def end_tokens(module: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that end an answer: generation_config's and the tokenizer's. Raises ModelError for an id that is no number."""
+    configured = getattr(module.generation_config, "eos_token_id", None)
+    ids = configured if isinstance(configured, (list, tuple)) else [configured]
+    found = [i for i in (*ids, tokenizer.eos_token_id) if i is not None]
+    if odd := [i for i in found if not isinstance(i, int)]:
+        raise ModelError(
+            f"generation_config.json names {odd[0]!r} as an end token; eos_token_id is a number or a list of numbers."
+        )
+    return frozenset(found)

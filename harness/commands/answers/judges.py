@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands._app import RUNS, OutputOption, echo, group
 from harness.core.errors import ConfigError
-from harness.core.plugins import Annotator
+
+if TYPE_CHECKING:
+    from harness.core.plugins import Annotator
 
 commands = group("judges", "Measure judges on pairs of answers that people ranked.")
 

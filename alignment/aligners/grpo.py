@@ -14,7 +14,7 @@ detect a collapse by.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from alignment.losses._group.advantages import SCALES, advantages, undecided
 from alignment.losses._group.grpo import LEVELS, LOSSES, Surrogate, share, token_loss
 from alignment.online.ranked_pairs import make_sampling, require_own_distribution
 from alignment.online.reward_model import Reward
-from alignment.online.rollouts import Rollout, Sampler
+from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sampler
 from alignment.settings import make_settings
 from alignment.training.diagnosis import MISMATCH
 from alignment.training.objectives import Known, Part, Totals
@@ -98,7 +98,7 @@ class Grpo(Aligner):
         sampler = Sampler(
             answering, rows, image_root, self._reward, self._sampling, self._k, self._penalty, self._seed, some_unrated=True
         )
-        return _Groups(sampler, reference, self.objective, self._k, self._scale, self._repeats, self.settings.micro_batch)
+        return _Groups(sampler, self._repeats, reference, self.objective, self._k, self._scale, self.settings.micro_batch)
 
 
 def _choose(option: str, value: str, known: Sequence[str]) -> None:
@@ -172,34 +172,23 @@ def _of(known: Known, name: str, like: Tensor) -> Tensor | None:
 
 
 @dataclass(slots=True)
-class _Groups:
-    """Rollouts with the advantage of each answer, the same for `repeats` steps."""
+class _Groups(RepeatedRollouts):
+    """Rollouts with the advantage of each answer."""
 
-    sampler: Sampler
     reference: Score
     objective: Group
     k: int
     scale: str
-    repeats: int
     rows_at_once: int
-    _kept: tuple[list[Sample], dict[str, float]] = field(default_factory=lambda: ([], {}))
 
-    def __len__(self) -> int:
-        return len(self.sampler.rows)
-
-    def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
-        if step % self.repeats == 0:
-            rollouts, figures = self.sampler.draw(step, indices)
-            gains = self._advantages(rollouts)
-            learned = [
-                (r, gain)
-                for r, gain in zip(rollouts, gains, strict=True)
-                if not bool(undecided(r.rewards[:, None], self.k).any())
-            ]
-            figures["frac_reward_zero_std"] = 1 - len(learned) / max(1, len(rollouts))
-            figures["rl/skipped_groups"] = float(len(rollouts) - len(learned))
-            self._kept = (self._samples(learned), figures)
-        return self._kept
+    def learned(self, rollouts: list[Rollout], figures: dict[str, float]) -> Learned:
+        gains = self._advantages(rollouts)
+        decided = [
+            (r, gain) for r, gain in zip(rollouts, gains, strict=True) if not bool(undecided(r.rewards[:, None], self.k).any())
+        ]
+        figures["frac_reward_zero_std"] = 1 - len(decided) / max(1, len(rollouts))
+        figures["rl/skipped_groups"] = float(len(rollouts) - len(decided))
+        return self._samples(decided), figures
 
     def _advantages(self, rollouts: Sequence[Rollout]) -> list[Tensor]:
         """Of each rollout's answers, by the rewards of the whole step (of all processes)."""

@@ -12,7 +12,7 @@ The value head and the policy share their body, as is usual at this size; `value
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from alignment.batching.rows import Rows
 from alignment.early_stopping import Collapse
 from alignment.online.ranked_pairs import make_sampling, require_own_distribution
 from alignment.online.reward_model import Reward, new_head
-from alignment.online.rollouts import Rollout, Sampler
+from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sampler
 from alignment.settings import check_beta, make_settings
 from alignment.training.objectives import Known, Part, Totals
 from alignment.training.sample_supply import Sample, Score, Supply
@@ -72,7 +72,7 @@ class Ppo(Aligner):
     def supply(self, policy: Policy, rows: Rows, image_root: Path, reference: Score) -> Supply:
         answering = require_own_distribution(policy, "ppo")
         sampler = Sampler(answering, rows, image_root, self._reward, self._sampling, 1, self._penalty, self._seed)
-        return _Rollouts(sampler, reference, self.objective, self._repeats)
+        return _Rollouts(sampler, self._repeats, reference, self.objective)
 
 
 @dataclass(slots=True)
@@ -130,27 +130,18 @@ class Clipped:
 
 
 @dataclass(slots=True)
-class _Rollouts:
-    """Rollouts with token-wise advantages, the same for `repeats` steps."""
+class _Rollouts(RepeatedRollouts):
+    """Rollouts with token-wise advantages."""
 
-    sampler: Sampler
     reference: Score
     objective: Clipped
-    repeats: int
-    _kept: tuple[list[Sample], dict[str, float]] = field(default_factory=lambda: ([], {}))
 
-    def __len__(self) -> int:
-        return len(self.sampler.rows)
-
-    def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
-        if step % self.repeats == 0:
-            rollouts, figures = self.sampler.draw(step, indices)
-            self.sampler.policy.module.eval()  # without an adapter's dropout
-            references = self.reference([r.row for r in rollouts], True, self.objective.temperature)
-            samples = [self._sample(r, theirs) for r, theirs in zip(rollouts, references, strict=True)]
-            self.sampler.policy.module.train()
-            self._kept = (_whitened(samples), figures)
-        return self._kept
+    def learned(self, rollouts: list[Rollout], figures: dict[str, float]) -> Learned:
+        self.sampler.policy.module.eval()  # without an adapter's dropout
+        references = self.reference([r.row for r in rollouts], True, self.objective.temperature)
+        samples = [self._sample(r, theirs) for r, theirs in zip(rollouts, references, strict=True)]
+        self.sampler.policy.module.train()
+        return _whitened(samples), figures
 
     @torch.no_grad()
     def _sample(self, rollout: Rollout, reference: Tensor) -> Sample:

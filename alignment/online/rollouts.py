@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from alignment.batching.rows import Rows
 from alignment.data.pairs import image_of
 from alignment.online.ranked_pairs import Sampling, answers_of, own_row
 from alignment.online.reward_model import Reward
+from alignment.training.sample_supply import Sample
 from harness.core.errors import TrainingError
 from harness.core.evaluation import Answer, Request
 from harness.core.preference import PreferencePair
@@ -77,6 +79,30 @@ class Sampler:
         drawn = [answer.token_logps for answer in answers]
         logps = None if any(one is None for one in drawn) else torch.tensor([p for one in drawn for p in one or ()])
         return Rollout(own_row(self.policy, pair, self.image_root, answers), values, logps)
+
+
+Learned = tuple[list[Sample], dict[str, float]]  # a step's samples, and figures for its log
+
+
+@dataclass(slots=True)
+class RepeatedRollouts(ABC):
+    """A training's supply of rollouts that `repeats` steps in a row learn from (`sample_supply.Supply`)."""
+
+    sampler: Sampler
+    repeats: int
+    _kept: Learned = field(default_factory=lambda: ([], {}), init=False)
+
+    def __len__(self) -> int:
+        return len(self.sampler.rows)
+
+    def take(self, step: int, indices: Sequence[int]) -> Learned:
+        if step % self.repeats == 0:
+            self._kept = self.learned(*self.sampler.draw(step, indices))
+        return self._kept
+
+    @abstractmethod
+    def learned(self, rollouts: list[Rollout], figures: dict[str, float]) -> Learned:
+        """What the steps learn from, and their figures."""
 
 
 def _figures(answers: Sequence[Answer], unrated: int) -> dict[str, float]:

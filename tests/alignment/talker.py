@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import pytest
 import torch
 
 from harness.core.evaluation import Answer, Request
@@ -68,3 +69,12 @@ def kill_after(steps: int):
             raise Killed
 
     return progress
+
+
+def whole_and_killed(aligner, new_policy, pairs, images, folder, stops=(2,)):
+    """A training done at a stretch, and one that was killed after each of these steps and started again."""
+    whole = aligner.align(new_policy(), pairs, images, folder / "whole")
+    for stop in stops:
+        with pytest.raises(Killed):
+            aligner.align(new_policy(), pairs, images, folder / "cut", progress=kill_after(stop))
+    return whole, aligner.align(new_policy(), pairs, images, folder / "cut")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,10 +22,10 @@ from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Decoding, HiddenImage, NoisyImage, Request
 from harness.core.preference import PreferencePair
 from harness.models.transformers import TransformersModel
-from tests.alignment.talker import Killed, kill_after
+from tests.alignment.talker import whole_and_killed
 from tests.alignment.tiny import TinyPolicy
 from tests.alignment.training.test_train import FAST, LORA, make_pairs, without_times
-from tests.alignment.training.test_workers import together, weights
+from tests.alignment.training.test_workers import trained_together, weights
 
 SCRIPT = """
 import json, sys
@@ -130,10 +129,7 @@ def test_a_row_with_two_rejected_answers_is_two_pairs(llava_next, images, tmp_pa
 @pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
 def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, tmp_path, lora):
     aligner = Mdpo(training={**FAST, "lora": lora})
-    whole = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "whole")
-    with pytest.raises(Killed):
-        aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "cut", progress=kill_after(2))
-    cut = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "cut")
+    whole, cut = whole_and_killed(aligner, lambda: TinyPolicy(llava_next), make_pairs(), images, tmp_path)
     assert model_digest(cut.folder) == model_digest(whole.folder)
     assert without_times(cut.log) == without_times(whole.log)
 
@@ -142,10 +138,7 @@ def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, tmp_path, 
 def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tmp_path):
     options = {"training": {**FAST, "batch_size": 5}}
     alone = Mdpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "one")
-    (tmp_path / "script.py").write_text(SCRIPT)
-    done = together(str(tmp_path / "script.py"), str(llava_next), str(images), str(tmp_path / "two"), json.dumps(options))
-    assert done.returncode == 0, done.stderr[:6000]
-    log = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
+    log = trained_together(SCRIPT, llava_next, images, tmp_path, options)
     for name in ("loss", "rewards/margins", "rewards/chosen_elsewhere"):
         assert [row[name] for row in log] == pytest.approx([row[name] for row in alone.log], abs=1e-5, rel=1e-4), name
     one, two = weights(alone.folder), weights(tmp_path / "two" / "checkpoint")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import tiny_families
 import torch
@@ -17,9 +15,9 @@ from alignment.training.diagnosis import MISMATCH, diagnose
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError
 from harness.models.transformers import TransformersModel
-from tests.alignment.talker import FAST, Killed, Likes, Steady, Talker, kill_after
+from tests.alignment.talker import FAST, Likes, Steady, Talker, whole_and_killed
 from tests.alignment.training.test_train import LORA, make_pairs, without_times
-from tests.alignment.training.test_workers import together, weights
+from tests.alignment.training.test_workers import trained_together, weights
 
 SCRIPT = """
 import json, sys
@@ -60,11 +58,7 @@ def test_rewarded_answers_become_likelier(llava_next, images, pairs, tmp_path, o
 def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path, lora):
     options = {"num_generations": 4, "num_iterations": 2, "beta": 0.04}
     aligner = Grpo(Likes("o"), training={**FAST, "lora": lora}, **options)
-    whole = aligner.align(Talker(llava_next), pairs, images, tmp_path / "whole")
-    for stop in (1, 4):
-        with pytest.raises(Killed):
-            aligner.align(Talker(llava_next), pairs, images, tmp_path / "cut", progress=kill_after(stop))
-    cut = aligner.align(Talker(llava_next), pairs, images, tmp_path / "cut")
+    whole, cut = whole_and_killed(aligner, lambda: Talker(llava_next), pairs, images, tmp_path, (1, 4))
     assert model_digest(cut.folder) == model_digest(whole.folder)
     assert without_times(cut.log) == without_times(whole.log)
 
@@ -73,10 +67,7 @@ def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp
 def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tmp_path):
     options = {"num_generations": 4, "scale_rewards": "batch", "beta": 0.04, "training": {**FAST, "batch_size": 3}}
     alone = Grpo(Likes("o"), **options).align(Steady(llava_next), make_pairs(), images, tmp_path / "one")
-    (tmp_path / "script.py").write_text(SCRIPT)
-    done = together(str(tmp_path / "script.py"), str(llava_next), str(images), str(tmp_path / "two"), json.dumps(options))
-    assert done.returncode == 0, done.stderr[:6000]
-    log = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
+    log = trained_together(SCRIPT, llava_next, images, tmp_path, options)
     for name in ("loss", "kl", "objective/scores", "grad_norm"):
         assert [row[name] for row in log] == pytest.approx([row[name] for row in alone.log], abs=1e-5, rel=1e-3), name
     one, two = weights(alone.folder), weights(tmp_path / "two" / "checkpoint")

@@ -5,17 +5,14 @@ import pytest
 from alignment.aligners.online_bdhs import OnlineBdhs
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError
-from tests.alignment.talker import FAST, Killed, Talker, kill_after
+from tests.alignment.talker import FAST, Talker, whole_and_killed
 from tests.alignment.tiny import TinyPolicy
 
 
 @pytest.mark.parametrize("lora", [None, {"r": 4, "alpha": 8, "dropout": 0.1}], ids=["full", "lora"])
 def test_a_killed_online_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path, lora):
     aligner = OnlineBdhs(training={"lora": lora, **FAST})
-    whole = aligner.align(Talker(llava_next), pairs, images, tmp_path / "whole")
-    with pytest.raises(Killed):
-        aligner.align(Talker(llava_next), pairs, images, tmp_path / "cut", progress=kill_after(2))
-    cut = aligner.align(Talker(llava_next), pairs, images, tmp_path / "cut")
+    whole, cut = whole_and_killed(aligner, lambda: Talker(llava_next), pairs, images, tmp_path)
     assert model_digest(cut.folder) == model_digest(whole.folder)
 
 

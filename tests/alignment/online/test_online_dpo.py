@@ -10,7 +10,7 @@ from alignment.online.ranked_pairs import Ranked, Sampling, own_row
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Answer, Verdict
-from tests.alignment.talker import FAST, Killed, Talker, kill_after
+from tests.alignment.talker import FAST, Talker, whole_and_killed
 from tests.alignment.tiny import TinyPolicy
 
 
@@ -32,10 +32,7 @@ class Alphabetical:
 @pytest.mark.parametrize("aligner", [OnlineDpo, MixedDpo])
 def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path, lora, aligner):
     made = aligner(Alphabetical(), training={"lora": lora, **FAST})
-    whole = made.align(Talker(llava_next), pairs, images, tmp_path / "whole")
-    with pytest.raises(Killed):
-        made.align(Talker(llava_next), pairs, images, tmp_path / "cut", progress=kill_after(2))
-    cut = made.align(Talker(llava_next), pairs, images, tmp_path / "cut")
+    whole, cut = whole_and_killed(made, lambda: Talker(llava_next), pairs, images, tmp_path)
     assert model_digest(cut.folder) == model_digest(whole.folder)
 
 

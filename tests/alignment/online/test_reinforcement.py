@@ -17,7 +17,7 @@ from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.preference import PreferencePair
 from harness.models.transformers import TransformersModel
-from tests.alignment.talker import FAST, Killed, Likes, Talker, kill_after
+from tests.alignment.talker import FAST, Likes, Talker, whole_and_killed
 from tests.alignment.tiny import TinyPolicy
 
 
@@ -76,11 +76,8 @@ def test_ppo_clips_the_ratio_and_the_value(llava_next, images, pairs):
 @pytest.mark.parametrize(("aligner", "lora"), [(Rloo, None), (Rloo, {"r": 4, "alpha": 8, "dropout": 0.1}), (Ppo, None)])
 def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path, aligner, lora):
     made = aligner(Likes(), training={"lora": lora, **FAST})
-    whole = made.align(Talker(llava_next), pairs, images, tmp_path / "whole")
-    for step in (1, 3):  # PPO learns twice from the same answers: 3 lies in the middle of such a series
-        with pytest.raises(Killed):
-            made.align(Talker(llava_next), pairs, images, tmp_path / "cut", progress=kill_after(step))
-    cut = made.align(Talker(llava_next), pairs, images, tmp_path / "cut")
+    # PPO learns twice from the same answers: 3 lies in the middle of such a series
+    whole, cut = whole_and_killed(made, lambda: Talker(llava_next), pairs, images, tmp_path, (1, 3))
     assert model_digest(cut.folder) == model_digest(whole.folder)
 
 

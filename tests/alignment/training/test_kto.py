@@ -20,12 +20,12 @@ from alignment.training.unpaired import desirable, mismatched
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, DataError, TrainingError
 from harness.core.preference import PreferencePair
-from tests.alignment.talker import Killed, kill_after
+from tests.alignment.talker import whole_and_killed
 from tests.alignment.tiny import GOLDEN, TinyPolicy
 from tests.alignment.training.test_golden import golden_policy
 from tests.alignment.training.test_golden_losses import DATA
 from tests.alignment.training.test_train import FAST, LORA, make_pairs, without_times
-from tests.alignment.training.test_workers import together, weights
+from tests.alignment.training.test_workers import trained_together, weights
 
 MODEL = json.loads((DATA / "model.json").read_text())
 CASES = [c for c in MODEL["cases"] if c["batch"] == "kto"]
@@ -79,10 +79,7 @@ def test_the_step_loss_is_that_of_trls_trainer(case):
 @pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
 def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, tmp_path, lora):
     aligner = Kto(training={**FAST, "lora": lora})
-    whole = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "whole")
-    with pytest.raises(Killed):
-        aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "cut", progress=kill_after(2))
-    cut = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "cut")
+    whole, cut = whole_and_killed(aligner, lambda: TinyPolicy(llava_next), make_pairs(), images, tmp_path)
     assert model_digest(cut.folder) == model_digest(whole.folder)
     assert without_times(cut.log) == without_times(whole.log)
 
@@ -108,10 +105,7 @@ def test_the_micro_batch_changes_nothing_but_speed(llava_next, images, tmp_path)
 def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tmp_path):
     options = {"training": {**FAST, "batch_size": 5}}
     alone = Kto(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "one")
-    (tmp_path / "script.py").write_text(SCRIPT)
-    done = together(str(tmp_path / "script.py"), str(llava_next), str(images), str(tmp_path / "two"), json.dumps(options))
-    assert done.returncode == 0, done.stderr[:6000]
-    log = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
+    log = trained_together(SCRIPT, llava_next, images, tmp_path, options)
     for name in ("loss", "kl", "rewards/margins", "logps/chosen"):
         assert [row[name] for row in log] == pytest.approx([row[name] for row in alone.log], abs=1e-5, rel=1e-4), name
     one, two = weights(alone.folder), weights(tmp_path / "two" / "checkpoint")

@@ -20,7 +20,7 @@ from alignment.weights.trainable import Trainable
 from alignment.weights.workers import Workers
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError
-from tests.alignment.talker import Killed, kill_after
+from tests.alignment.talker import whole_and_killed
 from tests.alignment.tiny import TinyPolicy
 from tests.alignment.training.test_golden import golden_policy, golden_rows
 from tests.alignment.training.test_golden_losses import DATA, objective
@@ -104,10 +104,7 @@ def test_losses_of_a_whole_step_do_not_depend_on_the_micro_batch(llava_next, ima
 @pytest.mark.parametrize("loss", ["mpo_internvl", STEPWISE], ids=["mpo", "stepwise"])
 def test_a_killed_training_goes_on_with_its_running_mean(llava_next, images, tmp_path, loss):
     aligner = Dpo(loss=loss, training={**FAST, "lora": LORA})
-    whole = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "whole")
-    with pytest.raises(Killed):
-        aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "cut", progress=kill_after(2))
-    cut = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "cut")
+    whole, cut = whole_and_killed(aligner, lambda: TinyPolicy(llava_next), make_pairs(), images, tmp_path)
     assert model_digest(cut.folder) == model_digest(whole.folder)
     assert without_times(cut.log) == without_times(whole.log)
     observed = [(row["rewards/chosen"] + row["rewards/rejected"]) / 2 for row in cut.log]
@@ -195,11 +192,7 @@ def test_a_reference_that_moves_every_step_onto_the_policy_leaves_log_two(llava_
 
 def test_a_killed_training_goes_on_with_its_moved_reference(llava_next, images, tmp_path):
     aligner = Dpo(reference_sync={"every": 2, "mix": 0.6}, training={**FAST, "epochs": 3, "lora": LORA})
-    whole = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "whole")
-    for steps in (2, 3, 5):
-        with pytest.raises(Killed):
-            aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "cut", progress=kill_after(steps))
-    cut = aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "cut")
+    whole, cut = whole_and_killed(aligner, lambda: TinyPolicy(llava_next), make_pairs(), images, tmp_path, (2, 3, 5))
     assert model_digest(cut.folder) == model_digest(whole.folder)
     assert without_times(cut.log) == without_times(whole.log)
 

@@ -18,7 +18,7 @@ from alignment.weights.trainable import lora_layers
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.preference import PreferencePair
-from tests.alignment.talker import Killed, kill_after
+from tests.alignment.talker import Killed, kill_after, whole_and_killed
 from tests.alignment.tiny import TinyPolicy
 
 LORA = {"r": 4, "alpha": 8, "dropout": 0.1}
@@ -60,11 +60,7 @@ def without_times(log) -> list[dict]:
 @pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
 def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path, lora):
     aligner = Dpo(training={**FAST, "lora": lora})
-    whole = aligner.align(TinyPolicy(llava_next), pairs, images, tmp_path / "whole")
-    for stop in (1, 3):
-        with pytest.raises(Killed):
-            aligner.align(TinyPolicy(llava_next), pairs, images, tmp_path / "cut", progress=kill_after(stop))
-    resumed = aligner.align(TinyPolicy(llava_next), pairs, images, tmp_path / "cut")
+    whole, resumed = whole_and_killed(aligner, lambda: TinyPolicy(llava_next), pairs, images, tmp_path, (1, 3))
     assert model_digest(resumed.folder) == model_digest(whole.folder)
     assert without_times(resumed.log) == without_times(whole.log)
     assert whole.step == 4

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,6 +47,16 @@ def together(script: str, *given: str, **env: str) -> subprocess.CompletedProces
     return subprocess.run([*launch, script, *given], env=env, capture_output=True, text=True, timeout=200, check=False)
 
 
+def trained_together(
+    script: str, folder: Path, images: Path, place: Path, options: dict[str, Any], **env: str
+) -> list[dict[str, Any]]:
+    """The log of a training of these options in two processes; it lies in `place` / "two"."""
+    (place / "script.py").write_text(script)
+    done = together(str(place / "script.py"), str(folder), str(images), str(place / "two"), json.dumps(options), **env)
+    assert done.returncode == 0, done.stderr[:6000]
+    return [json.loads(line) for line in (place / "two" / "log.jsonl").read_text().splitlines()]
+
+
 FSDP = {"ACCELERATE_USE_FSDP": "true"}
 ZERO = {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "2", "DS_ACCELERATOR": "cpu"}
 ADAPTERS = {"r": 4, "alpha": 8}
@@ -68,11 +79,7 @@ def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tm
         "training": {**TRAINING, "lora": lora, "batch_size": 5},
     }  # the last batch has one pair: a process without any goes along
     alone = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "one")
-    (tmp_path / "script.py").write_text(SCRIPT)
-    given = [str(llava_next), str(images), str(tmp_path / "two"), json.dumps(options)]
-    done = together(str(tmp_path / "script.py"), *given, **started)
-    assert done.returncode == 0, done.stderr[:6000]
-    log = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
+    log = trained_together(SCRIPT, llava_next, images, tmp_path, options, **started)
     assert len(log) == len(alone.log) == 6
     for name in ("loss", "rewards/margins", "rewards/accuracies", "logps/chosen", "grad_norm", "num_tokens"):
         assert [row[name] for row in log] == pytest.approx([row[name] for row in alone.log], abs=1e-5, rel=1e-4), name

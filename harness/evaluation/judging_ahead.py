@@ -33,7 +33,8 @@ class Judging:
         judge = self._together
         if judge is None or cost_of(judge) is None:
             return
-        if questions := judge.outstanding(self.benchmark, self.items, self.answers):
+        _, questions = judge.tried(self.benchmark, self.items, self.answers)
+        if questions:
             self._thread = threading.Thread(target=self._beside, args=(judge, questions), daemon=True)
             self._thread.start()
 
@@ -48,10 +49,13 @@ class Judging:
             self._thread.join()
         if self._error is not None:
             raise self._error
-        if (judge := self._together) is not None:
-            while questions := judge.outstanding(self.benchmark, self.items, self.answers):
-                self._ask(judge, questions)
-        return score_all(self.benchmark, self.items, self.answers)
+        if (judge := self._together) is None:
+            return score_all(self.benchmark, self.items, self.answers)
+        while True:
+            scores, questions = judge.tried(self.benchmark, self.items, self.answers)
+            if not questions:
+                return scores
+            self._ask(judge, questions)
 
     @property
     def _together(self) -> RememberingJudge | None:

@@ -54,15 +54,15 @@ class _Remembering:
 class RememberingJudge(_Remembering):
     """A benchmark's judge that remembers its verdicts.
 
-    Where the judge can, the verdicts of many answers are asked for together before they are scored: `outstanding` finds out
-    what scoring will ask, `ask_ahead` asks it.
+    Where the judge can, the verdicts of many answers are asked for together: `tried` scores with those that are there and
+    finds out what else scoring asks, `ask_ahead` asks it.
     """
 
     def __init__(self, judge: Judge, store: Store) -> None:
         super().__init__(judge, store)
         self._judge = judge
         self._noted: dict[str, Question] | None = None  # while scoring is only tried: what it asks
-        self._unjudged: dict[str, Verdict] = {}  # asked ahead and got no verdict: not asked again by the same command
+        self._had: dict[str, Verdict] = {}  # by this command; one without a value is not asked again by it
 
     @property
     def asks_together(self) -> bool:
@@ -74,25 +74,28 @@ class RememberingJudge(_Remembering):
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         """A stored verdict whose reply `task.read` no longer reads is asked for again."""
         key = self._key(version_for(self._judge, task), [question, answer, task.stored_facts(facts)], image)
-        known = self._store.verdicts([key]).get(key)
-        if known is not None and (not known.raw or task.read(known.raw) is not None):
+        known = self._had.get(key) or self._store.verdicts([key]).get(key)
+        if known is not None and (known.value is None or not known.raw or task.read(known.raw) is not None):
+            self._had[key] = known
             return known
-        if key in self._unjudged:
-            return self._unjudged[key]
         if self._noted is not None:
             self._noted[key] = Question(task, question, answer, facts, image)
             return Verdict(None, "not asked yet", "", self.name, self.version)
         return self._keep(key, self._judge.judge(task, question, answer, facts, image))
 
-    def outstanding(self, benchmark: Benchmark, items: tuple[Item, ...], answers: Mapping[str, Answer]) -> dict[str, Question]:
-        """What scoring these answers would ask now, by key. A benchmark may ask more once it has these verdicts."""
+    def tried(
+        self, benchmark: Benchmark, items: tuple[Item, ...], answers: Mapping[str, Answer]
+    ) -> tuple[tuple[Score, ...], dict[str, Question]]:
+        """Scores with the verdicts that are there, and what scoring asks besides, by key.
+
+        The scores hold where that is nothing. A benchmark may ask more once it has these verdicts.
+        """
         noted: dict[str, Question] = {}
         self._noted = noted
         try:
-            score_all(benchmark, items, answers)
+            return score_all(benchmark, items, answers), noted
         finally:
             self._noted = None
-        return noted
 
     def ask_ahead(self, questions: Mapping[str, Question], done: Callable[[int], None]) -> None:
         """Ask all of them, keeping each verdict as it comes; `done` hears how many there are."""
@@ -101,8 +104,7 @@ class RememberingJudge(_Remembering):
         keys, count = list(questions), 0
         for batch in self._judge.judge_all(list(questions.values())):
             for i, verdict in batch:
-                if self._keep(keys[i], verdict).value is None:
-                    self._unjudged[keys[i]] = verdict
+                self._had[keys[i]] = self._keep(keys[i], verdict)
             count += len(batch)
             done(count)
 

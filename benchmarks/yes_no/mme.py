@@ -69,8 +69,8 @@ def _of_task(task: str) -> tuple[Formula, ...]:
 
 def _keys(row: Fields) -> list[str]:
     """By image and question: of the hub's rows, or of a line of <task>.txt."""
-    picture = row.get("question_id") or f"{row['file']}/{row.get('image', '')}"
-    return [f"{picture} {row.get('question', '')}"]
+    image = row.get("question_id") or f"{row['file']}/{row.get('image', '')}"
+    return [f"{image} {row.get('question', '')}"]
 
 
 @registry.benchmark
@@ -138,18 +138,18 @@ class Mme(OneLabel):
         return items
 
     def _item(self, row: Row, groups: Mapping[str, Sequence[object]]) -> Item:
-        picture, task, label = row.text("question_id"), row.text("category"), row.text("answer").strip().lower()
+        image, task, label = row.text("question_id"), row.text("category"), row.text("answer").strip().lower()
         if task not in TASKS:
             raise DataError(f"{row.where}: {task!r} is not one of MME's tasks ({', '.join(TASKS)}). Correct that line.")
         if label not in ("yes", "no"):
             raise DataError(f"{row.where}: the label is {row['answer']!r}; MME's labels are Yes and No. Correct that line.")
         if groups["image"][1] != 2:
             raise DataError(
-                f"{row.where}: {picture} has {groups['image'][1]} questions; each image needs two. Fetch the file again."
+                f"{row.where}: {image} has {groups['image'][1]} questions; each image needs two. Fetch the file again."
             )
         truth = {"label": label, "task": task, "groups": groups}
         question = row.text("question")
-        return Item(f"{picture} {question}", f"{self.image_folder}/{picture}", question, truth, group=picture)
+        return Item(f"{image} {question}", f"{self.image_folder}/{image}", question, truth, group=image)
 
     def prompt(self, item: Item) -> str:
         """The question with its official ending, or with the style's in its place."""

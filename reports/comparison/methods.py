@@ -111,7 +111,7 @@ class Together:
     def seeds(self, formula: Formula) -> tuple[Seeds | None, Seeds | None]:
         """Of the metric, and of its difference to the baseline.
 
-        The first is None of a single checkpoint, the second of the baseline itself; both are where one seed's value is unknown.
+        The first is None for a single checkpoint, the second for the baseline itself; both where a seed is unknown.
         """
         if not self.samples:
             return None, None

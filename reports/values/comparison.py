@@ -42,7 +42,7 @@ class SeedRow:
     better: str
     headline: bool
     values: Seeds
-    difference: Seeds | None  # to the baseline; None of the baseline itself
+    difference: Seeds | None  # to the baseline; None for the baseline itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,7 +233,7 @@ def test_more_layers_than_any_model_has_are_refused_before_they_are_built(folder
         TransformersModel(str(folder), device="cpu")
 
 
-def test_an_end_token_that_is_no_number_is_named(folder: Path) -> None:
+def test_an_end_token_that_is_not_an_integer_is_named(folder: Path) -> None:
     path = folder / "generation_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "eos_token_id": [2, {"id": 3}]}))
     with pytest.raises(ModelError, match="names {'id': 3} as an end token"):

@@ -29,7 +29,7 @@ _ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp", b"GIF8":
 def table_rows(data: Data, name: str) -> list[Row]:
     """All rows of a file or folder, in order; images inside them as names in the data folder.
 
-    Raises DataError for a file that is none of these, is damaged, or needs a package that is not installed.
+    Raises DataError for a file of another kind, for a damaged one, and for one that needs a package that is not installed.
     """
     path = data.path(name)
     try:

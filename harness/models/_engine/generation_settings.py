@@ -103,7 +103,7 @@ def _words(settings: dict[str, Any]) -> str:
 
 
 def end_tokens(module: Any, tokenizer: Any) -> frozenset[int]:
-    """Tokens that end an answer: generation_config's and the tokenizer's. Raises ModelError for an id that is no number."""
+    """Tokens that end an answer: generation_config's and the tokenizer's. Raises ModelError for any other id than a number."""
     configured = getattr(module.generation_config, "eos_token_id", None)
     ids = configured if isinstance(configured, (list, tuple)) else [configured]
     found = [i for i in (*ids, tokenizer.eos_token_id) if i is not None]

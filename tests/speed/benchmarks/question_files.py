@@ -45,9 +45,9 @@ def naturalbench() -> dict[str, object]:
 def beaf() -> dict[str, object]:
     rows = []
     for n in range(SIZES["beaf"]):
-        picture, place = divmod(n, 12)
-        original = picture % 3 == 0
-        name = f"COCO_val2014_{picture // 3:012d}" + (".jpg" if original else f"_0{picture % 3}.png")
+        image, place = divmod(n, 12)
+        original = image % 3 == 0
+        name = f"COCO_val2014_{image // 3:012d}" + (".jpg" if original else f"_0{image % 3}.png")
         rows.append({"id": n, "image": name, "question": f"Is there a thing {place} in the image?", "orig_img": original,
                      "removed_q": place < 2, "gt": "yes" if original or place >= 2 else "no"})  # fmt: skip
     return {"beaf/beaf_qna.json": json.dumps(rows)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 from pathlib import Path
 
@@ -238,3 +239,17 @@ def test_an_end_token_that_is_not_an_integer_is_named(folder: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "eos_token_id": [2, {"id": 3}]}))
     with pytest.raises(ModelError, match="names {'id': 3} as an end token"):
         list(TransformersModel(str(folder), device="cpu").generate([Request(None, "Hello?", Decoding(2))]))
+
+
+def test_a_config_of_a_larger_model_than_its_weights_is_refused_before_it_is_built(folder: Path) -> None:
+    """Without its text model a LLaVA's config stands for one of 7 billion parameters: 26 GiB of random numbers."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    del config["text_config"]
+    path.write_text(json.dumps(config))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(
+        ModelError, match=r"config.json describes a model of 6,[\d,]+ parameters, and the weights beside it hold"
+    ):
+        load(str(folder), (), torch.float32, "sdpa", remote_code=False)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20  # KiB

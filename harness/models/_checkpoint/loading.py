@@ -23,6 +23,7 @@ from harness.models._checkpoint.families import CAUSAL, FAMILIES, Family
 from harness.models._checkpoint.image_processor import image_only
 from harness.models._checkpoint.own_files import require_own_code, require_own_files
 from harness.models._checkpoint.prompt_builder import RopeIndex
+from harness.models._checkpoint.requirements import check_size
 
 
 def resolve(path: str) -> tuple[str, tuple[Path, ...]]:
@@ -93,6 +94,8 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
     if remote_code:
         require_own_code(Path(source))
     try:
+        if not remote_code:
+            check_size(Path(source))
         _check_attention(source, attention, remote_code)
         try:
             module = _from_pretrained(source, attn_implementation=attention, **options)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
+from safetensors import safe_open
 
 from harness.core.errors import ModelError
 
+_SMALL = 100_000_000  # parameters; up to here the missing tensors are named instead
 MOST_LAYERS = 1_000  # the deepest published models have some 130
 _PLACE_MARK = re.compile(r"<(loc|seg)\d+>")  # PaliGemma's processor adds them to any tokenizer
 _MOST_REPEATS = 10_000  # of a text by a constant, in a chat template
@@ -51,6 +55,35 @@ def check_folder(folder: Path) -> None:
                     f"{folder / 'config.json'} asks for {key} = {n:,}; at most {MOST_LAYERS:,} are built. Copy the "
                     "checkpoint again."
                 )
+
+
+def check_size(folder: Path) -> None:
+    """Raises ModelError for a config.json that describes a far larger model than the weights beside it hold.
+
+    A config that lost its text model stands for one of the family's default size: it would be built and filled with random
+    numbers, which can take all memory, before its missing tensors are refused.
+    """
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder)
+        with torch.device("meta"):
+            module = transformers.AutoModelForImageTextToText.from_config(config)
+    except Exception:
+        return  # refused by its loader, with its reason
+    described, held = sum(p.numel() for p in module.parameters()), _elements(folder)
+    if getattr(config, "quantization_config", None) is None and described > max(2 * held, held + _SMALL):
+        raise ModelError(
+            f"{folder / 'config.json'} describes a model of {described:,} parameters, and the weights beside it hold {held:,}. "
+            "Copy the checkpoint again, config.json with its weights."
+        )
+
+
+def _elements(folder: Path) -> int:
+    """Numbers in the safetensors of a folder, by their headers."""
+    held = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            held += sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    return held
 
 
 def check_processor(source: str, processor: Any, module: Any, image_token: int) -> None:  # Any: another class for each family

@@ -2,8 +2,10 @@
 
 arXiv:2407.02477, equation 4: alpha ~ Bernoulli(p) for every sample, p = 0.5. A hard switch, no weighted mean.
 
-A fresh pair that is a tie is dropped (`ties: drop`), and so is one with an empty or unjudged answer. Where nothing is left of
-a step, it learns from the stored pairs of all its prompts: "online/fallback" is 1 in its log row; the report counts the steps.
+A fresh pair that is a tie is dropped (`ties: drop`), and so is one with an empty or unjudged answer: its prompt is left out of
+the step, as its coin did not fall on the stored pair ("online/used" is the share of prompts that are left). Where nothing is
+left, the step is skipped: weights and optimizer stay as they are, "skipped" is 1 in its log row, the schedule goes on, and the
+report gives the number of such steps.
 """
 
 from __future__ import annotations

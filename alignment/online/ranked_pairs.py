@@ -131,10 +131,9 @@ class Ranked:
         ranked, figures = self._ranked([p for p in pairs if p.id in fresh], step)
         chosen = [ranked.get(p.id) if p.id in fresh else p for p in pairs]
         usable = [p for p in chosen if p is not None]
-        left = usable or pairs  # a step without any usable pair learns from what is stored; counted, and a note in the report
-        figures["online/fallback"] = float(not usable)
-        figures["online/stored"] = sum(not isinstance(p, Fresh) for p in left) / max(1, len(left))
-        rows = [self._row(made) for made in left]
+        figures["online/used"] = len(usable) / max(1, len(pairs))
+        figures["online/stored"] = sum(not isinstance(p, Fresh) for p in usable) / max(1, len(pairs))
+        rows = [self._row(made) for made in usable]
         known = self.reference(rows, False)
         return [Sample(row.id, row, {"reference": logps}) for row, logps in zip(rows, known, strict=True)], figures
 

@@ -13,7 +13,8 @@ LARGE_MISMATCH = 0.01  # nats a token; float32 gives 1e-6, bfloat16 about 0.01
 
 def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     """Notes on a finished training: too easy pairs, a falling chosen reward, no learning, a divergence that explodes."""
-    notes = [*_divergence(log), *_fallback(log), *_skipped(log), *_mismatch(log)]
+    notes = [*_divergence(log), *_without_pairs(log), *_equal_groups(log), *_mismatch(log)]
+    log = [row for row in log if "skipped" not in row]
     if not log or not {"rewards/margins", "rewards/chosen"} <= log[0].keys() & log[-1].keys():
         return tuple(notes)
     third = max(1, len(log) // 3)
@@ -46,18 +47,20 @@ def _divergence(log: Sequence[Mapping[str, float]]) -> list[str]:
     ]
 
 
-def _fallback(log: Sequence[Mapping[str, float]]) -> list[str]:
-    """Steps of an online method that had to learn from stored pairs."""
-    steps = sum(row.get("online/fallback", 0.0) > 0 for row in log)
-    if not steps:
+def _without_pairs(log: Sequence[Mapping[str, float]]) -> list[str]:
+    """Steps of an online method that had nothing to learn from, and prompts that were left out of the others."""
+    shares = [row["online/used"] for row in log if "online/used" in row]
+    steps = sum("skipped" in row for row in log)
+    if not shares or fmean(shares) == 1:
         return []
+    end = " No step was made: the weights are the base's." if steps == len(log) else ""
     return [
-        f"{steps} of {len(log)} steps had no usable fresh pair (ties, empty or unjudged answers) and trained on the stored "
-        "pairs of their prompts instead: to that extent the training is not online."
+        f"{1 - fmean(shares):.1%} of the prompts of a step were left out on average, since their fresh pairs could not be used "
+        f"(ties, empty or unjudged answers); {steps} of {len(log)} steps had no usable pair and were skipped.{end}"
     ]
 
 
-def _skipped(log: Sequence[Mapping[str, float]]) -> list[str]:
+def _equal_groups(log: Sequence[Mapping[str, float]]) -> list[str]:
     """Groups of answers with equal rewards, from which nothing could be learned."""
     shares = [row["frac_reward_zero_std"] for row in log if "frac_reward_zero_std" in row]
     if not shares or fmean(shares) == 0:

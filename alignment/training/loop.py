@@ -72,7 +72,8 @@ class Loop:
                 append_log(self.folder, log[-1])
             for tracker in watching:
                 tracker.log(step + 1, log[-1])
-            self._save(step + 1)
+            if any("loss" in row for row in log):  # before the first update there is nothing to keep
+                self._save(step + 1)
             progress(_told(log[-1]), step + 1, self.total)
         return self.total, ""
 
@@ -91,19 +92,16 @@ class Loop:
         batch = self._indices(step // self.supply.repeats)
         own = self.workers.share(batch)
         samples, figures = self.supply.take(step, own)
-        figures = figures if own else {}
-        spare = samples[:1] or (self.supply.take(step, batch[:1])[0] if self.shards.in_step else [])
         factor = learning_rate_factor(step, self.total, self.settings.schedule, self.settings.warmup_ratio)
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_lr"] * factor
-        loss, values, tokens = self._backward(samples, figures, spare, past, step)
-        norm = self.shards.update(self.optimizer, self.settings.clip, lambda norm: _require_finite(norm, "gradient", samples))
+        loss, values, tokens = self._backward(samples, {n: [v] * len(own) for n, v in figures.items()}, past, step)
+        learned = self._update(samples, loss)
         elapsed = time.perf_counter() - started
         return {
             "step": step + 1,
             "epoch": round((step + 1) / (math.ceil(len(self.supply) / self.settings.batch_size) * self.supply.repeats), 4),
-            "loss": loss,
-            "grad_norm": norm,
+            **learned,
             "learning_rate": self.settings.learning_rate * factor,
             **values,
             "num_tokens": int(past.get("num_tokens", 0)) + tokens,
@@ -119,10 +117,20 @@ class Loop:
         random.Random(seed_of(self.settings.seed, "epoch", epoch)).shuffle(order)
         return order[place * size : (place + 1) * size]
 
+    def _update(self, samples: Sequence[Sample], loss: float | None) -> LogRow:
+        """The weights' step. Without a loss there is nothing to learn from: weights and the optimizer's state stay as they are."""
+        if loss is None:
+            return {"skipped": 1.0}
+        norm = self.shards.update(self.optimizer, self.settings.clip, lambda norm: _require_finite(norm, "gradient", samples))
+        return {"loss": loss, "grad_norm": norm}
+
     def _backward(
-        self, samples: Sequence[Sample], figures: Mapping[str, float], spare: Sequence[Sample], past: LogRow, step: int
-    ) -> tuple[float, LogRow, int]:
-        """Gradients of one step: (loss, logged means, real tokens), over all processes. Rows of like length go together."""
+        self, samples: Sequence[Sample], figures: Mapping[str, Sequence[float]], past: LogRow, step: int
+    ) -> tuple[float | None, LogRow, int]:
+        """Gradients of one step: (loss, logged means, real tokens), over all processes. Rows of like length go together.
+
+        `figures`: of this process's prompts, one value a prompt. The loss is None where no process has a sample.
+        """
         rows = [self.objective.row(s.row) for s in samples]
         order = sorted(range(len(rows)), key=lambda i: rows[i].length)
         needed = [samples[i] for i in order]
@@ -130,9 +138,9 @@ class Loop:
         totals = Totals(*(sum(counts) for counts in zip(*(t[:4] for t in every), strict=True)))
         size = self.settings.micro_batch
         chunks = [needed[i : i + size] for i in range(0, len(needed), size)]
-        idle = max(self.workers.gather(len(chunks))) - len(chunks) if self.shards.in_step else 0
-        spares = [spare] * idle
-        views = self._views(chunks, spares, past, step)
+        passes = self.workers.gather(len(chunks))
+        spares = self._spares(chunks, passes)
+        views = self._views(chunks, spares, past, step) if any(passes) else []
         loss, parts = 0.0, list[Part]()
         for number, chunk in enumerate(chunks):
             self._seed_part(step, number)
@@ -142,7 +150,7 @@ class Loop:
         for unused in spares:  # a process with fewer rows makes an idle pass, or the others would wait without end
             self._micro(unused, totals._replace(step=views[-1]), weight=0.0)
         mine = {name: [float(v) for part in parts for v in part.values[name]] for name in (parts[0].values if parts else ())}
-        mine |= {name: [value] * max(1, len(needed)) for name, value in figures.items()}
+        mine |= {name: list(values) for name, values in figures.items()}
         of_step = dict(parts[0].figures) if parts else {}
         found = self.workers.gather((loss, mine, sum(row.length for row in rows), of_step))
         names = dict.fromkeys(name for _, values, *_ in found for name in values)
@@ -150,7 +158,15 @@ class Loop:
         means = {n: _mean(values) for n, values in of.items() if values}
         if {"rewards/chosen", "rewards/rejected"} <= means.keys():  # of answers that are no pairs: of the step's two means
             means.setdefault("rewards/margins", means["rewards/chosen"] - means["rewards/rejected"])
-        return sum(f[0] for f in found), means | found[0][3], sum(f[2] for f in found)
+        return sum(f[0] for f in found) if any(passes) else None, means | found[0][3], sum(f[2] for f in found)
+
+    def _spares(self, chunks: Sequence[Sequence[Sample]], passes: Sequence[int]) -> list[Sequence[Sample]]:
+        """What a process with fewer passes than another takes in its idle ones: a sample of its own, or of another's."""
+        if not self.shards.in_step or not any(passes):
+            return []
+        own = chunks[0][:1] if chunks else []
+        spare = own if all(passes) else next(filter(None, self.workers.gather(own)))
+        return [spare] * (max(passes) - len(chunks))
 
     def _views(
         self, chunks: Sequence[Sequence[Sample]], spares: Sequence[Sequence[Sample]], past: LogRow, step: int

@@ -56,22 +56,62 @@ def test_what_the_annotator_prefers_becomes_likelier(llava_next, images, pairs, 
 
 
 def test_ties_are_dropped_stored_or_taken_as_they_come(llava_next, images, pairs, tmp_path):
-    stored = {}
+    rows = {}
     for ties in ("drop", "stored", "first"):
         aligner = MixedDpo(Alphabetical(0.5), p=0.0, ties=ties, training={**FAST, "max_steps": 1, "batch_size": 4})
-        row = aligner.align(Talker(llava_next), pairs, images, tmp_path / ties).log[0]
-        assert row["online/ties"] == 1
-        stored[ties] = row["online/stored"]
-        assert row["online/fallback"] == (ties == "drop")
-    assert stored["stored"] == 1 and stored["drop"] == 1  # nothing else was left of the step
-    assert stored["first"] < 1
+        rows[ties] = aligner.align(Talker(llava_next), pairs, images, tmp_path / ties).log[0]
+    assert [row["online/ties"] for row in rows.values()] == [1, 1, 1]
+    assert [row["online/stored"] for row in rows.values()] == [0, 1, 0]
+    assert rows["drop"]["online/used"] == 0 and rows["stored"]["online/used"] == 1 and rows["first"]["online/used"] > 0
+
+
+class Moody(Alphabetical):
+    """Finds the answers to some prompts alike, by the seed of their fresh answers; prefers one of the others."""
+
+    def rank(self, question, answers, facts, image):
+        if self.level(answers):
+            return Verdict(0.5, "", "", self.name, self.version)
+        return super().rank(question, answers, facts, image)
+
+    def level(self, answers):
+        return len(answers[0]) + len(answers[1]) < 11
+
+
+@pytest.mark.parametrize("aligner", [OnlineDpo, MixedDpo])
+def test_a_step_without_a_usable_pair_leaves_weights_and_optimizer_as_they_are(llava_next, images, pairs, tmp_path, aligner):
+    options = {"p": 0.0} if aligner is MixedDpo else {}
+    made = aligner(Alphabetical(0.5), training={**FAST, "weight_decay": 0.1}, **options)
+    done = made.align(Talker(llava_next), pairs, images, tmp_path)
+    assert [row["skipped"] for row in done.log] == [1] * len(done.log) and "loss" not in done.log[0]
+    assert done.log[-1]["num_tokens"] == 0 and done.step == len(done.log)
+    before, after = (Talker(folder).module.state_dict() for folder in (llava_next, done.folder))
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    (note,) = done.notes
+    assert "100.0% of the prompts" in note and "4 of 4 steps had no usable pair and were skipped" in note
+    assert note.endswith("No step was made: the weights are the base's.")
+
+
+def test_a_training_with_skipped_steps_that_is_killed_ends_in_the_same_bytes(llava_next, images, pairs, tmp_path):
+    made = OnlineDpo(Moody(), training={**FAST, "epochs": 5})
+    whole, cut = whole_and_killed(made, lambda: Talker(llava_next), pairs, images, tmp_path, stops=(1, 3, 6))
+    skipped = [row.get("skipped", 0) for row in whole.log]
+    assert 0 < sum(skipped) < len(skipped)
+    assert model_digest(cut.folder) == model_digest(whole.folder)
+    assert [row["learning_rate"] for row in cut.log] == [row["learning_rate"] for row in whole.log]
+
+
+def test_a_dropped_prompt_of_mixed_dpo_does_not_learn_from_its_stored_pair(llava_next, images, pairs, tmp_path):
+    made = MixedDpo(Alphabetical(0.5), p=0.5, training={**FAST, "epochs": 6})
+    for row in made.align(Talker(llava_next), pairs, images, tmp_path).log:
+        assert row["online/used"] == row["online/stored"]  # what its coin gave to the stored pair, and nothing else
+        assert ("skipped" in row) == (row["online/used"] == 0)
 
 
 @pytest.mark.parametrize(("p", "stored"), [(1.0, 1.0), (0.0, 0.0)])
 def test_the_coin_decides_between_stored_and_fresh(llava_next, images, pairs, tmp_path, p, stored):
     judge = Alphabetical()
     log = MixedDpo(judge, p=p, training=FAST).align(Talker(llava_next), pairs, images, tmp_path).log
-    assert {row["online/stored"] for row in log} <= {stored, 1.0}
+    assert {row["online/stored"] for row in log} == {stored}
     assert bool(judge.seen) == (p < 1)
 
 

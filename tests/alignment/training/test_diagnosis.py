@@ -47,7 +47,16 @@ def test_a_divergence_that_explodes_is_told_with_its_step():
     assert diagnose(rows[-3:]) == ()
 
 
-def test_steps_that_fell_back_on_stored_pairs_are_counted():
-    steps = [row | {"online/fallback": float(i in (2, 5))} for i, row in enumerate(log(0.5, 1.0, 0.8))]
+def test_steps_without_a_usable_fresh_pair_are_counted():
+    steps = [row | {"online/used": 0.5} for row in log(0.5, 1.0, 0.8)]
+    steps[2] = steps[5] = {"skipped": 1.0, "online/used": 0.0}
     (note,) = diagnose(steps)
-    assert note.startswith("2 of 12 steps had no usable fresh pair") and "stored pairs" in note
+    assert note.startswith("58.3% of the prompts of a step were left out")  # 1 - 10 * 0.5 / 12
+    assert "2 of 12 steps had no usable pair and were skipped" in note
+    assert diagnose([row | {"online/used": 1.0} for row in log(0.5, 1.0, 0.8)]) == ()
+
+
+def test_a_skipped_first_or_last_step_hides_no_other_note():
+    skipped = {"skipped": 1.0}
+    (note,) = diagnose([skipped, *log(0.001, 0.001, 0.5), skipped])
+    assert "hardly changed" in note

@@ -118,7 +118,7 @@ class Loop:
         return order[place * size : (place + 1) * size]
 
     def _update(self, samples: Sequence[Sample], loss: float | None) -> LogRow:
-        """The weights' step. Without a loss there is nothing to learn from: weights and the optimizer's state stay as they are."""
+        """The weights' step. Without a loss there is nothing to learn from: weights and optimizer stay as they are."""
         if loss is None:
             return {"skipped": 1.0}
         norm = self.shards.update(self.optimizer, self.settings.clip, lambda norm: _require_finite(norm, "gradient", samples))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -16,7 +17,10 @@ from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from harness.config.schema import RunConfig
+    from harness.core.plugins import Progress
     from harness.results.report_files import Outcome
+
+T = TypeVar("T")
 
 
 @app.command(
@@ -70,27 +74,39 @@ def run(
 
 def carry_out(chosen: RunConfig) -> Outcome | None:
     """Do a run and show its table; Ctrl-C prints the command that continues it."""
-    from harness.commands._terminal import Display, show_comparison, show_gate
+    from harness.commands._terminal import show_comparison, show_gate
     from harness.config.check_paths import check_paths
-    from harness.core.edge.signals import exit_code, stopped_by_signals
-    from harness.core.registry import without_collecting
+
+    def work(command: str, progress: Progress, say: Callable[[str], None]) -> Outcome | None:
+        from harness.run import pipeline
+
+        return pipeline.run(chosen, command, progress, say)
 
     check_paths(chosen)
-    command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
-    try:
-        with stopped_by_signals(), Display() as display:
-            display.say(f"{chosen.name}: loading libraries")
-            with without_collecting():
-                from harness.run import pipeline
-            outcome = pipeline.run(chosen, command, display.progress, display.say)
-    except KeyboardInterrupt as stopped:
-        echo(f"\nInterrupted. Everything finished so far is kept. To continue: {command}", err=True)
-        raise typer.Exit(exit_code(stopped)) from None
+    outcome = interruptible(chosen.name, work)
     if outcome is not None:
         show_comparison(outcome.comparison)
         if outcome.comparison.gate is not None:
             show_gate(outcome.comparison.gate)
     return outcome
+
+
+def interruptible(name: str, work: Callable[[str, Progress, Callable[[str], None]], T]) -> T:
+    """Work with the user's command, a display and its lines; Ctrl-C ends it with the command that continues it."""
+    from harness.commands._terminal import Display
+    from harness.core.edge.signals import exit_code, stopped_by_signals
+    from harness.core.registry import without_collecting
+
+    command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
+    try:
+        with stopped_by_signals(), Display() as display:
+            display.say(f"{name}: loading libraries")
+            with without_collecting():
+                import_module("harness.run.pipeline")  # the slow imports
+            return work(command, display.progress, display.say)
+    except KeyboardInterrupt as stopped:
+        echo(f"\nInterrupted. Everything finished so far is kept. To continue: {command}", err=True)
+        raise typer.Exit(exit_code(stopped)) from None
 
 
 def exit_if_incomplete(outcome: Outcome) -> None:

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands._app import RUNS, FleetOption, OutputOption, WordsArgument, WorkersOption, app, echo
-from harness.commands.run import carry_out, exit_if_incomplete, file_and_changes, fleet_changes
+from harness.commands.run import carry_out, exit_if_incomplete, file_and_changes, fleet_changes, interruptible
 from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from harness.config.schema import RunConfig
+    from harness.core.plugins import Progress
+    from harness.results.report_files import Outcome
 
 
 @app.command(
     epilog="Examples:  python -m harness sweep   |   python -m harness sweep --model /models/llava --benchmarks pope,chair "
     "--data data --limit 200   |   python -m harness sweep study.yaml --model runs/ID/arms/ARM/train/checkpoint   |   "
-    "python -m harness sweep --model http://localhost:8000/v1 --benchmarks pope --data data"
+    "python -m harness sweep --model http://localhost:8000/v1 --benchmarks pope --data data   |   "
+    "python -m harness sweep --model base --model tuned --benchmarks pope --data data --fleet ray"
 )
 def sweep(
     words: WordsArgument = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="model folder, hub name, or server address; default: the study's model")
+        list[str] | None,
+        typer.Option("--model", help="model folder, hub name, or server address; may be repeated; default: the study's model"),
     ] = None,
     benchmarks: Annotated[
         str | None, typer.Option("--benchmarks", help="benchmark names, separated by commas (see `list`)")
@@ -54,6 +60,8 @@ def sweep(
 ) -> None:
     """Evaluate a checkpoint or server without training.
 
+    Several checkpoints are one run each, compared at the end; with `--fleet` they are under way together.
+
     Options of a benchmark or of the model are changes, as in `run`: sweep.pope.splits=[adversarial]
     model.dtype=bfloat16. Exit code 1: done, but some items could not be answered. With `--until decided --against RUN` the
     sweep is a gate: exit code 0 pass, 1 fail, 3 inconclusive after all items.
@@ -68,20 +76,16 @@ def sweep(
     wanted = [name.strip() for name in (benchmarks or "").split(",") if name.strip()]
     if benchmarks is not None and not wanted:
         raise ConfigError("--benchmarks names no benchmark. Give names separated by commas, e.g. --benchmarks pope,chair.")
-    chosen = evaluation(
-        model,
-        wanted,
-        study=Path(file) if file else None,
-        data=data,
-        limit=limit,
-        items=sample_id or [],
-        output=str(output),
-        changes=changes,
-        style=style,
-        say=echo,
-    )
+    study, items = Path(file) if file else None, sample_id or []
+    made = partial(evaluation, benchmarks=wanted, study=study, data=data, limit=limit, items=items, output=str(output))
+    chosen, *more = [made(one, changes=changes, style=style, say=echo) for one in model or (None,)]
     if until is not None or against is not None:
+        if more:
+            raise ConfigError("`--until decided` is a gate of one checkpoint. Give one `--model`.")
         _until_decided(chosen, until, policy, against)
+        return
+    if more:
+        _several([chosen, *more])
         return
     outcome = carry_out(chosen)
     if outcome is None:
@@ -91,6 +95,32 @@ def sweep(
             show_items(records_of(store, outcome.run_id))
     echo(f"{outcome.folder / 'report.html'}")
     exit_if_incomplete(outcome)
+
+
+def _several(chosen: Sequence[RunConfig]) -> None:
+    """A run for each checkpoint, then all side by side."""
+    from harness.api.actions import compared
+    from harness.commands._terminal import show_comparison
+
+    def work(command: str, progress: Progress, say: Callable[[str], None]) -> list[Outcome]:
+        from harness.run.sweeps import sweep_all
+
+        return sweep_all(chosen, command, progress, say)
+
+    from harness.config.check_paths import check_paths
+    from harness.run.sweeps import distinct_names
+
+    for one in chosen:
+        check_paths(one)
+    outcomes = interruptible(chosen[0].name, work)
+    ids = [outcome.run_id for outcome in outcomes]
+    names = distinct_names([str(config.model.options.get("path", config.name)) for config in chosen])
+    show_comparison(compared(Path(chosen[0].output).expanduser(), ids, names, False, ()))
+    for outcome in outcomes:
+        echo(f"{outcome.folder / 'report.html'}")
+    echo(shlex.join(["python", "-m", "harness", "compare", *ids, "--output", chosen[0].output, "--as", "html"]))
+    for outcome in outcomes:
+        exit_if_incomplete(outcome)
 
 
 def _until_decided(chosen: RunConfig, until: str | None, policy: str, against: str | None) -> None:

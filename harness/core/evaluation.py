@@ -106,6 +106,7 @@ class Answer:
     yes_nats: float | None = None  # log-odds of yes against no in nats, where the model gives them
     token_ids: tuple[int, ...] | None = None  # as sampled, the end token too; None: not reported, or a stored answer
     token_logps: tuple[float, ...] | None = None  # of each at the request's temperature (top-p aside), in nats; None as above
+    host: str | None = field(default=None, compare=False)  # that gave it, where a fleet did; kept in the store, in no report
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,15 @@ class RemembersFor(Protocol):
 
 
 @runtime_checkable
+class AnswersAtOnce(Protocol):
+    """A model that answers on several processes: up to `at_once` threads may ask it, each of which says when it is done."""
+
+    at_once: int
+
+    def leave(self) -> None: ...
+
+
+@runtime_checkable
 class WaveEngine(Answers, Protocol):
     """An engine whose `generate` works through waves one after the other: indices of requests, in parts that share an image.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from harness.config.schema import BenchmarkConfig
 from harness.core.capabilities import SharesWork, WantsLogOdds, cost_of
@@ -12,12 +14,13 @@ from harness.core.edge.foreign import refused_as
 from harness.core.errors import DataError, ModelError
 from harness.core.evaluation import Answer, Item, Request
 from harness.core.nearest import nearest
-from harness.core.plugins import Benchmark, Data, Judge, Model, Progress, no_progress
+from harness.core.plugins import AnswersAtOnce, Benchmark, Data, Judge, Model, Progress, no_progress
 from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.evaluation.cached_model import RememberingModel, answered
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.judging_ahead import Judging
 from harness.evaluation.scoring import build, judge_of
+from harness.evaluation.side_by_side import side_by_side
 from harness.storage.artifacts import MissingItems, ServerCost
 from harness.storage.run_store import Store, StoredResult
 
@@ -86,9 +89,7 @@ def sweep(
         say(f"{label}: shared between the questions about an image: nothing: {model.unshared}")
     at_work = _Sweep(label, model, data, store, run, progress, say)
     try:
-        for place, spec, judge, benchmark, items, requests in loaded:
-            at_work.ask(place, spec, judge, benchmark, items, requests)
-            at_work.keep_judged()
+        at_work.ask_all([partial(at_work.ask, *one) for one in loaded])
     finally:
         at_work.keep_judged()
     at_work.keep_judged(wait=True)
@@ -114,6 +115,31 @@ class _Sweep:
         self._label, self._model, self._data, self._store, self._run = label, model, data, store, run
         self._progress, self._say = progress, say
         self._waiting: list[_Asked] = []
+        self._keeping = threading.Lock()
+
+    def ask_all(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """One benchmark after the other, or beside each other where the model answers on several processes.
+
+        Then all are asked before the first error is raised, in the order of the benchmarks.
+        """
+        model = self._model
+        if not isinstance(model, AnswersAtOnce):
+            for task in tasks:
+                task()
+                self.keep_judged()
+            return
+
+        def asked(task: Callable[[], None]) -> None:
+            try:
+                task()
+                self.keep_judged()
+            finally:
+                model.leave()
+
+        _, errors = side_by_side([partial(asked, task) for task in tasks], model.at_once)
+        for error in errors:
+            if error is not None:
+                raise error
 
     def ask(
         self,
@@ -138,16 +164,18 @@ class _Sweep:
         missing = MissingItems({items[i].id: _anywhere(why, self._data) for i, why in lost.items()})
         protocol = protocol_of(benchmark, spec, items, self._model)
         judging = Judging(benchmark, items, answers, judge, self._progress, what)
-        self._waiting.append(_Asked(place, spec, items, keys, missing, protocol, judging))
+        with self._keeping:
+            self._waiting.append(_Asked(place, spec, items, keys, missing, protocol, judging))
 
     def keep_judged(self, wait: bool = False) -> None:
         """Store the results that need not wait for a judge, or wait for all."""
-        waiting, self._waiting = self._waiting, []
-        for asked in waiting:
-            if wait or asked.judging.ready:
-                self._keep(asked)
-            else:
-                self._waiting.append(asked)
+        with self._keeping:
+            waiting, self._waiting = self._waiting, []
+            for asked in waiting:
+                if wait or asked.judging.ready:
+                    self._keep(asked)
+                else:
+                    self._waiting.append(asked)
 
     def _keep(self, asked: _Asked) -> None:
         title = asked.spec.title

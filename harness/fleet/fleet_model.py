@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class FleetModel:
         self.checkpoint: Checkpoint = loaded.checkpoint
         self.unshared, self.despite = loaded.unshared, loaded.despite
         self._facts = dict(loaded.facts)
+        self.at_once, self.leave = crew.size + 1, crew.leave
         self._images: dict[Path, str] = {}
 
     def facts(self) -> dict[str, str]:
@@ -51,7 +53,7 @@ class FleetModel:
         units = [self._unit(requests, wave, own, done) for wave, own in zip(waves, places, strict=True)]
         for own, reply in zip(places, self._crew.work(self._spec, [("answer", unit) for unit in units]), strict=True):
             if reply.answers:
-                yield [(own[n], answer) for n, answer in reply.answers]
+                yield [(own[n], replace(answer, host=reply.host)) for n, answer in reply.answers]
             if reply.fault is not None:
                 raise reply.fault.error()
             aside |= {i: reply.aside for i in own if reply.aside and i not in done}

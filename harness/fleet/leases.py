@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 FIRST_PATIENCE_S = 600.0  # before any unit came back nothing is known about how long one takes
 LEAST_PATIENCE_S = 60.0
@@ -28,6 +29,7 @@ class Leases:
     came: set[int] = field(default_factory=set)
     aside: set[int] = field(default_factory=set)
     slowest_s: float | None = None
+    _first: int = 0
 
     def __post_init__(self) -> None:
         self.waiting = deque(range(self.n))
@@ -42,7 +44,15 @@ class Leases:
         return len(self.came) + len(self.aside) == self.n
 
     def first_open(self) -> int:
-        return next((u for u in range(self.n) if u not in self.came and u not in self.aside), self.n)
+        while self._first < self.n and (self._first in self.came or self._first in self.aside):
+            self._first += 1
+        return self._first
+
+    def on_offer(self, now: float) -> int:
+        """How many units an idle worker could take."""
+        end = self.first_open() + self.window
+        ready = sum(unit < end for unit in islice(self.waiting, self.window))
+        return ready or sum(1 for _ in self._overdue(now))
 
     def take(self, now: float) -> int | None:
         """The next unit for an idle worker; None where there is none for it."""

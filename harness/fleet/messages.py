@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ class Spec:
     """A checkpoint to load: the plug-in of models with its options, and the driver's CPU threads and current folder."""
 
     plugin: str
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = field(hash=False)
     threads: int
     folder: str
+    name: str = ""  # for people
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return value_digest([self.plugin, dict(self.options)])
 
@@ -85,13 +87,14 @@ class Fault:
 class Reply:
     """What came of a call: a value, and the error that ended it. Answers given before an error count.
 
-    `aside`: why there will be no reply, where the call lost one worker after the other.
+    `aside`: why there will be no reply, where the call lost one worker after the other. `host`: whose answers these are.
     """
 
     value: Any  # what the called method returns
     fault: Fault | None = None
     answers: Sequence[tuple[int, Answer]] = field(default=())
     aside: str = ""
+    host: str = ""
 
     def given(self) -> Any:  # Any: what the called method returns
         """The value. Raises the error that stands in its place."""

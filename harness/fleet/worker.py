@@ -50,7 +50,7 @@ class Worker:
                 answers.extend(batch)
 
         reply = self._replied(work)
-        return Reply(None, reply.fault, answers)
+        return Reply(None, reply.fault, answers, host=self._host.name)
 
     def log_odds(self, requests: Sequence[Request], images: Mapping[Path, str]) -> Reply:
         def work() -> list[float]:

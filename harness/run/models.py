@@ -32,7 +32,8 @@ def load_model(config: RunConfig, path: str | None = None, crew: Crew | None = N
     from harness.fleet.fleet_model import FleetModel
     from harness.fleet.messages import Spec
 
-    return FleetModel(crew, Spec(config.model.name, options, torch.get_num_threads(), os.getcwd()))
+    name = str(options.get("path", config.model.name))
+    return FleetModel(crew, Spec(config.model.name, options, torch.get_num_threads(), os.getcwd(), name))
 
 
 def trainable_model(config: RunConfig, path: str | None = None, crew: Crew | None = None) -> Model:

@@ -62,10 +62,11 @@ def run(config: RunConfig, command: str, progress: Progress = no_progress, say: 
     check_plugins(config)
     check_gates(config)
     with crew_of(config.fleet if workers().is_main else None, say) as crew:
-        return _run(config, command, progress, say, crew)
+        return run_on(crew, config, command, progress, say)
 
 
-def _run(config: RunConfig, command: str, progress: Progress, say: Say, crew: Crew | None) -> Outcome | None:
+def run_on(crew: Crew | None, config: RunConfig, command: str, progress: Progress, say: Say) -> Outcome | None:
+    """The same with a fleet that is there already, or with None in this process. The configuration was checked."""
     output = Path(config.output).expanduser()
     with workers().first_alone():
         data = open_data(config.data, output, say)

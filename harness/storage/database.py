@@ -38,7 +38,8 @@ class Database:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._db.close()
+        with self._turn:
+            self._db.close()
 
     def _use_wal(self) -> None:
         """SQLite refuses the switch at once, without waiting, while another process makes it."""

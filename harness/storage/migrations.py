@@ -63,4 +63,5 @@ STEPS: tuple[str, ...] = (
         FROM artifacts WHERE kind = 'reward_accuracy';
     DROP TABLE artifacts;
     """,
+    "ALTER TABLE answers ADD COLUMN host TEXT;",
 )

@@ -119,10 +119,14 @@ class Store(Database):
 
     def add_answers(self, checkpoint: str, answers: Mapping[str, Answer]) -> None:
         """Keep a finished batch with its log-odds of yes, where there are any; all of it or nothing."""
-        rows = [(k, checkpoint, storable(a.text), a.n_tokens, a.stopped, a.latency_s) for k, a in answers.items()]
+        rows = [(k, checkpoint, storable(a.text), a.n_tokens, a.stopped, a.latency_s, a.host) for k, a in answers.items()]
         with self.transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?)", rows)
+            db.executemany("INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?,?)", rows)
             db.executemany(_ADD_LOG_ODDS, [(k, a.yes_nats) for k, a in answers.items() if a.yes_nats is not None])
+
+    def hosts(self, keys: Iterable[str]) -> dict[str, str]:
+        """Which host of a fleet gave an answer, by its key; nothing for answers of the run's own process."""
+        return dict(self._select("SELECT key, host FROM answers WHERE host IS NOT NULL AND key IN", keys))
 
     def log_odds(self, keys: Iterable[str]) -> dict[str, float]:
         """Log-odds of yes in nats, by the key of the answer."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -20,13 +21,15 @@ from harness.evaluation.cached_model import RememberingModel
 from harness.fleet import cluster
 from harness.fleet.crew import Crew, Deeds
 from harness.fleet.messages import Reply, WaveUnit
+from harness.miniworld.model.paths import checkpoint_folder
 from harness.models._engine import grouping
-from harness.run import models, pipeline
+from harness.run import models, pipeline, sweeps
 from harness.storage.artifacts import MissingItems
 from harness.storage.data_folder import DataFolder
 from harness.storage.run_store import Store
 
 ROWS = 12
+MODEL = {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu", "threads": 1}
 Outcome = dict[str, Any]
 
 
@@ -48,9 +51,8 @@ def study(data: str, output: Path, **fleet: Any) -> Any:
     from harness.config import schema
 
     pope = {"name": "pope", "splits": ["random"], "limit": 48}
-    model = {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu", "threads": 1}
     chair = {"name": "chair", "limit": 14, "max_new_tokens": 12}
-    tree = {"name": "fleet", "model": model, "data": data, "output": str(output), "sweep": [pope, chair]}
+    tree = {"name": "fleet", "model": MODEL, "data": data, "output": str(output), "sweep": [pope, chair]}
     return schema.parse(tree | fleet)
 
 
@@ -73,8 +75,7 @@ def outcome(data: str, output: Path, crew: Crew | None = None, kill_at: int = 0)
     before = vars_of(crew)
     done = pipeline.run(study(data, output), "test", progress, said.append)
     assert done is not None
-    report = json.loads((done.folder / "report.json").read_text())
-    report.pop("timings")
+    report = report_of(done)
     with Store(output / "store.sqlite") as store:
         results = store.results(done.run_id)
         keys = [key for result in results for key in result.answer_keys]
@@ -84,6 +85,52 @@ def outcome(data: str, output: Path, crew: Crew | None = None, kill_at: int = 0)
     deeds = {name: n - before[name] for name, n in vars_of(crew).items()}
     about = {"run": done.run_id, "status": status, "missing": missing, "keys": keys, "answers": answers, "said": said}
     return about | {"report": report, "deeds": deeds}
+
+
+def other_checkpoint(folder: Path) -> Path:
+    """The miniature world's checkpoint with other weights."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(checkpoint_folder(), folder)
+    (weights,) = folder.glob("*.safetensors")
+    save_file({name: t * 1.01 for name, t in load_file(weights).items()}, weights, {"format": "pt"})
+    return folder
+
+
+def several(data: str, folder: Path, crew: Crew) -> Outcome:
+    """Two checkpoints in one command, and each alone in this process: reports, hosts and loads."""
+    paths = ["miniworld", str(other_checkpoint(folder / "other"))]
+    pope = {"name": "pope", "splits": ["random"], "limit": 24}
+    chair = {"name": "chair", "limit": 6, "max_new_tokens": 12}
+
+    def configs(output: Path) -> list[Any]:
+        return [study(data, output, name=Path(p).name, model={**MODEL, "path": p}, sweep=[pope, chair]) for p in paths]
+
+    @contextmanager
+    def shared(settings: Any, say: Any) -> Iterator[Crew | None]:
+        yield crew
+
+    alone = [pipeline.run_on(None, config, "test", lambda *_: None, lambda _: None) for config in configs(folder / "a")]
+    sweeps.crew_of = shared  # type: ignore[attr-defined]
+    loads, said = crew.deeds.loads, list[str]()
+    fleet = sweeps.sweep_all(configs(folder / "b"), "test", say=said.append)
+    with Store(folder / "b" / "store.sqlite") as store:
+        results = [result for done in fleet for result in store.results(done.run_id)]
+        keys = [key for result in results for key in result.answer_keys if key is not None]
+        hosts = store.hosts(keys)
+    return {
+        "alone": [report_of(done) for done in alone],
+        "fleet": [report_of(done) for done in fleet],
+        "loads": crew.deeds.loads - loads,
+        "answers": len(set(keys)),
+        "with host": len(hosts),
+    }
+
+
+def report_of(done: Any) -> Any:
+    report = json.loads((done.folder / "report.json").read_text())
+    report.pop("timings")
+    return report
 
 
 def missing_of(store: Store, run: str) -> list[MissingItems]:
@@ -119,6 +166,7 @@ def main(data: str, folder: Path) -> None:
         crew.size = 2
         found["two"] = outcome(data, folder / "two", crew)
         found["pairs"] = {"alone": alone, "fleet": pairs(data, folder / "b", crew)}
+        found["several"] = several(data, folder / "several", crew)
         found["killed"] = outcome(data, folder / "killed", crew, kill_at=12)
         (folder / "poison").write_text(Path(image).name)
         found["poisoned"] = outcome(data, folder / "poisoned", crew)

@@ -47,3 +47,10 @@ def test_a_wave_that_kills_its_workers_is_missing_with_its_reason_until_the_next
     assert reasons and all("lost 3 workers and is set aside" in why for why in reasons)
     assert outcome["status"] == f"complete but for {len(reasons)} items without an answer"
     assert len(outcome["answers"]) == len(found["alone"]["answers"]) - len(reasons)
+
+
+def test_several_checkpoints_in_one_command_are_the_runs_that_each_is_alone(found: dict[str, Any]) -> None:
+    several = found["several"]
+    assert several["fleet"] == several["alone"]
+    assert several["with host"] == several["answers"] > 0
+    assert several["loads"] <= 4  # two workers, two checkpoints

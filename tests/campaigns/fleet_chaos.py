@@ -1,0 +1,211 @@
+"""A fleet of three hosts under random kills: no answer lost, none given twice, the report's bytes those of one process.
+
+    unshare -n -u sh -c 'ip link set lo up && python tests/campaigns/fleet_chaos.py'      # as root; 20 kills
+    unshare -n -u sh -c 'ip link set lo up && python tests/campaigns/fleet_chaos.py --kills 4 --seed 7'
+
+Three real Ray nodes in network namespaces that a bridge joins (`tests/fleet/hosts.py`), the driver on the first. A sweep of
+the miniature world is under way, in small waves that take a while; at random numbers of stored answers something is killed: a
+worker (SIGKILL), a node with all its processes (it is started again later), the driver (its command is given again), or the
+link of a host is taken down and put back later. Sweep after sweep, until all kills are done; one that does not end fails too.
+At last one image kills every worker that is asked about it: its wave must be set aside, named, and answered by the next run.
+Printed: every kill, then the figures. Exit code 1 where a claim fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parents[2])]
+
+from harness.miniworld.world.write import write_world  # noqa: E402
+from tests.fleet.hosts import HEAD, PORT, Host, below, environment, hosts  # noqa: E402
+from tests.small_world import SMALL  # noqa: E402
+
+DRIVER = Path(__file__).parents[1] / "fleet" / "chaos_driver.py"
+KINDS = ("worker", "raylet", "driver", "link")
+QUESTIONS, PATIENCE_S, DOWN_S = 96, 420.0, 30.0
+
+
+class Round:
+    """One sweep with a few kills at random numbers of stored answers."""
+
+    def __init__(self, place: Path, settings: dict[str, Any], found: list[Host], chance: random.Random) -> None:
+        place.mkdir()
+        self.file, self.output, self.hosts, self.chance = place / "settings.json", place / "out", found, chance
+        self.settings = {**settings, "output": str(self.output)}
+        self.log = place / "said.txt"
+        self.down: list[tuple[float, Host, str]] = []  # until when, which host, what was done to it
+        self.did: Counter[str] = Counter()
+        self.began = time.monotonic()
+
+    def start(self) -> subprocess.Popen[str]:
+        self.file.write_text(json.dumps(self.settings))
+        command = [sys.executable, str(DRIVER), str(self.file)]
+        own = environment(PYTHONPATH=str(Path(__file__).parents[2]), FLEET_CHAOS_SETTINGS=str(self.file))
+        with self.log.open("a") as log:
+            return subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=log, text=True)
+
+    def answers(self) -> int:
+        try:
+            with sqlite3.connect(f"file:{self.output / 'store.sqlite'}?mode=ro", uri=True, timeout=5) as db:
+                return int(db.execute("SELECT count(*) FROM answers").fetchone()[0])
+        except sqlite3.Error:
+            return 0
+
+    def run(self, kills: list[str], total: int) -> dict[str, Any]:
+        """What the driver printed at last. Raises AssertionError where it fails, or does not end."""
+        at = sorted(self.chance.sample(range(6, max(7 + len(kills), int(total * 0.8))), len(kills)))
+        plan, driver = list(zip(at, kills, strict=True)), self.start()
+        while True:
+            self.put_back()
+            if plan and self.answers() >= plan[0][0] and driver.poll() is None:
+                _, kind = plan.pop(0)
+                if self.kill(kind, driver):
+                    driver = self.start()
+            if driver.poll() is not None:
+                said = driver.stdout.read() if driver.stdout else ""
+                assert driver.returncode == 0, f"exit {driver.returncode}: {self.log.read_text()[-3000:]}"
+                found: dict[str, Any] = json.loads(said.splitlines()[-1])
+                self.put_back(now=True)
+                return found
+            assert time.monotonic() - self.began < PATIENCE_S, f"does not end: {self.log.read_text()[-3000:]}"
+            time.sleep(0.2)
+
+    def kill(self, kind: str, driver: subprocess.Popen[str]) -> bool:
+        """Do it; True where the driver has to be started again."""
+        up = [host for host in self.hosts[1:] if host not in [h for _, h, _ in self.down]]
+        workers = workers_of(self.hosts)
+        if kind in ("raylet", "link") and len(up) < 2:
+            kind = "worker"  # one of the others has to stay
+        if kind == "worker" and not workers:
+            kind = "driver"
+        where = ""
+        if kind == "driver":
+            driver.kill()
+            driver.wait()
+        elif kind == "worker":
+            os.kill(self.chance.choice(workers), signal.SIGKILL)
+        else:
+            host = self.chance.choice(up)
+            where = host.name
+            host.stop_ray() if kind == "raylet" else host.cut_off()
+            self.down.append((time.monotonic() + DOWN_S, host, kind))
+        self.did[kind] += 1
+        print(f"  {time.monotonic() - self.began:6.1f} s  {self.answers()} answers: {kind} {where}", flush=True)
+        return kind == "driver"
+
+    def put_back(self, now: bool = False) -> None:
+        """Links whose time is over come up; Ray ends a node that it took for dead, so it is started again."""
+        for one in [d for d in self.down if now or time.monotonic() > d[0]]:
+            self.down.remove(one)
+            _, host, kind = one
+            if kind == "link":
+                host.put_back()
+                host.stop_ray()
+            host.start_ray()
+
+
+def workers_of(found: list[Host]) -> list[int]:
+    """Processes of actors on all hosts."""
+    pids = []
+    for pid in [pid for host in found if host.ray is not None for pid in below(host.ray.pid)]:
+        try:
+            if (
+                b"ray::" in Path(f"/proc/{pid}/cmdline").read_bytes()
+                and b"IDLE" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+            ):
+                pids.append(pid)
+        except OSError:
+            continue
+    return pids
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """Report without its timings, and every stored answer."""
+    report = json.loads(next(folder.glob("chaos-*/report.json")).read_text())
+    report.pop("timings")
+    with sqlite3.connect(folder / "store.sqlite") as db:
+        answers = dict(db.execute("SELECT key, text FROM answers").fetchall())
+        hosts_of = Counter(host for (host,) in db.execute("SELECT host FROM answers"))
+        missing = [text for (text,) in db.execute("SELECT value FROM by_products WHERE kind = 'missing_items'")]
+    return {"report": json.dumps(report, sort_keys=True), "answers": answers, "hosts": hosts_of, "missing": missing}
+
+
+def poisoned(place: Path, settings: dict[str, Any], found: list[Host], alone: dict[str, Any]) -> dict[str, bool]:
+    """A wave that kills its workers is set aside and named; without the poison the same command ends in the same bytes."""
+    image = json.loads((Path(settings["data"]) / "pope/coco_pope_random.json").read_text().splitlines()[30])["image"]
+    own = Round(place, settings | {"poison": Path(image).name, "wave_s": 0.0}, found, random.Random(0))
+    own.run([], 1)
+    named = [text for text in outcome(own.output)["missing"] if "lost 3 workers and is set aside" in text]
+    own.settings["poison"] = ""
+    own.run([], 1)
+    return {
+        "a wave that kills its workers is set aside and named": bool(named),
+        "the next run answers it": outcome(own.output)["report"] == alone["report"],
+    }
+
+
+def campaign(kills: int, seed: int, wave_s: float) -> bool:
+    chance, claims, did = random.Random(seed), dict[str, bool](), Counter[str]()
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        write_world(folder / "world", SMALL)
+        settings: dict[str, Any] = {"data": str(folder / "world"), "study": "sweep", "questions": QUESTIONS, "poison": ""}
+        settings |= {"workers": 3, "wave_s": wave_s, "address": ""}
+        alone_round = Round(folder / "alone", settings, [], chance)
+        alone_round.run([], 1)
+        alone = outcome(alone_round.output)
+        settings["address"] = f"{HEAD}:{PORT}"
+        left = [KINDS[n % len(KINDS)] for n in range(kills)]
+        chance.shuffle(left)
+        began = time.monotonic()
+        with hosts([1, 1, 1]) as found:
+            while left:
+                now, left = left[:4], left[4:]
+                print(f"sweep with {', '.join(now)}", flush=True)
+                own = Round(folder / f"sweep{len(left)}", settings, found, chance)
+                own.run(now, len(alone["answers"]))
+                got = outcome(own.output)
+                did += own.did
+                for claim, holds in checks(got, alone).items():
+                    claims[claim] = claims.get(claim, True) and holds
+                print(
+                    f"  {time.monotonic() - own.began:6.1f} s  {checks(got, alone)}; by host {dict(got['hosts'])}", flush=True
+                )
+            claims |= poisoned(folder / "poisoned", settings, found, alone)
+    figures = ", ".join(f"{kind} {n}" for kind, n in sorted(did.items()))
+    print(
+        f"{sum(did.values())} kills ({figures}) in {time.monotonic() - began:,.0f} s, {len(alone['answers'])} answers a sweep"
+    )
+    for claim, holds in claims.items():
+        print(f"{'yes' if holds else 'NO '}  {claim}")
+    return all(claims.values())
+
+
+def checks(got: dict[str, Any], alone: dict[str, Any]) -> dict[str, bool]:
+    return {
+        "no answer is lost": alone["answers"].keys() <= got["answers"].keys(),
+        "none is given twice or differs": got["answers"] == alone["answers"],
+        "the report has the bytes of one process": got["report"] == alone["report"],
+    }
+
+
+if __name__ == "__main__":
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--kills", type=int, default=20)
+    words.add_argument("--seed", type=int, default=0)
+    words.add_argument("--wave", type=float, default=1.0, help="least seconds of a wave")
+    given = words.parse_args()
+    sys.exit(0 if campaign(given.kills, given.seed, given.wave) else 1)

@@ -1,0 +1,75 @@
+"""The driver of a chaos test: one sweep, or one small study, on a fleet: `python tests/fleet/chaos_driver.py SETTINGS.json`.
+
+Settings: data, output, address, workers; `study` "sweep" or "arms"; `wave_s`, how long a wave takes at least, so that kills hit
+work that is under way; `poison`, the name of an image that costs every worker its life. Prints what came of it as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.fleet import cluster
+from harness.fleet.messages import Reply, WaveUnit
+from harness.models._engine import grouping
+from harness.run import pipeline
+
+ROWS = 12
+MODEL = {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu", "threads": 1}
+
+
+class SlowWaves(cluster._Hired):
+    """A worker with small waves, each of which takes a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        grouping._WAVE_ROWS = ROWS
+        self._settings = json.loads(Path(os.environ["FLEET_CHAOS_SETTINGS"]).read_text())
+
+    def answer(self, unit: WaveUnit) -> Reply:
+        time.sleep(self._settings["wave_s"])
+        if any(path.name == self._settings["poison"] for path in unit.images):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().answer(unit)
+
+
+def study(settings: dict[str, Any]) -> Any:
+    from harness.config import schema
+
+    pope = {"name": "pope", "splits": ["random"], "limit": settings["questions"]}
+    chair = {"name": "chair", "limit": 14, "max_new_tokens": 12}
+    tree = {"name": "chaos", "model": MODEL, "data": settings["data"], "output": settings["output"], "sweep": [pope, chair]}
+    if settings["study"] == "arms":
+        pairs = {"name": "bdhs", "limit": 6, "n_tries": 2, "max_new_tokens": 12}
+        training = {"batch_size": 4, "max_steps": 2, "learning_rate": 1.0e-5}
+        dpo = {"name": "dpo", "training": training}
+        tree["arms"] = [
+            {"name": name, "pairs": pairs, "align": {**dpo, "beta": beta}} for name, beta in (("a", 0.1), ("b", 0.3))
+        ]
+    if settings["address"]:
+        tree["fleet"] = {"address": settings["address"], "workers": settings["workers"], **settings.get("fleet", {})}
+    return schema.parse(tree)
+
+
+def main(file: Path) -> None:
+    settings = json.loads(file.read_text())
+    grouping._WAVE_ROWS = ROWS
+    cluster._Hired = SlowWaves  # type: ignore[misc]
+    began, said = time.monotonic(), list[str]()
+
+    def say(text: str) -> None:
+        said.append(text)
+        print(f"{time.monotonic() - began:6.1f} s  {text}", file=sys.stderr, flush=True)
+
+    done = pipeline.run(study(settings), "test", say=say)
+    assert done is not None
+    print(json.dumps({"run": done.run_id, "folder": str(done.folder), "said": said}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

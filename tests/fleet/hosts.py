@@ -1,0 +1,147 @@
+"""Several hosts on one machine: network namespaces that are joined by a bridge, each with a Ray node and a name of its own.
+
+The process that makes them must have a network namespace of its own (`in_own_network.run`): it is the head's host, the bridge
+is its interface, and everything ends with it. Nothing outside is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HEAD = "10.77.0.1"
+PORT = 6379
+TOKEN = "0123456789abcdef" * 4
+# A host that does not answer for about ten seconds is lost; Ray's own patience is about a minute.
+HEALTH = {
+    "RAY_health_check_initial_delay_ms": "2000",
+    "RAY_health_check_period_ms": "2000",
+    "RAY_health_check_timeout_ms": "5000",
+    "RAY_health_check_failure_threshold": "3",
+}
+SAVING = {  # two cores for all hosts
+    "RAY_enable_worker_prestart": "0",
+    "RAY_prestart_worker_first_driver": "0",
+    "OMP_NUM_THREADS": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+
+def environment(**more: str) -> dict[str, str]:
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
+    return dict(os.environ) | token | HEALTH | SAVING | more
+
+
+def shell(command: str) -> None:
+    """Raises AssertionError with what it said where a command fails."""
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+@dataclass
+class Host:
+    """A host; `enter` begins a command that runs on it."""
+
+    name: str
+    address: str
+    temp: Path
+    enter: Sequence[str] = ()
+    link: str = ""  # the bridge's end of its cable
+    cpus: int = 1
+    ray: subprocess.Popen[bytes] | None = None
+    more: dict[str, str] = field(default_factory=dict)
+
+    def start_ray(self) -> None:
+        """Start its Ray node; the call returns at once."""
+        place = ["--head", f"--port={PORT}", "--include-dashboard=false"] if not self.link else [f"--address={HEAD}:{PORT}"]
+        own = [f"--node-ip-address={self.address}", f"--num-cpus={self.cpus}", f"--temp-dir={self.temp}"]
+        spare = ["--object-store-memory=100000000", "--disable-usage-stats", "--include-log-monitor=false", "--block"]
+        ray = [str(Path(sys.executable).with_name("ray")), "start", *place, *own, *spare]
+        said = (self.temp / "ray.log").open("ab")
+        self.ray = subprocess.Popen(
+            [*self.enter, *ray], env=environment(**self.more), stdout=said, stderr=said, start_new_session=True
+        )
+
+    def stop_ray(self) -> None:
+        """End its Ray node with all processes of it, as a machine that is switched off."""
+        if self.ray is not None:
+            end_session(self.ray.pid)
+            self.ray.wait()
+            self.ray = None
+
+    def cut_off(self) -> None:
+        shell(f"ip link set {self.link} down")
+
+    def put_back(self) -> None:
+        shell(f"ip link set {self.link} up")
+
+
+def end_session(leader: int) -> None:
+    """SIGKILL for a process and all that it started, also those with sessions of their own."""
+    for pid in [*below(leader), leader]:
+        try:
+            os.kill(pid, 9)
+        except ProcessLookupError:
+            continue
+
+
+def below(pid: int) -> list[int]:
+    """Processes that a process started, and theirs."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, IndexError, ValueError):
+                continue
+            children.setdefault(parent, []).append(int(folder.name))
+    found, left = list[int](), [pid]
+    while left:
+        own = children.get(left.pop(), [])
+        found += own
+        left += own
+    return found
+
+
+@contextmanager
+def hosts(cpus: Sequence[int], **more: dict[str, str]) -> Iterator[list[Host]]:
+    """The head, h0, and other hosts h1, h2, ..., with that many CPUs each; all have started Ray when this returns.
+
+    `more`: environment variables of single hosts, by name.
+    """
+    base = Path(tempfile.mkdtemp(prefix="hf-", dir="/tmp"))
+    sleepers: list[subprocess.Popen[bytes]] = []
+    found: list[Host] = []
+    try:
+        shell(f"ip link add br0 type bridge && ip addr add {HEAD}/24 dev br0 && ip link set br0 up && hostname h0")
+        found.append(Host("h0", HEAD, base / "h0", cpus=cpus[0]))
+        for n, own in enumerate(cpus[1:], start=1):
+            sleeper = subprocess.Popen(["unshare", "-n", "-u", "sleep", "100000"])
+            sleepers.append(sleeper)
+            time.sleep(0.3)  # until it has its namespaces
+            enter = ["nsenter", "-t", str(sleeper.pid), "-n", "-u"]
+            inside, address = " ".join(enter), f"10.77.0.{n + 1}"
+            shell(f"ip link add v{n} type veth peer name eth0 netns {sleeper.pid} && ip link set v{n} master br0 up")
+            shell(f"{inside} sh -c 'hostname h{n}; ip link set lo up; ip addr add {address}/24 dev eth0; ip link set eth0 up'")
+            found.append(Host(f"h{n}", address, base / f"h{n}", enter, f"v{n}", own))
+        for host in found:
+            host.more = more.get(host.name, {})
+            host.temp.mkdir()
+            host.start_ray()
+            time.sleep(4 if host is found[0] else 0)
+        yield found
+    finally:
+        for host in reversed(found):
+            host.stop_ray()
+        for sleeper in sleepers:
+            sleeper.kill()
+            sleeper.wait()
+        shutil.rmtree(base, ignore_errors=True)

@@ -15,7 +15,7 @@ import transformers
 from torch import Tensor, nn
 
 from harness.core import registry
-from harness.core.capabilities import NOTE, Finding
+from harness.core.capabilities import Finding
 from harness.core.digests import value_digest
 from harness.core.edge.foreign import refused_as
 from harness.core.edge.images import DECODING
@@ -32,7 +32,7 @@ from harness.models._checkpoint.loading import (
     resolve,
     rope_index,
 )
-from harness.models._checkpoint.own_files import ignored_pickles
+from harness.models._checkpoint.own_files import file_findings
 from harness.models._checkpoint.prompt_builder import PromptBuilder, hidden_at
 from harness.models._checkpoint.requirements import check_folder, check_processor, check_template, device_of
 from harness.models._checkpoint.rope_scaling import context_length
@@ -66,8 +66,8 @@ class TransformersModel:
             suppress_tokens, ..) are applied as `generate` does, beams and the like refused; "ignored": all left out.
         threads: CPU threads of torch; fix it to get the same last bits on machines with other numbers of cores.
         remote_code: allow the checkpoint's own Python code; off, because an untrusted checkpoint must not run code.
-        despite: checks of `doctor` that may fail (tokenisation, image placeholders, log-probs, precision); sweeps and
-            trainings are refused otherwise.
+        despite: checks of `doctor` that may fail (weights, tokenisation, image placeholders, log-probs, precision); sweeps
+            and trainings are refused otherwise.
         enable_thinking: given to the chat template, where it has such a switch; None leaves the template's own default.
     """
 
@@ -93,12 +93,13 @@ class TransformersModel:
         with refused_as(ModelError, f"The checkpoint {path} does not load", "Copy it again."):
             source, adapters = resolve(path)
             check_folder(Path(source))
-            self.module: Any = load(source, adapters, self.dtype, attention, remote_code).to(self.device)
+            module, unread = load(source, adapters, self.dtype, attention, remote_code)
+            self.module: Any = module.to(self.device)
             self._attention = str(self.module.config._attn_implementation)
             self.module.eval()
             skip_unread_layers(self.module)
             self.family = family_of(self.module)
-            self._unread = ignored_pickles(Path(source))
+            self._of_files = tuple(file_findings(Path(source), adapters, unread))
             self.processor: Any = load_processor(source, self.module.config, remote_code)
             image_token = image_token_id(self.module, self.family)
             check_processor(source, self.processor, self.module, image_token)
@@ -168,8 +169,7 @@ class TransformersModel:
         def scored(request: Request, answer: str) -> float:
             return self.log_probs([request], [answer])[0]
 
-        if self._unread:
-            yield Finding("weights", NOTE, f"{', '.join(self._unread)} not read: safetensors only, pickles can run code")
+        yield from self._of_files
         yield from CheckpointChecks(self.one_by_one(), scored, self._trained).run(images, training)
 
     @torch.no_grad()

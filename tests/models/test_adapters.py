@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText
 
 from harness.core.errors import ModelError
+from harness.evaluation.checkpoint_checks import require_sound
 from harness.models._checkpoint.loading import resolve
 from harness.models.transformers import TransformersModel
 
@@ -140,6 +141,43 @@ def test_a_missing_tensor_of_a_whole_module_is_refused_too(llava_folder: Path, t
     renamed(folder, lambda t: {n: v for n, v in t.items() if "linear_1.bias" not in n})
     with pytest.raises(ModelError, match=r"missing or not numbers \(.*linear_1"):
         TransformersModel(str(folder), device="cpu")
+
+
+def test_trained_biases_of_the_base_belong_to_the_adapter(llava_folder: Path, tmp_path: Path) -> None:
+    folder, _ = adapt(llava_folder, tmp_path / "adapter", peft.LoraConfig(r=3, target_modules=LANGUAGE, bias="all"))
+    TransformersModel(str(folder), device="cpu")
+    renamed(folder, lambda t: {n: v for n, v in t.items() if not n.endswith("linear_1.bias")})
+    with pytest.raises(ModelError, match=r"1 of \d+ tensors are missing or not numbers \(.*linear_1\.bias"):
+        TransformersModel(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize("name", ["non_lora_trainables.bin", "mm_projector.bin", "non_lora_trainables.safetensors"])
+def test_weights_that_were_trained_beside_an_adapter_are_not_left_out(name: str, llava_folder: Path, tmp_path: Path) -> None:
+    folder, _ = adapt(llava_folder, tmp_path / "adapter")
+    (folder / name).write_bytes(b"LLaVA's projector")
+    with pytest.raises(ModelError, match=f"comes with {name}: trained weights outside the adapter"):
+        TransformersModel(str(folder), device="cpu")
+
+
+def test_a_base_that_was_changed_at_random_before_training_cannot_be_had_again(llava_folder: Path, tmp_path: Path) -> None:
+    folder, wanted = adapt(
+        llava_folder, tmp_path / "exact", peft.LoraConfig(r=3, target_modules=LANGUAGE, init_lora_weights="pissa")
+    )
+    torch.testing.assert_close(merged(folder), wanted, atol=1e-5, rtol=0)
+    folder, _ = adapt(
+        llava_folder, tmp_path / "fast", peft.LoraConfig(r=3, target_modules=LANGUAGE, init_lora_weights="pissa_niter_4")
+    )
+    with pytest.raises(ModelError, match="init_lora_weights='pissa_niter_4', which changes the base"):
+        TransformersModel(str(folder), device="cpu")
+
+
+def test_a_template_of_the_adapters_own_that_differs_from_its_bases_stops_a_sweep(llava_folder: Path, tmp_path: Path) -> None:
+    folder, _ = adapt(llava_folder, tmp_path / "adapter")
+    shutil.copy(llava_folder / "chat_template.jinja", folder)
+    require_sound("base", TransformersModel(str(folder), device="cpu"), print)
+    (folder / "chat_template.jinja").write_text("another")
+    with pytest.raises(ModelError, match=r"check of its weights: the adapter .* has a chat template of its own"):
+        require_sound("base", TransformersModel(str(folder), device="cpu"), print)
 
 
 def test_an_adapter_in_a_pickle_is_refused(llava_folder: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from harness.core.digests import model_digest
 from harness.core.errors import ModelError
 from harness.core.evaluation import Decoding, Request
+from harness.evaluation.checkpoint_checks import require_sound
 from harness.models._checkpoint.loading import load, resolve
 from harness.models.transformers import TransformersModel
 
@@ -253,3 +254,46 @@ def test_a_config_of_a_larger_model_than_its_weights_is_refused_before_it_is_bui
     ):
         load(str(folder), (), torch.float32, "sdpa", remote_code=False)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20  # KiB
+
+
+@pytest.mark.parametrize("part", ["text_config", "vision_config"])
+def test_layers_that_are_stored_and_not_computed_stop_a_sweep(part: str, folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config[part]["num_hidden_layers"] = 1
+    write(folder / "config.json", config)
+    with pytest.raises(ModelError, match=r"check of its weights: \d+ stored tensors have no place in the model"):
+        require_sound("base", TransformersModel(str(folder), device="cpu"), print)
+    require_sound("base", TransformersModel(str(folder), device="cpu", despite=["weights"]), print)
+
+
+def test_buffers_that_older_versions_stored_are_nothing_lost(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["model.language_model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(6)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    require_sound("base", TransformersModel(str(folder), device="cpu"), print)
+
+
+@pytest.mark.parametrize("name", ["generation_config.json", "processor_config.json", "config.json"])
+@pytest.mark.parametrize("text", ['{"eos_token_id": 2', "[]"])
+def test_a_damaged_configuration_is_named_and_not_left_out(name: str, text: str, folder: Path) -> None:
+    (folder / name).write_text(text)
+    with pytest.raises(ModelError, match=f"{name} is not (JSON|a JSON object).*Copy the checkpoint again"):
+        TransformersModel(str(folder), device="cpu")
+
+
+def test_a_setting_of_generation_config_that_transformers_refuses_is_named(folder: Path, images: list[Path]) -> None:
+    write(folder / "generation_config.json", {"repetition_penalty": 0, "eos_token_id": 2})
+    model = TransformersModel(str(folder), device="cpu")
+    with pytest.raises(
+        ModelError, match=r"generation_config .*\(repetition_penalty=0\) cannot be applied: .*strictly positive"
+    ):
+        list(model.generate([Request(images[0], "Why?")]))
+
+
+def test_log_probabilities_that_are_not_numbers_are_refused(folder: Path, images: list[Path]) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights[next(name for name in weights if "vision" in name and "q_proj.weight" in name)][0] = torch.nan
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    model = TransformersModel(str(folder), device="cpu")
+    with pytest.raises(ModelError, match="logits are not finite"):
+        model.log_probs([Request(images[0], "Why?")], ["Yes"])

@@ -34,7 +34,7 @@ def refused_as(kind: type[HarnessError], where: str, advice: str = "") -> Iterat
 
 def words_of(error: BaseException) -> str:
     """An exception on one short line: what a library says, led by the exception's name where that tells more."""
-    said = " ".join(printable(str(error)).split()).rstrip(".")
+    said = " ".join(printable(str(error)).split()).rstrip(".!")
     said = said if len(said) <= _LONGEST_WORDS else f"{said[:_LONGEST_WORDS]}..."
     if isinstance(error, RecursionError):
         return "it is nested too deep"

@@ -26,6 +26,10 @@ UNMERGED_OPTIONS = (
     "arrow_config",
     "megatron_config",
 )  # LoRA that depends on the input, or on an engine
+# trained weights that LLaVA's code stores beside an adapter; peft does not read them
+_BESIDE = ("non_lora_trainables*", "mm_projector*")
+_OTHER_BASES = ("pissa_niter", "corda", "loftq", "lora_ga")  # inits that change the base at random, or by data not stored here
+_PREFIX = "base_model.model."
 _SHOWN = 3
 
 
@@ -56,6 +60,16 @@ def check(adapter: Path) -> None:
         raise ModelError(
             f"The adapter {adapter} is of the kind {kind}, which cannot be merged into the weights of its base. "
             f"Supported kinds: {', '.join(MERGED)}."
+        )
+    if beside := sorted(p.name for pattern in _BESIDE for p in adapter.glob(pattern)):
+        raise ModelError(
+            f"The adapter {adapter} comes with {', '.join(beside)}: trained weights outside the adapter, which are not read. "
+            "Merge both into the base with the code that trained them and save the result with save_pretrained."
+        )
+    if str(init := settings.get("init_lora_weights")).startswith(_OTHER_BASES):
+        raise ModelError(
+            f"The adapter {adapter} was begun with init_lora_weights={init!r}, which changes the base in a way that cannot be "
+            "repeated. Convert it where it was trained: save_pretrained(folder, path_initial_model_for_weight_conversion=...)."
         )
     if used := [name for name in UNMERGED_OPTIONS if settings.get(name)]:
         raise ModelError(f"The adapter {adapter} uses {', '.join(used)}, so it cannot be merged into the weights of its base.")
@@ -109,12 +123,29 @@ def _checking_class() -> Any:
                 result = super().load_adapter(model_id, adapter_name, **options)
             except KeyError as error:  # of a module that the adapter keeps whole
                 raise ModelError(_misfit(Path(str(model_id)), [str(error.args[0])], len(own), [])) from error
-            missing = [name for name, p in own if bool(p.isnan().any())]
+            missing = [name for name, p in own if bool(p.isnan().any())] + _missing_biases(
+                self, adapter_name, Path(str(model_id))
+            )
             if missing or result.unexpected_keys:
                 raise ModelError(_misfit(Path(str(model_id)), missing, len(own), list(result.unexpected_keys)))
             return result
 
     return Checked
+
+
+# Any: a model of peft
+def _missing_biases(loaded: Any, name: str, adapter: Path) -> list[str]:
+    """Biases of the base that were trained beside the adapter (`bias` other than "none") and are not in its file."""
+    from peft import get_peft_model_state_dict
+    from safetensors import safe_open
+
+    config = loaded.peft_config[name]
+    if getattr(config, "bias", "none") == "none":
+        return []
+    with safe_open(adapter / WEIGHTS, "pt") as file:
+        stored = {key.removeprefix(_PREFIX) for key in file.keys()}  # noqa: SIM118
+    wanted = [key.removeprefix(_PREFIX) for key in get_peft_model_state_dict(loaded, adapter_name=name)]
+    return [key for key in wanted if key.endswith("bias") and key not in stored]
 
 
 def _misfit(adapter: Path, missing: Sequence[str], of: int, unexpected: Sequence[str]) -> str:

@@ -74,8 +74,12 @@ def _from_hub_cache(name: str) -> str:
         ) from error
 
 
-def _from_pretrained(source: str, **options: Any) -> Any:  # Any: transformers' own class, another for each family
-    """The module with every weight from the files: transformers only warns of missing ones and draws them at random."""
+# Any: transformers' own class, another for each family
+def _from_pretrained(source: str, **options: Any) -> tuple[Any, list[str]]:
+    """The module with every weight from the files, and names of stored tensors that it does not have.
+
+    transformers only warns of missing ones and draws them at random.
+    """
     module, found = transformers.AutoModelForImageTextToText.from_pretrained(source, output_loading_info=True, **options)
     missing = sorted(found["missing_keys"])
     if missing:
@@ -83,12 +87,15 @@ def _from_pretrained(source: str, **options: Any) -> Any:  # Any: transformers' 
             f"The weights of {source} are not complete: {len(missing)} are missing, {missing[0]} the first. They would be "
             "random numbers. Copy or train the checkpoint again."
         )
-    return module
+    return module, sorted(found["unexpected_keys"])
 
 
 # Any: transformers' own class, another for each family
-def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: str, remote_code: bool) -> Any:
-    """Weights of a model, adapters merged into it. Attention is eager where the model knows no other."""
+def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: str, remote_code: bool) -> tuple[Any, list[str]]:
+    """A model with adapters merged into it, and names of stored tensors that it does not have.
+
+    Attention is eager where the model knows no other.
+    """
     transformers.utils.logging.disable_progress_bar()
     options = {"dtype": dtype, "trust_remote_code": remote_code, "use_safetensors": True}
     if remote_code:
@@ -98,19 +105,21 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
             check_size(Path(source))
         _check_attention(source, attention, remote_code)
         try:
-            module = _from_pretrained(source, attn_implementation=attention, **options)
+            module, unread = _from_pretrained(source, attn_implementation=attention, **options)
         except ValueError as error:  # Gemma 2 and others that cap their scores
             if attention == "eager" or "does not support an attention implementation" not in str(error):
                 raise
-            module = _from_pretrained(source, attn_implementation="eager", **options)
-        module = merge(module, adapters)
+            module, unread = _from_pretrained(source, attn_implementation="eager", **options)
+        return merge(module, adapters), unread
     except HarnessError:
         raise
     except Exception as error:  # transformers, peft and safetensors raise whatever they like over odd files
         if type(error).__name__ == "SafetensorError":  # a half-written file
             raise ModelError(f"The weights of {source} are damaged ({words_of(error)}). Copy or train them again.") from error
-        raise ModelError(f"The checkpoint {adapters[-1] if adapters else source} does not load: {words_of(error)}") from error
-    return module
+        raise ModelError(
+            f"The checkpoint {adapters[-1] if adapters else source} does not load: {words_of(error)}. Check its "
+            "config.json, or copy it again."
+        ) from error
 
 
 def _check_attention(source: str, attention: str, remote_code: bool) -> None:

@@ -7,19 +7,26 @@ from a pickle, could change an answer without changing the digest.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.core.capabilities import NOTE, WRONG, Finding
 from harness.core.errors import ModelError
 from harness.models._checkpoint.adapters import PICKLES
 
+WEIGHTS = "weights"  # the name of the check
 INDEX = "model.safetensors.index.json"
+_OBJECTS = ("config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json", "chat_template.json")
+_HARMLESS = (".inv_freq", ".position_ids", ".num_batches_tracked")  # buffers that older versions stored: made anew on loading
+_SHOWN = 3
 _NAMING_CODE = ("config.json", "processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 
 
 def require_own_files(folder: Path) -> None:
     """Raise ModelError for a model folder whose weights are pickles, or that names weights outside itself."""
+    for name in _OBJECTS:
+        _read(folder / name)  # transformers goes on without a damaged generation_config.json
     _require_safetensors(folder)
     _require_own_shards(folder)
 
@@ -27,6 +34,40 @@ def require_own_files(folder: Path) -> None:
 def ignored_pickles(folder: Path) -> list[str]:
     """Names of pickled weights beside the safetensors: never read, so not part of the digest either."""
     return sorted(path.name for path in folder.iterdir() if path.suffix.lower() in PICKLES)
+
+
+def file_findings(source: Path, adapters: Sequence[Path], unread: Sequence[str]) -> Iterator[Finding]:
+    """What the folders of a checkpoint hold that its numbers do not come from.
+
+    unread: names of tensors that the model of config.json does not have.
+    """
+    for adapter in adapters:
+        own, base = _template(adapter), _template(source)
+        if own and own.strip() != base.strip():
+            yield Finding(
+                WEIGHTS,
+                WRONG,
+                f"the adapter {adapter} has a chat template of its own, and prompts are written by the one of its base "
+                f"{source}: copy the template that it was trained with there, or remove the adapter's",
+            )
+    if lost := [name for name in unread if not name.endswith(_HARMLESS)]:
+        shown = ", ".join(lost[:_SHOWN]) + (", ..." if len(lost) > _SHOWN else "")
+        yield Finding(
+            WEIGHTS,
+            WRONG,
+            f"{len(lost):,} stored tensors have no place in the model that config.json describes ({shown}), which computes "
+            "without them: copy config.json and weights from one checkpoint",
+        )
+    if pickles := [name for folder in (source, *adapters) for name in ignored_pickles(folder)]:
+        yield Finding(WEIGHTS, NOTE, f"{', '.join(pickles)} not read: safetensors only, pickles can run code")
+
+
+def _template(folder: Path) -> str:
+    """The chat template of a folder in the order in which transformers looks for it; "" where it has none."""
+    if (folder / "chat_template.jinja").is_file():
+        return (folder / "chat_template.jinja").read_text(encoding="utf-8", errors="replace")
+    named = [_read(folder / name).get("chat_template") for name in ("chat_template.json", *_NAMING_CODE[1:])]
+    return next((str(template) for template in named if template), "")
 
 
 def _require_safetensors(folder: Path) -> None:

@@ -14,8 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from harness.core.errors import ModelError
 from harness.core.evaluation import Request
 from harness.models._checkpoint.prompt_builder import PromptBuilder, Row
+from harness.models._engine.decoding import NOT_FINITE
 from harness.models._engine.grouping import Budget, Group, by_image, group
 from harness.models._engine.language_model import LanguageModel
 from harness.models._engine.running_batch import memory_for
@@ -108,10 +110,12 @@ class Scorer:
 
 
 def summed(answers: Iterable[Forced], n: int) -> list[float]:
-    """Log-probability of each of n answers; of an empty one it is 0."""
+    """Log-probability of each of n answers; of an empty one it is 0. Raises ModelError where it is not a number."""
     values = [0.0] * n
     for forced in answers:
         values[forced.answer] = float(forced.log_probs.gather(1, forced.ids[:, None]).sum())
+    if any(math.isnan(value) for value in values):
+        raise ModelError(NOT_FINITE)
     return values
 
 

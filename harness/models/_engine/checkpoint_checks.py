@@ -17,9 +17,11 @@ from torch import Tensor
 from harness.core.capabilities import NOTE, OK, WRONG, Finding
 from harness.core.errors import ModelError
 from harness.core.evaluation import Request
+from harness.models._checkpoint.own_files import WEIGHTS
 from harness.models._engine.one_by_one import OneByOne
 
-TOKENS, PLACEHOLDERS, LOG_PROBS, PRECISION = CHECKS = ("tokenisation", "image placeholders", "log-probs", "precision")
+TOKENS, PLACEHOLDERS, LOG_PROBS, PRECISION = ("tokenisation", "image placeholders", "log-probs", "precision")
+CHECKS = (WEIGHTS, TOKENS, PLACEHOLDERS, LOG_PROBS, PRECISION)
 _QUESTION, _ANSWER = "Is there a dog in the image?", "There are 2 dogs near a table."
 _ANSWERS = ("Yes", "No", "yes", "no", _ANSWER, "A caf\u00e9:\n- one; two")
 _NATS = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 0.2}  # a token: the most that rounding alone may change

@@ -17,6 +17,10 @@ from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Decoding
 
 Bend = Callable[[Tensor, Tensor], Tensor]  # tokens so far (1, T) and logits (1, V) -> logits (1, V), as transformers does
+NOT_FINITE = (
+    "The model's logits are not finite (nan or infinite), so its answers are meaningless. Its weights are damaged or "
+    "overflow in this dtype. Copy or train the checkpoint again, or set model.dtype=float32."
+)
 
 
 class RowState:
@@ -140,10 +144,7 @@ def next_tokens(logits: Tensor, rows: list[RowState], end_ids: frozenset[int]) -
     best = logits.argmax(-1)  # nan counts as the largest
     chosen: list[int] = best.tolist()
     if not bool(logits.gather(1, best[:, None]).isfinite().all()):
-        raise ModelError(
-            "The model's logits are not finite (nan or infinite), so its answers are meaningless. Its weights are damaged or "
-            "overflow in this dtype. Copy or train the checkpoint again, or set model.dtype=float32."
-        )
+        raise ModelError(NOT_FINITE)
     sampled = [r for r, row in enumerate(rows) if row.decoding.temperature > 0]
     if sampled:
         picks, logps = _sample(logits[sampled], [rows[r] for r in sampled])

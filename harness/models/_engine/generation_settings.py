@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from harness.core.edge.foreign import refused_as
 from harness.core.errors import ModelError
 from harness.models._engine.decoding import Bend
 
@@ -89,7 +90,9 @@ class GenerationSettings:
         config.update(**plain, max_length=prompt + limit, eos_token_id=sorted(end_ids) or None)
         device = self._module.device
         self._module._prepare_special_tokens(config, device=device)
-        chain: Bend = self._module._get_logits_processor(config, prompt, device=device)
+        where = f"The generation_config of this checkpoint ({_words(self.bends)}) cannot be applied"
+        with refused_as(ModelError, where, "Correct generation_config.json, or set model.generation_config=ignored."):
+            chain: Bend = self._module._get_logits_processor(config, prompt, device=device)
         return chain
 
 

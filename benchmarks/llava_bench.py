@@ -32,6 +32,7 @@ VARIANTS = ("tolerant", "official", "rlhfv")
 _HUB = "liuhaotian/llava-bench-in-the-wild on the Hugging Face hub"
 _RESOLVE = "https://huggingface.co/datasets/liuhaotian/llava-bench-in-the-wild/resolve/main"
 _LABEL = re.compile(r"(?i)\b(?:assistant|answer|response|score)\s*[12]?\s*[:=]|[*_`\"'()\[\]]")
+_TURNED = re.compile(r"(?i)\b(?:assistant|answer|response)\s*2\b.*\b(?:assistant|answer|response)\s*1\b")
 _SCORE = r"(\d+(?:\.\d+)?)(?:\s*(?:/|out of)\s*10(?![\d.]))?"
 _PAIR = re.compile(rf"\s*{_SCORE}(?:\s*[,;&|]\s*|\s+and\s+|\s+){_SCORE}\s*\.?\s*")
 
@@ -54,7 +55,8 @@ def tolerant_scores(reply: str) -> tuple[float, float] | None:
 
     Numbers within a sentence ("On a scale from 1 to 10 ...") are not scores.
     """
-    pairs = {(float(m[1]), float(m[2])) for line in reply.split("\n") if (m := _PAIR.fullmatch(_LABEL.sub(" ", line)))}
+    lines = [line for line in reply.split("\n") if not _TURNED.search(line)]  # "Assistant 2: 9, Assistant 1: 8"
+    pairs = {(float(m[1]), float(m[2])) for line in lines if (m := _PAIR.fullmatch(_LABEL.sub(" ", line)))}
     scores = pairs.pop() if len(pairs) == 1 else None
     return scores if scores is not None and max(scores) <= 10 else None
 

@@ -6,8 +6,9 @@ Yu et al. 2023 (RLHF-V), arXiv:2312.00849; rules as in RLHF-V/RLHF-V eval/eval_g
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.asserted_objects import assertions
@@ -37,26 +38,36 @@ def official_object_list(reply: str) -> Any:  # Any: a JSON value
 def object_list(reply: str, variant: str) -> list[str] | None:
     """Names from an extractor's reply; None where it cannot be read (the item is then unjudged).
 
-    Variant "tolerant" departs from the official parser where that can only fail: "()" is an empty list, and a list
-    inside other text or a code fence is taken.
+    Variant "tolerant" departs from the official parser where that can only fail: "()" is an empty list, and the one list of
+    texts inside other text or a code fence is taken. Lists of anything else ("caption [0]", objects of JSON) name nothing.
     """
     try:
         found = official_object_list(reply)
     except (ValueError, RecursionError):
         found = _embedded_list(reply) if variant == "tolerant" else None
-    if variant == "tolerant" and isinstance(found, dict) and len(found) == 1:
-        (found,) = found.values()  # {"objects": [...]}; the official code would take the keys for objects
+    if variant == "tolerant":
+        if isinstance(found, dict) and len(found) == 1:
+            (found,) = found.values()  # {"objects": [...]}; the official code would take the keys for objects
+        return found if _are_texts(found) else None
     return [str(name) for name in found] if isinstance(found, list) else None
 
 
-def _embedded_list(reply: str) -> Any:  # Any: a JSON value
+def _embedded_list(reply: str) -> list[str] | None:
+    """The list of texts inside a reply; None where there is none, or several differ."""
     if reply.strip() in ("()", "( )"):
         return []
-    start = reply.find("[")
-    try:
-        return json.JSONDecoder().raw_decode(reply[start:])[0] if start >= 0 else None
-    except (ValueError, RecursionError):
-        return None
+    found = list[list[str]]()
+    for start in (place.start() for place in re.finditer(r"\[\s*[\"\]]", reply)):
+        try:
+            value = json.JSONDecoder().raw_decode(reply, start)[0]
+        except (ValueError, RecursionError):
+            continue
+        found += [value] if _are_texts(value) and value not in found else []
+    return found[0] if len(found) == 1 else None
+
+
+def _are_texts(value: Any) -> TypeGuard[list[str]]:  # Any: a JSON value
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _value(reply: str) -> float | None:

@@ -115,15 +115,19 @@ class Chat:
 
 
 _CHOICE = re.compile(
-    r"\W*(?:(?:the )?(?:better|best)?\W*(?:response|answer|assistant|choice)\W*(?:is\W+)?)?([012])\W*(?:is better\W*)?",
+    r"(?![-\u2212])\W*(?:(?:the )?(?:better|best)?\W*(?:response|answer|assistant|choice)\W*(?:is\W+)?)?"
+    r"([012])\W*(?:is better\W*)?",
     re.IGNORECASE,
 )
 
 
 def _choice(reply: str) -> float | None:
-    """0 for the first answer, 1 for the second, 0.5 for neither; None where the first line says anything but that."""
-    chosen = _CHOICE.fullmatch(reply.strip().split("\n")[0])
-    return {"1": 0.0, "2": 1.0, "0": 0.5}[chosen[1]] if chosen else None
+    """0 for the first answer, 1 for the second, 0.5 for neither; None where the first line says anything but that, or another
+    line something else."""
+    lines = reply.strip().split("\n")
+    chosen = [found and found[1] for found in map(_CHOICE.fullmatch, lines)]
+    agreed = chosen[0] is not None and set(chosen) <= {chosen[0], None}
+    return {"1": 0.0, "2": 1.0, "0": 0.5}[str(chosen[0])] if agreed else None
 
 
 RANK = JudgeTask("rank", prompts.RANK, read=_choice, fields=prompts.fields, texts=prompts.RELEASED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks._judged.mmhal import tolerant_rating
+from benchmarks._judged.object_list import object_list
 from benchmarks.judges.chat import RANK
 from benchmarks.llava_bench import tolerant_scores
 from benchmarks.mmvet import tolerant_grade
@@ -22,7 +23,9 @@ REFUSAL = "I'm sorry, but I can't grade this answer (policy 1)."
     ('Score: 0.2 to 0.4', None), ('Score: 0,8', None), ('Score: 80%', None), ('Score: 1.5', None),
     ('Score: -0.5', None), ('Score: 0.2. Final score: 0.8', None), ('0.8 0.9', None),
     ('a score 1 point lower', None), ('0 or 1', None), ('1st part right', None), ('Grade: 1st', None),
-    ('half', None), ('', None),
+    ('half', None), ('', None), ('0.5, 0.7', None), ('0.5 - 0.7', None), ('0.5\n0.7', None), ('0.5\n0.5', 0.5),
+    ('0.5 for the first, 0.9 for the second', None), ('0.5\nScore: 0.9', None), ('01', None), ('[[0.5]]', 0.5),
+    ('The maximum score is 1.0, but I cannot grade this.', None), ('0.5: 1 of 2 parts', None),
 ])  # fmt: skip
 def test_a_grade_of_mmvet(reply: str, grade: float | None) -> None:
     assert tolerant_grade(reply) == grade
@@ -34,7 +37,12 @@ def test_a_grade_of_mmvet(reply: str, grade: float | None) -> None:
     ('4 of 10', None), (REFUSAL, None), ('Rating: 3,5', None), ('Rating: N', None),
     ('On the rating scale of 0 to 6, it fails.', None), ('Rating: 4 out of 6', 4), ('Rating: 4/6.', 4),
     ('Rating 5', 5), ('rating is 2', 2), ('[Rating: 1]', 1), ('{"rating": "6"}', 6),
-    ('Rating: 5, very good', 5),
+    ('Rating: 5, very good', 5), ('Rating: 4 1/2', None), ('Rating: 4:5', None), ('Rating: 2 -> 4', None),
+    ('Rating: 4+', None), ('Score: 3 objects missing', None), ('score: 4 of the 6 objects are right', None),
+    ('Rating: 2 was my first thought. I settle on 4.', None), ('The maximum score is 6', None),
+    ('The highest possible rating is 6.', None), ('The minimum rating is 0. Rating: 4', 4), ('Rating: 006', None),
+    ('Rating: 5 for information, 2 for hallucination', None), ('Rating: 4 points', 4), ('Rating: 4 because it is so', 4),
+    ('6 is best. Rating: 2', 2), ('Rating: 5\n- 2 objects are named', 5), ('[[5]]', None), ('Rating: [[5]]', 5),
 ])  # fmt: skip
 def test_a_rating_of_mmhal(reply: str, rating: int | None) -> None:
     assert tolerant_rating(reply) == rating
@@ -46,6 +54,7 @@ def test_a_rating_of_mmhal(reply: str, rating: int | None) -> None:
     ('8 out of 10; 9 out of 10', (8, 9)), ('8,9', (8, 9)), ('7,5 8', None), ('7-8 9', None),
     ('8/5 9/5', None), ('Response 1 is better than response 2', None), ('8 9 10', None),
     ('Assistant 1: 8, Assistant 2: 9', (8, 9)), ('I give 8 and 9', None), ('1. 2.', None), (REFUSAL, None),
+    ('Assistant 2: 9, Assistant 1: 8', None),
 ])  # fmt: skip
 def test_the_scores_of_llava_bench(reply: str, scores: tuple[float, float] | None) -> None:
     assert tolerant_scores(reply) == scores
@@ -54,7 +63,19 @@ def test_the_scores_of_llava_bench(reply: str, scores: tuple[float, float] | Non
 @pytest.mark.parametrize(("reply", "value"), [
     ('1', 0.0), ('2\nbecause', 1.0), ('**0**', 0.5), ('Response 2', 1.0), ('Answer 1 is better.', 0.0),
     ('The better response is 2.', 1.0), ('There is 1 dog', None), ('1 is better in 2 respects', None),
-    ('Both name 2 dogs', None), ('12', None), ('', None),
+    ('Both name 2 dogs', None), ('12', None), ('', None), ('-1', None), ('2\n1', None), ('2\n\n2', 1.0),
+    ('1 or 2', None), ('The worse response is 2.', None),
 ])  # fmt: skip
 def test_the_choice_between_two_answers(reply: str, value: float | None) -> None:
     assert RANK.read(reply) == value
+
+
+@pytest.mark.parametrize(("reply", "names"), [
+    ('["dog", "cat"]', ["dog", "cat"]), ('```json\n["dog"]\n```', ["dog"]), ('()', []), ('[]', []),
+    ('{"objects": ["dog"]}', ["dog"]), ('Caption [0] names: ["dog"]', ["dog"]), ('In caption [1] there is nothing.', None),
+    ('[1, 2]', None), ('["dog"]\n["cat"]', ["cat"]), ('["dog"] or ["cat"]?', None), ('[{"object": "dog"}]', None),
+    ('[["dog"]]', None), ('["dog"]\nAgain: ["dog"]', ["dog"]), ('no list', None),
+])  # fmt: skip
+def test_the_objects_of_an_extractor(reply: str, names: list[str] | None) -> None:
+    """Of lists on lines of their own the last one counts, as in the authors' script."""
+    assert object_list(reply, "tolerant") == names

@@ -5,11 +5,12 @@ character only, so that "\\nNo" would be a yes.
 
     "<think>A dog? I see no dog.</think>\\n\\nNo."  ->  answer "No.", reasoning "<think>A dog? I see no dog.</think>"
 
-Marks of the families in use: `<think>` (Qwen3-VL, InternVL, GLM), Kimi-VL's ◁think▷, `<thinking>`, and around the answer
-itself GLM's `<|begin_of_box|>` and `<answer>`, which are taken off; channels of the harmony format
-(`<|channel|>analysis<|message|>`) up to the final one. Many chat templates write the opening mark into the prompt, so a
-closing mark alone ends a block that began with the text. A block that never closes has no answer behind it: the token limit
-cut it off.
+Marks of the families in use: `<think>` (Qwen3-VL, InternVL, GLM), Kimi-VL's ◁think▷, Magistral's [THINK],
+`<|begin_of_thought|>` (Virgo), `<thinking>`, `<reason>` and the like; GLM's `<|begin_of_box|>` is taken off. Where the answer
+has a mark of its own (`<answer>`, LLaVA-CoT's `<CONCLUSION>`, `<|begin_of_solution|>`), all before it is reasoning; so are
+channels of the harmony format (`<|channel|>analysis<|message|>`) up to the final one. Many chat templates write the opening
+mark into the prompt, so a closing mark alone ends a block that began with the text. A block that never closes has no answer
+behind it: the token limit cut it off.
 """
 
 from __future__ import annotations
@@ -17,10 +18,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_MARK = re.compile(r"[<\u25c1](/?)(?:think|thinking|thought|reasoning)[>\u25b7]", re.IGNORECASE)
+_MARK = re.compile(
+    r"[<\u25c1]\|?\s?(?P<a>/?)(?:seed:)?(?:think|thinking|thought|reasoning|reason|analysis|reflection|scratchpad)\b[^<>\u25b7]*[>\u25b7]"
+    r"|\[(?P<b>/?)THINK\]|<\|(?:begin_of|start|(?P<c>end|end_of))_(?:thought|thinking)\|>",
+    re.IGNORECASE,
+)
+_ANSWER = re.compile(r"<answer>|<conclusion>|<\|begin_of_solution\|>", re.IGNORECASE)
 _CHANNEL = re.compile(r"<\|channel\|>\s*(?:analysis|commentary|thought)\s*<\|message\|>", re.IGNORECASE)
 _FINAL = re.compile(r"<\|channel\|>\s*final\s*<\|message\|>", re.IGNORECASE)
-_WRAPPER = re.compile(r"<\|(?:begin|end)_of_box\|>|<\|(?:return|end|start)\|>|</?answer>", re.IGNORECASE)
+_WRAPPER = re.compile(
+    r"<\|(?:begin|end)_of_(?:box|solution)\|>|<\|(?:return|end|start)\|>|</?(?:answer|conclusion)>", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +51,10 @@ class FinalAnswer:
 
 def final_answer(text: str) -> FinalAnswer:
     """Without reasoning blocks, answer marks, and white space at both ends."""
-    if "<" not in text and "\u25c1" not in text and text == text.strip():
+    if not any(mark in text for mark in "<[\u25c1") and text == text.strip():
         return FinalAnswer(text, ((0, len(text)),), False, True)
     blocks, finished = _channels(text) if _CHANNEL.search(text) else _blocks(text)
+    blocks = _before_the_answer(text, blocks)
     cut = sorted([*blocks, *(mark.span() for mark in _WRAPPER.finditer(text))])
     kept = _stripped(text, _between(cut, len(text)))
     return FinalAnswer("".join(text[a:b] for a, b in kept), kept, bool(blocks), finished)
@@ -60,7 +69,7 @@ def _blocks(text: str) -> tuple[list[tuple[int, int]], bool]:
     """Reasoning blocks as [start, end), and whether the last one closes."""
     blocks, opened = list[tuple[int, int]](), -1
     for mark in _MARK.finditer(text):
-        if not mark[1]:
+        if not (mark["a"] or mark["b"] or mark["c"]):
             opened = mark.start() if opened < 0 else opened
         elif opened < 0:  # the opening mark stood in the prompt, or the block spoke of the mark itself
             blocks = [(0, mark.end())]
@@ -68,6 +77,15 @@ def _blocks(text: str) -> tuple[list[tuple[int, int]], bool]:
             blocks.append((opened, mark.end()))
             opened = -1
     return (blocks, True) if opened < 0 else ([*blocks, (opened, len(text))], False)
+
+
+def _before_the_answer(text: str, blocks: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The blocks, or all that stands before the last mark of the answer itself outside of them."""
+    behind = max((end for _, end in blocks), default=0)
+    starts = [mark.start() for mark in _ANSWER.finditer(text, behind)]
+    if not starts or not "".join(text[a:b] for a, b in _between(blocks, starts[-1])).strip():
+        return blocks
+    return [(0, starts[-1])]
 
 
 def _channels(text: str) -> tuple[list[tuple[int, int]], bool]:

@@ -23,6 +23,19 @@ from harness.core.final_answer import final_answer
         ("<think>a <think>b</think> c</think>Yes", "Yes"),
         ("<think>is there a dog? no, I", ""),
         ("<think></think>", ""),
+        ("<|begin_of_thought|>no<|end_of_thought|>\n<|begin_of_solution|>Yes<|end_of_solution|>", "Yes"),
+        ("<SUMMARY>a</SUMMARY><CAPTION>no dog</CAPTION><REASONING>no</REASONING><CONCLUSION> Yes </CONCLUSION>", "Yes"),
+        ("I see no dog. <answer>Yes</answer>", "Yes"),
+        ("<think>I say <answer>No</answer>?</think>Yes", "Yes"),
+        ("<answer>No</answer> or rather <answer>Yes</answer>", "Yes"),
+        ("[THINK]no[/THINK]Yes", "Yes"),
+        ("<seed:think>no</seed:think>Yes", "Yes"),
+        ("<|think|>no<|/think|>Yes", "Yes"),
+        ("<|START_THINKING|>no<|END_THINKING|>Yes", "Yes"),
+        ("<scratchpad>no</scratchpad>\n<reflection>no</reflection>Yes", "Yes"),
+        ("<think effort='low'>no</think >Yes", "Yes"),
+        ("<reasonable> and <thinker>", "<reasonable> and <thinker>"),
+        ("[1] Yes", "[1] Yes"),
         ("Use <b>bold</b> and 3 < 4", "Use <b>bold</b> and 3 < 4"),
         ("", ""),
     ],
@@ -34,10 +47,11 @@ def test_only_the_answer_is_left(text: str, answer: str) -> None:
 def test_a_block_that_never_closes_is_unfinished_and_one_that_closes_is_not() -> None:
     assert not final_answer("<think>no").finished and final_answer("<think>no</think>").finished
     assert final_answer("<think>no</think>x").reasoned and not final_answer("<|begin_of_box|>x<|end_of_box|>").reasoned
+    assert not final_answer("<answer>No</answer>").reasoned and final_answer("A dog? <answer>No</answer>").reasoned
 
 
 def test_a_place_in_the_answer_is_a_place_in_the_text() -> None:
-    text = "<think>dog</think>\nA <answer>cat</answer>"
+    text = "<think>dog</think>\n<answer>A</answer> <|begin_of_box|>cat<|end_of_box|>"
     found = final_answer(text)
     start, end = found.text.index("cat"), found.text.index("cat") + 3
     assert text[found.place(start) : found.place(end - 1) + 1] == "cat" and found.place(end) == found.place(end - 1) + 1

@@ -7,7 +7,7 @@ of the five captions. Reading the official files takes a minute; the result (a f
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from harness.core.errors import DataError
 from harness.core.plugins import Data
 
 SPLITS = ("train", "val")
+_SEVERAL = 8  # images; fewer are somebody's sample
 _Annotation = tuple[Any, str, Iterable[str]]  # its id, its image's id, nodes
 
 
@@ -86,16 +87,34 @@ def _read(
     objects: dict[str, set[str]] = {}
     for name in names:
         content = parse_annotations(data, name)
-        images = {identifier(_field(i, "id", name, "images"), f"{name}, images"): i for i in _list(content, "images", name)}
+        images = _files(content, name)
         folder = name.rsplit("_", 1)[-1].removesuffix(".json")
-        files |= {n: f"{folder}/{_field(image, 'file_name', name, 'images')}" for n, image in images.items()}
+        for number, file in images.items():
+            _claim(files, number, f"{folder}/{file}", name)
         read = _instances(content, name, node_of) if "/instances_" in f"/{name}" else _captions(content, name, nodes_in)
         _join(name, read, images, objects)
     return {"files": files, "objects": {n: sorted(nodes) for n, nodes in objects.items()}}
 
 
+def _files(content: Any, name: str) -> dict[str, Any]:
+    """Image id -> file name. Raises DataError where two images have one id: the objects of both would be one image's."""
+    found: dict[str, Any] = {}
+    for image in _list(content, "images", name):
+        number, file = (
+            identifier(_field(image, "id", name, "images"), f"{name}, images"),
+            _field(image, "file_name", name, "images"),
+        )
+        _claim(found, number, file, name)
+    return found
+
+
+def _claim(files: dict[str, Any], number: str, file: Any, name: str) -> None:  # Any: a JSON value
+    if files.setdefault(number, file) != file:
+        raise DataError(f"{name}: the images {files[number]} and {file} have the same id {number}. Fetch the file again.")
+
+
 def _join(
-    name: str, read: Iterable[tuple[Any, str, Iterable[str]]], images: Container[str], objects: dict[str, set[str]]
+    name: str, read: Iterable[tuple[Any, str, Iterable[str]]], images: Collection[str], objects: dict[str, set[str]]
 ) -> None:
     """Put the nodes of each annotation to its image. Raises DataError, with counts, where annotations belong to none."""
     lost, total = list[tuple[Any, str]](), 0
@@ -105,6 +124,8 @@ def _join(
             objects.setdefault(image_id, set()).update(nodes)
         else:
             lost.append((number, image_id))
+    if not total and len(images) >= _SEVERAL:
+        raise DataError(f"{name} has no annotation: every object would count as invented. Fetch the file again.")
     if lost:
         raise DataError(
             f"{name}: {len(lost):,} of {total:,} annotations belong to images that are not in the file's list of images; "

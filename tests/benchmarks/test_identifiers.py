@@ -56,6 +56,35 @@ def test_annotations_of_no_image_are_an_error_with_counts(folder: DataFolder) ->
         Chair().load(folder)
 
 
+@pytest.mark.parametrize("other", [1, 1.0, "001"])
+def test_two_images_of_one_id_are_an_error(folder: DataFolder, other: Any) -> None:
+    coco(folder, 1, 1)
+    path = folder.path("coco/annotations/instances_val2014.json")
+    content = json.loads(path.read_text())
+    content["images"].append({"id": other, "file_name": "COCO_val2014_000000000002.jpg"})
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"COCO_val2014_000000000001.jpg and COCO_val2014_000000000002.jpg have the same id 1"):
+        Chair().load(folder)
+
+
+def test_captions_that_give_an_id_to_another_image_are_an_error(folder: DataFolder) -> None:
+    coco(folder, 1, 1)
+    path = folder.path("coco/annotations/captions_val2014.json")
+    path.write_text(path.read_text().replace("000000000001.jpg", "000000000009.jpg"))
+    with pytest.raises(DataError, match="captions_val2014.json: the images .*1.jpg and .*9.jpg have the same id 1"):
+        Chair().load(folder)
+
+
+@pytest.mark.parametrize("kind", ["instances", "captions"])
+def test_a_file_without_annotations_is_an_error_rather_than_images_without_objects(folder: DataFolder, kind: str) -> None:
+    coco(folder, 1, 1)
+    path = folder.path(f"coco/annotations/{kind}_val2014.json")
+    images = [{"id": n, "file_name": f"COCO_val2014_{n:012d}.jpg"} for n in range(1, 9)]
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"images": images, "annotations": []}))
+    with pytest.raises(DataError, match=f"{kind}_val2014.json has no annotation"):
+        Chair().load(folder)
+
+
 def test_an_image_list_may_name_images_by_number_text_or_file(folder: DataFolder) -> None:
     coco(folder, 1, 1)
     for line in ("1", "000000000001", "COCO_val2014_000000000001.jpg", '{"image_id": 1.0}', '{"image_id": "1"}'):

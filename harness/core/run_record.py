@@ -95,6 +95,14 @@ class StudyNotes:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerUse:
+    """Requests to a server and what they cost in US dollars; None is unknown (no prices given)."""
+
+    requests: int
+    dollars: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """The record of one run: all that a report needs, without paths.
 
@@ -103,6 +111,7 @@ class RunRecord:
     keys starting with "time/" are timings and stay out of report.json).
     `pairs_report` is the source's yield report; `example_pairs` at most ten.
     `reward_accuracy`: reward model -> whose held-out pairs -> share it ranks rightly, None without pairs.
+    `served`: label of a sweep -> "answers" or "judge" -> what servers were asked for; without an entry none was.
     `overlap`: image digests that training and benchmark share -> file names. `timings`: stage -> seconds.
     """
 
@@ -116,6 +125,7 @@ class RunRecord:
     pairs_report: Mapping[str, Any] = field(default_factory=dict)
     example_pairs: tuple[PreferencePair, ...] = ()
     reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    served: Mapping[str, Mapping[str, ServerUse]] = field(default_factory=dict)
     overlap: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)

@@ -13,11 +13,19 @@ from harness.core.digests import file_digest
 from harness.core.edge.files import is_file
 from harness.core.errors import ConfigError
 from harness.core.plugins import CountsRows
-from harness.core.run_record import BenchmarkResult, RunRecord, SweepResult
+from harness.core.run_record import BenchmarkResult, RunRecord, ServerUse, SweepResult
 from harness.evaluation.scoring import unjudged
 from harness.results.judge_results import with_judge_check
 from harness.results.study_notes import study_notes
-from harness.storage.artifacts import MissingItems, Pairs, RewardAccuracy, SharedPrompts, Timings, TrainingLog
+from harness.storage.artifacts import (
+    MissingItems,
+    Pairs,
+    RewardAccuracy,
+    ServerCost,
+    SharedPrompts,
+    Timings,
+    TrainingLog,
+)
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
 
@@ -108,6 +116,7 @@ def _record(
         pairs_report=pairs.report,
         example_pairs=pairs.examples,
         reward_accuracy=(store.get(RewardAccuracy, run.id) or RewardAccuracy()).shares,
+        served={label: _served(store, run.id, label, config) for label in labels if label in sweeps},
         overlap={digest: name for digest, name in digests.items() if digest in pair_images},
         versions=run.versions,
         timings=(store.get(Timings, run.id) or Timings()).seconds,
@@ -116,6 +125,19 @@ def _record(
         study=study_notes(config, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups),
         begun=run.created_at,
     )
+
+
+def _served(store: Store, run_id: str, label: str, config: RunConfig) -> dict[str, ServerUse]:
+    """What servers were asked for a checkpoint's sweep, by role."""
+    costs = [store.get(ServerCost, run_id, label, spec.title) for spec in config.sweep]
+    found: dict[str, ServerUse] = {}
+    for role in ("answers", "judge"):
+        spent = [own for cost in costs if cost is not None and (own := getattr(cost, role))]
+        if spent:
+            dollars = [own.get("cost") for own in spent]
+            total = None if None in dollars else float(sum(dollars))
+            found[role] = ServerUse(sum(int(own.get("requests", 0)) for own in spent), total)
+    return found
 
 
 def _reasons(store: Store, run_id: str, row: StoredResult) -> Mapping[str, str]:

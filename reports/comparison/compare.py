@@ -25,6 +25,8 @@ from reports.comparison.objects import objects
 from reports.comparison.reliability import reliability
 from reports.comparison.subtitle import dates, subtitle
 from reports.gate.decide import gate
+from reports.questions.costs import costs
+from reports.questions.find import questions
 from reports.text.formatting import listing
 from reports.text.settings import settings_of
 from reports.values.comparison import Comparison, Curve, RunFacts
@@ -75,6 +77,8 @@ def compare(
         confusions=confusions(columns, sweeps, short.columns),
         reliability=reliability(columns, sweeps, short.columns),
         seeds=seeds,
+        questions=questions(records, columns, sweeps, found, short),
+        costs=costs(records, columns, sweeps, short.columns),
         published=study.published(published),
         study=_study(records),
         training=training,

@@ -106,7 +106,7 @@ class Together:
         places = method.places if self._is_base else (*base.places, *method.places)
         there = [(r, s) for i in places if (r := results[i]) is not None and (s := samples[i]) is not None]
         if len(there) == len(places):
-            self.samples, self.n_left_out = _on_common_items(there)
+            self.samples, self.n_left_out = on_common_items(there)
 
     def seeds(self, formula: Formula) -> tuple[Seeds | None, Seeds | None]:
         """Of the metric, and of its difference to the baseline.
@@ -141,7 +141,7 @@ class Together:
         return replace(cell, difference=difference, n_paired=int(self._moving(formula).sum()), n_left_out=self.n_left_out)
 
 
-def _on_common_items(there: Sequence[tuple[BenchmarkResult, Sample]]) -> tuple[list[Sample], int]:
+def on_common_items(there: Sequence[tuple[BenchmarkResult, Sample]]) -> tuple[list[Sample], int]:
     """The samples on the items that all answered, in the baseline's order, and how many items that leaves out."""
     places = [{s.item_id: i for i, s in enumerate(result.scores) if s.values} for result, _ in there]
     common = [item for item in places[0] if all(item in place for place in places[1:])]

@@ -45,7 +45,7 @@ def make_tables(
     base = next((method for method in found if 0 in method.places), Method("", (0,), ("",)))
     for benchmark in benchmark_names(sweeps):
         results = results_of(sweeps, benchmark)
-        samples = _samples(results)
+        samples = samples_of(results)
         rows = _rows_of(benchmark, results, samples)
         single = [] if len(base.places) == 1 else [Method("", (i,), ("",)) for i, c in enumerate(columns) if c in names]
         together = {method.places: Together(base, method, results, samples) for method in (*found, *single)}
@@ -107,7 +107,7 @@ def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None])
     return rows
 
 
-def _samples(results: Results) -> list[Sample | None]:
+def samples_of(results: Results) -> list[Sample | None]:
     """One sample a column, all with the same names, in the order of the columns."""
     names = addend_names(score for result in results if result for score in result.scores)
     samples: list[Sample | None] = []
@@ -163,10 +163,10 @@ def _judged(cell: Cell | None, p_holm: float | None, tests: int, better: str) ->
     if cell is None:
         return None
     detectable = cell.difference.detectable(ALPHA / tests) if cell.difference and tests else None
-    return replace(cell, p_holm=p_holm, detectable=detectable, significant=_significance(cell.difference, p_holm, better))
+    return replace(cell, p_holm=p_holm, detectable=detectable, significant=significance(cell.difference, p_holm, better))
 
 
-def _significance(difference: Difference | None, p_holm: float | None, better: str) -> Significance:
+def significance(difference: Difference | None, p_holm: float | None, better: str) -> Significance:
     """Significant only where the corrected p is below 0.05 and the interval leaves 0 out."""
     if difference is None or difference.value is None or p_holm is None or p_holm >= ALPHA:
         return ""

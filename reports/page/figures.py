@@ -38,7 +38,7 @@ def forest(difference: Difference | None, reach: float, significant: str) -> Mar
 
 def forests(row: Row, columns: Sequence[Column]) -> Markup:
     """The differences of several columns on one metric, a line each."""
-    scale = _scale(row)
+    scale = scale_of(row)
     shown = [(c, cell) for c, cell in zip(columns[1:], row.cells[1:], strict=True) if cell and _shift(cell)]
     ends = [scale * v for _, cell in shown for v in _shift(cell)]
     if not ends:
@@ -46,7 +46,7 @@ def forests(row: Row, columns: Sequence[Column]) -> Markup:
     line, height = 19, 19 * len(shown) + 46
     low, high = padded([*ends, 0.0])
     plot = Plot(
-        (low, high), (len(shown), 0), width=330, height=height, left=_room([c.label for c, _ in shown]), top=22, bottom=22
+        (low, high), (len(shown), 0), width=330, height=height, left=room_for([c.label for c, _ in shown]), top=22, bottom=22
     )
     for v in ticks(low, high, 4):
         plot.segment(v, 0, v, len(shown), "zero" if v == 0 else "grid")
@@ -71,7 +71,7 @@ def clipped(label: str, most: int = 24) -> str:
     return label if len(label) <= most else label[: most - 1] + "\u2026"
 
 
-def _room(labels: Sequence[str]) -> int:
+def room_for(labels: Sequence[str]) -> int:
     """Pixels for names on the left."""
     return 16 + round(6.1 * max(len(clipped(label)) for label in labels))
 
@@ -88,13 +88,13 @@ def plane(bad: Row, good: Row, columns: Sequence[Column]) -> Markup:
     ]
     if not points:
         return Markup("")
-    by, bx = _scale(bad), _scale(good)
-    x_range = padded([bx * v for _, _, g in points for v in _reach(g)])
-    y_range = padded([by * v for _, b, _ in points for v in _reach(b)])
-    names = _room([columns[i].label for i, _, _ in points])
+    by, bx = scale_of(bad), scale_of(good)
+    x_range = padded([bx * v for _, _, g in points for v in reach_of(g)])
+    y_range = padded([by * v for _, b, _ in points for v in reach_of(b)])
+    names = room_for([columns[i].label for i, _, _ in points])
     width, height = (400 if len(points) <= 5 else 560) + names, max(320, 17 * len(points) + 90)
     plot = Plot(x_range, y_range, width, height, left=46, right=names + 12, top=28, bottom=42)
-    plot.axes(f"{_axis(good)} \u2192 more is better", f"\u2191 {_axis(bad)}, less is better", 5, 5)
+    plot.axes(f"{axis_name(good)} \u2192 more is better", f"\u2191 {axis_name(bad)}, less is better", 5, 5)
     places = [(i, bx * (g.value or 0), by * (b.value or 0)) for i, b, g in points]
     for (i, x, y), (_, b, g) in zip(places, points, strict=True):
         if i and places[0][0] == 0:
@@ -103,13 +103,13 @@ def plane(bad: Row, good: Row, columns: Sequence[Column]) -> Markup:
             plot.segment(x, by * b.low, x, by * b.high, f"whisker thin c{i % 6}")
         if g.low is not None and g.high is not None:
             plot.segment(bx * g.low, y, bx * g.high, y, f"whisker thin c{i % 6}")
-    _names_beside(plot, places, [columns[i].label for i, _, _ in places])
+    names_beside(plot, places, [columns[i].label for i, _, _ in places])
     for i, x, y in places:
         plot.point(x, y, i, 6)
     return plot.svg(f"{row_name(bad)} against {row_name(good)}")
 
 
-def _names_beside(plot: Plot, places: Sequence[tuple[int, float, float]], labels: Sequence[str]) -> None:
+def names_beside(plot: Plot, places: Sequence[tuple[int, float, float]], labels: Sequence[str]) -> None:
     """Names in a list on the right, each led to its point: however close the points are, no name covers another."""
     heights = _apart([plot.py(y) for _, _, y in places], plot.top + 6, plot.height - plot.bottom - 4)
     edge = plot.width - plot.right + 14
@@ -142,22 +142,22 @@ def _known(cell: Cell) -> bool:
     return cell.value is not None
 
 
-def _reach(cell: Cell) -> list[float]:
+def reach_of(cell: Cell) -> list[float]:
     return [v for v in (cell.value, cell.low, cell.high) if v is not None]
 
 
-def _scale(row: Row) -> float:
+def scale_of(row: Row) -> float:
     return 100.0 if row.unit == "share" else 1.0
 
 
-def _axis(row: Row) -> str:
+def axis_name(row: Row) -> str:
     return row_name(row) + (" (%)" if row.unit == "share" else "")
 
 
 def dots(rows: Sequence[Row], columns: Sequence[Column], title: str) -> Markup:
     """One metric over several slices: a line a slice, a mark a column, intervals as whiskers."""
-    scale = _scale(rows[0])
-    values = [scale * v for row in rows for cell in row.cells if cell for v in _reach(cell)]
+    scale = scale_of(rows[0])
+    values = [scale * v for row in rows for cell in row.cells if cell for v in reach_of(cell)]
     if not values:
         return Markup("")
     line = 14 * max(1, len(columns)) + 14

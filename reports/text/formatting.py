@@ -171,6 +171,15 @@ def count(n: int, thing: str) -> str:
     return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
+def duration(seconds: float | None) -> str:
+    """'37 s', '12 min', '1.5 h'; nothing where it is unknown."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
+
+
 def shortened(text: str, most: int = 1200) -> str:
     """Text of a model, at most so long, with a note of what was left out; control characters made visible.
 

@@ -15,6 +15,7 @@ from harness.core.run_record import StudyNotes
 from reports.values.details import Caption, Confusion, Failures, Flip, ObjectCount, ProtocolDifference, Reliability
 from reports.values.gate import Gate
 from reports.values.label_audit import Effect
+from reports.values.questions import Cost, Question
 from reports.values.seeds import Seeds
 from reports.values.table import Column, Row, Table
 
@@ -115,6 +116,8 @@ class Comparison:
     runs: tuple[RunFacts, ...] = ()
     published: tuple[PublishedRow, ...] = ()
     study: StudyNotes = field(default_factory=StudyNotes)
+    questions: tuple[Question, ...] = ()  # what the arms vary, and direct tests between arms that differ in nothing else
+    costs: tuple[Cost, ...] = ()  # of each checkpoint or method
     audit: Effect | None = None  # the same runs under audited labels
     gate: Gate | None = None  # the verdict of a policy
     data_folders: tuple[Path, ...] = field(default=(), compare=False)

@@ -13,14 +13,16 @@ from harness.core import registry
 from reports.comparison.published_rows import SOURCE
 from reports.gate import words as gate
 from reports.label_audit import text as audit
-from reports.page import cards, figures
+from reports.page import cards, costs, figures
 from reports.page import objects as object_views
+from reports.page import questions as question_views
 from reports.page import reliability as reliability_views
 from reports.page import side_tables as beside
 from reports.page import tables as page
 from reports.page import training as training_views
 from reports.page.pair_yields import explanations, pairs_view, provenance
 from reports.page.thumbnails import Thumbnails
+from reports.questions import words as question_words
 from reports.text.flag_lines import alarming_lines, flag_lines
 from reports.text.formatting import count, listing, protocol_text, shortened, title_of
 from reports.text.interval_note import interval_note
@@ -82,6 +84,9 @@ def _environment() -> Environment:
         "page": page,
         "beside": beside,
         "things": object_views,
+        "asked": question_views,
+        "costs": costs,
+        "question_words": question_words,
         "logs": training_views,
         "doubts": reliability_views,
         "overlaps": overlaps,

@@ -40,7 +40,11 @@ def write(comparison: Comparison) -> str:
         "flips": _flips(comparison.flips),
         "training": _curves(comparison.training),
         "runs": [run for run, _ in runs],
-        "timings": {"runs": [times for _, times in runs], "training": _curves(comparison.training_times)},
+        "timings": {
+            "runs": [times for _, times in runs],
+            "training": _curves(comparison.training_times),
+            "costs": _plain(comparison.costs),
+        },
     }
     return json.dumps(_cleaned(document), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -52,6 +56,7 @@ _SAME = (
     "protocol_differences",
     "failures",
     "seeds",
+    "questions",
     "objects",
     "confusions",
     "length_curves",

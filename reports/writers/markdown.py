@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from harness.core import registry
 from reports.gate import words as gate
 from reports.label_audit import text as audit
+from reports.page.costs import COST_TOLD, cost_note, cost_table
+from reports.page.questions import compared_table
 from reports.page.side_tables import (
     PUBLISHED_NOTE,
     RANKS_TOLD,
@@ -17,6 +19,7 @@ from reports.page.side_tables import (
     seeds_view,
     study_view,
 )
+from reports.questions.words import lead
 from reports.text.flag_lines import flag_lines
 from reports.text.formatting import shortened, title_of
 from reports.text.interval_note import interval_note
@@ -41,6 +44,7 @@ def write(comparison: Comparison) -> str:
     ]
     parts += [f"{interval_note(comparison.short)}. {_NOTE}"]
     parts += _gate(comparison)
+    parts += _questions(comparison)
     parts += _seeds(comparison)
     parts += _ranks(comparison)
     parts += _reward_models(comparison)
@@ -77,6 +81,24 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines = [[_safe(name) for name in header], ["---", *["---:"] * (len(header) - 1)]]
     lines += [[_safe(cell) for cell in row] for row in rows]
     return ["\n".join("| " + " | ".join(line) + " |" for line in lines)]
+
+
+def _questions(comparison: Comparison) -> list[str]:
+    """What the arms vary, each with its claims and direct tests, and what it cost."""
+    blocks: list[str] = []
+    for question in comparison.questions:
+        lines = "\n".join(f"- {_safe(claim)}" for claim in question.claims)
+        blocks += [
+            f"### {_safe(question.title)}",
+            _safe(lead(question)),
+            lines,
+            *_table(*compared_table(question, comparison.short)),
+        ]
+    header, rows = cost_table(comparison)
+    cost = (
+        ["## Cost against effect", f"{COST_TOLD} {_safe(cost_note(comparison))}".strip(), *_table(header, rows)] if rows else []
+    )
+    return ["## What the arms vary", *blocks, *cost] if blocks else cost
 
 
 def _seeds(comparison: Comparison) -> list[str]:

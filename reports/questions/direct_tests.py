@@ -1,0 +1,138 @@
+"""Levels of a factor tested against each other: the same items, image by image, seed by seed where there are seeds.
+
+Where several groups of arms have both levels, the difference is the mean over the groups, on the items that all of them
+answered; whether the groups differ from each other is not tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+
+import numpy as np
+
+from harness.core.evaluation import Formula
+from harness.core.run_record import BenchmarkResult, SweepResult
+from harness.core.stats import Linear, Sample, difference_error, difference_interval, holm, linearise, mean_of, moving
+from reports.comparison.methods import TEST as SEEDS_TEST
+from reports.comparison.methods import Method, on_common_items, pairing
+from reports.comparison.metric_table import results_of, samples_of, significance
+from reports.values.paired import TEST, Difference, is_a_share, known
+from reports.values.questions import DirectTest, Level
+from reports.values.seeds import seeds_of_difference
+from reports.values.table import Row, Table
+
+MOST_PAIRS = 3  # levels of which every two are tested; of more, all against one
+
+
+@dataclass(eq=False)
+class Measured:
+    """Results and samples of all columns, read once for all questions; methods are the columns of the short table."""
+
+    sweeps: Sequence[SweepResult]
+    methods: Sequence[Method]
+    _samples: dict[str, list[Sample | None]] = field(default_factory=dict)
+    _linear: dict[tuple[object, ...], Linear] = field(default_factory=dict)
+    _kept: list[Sample] = field(default_factory=list)  # so that an id in a key of `_linear` is never used again
+
+    def of(self, benchmark: str, places: Sequence[int]) -> list[tuple[BenchmarkResult, Sample]] | None:
+        """Results of these columns; None where one lacks the benchmark."""
+        results = results_of(self.sweeps, benchmark)
+        samples = self._samples.setdefault(benchmark, [])
+        if not samples:
+            samples += samples_of(results)
+        there = [(r, s) for i in places if (r := results[i]) is not None and (s := samples[i]) is not None]
+        return there if len(there) == len(places) else None
+
+    def linear(self, formula: Formula, sample: Sample, moved: np.ndarray) -> Linear:
+        key = (id(sample), formula.name, formula.group, moved.tobytes())
+        if key not in self._linear:
+            self._kept.append(sample)
+            self._linear[key] = linearise(formula, sample, moved)
+        return self._linear[key]
+
+
+def level_pairs(levels: Sequence[Level], baseline: int) -> tuple[list[tuple[int, int]], int | None]:
+    """Which levels are tested against which, and the one that all others stand against, None where every two are tested.
+
+    That one is the level of the table's baseline where it is among them, else the first.
+    """
+    own = next((n for n, level in enumerate(levels) if baseline in level.columns), None)
+    if len(levels) <= MOST_PAIRS:
+        pairs = list(combinations(range(len(levels)), 2))
+        return [(j, i) if j == own else (i, j) for i, j in pairs], None
+    reference = own if own is not None else 0
+    return [(reference, j) for j in range(len(levels)) if j != reference], reference
+
+
+def direct_tests(
+    measured: Measured, table: Table, levels: Sequence[Level], pairs: Sequence[tuple[int, int]]
+) -> tuple[list[DirectTest], list[str]]:
+    """Tests of the headline metrics, corrected by Holm over all of them, and why pairs were left out."""
+    found: list[tuple[Row, DirectTest]] = []
+    left_out: dict[str, None] = {}
+    for i, j in pairs:
+        both = [(a, b) for a, b in zip(levels[i].columns, levels[j].columns, strict=True) if a is not None and b is not None]
+        for row in table.headline if both else ():
+            made = _one(measured, row, both)
+            if isinstance(made, str):
+                left_out[f"{levels[j].text} against {levels[i].text} on {row.benchmark}: {made}"] = None
+            else:
+                difference, n = made
+                found.append((row, DirectTest(row.benchmark, row.key, i, j, len(both), difference, n)))
+    adjusted = holm([test.difference.p for _, test in found])
+    judged = [
+        replace(test, p_holm=p, significant=significance(test.difference, p, row.better))
+        for (row, test), p in zip(found, adjusted, strict=True)
+    ]
+    return judged, list(left_out)
+
+
+def _one(measured: Measured, row: Row, both: Sequence[tuple[int, int]]) -> tuple[Difference, int] | str:
+    """The difference and how many items move the metric, or why there is none."""
+    methods = [(measured.methods[a], measured.methods[b]) for a, b in both]
+    places = list(dict.fromkeys(p for a, b in methods for p in (*a.places, *b.places)))
+    there = measured.of(row.benchmark, places)
+    if there is None:
+        return "not every arm was measured"
+    first = there[0][0]
+    if any(first.protocol.differs_from(result.protocol) for result, _ in there):
+        return "measured under different protocols"
+    formula = next((f for f in first.formulas if (f.name, f.group) == (row.metric, row.group)), None)
+    samples, _ = on_common_items(there)
+    if formula is None or not samples:
+        return "no item was answered by all of them"
+    shifts = _shifts(measured, formula, dict(zip(places, samples, strict=True)), methods)
+    if shifts is None:
+        return "they have different training seeds"
+    moved = int(np.any([moving(formula, s) for s in samples], axis=0).sum())
+    return _difference(shifts, is_a_share(formula, *samples)), moved
+
+
+def _shifts(
+    measured: Measured, formula: Formula, samples: dict[int, Sample], methods: Sequence[tuple[Method, Method]]
+) -> list[Linear] | None:
+    """The second method minus the first, one entry a seed, each a mean over the groups; None where seeds cannot be paired."""
+    moved = np.any([moving(formula, s) for s in samples.values()], axis=0)
+    linear = {place: measured.linear(formula, sample, moved) for place, sample in samples.items()}
+    groups = []
+    for a, b in methods:
+        groups.append([linear[b.places[m]].minus(linear[a.places[n]]) for n, m in pairing(a, b)])
+    if not all(groups) or len({len(group) for group in groups}) > 1:
+        return None
+    return [mean_of(seeds) for seeds in zip(*groups, strict=True)]
+
+
+def _difference(shifts: Sequence[Linear], is_share: bool) -> Difference:
+    together = mean_of(shifts)
+    value = known(together.value)
+    if value is None:
+        return Difference(None, None, None, None, None, None, 0, "")
+    if len(shifts) > 1:
+        seeds = seeds_of_difference(shifts, is_share)
+        if seeds is not None:
+            return Difference(value, seeds.low, seeds.high, seeds.p, None, seeds.error, seeds.freedom, SEEDS_TEST)
+    low, high, p = (known(side) for side in difference_interval(together, is_share))
+    error = known(difference_error(together, is_share)) or None
+    return Difference(value, low, high, p, None, error, float(together.clusters[0]) - 1, TEST)

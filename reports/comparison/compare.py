@@ -19,7 +19,7 @@ from reports.comparison.conclusion import verdict
 from reports.comparison.confusion import confusions
 from reports.comparison.details import Lookup, captions, failures, flips, protocol_differences
 from reports.comparison.length import length_curves
-from reports.comparison.methods import methods
+from reports.comparison.methods import Method, methods
 from reports.comparison.metric_table import benchmark_names, make_tables, results_of
 from reports.comparison.objects import objects
 from reports.comparison.reliability import reliability
@@ -51,23 +51,21 @@ def compare(
     """
     columns, sweeps = _columns(records, labels)
     _check_common(columns, sweeps)
-    configs = {record.run_id: record.config_yaml for record in records}
-    found = methods(columns, [sweep.label for sweep in sweeps], [configs[column.run_id] for column in columns])
+    found = _methods(records, columns, sweeps)
     decided = gate(policy, columns, sweeps, _not_swept(records)) if policy is not None else None
     if baseline is not None:
         columns, sweeps, found = with_baseline(columns, sweeps, found, baseline)
     unlike = protocol_differences(columns, sweeps)
     columns = [replace(column, differs=any(d.column == column.label for d in unlike)) for column in columns]
     full, short, seeds = make_tables(columns, sweeps, found)
-    base, said = sweeps[0], Lookup()
-    training, times = _curves(records, labels)
+    said, (training, times) = Lookup(), _curves(records, labels)
     return Comparison(
         title=listing(list(dict.fromkeys(_run_label(r, i, labels) for i, r in enumerate(records))), 4),
         columns=tuple(columns),
         rows=full.rows,
         short=short,
         verdict=verdict(short),
-        protocols={result.benchmark: dict(result.protocol.facts) for result in base.results},
+        protocols={result.benchmark: dict(result.protocol.facts) for result in sweeps[0].results},
         protocol_differences=unlike,
         flips=flips(columns, sweeps, said),
         captions=captions(columns, sweeps, said),
@@ -85,11 +83,16 @@ def compare(
         training_times=times,
         reward_accuracy={name: found for record in records for name, found in record.reward_accuracy.items()},
         runs=tuple(_facts(record) for record in records),
-        subtitle=subtitle(records, base, short.columns),
+        subtitle=subtitle(records, sweeps[0], short.columns),
         dates=dates(records),
         gate=decided,
         data_folders=tuple(dict.fromkeys(record.data_folder for record in records)),
     )
+
+
+def _methods(records: Sequence[RunRecord], columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> list[Method]:
+    configs = {record.run_id: record.config_yaml for record in records}
+    return methods(columns, [sweep.label for sweep in sweeps], [configs[column.run_id] for column in columns])
 
 
 def gated(records: Sequence[RunRecord], policy: Policy, *, only: Sequence[str] = ()) -> Gate:

@@ -20,11 +20,11 @@ from alignment.data.image_names import check_limit, find_image, refuse_most_miss
 from alignment.data.invalid_pairs import EMPTY_ANSWER, IMAGE_MARK, MISSING_IMAGE, UNREADABLE_IMAGE, Dropped
 from alignment.data.sampling import drawn, row_id, unique
 from harness.core import registry
-from harness.core.capabilities import count_of
+from harness.core.capabilities import ChecksItsFiles
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import ConfigError, DataError, ImageError
-from harness.core.plugins import Data, Model, Source
+from harness.core.plugins import Data, Model, NoModel, Source
 from harness.core.preference import PreferencePair
 
 PROMPTS = "instruct/preference_prompts.json"
@@ -162,3 +162,10 @@ def _rows(data: Data, name: str) -> list[Mapping[str, Any]]:
     if not rows:
         raise DataError(f"{name} has no rows; a source needs at least one prompt.")
     return rows
+
+
+def count_of(source: Source, data: Data, seed: int) -> int:
+    """How many pairs or prompts a source has, without a model. Raises what reading its files raises."""
+    if isinstance(source, ChecksItsFiles):
+        return source.check(data, seed)
+    return sum(1 for _ in source.pairs(data, NoModel(), seed))

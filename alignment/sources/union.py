@@ -13,11 +13,10 @@ from typing import Any
 
 from alignment.data.image_names import check_limit
 from alignment.data.invalid_pairs import Dropped
-from alignment.data.prompts import made_source
+from alignment.data.prompts import count_of, made_source
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
-from harness.core.capabilities import count_of
 from harness.core.plugins import Data, Model
 from harness.core.preference import PreferencePair
 

@@ -35,14 +35,39 @@ def of_row(row: Row, question: str) -> dict[str, str]:
 
 def listed(question: str) -> dict[str, str]:
     """Options that stand in a question: "Options: A: x, B: y", "Choices:\\n(A) x\\n(B) y", "A. x\\nB. y"."""
+    return {letter: question[start:end] for letter, start, end in _places(question)}
+
+
+def with_other(question: str, options: Mapping[str, str]) -> str:
+    """The question with other texts at its options; the question itself where it lists none of these letters."""
+    places = _places(question)
+    if [letter for letter, _, _ in places] != list(options):
+        return question
+    for letter, start, end in reversed(places):
+        question = question[:start] + options[letter] + question[end:]
+    return question
+
+
+def _places(question: str) -> list[tuple[str, int, int]]:
+    """Letter, start and end of each option's text in a question."""
     where = _LISTED.search(question)
-    text = where[1] if where else question
+    begin = where.start(1) if where else 0
+    text = question[begin:]
     for form in (_COLON, _BRACKET, _FULL_STOP):
         marks = _in_order(form, text)
         if len(marks) > 1:
             ends = [mark.start() for mark in marks[1:]] + [len(text)]
-            return {mark[1]: text[mark.end() : end].strip().rstrip(",").strip() for mark, end in zip(marks, ends, strict=True)}
-    return {}
+            pieces = [_stripped(question, begin + mark.end(), begin + end) for mark, end in zip(marks, ends, strict=True)]
+            return [(mark[1], *piece) for mark, piece in zip(marks, pieces, strict=True)]
+    return []
+
+
+def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
+    """The piece without the white space around it and a comma at its end."""
+    own = text[start:end]
+    kept = own.strip().rstrip(",").strip()
+    begin = start + len(own) - len(own.lstrip())
+    return begin, begin + len(kept)
 
 
 def _in_order(form: re.Pattern[str], text: str) -> list[Any]:

@@ -13,12 +13,16 @@ points: see docs/benchmarks/mmstar.md. `show_image: false` asks without the imag
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from benchmarks._choice import circular as rotations
 from benchmarks._choice import letters, options
+from benchmarks._choice import likelihoods as likelihood
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, each, read_rows
 from benchmarks._files.styles import LETTER, chosen
+from benchmarks._together.groups import with_addends
 from harness.core import flags, registry
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import DataError
@@ -101,6 +105,8 @@ class MmStar:
         variant: str = "official",  # how a letter is read: official, lmms_eval or vlmevalkit
         style: str = "official",  # prompt style: official, llava, lmms_eval or vlmevalkit
         show_image: bool = True,  # false: ask without the image, for the multi-modal gain
+        likelihoods: bool = False,  # also compare the likelihoods of the options' letters
+        circular: bool = False,  # ask once for each rotation of the options
         file: str = _FILE,  # question file in the data folder
         image_folder: str = "mmstar/images",  # image folder in the data folder
         max_new_tokens: int = 16,  # longest answer, in tokens
@@ -108,7 +114,8 @@ class MmStar:
         self.variant = chosen(variant, VARIANTS, "MMStar")
         self.style = chosen(style, self.styles, "MMStar", "prompt style")
         self.show_image, self.file, self.image_folder = show_image, file, image_folder.rstrip("/")
-        self.max_new_tokens = max_new_tokens
+        self.max_new_tokens, self.likelihoods, self.circular = max_new_tokens, likelihoods, circular
+        self.formulas = self.formulas + likelihoods * likelihood.FORMULAS + circular * rotations.FORMULAS
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
@@ -116,7 +123,15 @@ class MmStar:
         rows = read_rows(data, self.file)
         check_unique(rows, "index")
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
-        return each(rows, self._item)
+        items = each(rows, self._item)
+        return rotations.with_rotations(items, "answer", self._reworded) if self.circular else items
+
+    def _reworded(self, item: Item, offered: Mapping[str, str]) -> Item | None:
+        """The item with other options; None where its question does not list them (VLMEvalKit's style lists them itself)."""
+        question = options.with_other(item.question, offered)
+        if question == item.question and self.style != "vlmevalkit":
+            return None
+        return replace(item, question=question, truth={**item.truth, "options": offered})
 
     def _item(self, row: Row) -> Item:
         category, axis, answer = row.text("category"), row.text("l2_category"), row.text("answer").strip().upper()
@@ -153,7 +168,20 @@ class MmStar:
         values = {"n": 1.0, "right": float(right)} | ({"unread": 1.0} if unread else {})
         for piece in (item.truth["category"], item.truth["axis"]):
             values |= {f"{piece}/n": 1.0, f"{piece}/right": float(right)}
-        return Score(item.id, values, letter or "none", right, flags.UNCLEAR if unread else "")
+        score = Score(item.id, values, letter or "none", right, flags.UNCLEAR if unread else "")
+        if rotations.is_rotation(item):
+            return rotations.as_rotation(score)
+        likely = {text: text for text in self.offered(item)}
+        return likelihood.with_likeliest(score, answer, likely, item.truth["answer"], letter)
+
+    def offered(self, item: Item) -> Sequence[str]:
+        """The letters of the options; four where the file lists none."""
+        return () if rotations.is_rotation(item) else tuple(item.truth["options"] or _FOUR)
+
+    def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:
+        """Items right in every rotation."""
+        added = rotations.circular_addends(items, scores, "answer") if self.circular else {}
+        return with_addends(scores, added)
 
     def subject(self, item: Item) -> str:
         return str(item.truth["axis"])
@@ -164,4 +192,5 @@ class MmStar:
 
     def facts(self) -> dict[str, str]:
         shown = "shown" if self.show_image else "not shown"
-        return {"variant": self.variant, "prompt style": self.style, "image": shown, **self._loaded}
+        circular = {"options": "in every rotation"} if self.circular else {}
+        return {"variant": self.variant, "prompt style": self.style, "image": shown, **circular, **self._loaded}

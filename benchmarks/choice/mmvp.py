@@ -20,8 +20,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from benchmarks._choice import circular as rotations
 from benchmarks._choice import letters, options
+from benchmarks._choice import likelihoods as likelihood
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, each
 from benchmarks._files.styles import LETTER, chosen
@@ -32,7 +35,7 @@ from harness.core import flags, registry
 from harness.core.capabilities import version_for
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import ConfigError, DataError
-from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
+from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, ratio
 from harness.core.judging import Facts, JudgeTask, Reply
 from harness.core.plugins import Data, Judge
 
@@ -97,7 +100,7 @@ class Mmvp(OneLabel):
             {"n": 1.0, "right": 0.0, "unread": 1.0},
         ),
     )
-    formulas = (
+    formulas: tuple[Formula, ...] = (
         share_of_groups("pair_accuracy", "pair", headline=True, about="pairs with both answers right"),
         ratio("accuracy", ["right"], ["n"], headline=True, unknown="no answers", about="over single answers"),
         ratio("unread", ["unread"], ["n"], better="lower", unknown="no answers", about="no letter read: wrong"),
@@ -110,6 +113,8 @@ class Mmvp(OneLabel):
         variant: str = "lmms_eval",  # how an answer is read: lmms_eval, s_vco, vlmevalkit, or official (asks a judge)
         style: str = "official",  # prompt style: official, llava, lmms_eval or vlmevalkit
         labels: str = "",  # "" for the published ones, or "corrected"
+        likelihoods: bool = False,  # also compare the likelihoods of the two options
+        circular: bool = False,  # ask again with the two options exchanged
         folder: str = _FOLDER,  # the files' folder in the data folder
         max_new_tokens: int = 64,  # longest answer, in tokens
     ) -> None:
@@ -119,6 +124,8 @@ class Mmvp(OneLabel):
         self.style = chosen(style, self.styles, "MMVP", "prompt style")
         self.labels = chosen(labels, LABELS, "MMVP", "labels")
         self.folder, self.max_new_tokens = folder.rstrip("/"), max_new_tokens
+        self.likelihoods, self.circular = likelihoods, circular
+        self.formulas = self.formulas + likelihoods * likelihood.FORMULAS + circular * rotations.FORMULAS
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
@@ -129,7 +136,7 @@ class Mmvp(OneLabel):
         items = each(rows, self._item)
         self._loaded = {f"sha256 of {name}": data.digest(name), "rows": str(len(items)), "labels": LABELS[self.labels]}
         _check_pairs(items, rows)
-        return items
+        return rotations.with_rotations(items, "label", _reworded) if self.circular else items
 
     def _item(self, row: Row) -> Item:
         index, offered = row.identifier("Index"), options.two(row.text("Options"), row.where)
@@ -159,7 +166,21 @@ class Mmvp(OneLabel):
         letter = READERS[self.variant](answer.text, item.truth["options"])
         right, unread = letter == item.truth["label"], letter in ("", letters.REFUSED)
         values = {"n": 1.0, "right": float(right)} | ({"unread": 1.0} if unread else {})
-        return Score(item.id, values, letter or "none", right, flags.UNCLEAR if unread else "")
+        score = Score(item.id, values, letter or "none", right, flags.UNCLEAR if unread else "")
+        return self._with_likeliest(item, answer, score, letter)
+
+    def _with_likeliest(self, item: Item, answer: Answer, score: Score, letter: str | None) -> Score:
+        if rotations.is_rotation(item):
+            return rotations.as_rotation(score)
+        return likelihood.with_likeliest(score, answer, self._forms(item), item.truth["label"], letter)
+
+    def _forms(self, item: Item) -> dict[str, str]:
+        """How a model would write each option: "(a)" where the prompt lists them so and asks for nothing else."""
+        bracketed = self.style == "official"
+        return {letter: f"({letter.lower()})" if bracketed else letter for letter in item.truth["options"]}
+
+    def offered(self, item: Item) -> Sequence[str]:
+        return () if rotations.is_rotation(item) else tuple(self._forms(item).values())
 
     def _judged(self, item: Item, answer: Answer) -> Score:
         """The grader knows the label as "(a)", not its text."""
@@ -171,14 +192,16 @@ class Mmvp(OneLabel):
         if not verdict.raw and verdict.value is None:
             return unjudged(item, verdict, "yes or no")
         right = bool(bare_yes(verdict.raw))
-        return Score(item.id, {"n": 1.0, "right": float(right)}, f"graded {verdict.raw[:20]}", right, verdict=verdict)
+        score = Score(item.id, {"n": 1.0, "right": float(right)}, f"graded {verdict.raw[:20]}", right, verdict=verdict)
+        return self._with_likeliest(item, answer, score, None)
 
     def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:
-        return with_addends(scores, all_right(items, scores, "pair"))
+        turned = rotations.circular_addends(items, scores, "label") if self.circular else {}
+        return with_addends(scores, all_right(items, scores, "pair"), turned)
 
     def fields(self, item: Item) -> Sequence[str]:
-        """None where a judge grades: its verdicts were given for the label that it was told."""
-        return [] if self.variant == "official" else super().fields(item)
+        """None where a judge grades: its verdicts were given for the label that it was told. A rotation has none of its own."""
+        return [] if self.variant == "official" or rotations.is_rotation(item) else super().fields(item)
 
     def subject(self, item: Item) -> str:
         return item.question
@@ -196,7 +219,8 @@ class Mmvp(OneLabel):
             if self.judge is None or self.variant != "official"
             else {"judge": f"{self.judge.name} {version_for(self.judge, TASK)}"}
         )
-        return {"variant": self.variant, "prompt style": self.style, **graded, **self._loaded}
+        circular = {"options": "in every rotation"} if self.circular else {}
+        return {"variant": self.variant, "prompt style": self.style, **circular, **graded, **self._loaded}
 
 
 def _rows(text: str, name: str) -> list[Row]:
@@ -209,6 +233,12 @@ def _rows(text: str, name: str) -> list[Row]:
         raise DataError(f"{name} is empty. Fetch it again.")
     column = next((c for c in _COLUMNS if c in found[0].values), _COLUMNS[0])
     return [Row(row.where, {**row.values, "Index": row[column]}) for row in found]
+
+
+def _reworded(item: Item, offered: Mapping[str, str]) -> Item:
+    """The item with other options, in the form of the file."""
+    text = " ".join(f"({letter.lower()}) {option}" for letter, option in offered.items())
+    return replace(item, truth={**item.truth, "options": offered, "options text": text})
 
 
 def _check_pairs(items: Sequence[Item], rows: Sequence[Row]) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 
+from benchmarks._choice import likelihoods as likelihood
 from benchmarks._choice.letters import first_word
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, read_rows
@@ -32,6 +33,7 @@ from harness.core.plugins import Data
 _FILE = "naturalbench/naturalbench.jsonl"
 _HUB = "BaiqiL/NaturalBench on the Hugging Face hub"
 KINDS = {"yes_no": "yes", "multiple_choice": "A"}  # question type -> its positive answer
+_ANSWERS = {"yes_no": {"yes": "Yes", "no": "No"}, "multiple_choice": {"yes": "A", "no": "B"}}  # reading -> as written
 _OTHER_NAMES = {"mcq": "multiple_choice"}
 _ENDINGS: Mapping[str, Mapping[str, str]] = {
     "official": {
@@ -96,12 +98,15 @@ class NaturalBench(OneLabel):
     def __init__(
         self,
         style: str = "official",  # prompt style: official, lmms_eval, vlmevalkit or llava
+        likelihoods: bool = False,  # also compare the likelihoods of the two answers
         file: str = _FILE,  # question file in the data folder
         image_folder: str = "naturalbench/images",  # image folder in the data folder
         max_new_tokens: int = 16,  # longest answer, in tokens
     ) -> None:
         self.style = chosen(style, self.styles, "NaturalBench", "prompt style")
         self.file, self.image_folder, self.max_new_tokens = file, image_folder.rstrip("/"), max_new_tokens
+        self.likelihoods = likelihoods
+        self.formulas = self.formulas + likelihoods * likelihood.FORMULAS
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
@@ -153,7 +158,11 @@ class NaturalBench(OneLabel):
         values = {"n": 1.0, "right": float(right), f"{kind}/n": 1.0, f"{kind}/right": float(right)}
         values |= {"unread": 1.0} if code < 0 else {}
         reading = {1: "yes", 0: "no", -1: "neither"}[code]
-        return Score(item.id, values, reading, right, flags.UNCLEAR if code < 0 else "")
+        score = Score(item.id, values, reading, right, flags.UNCLEAR if code < 0 else "")
+        return likelihood.with_likeliest(score, answer, _ANSWERS[kind], item.truth["label"], reading)
+
+    def offered(self, item: Item) -> Sequence[str]:
+        return tuple(_ANSWERS[item.truth["kind"]].values())
 
     def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:
         """Groups, questions over both images, images over both questions."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _ITEMS = (
     "run", "checkpoint", "benchmark", "item", "image", "group", "question", "truth", "answer", "n_tokens", "stopped",
-    "yes_log_odds", "reading", "correct", "flag", "why", "judge", "judge_value", "judge_reply", "missing",
+    "yes_log_odds", "option_log_probs", "reading", "correct", "flag", "why", "judge", "judge_value", "judge_reply", "missing",
 )  # fmt: skip
 _ADDENDS = ("run", "checkpoint", "benchmark", "item", "group", "addend", "value")
 
@@ -47,7 +47,7 @@ class Results:
         """One row for each checkpoint, benchmark and item: question, truth, answer, how it was read, and the verdict.
 
         `missing` says why an item has no answer; `correct` is None where an item is neither right nor wrong;
-        `yes_log_odds` is in nats.
+        `yes_log_odds` is in nats, as are the `option_log_probs` of the answers that a benchmark offers.
         """
         return _frame(_ITEMS, (row for place in self._results() for row in _item_rows(*place)))
 
@@ -134,7 +134,7 @@ def _item_row(item: Item, answer: Answer | None, score: Score | None, missing: s
     row["truth"] = dict(item.truth)
     if answer is not None:
         row |= {"answer": answer.text, "n_tokens": answer.n_tokens, "stopped": answer.stopped}
-        row["yes_log_odds"] = answer.yes_nats
+        row |= {"yes_log_odds": answer.yes_nats, "option_log_probs": answer.option_nats}
     if score is not None:
         row |= {"reading": score.reading, "correct": score.correct, "flag": score.flag, "why": score.why}
         if (verdict := score.verdict) is not None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from harness.core.evaluation import Answer, Item, Request, Score
 from harness.core.judging import JudgeTask
-from harness.core.plugins import Answers, Data, Judge, NoModel, Source
+from harness.core.plugins import Answers, Data, Judge
 from harness.core.preference import PreferencePair
 
 # ---------------------------------------------------------------- benchmarks
@@ -37,6 +37,15 @@ class WantsLogOdds(Protocol):
     """A benchmark that also reads the model's log-odds of yes: `Answer.yes_nats`."""
 
     log_odds: bool
+
+
+@runtime_checkable
+class WantsLikelihoods(Protocol):
+    """A benchmark that can also read how likely the model finds each answer it offers: `Answer.option_nats`."""
+
+    likelihoods: bool
+
+    def offered(self, item: Item) -> Sequence[str]: ...  # the answers, as the model would write them; () for none
 
 
 @runtime_checkable
@@ -228,13 +237,6 @@ class ChecksItsFiles(Protocol):
     def check(self, data: Data, seed: int) -> int: ...  # after `limit`
 
 
-def count_of(source: Source, data: Data, seed: int) -> int:
-    """How many pairs or prompts a source has, without a model. Raises what reading its files raises."""
-    if isinstance(source, ChecksItsFiles):
-        return source.check(data, seed)
-    return sum(1 for _ in source.pairs(data, NoModel(), seed))
-
-
 @runtime_checkable
 class NeedsReward(Protocol):
     """An aligner that cannot do without a reward model, or a judge in its place."""
@@ -247,9 +249,6 @@ class HoldsOutPairs(Protocol):
     """An aligner that leaves some of the pairs out of training to measure on them: a reward model."""
 
     def tested_on(self, pairs: Sequence[PreferencePair]) -> list[PreferencePair]: ...
-
-
-# ---------------------------------------------------------------- progress displays
 
 
 @runtime_checkable

@@ -107,6 +107,7 @@ class Answer:
     token_ids: tuple[int, ...] | None = None  # as sampled, the end token too; None: not reported, or a stored answer
     token_logps: tuple[float, ...] | None = None  # of each at the request's temperature (top-p aside), in nats; None as above
     host: str | None = field(default=None, compare=False)  # that gave it, where a fleet did; kept in the store, in no report
+    option_nats: Mapping[str, float] | None = None  # log-probability of each answer that the benchmark offers, in nats
 
 
 @dataclass(frozen=True, slots=True)

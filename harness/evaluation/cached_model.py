@@ -6,12 +6,12 @@ Benchmarks, sources and aligners all ask through this door, so a killed run gene
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 
-from harness.core.capabilities import GuessesTokens, TellsLogOdds
+from harness.core.capabilities import GuessesTokens, ScoresAnswers, TellsLogOdds
 from harness.core.digests import file_digest, value_digest
 from harness.core.errors import ImageError, ModelError, Unanswered
 from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
@@ -130,20 +130,64 @@ class RememberingModel:
             raise ModelError("its backend does not score given answers")
         keys = [self.key(request) for request in requests]
         known = self._store.log_odds(keys)
+
+        def ask(places: Sequence[int]) -> None:
+            nats = model.yes_no_log_odds([requests[i] for i in places])
+            fresh = {keys[i]: n for i, n in zip(places, nats, strict=True) if isfinite(n) and keys[i] not in known}
+            self._store.add_log_odds(fresh)
+            known.update(fresh)
+
+        self._image_by_image(requests, keys, lambda i: keys[i] in known, ask, "log-odds of yes")
+        return {i: known[key] for i, key in enumerate(keys) if key in known}
+
+    def option_log_probs(self, requests: Sequence[Request], offered: Sequence[Sequence[str]]) -> dict[int, dict[str, float]]:
+        """Log-probability in nats of each answer that is offered behind a request, by the place of the request.
+
+        Kept beside the answers and asked for once, images whole, as `yes_no_log_odds`. Requests with a value that is not
+        finite are left out. Raises ModelError where the model cannot score given answers.
+        """
+        model = self._model
+        if not isinstance(model, ScoresAnswers):
+            raise ModelError("its backend does not score given answers")
+        keys = [self.key(request) for request in requests]
+        known = self._store.option_log_probs(keys)
+
+        def is_known(i: int) -> bool:
+            return set(offered[i]) <= known.get(keys[i], {}).keys()
+
+        def ask(places: Sequence[int]) -> None:
+            pairs = [(i, text) for i in places for text in offered[i]]
+            nats = model.log_probs([requests[i] for i, _ in pairs], [text for _, text in pairs])
+            fresh: dict[str, dict[str, float]] = {}
+            for (i, text), value in zip(pairs, nats, strict=True):
+                if isfinite(value) and text not in known.get(keys[i], {}):
+                    fresh.setdefault(keys[i], {})[text] = value
+            self._store.add_option_log_probs(fresh)
+            known.update({key: {**known.get(key, {}), **values} for key, values in fresh.items()})
+
+        wanted = [(key, tuple(texts)) for key, texts in zip(keys, offered, strict=True)]
+        self._image_by_image(requests, wanted, is_known, ask, "likelihoods of the options")
+        return {i: {text: known[keys[i]][text] for text in offered[i]} for i in range(len(keys)) if is_known(i) and offered[i]}
+
+    def _image_by_image(
+        self,
+        requests: Sequence[Request],
+        keys: Sequence[Hashable],
+        is_known: Callable[[int], bool],
+        ask: Callable[[Sequence[int]], None],
+        what: str,
+    ) -> None:
+        """`ask` for the distinct requests of every image of which one is not known."""
         first = {key: i for i, key in reversed(list(enumerate(keys)))}
         images: dict[Path | None, list[int]] = {}
         for i in sorted(first.values()):
             images.setdefault(requests[i].image, []).append(i)
         done = 0
         for places in images.values():
-            if any(keys[i] not in known for i in places):
-                nats = model.yes_no_log_odds([requests[i] for i in places])
-                fresh = {keys[i]: n for i, n in zip(places, nats, strict=True) if isfinite(n) and keys[i] not in known}
-                self._store.add_log_odds(fresh)
-                known |= fresh
+            if not all(is_known(i) for i in places):
+                ask(places)
             done += len(places)
-            self._progress(f"{self.what}\tlog-odds of yes", done, len(first))
-        return {i: known[key] for i, key in enumerate(keys) if key in known}
+            self._progress(f"{self.what}\t{what}", done, len(first))
 
     def guesses(self, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:
         """Likeliest tokens along given answers, asked anew each time, since a source keeps its pairs itself.

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from harness.config.schema import BenchmarkConfig
-from harness.core.capabilities import SharesWork, WantsLogOdds, cost_of
+from harness.core.capabilities import SharesWork, WantsLikelihoods, WantsLogOdds, cost_of
 from harness.core.digests import value_digest
 from harness.core.edge.foreign import refused_as
-from harness.core.errors import DataError, ModelError
-from harness.core.evaluation import Answer, Item, Request
+from harness.core.errors import DataError
+from harness.core.evaluation import Item, Request
 from harness.core.nearest import nearest
 from harness.core.plugins import AnswersAtOnce, Benchmark, Data, Judge, Model, Progress, no_progress
 from harness.core.run_record import Checkpoint, ProtocolRecord
+from harness.evaluation.answer_likelihoods import with_log_odds, with_option_nats
 from harness.evaluation.cached_model import RememberingModel, answered
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.judging_ahead import Judging
@@ -156,7 +157,9 @@ class _Sweep:
         asking = RememberingModel(self._model, self._store, self._progress, what, sure)
         found, lost = answered(asking, requests)
         if sure:
-            found = _with_log_odds(asking, requests, found, self._say)
+            found = with_log_odds(asking, requests, found, self._say)
+        if isinstance(benchmark, WantsLikelihoods) and benchmark.likelihoods:
+            found = with_option_nats(asking, requests, [benchmark.offered(item) for item in items], found, self._say)
         answers = {items[i].id: replace(answer, item_id=items[i].id) for i, answer in found.items()}
         self._say(f"{what}: {len(answers):,} of {len(items):,} items answered; {asking.tally}")
         self._add_cost(spec, "answers", self._model)
@@ -201,19 +204,6 @@ class _Sweep:
         cost = self._store.get(ServerCost, self._run, self._label, spec.title) or ServerCost()
         self._store.put(self._run, replace(cost, **{role: spent.added_to(getattr(cost, role))}), self._label, spec.title)
         spent.clear()
-
-
-def _with_log_odds(
-    asking: RememberingModel, requests: Sequence[Request], answers: Mapping[int, Answer], say: Say
-) -> dict[int, Answer]:
-    """The answers with the log-odds of yes; unchanged, with a note, where the model cannot give them."""
-    places = sorted(answers)
-    try:
-        nats = asking.yes_no_log_odds([requests[i] for i in places])
-    except ModelError as error:
-        say(f"{asking.what}: no log-odds of yes, so no calibration: {error}")
-        return dict(answers)
-    return {i: replace(answers[i], yes_nats=nats.get(n)) for n, i in enumerate(places)}
 
 
 def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[Item, ...]:

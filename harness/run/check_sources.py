@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alignment.data.prompts import count_of
 from alignment.data.yield_report import sides
 from harness.config.option_faults import plugins_of
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
-from harness.core.capabilities import ChecksItsFiles, count_of
+from harness.core.capabilities import ChecksItsFiles
 from harness.core.errors import DataError, HarnessError, StoreError
 from harness.core.plugins import Data
 from harness.core.preference import PreferencePair

@@ -20,11 +20,11 @@ from harness.config.check_paths import path_faults
 from harness.config.check_plugins import plugin_faults
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
-from harness.core.capabilities import TellsLogOdds, WantsLogOdds
+from harness.core.capabilities import ScoresAnswers, TellsLogOdds, WantsLikelihoods, WantsLogOdds
 from harness.core.digests import value_digest
 from harness.core.errors import DataError, HarnessError, ModelError
-from harness.core.evaluation import Request
-from harness.core.plugins import Aligner, Data, Model
+from harness.core.evaluation import Item, Request
+from harness.core.plugins import Aligner, Benchmark, Data, Model
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator, make_judge, unjudged
 from harness.evaluation.sweep import items_of, requests_of
@@ -49,12 +49,14 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A benchmark: the number of its questions, the first few of them, and whether it asks for log-odds of yes."""
+    """A benchmark: the number of its questions, the first few of them, whether it asks for log-odds of yes, and the answers
+    whose likelihood it asks for."""
 
     spec: BenchmarkConfig
     number: int
     sample: Sequence[Request]
     log_odds: bool
+    offered: Sequence[Sequence[str]]
 
 
 def estimate(config: RunConfig) -> Iterator[Cost]:
@@ -140,10 +142,19 @@ def _asked(config: RunConfig, data: Data, missing: list[str]) -> list[Asked]:
             benchmark = unjudged(spec)
             items = items_of(spec, benchmark, data)
             log_odds = isinstance(benchmark, WantsLogOdds) and benchmark.log_odds
-            found.append(Asked(spec, len(items), requests_of(spec.name, benchmark, items, data, QUESTIONS), log_odds))
+            offered = _offered(benchmark, items[:QUESTIONS])
+            sample = requests_of(spec.name, benchmark, items, data, QUESTIONS)
+            found.append(Asked(spec, len(items), sample, log_odds, offered))
         except HarnessError as error:
             missing.append(f"{spec.title}: {error}")
     return found
+
+
+def _offered(benchmark: Benchmark, items: Sequence[Item]) -> list[Sequence[str]]:
+    """The answers whose likelihoods are asked for; [] where none are."""
+    if not isinstance(benchmark, WantsLikelihoods) or not benchmark.likelihoods:
+        return []
+    return [benchmark.offered(item) for item in items]
 
 
 def _totals(config: RunConfig, data: Data, missing: list[str]) -> dict[str, int]:
@@ -199,6 +210,10 @@ def _ask(model: Model, asked: Asked) -> None:
     if asked.log_odds and isinstance(model, TellsLogOdds) and any(answer.yes_nats is None for answer in answers):
         with suppress(ModelError):  # a model that cannot tell costs nothing more
             model.yes_no_log_odds(asked.sample)
+    if asked.offered and isinstance(model, ScoresAnswers):
+        pairs = [(request, text) for request, texts in zip(asked.sample, asked.offered, strict=True) for text in texts]
+        with suppress(ModelError):
+            model.log_probs([request for request, _ in pairs], [text for _, text in pairs])
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -64,4 +64,5 @@ STEPS: tuple[str, ...] = (
     DROP TABLE artifacts;
     """,
     "ALTER TABLE answers ADD COLUMN host TEXT;",
+    "CREATE TABLE option_log_probs (key TEXT PRIMARY KEY, nats TEXT NOT NULL) WITHOUT ROWID;",
 )

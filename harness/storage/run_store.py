@@ -7,7 +7,7 @@ every run with the same requests.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from harness.storage.database import Database
 A = TypeVar("A", bound=Artifact)
 _AT_ONCE = 500  # host parameters of one SELECT
 _ADD_LOG_ODDS = "INSERT OR IGNORE INTO log_odds VALUES (?,?)"
+_ADD_OPTIONS = "INSERT INTO option_log_probs VALUES (?,?) ON CONFLICT DO UPDATE SET nats = json_patch(excluded.nats, nats)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,12 @@ class Store(Database):
 
     def answers(self, keys: Iterable[str]) -> dict[str, Answer]:
         """Stored answers among these keys; `item_id` is empty, an answer belongs to every item with its key."""
-        columns = "key, text, n_tokens, stopped, latency_s, yes_nats"
-        found = self._select(f"SELECT {columns} FROM answers LEFT JOIN log_odds USING (key) WHERE key IN", keys)
-        return {row[0]: Answer("", *row[1:]) for row in found}
+        columns = "key, text, n_tokens, stopped, latency_s, yes_nats, nats"
+        joined = "answers LEFT JOIN log_odds USING (key) LEFT JOIN option_log_probs USING (key)"
+        found = self._select(f"SELECT {columns} FROM {joined} WHERE key IN", keys)
+        answers = {row[0]: Answer("", *row[1:-1]) for row in found}
+        told = {key: codec.loads(nats) for key, *_, nats in found if nats is not None}
+        return answers | {key: replace(answers[key], option_nats=nats) for key, nats in told.items()}
 
     def texts(self, keys: Iterable[str]) -> dict[str, str]:
         """The texts alone of stored answers: a quarter of the time, where hundreds of thousands are read."""
@@ -135,6 +139,16 @@ class Store(Database):
     def add_log_odds(self, nats: Mapping[str, float]) -> None:
         with self.transaction() as db:
             db.executemany(_ADD_LOG_ODDS, nats.items())
+
+    def option_log_probs(self, keys: Iterable[str]) -> dict[str, dict[str, float]]:
+        """Log-probabilities in nats of the answers that benchmarks offer, by the key of the answer."""
+        found = self._select("SELECT key, nats FROM option_log_probs WHERE key IN", keys)
+        return {key: codec.loads(nats) for key, nats in found}
+
+    def add_option_log_probs(self, nats: Mapping[str, Mapping[str, float]]) -> None:
+        """What is stored is never replaced; other answers of the same key are added to it."""
+        with self.transaction() as db:
+            db.executemany(_ADD_OPTIONS, [(key, codec.dumps(dict(values))) for key, values in nats.items()])
 
     def verdicts(self, keys: Iterable[str]) -> dict[str, Verdict]:
         found = self._select("SELECT key, verdict FROM verdicts WHERE key IN", keys)

@@ -134,3 +134,48 @@ def test_a_model_that_cannot_score_answers_says_so(store: Store) -> None:
 def test_a_model_that_scores_no_given_answers_says_so(store: Store) -> None:
     with pytest.raises(ModelError, match="does not score given answers"):
         RememberingModel(Scripted(), store).guesses([Request(None, "a")], ["b"])
+
+
+class Scores(Scripted):
+    """A scripted model that finds an answer the likelier the longer it is; the question "broken" has no value."""
+
+    def __init__(self) -> None:
+        super().__init__(default="A")
+        self.scored: list[list[tuple[str, str]]] = []
+
+    def log_probs(self, requests: Sequence[Request], answers: Sequence[str]) -> list[float]:
+        self.scored.append([(r.text, answer) for r, answer in zip(requests, answers, strict=True)])
+        return [
+            float("-inf") if r.text == "broken" else -1.0 / len(answer) for r, answer in zip(requests, answers, strict=True)
+        ]
+
+
+def test_likelihoods_of_options_are_asked_for_once_and_stand_beside_the_answer(store: Store, images: list[Path]) -> None:
+    requests = [Request(images[0], text) for text in ("one", "three", "one", "none")]
+    offered, model = [("A", "BB"), ("A", "BB"), ("A", "BB"), ()], Scores()
+    for _ in range(2):
+        asking = RememberingModel(model, store)
+        texts(asking, requests)
+        expected = {"A": -1.0, "BB": -0.5}
+        assert asking.option_log_probs(requests, offered) == {0: expected, 1: expected, 2: expected}
+    assert model.scored == [[("one", "A"), ("one", "BB"), ("three", "A"), ("three", "BB")]]
+    assert store.answers([asking.key(requests[1])])[asking.key(requests[1])].option_nats == {"A": -1.0, "BB": -0.5}
+    assert store.answers([asking.key(requests[3])])[asking.key(requests[3])].option_nats is None
+
+
+def test_other_options_of_the_same_question_are_added_to_what_is_known(store: Store, images: list[Path]) -> None:
+    request = [Request(images[0], "one")]
+    RememberingModel(Scores(), store).option_log_probs(request, [("A",)])
+    asking = RememberingModel(Scores(), store)
+    assert asking.option_log_probs(request, [("A", "BB")]) == {0: {"A": -1.0, "BB": -0.5}}
+    assert store.option_log_probs([asking.key(request[0])])[asking.key(request[0])] == {"A": -1.0, "BB": -0.5}
+
+
+def test_likelihoods_that_are_not_finite_are_unknown(store: Store) -> None:
+    requests = [Request(None, "fine"), Request(None, "broken")]
+    assert RememberingModel(Scores(), store).option_log_probs(requests, [("A",), ("A",)]) == {0: {"A": -1.0}}
+
+
+def test_a_server_that_scores_no_options_says_so(store: Store) -> None:
+    with pytest.raises(ModelError, match="does not score given answers"):
+        RememberingModel(Scripted(), store).option_log_probs([Request(None, "a")], [("A",)])

@@ -124,6 +124,32 @@ def test_turned_off_log_odds_are_not_asked_for(world: Path, tmp_path: Path, monk
     assert not any("log-odds" in line for line in said)
 
 
+def test_the_letter_that_was_written_and_the_likeliest_one_are_both_reported(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scripted model writes one answer to all, and likes the letter B best."""
+
+    class LikesB(Scripted):
+        def log_probs(self, requests: Sequence[Request], answers: Sequence[str]) -> list[float]:
+            return [-float(answer != "B") for answer in answers]
+
+    monkeypatch.setattr(pipeline, "load_model", lambda *_: LikesB())
+    spec = {"name": "mmstar", "limit": 4, "likelihoods": True}
+    status, result = result_of(pipeline.run(study(world, tmp_path, {"name": "scripted"}, spec), "sweep"))
+    right = [float(item.truth["answer"] == "B") for item in result.items]
+    assert status == "complete" and [score.values["likelihood/right"] for score in result.scores] == right
+    assert all(score.why.startswith("likeliest option B") for score in result.scores)
+
+
+def test_a_backend_without_likelihoods_costs_their_metrics_only_and_says_so(world: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    spec = {"name": "mmstar", "limit": 4, "likelihoods": True}
+    chosen = study(world, tmp_path, {"name": "scripted"}, spec)
+    status, result = result_of(pipeline.run(chosen, "sweep", say=said.append))
+    assert status == "complete" and not any("likelihood/n" in score.values for score in result.scores)
+    assert [line for line in said if "no likelihoods of the options: its backend does not score" in line] != []
+
+
 # ------------------------------------------------------------ images and servers that fail
 
 

@@ -158,6 +158,25 @@ def test_log_odds_and_log_probs_are_those_of_the_conversations_forward(
     assert answer.yes_nats is None or answer.yes_nats == pytest.approx(float(odds), abs=1e-4)
 
 
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_likelihoods_of_option_letters_are_those_of_the_conversations_forward(
+    made: Made, images: list[Path], template: str
+) -> None:
+    """Letters of one prompt are scored together; each equals a forward of its own conversation."""
+    model = made("prepend", template)
+    request, offered = Request(images[0], QUESTION, Decoding(1)), ["A", "B", "(a)", "(b)"]
+    start = len(model.prompts.prompt_ids(images[0], QUESTION))
+    vision = model.prompts.image_inputs(images[0]).tensors
+    expected = []
+    for text in offered:
+        (own,) = model.prompts.answer_ids(request, [text])
+        ids = torch.tensor([model.prompts.prompt_ids(images[0], QUESTION) + own])
+        with torch.inference_mode():
+            logits = model.module(input_ids=ids, **vision).logits[0, start - 1 : -1].log_softmax(-1)
+        expected.append(float(logits.gather(1, torch.tensor(own)[:, None]).sum()))
+    assert model.log_probs([request] * len(offered), offered) == pytest.approx(expected, abs=1e-4)
+
+
 def test_yes_is_one_token_behind_a_llava_1_5_prompt(made: Made, images: list[Path]) -> None:
     """Tokenised alone " Yes" would be "▁", "▁Yes"."""
     model = made("prepend", "vicuna")

@@ -13,7 +13,7 @@ from benchmarks._together.groups import all_right, share_incomplete, share_of_gr
 from harness.core.evaluation import Formula, Item, Score
 
 FORMULAS: tuple[Formula, ...] = (
-    share_of_groups("circular_accuracy", "rotation", about="right in every rotation of the options"),
+    share_of_groups("circular_accuracy", "rotation", headline=True, about="right in every rotation of the options"),
     share_incomplete("rotation"),
 )
 

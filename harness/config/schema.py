@@ -233,14 +233,16 @@ def all_faults(faults: list[str], where: str) -> str:
 
 def _fault(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"]) or "(top)"
+    value = repr(error.get("input"))
+    shown = value if len(value) <= 80 else f"{value[:80]}..."
     if error["type"] == "extra_forbidden":
         known = _known_keys(error["loc"][:-1])
         hint = did_you_mean(str(error["loc"][-1]), known) or f" Known: {', '.join(known)}."
         return f"{place}: unknown key.{hint}"
     if error["type"] == "missing":
         return f"{place}: is missing"
-    value = repr(error.get("input"))
-    shown = value if len(value) <= 80 else f"{value[:80]}..."
+    if error["type"] in ("model_type", "dict_type"):  # pydantic names its own classes
+        return f"{place}: write a mapping, such as {{name: ..., option: value}}, not {shown}"
     return f"{place}: {error['msg'][0].lower()}{error['msg'][1:]}, not {shown}"
 
 

@@ -145,7 +145,8 @@ def test_mistakes_of_three_kinds_are_told_together() -> None:
     ("arms.0.pairs.rho_th=.nan", "rho_th is nan, which is not a finite number"),
     ("arms.0.align.training.batch_size=true", "batch_size is True; it must be a whole number"),
     ("sweep.0.splits=[1.5]", "holds an entry that is 1.5; it must be text"),
-    ("arms.0.align=dpo", "arms.0.align: input should be a valid dictionary"),
+    ("arms.0.align=dpo", "arms.0.align: write a mapping, such as {name: ..., option: value}, not 'dpo'"),
+    ("model=miniworld", "model: write a mapping, such as {name: ..., option: value}, not 'miniworld'"),
     ("sweep.0={}", "sweep.0.name: is missing"),
 ])  # fmt: skip
 def test_an_option_of_another_type_is_told_in_a_line(change: str, told: str) -> None:

@@ -15,7 +15,8 @@ _UNKNOWN = "no likelihoods of the options: the model's backend gives none"
 
 FORMULAS: tuple[Formula, ...] = (
     ratio(
-        "likelihood_accuracy", ["likelihood/right"], ["likelihood/n"], headline=True, unknown=_UNKNOWN, about="the likeliest option is right"
+        "likelihood_accuracy", ["likelihood/right"], ["likelihood/n"], headline=True, unknown=_UNKNOWN,
+        about="the likeliest option is right",
     ),
     ratio(
         "likelihood_agreement", ["likelihood/same"], ["likelihood/read"], better="neither", unknown=_UNKNOWN,

@@ -60,7 +60,7 @@ class Display:
 
 def show_comparison(comparison: Any) -> None:
     """The verdict in words, then the table: the last words of a command."""
-    from reports.page.side_tables import PUBLISHED_NOTE, published_table
+    from reports.page.side_tables import PUBLISHED_NOTE, REWARD_TOLD, published_table, reward_view
     from reports.text.plain_table import text_table, warnings
 
     console = wide_console()
@@ -72,6 +72,9 @@ def show_comparison(comparison: Any) -> None:
     if comparison.short.by_method:
         remark = "Methods are means over their seeds; marks hold the scatter of seeds and of images. `--as html` shows each."
         console.print("", remark, soft_wrap=True)
+    if comparison.reward_accuracy:
+        console.print("", _table(*reward_view(comparison)))
+        console.print(plain(REWARD_TOLD), soft_wrap=True)
     if comparison.published:
         console.print("", _table(*published_table(comparison)))
         console.print(plain(PUBLISHED_NOTE), soft_wrap=True)

@@ -56,7 +56,7 @@ def tree(name: str, mini: bool) -> tuple[dict[str, Any], list[str]]:
     if not made["arms"] and not made["reward_models"]:
         raise ConfigError(f"No row of {name} can be run on the miniature world:\n  " + "\n  ".join(left_out))
     shared = {"same_prompts": rows.get("same_prompts", []), "not_run": not_run, "finding": rows.get("paper", "")}
-    made["table"] = {**shared, "open": made.pop("open"), "grids": made.pop("grids", {})}
+    made["table"] = {**shared, "open": {**rows.get("open", {}), **made.pop("open")}, "grids": made.pop("grids", {})}
     return made, left_out
 
 

@@ -104,6 +104,7 @@ def _record(
     pairs = store.get(Pairs, run.id, arm) or Pairs({})
     pair_images = set(pairs.images)
     training = store.get(TrainingLog, run.id, arm) or TrainingLog()
+    rewards = store.get(RewardAccuracy, run.id) or RewardAccuracy()
     complete = len(present) == len(labels) and all(len(s.results) == len(config.sweep) for s in present)
     return RunRecord(
         run_id=run.id,
@@ -115,8 +116,9 @@ def _record(
         training=training.steps,
         pairs_report=pairs.report,
         example_pairs=pairs.examples,
-        reward_accuracy=(store.get(RewardAccuracy, run.id) or RewardAccuracy()).shares,
         served={label: _served(store, run.id, label, config) for label in labels if label in sweeps},
+        reward_accuracy=rewards.shares,
+        reward_pairs=rewards.pairs,
         overlap={digest: name for digest, name in digests.items() if digest in pair_images},
         versions=run.versions,
         timings=(store.get(Timings, run.id) or Timings()).seconds,

@@ -244,4 +244,5 @@ class _Stages:
             for model in models:
                 reward = self._reward(model)
                 found[model.name] = {name: reward.accuracy(pairs, self.data.folder) for name, pairs in tested.items()}
-        self.store.put(self.run_id, RewardAccuracy(found))
+        comparisons = {name: sum(len(pair.rejected) for pair in pairs) for name, pairs in tested.items()}
+        self.store.put(self.run_id, RewardAccuracy(found, comparisons))

@@ -75,10 +75,14 @@ class Timings(Artifact):
 
 @dataclass(frozen=True, slots=True)
 class RewardAccuracy(Artifact):
-    """Reward model -> source of the held-out pairs -> share that it ranks correctly; None without pairs."""
+    """Reward model -> source of the held-out pairs -> share that it ranks correctly; None without pairs.
+
+    pairs: source of the held-out pairs -> comparisons of a chosen with a rejected answer; unknown of older runs.
+    """
 
     kind = "reward_accuracy"
     shares: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    pairs: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

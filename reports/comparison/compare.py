@@ -14,6 +14,7 @@ from harness.core.gating import Policy
 from harness.core.nearest import did_you_mean
 from harness.core.run_record import RunRecord, StudyNotes, SweepResult
 from reports.comparison import published_rows as study
+from reports.comparison import reward_models as rewards
 from reports.comparison.baseline import with_baseline
 from reports.comparison.conclusion import verdict
 from reports.comparison.confusion import confusions
@@ -81,7 +82,7 @@ def compare(
         study=_study(records),
         training=training,
         training_times=times,
-        reward_accuracy={name: found for record in records for name, found in record.reward_accuracy.items()},
+        **rewards.reward_fields(records, labels, published),
         runs=tuple(_facts(record) for record in records),
         subtitle=subtitle(records, sweeps[0], short.columns),
         dates=dates(records),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core.errors import ConfigError
+from reports.comparison.reward_models import TABLE as REWARD_MODELS
 from reports.values.comparison import PublishedRow
 
 SOURCE = "arXiv:2407.02477v1, LLaVA-1.6-7B unless named otherwise"
@@ -97,8 +98,10 @@ def published(tables: Sequence[str]) -> tuple[PublishedRow, ...]:
     """The rows of these tables. Raises ConfigError for one that is not in `TABLES`."""
     found = []
     for table in tables:
+        if table == REWARD_MODELS:
+            continue  # other columns, see `reward_models`
         if table not in _TABLES:
-            raise ConfigError(f"The study's {table!r} is not here; choose of {', '.join(TABLES)}.")
+            raise ConfigError(f"The study's {table!r} is not here; choose one of {', '.join(TABLES)}.")
         for line in _TABLES[table].strip().splitlines():
             method, _, values = line.partition("|")
             numbers = dict(zip(COLUMNS, map(float, values.split()), strict=True))
@@ -106,4 +109,4 @@ def published(tables: Sequence[str]) -> tuple[PublishedRow, ...]:
     return tuple(found)
 
 
-TABLES = tuple(_TABLES)
+TABLES = (*_TABLES, REWARD_MODELS)

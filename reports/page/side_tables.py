@@ -62,17 +62,35 @@ def _rank(between: tuple[int, int] | None) -> str:
 
 REWARD_TOLD = (
     "Share of held-out pairs whose chosen answer a reward model rates higher; 50 % is chance. Far below it, the model has "
-    "learned who wrote an answer, not which is better."
+    "learned who wrote an answer, not which is better. Published values are of other held-out pairs: for orientation only."
 )
 
 
 def reward_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: reward models by whose held-out pairs (the study's table 7)."""
+    """Header and rows: reward models by whose held-out pairs, with the study's table 7 below where it is asked for.
+
+    A published value stands under the pairs of that name ("rlhf-v" under "RLHF-V"); sets that only the paper has come last.
+    """
     tested = list(dict.fromkeys(name for found in comparison.reward_accuracy.values() for name in found))
+    own = {name.casefold() for name in tested}
+    theirs = [name for row in comparison.published_rewards[:1] for name in row.values if name.casefold() not in own]
     rows = [
-        [model, *(number(found.get(name), "share") for name in tested)] for model, found in comparison.reward_accuracy.items()
+        [model, *(number(found[name], "share") if name in found else "" for name in tested), *("" for _ in theirs)]
+        for model, found in comparison.reward_accuracy.items()
     ]
-    return ["reward model", *(f"pairs of {name}" for name in tested)], rows
+    for row in comparison.published_rewards:
+        printed = {name.casefold(): number(value, "share") for name, value in row.values.items()}
+        cells = [printed.get(name.casefold(), "") for name in (*tested, *theirs)]
+        rows.append([f"published, {row.table}: {row.method}", *cells])
+    return [
+        "reward model",
+        *(_pairs_of(name, comparison.reward_pairs) for name in tested),
+        *(f"pairs of {n}" for n in theirs),
+    ], rows
+
+
+def _pairs_of(name: str, comparisons: Mapping[str, int]) -> str:
+    return f"pairs of {name}" + (f" (n = {comparisons[name]:,})" if name in comparisons else "")
 
 
 def published_view(comparison: Comparison) -> tuple[list[tuple[str, str]], list[list[str]], list[tuple[str, str, list[str]]]]:

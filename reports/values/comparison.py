@@ -113,6 +113,8 @@ class Comparison:
     reliability: tuple[Reliability, ...] = ()
     seeds: tuple[SeedRow, ...] = ()
     reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    reward_pairs: Mapping[str, int] = field(default_factory=dict)  # whose held-out pairs -> their comparisons
+    published_rewards: tuple[PublishedRow, ...] = ()
     runs: tuple[RunFacts, ...] = ()
     published: tuple[PublishedRow, ...] = ()
     study: StudyNotes = field(default_factory=StudyNotes)

@@ -65,6 +65,8 @@ _SAME = (
     "published",
     "study",
     "reward_accuracy",
+    "reward_pairs",
+    "published_rewards",
 )
 
 

@@ -6,6 +6,7 @@ same for all arms of the table.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from harness.config import schema as config
 from harness.config import study_tables as study
 from harness.config.schema import Arm, RunConfig
 from reports.comparison.published_rows import COLUMNS, published
+from reports.comparison.reward_models import published_rewards
 
 PAPER: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "data" / "paper_tables.yaml").read_text())
 TABLES: dict[str, dict[str, Any]] = PAPER["tables"]
@@ -58,7 +60,10 @@ def test_the_sweep_of_a_table_is_the_paper_s_columns(table: str) -> None:
 @pytest.mark.parametrize(("table", "row"), NOT_RUN)
 def test_a_row_that_cannot_be_run_is_named_with_its_reason(table: str, row: dict[str, Any]) -> None:
     notes = shipped(table).table
-    assert notes is not None and notes.not_run[row.get("reason", row["paper"])]
+    assert notes is not None
+    why = notes.not_run[row.get("reason", row["paper"])]
+    told = re.findall(r"([\w][\w -]*?) (\d+\.\d+)", why)
+    assert {name: float(value) for name, value in told} == row.get("quoted", {})
 
 
 @pytest.mark.parametrize(("table", "row"), RUN)
@@ -129,6 +134,28 @@ def test_the_values_shown_beside_are_those_printed(table: str) -> None:
     assert list(COLUMNS) == PAPER["columns"]
     assert {name: shown[name] for name in printed} == printed
     assert {name for name in shown if not name.startswith(("LLaVA-1.6-7B (base)", "base, as"))} == set(printed)
+
+
+def test_table_7_has_the_papers_reward_models_and_its_values_beside() -> None:
+    made, paper = shipped("table7"), PAPER["table7"]
+    trained = {row["model"]: row["parts"] for row in paper["rows"] if "model" in row} | paper["not in the paper"]
+    assert {model.name: _parts(model) for model in made.reward_models} == trained and not made.arms
+    beside = published_rewards(made.published)
+    assert [(row.method, list(row.values.values())) for row in beside] == [(r["paper"], r["values"]) for r in paper["rows"]]
+    assert list(beside[0].values) == paper["columns"] and published(made.published) == ()
+
+
+def test_table_7_names_the_rows_of_the_other_backbone_with_what_gives_them() -> None:
+    notes = shipped("table7").table
+    assert notes is not None
+    other = [row["paper"] for row in PAPER["table7"]["rows"] if "model" not in row]
+    assert list(notes.not_run) == other and all("model.path=llava-hf/llava-1.5-7b-hf" in why for why in notes.not_run.values())
+    assert "RLHF-V alone" in notes.open["rows that the paper does not have"]
+
+
+def _parts(model: Arm) -> list[str]:
+    options = model.pairs.options
+    return [options[part]["name"] for part in ("first", "second")] if model.pairs.name == "joined" else [model.pairs.name]
 
 
 def test_every_table_but_that_of_reward_models_is_compared() -> None:

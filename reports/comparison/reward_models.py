@@ -1,0 +1,58 @@
+"""Accuracy of reward models on held-out pairs, of all runs together, and the study's table 7 beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.core.run_record import RunRecord
+from reports.values.comparison import PublishedRow
+
+TABLE = "Table 7"
+COLUMNS = ("POVID", "RLHF-V", "VLFeedback")  # whose held-out pairs
+
+# Backbone, trained on | share of pairs ranked rightly, as printed. LLaVA-1.6-7B has no row of RLHF-V alone.
+_ROWS = """
+    LLaVA-1.5-7B, POVID        | 0.99 0.24 0.56
+    LLaVA-1.5-7B, RLHF-V       | 0.12 0.86 0.52
+    LLaVA-1.5-7B, POVID+RLHF-V | 0.98 0.76 0.53
+    LLaVA-1.5-7B, VLFeedback   | 0.61 0.54 0.81
+    LLaVA-1.6-7B, POVID        | 0.99 0.34 0.59
+    LLaVA-1.6-7B, POVID+RLHF-V | 0.97 0.68 0.63
+    LLaVA-1.6-7B, VLFeedback   | 0.76 0.53 0.82
+"""
+
+
+def published_rewards(tables: Sequence[str]) -> tuple[PublishedRow, ...]:
+    """Table 7 as printed, where it is one of `tables`: backbone and training data -> share by set of pairs."""
+    if TABLE not in tables:
+        return ()
+    lines = [line.partition("|") for line in _ROWS.strip().splitlines()]
+    return tuple(
+        PublishedRow(TABLE, method.strip(), dict(zip(COLUMNS, map(float, values.split()), strict=True)))
+        for method, _, values in lines
+    )
+
+
+def reward_accuracy(
+    records: Sequence[RunRecord], labels: Sequence[str] | None
+) -> tuple[dict[str, Mapping[str, float | None]], dict[str, int]]:
+    """(reward model -> whose held-out pairs -> share ranked rightly, whose held-out pairs -> comparisons).
+
+    Of several runs, models and pairs have their run's label (else its id) in front: equal names are other models there.
+    """
+    runs = {record.run_id: (i, record) for i, record in reversed(list(enumerate(records))) if record.reward_accuracy}
+    shares, pairs = dict[str, Mapping[str, float | None]](), dict[str, int]()
+    for run, (i, record) in reversed(runs.items()):
+        front = "" if len(runs) == 1 else f"{labels[i] if labels is not None else run}: "
+        pairs |= {front + name: n for name, n in record.reward_pairs.items()}
+        for model, found in record.reward_accuracy.items():
+            shares[front + model] = {front + name: value for name, value in found.items()}
+    return shares, pairs
+
+
+def reward_fields(records: Sequence[RunRecord], labels: Sequence[str] | None, published: Sequence[str]) -> dict[str, Any]:
+    """The fields of a comparison that are about reward models; table 7 only beside models of one's own."""
+    shares, pairs = reward_accuracy(records, labels)
+    beside = published_rewards(published) if shares else ()
+    return {"reward_accuracy": shares, "reward_pairs": pairs, "published_rewards": beside}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reports.comparison.published_rows import SOURCE
 from reports.text.formatting import UNKNOWN, between, number, row_name, who
 from reports.values.comparison import Comparison

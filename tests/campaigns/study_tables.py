@@ -5,8 +5,8 @@
     python -m tests.campaigns.study_tables --output /tmp/real --real          (the real tables on small files and tiny models)
 
 One process, one thread. The world, the answers of the base and whatever else two studies have in common are made once, in the
-output folder; a campaign that was stopped goes on. A study as it comes (`run study:finding-rho --mini`) is far larger: 240 or
-800 prompts and three epochs an arm. `REDUCED` says what is taken here, `SLICE` what the test suite takes.
+output folder; a campaign that was stopped goes on. A study as it comes (`run study:finding-rho --mini`) is larger: 240 or 800 prompts
+and three epochs an arm. `REDUCED` says what is taken here, `LARGER` what `--size larger` takes, `SLICE` what the test suite does.
 """
 
 from __future__ import annotations
@@ -50,6 +50,13 @@ REDUCED = Size(
     tokens=40,
     sweep={"pope": {"limit_images": 20}, "mmhal_bench": {"limit": 30}, "object_halbench": {"limit": 40}},
 )
+LARGER = Size(
+    prompts=(160, 120),
+    sizes=(30, 120),
+    training=REDUCED.training,
+    tokens=40,
+    sweep={"pope": {}, "mmhal_bench": {}, "object_halbench": {}},
+)
 SLICE = Size(
     prompts=(8, 8),
     sizes=(4, 8),
@@ -58,6 +65,7 @@ SLICE = Size(
     sweep={"pope": {"limit_images": 2}, "object_halbench": {"limit": 2}},
     seeds=(0, 1),
 )
+SIZES = {"reduced": REDUCED, "larger": LARGER, "slice": SLICE}
 
 
 def reduced(name: str, size: Size, output: Path) -> RunConfig:
@@ -111,7 +119,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--output", type=Path, required=True, help="folder of all runs, kept")
     options.add_argument("--only", nargs="*", default=[*study_tables.findings(), *study_tables.names()], help="studies to run")
-    options.add_argument("--slice", action="store_true", help="the size of the test suite")
+    options.add_argument("--size", choices=SIZES, default="reduced", help="how much of a miniature study is run")
     options.add_argument("--real", action="store_true", help="the real studies, on small files in the published formats")
     given = options.parse_args()
     import torch
@@ -119,7 +127,7 @@ def main() -> None:
     from harness.run import pipeline
 
     torch.set_num_threads(1)
-    size = SLICE if given.slice else REDUCED
+    size = SIZES[given.size]
     (given.output / "tables").mkdir(parents=True, exist_ok=True)
     places = real_layout(given.output) if given.real else None
     for name in given.only:

@@ -5,8 +5,8 @@
     python -m tests.campaigns.study_tables --output /tmp/real --real          (the real tables on small files and tiny models)
 
 One process, one thread. The world, the answers of the base and whatever else two studies have in common are made once, in the
-output folder; a campaign that was stopped goes on. A study as it comes (`run study:finding-rho --mini`) is larger: 240 or 800 prompts
-and three epochs an arm. `REDUCED` says what is taken here, `LARGER` what `--size larger` takes, `SLICE` what the test suite does.
+output folder; a campaign that was stopped goes on. A study as it comes (`run study:finding-rho --mini`) is larger: 240 or 800
+prompts and three epochs an arm. `--size`: reduced (REDUCED below), larger, or slice, the size of the test suite.
 """
 
 from __future__ import annotations

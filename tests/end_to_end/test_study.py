@@ -1,4 +1,4 @@
-"""A finding goes the whole way on the miniature world. All of them: `python -m tests.campaigns.study_tables --slice`."""
+"""A finding goes the whole way on the miniature world. All of them: `python -m tests.campaigns.study_tables --size slice`."""
 
 from __future__ import annotations
 

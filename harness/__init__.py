@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.api.actions import compare, load_benchmark, open_store, run, sweep
+    from harness.api.annotators import annotators
     from harness.api.gates import gate
     from harness.api.progress import ProgressBars, silent
     from harness.api.results import Results
@@ -23,6 +24,7 @@ _PLACES = {
     "run": "harness.api.actions",
     "sweep": "harness.api.actions",
     "compare": "harness.api.actions",
+    "annotators": "harness.api.annotators",
     "gate": "harness.api.gates",
     "open_store": "harness.api.actions",
     "load_benchmark": "harness.api.actions",
@@ -40,6 +42,7 @@ __all__ = [
     "Run",
     "RunStore",
     "__version__",
+    "annotators",
     "compare",
     "gate",
     "load_benchmark",

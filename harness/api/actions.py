@@ -46,7 +46,7 @@ def run(
         progress: called with (what, done, total), and its `say` with stage lines where it has one. None: `ProgressBars()`.
     Returns None in a process that only helped to train. Raises HarnessError for everything the user can fix.
     """
-    listed = [*_as_texts(changes), *(f"{key}={v}" for key, v in (("baseline", baseline), ("output", output)) if v is not None)]
+    listed = [*as_texts(changes), *(f"{key}={v}" for key, v in (("baseline", baseline), ("output", output)) if v is not None)]
     config, _ = read_study(study, listed, mini=mini)
     return _carried_out(config, f"harness.run({study!r}, {listed!r}, mini={mini})", progress)
 
@@ -70,7 +70,7 @@ def sweep(
     """
     from harness.config.sweep_only import evaluation
 
-    listed = _as_texts(changes)
+    listed = as_texts(changes)
     file = Path(study) if study is not None else None
     config = evaluation(model, benchmarks, study=file, data=data, limit=limit, items=items, output=str(output), changes=listed)
     done = _carried_out(config, f"harness.sweep({model!r}, {list(benchmarks)!r}, changes={listed!r})", progress)
@@ -222,7 +222,8 @@ def _carried_out(config: RunConfig, command: str, progress: Show | None) -> Run 
     return RunStore(config.output).run(outcome.run_id) if outcome is not None else None
 
 
-def _as_texts(changes: Changes) -> list[str]:
+def as_texts(changes: Changes) -> list[str]:
+    """Changes as the command line has them: `key=value`, the value in YAML."""
     import yaml
 
     if not isinstance(changes, Mapping):

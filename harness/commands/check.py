@@ -39,18 +39,16 @@ def annotators(
 
     Every pair is asked in both orders. Without a configuration: table 10 of the study. Verdicts are remembered.
     """
+    from harness.api.annotators import annotators as measure
     from harness.commands._terminal import Display
     from harness.commands.run import file_and_changes
-    from harness.config.annotators import load_annotators
-    from harness.run.annotators import as_json, as_lines, measure
+    from harness.run.annotators import as_json
 
     file, changes = file_and_changes(words or [])
-    config = load_annotators(file, mini, changes)
     with Display() as display:
-        found = measure(config, output, display.progress)
-    for text in as_lines(found):
-        echo(text)
+        found = measure(file, changes, mini=mini, output=output, progress=display.progress)
+    echo(found.render())
     if to is not None:
-        to.write_text(json.dumps(as_json(found), indent=1) + "\n", encoding="utf-8")
-    if any(one.unjudged for one in found):
+        to.write_text(json.dumps(as_json(found.rows), indent=1) + "\n", encoding="utf-8")
+    if any(one.unjudged for one in found.rows):
         raise typer.Exit(1)

@@ -7,9 +7,10 @@ pairs: {povid: {name: povid, limit: 1000}}
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -36,21 +37,15 @@ class AnnotatorsConfig(BaseModel):
     )
 
 
-def load_annotators(file: str | None, mini: bool = False, changes: Sequence[str] = ()) -> AnnotatorsConfig:
-    """A file's, or table 10 of the study. Raises ConfigError naming every fault at once."""
+def load_annotators(file: str | Mapping[str, Any] | None, mini: bool = False, changes: Sequence[str] = ()) -> AnnotatorsConfig:
+    """A file's or a mapping's, or table 10 of the study. Raises ConfigError naming every fault at once."""
     faults: list[str] = []
-    if file is None or file == TABLE:
-        path = Path(__file__).parent / "studies" / "annotators" / ("small.yaml" if mini else "real.yaml")
-    else:
-        path = Path(file)
-    tree = yaml_text.read_file(path)
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{path} must hold keys and values (data, annotators, pairs).")
+    tree, where = _read(file, mini)
     try:
         config = AnnotatorsConfig.model_validate(changed(tree, changes, faults))
     except ValidationError as error:
         faults += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise ConfigError(all_faults(faults, file or TABLE)) from error
+        raise ConfigError(all_faults(faults, where)) from error
     wanted: list[tuple[str, str, Plugin]] = [("judge", f"annotators.{name}", spec) for name, spec in config.annotators.items()]
     wanted += [("source", f"pairs.{name}", spec) for name, spec in config.pairs.items()]
     for kind, where, spec in wanted:
@@ -59,5 +54,20 @@ def load_annotators(file: str | None, mini: bool = False, changes: Sequence[str]
         except ConfigError as error:
             faults.append(f"{where}: {error}")
     if faults:
-        raise ConfigError(all_faults(faults, file or TABLE))
+        raise ConfigError(all_faults(faults, where))
     return config
+
+
+def _read(file: str | Mapping[str, Any] | None, mini: bool) -> tuple[dict[str, Any], str]:
+    """(keys and values, what to call them in a message)."""
+    is_table = file is None or file == TABLE
+    if mini and not is_table:
+        raise ConfigError(f"--mini goes with {TABLE}, not with annotators of your own.")
+    if isinstance(file, Mapping):
+        return copy.deepcopy(dict(file)), "the annotators"
+    shipped = Path(__file__).parent / "studies" / "annotators" / ("small.yaml" if mini else "real.yaml")
+    path = shipped if is_table else Path(str(file))
+    tree = yaml_text.read_file(path)
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} must hold keys and values (data, annotators, pairs).")
+    return tree, TABLE if is_table else str(file)

@@ -37,6 +37,8 @@ def findings() -> list[str]:
 def tree(name: str, mini: bool) -> tuple[dict[str, Any], list[str]]:
     """A table or finding as plain values, and its rows that are left out. Raises ConfigError for one that does not exist."""
     known = [*names(), *findings()]
+    if name == "table10":
+        raise ConfigError("Table 10 trains nothing: `python -m harness annotators study:table10` measures its annotators.")
     if name not in known:
         raise ConfigError(f"There is no table {name!r} of the study.{did_you_mean(name, known)} Known: {', '.join(known)}.")
     made = _read(FOLDER / ("small.yaml" if mini else "real.yaml"))

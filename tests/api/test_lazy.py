@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 
 import harness
-from harness.api.actions import _as_texts
+from harness.api.actions import as_texts
 from harness.api.progress import ProgressBars
 from harness.config.changes import changed
 from harness.core.errors import ConfigError, StoreError
@@ -38,7 +38,7 @@ def test_type_information_is_shipped() -> None:
 
 
 def test_changes_as_a_mapping_keep_their_types() -> None:
-    texts = _as_texts({"seed": 1, "a.rate": 5e-7, "a.name": "yes", "a.list": ["x", "1"], "a.none": None})
+    texts = as_texts({"seed": 1, "a.rate": 5e-7, "a.name": "yes", "a.list": ["x", "1"], "a.none": None})
     faults: list[str] = []
     assert changed({}, texts, faults) == {"seed": 1, "a": {"rate": 5e-7, "name": "yes", "list": ["x", "1"], "none": None}}
     assert not faults

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import harness
 from alignment.data.pairs import write_pairs
 from harness.cli import app
+from harness.config import study_tables
 from harness.config.annotators import load_annotators
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Verdict
@@ -107,3 +110,29 @@ def test_the_command_measures_the_annotators_of_the_miniature_world(world: Path,
         (who, of, 6) for who in ("keywords", "annotations") for of in ("random-edit", "corruption")
     ]
     assert all(row["unjudged"] == 0 for row in found) and "| annotations | corruption | 6 |" in result.output
+
+
+def test_python_gives_the_same_rows_as_a_frame_and_as_the_printed_table(world: Path, tmp_path: Path) -> None:
+    asked = {
+        "data": str(world),
+        "annotators": {"a": {"name": "annotations"}},
+        "pairs": {"p": {"name": "random_edit", "limit": 9}},
+    }
+    seen = list[tuple[str, int, int]]()
+    found = harness.annotators(asked, {"pairs.p.limit": 6}, output=tmp_path, progress=lambda *step: seen.append(step))
+    (row,), (rate,) = found.table().to_dict("records"), found.rows
+    assert (row["annotator"], row["pairs_of"], row["pairs"], row["unjudged"]) == ("a", "p", 6, 0)
+    assert row["right"] == rate.right.n / rate.right.of and row["right_of"] == 12 and row["right_low"] <= row["right"]
+    assert "published" in row and pd.isna(row["published"])  # unknown, not 0
+    assert found._repr_markdown_() == "\n".join(annotators.as_lines(found.rows)) and seen[-1] == ("a on p", 6, 6)
+    assert asked["pairs"] == {"p": {"name": "random_edit", "limit": 9}}
+
+
+def test_the_miniature_is_that_of_table_10_alone(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--mini goes with study:table10"):
+        load_annotators(str(tmp_path / "own.yaml"), mini=True)
+
+
+def test_running_table_10_points_to_the_command_that_measures_it() -> None:
+    with pytest.raises(ConfigError, match="python -m harness annotators study:table10"):
+        study_tables.tree("table10", mini=False)

@@ -27,6 +27,7 @@ from reports.values.paired import Difference
 from reports.values.table import Cell, Row, Table
 
 FEW = 4  # columns that can be distinguished in one figure
+MOST_METRICS, MOST_CHECKPOINTS = 7, 6  # that fit side by side on a page of 1,280 pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,31 @@ class LineView:
     cells: tuple[CellView, ...]
 
 
-def by_checkpoint(whole: Table) -> tuple[list[RowView], list[LineView]]:
-    """The headline table as papers print it: metrics as columns, checkpoints as lines."""
-    rows = table(whole.headline)
+def metrics_are_lines(whole: Table) -> bool:
+    """More headline metrics than fit side by side, and few enough checkpoints that do."""
+    return len(whole.headline) > MOST_METRICS and len(whole.columns) <= MOST_CHECKPOINTS
+
+
+def by_checkpoint(whole: Table) -> list[tuple[list[RowView], list[LineView]]]:
+    """The headline table as papers print it: metrics as columns, checkpoints as lines; in parts that fit side by side."""
+    return [_lines(whole, rows) for rows in _parts(table(whole.headline))]
+
+
+def _parts(rows: list[RowView]) -> list[list[RowView]]:
+    """At most `MOST_METRICS` metrics each; a benchmark's metrics stay together where they fit."""
+    parts: list[list[RowView]] = [[]]
+    for benchmark in dict.fromkeys(row.benchmark for row in rows):
+        own = [row for row in rows if row.benchmark == benchmark]
+        if parts[-1] and len(parts[-1]) + len(own) > MOST_METRICS:
+            parts.append([])
+        for row in own:
+            if len(parts[-1]) == MOST_METRICS:
+                parts.append([])
+            parts[-1].append(row)
+    return parts
+
+
+def _lines(whole: Table, rows: list[RowView]) -> tuple[list[RowView], list[LineView]]:
     lines = [
         LineView(
             figures.legend_mark(j),

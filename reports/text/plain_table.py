@@ -23,15 +23,19 @@ from reports.values.comparison import Comparison
 from reports.values.table import Cell, Row, Table, Unit
 
 MANY = 4  # columns that fit side by side with their intervals
+MANY_METRICS = 7  # metrics that fit side by side without them
 _SIGNIFICANT = {"better": "better", "worse": "worse", "changed": "changed", "": "inconclusive"}
 
 
 def text_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """(header, rows). Against one checkpoint a row says all about its difference; with more, one cell a column; with many
-    (over `MANY` columns) the checkpoints are the rows, and intervals are left to the report."""
+    (over `MANY` columns) checkpoints are the rows, or the metrics where they are more than fit, and intervals are left
+    to the report."""
     table = comparison.short
     rows = table.headline
     if len(table.columns) > MANY or table.by_method:
+        if len(rows) > max(MANY_METRICS, len(table.columns)):
+            return ["metric", *(who(column) for column in table.columns)], [_metric(row) for row in rows]
         first = "method" if table.by_method else "checkpoint"
         return [first, *map(row_name, rows)], [_checkpoint(table, rows, i) for i in range(len(table.columns))]
     if len(table.columns) == 2:
@@ -63,6 +67,10 @@ def _narrow(row: Row) -> list[str]:
         cell_text(row.cells[0], row.shown_unit),
         *(_with_change(cell, row.shown_unit) for cell in row.cells[1:]),
     ]
+
+
+def _metric(row: Row) -> list[str]:
+    return [row_name(row), *(_short(cell, row.shown_unit) for cell in row.cells)]
 
 
 def _checkpoint(table: Table, rows: Sequence[Row], column: int) -> list[str]:

@@ -1,0 +1,63 @@
+"""The results table with many headline metrics: whatever the numbers of metrics and checkpoints are, it fits side by side."""
+
+from dataclasses import replace
+
+import pytest
+
+from reports.comparison.compare import compare
+from reports.page import tables as page
+from reports.text.plain_table import text_table
+from reports.writers import html as html_writer
+from tests.reports.in_browser import IN_BROWSER
+
+
+def with_headline(made, n):
+    """The comparison with its first n rows as headline."""
+    rows = tuple(replace(row, headline=i < n) for i, row in enumerate(made.short.rows))
+    return replace(made, rows=rows, short=replace(made.short, rows=rows))
+
+
+def arms(make, n):
+    """Runs of n configurations, so that none is another's seed."""
+    made = (make.record(f"arm {i}", seed=i) for i in range(1, n + 1))
+    return compare([replace(record, config_yaml=f"{record.config_yaml}rank: {i}\n") for i, record in enumerate(made)])
+
+
+@pytest.fixture
+def two_arms(make):
+    return arms(make, 2)
+
+
+def test_more_metrics_than_fit_stand_as_lines(two_arms):
+    assert not page.metrics_are_lines(with_headline(two_arms, 7).short)
+    assert page.metrics_are_lines(with_headline(two_arms, 8).short)
+
+
+def test_many_metrics_of_many_checkpoints_are_cut_into_parts_by_benchmark(make):
+    made = with_headline(arms(make, 7), 24).short
+    assert not page.metrics_are_lines(made)
+    parts = page.by_checkpoint(made)
+    assert [len(metrics) for metrics, _ in parts] == [7, 7, 6, 4]
+    assert [{row.benchmark for row in metrics} for metrics, _ in parts] == [{"POPE"}, {"POPE"}, {"POPE"}, {"CHAIR"}]
+    assert all(len(line.cells) == len(metrics) for metrics, lines in parts for line in lines)
+
+
+def test_the_plain_table_turns_too(make):
+    made = with_headline(arms(make, 5), 14)
+    header, rows = text_table(made)
+    assert header[0] == "metric" and len(header) == 7 and len(rows) == 14
+    assert text_table(with_headline(made, 5))[0][0] == "checkpoint"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+class TestInABrowser:
+    pytestmark = IN_BROWSER
+
+    def test_nothing_of_the_results_is_cut_off(self, browser, tmp_path, two_arms, width):
+        path = tmp_path / "report.html"
+        path.write_text(html_writer.write(with_headline(two_arms, 14)))
+        shown = browser.new_page(viewport={"width": width, "height": 900})
+        shown.goto(path.as_uri())
+        wide = "[...document.querySelectorAll('#results .wide, html')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
+        assert shown.evaluate(wide) == 0
+        shown.close()

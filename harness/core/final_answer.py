@@ -60,6 +60,14 @@ def final_answer(text: str) -> FinalAnswer:
     return FinalAnswer("".join(text[a:b] for a, b in kept), kept, bool(blocks), finished)
 
 
+def opened_by(prompt: str) -> str:
+    """The opening mark of a reasoning that a prompt ends in, with the white space behind it; "" where it ends otherwise."""
+    marks = list(_MARK.finditer(prompt))
+    if not marks or marks[-1]["a"] or marks[-1]["b"] or marks[-1]["c"] or prompt[marks[-1].end() :].strip():
+        return ""
+    return prompt[marks[-1].start() :]
+
+
 def whole(text: str) -> FinalAnswer:
     """The text as it is."""
     return FinalAnswer(text, ((0, len(text)),), False, True)

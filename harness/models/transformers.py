@@ -21,6 +21,7 @@ from harness.core.edge.foreign import refused_as
 from harness.core.edge.images import DECODING
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
+from harness.models._checkpoint import requirements
 from harness.models._checkpoint.image_features import FeatureCache
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.loading import (
@@ -34,7 +35,6 @@ from harness.models._checkpoint.loading import (
 )
 from harness.models._checkpoint.own_files import file_findings
 from harness.models._checkpoint.prompt_builder import PromptBuilder, hidden_at
-from harness.models._checkpoint.requirements import check_folder, check_processor, check_template, device_of
 from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
 from harness.models._checkpoint.vision_tower import skip_unread_layers
@@ -49,7 +49,6 @@ from harness.models._engine.one_by_one import OneByOne
 from harness.models._engine.scheduler import ImageFirst
 
 ENGINE = "3"  # raise it whenever an answer or a log-probability could change: stored ones of another engine are not reused
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @registry.model
@@ -69,6 +68,7 @@ class TransformersModel:
         despite: checks of `doctor` that may fail (weights, tokenisation, image placeholders, log-probs, precision); sweeps
             and trainings are refused otherwise.
         enable_thinking: given to the chat template, where it has such a switch; None leaves the template's own default.
+        thinking_tokens: tokens of reasoning at most, besides a benchmark's limit for the answer; 0: one limit over both.
     """
 
     def __init__(
@@ -84,15 +84,16 @@ class TransformersModel:
         generation_config: str = HONOURED,
         despite: Sequence[str] = (),
         enable_thinking: bool | None = None,
+        thinking_tokens: int = 0,
     ) -> None:
-        self.despite = check_names(despite)
+        self.despite, self._thinking_tokens = check_names(despite), requirements.thinking_limit(thinking_tokens)
         if threads is not None:
             torch.set_num_threads(threads)
-        self.device = device_of(device)
-        self.dtype = _dtype(dtype, self.device)
+        self.device = requirements.device_of(device)
+        self.dtype = requirements.dtype_of(dtype, self.device)
         with refused_as(ModelError, f"The checkpoint {path} does not load", "Copy it again."):
             source, adapters = resolve(path)
-            check_folder(Path(source))
+            requirements.check_folder(Path(source))
             module, unread = load(source, adapters, self.dtype, attention, remote_code)
             self.module: Any = module.to(self.device)
             self._attention = str(self.module.config._attn_implementation)
@@ -102,12 +103,12 @@ class TransformersModel:
             self._of_files = tuple(file_findings(Path(source), adapters, unread))
             self.processor: Any = load_processor(source, self.module.config, remote_code)
             image_token = image_token_id(self.module, self.family)
-            check_processor(source, self.processor, self.module, image_token)
+            requirements.check_processor(source, self.processor, self.module, image_token)
             rope = rope_index(self.module, self.family)
             longest = context_length(self.module.config.get_text_config())
             self._thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
             name = template_name(source)
-            check_template(getattr(self.processor, "chat_template", None), name)
+            requirements.check_template(getattr(self.processor, "chat_template", None), name)
             self.prompts = PromptBuilder(
                 self.processor, self.family, image_token, rope, longest, template=name, template_options=self._thinking
             )
@@ -130,11 +131,12 @@ class TransformersModel:
         self._settings.check()
         if not self.family.known:
             return self.one_by_one()
-        return ImageFirst(self._language(), self.prompts, self._end_ids(), self.budget, self._settings)
+        return ImageFirst(self._language(), self.prompts, self._end_ids(), self.budget, self._settings, self._thinking_tokens)
 
     def one_by_one(self) -> OneByOne:
         """The careful way without sharing, by the model's own `generate`: the yardstick of the engine."""
-        return OneByOne(self.module, self.prompts, self._end_ids(), self.family.name, self._settings)
+        settings, thinking = self._settings, self._thinking_tokens
+        return OneByOne(self.module, self.prompts, self._end_ids(), self.family.name, settings, thinking)
 
     def _language(self) -> LanguageModel:
         """Made anew each time: training may have put an adapter into the module."""
@@ -202,6 +204,8 @@ class TransformersModel:
             "image decoding": DECODING,
             "image processor": f"{type(image_processor).__name__} ({getattr(image_processor, 'backend', 'pil')})",
             **{name: str(value) for name, value in self._thinking.items()},
+            **({"reasoning": "begun by the prompt"} if self.prompts.opens_reasoning else {}),
+            **({"thinking tokens": f"{self._thinking_tokens:,} at most"} if self._thinking_tokens else {}),
             **({"checks that may fail": ", ".join(self.despite)} if self.despite else {}),
             "tokenisation": f"{TOKENISATION}: answers as they stand in the whole conversation",
             "chat template": value_digest(str(getattr(self.processor, "chat_template", "")))[:12],
@@ -248,11 +252,3 @@ class TransformersModel:
     def head(self) -> nn.Module:
         head: nn.Module = self.module.get_output_embeddings()
         return head
-
-
-def _dtype(name: str, device: torch.device) -> torch.dtype:
-    if name == "auto":
-        return torch.float32 if device.type == "cpu" else torch.bfloat16
-    if name not in _DTYPES:
-        raise ModelError(f"There is no dtype {name!r}; choose auto, {', '.join(_DTYPES)}.")
-    return _DTYPES[name]

@@ -110,11 +110,20 @@ def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
     )
     truncated = sum(answer.stopped == "length" for answer in result.answers)
     unread = {s.item_id: _unjudged_why(s) for s in result.scores if s.flag == UNJUDGED}
+    words = _reasoning_words(result)
     return Failures(
         name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
         dict(sorted(flags.items())), _by_reason(result.missing), _by_reason(unread),
-        0 if AS_WRITTEN in result.protocol.facts else sum(final_answer(answer.text).reasoned for answer in result.answers),
+        len(words), sum(words) / len(words) if words else None,
     )  # fmt: skip
+
+
+def _reasoning_words(result: BenchmarkResult) -> list[int]:
+    """Words of reasoning of each answer that has some and is scored without it."""
+    if AS_WRITTEN in result.protocol.facts:
+        return []
+    found = [(answer.text, final_answer(answer.text)) for answer in result.answers]
+    return [len(text.split()) - len(final.text.split()) for text, final in found if final.reasoned]
 
 
 def _unjudged_why(score: Score) -> str:

@@ -27,8 +27,13 @@ def flag_lines(comparison: Comparison) -> list[str]:
     """A line for each benchmark and flag: how many answers of which column. Missing ones have lines of their own."""
     lines = alarming_lines(comparison, tuple(_WORDS))
     for benchmark in comparison.benchmarks:
-        lines += _line(benchmark, REASONED, [(f, f.reasoned) for f in _of(comparison, benchmark) if f.reasoned])
+        lines += _reasoning(benchmark, [f for f in _of(comparison, benchmark) if f.reasoned])
     return lines
+
+
+def _reasoning(benchmark: str, failed: Sequence[Failures]) -> list[str]:
+    counted = [f"{f.column} {f.reasoned:,} of {f.answered:,} ({f.reasoning_words:,.0f} words on average)" for f in failed]
+    return [f"{title_of(benchmark)}: {REASONED}: {listing(counted, _COLUMNS)}."] if counted else []
 
 
 def alarming_lines(comparison: Comparison, chosen: Sequence[str] = ALARMING) -> list[str]:

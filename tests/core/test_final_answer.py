@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.core.final_answer import final_answer
+from harness.core.final_answer import final_answer, opened_by
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,17 @@ def test_channels_of_reasoning_are_cut_and_without_a_final_one_there_is_no_answe
     assert final_answer(text).text == "No." and final_answer(text).reasoned
     cut_off = final_answer("<|channel|>analysis<|message|>A dog? Perhaps")
     assert cut_off.text == "" and not cut_off.finished
+
+
+@pytest.mark.parametrize(
+    ("prompt", "mark"),
+    [
+        ("USER: Why? ASSISTANT:<think>\n", "<think>\n"),
+        ("Why?<|im_start|>assistant\n\u25c1think\u25b7", "\u25c1think\u25b7"),
+        ("Why? ASSISTANT:<think></think>", ""),
+        ("Why? <think> a little. ASSISTANT:", ""),
+        ("Why? ASSISTANT:", ""),
+    ],
+)
+def test_a_prompt_that_ends_in_an_opening_mark_opens_a_reasoning(prompt: str, mark: str) -> None:
+    assert opened_by(prompt) == mark

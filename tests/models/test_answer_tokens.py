@@ -13,8 +13,9 @@ import pytest
 import tiny_models
 import torch
 
-from harness.core.errors import ModelError
+from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Decoding, Request
+from harness.core.final_answer import final_answer
 from harness.core.plugins import in_order
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models.transformers import TransformersModel
@@ -264,6 +265,7 @@ def test_a_template_that_opens_a_reasoning_generates_and_scores_nothing(images: 
     assert model.prompts.text(images[0], "Why?").endswith(" ASSISTANT:<think>")
     (answer,) = in_order((pair for batch in model.generate([request]) for pair in batch), 1)
     assert answer.n_tokens == 3 and answer.yes_nats is None
+    assert answer.text.startswith("<think>") and not final_answer(answer.text).finished  # no answer, rather than a wrong one
     for given in (lambda: model.log_probs([request], ["Yes"]), lambda: model.answer_ids(images[0], "Why?", "Yes")):
         with pytest.raises(ModelError, match="can generate; it cannot score or continue given answers, or be trained"):
             given()
@@ -271,6 +273,22 @@ def test_a_template_that_opens_a_reasoning_generates_and_scores_nothing(images: 
     assert off.prompts.text(images[0], "Why?").endswith("<think></think>") and off.log_probs([request], ["Yes"])[0] < 0
     assert model.facts()["enable_thinking"] == "True" and off.facts()["enable_thinking"] == "False"
     assert "enable_thinking" not in TransformersModel(folder, device="cpu").facts()
+
+
+@pytest.mark.parametrize(("thinking", "n"), [(True, 6), (False, 2)])
+def test_reasoning_and_answer_have_limits_of_their_own_in_both_engines(
+    images: list[Path], tmp_path: Path, thinking: bool, n: int
+) -> None:
+    """Random weights never close what the prompt opened: six tokens of reasoning; without one the answer's two."""
+    folder = str(tiny_models.save_llava(tmp_path, template=THINKING))
+    model = TransformersModel(folder, device="cpu", enable_thinking=thinking, thinking_tokens=6)
+    requests = [Request(images[0], question, Decoding(2, min_new_tokens=8)) for question in ("Why?", "Where?")]
+    fast = in_order((pair for batch in model.generate(requests) for pair in batch), 2)
+    slow = in_order((pair for batch in model.one_by_one().generate(requests) for pair in batch), 2)
+    assert [answer.n_tokens for answer in fast] == [n, n] and [a.text for a in fast] == [a.text for a in slow]
+    assert model.facts()["thinking tokens"] == "6 at most" and ("reasoning" in model.facts()) == thinking
+    with pytest.raises(ConfigError, match="model.thinking_tokens is -1"):
+        TransformersModel(folder, device="cpu", thinking_tokens=-1)
 
 
 def test_a_placeholder_in_an_answer_is_text(made: Made, images: list[Path]) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Decoding
-from harness.models._engine.decoding import RowState, Stopper, cut_after_stop
+from harness.models._engine.decoding import RowState, Stopper, ThinkingLimit, cut_after_stop
 
 
 def said(text: str, stop: str) -> tuple[str, str]:
@@ -57,3 +57,46 @@ def test_the_tokens_so_far_are_those_of_the_prompt_and_of_the_answer_as_it_grows
         seen.append(row.so_far(torch.device("cpu")).tolist())
         row.take(token)
     assert seen == [[[7, 8]], [[7, 8, 4]], [[7, 8, 4, 5]]]
+
+
+# ------------------------------------------------------------ limits of reasoning and of the answer
+
+
+def tokens_taken(text: str, reasoning: int, answer: int, opened: str = "") -> int:
+    """How many tokens of a text a row takes under two limits; every character is one token or more."""
+    words = tiny_models.tokenizer()
+    ids = words(text, add_special_tokens=False)["input_ids"]
+    limit = ThinkingLimit(words, reasoning, answer, opened)
+    state = RowState(Decoding(reasoning + answer), frozenset(), None, thinking=limit)
+    for token in ids:
+        if state.take(token):
+            break
+    return len(state.ids)
+
+
+def length(text: str) -> int:
+    return len(tiny_models.tokenizer()(text, add_special_tokens=False)["input_ids"])
+
+
+@pytest.mark.parametrize("opened", ["", "<think>"])
+@pytest.mark.parametrize("reasoning", [40, 200])
+def test_the_answers_limit_counts_from_the_end_of_the_reasoning(opened: str, reasoning: int) -> None:
+    before = ("" if opened else "<think>") + "a dog?</think>"
+    assert length(before) <= 40
+    assert tokens_taken(before + "x" * 99, reasoning, 7, opened) == length(before) + 7
+
+
+@pytest.mark.parametrize("answer", [5, 60])
+@pytest.mark.parametrize("opened", ["", "<think>"])
+def test_a_reasoning_that_never_ends_stops_at_its_own_limit(opened: str, answer: int) -> None:
+    text = ("" if opened else "<think>") + "z" * 200
+    assert tokens_taken(text, 30, answer, opened) == 30
+
+
+@pytest.mark.parametrize("reasoning", [3, 300])
+def test_an_answer_without_reasoning_has_the_answers_limit_alone(reasoning: int) -> None:
+    assert tokens_taken("q" * 99, reasoning, 9) == 9
+
+
+def test_a_mark_behind_an_answer_gives_it_no_more_tokens() -> None:
+    assert tokens_taken("qqqqqqqqqq<think>" + "z" * 99, 50, 10) == 10

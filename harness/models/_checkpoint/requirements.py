@@ -13,12 +13,29 @@ import torch
 import transformers
 from safetensors import safe_open
 
-from harness.core.errors import ModelError
+from harness.core.errors import ConfigError, ModelError
 
 _SMALL = 100_000_000  # parameters; up to here the missing tensors are named instead
 MOST_LAYERS = 1_000  # the deepest published models have some 130
 _PLACE_MARK = re.compile(r"<(loc|seg)\d+>")  # PaliGemma's processor adds them to any tokenizer
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _MOST_REPEATS = 10_000  # of a text by a constant, in a chat template
+
+
+def dtype_of(name: str, device: torch.device) -> torch.dtype:
+    """ "auto" is float32 on a CPU and bfloat16 elsewhere. Raises ModelError for another name."""
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    if name not in _DTYPES:
+        raise ModelError(f"There is no dtype {name!r}; choose auto, {', '.join(_DTYPES)}.")
+    return _DTYPES[name]
+
+
+def thinking_limit(tokens: int) -> int:
+    """Raises ConfigError for a limit below 0."""
+    if tokens < 0:
+        raise ConfigError(f"model.thinking_tokens is {tokens}; give the largest number of tokens of reasoning, or 0 for none.")
+    return tokens
 
 
 def device_of(name: str) -> torch.device:

@@ -16,11 +16,13 @@ from torch import Tensor
 from harness.core.edge.images import open_image
 from harness.core.errors import ModelError
 from harness.core.evaluation import Request
+from harness.core.final_answer import opened_by
 from harness.models._checkpoint.families import Family
 from harness.models._conversation.answer_tokens import AnswerTokens
 from harness.models._conversation.chat_template import Template
 
 _TEXT_KEYS = {"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids", "labels"}
+_MARK = 32  # tokens at the end of a prompt, in which a mark of reasoning may stand
 _CONTEXT = 8  # tokens before an answer that its own are decoded behind: sentencepiece drops the first space of a text
 
 
@@ -193,6 +195,20 @@ class Conversations:
         whole: str = self.tokenizer.decode(before + ids, **options)
         text = whole[len(start) :] if whole.startswith(start) else str(self.tokenizer.decode(ids, **options))
         return text.removeprefix(head)
+
+    def opened_reasoning(self, prompt: list[int]) -> str:
+        """The mark of a reasoning that a prompt opens at its end: the text of its answer begins with it, as it would where
+        the model wrote the mark itself, so that a reasoning that never ends is not taken for an answer."""
+        last = self.tokenizer.decode(prompt[-_MARK:], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return opened_by(last)
+
+    @property
+    def opens_reasoning(self) -> bool:
+        """Whether the template's prompts end in the mark of a reasoning."""
+        try:
+            return bool(opened_by(self.text(None, "?")))
+        except ModelError:  # refused with its reason when it is asked
+            return False
 
     def context(self, ids: list[int]) -> list[int]:
         """The last text tokens of a prompt."""

@@ -7,14 +7,17 @@ temperature and top-p: transformers' order.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.core.errors import ModelError
-from harness.core.evaluation import Answer, Decoding
+from harness.core.evaluation import Answer, Decoding, Request
+from harness.core.final_answer import final_answer
 
 Bend = Callable[[Tensor, Tensor], Tensor]  # tokens so far (1, T) and logits (1, V) -> logits (1, V), as transformers does
 NOT_FINITE = (
@@ -37,8 +40,9 @@ class RowState:
         stopper: Stopper | None,
         bend: Bend | None = None,
         read: Sequence[int] = (),
+        thinking: ThinkingLimit | None = None,
     ) -> None:
-        self.decoding, self.bend, self.read = decoding, bend, read
+        self.decoding, self.bend, self.read, self._thinking = decoding, bend, read, thinking
         self.ids: list[int] = []
         self.logps: list[float] = []  # of each token that was sampled
         self.end: tuple[int, ...] = ()  # the token that ended it
@@ -84,7 +88,7 @@ class RowState:
         self.ids.append(token)
         if self._stopper is not None and self._stopper.hit(token, self.ids):
             self.stopped = "stop"
-        elif len(self.ids) >= self.decoding.max_new_tokens:
+        elif len(self.ids) >= self.decoding.max_new_tokens or (self._thinking and self._thinking.reached(token, self.ids)):
             self.stopped = "length"
         return bool(self.stopped)
 
@@ -117,14 +121,63 @@ class Stopper:
         self._always = any(s[-1].isspace() for s in stop)
         self._candidate: dict[int, bool] = {}
 
-    def hit(self, token: int, ids: list[int]) -> bool:
+    def may_end(self, token: int) -> bool:
+        """Whether a stop string could end in this token."""
         if token not in self._candidate:
             text = self._tokenizer.decode([token], clean_up_tokenization_spaces=False)
             self._candidate[token] = self._always or any(c in text for c in self._last_characters)
-        if not self._candidate[token]:
+        return self._candidate[token]
+
+    def hit(self, token: int, ids: list[int]) -> bool:
+        if not self.may_end(token):
             return False
         text = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return any(s in text for s in self._stop)
+
+
+class ThinkingLimit:
+    """Two limits of one row: so many tokens of reasoning, and so many of the answer behind it.
+
+    A row that does not begin with reasoning has the answer's limit alone.
+    """
+
+    def __init__(self, tokenizer: Any, reasoning: int, answer: int, opened: str) -> None:
+        """opened: the mark with which the prompt opened the reasoning, "" where it did not."""
+        self._tokenizer, self._reasoning, self._answer, self._opened = tokenizer, reasoning, answer, opened
+        self._marks = Stopper(tokenizer, _LAST_OF_MARKS)
+        self._reasons: bool | None = True if opened else None  # None: not known yet
+        self._closed: int | None = None  # tokens up to the end of the reasoning
+
+    def reached(self, token: int, ids: list[int]) -> bool:
+        """Whether the row has as many tokens as it may have."""
+        if self._closed is None and self._reasons is not False and self._marks.may_end(token) and self._is_closed(ids):
+            self._closed = len(ids)
+        if self._closed is not None:
+            return len(ids) - self._closed >= self._answer
+        if self._reasons is None and len(ids) >= min(self._reasoning, self._answer):
+            text = self._text(ids)
+            if _BEGUN_MARK.fullmatch(text) and len(ids) < self._reasoning:
+                return False
+            self._reasons = not final_answer(text).finished
+        return len(ids) >= (self._reasoning if self._reasons else self._answer)
+
+    def _is_closed(self, ids: list[int]) -> bool:
+        found = final_answer(self._text(ids))
+        return found.reasoned and found.finished
+
+    def _text(self, ids: list[int]) -> str:
+        return self._opened + str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+
+_LAST_OF_MARKS = (">", "]", "\u25b7")
+_BEGUN_MARK = re.compile(r"\s*[<\[\u25c1][^>\]\u25b7]{0,24}")  # more tokens than a short answer may have
+
+
+def with_room_to_think(request: Request, tokens: int) -> Request:
+    """The request with so many more tokens at most."""
+    if not tokens:
+        return request
+    return replace(request, decoding=replace(request.decoding, max_new_tokens=request.decoding.max_new_tokens + tokens))
 
 
 def cut_after_stop(text: str, stop: tuple[str, ...]) -> str:

@@ -23,7 +23,7 @@ from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.rope_scaling import forget_lengths
 from harness.models._engine.answer_logprobs import Forced, summed
-from harness.models._engine.decoding import RowState, Stopper, cut_after_stop, next_tokens
+from harness.models._engine.decoding import RowState, Stopper, ThinkingLimit, cut_after_stop, next_tokens, with_room_to_think
 from harness.models._engine.generation_settings import GenerationSettings
 
 _WAVE = 16  # requests
@@ -39,9 +39,11 @@ class OneByOne:
         end_ids: frozenset[int],
         family: str,
         settings: GenerationSettings | None = None,
+        thinking: int = 0,
     ) -> None:
+        """thinking: as of `ImageFirst`."""
         self.module, self.prompts, self.end_ids, self.family = module, prompts, end_ids, family
-        self._settings = settings
+        self._settings, self._thinking = settings, thinking
 
     def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
         """Yield one answer at a time."""
@@ -61,13 +63,16 @@ class OneByOne:
 
     @torch.inference_mode()
     def _answer(self, request: Request) -> Answer:
-        started = time.perf_counter()
-        decoding, tokenizer = request.decoding, self.prompts.tokenizer
+        started, answer = time.perf_counter(), request.decoding.max_new_tokens
+        decoding, tokenizer = with_room_to_think(request, self._thinking).decoding, self.prompts.tokenizer
         stopper = Stopper(tokenizer, decoding.stop) if decoding.stop else None
         inputs = self.inputs(request, self.prompts.prefix_ids(request))
         read = [] if self.module.config.is_encoder_decoder else inputs["input_ids"][0].tolist()
         bend = self._settings.bend(len(read), decoding.max_new_tokens, self.end_ids) if self._settings else None
-        state = RowState(decoding, self.end_ids, stopper, bend, read)
+        prompt = inputs["input_ids"][0].tolist()
+        opened = "" if request.prefix else self.prompts.opened_reasoning(prompt)
+        limit = ThinkingLimit(tokenizer, self._thinking, answer, opened) if self._thinking else None
+        state = RowState(decoding, self.end_ids, stopper, bend, read, limit)
         forget_lengths(self.module)
         with self._unbent(decoding.max_new_tokens):
             self.module.generate(
@@ -76,7 +81,7 @@ class OneByOne:
                 stopping_criteria=[lambda ids, scores, **_: torch.full((len(ids),), bool(state.stopped), device=ids.device)],
             )
         head = "" if request.prefix else self.prompts.template.around(request.image is not None).head
-        text = self.prompts.answer_text(self.prompts.context(inputs["input_ids"][0].tolist()), state.ids, head)
+        text = opened + self.prompts.answer_text(self.prompts.context(prompt), state.ids, head)
         if state.stopped == "stop":
             text = cut_after_stop(text, decoding.stop)
         return Answer("", text, len(state.ids), state.stopped, time.perf_counter() - started, token_ids=state.sampled)

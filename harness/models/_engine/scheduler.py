@@ -17,7 +17,14 @@ import torch
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
 from harness.models._checkpoint.prompt_builder import PromptBuilder, Row
-from harness.models._engine.decoding import KnownRow, RowState, Stopper, cut_after_stop
+from harness.models._engine.decoding import (
+    KnownRow,
+    RowState,
+    Stopper,
+    ThinkingLimit,
+    cut_after_stop,
+    with_room_to_think,
+)
 from harness.models._engine.generation_settings import GenerationSettings
 from harness.models._engine.grouping import Budget, Group, by_image, group, waves
 from harness.models._engine.language_model import LanguageModel
@@ -51,9 +58,11 @@ class ImageFirst:
         end_ids: frozenset[int],
         budget: Budget,
         settings: GenerationSettings | None = None,
+        thinking: int = 0,
     ) -> None:
+        """thinking: tokens of reasoning at most, besides those of the answer; 0 for one limit over both."""
         self.language, self.prompts, self.end_ids, self.budget = language, prompts, end_ids, budget
-        self._settings = settings
+        self._settings, self._thinking = settings, thinking
         self._stoppers: dict[tuple[str, ...], Stopper] = {}
         self._log_odds = YesNoLogOdds(prompts)
 
@@ -79,7 +88,7 @@ class ImageFirst:
         """As `grouping.waves`; requests that have to be read alone come last, each a wave of its own."""
         if self.language.original_length is None:
             return waves(requests)
-        alone = {i for i, request in enumerate(requests) if self._is_alone(self.prompts.row(i, request))}
+        alone = {i for i, request in enumerate(requests) if self._is_alone(self._asked(i, request))}
         rest = [[[i for i in part if i not in alone] for part in wave] for wave in waves(requests)]
         return [[part for part in wave if part] for wave in rest if any(wave)] + [[[i]] for i in sorted(alone)]
 
@@ -165,9 +174,12 @@ class ImageFirst:
 
     def _row(self, wave: Wave, index: int) -> Row:
         if index not in wave.rows:
-            row = self.prompts.row(index, wave.requests[index])
+            row = self._asked(index, wave.requests[index])
             wave.rows[index] = replace(row, whole=len(row.ids)) if self._is_alone(row) else row
         return wave.rows[index]
+
+    def _asked(self, index: int, request: Request) -> Row:
+        return self.prompts.row(index, with_room_to_think(request, self._thinking))
 
     # ------------------------------------------------------------ rows
 
@@ -178,7 +190,12 @@ class ImageFirst:
             return Live(row, KnownRow(known), own)
         read = row.all_ids(self.prompts.image_token_id)
         bend = self._settings.bend(len(read), decoding.max_new_tokens, self.end_ids) if self._settings else None
-        return Live(row, RowState(decoding, self.end_ids, self._stopper(decoding.stop), bend, read), own)
+        limit = self._thinking_limit(row) if self._thinking else None
+        return Live(row, RowState(decoding, self.end_ids, self._stopper(decoding.stop), bend, read, limit), own)
+
+    def _thinking_limit(self, row: Row) -> ThinkingLimit:
+        answer = row.request.decoding.max_new_tokens - self._thinking
+        return ThinkingLimit(self.prompts.tokenizer, self._thinking, answer, self.prompts.opened_reasoning(row.ids))
 
     def _stopper(self, stop: tuple[str, ...]) -> Stopper | None:
         if stop and stop not in self._stoppers:
@@ -188,6 +205,8 @@ class ImageFirst:
     def _answer(self, entry: Live) -> Answer:
         row, state = entry.row, entry.state
         text = self.prompts.answer_text(row.context, state.ids, row.head)
+        if not row.request.prefix:
+            text = self.prompts.opened_reasoning(row.ids) + text
         if state.stopped == "stop":
             text = cut_after_stop(text, row.request.decoding.stop)
         return Answer(

@@ -60,6 +60,15 @@ def final_answer(text: str) -> FinalAnswer:
     return FinalAnswer("".join(text[a:b] for a, b in kept), kept, bool(blocks), finished)
 
 
+def reasoning(text: str) -> str:
+    """What `final_answer` cuts off, without its marks; "" where it is not reasoning."""
+    found = final_answer(text)
+    if not found.reasoned:
+        return ""
+    cut = " ".join(text[a:b] for a, b in _between(list(found.kept), len(text)))
+    return _WRAPPER.sub(" ", _FINAL.sub(" ", _CHANNEL.sub(" ", _MARK.sub(" ", cut)))).strip()
+
+
 def opened_by(prompt: str) -> str:
     """The opening mark of a reasoning that a prompt ends in, with the white space behind it; "" where it ends otherwise."""
     marks = list(_MARK.finditer(prompt))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from harness.core.evaluation import Answer, Item, Score, Span
-from harness.core.final_answer import final_answer
+from harness.core.final_answer import final_answer, reasoning
 from harness.core.flags import UNJUDGED
 from harness.core.run_record import AS_WRITTEN, BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of
@@ -122,8 +122,7 @@ def _reasoning_words(result: BenchmarkResult) -> list[int]:
     """Words of reasoning of each answer that has some and is scored without it."""
     if AS_WRITTEN in result.protocol.facts:
         return []
-    found = [(answer.text, final_answer(answer.text)) for answer in result.answers]
-    return [len(text.split()) - len(final.text.split()) for text, final in found if final.reasoned]
+    return [len(reasoning(answer.text).split()) for answer in result.answers if final_answer(answer.text).reasoned]
 
 
 def _unjudged_why(score: Score) -> str:

@@ -34,7 +34,7 @@ class Failures:
     missing_why: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # reason -> ids of the items
     unjudged_why: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the same of answers without a verdict
     reasoned: int = 0  # answers with reasoning in front, which is not scored
-    reasoning_words: float | None = None  # its mean length, marks included; None where there is none
+    reasoning_words: float | None = None  # its mean length; None where there is none
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.core.final_answer import final_answer, opened_by
+from harness.core.final_answer import final_answer, opened_by, reasoning
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,17 @@ def test_channels_of_reasoning_are_cut_and_without_a_final_one_there_is_no_answe
 )
 def test_a_prompt_that_ends_in_an_opening_mark_opens_a_reasoning(prompt: str, mark: str) -> None:
     assert opened_by(prompt) == mark
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("<think>a dog?</think>Yes", "a dog?"),
+        ("A dog? No.</think>\nNo", "A dog? No."),
+        ("<think>still at it", "still at it"),
+        ("A dog. <answer>Yes</answer>", "A dog."),
+        ("Yes", ""),
+    ],
+)
+def test_reasoning_is_what_was_cut_off_without_its_marks(text: str, words: str) -> None:
+    assert reasoning(text) == words

@@ -47,7 +47,10 @@ def test_places_of_objects_are_places_in_the_stored_text() -> None:
         ),
         ("", "POPE: empty answers: base 6 of 6."),
         ("<think>a dog?", "still reasoning (raise max_new_tokens): base 6 of 6."),
-        ("<think>a dog?</think>Yes", "POPE: answers began with reasoning, which is stored and not scored: base 6 of 6."),
+        (
+            "<think>a dog?</think>Yes",
+            "POPE: answers began with reasoning, which is stored and not scored: base 6 of 6 (2 words on average).",
+        ),
         ("A sofa.", "none of the expected words, scored by what the rule makes of them: base 6 of 6."),
     ],
 )

@@ -14,12 +14,14 @@ from harness.audit.review_sheet import queue_text, votes_of
 from harness.core.errors import ConfigError
 from harness.core.plugins import Progress, no_progress
 from harness.labels.cases import Case, caption_field
+from harness.labels.next_review import advice
 from harness.storage.run_store import Store, StoredResult
 from harness.storage.vote_store import Reviews
 from reports.text.formatting import title_of
 
 if TYPE_CHECKING:
     from reports.web.review.desk import Desk, Tables
+    from reports.web.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,23 @@ class ReviewScope:
 def open_desk(store: Store, reviews: Reviews, scope: ReviewScope, reviewer: str = "", progress: Progress = no_progress) -> Desk:
     """The desk of one audit. Raises ConfigError where these runs have no labels of that benchmark."""
     from reports.web.review.desk import Desk, mixed
-    from reports.web.shelf import Shelf
 
     cases = list(queue(store, scope.benchmark, scope.runs, sample=scope.sample, seed=scope.seed, progress=progress))
     boxes = {case.image: case.boxes for case in cases}
     captions = caption_cases(store, scope) if scope.captions else []
     marked = [replace(case, boxes=boxes.get(case.image, ())) for case in captions]
     chosen = mixed([*cases, *marked], scope.most)
-    runs = [store.run(run) for run in scope.runs] or store.runs()
-    folder = next((Path(run.data_folder) for run in reversed(runs) if Path(run.data_folder).is_dir()), Path("missing"))
-    shelf = Shelf((case.image for case in chosen), folder)
+    shelf = shelf_of(store, scope.runs, chosen)
     return Desk(title_of(scope.benchmark), chosen, reviews, shelf, _now, reviewer, tables(chosen, reviews))
+
+
+def shelf_of(store: Store, names: Sequence[str], cases: Sequence[Case]) -> Shelf:
+    """The cases' images, in the newest of these runs' data folders that still is there."""
+    from reports.web.shelf import Shelf
+
+    runs = [store.run(run) for run in names] or store.runs()
+    folder = next((Path(run.data_folder) for run in reversed(runs) if Path(run.data_folder).is_dir()), Path("missing"))
+    return Shelf((case.image for case in cases), folder)
 
 
 def tables(cases: Sequence[Case], reviews: Reviews) -> Tables:
@@ -60,7 +68,8 @@ def tables(cases: Sequence[Case], reviews: Reviews) -> Tables:
     def write(reviewer: str) -> str:
         ballots = reviews.ballots()
         standing = {key: ballots.of(key).votes.get(reviewer) for key in known}
-        return queue_text(labels, own={key: vote for key, vote in standing.items() if vote is not None})
+        own = {key: vote for key, vote in standing.items() if vote is not None}
+        return queue_text(labels, own=own, needs=advice(labels, ballots).needs)
 
     def read(raw: bytes, reviewer: str) -> str:
         return reviews.take(votes_of(raw, "The table", reviewer, _now(), known)).summary

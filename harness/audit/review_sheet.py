@@ -12,26 +12,31 @@ from harness.storage.spreadsheets import Line, parse_sheet, write_sheet
 KEY = ("benchmark", "item_id", "field", "label")
 FILLED = ("judgement", "comment")
 _RENAMED = {"word": "judgement"}  # the column's name in sheets of release 0.1
-HEADER = (*KEY, *FILLED, "question", "image", "reasons", "suspicion", "answers")
+HEADER = (*KEY, *FILLED, "question", "image", "needs", "reasons", "suspicion", "answers")
 _SHORT = {name[0]: name for name in JUDGEMENTS} | {name: name for name in JUDGEMENTS}
 
 
-def queue_text(cases: Iterable[Case], with_answers: bool = False, own: Mapping[Key, Vote] = MappingProxyType({})) -> str:
-    """The sheet's text; `own`: the reviewer's votes so far, already filled in.
+def queue_text(
+    cases: Iterable[Case],
+    with_answers: bool = False,
+    own: Mapping[Key, Vote] = MappingProxyType({}),
+    needs: Mapping[Key, str] = MappingProxyType({}),
+) -> str:
+    """The sheet's text; `own`: the reviewer's votes so far, already filled in; `needs`: see `next_review.Advice`.
 
     Answers, and what reveals them (some reasons, the suspicion), are left out unless `with_answers`, so that reviewers are
     not biased. Control cases are not marked, for the same reason.
     """
-    return write_sheet(HEADER, (_row(case, with_answers, own.get(case.key)) for case in cases))
+    return write_sheet(HEADER, (_row(case, with_answers, own.get(case.key), needs.get(case.key, "")) for case in cases))
 
 
-def _row(case: Case, with_answers: bool, own: Vote | None) -> list[str]:
+def _row(case: Case, with_answers: bool, own: Vote | None, needs: str) -> list[str]:
     answers = "\n".join(f"{name}: {text}" for name, text in case.answers.items())
     everything = ["\n".join((*case.model_evidence, *case.reasons)), f"{case.suspicion:.3f}", answers]
     evidence = everything if with_answers else ["\n".join(case.reasons), "", ""]
     question = f"{case.question}\n\nThe answer that was rated: {case.rated}" if case.rated else case.question
     filled = [own.judgement, own.comment] if own is not None else ["", ""]
-    return [*case.key, *filled, question, case.image, *evidence]
+    return [*case.key, *filled, question, case.image, needs, *evidence]
 
 
 def votes_of(raw: bytes, name: str, reviewer: str, at: str, known: Container[Key] | None = None) -> list[Vote]:

@@ -13,7 +13,7 @@ from itertools import combinations
 from harness.core.errors import ConfigError
 from harness.core.evaluation import LabelEdit
 from harness.labels.cases import JUDGEMENTS, MARKS, Key, Vote
-from harness.labels.rater_agreement import fleiss, kappa
+from harness.labels.rater_agreement import alpha, fleiss, kappa
 
 UNDO = "undo"
 LONGEST_NAME, LONGEST_COMMENT = 60, 4_000  # characters
@@ -132,6 +132,10 @@ class Ballots:
     def fleiss(self, keys: Collection[Key]) -> float | None:
         """Fleiss' kappa of all reviewers, over the cases of `keys` that at least two judged."""
         return fleiss([list(judged.values()) for judged in self._judgements(keys)])
+
+    def alpha(self, keys: Collection[Key]) -> float | None:
+        """Krippendorff's alpha of all reviewers, over the same cases."""
+        return alpha([list(judged.values()) for judged in self._judgements(keys)])
 
     def _judgements(self, keys: Collection[Key]) -> list[dict[str, str]]:
         return [{v.reviewer: v.judgement for v in self.of(key).judgements} for key in keys if key in self._standing]

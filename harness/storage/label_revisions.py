@@ -23,6 +23,7 @@ from harness.storage import codec
 FORMAT = 1
 NEW = ("right", "flipped", "removed")
 FOLDER = "labels"  # in the output folder
+SHIPPED = Path(__file__).parent / "revisions"  # published corrections that come with the harness
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _FIELDS = tuple(f.name for f in fields(LabelEdit))
 
@@ -126,8 +127,10 @@ def _check_name(name: str, where: str) -> None:
 
 
 def read(name: str, output: Path) -> Revision:
-    """A revision by its path or by its name in the output folder. Raises DataError with the names there are."""
+    """A revision by its path, its name in the output folder, or that of a shipped one. Raises DataError with their names."""
     path = Path(name) if is_file(Path(name)) else output / FOLDER / f"{name}.jsonl"
+    if not is_file(path) and name in shipped():
+        path = SHIPPED / f"{name}.jsonl"
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -135,10 +138,16 @@ def read(name: str, output: Path) -> Revision:
     except (OSError, ValueError) as error:
         known = ", ".join(sorted(p.stem for p in (output / FOLDER).glob("*.jsonl"))) or "none"
         raise DataError(
-            f"There is no revision {name!r}: neither a file of that name nor one in {output / FOLDER}, which has {known}. "
+            f"There is no revision {name!r}: neither a file of that name nor one in {output / FOLDER}, which has {known}; "
+            f"shipped: {', '.join(shipped())}. "
             "`python -m harness labels import` makes one."
         ) from error
     return loads(text, str(path))
+
+
+def shipped() -> list[str]:
+    """Names of the revisions that come with the harness."""
+    return sorted(path.stem for path in SHIPPED.glob("*.jsonl"))
 
 
 def together(revisions: Sequence[Revision]) -> tuple[tuple[LabelEdit, ...], tuple[Conflict, ...]]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.commands._app import RUNS, OutputOption, echo, group
 from harness.core.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from harness.labels.cases import Case
 
 labels = group("labels", "Review labels in spreadsheets; import and export label revisions.")
 
@@ -43,6 +39,13 @@ def queue_(
         Path | None,
         typer.Option("--to", help="write the list to this file: CSV, or .json as tasks for Label Studio"),
     ] = None,
+    form: Annotated[
+        str,
+        typer.Option("--as", help="`coco`: write a .json file of the boxes with their doubt instead, for FiftyOne and others"),
+    ] = "",
+    reviewer: Annotated[
+        str, typer.Option("--reviewer", help="only what this reviewer has not judged, in the order in which it is worth most")
+    ] = "",
     answers: Annotated[
         bool, typer.Option("--answers", help="also show the checkpoints' answers (they can bias a reviewer)")
     ] = False,
@@ -53,43 +56,37 @@ def queue_(
     The most suspicious labels come first; control labels stand at random places among them.
     """
     from harness.audit.queue import queue
-    from harness.audit.review_sheet import queue_text
     from harness.commands._terminal import Display
+    from harness.commands.label_audit.queue_files import write_queue
+    from harness.labels.next_review import advice
     from harness.storage.run_store import open_store
+    from harness.storage.vote_store import Reviews
     from reports.web.review.desk import mixed
 
+    if form not in ("", "coco") or (form and (to is None or to.suffix != ".json")):
+        raise ConfigError("`--as coco` writes a COCO file: give `--to FILE.json` with it. Without `--as`, .csv is a sheet and "
+                          ".json is for Label Studio.")  # fmt: skip
     with open_store(output) as store, Display() as display:
         cases = queue(store, benchmark, runs or (), sample=sample, seed=seed, progress=display.progress)
     chosen = mixed(cases, most)
-    if to is not None and to.suffix == ".json":
-        _to_label_studio(chosen, to, output)
-        return
+    with Reviews(output / "store.sqlite") as reviews:
+        ballots = reviews.ballots()
+    advised = advice(chosen, ballots)
+    if reviewer:
+        waiting = [i for i, case in enumerate(chosen) if reviewer not in ballots.of(case.key).votes]
+        chosen = [chosen[i] for i in advised.order(waiting, [case.key for case in chosen])]
     if to is not None:
-        to.write_text(queue_text(chosen, answers), encoding="utf-8", newline="")
-        echo(f"{to}: {len(chosen):,} of {len(cases):,} labels. Fill in the column `judgement` and save it as CSV, then:")
-        echo(f"python -m harness labels votes {to} --reviewer NAME --output {output}")
+        write_queue(chosen, len(cases), ballots, advised.needs, to, form, answers, runs or (), output)
         return
     for case in chosen[:20]:
         reasons = (*case.model_evidence, *case.reasons) if answers else case.reasons
-        echo(f"{case.suspicion:6.1%}  {case.question} Label: {case.label}  ({case.image})")
+        echo(f"{case.suspicion:6.1%}  {case.question} Label: {case.label}  ({case.image})  {advised.needs[case.key]}")
         if reasons:
             echo(f"        {'; '.join(reasons)}")
     echo(
         f"{len(cases):,} labels; --answers also shows the checkpoints' answers, --to FILE.csv writes a sheet, "
         f"`python -m harness audit {benchmark}` opens the review page."
     )
-
-
-def _to_label_studio(cases: Sequence[Case], to: Path, output: Path) -> None:
-    from harness.audit.label_studio import CONFIG, tasks_text
-    from harness.storage.vote_store import Reviews
-
-    with Reviews(output / "store.sqlite") as reviews:
-        ballots = reviews.ballots()
-    cast = [vote for case in cases for vote in ballots.of(case.key).votes.values()]
-    to.write_text(tasks_text(cases, cast), encoding="utf-8")
-    echo(f"{to}: {len(cases):,} tasks with {len(cast):,} votes. Labelling configuration for the project:\n{CONFIG}")
-    echo(f"Export the annotations as JSON, then: python -m harness labels votes EXPORT.json --output {output}")
 
 
 @labels.command(epilog="Example:  python -m harness labels votes queue.csv --reviewer Ada")
@@ -182,15 +179,27 @@ def export(
     benchmark: Annotated[str, typer.Option("--benchmark", help="benchmark whose official file format is written")] = "pope",
     data: DataOption = Path("data"),
     to: Annotated[Path, typer.Option("--to", help="folder to write to")] = Path(),
+    form: Annotated[
+        str, typer.Option("--as", help="`croissant`: the revision with Croissant metadata instead, to publish it as a data set")
+    ] = "",
+    licence: Annotated[str, typer.Option("--license", help="licence of the revision, for `--as croissant`")] = "",
+    url: Annotated[str, typer.Option("--url", help="where the revision will lie, for `--as croissant`")] = "",
     output: OutputOption = RUNS,
 ) -> None:
-    """Export a revision as official question files."""
+    """Export a revision as official question files, or as a data set with Croissant metadata."""
+    from harness.audit import croissant
     from harness.audit.label_files import export_labels
     from harness.storage.label_revisions import read
 
-    texts, conflicts = export_labels(read(name, output), benchmark, data)
-    for conflict in conflicts:
-        echo(f"not applied: {conflict}", err=True)
+    if form not in ("", "croissant"):
+        raise ConfigError(f"`--as {form}` is not a form of export. Give `--as croissant`, or none for official question files.")
+    revision = read(name, output)
+    if form:
+        texts = croissant.files(revision, licence, url)
+    else:
+        texts, conflicts = export_labels(revision, benchmark, data)
+        for conflict in conflicts:
+            echo(f"not applied: {conflict}", err=True)
     for file, text in texts.items():
         (to / file).parent.mkdir(parents=True, exist_ok=True)
         (to / file).write_text(text, encoding="utf-8", newline="\n")
@@ -200,11 +209,12 @@ def export(
 @labels.command("list", epilog="Example:  python -m harness labels list")
 def list_(output: OutputOption = RUNS) -> None:
     """List the stored label revisions."""
-    from harness.storage.label_revisions import FOLDER, read
+    from harness.storage.label_revisions import FOLDER, read, shipped
 
     paths = sorted((output / FOLDER).glob("*.jsonl"))
     if not paths:
         echo(f"There are no revisions in {output / FOLDER}. `labels make` and `labels import` make them.")
-    for path in paths:
-        revision = read(str(path), output)
-        echo(f"{revision.name}  {revision.digest[:12]}  {len(revision.edits):,} labels  {revision.source}")
+    own = [path.stem for path in paths]
+    for name in (*map(str, paths), *(name for name in shipped() if name not in own)):
+        revision, note = read(name, output), "" if name in map(str, paths) else "  (shipped)"
+        echo(f"{revision.name}  {revision.digest[:12]}  {len(revision.edits):,} labels  {revision.source}{note}")

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from harness.core.digests import text_digest
 from harness.labels.cases import JUDGEMENTS, Case, Key, Vote
+from harness.labels.next_review import Advice, advice
 from harness.labels.votes import Ballots, Pair, Standing
 from reports.web.shelf import Shelf
 
@@ -69,14 +70,19 @@ class Desk:
         return self.votes.ballots().of(self.keys[position])
 
     def next_open(self, reviewer: str, after: int = -1) -> int | None:
-        """The next case after `after`, wrapping round, that this reviewer has not seen and nobody has settled."""
+        """The next case that this reviewer has not seen and nobody has settled.
+
+        One that is worth another reviewer comes first (`advice`), then the first behind `after` in the queue, wrapping round.
+        """
         ballots, n = self.votes.ballots(), len(self.cases)
-        for step in range(1, n + 1):
-            position = (after + step) % n
-            standing = ballots.of(self.keys[position])
-            if reviewer not in standing.votes and standing.settled is None:
-                return position
-        return None
+        behind = [(after + step) % n for step in range(1, n + 1)]
+        standings = ((position, ballots.of(self.keys[position])) for position in behind)
+        waiting = [i for i, standing in standings if reviewer not in standing.votes and standing.settled is None]
+        return next(iter(self.advice().order(waiting, self.keys)), None)
+
+    def advice(self) -> Advice:
+        """What every case needs, and how far each reviewer can be trusted."""
+        return advice(self.cases, self.votes.ballots())
 
     def last_judged(self, reviewer: str) -> int | None:
         """The case of this queue that the reviewer judged last: what undo withdraws."""
@@ -97,10 +103,10 @@ class Desk:
         found = (self.progress(name) for name in self.votes.ballots().reviewers())
         return [one for one in found if one.done]
 
-    def agreement(self) -> tuple[list[Pair], float | None]:
-        """Cohen's kappa of every two, Fleiss' kappa of all."""
+    def agreement(self) -> tuple[list[Pair], float | None, float | None]:
+        """Cohen's kappa of every two, Fleiss' kappa and Krippendorff's alpha of all."""
         ballots = self.votes.ballots()
-        return ballots.pairs(self.keys), ballots.fleiss(self.keys)
+        return ballots.pairs(self.keys), ballots.fleiss(self.keys), ballots.alpha(self.keys)
 
     def disputed(self) -> list[int]:
         """Cases that wait for an adjudication, in the order of the queue."""

@@ -1,0 +1,51 @@
+"""The review queue as files: a sheet, tasks for Label Studio, or a COCO file of its boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands._app import echo
+
+if TYPE_CHECKING:
+    from harness.labels.cases import Case, Key
+    from harness.labels.votes import Ballots
+
+
+def write_queue(
+    chosen: Sequence[Case], number: int, ballots: Ballots, needs: Mapping[Key, str], to: Path, form: str, answers: bool,
+    runs: Sequence[str], output: Path,
+) -> None:  # fmt: skip
+    """The list as a sheet, as tasks of Label Studio, or its boxes as a COCO file."""
+    from harness.audit.review_sheet import queue_text
+
+    if form == "coco":
+        _to_coco(chosen, ballots, to, runs, output)
+    elif to.suffix == ".json":
+        _to_label_studio(chosen, ballots, to, output)
+    else:
+        to.write_text(queue_text(chosen, answers, needs=needs), encoding="utf-8", newline="")
+        echo(f"{to}: {len(chosen):,} of {number:,} labels. Fill in the column `judgement` and save it as CSV, then:")
+        echo(f"python -m harness labels votes {to} --reviewer NAME --output {output}")
+
+
+def _to_coco(cases: Sequence[Case], ballots: Ballots, to: Path, runs: Sequence[str], output: Path) -> None:
+    from harness.audit.coco_boxes import coco_text
+    from harness.audit.review_desk import shelf_of
+    from harness.storage.run_store import open_store
+
+    with open_store(output) as store:
+        text, unread = coco_text(cases, ballots, shelf_of(store, runs, cases).size)
+    to.write_text(text, encoding="utf-8")
+    left_out = f" {unread:,} images cannot be read and are left out." if unread else ""
+    echo(f"{to}: the boxes of {len({case.image for case in cases}) - unread:,} images.{left_out}")
+
+
+def _to_label_studio(cases: Sequence[Case], ballots: Ballots, to: Path, output: Path) -> None:
+    from harness.audit.label_studio import CONFIG, tasks_text
+
+    cast = [vote for case in cases for vote in ballots.of(case.key).votes.values()]
+    to.write_text(tasks_text(cases, cast), encoding="utf-8")
+    echo(f"{to}: {len(cases):,} tasks with {len(cast):,} votes. Labelling configuration for the project:\n{CONFIG}")
+    echo(f"Export the annotations as JSON, then: python -m harness labels votes EXPORT.json --output {output}")

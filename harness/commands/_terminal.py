@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column, Table
 from rich.text import Text
@@ -26,6 +26,20 @@ def line(*parts: str | tuple[str, str]) -> Text:
     return Text.assemble(*(plain(part) if isinstance(part, str) else plain(*part) for part in parts))
 
 
+_FLEET_LINES_S = 60.0  # between lines about a fleet where there is no terminal
+
+
+class _Bars(Progress):
+    """Progress lines, with a fleet's table above them."""
+
+    above: Table | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        if self.above is not None:
+            yield self.above
+        yield from super().get_renderables()
+
+
 class Display:
     """Stage lines and one progress line. Without a terminal: stage lines only, so that logs stay readable."""
 
@@ -33,9 +47,9 @@ class Display:
         self.console = Console(highlight=False)
         text = TextColumn("{task.description}", markup=False)
         columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        self._bars = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        self._bars = _Bars(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
         self._tasks: dict[str, Any] = {}
-        self._started = time.monotonic()
+        self._started = self._fleet_said = time.monotonic()
 
     def __enter__(self) -> Display:
         self._bars.start()
@@ -56,6 +70,20 @@ class Display:
         self._bars.update(self._tasks[name], description=printable(what.replace("\t", "  ")), completed=done, total=total)
         if done >= total:
             self._bars.remove_task(self._tasks.pop(name))
+
+    def fleet(self, status: Any) -> None:
+        """How a fleet goes: a live table; without a terminal a few lines once a minute."""
+        from harness.fleet.status import HEADER
+
+        rows = [row.cells() for row in status.workers]
+        if self.console.is_terminal:
+            self._bars.above = _table(HEADER, rows)
+            self._bars.above.caption = plain(status.summary)
+        elif time.monotonic() - self._fleet_said > _FLEET_LINES_S:
+            self._fleet_said = time.monotonic()
+            self.say(f"fleet: {status.summary}")
+            for cells in rows:
+                self.say("fleet:   " + "  ".join(cell for cell in cells if cell))
 
 
 def show_comparison(comparison: Any) -> None:

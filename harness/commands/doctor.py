@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.commands._app import RUNS, OutputOption, app, echo
+from harness.commands._app import RUNS, FleetOption, OutputOption, app, echo
+from harness.commands.run import fleet_changes
 
 
 @app.command(
     epilog="Examples:  python -m harness doctor   |   python -m harness doctor --model /models/llava model.dtype=float32   |   "
-    "python -m harness doctor --model http://localhost:8000/v1"
+    "python -m harness doctor --model http://localhost:8000/v1   |   "
+    "python -m harness doctor --fleet ray://10.0.0.1:6379 data=data"
 )
 def doctor(
     changes: Annotated[list[str] | None, typer.Argument(metavar="[key.path=value]...", help="settings, as in `run`")] = None,
     model: Annotated[str | None, typer.Option("--model", help="model folder, hub name, or server address")] = None,
+    fleet: FleetOption = None,
     output: OutputOption = RUNS,
 ) -> None:
     """Check machine and model before a long run.
 
     Are answers the same alone and in a batch, with and without shared computation? Also versions, memory and disk.
 
-    Exit code 1 when a check fails.
+    With --fleet every host is asked the same: versions, data folder, checkpoint, device, memory and twelve answers; the host
+    that differs is named. Exit code 1 when a check fails.
     """
     from harness.commands._terminal import show_finding
     from harness.config.sweep_only import evaluation
     from harness.core.capabilities import WRONG
     from harness.evaluation.doctor import examine, verdict
-    from harness.run.models import load_model
+    from harness.run.models import load_model, spec_of
 
-    chosen = evaluation(model, output=str(output), changes=changes or [])
+    chosen = evaluation(model, output=str(output), changes=[*(changes or []), *fleet_changes(fleet, None)])
     found = []
-    for finding in examine(lambda: load_model(chosen), output):
+    if chosen.fleet is not None:
+        from harness.fleet.examine import examine_hosts
+
+        data = Path(chosen.data).expanduser() if chosen.data != "miniworld" else None
+        findings = examine_hosts(chosen.fleet, spec_of(chosen), data)
+    else:
+        findings = examine(lambda: load_model(chosen), output)
+    for finding in findings:
         show_finding(finding)
         found.append(finding)
     echo(verdict(found))

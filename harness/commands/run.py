@@ -16,8 +16,8 @@ from harness.commands._app import FleetOption, WordsArgument, WorkersOption, app
 from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from harness.commands._terminal import Display
     from harness.config.schema import RunConfig
-    from harness.core.plugins import Progress
     from harness.results.report_files import Outcome
 
 T = TypeVar("T")
@@ -77,10 +77,10 @@ def carry_out(chosen: RunConfig) -> Outcome | None:
     from harness.commands._terminal import show_comparison, show_gate
     from harness.config.check_paths import check_paths
 
-    def work(command: str, progress: Progress, say: Callable[[str], None]) -> Outcome | None:
+    def work(command: str, display: Display) -> Outcome | None:
         from harness.run import pipeline
 
-        return pipeline.run(chosen, command, progress, say)
+        return pipeline.run(chosen, command, display.progress, display.say, display.fleet)
 
     check_paths(chosen)
     outcome = interruptible(chosen.name, work)
@@ -91,8 +91,8 @@ def carry_out(chosen: RunConfig) -> Outcome | None:
     return outcome
 
 
-def interruptible(name: str, work: Callable[[str, Progress, Callable[[str], None]], T]) -> T:
-    """Work with the user's command, a display and its lines; Ctrl-C ends it with the command that continues it."""
+def interruptible(name: str, work: Callable[[str, Display], T]) -> T:
+    """Work with the user's command and a display; Ctrl-C ends it with the command that continues it."""
     from harness.commands._terminal import Display
     from harness.core.edge.signals import exit_code, stopped_by_signals
     from harness.core.registry import without_collecting
@@ -103,7 +103,7 @@ def interruptible(name: str, work: Callable[[str, Progress, Callable[[str], None
             display.say(f"{name}: loading libraries")
             with without_collecting():
                 import_module("harness.run.pipeline")  # the slow imports
-            return work(command, display.progress, display.say)
+            return work(command, display)
     except KeyboardInterrupt as stopped:
         echo(f"\nInterrupted. Everything finished so far is kept. To continue: {command}", err=True)
         raise typer.Exit(exit_code(stopped)) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,8 +16,8 @@ from harness.commands.run import carry_out, exit_if_incomplete, file_and_changes
 from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from harness.commands._terminal import Display
     from harness.config.schema import RunConfig
-    from harness.core.plugins import Progress
     from harness.results.report_files import Outcome
 
 
@@ -102,13 +102,13 @@ def _several(chosen: Sequence[RunConfig]) -> None:
     from harness.api.actions import compared
     from harness.commands._terminal import show_comparison
 
-    def work(command: str, progress: Progress, say: Callable[[str], None]) -> list[Outcome]:
-        from harness.run.sweeps import sweep_all
+    def work(command: str, display: Display) -> list[Outcome]:
+        from harness.run.on_fleet.sweeps import sweep_all
 
-        return sweep_all(chosen, command, progress, say)
+        return sweep_all(chosen, command, display.progress, display.say, display.fleet)
 
     from harness.config.check_paths import check_paths
-    from harness.run.sweeps import distinct_names
+    from harness.run.on_fleet.sweeps import distinct_names
 
     for one in chosen:
         check_paths(one)

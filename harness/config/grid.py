@@ -25,6 +25,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from harness.core.nearest import did_you_mean
+
 KEY, ROUNDS = "grid", "rounds"
 
 
@@ -54,6 +56,15 @@ def order_faults(arms: Sequence[Follows], reward_models: Sequence[Follows]) -> l
             faults.append(f"arms: {arm.name} goes on after {arm.after!r}, which is not an arm before it")
         before.append(arm.name)
     return faults
+
+
+def baseline_faults(baseline: str | None, arms: Sequence[Follows]) -> list[str]:
+    """The baseline is the base, an arm, or all seeds of an arm ("dpo" of "dpo-seed0" and "dpo-seed1")."""
+    names = [arm.name for arm in arms]
+    known = list(dict.fromkeys(["base", *names, *(without_seed(name) for name in names)]))
+    if baseline is None or baseline in known:
+        return []
+    return [f"baseline: no arm is named {baseline!r}.{did_you_mean(baseline, known)} Known: {', '.join(known)}"]
 
 
 def without_seed(name: str) -> str:

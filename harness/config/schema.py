@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.config import gate_policy, grid, training_form, yaml_text
 from harness.config import study_tables as study
 from harness.config.changes import changed
-from harness.config.fleet_form import FleetConfig
+from harness.config.fleet_form import ArmResources, FleetConfig
 from harness.config.gate_policy import GatePolicy
 from harness.config.option_faults import option_faults
 from harness.core.digests import value_digest
@@ -78,6 +78,7 @@ class Arm(_Strict):
     after: Name | None = Field(
         None, description="earlier arm whose checkpoint makes its pairs, is trained on and is its reference"
     )
+    resources: ArmResources | None = Field(None, description="with `fleet`: processes and GPUs of its training")
 
 
 class TableNotes(_Strict):
@@ -88,6 +89,10 @@ class TableNotes(_Strict):
     finding: str = Field(default="", description="what the paper says of the question that the study asks")
     open: dict[str, str] = Field(default_factory=dict, description="what the paper leaves open, and the default taken")
     grids: dict[str, list[float]] = Field(default_factory=dict, description="values that the paper searched, by setting")
+
+
+_PLACED: Any = {"__all__": {"resources"}}
+_PLACES: Any = {"output": True, "fleet": True, "arms": _PLACED, "reward_models": _PLACED}  # where it is carried out
 
 
 class RunConfig(_Strict):
@@ -120,7 +125,7 @@ class RunConfig(_Strict):
     @property
     def digest(self) -> str:
         """Identity of what was asked, in any form (`training_form.flat`); not of what only the reports need."""
-        asked = self.model_dump(exclude={"output", "table", "baseline", "gates", "fleet"})
+        asked = self.model_dump(exclude={**_PLACES, "table": True, "baseline": True, "gates": True})
         for arm in (*asked["reward_models"], *asked["arms"]):
             arm["align"] = training_form.flat(arm["align"])
             if arm["after"] is None:  # as before there were rounds
@@ -129,7 +134,7 @@ class RunConfig(_Strict):
 
     def as_yaml(self) -> str:
         """The study as asked; not where it is written or runs, so that reports are the same bytes everywhere."""
-        asked = self.model_dump(exclude_none=True, exclude={"output", "fleet"})
+        asked = self.model_dump(exclude_none=True, exclude=_PLACES)
         return yaml.safe_dump(asked, sort_keys=False, allow_unicode=True)
 
 
@@ -199,27 +204,22 @@ def _contradictions(config: RunConfig) -> list[str]:
     faults += [f"sweep: two benchmarks are named {t!r}; give one a `label`" for t in _repeated([b.title for b in config.sweep])]
     faults += ["arms: 'base' is the name of the unaligned checkpoint"] if any(a.name == "base" for a in trained) else []
     rewards = [m.name for m in config.reward_models]
-    faults += [f"reward_models: {m.name} must be aligned by reward_model" for m in config.reward_models if not _rates(m)]
-    faults += [f"arms: {a.name} is a reward model; it belongs under reward_models" for a in config.arms if _rates(a)]
+    faults += [
+        f"reward_models: {m.name} must be aligned by reward_model"
+        for m in config.reward_models
+        if m.align.name != "reward_model"
+    ]
+    faults += [
+        f"arms: {a.name} is a reward model; it belongs under reward_models"
+        for a in config.arms
+        if a.align.name == "reward_model"
+    ]
     faults += [
         f"arms: {a.name} names the reward {a.align.reward!r}; reward_models has {', '.join(rewards) or 'none'}"
         for a in config.arms
         if a.align.reward is not None and a.align.reward not in rewards
     ]
-    return [*faults, *grid.order_faults(config.arms, config.reward_models), *_baseline_faults(config)]
-
-
-def _baseline_faults(config: RunConfig) -> list[str]:
-    """The baseline is the base, an arm, or all seeds of an arm ("dpo" of "dpo-seed0" and "dpo-seed1")."""
-    arms = [arm.name for arm in config.arms]
-    known = list(dict.fromkeys(["base", *arms, *(grid.without_seed(name) for name in arms)]))
-    if config.baseline is None or config.baseline in known:
-        return []
-    return [f"baseline: no arm is named {config.baseline!r}.{did_you_mean(config.baseline, known)} Known: {', '.join(known)}"]
-
-
-def _rates(arm: Arm) -> bool:
-    return arm.align.name == "reward_model"
+    return [*faults, *grid.order_faults(config.arms, config.reward_models), *grid.baseline_faults(config.baseline, config.arms)]
 
 
 def _repeated(names: list[str]) -> list[str]:

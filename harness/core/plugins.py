@@ -126,6 +126,7 @@ class AnswersAtOnce(Protocol):
 
     at_once: int
 
+    def begin(self, what: str) -> None: ...  # what this thread asks for from now on, in words for people
     def leave(self) -> None: ...
 
 

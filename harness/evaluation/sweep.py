@@ -155,6 +155,8 @@ class _Sweep:
         what = f"{self._label}: {spec.title}"
         sure = isinstance(benchmark, WantsLogOdds) and benchmark.log_odds
         asking = RememberingModel(self._model, self._store, self._progress, what, sure)
+        if isinstance(self._model, AnswersAtOnce):
+            self._model.begin(spec.title)
         found, lost = answered(asking, requests)
         if sure:
             found = with_log_odds(asking, requests, found, self._say)

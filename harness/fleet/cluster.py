@@ -23,6 +23,7 @@ from harness.fleet.worker import Worker
 
 _REACH_S = 10.0
 _TOKEN = secrets.token_hex(32)  # one a process, since Ray keeps the first one that it sees
+_STARTS = 3
 _OBJECTS = 100 * 2**20  # bytes of shared memory: requests and answers are small
 _LONGEST_TEMP = 30  # characters: the paths of Ray's sockets have to fit in 107
 
@@ -68,15 +69,22 @@ class Cluster:
         # Ray reads it whenever it opens a connection, and turns authentication on by itself where a user set no mode.
         self._at_end.enter_context(_environment({"RAY_AUTH_TOKEN": _TOKEN}))
         self._at_end.callback(self._ray.shutdown)
-        with _environment({"PYTHONPATH": _python_path()}):
-            self._ray.init(
-                num_cpus=max(workers or 1, os.cpu_count() or 1),
-                include_dashboard=False,
-                object_store_memory=_OBJECTS,
-                _node_ip_address="127.0.0.1",
-                _temp_dir=folder,
-                **_QUIET,
-            )
+        for left in reversed(range(_STARTS)):
+            try:
+                with _environment({"PYTHONPATH": _python_path()}):
+                    self._ray.init(
+                        num_cpus=max(workers or 1, os.cpu_count() or 1),
+                        include_dashboard=False,
+                        object_store_memory=_OBJECTS,
+                        _node_ip_address="127.0.0.1",
+                        _temp_dir=folder,
+                        **_QUIET,
+                    )
+                return
+            except Exception as error:  # of Ray, of many classes; half a minute is too short for it on a busy machine
+                self._ray.shutdown()
+                if not left:
+                    raise ConfigError(f"Ray does not start on this machine: {_one_line(error)}") from error
 
     def _join(self, address: str) -> None:
         host, _, port = address.rpartition(":")
@@ -114,12 +122,19 @@ class Cluster:
 
     # ------------------------------------------------------------ workers
 
-    def hire(self, gpus: float) -> Any:  # Any: a handle of Ray's actor, which is not typed
-        """A new worker somewhere in the cluster; it is asked before it is up, and answers then."""
-        made = self._ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD")(
-            _Hired
-        )
-        return made.remote()
+    def hire(self, gpus: float, node: str = "") -> Any:  # Any: a handle of Ray's actor, which is not typed
+        """A new worker on that host, or somewhere in the cluster; it is asked before it is up, and answers then."""
+        where: Any = "SPREAD"
+        if node:
+            from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+            where = NodeAffinitySchedulingStrategy(node, soft=False)
+        made = self._ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0, scheduling_strategy=where)
+        return made(_Hired).remote()
+
+    def dashboard(self) -> str:
+        """The address of Ray's dashboard, "" where it has none."""
+        return str(getattr(self._ray._private.worker.global_worker.node, "webui_url", "") or "")
 
     def dismiss(self, worker: Any) -> None:
         """End a worker now, whatever it does."""

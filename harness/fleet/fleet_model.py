@@ -33,7 +33,7 @@ class FleetModel:
         self.checkpoint: Checkpoint = loaded.checkpoint
         self.unshared, self.despite = loaded.unshared, loaded.despite
         self._facts = dict(loaded.facts)
-        self.at_once, self.leave = crew.size + 1, crew.leave
+        self.at_once, self.begin, self.leave = crew.size + 1, crew.begin, crew.leave
         self._images: dict[Path, str] = {}
 
     def facts(self) -> dict[str, str]:

@@ -22,6 +22,8 @@ class Hand:
     host: Host | None = None
     spec: Spec | None = None  # what it has loaded, or is loading
     answers: int = 0
+    device: str = ""
+    what: str = ""  # what its last unit was for, in words
 
     @property
     def name(self) -> str:

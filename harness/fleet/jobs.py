@@ -19,6 +19,7 @@ class Job:
     spec: Spec
     calls: Sequence[Call]
     leases: Leases
+    what: str = ""  # for people
     replies: dict[int, Reply] = field(default_factory=dict)
 
     def set_aside(self, unit: int) -> Reply:

@@ -41,7 +41,11 @@ class Leases:
 
     @property
     def is_finished(self) -> bool:
-        return len(self.came) + len(self.aside) == self.n
+        return not self.left
+
+    @property
+    def left(self) -> int:
+        return self.n - len(self.came) - len(self.aside)
 
     def first_open(self) -> int:
         while self._first < self.n and (self._first in self.came or self._first in self.aside):

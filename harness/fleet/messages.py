@@ -49,6 +49,7 @@ class Loaded:
     facts: Mapping[str, str]
     unshared: str
     despite: tuple[str, ...]
+    device: str = ""  # for people: the GPU's name, or "cpu"
 
 
 @dataclass(frozen=True)

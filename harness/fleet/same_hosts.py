@@ -1,10 +1,15 @@
-"""Workers whose answers could differ from those of the others are refused, with their host's name."""
+"""Whether workers on several hosts give the same answers: versions, weights, files; who differs is named."""
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
-from harness.core.errors import ModelError
+from harness.core.capabilities import OK, WRONG, Finding
+from harness.core.digests import file_digest, value_digest
+from harness.core.errors import DataError, ModelError
 from harness.fleet.messages import Host, Loaded
 
 
@@ -26,3 +31,30 @@ def check_loaded(worker: str, loaded: Loaded, first: Loaded) -> None:
     if other := {k: (v, first.facts.get(k)) for k, v in loaded.facts.items() if v != first.facts.get(k)}:
         what = "; ".join(f"{name}: {own!r}, not {theirs!r}" for name, (own, theirs) in other.items())
         raise ModelError(f"Host {worker} would answer under other conditions than the first worker: {what}.")
+
+
+def folder_digest(folder: Path) -> str:
+    """Of names and sizes of all files, and the content of those that are no images. Raises DataError without a folder."""
+    if not folder.is_dir():
+        raise DataError(f"There is no data folder {folder}. Put it on storage that all hosts see under the same path.")
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and ".cache" not in path.parts)
+    read = {path: file_digest(path) if path.suffix.lower() not in _IMAGES else "" for path in files}
+    return value_digest([[path.relative_to(folder).as_posix(), path.stat().st_size, read[path]] for path in files])
+
+
+_IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+
+
+def free_memory() -> int:
+    """Bytes of this host's memory that are free."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def agreement(what: str, values: Mapping[str, str]) -> Finding:
+    """A finding on a value that all hosts should have alike; who differs from most is named, with its value."""
+    usual, _ = Counter(values.values()).most_common(1)[0]
+    others = {host: value for host, value in values.items() if value != usual}
+    if not others:
+        return Finding(what, OK, f"the same on {len(values)} hosts: {usual[:200]}")
+    words = "; ".join(f"{host}: {value[:200]}" for host, value in others.items())
+    return Finding(what, WRONG, f"{words} (on the others: {usual[:200]})")

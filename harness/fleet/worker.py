@@ -7,6 +7,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from harness.core.errors import HarnessError, ModelError
 from harness.core.evaluation import Answer, Request
 from harness.core.plugins import Model, WorksInWaves
 from harness.fleet.messages import Fault, Host, Loaded, Reply, Spec, WaveUnit, fault_of, own_versions
+from harness.fleet.same_hosts import folder_digest, free_memory
 from harness.startup import start
 
 
@@ -93,6 +95,26 @@ class Worker:
 
         return self._replied(work)
 
+    def examined(self, images: Sequence[tuple[str, bytes]], requests: Sequence[Request]) -> Reply:
+        """Free memory in bytes, and the answers to requests about images that travel; a request's path is the image's name."""
+
+        def work() -> tuple[int, list[str]]:
+            import torch
+
+            with tempfile.TemporaryDirectory() as folder:
+                for name, content in images:
+                    (Path(folder) / name).write_bytes(content)
+                asked = [replace(r, image=Path(folder) / r.image if r.image is not None else None) for r in requests]
+                given = {i: answer.text for batch in self._waves().engine().generate(asked, {}) for i, answer in batch}
+            free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else free_memory()
+            return free, [given[i] for i in range(len(requests))]
+
+        return self._replied(work)
+
+    def data_digest(self, folder: Path) -> Reply:
+        """What lies in the data folder: names and sizes of all files, and the content of those that are no images."""
+        return self._replied(lambda: folder_digest(folder))
+
     # ------------------------------------------------------------ inside
 
     def _replied(self, work: Callable[[], Any]) -> Reply:
@@ -121,7 +143,8 @@ class Worker:
         self._model = model
         despite = model.despite if isinstance(model, ChecksItself) else ()
         unshared = model.unshared if isinstance(model, SharesWork) else ""
-        return Loaded(model.checkpoint, model.facts(), unshared, tuple(despite))
+        device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+        return Loaded(model.checkpoint, model.facts(), unshared, tuple(despite), device)
 
     def _waves(self) -> WorksInWaves:
         if not isinstance(self._model, WorksInWaves):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -16,12 +17,14 @@ from harness.core.plugins import Benchmark
 from harness.evaluation.scoring import unjudged
 from harness.results.run_state import state_of
 from harness.storage.result_queries import ResultQueries
+from harness.storage.run_folder import FLEET_FILE
 from harness.storage.run_store import Store, StoredRun
-from reports.web.browse.records import ItemResult, Listing, Mark, RunCard, RunLine
+from reports.web.browse.records import FleetTable, ItemResult, Listing, Mark, RunCard, RunLine
 from reports.web.shelf import ImageUnavailable, Shelf, read_beneath
 
 _LISTINGS = 6  # benchmarks kept in memory: 9,000 items x 20 checkpoints are about 20 MB
 _NONE = Mark(None, "", answered=False)
+_FRESH_S = 60.0
 
 
 class StoredArchive:
@@ -35,6 +38,17 @@ class StoredArchive:
 
     def runs(self) -> list[RunLine]:
         return [self._line(run) for run in self._store.runs()]
+
+    def fleet(self) -> FleetTable | None:
+        """How the fleet goes that works for a run of this folder now; None where there is none."""
+        file = self._output / FLEET_FILE
+        try:
+            if time.time() - file.stat().st_mtime > _FRESH_S:
+                return None
+            found = json.loads(file.read_text(encoding="utf-8"))
+            return FleetTable(tuple(found["header"]), tuple(tuple(row) for row in found["rows"]), str(found["summary"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def run(self, id: str) -> RunCard | None:
         run = self._stored(id)

@@ -60,12 +60,31 @@ class Asked:
 
 
 def estimate(config: RunConfig) -> Iterator[Cost]:
-    """Costs stage by stage, in the order of the run.
+    """Costs stage by stage, in the order of the run; with a fleet, the measured work divided among its workers.
 
     Raises DataError naming everything that is missing, after the counts: options, paths, packages, keys, files, images.
     """
     with ExitStack() as opened:
-        yield from _estimate(config, opened)
+        for cost in _estimate(config, opened):
+            yield cost if config.fleet is None else _on_fleet(cost, config)
+
+
+def _on_fleet(cost: Cost, config: RunConfig) -> Cost:
+    """Arms train side by side as far as there are workers; everything else is shared out. Loading is not counted."""
+    size = fleet_size(config)
+    if cost.stage.startswith("align: "):
+        widest = max((arm.resources.workers if arm.resources is not None else 1) for arm in config.arms or config.reward_models)
+        size = max(1, min(size // widest, len(config.arms)))
+    words = f"{cost.amount}; {size} workers" if not cost.stage.startswith("align: ") else f"{cost.amount}; {size} arms at once"
+    return replace(cost, amount=words, seconds=cost.seconds / size if cost.seconds is not None else None)
+
+
+def fleet_size(config: RunConfig) -> int:
+    """Workers of a study's fleet, as far as this process knows: as asked, or the GPUs of this machine."""
+    import torch
+
+    asked = config.fleet.workers if config.fleet is not None else None
+    return asked or max(1, torch.cuda.device_count())
 
 
 def _estimate(config: RunConfig, opened: ExitStack) -> Iterator[Cost]:

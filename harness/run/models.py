@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from harness.config.fleet_form import FleetConfig
 from harness.config.schema import RunConfig
 from harness.core import registry
 from harness.core.errors import ModelError
+from harness.core.files import write_text_whole
 from harness.core.plugins import Model
 from harness.miniworld.model.paths import checkpoint_folder
+from harness.storage.run_folder import FLEET_FILE
 
 if TYPE_CHECKING:
     from harness.fleet.crew import Crew
+    from harness.fleet.messages import Spec
+    from harness.fleet.status import FleetStatus, Show
 
 
 def load_model(config: RunConfig, path: str | None = None, crew: Crew | None = None) -> Model:
     """The base checkpoint, or another one under the base's settings; with a crew, on its workers."""
+    if crew is None:
+        return registry.make("model", config.model.name, _options(config, path))
+    from harness.fleet.fleet_model import FleetModel
+
+    return FleetModel(crew, spec_of(config, path))
+
+
+def spec_of(config: RunConfig, path: str | None = None) -> Spec:
+    """The same checkpoint as an order to a fleet's workers."""
+    import torch
+
+    from harness.fleet.messages import Spec
+
+    options = _options(config, path)
+    name = str(options.get("path", config.model.name))
+    return Spec(config.model.name, options, torch.get_num_threads(), os.getcwd(), name)
+
+
+def _options(config: RunConfig, path: str | None) -> dict[str, Any]:
     options = config.model.options
     if path is not None:
         options["path"] = path
     elif options.get("path") == "miniworld":
         options["path"] = str(checkpoint_folder())
-    if crew is None:
-        return registry.make("model", config.model.name, options)
-    import torch
-
-    from harness.fleet.fleet_model import FleetModel
-    from harness.fleet.messages import Spec
-
-    name = str(options.get("path", config.model.name))
-    return FleetModel(crew, Spec(config.model.name, options, torch.get_num_threads(), os.getcwd(), name))
+    return options
 
 
 def trainable_model(config: RunConfig, path: str | None = None, crew: Crew | None = None) -> Model:
@@ -54,16 +71,30 @@ def trainable_model(config: RunConfig, path: str | None = None, crew: Crew | Non
 
 
 @contextmanager
-def crew_of(settings: FleetConfig | None, say: Callable[[str], None]) -> Iterator[Crew | None]:
-    """The workers that a study asks for, ended afterwards; None where it asks for none."""
+def crew_of(settings: FleetConfig | None, say: Callable[[str], None], shown: Shown | None = None) -> Iterator[Crew | None]:
+    """The workers that a study asks for, ended afterwards; None where it asks for none. `shown`: who learns how it goes."""
     if settings is None:
         yield None
         return
     from harness.fleet.crew import Crew
 
-    crew = Crew(settings, say)
+    crew = Crew(settings, say, shown.show if shown is not None else lambda status: None)
     try:
         yield crew
         say(f"fleet: {crew.deeds}")
     finally:
         crew.close()
+        if shown is not None:
+            shown.file.unlink(missing_ok=True)
+
+
+class Shown:
+    """How a fleet goes, for the display of this process and, in a file of the output folder, for the run browser."""
+
+    def __init__(self, output: Path, show: Show) -> None:
+        self.file, self._show = output.expanduser() / FLEET_FILE, show
+
+    def show(self, status: FleetStatus) -> None:
+        self._show(status)
+        with suppress(OSError):  # a disk that is full ends the run where answers are stored
+            write_text_whole(self.file, json.dumps(status.as_values()))

@@ -7,16 +7,16 @@ is skipped when its result is there; a run that was killed anywhere and is start
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alignment.batching.policy import Policy
 from alignment.data.pairs import read_pairs, write_pairs, write_trl
-from alignment.online.reward_model import ModelReward
 from alignment.quality.text_probe import giveaways
 from alignment.weights.workers import workers
 from harness.config.check_plugins import check_plugins
@@ -25,43 +25,51 @@ from harness.core import registry
 from harness.core.capabilities import HoldsOutPairs
 from harness.core.digests import value_digest
 from harness.core.edge.versions import versions
-from harness.core.errors import ConfigError, TrainingError
+from harness.core.errors import ConfigError
 from harness.core.files import write_text_whole
-from harness.core.plugins import Aligner, Data, Model, Progress, Trained, no_progress
+from harness.core.plugins import Data, Model, Progress, no_progress
 from harness.core.preference import PreferencePair
 from harness.evaluation.cached_model import RememberingModel
-from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.sweep import sweep
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
 from harness.run.check_gates import check_gates
 from harness.run.check_sources import check_places, check_sources, pairs_record, rebuilt_pairs
 from harness.run.data import open_data
-from harness.run.make_aligner import make_aligner
-from harness.run.models import crew_of, load_model, trainable_model
+from harness.run.models import Shown, crew_of, load_model
+from harness.run.on_fleet.arm_training import ArmTraining
+from harness.run.on_fleet.together import Together, check_room
 from harness.run.shared_prompts import prompts_of, shared_prompts
 from harness.storage.artifacts import Pairs, RewardAccuracy, SharedPrompts, Timings, TrainingLog
-from harness.storage.run_folder import locked, read_json
+from harness.storage.run_folder import locked
 from harness.storage.run_store import Store, StoredRun
 
 if TYPE_CHECKING:
     from harness.fleet.crew import Crew
+    from harness.fleet.status import Show
 
 Say = Callable[[str], None]
 
 
-def run(config: RunConfig, command: str, progress: Progress = no_progress, say: Say = lambda text: None) -> Outcome | None:
+def run(
+    config: RunConfig,
+    command: str,
+    progress: Progress = no_progress,
+    say: Say = lambda text: None,
+    show: Show = lambda status: None,
+) -> Outcome | None:
     """Do, or finish, one run. Of several processes that train together the first does all but training alone.
 
     Args:
         command: what the user typed, for "how to reproduce" and "how to resume".
-        progress, say: how to show what is going on; silent by default.
+        progress, say, show: how to show what is going on, `show` on a fleet; silent by default.
     Returns None in the processes that only helped to train.
     Raises HarnessError for everything the user can fix; what is stored stays stored.
     """
     check_plugins(config)
     check_gates(config)
-    with crew_of(config.fleet if workers().is_main else None, say) as crew:
+    with crew_of(config.fleet if workers().is_main else None, say, Shown(Path(config.output), show)) as crew:
+        check_room(config, crew)
         return run_on(crew, config, command, progress, say)
 
 
@@ -113,22 +121,46 @@ class _Stages:
         self.config, self.run_id, self.folder, self.crew = config, run_id, folder, crew
         self.data, self.store, self.progress, self.say = data, store, progress, say
         self.done = {(r.label, r.benchmark) for r in store.results(run_id) if r.is_whole}
+        self.training = ArmTraining(config, folder, data, store, progress, say, crew)
+        self._timing = threading.Lock()
 
     def all(self, base: Model) -> None:
         check_sources(self.config, lambda arm: self._aligned(arm) or (self._arm(arm) / "pairs.jsonl").is_file(), self.data)
-        for arm in self.config.reward_models:
-            if not self._aligned(arm):
-                self._align(arm, self._pairs(arm, base))
-        self._rate_reward_models()
+        together = Together(self.config, self.crew)
+        together.each(self.config.reward_models, partial(self._pairs_of, base))
+        self._align_each(together, self.config.reward_models, base)
+        if not together.failed:
+            self._rate_reward_models()
         if left := self._left("base", 0):
             self._sweep("base", base, left)
-        for place, arm in enumerate(self.config.arms, start=1):
-            if not self._aligned(arm):
-                pairs = self._pairs(arm, base if arm.after is None else self._checkpoint(self._named(arm.after), self.crew))
-                self._align(arm, pairs)
-            if left := self._left(arm.name, place):
-                self._sweep(arm.name, self._checkpoint(arm, self.crew), left)
+        for arms in together.groups():
+            together.each(arms, partial(self._pairs_of, base))
+            self._align_each(together, arms, base)
+            together.each(arms, self._sweep_arm)
             gc.collect()
+        self._keep_shared_prompts()
+        together.raise_failed()
+
+    def _pairs_of(self, base: Model, arm: Arm) -> None:
+        """Build an arm's pairs, where it is still to be trained."""
+        if not self._aligned(arm):
+            after = self.training.begins_with(arm)
+            self._pairs(arm, base if after is None else load_model(self.config, after, self.crew))
+
+    def _align_each(self, together: Together, arms: Sequence[Arm], base: Model) -> None:
+        """Train what is not trained: side by side on the fleet, then one after the other in this process."""
+        left = [arm for arm in together.alive(arms) if not self._aligned(arm)]
+        if left and self.crew is not None:
+            self.crew.rest()  # its GPUs are for training now
+        together.each([arm for arm in left if self.training.goes_to_fleet(arm)], partial(self._align, base))
+        for arm in [arm for arm in left if not self.training.goes_to_fleet(arm)]:
+            together.each([arm], partial(self._align, base))
+
+    def _sweep_arm(self, arm: Arm) -> None:
+        if left := self._left(arm.name, 1 + self.config.arms.index(arm)):
+            self._sweep(arm.name, load_model(self.config, self.training.ended_in(arm), self.crew), left)
+
+    def _keep_shared_prompts(self) -> None:
         if self.store.get(SharedPrompts, self.run_id) is None:  # else this run was finished before
             made = {a.name: path for a in self.config.arms if (path := self._arm(a) / "pairs.jsonl").is_file()}
             prompts = {name: prompts_of(read_pairs(path)) for name, path in made.items()}
@@ -138,22 +170,23 @@ class _Stages:
         """What the other processes do: train when the first one does."""
         arms = {arm.name: arm for arm in (*self.config.reward_models, *self.config.arms)}
         while (name := workers().gather(None)[0]) is not None:
-            self._train(arms[name], read_pairs(self._arm(arms[name]) / "pairs.jsonl"))
+            self.training.train(arms[name], read_pairs(self._arm(arms[name]) / "pairs.jsonl"))
 
     def dismiss(self) -> None:
         """Tell the others that there is nothing left to train."""
         workers().gather(None)
 
     def _arm(self, arm: Arm) -> Path:
-        return self.folder / ("reward_models" if arm in self.config.reward_models else "arms") / arm.name
+        return self.training.place(arm)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
         started = time.perf_counter()
         yield
-        before = (self.store.get(Timings, self.run_id) or Timings()).seconds
-        seconds = round(before.get(stage, 0.0) + time.perf_counter() - started, 2)
-        self.store.put(self.run_id, Timings({**before, stage: seconds}))
+        with self._timing:
+            before = (self.store.get(Timings, self.run_id) or Timings()).seconds
+            seconds = round(before.get(stage, 0.0) + time.perf_counter() - started, 2)
+            self.store.put(self.run_id, Timings({**before, stage: seconds}))
 
     def _left(self, label: str, place: int) -> dict[int, BenchmarkConfig]:
         """What is still to be swept: place of the result in the run -> benchmark."""
@@ -191,58 +224,31 @@ class _Stages:
             self.say(f"WARNING: {warning}")
         return pairs
 
-    def _align(self, arm: Arm, pairs: Sequence[PreferencePair]) -> None:
+    def _align(self, base: Model, arm: Arm) -> None:
         """Train, or go on training, and keep the path of the checkpoint."""
+        pairs = read_pairs(self._arm(arm) / "pairs.jsonl")
         self.say(f"alignment of {arm.name} ({arm.align.name}) on {len(pairs)} pairs")
         with self._timed(f"align {arm.name}"):
-            workers().gather(arm.name)
-            done = self._train(arm, pairs)
+            if self.crew is not None and self.training.goes_to_fleet(arm):
+                done = self.training.train_on_fleet(self.crew, arm, base)
+            else:
+                workers().gather(arm.name)
+                done = self.training.train(arm, pairs)
         self.store.put(self.run_id, TrainingLog(tuple(done.log), (*done.notes, *giveaways(pairs))), arm.name)
         where = str(Path(done.folder).resolve().relative_to(self.folder.resolve()))
         write_text_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')
-
-    def _train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Trained:
-        """The part of an alignment that all processes do together."""
-        aligner = self._aligner(arm)
-        policy = trainable_model(self.config, None if arm.after is None else self._ended_in(self._named(arm.after)), self.crew)
-        folder, cache = self._arm(arm) / "train", self.folder.parent / ".cache"
-        require_sound(arm.name, policy, self.say, training=True)
-        return aligner.align(policy, pairs, self.data.folder, folder, progress=self.progress, cache=cache)
-
-    def _aligner(self, arm: Arm) -> Aligner:
-        """The arm's aligner, with the judge or the reward that it needs."""
-        named = {model.name: model for model in self.config.reward_models}
-        reward = self._reward(named[arm.align.reward]) if arm.align.reward is not None else None
-        return make_aligner(arm.align, {"seed": self.config.seed_of(arm), **arm.align.options}, self.data, self.store, reward)
-
-    def _reward(self, arm: Arm) -> ModelReward:
-        """A reward model that was trained. Raises TrainingError where the model's backend cannot be trained."""
-        model = self._checkpoint(arm)
-        if not isinstance(model, Policy):
-            raise TrainingError(f"The reward model {arm.name} is served by {self.config.model.name}, which only answers.")
-        return ModelReward(model, arm.name)
-
-    def _named(self, name: str) -> Arm:
-        return next(arm for arm in self.config.arms if arm.name == name)
-
-    def _ended_in(self, arm: Arm) -> str:
-        return str(self.folder / read_json(self._arm(arm) / "alignment.json")["folder"])
-
-    def _checkpoint(self, arm: Arm, crew: Crew | None = None) -> Model:
-        """The model that an arm ended in."""
-        return load_model(self.config, self._ended_in(arm), crew)
 
     def _rate_reward_models(self) -> None:
         """Accuracy of each reward model on each one's held-out pairs: the study's table 7."""
         models = self.config.reward_models
         if not models or self.store.get(RewardAccuracy, self.run_id):
             return
-        made = {m.name: (self._aligner(m), read_pairs(self._arm(m) / "pairs.jsonl")) for m in models}
+        made = {m.name: (self.training.aligner(m), read_pairs(self._arm(m) / "pairs.jsonl")) for m in models}
         tested = {name: a.tested_on(pairs) if isinstance(a, HoldsOutPairs) else [] for name, (a, pairs) in made.items()}
         with self._timed("reward models"):
             found: dict[str, dict[str, float | None]] = {}
             for model in models:
-                reward = self._reward(model)
+                reward = self.training.reward(model)
                 found[model.name] = {name: reward.accuracy(pairs, self.data.folder) for name, pairs in tested.items()}
         comparisons = {name: sum(len(pair.rejected) for pair in pairs) for name, pairs in tested.items()}
         self.store.put(self.run_id, RewardAccuracy(found, comparisons))

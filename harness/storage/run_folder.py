@@ -12,6 +12,8 @@ from typing import Any
 
 from harness.core.errors import RunLocked, StoreError
 
+FLEET_FILE = "fleet.json"  # of the output folder, while a fleet answers
+
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:

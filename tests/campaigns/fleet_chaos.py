@@ -53,9 +53,8 @@ class Round:
     def start(self) -> subprocess.Popen[str]:
         self.file.write_text(json.dumps(self.settings))
         command = [sys.executable, str(DRIVER), str(self.file)]
-        own = environment(PYTHONPATH=str(Path(__file__).parents[2]), FLEET_CHAOS_SETTINGS=str(self.file))
         with self.log.open("a") as log:
-            return subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=log, text=True)
+            return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=log, text=True)
 
     def answers(self) -> int:
         try:
@@ -163,7 +162,7 @@ def campaign(kills: int, seed: int, wave_s: float) -> bool:
         folder = Path(made)
         write_world(folder / "world", SMALL)
         settings: dict[str, Any] = {"data": str(folder / "world"), "study": "sweep", "questions": QUESTIONS, "poison": ""}
-        settings |= {"workers": 3, "wave_s": wave_s, "address": ""}
+        settings |= {"workers": None, "wave_s": wave_s, "address": ""}
         alone_round = Round(folder / "alone", settings, [], chance)
         alone_round.run([], 1)
         alone = outcome(alone_round.output)

@@ -23,17 +23,19 @@ ROWS = 12
 MODEL = {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu", "threads": 1}
 
 
+SETTINGS: dict[str, Any] = {}  # this module is the driver's main one, so it travels to the workers by value
+
+
 class SlowWaves(cluster._Hired):
     """A worker with small waves, each of which takes a while."""
 
     def __init__(self) -> None:
         super().__init__()
         grouping._WAVE_ROWS = ROWS
-        self._settings = json.loads(Path(os.environ["FLEET_CHAOS_SETTINGS"]).read_text())
 
     def answer(self, unit: WaveUnit) -> Reply:
-        time.sleep(self._settings["wave_s"])
-        if any(path.name == self._settings["poison"] for path in unit.images):
+        time.sleep(SETTINGS["wave_s"])
+        if any(path.name == SETTINGS["poison"] for path in unit.images):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().answer(unit)
 
@@ -58,6 +60,7 @@ def study(settings: dict[str, Any]) -> Any:
 
 def main(file: Path) -> None:
     settings = json.loads(file.read_text())
+    SETTINGS.update(settings)
     grouping._WAVE_ROWS = ROWS
     cluster._Hired = SlowWaves  # type: ignore[misc]
     began, said = time.monotonic(), list[str]()

@@ -56,6 +56,7 @@ class FakeCluster:
         self.deadly: Callable[[str, Sequence[Any]], str] = lambda method, words: ""
         self.made: Callable[[Worker, int], None] = lambda worker, number: None
         self.hired, self.closed = 0, False
+        self.hosts = {"node"}
 
     def __call__(self, address: str | None, workers: int | None) -> FakeCluster:
         return self
@@ -64,10 +65,13 @@ class FakeCluster:
         return self.gpus if resource == "GPU" else self.cpus
 
     def nodes(self) -> set[str]:
-        return {"node"}
+        return self.hosts
 
-    def hire(self, gpus: float) -> Worker:
-        worker = Worker("node")
+    def dashboard(self) -> str:
+        return ""
+
+    def hire(self, gpus: float, node: str = "node") -> Worker:
+        worker = Worker(node)
         self.hired += 1
         self.made(worker, self.hired)
         return worker

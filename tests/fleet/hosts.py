@@ -37,7 +37,7 @@ SAVING = {  # two cores for all hosts
 
 def environment(**more: str) -> dict[str, str]:
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
-    return dict(os.environ) | token | HEALTH | SAVING | more
+    return dict(os.environ) | token | HEALTH | SAVING | {"PYTHONPATH": str(Path(__file__).parents[2])} | more
 
 
 def shell(command: str) -> None:
@@ -65,10 +65,18 @@ class Host:
         own = [f"--node-ip-address={self.address}", f"--num-cpus={self.cpus}", f"--temp-dir={self.temp}"]
         spare = ["--object-store-memory=100000000", "--disable-usage-stats", "--include-log-monitor=false", "--block"]
         ray = [str(Path(sys.executable).with_name("ray")), "start", *place, *own, *spare]
-        said = (self.temp / "ray.log").open("ab")
+        said = (self.temp / "ray.log").open("wb")
         self.ray = subprocess.Popen(
             [*self.enter, *ray], env=environment(**self.more), stdout=said, stderr=said, start_new_session=True
         )
+
+    def wait_for_ray(self, timeout_s: float = 120) -> None:
+        """Until its Ray node is up, the last time that it was started."""
+        for _ in range(int(timeout_s / 0.5)):
+            if "Ray runtime started" in (self.temp / "ray.log").read_text():
+                return
+            time.sleep(0.5)
+        raise AssertionError(f"{self.name} has no Ray after {timeout_s:.0f} s: {(self.temp / 'ray.log').read_text()[-2000:]}")
 
     def stop_ray(self) -> None:
         """End its Ray node with all processes of it, as a machine that is switched off."""
@@ -136,7 +144,10 @@ def hosts(cpus: Sequence[int], **more: dict[str, str]) -> Iterator[list[Host]]:
             host.more = more.get(host.name, {})
             host.temp.mkdir()
             host.start_ray()
-            time.sleep(4 if host is found[0] else 0)
+            if host is found[0]:
+                host.wait_for_ray()
+        for host in found[1:]:
+            host.wait_for_ray()
         yield found
     finally:
         for host in reversed(found):

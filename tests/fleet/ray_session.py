@@ -23,7 +23,8 @@ from harness.fleet.crew import Crew, Deeds
 from harness.fleet.messages import Reply, WaveUnit
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.models._engine import grouping
-from harness.run import models, pipeline, sweeps
+from harness.run import models, pipeline
+from harness.run.on_fleet import sweeps
 from harness.storage.artifacts import MissingItems
 from harness.storage.data_folder import DataFolder
 from harness.storage.run_store import Store

@@ -16,7 +16,7 @@ from harness.fleet.crew import Crew
 from harness.fleet.fleet_model import FleetModel
 from harness.fleet.jobs import Wanted, next_checkpoint
 from harness.fleet.messages import Spec
-from harness.run.sweeps import distinct_names
+from harness.run.on_fleet.sweeps import distinct_names
 from harness.storage.run_store import Store
 from tests.fleet.fake_cluster import FakeCluster, Toy
 from tests.fleet.test_fleet_model import answers, asked, crew

@@ -37,7 +37,7 @@ def _runs(site: Site, archive: Archive) -> None:
     @get("/")
     def runs(request: Request, sort: str = "begun", down: bool = True) -> Response:
         lines = sorted_runs(archive.runs(), sort, down)
-        return site.page(request, "runs.html", lines=lines, sort=sort, down=down)
+        return site.page(request, "runs.html", lines=lines, sort=sort, down=down, fleet=archive.fleet())
 
     @get("/run/{run}")
     def run(request: Request, run: str) -> Response:

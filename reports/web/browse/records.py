@@ -25,6 +25,15 @@ class RunLine:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetTable:
+    """How a fleet goes that works now: a row a worker, and one sentence."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunCard:
     """A run's own page. `summary` is its report.json, empty where there is none yet; `digests`: checkpoint -> weights."""
 
@@ -73,6 +82,7 @@ class Archive(Protocol):
     """Where runs are read from (`harness.results.archive.StoredArchive`). None: not found."""
 
     def runs(self) -> list[RunLine]: ...
+    def fleet(self) -> FleetTable | None: ...
     def run(self, id: str) -> RunCard | None: ...
     def listing(self, run: str, benchmark: str) -> Listing | None: ...
     def item_results(self, run: str, benchmark: str, listing: Listing, place: int) -> list[ItemResult]: ...

@@ -16,14 +16,19 @@ from harness.evaluation.side_by_side import side_by_side
 from harness.results.report_files import Outcome
 from harness.run import pipeline
 from harness.run.check_gates import check_gates
-from harness.run.models import crew_of
+from harness.run.models import Shown, crew_of
 
 if TYPE_CHECKING:
     from harness.fleet.crew import Crew
+    from harness.fleet.status import Show
 
 
 def sweep_all(
-    configs: Sequence[RunConfig], command: str, progress: Progress = no_progress, say: pipeline.Say = lambda text: None
+    configs: Sequence[RunConfig],
+    command: str,
+    progress: Progress = no_progress,
+    say: pipeline.Say = lambda text: None,
+    show: Show = lambda status: None,
 ) -> list[Outcome]:
     """The finished runs, in order. With a fleet they are under way together; without one, one after the other.
 
@@ -33,7 +38,7 @@ def sweep_all(
         check_plugins(config)
         check_gates(config)
     names = distinct_names([str(config.model.options.get("path", config.name)) for config in configs])
-    with crew_of(configs[0].fleet, say) as crew:
+    with crew_of(configs[0].fleet, say, Shown(Path(configs[0].output), show)) as crew:
         tasks = [partial(_one, crew, config, command, names[n], progress, say) for n, config in enumerate(configs)]
         found, errors = side_by_side(tasks, crew.size + 1 if crew is not None else 1)
     failed = {name: error for name, error in zip(names, errors, strict=True) if error is not None}

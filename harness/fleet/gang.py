@@ -1,0 +1,72 @@
+"""Processes that start together and train together, through Ray Train: it reserves all they need, and restarts them all."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from harness.config.fleet_form import ArmResources
+from harness.core.errors import ConfigError, TrainingError
+from harness.fleet.cluster import Cluster
+
+_RESTARTS = 3  # of all processes of an arm, when one is lost
+_WAIT = timedelta(days=1)  # of one process for another
+
+
+def gpus_of(asked: ArmResources, cluster: Cluster) -> float:
+    """GPUs of each process."""
+    return asked.gpus if asked.gpus is not None else min(cluster.total("GPU"), 1.0)
+
+
+def check_room(name: str, asked: ArmResources, cluster: Cluster) -> None:
+    """Raises ConfigError where an arm asks for more than all hosts have together: it would wait without end."""
+    gpus, cpus, there = gpus_of(asked, cluster), cluster.total("CPU"), cluster.total("GPU")
+    if asked.workers * gpus > there or asked.workers > cpus:
+        raise ConfigError(
+            f"Arm {name} asks for {asked.workers} processes with {gpus:g} GPUs and a CPU each, and the fleet's hosts have "
+            f"{there:g} GPUs and {cpus:g} CPUs. Give fewer `resources.workers` or `resources.gpus`, or add hosts."
+        )
+
+
+def train_together(
+    work: Callable[[Mapping[str, Any]], None],
+    given: Mapping[str, Any],
+    name: str,
+    asked: ArmResources,
+    gpus: float,
+    folder: Path,
+) -> None:
+    """`work(given)` in `asked.workers` processes that torch.distributed joins; it must resume from its own files.
+
+    Args:
+        folder: on storage that all hosts see; Ray Train keeps its own state there.
+    Raises TrainingError where it fails, after `_RESTARTS` new starts; `work` says elsewhere what went wrong.
+    """
+    os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
+    os.environ.setdefault("RAY_TRAIN_METRICS_ENABLED", "0")
+    try:
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.torch import TorchConfig, TorchTrainer
+    except ImportError as error:
+        raise ConfigError(f"Arms on a fleet need Ray Train: pip install 'mm-align-harness[ray]' ({error}).") from error
+    logging.getLogger("ray.train").setLevel(logging.ERROR)
+    trainer = TorchTrainer(
+        work,
+        train_loop_config=dict(given),
+        torch_config=TorchConfig(backend=None if gpus else "gloo", timeout_s=int(_WAIT.total_seconds())),
+        scaling_config=ScalingConfig(
+            num_workers=asked.workers, use_gpu=gpus > 0, resources_per_worker={"CPU": 1.0, **({"GPU": gpus} if gpus else {})}
+        ),
+        run_config=RunConfig(
+            name=name, storage_path=str(folder.resolve()), failure_config=FailureConfig(max_failures=_RESTARTS)
+        ),
+    )
+    try:
+        trainer.fit()
+    except Exception as error:  # of Ray Train, of many classes
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise TrainingError(f"{name}: {(lines or [type(error).__name__])[-1][:300]}") from error

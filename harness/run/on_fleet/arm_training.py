@@ -1,0 +1,172 @@
+"""The training of one arm: in this process, or by processes on a fleet, which read what it needs from the run's folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alignment.batching.policy import Policy
+from alignment.data.pairs import read_pairs
+from alignment.online.reward_model import ModelReward
+from alignment.weights.workers import workers
+from harness.config.fleet_form import ALONE
+from harness.config.schema import Arm, RunConfig
+from harness.core import errors
+from harness.core.errors import HarnessError, ModelError, TrainingError
+from harness.core.files import write_text_whole
+from harness.core.plugins import Aligner, Data, Model, Progress, Trained, no_progress
+from harness.core.preference import PreferencePair
+from harness.evaluation.checkpoint_checks import require_sound
+from harness.run.data import open_data
+from harness.run.make_aligner import make_aligner
+from harness.run.models import load_model, trainable_model
+from harness.startup import start
+from harness.storage.run_folder import read_json
+from harness.storage.run_store import Store
+
+if TYPE_CHECKING:
+    from harness.fleet.crew import Crew
+
+_RESULT, _FAULT = "trained.json", "fault.json"
+
+
+@dataclass(frozen=True)
+class ArmTraining:
+    """What the trainings of a run share; `store`, where a judge remembers its verdicts, is None on a fleet's hosts."""
+
+    config: RunConfig
+    folder: Path
+    data: Data
+    store: Store | None
+    progress: Progress
+    say: Callable[[str], None]
+    crew: Crew | None = None
+
+    def place(self, arm: Arm) -> Path:
+        """The folder of an arm."""
+        return self.folder / ("reward_models" if arm in self.config.reward_models else "arms") / arm.name
+
+    def train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Trained:
+        """In this process, and in those it was started with."""
+        aligner = self.aligner(arm)
+        policy = trainable_model(self.config, self.begins_with(arm), self.crew)
+        require_sound(arm.name, policy, self.say, training=True)
+        cache = self.folder.parent / ".cache"
+        return aligner.align(policy, pairs, self.data.folder, self.place(arm) / "train", progress=self.progress, cache=cache)
+
+    def aligner(self, arm: Arm) -> Aligner:
+        """The arm's aligner, with the judge or the reward that it needs."""
+        named = {model.name: model for model in self.config.reward_models}
+        reward = self.reward(named[arm.align.reward]) if arm.align.reward is not None else None
+        return make_aligner(arm.align, {"seed": self.config.seed_of(arm), **arm.align.options}, self.data, self.store, reward)
+
+    def reward(self, arm: Arm) -> ModelReward:
+        """A reward model that was trained. Raises TrainingError where the model's backend cannot be trained."""
+        model = load_model(self.config, self.ended_in(arm))
+        if not isinstance(model, Policy):
+            raise TrainingError(f"The reward model {arm.name} is served by {self.config.model.name}, which only answers.")
+        return ModelReward(model, arm.name)
+
+    def begins_with(self, arm: Arm) -> str | None:
+        """The checkpoint that an arm is trained on; None: the study's base."""
+        return None if arm.after is None else self.ended_in(next(a for a in self.config.arms if a.name == arm.after))
+
+    def ended_in(self, arm: Arm) -> str:
+        """The checkpoint of an arm that was trained."""
+        return str(self.folder / read_json(self.place(arm) / "alignment.json")["folder"])
+
+    # ------------------------------------------------------------ on a fleet
+
+    def goes_to_fleet(self, arm: Arm) -> bool:
+        """Whether its training needs nothing of this process; a judge remembers in the store, which the driver alone writes."""
+        return self.crew is not None and arm.align.judge is None
+
+    def train_on_fleet(self, crew: Crew, arm: Arm, base: Model) -> Trained:
+        """By as many processes as the arm asks for. Raises HarnessError as training in this process does."""
+        import torch
+
+        from harness.fleet.gang import gpus_of, train_together
+
+        asked, place = arm.resources or ALONE, self.place(arm)
+        for left in (place / _RESULT, place / _FAULT):
+            left.unlink(missing_ok=True)
+        given = {"config": self.config, "folder": self.folder.resolve(), "arm": arm.name, "threads": torch.get_num_threads()}
+        given |= {"cwd": os.getcwd(), "sharded": asked.sharded, "digest": base.checkpoint.digest if arm.after is None else None}
+        try:
+            train_together(train_arm, given, arm.name, asked, gpus_of(asked, crew.cluster), place / ".ray")
+        except TrainingError as error:
+            raise _fault(place) or error from error
+        if (fault := _fault(place)) is not None:
+            raise fault
+        return _result(place)
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What an alignment ended in, as it came from another process."""
+
+    log: tuple[Mapping[str, float], ...]
+    folder: Path
+    step: int
+    notes: tuple[str, ...]
+
+
+def train_arm(given: Mapping[str, Any]) -> None:
+    """What each process of an arm on a fleet does; the result is a file, since the driver may be another one by then."""
+    start()
+    os.chdir(given["cwd"])  # relative paths mean the same as for the driver
+    os.environ["ACCELERATE_USE_FSDP"] = str(given["sharded"] and int(os.environ.get("WORLD_SIZE", "1")) > 1).lower()
+    import torch
+
+    torch.set_num_threads(given["threads"])
+    config: RunConfig = given["config"]
+    arm = next(arm for arm in (*config.reward_models, *config.arms) if arm.name == given["arm"])
+    data = open_data(config.data, given["folder"].parent)
+    training = ArmTraining(config, given["folder"], data, None, no_progress, lambda text: None)
+    place = training.place(arm)
+    if _fault(place) is not None:  # Ray Train started again; what is wrong stays wrong
+        return
+    try:
+        if given["digest"] is not None:
+            _check_base(config, given["digest"])
+        done = training.train(arm, read_pairs(place / "pairs.jsonl"))
+    except HarnessError as error:
+        write_text_whole(place / _FAULT, json.dumps([type(error).__name__, str(error)]))
+        if workers().count == 1:
+            return
+        raise  # ends the others too, who may wait for this one
+    if workers().is_main:
+        made = {"log": [dict(row) for row in done.log], "step": done.step, "notes": list(done.notes)}
+        write_text_whole(place / _RESULT, json.dumps({**made, "folder": str(Path(done.folder).relative_to(place))}))
+
+
+def _check_base(config: RunConfig, digest: str) -> None:
+    own = load_model(config).checkpoint
+    if own.digest != digest:
+        import platform
+
+        raise ModelError(
+            f"On host {platform.node()}: the base checkpoint {own.folder} has another digest than that of the workers that "
+            "answered. Give all hosts the same files."
+        )
+
+
+def _fault(place: Path) -> HarnessError | None:
+    found = read_json(place / _FAULT)
+    if found is None:
+        return None
+    kind = getattr(errors, found[0], TrainingError)
+    return TrainingError(found[1]) if kind in (errors.ImageError, errors.Unanswered) else kind(found[1])
+
+
+def _result(place: Path) -> _Result:
+    found = read_json(place / _RESULT)
+    if found is None:
+        raise TrainingError(
+            f"{place.name} was trained, but {place / _RESULT} is not there. All hosts must see the output folder."
+        )
+    return _Result(tuple(found["log"]), place / found["folder"], found["step"], tuple(found["notes"]))

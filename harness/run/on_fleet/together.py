@@ -1,0 +1,81 @@
+"""Arms one after the other, or side by side on a fleet, where a failed arm does not stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from harness.config.fleet_form import ALONE
+from harness.config.schema import Arm, RunConfig
+from harness.core.errors import HarnessError, TrainingError
+from harness.evaluation.side_by_side import side_by_side
+
+if TYPE_CHECKING:
+    from harness.fleet.crew import Crew
+
+
+def check_room(config: RunConfig, crew: Crew | None) -> None:
+    """Raises ConfigError where an arm asks for more GPUs or CPUs than the fleet has."""
+    if crew is None:
+        return
+    from harness.fleet.gang import check_room as of_one
+
+    for arm in (*config.reward_models, *config.arms):
+        of_one(arm.name, arm.resources or ALONE, crew.cluster)
+
+
+class Together:
+    """Does the same to several arms. `failed`: arm -> why, of a fleet; in one process the first error ends the run."""
+
+    def __init__(self, config: RunConfig, crew: Crew | None) -> None:
+        self._config, self._crew = config, crew
+        self.failed: dict[str, Exception] = {}
+
+    def groups(self) -> Iterator[list[Arm]]:
+        """Arms that need nothing of each other: each alone in one process; with a fleet all that start from arms before."""
+        if self._crew is None:
+            yield from ([arm] for arm in self._config.arms)
+            return
+        left, done = list(self._config.arms), set[str | None]([None])
+        while left:
+            now = [arm for arm in left if arm.after in done]
+            yield now
+            done |= {arm.name for arm in now}
+            left = [arm for arm in left if arm not in now]
+
+    def alive(self, arms: Sequence[Arm]) -> list[Arm]:
+        """The arms that did not fail, and whose earlier arm and reward model did not; these fail with them."""
+        for arm in arms:
+            for needed in (arm.after, arm.align.reward):
+                if needed in self.failed and arm.name not in self.failed:
+                    self.failed[arm.name] = TrainingError(f"it needs {needed}, which failed")
+        return [arm for arm in arms if arm.name not in self.failed]
+
+    def each(self, arms: Sequence[Arm], work: Callable[[Arm], None]) -> None:
+        arms, crew = self.alive(arms), self._crew
+        if crew is None:
+            for arm in arms:
+                work(arm)
+            return
+
+        def one(arm: Arm) -> None:
+            try:
+                work(arm)
+            finally:
+                crew.leave()
+
+        _, errors = side_by_side([partial(one, arm) for arm in arms], max(len(arms), 1))
+        self.failed |= {arm.name: error for arm, error in zip(arms, errors, strict=True) if error is not None}
+
+    def raise_failed(self) -> None:
+        """Raises the error of the arm that failed, or one that names all."""
+        if not self.failed:
+            return
+        if other := next((error for error in self.failed.values() if not isinstance(error, HarnessError)), None):
+            raise other
+        words = "\n  ".join(f"{name}: {error}" for name, error in self.failed.items())
+        total = len(self._config.reward_models) + len(self._config.arms)
+        raise TrainingError(
+            f"{len(self.failed)} of {total} arms failed; the others are done. The same command tries them again:\n  {words}"
+        )

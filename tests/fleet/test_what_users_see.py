@@ -1,0 +1,218 @@
+"""What a fleet shows: its table, lines in a log, the run browser, and `doctor --fleet`."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from harness.commands._terminal import Display
+from harness.config.fleet_form import FleetConfig
+from harness.core import registry
+from harness.core.capabilities import OK, WRONG, Finding
+from harness.core.errors import ModelError
+from harness.fleet import examine
+from harness.fleet.examine import examine_hosts
+from harness.fleet.fleet_model import FleetModel
+from harness.fleet.hands import Deeds, Hand
+from harness.fleet.jobs import Job
+from harness.fleet.leases import Leases
+from harness.fleet.messages import Host, Spec
+from harness.fleet.same_hosts import folder_digest
+from harness.fleet.status import FleetStatus, status_of
+from harness.fleet.worker import Worker
+from harness.results.archive import StoredArchive
+from harness.run.models import Shown
+from harness.storage.run_store import Store
+from reports.web.shelf import Shelf
+from tests.fleet.fake_cluster import FakeCluster, Toy
+from tests.fleet.test_fleet_model import SPEC, answers, asked, crew
+
+LLAVA = Spec("toy", {}, 1, ".", "llava")
+
+
+def status() -> FleetStatus:
+    """Two workers after 20 s of work: 6 of 10 units and 60 answers are there."""
+    job = Job(LLAVA, [("answer",)] * 10, Leases(10, 9), "pope")
+    job.leases.came |= set(range(6))
+    busy = Hand("actor", 95.0, "asked", "work", job, 6, Host("h1", "n1", 1, {}), LLAVA, 60, "H100", "pope")
+    return status_of([busy, Hand("actor", 60.0)], [job], Deeds({"h1": 6}, 60, 1, lost=2, retried=1), 20.0, 100.0)
+
+
+def test_a_status_has_a_row_for_each_worker_and_counts_what_is_left() -> None:
+    found = status()
+    assert found.workers[0].cells() == ("h1", "H100", "llava", "pope", "answers", "60", "3.0")
+    assert found.workers[1].cells()[:5] == ("(not up yet)", "", "", "", "starts for 40 s")
+    assert (found.units_done, found.units_left, found.per_s) == (6, 4, 3.0)
+    assert found.left_s == pytest.approx(4 * 20 / 6)
+    assert "workers lost 2, units retried 1, about 13 s left" in found.summary
+
+
+def test_a_terminal_shows_the_table_and_a_log_gets_lines_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    display, said = Display(), list[str]()
+    monkeypatch.setattr(display, "say", said.append)
+    display.console = Console(file=io.StringIO())
+    display.fleet(status())
+    assert said == []
+    display._fleet_said -= 61
+    display.fleet(status())
+    display.fleet(status())
+    assert said == [
+        f"fleet: {status().summary}",
+        "fleet:   h1  H100  llava  pope  answers  60  3.0",
+        "fleet:   (not up yet)  starts for 40 s  0",
+    ]
+    display.console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    display.fleet(status())
+    shown = Console(file=io.StringIO(), width=120)
+    shown.print(display._bars.above)
+    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert "h1" in text and "answers/s" in text and "H100" in text and "units 6 of 10" in text
+
+
+def test_the_run_browser_shows_the_fleet_while_it_works(tmp_path: Path, store: Store) -> None:
+    archive, shown = StoredArchive(store, tmp_path, Shelf()), Shown(tmp_path, lambda status: None)
+    assert archive.fleet() is None
+    shown.show(status())
+    table = archive.fleet()
+    assert table is not None and table.rows[0][:4] == ("h1", "H100", "llava", "pope") and "units 6 of 10" in table.summary
+    os.utime(shown.file, (time.time() - 61,) * 2)
+    assert archive.fleet() is None
+
+
+def test_a_working_crew_shows_what_its_workers_do(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.fleet import turns
+
+    monkeypatch.setattr(turns, "_SHOW_S", 0.0)
+    shown: list[FleetStatus] = []
+    made = crew(2)
+    made._show = shown.append
+    model = FleetModel(made, SPEC)
+    model.begin("pope")
+    answers(model, asked(40))
+    made.close()
+    assert shown[-1].answers > 0 and any(row.benchmark == "pope" for one in shown for row in one.workers)
+
+
+# ------------------------------------------------------------ doctor --fleet
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    from harness.fleet import crew as crews
+
+    fake = FakeCluster()
+    fake.hosts = {"n1", "n2", "n3"}
+    monkeypatch.setattr(crews, "Cluster", fake)
+    monkeypatch.setattr(examine, "Cluster", fake)
+    monkeypatch.setattr(registry, "make", lambda kind, name, options: Toy(**options))
+
+    def named(worker: Worker, number: int) -> None:
+        worker._host = dataclasses.replace(worker._host, name=f"h{worker._host.node[1:]}")
+
+    fake.made = named
+    return fake
+
+
+def found(data: Path | None = None) -> dict[str, Finding]:
+    return {finding.what: finding for finding in examine_hosts(FleetConfig(), SPEC, data)}
+
+
+def test_hosts_that_agree_are_fit(cluster: FakeCluster) -> None:
+    seen = found()
+    assert all(finding.state == OK for finding in seen.values())
+    assert {"hosts", "versions", "checkpoint", "backend", "device", "memory", "12 answers"} <= seen.keys()
+
+
+def change(cluster: FakeCluster, node: str, how: Any) -> None:
+    """Something is otherwise on one host."""
+    before = cluster.made
+
+    def made(worker: Worker, number: int) -> None:
+        before(worker, number)
+        if worker._host.node == node:
+            how(worker)
+
+    cluster.made = made
+
+
+def other_torch(worker: Worker) -> None:
+    worker._host = dataclasses.replace(worker._host, versions={**worker._host.versions, "torch": "1.0"})
+
+
+def other_weights(worker: Worker) -> None:
+    worker._load = lambda spec: dataclasses.replace(Worker._load(worker, spec), checkpoint=Toy("other").checkpoint)  # type: ignore[method-assign]
+
+
+def other_answers(worker: Worker) -> None:
+    worker.examined = lambda *words: dataclasses.replace(Worker.examined(worker, *words), value=(1, ["x"] * 12))  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("how", "what", "words"),
+    [(other_torch, "versions", "torch 1.0"), (other_weights, "checkpoint", "other"), (other_answers, "12 answers", "x | x")],
+)
+def test_the_host_that_differs_is_named(cluster: FakeCluster, how: Any, what: str, words: str) -> None:
+    change(cluster, "n2", how)
+    seen = found()
+    assert seen[what].state == WRONG and seen[what].words.startswith("h2 (n2): ") and words in seen[what].words
+    assert [name for name, finding in seen.items() if finding.state == WRONG] == [what]
+
+
+def test_a_host_without_the_checkpoint_is_named_and_the_others_are_examined(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(worker: Worker) -> None:
+        def load(spec: Spec) -> Any:
+            raise ModelError("There is no folder /models/llava.")
+
+        worker._load = load  # type: ignore[method-assign]
+
+    change(cluster, "n3", missing)
+    seen = found()
+    assert seen["host h3 (n3)"].state == WRONG and "There is no folder /models/llava." in seen["host h3 (n3)"].words
+    assert "the same on 2 hosts" in seen["12 answers"].words
+
+
+def test_a_host_without_the_data_folder_is_named(cluster: FakeCluster, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    change(
+        cluster, "n1", lambda worker: setattr(worker, "data_digest", lambda folder: Worker.data_digest(worker, folder / "gone"))
+    )
+    seen = found(tmp_path)
+    assert "There is no data folder" in seen["host h1 (n1)"].words and seen["data folder"].state == OK
+
+
+def test_a_data_folder_is_known_by_names_sizes_and_the_content_of_its_tables(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[1]")
+    (tmp_path / "i.jpg").write_bytes(b"xx")
+    first = folder_digest(tmp_path)
+    (tmp_path / "a.json").write_text("[2]")
+    second = folder_digest(tmp_path)
+    (tmp_path / "i.jpg").write_bytes(b"xxx")
+    assert len({first, second, folder_digest(tmp_path)}) == 3
+
+
+def test_the_status_file_is_plain_json(tmp_path: Path) -> None:
+    Shown(tmp_path, lambda status: None).show(status())
+    assert json.loads((tmp_path / "fleet.json").read_text())["lost"] == 2
+
+
+@pytest.mark.parametrize(
+    ("stage", "seconds", "words"),
+    [("sweep: pope", 25.0, "; 4 workers"), ("pairs: a", 25.0, "; 4 workers"), ("align: a", 50.0, "; 2 arms at once")],
+)
+def test_a_dry_run_divides_the_measured_work_among_the_fleet(stage: str, seconds: float, words: str) -> None:
+    from harness.run.estimate import Cost, _on_fleet
+    from tests.fleet.test_arms_together import study as arms
+
+    config = arms(a=None, b=None).model_copy(update={"fleet": FleetConfig(workers=4)})
+    found = _on_fleet(Cost(stage, "some", 100.0), config)
+    assert found.seconds == seconds and found.amount.endswith(words)

@@ -2,7 +2,8 @@
 
     FleetModel   the contract's `Model`: plans waves, hands them out, gives answers back in the order of one process
     Crew         the workers: who is there, who is lost, who has which unit of work (`Leases`)
-    Cluster      Ray: the only module that imports it
+    Cluster      Ray: it and `gang` are the only modules that import it
+    gang         the processes of one training, through Ray Train
     Worker       what runs on the hosts: one checkpoint, loaded once, asked for one unit after the other
 
 The driver alone writes the store. A wave is a function of the request list alone, so that answers, stores and reports have

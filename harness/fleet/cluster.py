@@ -1,4 +1,4 @@
-"""Ray, and nothing else: a local one started and ended here, or a running cluster that is joined. The only import of ray.
+"""Ray, and nothing else: a local one started and ended here, or a running cluster that is joined. Ray Train is in `gang`.
 
 Ray restarts, schedules and transports; a worker that is lost is replaced by a new one instead of being restarted, since calls
 to an actor whose host was cut off may wait without end.

@@ -84,6 +84,7 @@ class Arm(_Strict):
 class TableNotes(_Strict):
     """What a report says of a table of the study besides its rows. Changes nothing that is computed."""
 
+    rows: dict[str, str] = Field(default_factory=dict, description="arm or reward model -> row of the paper's table")
     same_prompts: list[list[str]] = Field(default_factory=list, description="rows that are compared on the same prompts")
     not_run: dict[str, str] = Field(default_factory=dict, description="rows of the paper's table that are not run, and why")
     finding: str = Field(default="", description="what the paper says of the question that the study asks")

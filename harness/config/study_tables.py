@@ -52,12 +52,20 @@ def tree(name: str, mini: bool) -> tuple[dict[str, Any], list[str]]:
     orphans = [arm["name"] for arm in made["arms"] if arm["align"].get("reward") not in rewards]
     made["arms"] = [arm for arm in made["arms"] if arm["name"] not in orphans]
     not_run |= dict.fromkeys(orphans, "its reward model is left out")
+    named = rows.get("rows", {})
+    as_rows = {arm: row for arm, row in named.items() if arm not in not_run}
+    not_run = {f"{named[row]} ({row})" if row in named else row: why for row, why in not_run.items()}
     left_out = [f"{row}: {why}" for row, why in not_run.items()]
     if not is_table:
         _as_finding(made, rows, left_out)
     if not made["arms"] and not made["reward_models"]:
         raise ConfigError(f"No row of {name} can be run on the miniature world:\n  " + "\n  ".join(left_out))
-    shared = {"same_prompts": rows.get("same_prompts", []), "not_run": not_run, "finding": rows.get("paper", "")}
+    shared = {
+        "rows": as_rows,
+        "same_prompts": rows.get("same_prompts", []),
+        "not_run": not_run,
+        "finding": rows.get("paper", ""),
+    }
     made["table"] = {**shared, "open": {**rows.get("open", {}), **made.pop("open")}, "grids": made.pop("grids", {})}
     return made, left_out
 

@@ -82,10 +82,12 @@ class SweepResult:
 
 @dataclass(frozen=True, slots=True)
 class StudyNotes:
-    """Sentences on a study: `shared` prompts of its arms, arms that are `unlike` though the paper has them on the same prompts,
-    rows of the paper's table that are `not_run` and why, what the paper leaves `open` and the default taken, benchmarks of
-    which only a `partial` sweep was asked, what the paper says of the `finding` that the study is about."""
+    """Sentences on a study: `rows` of the paper's table that its arms are, `shared` prompts of its arms, arms that are `unlike`
+    though the paper has them on the same prompts, rows of the paper's table that are `not_run` and why, what the paper leaves
+    `open` and the default taken, benchmarks of which only a `partial` sweep was asked, and what the paper says of the `finding`
+    that the study is about."""
 
+    rows: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
     not_run: tuple[str, ...] = ()

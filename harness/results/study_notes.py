@@ -19,6 +19,7 @@ def study_notes(config: RunConfig, groups: Sequence[Mapping[str, Any]]) -> Study
     table = config.table or TableNotes()
     unlike = [group for group in groups if group["meant"] and group["common"] < group["most"]]
     return StudyNotes(
+        rows=tuple(f"{arm}: {row}" for arm, row in table.rows.items()),
         shared=tuple(f"Arms share {_of(group)} prompts: {', '.join(group['arms'])}." for group in groups),
         unlike=tuple(
             f"Compared on the same prompts in the paper, but these arms share {_of(group)}: {', '.join(group['arms'])}."

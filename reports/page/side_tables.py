@@ -119,6 +119,7 @@ def study_view(comparison: Comparison) -> list[tuple[str, tuple[str, ...]]]:
     notes = comparison.study
     parts = [
         ("What the paper says", notes.finding),
+        ("Rows of the paper that the arms stand for", notes.rows),
         ("Prompts", (*notes.unlike, *notes.shared)),
         ("Rows of the paper that are not run", notes.not_run),
         ("Open in the paper; the default taken here", notes.open),

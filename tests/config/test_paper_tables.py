@@ -50,6 +50,18 @@ def test_a_table_has_the_rows_of_the_paper_in_their_order(table: str) -> None:
     assert [arm.name for arm in made.arms] == [row["arm"] for row in rows if "arm" in row]
     assert made.published == [TABLES[table]["published"]]
     assert made.table is not None and made.table.same_prompts == TABLES[table]["same_prompts"]
+    assert made.table.rows == {row["arm"]: row["paper"] for row in rows if "arm" in row}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_row_that_the_miniature_lacks_is_named_as_in_the_paper(table: str) -> None:
+    made, left_out = config.load_table(table, mini=True)
+    assert made.table is not None
+    papers = {row["arm"]: row["paper"] for row in TABLES[table]["rows"] if "arm" in row}
+    run = {arm.name for arm in made.arms}
+    assert made.table.rows == {arm: row for arm, row in papers.items() if arm in run}
+    told = [f"{row} ({arm})" for arm, row in papers.items() if arm not in run]
+    assert all(any(line.startswith(f"{row}: ") for line in left_out) for row in told) and set(told) <= set(made.table.not_run)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -140,6 +152,8 @@ def test_table_7_has_the_papers_reward_models_and_its_values_beside() -> None:
     made, paper = shipped("table7"), PAPER["table7"]
     trained = {row["model"]: row["parts"] for row in paper["rows"] if "model" in row} | paper["not in the paper"]
     assert {model.name: _parts(model) for model in made.reward_models} == trained and not made.arms
+    assert made.table is not None
+    assert made.table.rows == {row["model"]: row["paper"] for row in paper["rows"] if "model" in row}
     beside = published_rewards(made.published)
     assert [(row.method, list(row.values.values())) for row in beside] == [(r["paper"], r["values"]) for r in paper["rows"]]
     assert list(beside[0].values) == paper["columns"] and published(made.published) == ()

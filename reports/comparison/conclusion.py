@@ -77,7 +77,7 @@ def _scope(table: Table) -> str:
 
 
 def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
-    bad = first(rows, HALLUCINATION)
+    bad = _leading(rows)
     if bad is None:
         return _plain_headline(rows)
     cell, difference = bad.cells[1], _difference(bad.cells[1])
@@ -94,6 +94,18 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     interval_words = f", 95 % interval {interval}" if interval else ", no interval from so few images"
     opening = openings.get(cell.significant, "No significant change in hallucination")
     return f"{opening}: {moved} ({change(difference.value, bad.shown_unit)}{interval_words}). {_price(rows, bad)}".strip()
+
+
+def _leading(rows: Sequence[Row]) -> Row | None:
+    """The hallucination metric that the first sentence is about: the headline row with most significant differences, losses
+    before gains, so that it never says "no change" above a list of changes; else the first one."""
+
+    def moved(row: Row) -> tuple[int, int]:
+        kinds = [cell.significant for cell in row.cells[1:] if cell is not None]
+        return len([kind for kind in kinds if kind]), kinds.count("worse")
+
+    movers = [row for row in rows if row.role == HALLUCINATION and row.headline and moved(row)[0]]
+    return max(movers, key=moved, default=None) or first(rows, HALLUCINATION)
 
 
 def _difference(cell: Cell | None) -> Difference | None:
@@ -142,7 +154,7 @@ def _fact(row: Row, cell: Cell) -> str:
 def _several(table: Table) -> str:
     """Which lowered hallucination, which moved helpfulness, and which did the first without losing the second."""
     measured = [row for row in table.rows if any(map(_difference, row.cells))]
-    bad = first(measured, HALLUCINATION)
+    bad = _leading(measured)
     if bad is None:
         return ""
     good = first(measured, HELPFULNESS, bad.benchmark) or first(measured, HELPFULNESS)

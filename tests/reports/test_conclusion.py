@@ -50,6 +50,20 @@ def test_several_checkpoints_name_theirs() -> None:
     assert "Outside the headline table, significantly worse: Bench brier with dpo (\u221210.0 points)." in verdict(both).worse
 
 
+def headline(*rows: Row) -> str:
+    return verdict(Table(COLUMNS, rows)).headline
+
+
+def test_the_first_sentence_is_about_the_hallucination_metric_that_moved_and_a_loss_comes_first() -> None:
+    still, better = row("still", 0.4, 0.4, role="hallucination"), row("fell", 0.3, 0.2, "better", role="hallucination")
+    worse = row("rose", 0.1, 0.2, "worse", role="hallucination")
+    assert headline(still).startswith("No significant change in hallucination: Bench still")
+    assert headline(still, better).startswith("Alignment lowered hallucination: Bench fell")
+    assert headline(still, better, worse).startswith("Alignment raised hallucination: Bench rose")
+    slice_of_it = row("part", 0.3, 0.2, "better", headline=False, role="hallucination")
+    assert headline(still, slice_of_it).startswith("No significant change in hallucination: Bench still")
+
+
 def test_the_scope_of_one_seed_and_of_several() -> None:
     one = verdict(Table(COLUMNS, (row("accuracy", 0.5, 0.6),)))
     assert "not that of another training seed" in one.scope and one.scope in one.sentences

@@ -10,7 +10,7 @@ from reports.values.questions import DirectTest, Level, Question
 from reports.values.table import Row, Table
 
 MOST_FOUND, MOST_OPEN = 6, 4  # sentences on significant differences, and on metrics without one
-_MOST_KEYS, _MOST_SIDES = 3, 3  # settings named in a title, comparisons named in a sentence
+_MOST_KEYS, _MOST_SIDES = 2, 3  # settings named in a title, comparisons named in a sentence
 _TITLES = {
     "pairs": "Source of the preference pairs",
     "align": "Aligner",
@@ -23,10 +23,12 @@ _PARTS = {"pairs": "the pairs", "align": "the aligner", "align.training": "the t
 
 
 def title_of_keys(keys: Sequence[str]) -> str:
-    """'Aligner', 'rho_th of the pairs', 'Settings of the pairs'."""
-    if len(keys) > _MOST_KEYS:
-        return f"Settings of {_PARTS.get(keys[0].split('.')[0], keys[0].split('.')[0])}"
-    return listing([_title(key) for key in keys])
+    """'Aligner', 'rho_th of the pairs', 'Aligner and number of prompts', 'Settings of the pairs', 'Aligner and 2 more settings'."""
+    parts = list(dict.fromkeys(key.split(".")[0] for key in keys))
+    first, *rest = (_title(key) for key in keys)
+    if len(keys) <= _MOST_KEYS:
+        return listing([first, *(title[0].lower() + title[1:] if title in _TITLES.values() else title for title in rest)])
+    return f"Settings of {_PARTS.get(parts[0], parts[0])}" if len(parts) == 1 else f"{first} and {len(rest)} more settings"
 
 
 def _title(key: str) -> str:

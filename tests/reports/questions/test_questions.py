@@ -13,6 +13,7 @@ from harness.core.stats import holm
 from reports.comparison.compare import compare
 from reports.page.costs import cost_figures, cost_table
 from reports.page.questions import compared_table
+from reports.questions.words import title_of_keys
 from reports.text.formatting import duration
 from reports.writers import html as html_writer
 from reports.writers import json as json_writer
@@ -203,3 +204,16 @@ def test_money_is_unknown_where_one_server_gave_no_price(make, few, many):
 
 def test_durations_read_as_people_say_them():
     assert [duration(s) for s in (None, 37.4, 700, 5400)] == ["", "37 s", "12 min", "1.5 h"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "title"),
+    [
+        (["align"], "Aligner"),
+        (["pairs", "pairs.limit"], "Source of the preference pairs and number of prompts"),
+        (["pairs", "align.dpo.loss", "align.keep_stored"], "Source of the preference pairs and 2 more settings"),
+        (["pairs.a", "pairs.b", "pairs.c"], "Settings of the pairs"),
+    ],
+)
+def test_a_title_fits_a_line_whatever_varies(keys: list[str], title: str) -> None:
+    assert title_of_keys(keys) == title

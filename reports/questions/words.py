@@ -23,7 +23,7 @@ _PARTS = {"pairs": "the pairs", "align": "the aligner", "align.training": "the t
 
 
 def title_of_keys(keys: Sequence[str]) -> str:
-    """'Aligner', 'rho_th of the pairs', 'Aligner and number of prompts', 'Settings of the pairs', 'Aligner and 2 more settings'."""
+    """'rho_th of the pairs', 'Aligner and number of prompts', 'Settings of the pairs', 'Aligner and 2 more settings'."""
     parts = list(dict.fromkeys(key.split(".")[0] for key in keys))
     first, *rest = (_title(key) for key in keys)
     if len(keys) <= _MOST_KEYS:

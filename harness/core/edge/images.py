@@ -45,6 +45,7 @@ def open_image(path: Path) -> Image.Image:
     allowed format, has more than 89 million pixels (asked before any is decoded), or is a strip thinner than 1:200.
     """
     with opened(path) as image:
+        image.load()  # Pillow turns a TIFF here, and takes its orientation away
         turn = orientation(image)
         seen = _rgb(path, image)
         return seen.transpose(_TURNS[turn]) if turn in _TURNS else seen
@@ -60,6 +61,7 @@ def shows_as_stored(path: Path) -> str:
 
 def as_seen(image: Image.Image) -> Image.Image:
     """An opened image as RGB, turned and laid on white; for small copies of images that were decoded before."""
+    image.load()
     turn = orientation(image)
     seen = on_white(image)
     return seen.transpose(_TURNS[turn]) if turn in _TURNS else seen
@@ -134,9 +136,13 @@ def _rgb(path: Path, image: Image.Image) -> Image.Image:
     samples = np.asarray(image)
     low, high = float(samples.min()), float(samples.max())
     sixteen = image.mode in _SIXTEEN or (image.mode == "I" and high > 255)
-    if not (low >= 0 and high <= (65535 if sixteen else 255)):  # nan too
+    shares = (
+        image.mode == "F" and 0 < high <= 1 and not np.isin(samples, (0, 1)).all()
+    )  # of white, or a mask: all would be black
+    if shares or not (low >= 0 and high <= (65535 if sixteen else 255)):  # nan too
         raise ImageError(path, f"has samples from {low:g} to {high:g}, which are not grey levels. Save it as an 8-bit PNG.")
     levels = samples.astype(np.float32)  # half the memory of float64; no level lies near a half
     if sixteen:
         levels /= 257
+    levels[samples == image.info.get("transparency", -1)] = 255
     return Image.fromarray(levels.round(out=levels).astype(np.uint8)).convert("RGB")

@@ -19,6 +19,18 @@ from harness.core.evaluation import Decoding, Request
 from harness.models._server.chat_format import data_url
 from harness.models.transformers import TransformersModel
 
+Turn = Image.Transpose
+UNDO: dict[int, tuple[Turn, ...]] = {  # orientation -> how the camera stored what is to be seen upright
+    1: (),
+    2: (Turn.FLIP_LEFT_RIGHT,),
+    3: (Turn.ROTATE_180,),
+    4: (Turn.FLIP_TOP_BOTTOM,),
+    5: (Turn.TRANSPOSE,),
+    6: (Turn.ROTATE_90,),
+    7: (Turn.TRANSVERSE,),
+    8: (Turn.ROTATE_270,),
+}
+
 
 def pixels(path: Path) -> np.ndarray:
     return np.asarray(open_image(path))
@@ -44,6 +56,37 @@ def test_wide_samples_that_are_no_grey_levels_are_told(tmp_path: Path) -> None:
     Image.fromarray(np.array([[-5.0, 3e6]], dtype=np.float32)).save(tmp_path / "depth.tif")
     with pytest.raises(ImageError, match=r"depth\.tif has samples from -5 to 3e\+06, .* Save it as an 8-bit PNG"):
         open_image(tmp_path / "depth.tif")
+
+
+def test_samples_from_0_to_1_are_no_black_image(tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 0.5, dtype=np.float32)).save(tmp_path / "share.tif")
+    with pytest.raises(ImageError, match=r"share\.tif has samples from 0.5 to 0.5, .* Save it as an 8-bit PNG"):
+        open_image(tmp_path / "share.tif")
+
+
+@pytest.mark.parametrize("name", ["turned.jpg", "turned.png", "turned.webp", "turned.tif", "turned.avif"])
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_every_format_and_orientation_is_seen_as_it_is_shown(name: str, turn: int, tmp_path: Path) -> None:
+    upright = np.zeros((32, 48, 3), np.uint8)
+    upright[:16, :24] = 255  # white in the corner at the top left, as it is to be seen
+    stored = Image.fromarray(upright)
+    for undo in UNDO[turn]:
+        stored = stored.transpose(undo)
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    stored.save(tmp_path / name, exif=exif, quality=100)
+    seen = pixels(tmp_path / name)
+    assert seen.shape == upright.shape and np.abs(seen.astype(int) - upright).mean() < 3
+
+
+def test_grey_that_sixteen_bits_call_transparent_is_white(tmp_path: Path) -> None:
+    path = tmp_path / "clear.png"
+    rows = b"".join(b"\0" + struct.pack(">4H", 500, 500, 0, 65535) for _ in range(2))
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 4, 2, 16, 0, 0, 0, 0)), (b"tRNS", struct.pack(">H", 500))]
+    chunks += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    body = b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    assert pixels(path)[0, :, 0].tolist() == [255, 255, 0, 255]
 
 
 def test_cmyk_becomes_the_colour_it_prints(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from harness.core.final_answer import final_answer
 from harness.core.judging import Facts, JudgeTask, Question
 from harness.core.plugins import Model
 
+_EMPTY = "no reply: the model's answer is empty, or all of it is reasoning"
+
 
 @registry.judge
 class Chat:
@@ -63,7 +65,7 @@ class Chat:
         try:
             for batch in [] if self._gone else self._model.generate(requests):
                 left -= {i for i, _ in batch}
-                yield [(i, self._read(questions[i].task, final_answer(reply.text).text, "no reply")) for i, reply in batch]
+                yield [(i, self._read(questions[i].task, final_answer(reply.text).text, _EMPTY)) for i, reply in batch]
         except Unanswered as error:
             why = {i: f"no reply: {reason}" for i, reason in error.reasons.items()}
         except ModelError as error:
@@ -93,7 +95,7 @@ class Chat:
 
     def _read(self, task: JudgeTask, reply: str, why: str) -> Verdict:
         """The verdict of a reply; `why` there is none where it is empty."""
-        value = task.read(reply)
+        value = task.read(reply) if reply else None  # no rule may make a verdict of nothing
         reading = "" if value is not None else "unreadable" if reply else why
         return Verdict(value, reading, reply, self.name, self.version_of(task))
 
@@ -111,7 +113,7 @@ class Chat:
         except ModelError as error:
             self._gone = f"no reply: {error}"
             return "", self._gone
-        return final_answer(reply).text, "no reply"
+        return final_answer(reply).text, _EMPTY
 
 
 _CHOICE = re.compile(

@@ -19,7 +19,7 @@ from harness.core.evaluation import Answer, Request
 from harness.core.files import write_text_whole
 from harness.core.run_record import Checkpoint
 from harness.models._server.chat_format import chat_body, data_url, read_reply
-from harness.models._server.client import Again, Unanswerable
+from harness.models._server.refusals import Again, Unanswerable
 
 _REQUESTS = "requests-"
 _LINES, _BYTES = 20_000, 90 << 20  # of a file; OpenAI takes 50,000 requests and 200 MB

@@ -108,7 +108,7 @@ def replies(draw: random.Random, folder: Path) -> None:
 def served(draw: random.Random, folder: Path) -> None:
     from harness.core.evaluation import Decoding
     from harness.models._server.chat_format import read_reply
-    from harness.models._server.client import Again, Unanswerable
+    from harness.models._server.refusals import Again, Unanswerable
 
     good = {"choices": [{"finish_reason": "stop", "message": {"content": "Yes"}}], "usage": {"prompt_tokens": 3}}
     try:

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.judges.chat import Chat
 from harness.cli import app
 from harness.core.evaluation import Verdict
 from harness.core.judging import JudgeTask
 from harness.evaluation.scoring import RememberingJudge
+from harness.models.openai import OpenAIModel
 from harness.storage.run_store import Store
 from tests.models.fake_server import Said, refused, reply, serving
 
@@ -49,6 +51,37 @@ def test_a_judge_that_is_locked_out_is_asked_no_more_and_the_score_says_how_many
     assert run.status == "complete but for 15 items without a verdict"
     lost = [score for score in result.scores if score.flag == "unjudged"]
     assert len(lost) == 15 and all(score.verdict and reason in score.verdict.reading and reason in score.why for score in lost)
+
+
+@pytest.mark.parametrize(("said", "reason"), [
+    (Said({"error": {"message": "Your credit balance is too low"}}, 400), "is used up: Your credit balance is too low"),
+    (Said({"error": {"message": "Over your quota", "type": "insufficient_quota"}}, 429), "is used up: Over your quota"),
+    (Said({"error": {"message": "No credits left", "code": 402}}), "is used up: No credits left"),
+    (Said({"error": {"message": "No such key", "code": "401"}}), "refuses the key"),
+], ids=["400", "429 for good", "402 in a reply", "401 in a reply"])  # fmt: skip
+def test_an_account_that_is_used_up_is_asked_no_more_however_the_server_says_it(said: Said, reason: str) -> None:
+    with serving(lambda body, count: said) as server:
+        judge = Chat(OpenAIModel(server.url, retries=3, concurrency=1))
+        task = JudgeTask("t", "Good?", read=lambda text: 1.0, fields=lambda *given: {"question": ""})
+        verdicts = [judge.judge(task, "q", str(n), {}, None) for n in range(3)]
+        assert len(server.asked) == 1
+    assert all(verdict.value is None and reason in verdict.reading for verdict in verdicts)
+
+
+@pytest.mark.parametrize(("said", "reason"), [
+    (Said({"error": {"message": "model overloaded"}}), "HTTP 500: model overloaded"),
+    (Said({"error": "out of memory"}), "HTTP 500: out of memory"),
+    (reply(""), "the model's answer is empty"),
+    (reply("<think>hm</think>"), "the model's answer is empty, or all of it is reasoning"),
+    (Said(raw=b"<html>gateway</html>"), "the reply is not JSON"),
+    (Said({"choices": []}), "the reply holds no answer"),
+], ids=["error", "text", "empty", "reasoning", "html", "no choice"])  # fmt: skip
+def test_a_reply_without_a_judgement_is_stored_with_the_reason(said: Said, reason: str) -> None:
+    with serving(lambda body, count: said) as server:
+        judge = Chat(OpenAIModel(server.url, retries=0, concurrency=1))
+        task = JudgeTask("t", "Good?", read=lambda text: 1.0, fields=lambda *given: {"question": ""})
+        verdict = judge.judge(task, "q", "a", {}, None)
+    assert verdict.value is None and reason in verdict.reading
 
 
 def test_a_stored_reply_that_is_no_longer_read_is_asked_for_again(store: Store) -> None:

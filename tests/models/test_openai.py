@@ -18,6 +18,7 @@ from harness.core.errors import ConfigError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.models._server import circuit_breaker as _health
 from harness.models._server import client as _server
+from harness.models._server import refusals
 from harness.models.openai import OpenAIModel
 from tests.models.fake_server import CUT, Said, nobody, refused, reply, serving
 
@@ -304,16 +305,16 @@ def test_the_wait_a_busy_server_asks_for_holds_for_every_request() -> None:
 
 
 def test_a_wait_is_read_in_seconds_milliseconds_or_as_a_date() -> None:
-    assert _server._retry_after({"retry-after": "7"}) == 7
-    assert _server._retry_after({"retry-after-ms": "250"}) == 0.25
+    assert refusals._retry_after({"retry-after": "7"}) == 7
+    assert refusals._retry_after({"retry-after-ms": "250"}) == 0.25
     now = time.time()
-    assert _server._retry_after({"retry-after": formatdate(now + 100, usegmt=True)}) == pytest.approx(100, abs=2)
-    assert _server._retry_after({"retry-after": formatdate(now - 100, usegmt=True)}) == 0
+    assert refusals._retry_after({"retry-after": formatdate(now + 100, usegmt=True)}) == pytest.approx(100, abs=2)
+    assert refusals._retry_after({"retry-after": formatdate(now - 100, usegmt=True)}) == 0
 
 
 @pytest.mark.parametrize("headers", [{}, {"retry-after": "soon"}, {"retry-after": "-"}])
 def test_a_wait_that_is_not_given_is_unknown(headers: dict[str, str]) -> None:
-    assert _server._retry_after(headers) is None
+    assert refusals._retry_after(headers) is None
 
 
 def test_busy_replies_do_not_use_up_the_retries() -> None:
@@ -474,3 +475,14 @@ def test_a_server_that_does_not_count_leaves_the_totals_unknown() -> None:
         model = OpenAIModel(server.url, price_in=1.0, price_out=1.0)
         answers, _ = ask(model, questions(1))
     assert model.spent().tokens_out is None and model.spent().cost is None and answers[0].n_tokens == -1
+
+
+def test_a_server_that_stays_busy_is_waited_for_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_server, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(_server, "LONGEST_WAIT_S", 0.05)
+    with serving(lambda body, count: refused(429, "busy", retry_after_ms="100")) as server:
+        model = OpenAIModel(server.url, concurrency=1)
+        with pytest.raises(Unanswered) as caught:
+            list(model.generate([Request(None, str(n)) for n in range(6)]))
+    assert len(caught.value.reasons) == 6 and "HTTP 429: busy" in str(caught.value)
+    assert len(server.asked) <= 6 + 8  # the first waits until its patience ends, the others do not

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.core.edge.images import open_image, shows_as_stored
 from harness.core.evaluation import Answer, Decoding, Request
-from harness.models._server.client import Again, Unanswerable
+from harness.models._server.refusals import Again, Unanswerable
 
 # How servers name the end of an answer and its limit (OpenAI, TGI, Mistral, Gemini, Anthropic), case aside.
 _ENDS = ("stop", "eos", "eos_token", "end", "end_turn", "stop_sequence")

@@ -20,6 +20,7 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI
 from harness.core.errors import ModelError
 from harness.models._server.circuit_breaker import Health
 from harness.models._server.pace import Pace
+from harness.models._server.refusals import Again, Refusal, Unanswerable
 from harness.models._server.spend_cap import CapReached, Held, SpendCap
 
 T = TypeVar("T")
@@ -28,32 +29,6 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0  # back-off doubles between them
 PATIENCE_S = 600.0  # all waits of one request that a busy server (429) requests
 _BODY = 8 << 20  # bytes of a reply; an answer of 4,096 tokens has some 20 thousand
 _LIST_S = 10.0
-_AGAIN = {408, 409, 425, 429}
-
-
-class Unanswerable(Exception):
-    """This request gets no answer from this server; others may. The message gives the reason.
-
-    `transient`: nothing is wrong with the request; another server, or this one later, may answer it.
-    """
-
-    def __init__(self, why: str, transient: bool = False) -> None:
-        super().__init__(why)
-        self.transient = transient
-
-
-class Again(Exception):
-    """This try failed, the next may succeed.
-
-    `after_s` is the wait that the server requested; `reached`: whether it replied at all; `late`: it ran out of time.
-    """
-
-    def __init__(
-        self, why: str, reached: bool = True, busy: bool = False, after_s: float | None = None, late: bool = False
-    ) -> None:
-        super().__init__(why)
-        self.reached, self.busy, self.after_s = reached, busy, after_s
-        self.congested = busy or late
 
 
 class Server:
@@ -143,7 +118,8 @@ class Server:
             except Again as again:
                 tries -= not again.busy
                 wait_s = again.after_s if again.after_s is not None else self._back_off(tries)
-                if tries <= 0 or waited_s + wait_s > PATIENCE_S:
+                patience_s = LONGEST_WAIT_S if self._health.shaky else PATIENCE_S  # no other request was answered either
+                if tries <= 0 or waited_s + wait_s > patience_s:
                     self._health.failed(str(again), again.reached)
                     raise Unanswerable(self._gave_up(again, wait_s), transient=True) from None
                 waited_s += wait_s if again.busy else 0.0
@@ -190,7 +166,7 @@ class Server:
                         raise Unanswerable(f"the reply is longer than {_BODY >> 20} MiB")
                     if time.monotonic() > deadline:
                         raise Again(f"no whole reply within {self._timeout_s:g} s", reached=False, late=True)
-            return json.loads(bytes(content))
+            reply = json.loads(bytes(content))
         except (APITimeoutError, httpx2.TimeoutException):
             raise Again(f"no reply within {self._timeout_s:g} s", reached=False, late=True) from None
         except (APIConnectionError, httpx2.HTTPError) as error:
@@ -200,24 +176,25 @@ class Server:
             ) from None
         except APIStatusError as error:
             held.cost = 0.0  # a refusal is not charged
-            raise self._explained(error) from None
+            raise self._explained(Refusal.of_status(error)) from None
         except (ValueError, RecursionError):
             raise Again("the reply is not JSON") from None
+        if (refusal := Refusal.of_body(reply)) is not None:
+            held.cost = 0.0
+            raise self._explained(refusal)
+        return reply
 
-    def _explained(self, error: APIStatusError) -> Exception:
-        """The error of an HTTP status: for this request, or for all."""
-        status, words, code = error.status_code, self.printable(_words(error)), str(error.code or "")
-        if status in (401, 403):
+    def _explained(self, refusal: Refusal) -> Exception:
+        """The error of a refusal: for this request, or for all."""
+        if refusal.status in (401, 403):
             return self._locked_out()
-        if status == 404:
+        words = self.printable(refusal.words)
+        if refusal.status == 404:
             known = ", ".join(str(entry["id"]) for entry in self.listing[:20])
             return ModelError(f"{self.url} does not know what is asked of it: {words}. It serves: {known or '(no list)'}.")
-        if status == 402 or "insufficient_quota" in code:
+        if refusal.is_used_up():
             return ModelError(f"The account at {self.url} is used up: {words}. What is answered stays stored.")
-        if status in _AGAIN or status >= 500:
-            busy = status == 429 or (status == 503 and "retry-after" in error.response.headers)
-            return Again(f"HTTP {status}: {words}", busy=busy, after_s=_retry_after(error.response.headers))
-        return Unanswerable(f"HTTP {status}: {words}")
+        return refusal.of_one_request(words)
 
     def _locked_out(self) -> ModelError:
         return ModelError(
@@ -230,26 +207,3 @@ class Server:
             text = text.replace(self._key, "(key)")
         line = "".join(c if c.isprintable() else " " for c in text)
         return " ".join(line.split())[:200]
-
-
-def _words(error: APIStatusError) -> str:
-    """The server's own sentence, without the wrapping."""
-    body = error.body
-    return str(body["message"]) if isinstance(body, dict) and body.get("message") else str(body or "(no words)")
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from now that a server requests to wait, by seconds, milliseconds or date; None where it gives none."""
-    from email.utils import parsedate_to_datetime
-
-    try:
-        if "retry-after-ms" in headers:
-            return max(float(headers["retry-after-ms"]) / 1000, 0.0)
-        if "retry-after" not in headers:
-            return None
-        value = headers["retry-after"]
-        if value.replace(".", "", 1).isdigit():
-            return float(value)
-        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except (ValueError, TypeError, OverflowError):
-        return None

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.models._server.client import Server, Unanswerable
+from harness.models._server.client import Server
+from harness.models._server.refusals import Unanswerable
 
 T = TypeVar("T")
 

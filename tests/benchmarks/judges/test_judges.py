@@ -62,7 +62,10 @@ def test_a_reply_without_a_score_leaves_the_verdict_without_a_value(task: JudgeT
     assert (verdict.value, verdict.raw) == (value, reply)
 
 
-@pytest.mark.parametrize(("reply", "reading"), [("Rating: 4", ""), ("Fine.", "unreadable"), ("", "no reply")])
+EMPTY = "no reply: the model's answer is empty, or all of it is reasoning"
+
+
+@pytest.mark.parametrize(("reply", "reading"), [("Rating: 4", ""), ("Fine.", "unreadable"), ("", EMPTY)])
 def test_the_reading_says_why_there_is_no_value(reply: str, reading: str) -> None:
     assert Chat(Model(reply)).judge(mmhal.TASK, "Q?", "a", FACTS, None).reading == reading
 

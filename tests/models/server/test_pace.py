@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from harness.models._server.client import Again
 from harness.models._server.pace import BEGIN, Pace
+from harness.models._server.refusals import Again
 
 
 class Clock:

@@ -38,6 +38,7 @@ from harness.core.plugins import Data, Judge
 from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
 
 EXTRACTORS = ("nouns", "plain", "judge")
+_DESCRIBE = "Describe the image in detail."
 _QUESTIONS = "object_halbench/obj_halbench_300_with_image.jsonl"
 _INVENTED = " (invented)"
 _SHORT = 3  # answers of so few words name no object and are never shown to the extractor
@@ -75,7 +76,7 @@ class ObjectHalbench:
         tagger: str = "nltk",
         file: str = _QUESTIONS,  # question file in the data folder
         describe: int | None = None,
-        prompt: str = "Describe the image in detail.",  # what is asked with `describe`
+        prompt: str = _DESCRIBE,  # what is asked with `describe`
         annotations: str = "coco/annotations",  # folder of COCO's annotations in the data folder
         year: str = "2014",  # of the annotation files
         max_new_tokens: int = 512,  # longest description, in tokens
@@ -86,6 +87,10 @@ class ObjectHalbench:
             raise ConfigError(f"Object HalBench has no extractor {extractor!r}; choose one of {', '.join(EXTRACTORS)}.")
         if variant not in ("official", "tolerant"):
             raise ConfigError(f"Object HalBench has no variant {variant!r}; choose official or tolerant.")
+        if describe is not None and describe < 1:
+            raise ConfigError(f"Object HalBench: describe is {describe}; give a number of images above 0 or leave it out.")
+        if describe is None and prompt != _DESCRIBE:
+            raise ConfigError("Object HalBench: prompt is asked with describe only; give describe, or a question file as file.")
         if extractor == "judge" and judge is None:
             raise JudgeError("Object HalBench with extractor: judge needs a judge. Add `judge: {name: chat, ...}` to it.")
         self.judge, self.extractor, self.variant, self.tagger = judge, extractor, variant, tagger
@@ -98,7 +103,7 @@ class ObjectHalbench:
         rules = f"object halbench {self.version} {self._tokenizer.name} {_vocabulary.digest()}"
         truth = _coco.read_truth(data, self.annotations, self.year, "val", _vocabulary.refined().node_of, self._nodes_in, rules)
         self._loaded = {f"sha256 of {name}": digest for name, digest in truth.sources.items()}
-        if self.describe:
+        if self.describe is not None:
             chosen = [(n, n, self.question) for n in truth.ids_in(f"val{self.year}")[: self.describe]]
         else:
             self._loaded[f"sha256 of {self.file}"] = data.digest(self.file)

@@ -170,3 +170,13 @@ def test_a_judge_that_is_not_there_is_said_at_once() -> None:
 def test_a_spacy_model_that_is_not_installed_is_said() -> None:
     with pytest.raises(ConfigError, match="spaCy has no model 'en_core_web_trf'"):
         ObjectHalbench(tagger="en_core_web_trf").score(dog(), said("A dog sits near a cat."))
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    ({"describe": 0}, "describe is 0; give a number of images above 0"),
+    ({"describe": -3}, "describe is -3"),
+    ({"prompt": "What is there?"}, "prompt is asked with describe only"),
+])  # fmt: skip
+def test_options_that_would_do_nothing_are_errors(options: dict[str, object], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        ObjectHalbench(**options)  # type: ignore[arg-type]

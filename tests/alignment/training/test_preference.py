@@ -163,6 +163,7 @@ def test_options_of_the_loss_train(llava_next, images, tmp_path, options):
         ({"ld_alpha": 1.5}, "weight from 0 to 1"),
         ({"loss": "cpo", "loss_options": {"shape": "square"}}, "shape is 'square'"),
         ({"beta": 0}, "beta is 0"),
+        ({"f_alpha_divergence_coef": 0.3}, "f_divergence_type reverse_kl, which has no alpha"),
     ],
 )
 def test_wrong_losses_are_refused_before_anything_is_loaded(options, says):

@@ -106,7 +106,9 @@ def _check(made: Preference) -> None:
         hint = did_you_mean(made.divergence, DIVERGENCES)
         raise ConfigError(f"f_divergence_type is {made.divergence!r}.{hint} Choose one of: {', '.join(DIVERGENCES)}.")
     if made.divergence != "alpha_divergence" and made.alpha != _ALPHA:
-        raise ConfigError(f"f_alpha_divergence_coef is {made.alpha} and f_divergence_type {made.divergence}, which has no alpha.")
+        raise ConfigError(
+            f"f_alpha_divergence_coef is {made.alpha} and f_divergence_type {made.divergence}, which has no alpha."
+        )
     if made.ld_alpha is not None and not 0 <= made.ld_alpha <= 1:
         raise ConfigError(f"ld_alpha is {made.ld_alpha}; it is a weight from 0 to 1.")
     if made.sync is not None and not made.needs_reference:

@@ -1,16 +1,32 @@
 """`<image>` in a data set's texts: where its authors' own model takes the image. One rule for all sources.
 
 The chat template says where the image stands, so the mark is taken out of a prompt, with the line break beside it. In an
-answer it has no meaning (usually two rows were run together): such a pair is left out and counted.
+answer it has no meaning (usually two rows were run together): such a pair is left out and counted. Marks of other families
+follow the same rule, since they are text to every model but their own:
+
+    <|vision_start|><|image_pad|><|vision_end|>   Qwen-VL      <|image_1|>   Phi-3      <start_of_image>   Gemma 3
+    <|image|>   Llama 3.2      [IMG]   Pixtral      <ImageHere>   InternLM-XComposer      <im_start><image><im_end>   LLaVA 1.0
 """
 
 from __future__ import annotations
 
+import re
+
 MARK = "<image>"
+_MARK = (
+    r"(?:<\|vision_start\|>|<im_start>|<img>)?"
+    r"(?:<image>|<\|image(?:_pad|_\d)?\|>|<image_(?:pad|token|placeholder|soft_token)>|<start_of_image>|<image_?here>"
+    r"|<img_context>|<img>|\[img\])+"
+    r"(?:<\|vision_end\|>|<im_end>|</img>|<end_of_image>|\[img_end\])?"
+)
+_MARKS = re.compile(_MARK, re.IGNORECASE)
+_WITH_BREAK = re.compile(rf"{_MARK}\n|\n{_MARK}|{_MARK}", re.IGNORECASE)
+
+
+def has_image_mark(text: str) -> bool:
+    return ("<" in text or "[" in text) and _MARKS.search(text) is not None
 
 
 def strip_image(text: str) -> str:
     """A prompt without its image mark, wherever it stands; a text without one stays as it is."""
-    if MARK not in text:
-        return text
-    return text.replace(f"{MARK}\n", "").replace(f"\n{MARK}", "").replace(MARK, "").strip()
+    return _WITH_BREAK.sub("", text).strip() if has_image_mark(text) else text

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, replace
 
-from alignment.data.image_marks import MARK, strip_image
+from alignment.data.image_marks import has_image_mark, strip_image
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
 
@@ -38,7 +38,7 @@ def validate(
         if reason:
             dropped.append(Dropped(pair.id, reason))
         else:
-            kept.append(replace(pair, prompt=strip_image(pair.prompt)) if MARK in pair.prompt else pair)
+            kept.append(replace(pair, prompt=strip_image(pair.prompt)) if has_image_mark(pair.prompt) else pair)
     return kept, dropped
 
 
@@ -62,7 +62,7 @@ def _fault(pair: PreferencePair, has: Callable[[str], bool], unpaired: bool) -> 
         return EMPTY_ANSWER
     if not unpaired and not (pair.chosen and pair.rejected):
         return NO_COUNTERPART
-    if any(MARK in answer for answer in (pair.chosen, *pair.rejected)):
+    if any(has_image_mark(answer) for answer in (pair.chosen, *pair.rejected)):
         return IMAGE_MARK
     if any(r.strip() == pair.chosen.strip() for r in pair.rejected):
         return IDENTICAL_ANSWERS

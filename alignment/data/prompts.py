@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alignment.data.image_marks import MARK, strip_image
+from alignment.data.image_marks import has_image_mark, strip_image
 from alignment.data.image_names import check_limit, find_image, refuse_most_missing
 from alignment.data.invalid_pairs import EMPTY_ANSWER, IMAGE_MARK, MISSING_IMAGE, UNREADABLE_IMAGE, Dropped
 from alignment.data.sampling import drawn, row_id, unique
@@ -70,7 +70,7 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
             dropped.append(Dropped(own, MISSING_IMAGE))
         elif not answer:
             dropped.append(Dropped(own, EMPTY_ANSWER))
-        elif MARK in answer:
+        elif has_image_mark(answer):
             dropped.append(Dropped(own, IMAGE_MARK))
         else:
             kept.append(Prompt(own, image, "", None, question, answer))

@@ -25,6 +25,28 @@ def test_a_mark_goes_with_the_line_break_beside_it_and_other_prompts_stay_as_the
     assert strip_image(" What is it? \n") == " What is it? \n"
 
 
+@pytest.mark.parametrize("mark", [
+    "<image>", "<Image>", "<|vision_start|><|image_pad|><|vision_end|>", "<|image_pad|><|image_pad|>", "<|image|>",
+    "<|image_1|>", "[IMG]", "<start_of_image>", "<image_soft_token>", "<ImageHere>", "<im_start><image><im_end>",
+    "<img></img>", "<image_placeholder>", "<img><IMG_CONTEXT><IMG_CONTEXT></img>",
+])  # fmt: skip
+def test_the_marks_of_every_family_follow_the_rule(mark: str) -> None:
+    assert strip_image(f"{mark}\nWhat is it?") == strip_image(f"What is it?\n{mark}") == "What is it?"
+    pairs = [
+        PreferencePair("a", "", "", f"{mark} Why?", "A cat.", ("A dog.",), "t"),
+        PreferencePair("b", "", "", "Why?", "A cat.", (f"A {mark} dog.",), "t"),
+    ]
+    kept, dropped = validate(pairs, lambda name: False)
+    assert [p.prompt for p in kept] == ["Why?"] and [d.reason for d in dropped] == [IMAGE_MARK]
+
+
+@pytest.mark.parametrize(
+    "text", ["Which <b>image</b> is it?", "[image] of a dog", "<images>", "Is 3 < 4 > image?", "<imagine>"]
+)
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    assert strip_image(text) == text
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_published_sets_follow_the_rule(tmp_path, name):
     (tmp_path / "a.jpg").write_bytes(b"image")

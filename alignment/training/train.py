@@ -38,7 +38,7 @@ from alignment.weights.resume_state import check_fingerprint, read_log
 from alignment.weights.strategy import divide
 from alignment.weights.trainable import Trainable, prepare
 from alignment.weights.workers import workers
-from harness.core.digests import parts_digest
+from harness.core.digests import model_digest, parts_digest
 from harness.core.edge.files import is_file
 from harness.core.errors import TrainingError
 from harness.core.files import write_text_whole
@@ -113,7 +113,7 @@ def train(
         provenance = {"step": steps, "precision": precision, **made}
         write_checkpoint(trained, policy.checkpoint, folder / CHECKPOINT, provenance, heads, weights, merged)
         facts = {"fingerprint": fingerprint, "step": steps, "stopped": stopped, "pairs": len(pairs)}
-        done = {**facts, "precision": precision, "dropped": table(dropped)}
+        done = {**facts, "precision": precision, "dropped": table(dropped), "digest": model_digest(folder / CHECKPOINT)}
         write_text_whole(folder / DONE, json.dumps(done) + "\n")
     workers().wait()
     return _finished(folder, fingerprint)
@@ -164,6 +164,11 @@ def _extras(
 def _finished(folder: Path, fingerprint: str) -> Alignment:
     facts = json.loads((folder / DONE).read_text(encoding="utf-8"))
     check_fingerprint(folder, facts["fingerprint"], fingerprint)
+    if facts.get("digest") not in (None, model_digest(folder / CHECKPOINT)):  # None: of an older version
+        raise TrainingError(
+            f"{folder / CHECKPOINT} is not what its training wrote: a file was changed, lost or damaged since. Put it back, or "
+            f"remove {folder} to train again."
+        )
     log = read_log(folder, facts["step"])
     early = (f"Training ended at step {facts['step']}: {facts['stopped']}.",) if facts["stopped"] else ()
     notes = (*dropped_note(facts["dropped"], facts["pairs"]), *early, *diagnose(log), *filter(None, [facts.get("precision")]))

@@ -156,6 +156,19 @@ def test_a_flipped_bit_of_a_state_is_found(llava_next, images, pairs, tmp_path):
     assert found > 30
 
 
+@pytest.mark.parametrize("change", ["a flipped bit", "a lost file"])
+def test_a_finished_checkpoint_that_changed_since_is_not_taken_up(change, llava_next, images, pairs, tmp_path):
+    dpo = Dpo(training={**FAST, "max_steps": 1, "lora": {"r": 2}})
+    done = dpo.align(TinyPolicy(llava_next), pairs, images, tmp_path)
+    assert dpo.align(TinyPolicy(llava_next), pairs, images, tmp_path).log == done.log
+    path = done.folder / "adapter_model.safetensors"
+    flipped = bytearray(path.read_bytes())
+    flipped[-3] ^= 4
+    path.write_bytes(flipped) if change == "a flipped bit" else (done.folder / "chat_template.jinja").unlink()
+    with pytest.raises(TrainingError, match="is not what its training wrote"):
+        dpo.align(TinyPolicy(llava_next), pairs, images, tmp_path)
+
+
 def test_gradient_checkpointing_gives_the_same_step(llava_next, images, pairs, tmp_path):
     logs = [
         Dpo(training={**FAST, "gradient_checkpointing": on, "max_steps": 1})

@@ -10,7 +10,7 @@ A labelling configuration that fits is `CONFIG`. Captions are not exported: thei
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.core.edge.files import parse_json
@@ -27,7 +27,7 @@ CONFIG = """<View>
 </View>
 """
 _KEY = ("benchmark", "item_id", "field", "label")
-_NAMES = ("email", "username", "first_name", "id")
+_NAMES = ("email", "username", "id", "first_name")  # first names alone are not unique
 
 
 def tasks_text(cases: Iterable[Case], votes: Iterable[Vote] = ()) -> str:
@@ -75,6 +75,20 @@ def votes_from(text: str, where: str) -> list[Vote]:
         more = [f"... and {len(faults) - 20} more"] if len(faults) > 20 else []
         raise DataError("\n".join([*faults[:20], *more, "Nothing was taken from the export."]))
     return sorted(votes, key=lambda vote: vote.at)
+
+
+def check_known(votes: Iterable[Vote], known: Mapping[str, Collection[str]], where: str) -> None:
+    """Raises DataError for votes on items that no run here has: another project's export.
+
+    `known`: benchmark -> ids of its items.
+    """
+    unknown = dict.fromkeys((v.benchmark, v.item_id) for v in votes if v.item_id not in known.get(v.benchmark, ()))
+    if unknown:
+        named = ", ".join(f"{benchmark} {item}" for benchmark, item in list(unknown)[:5])
+        raise DataError(
+            f"{where}: {len(unknown):,} of its items are in no run here ({named}{', ...' if len(unknown) > 5 else ''}). It is "
+            "the export of another project, or of runs that lie in another `--output` folder. Nothing was taken from it."
+        )
 
 
 def _votes_of_task(task: Any) -> list[Vote]:

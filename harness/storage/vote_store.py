@@ -18,7 +18,7 @@ from harness.core.digests import text_digest
 from harness.core.evaluation import Span
 from harness.core.files import storable
 from harness.labels.cases import Vote
-from harness.labels.votes import Ballots, Standing, checked
+from harness.labels.votes import Ballots, checked
 from harness.storage import codec
 from harness.storage.database import Database
 
@@ -63,12 +63,22 @@ class Reviews(Database):
             return db.execute(f"{_INSERT} ON CONFLICT(token) DO NOTHING", row).rowcount == 1
 
     def take(self, votes: Iterable[Vote]) -> Taken:
-        """Keep a sheet's votes, all of them or none: those that differ from the reviewer's current vote."""
+        """Keep a sheet's votes, all of them or none: those that differ from the reviewer's current vote.
+
+        A vote that was taken before is not taken again, though the reviewer has changed it since: a file may be read twice.
+        """
         wanted = [checked(vote) for vote in votes]
         with self.transaction() as db:  # nobody else writes between looking and keeping
-            ballots = self.ballots()
+            ballots, known = self.ballots(), {_identity(vote) for vote in self.votes()}
             open_ = [vote for vote in wanted if ballots.of(vote.key).settled is None]
-            new = [vote for vote in open_ if _is_news(vote, ballots.of(vote.key))]
+            current = {(vote.key, vote.reviewer): ballots.of(vote.key).votes.get(vote.reviewer) for vote in open_}
+            new: list[Vote] = []
+            for vote in open_:
+                own = current[vote.key, vote.reviewer]
+                changed_since = own is not None and vote.at < own.at and _identity(vote) in known
+                if _is_news(vote, own) and not changed_since:
+                    new.append(vote)
+                    current[vote.key, vote.reviewer] = vote
             db.executemany(_INSERT, [_row(vote, "") for vote in new])
         return Taken(len(wanted), len(new), len(wanted) - len(open_))
 
@@ -88,9 +98,12 @@ class Reviews(Database):
         return self._reader.rows(f"SELECT id, {_COLUMNS} FROM votes WHERE id > ? ORDER BY id", (last,))
 
 
-def _is_news(vote: Vote, standing: Standing) -> bool:
+def _identity(vote: Vote) -> tuple[object, ...]:
+    return (*vote.key, vote.reviewer, vote.judgement, vote.comment, vote.at, vote.adjudication)
+
+
+def _is_news(vote: Vote, own: Vote | None) -> bool:
     """Whether the vote differs from the reviewer's current one, in its judgement or by a new comment."""
-    own = standing.votes.get(vote.reviewer)
     return own is None or vote.judgement != own.judgement or vote.comment not in ("", own.comment)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.audit.label_studio import tasks_text, votes_from
+from harness.audit.label_studio import check_known, tasks_text, votes_from
 from harness.core.errors import DataError
 from harness.labels.cases import Case, Vote
 from harness.labels.votes import Ballots
+from harness.storage.vote_store import Reviews
 
 CASES = [Case("pope", str(n), "label", "yes", "a.jpg", f"Is there a dog {n}?", 0.5) for n in range(3)]
 
@@ -44,6 +46,33 @@ def test_a_reviewer_known_only_by_number_is_named_as_such() -> None:
 
 def test_a_cancelled_annotation_is_a_skip() -> None:
     assert votes_from(changed(was_cancelled=True, result=[]), "x")[0].judgement == "skip"
+
+
+def test_two_reviewers_of_one_first_name_stay_two() -> None:
+    tasks = json.loads(tasks_text(CASES, VOTES[:2]))
+    for n, one in enumerate(tasks[0]["annotations"]):
+        one["completed_by"] = {"id": n + 1, "email": "", "first_name": "Ada"}
+    assert {v.reviewer for v in votes_from(json.dumps(tasks), "x")} == {"label-studio user 1", "label-studio user 2"}
+
+
+def test_an_annotation_that_stands_twice_is_stored_once(tmp_path: Path) -> None:
+    tasks = json.loads(tasks_text(CASES, VOTES[:1]))
+    tasks[0]["annotations"] *= 2
+    with Reviews(tmp_path / "store.sqlite") as reviews:
+        assert reviews.take(votes_from(json.dumps(tasks), "x")).new == 1 and len(reviews.votes()) == 1
+
+
+def test_reading_an_export_again_does_not_bring_back_a_vote_that_was_changed(tmp_path: Path) -> None:
+    text = tasks_text(CASES, [vote(0, "wrong", "Ada", 1), vote(0, "right", "Ada", 5)])
+    with Reviews(tmp_path / "store.sqlite") as reviews:
+        assert [reviews.take(votes_from(text, "x")).new for _ in range(2)] == [2, 0]
+        assert reviews.ballots().of(CASES[0].key).votes["Ada"].judgement == "right"
+
+
+def test_another_projects_export_is_refused_by_name() -> None:
+    check_known(VOTES, {"pope": {"0", "1", "2"}}, "export.json")
+    with pytest.raises(DataError, match=r"export.json: 1 of its items are in no run here \(pope 2\)"):
+        check_known(VOTES, {"pope": {"0", "1"}}, "export.json")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Planted faults: does the queue find wrong POPE labels when 3 % of the instance labels behind them are removed or swapped?
 
-python tests/proofs/planted_faults.py [--images 500] [--seeds 0 1 2 3 4]
+python tests/proofs/planted_faults.py [--images 500] [--seeds 0 1 2 3 4] [--captions 5 1]
+
+`--captions` also ranks with only the first so many reference captions of each image, to show what the queue leans on.
 
 The images and captions are the miniature world's, without faults. Each seed plants its own faults in a copy of the instance
 file and builds the POPE questions from it; the true list stays in this process and is shown to no command. Three checkpoints
@@ -16,7 +18,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ from harness.core import registry
 from harness.core.plugins import Model, no_progress
 from harness.evaluation.sweep import sweep
 from harness.labels.cases import Case
+from harness.labels.claims import Evidence
 from harness.labels.suspicion.rank import rank_labels
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.miniworld.world.benchmark_files import pope_files
@@ -52,6 +56,7 @@ class Outcome:
     wrong: int
     found: int
     found_by_answers_alone: int
+    found_with_captions: Mapping[int, int]  # number of reference captions an image -> found
 
     @property
     def recall(self) -> float:
@@ -109,7 +114,7 @@ def checkpoints(folder: Path, noise: tuple[float, ...] = (0.0, 0.02, 0.03)) -> l
     return found
 
 
-def outcomes(scratch: Path, images: int, seeds: list[int]) -> Iterator[Outcome]:
+def outcomes(scratch: Path, images: int, seeds: list[int], captions: Sequence[int] = ()) -> Iterator[Outcome]:
     """Plant, ask, rank, count; answers to questions that an earlier seed asked are taken from the store."""
     options = {"dtype": "float32", "device": "cpu", "threads": 1}
     clean = clean_world(scratch / "clean", images)
@@ -122,7 +127,17 @@ def outcomes(scratch: Path, images: int, seeds: list[int]) -> Iterator[Outcome]:
             own = gather(store, runs)["pope"]
         bare = replace(own.evidence, image_annotations={})
         cases, alone = rank_labels(own.evidence, own.witnesses), rank_labels(bare, own.witnesses)
-        yield Outcome(seed, len(cases), len(wrong), _found(cases, wrong), _found(alone, wrong))
+        fewer = {n: _found(rank_labels(with_captions(own.evidence, n), own.witnesses), wrong) for n in captions}
+        yield Outcome(seed, len(cases), len(wrong), _found(cases, wrong), _found(alone, wrong), fewer)
+
+
+def with_captions(evidence: Evidence, most: int) -> Evidence:
+    """The evidence with the first `most` reference captions of each image; boxes and the rest as they are."""
+    images = {
+        name: replace(image, captions=image.captions[:most], named=tuple(one for one in image.named if one.caption < most))
+        for name, image in evidence.image_annotations.items()
+    }
+    return replace(evidence, image_annotations=images)
 
 
 def _ask(store: Store, data: DataFolder, model: Model, name: str) -> str:
@@ -152,11 +167,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument(
+        "--captions", type=int, nargs="*", default=[], help="also rank with so many reference captions an image"
+    )
     asked = parser.parse_args()
-    started, total = time.process_time(), [0, 0, 0]
+    started, total, fewer = time.process_time(), [0, 0, 0], Counter[int]()
     with tempfile.TemporaryDirectory() as folder:
-        for one in outcomes(Path(folder), asked.images, asked.seeds):
+        for one in outcomes(Path(folder), asked.images, asked.seeds, asked.captions):
             total = [a + b for a, b in zip(total, (one.wrong, one.found, one.found_by_answers_alone), strict=True)]
+            fewer.update(one.found_with_captions)
             alone = one.found_by_answers_alone / one.wrong
             print(f"seed {one.seed}: {one.wrong} of {one.labels:,} POPE labels wrong; in the first {FIRST:.0%} of the queue")
             print(
@@ -164,6 +183,8 @@ def main() -> None:
             )
     wrong, found, alone = total
     print(f"together: {found} of {wrong} ({found / wrong:.1%}); by the three checkpoints' answers alone {alone / wrong:.1%}")
+    for n, hits in fewer.items():
+        print(f"    with {n} of the five reference captions of each image: {hits} of {wrong} ({hits / wrong:.1%})")
     print(f"{time.process_time() - started:.0f} s of CPU")
 
 

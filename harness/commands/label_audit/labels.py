@@ -99,7 +99,8 @@ def votes(
 
     A vote is one of right, wrong, ambiguous or skip. Either every row is stored or none.
     """
-    from harness.audit.label_studio import votes_from
+    from harness.audit.label_studio import check_known, votes_from
+    from harness.audit.queue import known_items
     from harness.audit.review_sheet import votes_of
     from harness.core.edge.files import read_text
     from harness.labels.votes import checked
@@ -107,9 +108,10 @@ def votes(
     from harness.storage.spreadsheets import read_bytes
     from harness.storage.vote_store import Reviews
 
-    open_store(output)
+    store = open_store(output)
     if sheet.suffix == ".json":
         cast = [checked(vote) for vote in votes_from(read_text(sheet), str(sheet))]
+        check_known(cast, known_items(store), str(sheet))
     elif reviewer:
         cast = votes_of(read_bytes(sheet), str(sheet), reviewer, _now())
     else:

@@ -279,3 +279,13 @@ def test_a_word_without_a_label_is_asked_about_in_words(folder):
     html = client.get("/next").text
     assert "does not judge this word" in html and "It is there" in html
     assert "noun/" not in html + client.get("/queue").text and "not judged" not in html
+
+
+def test_progress_shows_alpha_and_what_still_needs_a_vote(ann, bob):
+    ann.says(0, "right")
+    bob.says(0, "wrong")
+    ann.says(1, "wrong")
+    bob.says(1, "wrong")
+    html = ann.get("/progress").text
+    assert "Krippendorff’s α: 0.00" in html  # 4 judgements, 1 right: 1 - 3 * 2 / (16 - 1 - 9)
+    assert "1 case for another reviewer; 1 need no further vote" in html and "from ten cases with two votes on" in html

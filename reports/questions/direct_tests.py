@@ -6,11 +6,12 @@ answered; whether the groups differ from each other is not tested.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult, SweepResult
@@ -34,7 +35,8 @@ class Measured:
     methods: Sequence[Method]
     _samples: dict[str, list[Sample | None]] = field(default_factory=dict)
     _linear: dict[tuple[object, ...], Linear] = field(default_factory=dict)
-    _kept: list[Sample] = field(default_factory=list)  # so that an id in a key of `_linear` is never used again
+    _moving: dict[tuple[object, ...], NDArray[np.bool_]] = field(default_factory=dict)
+    _kept: list[Sample] = field(default_factory=list)  # so that an id in a key of these two is never used again
 
     def of(self, benchmark: str, places: Sequence[int]) -> list[tuple[BenchmarkResult, Sample]] | None:
         """Results of these columns; None where one lacks the benchmark."""
@@ -45,7 +47,19 @@ class Measured:
         there = [(r, s) for i in places if (r := results[i]) is not None and (s := samples[i]) is not None]
         return there if len(there) == len(places) else None
 
-    def linear(self, formula: Formula, sample: Sample, moved: np.ndarray) -> Linear:
+    def moved(self, formula: Formula, samples: Iterable[Sample]) -> NDArray[np.bool_]:
+        """Which items move the formula in any of the samples, (I,)."""
+        found: NDArray[np.bool_] = np.any([self._moves(formula, sample) for sample in samples], axis=0)
+        return found
+
+    def _moves(self, formula: Formula, sample: Sample) -> NDArray[np.bool_]:
+        key = (id(sample), formula.name, formula.group)
+        if key not in self._moving:
+            self._kept.append(sample)
+            self._moving[key] = moving(formula, sample)
+        return self._moving[key]
+
+    def linear(self, formula: Formula, sample: Sample, moved: NDArray[np.bool_]) -> Linear:
         key = (id(sample), formula.name, formula.group, moved.tobytes())
         if key not in self._linear:
             self._kept.append(sample)
@@ -106,15 +120,14 @@ def _one(measured: Measured, row: Row, both: Sequence[tuple[int, int]]) -> tuple
     shifts = _shifts(measured, formula, dict(zip(places, samples, strict=True)), methods)
     if shifts is None:
         return "they have different training seeds"
-    moved = int(np.any([moving(formula, s) for s in samples], axis=0).sum())
-    return _difference(shifts, is_a_share(formula, *samples)), moved
+    return _difference(shifts, is_a_share(formula, *samples)), int(measured.moved(formula, samples).sum())
 
 
 def _shifts(
     measured: Measured, formula: Formula, samples: dict[int, Sample], methods: Sequence[tuple[Method, Method]]
 ) -> list[Linear] | None:
     """The second method minus the first, one entry a seed, each a mean over the groups; None where seeds cannot be paired."""
-    moved = np.any([moving(formula, s) for s in samples.values()], axis=0)
+    moved = measured.moved(formula, samples.values())
     linear = {place: measured.linear(formula, sample, moved) for place, sample in samples.items()}
     groups = []
     for a, b in methods:

@@ -108,7 +108,9 @@ class HaDpo(Published):
 
 
 def _draw(row: Row, key: str, draw: random.Random) -> str:
+    """One of the texts that a side has; what is no text, or empty, costs itself and not its image."""
     texts = row.get(key)
-    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
+    usable = [text for text in texts if isinstance(text, str) and text.strip()] if isinstance(texts, list) else []
+    if not usable:
         raise ValueError(f"{key!r} must be a list of texts")
-    return str(draw.choice(texts)).strip()
+    return draw.choice(usable).strip()

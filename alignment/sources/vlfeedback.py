@@ -18,6 +18,7 @@ from math import isfinite
 from statistics import fmean
 from typing import Any
 
+from alignment.data.invalid_pairs import EMPTY_ANSWER
 from alignment.data.published_datasets import LeftOut, Published, Row, Unusable, image_of, make_pair, text_of
 from alignment.data.source_files import hub_file
 from harness.core import registry
@@ -82,6 +83,9 @@ class Vlfeedback(Published):
         known = [(value, c) for c in completions if (value := rating(c)) is not None]
         if len(known) < 2:
             raise Unusable("rating is not a number")
+        known = [(value, c) for value, c in known if isinstance(c.get("response"), str) and c["response"].strip()]
+        if len(known) < 2:
+            raise Unusable(EMPTY_ANSWER)
         rated = sorted(known, key=lambda pair: pair[0])
         top, lower = [r for r in rated if r[0] == rated[-1][0]], [r for r in rated if r[0] < rated[-1][0]]
         if not lower:

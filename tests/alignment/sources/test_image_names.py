@@ -94,6 +94,29 @@ def test_an_answer_without_a_rating_costs_itself_and_not_its_prompt(tmp_path: Pa
     assert (pair.chosen, pair.rejected, pair.meta["rating_gap"]) == ("A cat.", ("A bus.",), 2.0)
 
 
+@pytest.mark.parametrize("lost", [None, "", "  ", 7])
+def test_an_answer_without_a_text_costs_itself_and_not_its_prompt(lost: object, tmp_path: Path) -> None:
+    names = ("Helpfulness", "Visual Faithfulness", "Ethical Considerations")
+    answers = [
+        {"response": text, "annotations": {name: {"Rating": rating} for name in names}}
+        for text, rating in ((lost, "5"), ("A cat.", "4"), ("A bus.", "2"), (lost, "1"))
+    ]
+    data = data_with(tmp_path, "a.jpg")
+    (tmp_path / "rows.json").write_text(json.dumps([{"id": "v", "img_path": "a.jpg", "prompt": "?", "completions": answers}]))
+    (pair,) = registry.make("source", "vlfeedback", {"file": "rows.json"}).pairs(data, None, 0)
+    assert (pair.chosen, pair.rejected) == ("A cat.", ("A bus.",))
+
+
+@pytest.mark.parametrize("lost", [None, "", 7])
+def test_a_description_without_a_text_costs_itself_and_not_its_image(lost: object, tmp_path: Path) -> None:
+    data = data_with(tmp_path, "vg/VG_100K/1.jpg")
+    (tmp_path / "ha_dpo").mkdir()
+    sides = {"chosen": [lost, "A cat.", lost], "rejected": [lost, "A dog."]}
+    (tmp_path / "ha_dpo" / "desc_data.json").write_text(json.dumps({"1": sides}))
+    (pair,) = registry.make("source", "ha_dpo", {"part": "desc"}).pairs(data, None, 0)
+    assert (pair.chosen, pair.rejected) == ("A cat.", ("A dog.",))
+
+
 @pytest.mark.parametrize("name", ["bdhs", "random_edit", "povid_noise", "jsonl", "povid", "vlfeedback", "ha_dpo", "rlhf_v"])
 @pytest.mark.parametrize("limit", [-3, 0, "5", 2.0, True])
 def test_a_limit_that_is_not_a_whole_number_above_0_is_refused_by_name(name: str, limit: object) -> None:

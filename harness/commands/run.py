@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shlex
 import sys
@@ -33,6 +34,9 @@ def run(
         bool, typer.Option("--dry-run", help="only list what is missing and estimate time, memory and judge requests")
     ] = False,
     mini: Annotated[bool, typer.Option("--mini", help="run a table of the paper on the miniature world")] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="PATH", help="checkpoint to align, as model.path=PATH")
+    ] = None,
     baseline: Annotated[
         str | None, typer.Option("--baseline", metavar="ARM", help="arm that the report compares all others with")
     ] = None,
@@ -51,6 +55,7 @@ def run(
     from harness.commands._terminal import show_costs
 
     file, changes = file_and_changes(words or [])
+    changes += [f"model.path={json.dumps(model)}"] if model is not None else []
     changes += [f"baseline={json.dumps(baseline)}"] if baseline is not None else []
     changes += [f"output={json.dumps(str(output))}"] if output is not None else []
     changes += fleet_changes(fleet, workers)
@@ -61,7 +66,11 @@ def run(
         from harness.core.registry import without_collecting
 
         with without_collecting():
+            from harness.config.check_plugins import plugin_faults
             from harness.run.estimate import estimate, peak_memory
+
+            plugin_faults(chosen)  # imports every plug-in of the study
+        gc.freeze()  # what imports made stays: looking through it again and again takes half a second
         show_costs(estimate(chosen), peak_memory)
         return
     outcome = carry_out(chosen)

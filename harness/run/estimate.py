@@ -9,32 +9,29 @@ from __future__ import annotations
 import itertools
 import resource
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from harness.config.check_paths import path_faults
 from harness.config.check_plugins import plugin_faults
-from harness.config.schema import Arm, BenchmarkConfig, RunConfig
+from harness.config.schema import Arm, RunConfig
 from harness.core import registry
-from harness.core.capabilities import ScoresAnswers, TellsLogOdds, WantsLikelihoods, WantsLogOdds
 from harness.core.digests import value_digest
-from harness.core.errors import DataError, HarnessError, ModelError
-from harness.core.evaluation import Item, Request
-from harness.core.plugins import Aligner, Benchmark, Data, Model
+from harness.core.errors import DataError, HarnessError
+from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
-from harness.evaluation.scoring import make_annotator, make_judge, unjudged
-from harness.evaluation.sweep import items_of, requests_of
+from harness.evaluation.scoring import make_annotator, make_judge
 from harness.run.check_sources import number_of_pairs, unreached_models
 from harness.run.count import counted
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import make_aligner
 from harness.run.models import load_model
+from harness.run.sample_questions import Asked, asked_of, question_seconds, timed
 
-QUESTIONS, PROMPTS, STEPS = 8, 2, 2  # measured of each: an order of magnitude, for seconds of work
+PROMPTS, STEPS = 2, 2  # measured of each: an order of magnitude, for seconds of work
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +42,6 @@ class Cost:
     amount: str
     seconds: float | None
     judge_requests: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A benchmark: the number of its questions, the first few of them, whether it asks for log-odds of yes, and the answers
-    whose likelihood it asks for."""
-
-    spec: BenchmarkConfig
-    number: int
-    sample: Sequence[Request]
-    log_odds: bool
-    offered: Sequence[Sequence[str]]
 
 
 def estimate(config: RunConfig) -> Iterator[Cost]:
@@ -93,12 +78,11 @@ def _estimate(config: RunConfig, opened: ExitStack) -> Iterator[Cost]:
     if base is None or data is None or missing:
         yield from _unmeasured(config, asked, totals)
         raise DataError("This study lacks:\n  " + "\n  ".join(dict.fromkeys(missing)))
-    for one in asked:
-        seconds = _timed(partial(_ask, base, one)) / len(one.sample) * one.number * columns
-        yield _sweep_cost(one, columns, seconds)
-    step_seconds: dict[str, float] = {}  # arms that train alike are measured once
+    for one, seconds in zip(asked, question_seconds(base, asked), strict=True):
+        yield _sweep_cost(one, columns, seconds * one.number * columns)
+    measured = _Measured({}, {})
     for arm in (*config.reward_models, *config.arms):
-        yield from _arm(config, arm, totals[arm.name], base, data, step_seconds)
+        yield from _arm(config, arm, totals[arm.name], base, data, measured)
 
 
 def peak_memory() -> str:
@@ -116,7 +100,7 @@ def _present(config: RunConfig, opened: ExitStack) -> tuple[Model | None, list[A
     asked, totals, data, model = list[Asked](), dict[str, int](), None, None
     try:
         data = opened.enter_context(data_to_look_at(config.data, Path(config.output).expanduser()))
-        asked, totals = _asked(config, data, missing), _totals(config, data, missing)
+        asked, totals = asked_of(config, data, missing), _totals(config, data, missing)
     except HarnessError as error:
         missing.append(str(error))
     for make, judges in (
@@ -153,49 +137,42 @@ def _refused(work: Callable[[], object]) -> list[str]:
     return []
 
 
-def _asked(config: RunConfig, data: Data, missing: list[str]) -> list[Asked]:
-    """What every benchmark asks; what cannot be read is added to `missing`."""
-    found = []
-    for spec in config.sweep:
-        try:
-            benchmark = unjudged(spec)
-            items = items_of(spec, benchmark, data)
-            log_odds = isinstance(benchmark, WantsLogOdds) and benchmark.log_odds
-            offered = _offered(benchmark, items[:QUESTIONS])
-            sample = requests_of(spec.name, benchmark, items, data, QUESTIONS)
-            found.append(Asked(spec, len(items), sample, log_odds, offered))
-        except HarnessError as error:
-            missing.append(f"{spec.title}: {error}")
-    return found
-
-
-def _offered(benchmark: Benchmark, items: Sequence[Item]) -> list[Sequence[str]]:
-    """The answers whose likelihoods are asked for; [] where none are."""
-    if not isinstance(benchmark, WantsLikelihoods) or not benchmark.likelihoods:
-        return []
-    return [benchmark.offered(item) for item in items]
-
-
 def _totals(config: RunConfig, data: Data, missing: list[str]) -> dict[str, int]:
     """Arm -> pairs or prompts of its source; what cannot be read is added to `missing`."""
-    found = {}
+    found, known = dict[str, int](), dict[str, int]()
     for arm in (*config.reward_models, *config.arms):
+        alike = value_digest([arm.pairs.name, arm.pairs.options, config.seed_of(arm)])
         try:
-            found[arm.name] = number_of_pairs(config, arm, data)
+            if alike not in known:
+                known[alike] = number_of_pairs(config, arm, data)
+            found[arm.name] = known[alike]
         except HarnessError as error:
             missing.append(f"pairs of {arm.name}: {error}")
         missing += unreached_models(arm)
     return found
 
 
-def _arm(config: RunConfig, arm: Arm, total: int, base: Model, data: Data, step_seconds: dict[str, float]) -> Iterator[Cost]:
-    seed = config.seed_of(arm)
-    source = registry.make("source", arm.pairs.name, {**arm.pairs.options, "limit": min(PROMPTS, total)})
-    pairs = list[PreferencePair]()
-    seconds = _timed(lambda: pairs.extend(source.pairs(data, base, seed)))
-    yield Cost(f"pairs: {arm.name}", f"{total:,} prompts ({arm.pairs.name})", seconds * total / min(PROMPTS, total))
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What arms have in common is measured once. `pairs`: a source -> its first pairs and the seconds of a prompt; `steps`: an
+    alignment -> the seconds of a step."""
+
+    pairs: dict[str, tuple[list[PreferencePair], float]]
+    steps: dict[str, float]
+
+
+def _arm(config: RunConfig, arm: Arm, total: int, base: Model, data: Data, measured: _Measured) -> Iterator[Cost]:
+    few = min(PROMPTS, total)
+    options = {**arm.pairs.options, "limit": few}
+    alike = value_digest([arm.pairs.name, options])
+    if alike not in measured.pairs:
+        source, pairs = registry.make("source", arm.pairs.name, options), list[PreferencePair]()
+        seconds = timed(lambda: pairs.extend(source.pairs(data, base, config.seed_of(arm))))
+        measured.pairs[alike] = pairs, seconds / few
+    pairs, seconds = measured.pairs[alike]
+    yield Cost(f"pairs: {arm.name}", f"{total:,} prompts ({arm.pairs.name})", seconds * total)
     if pairs and arm.align.reward is None:
-        yield _training(config, arm, pairs, total, data, step_seconds)
+        yield _training(config, arm, pairs, total, data, measured.steps)
     else:
         why = "cannot be measured before its reward model is trained" if pairs else "no pair came of the sample"
         yield Cost(f"align: {arm.name}", f"{arm.align.name}: {why}", None)
@@ -222,20 +199,3 @@ def _step_seconds(config: RunConfig, aligner: Aligner, pairs: Sequence[Preferenc
     with tempfile.TemporaryDirectory() as folder:
         done = aligner.align(load_model(config), many, data.folder, Path(folder))
     return float(done.log[-1]["time/step_s"])
-
-
-def _ask(model: Model, asked: Asked) -> None:
-    answers = [answer for batch in model.generate(asked.sample) for _, answer in batch]
-    if asked.log_odds and isinstance(model, TellsLogOdds) and any(answer.yes_nats is None for answer in answers):
-        with suppress(ModelError):  # a model that cannot tell costs nothing more
-            model.yes_no_log_odds(asked.sample)
-    if asked.offered and isinstance(model, ScoresAnswers):
-        pairs = [(request, text) for request, texts in zip(asked.sample, asked.offered, strict=True) for text in texts]
-        with suppress(ModelError):
-            model.log_probs([request for request, _ in pairs], [text for _, text in pairs])
-
-
-def _timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started

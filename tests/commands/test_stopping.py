@@ -95,7 +95,15 @@ def test_no_benchmark_between_commas_is_an_error_and_not_a_full_sweep() -> None:
     assert isinstance(result.exception, ConfigError) and "names no benchmark" in str(result.exception)
 
 
-@pytest.mark.parametrize("words", [["sweep", "--model", "/nowhere"], ["run", "model.path=/nowhere"], ["run", "data=/nowhere"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sweep", "--model", "/nowhere"],
+        ["run", "--model", "/nowhere"],
+        ["run", "model.path=/nowhere"],
+        ["run", "data=/nowhere"],
+    ],
+)
 def test_a_path_that_leads_nowhere_is_refused_before_torch_is_imported(words: list[str], tmp_path: Path) -> None:
     code = (
         "import sys; sys.argv = ['harness', *sys.argv[1:]]\n"

@@ -6,8 +6,11 @@ A `Scene` is a plan of one image (which objects, where, how large, how visible);
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from harness.miniworld.world.drawings.shapes import RGB, Icon
 from harness.miniworld.world.icons import all_icons
@@ -167,55 +170,86 @@ def _choose_kinds(rng: random.Random, place: Place, off_scene_share: float) -> l
     return sorted(names, key=lambda kind: (not icons[kind].holds, -icons[kind].length_px))
 
 
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in px
+
+
 @dataclass(slots=True)
 class _Builder:
-    """Places objects one by one, each where it covers the others least."""
+    """Places objects one by one, each where it covers the others least. A world has 150,000 tries: their loops are plain."""
 
     rng: random.Random
     settings: WorldSettings
     place: Place
     things: list[Thing] = field(default_factory=list)
+    taken: list[tuple[float, float, float, float, float, float]] = field(default_factory=list)  # box, area, weight of each
 
     def add(self, kind: str) -> None:
-        icon, rng = all_icons()[kind], self.rng
+        (icon, ratio), rng = _looks(kind), self.rng
         length = icon.length_px * rng.uniform(0.78, 1.15)
-        ratio = aspect(icon)  # width over height
         size = (length, length / ratio) if ratio > 1 else (length * ratio, length)
         tables = [i for i, thing in enumerate(self.things) if all_icons()[thing.kind].holds]
         on = rng.choice(tables) if icon.place == "top" and tables and rng.random() < 0.8 else -1
-        tries = [self._spot(icon, size, on) for _ in range(10)]
-        box = min(tries, key=self._covered)
+        box = self._freest(self._spots(icon, size, on, 10))
         faint = rng.random() < self.settings.faint_share
         opacity = rng.uniform(*self.settings.faint_opacity) if faint else rng.uniform(0.9, 1.0)
         angle = rng.uniform(-9, 9) if icon.place != "floor" else rng.uniform(-4, 4)
         self.things.append(Thing(kind, rng.choice(icon.colours), box, angle, opacity, rng.random() < 0.5, on))
+        self.taken.append((*box, (box[2] - box[0]) * (box[3] - box[1]), 0.3 if icon.holds else 1.0))
 
-    def _spot(self, icon: Icon, size: tuple[float, float], on: int) -> tuple[float, float, float, float]:
-        """A random box of this size where such an object may be."""
-        rng, (width, height) = self.rng, size
-        x = rng.uniform(1, SIZE_PX - 1 - width)
-        horizon = self.place.horizon * SIZE_PX
+    def _spots(self, icon: Icon, size: tuple[float, float], on: int, tries: int) -> list[Box]:
+        """Random boxes of this size where such an object may be."""
+        draw, (width, height) = self.rng.random, size
+        lowest, highest = height + 1, SIZE_PX - 1
+        far = SIZE_PX - 1 - width
+        across, (above, below) = (1.0, far), self._feet(icon, height)
         if on >= 0:
             left, top, right, bottom = self.things[on].box
-            x = rng.uniform(left - 0.1 * width, max(left, right - 0.9 * width))
-            foot = top + rng.uniform(0.12, 0.40) * (bottom - top)
-        elif icon.place == "wall":
-            foot = rng.uniform(height + 2, max(height + 3, horizon - 2))
-        elif icon.place == "sky":
-            foot = rng.uniform(height + 2, horizon + 6)
-        else:
-            foot = rng.uniform(max(horizon + 4, height + 1), SIZE_PX - 2)
-        foot = min(max(foot, height + 1), SIZE_PX - 1)
-        x = min(max(x, 1.0), SIZE_PX - 1 - width)
-        return x, foot - height, x + width, foot
+            across, above, below = (left - 0.1 * width, max(left, right - 0.9 * width)), 0.12, 0.40
+        spots = []
+        for _ in range(tries):
+            if on >= 0:
+                draw()  # as worlds were always drawn: a place anywhere, and then one on the furniture
+            x = across[0] + (across[1] - across[0]) * draw()
+            foot = above + (below - above) * draw()
+            if on >= 0:
+                foot = top + foot * (bottom - top)
+            foot = lowest if foot < lowest else foot
+            foot = highest if foot > highest else foot
+            x = 1.0 if x < 1.0 else x
+            x = far if x > far else x
+            spots.append((x, foot - height, x + width, foot))
+        return spots
 
-    def _covered(self, box: tuple[float, float, float, float]) -> float:
-        """How much of this box and of the others' boxes would overlap, furniture counted less."""
-        total = 0.0
-        for thing in self.things:
-            width = min(box[2], thing.box[2]) - max(box[0], thing.box[0])
-            height = min(box[3], thing.box[3]) - max(box[1], thing.box[1])
-            if width > 0 and height > 0:
-                area = (thing.box[2] - thing.box[0]) * (thing.box[3] - thing.box[1])
-                total += width * height / area * (0.3 if all_icons()[thing.kind].holds else 1.0)
-        return total
+    def _feet(self, icon: Icon, height: float) -> tuple[float, float]:
+        """Between which rows an object that stands on no furniture ends below."""
+        horizon = self.place.horizon * SIZE_PX
+        if icon.place == "wall":
+            return height + 2, max(height + 3, horizon - 2)
+        if icon.place == "sky":
+            return height + 2, horizon + 6
+        return max(horizon + 4, height + 1), SIZE_PX - 2
+
+    def _freest(self, boxes: Sequence[Box]) -> Box:
+        """The first of the boxes that cover the least of the others' boxes, furniture counted less."""
+        found, least = boxes[0], math.inf
+        for box in boxes:
+            x0, y0, x1, y1 = box
+            total = 0.0
+            for left, top, right, bottom, area, weight in self.taken:
+                if x0 < right and left < x1 and y0 < bottom and top < y1:
+                    width = (right if right < x1 else x1) - (left if left > x0 else x0)
+                    height = (bottom if bottom < y1 else y1) - (top if top > y0 else y0)
+                    total += width * height / area * weight
+                    if total >= least:
+                        break
+            else:
+                found, least = box, total
+                if not total:
+                    break
+        return found
+
+
+@cache
+def _looks(kind: str) -> tuple[Icon, float]:
+    """A kind's icon, and its width over its height."""
+    return all_icons()[kind], aspect(all_icons()[kind])

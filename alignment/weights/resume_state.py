@@ -99,15 +99,18 @@ def append_log(folder: Path, row: Mapping[str, float]) -> None:
 
 
 def read_log(folder: Path, steps: int) -> list[dict[str, float]]:
-    """The first `steps` rows; a half-written last line is what a kill may leave behind."""
+    """The first `steps` rows, up to one that cannot be read: a kill may leave half a last line, a bad disk anything."""
     path = folder / LOG
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    lines = path.read_bytes().split(b"\n") if path.is_file() else []
     rows: list[dict[str, float]] = []
     for line in lines[:steps]:
         try:
-            rows.append(json.loads(line))
-        except ValueError:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if not isinstance(row, dict):
+            break
+        rows.append(row)
     return rows
 
 

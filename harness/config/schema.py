@@ -21,6 +21,7 @@ from harness.config.fleet_form import ArmResources, FleetConfig
 from harness.config.gate_policy import GatePolicy
 from harness.config.option_faults import option_faults
 from harness.core.digests import value_digest
+from harness.core.edge.foreign import refused_as
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
 
@@ -171,10 +172,11 @@ def stored(text: str, where: str) -> RunConfig:
     It was checked when the run began. Plug-ins and their options are not looked at again, so that a run can be read where a
     plug-in is no longer installed. Raises ConfigError where the text is not a configuration.
     """
-    try:
-        return RunConfig.model_validate(training_form.nested(yaml.safe_load(text), []))
-    except (ValueError, AttributeError, yaml.YAMLError) as error:  # pydantic's ValidationError is a ValueError
-        raise ConfigError(f"{where} cannot be read: {error}") from error
+    with refused_as(ConfigError, f"{where} cannot be read", "Restore it from a copy, or run the study again."):
+        tree = yaml.safe_load(text)
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{where} cannot be read: it holds no keys and values.")
+        return RunConfig.model_validate(training_form.nested(tree, []))
 
 
 def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequence[str] = ()) -> RunConfig:

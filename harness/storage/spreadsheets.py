@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 
@@ -52,7 +53,9 @@ def read_bytes(path: Path) -> bytes:
 
 
 def parse_sheet(raw: bytes, name: str, needed: Sequence[str], renamed: Mapping[str, str] = MappingProxyType({})) -> list[Line]:
-    """Rows by column name; empty rows are left out. `renamed`: former name -> name of a column.
+    """Rows by column name; empty rows are left out, and cells that a row lacks at its end are empty.
+
+    `renamed`: former name -> name of a column.
 
     Raises DataError, with `name` as the table's name, where the bytes are not a table with the needed columns.
     """
@@ -82,7 +85,9 @@ def parse_sheet(raw: bytes, name: str, needed: Sequence[str], renamed: Mapping[s
     if ragged:
         raise DataError(f"{name}, row {ragged[0]} has more cells than the first row has names. Is a quotation mark missing?")
     return [
-        Line(f"{name}, row {n}", {column: _bare(cell) for column, cell in zip(header, row, strict=False)})
+        Line(
+            f"{name}, row {n}", {column: _bare(cell) for column, cell in zip_longest(header, row[: len(header)], fillvalue="")}
+        )
         for n, row in enumerate(rows[1:], 2)
     ]
 

@@ -1,9 +1,10 @@
 """Mutated files, settings, replies and images against every loader: only the project's own errors may come out.
 
     python -m tests.campaigns.fuzz --seconds 600 [--seed 0]
+    python -m tests.campaigns.fuzz --seed 0 --only checkpoints --first 1051 --rounds 1        one input again
 
-Each input takes at most 10 s, the process at most 2 GiB. A failure prints target, seed number and the traceback; the same
-`--seed` and `--only TARGET` make it again. The suite runs a slice (tests/core/edge/test_fuzz_slice.py).
+Each input takes at most 10 s of CPU and 2 GiB (`limits.py`). A fault prints target, seed, number and the traceback. The suite
+runs a slice (tests/core/edge/test_fuzz_slice.py).
 """
 
 from __future__ import annotations
@@ -13,20 +14,24 @@ import io
 import json
 import random
 import resource
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from harness.core.errors import HarnessError
 from tests.campaigns.fuzz_folders import Target, folder_targets
+from tests.campaigns.fuzz_readers import reader_targets
+from tests.campaigns.fuzz_sets import set_targets
+from tests.campaigns.limits import is_out_of_memory, limited
 from tests.campaigns.mutations import ODD, WORDS, damaged, mutated, text_of
 
-LONGEST_S, MOST_GIB = 10.0, 2.0
+FOUND = "FAULT "
 
 
 def _questions(name: str) -> Target:
@@ -153,37 +158,74 @@ def targets() -> dict[str, Target]:
 
     plain = {f.__name__: f for f in (pairs, study, options, replies, served, image, revision, sheet)}
     files = {f"questions {n}": _questions(n) for n in FILES} | {f"source {n}": _source(n) for n in SOURCES}
-    return plain | files | folder_targets()
+    return plain | files | set_targets() | reader_targets() | folder_targets()
 
 
-def crashes(seconds: float, seed: int, only: Collection[str] = (), rounds: int = sys.maxsize) -> Iterator[str]:
-    """Run the targets in turn; yield a description of every input that something but our own errors came out of."""
-    known, seen, count, number = targets(), Counter[str](), Counter[str](), 0
-    ends = time.monotonic() + seconds
+def crashes(
+    seconds: float, seed: int, only: Collection[str] = (), rounds: int = sys.maxsize, first: int = 0, note: Path | None = None
+) -> Iterator[str]:
+    """Run the targets in turn; yield a description of every input that anything but our own errors came out of, or that took
+    too much time or memory. `note`: a file that names each input before it is run, where this process may be killed."""
+    known, seen, count, ends = targets(), Counter[str](), Counter[str](), time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of libraries, about odd values
-        while time.monotonic() < ends and number < rounds:
+        for number in range(first, first + rounds):
             for name, run in known.items():
                 if only and name not in only:
                     continue
-                started, count[name] = time.process_time(), count[name] + 1
-                try:
-                    run(random.Random(f"{seed}/{name}/{number}"), Path(folder))
-                except HarnessError:
-                    pass
-                except Exception as error:
-                    place = traceback.extract_tb(error.__traceback__)[-1]
-                    what = f"{name}: {type(error).__name__} in {place.filename}:{place.lineno}"
-                    seen[what] += 1
-                    if seen[what] == 1:
-                        yield f"{what} (seed {seed}, number {number})\n{''.join(traceback.format_exception(error))}"
-                if (took := time.process_time() - started) > LONGEST_S and number:  # the first one imports libraries
-                    yield f"{name}: {took:.0f} s (seed {seed}, number {number})"
-            number += 1
+                if time.monotonic() >= ends:
+                    break
+                if note is not None:
+                    note.write_text(f"{number} {name}", encoding="utf-8")
+                count[name] += 1
+                with limited(deadly=note is not None) as spent:
+                    fault = _fault(run, random.Random(f"{seed}/{name}/{number}"), Path(folder))
+                faults = [*fault, *(spent.excesses() if count[name] > 1 else [])]  # the first one imports libraries
+                for what, text in faults:
+                    seen[f"{name}: {what}"] += 1
+                    if seen[f"{name}: {what}"] == 1:
+                        yield f"{name}: {what} (seed {seed}, number {number})\n{text}"
+            if time.monotonic() >= ends:
+                break
     gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    if gib > MOST_GIB:
-        yield f"{gib:.1f} GiB were used"
-    print(f"{sum(count.values()):,} inputs to {len(count)} targets, {len(seen)} kinds of crash, {gib:.1f} GiB", file=sys.stderr)
+    done = f"{sum(count.values()):,} inputs to {len(count)} targets, {len(seen)} kinds of fault, {gib:.1f} GiB"
+    print(f"{done}, number {number} the last", file=sys.stderr, flush=True)
+
+
+def _fault(run: Target, draw: random.Random, folder: Path) -> list[tuple[str, str]]:
+    """What came out of one input that should not: (kind, traceback)."""
+    try:
+        run(draw, folder)
+    except Exception as error:
+        text = "".join(traceback.format_exception(error))
+        if is_out_of_memory(error):
+            return [(f"memory was refused to it, {type(error).__name__}", text)]
+        if not isinstance(error, HarnessError):
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            return [(f"{type(error).__name__} in {place.filename}:{place.lineno}", text)]
+    return []
+
+
+def guarded(seconds: float, seed: int, only: Sequence[str]) -> int:
+    """The campaign in a process of its own, which starts again after an input that ended it; returns how many faults."""
+    ends, first, found = time.monotonic() + seconds, 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        note = Path(folder) / "input"
+        while (left := ends - time.monotonic()) > 0:
+            words = ["--seconds", str(left), "--seed", str(seed), "--first", str(first), "--note", str(note)]
+            words += [word for name in only for word in ("--only", name)]
+            with subprocess.Popen(
+                [sys.executable, "-m", "tests.campaigns.fuzz", *words], stdout=subprocess.PIPE, text=True
+            ) as one:
+                for line in one.stdout or ():
+                    found += line.startswith(FOUND)
+                    print(line, end="", flush=True)
+            if one.returncode >= 0:
+                return found + (one.returncode > 1)
+            number, _, name = note.read_text(encoding="utf-8").partition(" ")
+            found, first = found + 1, int(number) + 1
+            print(f"{FOUND}{name}: signal {-one.returncode} ended it (seed {seed}, number {number})", flush=True)
+    return found
 
 
 def main() -> None:
@@ -191,12 +233,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", default=[], metavar="TARGET")
+    parser.add_argument("--first", type=int, default=0, metavar="NUMBER", help="number of the first input")
+    parser.add_argument("--rounds", type=int, default=sys.maxsize, help="inputs of each target, at most")
+    parser.add_argument("--note", type=Path, help="run in this process, and note each input in a file first")
     args = parser.parse_args()
-    found = 0
-    for crash in crashes(args.seconds, args.seed, args.only):
-        found += 1
-        print(crash)
-    sys.exit(1 if found else 0)
+    if args.note is None and args.rounds == sys.maxsize and not args.first:
+        sys.exit(1 if guarded(args.seconds, args.seed, args.only) else 0)
+    faults = list(map(_shown, crashes(args.seconds, args.seed, args.only, args.rounds, args.first, args.note)))
+    sys.exit(1 if faults else 0)
+
+
+def _shown(fault: str) -> None:
+    print(f"{FOUND}{fault}", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import DataError
-from harness.storage.spreadsheets import read_sheet, write_sheet
+from harness.storage.spreadsheets import parse_sheet, read_sheet, write_sheet
 
 HEADER = ["item_id", "word", "comment"]
 ROWS = [["1", "wrong", 'two lines,\nand "quotes"; no dog'], ["500007", "", ""], ["3", "right", "\u00e9t\u00e9 \u72d7"]]
@@ -40,6 +40,11 @@ def test_no_cell_becomes_a_formula_and_every_cell_comes_back(tmp_path: Path, cel
     text = write_sheet(HEADER, [["1", "", cell]])
     assert not any(line.lstrip('"').startswith(("=", "+", "-", "@")) for line in text.split(",")[1:])
     assert cells(saved(tmp_path, text.encode()))[0][2] == cell
+
+
+def test_cells_that_a_row_lacks_at_its_end_are_empty() -> None:
+    (line,) = parse_sheet(b"benchmark,answer_id,rating\nmmvet,x\n", "ratings.csv", ["rating"])
+    assert dict(line.cells) == {"benchmark": "mmvet", "answer_id": "x", "rating": ""}
 
 
 def test_empty_rows_and_further_columns_are_no_harm(tmp_path: Path) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
@@ -20,8 +19,16 @@ from harness.core.files import write_whole
 from harness.core.plugins import Data
 
 Row = Mapping[str, Any]
+
+
+class SupportsRead(Protocol):
+    """An open archive."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 PACKED = (".gz", ".zst", ".parquet", ".arrow")
-MOST_BYTES = 16 << 30  # of a packed file's text: more is a decompression bomb or belongs into several files
+MOST_TIMES, SMALL_BYTES = 100, 256 << 20  # text of a packed file: so many times its size, or so much; rows shrink 3 to 30 times
 _EXTRA = "pip install 'mm-align-harness[tables]', or export the rows as JSON lines"
 _ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp", b"GIF8": "gif"}
 
@@ -60,19 +67,29 @@ def _rows(path: Path, name: str) -> Iterator[Any]:
 def _text(path: Path, name: str) -> str:
     if path.suffix == ".gz":
         with gzip.open(path) as packed:
-            raw = packed.read(MOST_BYTES + 1)
+            raw = _unpacked(packed, path, name)
     elif path.suffix == ".zst":
         try:
             import zstandard
         except ImportError as error:
             raise DataError(f"{name} is packed with zstd, and zstandard is not installed: {_EXTRA}.") from error
         with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-            raw = io.BufferedReader(stream).read(MOST_BYTES + 1)
+            raw = _unpacked(stream, path, name)
     else:
         raw = path.read_bytes()
-    if len(raw) > MOST_BYTES:
-        raise DataError(f"{name} unpacks to more than {MOST_BYTES >> 30} GiB. Split it.")
     return raw.decode("utf-8-sig")
+
+
+def _unpacked(stream: SupportsRead, path: Path, name: str) -> bytes:
+    """All bytes, read piece by piece: a reader that is asked for so many takes the memory for all of them first."""
+    most = max(SMALL_BYTES, MOST_TIMES * path.stat().st_size)
+    pieces, size = list[bytes](), 0
+    while piece := stream.read(1 << 20):
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            raise DataError(f"{name} unpacks to more than {most >> 20:,} MiB, as damaged files do. Unpack it first.")
+    return b"".join(pieces)
 
 
 def _arrow(path: Path, name: str) -> Iterator[Any]:

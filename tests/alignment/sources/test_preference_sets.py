@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import sys
+import tracemalloc
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from alignment.data.forms import tables as tables_module
 from alignment.sources.povid import Povid
 from alignment.sources.sets.dataset import Dataset
 from alignment.sources.sets.hsa_dpo import HsaDpo
@@ -154,6 +156,19 @@ def test_gz_is_unpacked_by_every_source(tmp_path):
     (tmp_path / "bad.jsonl.gz").write_bytes(b"not gzip")
     with pytest.raises(DataError, match="bad.jsonl.gz cannot be read"):
         read(Dataset(file="bad.jsonl.gz"), data)
+
+
+def test_a_packed_file_takes_the_memory_of_its_text_and_a_bomb_is_refused(tmp_path, monkeypatch):
+    data = folder(tmp_path)
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(json.dumps(PLAIN).encode()))
+    tracemalloc.start()
+    read(Dataset(file="rows.jsonl.gz"), data)
+    assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    tracemalloc.stop()
+    monkeypatch.setattr(tables_module, "SMALL_BYTES", 1 << 20)
+    (tmp_path / "bomb.jsonl.gz").write_bytes(gzip.compress(b" " * (4 << 20)))
+    with pytest.raises(DataError, match="bomb.jsonl.gz unpacks to more than 1 MiB"):
+        read(Dataset(file="bomb.jsonl.gz"), data)
 
 
 @pytest.mark.parametrize(("package", "file"), [("pyarrow", "x.parquet"), ("zstandard", "x.jsonl.zst")])

@@ -13,7 +13,7 @@ from alignment.aligners.dpo import Dpo
 from alignment.aligners.sft import Sft
 from alignment.training import train as training
 from alignment.weights import resume_state
-from alignment.weights.resume_state import LOG
+from alignment.weights.resume_state import LOG, read_log
 from alignment.weights.trainable import lora_layers
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
@@ -286,3 +286,10 @@ def test_a_disk_that_fills_up_keeps_the_last_state(llava_next, images, pairs, tm
     assert not (tmp_path / training.CHECKPOINT).exists()
     monkeypatch.undo()
     assert Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path).step == 4
+
+
+@pytest.mark.parametrize("damage", [b'{"loss": 0.', b"\xff\xfe\x00", b"5\n", b"[" * 100_000])
+def test_a_damaged_log_is_read_up_to_the_damage(tmp_path: Path, damage: bytes) -> None:
+    good = b'{"loss": 0.5}\n'
+    (tmp_path / LOG).write_bytes(good + damage + b"\n" + good)
+    assert read_log(tmp_path, 3) == [{"loss": 0.5}]

@@ -184,6 +184,8 @@ def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequ
 
     Raises ConfigError naming every fault at once: of the changes, of the keys, and of the plug-ins' options.
     """
+    if not isinstance(tree, Mapping):
+        raise ConfigError(f"{where} must hold keys and values (name, model, arms, sweep, ...).")
     faults: list[str] = []
     tree = changed(copy.deepcopy(dict(tree)), overrides, faults)
     tree = training_form.nested(grid.expand(tree, faults), faults)

@@ -1,7 +1,7 @@
 """Mutated files, settings, replies and images against every loader: only the project's own errors may come out.
 
     python -m tests.campaigns.fuzz --seconds 600 [--seed 0]
-    python -m tests.campaigns.fuzz --seed 0 --only checkpoints --first 1051 --rounds 1        one input again
+    python -m tests.campaigns.fuzz --seed 0 --only checkpoints --number 1051      one input again
 
 Each input takes at most 10 s of CPU and 2 GiB (`limits.py`). A fault prints target, seed, number and the traceback. The suite
 runs a slice (tests/core/edge/test_fuzz_slice.py).
@@ -28,10 +28,11 @@ from harness.core.errors import HarnessError
 from tests.campaigns.fuzz_folders import Target, folder_targets
 from tests.campaigns.fuzz_readers import reader_targets
 from tests.campaigns.fuzz_sets import set_targets
-from tests.campaigns.limits import is_out_of_memory, limited
+from tests.campaigns.limits import Note, is_out_of_memory, limited
 from tests.campaigns.mutations import ODD, WORDS, damaged, mutated, text_of
 
 FOUND = "FAULT "
+OFTEN, QUICK_S = 10, 0.05  # inputs of one target a round, at most, and CPU seconds after which the next target has its turn
 
 
 def _questions(name: str) -> Target:
@@ -162,37 +163,38 @@ def targets() -> dict[str, Target]:
 
 
 def crashes(
-    seconds: float, seed: int, only: Collection[str] = (), rounds: int = sys.maxsize, first: int = 0, note: Path | None = None
+    seconds: float, seed: int, only: Collection[str] = (), rounds: int = sys.maxsize, note: Note | None = None
 ) -> Iterator[str]:
     """Run the targets in turn; yield a description of every input that anything but our own errors came out of, or that took
-    too much time or memory. `note`: a file that names each input before it is run, where this process may be killed."""
-    known, seen, count, ends = targets(), Counter[str](), Counter[str](), time.monotonic() + seconds
+    too much time or memory. With a note, quick targets get several inputs a round, and an excess may end this process."""
+    known = {name: run for name, run in targets().items() if not only or name in only}
+    count, seen, warm, ends = Counter(note.counts if note else {}), Counter[str](), set[str](), time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of libraries, about odd values
-        for number in range(first, first + rounds):
-            for name, run in known.items():
-                if only and name not in only:
-                    continue
-                if time.monotonic() >= ends:
-                    break
-                if note is not None:
-                    note.write_text(f"{number} {name}", encoding="utf-8")
-                count[name] += 1
+        for name in (name for _ in range(rounds) for name in known):
+            spent_s = 0.0
+            for _ in range(OFTEN if note else 1):
+                number, count[name] = count[name], count[name] + 1
+                if note:
+                    note.write(name, number, count)
                 with limited(deadly=note is not None) as spent:
-                    fault = _fault(run, random.Random(f"{seed}/{name}/{number}"), Path(folder))
-                faults = [*fault, *(spent.excesses() if count[name] > 1 else [])]  # the first one imports libraries
+                    faults = _faults(known[name], random.Random(f"{seed}/{name}/{number}"), Path(folder))
+                faults += spent.excesses() if name in warm else []  # the first one imports libraries
+                warm.add(name)
                 for what, text in faults:
                     seen[f"{name}: {what}"] += 1
                     if seen[f"{name}: {what}"] == 1:
                         yield f"{name}: {what} (seed {seed}, number {number})\n{text}"
+                spent_s += spent.seconds
+                if spent_s > QUICK_S or time.monotonic() >= ends:
+                    break
             if time.monotonic() >= ends:
                 break
     gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    done = f"{sum(count.values()):,} inputs to {len(count)} targets, {len(seen)} kinds of fault, {gib:.1f} GiB"
-    print(f"{done}, number {number} the last", file=sys.stderr, flush=True)
+    print(f"{count.total():,} inputs to {len(count)} targets, {len(seen)} kinds of fault, {gib:.1f} GiB", file=sys.stderr)
 
 
-def _fault(run: Target, draw: random.Random, folder: Path) -> list[tuple[str, str]]:
+def _faults(run: Target, draw: random.Random, folder: Path) -> list[tuple[str, str]]:
     """What came out of one input that should not: (kind, traceback)."""
     try:
         run(draw, folder)
@@ -208,11 +210,11 @@ def _fault(run: Target, draw: random.Random, folder: Path) -> list[tuple[str, st
 
 def guarded(seconds: float, seed: int, only: Sequence[str]) -> int:
     """The campaign in a process of its own, which starts again after an input that ended it; returns how many faults."""
-    ends, first, found = time.monotonic() + seconds, 0, 0
+    ends, found = time.monotonic() + seconds, 0
     with tempfile.TemporaryDirectory() as folder:
-        note = Path(folder) / "input"
+        note = Note(Path(folder) / "input")
         while (left := ends - time.monotonic()) > 0:
-            words = ["--seconds", str(left), "--seed", str(seed), "--first", str(first), "--note", str(note)]
+            words = ["--seconds", str(left), "--seed", str(seed), "--note", str(note.path)]
             words += [word for name in only for word in ("--only", name)]
             with subprocess.Popen(
                 [sys.executable, "-m", "tests.campaigns.fuzz", *words], stdout=subprocess.PIPE, text=True
@@ -222,8 +224,8 @@ def guarded(seconds: float, seed: int, only: Sequence[str]) -> int:
                     print(line, end="", flush=True)
             if one.returncode >= 0:
                 return found + (one.returncode > 1)
-            number, _, name = note.read_text(encoding="utf-8").partition(" ")
-            found, first = found + 1, int(number) + 1
+            name, number = note.last
+            found += 1
             print(f"{FOUND}{name}: signal {-one.returncode} ended it (seed {seed}, number {number})", flush=True)
     return found
 
@@ -233,13 +235,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", default=[], metavar="TARGET")
-    parser.add_argument("--first", type=int, default=0, metavar="NUMBER", help="number of the first input")
-    parser.add_argument("--rounds", type=int, default=sys.maxsize, help="inputs of each target, at most")
+    parser.add_argument("--number", type=int, help="this input of the one target alone")
     parser.add_argument("--note", type=Path, help="run in this process, and note each input in a file first")
     args = parser.parse_args()
-    if args.note is None and args.rounds == sys.maxsize and not args.first:
+    if args.note is None and args.number is None:
         sys.exit(1 if guarded(args.seconds, args.seed, args.only) else 0)
-    faults = list(map(_shown, crashes(args.seconds, args.seed, args.only, args.rounds, args.first, args.note)))
+    with tempfile.TemporaryDirectory() as folder:
+        note = Note(args.note or Path(folder) / "input")
+        if args.number is not None:
+            note.write(args.only[0], args.number, {args.only[0]: args.number})
+            args.seconds = 0.0  # ends after the first
+        faults = list(map(_shown, crashes(args.seconds, args.seed, args.only, note=note)))
     sys.exit(1 if faults else 0)
 
 

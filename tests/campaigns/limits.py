@@ -5,12 +5,14 @@ Linux only: the peak of resident memory is read from /proc. CPU time, since the 
 
 from __future__ import annotations
 
+import json
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 LONGEST_S, MOST_GIB = 10.0, 2.0
 _DEADLY_S, _REFUSED_GIB = 60, 3.0  # the process is ended; more address space is refused
@@ -47,6 +49,28 @@ def limited(deadly: bool) -> Iterator[Spent]:
             resource.setrlimit(what, limits)
         spent.seconds = time.process_time() - started
         spent.gib = max(0, _kib("VmHWM") - before) / 2**20
+
+
+@dataclass(frozen=True)
+class Note:
+    """A file that names each input before it is run, and how many there were: what is left of a process that was ended."""
+
+    path: Path
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict(self._read()["counts"]) if self.path.is_file() else {}
+
+    @property
+    def last(self) -> tuple[str, int]:
+        return self._read()["name"], self._read()["number"]
+
+    def write(self, name: str, number: int, counts: Mapping[str, int]) -> None:
+        self.path.write_text(json.dumps({"name": name, "number": number, "counts": counts}), encoding="utf-8")
+
+    def _read(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
+        return found
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

@@ -202,3 +202,9 @@ def test_a_baseline_is_an_arm_or_all_its_seeds_and_does_not_change_which_run_it_
 def test_a_stored_study_that_was_damaged_is_refused_by_name(text: str) -> None:
     with pytest.raises(ConfigError, match="run 7 cannot be read: "):
         config.stored(text, "run 7")
+
+
+@pytest.mark.parametrize("tree", [None, ["a"], "name", 3])
+def test_a_configuration_that_is_not_a_mapping_is_refused(tree: object) -> None:
+    with pytest.raises(ConfigError, match="must hold keys and values"):
+        config.parse(tree)  # type: ignore[arg-type]

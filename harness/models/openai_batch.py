@@ -171,7 +171,8 @@ def _rows(path: Path) -> Iterable[dict[str, Any]]:
                 continue
             try:
                 row = json.loads(line)
-                row["custom_id"]
+                if not isinstance(row["custom_id"], str) or not isinstance(row.get("response") or {}, dict):
+                    raise ValueError
             except (ValueError, TypeError, KeyError, RecursionError):
                 raise DataError(f"{path}, line {number}, is no line of a batch file. Fetch it again or take it away.") from None
             yield row

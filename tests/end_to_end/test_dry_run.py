@@ -147,4 +147,5 @@ def test_the_corrupting_row_of_table_5_is_measured_on_the_miniature_world(world:
     costs = {cost.stage: cost for cost in estimate(made)}
     assert list(costs) == ["sweep: pope", "pairs: corrupted", "align: corrupted"]
     assert costs["pairs: corrupted"].amount == "240 prompts (corruption)" and costs["align: corrupted"].seconds is not None
-    assert [row.partition(":")[0] for row in left_out] == ["ranked", "llava-prompts", "gpt-4v-responses", "llava-responses"]
+    names = [row.partition(":")[0].rpartition("(")[2].rstrip(")") for row in left_out]
+    assert names == ["ranked", "llava-prompts", "gpt-4v-responses", "llava-responses"]

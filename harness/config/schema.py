@@ -173,10 +173,7 @@ def stored(text: str, where: str) -> RunConfig:
     plug-in is no longer installed. Raises ConfigError where the text is not a configuration.
     """
     with refused_as(ConfigError, f"{where} cannot be read", "Restore it from a copy, or run the study again."):
-        tree = yaml.safe_load(text)
-        if not isinstance(tree, dict):
-            raise ConfigError(f"{where} cannot be read: it holds no keys and values.")
-        return RunConfig.model_validate(training_form.nested(tree, []))
+        return RunConfig.model_validate(training_form.nested(yaml.safe_load(text), []))
 
 
 def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequence[str] = ()) -> RunConfig:

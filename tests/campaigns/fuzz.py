@@ -3,8 +3,8 @@
     python -m tests.campaigns.fuzz --seconds 600 [--seed 0]
     python -m tests.campaigns.fuzz --seed 0 --only checkpoints --number 1051      one input again
 
-Each input takes at most 10 s of CPU and 2 GiB (`limits.py`). A fault prints target, seed, number and the traceback. The suite
-runs a slice (tests/core/edge/test_fuzz_slice.py).
+Each input takes at most 10 s of CPU and 2 GiB (`fuzzing/limits.py`). A fault prints target, seed, number and the traceback. The
+suite runs a slice (tests/core/edge/test_fuzz_slice.py).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from tests.campaigns.fuzz_folders import Target, folder_targets
-from tests.campaigns.fuzz_readers import reader_targets
-from tests.campaigns.fuzz_sets import set_targets
-from tests.campaigns.limits import Note, is_out_of_memory, limited
+from tests.campaigns.fuzzing.folders import Target, folder_targets
+from tests.campaigns.fuzzing.limits import Note, is_out_of_memory, limited
+from tests.campaigns.fuzzing.readers import reader_targets
+from tests.campaigns.fuzzing.sets import set_targets
 from tests.campaigns.mutations import ODD, WORDS, damaged, mutated, text_of
 
 FOUND = "FAULT "

@@ -9,8 +9,8 @@ import pytest
 
 from tests.campaigns import fuzz
 from tests.campaigns.fuzz import crashes, targets
-from tests.campaigns.fuzz_folders import folder_targets
-from tests.campaigns.limits import Note, Spent, is_out_of_memory, limited
+from tests.campaigns.fuzzing.folders import folder_targets
+from tests.campaigns.fuzzing.limits import Note, Spent, is_out_of_memory, limited
 
 _SLOW = ("world object_halbench", "world mmhal_bench_v")  # the same files as chair and mmhal_bench
 _FILES = sorted(targets().keys() - folder_targets().keys())

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.core.plugins import NoModel
 from harness.storage.data_folder import DataFolder
-from tests.campaigns.fuzz_folders import Target
+from tests.campaigns.fuzzing.folders import Target
 from tests.campaigns.mutations import damaged, mutated, text_of
 
 _TEXTS = {"question": "What?", "chosen": "A cat.", "rejected": "A dog."}

@@ -1,6 +1,6 @@
 """CPU seconds of short commands, in turns with those of other trees: what a command line costs before it does anything.
 
-    python tests/speed/startup.py [--turns 7] [--beside ../released-version] [--dry-run]
+    python tests/speed/benchmarks/startup.py [--turns 7] [--beside ../released-version] [--dry-run]
 
 Each command is a process of its own in an empty folder; the figure is user + system, the smallest and the median of the turns.
 The path that leads nowhere must be refused in under 1 s. `--dry-run` adds the default study's, first time and again.
@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 COMMANDS = {
     "--help": ["--help"],
     "--version": ["--version"],

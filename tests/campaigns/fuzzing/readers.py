@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from tests.campaigns.fuzz_folders import Target
+from tests.campaigns.fuzzing.folders import Target
 from tests.campaigns.mutations import ODD, damaged, mutated, text_of
 
 

@@ -1,7 +1,7 @@
 """A fleet of three hosts under random kills: no answer lost, none given twice, the report's bytes those of one process.
 
-    unshare -n -u sh -c 'ip link set lo up && python tests/campaigns/fleet_chaos.py'      # as root; 20 kills
-    unshare -n -u sh -c 'ip link set lo up && python tests/campaigns/fleet_chaos.py --kills 4 --seed 7'
+    python tests/campaigns/fleet_chaos.py                      # as root, in a network namespace that it makes; 20 kills
+    python tests/campaigns/fleet_chaos.py --kills 4 --seed 7
 
 Three real Ray nodes in network namespaces that a bridge joins (`tests/fleet/hosts.py`), the driver on the first. A sweep of
 the miniature world is under way, in small waves that take a while; at random numbers of stored answers something is killed: a
@@ -31,6 +31,7 @@ sys.path[:0] = [str(Path(__file__).parents[2])]
 
 from harness.miniworld.world.write import write_world  # noqa: E402
 from tests.fleet.hosts import HEAD, PORT, Host, below, environment, hosts  # noqa: E402
+from tests.fleet.in_own_network import enter  # noqa: E402
 from tests.small_world import SMALL  # noqa: E402
 
 DRIVER = Path(__file__).parents[1] / "fleet" / "chaos_driver.py"
@@ -207,4 +208,5 @@ if __name__ == "__main__":
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--wave", type=float, default=1.0, help="least seconds of a wave")
     given = words.parse_args()
+    enter()
     sys.exit(0 if campaign(given.kills, given.seed, given.wave) else 1)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+MARK = "HARNESS_OWN_NETWORK"  # set by `in_own_network`: there are other namespaces of network and host name than the machine's
 HEAD = "10.77.0.1"
 PORT = 6379
 TOKEN = "0123456789abcdef" * 4
@@ -125,6 +126,7 @@ def hosts(cpus: Sequence[int], **more: dict[str, str]) -> Iterator[list[Host]]:
 
     `more`: environment variables of single hosts, by name.
     """
+    assert os.environ.get(MARK), "only in a network of its own: tests/fleet/in_own_network.py"
     base = Path(tempfile.mkdtemp(prefix="hf-", dir="/tmp"))
     sleepers: list[subprocess.Popen[bytes]] = []
     found: list[Host] = []

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fleet.hosts import MARK
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -19,8 +21,18 @@ def cannot() -> str:
         return "a network namespace needs root"
     if shutil.which("unshare") is None or shutil.which("ip") is None:
         return "a network namespace needs unshare and ip"
-    made = subprocess.run(["unshare", "-n", "true"], capture_output=True, text=True)
+    made = subprocess.run(["unshare", "-n", "-u", "true"], capture_output=True, text=True)
     return "" if made.returncode == 0 else f"no network namespace can be made here: {made.stderr.strip()}"
+
+
+_UNSHARED = ("unshare", "-n", "-u", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+
+
+def enter() -> None:
+    """Begin this very script again in a network namespace of its own, where it is not in one."""
+    if not os.environ.get(MARK):
+        environment = os.environ | {"PYTHONPATH": str(ROOT), MARK: "1"}
+        os.execvpe(_UNSHARED[0], [*_UNSHARED, sys.executable, *sys.argv], environment)
 
 
 needs_namespace = pytest.mark.skipif(bool(cannot()), reason=cannot() or "there is one")
@@ -28,8 +40,8 @@ needs_namespace = pytest.mark.skipif(bool(cannot()), reason=cannot() or "there i
 
 def run(script: Path, *words: str, timeout_s: float = 1100) -> str:
     """What a script says on stdout. Raises AssertionError with all it said where it fails."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, str(script), *words]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", MARK: "1"}
+    command = [*_UNSHARED, sys.executable, str(script), *words]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=timeout_s)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout

@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from harness.config.fleet_form import FleetConfig
 from harness.core import registry
 from harness.evaluation.cached_model import RememberingModel
 from harness.fleet import cluster
-from harness.fleet.crew import Crew, Deeds
+from harness.fleet.crew import Crew
+from harness.fleet.hands import Deeds
 from harness.fleet.messages import Reply, WaveUnit
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.models._engine import grouping
@@ -57,24 +58,37 @@ def study(data: str, output: Path, **fleet: Any) -> Any:
     return schema.parse(tree | fleet)
 
 
-def outcome(data: str, output: Path, crew: Crew | None = None, kill_at: int = 0) -> Outcome:
-    """A sweep; with `kill_at`, a worker is killed when this number of answers of the first benchmark is there."""
+def kill_a_busy_worker(crew: Crew | None) -> bool:
+    """Whether there was one."""
+    busy = [hand for hand in (crew._hands if crew is not None else ()) if hand.doing == "work" and hand.host is not None]
+    if busy and busy[0].host is not None:
+        os.kill(busy[0].host.pid, signal.SIGKILL)
+    return bool(busy)
+
+
+def outcome(
+    data: str,
+    output: Path,
+    crew: Crew | None = None,
+    kill_at: int = 0,
+    strike: Callable[[Crew | None], bool] = kill_a_busy_worker,
+    **more: Any,
+) -> Outcome:
+    """A sweep, or a study with `more` keys; `strike` when `kill_at` answers of a benchmark are there, until it returns True."""
     said: list[str] = []
     left = [kill_at] if kill_at else []
 
     @contextmanager
-    def shared(settings: Any, say: Any) -> Iterator[Crew | None]:
+    def shared(settings: Any, say: Any, shown: Any = None) -> Iterator[Crew | None]:
         yield crew
 
     def progress(what: str, done: int, total: int) -> None:
-        busy = [hand for hand in (crew._hands if crew is not None else ()) if hand.doing == "work"]
-        if left and done >= left[0] and busy and busy[0].host is not None:
+        if left and done >= left[0] and strike(crew):
             left.clear()
-            os.kill(busy[0].host.pid, signal.SIGKILL)
 
     pipeline.crew_of = shared  # type: ignore[attr-defined]
     before = vars_of(crew)
-    done = pipeline.run(study(data, output), "test", progress, said.append)
+    done = pipeline.run(study(data, output, **more), "test", progress, said.append)
     assert done is not None
     report = report_of(done)
     with Store(output / "store.sqlite") as store:
@@ -108,7 +122,7 @@ def several(data: str, folder: Path, crew: Crew) -> Outcome:
         return [study(data, output, name=Path(p).name, model={**MODEL, "path": p}, sweep=[pope, chair]) for p in paths]
 
     @contextmanager
-    def shared(settings: Any, say: Any) -> Iterator[Crew | None]:
+    def shared(settings: Any, say: Any, shown: Any = None) -> Iterator[Crew | None]:
         yield crew
 
     alone = [pipeline.run_on(None, config, "test", lambda *_: None, lambda _: None) for config in configs(folder / "a")]

@@ -7,8 +7,8 @@ A discrete-event simulation. Every worker has one GPU and follows the product's 
 (`harness.fleet.jobs.next_checkpoint`). Service times: an answer takes 1/--rate s of a GPU (assumed; measure yours with
 `run --dry-run`), a wave has 512; a load reads --gib from storage that gives --storage GiB/s to all hosts together and --host
 GiB/s to one; the driver handles one unit at a time, --hand-us each plus --answer-us an answer, and one writer stores one answer
-in --write-us: the last two as measured by `tests/speed/fleet/overhead.py --driver`. Printed: the wall time and how busy each resource
-is, as given, and with one of them ten times slower or faster.
+in --write-us: the last two as measured by `tests/speed/fleet/overhead.py --driver`. Printed: the wall time and how busy each
+resource is, as given, and with one of them ten times slower or faster.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def study_notes(config: RunConfig, groups: Sequence[Mapping[str, Any]]) -> Study
         rows=tuple(f"{arm}: {row}" for arm, row in table.rows.items()),
         shared=tuple(f"Arms share {_of(group)} prompts: {', '.join(group['arms'])}." for group in groups),
         unlike=tuple(
-            f"Compared on the same prompts in the paper, but these arms share {_of(group)}: {', '.join(group['arms'])}."
+            f"Meant to be compared on the same prompts, but these arms share {_of(group)}: {', '.join(group['arms'])}."
             for group in unlike
         ),
         not_run=tuple(f"{row}: {why}" for row, why in table.not_run.items()),

@@ -38,7 +38,7 @@ def test_arms_that_the_paper_has_on_the_same_prompts_are_marked_where_they_are_n
     notes = study_notes(made, shared_prompts(made, prompts))
     assert notes.shared == ("Arms share 1 of 2 prompts: external, bdhs-rho_th0.98, bdhs-rho_th0.99.",)
     assert notes.unlike == (
-        "Compared on the same prompts in the paper, but these arms share 1 of 2: external, bdhs-rho_th0.98, bdhs-rho_th0.99.",
+        "Meant to be compared on the same prompts, but these arms share 1 of 2: external, bdhs-rho_th0.98, bdhs-rho_th0.99.",
     )
     prompts["bdhs-rho_th0.99"] = {"1", "2"}
     assert study_notes(made, shared_prompts(made, prompts)).unlike == ()

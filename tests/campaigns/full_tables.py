@@ -44,8 +44,10 @@ def reward_table(report: Document) -> str:
 def section(name: str, report: Document) -> str:
     """A run's table, and below it what arms share, which rows are left out, and which differences are significant."""
     study, verdict = report["study"], report["verdict"]
-    said = [*study["shared"], *study["unlike"], *(f"Not run: {line}." for line in study["not_run"])]
-    said += [verdict["improved"], verdict["worse"]]
+    unlike = [line.partition(": ")[2] for line in study["unlike"]]  # its arms
+    said = [line for line in study["shared"] if line.partition(": ")[2] not in unlike]
+    said += [*study["unlike"], *(f"Not run: {line}." for line in study["not_run"])]
+    said += [verdict[what].partition(" Outside the headline table")[0] for what in ("improved", "worse")]
     tables = [table for table in (full_table(report), reward_table(report)) if table]
     return "\n\n".join([f"### {name}", *tables, "\n".join(f"- {line}" for line in said if line)])
 

@@ -15,6 +15,9 @@ pairs and reference values that points have in common are found in the store and
 `rounds: 3` makes an arm "bdhs" into "bdhs-round1" to "bdhs-round3": the pairs of a round are made by the checkpoint of the
 round before, which is trained on and is the reference. Each round is swept like any arm. With a grid every point has its
 rounds.
+
+`seeds: [0, 1, 2]` trains an arm (every point of its grid) once a seed, "bdhs-seed0" to "bdhs-seed2"; the report puts them
+together. An arm with seeds that goes on `after` another one goes on from that one's checkpoint of the same seed.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from typing import Any, Protocol
 
 from harness.core.nearest import did_you_mean
 
-KEY, ROUNDS = "grid", "rounds"
+KEY, ROUNDS, SEEDS = "grid", "rounds", "seeds"
 
 
 def expand(tree: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
@@ -35,9 +38,38 @@ def expand(tree: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
     arms = tree.get("arms")
     if not isinstance(arms, list):
         return dict(tree)
-    points = [point for i, arm in enumerate(arms) for point in _points(arm, f"arms.{i}", faults)]
+    seeded = [_with_seeds(arm, f"arms.{i}", faults) for i, arm in enumerate(arms)]
+    points = [point for i, arm in enumerate(seeded) for point in _points(arm, f"arms.{i}", faults)]
     rounds = [one for i, point in enumerate(points) for one in _rounds(point, f"arms.{i}", faults)]
-    return {**tree, "arms": rounds}
+    return {**tree, "arms": _after_the_same_seed(rounds)}
+
+
+def _with_seeds(arm: Any, where: str, faults: list[str]) -> Any:
+    """The arm with its seeds as the last setting of its grid."""
+    if not isinstance(arm, Mapping) or SEEDS not in arm:
+        return arm
+    seeds, plain = arm[SEEDS], {k: v for k, v in arm.items() if k != SEEDS}
+    own = plain.get(KEY, {})
+    whole = isinstance(seeds, list) and all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in seeds)
+    if not whole or not seeds or len(set(seeds)) < len(seeds):
+        faults.append(f"{where}.seeds is {seeds!r}; give a list of different whole numbers of at least 0, e.g. [0, 1, 2]")
+        return plain
+    if "seed" in plain or (isinstance(own, Mapping) and "seed" in own):
+        faults.append(f"{where}: `seeds` and `seed` contradict each other; give one of them")
+        return plain
+    return {**plain, KEY: {**own, "seed": seeds}} if isinstance(own, Mapping) else plain
+
+
+def _after_the_same_seed(arms: Sequence[Any]) -> list[Any]:
+    """`after: sft` of the arm "dpo-seed1" means "sft-seed1" where there is no arm "sft"."""
+    names = {arm.get("name") for arm in arms if isinstance(arm, Mapping)}
+
+    def placed(arm: Any) -> Any:
+        before = arm.get("after") if isinstance(arm, Mapping) else None
+        found = _SEED.search(str(arm["name"])) if before and before not in names and "name" in arm else None
+        return {**arm, "after": f"{before}{found.group()}"} if found and f"{before}{found.group()}" in names else arm
+
+    return [placed(arm) for arm in arms]
 
 
 class Follows(Protocol):
@@ -67,9 +99,12 @@ def baseline_faults(baseline: str | None, arms: Sequence[Follows]) -> list[str]:
     return [f"baseline: no arm is named {baseline!r}.{did_you_mean(baseline, known)} Known: {', '.join(known)}"]
 
 
+_SEED = re.compile(r"-seed\d+(?=$|-round\d+$)")
+
+
 def without_seed(name: str) -> str:
-    """ "dpo" of the arm "dpo-seed1"."""
-    return re.sub(r"-seed\d+$", "", name)
+    """ "dpo" of the arm "dpo-seed1", "dpo-round2" of "dpo-seed1-round2"."""
+    return _SEED.sub("", name)
 
 
 def _rounds(arm: Any, where: str, faults: list[str]) -> list[Any]:

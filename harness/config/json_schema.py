@@ -14,6 +14,11 @@ from harness.core.options.types import kinds_of
 
 _JSON = {"bool": "boolean", "int": "integer", "float": "number", "str": "string", "list": "array", "map": "object"}
 _JSON |= {"none": "null"}
+_WRITTEN_OUT = {  # keys of an arm that `grid.expand` turns into arms
+    "grid": {"type": "object", "additionalProperties": {"type": "array", "minItems": 1}},
+    "rounds": {"type": "integer", "minimum": 1},
+    "seeds": {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "integer", "minimum": 0}},
+}
 _PLACES = {"BenchmarkConfig": "benchmark", "JudgeConfig": "judge", "AlignConfig": "aligner"}  # the study's model -> kind
 
 
@@ -25,7 +30,7 @@ def json_schema() -> dict[str, Any]:
         parts[name] = _one_of(kind, {k: v for k, v in parts[name]["properties"].items() if k != "name"})
     parts.pop("Plugin", None)
     parts["Source"], parts["Model"] = _one_of("source", {}), _one_of("model", {})
-    parts["Arm"]["properties"]["pairs"] = {"$ref": "#/$defs/Source"}
+    parts["Arm"]["properties"] |= {"pairs": {"$ref": "#/$defs/Source"}, **_WRITTEN_OUT}
     schema["properties"]["gates"]["anyOf"].append({"type": "string"})  # `default`, or a policy file
     schema["properties"]["model"] = {"$ref": "#/$defs/Model"}
     return schema

@@ -23,7 +23,7 @@ from reports.values.table import Cell, Column
 # top-level lines that name a run or its report alone needs, and seeds wherever they stand; a nested `name:` is a plug-in's
 _OWN = re.compile(r"^(?:name|label|output|folder|baseline)\s*:.*$|\bseed\s*:\s*\d+\s*,?", re.MULTILINE)
 _SEED = re.compile(r"^seed\s*:\s*(\d+)\s*$", re.MULTILINE)
-_ENDING = re.compile(r"[\s_\-#.]+(?:seed|s)[\s_\-=]*\d+$|\s#\d+$")
+_ENDING = re.compile(r"[\s_\-#.]+(?:seed|s)[\s_\-=]*\d+(?=$|-round\d+$)|\s#\d+$")
 TEST = "t over seeds and images"
 
 

@@ -49,3 +49,31 @@ def test_values_that_no_name_can_hold_are_spelled_in_letters() -> None:
 def test_a_wrong_grid_is_told_with_its_place(grid, told) -> None:
     with pytest.raises(ConfigError, match=rf"arms\.0\.grid: .*{told}"):
         config.parse(GOOD | {"arms": [{**ARM, "grid": grid}]})
+
+
+def test_seeds_train_every_point_of_an_arm_once_a_seed() -> None:
+    made = config.parse(GOOD | {"arms": [{**ARM, "grid": {"align.beta": [0.1, 0.2]}, "seeds": [0, 3]}]}).arms
+    assert [(a.name, a.seed) for a in made] == [
+        ("a-beta0.1-seed0", 0), ("a-beta0.1-seed3", 3), ("a-beta0.2-seed0", 0), ("a-beta0.2-seed3", 3),
+    ]  # fmt: skip
+
+
+def test_an_arm_with_seeds_goes_on_from_the_same_seed_of_the_arm_before() -> None:
+    second = {**ARM, "name": "b", "seeds": [0, 1], "after": "a", "rounds": 2}
+    made = {a.name: a.after for a in config.parse(GOOD | {"arms": [{**ARM, "seeds": [0, 1]}, second]}).arms}
+    assert made["b-seed1-round1"] == "a-seed1" and made["b-seed1-round2"] == "b-seed1-round1"
+    alone = {a.name: a.after for a in config.parse(GOOD | {"arms": [ARM, {**second, "rounds": 1}]}).arms}
+    assert alone["b-seed1-round1"] == "a"
+
+
+@pytest.mark.parametrize(("changes", "says"), [
+    ({"seeds": 3}, "list of different whole numbers"),
+    ({"seeds": []}, "list of different whole numbers"),
+    ({"seeds": [0, 0]}, "list of different whole numbers"),
+    ({"seeds": [True, 1]}, "list of different whole numbers"),
+    ({"seeds": [0, 1], "seed": 4}, "contradict"),
+    ({"seeds": [0, 1], "grid": {"seed": [0, 1]}}, "contradict"),
+])  # fmt: skip
+def test_seeds_that_make_no_sense_are_refused(changes, says) -> None:
+    with pytest.raises(ConfigError, match=says):
+        config.parse(GOOD | {"arms": [{**ARM, **changes}]})

@@ -132,3 +132,11 @@ def test_arms_are_told_from_the_base_by_their_run_and_not_by_a_note_in_their_che
     made = compare([plain], baseline="aligned")
     assert [c.trained for c in made.columns] == [True, False] and "one training seed" in made.subtitle
     assert made.verdict.scope.startswith("Differences are to aligned. ")
+
+
+def test_rounds_of_several_seeds_are_one_method_a_round(make):
+    runs = [make.record(f"dpo-seed{s}-round{r}", seed=2 * s + r) for s in (0, 1) for r in (1, 2)]
+    one = replace(runs[0], config_yaml="name: study\narms:\n- {name: dpo}\n")
+    swept = [replace(r, run_id="one", config_yaml=one.config_yaml,
+                     sweeps=(r.sweeps[0], replace(r.sweeps[1], label=r.name))) for r in runs]  # fmt: skip
+    assert [c.label for c in compare(swept).short.columns] == ["base", "dpo-round1", "dpo-round2"]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
-from harness.core.stats import Sample, items_counted, limits, linearise, mean_of, moving, possible
+from harness.core.stats import Sample, limits, linearise, mean_of, moving, possible
 from reports.values.paired import Difference, is_a_share
 from reports.values.seeds import Seeds, seeds_of_difference, seeds_of_metric
 from reports.values.table import Cell, Column
@@ -97,9 +97,18 @@ class Together:
     """
 
     def __init__(
-        self, base: Method, method: Method, results: Sequence[BenchmarkResult | None], samples: Sequence[Sample | None]
+        self,
+        base: Method,
+        method: Method,
+        results: Sequence[BenchmarkResult | None],
+        samples: Sequence[Sample | None],
+        tests: int = 1,
     ) -> None:
-        """`results` and `samples` (of equal names) are those of all columns; `method` may be the baseline itself."""
+        """`results` and `samples` (of equal names) are those of all columns; `method` may be the baseline itself.
+
+        tests: differences of one metric whose intervals shall hold together (Bonferroni).
+        """
+        self._tests = tests
         self.samples: list[Sample] = []
         self.n_left_out, self._is_base = 0, base == method
         self._pairs, self._first = pairing(base, method), 0 if self._is_base else len(base.places)
@@ -125,19 +134,21 @@ class Together:
         if self._is_base:
             return metric, None
         shifts = [found[first + m].minus(found[b]) for b, m in self._pairs]
-        return metric, seeds_of_difference(shifts, is_a_share(formula, *self.samples))
+        return metric, seeds_of_difference(shifts, is_a_share(formula, *self.samples), self._tests)
 
     def _moving(self, formula: Formula) -> NDArray[np.bool_]:
         moved: NDArray[np.bool_] = np.any([moving(formula, s) for s in self.samples], axis=0)
         return moved
 
     def cell(self, formula: Formula, values: Seeds, shifts: Seeds | None) -> Cell:
-        plain = Cell(values.mean, values.low, values.high, items_counted(formula, self.samples[0]))
+        moved = np.any([moving(formula, s) for s in self.samples[self._first :]], axis=0)  # by any of its seeds
+        plain = Cell(values.mean, values.low, values.high, int(moved.sum()))
         return self.compared(plain, formula, shifts) if shifts is not None else plain
 
     def compared(self, cell: Cell, formula: Formula, shifts: Seeds) -> Cell:
         """The same cell with its difference to the baseline."""
         difference = Difference(shifts.mean, shifts.low, shifts.high, shifts.p, None, shifts.error, shifts.freedom, TEST)
+        cell = replace(cell, joint=shifts.joint)
         return replace(cell, difference=difference, n_paired=int(self._moving(formula).sum()), n_left_out=self.n_left_out)
 
 

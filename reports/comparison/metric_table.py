@@ -1,7 +1,8 @@
 """The table: every metric of every column, with its interval, its difference to the baseline and whether that is significant.
 
 Holm's correction runs over the headline metrics of the whole table (all columns), and over all other metrics apart:
-a reader of the short table should not pay for eighty slices that stand in the appendix.
+a reader of the short table should not pay for eighty slices that stand in the appendix. For those, which are searched and not
+decided on, p is also adjusted for the false discovery rate.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from dataclasses import replace
 from harness.core.evaluation import Formula, Metric
 from harness.core.flags import UNJUDGED
 from harness.core.run_record import BenchmarkResult, SweepResult
-from harness.core.stats import Sample, addend_names, holm, measure, sample
+from harness.core.stats import Sample, addend_names, benjamini_hochberg, holm, measure, sample
 from reports.comparison.methods import Method, Together, short_columns
-from reports.comparison.order import comparable, significantly_better
+from reports.comparison.order import comparable, significantly_better, together, with_joint_intervals
 from reports.values.comparison import SeedRow
-from reports.values.paired import Difference, differences, pair
+from reports.values.paired import Difference, differences, is_a_share, pair
 from reports.values.seeds import Seeds
 from reports.values.table import Cell, Column, Row, Significance, Table
 
@@ -48,10 +49,11 @@ def make_tables(
         samples = samples_of(results)
         rows = _rows_of(benchmark, results, samples)
         single = [] if len(base.places) == 1 else [Method("", (i,), ("",)) for i, c in enumerate(columns) if c in names]
-        together = {method.places: Together(base, method, results, samples) for method in (*found, *single)}
+        tests = len(names) - 1
+        seeded = {method.places: Together(base, method, results, samples, tests) for method in (*found, *single)}
         full += [row for row, _ in rows]
         for row, formula in rows:
-            cells, seed_rows = _short_cells(row, formula, columns, names, together)
+            cells, seed_rows = _short_cells(row, formula, columns, names, seeded)
             short.append(replace(row, cells=cells, order=()) if found else row)
             seeds += seed_rows
     full_rows = _corrected(_with_headline(full))
@@ -101,7 +103,10 @@ def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None])
     columns = [_cells(results[0], samples[0], r, s, i == 0) for i, (r, s) in enumerate(zip(results, samples, strict=True))]
     rows, alike = [], comparable(results, samples)
     for key, f in formulas.items():
-        cells, order = tuple(c.get(key) for c in columns), significantly_better(f, alike)
+        both = together(f, alike)
+        share = is_a_share(f, *(s for _, s in alike))
+        order = significantly_better(f, both, share)
+        cells = with_joint_intervals([c.get(key) for c in columns], both, share)
         about = (f.name, f.group, f.better, f.unit, f.headline, f.about, f.role)
         rows.append((Row(benchmark, *about, cells, f.title, f.published_as, order), f))
     return rows
@@ -143,27 +148,31 @@ def _cell(metric: Metric, answered: int, judged: int) -> Cell:
 
 def _corrected(rows: list[Row]) -> tuple[Row, ...]:
     corrected: dict[tuple[int, int], float | None] = {}
+    explored: dict[tuple[int, int], float | None] = {}
     tests: dict[bool, int] = {}
     for headline in (True, False):
         places = [(i, j) for i, row in enumerate(rows) if row.headline == headline for j in range(len(row.cells))]
         ps = [d.p if (d := _difference(rows[i].cells[j])) else None for i, j in places]
         corrected |= dict(zip(places, holm(ps), strict=True))
+        explored |= {} if headline else dict(zip(places, benjamini_hochberg(ps), strict=True))
         tests[headline] = sum(p is not None for p in ps)
     return tuple(
-        replace(row, cells=tuple(_judged(c, corrected[i, j], tests[row.headline], row.better) for j, c in enumerate(row.cells)))
+        replace(row, cells=tuple(_judged(c, corrected[i, j], tests[row.headline], row.better, explored.get((i, j)))
+                                 for j, c in enumerate(row.cells)))
         for i, row in enumerate(rows)
-    )
+    )  # fmt: skip
 
 
 def _difference(cell: Cell | None) -> Difference | None:
     return cell.difference if cell else None
 
 
-def _judged(cell: Cell | None, p_holm: float | None, tests: int, better: str) -> Cell | None:
+def _judged(cell: Cell | None, p_holm: float | None, tests: int, better: str, p_fdr: float | None) -> Cell | None:
     if cell is None:
         return None
     detectable = cell.difference.detectable(ALPHA / tests) if cell.difference and tests else None
-    return replace(cell, p_holm=p_holm, detectable=detectable, significant=significance(cell.difference, p_holm, better))
+    significant = significance(cell.difference, p_holm, better)
+    return replace(cell, p_holm=p_holm, p_fdr=p_fdr, detectable=detectable, significant=significant)
 
 
 def significance(difference: Difference | None, p_holm: float | None, better: str) -> Significance:

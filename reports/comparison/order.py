@@ -1,16 +1,29 @@
-"""Which checkpoints are distinguishable on one metric: every pair tested, Holm over the pairs."""
+"""Many checkpoints on one metric: which are distinguishable (every pair tested, Holm over the pairs), and intervals of all
+differences to the baseline that hold together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
-from harness.core.stats import Linear, Sample, difference_interval, holm, linearise, moving
-from reports.values.paired import is_a_share, known
+from harness.core.stats import (
+    Floats,
+    Linear,
+    Sample,
+    bonferroni_level,
+    difference_interval,
+    holm,
+    joint_quantile,
+    linearise,
+    moving,
+)
+from reports.values.paired import known
+from reports.values.table import Cell
 
 ALPHA = 0.05
 
@@ -22,21 +35,53 @@ def comparable(results: Sequence[BenchmarkResult | None], samples: Sequence[Samp
     return [(i, s) for i, s in there if _answered(results[i]) == first]
 
 
-def significantly_better(formula: Formula, alike: Sequence[tuple[int, Sample]]) -> tuple[tuple[int, int], ...]:
-    """Pairs (i, j) of `comparable` columns of which i is better than j, Holm-adjusted p < 0.05 over all pairs of the metric."""
-    if formula.better not in ("higher", "lower") or len(alike) < 2:
+def together(formula: Formula, alike: Sequence[tuple[int, Sample]]) -> dict[int, Linear]:
+    """Column -> the formula on the items that move it in any of these columns; none where there are fewer than two."""
+    if len(alike) < 2:
+        return {}
+    moved = np.any([moving(formula, s) for _, s in alike], axis=0)
+    return {i: linearise(formula, s, moved) for i, s in alike}
+
+
+def significantly_better(formula: Formula, found: Mapping[int, Linear], is_share: bool) -> tuple[tuple[int, int], ...]:
+    """Pairs (i, j) of columns of which i is better than j, Holm-adjusted p < 0.05 over all pairs of the metric."""
+    if formula.better not in ("higher", "lower"):
         return ()
-    places, there = zip(*alike, strict=True)
-    moved = np.any([moving(formula, s) for s in there], axis=0)
-    found, is_share = [linearise(formula, s, moved) for s in there], is_a_share(formula, *there)
-    pairs = list(combinations(range(len(places)), 2))
+    pairs = list(combinations(found, 2))
     adjusted = holm([_p(found[i], found[j], is_share) for i, j in pairs])
     order = []
     for (i, j), p in zip(pairs, adjusted, strict=True):
         if p is not None and p < ALPHA:
             higher = bool(found[i].value[0] > found[j].value[0])
-            order.append((places[i], places[j]) if higher == (formula.better == "higher") else (places[j], places[i]))
+            order.append((i, j) if higher == (formula.better == "higher") else (j, i))
     return tuple(order)
+
+
+def with_joint_intervals(cells: Sequence[Cell | None], found: Mapping[int, Linear], is_share: bool) -> tuple[Cell | None, ...]:
+    """Cells with intervals of their differences to the first column that hold all together; of two or more differences.
+
+    Columns of other items than the first column's have no common distribution: Bonferroni over all columns.
+    """
+    tested = [i for i, c in enumerate(cells) if c is not None and c.difference is not None and c.difference.error is not None]
+    if len(tested) < 2:
+        return tuple(cells)
+    alike = [i for i in tested if 0 in found and i in found and np.isfinite(found[i].minus(found[0]).value[0])]
+    parts = np.array([found[i].minus(found[0]).parts[0] for i in alike])
+    bonferroni = len(alike) < len(tested)
+    joint = {i: _joint(cells[i], parts, len(tested), bonferroni, is_share) for i in tested}
+    return tuple(cell and replace(cell, joint=joint.get(i)) for i, cell in enumerate(cells))
+
+
+def _joint(cell: Cell | None, parts: Floats, tests: int, bonferroni: bool, is_share: bool) -> tuple[float, float] | None:
+    from scipy.special import stdtrit
+
+    difference = cell.difference if cell is not None else None
+    if difference is None or difference.value is None or difference.error is None:
+        return None
+    reach = stdtrit(difference.freedom, (1 + bonferroni_level(tests)) / 2)
+    reach = float(reach if bonferroni else joint_quantile(parts, difference.freedom)) * difference.error
+    low, high = difference.value - reach, difference.value + reach
+    return (max(low, -1.0), min(high, 1.0)) if is_share else (low, high)
 
 
 def _answered(result: BenchmarkResult | None) -> tuple[str, ...]:

@@ -41,13 +41,13 @@ def _image(r: Reliability, index: int) -> Markup:
     most = max(b.n for b in r.bins)
     for b in r.bins:
         if b.low is not None and b.high is not None:
-            plot.segment(b.p, b.low, b.p, b.high, f"whisker thin c{index % 6}")
-        plot.point(b.p, b.yes, index, round(_SMALLEST + (_LARGEST - _SMALLEST) * (b.n / most) ** 0.5, 1))
+            plot.segment(b.mean_p, b.low, b.mean_p, b.high, f"whisker thin c{index % 6}")
+        plot.point(b.mean_p, b.yes, index, round(_SMALLEST + (_LARGEST - _SMALLEST) * (b.n / most) ** 0.5, 1))
     return plot.svg(f"reliability of {r.column}: {_in_words(r.bins)}")
 
 
 def _in_words(bins: Sequence[Bin]) -> str:
-    return "; ".join(f"p {b.p:.2f}, share {b.yes:.2f}, {b.n:,.0f} questions" for b in bins)
+    return "; ".join(f"p {b.mean_p:.2f}, share {b.yes:.2f}, {b.n:,.0f} questions" for b in bins)
 
 
 def _caption(comparison: Comparison, r: Reliability, column: int) -> str:

@@ -62,6 +62,32 @@ def _rank(between: tuple[int, int] | None) -> str:
     return f"{between[0]}" if between[0] == between[1] else f"{between[0]} to {between[1]}"
 
 
+JOINT_TOLD = (
+    "Differences to the baseline with intervals that hold for all checkpoints of a metric together with 95 %: use these to say "
+    "something of the best of them. The intervals of the results table hold one by one."
+)
+
+
+def joint_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: checkpoints or methods but the baseline by headline metrics; empty where fewer than two are compared."""
+    table = comparison.short
+    rows = [row for row in table.headline if any(cell and cell.joint for cell in row.cells)]
+    if not rows:
+        return [], []
+    first = "method" if table.by_method else "checkpoint"
+    return [first, *map(row_name, rows)], [
+        [who(column), *(_joint(row, j) for row in rows)] for j, column in enumerate(table.columns) if j
+    ]
+
+
+def _joint(row: Row, j: int) -> str:
+    cell = row.cells[j]
+    if cell is None or cell.joint is None or cell.difference is None:
+        return UNKNOWN
+    value = number(cell.difference.value, row.shown_unit, signed=True)
+    return f"{value} {between(*cell.joint, row.shown_unit, signed=True)}"
+
+
 REWARD_TOLD = (
     "Share of held-out pairs whose chosen answer a reward model rates higher; 50 % is chance. Far below it, the model has "
     "learned who wrote an answer, not which is better. Published values are of other held-out pairs: for orientation only."

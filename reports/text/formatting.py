@@ -122,7 +122,7 @@ def between(low: float | None, high: float | None, unit: Unit | str, signed: boo
     return f"[{number(low, unit, signed)}, {number(high, unit, signed)}]"
 
 
-P_KEYS = ("p", "p_holm", "p_pass", "p_fail")
+P_KEYS = ("p", "p_holm", "p_fdr", "p_pass", "p_fail")
 
 
 def rounded_p(p: float) -> float:

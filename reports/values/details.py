@@ -92,13 +92,13 @@ class ObjectCount:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Yes/no questions with about the same predicted probability of yes: how many, the mean of p, the share of true yes.
+    """Yes/no questions with about the same predicted probability of yes: how many, its mean, the share of true yes.
 
     low, high: the share's 95 % interval by resampling images, None where there are too few of them.
     """
 
     n: float
-    p: float
+    mean_p: float
     yes: float
     low: float | None
     high: float | None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.stats import FEWEST_CLUSTERS, LEAST_P, LEVEL, Linear, difference_error, mean_of
+from harness.core.stats import FEWEST_CLUSTERS, LEAST_P, LEVEL, Linear, bonferroni_level, difference_error, mean_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Seeds:
     """Several seeds of one method on the same items: how far seeds scatter, how far items do, and both together.
 
     item_error: standard error of the mean by drawing images. p: of a mean difference of 0, two-sided, None for a metric itself.
-    error, freedom: of the mean difference.
+    error, freedom: of the mean difference. joint: its interval that holds together with those of other methods (Bonferroni).
     """
 
     mean: float
@@ -28,6 +28,7 @@ class Seeds:
     p: float | None = None
     error: float | None = None
     freedom: float = 0
+    joint: tuple[float, float] | None = None
 
 
 def seeds_of_metric(
@@ -49,8 +50,8 @@ def seeds_of_metric(
     return Seeds(mean, seed_sd, item_error, max(low, bounds[0]), min(high, bounds[1]), len(seeds))
 
 
-def seeds_of_difference(seeds: Sequence[Linear], is_share: bool) -> Seeds | None:
-    """The paired difference to a baseline, one entry a seed. None below two seeds.
+def seeds_of_difference(seeds: Sequence[Linear], is_share: bool, tests: int = 1) -> Seeds | None:
+    """The paired difference to a baseline, one entry a seed. None below two seeds. `tests`: how many methods are compared.
 
     Reach of the interval = root of (t(G - 1) x images' error)^2 + (t(S - 1) x seeds' error)^2; p is the level at which it
     touches 0. Satterthwaite's t of both errors together finds something in 12 % of cases with two seeds where there is nothing
@@ -71,11 +72,12 @@ def seeds_of_difference(seeds: Sequence[Linear], is_share: bool) -> Seeds | None
         return float(np.hypot(t_items * of_items, t_seeds * of_seeds))
 
     width = reach(1 - LEVEL)
-    low, high = mean - width, mean + width
-    if is_share:
-        low, high = max(low, -1.0), min(high, 1.0)
+    most = 1.0 if is_share else math.inf
+    low, high = max(mean - width, -most), min(mean + width, most)
     freedom = _where(lambda f: _quantile(f) * error < width, 1.0, 1e6)
-    return Seeds(mean, seed_sd, item_error, low, high, n, _level(reach, abs(mean)), error, freedom)
+    wide = reach(1 - bonferroni_level(tests))
+    joint = (max(mean - wide, -most), min(mean + wide, most)) if tests > 1 else None
+    return Seeds(mean, seed_sd, item_error, low, high, n, _level(reach, abs(mean)), error, freedom, joint)
 
 
 def _level(reach: Callable[[float], float], mean: float) -> float:

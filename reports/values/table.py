@@ -47,6 +47,8 @@ class Cell:
 
     detectable: the smallest true difference that this table marks as significant with a chance of 80 % or more: tested at
     0.05 / m, the level at which Holm's correction begins among the table's m tests.
+    p_fdr: adjusted for the false discovery rate over all metrics outside the headline table; None within it. joint: interval of
+    the difference that holds with 95 % for all checkpoints of this metric together, where there are two or more.
     """
 
     value: float | None
@@ -60,6 +62,8 @@ class Cell:
     n_answered: int = 0  # answers to the benchmark, where a judge could not rate them all
     n_judged: int = 0  # of these
     p_holm: float | None = None
+    p_fdr: float | None = None
+    joint: tuple[float, float] | None = None
     detectable: float | None = None
     significant: Significance = ""
 

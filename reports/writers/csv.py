@@ -29,7 +29,8 @@ def rows_of(comparison: Comparison) -> list[dict[str, object]]:
 
 COLUMNS = (
     "run", "column", "digest", "is_baseline", "complete", "benchmark", "metric", "group", "unit", "better", "headline",
-    "value", "low", "high", "n", "why", "difference", "difference_low", "difference_high", "p", "p_holm", "significant",
+    "value", "low", "high", "n", "why", "difference", "difference_low", "difference_high", "p", "p_holm", "p_fdr",
+    "significant", "joint_low", "joint_high",
     "effect", "error", "detectable", "test", "n_paired", "n_left_out", "n_answered", "n_judged",
 )  # fmt: skip
 
@@ -42,7 +43,9 @@ def _line(column: Column, row: Row, cell: Cell) -> dict[str, object]:
         "is_baseline": column.is_baseline,
         "complete": column.complete,
         **{key: getattr(row, key) for key in ("benchmark", "metric", "group", "unit", "better", "headline")},
-        **{key: getattr(cell, key) for key in ("value", "low", "high", "n", "why", "p_holm", "significant")},
+        **{key: getattr(cell, key) for key in ("value", "low", "high", "n", "why", "p_holm", "p_fdr", "significant")},
+        "joint_low": cell.joint[0] if cell.joint else None,
+        "joint_high": cell.joint[1] if cell.joint else None,
         "n_paired": cell.n_paired,
         "n_left_out": cell.n_left_out,
         "n_answered": cell.n_answered or None,

@@ -23,6 +23,7 @@ from reports.page import training as training_views
 from reports.page.pair_yields import explanations, pairs_view, provenance
 from reports.page.thumbnails import Thumbnails
 from reports.questions import words as question_words
+from reports.text.explored import explored
 from reports.text.flag_lines import alarming_lines, flag_lines
 from reports.text.formatting import count, listing, protocol_text, shortened, title_of
 from reports.text.interval_note import interval_note
@@ -76,6 +77,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "audit": audit,
         "gate_words": gate,
+        "explored": explored,
         "count": count,
         "interval_note": interval_note,
         "listing": listing,

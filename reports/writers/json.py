@@ -35,6 +35,7 @@ def write(comparison: Comparison) -> str:
         "columns": [_without(column, "run_id") for column in _plain(comparison.columns)],
         "incomplete": list(comparison.incomplete),
         **{key: _plain(getattr(comparison, key)) for key in _SAME},
+        **({"short": _short(comparison)} if comparison.short.by_method else {}),
         **({"audit": _plain(comparison.audit)} if comparison.audit is not None else {}),
         **({"gate": _plain(comparison.gate)} if comparison.gate is not None else {}),
         "flips": _flips(comparison.flips),
@@ -68,6 +69,12 @@ _SAME = (
     "reward_pairs",
     "published_rewards",
 )
+
+
+def _short(comparison: Comparison) -> dict[str, Any]:
+    """The table with the seeds of each method in one column; `rows` has every checkpoint."""
+    columns = [_without(column, "run_id", "run_name", "checkpoint", "digest") for column in _plain(comparison.short.columns)]
+    return {"columns": columns, "rows": _plain(comparison.short.rows)}
 
 
 def _plain(value: Any) -> Any:  # Any: a JSON value

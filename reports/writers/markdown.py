@@ -10,9 +10,11 @@ from reports.label_audit import text as audit
 from reports.page.costs import COST_TOLD, cost_note, cost_table
 from reports.page.questions import compared_table
 from reports.page.side_tables import (
+    JOINT_TOLD,
     PUBLISHED_NOTE,
     RANKS_TOLD,
     REWARD_TOLD,
+    joint_view,
     published_table,
     ranks_view,
     reward_view,
@@ -20,6 +22,7 @@ from reports.page.side_tables import (
     study_view,
 )
 from reports.questions.words import lead
+from reports.text.explored import explored
 from reports.text.flag_lines import flag_lines
 from reports.text.formatting import shortened, title_of
 from reports.text.interval_note import interval_note
@@ -43,6 +46,7 @@ def write(comparison: Comparison) -> str:
         *_table(*text_table(comparison)),
     ]
     parts += [f"{interval_note(comparison.short)}. {_NOTE}"]
+    parts += [_safe(line)] if (line := explored(comparison.short)) else []
     parts += _gate(comparison)
     parts += _questions(comparison)
     parts += _seeds(comparison)
@@ -115,7 +119,9 @@ def _seeds(comparison: Comparison) -> list[str]:
 
 def _ranks(comparison: Comparison) -> list[str]:
     header, rows = ranks_view(comparison)
-    return ["## Ranks", RANKS_TOLD, *_table(header, rows)] if rows else []
+    joint_header, joint_rows = joint_view(comparison)
+    joint = ["## All together", JOINT_TOLD, *_table(joint_header, joint_rows)] if joint_rows else []
+    return [*(["## Ranks", RANKS_TOLD, *_table(header, rows)] if rows else []), *joint]
 
 
 def _reward_models(comparison: Comparison) -> list[str]:

@@ -12,6 +12,7 @@ from harness.core.stats import (
     benjamini_hochberg,
     holm,
     interval,
+    joint_quantile,
     linearise,
     metrics,
     rank_biserial,
@@ -51,6 +52,51 @@ def test_n_counts_only_the_items_that_move_the_metric():
     scores = [Score("0", {"tp": 1}), Score("1", {"fp": 1}), Score("2", {"tn": 1}), Score("3", {"tn": 1})]
     (precision,) = metrics(items_of(4), scores, [ratio("precision", ["tp"], ["tp", "fp"])])
     assert precision.n == 2
+
+
+def test_what_a_formula_reads_without_an_effect_does_not_count():
+    # reads all four cells, as POPE's precision did: three images with a yes are too few, whatever the others say
+    def compute(s):
+        tp, fp, _, _ = (s[k] for k in ("tp", "fp", "tn", "fn"))
+        return over(tp, tp + fp)
+
+    scores = [Score(str(i), {"tp": 1} if i < 3 else {"tn": 1}) for i in range(12)]
+    (precision,) = metrics(items_of(12), scores, [Formula("precision", compute)])
+    assert (precision.value, precision.n, precision.low) == (1.0, 3, None)
+
+
+def test_a_formula_that_is_always_the_same_counts_what_it_reads():
+    (judged,) = metrics(items_of(6), [Score(str(i), {"n": 1}) for i in range(6)], [ratio("judged", ["n"], ["n"])])
+    assert (judged.value, judged.n) == (1.0, 6)
+
+
+def test_rounding_noise_is_not_a_change_of_a_metric():
+    # the same recall on both sides, in sums of which another part changed
+    def change(i):
+        return {"tp": 1.0, "fn": float(i == 0), "fp": float(i % 3)}, {"tp": 1.0, "fn": float(i == 0), "fp": float(i % 2)}
+
+    names, recall = ("tp", "fn", "fp"), Formula("recall", lambda s: over(s["tp"], s["tp"] + s["fn"]) + 1e-30 * s["fp"])
+    before, after = (sample(range(12), [Score(str(i), change(i)[k]) for i in range(12)], names) for k in (0, 1))
+    (found,) = differences(before, after, [recall])
+    # nothing changed on 12 images: t(11) of "one more image could have changed", sqrt(3.5) / 12
+    assert found.high == approx(2.2010 * 3.5**0.5 / 12, abs=1e-4)
+
+
+def test_one_interval_of_several_that_hold_together_is_students_and_more_are_dunnetts():
+    from scipy.stats import dunnett, t
+
+    rng = np.random.default_rng(4)
+    assert joint_quantile(rng.normal(size=(1, 40)), 39) == t.ppf(0.975, 39)
+    groups = [rng.normal(size=30) for _ in range(4)]
+    # differences to one control of equal size are correlated 1/2; 116 degrees of freedom
+    half = np.array(
+        [np.concatenate([-groups[0], *(g if i == j else 0 * g for j, g in enumerate(groups[1:]))]) for i in range(3)]
+    )
+    ours = joint_quantile(half / np.sqrt((half**2).sum(axis=1, keepdims=True)), 116)
+    found = dunnett(*groups[1:], control=groups[0], random_state=1)
+    interval = found.confidence_interval(0.95)
+    error = (interval.high[0] - interval.low[0]) / 2 / np.sqrt(np.mean([g.var(ddof=1) for g in groups]) * 2 / 30)
+    assert ours == approx(error, rel=0.02)
 
 
 def test_a_ratio_without_a_denominator_is_unknown_and_says_why():

@@ -45,8 +45,9 @@ by its number, label or name). A plug-in is written as its name and its options:
 reported at once, before anything is loaded. `python -m harness list NAME` shows the options of one plug-in, `list schema` the
 JSON schema for editors.
 """
-_WRITTEN_OUT = """An arm of `arms:` may also have `grid: {align.beta: [0.1, 0.5]}` (one arm a combination), `seeds: [0, 1, 2]` (one a training
-seed, put together in the report) and `rounds: 3` (each from the checkpoint of the one before); see docs/guides/align.md."""
+_WRITTEN_OUT = """An arm of `arms:` may also have `grid: {align.beta: [0.1, 0.5]}` (one arm a combination), `seeds: [0, 1, 2]`
+(one a training seed, put together in the report) and `rounds: 3` (each from the checkpoint of the one before); see
+docs/guides/align.md."""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -32,6 +32,7 @@ from harness.core.stats.samples import (
     moving,
     sample,
 )
+from harness.core.stats.simultaneous import bonferroni_level, joint_quantile
 
 __all__ = [
     "FEWEST_CLUSTERS",
@@ -45,6 +46,7 @@ __all__ = [
     "Sample",
     "addend_names",
     "benjamini_hochberg",
+    "bonferroni_level",
     "clusters_of",
     "columns_read",
     "difference_error",
@@ -55,6 +57,7 @@ __all__ = [
     "holm",
     "interval",
     "items_counted",
+    "joint_quantile",
     "limits",
     "limits_of",
     "linearise",

@@ -17,6 +17,7 @@ from harness.core.evaluation import Formula
 from harness.core.stats.samples import Floats, Sample, columns_read, evaluate, moving, which_clusters
 
 _STEPS = np.array([-1.0, -0.5, 0.5, 1.0])  # in standard errors
+_NOISE = 1e-11  # of the largest part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,8 +36,9 @@ class Linear:
     bend: Floats
 
     def minus(self, other: Linear) -> Linear:
-        """The difference, of samples over the same clusters in the same order."""
-        parts = self.parts - other.parts
+        """The difference, of samples over the same clusters in the same order; rounding noise is no change."""
+        parts, size = self.parts - other.parts, np.maximum(np.abs(self.parts), np.abs(other.parts))
+        parts = np.where(np.abs(parts) > _NOISE * size.max(axis=1, keepdims=True, initial=0), parts, 0.0)
         clusters = np.maximum(self.clusters, other.clusters)
         return Linear(self.value - other.value, parts, clusters, self.bias - other.bias, self.bend - other.bend)
 

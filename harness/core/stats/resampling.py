@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from harness.core.stats.samples import Floats
 
-VERSION = 2  # of intervals and tests: raise it whenever one could change; 1 was the percentile bootstrap
+# of intervals and tests: raise it whenever one could change. 1: percentile bootstrap; 3: counts only images that have a say
+VERSION = 3
 RESAMPLES = 10_000
 LEVEL = 0.95
 FEWEST_CLUSTERS = 5  # fewer tell nothing about how clusters scatter

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harness.core.evaluation import Formula, Number, Score, Sums
 
 Floats = NDArray[np.float64]
+_FACTORS = np.array([0.0, 1.5, 3.0])  # what a sum is changed by to see whether a formula depends on it
 
 
 class Sample:
@@ -72,7 +73,10 @@ def moving(formula: Formula, data: Sample) -> NDArray[np.bool_]:
 
 
 def columns_read(formula: Formula, data: Sample) -> list[int]:
-    """The columns of addends that this formula reads."""
+    """The columns of addends that this formula depends on: read, and able to change its value.
+
+    A formula that reads all four cells of a confusion for its precision depends on two: answers of no say nothing of it.
+    """
     read: set[str] = set()
 
     class Watched(Sums):
@@ -81,7 +85,23 @@ def columns_read(formula: Formula, data: Sample) -> list[int]:
             return super().__getitem__(name)
 
     formula.compute(Watched(dict(zip(data.names, data.sums.tolist(), strict=True))))
-    return [i for i, name in enumerate(data.names) if name in read]
+    columns = [i for i, name in enumerate(data.names) if name in read]
+    moved = _can_change(formula, data, columns) if columns else np.zeros(0, dtype=np.bool_)
+    return [i for i, changes in zip(columns, moved, strict=True) if changes] or columns  # all, of one that is the same always
+
+
+def _can_change(formula: Formula, data: Sample, columns: Sequence[int]) -> NDArray[np.bool_]:
+    """Whether the value moves with each column, where the sums are and at two places of no meaning."""
+    names, here = [data.names[i] for i in columns], data.sums[columns]
+    there = np.random.default_rng(0).uniform(1, 9, (2, len(columns)))
+    points = np.concatenate([here[None], there])
+    moved = points[:, None, None, :] * np.where(np.eye(len(columns))[:, None, :] > 0, _FACTORS[:, None], 1.0)
+    moved = moved + np.eye(len(columns))[:, None, :] * (_FACTORS[:, None] > 0)  # (P, C, F, C)
+    values = evaluate(formula, names, moved.reshape(-1, len(columns))).reshape(len(points), len(columns), -1)
+    still = evaluate(formula, names, points)[:, None, None]
+    same = (values == still) | (np.isnan(values) & np.isnan(still))
+    changes: NDArray[np.bool_] = ~same.all(axis=(0, 2))
+    return changes
 
 
 def clusters_of(data: Sample, moved: NDArray[np.bool_]) -> int:

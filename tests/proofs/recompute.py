@@ -1,0 +1,315 @@
+"""Every number of a report once more, by other code: from docs/statistics.md, with numpy, scipy and statsmodels only.
+
+Nothing of `harness.core.stats` or of `reports` is imported. A sweep is a list of `Scored`: what one answer adds to the sums; a
+metric is a `Rule`: a function of sums, and the names that it reads. All functions are plain arithmetic over (images, names)
+arrays; they are written to be compared with the text, not to be fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import stats
+from scipy.optimize import brentq
+from statsmodels.stats.multitest import multipletests
+
+STEPS = np.array([-1.0, -0.5, 0.5, 1.0])
+
+
+@dataclass(frozen=True)
+class Scored:
+    item: str
+    image: str
+    adds: Mapping[str, float]
+    right: bool | None = None
+    words: int = 0
+    text: str = ""
+    rows: int = 1
+
+
+@dataclass(frozen=True)
+class Rule:
+    benchmark: str
+    metric: str
+    group: str
+    compute: Callable[[Callable[[str], np.ndarray]], np.ndarray]
+    reads: tuple[str, ...]
+    better: str = "higher"
+    unit: str = "share"
+    headline: bool = False
+    names: str = ""  # as tables print it
+
+
+@dataclass(frozen=True)
+class Part:
+    """A value and what each image adds to it (delta method, fitted over one standard error)."""
+
+    value: float
+    images: np.ndarray  # (G,) influence, summing to 0
+    n: int  # images that have something of the metric
+    bias: float = 0.0
+    bend: float = 0.0
+
+    def minus(self, other: Part) -> Part:
+        return Part(self.value - other.value, self.images - other.images, max(self.n, other.n),
+                    self.bias - other.bias, self.bend - other.bend)  # fmt: skip
+
+    @property
+    def error2(self) -> float:
+        return float((self.images**2).sum()) * self.n / max(self.n - 1, 1)
+
+    @property
+    def freedom(self) -> float:
+        second, fourth = float((self.images**2).sum()), float((self.images**4).sum())
+        if second <= 0:
+            return 0.0
+        return float(np.clip(2 * second**2 / max(fourth - second**2 / self.n, 1e-300), 1, self.n - 1))
+
+    @property
+    def acceleration(self) -> float:
+        second, third = float((self.images**2).sum()), float((self.images**3).sum())
+        return third / (6 * second**1.5) if second > 0 else 0.0
+
+
+def at(rule: Rule, sums: np.ndarray) -> np.ndarray:
+    """The metric of sums (M, V) whose columns are `rule.reads`; nan where it is unknown."""
+    place = {name: i for i, name in enumerate(rule.reads)}
+    with np.errstate(all="ignore"):
+        return np.broadcast_to(rule.compute(lambda name: sums[:, place[name]]), (len(sums),)).astype(float)
+
+
+def value_of(rule: Rule, rows: Sequence[Scored]) -> float:
+    return float(at(rule, np.array([[sum(row.adds.get(name, 0.0) for row in rows) for name in rule.reads]]))[0])
+
+
+def moves(rule: Rule, row: Scored) -> bool:
+    return any(row.adds.get(name, 0.0) != 0 for name in rule.reads)
+
+
+def by_image(rule: Rule, rows: Sequence[Scored], images: Sequence[str]) -> np.ndarray:
+    """Sums by image, (G, V)."""
+    place, made = {image: i for i, image in enumerate(images)}, np.zeros((len(images), len(rule.reads)))
+    for row in rows:
+        if row.image in place:
+            made[place[row.image]] += [row.adds.get(name, 0.0) for name in rule.reads]
+    return made
+
+
+def part(rule: Rule, rows: Sequence[Scored], counted: set[str] | None = None) -> Part:
+    """`counted`: items that count on some side, where those are more than the ones that move this side."""
+    chosen = {row.item for row in rows if moves(rule, row)} if counted is None else counted
+    images = list(dict.fromkeys(row.image for row in rows))
+    having = {row.image for row in rows if row.item in chosen}
+    there = np.array([image in having for image in images])
+    table = by_image(rule, rows, images)
+    own, full = table[there], np.zeros(len(images))
+    total = own.sum(axis=0)
+    left, spread, axes = np.linalg.svd(own - own.mean(axis=0), full_matrices=False)
+    kept = spread**2 > 1e-9 * (spread**2).max(initial=0)
+    left, arms = left[:, kept], spread[kept, None] * axes[kept]  # (K, V): one standard error along each axis
+    value = float(at(rule, total[None])[0])
+    slopes = np.array([(at(rule, total + STEPS[:, None] * arm) * STEPS).sum() / (STEPS**2).sum() for arm in arms])
+    second = [_second(rule, total, arm, value) for arm in arms]
+    length = np.sqrt((slopes**2).sum())
+    along = slopes @ arms / length if length > 0 else np.zeros_like(total)
+    full[there] = left @ slopes if len(slopes) else 0.0
+    return Part(value, full, int(there.sum()), float(np.sum(second)) / 2, _second(rule, total, along, value) / 2)
+
+
+def _second(rule: Rule, total: np.ndarray, arm: np.ndarray, value: float) -> float:
+    """Second derivative along `arm`, by least squares over the same steps."""
+    return float(2 * ((at(rule, total + STEPS[:, None] * arm) - value) * STEPS**2).sum() / (STEPS**4).sum())
+
+
+def reach_of_images(rule: Rule, *sides: Sequence[Scored]) -> tuple[float, float]:
+    """(0, 1) of a share that lies there for every single image, else its smallest and largest value of a single image."""
+    values = [at(rule, by_image(rule, rows, list(dict.fromkeys(row.image for row in rows)))) for rows in sides]
+    known = [v for v in np.concatenate(values) if np.isfinite(v)]
+    if not known:
+        return -np.inf, np.inf
+    inside = rule.unit == "share" and min(known) >= 0 and max(known) <= 1
+    return (0.0, 1.0) if inside else (float(min(known)), float(max(known)))
+
+
+def interval(found: Part, bounds: tuple[float, float]) -> tuple[float | None, float | None]:
+    low, high = _share(found) if bounds == (0.0, 1.0) else _mean(found, bounds)
+    ok = found.n >= 5 and np.isfinite(low) and np.isfinite(high)
+    return (float(low), float(high)) if ok else (None, None)
+
+
+def _share(found: Part) -> tuple[float, float]:
+    """Wilson (1927) with an effective number of answers, shrunk towards the number of images."""
+    p, g, z975 = found.value, found.n, stats.norm.ppf(0.975)
+    nothing_right = stats.beta.ppf(0.975, 1, g)  # Clopper-Pearson's upper end of 0 of G
+    prior = nothing_right / (1 - nothing_right) / z975**2  # Wilson's end with 1 / n = this is the same
+    inside = 0 < p < 1
+    if inside and (found.images**2).sum() < 1e-24:
+        return np.nan, np.nan
+    weight = max(found.freedom - 1, 0.0) if inside else 0.0
+    own = found.error2 / (p * (1 - p)) if inside else 0.0
+    per_answer, freedom = (weight * own + 0.8 * prior) / (weight + 0.8), weight + 0.8
+    more = 0.025 + 0.01 * abs(2 * p - 1) * 10 / (10 + freedom)
+
+    def end(z: float) -> float:
+        return (p + z * z * per_answer / 2 + z * np.sqrt(p * (1 - p) * per_answer + (z * per_answer / 2) ** 2)) / (
+            1 + z * z * per_answer
+        )
+
+    low, high = end(stats.norm.ppf(more if p < 0.5 else 0.025)), end(-stats.norm.ppf(more if p > 0.5 else 0.025))
+    return float(np.clip(low, 0, p)), float(np.clip(high, p, 1))
+
+
+def _mean(found: Part, bounds: tuple[float, float]) -> tuple[float, float]:
+    """t with a second-order correction, DiCiccio and Efron 1992."""
+    error, a = np.sqrt(found.error2), found.acceleration
+    if error <= 1e-12 * max(1.0, abs(found.value)):
+        return np.nan, np.nan
+    c = found.bend / error
+    shift, square = np.clip(a + c - found.bias / error, -0.5, 0.5), np.clip(2 * a + c, -0.12, 0.12)
+    t = min(float(stats.t.ppf(0.975, max(found.freedom, 2.0))), 4.0)
+    ends = [found.value + error * (side * t + shift + square * t * t) for side in (-1, 1)]
+    if bounds[0] <= found.value <= bounds[1]:
+        ends = [float(np.clip(end, *bounds)) for end in ends]
+    return ends[0], ends[1]
+
+
+# ---------------------------------------------------------------- differences
+
+
+@dataclass(frozen=True)
+class Shift:
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    effect: float | None = None
+    error: float | None = None
+    freedom: float = 0.0
+
+    def detectable(self, tests: int) -> float | None:
+        if self.error is None:
+            return None
+        return float((stats.t.ppf(1 - 0.025 / tests, self.freedom) + stats.t.ppf(0.8, self.freedom)) * self.error)
+
+
+def error_of(change: Part, share: bool) -> float:
+    if not share:
+        return float(np.sqrt(change.error2))
+    nu = change.freedom
+    return float(np.sqrt((nu * change.error2 + 0.5 * 3.5 / change.n**2) / (nu + 0.5)))
+
+
+def paired(rule: Rule, before: Sequence[Scored], after: Sequence[Scored]) -> Shift:
+    """Sides of the same items in the same order."""
+    counted = {row.item for side in (before, after) for row in side if moves(rule, row)}
+    change = part(rule, after, counted).minus(part(rule, before, counted))
+    if not np.isfinite(change.value):
+        return Shift()
+    share = all(reach_of_images(rule, side) == (0.0, 1.0) for side in (before, after))
+    if change.n < 5:
+        return Shift(change.value)
+    error, nu, nothing = error_of(change, share), change.n - 1, abs(change.value) < 1e-12
+    if not error > 0:
+        return Shift(change.value, None, None, 1.0, None, None, nu) if nothing else Shift(change.value)
+    wide = stats.t.ppf(0.975, nu) * error
+    low, high = change.value - wide, change.value + wide
+    low, high = (max(low, -1.0), min(high, 1.0)) if share else (low, high)
+    p = 1.0 if nothing else float(2 * stats.t.sf(abs(change.value) / error, nu))
+    effect = rank_biserial(rule, before, after)
+    effect = None if effect is not None and effect * change.value < 0 else effect
+    return Shift(change.value, float(low), float(high), p, effect, error, nu)
+
+
+def rank_biserial(rule: Rule, before: Sequence[Scored], after: Sequence[Scored]) -> float | None:
+    """Of each image's part: the mean of its change made first and made last."""
+    images = list(dict.fromkeys(row.image for row in after))
+    old, new = by_image(rule, before, images), by_image(rule, after, images)
+    first = at(rule, old.sum(axis=0) + new - old) - at(rule, old.sum(axis=0)[None])
+    last = at(rule, new.sum(axis=0)[None]) - at(rule, new.sum(axis=0) - (new - old))
+    parts = np.round((first + last) / 2, 12)
+    moved = [one for one in parts if np.isfinite(one) and one != 0]
+    if not moved:
+        return None
+    ranks = stats.rankdata(np.abs(moved))
+    return float((ranks * np.sign(moved)).sum() / ranks.sum())
+
+
+def holm(ps: Sequence[float | None]) -> list[float | None]:
+    known = [p for p in ps if p is not None]
+    adjusted = iter(multipletests(known, method="holm")[1]) if known else iter(())
+    return [None if p is None else float(next(adjusted)) for p in ps]
+
+
+def benjamini_hochberg(ps: Sequence[float | None]) -> list[float | None]:
+    known = [p for p in ps if p is not None]
+    adjusted = iter(multipletests(known, method="fdr_bh")[1]) if known else iter(())
+    return [None if p is None else float(next(adjusted)) for p in ps]
+
+
+def significant(shift: Shift, adjusted: float | None, better: str) -> str:
+    if adjusted is None or adjusted >= 0.05 or shift.low is None or shift.high is None or shift.low <= 0 <= shift.high:
+        return ""
+    if better == "neither":
+        return "changed"
+    return "better" if (shift.value > 0) == (better == "higher") else "worse"  # type: ignore[operator]
+
+
+# ---------------------------------------------------------------- seeds put together
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    mean: float
+    seed_sd: float
+    item_error: float
+    low: float | None
+    high: float | None
+    p: float | None = None
+    error: float | None = None
+    freedom: float = 0.0
+    parts: tuple[Part, ...] = field(default=(), compare=False)
+
+
+def mean_part(parts: Sequence[Part]) -> Part:
+    value, bias, bend = (float(np.mean([getattr(p, key) for p in parts])) for key in ("value", "bias", "bend"))
+    return Part(value, np.mean([p.images for p in parts], axis=0), max(p.n for p in parts), bias, bend)
+
+
+def _scatter(parts: Sequence[Part]) -> tuple[Part, float, float]:
+    """All seeds in the mean, the variance between them, and the standard error of their mean beyond chance answers."""
+    together, s = mean_part(parts), len(parts)
+    between = float(np.var([p.value for p in parts], ddof=1))
+    chance = sum(float(((p.images - together.images) ** 2).sum()) for p in parts) / (s - 1)
+    return together, between, float(np.sqrt(max(between - chance / 2, 0.0) / s))
+
+
+def metric_over_seeds(rule: Rule, parts: Sequence[Part], sides: Sequence[Sequence[Scored]]) -> OverSeeds:
+    together, between, of_seeds = _scatter(parts)
+    bounds = reach_of_images(rule, *sides)
+    low, high = interval(together, bounds)
+    if low is not None and high is not None:
+        wide = stats.t.ppf(0.975, len(parts) - 1) * of_seeds
+        low = max(together.value - float(np.hypot(together.value - low, wide)), bounds[0])
+        high = min(together.value + float(np.hypot(high - together.value, wide)), bounds[1])
+    return OverSeeds(together.value, between**0.5, together.error2**0.5, low, high, parts=tuple(parts))
+
+
+def shift_over_seeds(changes: Sequence[Part], share: bool) -> OverSeeds:
+    together, between, of_seeds = _scatter(changes)
+    of_images, s = error_of(together, share) if together.n else 0.0, len(changes)
+    error, few = float(np.hypot(of_images, of_seeds)), together.n < 5
+    plain = (together.value, between**0.5, together.error2**0.5)
+    if few or error < 1e-12:
+        return OverSeeds(*plain, None, None, 1.0 if not few and abs(together.value) < 1e-12 else None, parts=tuple(changes))
+
+    def wide(p: float) -> float:
+        return float(np.hypot(stats.t.isf(p / 2, together.n - 1) * of_images, stats.t.isf(p / 2, s - 1) * of_seeds))
+
+    low, high = together.value - wide(0.05), together.value + wide(0.05)
+    low, high = (max(low, -1.0), min(high, 1.0)) if share else (low, high)
+    size = abs(together.value)
+    p = 1.0 if size < 1e-12 else float(np.exp(brentq(lambda log_p: wide(float(np.exp(log_p))) - size, -690, -1e-12)))
+    freedom = brentq(lambda f: stats.t.ppf(0.975, f) * error - wide(0.05), 1.0, 1e6) if of_seeds > 0 else together.n - 1.0
+    return OverSeeds(*plain, low, high, p, error, float(freedom), tuple(changes))

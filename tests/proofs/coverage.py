@@ -31,27 +31,11 @@ from harness.core.stats import (
     resample,
 )
 from reports.values.seeds import seeds_of_difference, seeds_of_metric
+from tests.proofs import other_worlds as other
+from tests.proofs.worlds import Paired, Rng, World, first_over_second, skills, stacked
 
 IMAGES = (30, 60, 100, 500)
-Rng = np.random.Generator
-Compute = Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class World:
-    """`draw(rng, n, g)` gives sums by image (n, g, V); `compute` the metric of such sums; `truth` its true value."""
-
-    draw: Callable[[Rng, int, int], np.ndarray]
-    compute: Compute
-    truth: float
-    is_share: bool = True
-
-
 # ---------------------------------------------------------------- single metrics
-
-
-def first_over_second(sums: np.ndarray) -> np.ndarray:
-    return over(sums[:, 0], sums[:, 1])
 
 
 def f1_of(sums: np.ndarray) -> np.ndarray:
@@ -71,12 +55,6 @@ def sizes(rng: Rng, n: int, g: int, questions: int | str) -> np.ndarray:
     if questions == "few":
         return np.minimum(1 + rng.geometric(0.25, (n, g)), 20)
     return np.full((n, g), questions)
-
-
-def skills(rng: Rng, p: float, alike: float, shape: tuple[int, ...]) -> np.ndarray:
-    """The chance of a right answer by image, beta with mean p; `alike`: correlation of two answers about one image."""
-    strength = 1 / alike - 1
-    return rng.beta(p * strength, (1 - p) * strength, shape)
 
 
 def accuracy(p: float, alike: float, questions: int | str) -> World:
@@ -106,10 +84,6 @@ def slice_of(p: float, alike: float) -> World:
         return stacked(rng.binomial(asked, skills(rng, p, alike, asked.shape)), asked)
 
     return World(draw, first_over_second, p)
-
-
-def stacked(*columns: np.ndarray) -> np.ndarray:
-    return np.stack(columns, axis=-1).astype(np.float64)
 
 
 def captions(rng: Rng, shape: tuple[int, ...], start: float) -> np.ndarray:
@@ -248,16 +222,6 @@ def old_metric_cell(world: World, g: int, n: int, rng: Rng) -> Missed:
 
 
 # ---------------------------------------------------------------- paired differences
-
-
-@dataclass(frozen=True)
-class Paired:
-    """`draw` gives both sides on the same images; `truth` is the true difference."""
-
-    draw: Callable[[Rng, int, int], tuple[np.ndarray, np.ndarray]]
-    compute: Compute
-    truth: float = 0.0
-    is_share: bool = True
 
 
 def pair_accuracy(p: float, alike: float, questions: int | str, after: float | None = None, kept: float = 0.0) -> Paired:
@@ -406,6 +370,20 @@ def row(title: str, cells: list[Missed], alarms: bool) -> str:
     return f"| {title} | " + " | ".join(shown) + " |"
 
 
+def several(asked: argparse.Namespace) -> None:
+    """Several checkpoints against one baseline: at most 1,000 sweeps a cell."""
+    images = (30, 100, 500)
+    heads = " | ".join(f"{g} images" for g in images)
+    sys.stdout.write(f"\n| all intervals hold: one by one, together (rank intervals) | {heads} |\n| --- |{' ---: |' * 3}\n")
+    for name, world in other.SEVERAL.items():
+        if asked.only in name:
+            rng = [np.random.default_rng([asked.seed, g, *name.encode()]) for g in images]
+            cells = [other.joint_cell(world, g, min(asked.sweeps, 1000), r) for g, r in zip(images, rng)]
+            shown = " | ".join(f"{one:.1f}, {joint:.1f} ({ranks:.1f})" for one, joint, ranks in cells)
+            sys.stdout.write(f"| {name} | {shown} |\n")
+            sys.stdout.flush()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sweeps", type=int, default=2000)
@@ -433,6 +411,10 @@ def main() -> None:
     table("95 % interval of the difference", SHIFTS, paired_cell)
     table("false alarms at 5 %, nothing changed", NULLS, paired_cell, alarms=True)
     table("seeds put together", SEEDS, lambda world, g, n, rng: world(g, n, rng))
+    table("other generators: 95 % interval of", other.METRICS, metric_cell)
+    table("other generators: false alarms at 5 %", other.NULLS, paired_cell, alarms=True)
+    if any(asked.only in name for name in other.SEVERAL):
+        several(asked)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks._judged import prompts
@@ -18,7 +19,7 @@ from harness.core.capabilities import Cost, Judged, cost_of
 from harness.core.errors import ConfigError, ModelError, Unanswered
 from harness.core.evaluation import Decoding, Request, Verdict
 from harness.core.final_answer import final_answer
-from harness.core.judging import Facts, JudgeTask, Question
+from harness.core.judging import REPEAT, Facts, JudgeTask, Question
 from harness.core.plugins import Model
 
 _EMPTY = "no reply: the model's answer is empty, or all of it is reasoning"
@@ -88,7 +89,9 @@ class Chat:
         return cost_of(self._model)
 
     def _request(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Request:
-        return Request(image, task.fill(question, answer, facts, self._given.get(task.name, "")), self._decoding)
+        again = int(facts.get(REPEAT, 0))
+        decoding = replace(self._decoding, seed=again) if again else self._decoding
+        return Request(image, task.fill(question, answer, facts, self._given.get(task.name, "")), decoding)
 
     def _verdict(self, task: JudgeTask, request: Request) -> Verdict:
         return self._read(task, *self._ask(request))

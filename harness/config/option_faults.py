@@ -12,7 +12,7 @@ from harness.core.options.types import faults_of
 
 SOURCES_INSIDE = ("first", "second", "from")  # options of a source that hold another one
 # keys of a plug-in's mapping that are the study's, not the plug-in's own
-OWN_KEYS = {"benchmark": ("name", "judge", "limit", "items", "label"), "aligner": ("name", "judge", "reward")}
+OWN_KEYS = {"benchmark": ("name", "judge", "judge_repeats", "limit", "items", "label"), "aligner": ("name", "judge", "reward")}
 Spec = tuple[str, str, Mapping[str, Any]]  # kind, place in the study, mapping
 
 

@@ -22,6 +22,9 @@ from harness.core.evaluation import Verdict
 Facts = Mapping[str, Any]  # JSON-able values about an item, by name; part of the key of a stored verdict
 
 
+REPEAT = "repeat"  # fact of a verdict that is asked for again: 1 the second time; a judge that draws its replies draws anew
+
+
 class Question(NamedTuple):
     """One question to a judge: the arguments of `Judge.judge`."""
 

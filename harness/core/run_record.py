@@ -57,6 +57,7 @@ class BenchmarkResult:
 
     `answers` and `scores` are in the order of `items`, less the missing ones. `subject` and `reference`: what an item asks
     about and what is true of it, in words, as the benchmark tells (`DescribesItems`); `rows`: how often its metrics count it.
+    `judged_again`: a sample of the answers, scored with second verdicts of the judge.
     """
 
     benchmark: str
@@ -69,6 +70,7 @@ class BenchmarkResult:
     subject: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     reference: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     rows: Callable[[Item], int] = field(default=one_row, compare=False)
+    judged_again: tuple[Score, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.core.capabilities import cost_of
+from harness.core.digests import text_digest
 from harness.core.evaluation import Answer, Item, Score
 from harness.core.judging import Question
 from harness.core.plugins import Benchmark, Judge, Progress
@@ -49,10 +50,26 @@ class Judging:
             self._thread.join()
         if self._error is not None:
             raise self._error
+        return self._scored(self.items)
+
+    def again(self, scores: Sequence[Score], most: int) -> tuple[Score, ...]:
+        """Scores with second verdicts of up to `most` judged answers: those whose ids have the least sha256, so that every
+        checkpoint has the same ones."""
+        if not isinstance(self.judge, RememberingJudge):
+            return ()
+        judged = {s.item_id for s in scores if s.verdict is not None and s.verdict.value is not None}
+        chosen = sorted(judged, key=text_digest)[:most]
+        self.judge.repeat = 1
+        try:
+            return self._scored(tuple(item for item in self.items if item.id in set(chosen)))
+        finally:
+            self.judge.repeat = 0
+
+    def _scored(self, items: tuple[Item, ...]) -> tuple[Score, ...]:
         if (judge := self._together) is None:
-            return score_all(self.benchmark, self.items, self.answers)
+            return score_all(self.benchmark, items, self.answers)
         while True:
-            scores, questions = judge.tried(self.benchmark, self.items, self.answers)
+            scores, questions = judge.tried(self.benchmark, items, self.answers)
             if not questions:
                 return scores
             self._ask(judge, questions)

@@ -22,7 +22,7 @@ from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError, JudgeError
 from harness.core.evaluation import Answer, Item, Score, Verdict
 from harness.core.final_answer import final_answer, whole
-from harness.core.judging import Facts, JudgesTogether, JudgeTask, Question
+from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question
 from harness.core.plugins import Annotator, Benchmark, Data, Judge
 from harness.storage.run_store import Store
 
@@ -55,8 +55,10 @@ class RememberingJudge(_Remembering):
     """A benchmark's judge that remembers its verdicts.
 
     Where the judge can, the verdicts of many answers are asked for together: `tried` scores with those that are there and
-    finds out what else scoring asks, `ask_ahead` asks it.
+    finds out what else scoring asks, `ask_ahead` asks it. While `repeat` is not 0, verdicts are those of a further asking.
     """
+
+    repeat = 0
 
     def __init__(self, judge: Judge, store: Store) -> None:
         super().__init__(judge, store)
@@ -73,6 +75,7 @@ class RememberingJudge(_Remembering):
 
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         """A stored verdict whose reply `task.read` no longer reads is asked for again."""
+        facts = {**facts, REPEAT: self.repeat} if self.repeat else facts
         key = self._key(version_for(self._judge, task), [question, answer, task.stored_facts(facts)], image)
         known = self._had.get(key) or self._store.verdicts([key]).get(key)
         if known is not None and (known.value is None or not known.raw or task.read(known.raw) is not None):

@@ -22,7 +22,7 @@ from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.judging_ahead import Judging
 from harness.evaluation.scoring import build, judge_of
 from harness.evaluation.side_by_side import side_by_side
-from harness.storage.artifacts import MissingItems, ServerCost
+from harness.storage.artifacts import JudgeRepeats, MissingItems, ServerCost
 from harness.storage.run_store import Store, StoredResult
 
 Say = Callable[[str], None]
@@ -183,7 +183,10 @@ class _Sweep:
                     self._waiting.append(asked)
 
     def _keep(self, asked: _Asked) -> None:
-        title = asked.spec.title
+        title, scores = asked.spec.title, asked.judging.scores()
+        if asked.spec.judge_repeats:
+            again = asked.judging.again(scores, asked.spec.judge_repeats)
+            self._store.put(self._run, JudgeRepeats(again), self._label, title)
         result = StoredResult(
             label=self._label,
             benchmark=title,
@@ -192,7 +195,7 @@ class _Sweep:
             protocol=asked.protocol,
             items=asked.items,
             answer_keys=asked.keys,
-            scores=asked.judging.scores(),
+            scores=scores,
         )
         self._store.put(self._run, asked.missing, self._label, title)
         self._store.add_result(self._run, asked.place, result)

@@ -18,6 +18,7 @@ from harness.evaluation.scoring import unjudged
 from harness.results.judge_results import with_judge_check
 from harness.results.study_notes import study_notes
 from harness.storage.artifacts import (
+    JudgeRepeats,
     MissingItems,
     Pairs,
     RewardAccuracy,
@@ -42,7 +43,10 @@ def records_of(store: Store, run_id: str) -> list[RunRecord]:
 
 def results_of(store: Store, run: StoredRun) -> list[tuple[StoredResult, BenchmarkResult]]:
     """Every result of a run in sweep order, as stored and as reports see it."""
-    return [(row, _result(store, row, _reasons(store, run.id, row))) for row in store.results(run.id)]
+    return [
+        (row, _result(store, row, _reasons(store, run.id, row), store.get(JudgeRepeats, run.id, row.label, row.benchmark)))
+        for row in store.results(run.id)
+    ]
 
 
 def records_from(store: Store, run: StoredRun, results: Sequence[tuple[StoredResult, BenchmarkResult]]) -> list[RunRecord]:
@@ -146,7 +150,9 @@ def _reasons(store: Store, run_id: str, row: StoredResult) -> Mapping[str, str]:
     return (store.get(MissingItems, run_id, row.label, row.benchmark) or MissingItems()).reasons
 
 
-def _result(store: Store, row: StoredResult, reasons: Mapping[str, str]) -> BenchmarkResult:
+def _result(
+    store: Store, row: StoredResult, reasons: Mapping[str, str], repeats: JudgeRepeats | None = None
+) -> BenchmarkResult:
     keys = [key for key in row.answer_keys if key is not None]
     known = store.answers(keys)
     answers = tuple(
@@ -159,6 +165,8 @@ def _result(store: Store, row: StoredResult, reasons: Mapping[str, str]) -> Benc
     missing = {item.id: reasons.get(item.id, "no answer is stored") for item in row.items if item.id not in have}
     protocol = with_judge_check(row.protocol, store.path.parent)
     made = BenchmarkResult(row.benchmark, protocol, row.items, answers, row.scores, benchmark.formulas, missing)
+    if repeats is not None:
+        made = replace(made, judged_again=repeats.scores)
     if isinstance(benchmark, CountsRows):
         made = replace(made, rows=benchmark.rows)
     if not isinstance(benchmark, DescribesItems):

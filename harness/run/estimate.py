@@ -125,7 +125,8 @@ def _unmeasured(config: RunConfig, asked: Sequence[Asked], totals: Mapping[str, 
 
 
 def _sweep_cost(asked: Asked, columns: int, seconds: float | None) -> Cost:
-    judged = asked.number * columns if asked.spec.judge is not None else 0
+    again = min(asked.spec.judge_repeats or 0, asked.number)
+    judged = (asked.number + again) * columns if asked.spec.judge is not None else 0
     return Cost(f"sweep: {asked.spec.title}", f"{asked.number:,} questions x {columns} checkpoints", seconds, judged)
 
 

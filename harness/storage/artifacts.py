@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
+from harness.core.evaluation import Score
 from harness.core.preference import PreferencePair
 from harness.storage import codec
 
@@ -51,6 +52,18 @@ class MissingItems(Artifact):
 
     kind = "missing_items"
     reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeRepeats(Artifact):
+    """A sample of a checkpoint's answers on a benchmark, scored with second verdicts of the judge."""
+
+    kind = "judge_repeats"
+    scores: tuple[Score, ...] = ()
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> Self:
+        return cls(tuple(codec.score(row) for row in fields["scores"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from reports.comparison import reward_models as rewards
 from reports.comparison.baseline import with_baseline
 from reports.comparison.conclusion import verdict
 from reports.comparison.confusion import confusions
-from reports.comparison.details import Lookup, captions, failures, flips, protocol_differences
+from reports.comparison.details import Lookup, captions, failures, flips, judge_noises, protocol_differences
 from reports.comparison.length import length_curves
 from reports.comparison.methods import Method, methods
 from reports.comparison.metric_table import benchmark_names, make_tables, results_of
@@ -76,6 +76,7 @@ def compare(
         confusions=confusions(columns, sweeps, short.columns),
         reliability=reliability(columns, sweeps, short.columns),
         seeds=seeds,
+        judge_noise=judge_noises(columns, sweeps),
         questions=questions(records, columns, sweeps, found, short),
         costs=costs(records, columns, sweeps, short.columns),
         published=study.published(published),

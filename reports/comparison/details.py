@@ -10,8 +10,9 @@ from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.final_answer import final_answer, reasoning
 from harness.core.flags import UNJUDGED
 from harness.core.run_record import AS_WRITTEN, BenchmarkResult, SweepResult
-from reports.comparison.metric_table import benchmark_names, results_of
+from reports.comparison.metric_table import benchmark_names, results_of, samples_of
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Side
+from reports.values.judge_noise import JudgeNoise, judge_noise
 from reports.values.table import Column
 
 
@@ -146,4 +147,16 @@ def protocol_differences(columns: Sequence[Column], sweeps: Sequence[SweepResult
             if base and other:
                 facts = base.protocol.differs_from(other.protocol)
                 found += [ProtocolDifference(name, column.label, fact, *pair) for fact, pair in facts.items()]
+    return tuple(found)
+
+
+def judge_noises(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[JudgeNoise, ...]:
+    """One entry for each benchmark and column of which enough verdicts were asked twice."""
+    found = []
+    for name in benchmark_names(sweeps):
+        results = results_of(sweeps, name)
+        if any(result and result.judged_again for result in results):
+            for column, result, data in zip(columns, results, samples_of(results), strict=True):
+                noise = judge_noise(column.label, result, data) if result and data is not None else None
+                found += [noise] if noise else []
     return tuple(found)

@@ -17,6 +17,7 @@ from harness.core.stats import Sample, addend_names, benjamini_hochberg, holm, m
 from reports.comparison.methods import Method, Together, short_columns
 from reports.comparison.order import comparable, significantly_better, together, with_joint_intervals
 from reports.values.comparison import SeedRow
+from reports.values.judge_noise import with_judge_noise
 from reports.values.paired import Difference, differences, is_a_share, pair
 from reports.values.seeds import Seeds
 from reports.values.table import Cell, Column, Row, Significance, Table
@@ -129,7 +130,8 @@ def _cells(
         return {}
     unjudged = sum(score.flag == UNJUDGED for score in result.scores)
     counts = (len(result.scores), len(result.scores) - unjudged) if unjudged else (0, 0)
-    cells = {(m.name, m.group): _cell(m, *counts) for m in measure(new, result.formulas)}
+    measured = with_judge_noise(measure(new, result.formulas), result, new).values()
+    cells = {(m.name, m.group): _cell(m, *counts) for m in measured}
     if base is None or old is None or is_base:
         return cells
     known = {(f.name, f.group) for f in base.formulas}

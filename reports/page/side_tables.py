@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reports.comparison.published_rows import SOURCE
-from reports.text.formatting import UNKNOWN, between, number, row_name, who
+from reports.text.formatting import UNKNOWN, between, number, row_name, title_of, who
 from reports.values.comparison import Comparison
-from reports.values.table import Row
+from reports.values.table import Cell, Row
 
 
 def seeds_view(comparison: Comparison) -> list[dict[str, str]]:
@@ -86,6 +86,35 @@ def _joint(row: Row, j: int) -> str:
         return UNKNOWN
     value = number(cell.difference.value, row.shown_unit, signed=True)
     return f"{value} {between(*cell.joint, row.shown_unit, signed=True)}"
+
+
+JUDGE_TOLD = (
+    "A sample of the judge's verdicts was asked for a second time. Intervals contain this noise: each answer's verdict is one "
+    "draw of the judge, so that it scatters from image to image with everything else, and no interval of a metric is narrower "
+    "than the judge's noise alone. Another judge may disagree with both."
+)
+
+
+def judge_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: benchmarks and checkpoints whose verdicts were asked twice; of headline metrics what that makes."""
+    places = {column.label: i for i, column in enumerate(comparison.columns)}
+    header = ["benchmark", "checkpoint", "asked twice", "same verdict", "sd of a verdict", "of the metrics' variance"]
+    rows = []
+    for noise in comparison.judge_noise:
+        own = [row for row in comparison.rows if row.benchmark == noise.benchmark and row.headline and row.key in noise.errors]
+        parts = [_variance_share(row, row.cells[places[noise.column]], noise.errors[row.key]) for row in own]
+        counts = [f"{noise.again:,} of {noise.judged:,}", number(noise.same / noise.again, "share") + " %"]
+        told = "; ".join(part for part in parts if part) or UNKNOWN
+        rows.append([title_of(noise.benchmark), noise.column, *counts, number(noise.sd, "points"), told])
+    return header, rows
+
+
+def _variance_share(row: Row, cell: Cell | None, error: float) -> str:
+    """'MMHal score 4.0 %': the judge's part in the variance behind the interval."""
+    if cell is None or cell.low is None or cell.high is None or cell.high <= cell.low:
+        return ""
+    part = min((2 * 1.959964 * error / (cell.high - cell.low)) ** 2, 1.0)
+    return f"{row_name(row)} {number(part, 'share')} %"
 
 
 REWARD_TOLD = (

@@ -14,6 +14,7 @@ from harness.core.preference import PreferencePair
 from harness.core.run_record import StudyNotes
 from reports.values.details import Caption, Confusion, Failures, Flip, ObjectCount, ProtocolDifference, Reliability
 from reports.values.gate import Gate
+from reports.values.judge_noise import JudgeNoise
 from reports.values.label_audit import Effect
 from reports.values.questions import Cost, Question
 from reports.values.seeds import Seeds
@@ -112,6 +113,7 @@ class Comparison:
     confusions: tuple[Confusion, ...] = ()
     reliability: tuple[Reliability, ...] = ()
     seeds: tuple[SeedRow, ...] = ()
+    judge_noise: tuple[JudgeNoise, ...] = ()
     reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     reward_pairs: Mapping[str, int] = field(default_factory=dict)  # whose held-out pairs -> their comparisons
     published_rewards: tuple[PublishedRow, ...] = ()

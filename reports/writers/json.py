@@ -57,6 +57,7 @@ _SAME = (
     "protocol_differences",
     "failures",
     "seeds",
+    "judge_noise",
     "questions",
     "objects",
     "confusions",

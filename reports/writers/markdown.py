@@ -11,10 +11,12 @@ from reports.page.costs import COST_TOLD, cost_note, cost_table
 from reports.page.questions import compared_table
 from reports.page.side_tables import (
     JOINT_TOLD,
+    JUDGE_TOLD,
     PUBLISHED_NOTE,
     RANKS_TOLD,
     REWARD_TOLD,
     joint_view,
+    judge_view,
     published_table,
     ranks_view,
     reward_view,
@@ -51,6 +53,7 @@ def write(comparison: Comparison) -> str:
     parts += _questions(comparison)
     parts += _seeds(comparison)
     parts += _ranks(comparison)
+    parts += _judge_noise(comparison)
     parts += _reward_models(comparison)
     parts += _audit(comparison)
     parts += _published(comparison)
@@ -122,6 +125,10 @@ def _ranks(comparison: Comparison) -> list[str]:
     joint_header, joint_rows = joint_view(comparison)
     joint = ["## All together", JOINT_TOLD, *_table(joint_header, joint_rows)] if joint_rows else []
     return [*(["## Ranks", RANKS_TOLD, *_table(header, rows)] if rows else []), *joint]
+
+
+def _judge_noise(comparison: Comparison) -> list[str]:
+    return ["## Judge noise", JUDGE_TOLD, *_table(*judge_view(comparison))] if comparison.judge_noise else []
 
 
 def _reward_models(comparison: Comparison) -> list[str]:

@@ -21,6 +21,7 @@ class Sample:
     def __init__(self, names: Sequence[str], values: Floats, cluster: NDArray[np.intp]) -> None:
         self.names, self.values, self.cluster = tuple(names), values, cluster
         self.n_clusters = int(cluster.max()) + 1 if len(cluster) else 0
+        self.columns_by_formula: dict[Formula, list[int]] = {}  # filled by `columns_read`
 
     def __len__(self) -> int:
         return len(self.cluster)
@@ -77,6 +78,12 @@ def columns_read(formula: Formula, data: Sample) -> list[int]:
 
     A formula that reads all four cells of a confusion for its precision depends on two: answers of no say nothing of it.
     """
+    if formula not in data.columns_by_formula:
+        data.columns_by_formula[formula] = _columns(formula, data)
+    return data.columns_by_formula[formula]
+
+
+def _columns(formula: Formula, data: Sample) -> list[int]:
     read: set[str] = set()
 
     class Watched(Sums):

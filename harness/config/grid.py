@@ -17,7 +17,8 @@ round before, which is trained on and is the reference. Each round is swept like
 rounds.
 
 `seeds: [0, 1, 2]` trains an arm (every point of its grid) once a seed, "bdhs-seed0" to "bdhs-seed2"; the report puts them
-together. An arm with seeds that goes on `after` another one goes on from that one's checkpoint of the same seed.
+together. An arm with seeds that goes on `after` another one goes on from that one's checkpoint of the same seed. A benchmark's
+`wordings: [{style: official}, {style: llava}]` asks it in each, "pope-wording1" and "pope-wording2", put together likewise.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ from typing import Any, Protocol
 
 from harness.core.nearest import did_you_mean
 
-KEY, ROUNDS, SEEDS = "grid", "rounds", "seeds"
+KEY, ROUNDS, SEEDS, WORDINGS = "grid", "rounds", "seeds", "wordings"
+_NOT_WORDING = ("name", "label", "judge", "judge_repeats", "limit", "limit_images", "items", WORDINGS)
 
 
 def expand(tree: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
     """The configuration with every grid written out; what is wrong with one is added to `faults`."""
+    tree = {**tree, "sweep": _worded(tree["sweep"], faults)} if isinstance(tree.get("sweep"), list) else tree
     arms = tree.get("arms")
     if not isinstance(arms, list):
         return dict(tree)
@@ -58,6 +61,29 @@ def _with_seeds(arm: Any, where: str, faults: list[str]) -> Any:
         faults.append(f"{where}: `seeds` and `seed` contradict each other; give one of them")
         return plain
     return {**plain, KEY: {**own, "seed": seeds}} if isinstance(own, Mapping) else plain
+
+
+def _worded(sweep: Sequence[Any], faults: list[str]) -> list[Any]:
+    """Every benchmark with `wordings` as one entry a wording, "pope-wording1" and so on; the report puts them together."""
+    made = list[Any]()
+    for i, spec in enumerate(sweep):
+        if not isinstance(spec, Mapping) or WORDINGS not in spec:
+            made.append(spec)
+            continue
+        wordings, plain = spec[WORDINGS], {k: v for k, v in spec.items() if k != WORDINGS}
+        mappings = isinstance(wordings, list) and all(isinstance(one, Mapping) and one for one in wordings)
+        if not mappings or len(wordings) < 2 or any(one in wordings[:n] for n, one in enumerate(wordings)):
+            faults.append(
+                f"sweep.{i}.wordings: give two or more different mappings, e.g. [{{style: official}}, {{style: llava}}]: "
+                "fewer do not show how far results scatter over wordings"
+            )
+            made.append(plain)
+            continue
+        own = sorted({str(key) for one in wordings for key in one if key in _NOT_WORDING})
+        faults += [f"sweep.{i}.wordings: {key} is not how a question is worded" for key in own]
+        title = str(plain.get("label", plain.get("name", "")))
+        made += [{**copy.deepcopy(plain), **one, "label": f"{title}-wording{n}"} for n, one in enumerate(wordings, 1)]
+    return made
 
 
 def _after_the_same_seed(arms: Sequence[Any]) -> list[Any]:

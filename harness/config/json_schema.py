@@ -14,6 +14,7 @@ from harness.core.options.types import kinds_of
 
 _JSON = {"bool": "boolean", "int": "integer", "float": "number", "str": "string", "list": "array", "map": "object"}
 _JSON |= {"none": "null"}
+_WORDINGS = {"wordings": {"type": "array", "minItems": 2, "uniqueItems": True, "items": {"type": "object", "minProperties": 1}}}
 _WRITTEN_OUT = {  # keys of an arm that `grid.expand` turns into arms
     "grid": {"type": "object", "additionalProperties": {"type": "array", "minItems": 1}},
     "rounds": {"type": "integer", "minimum": 1},
@@ -26,6 +27,7 @@ def json_schema() -> dict[str, Any]:
     """Every mapping of a plug-in is one of the plug-ins that are installed, with no key beside its options."""
     schema = RunConfig.model_json_schema()
     parts = schema["$defs"]
+    parts["BenchmarkConfig"]["properties"] |= _WORDINGS
     for name, kind in _PLACES.items():
         parts[name] = _one_of(kind, {k: v for k, v in parts[name]["properties"].items() if k != "name"})
     parts.pop("Plugin", None)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reports.comparison.roles import HALLUCINATION, HELPFULNESS, first, lengths
-from reports.text.formatting import between, change, listing, number, row_name, with_unit
+from reports.text.formatting import between, change, listing, number, row_name, title_of, with_unit
 from reports.values.comparison import Verdict
 
 if TYPE_CHECKING:
@@ -66,10 +66,12 @@ def _scope(table: Table) -> str:
     """What differences are to, where that is an aligned checkpoint, and what the intervals do not contain."""
     base = table.columns[0]
     to = f"Differences are to {base.label}. " if base.trained else ""
+    wording = "another wording of the prompts"
+    wording += f" (but for {listing([title_of(name) for name in table.worded])})" if table.worded else ""
     if base.places or all(column.places for column in table.columns[1:]):
-        held, left = "images and training seeds", "another wording of the prompts, another judge or other data"
+        held, left = "images and training seeds", f"{wording}, another judge or other data"
     else:
-        held, left = "images", "another training seed, another wording of the prompts, another judge or other data"
+        held, left = "images", f"another training seed, {wording}, another judge or other data"
     return f"{to}Intervals and tests hold the variation of {held}, not that of {left}."
 
 

@@ -16,11 +16,12 @@ from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import Sample, addend_names, benjamini_hochberg, holm, measure, sample
 from reports.comparison.methods import Method, Together, short_columns
 from reports.comparison.order import comparable, significantly_better, together, with_joint_intervals
+from reports.comparison.wordings import Wordings, wording_groups
 from reports.values.comparison import SeedRow
 from reports.values.judge_noise import with_judge_noise
 from reports.values.paired import Difference, differences, is_a_share, pair
 from reports.values.seeds import Seeds
-from reports.values.table import Cell, Column, Row, Significance, Table
+from reports.values.table import Cell, Column, Row, Significance, Table, members
 
 ALPHA = 0.05
 Results = Sequence[BenchmarkResult | None]
@@ -45,13 +46,19 @@ def make_tables(
     seeds: list[SeedRow] = []
     names = short_columns(columns, found)
     base = next((method for method in found if 0 in method.places), Method("", (0,), ("",)))
+    groups = wording_groups(benchmark_names(sweeps)) if len(base.places) == 1 else {}
     for benchmark in benchmark_names(sweeps):
+        whole = next((name for name, wordings in groups.items() if benchmark in wordings), "")
+        if whole and benchmark == groups[whole][0]:
+            full += _worded(whole, groups[whole], sweeps, [(i,) for i in range(len(columns))])
+            short += _worded(whole, groups[whole], sweeps, [places for _, places in members(columns, names)])
         results = results_of(sweeps, benchmark)
         samples = samples_of(results)
         rows = _rows_of(benchmark, results, samples)
         single = [] if len(base.places) == 1 else [Method("", (i,), ("",)) for i, c in enumerate(columns) if c in names]
         tests = len(names) - 1
         seeded = {method.places: Together(base, method, results, samples, tests) for method in (*found, *single)}
+        rows = [(replace(row, headline=row.headline and not whole), formula) for row, formula in rows]
         full += [row for row, _ in rows]
         for row, formula in rows:
             cells, seed_rows = _short_cells(row, formula, columns, names, seeded)
@@ -60,6 +67,19 @@ def make_tables(
     full_rows = _corrected(_with_headline(full))
     short_rows = _corrected(_with_headline(short)) if found else full_rows
     return Table(tuple(columns), full_rows), Table(names, short_rows), tuple(seeds)
+
+
+def _worded(name: str, wordings: Sequence[str], sweeps: Sequence[SweepResult], places: Sequence[tuple[int, ...]]) -> list[Row]:
+    """The rows of a benchmark that was asked in several wordings, all wordings put together."""
+    results = [results_of(sweeps, wording) for wording in wordings]
+    samples = iter(samples_of([result for column in results for result in column]))
+    together = Wordings(results, [[next(samples) for _ in column] for column in results], len(places) - 1)
+    formulas = {(f.name, f.group): f for column in results for r in column if r for f in r.formulas}
+    return [
+        Row(name, f.name, f.group, f.better, f.unit, f.headline, f.about, f.role,
+            tuple(together.cell(f, own) for own in places), f.title, f.published_as)
+        for f in formulas.values()
+    ]  # fmt: skip
 
 
 def _with_headline(rows: list[Row]) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports.text.formatting import listing, title_of
 from reports.values.table import Table
 
 
@@ -11,4 +12,6 @@ def interval_note(table: Table) -> str:
     if table.by_method:
         alone = "; those of single checkpoints over images" if any(not c.places for c in table.columns) else ""
         images = f"95 % intervals of methods over seeds and images together{alone}"
+    if table.worded:
+        images += f"; those of {listing([title_of(name) for name in table.worded])} over prompt wordings too"
     return f"{images}; differences are paired over the same items; p is corrected by Holm over this table"

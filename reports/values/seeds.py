@@ -32,9 +32,14 @@ class Seeds:
 
 
 def seeds_of_metric(
-    seeds: Sequence[Linear], items: tuple[float | None, float | None], bounds: tuple[float, float]
+    seeds: Sequence[Linear],
+    items: tuple[float | None, float | None],
+    bounds: tuple[float, float],
+    also: Sequence[tuple[float, int]] = (),
 ) -> Seeds | None:
     """The metric itself; `items` is the interval of the seeds' mean over images alone. None below two seeds.
+
+    `also`: other random effects (prompt wordings), each by the standard error of its mean and its degrees of freedom.
 
     Each side of the interval is the root of two squares, the image part and t(S - 1) times the seeds' standard error (Zou and
     Donner 2008, Statistics in Medicine 27:1693), so that it keeps the first's asymmetry near 0 and 1; it ends at `bounds`.
@@ -45,13 +50,21 @@ def seeds_of_metric(
     low, high = items
     if low is None or high is None:
         return Seeds(mean, seed_sd, item_error, None, None, len(seeds))
-    reach = _quantile(len(seeds) - 1) * of_seeds
+    reach = float(np.hypot.reduce([_quantile(nu) * error for error, nu in ((of_seeds, len(seeds) - 1), *also)]))
     low, high = mean - float(np.hypot(mean - low, reach)), mean + float(np.hypot(high - mean, reach))
     return Seeds(mean, seed_sd, item_error, max(low, bounds[0]), min(high, bounds[1]), len(seeds))
 
 
-def seeds_of_difference(seeds: Sequence[Linear], is_share: bool, tests: int = 1) -> Seeds | None:
+def random_effect(levels: Sequence[Linear]) -> tuple[float, int]:
+    """Standard error of the mean over levels beyond chance answers, and its degrees of freedom; two levels or more."""
+    return _scatter(levels)[3], len(levels) - 1
+
+
+def seeds_of_difference(
+    seeds: Sequence[Linear], is_share: bool, tests: int = 1, also: Sequence[tuple[float, int]] = ()
+) -> Seeds | None:
     """The paired difference to a baseline, one entry a seed. None below two seeds. `tests`: how many methods are compared.
+    `also` as in `seeds_of_metric`.
 
     Reach of the interval = root of (t(G - 1) x images' error)^2 + (t(S - 1) x seeds' error)^2; p is the level at which it
     touches 0. Satterthwaite's t of both errors together finds something in 12 % of cases with two seeds where there is nothing
@@ -63,13 +76,13 @@ def seeds_of_difference(seeds: Sequence[Linear], is_share: bool, tests: int = 1)
     n, together = len(seeds), mean_of(seeds)
     mean, seed_sd, item_error, of_seeds = _scatter(seeds)
     of_items, clusters = float(difference_error(together, is_share)[0]), float(together.clusters[0])
-    error, few = float(np.hypot(of_items, of_seeds)), clusters < FEWEST_CLUSTERS
+    effects = [(of_items, clusters - 1), (of_seeds, n - 1), *also]
+    error, few = float(np.hypot.reduce([size for size, _ in effects])), clusters < FEWEST_CLUSTERS
     if few or error < 1e-12:
         return Seeds(mean, seed_sd, item_error, None, None, n, 1.0 if not few and abs(mean) < 1e-12 else None)
 
     def reach(p: float) -> float:
-        t_items, t_seeds = (_quantile(freedom, p) for freedom in (clusters - 1, n - 1))
-        return float(np.hypot(t_items * of_items, t_seeds * of_seeds))
+        return float(np.hypot.reduce([_quantile(nu, p) * size for size, nu in effects if size > 0]))
 
     width = reach(1 - LEVEL)
     most = 1.0 if is_share else math.inf

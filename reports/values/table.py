@@ -137,6 +137,12 @@ class Table:
         return tuple(row for row in self.rows if row.headline)
 
     @property
+    def worded(self) -> tuple[str, ...]:
+        """Benchmarks that were asked in several wordings and are put together over them."""
+        names = dict.fromkeys(row.benchmark for row in self.rows)
+        return tuple(name for name in names if f"{name}-wording1" in names)
+
+    @property
     def by_method(self) -> bool:
         """Some columns are several seeds put together."""
         return any(column.places for column in self.columns)

@@ -45,9 +45,13 @@ by its number, label or name). A plug-in is written as its name and its options:
 reported at once, before anything is loaded. `python -m harness list NAME` shows the options of one plug-in, `list schema` the
 JSON schema for editors.
 """
-_WRITTEN_OUT = """An arm of `arms:` may also have `grid: {align.beta: [0.1, 0.5]}` (one arm a combination), `seeds: [0, 1, 2]`
+_WRITTEN_OUT = {
+    "Arm": """An arm of `arms:` may also have `grid: {align.beta: [0.1, 0.5]}` (one arm a combination), `seeds: [0, 1, 2]`
 (one a training seed, put together in the report) and `rounds: 3` (each from the checkpoint of the one before); see
-docs/guides/align.md."""
+docs/guides/align.md.""",
+    "BenchmarkConfig": """An entry may also have `wordings: [{style: official}, {style: llava}]`: asked in each, put together in the
+report; see docs/guides/sweep.md.""",
+}
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -63,7 +67,7 @@ def configuration_page() -> str:
     ]
     for model in _SECTIONS:
         lines += [f"## {_TITLES[model.__name__]}", "", *table(["key", "type", "default", "what it is"], _keys(model)), ""]
-        lines += [_WRITTEN_OUT, ""] if model is schema.Arm else []
+        lines += [_WRITTEN_OUT[model.__name__], ""] if model.__name__ in _WRITTEN_OUT else []
     lines += ["## `training:` of an aligner", "", "The settings of the training loop, the same for every aligner.", ""]
     lines += [*_options(training_options()), ""]
     for kind, (title, about) in _KINDS.items():

@@ -1,4 +1,4 @@
-"""`judge_repeats`: a sample of verdicts is asked a second time, past the stored ones; reports show what the judge alone moves."""
+"""`judge_repeats`: a sample of verdicts is asked a second time, past the stored ones; reports show its noise."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Sample, limits, linearise, mean_of, moving, possible
-from reports.values.paired import Difference, is_a_share
+from reports.values.paired import Difference, is_a_share, on_common_items
 from reports.values.seeds import Seeds, seeds_of_difference, seeds_of_metric
 from reports.values.table import Cell, Column
 
@@ -150,16 +150,3 @@ class Together:
         difference = Difference(shifts.mean, shifts.low, shifts.high, shifts.p, None, shifts.error, shifts.freedom, TEST)
         cell = replace(cell, joint=shifts.joint)
         return replace(cell, difference=difference, n_paired=int(self._moving(formula).sum()), n_left_out=self.n_left_out)
-
-
-def on_common_items(there: Sequence[tuple[BenchmarkResult, Sample]]) -> tuple[list[Sample], int]:
-    """The samples on the items that all answered, in the baseline's order, and how many items that leaves out."""
-    places = [{s.item_id: i for i, s in enumerate(result.scores) if s.values} for result, _ in there]
-    common = [item for item in places[0] if all(item in place for place in places[1:])]
-    left_out = len({item for place in places for item in place}) - len(common)
-    if all(list(place) == common for place in places) and all(len(r.scores) == len(common) for r, _ in there):
-        return [sample for _, sample in there], 0  # the usual case
-    if not common:
-        return [], left_out
-    rows = [sample.rows([place[item] for item in common]) for place, (_, sample) in zip(places, there, strict=True)]
-    return [Sample(sample.names, sample.values, rows[0].cluster) for sample in rows], left_out

@@ -16,12 +16,12 @@ from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import Sample, addend_names, benjamini_hochberg, holm, measure, sample
 from reports.comparison.methods import Method, Together, short_columns
 from reports.comparison.order import comparable, significantly_better, together, with_joint_intervals
-from reports.comparison.wordings import Wordings, wording_groups
 from reports.values.comparison import SeedRow
 from reports.values.judge_noise import with_judge_noise
 from reports.values.paired import Difference, differences, is_a_share, pair
 from reports.values.seeds import Seeds
 from reports.values.table import Cell, Column, Row, Significance, Table, members
+from reports.values.wordings import Wordings, wording_groups
 
 ALPHA = 0.05
 Results = Sequence[BenchmarkResult | None]

@@ -17,9 +17,9 @@ from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import Linear, Sample, difference_error, difference_interval, holm, linearise, mean_of, moving
 from reports.comparison.methods import TEST as SEEDS_TEST
-from reports.comparison.methods import Method, on_common_items, pairing
+from reports.comparison.methods import Method, pairing
 from reports.comparison.metric_table import results_of, samples_of, significance
-from reports.values.paired import TEST, Difference, is_a_share, known
+from reports.values.paired import TEST, Difference, is_a_share, known, on_common_items
 from reports.values.questions import DirectTest, Level
 from reports.values.seeds import seeds_of_difference
 from reports.values.table import Row, Table

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.core.evaluation import Formula, Score
+from harness.core.run_record import BenchmarkResult
 from harness.core.stats import (
     POWER,
     Floats,
@@ -131,3 +132,16 @@ def _parts(formula: Formula, names: Sequence[str], old: Floats, new: Floats) -> 
     first = evaluate(formula, names, before + change) - evaluate(formula, names, before)
     last = evaluate(formula, names, after) - evaluate(formula, names, after - change)
     return (first + last) / 2
+
+
+def on_common_items(there: Sequence[tuple[BenchmarkResult, Sample]]) -> tuple[list[Sample], int]:
+    """The samples on the items that all answered, in the baseline's order, and how many items that leaves out."""
+    places = [{s.item_id: i for i, s in enumerate(result.scores) if s.values} for result, _ in there]
+    common = [item for item in places[0] if all(item in place for place in places[1:])]
+    left_out = len({item for place in places for item in place}) - len(common)
+    if all(list(place) == common for place in places) and all(len(r.scores) == len(common) for r, _ in there):
+        return [sample for _, sample in there], 0  # the usual case
+    if not common:
+        return [], left_out
+    rows = [sample.rows([place[item] for item in common]) for place, (_, sample) in zip(places, there, strict=True)]
+    return [Sample(sample.names, sample.values, rows[0].cluster) for sample in rows], left_out

@@ -77,3 +77,24 @@ def test_an_arm_with_seeds_goes_on_from_the_same_seed_of_the_arm_before() -> Non
 def test_seeds_that_make_no_sense_are_refused(changes, says) -> None:
     with pytest.raises(ConfigError, match=says):
         config.parse(GOOD | {"arms": [{**ARM, **changes}]})
+
+
+def test_a_benchmark_with_wordings_is_asked_in_each() -> None:
+    spec = {"name": "pope", "wordings": [{"style": "official"}, {"style": "llava"}, {"prompt_suffix": " Yes or no?"}]}
+    sweep = config.parse(GOOD | {"sweep": [spec]}).sweep
+    assert [(b.title, b.options) for b in sweep] == [
+        ("pope-wording1", {"style": "official"}), ("pope-wording2", {"style": "llava"}),
+        ("pope-wording3", {"prompt_suffix": " Yes or no?"}),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wordings", "says"), [
+    ([{"style": "official"}], "two or more"),
+    ([{"style": "official"}, {"style": "official"}], "two or more different"),
+    ("official", "two or more"),
+    ([{"style": "official"}, {"limit": 3}], "limit is not how a question is worded"),
+    ([{"style": "official"}, {"stile": "llava"}], "stile"),
+])  # fmt: skip
+def test_wordings_that_make_no_sense_are_refused(wordings: object, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        config.parse(GOOD | {"sweep": [{"name": "pope", "wordings": wordings}]})

@@ -49,8 +49,8 @@ _WRITTEN_OUT = {
     "Arm": """An arm of `arms:` may also have `grid: {align.beta: [0.1, 0.5]}` (one arm a combination), `seeds: [0, 1, 2]`
 (one a training seed, put together in the report) and `rounds: 3` (each from the checkpoint of the one before); see
 docs/guides/align.md.""",
-    "BenchmarkConfig": """An entry may also have `wordings: [{style: official}, {style: llava}]`: asked in each, put together in the
-report; see docs/guides/sweep.md.""",
+    "BenchmarkConfig": """An entry may also have `wordings: [{style: official}, {style: llava}]`: asked in each, put together in
+the report; see docs/guides/sweep.md.""",
 }
 
 

@@ -16,8 +16,7 @@ import numpy as np
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Linear, Sample, limits, linearise, mean_of, moving, possible
-from reports.comparison.methods import on_common_items
-from reports.values.paired import Difference, is_a_share
+from reports.values.paired import Difference, is_a_share, on_common_items
 from reports.values.seeds import Seeds, random_effect, seeds_of_difference, seeds_of_metric
 from reports.values.table import Cell
 

@@ -47,7 +47,7 @@ def expand(tree: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
     return {**tree, "arms": _after_the_same_seed(rounds)}
 
 
-def _with_seeds(arm: Any, where: str, faults: list[str]) -> Any:
+def _with_seeds(arm: Any, where: str, faults: list[str]) -> Any:  # Any: what stands in the file
     """The arm with its seeds as the last setting of its grid."""
     if not isinstance(arm, Mapping) or SEEDS not in arm:
         return arm
@@ -90,7 +90,7 @@ def _after_the_same_seed(arms: Sequence[Any]) -> list[Any]:
     """`after: sft` of the arm "dpo-seed1" means "sft-seed1" where there is no arm "sft"."""
     names = {arm.get("name") for arm in arms if isinstance(arm, Mapping)}
 
-    def placed(arm: Any) -> Any:
+    def placed(arm: Any) -> Any:  # Any: what stands in the file
         before = arm.get("after") if isinstance(arm, Mapping) else None
         found = _SEED.search(str(arm["name"])) if before and before not in names and "name" in arm else None
         return {**arm, "after": f"{before}{found.group()}"} if found and f"{before}{found.group()}" in names else arm

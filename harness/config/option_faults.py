@@ -33,7 +33,14 @@ def option_faults(tree: Mapping[str, Any]) -> list[str]:
         training = options.get("training")
         if kind == "aligner" and isinstance(training, Mapping):
             faults += [f"{where}: {fault}" for fault in faults_of(training, training_options(), "the option 'training'")]
-    return faults
+    return [*faults, *_repeats_without_judge(tree)]
+
+
+def _repeats_without_judge(tree: Mapping[str, Any]) -> list[str]:
+    specs = [(n, spec) for n, spec in enumerate(_list(tree.get("sweep"))) if isinstance(spec, Mapping)]
+    return [
+        f"sweep.{n} has judge_repeats but no judge" for n, spec in specs if spec.get("judge_repeats") and not spec.get("judge")
+    ]
 
 
 def plugins_of(tree: Mapping[str, Any]) -> Iterator[Spec]:

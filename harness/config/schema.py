@@ -53,9 +53,7 @@ class BenchmarkConfig(Plugin):
     """A benchmark by name with its options, and the judge it needs if it needs one."""
 
     judge: JudgeConfig | None = None
-    judge_repeats: int | None = Field(
-        None, ge=1, description="answers of each checkpoint that are judged a second time, to measure the judge's own noise"
-    )
+    judge_repeats: int | None = Field(None, ge=1, description="answers a checkpoint judged a second time: the judge's noise")
     limit: int | None = Field(None, ge=1, description="only its first N items")
     items: list[str] | None = Field(None, min_length=1, description="only the items with these ids")
     label: Name | None = Field(None, description="its name in the report; needed when one benchmark is swept twice")
@@ -135,9 +133,8 @@ class RunConfig(_Strict):
             arm["align"] = training_form.flat(arm["align"])
             if arm["after"] is None:  # as before there were rounds
                 del arm["after"]
-        for spec in asked["sweep"]:
-            if spec["judge_repeats"] is None:  # as before there were any
-                del spec["judge_repeats"]
+        # as before there were any
+        asked["sweep"] = [{k: v for k, v in spec.items() if k != "judge_repeats" or v} for spec in asked["sweep"]]
         return value_digest(asked)
 
     def as_yaml(self) -> str:
@@ -210,7 +207,6 @@ def _contradictions(config: RunConfig) -> list[str]:
     trained = [*config.reward_models, *config.arms]
     faults = [f"arms: two arms are named {name!r}" for name in _repeated([a.name for a in trained])]
     faults += [f"sweep: two benchmarks are named {t!r}; give one a `label`" for t in _repeated([b.title for b in config.sweep])]
-    faults += [f"sweep: {b.title} has judge_repeats but no judge" for b in config.sweep if b.judge_repeats and b.judge is None]
     faults += ["arms: 'base' is the name of the unaligned checkpoint"] if any(a.name == "base" for a in trained) else []
     rewards = [m.name for m in config.reward_models]
     faults += [

@@ -127,13 +127,12 @@ class RunConfig(_Strict):
 
     @property
     def digest(self) -> str:
-        """Identity of what was asked, in any form (`training_form.flat`); not of what only the reports need."""
+        """Identity of what was asked, in any form (`training_form.flat`), less unset newer keys and report settings."""
         asked = self.model_dump(exclude={**_PLACES, "table": True, "baseline": True, "gates": True})
         for arm in (*asked["reward_models"], *asked["arms"]):
             arm["align"] = training_form.flat(arm["align"])
             if arm["after"] is None:  # as before there were rounds
                 del arm["after"]
-        # as before there were any
         asked["sweep"] = [{k: v for k, v in spec.items() if k != "judge_repeats" or v} for spec in asked["sweep"]]
         return value_digest(asked)
 

@@ -249,7 +249,7 @@ def test_html_of_methods(whole: Written, methods: tuple) -> None:
     for column, line in enumerate(lines):
         for text, i in zip(line[1:], HEADLINE, strict=True):
             close(numbers(text), printed(RULES[i], cells[i], cells[i][column]), (RULES[i], text))
-    everything = with_head(read.tables, "Metric", "base", "dpo")
+    everything = with_head(read.tables, "Metric", "base", "dpo 2 seeds")
     for line, rule, own in zip(everything, RULES, cells, strict=True):
         for text, cell in zip(line[1:], own, strict=True):
             close(numbers(text), printed(rule, own, cell), (rule, text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 
 import numpy as np
@@ -21,7 +21,6 @@ class Sample:
     def __init__(self, names: Sequence[str], values: Floats, cluster: NDArray[np.intp]) -> None:
         self.names, self.values, self.cluster = tuple(names), values, cluster
         self.n_clusters = int(cluster.max()) + 1 if len(cluster) else 0
-        self.columns_by_formula: dict[Formula, list[int]] = {}  # filled by `columns_read`
 
     def __len__(self) -> int:
         return len(self.cluster)
@@ -78,12 +77,11 @@ def columns_read(formula: Formula, data: Sample) -> list[int]:
 
     A formula that reads all four cells of a confusion for its precision depends on two: answers of no say nothing of it.
     """
-    if formula not in data.columns_by_formula:
-        data.columns_by_formula[formula] = _columns(formula, data)
-    return data.columns_by_formula[formula]
+    return _columns(formula, data.names)
 
 
-def _columns(formula: Formula, data: Sample) -> list[int]:
+@lru_cache(maxsize=8192)
+def _columns(formula: Formula, names: tuple[str, ...]) -> list[int]:
     read: set[str] = set()
 
     class Watched(Sums):
@@ -91,20 +89,18 @@ def _columns(formula: Formula, data: Sample) -> list[int]:
             read.add(name)
             return super().__getitem__(name)
 
-    formula.compute(Watched(dict(zip(data.names, data.sums.tolist(), strict=True))))
-    columns = [i for i, name in enumerate(data.names) if name in read]
-    moved = _can_change(formula, data, columns) if columns else np.zeros(0, dtype=np.bool_)
+    formula.compute(Watched(dict.fromkeys(names, 1.0)))
+    columns = [i for i, name in enumerate(names) if name in read]
+    moved = _can_change(formula, [names[i] for i in columns]) if columns else np.zeros(0, dtype=np.bool_)
     return [i for i, changes in zip(columns, moved, strict=True) if changes] or columns  # all, of one that is the same always
 
 
-def _can_change(formula: Formula, data: Sample, columns: Sequence[int]) -> NDArray[np.bool_]:
-    """Whether the value moves with each column, where the sums are and at two places of no meaning."""
-    names, here = [data.names[i] for i in columns], data.sums[columns]
-    there = np.random.default_rng(0).uniform(1, 9, (2, len(columns)))
-    points = np.concatenate([here[None], there])
-    moved = points[:, None, None, :] * np.where(np.eye(len(columns))[:, None, :] > 0, _FACTORS[:, None], 1.0)
-    moved = moved + np.eye(len(columns))[:, None, :] * (_FACTORS[:, None] > 0)  # (P, C, F, C)
-    values = evaluate(formula, names, moved.reshape(-1, len(columns))).reshape(len(points), len(columns), -1)
+def _can_change(formula: Formula, names: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether the value moves with each of these sums, (C,), at three places that mean nothing."""
+    points = np.random.default_rng(0).uniform(1, 9, (3, len(names)))
+    which = np.eye(len(names))[:, None, :]
+    moved = points[:, None, None, :] * np.where(which > 0, _FACTORS[:, None], 1.0)  # (P, C, F, C)
+    values = evaluate(formula, names, moved.reshape(-1, len(names))).reshape(len(points), len(names), -1)
     still = evaluate(formula, names, points)[:, None, None]
     same = (values == still) | (np.isnan(values) & np.isnan(still))
     changes: NDArray[np.bool_] = ~same.all(axis=(0, 2))

@@ -77,9 +77,7 @@ class Arm(_Strict):
     pairs: Plugin = Field(description="source of preference pairs, e.g. {name: bdhs, rho_th: 0.99}")
     align: AlignConfig = Field(description="aligner, e.g. {name: dpo, beta: 0.1, training: {learning_rate: 1.0e-6}}")
     seed: int | None = Field(None, description="seed of this arm's pairs and training; the run's where absent")
-    after: Name | None = Field(
-        None, description="earlier arm whose checkpoint makes its pairs, is trained on and is its reference"
-    )
+    after: Name | None = Field(None, description="earlier arm whose checkpoint makes its pairs, goes on and is its reference")
     resources: ArmResources | None = Field(None, description="with `fleet`: processes and GPUs of its training")
 
 

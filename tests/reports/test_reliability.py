@@ -43,7 +43,7 @@ def test_bins_hold_their_questions_their_mean_p_and_the_share_that_is_true(sure:
     said_yes = [score for score in result.scores if score.reading == "yes"]
     low, high = base.bins
     assert (base.benchmark, base.column, aligned.column) == ("pope", "base", "aligned")
-    assert (low.p, high.p) == (pytest.approx(0.125), pytest.approx(0.875))
+    assert (low.mean_p, high.mean_p) == (pytest.approx(0.125), pytest.approx(0.875))
     assert (low.n, high.n) == (len(result.scores) - len(said_yes), len(said_yes))
     assert high.yes == pytest.approx(sum("tp" in score.values for score in said_yes) / len(said_yes))
     assert high.low < high.yes < high.high

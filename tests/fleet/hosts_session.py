@@ -58,6 +58,8 @@ def main(data: str, folder: Path) -> None:
             for size in (1, 2, 4):
                 crew.size = size
                 came[str(size)] = outcome(data, folder / f"w{size}", crew)
+            while any(hand.host is None for hand in crew._hands):  # the sweep may have ended before all workers were up
+                time.sleep(0.2)
             came["hosts"] = sorted({hand.host.name for hand in crew._hands if hand.host is not None})
             began = time.monotonic()
             came["cut off"] = outcome(data, folder / "cut", crew, 12, cut_off_a_busy_host(found))

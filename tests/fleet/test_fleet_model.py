@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from harness.config.fleet_form import FleetConfig
 from harness.core import registry
 from harness.core.capabilities import TellsLogOdds
-from harness.core.errors import ConfigError, ImageError, ModelError, Unanswered
+from harness.core.errors import ConfigError, ImageError, ModelError, RunLocked, StoreError, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.plugins import Model
 from harness.fleet import crew as crews
@@ -22,6 +23,8 @@ from harness.fleet.crew import Crew
 from harness.fleet.fleet_model import FleetModel
 from harness.fleet.messages import Spec
 from harness.fleet.worker import Worker
+from harness.storage.run_folder import locked
+from harness.storage.run_store import Store
 from tests.fleet.fake_cluster import FakeCluster, Toy, image
 
 SPEC = Spec("toy", {}, 1, ".")
@@ -202,3 +205,35 @@ def test_without_ray_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPa
 def test_an_address_that_is_none_is_said_within_seconds(address: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         Cluster(address, 1)
+
+
+# ------------------------------------------------------------ memory, disk, a second driver
+
+
+def test_a_worker_without_memory_says_so_with_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker("node")
+
+    def too_large(spec: object) -> None:
+        raise MemoryError("16 GiB")
+
+    monkeypatch.setattr(worker, "_load", too_large)
+    reply = worker.load(None)  # type: ignore[arg-type]
+    assert reply.fault is not None
+    message = str(reply.fault.error())
+    assert message.startswith("On host ") and "memory does not suffice (16 GiB). Give fewer workers" in message
+
+
+def test_a_full_disk_of_the_driver_is_named_and_what_was_stored_stays(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.sqlite") as store:
+        store.add_answers("c", {"kept": Answer("", "yes", 1, "end")})
+        pages = store.rows("PRAGMA page_count")[0][0]
+        store.rows(f"PRAGMA max_page_count={pages}")
+        with pytest.raises(StoreError, match="full"):
+            store.add_answers("c", {f"{n:064}": Answer("", "x" * 5000, 1, "end") for n in range(100)})
+    with sqlite3.connect(tmp_path / "store.sqlite") as db:
+        assert db.execute("SELECT key FROM answers").fetchall() == [("kept",)]
+
+
+def test_a_second_driver_of_a_run_is_refused_with_the_process_that_has_it(tmp_path: Path) -> None:
+    with locked(tmp_path / "run"), pytest.raises(RunLocked, match=r"Process \d+ works in "), locked(tmp_path / "run"):
+        pass

@@ -28,7 +28,7 @@ def test_a_sweep_has_the_bytes_of_one_process_with_any_number_of_workers(found: 
         assert found[workers][what] == found["alone"][what], what
 
 
-def test_all_hosts_were_at_work(found: dict[str, Any]) -> None:
+def test_four_workers_are_on_all_hosts(found: dict[str, Any]) -> None:
     assert found["hosts"] == ["h0", "h1", "h2"]
 
 

@@ -28,7 +28,8 @@ def full_table(report: Document) -> str:
     lines = [
         [column["label"], *(_cell(row["cells"][i], row["unit"]) for row in rows)] for i, column in enumerate(report["columns"])
     ]
-    lines.append(["detectable with 80 %", *(_detectable(row) for row in rows)])
+    if len(report["columns"]) > 1:
+        lines.append(["detectable with 80 %", *(_detectable(row) for row in rows)])
     return "\n".join("| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *lines))
 
 

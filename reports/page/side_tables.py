@@ -69,14 +69,14 @@ JOINT_TOLD = (
 
 
 def joint_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: checkpoints or methods but the baseline by headline metrics; empty where fewer than two are compared."""
+    """Header and rows: headline metrics by checkpoints or methods but the baseline; empty where fewer than two are compared."""
     table = comparison.short
     rows = [row for row in table.headline if any(cell and cell.joint for cell in row.cells)]
     if not rows:
         return [], []
-    first = "method" if table.by_method else "checkpoint"
-    return [first, *map(row_name, rows)], [
-        [who(column), *(_joint(row, j) for row in rows)] for j, column in enumerate(table.columns) if j
+    others = [j for j in range(len(table.columns)) if j]
+    return ["metric", *(who(table.columns[j]) for j in others)], [
+        [row_name(row), *(_joint(row, j) for j in others)] for row in rows
     ]
 
 

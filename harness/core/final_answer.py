@@ -30,6 +30,9 @@ _WRAPPER = re.compile(
     r"<\|(?:begin|end)_of_(?:box|solution)\|>|<\|(?:return|end|start)\|>|</?(?:answer|conclusion)>", re.IGNORECASE
 )
 
+# every mark above has one of these
+_OF_MARKS = ("think", "thought", "reason", "analysis", "reflection", "scratchpad", "answer>", "conclusion>", "<|")
+
 
 @dataclass(frozen=True, slots=True)
 class FinalAnswer:
@@ -51,8 +54,9 @@ class FinalAnswer:
 
 def final_answer(text: str) -> FinalAnswer:
     """Without reasoning blocks, answer marks, and white space at both ends."""
-    if not any(mark in text for mark in "<[\u25c1") and text == text.strip():
-        return FinalAnswer(text, ((0, len(text)),), False, True)
+    if not _may_hold_marks(text):
+        kept = _stripped(text, [(0, len(text))] if text else [])
+        return FinalAnswer("".join(text[a:b] for a, b in kept), kept, False, True)
     blocks, finished = _channels(text) if _CHANNEL.search(text) else _blocks(text)
     blocks = _before_the_answer(text, blocks)
     cut = sorted([*blocks, *(mark.span() for mark in _WRAPPER.finditer(text))])
@@ -60,11 +64,19 @@ def final_answer(text: str) -> FinalAnswer:
     return FinalAnswer("".join(text[a:b] for a, b in kept), kept, bool(blocks), finished)
 
 
-def reasoning(text: str) -> str:
-    """What `final_answer` cuts off, without its marks; "" where it is not reasoning."""
+def _may_hold_marks(text: str) -> bool:
+    """Whether it is worth looking for marks: a search for a few words, which a megabyte of hostile text does not slow."""
+    if not any(mark in text for mark in "<[\u25c1"):
+        return False
+    small = text.lower()
+    return any(word in small for word in _OF_MARKS)
+
+
+def reasoning(text: str) -> str | None:
+    """What `final_answer` cuts off, without its marks; None where it is not reasoning."""
     found = final_answer(text)
     if not found.reasoned:
-        return ""
+        return None
     cut = " ".join(text[a:b] for a, b in _between(list(found.kept), len(text)))
     return _WRAPPER.sub(" ", _FINAL.sub(" ", _CHANNEL.sub(" ", _MARK.sub(" ", cut)))).strip()
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from harness.core.evaluation import Answer, Item, Score, Span
-from harness.core.final_answer import final_answer, reasoning
+from harness.core.final_answer import reasoning
 from harness.core.flags import UNJUDGED
 from harness.core.run_record import AS_WRITTEN, BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of, samples_of
@@ -123,7 +123,8 @@ def _reasoning_words(result: BenchmarkResult) -> list[int]:
     """Words of reasoning of each answer that has some and is scored without it."""
     if AS_WRITTEN in result.protocol.facts:
         return []
-    return [len(reasoning(answer.text).split()) for answer in result.answers if final_answer(answer.text).reasoned]
+    found = (reasoning(answer.text) for answer in result.answers)
+    return [len(words.split()) for words in found if words is not None]
 
 
 def _unjudged_why(score: Score) -> str:

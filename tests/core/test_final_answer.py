@@ -95,8 +95,9 @@ def test_a_prompt_that_ends_in_an_opening_mark_opens_a_reasoning(prompt: str, ma
         ("A dog? No.</think>\nNo", "A dog? No."),
         ("<think>still at it", "still at it"),
         ("A dog. <answer>Yes</answer>", "A dog."),
-        ("Yes", ""),
+        ("Yes", None),
+        ("<think></think>Yes", ""),
     ],
 )
-def test_reasoning_is_what_was_cut_off_without_its_marks(text: str, words: str) -> None:
+def test_reasoning_is_what_was_cut_off_without_its_marks(text: str, words: str | None) -> None:
     assert reasoning(text) == words

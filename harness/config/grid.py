@@ -88,10 +88,10 @@ def _worded(sweep: Sequence[Any], faults: list[str]) -> list[Any]:
 
 def _after_the_same_seed(arms: Sequence[Any]) -> list[Any]:
     """`after: sft` of the arm "dpo-seed1" means "sft-seed1" where there is no arm "sft"."""
-    names = {arm.get("name") for arm in arms if isinstance(arm, Mapping)}
+    names = {str(arm.get("name")) for arm in arms if isinstance(arm, Mapping)}  # names of other types are refused later
 
     def placed(arm: Any) -> Any:  # Any: what stands in the file
-        before = arm.get("after") if isinstance(arm, Mapping) else None
+        before = str(arm.get("after") or "") if isinstance(arm, Mapping) else ""
         found = _SEED.search(str(arm["name"])) if before and before not in names and "name" in arm else None
         return {**arm, "after": f"{before}{found.group()}"} if found and f"{before}{found.group()}" in names else arm
 

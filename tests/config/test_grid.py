@@ -98,3 +98,9 @@ def test_a_benchmark_with_wordings_is_asked_in_each() -> None:
 def test_wordings_that_make_no_sense_are_refused(wordings: object, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         config.parse(GOOD | {"sweep": [{"name": "pope", "wordings": wordings}]})
+
+
+@pytest.mark.parametrize("change", [{"name": ["a"]}, {"after": ["a"]}, {"name": {"a": 1}}])
+def test_a_name_that_is_not_a_text_is_refused_by_its_place(change: dict) -> None:
+    with pytest.raises(ConfigError, match=f"arms.0.{next(iter(change))}"):
+        config.parse(GOOD | {"arms": [{**ARM, **change}]})

@@ -1,4 +1,4 @@
-"""Every number of a report once more, by other code: from docs/statistics.md, with numpy, scipy and statsmodels only.
+"""Every number of a report once more, by other code: from docs/statistics.md, with numpy and scipy only.
 
 Nothing of `harness.core.stats` or of `reports` is imported. A sweep is a list of `Scored`: what one answer adds to the sums; a
 metric is a `Rule`: a function of sums, and the names that it reads. All functions are plain arithmetic over (images, names)
@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 from scipy.optimize import brentq
-from statsmodels.stats.multitest import multipletests
 
 STEPS = np.array([-1.0, -0.5, 0.5, 1.0])
 
@@ -237,14 +236,19 @@ def rank_biserial(rule: Rule, before: Sequence[Scored], after: Sequence[Scored])
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
-    known = [p for p in ps if p is not None]
-    adjusted = iter(multipletests(known, method="holm")[1]) if known else iter(())
-    return [None if p is None else float(next(adjusted)) for p in ps]
+    """Step down: the smallest of m times m, the next times m - 1, never below the one before, at most 1."""
+    known = sorted((p, i) for i, p in enumerate(ps) if p is not None)
+    found: list[float | None] = [None] * len(ps)
+    least = 0.0
+    for rank, (p, i) in enumerate(known):
+        least = max(least, min(1.0, (len(known) - rank) * p))
+        found[i] = least
+    return found
 
 
 def benjamini_hochberg(ps: Sequence[float | None]) -> list[float | None]:
     known = [p for p in ps if p is not None]
-    adjusted = iter(multipletests(known, method="fdr_bh")[1]) if known else iter(())
+    adjusted = iter(stats.false_discovery_control(known)) if known else iter(())
     return [None if p is None else float(next(adjusted)) for p in ps]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,3 +48,16 @@ def run(script: Path, *words: str, timeout_s: float = 1100) -> str:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=timeout_s)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
+
+
+def outcomes(script: str, world: Path, folders: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a script of this folder found. It is run once in a test run: processes that share its tests wait for it."""
+    common = folders.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else folders.getbasetemp()
+    kept = common / f"{script}.json"
+    with (common / f"{script}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            said = run(Path(__file__).with_name(script), str(world), str(folders.mktemp(script.removesuffix(".py"))))
+            kept.write_text(said.splitlines()[-1], encoding="utf-8")
+    found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,7 @@ pytest.importorskip("pyarrow", reason="Ray Train needs pyarrow: pip install 'mm-
 
 @pytest.fixture(scope="module")
 def found(world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("hosts")
-    said = in_own_network.run(Path(__file__).with_name("hosts_session.py"), str(world), str(folder))
-    outcomes: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return outcomes
+    return in_own_network.outcomes("hosts_session.py", world, tmp_path_factory)
 
 
 @pytest.mark.parametrize("workers", ["1", "2", "4"])

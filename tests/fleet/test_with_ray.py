@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,7 @@ pytestmark = [in_own_network.needs_namespace, pytest.mark.slow, pytest.mark.time
 
 @pytest.fixture(scope="module")
 def found(world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("fleet")
-    said = in_own_network.run(Path(__file__).with_name("ray_session.py"), str(world), str(folder))
-    outcomes: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return outcomes
+    return in_own_network.outcomes("ray_session.py", world, tmp_path_factory)
 
 
 @pytest.mark.parametrize("name", ["one", "two", "killed", "after the poison"])

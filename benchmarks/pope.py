@@ -26,7 +26,7 @@ from benchmarks._pope.formulas import formulas
 from benchmarks._pope.label_files import edits_of, files_of
 from benchmarks._pope.questions import build_questions
 from benchmarks._text.asked_object import asked_object
-from benchmarks._text.yes_no import READERS, contradicted, is_unclear
+from benchmarks._text.yes_no import READERS, flagged_reading
 from harness.core import flags, registry
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, LabelEdit, Score
@@ -121,15 +121,13 @@ class Pope:
 
     def score(self, item: Item, answer: Answer) -> Score:
         """Addends "{split}/tp" and its like; "asked" and "unclear" count answers, not rows."""
-        said = READERS[self.variant](answer.text)
-        unclear = is_unclear(answer.text)
-        against = not unclear and contradicted(answer.text, said)
+        said, flag = flagged_reading(self.variant, answer.text)
         values: Counter[str] = Counter()
         for split, labels in item.truth["labels"].items():
             for label in labels:
                 values[f"{split}/{_outcome(said, label, self.variant)}"] += 1
         values["asked"] += 1
-        if unclear:
+        if flag == flags.UNCLEAR:
             values["unclear"] += 1
         labels = {label for own in item.truth["labels"].values() for label in own}
         right = {said == label for label in labels}
@@ -139,7 +137,7 @@ class Pope:
             {name: float(n) for name, n in values.items()} | sure,
             reading=said or "neither",
             correct=right.pop() if len(right) == 1 else None,  # None where two splits contradict each other
-            flag=flags.UNCLEAR if unclear else flags.CONTRADICTED if against else "",
+            flag=flag,
         )
 
     def subject(self, item: Item) -> str:

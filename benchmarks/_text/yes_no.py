@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
+from harness.core import flags
 from harness.core.final_answer import final_answer
 
 Reading = Literal["yes", "no", ""]  # "" = read as neither
@@ -76,3 +78,12 @@ def contradicted(answer: str, reading: Reading) -> bool:
     opening = _OPENING.match(answer)
     words = {opening[1].lower()} if opening else {"yes" if found["yes"] else "no" for found in _CLEAR.finditer(answer)}
     return len(words) == 1 and reading not in words
+
+
+@lru_cache(maxsize=4096)  # most answers are a handful of words, said thousands of times
+def flagged_reading(variant: str, text: str) -> tuple[Reading, str]:
+    """What an answer is read as, and the flag of one that is unclear or speaks against its own reading."""
+    said = READERS[variant](text)
+    if is_unclear(text):
+        return said, flags.UNCLEAR
+    return said, flags.CONTRADICTED if contradicted(text, said) else ""

@@ -55,8 +55,9 @@ class FinalAnswer:
 def final_answer(text: str) -> FinalAnswer:
     """Without reasoning blocks, answer marks, and white space at both ends."""
     if not _may_hold_marks(text):
-        kept = _stripped(text, [(0, len(text))] if text else [])
-        return FinalAnswer("".join(text[a:b] for a, b in kept), kept, False, True)
+        answer = text.strip()
+        start = text.index(answer)
+        return FinalAnswer(answer, ((start, start + len(answer)),) if answer or not text else (), False, True)
     blocks, finished = _channels(text) if _CHANNEL.search(text) else _blocks(text)
     blocks = _before_the_answer(text, blocks)
     cut = sorted([*blocks, *(mark.span() for mark in _WRAPPER.finditer(text))])

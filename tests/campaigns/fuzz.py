@@ -200,7 +200,7 @@ def _faults(run: Target, draw: random.Random, folder: Path) -> list[tuple[str, s
         run(draw, folder)
     except Exception as error:
         text = "".join(traceback.format_exception(error))
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) and "in _render\n" not in text:  # a template has 512 MiB and is refused beyond
             return [(f"memory was refused to it, {type(error).__name__}", text)]
         if not isinstance(error, HarnessError):
             place = traceback.extract_tb(error.__traceback__)[-1]

@@ -33,7 +33,8 @@ def test_a_study_with_two_arms_has_the_bytes_of_one_process(found: dict[str, Any
 
 
 def test_a_host_that_is_cut_off_is_waited_for_no_longer_than_it_takes_to_notice(found: dict[str, Any]) -> None:
+    """Whether its worker had a wave under way when the link went down is a matter of chance, and so is what it lost."""
     cut = found["cut off"]
-    assert cut["deeds"]["lost"] >= 1 and cut["deeds"]["doubled"] == 0
+    assert cut["deeds"]["doubled"] == 0
     assert cut["answers"] == found["alone"]["answers"] and cut["report"] == found["alone"]["report"]
     assert cut["took_s"] < 300

@@ -221,11 +221,13 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 def show_costs(costs: Iterable[Any], peak_memory: Callable[[], str]) -> None:
     """A line a stage as soon as it is measured, then the sums, also where `costs` ends in an error (what is missing)."""
+    from reports.text.formatting import duration
+
     console = Console(highlight=False)
     done = list[Any]()
     try:
         for cost in costs:
-            console.print(plain(f"{cost.stage:36} {_duration(cost.seconds):>12}   {cost.amount}"), soft_wrap=True)
+            console.print(plain(f"{cost.stage:36} {duration(cost.seconds) or 'unknown':>12}   {cost.amount}"), soft_wrap=True)
             done.append(cost)
     finally:
         if done:
@@ -233,6 +235,8 @@ def show_costs(costs: Iterable[Any], peak_memory: Callable[[], str]) -> None:
 
 
 def _show_sums(console: Console, costs: Sequence[Any], peak_memory: Callable[[], str]) -> None:
+    from reports.text.formatting import duration
+
     judged, measured = sum(cost.judge_requests for cost in costs), [c.seconds for c in costs if c.seconds is not None]
     if not measured:
         console.print(
@@ -241,14 +245,6 @@ def _show_sums(console: Console, costs: Sequence[Any], peak_memory: Callable[[],
         return
     left = len(costs) - len(measured)
     more = f", and {left} that could not be measured" if left else ""
-    console.print(f"[bold]all stages: about {_duration(sum(measured))}[/bold]{more}; peak memory so far {peak_memory()}")
+    console.print(f"[bold]all stages: about {duration(sum(measured))}[/bold]{more}; peak memory so far {peak_memory()}")
     remark = f"{judged:,} judge requests. Measured on a few questions, prompts and steps of each: good for the order of it."
     console.print(remark, soft_wrap=True)
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "unknown"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -177,7 +177,7 @@ def duration(seconds: float | None) -> str:
         return ""
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def shortened(text: str, most: int = 1200) -> str:

@@ -17,7 +17,6 @@ from harness.core.capabilities import TellsLogOdds
 from harness.core.errors import ConfigError, ImageError, ModelError, RunLocked, StoreError, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.plugins import Model
-from harness.fleet import crew as crews
 from harness.fleet.cluster import Cluster
 from harness.fleet.crew import Crew
 from harness.fleet.fleet_model import FleetModel
@@ -28,14 +27,6 @@ from harness.storage.run_store import Store
 from tests.fleet.fake_cluster import FakeCluster, Toy, image
 
 SPEC = Spec("toy", {}, 1, ".")
-
-
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
-    fake = FakeCluster()
-    monkeypatch.setattr(crews, "Cluster", fake)
-    monkeypatch.setattr(registry, "make", lambda kind, name, options: Toy(**options))
-    return fake
 
 
 def crew(workers: int = 2, said: list[str] | None = None, **more: Any) -> Crew:

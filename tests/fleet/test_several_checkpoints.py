@@ -11,7 +11,6 @@ import pytest
 from harness.core import registry
 from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Answer, Request
-from harness.fleet import crew as crews
 from harness.fleet.crew import Crew
 from harness.fleet.fleet_model import FleetModel
 from harness.fleet.jobs import Wanted, next_checkpoint
@@ -22,14 +21,6 @@ from tests.fleet.fake_cluster import FakeCluster, Toy
 from tests.fleet.test_fleet_model import answers, asked, crew
 
 A, B, C = (Spec("toy", {"digest": name}, 1, ".", name) for name in "ABC")
-
-
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
-    fake = FakeCluster()
-    monkeypatch.setattr(crews, "Cluster", fake)
-    monkeypatch.setattr(registry, "make", lambda kind, name, options: Toy(**options))
-    return fake
 
 
 def together(made: Crew, *specs: Spec) -> dict[str, Any]:

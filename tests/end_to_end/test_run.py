@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import multiprocessing.process
 import os
 import random
 import shutil
@@ -25,6 +27,7 @@ from harness.core.judging import JudgeTask
 from harness.run import pipeline
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store
+from tests.end_to_end import command
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -64,8 +67,6 @@ def test_a_finished_run_started_again_generates_nothing(small: RunConfig, monkey
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.slow
 def test_a_folder_whose_store_was_lost_ends_in_a_report_with_its_pairs_and_its_training_and_trains_nothing(
     small: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +85,8 @@ def test_a_folder_whose_store_was_lost_ends_in_a_report_with_its_pairs_and_its_t
     assert "the store was lost" in after.pairs_report["rebuilt"]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_killed_ten_times_and_started_again_ends_in_the_same_report(small: RunConfig, tmp_path: Path) -> None:
     killed = tmp_path / "killed"
     path = tmp_path / "study.yaml"
@@ -91,26 +94,35 @@ def test_killed_ten_times_and_started_again_ends_in_the_same_report(small: RunCo
     undisturbed = pipeline.run(small.model_copy(update={"output": str(tmp_path / "undisturbed")}), typed)
     tree = small.model_copy(update={"output": str(killed)}).model_dump(exclude_none=True)
     path.write_text(yaml.safe_dump(tree, sort_keys=False))
-    command = [sys.executable, "-m", "harness", "run", str(path)]
     rng, kills = random.Random(0), 0
     while kills < 10:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = _started(["run", str(path)])
         _wait_until_at_work(process, killed, rng.uniform(0.1, 2.5))
-        if process.poll() is not None:
+        if not process.is_alive():
             break
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        process.kill()
+        process.join()
         kills += 1
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    done = _started(["run", str(path)])
+    done.join()
+    assert done.exitcode == 0
     assert report_of(next(killed.glob("small-*"))) == report_of(undisturbed.folder)
     assert kills >= 3
 
 
-def _wait_until_at_work(process: subprocess.Popen[bytes], output: Path, seconds: float) -> None:
-    """Python and torch take seconds to start; count from the moment the run holds its lock."""
+def _started(words: list[str]) -> multiprocessing.process.BaseProcess:
+    """The command in a process of its own, forked from one that has imported torch: eleven starts cost the import once."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["tests.end_to_end.command"])
+    process = server.Process(target=command.run, args=(words,))
+    process.start()
+    return process
+
+
+def _wait_until_at_work(process: multiprocessing.process.BaseProcess, output: Path, seconds: float) -> None:
+    """The command takes a moment to start; count from when the run holds its lock."""
     started = time.time()
-    while process.poll() is None and time.time() - started < 60:
+    while process.is_alive() and time.time() - started < 60:
         locks = [p for p in output.glob("small-*/lock") if p.stat().st_mtime >= started - 0.5]
         if locks:
             break

@@ -24,7 +24,7 @@ from reports.comparison.methods import Method, methods
 from reports.comparison.metric_table import benchmark_names, make_tables, results_of
 from reports.comparison.objects import objects
 from reports.comparison.reliability import reliability
-from reports.comparison.subtitle import dates, subtitle
+from reports.comparison.subtitle import dates, subtitle, title
 from reports.gate.decide import gate
 from reports.questions.costs import costs
 from reports.questions.find import questions
@@ -61,7 +61,7 @@ def compare(
     full, short, seeds = make_tables(columns, sweeps, found)
     said, (training, times) = Lookup(), _curves(records, labels)
     return Comparison(
-        title=listing(list(dict.fromkeys(_run_label(r, i, labels) for i, r in enumerate(records))), 4),
+        title=title(records, labels),
         columns=tuple(columns),
         rows=full.rows,
         short=short,

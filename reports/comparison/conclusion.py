@@ -6,6 +6,7 @@ checkpoint the facts are listed metric by metric; of several, each metric tells 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -239,4 +240,6 @@ def _visible(row: Row) -> str:
     difference = _difference(cell)
     if cell is None or difference is None or not cell.detectable:
         return row_name(row)
+    if math.isinf(cell.detectable):
+        return f"{_fact(row, cell)} (not detectable with so few images)"
     return f"{_fact(row, cell)} (detectable from {number(cell.detectable, row.shown_unit)})"

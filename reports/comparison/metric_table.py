@@ -7,6 +7,7 @@ decided on, p is also adjusted for the false discovery rate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -179,7 +180,7 @@ def _corrected(rows: list[Row]) -> tuple[Row, ...]:
         explored |= {} if headline else dict(zip(places, benjamini_hochberg(ps), strict=True))
         tests[headline] = sum(p is not None for p in ps)
     return tuple(
-        replace(row, cells=tuple(_judged(c, corrected[i, j], tests[row.headline], row.better, explored.get((i, j)))
+        replace(row, cells=tuple(_judged(c, corrected[i, j], tests[row.headline], row, explored.get((i, j)))
                                  for j, c in enumerate(row.cells)))
         for i, row in enumerate(rows)
     )  # fmt: skip
@@ -189,11 +190,13 @@ def _difference(cell: Cell | None) -> Difference | None:
     return cell.difference if cell else None
 
 
-def _judged(cell: Cell | None, p_holm: float | None, tests: int, better: str, p_fdr: float | None) -> Cell | None:
+def _judged(cell: Cell | None, p_holm: float | None, tests: int, row: Row, p_fdr: float | None) -> Cell | None:
     if cell is None:
         return None
     detectable = cell.difference.detectable(ALPHA / tests) if cell.difference and tests else None
-    significant = significance(cell.difference, p_holm, better)
+    if detectable is not None and row.unit == "share" and detectable > 1:
+        detectable = math.inf
+    significant = significance(cell.difference, p_holm, row.better)
     return replace(cell, p_holm=p_holm, p_fdr=p_fdr, detectable=detectable, significant=significant)
 
 

@@ -1,4 +1,4 @@
-"""The line under a report's title: which model, on which data, how many items, how many training seeds."""
+"""The title of a report, and the line under it: which model, on which data, how many items, how many training seeds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from reports.values.table import Column
 
 _MOST = 4
 _PLAIN = ("checkpoint", "final", "model", "snapshot")  # folder names that name no model
+
+
+def title(records: Sequence[RunRecord], labels: Sequence[str] | None) -> str:
+    """The names of the studies, or the runs' given names; the arms of a study are columns of its report, not its title."""
+    if labels is not None:
+        names = [label.removesuffix(f": {record.name}") for label, record in zip(labels, records, strict=True)]
+    else:
+        names = [str(settings_of(record).get("name") or record.name) for record in records]
+    return listing(list(dict.fromkeys(names)), _MOST)
 
 
 def subtitle(records: Sequence[RunRecord], base: SweepResult, short: Sequence[Column]) -> tuple[str, ...]:

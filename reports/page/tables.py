@@ -14,6 +14,7 @@ from reports.text.formatting import (
     MINUS,
     UNKNOWN,
     between,
+    detectable_text,
     judged_text,
     metric_name,
     number,
@@ -96,7 +97,7 @@ def _cell(cell: Cell | None, row: Row, reach: float) -> CellView:
         probability(cell.p_holm) if d else "",
         cell.n,
         f"{d.effect:+.2f}".replace("-", MINUS) if d and d.effect is not None else "",
-        number(cell.detectable, unit) if cell.detectable is not None else "",
+        detectable_text(cell.detectable, unit),
         "; ".join(notes),
         figures.forest(d, reach, cell.significant),
     )

@@ -24,7 +24,8 @@ def questions(
     found: Sequence[Method],
     table: Table,
 ) -> tuple[Question, ...]:
-    """At most `MOST_QUESTIONS`, those with most arms first; none for fewer than two arms.
+    """At most `MOST_QUESTIONS`, those with most arms first; none for fewer than two arms. Of arms that cannot be tested against
+    each other (other seeds, another protocol) the question stays, with the reason in place of tests.
 
     Args:
         columns, sweeps: of all checkpoints; found: the methods among them; table: the short one, of these columns.
@@ -41,7 +42,7 @@ def questions(
     methods = [_method(column, place, found) for column in table.columns]
     measured = Measured(sweeps, methods)
     made = [_question(factor, arms, table, measured) for factor in varied.factors([settings for _, settings in arms])]
-    asked = sorted((one for one in made if one.tests), key=lambda one: -_size(one))
+    asked = sorted((one for one in made if one.tests or one.not_tested), key=lambda one: -_size(one))
     return tuple(replace(one, claims=words.claims(one, table)) for one in asked[:MOST_QUESTIONS])
 
 

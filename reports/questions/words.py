@@ -47,9 +47,12 @@ def lead(question: Question) -> str:
     against = ""
     if question.reference is not None:
         against = f" Every level is tested against {name_of(question, question.levels[question.reference])}."
+    varied = f"{count(arms, 'arm')} that differ only in {keys}"
+    if not question.tests:
+        return f"{varied}. They are shown side by side, and not tested against each other."
     return (
-        f"{count(arms, 'arm')} that differ only in {keys}{groups}.{against} {count(len(question.tests), 'paired test')} over "
-        "the same items; p is corrected by Holm over the tests of this question."
+        f"{varied}{groups}.{against} {count(len(question.tests), 'paired test')} over the same items; p is corrected by Holm "
+        "over the tests of this question."
     )
 
 

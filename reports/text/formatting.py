@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -113,6 +114,13 @@ def with_unit(value: float | None, unit: Unit | str) -> str:
 def change(value: float | None, unit: Unit | str) -> str:
     """'+2.1 points' for shares (points of per cent), '+0.31', '-3.1 words'."""
     return number(value, unit, signed=True) + {"share": " points", "words": " words"}.get(_unit(unit).name, "")
+
+
+def detectable_text(value: float | None, unit: Unit | str) -> str:
+    """'1.3', 'over 100' where no difference of a share would be found, nothing where it is unknown."""
+    if value is None:
+        return ""
+    return "over 100" if math.isinf(value) else number(value, unit)
 
 
 def between(low: float | None, high: float | None, unit: Unit | str, signed: bool = False) -> str:

@@ -46,7 +46,8 @@ class Cell:
     """One metric of one checkpoint. `value` None is unknown and `why` gives the reason; n: items that move the metric.
 
     detectable: the smallest true difference that this table marks as significant with a chance of 80 % or more: tested at
-    0.05 / m, the level at which Holm's correction begins among the table's m tests.
+    0.05 / m, the level at which Holm's correction begins among the table's m tests. inf (null in JSON): not even
+    a difference of 100 points, from so few images.
     p_fdr: adjusted for the false discovery rate over all metrics outside the headline table; None within it. joint: interval of
     the difference that holds with 95 % for all checkpoints of this metric together, where there are two or more.
     """

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from reports.comparison.published_rows import COLUMNS
-from reports.text.formatting import ARROWS, between, number
+from reports.text.formatting import ARROWS, between, detectable_text, number
 
 Document = Mapping[str, Any]  # report.json
 
@@ -78,8 +79,9 @@ def _cell(cell: Mapping[str, Any] | None, unit: str) -> str:
 
 
 def _detectable(row: Mapping[str, Any]) -> str:
-    known: Sequence[float] = [c["detectable"] for c in row["cells"] if c is not None and c["detectable"] is not None]
-    return number(max(known), row["unit"]) if known else ""
+    tested = [c for c in row["cells"] if c is not None and c["difference"] is not None and c["difference"]["error"] is not None]
+    known: Sequence[float] = [math.inf if c["detectable"] is None else c["detectable"] for c in tested]
+    return detectable_text(max(known), row["unit"]) if known else ""
 
 
 def main() -> None:

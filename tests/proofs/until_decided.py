@@ -1,36 +1,41 @@
 """A gate that is looked at after every batch of images: how often is it wrong at any stopping time, how much does it save?
 
-    python -m tests.proofs.until_decided [SWEEPS]        (default 2,000 a row: about ten minutes on one core)
+    python -m tests.proofs.until_decided [SWEEPS] [SEED]        (default 2,000 a row: about twelve minutes on one core)
 
-Each sweep has 500 images in random order. "at the margin": the checkpoint is worse by exactly the margin, and the share counts
-sweeps that pass at any look (at most 5 %). "equal", "worse": the share that passes, or fails, and the images that were asked
-until then; a sweep that was never decided asked all.
+Each sweep has 100 or 500 images in random order. "at the margin": the checkpoint is worse by exactly the margin; every pass, and
+every fail (of "worse by more than the margin"), is wrong, and the shares count sweeps that pass, or fail, at any look (at most
+5 % each). "equal" and "worse by two margins": the share decided rightly, and the mean share of images asked until then; a sweep
+that was never decided asked all.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from harness.core.stats import Sample
 from reports.gate.anytime import Anytime, looks
 from reports.gate.shift_test import p_above, p_below, shift_of
+from tests.proofs import gates
+from tests.proofs.gates import World
 
 ALPHA = 0.05
-IMAGES = 500
+CLEAR = 2.0  # margins by which a clearly worse checkpoint is worse
 
 
-def worlds_module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gates_proof", Path(__file__).with_name("gates.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Of simulated sweeps; `asked`: mean share of the images."""
+
+    passed_at_margin: float
+    failed_at_margin: float
+    passed_when_equal: float
+    asked_when_equal: float
+    failed_when_worse: float
+    asked_when_worse: float
 
 
 def first(data: Sample, images: int) -> Sample:
@@ -38,46 +43,60 @@ def first(data: Sample, images: int) -> Sample:
     return Sample(data.names, data.values[kept], data.cluster[kept])
 
 
-def outcome(world: object, before: Sample, after: Sample, margin: float, images: int = IMAGES) -> tuple[str, int]:
-    """("pass", "fail" or "", images asked) of one sweep against a guard with this margin; relative margins as the world's."""
+def outcome(world: World, before: Sample, after: Sample, strict: float = 1.0) -> tuple[str, float]:
+    """("pass", "fail" or "", share of images asked) of one sweep against a guard with 1 / `strict` of the world's margin."""
+    images = len(np.unique(before.cluster))
     test = Anytime({"b": images}, ALPHA, 1)
     for n in looks(images):
-        shift = shift_of(first(before, n), first(after, n), world.formula, world.sign, world.relative)  # type: ignore[attr-defined]
+        shift = shift_of(first(before, n), first(after, n), world.formula, world.sign, world.relative / strict)
         if shift is None:
             continue
-        met = test.p("met", "b", p_above(shift, -margin), len(shift.images))
-        unmet = test.p("not met", "b", p_below(shift, -margin), len(shift.images))
+        threshold = -world.margin / strict
+        met = test.p("met", "b", p_above(shift, threshold), len(shift.images))
+        unmet = test.p("not met", "b", p_below(shift, threshold), len(shift.images))
         if met is not None and met < ALPHA:
-            return "pass", n
+            return "pass", n / images
         if unmet is not None and unmet < ALPHA:
-            return "fail", n
-    return "", images
+            return "fail", n / images
+    return "", 1.0
 
 
-def rows(sweeps: int, seed: int = 0) -> list[tuple[str, float, float, float]]:
-    """(world, false passes at the margin, passes when equal, share of images asked then)."""
-    proof = worlds_module()
-    made = [
-        proof.accuracy(IMAGES, 6, 0.85, 0.05), proof.accuracy(IMAGES, 6, 0.99, 0.01), proof.accuracy(IMAGES, 1, 0.80, 0.10),
-        proof.accuracy(IMAGES, 6, 0.03, 0.015), proof.f1(IMAGES, 6, 0.85, 0.05), proof.chair(IMAGES, 0.05),
-        proof.length(IMAGES, 0.20),
-    ]  # fmt: skip
-    return [(world.name, *shares(world, sweeps, seed)) for world in made]
+def worlds(images: int, margins: float = 1.0) -> Iterator[World]:
+    """Worlds whose worse checkpoint is worse by so many margins."""
+    yield gates.accuracy(images, 6, 0.85, 0.05 * margins)
+    yield gates.accuracy(images, 6, 0.99, 0.01 * margins)
+    yield gates.accuracy(images, 1, 0.80, 0.10 * margins)
+    yield gates.accuracy(images, 6, 0.03, 0.015 * margins)
+    yield gates.f1(images, 6, 0.85, 0.05 * margins)
+    yield gates.chair(images, 0.05 * margins)
+    yield gates.length(images, 0.20 * margins)
 
 
-def shares(world: object, sweeps: int, seed: int = 0) -> tuple[float, float, float]:
+def shares(world: World, clearly: World, sweeps: int, seed: int = 0) -> Shares:
     rng = np.random.default_rng(seed)
-    wrong = [outcome(world, *world.draw(rng, True), world.margin)[0] == "pass" for _ in range(sweeps)]  # type: ignore[attr-defined]
-    right = [outcome(world, *world.draw(rng, False), world.margin) for _ in range(sweeps)]  # type: ignore[attr-defined]
-    passed = float(np.mean([verdict == "pass" for verdict, _ in right]))
-    return float(np.mean(wrong)), passed, float(np.mean([asked for _, asked in right])) / IMAGES
+    margin = [outcome(world, *world.draw(rng, True)) for _ in range(sweeps)]
+    equal = [outcome(world, *world.draw(rng, False)) for _ in range(sweeps)]
+    worse = [outcome(clearly, *clearly.draw(rng, True), CLEAR) for _ in range(sweeps)]
+
+    def share(found: list[tuple[str, float]], verdict: str) -> float:
+        return float(np.mean([name == verdict for name, _ in found]))
+
+    def asked(found: list[tuple[str, float]]) -> float:
+        return float(np.mean([part for _, part in found]))
+
+    return Shares(share(margin, "pass"), share(margin, "fail"), share(equal, "pass"), asked(equal), share(worse, "fail"),
+                  asked(worse))  # fmt: skip
 
 
 def main() -> None:
-    sweeps = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    print(f"{'guard':52} {'false passes':>12} {'passes when equal':>18} {'images asked then':>18}   ({sweeps:,} sweeps each)")
-    for name, wrong, right, asked in rows(sweeps):
-        print(f"{name:52} {wrong:12.1%} {right:18.1%} {asked:18.1%}", flush=True)
+    sweeps, seed = (int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((1, 2000), (2, 0)))
+    print("| guard | false passes | false fails | equal: passes | images asked | worse by two margins: fails | images asked |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for images in (100, 500):
+        for world, clearly in zip(worlds(images), worlds(images, CLEAR), strict=True):
+            found = shares(world, clearly, sweeps, seed)
+            texts = [f"{100 * getattr(found, name):.1f} %" for name in Shares.__dataclass_fields__]
+            print(f"| {world.name} | {' | '.join(texts)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,13 @@ def test_a_digit_more_is_shown_only_where_it_is_needed() -> None:
     assert row("a", 0.5, 0.6).shown_unit == Unit("share", 1) and row("a", 0.2243, 0.2047).shown_unit == Unit("share", 2)
 
 
+def test_a_report_is_titled_by_its_studies_and_not_by_their_arms(make) -> None:
+    arms = [replace(make.record(name), config_yaml="name: mini\n") for name in ("bdhs", "rlaif")]
+    assert compare(arms).title == "mini"
+    assert compare(arms, labels=["first: bdhs", "first: rlaif"]).title == "first"
+    assert compare([arms[0], replace(make.record("ipo"), config_yaml="name: old\n")]).title == "mini and old"
+
+
 def test_the_subtitle_says_model_data_items_seeds_and_day(make) -> None:
     record = replace(make.record(), begun="2026-11-25T18:00:00+00:00", config_yaml="data: miniworld\nseed: 0\n")
     made = compare([record])

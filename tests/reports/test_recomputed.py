@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.special import stdtr
 
+from harness.core import registry
 from harness.core.evaluation import Formula, Item, Score, ratio
 from harness.core.stats import Linear, Sample, holm, limits, linearise, mean_of, metrics, possible, rank_biserial, sample
 from reports.comparison.compare import compare
@@ -228,6 +230,20 @@ def test_a_table_states_what_is_detectable_after_its_correction(record) -> None:
     for headline in (True, False):
         cells = [row.cells[1] for row in rows if row.headline == headline and row.cells[1].difference.p is not None]
         assert cells and all(cell.detectable == cell.difference.detectable(0.05 / len(cells)) for cell in cells)
+
+
+def test_no_table_calls_a_difference_of_over_100_points_detectable(make) -> None:
+    made = compare([make.record(n_images=6)])
+    shares = [row.cells[1] for row in made.rows if row.unit == "share" and row.cells[1].difference.error is not None]
+    assert {math.inf} < {cell.detectable for cell in shares} and all(
+        c.detectable <= 1 or c.detectable == math.inf for c in shares
+    )
+    texts = {name: registry.get("report", name)(made) for name in ("json", "csv", "html", "markdown")}
+    written = [row["cells"][1]["detectable"] for row in json.loads(texts["json"])["rows"] if row["unit"] == "share"]
+    assert None in written and not any(value is not None and value > 1 for value in written)
+    assert (
+        ",inf," in texts["csv"] and ">over 100<" in texts["html"] and "not detectable with so few images" in texts["markdown"]
+    )
 
 
 def test_p_is_never_zero() -> None:

@@ -118,7 +118,7 @@ def test_a_name_that_looks_like_a_spreadsheet_formula_stays_a_name(record, sign)
 
 
 def test_every_special_of_latex_is_escaped(record):
-    tex = latex_writer.write(compare([replace(record, name="& % $ # _ { } ~ ^ \\")]))
+    tex = latex_writer.write(compare([record], labels=["& % $ # _ { } ~ ^ \\"]))
     assert r"\& \% \$ \# \_ \{ \} \textasciitilde{} \textasciicircum{} \textbackslash{}" in tex
 
 

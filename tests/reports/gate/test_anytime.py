@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
 from reports.gate.anytime import Anytime, e_value, looks
+from tests.proofs import gates, until_decided
 
 
 def test_the_e_value_is_the_half_normal_mixture_of_likelihood_ratios() -> None:
@@ -43,10 +40,8 @@ def test_looks_begin_with_fifty_images_and_end_with_all() -> None:
 
 def test_a_clear_case_is_decided_with_less_than_half_of_the_images_and_the_margin_is_kept() -> None:
     """40 sweeps of the proof; at an error of 5 % more than 6 false passes have a chance of 0.3 %."""
-    spec = importlib.util.spec_from_file_location("until_proof", Path(__file__).parents[2] / "proofs" / "until_decided.py")
-    assert spec is not None and spec.loader is not None
-    proof = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = proof
-    spec.loader.exec_module(proof)
-    wrong, right, asked = proof.shares(proof.worlds_module().length(500, 0.2), 40)
-    assert wrong <= 0.15 and right == 1.0 and asked < 0.5
+    world = gates.length(500, 0.2)
+    found = until_decided.shares(world, gates.length(500, 0.4), 40)
+    assert found.passed_at_margin <= 0.15 and found.failed_at_margin <= 0.15
+    assert found.passed_when_equal == 1.0 and found.asked_when_equal < 0.5
+    assert found.failed_when_worse == 1.0 and found.asked_when_worse < 0.5

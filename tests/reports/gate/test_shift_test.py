@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 import pytest
 
 from harness.core.evaluation import ratio
 from harness.core.stats import Sample
 from reports.gate.shift_test import items_needed, limits, p_above, p_below, shift_of
+from tests.proofs import gates
 
 ACCURACY = ratio("accuracy", ["right"], ["n"])
 
@@ -91,17 +87,7 @@ def test_four_times_the_items_decide_half_the_distance() -> None:
     assert one is not None and half is not None and half == pytest.approx(4 * one, abs=4) and one > 200
 
 
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gates_proof", Path(__file__).parents[2] / "proofs" / "gates.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_a_checkpoint_that_is_worse_by_the_margin_passes_in_at_most_one_sweep_of_twenty() -> None:
     """200 sweeps of the proof: more than 19 false passes (9.5 %) would be a chance of 0.2 % at 5 %."""
-    proof = script()
-    false, right = proof.shares(proof.accuracy(100, 6, 0.85, 0.05), 200)
+    false, right = gates.shares(gates.accuracy(100, 6, 0.85, 0.05), 200)
     assert false <= 0.095 and right > 0.6

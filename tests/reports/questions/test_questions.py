@@ -163,7 +163,22 @@ def test_arms_measured_under_other_protocols_are_not_tested(make, few, many):
         return replace(result, protocol=replace(result.protocol, facts={**result.protocol.facts, "max_new_tokens": "8"}))
 
     made = compare([small, make.with_results(full, changed)])
-    assert made.questions == ()
+    (question,) = made.questions
+    assert question.tests == () and "measured under different protocols" in question.claims[0]
+    assert "not tested against each other" in html_writer.write(
+        made
+    ) and "not tested against each other" in markdown_writer.write(made)
+
+
+def test_groups_with_other_numbers_of_seeds_are_not_averaged_and_named(make, few, many):
+    arms = [(f"{beta}-{limit}", many, {"align.beta": beta, "pairs.limit": limit}) for beta in (0.1, 0.5) for limit in (80, 800)]
+    twice = study(make, arms[:2], seeds=("-seed0", "-seed1"))
+    both = [*twice, *study(make, arms[2:])]
+    tree = yaml.safe_load(twice[0].config_yaml)
+    tree["arms"] += yaml.safe_load(both[-1].config_yaml)["arms"]
+    made = compare([replace(r, config_yaml=yaml.safe_dump(tree, sort_keys=False)) for r in both])
+    question = next(q for q in made.questions if q.keys == ("pairs.limit",))
+    assert question.tests == () and "different training seeds" in question.claims[0]
 
 
 def test_json_and_markdown_carry_the_same_tests_as_the_page(by_limit):

@@ -2,7 +2,7 @@
 
     python -m tests.proofs.until_decided [SWEEPS] [SEED]        (default 2,000 a row: about twelve minutes on one core)
 
-Each sweep has 100 or 500 images in random order. "at the margin": the checkpoint is worse by exactly the margin; every pass, and
+Each sweep has 100 or 500 images in random order. "at the margin": the checkpoint is worse by exactly the margin; every pass and
 every fail (it is not worse by more), is wrong, and the shares count sweeps that pass, or fail, at any look (at most 5 % each).
 "equal" and "worse by two margins": the share decided rightly, and the mean share of images asked until then; a sweep that was
 never decided asked all.

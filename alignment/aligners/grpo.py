@@ -53,7 +53,7 @@ class Grpo(Aligner):
         self,
         reward: Reward,  # a reward model of the study by name, or the judge's rating
         num_generations: int = 8,  # answers a prompt
-        loss_type: str = "dapo",  # grpo, dr_grpo, dapo, bnpo, cispo, sapo or luspo
+        loss_type: str = "dapo",  # grpo, dr_grpo, dapo, bnpo, cispo, sapo, luspo or vespo
         beta: float = 0.0,  # weight of the KL penalty; 0: no reference pass
         epsilon: float = 0.2,  # lower clip of the ratio
         epsilon_high: float | None = None,  # upper clip; as epsilon where absent

@@ -2,8 +2,9 @@
 
 Ahmadian et al. 2024, arXiv:2402.14740; used by arXiv:2407.02477, sections 2.1 and 5.5. Each step draws k answers a prompt from
 the policy as it is. The reward of an answer is r - beta * (log pi - log pi_ref), both summed over its tokens; its advantage
-is that less the mean of the others; the loss is -advantage * log pi, averaged over the answers of the step. Log-probabilities
-are those of the distribution that was drawn from: logits divided by the sampling temperature, as in TRL's RLOOTrainer.
+is that less the mean of the others; the loss has the gradient of -advantage * log pi, averaged over the answers of the step
+(its value is the mean advantage, 0). Log-probabilities are those of the distribution that was drawn from: logits divided by the
+sampling temperature, as in TRL's RLOOTrainer.
 
 The training stops when the policy is far from the reference, never ends its answers or gives the same answer to all, see
 `alignment.early_stopping.Collapse`: the study's runs with a reward model of the wrong data ended so.
@@ -16,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from alignment.aligners._base import Aligner
 from alignment.batching.collate import Batch, Row, score
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.early_stopping import Collapse
+from alignment.losses._group.rloo import leave_one_out, penalised, rloo_loss
 from alignment.online.ranked_pairs import make_sampling, require_own_distribution
 from alignment.online.reward_model import Reward, normalized
 from alignment.online.rollouts import Sampler
@@ -120,9 +121,9 @@ class LeaveOneOut:
         answers = score(policy, batch, self.temperature)
         rewards = known["rewards"].to(answers)
         kl = answers.detach() - known["reference"].to(answers)
-        whole = rewards - self.beta * kl
+        whole = penalised(rewards[:, None], kl, self.beta)
         advantage = leave_one_out(whole, batch.answers_of_row)
-        loss = -(advantage * answers).sum() / totals.answers
+        loss = rloo_loss(answers, answers.detach(), advantage).sum() / totals.answers
         return Part(
             loss,
             {
@@ -133,9 +134,3 @@ class LeaveOneOut:
                 "logps/answers": answers.detach(),
             },
         )
-
-
-def leave_one_out(rewards: Tensor, counts: Sequence[int]) -> Tensor:
-    """Each reward (A,) less the mean of the other answers' to the same prompt; `counts` answers a prompt, in order."""
-    parts = torch.split(rewards, list(counts))
-    return torch.cat([own - (own.sum() - own) / (len(own) - 1) for own in parts])

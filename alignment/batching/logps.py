@@ -51,6 +51,7 @@ class ImageLogps(NamedTuple):
     chosen_elsewhere: Tensor  # (B,) the better answer behind the other image
     other: Tensor | None = None  # (B,) the answer that is right for the other image, behind the pair's own
     other_elsewhere: Tensor | None = None  # (B,) the same behind its own, the other image
+    rejected_elsewhere: Tensor | None = None  # (B,) the worse answer behind the other image
 
 
 class PairLoss(NamedTuple):
@@ -93,7 +94,7 @@ def token_logps(hidden: Tensor, head: nn.Module, score_at: Tensor, targets: Tens
         temperature: that the tokens were drawn at; logits are divided by it, as in TRL's RLOO.
     """
     states = hidden.reshape(-1, hidden.shape[-1])[score_at]  # (N, D)
-    step = _rows_at_once(head)
+    step = rows_at_once(head)
     if len(targets) <= step:
         return _chunk(states, targets, head, temperature)
     parts = [
@@ -113,10 +114,10 @@ def answer_logps(per_token: Tensor, answer: Tensor, n_answers: int) -> Tensor:
 def log_sum_squares(hidden: Tensor, head: nn.Module, score_at: Tensor) -> Tensor:
     """log of the sum over the vocabulary of squared probabilities at each scored position, (N,): how peaked it is there."""
     states = hidden.reshape(-1, hidden.shape[-1])[score_at]
-    step = _rows_at_once(head)
+    step = rows_at_once(head)
     found = []
     for i in range(0, len(states), step):
-        logits = _logits(states[i : i + step], head)
+        logits = logits_of(states[i : i + step], head)
         found.append((2 * logits).logsumexp(-1) - 2 * logits.logsumexp(-1))
     return torch.cat(found)
 
@@ -148,18 +149,18 @@ def desensitised(
 
 
 def _chunk(states: Tensor, targets: Tensor, head: nn.Module, temperature: float) -> Tensor:
-    logits = _logits(states, head)
+    logits = logits_of(states, head)
     logits = logits if temperature == 1.0 else logits / temperature
     return logits.gather(-1, targets[:, None]).squeeze(-1) - logits.logsumexp(-1)
 
 
-def _logits(states: Tensor, head: nn.Module) -> Tensor:
+def logits_of(states: Tensor, head: nn.Module) -> Tensor:
     """(N, V) in float32, or float64 where the model is."""
     logits: Tensor = head(states)
     return logits if logits.dtype == torch.float64 else logits.float()
 
 
-def _rows_at_once(head: nn.Module) -> int:
+def rows_at_once(head: nn.Module) -> int:
     return max(1, LOGITS_AT_ONCE // head_weight(head).shape[0])
 
 

@@ -62,6 +62,17 @@ class NeedsExtras(Protocol):
 
 
 @runtime_checkable
+class ReadsTokens(Protocol):
+    """An objective that may read the reference token by token: its log-probabilities, and its hidden states with its head."""
+
+    @property
+    def reads_tokens(self) -> bool: ...
+    @property
+    def reads_states(self) -> bool: ...
+    def keep_head(self, policy: Policy) -> None: ...  # called with the policy as loaded where states are read
+
+
+@runtime_checkable
 class ReadsStep(Protocol):
     """An objective that may read all rows of a step, by a pass without gradients, before the gradients of any."""
 

@@ -114,6 +114,17 @@ class Preference:
         return any(term.traits.reference for term in self.terms)
 
     @property
+    def reads_tokens(self) -> bool:
+        return self.ld_alpha is not None
+
+    @property
+    def reads_states(self) -> bool:
+        return False
+
+    def keep_head(self, policy: Policy) -> None:
+        """Nothing reads the reference's states."""
+
+    @property
     def bent(self) -> bool:
         """Whether scores are others than log-ratios."""
         return self.divergence != "reverse_kl"

@@ -1,4 +1,4 @@
-"""Log-probabilities of the reference: computed once before training, kept in a file named by their content.
+"""Log-probabilities of the reference, or its hidden states: computed once before training, in a file named by their content.
 
 The reference is the policy as loaded, before adapters and before the first step, so no second model is needed.
 Shared-prefix rows give the same numbers as plain ones, at half the cost.
@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from alignment.batching.collate import score_rows
+from alignment.batching.collate import Row, collate, predictors, score_rows, states
 from alignment.batching.policy import Policy
 from alignment.batching.rows import PairRows
 from alignment.data.pairs import pairs_digest
@@ -24,6 +24,8 @@ from alignment.weights.workers import workers
 from harness.core.digests import parts_digest
 from harness.core.files import write_whole
 from harness.core.plugins import Progress, no_progress
+
+ANSWERS, TOKENS, STATES = "answers", "tokens", "states"
 
 
 def reference_key(policy: Policy, rows: PairRows) -> str:
@@ -35,22 +37,22 @@ def reference_logps(
     policy: Policy,
     rows: PairRows,
     folder: Path,
+    kind: str = ANSWERS,
     *,
     rows_at_once: int = 16,
-    of_tokens: bool = False,
     progress: Progress = no_progress,
 ) -> list[Tensor]:
-    """Summed log-probabilities of each row's answers, (1 + K,) a row, or those of their tokens, one answer after the other;
-    from `folder` where they are already known."""
+    """Summed log-probabilities of each row's answers, (1 + K,) a row; or those of their tokens, one answer after the other; or
+    the hidden states (N, D) that predict these tokens; from `folder` where they are already known."""
     key = parts_digest(
-        reference_key(policy, rows), rows_at_once, *(["tokens"] if of_tokens else [])
+        reference_key(policy, rows), rows_at_once, *([] if kind == ANSWERS else [kind])
     )  # a batch's shape can move the last bit
     path = folder / f"{key[:32]}.safetensors"
     found = _read(path, key) if path.is_file() else None
     workers().wait()  # until all processes have checked for the file
     if found is not None:
         return found
-    values = compute(policy, rows, rows_at_once=rows_at_once, of_tokens=of_tokens, progress=progress)
+    values = compute(policy, rows, kind, rows_at_once=rows_at_once, progress=progress)
     if workers().is_main:
         _write(path, values, key)
     return values
@@ -58,17 +60,24 @@ def reference_logps(
 
 @torch.no_grad()
 def compute(
-    policy: Policy, rows: PairRows, *, rows_at_once: int = 16, of_tokens: bool = False, progress: Progress = no_progress
+    policy: Policy, rows: PairRows, kind: str = ANSWERS, *, rows_at_once: int = 16, progress: Progress = no_progress
 ) -> list[Tensor]:
     """The same without a file: rows of like length side by side, results in the rows' order; processes share the work."""
     order = sorted(range(len(rows)), key=rows.length)
     values: dict[int, Tensor] = {}
     for start in workers().share(range(0, len(order), rows_at_once)):
         indices = order[start : start + rows_at_once]
-        values.update(zip(indices, score_rows(policy, [rows[i] for i in indices], of_tokens), strict=True))
+        values.update(zip(indices, _of(kind, policy, [rows[i] for i in indices]), strict=True))
         progress("reference log-probabilities", len(values), len(order))
     every = {i: value for part in workers().gather(values) for i, value in part.items()}
     return [every[i] for i in range(len(rows))]
+
+
+def _of(kind: str, policy: Policy, rows: Sequence[Row]) -> list[Tensor]:
+    if kind != STATES:
+        return score_rows(policy, rows, of_tokens=kind == TOKENS)
+    batch = collate(rows, policy.pad_token_id)
+    return list(torch.split(predictors(states(policy, batch), batch).cpu(), [row.scored for row in rows]))
 
 
 def _write(path: Path, values: Sequence[Tensor], key: str) -> None:
@@ -91,4 +100,5 @@ def _read(path: Path, key: str) -> list[Tensor] | None:
 
 
 def _checksum(key: str, counts: str, logps: Tensor) -> str:
-    return hashlib.sha256(f"{key} {counts} {logps.dtype} ".encode() + logps.contiguous().numpy().tobytes()).hexdigest()
+    values = logps.contiguous().view(torch.uint8).numpy().tobytes()
+    return hashlib.sha256(f"{key} {counts} {logps.dtype} ".encode() + values).hexdigest()

@@ -56,14 +56,15 @@ class Stored(NamedTuple):
 
     rows: Rows
     reference: Sequence[Tensor] | None
+    states: Sequence[Tensor] | None = None  # the reference's, at each scored token
     repeats: int = 1
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
-        known = self.reference
-        of = [{"reference": known[i]} if known else dict[str, Tensor]() for i in indices]
+        kinds = (("reference", self.reference), ("reference_states", self.states))
+        of = [{name: values[i] for name, values in kinds if values is not None} for i in indices]
         return [Sample(self.rows.pairs[i].id, self.rows[i], k) for i, k in zip(indices, of, strict=True)], {}
 
 

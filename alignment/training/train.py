@@ -27,9 +27,9 @@ from alignment.settings import Settings
 from alignment.training.diagnosis import diagnose, dropped_note
 from alignment.training.loop import Loop
 from alignment.training.moving_reference import Moving
-from alignment.training.objectives import NeedsExtras, Objective
+from alignment.training.objectives import NeedsExtras, Objective, ReadsTokens
 from alignment.training.preference import Preference
-from alignment.training.reference_logps import reference_logps
+from alignment.training.reference_logps import ANSWERS, STATES, TOKENS, reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
 from alignment.training.unpaired import Rated, Unpaired, mismatched
 from alignment.weights.checkpoint import write_checkpoint, write_merged_base
@@ -137,8 +137,7 @@ def _supply(
         reference = Reference(policy, settings)
         trained = prepare(policy.module, settings, objective.heads(policy, settings.seed))
         return trained, online.supply(policy, rows, image_root, reference.of(trained))
-    known = None
-    of_tokens = isinstance(objective, Preference) and objective.ld_alpha is not None
+    of_tokens = isinstance(objective, ReadsTokens) and objective.reads_tokens
     if isinstance(objective, Preference) and objective.sync is not None:
         trained = prepare(policy.module, settings, objective.heads(policy, settings.seed))
         return trained, Moving(policy, rows, trained, objective.sync, settings.micro_batch, of_tokens)
@@ -146,9 +145,14 @@ def _supply(
         rated = mismatched(rows)
         supply = Rated(rated, reference_logps(policy, rated, cache / "reference", progress=progress))
         return prepare(policy.module, settings, objective.heads(policy, settings.seed)), supply
+    known, hidden = None, None
     if objective.needs_reference:
-        known = reference_logps(policy, rows, cache / "reference", of_tokens=of_tokens, progress=progress)
-    return prepare(policy.module, settings, objective.heads(policy, settings.seed)), Stored(rows, known)
+        kind = TOKENS if of_tokens else ANSWERS
+        known = reference_logps(policy, rows, cache / "reference", kind, progress=progress)
+    if isinstance(objective, ReadsTokens) and objective.reads_states:
+        hidden = reference_logps(policy, rows, cache / "reference", STATES, progress=progress)
+        objective.keep_head(policy)
+    return prepare(policy.module, settings, objective.heads(policy, settings.seed)), Stored(rows, known, hidden)
 
 
 def _extras(

@@ -1,27 +1,31 @@
 """The GRPO family on tokens: clipped surrogates and their reductions.
 
 GRPO: Shao et al. 2024, arXiv:2402.03300; Dr. GRPO: arXiv:2503.20783; DAPO: arXiv:2503.14476; GSPO (sequence ratio):
-arXiv:2507.18071; CISPO: arXiv:2506.13585; SAPO: arXiv:2511.20347; LUSPO. As TRL 1.16's GRPOTrainer computes them.
+arXiv:2507.18071; CISPO: arXiv:2506.13585; SAPO: arXiv:2511.20347; LUSPO: arXiv:2602.05261; VESPO: arXiv:2602.10693. As TRL
+1.16's GRPOTrainer computes them.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-LOSSES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo")
+LOSSES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
 LEVELS = ("token", "sequence")
 SAPO_TEMPERATURES = (1.0, 1.05)  # of positive and of negative advantages, TRL's defaults
+VESPO_WEIGHTS = ((2.0, 3.0), (3.0, 2.0))  # (k, lambda) of advantages of at least 0 and of negative ones, TRL's defaults
+_FAR = 20.0  # nats; log-ratios of vespo are cut there, as in TRL
 
 
 @dataclass(frozen=True, slots=True)
 class Surrogate:
     """What is minimised. Names and meanings as TRL's.
 
-    loss_type: the reduction, and for cispo and sapo the surrogate; see `share`.
+    loss_type: the reduction, and for cispo, sapo and vespo the surrogate; see `share`.
     epsilon, epsilon_high: the ratio is clipped to [1 - epsilon, 1 + epsilon_high]; epsilon_high None: as epsilon; of cispo the
         largest ratio.
     delta: cap of the ratio on the branch that is not clipped.
@@ -70,7 +74,10 @@ def token_loss(
         log_ratio = (log_ratio.new_zeros(len(advantage)).index_add(0, answer, log_ratio) / n)[answer]
     ratio = log_ratio.exp()
     low, high = ratio < 1 - made.epsilon, ratio > 1 + made.high
-    loss = _surrogate(made, policy, ratio, gain)
+    if made.loss_type == "vespo":
+        loss = -_gamma_weights(policy.detach() - old, advantage.to(policy), answer)[answer] * gain * policy
+    else:
+        loss = _surrogate(made, policy, ratio, gain)
     kl = None
     if reference is not None and made.beta:
         gap = reference - policy
@@ -83,8 +90,8 @@ def share(made: Surrogate, lengths: Tensor, answers: int, tokens: int) -> Tensor
     """What each token of an answer weighs in the step's loss, (A,), by the answers' lengths (A,); `answers` and `tokens` of the
     whole step.
 
-    grpo, sapo: mean over answers of the token mean. bnpo, dapo, cispo: token mean over the step. dr_grpo: sum over answers
-    times the longest answer that is allowed. luspo: mean over answers of the token sum.
+    grpo, sapo: mean over answers of the token mean. bnpo, dapo, cispo, vespo: token mean over the step. dr_grpo: sum over
+    answers times the longest answer that is allowed. luspo: mean over answers of the token sum.
     """
     ones = torch.ones_like(lengths, dtype=torch.float64)
     if made.loss_type in ("grpo", "sapo"):
@@ -104,3 +111,12 @@ def _surrogate(made: Surrogate, policy: Tensor, ratio: Tensor, gain: Tensor) -> 
     clipped = ratio.clamp(1 - made.epsilon, 1 + made.high)
     free = ratio if made.delta is None else ratio.clamp(max=made.delta)
     return -torch.minimum(free * gain, clipped * gain)
+
+
+def _gamma_weights(log_ratio: Tensor, advantage: Tensor, answer: Tensor) -> Tensor:
+    """VESPO's weight of each answer, (A,): e^l w^k e^(-l w), w the product of its tokens' ratios; 1 where w is 1."""
+    whole = torch.zeros_like(advantage).index_add(0, answer, log_ratio.clamp(-_FAR, _FAR))
+    log_w = whole.clamp(math.log(1e-8), _FAR)
+    (k_up, l_up), (k_down, l_down) = VESPO_WEIGHTS
+    k, rate = torch.where(advantage >= 0, k_up, k_down), torch.where(advantage >= 0, l_up, l_down)
+    return (rate + k * log_w - rate * log_w.exp()).exp()

@@ -1,8 +1,7 @@
 """CHiP: answers and images are contrasted in one sigmoid, with the divergence of each answer's tokens where it is known.
 
 Fu et al. 2025, arXiv:2501.16629; `chip_loss` of LVUGAI/CHiP. The paper writes a sum of losses; its code, which this follows,
-puts all terms into one sigmoid. Token weights ("segments") are not part of it: where they are used, they change the sums given
-here.
+puts all terms into one sigmoid. Token weights ("segments") change the sums given here: `alignment/contrast/token_terms.py`.
 """
 
 from torch import Tensor

@@ -13,7 +13,20 @@ from alignment.aligners.chip import Chip
 from alignment.aligners.dpo import Dpo
 from alignment.aligners.mdpo import Mdpo
 from alignment.aligners.symmpo import Symmpo
-from alignment.batching.collate import Row, View, collate, make_row, prompt_of, score, score_rows
+from alignment.aligners.vdpo import Vdpo
+from alignment.batching.collate import (
+    Row,
+    View,
+    answer_tokens,
+    collate,
+    make_row,
+    predictors,
+    prompt_of,
+    score,
+    score_rows,
+    score_tokens,
+    states,
+)
 from alignment.batching.rows import make_rows
 from alignment.contrast.damage import strangers
 from harness.core.digests import model_digest
@@ -36,7 +49,13 @@ from tests.alignment.tiny import TinyPolicy
 model, images, folder, options = sys.argv[1:]
 Mdpo(**json.loads(options)).align(TinyPolicy(Path(model)), make_pairs(), Path(images), Path(folder))
 """
-ALIGNERS = {"mdpo": Mdpo, "chip": lambda **o: Chip(damage="crop", **o), "symmpo": Symmpo}
+ALIGNERS = {
+    "mdpo": Mdpo,
+    "chip": lambda **o: Chip(damage="crop", **o),
+    "chip without tokens": lambda **o: Chip(damage="crop", tok_beta=0, token_weight=1, **o),
+    "symmpo": Symmpo,
+    "vdpo": lambda **o: Vdpo(damage="crop", **o),
+}
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +124,7 @@ def test_each_image_goes_through_the_tower_once(model, images, tmp_path, monkeyp
 def test_training_widens_both_margins(llava_next, images, tmp_path, name):
     made = ALIGNERS[name](training={**FAST, "epochs": 4})
     log = made.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path).log
-    assert log[0]["loss"] == pytest.approx({"mdpo": 3, "chip": 1, "symmpo": 4}[name] * 0.6931472, abs=1e-3)
+    assert log[0]["loss"] == pytest.approx({"mdpo": 3, "symmpo": 4}.get(name, 1) * 0.6931472, abs=1e-3)
     assert log[-1]["loss"] < log[0]["loss"]
     assert log[-1]["rewards/margins"] > 0.001
     if name != "symmpo":  # which raises both images' answers
@@ -115,7 +134,7 @@ def test_training_widens_both_margins(llava_next, images, tmp_path, name):
 def test_a_row_with_two_rejected_answers_is_two_pairs(llava_next, images, tmp_path):
     pair = make_pairs()[0]
     apart = [replace(pair, id=f"{n}", rejected=(r,)) for n, r in enumerate(pair.rejected)]
-    for made in (Mdpo(damage="other"), Symmpo()):
+    for made in (Mdpo(damage="other"), Symmpo(), Vdpo(damage="other")):
         losses = []
         for number, some in enumerate(([pair], apart)):
             policy, other = TinyPolicy(llava_next), make_pairs()[1]
@@ -126,9 +145,10 @@ def test_a_row_with_two_rejected_answers_is_two_pairs(llava_next, images, tmp_pa
         assert losses[0] == pytest.approx(losses[1], abs=1e-4)
 
 
+@pytest.mark.parametrize("name", ["mdpo", "chip"])
 @pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
-def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, tmp_path, lora):
-    aligner = Mdpo(training={**FAST, "lora": lora})
+def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, tmp_path, lora, name):
+    aligner = ALIGNERS[name](training={**FAST, "lora": lora})
     whole, cut = whole_and_killed(aligner, lambda: TinyPolicy(llava_next), make_pairs(), images, tmp_path)
     assert model_digest(cut.folder) == model_digest(whole.folder)
     assert without_times(cut.log) == without_times(whole.log)
@@ -143,6 +163,30 @@ def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tm
         assert [row[name] for row in log] == pytest.approx([row[name] for row in alone.log], abs=1e-5, rel=1e-4), name
     one, two = weights(alone.folder), weights(tmp_path / "two" / "checkpoint")
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
+
+
+def test_the_divergence_of_tokens_is_that_of_whole_distributions(llava_next, images, tmp_path):
+    policy, reference = TinyPolicy(llava_next), TinyPolicy(llava_next)
+    with torch.no_grad():
+        for weight in (policy.module.lm_head.weight, policy.module.model.language_model.norm.weight):
+            weight += 0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1))
+    made = Chip(damage="other", token_weight=1).objective
+    rows = rows_of(Chip(damage="other"), policy, make_pairs()[:2], images, tmp_path)
+    batch = collate(rows, policy.pad_token_id)
+    made.keep_head(reference)
+    with torch.no_grad():
+        known = {
+            "reference": score_tokens(reference, states(reference, batch), batch),
+            "reference_states": predictors(states(reference, batch), batch),
+        }
+        now, _, terms = made._scored(policy, batch, known)
+        logits = [m.head()(predictors(states(m, batch), batch)).log_softmax(-1) for m in (policy, reference)]
+        per_token = torch.nn.functional.kl_div(*logits, reduction="none", log_target=True).sum(-1)
+    by_answer = [part.sum().item() for part in torch.split(per_token, answer_tokens(batch).tolist())]
+    places = made.places(batch.answers_of_row)
+    assert terms["chosen_kl"].tolist() == pytest.approx([by_answer[c] for c, *_ in places], rel=1e-4)
+    assert terms["rejected_kl"].tolist() == pytest.approx([by_answer[r] for _, r, _ in places], rel=1e-4)
+    assert now.chosen.tolist() == pytest.approx([score(policy, batch)[c].item() for c, *_ in places], abs=1e-4)
 
 
 def test_reference_values_of_another_damage_are_not_taken(llava_next, images, tmp_path):

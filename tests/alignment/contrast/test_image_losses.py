@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from alignment.batching.logps import ImageLogps, PairLoss
+from alignment.batching.collate import Batch
+from alignment.batching.logps import ImageLogps, PairLoss, answer_logps
+from alignment.contrast.token_terms import TokenTerms, position_kl, segment_weights
 from alignment.losses._image.chip import chip
 from alignment.losses._image.mdpo import mdpo
 from alignment.losses._image.symmpo import symmpo
+from alignment.losses._image.vdpo import vdpo
 from harness.core.errors import TrainingError
 
 DATA = Path(__file__).parents[1] / "data" / "golden_losses"
@@ -63,6 +67,61 @@ def test_losses_that_contrast_images_are_those_of_their_authors(name, case):
     for key, wanted in case["grad"].items():
         grad = leaves[key].grad
         near(torch.zeros_like(leaves[key]) if grad is None else grad, wanted, 1e-5)
+
+
+END_TO_END = json.loads((DATA / "chip_end_to_end.json").read_text())
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in END_TO_END["cases"]])
+def test_chip_s_tokens_are_those_of_its_authors(case):
+    """From full logits; with weights the number to match is that of reference values weighted like the policy's."""
+    given, options = END_TO_END["inputs"][case["input"]], case["options"]
+    n = given["prompt_tokens"]
+    ids = [given["win_ids"][n:], given["rej_ids"][n:], given["win_ids"][n:]]
+
+    def states(rows: Any) -> torch.Tensor:  # logits stand for hidden states, under the identity as head
+        parts = [torch.tensor(row, dtype=torch.float64)[n - 1 :][: len(own)] for row, own in zip(rows, ids, strict=True)]
+        return torch.cat(parts)
+
+    policy = states(given["policy_logits"]).requires_grad_()
+    reference = states([*given["ref_logits"], given["ref_bad_image_logits"][0]])
+    head = torch.nn.Linear(6, 6, bias=False, dtype=torch.float64)
+    head.weight.data = torch.eye(6, dtype=torch.float64)
+    answer = torch.cat([torch.full((len(own),), i) for i, own in enumerate(ids)])
+    targets = torch.tensor([token for own in ids for token in own])
+    batch = Batch(*(torch.zeros(0) for _ in range(3)), {}, torch.zeros(0), targets, answer, (3,))
+    terms = TokenTerms(options["tok_beta"], options["dpo_token_weight"] if options["dpo_token_weighted"] else 1.0)
+    tokens = [of.log_softmax(-1).gather(-1, targets[:, None]).squeeze(-1) for of in (policy, reference)]
+    now, base = (terms.sums(of, batch, [(0, 1, 2)]) for of in tokens)
+    kl = answer_logps(position_kl(policy, reference, head, head), answer, 3)
+    if not options["dpo_token_weighted"]:
+        near(torch.stack([now.chosen[0], now.rejected[0], now.chosen_elsewhere[0]]).detach(), case["policy_logps"], 1e-6)
+        near(torch.stack([base.chosen[0], base.rejected[0]]), case["ref_logps"], 1e-6)
+    near(kl[:2].detach(), case["position_kl"], 1e-6)
+    given_kl = (kl[:1], kl[1:2]) if options["use_tdpo"] else ()
+    got = chip(now, base, *given_kl, beta=options["beta"], tok_beta=options["tok_beta"])
+    got.loss.sum().backward()
+    near(got.loss.detach()[0], case.get("loss_with_weighted_reference_tokens") or case["loss"], 1e-6)
+    if "quirk" not in case:
+        wanted = [torch.tensor(row)[n - 1 :][: len(own)] for row, own in zip(case["grad_policy_logits"], ids, strict=True)]
+        near(policy.grad, torch.cat(wanted).tolist(), 1e-5)
+
+
+def test_tokens_that_differ_weigh_more_where_fewer_than_three_match():
+    chosen, rejected = segment_weights([1, 2, 7, 3, 4, 5, 9, 9], [1, 2, 8, 3, 4, 5, 6, 9], 3.0)
+    assert chosen.tolist() == [1, 1, 3, 1, 1, 1, 3, 3] and rejected.tolist() == [1, 1, 3, 1, 1, 1, 3, 3]
+    assert segment_weights([1, 2], [1, 3], 1.1)[0].tolist() == [1.0, 1.1015625]  # kept in bfloat16
+
+
+def test_vdpo_is_the_mean_of_three_terms():
+    zero = torch.tensor([0.0])
+    reference = ImageLogps(zero, zero, zero, rejected_elsewhere=zero)
+    policy = ImageLogps(*(torch.tensor([value]) for value in (2.0, -1.0, 0.5)), rejected_elsewhere=torch.tensor([1.0]))
+    got = vdpo(policy, reference, beta=0.5)
+    wanted = sum(math.log(1 + math.exp(-0.5 * m)) for m in (2 - -1, 2 - 0.5, 1 - -1)) / 3
+    assert got.loss.item() == pytest.approx(wanted) and got.chosen_reward.item() == 1.0
+    with pytest.raises(TrainingError, match="behind the damaged image"):
+        vdpo(policy._replace(rejected_elsewhere=None), reference)
 
 
 @pytest.mark.parametrize(("loss", "start"), [(mdpo, 3.0), (chip, 1.0)])

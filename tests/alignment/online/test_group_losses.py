@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import torch
 
+from alignment.batching.logps import answer_logps
 from alignment.losses._group.advantages import advantages, undecided
-from alignment.losses._group.grpo import LOSSES, Surrogate, share, token_loss
+from alignment.losses._group.grpo import Surrogate, share, token_loss
+from alignment.losses._group.rloo import leave_one_out, penalised, rloo_loss
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "golden_losses" / "grpo.json").read_text())
+DATA = Path(__file__).parents[1] / "data" / "golden_losses"
+GOLDEN, RLOO = (json.loads((DATA / name).read_text()) for name in ("grpo.json", "rloo.json"))
 CASES = [pytest.param(c, id=c["id"]) for c in GOLDEN["cases"]]
-OURS = [pytest.param(c, id=c["id"]) for c in GOLDEN["cases"] if c["options"]["loss_type"] in LOSSES]
 OPTIONS = ("loss_type", "epsilon", "epsilon_high", "delta", "importance_sampling_level", "beta", "use_bias_correction_kl")
 
 
@@ -36,7 +38,7 @@ def test_advantages_are_those_of_trl(case):
     torch.testing.assert_close(got, torch.tensor(case["advantages_float32"]), atol=2e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("case", OURS)
+@pytest.mark.parametrize("case", CASES)
 def test_losses_and_gradients_are_those_of_trl(case):
     given: dict[str, Any] = GOLDEN["inputs"][case["input"]]
     made = Surrogate(**{name: case["options"][name] for name in OPTIONS}, max_completion_length=32)
@@ -51,6 +53,30 @@ def test_losses_and_gradients_are_those_of_trl(case):
     within = 2e-6 if made.loss_type == "sapo" else 1e-6
     assert loss.item() == pytest.approx(case["loss"], abs=within, rel=within)
     torch.testing.assert_close(policy.grad, flat(case["grad_policy_tokens"]), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in RLOO["cases"]])
+def test_rloo_is_that_of_trl(case):
+    given, options = RLOO["inputs"][case["input"]], case["options"]
+    lengths = torch.tensor([len(row) for row in given["policy_token_logps"]])
+    answer, n = torch.repeat_interleave(torch.arange(len(lengths)), lengths), len(lengths)
+    policy = flat(given["policy_token_logps"]).requires_grad_()
+    now, old, reference = (
+        answer_logps(tokens, answer, n) for tokens in (policy, flat(given["old_token_logps"]), flat(given["ref_token_logps"]))
+    )
+    rewards = torch.tensor([[float(value) for value in row] for row in given["rewards"]], dtype=torch.float64)
+    whole = penalised(rewards, old - reference, options["beta"], options["reward_weights"], options["reward_clip_range"])
+    gains = leave_one_out(whole, [RLOO["group_size"]] * (n // RLOO["group_size"]), options["normalize_advantages"])
+    torch.testing.assert_close(gains.float(), torch.tensor(case["advantages_float32"]), atol=2e-6, rtol=1e-5)
+    gains = torch.tensor(case["advantages_float32"], dtype=torch.float64)
+    loss = rloo_loss(now, old, gains, epsilon=options["epsilon"], epsilon_high=options["epsilon_high"]).mean()
+    loss.backward()
+    assert loss.item() == pytest.approx(case["loss"], abs=1e-6, rel=1e-6)
+    torch.testing.assert_close(policy.grad, flat(case["grad_policy_tokens"]), atol=1e-5, rtol=1e-5)
+
+
+def test_rewards_are_clipped_before_the_divergence_is_taken_off():
+    assert penalised(torch.tensor([[5.0]]), torch.tensor([2.0]), 0.5, clip=(-1.0, 1.0)).tolist() == [0.0]
 
 
 def test_a_group_of_equal_rewards_is_undecided():

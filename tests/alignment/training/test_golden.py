@@ -6,8 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from alignment.aligners._preference import preference
 from alignment.batching.collate import Row, answer_tokens, collate, pair_logps, score
 from alignment.batching.logps import PairLogps
+from alignment.training.objectives import Totals
 from harness.core import registry
 from tests.alignment.tiny import GOLDEN, TinyPolicy, golden_pairs, plain_rows
 
@@ -18,6 +20,8 @@ LOSSES = {  # our name and options -> the golden name
     "ipo": ("ipo", {}),
     "hinge": ("slic", {}),
     "robust_ls0.1": ("robust", {"flip": 0.1}),
+    "sigmoid_norm": ("sigmoid_norm", {}),
+    "apo_zero": ("apo_zero", {}),
     "derived_ipo_unnormalised(online-DPO form)": ("ipo_sum", {}),
     "derived_cdpo_sigmoid_ls0.1(trl<1.0 form)": ("cdpo", {"flip": 0.1}),
 }
@@ -92,6 +96,12 @@ def test_losses_are_those_of_trl(golden, both):
     assert worst(loss, case["f64_per_pair"]) < (1e-3 if "ipo" in name else 1e-4)
     if "trl_per_pair" in case:
         assert worst(loss, case["trl_per_pair"]) < (1e-3 if "ipo" in name else 1e-4)
+
+
+def test_a_mixture_is_that_of_trl(both):
+    case, n = FULL["losses"]["sigmoid+0.5*sft"], len(both[0].chosen)
+    part = preference("dpo", 0.1, sft_weight=0.5).addend(*both, Totals(n, int(both[0].chosen_tokens.sum())))
+    assert part.loss.item() == pytest.approx(case["trl_loss_mean"], abs=1e-4)
 
 
 def test_logged_rewards_are_those_of_trl(both):

@@ -132,6 +132,17 @@ def test_pair_losses_mixtures_and_options_are_those_of_trl(case):
                 near(own, torch.full((len(own),), value), 1e-5)
 
 
+SINGLE = [one for one in cases("dpo") if isinstance(one.values[0].get("loss_float32"), float)]  # not 0 x inf in discopop
+
+
+@pytest.mark.parametrize("case", SINGLE)
+def test_pair_losses_in_single_precision_are_those_of_trl(case):
+    made, tokens = objective(case), Tokens(FILES["dpo"]["inputs"][case["input"]], torch.float32)
+    now, base = (tokens.pairs(t, made.ld_alpha) for t in (tokens.policy.detach(), tokens.reference))
+    part = made.addend(now, base, tokens.totals(step=step_of([(now, base)], {})), tokens.weights() if made.weighted else None)
+    near(part.loss, case["loss_float32"], 1e-5)
+
+
 @pytest.mark.parametrize("case", cases("reference_free"))
 def test_losses_without_a_reference_are_those_of_trl(case):
     options, given = case["options"], FILES["reference_free"]["inputs"][case["input"]]

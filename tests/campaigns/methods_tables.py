@@ -1,0 +1,2 @@
+def page(a, b):
+    return ""

@@ -25,5 +25,5 @@ def vdpo(policy: ImageLogps, reference: ImageLogps, *, beta: float = 0.1) -> Pai
     chosen, rejected = beta * (policy.chosen - reference.chosen), beta * (policy.rejected - reference.rejected)
     chosen_elsewhere = beta * (policy.chosen_elsewhere - reference.chosen_elsewhere)
     rejected_elsewhere = beta * (policy.rejected_elsewhere - reference.rejected_elsewhere)
-    terms = (chosen - rejected, chosen - chosen_elsewhere, rejected_elsewhere - rejected)
-    return PairLoss(-sum(logsigmoid(term) for term in terms) / 3, chosen.detach(), rejected.detach())
+    loss = logsigmoid(chosen - rejected) + logsigmoid(chosen - chosen_elsewhere) + logsigmoid(rejected_elsewhere - rejected)
+    return PairLoss(-loss / 3, chosen.detach(), rejected.detach())

@@ -63,10 +63,16 @@ class NeedsExtras(Protocol):
 
 @runtime_checkable
 class ReadsTokens(Protocol):
-    """An objective that may read the reference token by token: its log-probabilities, and its hidden states with its head."""
+    """An objective that may read the reference's log-probabilities token by token."""
 
     @property
     def reads_tokens(self) -> bool: ...
+
+
+@runtime_checkable
+class ReadsStates(Protocol):
+    """An objective that may read the reference's hidden states at the scored tokens, and its head."""
+
     @property
     def reads_states(self) -> bool: ...
     def keep_head(self, policy: Policy) -> None: ...  # called with the policy as loaded where states are read

@@ -118,13 +118,6 @@ class Preference:
         return self.ld_alpha is not None
 
     @property
-    def reads_states(self) -> bool:
-        return False
-
-    def keep_head(self, policy: Policy) -> None:
-        """Nothing reads the reference's states."""
-
-    @property
     def bent(self) -> bool:
         """Whether scores are others than log-ratios."""
         return self.divergence != "reverse_kl"

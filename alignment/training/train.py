@@ -27,7 +27,7 @@ from alignment.settings import Settings
 from alignment.training.diagnosis import diagnose, dropped_note
 from alignment.training.loop import Loop
 from alignment.training.moving_reference import Moving
-from alignment.training.objectives import NeedsExtras, Objective, ReadsTokens
+from alignment.training.objectives import NeedsExtras, Objective, ReadsStates, ReadsTokens
 from alignment.training.preference import Preference
 from alignment.training.reference_logps import ANSWERS, STATES, TOKENS, reference_logps
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
@@ -149,7 +149,7 @@ def _supply(
     if objective.needs_reference:
         kind = TOKENS if of_tokens else ANSWERS
         known = reference_logps(policy, rows, cache / "reference", kind, progress=progress)
-    if isinstance(objective, ReadsTokens) and objective.reads_states:
+    if isinstance(objective, ReadsStates) and objective.reads_states:
         hidden = reference_logps(policy, rows, cache / "reference", STATES, progress=progress)
         objective.keep_head(policy)
     return prepare(policy.module, settings, objective.heads(policy, settings.seed)), Stored(rows, known, hidden)

@@ -26,17 +26,17 @@ PROMPTS = 4
 
 
 def methods() -> dict[str, Any]:
-    from alignment.aligners.chip import Chip
+    from alignment.aligners.contrast.chip import Chip
+    from alignment.aligners.contrast.mdpo import Mdpo
+    from alignment.aligners.contrast.symmpo import Symmpo
     from alignment.aligners.dpo import Dpo
-    from alignment.aligners.mdpo import Mdpo
-    from alignment.aligners.symmpo import Symmpo
 
     return {
         "dpo": Dpo,
         "mdpo, crop": Mdpo,
         "mdpo, hidden tokens": lambda **o: Mdpo(damage="hidden", **o),
         "mdpo, plain rows": Mdpo,
-        "chip, noise": Chip,
+        "chip, noise": lambda **o: Chip(tok_beta=0, token_weight=1, **o),
         "symmpo": Symmpo,
     }
 

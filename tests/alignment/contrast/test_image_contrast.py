@@ -9,11 +9,11 @@ import pytest
 import tiny_families
 import torch
 
-from alignment.aligners.chip import Chip
+from alignment.aligners.contrast.chip import Chip
+from alignment.aligners.contrast.mdpo import Mdpo
+from alignment.aligners.contrast.symmpo import Symmpo
+from alignment.aligners.contrast.vdpo import Vdpo
 from alignment.aligners.dpo import Dpo
-from alignment.aligners.mdpo import Mdpo
-from alignment.aligners.symmpo import Symmpo
-from alignment.aligners.vdpo import Vdpo
 from alignment.batching.collate import (
     Row,
     View,
@@ -43,7 +43,7 @@ from tests.alignment.training.test_workers import trained_together, weights
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from alignment.aligners.mdpo import Mdpo
+from alignment.aligners.contrast.mdpo import Mdpo
 from tests.alignment.training.test_train import make_pairs
 from tests.alignment.tiny import TinyPolicy
 model, images, folder, options = sys.argv[1:]

@@ -40,7 +40,7 @@ PACKAGES = {
     "model": "harness.models",
     "report": "reports.writers",
 }
-GROUPED = ("loss", "benchmark", "source", "aligner")  # kinds whose package holds groups of modules; a plug-in's name is still its file's
+GROUPED = ("loss", "benchmark", "source", "aligner")  # kinds whose package holds groups; a name is still that of a file
 ALIASES = {("loss", "sigmoid"): "dpo", ("loss", "slic"): "hinge"}  # names of the same plug-in in other tools
 _MARK = "__harness_plugin__"
 

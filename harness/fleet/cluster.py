@@ -49,17 +49,17 @@ class Cluster:
                 "runs in this process."
             ) from error
         self._ray, self._at_end = ray, ExitStack()
-        if ray.is_initialized():  # by whoever calls us from Python
-            return
-        try:
-            with _own_handlers():
-                if address is None:
-                    self._start(workers)
-                else:
-                    self._join(address)
-        except BaseException:
-            self._at_end.close()
-            raise
+        if not ray.is_initialized():  # by whoever calls us from Python
+            try:
+                with _own_handlers():
+                    if address is None:
+                        self._start(workers)
+                    else:
+                        self._join(address)
+            except BaseException:
+                self._at_end.close()
+                raise
+        self.home = str(ray.get_runtime_context().get_node_id())  # Ray's id of the driver's host
 
     def _start(self, workers: int | None) -> None:
         """A Ray on the loopback interface, with a token and a folder of its own."""

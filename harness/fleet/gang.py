@@ -48,6 +48,7 @@ def train_together(
     """
     os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
     os.environ.setdefault("RAY_TRAIN_METRICS_ENABLED", "0")
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")  # one more process; our loop saves states at its own pace
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "3600")  # while other arms have the GPUs
     try:
         from ray.train import FailureConfig, RunConfig, ScalingConfig

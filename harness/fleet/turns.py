@@ -17,7 +17,7 @@ from harness.fleet.status import Show, status_of
 BUSY_S = 1.0
 _IDLE_S, _LOOK_S, _SHOW_S = 0.05, 5.0, 2.0
 _START_S, _LOAD_S, _LEAST_HOLD_S = 300.0, 3600.0, 2.0
-_HOPELESS = 6  # workers lost one after the other before any did something
+_HOPELESS = 6  # workers lost one after the other before any did something; or all of a crew twice, since a host takes many
 
 
 class Turns:
@@ -138,10 +138,18 @@ class Turns:
     # ------------------------------------------------------------ losses
 
     def _let_go_of_the_lost(self, now: float) -> None:
-        """Workers on hosts that do not answer any more, and those that are busy for much too long."""
+        """Workers on hosts that do not answer any more, and those that are busy for much too long.
+
+        Raises ModelError where the driver's own node is lost: Ray then starts no worker for it any more, on no host.
+        """
         if now - self._looked < _LOOK_S:
             return
         self._looked, alive = now, self.cluster.nodes()
+        if self.cluster.home not in alive:
+            raise ModelError(
+                "The Ray node of this host, to which this command belongs, has ended. Start it again and run the same command; "
+                "what was answered is stored."
+            )
         for hand in list(self._hands):
             patience = {"hello": _START_S, "load": _LOAD_S}.get(
                 hand.doing, 4 * (hand.job.leases.patience_s if hand.job else _LOAD_S)
@@ -162,7 +170,7 @@ class Turns:
         if hand.job is not None and hand.job in self._jobs and not hand.job.leases.lost(hand.unit, hand.since, why):
             self.deeds.retried += 1
         self._changed.notify_all()
-        if hand.doing != "work" and self._in_vain >= _HOPELESS:
+        if hand.doing != "work" and self._in_vain >= max(_HOPELESS, 2 * self.size):
             raise ModelError(
                 f"The fleet does not get to work: {self._in_vain} workers were lost one after the other. The last: {words}."
             )

@@ -1,11 +1,13 @@
 """The driver of a chaos test: one sweep, or one small study, on a fleet: `python tests/fleet/chaos_driver.py SETTINGS.json`.
 
 Settings: data, output, address, workers; `study` "sweep" or "arms"; `wave_s`, how long a wave takes at least, so that kills hit
-work that is under way; `poison`, the name of an image that costs every worker its life. Prints what came of it as JSON.
+work that is under way; `poison`, the name of an image that costs every worker its life. Prints what came of it as JSON. What
+every worker does is written to stderr every few seconds, and where every thread is on SIGUSR1.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
@@ -16,10 +18,11 @@ from typing import Any
 
 from harness.fleet import cluster
 from harness.fleet.messages import Reply, WaveUnit
+from harness.fleet.status import FleetStatus
 from harness.models._engine import grouping
 from harness.run import pipeline
 
-ROWS = 12
+ROWS, SHOW_S = 12, 10.0
 MODEL = {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu", "threads": 1}
 
 
@@ -59,17 +62,23 @@ def study(settings: dict[str, Any]) -> Any:
 
 
 def main(file: Path) -> None:
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     settings = json.loads(file.read_text())
     SETTINGS.update(settings)
     grouping._WAVE_ROWS = ROWS
     cluster._Hired = SlowWaves  # type: ignore[misc]
-    began, said = time.monotonic(), list[str]()
+    began, shown, said = time.monotonic(), [0.0], list[str]()
 
     def say(text: str) -> None:
         said.append(text)
         print(f"{time.monotonic() - began:6.1f} s  {text}", file=sys.stderr, flush=True)
 
-    done = pipeline.run(study(settings), "test", say=say)
+    def show(status: FleetStatus) -> None:
+        if time.monotonic() - shown[0] > SHOW_S:
+            shown[0] = time.monotonic()
+            say("; ".join([status.summary, *(" ".join((*row.cells()[:5], f"{row.for_s:.0f} s")) for row in status.workers)]))
+
+    done = pipeline.run(study(settings), "test", say=say, show=show)
     assert done is not None
     print(json.dumps({"run": done.run_id, "folder": str(done.folder), "said": said}))
 

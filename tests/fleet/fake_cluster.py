@@ -56,7 +56,7 @@ class FakeCluster:
         self.deadly: Callable[[str, Sequence[Any]], str] = lambda method, words: ""
         self.made: Callable[[Worker, int], None] = lambda worker, number: None
         self.hired, self.closed = 0, False
-        self.hosts = {"node"}
+        self.home, self.hosts = "node", {"node"}
 
     def __call__(self, address: str | None, workers: int | None) -> FakeCluster:
         return self

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 MARK = "HARNESS_OWN_NETWORK"  # set by `in_own_network`: there are other namespaces of network and host name than the machine's
@@ -58,7 +58,10 @@ class Host:
     link: str = ""  # the bridge's end of its cable
     cpus: int = 1
     ray: subprocess.Popen[bytes] | None = None
-    more: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def interface(self) -> str:
+        return "eth0" if self.link else "br0"
 
     def start_ray(self) -> None:
         """Start its Ray node; the call returns at once."""
@@ -67,9 +70,9 @@ class Host:
         spare = ["--object-store-memory=100000000", "--disable-usage-stats", "--include-log-monitor=false", "--block"]
         ray = [str(Path(sys.executable).with_name("ray")), "start", *place, *own, *spare]
         said = (self.temp / "ray.log").open("wb")
-        self.ray = subprocess.Popen(
-            [*self.enter, *ray], env=environment(**self.more), stdout=said, stderr=said, start_new_session=True
-        )
+        # gloo would take the address that the host's name stands for, which no name service knows
+        named = environment(GLOO_SOCKET_IFNAME=self.interface)
+        self.ray = subprocess.Popen([*self.enter, *ray], env=named, stdout=said, stderr=said, start_new_session=True)
 
     def wait_for_ray(self, timeout_s: float = 120) -> None:
         """Until its Ray node is up, the last time that it was started."""
@@ -121,11 +124,8 @@ def below(pid: int) -> list[int]:
 
 
 @contextmanager
-def hosts(cpus: Sequence[int], **more: dict[str, str]) -> Iterator[list[Host]]:
-    """The head, h0, and other hosts h1, h2, ..., with that many CPUs each; all have started Ray when this returns.
-
-    `more`: environment variables of single hosts, by name.
-    """
+def machines(cpus: Sequence[int]) -> Iterator[list[Host]]:
+    """The first host, h0, where this process runs, and other hosts h1, h2, ..., each with a network of its own."""
     assert os.environ.get(MARK), "only in a network of its own: tests/fleet/in_own_network.py"
     base = Path(tempfile.mkdtemp(prefix="hf-", dir="/tmp"))
     sleepers: list[subprocess.Popen[bytes]] = []
@@ -143,18 +143,27 @@ def hosts(cpus: Sequence[int], **more: dict[str, str]) -> Iterator[list[Host]]:
             shell(f"{inside} sh -c 'hostname h{n}; ip link set lo up; ip addr add {address}/24 dev eth0; ip link set eth0 up'")
             found.append(Host(f"h{n}", address, base / f"h{n}", enter, f"v{n}", own))
         for host in found:
-            host.more = more.get(host.name, {})
             host.temp.mkdir()
-            host.start_ray()
-            if host is found[0]:
-                host.wait_for_ray()
-        for host in found[1:]:
-            host.wait_for_ray()
         yield found
     finally:
-        for host in reversed(found):
-            host.stop_ray()
         for sleeper in sleepers:
             sleeper.kill()
             sleeper.wait()
         shutil.rmtree(base, ignore_errors=True)
+
+
+@contextmanager
+def hosts(cpus: Sequence[int]) -> Iterator[list[Host]]:
+    """Machines with that many CPUs each for Ray, which all have started when this returns; the first one is its head."""
+    with machines(cpus) as found:
+        try:
+            for host in found:
+                host.start_ray()
+                if host is found[0]:
+                    host.wait_for_ray()
+            for host in found[1:]:
+                host.wait_for_ray()
+            yield found
+        finally:
+            for host in reversed(found):
+                host.stop_ray()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +12,15 @@ import pytest
 from harness.config import schema
 from harness.config.fleet_form import ALONE, ArmResources
 from harness.config.schema import Arm
-from harness.core.errors import ConfigError, TrainingError
+from harness.core.errors import ConfigError, HarnessError, TrainingError
+from harness.fleet import crew as crews
+from harness.fleet import gang as gangs
 from harness.fleet.gang import check_room
+from harness.run import pipeline
+from harness.run.on_fleet import arm_training
 from harness.run.on_fleet.together import Together
+from harness.storage.run_store import Store
+from tests.fleet import session_steps
 from tests.fleet.fake_cluster import FakeCluster
 
 CREW: Any = SimpleNamespace(leave=lambda: None)
@@ -78,6 +85,45 @@ def test_an_arm_that_asks_for_more_than_the_fleet_has_is_refused_at_once(workers
 def test_an_arm_that_says_nothing_takes_one_gpu_where_there_are_any() -> None:
     check_room("dpo", ALONE, FakeCluster(gpus=1))  # type: ignore[arg-type]
     check_room("dpo", ALONE, FakeCluster(gpus=0))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def gang(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Arms are trained by one process, which is this one, and answers are given by it too; what each arm was trained with."""
+    asked, one_at_a_time = list[dict[str, Any]](), threading.Lock()  # two checkpoints cannot be loaded at once in a process
+
+    def in_this_process(work: Any, given: dict[str, Any], name: str, resources: ArmResources, *_: Any) -> None:
+        asked.append({"name": name, "workers": resources.workers, "sharded": given["sharded"]})
+        try:
+            with one_at_a_time:
+                work(given)
+        except HarnessError as error:
+            raise TrainingError("Worker group failed") from error  # all that is known of another process's error
+
+    monkeypatch.setattr(gangs, "train_together", in_this_process)
+    monkeypatch.setattr(crews, "Cluster", FakeCluster())
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "false")
+    return asked
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_failed_arm_is_named_and_the_others_are_trained_and_swept(
+    world: Path, tmp_path: Path, gang: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    """One process that fails ends quietly, since it would be started again; several end with an error that ends them all."""
+    monkeypatch.setattr(arm_training, "workers", lambda: SimpleNamespace(count=processes, is_main=True))
+    arms = session_steps.arms(whole={}, broken={"workers": 2, "sharded": True})
+    arms[1]["align"]["training"] = {**session_steps.TRAINING, "max_length": 3}  # every pair is too long
+    pope = {"name": "pope", "splits": ["random"], "limit": 12}
+    config = session_steps.study(str(world), tmp_path, arms=arms, sweep=[pope], fleet={"workers": 1})
+    with pytest.raises(HarnessError, match=r"1 of 2 arms failed; .*\n  broken: No preference pair is left to train on"):
+        pipeline.run(config, "test")
+    with Store(tmp_path / "store.sqlite") as store:
+        (run,) = store.runs()
+        assert [result.label for result in store.results(run.id)] == ["base", "whole"]
+        assert run.status == "stopped: TrainingError"
+    asked = {one.pop("name"): one for one in gang}
+    assert asked == {"whole": {"workers": 1, "sharded": False}, "broken": {"workers": 2, "sharded": True}}
 
 
 def test_where_an_arm_is_trained_changes_nothing_of_a_runs_identity(tmp_path: Path) -> None:

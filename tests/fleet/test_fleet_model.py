@@ -103,6 +103,28 @@ def test_workers_that_never_get_to_work_end_the_run(cluster: FakeCluster) -> Non
         FleetModel(crew(), SPEC)
 
 
+def test_a_host_that_takes_all_its_workers_with_it_does_not_end_the_run(cluster: FakeCluster) -> None:
+    """Eight workers are lost at once while they load: more than six one after the other."""
+    lost = list[str]()
+
+    def deadly(method: str, words: Sequence[Any]) -> str:
+        if method == "load" and len(lost) < 8:
+            lost.append(method)
+            return "its host is gone"
+        return ""
+
+    cluster.deadly = deadly
+    assert answers(FleetModel(crew(8), SPEC), asked(9)) == answers(Toy(), asked(9))
+    assert len(lost) == 8
+
+
+def test_a_driver_whose_own_node_is_lost_says_so(cluster: FakeCluster) -> None:
+    """Ray starts no worker for it any more: a call would wait without end."""
+    cluster.hosts = {"another"}
+    with pytest.raises(ModelError, match="Ray node of this host, to which this command belongs, has ended"):
+        FleetModel(crew(), SPEC)
+
+
 # ------------------------------------------------------------ hosts that differ
 
 

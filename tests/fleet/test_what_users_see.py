@@ -109,7 +109,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     from harness.fleet import crew as crews
 
     fake = FakeCluster()
-    fake.hosts = {"n1", "n2", "n3"}
+    fake.home, fake.hosts = "n1", {"n1", "n2", "n3"}
     monkeypatch.setattr(crews, "Cluster", fake)
     monkeypatch.setattr(examine, "Cluster", fake)
     monkeypatch.setattr(registry, "make", lambda kind, name, options: Toy(**options))

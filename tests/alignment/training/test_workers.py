@@ -22,6 +22,7 @@ from alignment.weights.workers import Workers
 from harness.core.errors import ConfigError
 from tests.alignment.tiny import TinyPolicy
 from tests.alignment.training.test_train import FAST, make_pairs
+from tests.fleet import in_own_network
 
 ROOT = Path(__file__).parents[3]
 TRAINING = {**FAST, "batch_size": 4, "epochs": 3}
@@ -52,11 +53,16 @@ def trained_together(
 ) -> list[dict[str, Any]]:
     """The log of a training of these options in two processes; it lies in `place` / "two"."""
     (place / "script.py").write_text(script)
-    done = together(str(place / "script.py"), str(folder), str(images), str(place / "two"), json.dumps(options), **env)
-    assert done.returncode == 0, done.stderr[:6000]
+    given = [str(place / "script.py"), str(folder), str(images), str(place / "two"), json.dumps(options)]
+    if env == TWO_HOSTS:
+        in_own_network.run(ROOT / "tests/fleet/launched.py", *given, timeout_s=280)
+    else:
+        done = together(*given, **env)
+        assert done.returncode == 0, done.stderr[:6000]
     return [json.loads(line) for line in (place / "two" / "log.jsonl").read_text().splitlines()]
 
 
+TWO_HOSTS = {"hosts": "two"}  # `accelerate launch --num_machines 2` instead of torchrun on one
 FSDP = {"ACCELERATE_USE_FSDP": "true"}
 ZERO = {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "2", "DS_ACCELERATOR": "cpu"}
 ADAPTERS = {"r": 4, "alpha": 8}
@@ -67,7 +73,7 @@ deepspeed = pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed
 @pytest.mark.parametrize(
     ("started", "lora"),
     [
-        pytest.param({}, None, id="whole weights"),
+        pytest.param(TWO_HOSTS, None, id="whole weights on two hosts", marks=in_own_network.needs_namespace),
         pytest.param(FSDP, ADAPTERS, id="fsdp2 with adapters"),
         pytest.param(ZERO, None, id="zero-2", marks=deepspeed),
         pytest.param(ZERO | {"ACCELERATE_DEEPSPEED_ZERO_STAGE": "1"}, ADAPTERS, id="zero-1 with adapters", marks=deepspeed),

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.fleet.hands import Deeds, Hand
 from harness.fleet.jobs import Job
+from reports.text.formatting import duration
 
 HEADER = ("host", "device", "checkpoint", "benchmark", "does", "answers", "answers/s")
 
@@ -48,8 +49,7 @@ class FleetStatus:
     def summary(self) -> str:
         hosts = len({row.host for row in self.workers})
         speed = f"{self.per_s:.1f} answers/s" if self.per_s is not None else "no answers yet"
-        left = f"about {self.left_s / 60:.0f} min" if self.left_s is not None and self.left_s >= 90 else ""
-        left = left or (f"about {self.left_s:.0f} s" if self.left_s is not None else "unknown time")
+        left = f"about {duration(self.left_s)}" if self.left_s is not None else "unknown time"
         return (
             f"{len(self.workers)} workers on {hosts} hosts, {self.answers:,} answers, {speed}, units {self.units_done:,} of "
             f"{self.units_done + self.units_left:,}, workers lost {self.lost}, units retried {self.retried}, {left} left"

@@ -53,6 +53,7 @@ def test_a_status_has_a_row_for_each_worker_and_counts_what_is_left() -> None:
     assert (found.units_done, found.units_left, found.per_s) == (6, 4, 3.0)
     assert found.left_s == pytest.approx(4 * 20 / 6)
     assert "workers lost 2, units retried 1, about 13 s left" in found.summary
+    assert "about 2.0 h left" in dataclasses.replace(found, left_s=7200.0).summary
 
 
 def test_a_terminal_shows_the_table_and_a_log_gets_lines_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:

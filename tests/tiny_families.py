@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import tiny_recent_families
 import torch
 import transformers as t
 from tiny_models import tokenizer
@@ -15,6 +16,7 @@ SPECIAL = (
     *("<video>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>", "<img>", "</img>", "<IMG_CONTEXT>"),
     *("<fake_token_around_image>", "<global-img>", "<end_of_utterance>", "<start_of_image>", "<end_of_image>", "<soft>"),
     *(f"<row_{r}_col_{c}>" for r in (1, 2) for c in (1, 2)),
+    *tiny_recent_families.SPECIAL,
 )
 IDS = {token: 4 + n for n, token in enumerate(SPECIAL)} | {"<image>": 3}
 ENDS = {"vocab_size": 400, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
@@ -199,6 +201,7 @@ CHECKPOINTS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "idefics3": lambda: _idefics(t.Idefics3Config, t.Idefics3VisionConfig, t.Idefics3ImageProcessorPil, "Idefics3Processor"),
     "smolvlm": lambda: _idefics(t.SmolVLMConfig, t.SmolVLMVisionConfig, t.SmolVLMImageProcessorPil, "SmolVLMProcessor"),
     "gemma3": _gemma3,
+    **tiny_recent_families.families(IDS, TEXT, _qwen, ROPE),
     "paligemma": lambda: _paligemma(t.GemmaConfig(**TEXT, head_dim=12)),
     "paligemma 2": lambda: _paligemma(t.Gemma2Config(**TEXT, head_dim=12, sliding_window=12, query_pre_attn_scalar=12)),
     "aya_vision": _aya,

@@ -75,6 +75,11 @@ _TABLE = (
     Family("qwen2_vl", axes=3),
     Family("qwen2_5_vl", axes=3),
     Family("qwen3_vl", axes=3, deepstack=True),
+    Family("qwen3_vl_moe", axes=3, deepstack=True),
+    Family("glm4v", axes=3),
+    Family("glm4v_moe", axes=3),
+    Family("glm46v", axes=3),
+    Family("mistral3"),
     Family("gemma3", both_ways=IMAGE, window_first=True),
     Family("paligemma", both_ways=PROMPT, caps_logits=True, first_position=1, template=("{image}{bos}", "\n")),
 )

@@ -1,0 +1,67 @@
+"""Tiny random checkpoints of the families of 2025 and 2026; see `tiny_families.py`, which makes them by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import transformers as t
+from transformers.models.pixtral.image_processing_pil_pixtral import PixtralImageProcessorPil
+
+SPECIAL = (
+    *("<|begin_of_image|>", "<|end_of_image|>", "<|begin_of_video|>", "<|end_of_video|>", "<|image|>"),
+    *("[IMG]", "[IMG_BREAK]", "[IMG_END]"),
+)
+
+
+def families(ids: dict[str, int], text: dict[str, Any], qwen: Any, rope: dict[str, Any]) -> dict[str, Any]:
+    """Name -> what makes (configuration, image processor, processor's name, image mark, its settings, named tokens).
+
+    ids: of special tokens; text: settings of a text model; qwen: makes a member of Qwen's family.
+    """
+
+    def glm(config_class: Any, processor: str, images_class: Any, **more: Any) -> tuple[Any, ...]:
+        vision = {"hidden_size": 32, "intermediate_size": 48, "depth": 2, "num_heads": 2, "patch_size": 8, "image_size": 32}
+        named = {"image": "<|image|>", "video": "<video>", "image_start": "<|begin_of_image|>", "image_end": "<|end_of_image|>"}
+        named |= {"video_start": "<|begin_of_video|>", "video_end": "<|end_of_video|>"}
+        config = config_class(
+            vision_config=vision | {"out_hidden_size": 48, "spatial_merge_size": 2},
+            text_config={**text, "rope_parameters": rope} | more,
+            **{f"{name}_token_id": ids[token] for name, token in named.items()},
+        )
+        images = images_class(
+            patch_size=8,
+            size={"shortest_edge": 16 * 16 * 2, "longest_edge": 64 * 64 * 2},
+            image_mean=[0.5] * 3,
+            image_std=[0.5] * 3,
+        )
+        mark = "<|begin_of_image|><|image|><|end_of_image|>"
+        return config, images, processor, mark, {}, {"image_token": "<|image|>", "video_token": "<video>"}
+
+    def pixtral(config_class: Any, merge: int, **more: Any) -> tuple[Any, ...]:
+        vision = t.PixtralVisionConfig(
+            hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, image_size=64, patch_size=8
+        )
+        config = config_class(
+            vision_config=vision,
+            text_config=t.MistralConfig(**text, head_dim=12, sliding_window=None),
+            image_token_index=ids["[IMG]"],
+            vision_feature_layer=-1,
+            tie_word_embeddings=False,
+            **more,
+        )
+        images = PixtralImageProcessorPil(size={"longest_edge": 64}, patch_size={"height": 8, "width": 8})
+        return config, images, "PixtralProcessor", "[IMG]", {"patch_size": 8, "spatial_merge_size": merge}, {}
+
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+    routed = {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1, "moe_intermediate_size": 32}
+    eyes = {"hidden_size": 32, "intermediate_size": 48, "out_hidden_size": 48, "num_position_embeddings": 64}
+    half = {**rope, "mrope_section": [1, 1, 1], "partial_rotary_factor": 0.5}
+    deep = {**eyes, "deepstack_visual_indexes": [0, 1]}
+    return {
+        "qwen3_vl_moe": lambda: qwen(t.Qwen3VLMoeConfig, "Qwen3VLProcessor", deep, num_hidden_layers=3, **experts),
+        "glm4v": lambda: glm(t.Glm4vConfig, "Glm4vProcessor", t.Glm4vImageProcessorPil),
+        "glm4v_moe": lambda: glm(t.Glm4vMoeConfig, "Glm4vProcessor", t.Glm4vImageProcessorPil, **routed, rope_parameters=half),
+        "glm46v": lambda: glm(t.Glm46VConfig, "Glm46VProcessor", t.Glm46VImageProcessorPil),
+        "mistral3": lambda: pixtral(t.Mistral3Config, 2, spatial_merge_size=2),
+        "llava, Pixtral": lambda: pixtral(t.LlavaConfig, 1, vision_feature_select_strategy="full"),
+    }

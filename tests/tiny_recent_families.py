@@ -52,6 +52,23 @@ def families(ids: dict[str, int], text: dict[str, Any], qwen: Any, rope: dict[st
         images = PixtralImageProcessorPil(size={"longest_edge": 64}, patch_size={"height": 8, "width": 8})
         return config, images, "PixtralProcessor", "[IMG]", {"patch_size": 8, "spatial_merge_size": merge}, {}
 
+    def gemma4(looks: str | None, **more: Any) -> tuple[Any, ...]:
+        layers = ["sliding_attention", "full_attention"] * 2
+        own = {"hidden_size_per_layer_input": 16, "vocab_size_per_layer_input": 400, "head_dim": 12, "global_head_dim": 16}
+        config = t.Gemma4Config(
+            text_config={**text, **own, "num_hidden_layers": 4, "layer_types": layers, "sliding_window": 12} | more
+            | {"use_bidirectional_attention": looks},
+            vision_config={"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
+                           "num_key_value_heads": 2, "head_dim": 16, "patch_size": 4, "position_embedding_size": 256},
+            image_token_id=ids["<|image|>"], boi_token_id=ids["<|begin_of_image|>"], eoi_token_id=ids["<|end_of_image|>"],
+            video_token_id=ids["<video>"], audio_token_id=ids["<soft>"], boa_token_id=ids["<img>"], eoa_token_index=ids["</img>"],
+            tie_word_embeddings=False,
+        )
+        images = t.Gemma4ImageProcessorPil(patch_size=4, max_soft_tokens=70)
+        named = {"boi_token": "<|begin_of_image|>", "eoi_token": "<|end_of_image|>", "image_token": "<|image|>",
+                 "boa_token": "<img>", "eoa_token": "</img>", "audio_token": "<soft>"}
+        return config, images, "Gemma4Processor", "<|image|>", {"image_seq_length": 70}, named
+
     experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
     routed = {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1, "moe_intermediate_size": 32}
     eyes = {"hidden_size": 32, "intermediate_size": 48, "out_hidden_size": 48, "num_position_embeddings": 64}
@@ -62,6 +79,9 @@ def families(ids: dict[str, int], text: dict[str, Any], qwen: Any, rope: dict[st
         "glm4v": lambda: glm(t.Glm4vConfig, "Glm4vProcessor", t.Glm4vImageProcessorPil),
         "glm4v_moe": lambda: glm(t.Glm4vMoeConfig, "Glm4vProcessor", t.Glm4vImageProcessorPil, **routed, rope_parameters=half),
         "glm46v": lambda: glm(t.Glm46VConfig, "Glm46VProcessor", t.Glm46VImageProcessorPil),
+        "gemma4": lambda: gemma4(None, num_kv_shared_layers=2),
+        "gemma4, images both ways": lambda: gemma4("vision", hidden_size_per_layer_input=0, enable_moe_block=True,
+                                                   num_experts=4, top_k_experts=2, moe_intermediate_size=32),
         "mistral3": lambda: pixtral(t.Mistral3Config, 2, spatial_merge_size=2),
         "llava, Pixtral": lambda: pixtral(t.LlavaConfig, 1, vision_feature_select_strategy="full"),
     }

@@ -32,7 +32,7 @@ def decoder_mask(
     near = seen if window is None else seen & (distance < window)
     if together is not None:
         near = near | (together & (distance < window) if family.window_first and window is not None else together)
-        seen = seen | together
+        seen = seen if family.only_windows else seen | together
     if getattr(config, "layer_types", None):
         return {"full_attention": _additive(seen, dtype), "sliding_attention": _additive(near, dtype)}
     return _additive(near, dtype)

@@ -9,8 +9,7 @@ each image in one piece, the second with its prompt in one piece, so that nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 CAUSAL, IMAGE, PROMPT = "causal", "image", "prompt"
@@ -22,11 +21,13 @@ class Family:
 
     both_ways: where tokens also see what comes after them: nowhere (CAUSAL), inside an image, or in the whole prompt.
     window_first: a sliding window also cuts what is seen both ways.
+    only_windows: only layers with a window see both ways, the others are causal.
     axes: positions a token: 1, or 3 (time, height, width; M-RoPE).
     first_position: of the first token.
     caps_logits: the class itself caps its logits where the text configuration has a `final_logit_softcapping`; others
         never do, whatever their text model was made for.
     deepstack: features of earlier vision layers are added behind the first layers of the language model.
+    own_layers: every layer of the language model is also given an embedding of its own of each text token.
     template: the prompt of checkpoints that come without a chat template: (before the question, behind it).
     why_alone: why its requests go one by one through the model's own `generate`, "" where the engine knows it.
     """
@@ -34,10 +35,12 @@ class Family:
     name: str
     both_ways: str = CAUSAL
     window_first: bool = False
+    only_windows: bool = False
     axes: int = 1
     first_position: int = 0
     caps_logits: bool = False
     deepstack: bool = False
+    own_layers: bool = False
     template: tuple[str, str] | None = None
     why_alone: str = ""
 
@@ -81,16 +84,23 @@ _TABLE = (
     Family("glm46v", axes=3),
     Family("mistral3"),
     Family("gemma3", both_ways=IMAGE, window_first=True),
+    Family("gemma4", both_ways=IMAGE, window_first=True, only_windows=True, caps_logits=True, own_layers=True),
     Family("paligemma", both_ways=PROMPT, caps_logits=True, first_position=1, template=("{image}{bos}", "\n")),
 )
 FAMILIES = {family.name: family for family in _TABLE}
 
 
-def family_of(kind: str, layer_types: Iterable[str]) -> Family:
-    """The entry of a `model_type` whose decoder has layers of these types."""
+def family_of(kind: str, text: Any) -> Family:
+    """The entry of a `model_type` whose decoder has this configuration (transformers' own, another for each family)."""
     if kind not in FAMILIES:
         return Family(kind, why_alone=f"The family {kind!r} is not in the table of docs/models.md.")
-    strange = sorted(set(layer_types) - {"full_attention", "sliding_attention"})
+    strange = sorted(set(getattr(text, "layer_types", None) or ()) - {"full_attention", "sliding_attention"})
     if strange:
         return Family(kind, why_alone=f"This {kind} has layers that the engine does not know: {', '.join(strange)}.")
-    return FAMILIES[kind]
+    family = FAMILIES[kind]
+    if not family.only_windows:
+        return family
+    looks = text.use_bidirectional_attention  # the smaller models of Gemma 4 have none
+    if looks == "all":
+        return Family(kind, why_alone=f"This {kind} attends both ways everywhere, which the engine does not know.")
+    return replace(family, both_ways=IMAGE if looks == "vision" else CAUSAL, own_layers=bool(text.hidden_size_per_layer_input))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harness.core.errors import ModelError
 from harness.core.evaluation import NoisyImage
+from harness.models._checkpoint.families import Family
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 
@@ -73,6 +74,16 @@ class FeatureCache:
         for n, image in enumerate(images):
             self._kept[image] = Features(embeds[n], tuple(layer[n] for layer in layers))
             self._size += self._kept[image].size
+
+
+def own_embeddings(decoder: Any, family: Family, ids: Tensor, at: Tensor) -> dict[str, Tensor]:
+    """What a decoder whose layers have embeddings of their own is given for tokens `ids` (B, T), images being `at` (B, T).
+
+    Gemma 4: image tokens count as padding there; without it the decoder would look the tokens up from their embeddings.
+    """
+    if not family.own_layers:
+        return {}
+    return {"per_layer_inputs": decoder.get_per_layer_inputs(ids.masked_fill(at, decoder.config.pad_token_id or 0), None)}
 
 
 def flattened(features: Any) -> Tensor:

@@ -169,7 +169,7 @@ def _processor_class(folder: Path, config: Any) -> Any | None:  # Any: transform
 
 def family_of(module: Any) -> Family:
     """The family entry of a module."""
-    return _families.family_of(str(module.config.model_type), getattr(module.get_decoder().config, "layer_types", None) or ())
+    return _families.family_of(str(module.config.model_type), module.get_decoder().config)
 
 
 def image_token_id(module: Any, family: Family) -> int:

@@ -15,7 +15,7 @@ from torch import Tensor
 from harness.core.errors import ModelError
 from harness.models._checkpoint.attention_masks import decoder_mask, is_windowed
 from harness.models._checkpoint.families import CAUSAL, PROMPT, Family
-from harness.models._checkpoint.image_features import flattened
+from harness.models._checkpoint.image_features import flattened, own_embeddings
 from harness.models._checkpoint.packed_attention import PADDING, dense_mask, pack, packed_mask, unpack, use_segments, visible
 from harness.models._checkpoint.packed_attention import PROMPT as PROMPT_SEGMENT
 from harness.models._checkpoint.prompt_builder import RopeIndex
@@ -78,7 +78,7 @@ class TrainingView:
     ) -> Tensor:
         """`at` (B, T) bool: where image features stand; `seen` (k,) bool: which of them do, None: all."""
         embeds: Tensor = self.module.get_input_embeddings()(input_ids.masked_fill(at, 0))
-        extra: dict[str, Any] = {}
+        extra: dict[str, Any] = own_embeddings(self.module.get_decoder(), self.family, input_ids, at)
         if vision:
             dtype = embeds.dtype
             moved = {k: v.to(embeds.device, dtype if v.is_floating_point() else v.dtype) for k, v in vision.items()}

@@ -15,7 +15,7 @@ from transformers import DynamicCache
 
 from harness.models._checkpoint.attention_masks import decoder_mask, is_windowed
 from harness.models._checkpoint.families import CAUSAL, Family
-from harness.models._checkpoint.image_features import FeatureCache, ImageView
+from harness.models._checkpoint.image_features import FeatureCache, ImageView, own_embeddings
 from harness.models._checkpoint.packed_attention import NAME
 from harness.models._checkpoint.prompt_builder import Row, reach
 from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
@@ -134,9 +134,10 @@ class LanguageModel:
 
     def _embedded(self, tokens: Tokens) -> tuple[Tensor, dict[str, Any]]:
         """Embeddings (N, T, D) with the visible image features in their places, and what deeper layers are given."""
-        if not tokens.pieces:
-            return self._embed(tokens.ids), {}
         at = tokens.ids == self.image_token_id
+        extra = own_embeddings(self.decoder, self.family, tokens.ids, at)
+        if not tokens.pieces:
+            return self._embed(tokens.ids), extra
         embeds: Tensor = self._embed(tokens.ids.masked_fill(at, 0))  # the id of a placeholder may be outside the vocabulary
         rows = [p.row for p in tokens.pieces if p.row.request.image is not None]
         known = self.features.of([ImageView(r.request.image, r.request.noise) for r in rows if r.request.image is not None])
@@ -154,7 +155,7 @@ class LanguageModel:
         if shown:
             embeds[at] = torch.cat(shown)  # pieces are in row order
         if not self.family.deepstack or not bool(at.any()):
-            return embeds, {}
+            return embeds, extra
         layers = [torch.cat(parts) for parts in zip(*deep, strict=True)]
         return embeds, {"visual_pos_masks": at, "deepstack_visual_embeds": layers}
 

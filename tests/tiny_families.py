@@ -91,7 +91,7 @@ def _qwen(config_class: Any, processor: str, vision: dict[str, Any], **text: Any
     tokens = {f"{name}_token_id": IDS[f"<|{token}|>"] for name, token in QWEN.items()}
     config = config_class(
         vision_config={"num_heads": 2, "depth": 2, "patch_size": 8, **vision},
-        text_config={**TEXT, "rope_parameters": ROPE, "head_dim": 12, **text},
+        text_config={**TEXT, "rope_parameters": dict(ROPE), "head_dim": 12, **text},
         **tokens,
     )
     images = t.Qwen2VLImageProcessorPil(patch_size=8, size={"shortest_edge": 16 * 16, "longest_edge": 64 * 64}, **NORM)

@@ -93,7 +93,7 @@ class TransformersModel:
         self.dtype = requirements.dtype_of(dtype, self.device)
         with refused_as(ModelError, f"The checkpoint {path} does not load", "Copy it again."):
             source, adapters = resolve(path)
-            requirements.check_folder(Path(source))
+            requirements.check_folder(Path(source), remote_code)
             module, unread = load(source, adapters, self.dtype, attention, remote_code)
             self.module: Any = module.to(self.device)
             self._attention = str(self.module.config._attn_implementation)

@@ -17,7 +17,15 @@ import tiny_models
 UNKNOWN = "aya_vision"
 TOKENIZERS = ("byte-level", "prepend", "metaspace first", "metaspace always")
 SCALED = {"llava", "llava_next, Mistral", "llava_onevision", "internvl", "idefics3", "smolvlm", "llava_next, qwen3_moe"}
-WINDOWED = {"llava_next, Mistral with a window", "llava_next, gemma2", "gemma3", "paligemma 2", UNKNOWN}
+WINDOWED = {
+    "llava_next, Mistral with a window",
+    "llava_next, gemma2",
+    "gemma3",
+    "gemma4",
+    "gemma4, images both ways",
+    "paligemma 2",
+    UNKNOWN,
+}
 TIED = {"llava", "llava_next, Mistral", "llava_onevision", "qwen2_vl", "internvl", "gemma3", "paligemma", "llava_next, mixtral"}
 FAMILIES = ("llava", *tiny_families.CHECKPOINTS, *tiny_families.CHECKPOINT_OF_TEXT)
 BENDS: tuple[dict[str, Any], ...] = (

@@ -15,6 +15,7 @@ from harness.models._checkpoint.families import PROMPT
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.prompt_builder import visible_tokens
 from harness.models._checkpoint.rope_scaling import forget_lengths
+from harness.models._checkpoint.vision_tower import unpacked
 from harness.models.transformers import TransformersModel
 
 
@@ -50,8 +51,12 @@ class Plain:
             if name in found:
                 found[name] = torch.cat([found[name], torch.full_like(more, kind)], 1)
         found["input_ids"] = torch.cat([found["input_ids"], more], 1)
-        self._hide(request, found, len(more[0]))
-        return add_noise(found, request.noise) if request.image is not None else found
+        if not self.leaves_out(request):
+            self._hide(request, found, len(more[0]))
+        if request.image is None:
+            return found
+        noisy = add_noise(unpacked(family, found), request.noise)  # noise is drawn in the order in which we keep pixels
+        return {**noisy, "pixel_values": noisy["pixel_values"].movedim(0, -1)[None]} if family.packs_pixels else noisy
 
     def conversation(self, request: Request, answer: str) -> list[int]:
         """Tokens of a whole conversation without an image, as the template writes it."""
@@ -77,16 +82,38 @@ class Plain:
         positions = torch.tensor(prompt)[None]
         found["position_ids"] = positions.movedim(-1, 0) if positions.dim() == 3 else positions
 
+    def leaves_out(self, request: Request) -> bool:
+        """Whether hidden tokens have to be left out of the sequence: no mask hides them from a running state."""
+        return self.model.family.recurrent and request.hidden_image is not None and request.hidden_image.share > 0
+
     @torch.inference_mode()
     def logits(self, request: Request, before: Sequence[int], answer: Sequence[int]) -> Tensor:
         """(n, V) that each of the n tokens of an answer is predicted from, in one forward."""
         forget_lengths(self.module)
-        whole: Tensor = self.module(**self.inputs(request, [*before, *answer])).logits[0]
+        inputs = self.inputs(request, [*before, *answer])
+        whole = self._left_out(request, inputs) if self.leaves_out(request) else self.module(**inputs).logits[0]
         return whole[len(whole) - len(answer) - 1 : -1]
+
+    def _left_out(self, request: Request, inputs: dict[str, Tensor]) -> Tensor:
+        """(T, V) where hidden image tokens are taken out of what the language model is given."""
+        given: dict[str, Any] = {}
+        decoder = self.module.get_decoder()
+        hook = decoder.register_forward_pre_hook(lambda module, args, kwargs: given.update(kwargs), with_kwargs=True)
+        self.module(**inputs)
+        hook.remove()
+        at = inputs["input_ids"][0] == self.model.prompts.image_token_id
+        stay = torch.ones_like(at)
+        stay[at] = visible_tokens(request.hidden_image, int(at.sum()))
+        positions = given["position_ids"] if given["position_ids"] is not None else torch.arange(len(at))[None]
+        states = decoder(inputs_embeds=given["inputs_embeds"][:, stay], position_ids=positions[..., stay]).last_hidden_state
+        logits: Tensor = self.module.get_output_embeddings()(states)[0]
+        return logits
 
     @torch.inference_mode()
     def stepwise(self, request: Request, before: Sequence[int], answer: Sequence[int]) -> Tensor:
         """The same from `generate`, which is made to say the answer."""
+        if self.leaves_out(request):
+            return self.logits(request, before, answer)
         forget_lengths(self.module)
         inputs = self.inputs(request, before)
         start = inputs["input_ids"].shape[1]

@@ -69,6 +69,22 @@ class Both:
         logits: Tensor = self.plain(**self.inputs(request, tail)).logits[0]
         return logits
 
+    @torch.inference_mode()
+    def without(self, request: Request, at: Tensor, visible: Tensor) -> Tensor:
+        """(V,) behind a request whose hidden image tokens are taken out of what transformers gives its language model; `at`
+        (T,) are the image tokens, `visible` (k,) those that stay."""
+        given: dict[str, Any] = {}
+        decoder = self.plain.get_decoder()
+        hook = decoder.register_forward_pre_hook(lambda module, args, kwargs: given.update(kwargs), with_kwargs=True)
+        self.plain(**self.inputs(request))
+        hook.remove()
+        stay = torch.ones_like(at)
+        stay[at] = visible
+        positions = given["position_ids"] if given["position_ids"] is not None else torch.arange(len(at))[None]
+        states = decoder(inputs_embeds=given["inputs_embeds"][:, stay], position_ids=positions[..., stay]).last_hidden_state
+        logits: Tensor = self.plain.get_output_embeddings()(states)[0, -1]
+        return logits
+
 
 @pytest.fixture(scope="module")
 def families(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Both]:
@@ -193,6 +209,9 @@ def test_hidden_image_tokens_equal_a_masked_full_sequence(both: Both, images: li
     for got, request in zip(first_logits(both.model, requests), requests, strict=True):
         inputs = both.inputs(request)
         at = inputs["input_ids"] == both.model.prompts.image_token_id
+        if both.model.family.recurrent:
+            close(got, both.without(request, at[0], visible_tokens(hidden, int(at.sum()))))
+            continue
         inputs["attention_mask"][at] = visible_tokens(hidden, int(at.sum())).long()
         positions = both.model.prompts.positions(inputs["input_ids"][0].tolist(), request.image)
         inputs["position_ids"] = torch.tensor(positions)[None]
@@ -269,7 +288,9 @@ def test_gradients_reach_every_layer_of_both_towers_of_every_trainable_family(bo
     states[:, -1].square().sum().backward()
     eyes = torch.cat([w.grad.flatten() for n, w in model.module.named_parameters() if "vis" in n and w.grad is not None])
     assert eyes.abs().max() > 0
-    queries = [layer.self_attn.q_proj.weight.grad for layer in model.module.get_decoder().layers]
+    layers = model.module.get_decoder().layers
+    attention = [layer.self_attn.q_proj if hasattr(layer, "self_attn") else layer.linear_attn.in_proj_qkv for layer in layers]
+    queries = [part.weight.grad for part in attention]
     assert all(grad is not None and grad.abs().max() > 0 for grad in queries)
     model.module.zero_grad()
 

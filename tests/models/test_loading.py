@@ -86,6 +86,20 @@ def test_flash_attention_is_refused_where_masks_of_its_own_are_needed(name: str,
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("molmo2", "'molmo2', whose image processor .* for torchvision alone"),
+        ("gemma4_unified", "for torchvision alone"),
+        ("llavaonevision1_5", r"has no model of type 'llavaonevision1_5' .*model\.remote_code=true"),
+    ],
+)
+def test_families_that_cannot_be_loaded_are_refused_before_their_weights_are_read(kind: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
+    with pytest.raises(ModelError, match=says):
+        TransformersModel(str(tmp_path), device="cpu")
+
+
 def test_an_attention_that_is_not_installed_is_one_line(folder: Path) -> None:
     with pytest.raises(ModelError, match="does not load: .*flash_attn|does not load: .*FlashAttention2") as caught:
         TransformersModel(str(folder), device="cpu", attention="flash_attention_2")

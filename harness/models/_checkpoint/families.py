@@ -27,7 +27,11 @@ class Family:
     caps_logits: the class itself caps its logits where the text configuration has a `final_logit_softcapping`; others
         never do, whatever their text model was made for.
     deepstack: features of earlier vision layers are added behind the first layers of the language model.
+    recurrent: some layers keep a running state (linear attention) in place of keys and values. It cannot be told apart by
+        masks: rows are read without padding behind what they share, and training reads every answer as a row of its own.
+    packs_pixels: the vision tower takes the pixels of all images end to end, in the last dimension.
     own_layers: every layer of the language model is also given an embedding of its own of each text token.
+    pads_placeholders: placeholders of any kind in a text are read as padding.
     template: the prompt of checkpoints that come without a chat template: (before the question, behind it).
     why_alone: why its requests go one by one through the model's own `generate`, "" where the engine knows it.
     """
@@ -40,7 +44,10 @@ class Family:
     first_position: int = 0
     caps_logits: bool = False
     deepstack: bool = False
+    recurrent: bool = False
+    packs_pixels: bool = False
     own_layers: bool = False
+    pads_placeholders: bool = False
     template: tuple[str, str] | None = None
     why_alone: str = ""
 
@@ -79,14 +86,18 @@ _TABLE = (
     Family("qwen2_5_vl", axes=3),
     Family("qwen3_vl", axes=3, deepstack=True),
     Family("qwen3_vl_moe", axes=3, deepstack=True),
+    Family("qwen3_5", axes=3),
+    Family("qwen3_5_moe", axes=3),
+    Family("minicpmv4_6", packs_pixels=True),
     Family("glm4v", axes=3),
     Family("glm4v_moe", axes=3),
     Family("glm46v", axes=3),
     Family("mistral3"),
     Family("gemma3", both_ways=IMAGE, window_first=True),
-    Family("gemma4", both_ways=IMAGE, window_first=True, only_windows=True, caps_logits=True, own_layers=True),
+    Family("gemma4", both_ways=IMAGE, window_first=True, only_windows=True, caps_logits=True, pads_placeholders=True),
     Family("paligemma", both_ways=PROMPT, caps_logits=True, first_position=1, template=("{image}{bos}", "\n")),
 )
+_RECURRENT = ("qwen3_5_text", "qwen3_5_moe_text")  # text models whose running state is that of Gated DeltaNet
 FAMILIES = {family.name: family for family in _TABLE}
 
 
@@ -94,10 +105,12 @@ def family_of(kind: str, text: Any) -> Family:
     """The entry of a `model_type` whose decoder has this configuration (transformers' own, another for each family)."""
     if kind not in FAMILIES:
         return Family(kind, why_alone=f"The family {kind!r} is not in the table of docs/models.md.")
-    strange = sorted(set(getattr(text, "layer_types", None) or ()) - {"full_attention", "sliding_attention"})
+    types = set(getattr(text, "layer_types", None) or ())
+    recurrent = text.model_type in _RECURRENT and "linear_attention" in types
+    strange = sorted(types - {"full_attention", "sliding_attention", *(["linear_attention"] if recurrent else [])})
     if strange:
         return Family(kind, why_alone=f"This {kind} has layers that the engine does not know: {', '.join(strange)}.")
-    family = FAMILIES[kind]
+    family = replace(FAMILIES[kind], recurrent=recurrent)
     if not family.only_windows:
         return family
     looks = text.use_bidirectional_attention  # the smaller models of Gemma 4 have none

@@ -15,6 +15,7 @@ from harness.core.evaluation import NoisyImage
 from harness.models._checkpoint.families import Family
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.prompt_builder import PromptBuilder
+from harness.models._checkpoint.vision_tower import vision_features
 
 _AT_ONCE = 16  # images through the vision tower in one call
 
@@ -67,7 +68,7 @@ class FeatureCache:
         weight = self._module.get_input_embeddings().weight
         stacked = stack_vision([add_noise(made.tensors, p.noise) for made, p in zip(processed, images, strict=True)])
         moved = {k: v.to(weight.device, weight.dtype if v.is_floating_point() else v.dtype) for k, v in stacked.items()}
-        out = self._module.model.get_image_features(**moved, return_dict=True)
+        out = vision_features(self._module, self._prompts.family, moved)
         counts = [made.tokens for made in processed]
         embeds = _apart(out.pooler_output, counts)
         layers = [_apart(layer, counts) for layer in getattr(out, "deepstack_features", None) or ()]
@@ -76,14 +77,26 @@ class FeatureCache:
             self._size += self._kept[image].size
 
 
-def own_embeddings(decoder: Any, family: Family, ids: Tensor, at: Tensor) -> dict[str, Tensor]:
-    """What a decoder whose layers have embeddings of their own is given for tokens `ids` (B, T), images being `at` (B, T).
+class TextTokens:
+    """How the tokens of a text enter a language model.
 
-    Gemma 4: image tokens count as padding there; without it the decoder would look the tokens up from their embeddings.
+    Gemma 4 reads any placeholder (image, video, sound) as padding, one that the model wrote itself too, and gives every
+    layer an embedding of its own of each token.
     """
-    if not family.own_layers:
-        return {}
-    return {"per_layer_inputs": decoder.get_per_layer_inputs(ids.masked_fill(at, decoder.config.pad_token_id or 0), None)}
+
+    def __init__(self, module: Any, family: Family) -> None:
+        self._embed, self._decoder, self._family = module.get_input_embeddings(), module.get_decoder(), family
+        kinds = [getattr(module.config, f"{kind}_token_id", None) for kind in ("image", "video", "audio")]
+        self._placeholders = [token for token in kinds if isinstance(token, int)] if family.pads_placeholders else []
+        self._padding = int(getattr(self._decoder.config, "pad_token_id", None) or 0)
+
+    def __call__(self, ids: Tensor, at: Tensor) -> tuple[Tensor, dict[str, Any]]:
+        """Embeddings (B, T, D) of `ids` (B, T), anything where images stand `at` (B, T), and what the layers are given."""
+        ids = ids.masked_fill(at, self._padding)  # the id of a placeholder may be outside the vocabulary
+        for token in self._placeholders:
+            ids = ids.masked_fill(ids == token, self._padding)
+        own = {"per_layer_inputs": self._decoder.get_per_layer_inputs(ids, None)} if self._family.own_layers else {}
+        return self._embed(ids), own
 
 
 def flattened(features: Any) -> Tensor:

@@ -19,6 +19,7 @@ _SMALL = 100_000_000  # parameters; up to here the missing tensors are named ins
 MOST_LAYERS = 1_000  # the deepest published models have some 130
 _PLACE_MARK = re.compile(r"<(loc|seg)\d+>")  # PaliGemma's processor adds them to any tokenizer
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_TORCHVISION_ALONE = ("molmo2", "gemma4_unified")
 _MOST_REPEATS = 10_000  # of a text by a constant, in a chat template
 
 
@@ -58,12 +59,14 @@ def device_of(name: str) -> torch.device:
     return device
 
 
-def check_folder(folder: Path) -> None:
-    """Raises ModelError for a config.json that asks for more layers than any model has: building them fills the memory."""
+def check_folder(folder: Path, remote_code: bool = False) -> None:
+    """Raises ModelError for a family that cannot be loaded here, and for a config.json that asks for more layers than any
+    model has: building them fills the memory."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return  # refused by its loader, with its reason
+    _check_kind(config.get("model_type") if isinstance(config, dict) else None, folder, remote_code)
     parts = [config, *(part for part in config.values() if isinstance(part, dict))] if isinstance(config, dict) else []
     for part in parts:
         for key in ("num_hidden_layers", "n_layer", "n_layers", "depth", "num_layers"):
@@ -72,6 +75,20 @@ def check_folder(folder: Path) -> None:
                     f"{folder / 'config.json'} asks for {key} = {n:,}; at most {MOST_LAYERS:,} are built. Copy the "
                     "checkpoint again."
                 )
+
+
+def _check_kind(kind: Any, folder: Path, remote_code: bool) -> None:
+    if kind in _TORCHVISION_ALONE:
+        raise ModelError(
+            f"{folder} is a model of type {kind!r}, whose image processor transformers {transformers.__version__} has for "
+            "torchvision alone; images are prepared with PIL here, so that results do not depend on what is installed. Use a "
+            "model of another family (docs/models.md)."
+        )
+    if isinstance(kind, str) and kind not in transformers.CONFIG_MAPPING and not remote_code:
+        raise ModelError(
+            f"transformers {transformers.__version__} has no model of type {kind!r} ({folder / 'config.json'}). Install a "
+            "newer one; or set model.remote_code=true where the checkpoint brings code of its own that you have read and trust."
+        )
 
 
 def check_size(folder: Path) -> None:

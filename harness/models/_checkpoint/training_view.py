@@ -15,11 +15,12 @@ from torch import Tensor
 from harness.core.errors import ModelError
 from harness.models._checkpoint.attention_masks import decoder_mask, is_windowed
 from harness.models._checkpoint.families import CAUSAL, PROMPT, Family
-from harness.models._checkpoint.image_features import flattened, own_embeddings
+from harness.models._checkpoint.image_features import TextTokens, flattened
 from harness.models._checkpoint.packed_attention import PADDING, dense_mask, pack, packed_mask, unpack, use_segments, visible
 from harness.models._checkpoint.packed_attention import PROMPT as PROMPT_SEGMENT
 from harness.models._checkpoint.prompt_builder import RopeIndex
 from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
+from harness.models._checkpoint.vision_tower import vision_features
 
 
 class TrainingView:
@@ -28,9 +29,10 @@ class TrainingView:
     def __init__(self, module: Any, family: Family, image_token_id: int, rope_index: RopeIndex | None) -> None:
         self.module, self.family = module, family
         self._image_token_id, self._rope_index = image_token_id, rope_index
+        self._text = TextTokens(module, family)
         config = module.get_decoder().config
         self._plain = family.both_ways == CAUSAL and not is_windowed(config)
-        self.segments = family.known and self._plain and use_segments(module.get_decoder())
+        self.segments = family.known and self._plain and not family.recurrent and use_segments(module.get_decoder())
         self._softcap = family.softcap(config)
         self._original_length = original_length(config)
 
@@ -54,6 +56,8 @@ class TrainingView:
             seen = (segment != PADDING)[at]  # features of hidden image tokens are left out
             ids, at, positions = (pack(t, segment) for t in (input_ids, at, positions))
             return unpack(self._states(ids, at, vision, positions, packed_mask(segment), seen), segment)
+        if self.family.recurrent:
+            return self._one_answer_a_row(input_ids, at, vision, positions, segment)
         return self._states(input_ids, at, vision, positions, self._dense(at, segment, position_ids))
 
     def _check_length(self, length: int) -> None:
@@ -77,16 +81,46 @@ class TrainingView:
         seen: Tensor | None = None,
     ) -> Tensor:
         """`at` (B, T) bool: where image features stand; `seen` (k,) bool: which of them do, None: all."""
-        embeds: Tensor = self.module.get_input_embeddings()(input_ids.masked_fill(at, 0))
-        extra: dict[str, Any] = own_embeddings(self.module.get_decoder(), self.family, input_ids, at)
+        embeds, extra = self._embedded(input_ids, at, vision, seen)
+        return self._decoded(embeds, mask, positions, extra)
+
+    def _embedded(
+        self, input_ids: Tensor, at: Tensor, vision: Mapping[str, Tensor], seen: Tensor | None
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """Embeddings (B, T, D) with image features in their places, and what deeper layers are given."""
+        embeds, extra = self._text(input_ids, at)
         if vision:
             dtype = embeds.dtype
             moved = {k: v.to(embeds.device, dtype if v.is_floating_point() else v.dtype) for k, v in vision.items()}
-            out = self.module.model.get_image_features(**moved, return_dict=True)
+            out = vision_features(self.module, self.family, moved)
             embeds = embeds.masked_scatter(at[..., None], _seen(out.pooler_output, seen).to(dtype))
             if self.family.deepstack:
                 layers = [_seen(layer, seen) for layer in out.deepstack_features]
                 extra = {"visual_pos_masks": at, "deepstack_visual_embeds": layers}
+        return embeds, extra
+
+    def _one_answer_a_row(
+        self, input_ids: Tensor, at: Tensor, vision: Mapping[str, Tensor], positions: Tensor, segment: Tensor
+    ) -> Tensor:
+        """Prompt and answer as a row of its own for every answer, hidden image tokens left out: no mask takes apart what a
+        running state holds. The prompt's states are those of its first row; images are encoded once."""
+        embeds, _ = self._embedded(input_ids, at, vision, None)
+        rows = [
+            (b, ((own == PROMPT_SEGMENT) | (own == n)).nonzero()[:, 0])
+            for b, own in enumerate(segment)
+            for n in range(min(1, int(own.max())), int(own.max()) + 1)
+        ]
+        pad = torch.nn.utils.rnn.pad_sequence
+        asked = pad([embeds[b, places] for b, places in rows], batch_first=True)
+        where = pad([positions[b, places] for b, places in rows], batch_first=True)
+        mask = pad([torch.ones_like(places) for _, places in rows], batch_first=True)
+        states = self._decoded(asked, mask, where, {})
+        found = states.new_zeros(*segment.shape, states.shape[-1])
+        for (b, places), own in reversed(list(zip(rows, states, strict=True))):
+            found = found.index_put((torch.full_like(places, b), places), own[: len(places)])
+        return found
+
+    def _decoded(self, embeds: Tensor, mask: Any, positions: Tensor, extra: dict[str, Any]) -> Tensor:
         states: Tensor = self.module.get_decoder()(
             inputs_embeds=embeds,
             attention_mask=mask,

@@ -18,6 +18,7 @@ from harness.core.errors import ModelError
 from harness.core.evaluation import Request
 from harness.core.final_answer import opened_by
 from harness.models._checkpoint.families import Family
+from harness.models._checkpoint.vision_tower import unpacked
 from harness.models._conversation.answer_tokens import AnswerTokens
 from harness.models._conversation.chat_template import Template
 
@@ -90,9 +91,8 @@ class Conversations:
         text = str(written["replacement"])
         runs = re.compile(f"(?:{re.escape(self._placeholder)})+")
         lengths = tuple(len(run) // len(self._placeholder) for run in runs.findall(text))
-        return ImageInputs(
-            runs.sub(lambda _: self._placeholder, text), lengths, {k: v for k, v in batch.items() if k not in _TEXT_KEYS}
-        )
+        tensors = unpacked(self.family, {k: v for k, v in batch.items() if k not in _TEXT_KEYS})
+        return ImageInputs(runs.sub(lambda _: self._placeholder, text), lengths, tensors)
 
     # ------------------------------------------------------------ text and tokens
 

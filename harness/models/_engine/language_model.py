@@ -15,7 +15,7 @@ from transformers import DynamicCache
 
 from harness.models._checkpoint.attention_masks import decoder_mask, is_windowed
 from harness.models._checkpoint.families import CAUSAL, Family
-from harness.models._checkpoint.image_features import FeatureCache, ImageView, own_embeddings
+from harness.models._checkpoint.image_features import FeatureCache, ImageView, TextTokens
 from harness.models._checkpoint.packed_attention import NAME
 from harness.models._checkpoint.prompt_builder import Row, reach
 from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
@@ -52,6 +52,7 @@ class LanguageModel:
         self.decoder = module.get_decoder()
         self.config = self.decoder.config
         self._head, self._embed = module.get_output_embeddings(), module.get_input_embeddings()
+        self._text = TextTokens(module, family)
         self._softcap = family.softcap(self.config)
         self._windowed = is_windowed(self.config)
         # Experts take the tokens of a whole batch together: the last bits of a row then depend on the other rows.
@@ -70,12 +71,13 @@ class LanguageModel:
 
     def cache(self) -> DynamicCache:
         """An empty cache. Windows are cut by the mask, so that every slot stays and rows can be taken out and joined."""
-        return DynamicCache()
+        return DynamicCache(config=self.config) if self.family.recurrent else DynamicCache()
 
     @property
     def shares_attention(self) -> bool:
-        """Whether rows can attend to one copy of a shared prefix: attention is ours, causal and without windows."""
-        return self.config._attn_implementation == NAME and self.family.both_ways == CAUSAL and not self._windowed
+        """Whether rows can attend to one copy of a shared prefix: all layers attend, in our way, causally, without windows."""
+        ours = self.config._attn_implementation == NAME and not self.family.recurrent
+        return ours and self.family.both_ways == CAUSAL and not self._windowed
 
     def alone(self, row: Row, more: int = 0) -> bool:
         """Whether a row that gets this number of further tokens has to be read alone, see `rope_scaling.py`."""
@@ -134,11 +136,10 @@ class LanguageModel:
 
     def _embedded(self, tokens: Tokens) -> tuple[Tensor, dict[str, Any]]:
         """Embeddings (N, T, D) with the visible image features in their places, and what deeper layers are given."""
-        at = tokens.ids == self.image_token_id
-        extra = own_embeddings(self.decoder, self.family, tokens.ids, at)
         if not tokens.pieces:
-            return self._embed(tokens.ids), extra
-        embeds: Tensor = self._embed(tokens.ids.masked_fill(at, 0))  # the id of a placeholder may be outside the vocabulary
+            return self._text(tokens.ids, torch.zeros_like(tokens.ids, dtype=torch.bool))
+        at = tokens.ids == self.image_token_id
+        embeds, extra = self._text(tokens.ids, at)
         rows = [p.row for p in tokens.pieces if p.row.request.image is not None]
         known = self.features.of([ImageView(r.request.image, r.request.noise) for r in rows if r.request.image is not None])
         shown: list[Tensor] = []

@@ -1,7 +1,8 @@
 """Key/value cache of a running batch, for models that need their own attention: every row's whole prompt in a cache.
 
 Shared prefixes are still read once, then repeated for their rows. Rows of similar lengths are kept together, padded on the
-left; those that join later are moved up to the last slot.
+left; those that join later are moved up to the last slot. Layers with a running state (see `Family.recurrent`) forget nothing
+of padding in the middle of a row, so there what is read behind a shared prefix has one length for all rows of a batch.
 """
 
 from __future__ import annotations
@@ -37,8 +38,7 @@ class _Side:
         """Both, the other's rows behind."""
         width = max(self.mask.shape[1], other.mask.shape[1])
         for kept, new in zip(self.cache.layers, other.cache.layers, strict=True):
-            both = ((kept.keys, new.keys), (kept.values, new.values))
-            kept.keys, kept.values = (torch.cat([_widened(t, width, 2) for t in pair]) for pair in both)
+            _join(kept, new, width)
         mask = torch.cat([_widened(self.mask, width, 1), _widened(other.mask, width, 1)])
         return _Side(self.rows + other.rows, self.cache, mask, torch.cat([self.positions, other.positions]))
 
@@ -65,7 +65,7 @@ class PlainMemory:
     def read(self, groups: Sequence[Group]) -> Tensor:
         """Final states (sum of all `wanted`, D) of the groups' last tokens, row after row; nothing is kept."""
         found: dict[int, Tensor] = {}
-        for part in _alike(groups):
+        for part in _alike(groups, self._language.family.recurrent):
             states, side = self._read(part)
             wanted = [n for group, _ in part for n in group.wanted]
             found |= {row: own[len(own) - n :] for row, own, n in zip(side.rows, states, wanted, strict=True)}
@@ -75,7 +75,7 @@ class PlainMemory:
         """Read the groups' prompts and take their rows in; logits (new rows, V)."""
         start = sum(len(side.rows) for side in self._sides)
         found: dict[int, Tensor] = {}
-        for part in _alike(groups):
+        for part in _alike(groups, self._language.family.recurrent):
             states, side = self._read(part)
             found |= dict(zip(side.rows, states[:, -1], strict=True))
             self._take_in(replace(side, rows=[start + row for row in side.rows]))
@@ -102,7 +102,7 @@ class PlainMemory:
                 continue
             if len(stay) < len(side.rows):
                 at = torch.tensor(stay, dtype=torch.long, device=side.mask.device)
-                side.cache.batch_select_indices(at)
+                side.cache.reorder_cache(at)
                 side.mask, side.positions = side.mask[at], side.positions[at]
             side.rows = [number[side.rows[n]] for n in stay]
             kept.append(side)
@@ -123,7 +123,7 @@ class PlainMemory:
             firsts = self._language.tokens([Piece(group.rows[0], 0, group.shared) for group in groups])
             self._language.states(firsts, firsts.mask, cache)
             owner = torch.tensor([g for g, group in enumerate(groups) for _ in group.rows], device=firsts.mask.device)
-            cache.batch_select_indices(owner)
+            cache.reorder_cache(owner)
             before = firsts.mask[owner]
         rest = self._language.tokens([Piece(row, group.shared, len(row.ids)) for group in groups for row in group.rows])
         mask = rest.mask if before is None else torch.cat([before, rest.mask], 1)
@@ -131,19 +131,33 @@ class PlainMemory:
         return self._language.states(rest, mask, cache), _Side(rows, cache, mask, rest.positions[:, -1])
 
 
-def _alike(groups: Sequence[Group]) -> list[list[tuple[Group, list[int]]]]:
-    """Groups and their rows' places, taken apart so that all rows of a part have similar lengths."""
-    parts: dict[tuple[int, bool], list[tuple[Group, list[int]]]] = {}
+def _alike(groups: Sequence[Group], evenly: bool = False) -> list[list[tuple[Group, list[int]]]]:
+    """Groups and their rows' places, taken apart so that all rows of a part have similar lengths.
+
+    evenly: the same number of tokens behind what they share.
+    """
+    parts: dict[tuple[tuple[int, int], bool], list[tuple[Group, list[int]]]] = {}
     start = 0
     for group in groups:
-        own: dict[int, list[int]] = {}
+        own: dict[tuple[int, int], list[int]] = {}
         for n, row in enumerate(group.rows):
-            own.setdefault(capacity(len(row.ids)), []).append(n)
+            rest = len(row.ids) - group.shared if evenly and group.shared else 0
+            own.setdefault((capacity(len(row.ids)), rest), []).append(n)
         for kind, members in own.items():
             some = replace(group, rows=[group.rows[n] for n in members], wanted=[group.wanted[n] for n in members])
             parts.setdefault((kind, group.shared > 0), []).append((some, [start + n for n in members]))
         start += len(group.rows)
     return list(parts.values())
+
+
+def _join(kept: Any, new: Any, width: int) -> None:
+    """Put the rows of another cache's layer behind those of a layer: keys and values of `width` slots, or a running state."""
+    if hasattr(kept, "recurrent_states"):
+        for states, more in ((kept.conv_states, new.conv_states), (kept.recurrent_states, new.recurrent_states)):
+            states.update({i: torch.cat([states[i], more[i]]) for i in states})
+        return
+    both = ((kept.keys, new.keys), (kept.values, new.values))
+    kept.keys, kept.values = (torch.cat([_widened(t, width, 2) for t in pair]) for pair in both)
 
 
 def _widened(t: Tensor, width: int, dimension: int) -> Tensor:

@@ -26,7 +26,7 @@ def image_only(processor_class: Any) -> Any:  # Any: transformers' own class, an
     return type(processor_class.__name__, (_ImageOnly, processor_class), {"every": every})
 
 
-def _without_torchvision(processor_class: Any) -> Any:
+def _without_torchvision(processor_class: Any) -> Any:  # Any: transformers' own class
     """Pixtral's processor asks for torchvision although it has a PIL image processor: its module takes one function of the
     torchvision image processor's module, which the PIL one has as well."""
     if not getattr(processor_class, "is_dummy", False) or processor_class.__name__ != "PixtralProcessor":
@@ -52,7 +52,7 @@ class _ImageOnly:
     every: tuple[str, ...] = ()  # what the whole class owns, in the order of its arguments
     video_processor = feature_extractor = _Absent()
 
-    def __new__(cls, *args: Any, **options: Any) -> Any:
+    def __new__(cls, *args: Any, **options: Any) -> Any:  # Any: a processor of transformers
         made = super().__new__(cls)
         made.get_attributes = lambda: list(cls.every)  # type: ignore[method-assign]  # while it is made, see below
         return made
@@ -61,7 +61,7 @@ class _ImageOnly:
     def get_attributes(cls) -> list[str]:
         return list(_KEPT)
 
-    def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
+    def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:  # Any: a class
         if isinstance(argument, _Absent):
             return type(argument)
         return super().check_argument_for_proper_class(argument_name, argument)  # type: ignore[misc]

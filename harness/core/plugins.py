@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -149,6 +150,10 @@ class WorksInWaves(Model, Protocol):
     """A model whose answers several processes can share out."""
 
     def engine(self) -> WaveEngine: ...
+
+
+# What a process that opens one checkpoint after the other (a fleet's worker) lets a plug-in keep for the next one; else None.
+KEPT: ContextVar[dict[str, Any] | None] = ContextVar("KEPT", default=None)
 
 
 class NoModel:

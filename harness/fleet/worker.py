@@ -16,7 +16,7 @@ from harness.core.capabilities import ChecksItself, Finding, GuessesTokens, Scor
 from harness.core.digests import file_digest
 from harness.core.errors import HarnessError, ModelError
 from harness.core.evaluation import Answer, Request
-from harness.core.plugins import Model, WorksInWaves
+from harness.core.plugins import KEPT, Model, WorksInWaves
 from harness.fleet.messages import Fault, Host, Loaded, Reply, Spec, WaveUnit, fault_of, own_versions
 from harness.fleet.same_hosts import folder_digest, free_memory
 from harness.startup import start
@@ -29,13 +29,14 @@ class Worker:
         start()
         self._host = Host(platform.node(), node, os.getpid(), own_versions())
         self._model: Model | None = None
+        self._kept: dict[str, Any] = {}  # what the plug-in of models keeps for the next checkpoint
         self._whole: set[tuple[Path, str]] = set()  # images whose content was looked at
 
     def hello(self) -> Reply:
         return Reply(self._host)
 
     def load(self, spec: Spec) -> Reply:
-        """Load a checkpoint in the place of the one before."""
+        """Load a checkpoint in the place of the one before; its adapters alone where both have the same base."""
         return self._replied(lambda: self._load(spec))
 
     def plan(self, requests: Sequence[Request]) -> Reply:
@@ -134,7 +135,11 @@ class Worker:
         self._model = None
         gc.collect()
         torch.set_num_threads(spec.threads)  # Ray sets one; the number is a fact of every answer
-        model = registry.make("model", spec.plugin, dict(spec.options))
+        before = KEPT.set(self._kept)
+        try:
+            model = registry.make("model", spec.plugin, dict(spec.options))
+        finally:
+            KEPT.reset(before)
         if not isinstance(model, WorksInWaves):
             raise ModelError(
                 f"The model {spec.plugin!r} has no waves that workers could share: a server answers in its own process. "

@@ -1,7 +1,8 @@
 """Several hosts on one machine: network namespaces that are joined by a bridge, each with a Ray node and a name of its own.
 
 The process that makes them must have a network namespace of its own (`in_own_network.run`): it is the head's host, the bridge
-is its interface, and everything ends with it. Nothing outside is touched.
+is its interface, and everything ends with it. Nothing outside is touched. `python tests/fleet/hosts.py SCRIPT WORDS...` runs a
+script there by `accelerate launch`.
 """
 
 from __future__ import annotations
@@ -167,3 +168,27 @@ def hosts(cpus: Sequence[int]) -> Iterator[list[Host]]:
         finally:
             for host in reversed(found):
                 host.stop_ray()
+
+
+def launch(words: Sequence[str], port: int = 29500, patience_s: float = 240) -> int:
+    """A script by `accelerate launch` on two hosts, one process each, as a lab starts it by hand; the worst exit code."""
+    with machines([1, 1]) as found:
+        started = []
+        for rank, host in enumerate(found):
+            command = [
+                sys.executable,
+                "-m",
+                "accelerate.commands.launch",
+                "--multi_gpu",
+                "--num_machines=2",
+                "--num_processes=2",
+            ]
+            command += [f"--machine_rank={rank}", f"--main_process_ip={HEAD}", f"--main_process_port={port}"]
+            own = {"GLOO_SOCKET_IFNAME": host.interface, "TP_SOCKET_IFNAME": host.interface}
+            command += ["--mixed_precision=no", "--dynamo_backend=no", *words]
+            started.append(subprocess.Popen([*host.enter, *command], env=os.environ | own))
+        return max(abs(process.wait(patience_s)) for process in started)
+
+
+if __name__ == "__main__":
+    sys.exit(launch(sys.argv[1:]))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from harness.core.errors import ModelError
 
@@ -75,16 +75,31 @@ def check(adapter: Path) -> None:
         raise ModelError(f"The adapter {adapter} uses {', '.join(used)}, so it cannot be merged into the weights of its base.")
 
 
+# A layer, the name of a tensor of it, and a copy of the tensor as it was before an adapter was merged.
+Changed = tuple[nn.Module, str, Tensor]
+
+
 # Any: a model of transformers or peft, another class for each family
-def merge(module: Any, adapters: Sequence[Path]) -> Any:
-    """The module with the adapters merged into it, the first one first. Tied embeddings are untied where one is adapted."""
+def merge(module: Any, adapters: Sequence[Path], keep: bool = False) -> tuple[Any, list[Changed] | None]:
+    """The module with the adapters merged into it, the first one first. Tied embeddings are untied where one is adapted.
+
+    With `keep` also what `take_out` needs; None where an adapter changes more than the tensors of single layers.
+    """
+    changed: list[Changed] | None = []
     for adapter in adapters:
-        module = _merge_one(module, adapter)
-    return module
+        module, own = _merge_one(module, adapter, keep)
+        changed = changed + own if changed is not None and own is not None else None
+    return module, changed
+
+
+def take_out(changed: Sequence[Changed]) -> None:
+    """Put back what adapters changed: the bytes of the base. The layers are where the copies are, on the CPU."""
+    for layer, name, value in reversed(changed):
+        getattr(layer, name).data.copy_(value)
 
 
 # Any: a model of transformers or peft, another class for each family
-def _merge_one(module: Any, adapter: Path) -> Any:
+def _merge_one(module: Any, adapter: Path, keep: bool) -> tuple[Any, list[Changed] | None]:
     from peft import PeftConfig
 
     config: Any = PeftConfig.from_pretrained(str(adapter))
@@ -93,9 +108,22 @@ def _merge_one(module: Any, adapter: Path) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of missing keys and tied weights: both are handled here
         loaded = _checking_class().from_pretrained(module, str(adapter), config=config)
-        if module.get_output_embeddings() is not head or module.get_input_embeddings() is not embeddings:
+        untied = module.get_output_embeddings() is not head or module.get_input_embeddings() is not embeddings
+        if untied:
             untie(module, head, embeddings)
-        return loaded.merge_and_unload()
+        changed = _about_to_change(loaded) if keep and not untied and getattr(config, "bias", "none") == "none" else None
+        return loaded.merge_and_unload(), changed
+
+
+# Any: a model of peft
+def _about_to_change(loaded: Any) -> list[Changed] | None:
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils.other import AuxiliaryTrainingWrapper
+
+    if any(isinstance(layer, AuxiliaryTrainingWrapper) for layer in loaded.modules()):
+        return None  # modules that the adapter keeps whole take the place of the base's
+    bases = [layer.get_base_layer() for layer in loaded.modules() if isinstance(layer, BaseTunerLayer)]
+    return [(base, name, p.detach().clone()) for base in bases for name, p in base.named_parameters(recurse=False)]
 
 
 def untie(module: Any, head: Any, embeddings: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from harness.core.digests import model_digest, value_digest
 from harness.core.edge.files import is_hub_name
 from harness.core.edge.foreign import words_of
 from harness.core.errors import HarnessError, ModelError
+from harness.core.plugins import KEPT
 from harness.core.run_record import Checkpoint
 from harness.models._checkpoint import families as _families
-from harness.models._checkpoint.adapters import base_of, check, is_adapter, merge
+from harness.models._checkpoint.adapters import Changed, base_of, check, is_adapter, merge, take_out
 from harness.models._checkpoint.attention_masks import is_windowed
 from harness.models._checkpoint.families import CAUSAL, FAMILIES, Family
 from harness.models._checkpoint.image_processor import image_only
@@ -94,23 +97,23 @@ def _from_pretrained(source: str, **options: Any) -> tuple[Any, list[str]]:
 def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: str, remote_code: bool) -> tuple[Any, list[str]]:
     """A model with adapters merged into it, and names of stored tensors that it does not have.
 
-    Attention is eager where the model knows no other.
+    Attention is eager where the model knows no other. Where the process keeps the base of its last checkpoint (`KEPT`) and it
+    is this one's too, adapters are taken out of it and others merged, in the order and precision of a base that is loaded.
     """
     transformers.utils.logging.disable_progress_bar()
-    options = {"dtype": dtype, "trust_remote_code": remote_code, "use_safetensors": True}
     if remote_code:
         require_own_code(Path(source))
+    kept = KEPT.get()
     try:
-        if not remote_code:
-            check_size(Path(source))
-        _check_attention(source, attention, remote_code)
-        try:
-            module, unread = _from_pretrained(source, attn_implementation=attention, **options)
-        except ValueError as error:  # Gemma 2 and others that cap their scores
-            if attention == "eager" or "does not support an attention implementation" not in str(error):
-                raise
-            module, unread = _from_pretrained(source, attn_implementation="eager", **options)
-        return merge(module, adapters), unread
+        if kept is None:
+            module, unread = _load_base(source, dtype, attention, remote_code)
+            return merge(module, adapters)[0], unread
+        wanted = (source, _state_of(source), dtype, attention, remote_code)
+        module, unread = _kept_base(kept, wanted) or _load_base(source, dtype, attention, remote_code)
+        module, changed = merge(module, adapters, keep=True)
+        if changed is not None:
+            kept["base"] = _Base(wanted, module, unread, changed)
+        return module, unread
     except HarnessError:
         raise
     except Exception as error:  # transformers, peft and safetensors raise whatever they like over odd files
@@ -120,6 +123,47 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
             f"The checkpoint {adapters[-1] if adapters else source} does not load: {words_of(error)}. Check its "
             "config.json, or copy it again."
         ) from error
+
+
+# Any: transformers' own class, another for each family
+def _load_base(source: str, dtype: torch.dtype, attention: str, remote_code: bool) -> tuple[Any, list[str]]:
+    options = {"dtype": dtype, "trust_remote_code": remote_code, "use_safetensors": True}
+    if not remote_code:
+        check_size(Path(source))
+    _check_attention(source, attention, remote_code)
+    try:
+        return _from_pretrained(source, attn_implementation=attention, **options)
+    except ValueError as error:  # Gemma 2 and others that cap their scores
+        if attention == "eager" or "does not support an attention implementation" not in str(error):
+            raise
+        return _from_pretrained(source, attn_implementation="eager", **options)
+
+
+@dataclass(frozen=True)
+class _Base:  # a model that a process keeps, with what its adapters changed
+    key: tuple[Any, ...]
+    module: Any  # transformers' own class, another for each family
+    unread: list[str]
+    changed: list[Changed]
+
+
+# Any: transformers' own class, another for each family
+def _kept_base(kept: dict[str, Any], wanted: tuple[Any, ...]) -> tuple[Any, list[str]] | None:
+    """The kept module as it was loaded, on the CPU, where it is the wanted one; else its memory is free afterwards."""
+    base: _Base | None = kept.pop("base", None)
+    if base is not None and base.key == wanted:
+        base.module.to("cpu")
+        take_out(base.changed)
+        return base.module, base.unread
+    del base
+    gc.collect()
+    return None
+
+
+def _state_of(source: str) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of a folder's files: as long as they stay, what was read of them is what they hold."""
+    stats = {path.name: path.stat() for path in sorted(Path(source).iterdir()) if path.is_file()}
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()]
 
 
 def _check_attention(source: str, attention: str, remote_code: bool) -> None:
@@ -197,9 +241,20 @@ def rope_index(module: Any, family: Family) -> RopeIndex | None:
 
 def checkpoint_of(path: str, source: str, adapters: Sequence[Path]) -> Checkpoint:
     """Identity by content; an adapter's digest includes its base's."""
-    parent, digest = "", model_digest(Path(source))
+    parent, digest = "", _base_digest(source)
     for adapter in adapters:
         parent, digest = digest, value_digest([digest, model_digest(adapter)])
     if not adapters:
         return Checkpoint(digest[:12], path, source, digest)
     return Checkpoint(digest[:12], source, str(adapters[-1]), digest, parent=parent)
+
+
+def _base_digest(source: str) -> str:
+    """`model_digest`, read once where a process keeps it and the files stay."""
+    kept = KEPT.get()
+    if kept is None:
+        return model_digest(Path(source))
+    state = (source, _state_of(source))
+    if kept.get("digest", ("", ""))[0] != state:
+        kept["digest"] = state, model_digest(Path(source))
+    return str(kept["digest"][1])

@@ -55,7 +55,7 @@ def trained_together(
     (place / "script.py").write_text(script)
     given = [str(place / "script.py"), str(folder), str(images), str(place / "two"), json.dumps(options)]
     if env == TWO_HOSTS:
-        in_own_network.run(ROOT / "tests/fleet/launched.py", *given, timeout_s=280)
+        in_own_network.run(ROOT / "tests/fleet/hosts.py", *given, timeout_s=280)
     else:
         done = together(*given, **env)
         assert done.returncode == 0, done.stderr[:6000]

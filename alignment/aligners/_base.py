@@ -33,8 +33,11 @@ class Aligner:
         *,
         progress: Progress = no_progress,
         cache: Path | None = None,
+        reference: Policy | None = None,
     ) -> Alignment:
         """Train, or resume a training that was killed; see `alignment.training.train.train`.
+
+        `reference`: where it is not the policy as loaded.
 
         Raises ConfigError where an online method meets a policy that cannot answer.
         """
@@ -43,7 +46,7 @@ class Aligner:
             require_answering(policy, self.name)
         return train(
             policy, self.trained_on(pairs), image_root, folder, self.objective, self.settings, progress,
-            online=online, rules=self.rules, cache=cache,
+            online=online, rules=self.rules, cache=cache, reference=reference,
         )  # fmt: skip
 
     def trained_on(self, pairs: Sequence[PreferencePair]) -> Sequence[PreferencePair]:

@@ -71,11 +71,11 @@ class Stored(NamedTuple):
 class Reference:
     """The policy as loaded, for scoring answers that did not exist before training.
 
-    Under LoRA it is the policy with its adapter off; with full weights a copy, made before the first step.
+    Under LoRA it is the policy with its adapter off; with full weights a copy, made before the first step; or `other`.
     """
 
-    def __init__(self, policy: Policy, settings: Settings) -> None:
-        self._policy = policy if settings.lora is not None else copy.deepcopy(policy)
+    def __init__(self, policy: Policy, settings: Settings, other: Policy | None = None) -> None:
+        self._policy = other or (policy if settings.lora is not None else copy.deepcopy(policy))
         self._rows_at_once = settings.micro_batch
 
     def of(self, trained: Trainable) -> Score:

@@ -71,11 +71,13 @@ def train(
     online: Online | None = None,
     rules: Sequence[Rule] = (),
     cache: Path | None = None,
+    reference: Policy | None = None,
 ) -> Alignment:
     """Train a freshly loaded policy on pairs, or resume where a killed run stopped.
 
     `online` makes each step's answers from the policy as it is; without it the pairs are trained on as they are.
     `cache`: where reference values are kept; trainings that share pairs and base share them there. Else `folder`.
+    `reference`: where it is not the policy as loaded, e.g. that of an earlier round.
     `rules` end it early; the setting `early_stop` is one more.
 
     Raises TrainingError when no pair is left, when the folder holds another training, or when a loss is not finite
@@ -90,6 +92,7 @@ def train(
             "makes its own answers begins them itself. Use one that trains on stored pairs, e.g. dpo."
         )
     made = {**objective.facts(), **settings.facts(), **(online.facts() if online else {})}
+    made |= {"reference": reference.checkpoint.digest} if reference is not None else {}
     fingerprint = parts_digest(made, pairs_digest(kept), policy.checkpoint.digest, sorted(policy.facts().items()))
     if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():
         return _finished(folder, fingerprint)
@@ -103,7 +106,7 @@ def train(
     merged = None
     if workers().is_main and settings.lora is not None:
         merged = write_merged_base(policy.module, policy.checkpoint, folder / MERGED)
-    trained, supply = _supply(policy, rows, image_root, cache or folder, objective, settings, progress, online)
+    trained, supply = _supply(policy, rows, image_root, cache or folder, objective, settings, progress, online, reference)
     stops: list[Rule] = [*rules, settings.early_stop] if settings.early_stop else [*rules]
     shards = divide(trained, workers(), online is not None)
     steps, stopped = Loop(policy, supply, objective, settings, shards, folder, fingerprint, stops).run(progress)
@@ -128,30 +131,34 @@ def _supply(
     settings: Settings,
     progress: Progress,
     online: Online | None,
+    other: Policy | None,
 ) -> tuple[Trainable, Supply]:
     """Prepare the module and the supply of pairs.
 
-    The reference is the policy as loaded, so its numbers (or a copy) are taken before adapters and before a state.
+    The reference is the policy as loaded (or `other`), so its numbers (or a copy) are taken before adapters and before a state.
     """
     if online is not None:
-        reference = Reference(policy, settings)
+        reference = Reference(policy, settings, other)
         trained = prepare(policy.module, settings, objective.heads(policy, settings.seed))
         return trained, online.supply(policy, rows, image_root, reference.of(trained))
+    fixed = other or policy
     of_tokens = isinstance(objective, ReadsTokens) and objective.reads_tokens
     if isinstance(objective, Preference) and objective.sync is not None:
+        if other is not None:
+            raise TrainingError("reference_sync moves the reference from where the training begins; it cannot be another one.")
         trained = prepare(policy.module, settings, objective.heads(policy, settings.seed))
         return trained, Moving(policy, rows, trained, objective.sync, settings.micro_batch, of_tokens)
     if isinstance(objective, Unpaired):
         rated = mismatched(rows)
-        supply = Rated(rated, reference_logps(policy, rated, cache / "reference", progress=progress))
+        supply = Rated(rated, reference_logps(fixed, rated, cache / "reference", progress=progress))
         return prepare(policy.module, settings, objective.heads(policy, settings.seed)), supply
     known, hidden = None, None
     if objective.needs_reference:
         kind = TOKENS if of_tokens else ANSWERS
-        known = reference_logps(policy, rows, cache / "reference", kind, progress=progress)
+        known = reference_logps(fixed, rows, cache / "reference", kind, progress=progress)
     if isinstance(objective, ReadsStates) and objective.reads_states:
-        hidden = reference_logps(policy, rows, cache / "reference", STATES, progress=progress)
-        objective.keep_head(policy)
+        hidden = reference_logps(fixed, rows, cache / "reference", STATES, progress=progress)
+        objective.keep_head(fixed)
     return prepare(policy.module, settings, objective.heads(policy, settings.seed)), Stored(rows, known, hidden)
 
 

@@ -13,8 +13,8 @@ makes eighteen arms, "bdhs-rho_th0.98-beta0.1-seed0" and so on. Each is trained,
 pairs and reference values that points have in common are found in the store and the caches.
 
 `rounds: 3` makes an arm "bdhs" into "bdhs-round1" to "bdhs-round3": the pairs of a round are made by the checkpoint of the
-round before, which is trained on and is the reference. Each round is swept like any arm. With a grid every point has its
-rounds.
+round before, which is trained on and is the reference; with `reference: fixed` what the first round begins with stays the
+reference of all. Each round is swept like any arm. With a grid every point has its rounds.
 
 `seeds: [0, 1, 2]` trains an arm (every point of its grid) once a seed, "bdhs-seed0" to "bdhs-seed2"; the report puts them
 together. An arm with seeds that goes on `after` another one goes on from that one's checkpoint of the same seed. A benchmark's
@@ -32,6 +32,7 @@ from typing import Any, Protocol
 from harness.core.nearest import did_you_mean
 
 KEY, ROUNDS, SEEDS, WORDINGS = "grid", "rounds", "seeds", "wordings"
+REFERENCES = ("moving", "fixed")  # of an arm with rounds
 _NOT_WORDING = ("name", "label", "judge", "judge_repeats", "limit", "limit_images", "items", WORDINGS)
 
 
@@ -87,15 +88,15 @@ def _worded(sweep: Sequence[Any], faults: list[str]) -> list[Any]:
 
 
 def _after_the_same_seed(arms: Sequence[Any]) -> list[Any]:
-    """`after: sft` of the arm "dpo-seed1" means "sft-seed1" where there is no arm "sft"."""
+    """`after: sft` or `reference: sft` of the arm "dpo-seed1" means "sft-seed1" where there is no arm "sft"."""
     names = {str(arm.get("name")) for arm in arms if isinstance(arm, Mapping)}  # names of other types are refused later
 
-    def placed(arm: Any) -> Any:  # Any: what stands in the file
-        before = str(arm.get("after") or "") if isinstance(arm, Mapping) else ""
+    def placed(arm: Any, key: str) -> Any:  # Any: what stands in the file
+        before = str(arm.get(key) or "") if isinstance(arm, Mapping) else ""
         found = _SEED.search(str(arm["name"])) if before and before not in names and "name" in arm else None
-        return {**arm, "after": f"{before}{found.group()}"} if found and f"{before}{found.group()}" in names else arm
+        return {**arm, key: f"{before}{found.group()}"} if found and f"{before}{found.group()}" in names else arm
 
-    return [placed(arm) for arm in arms]
+    return [placed(placed(arm, "after"), "reference") for arm in arms]
 
 
 class Follows(Protocol):
@@ -103,15 +104,19 @@ class Follows(Protocol):
 
     name: str
     after: str | None
+    reference: str | None
 
 
 def order_faults(arms: Sequence[Follows], reward_models: Sequence[Follows]) -> list[str]:
     """What is wrong with the order: an arm goes on from one that stands before it."""
     faults = [f"reward_models: {m.name} cannot go on `after` an arm" for m in reward_models if m.after is not None]
+    faults += [f"reward_models: {m.name} has no reference" for m in reward_models if m.reference is not None]
     before = list[str]()
     for arm in arms:
         if arm.after is not None and arm.after not in before:
             faults.append(f"arms: {arm.name} goes on after {arm.after!r}, which is not an arm before it")
+        if arm.reference not in (None, "base", *before):
+            faults.append(f"arms: the reference of {arm.name} is {arm.reference!r}, which is neither base nor an arm before it")
         before.append(arm.name)
     return faults
 
@@ -141,6 +146,10 @@ def _rounds(arm: Any, where: str, faults: list[str]) -> list[Any]:
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         faults.append(f"{where}.rounds is {n!r}; give a whole number of at least 1")
         return [plain]
+    reference = plain.pop("reference", "moving")
+    if reference not in REFERENCES:
+        faults.append(f"{where}.reference is {reference!r}; with rounds, choose one of: {', '.join(REFERENCES)}")
+    plain |= {"reference": plain.get("after") or "base"} if reference == "fixed" else {}
     name, made = str(plain.get("name", "arm")), list[Any]()
     for number in range(1, n + 1):
         before = {"after": f"{name}-round{number - 1}"} if number > 1 else {}

@@ -78,6 +78,7 @@ class Arm(_Strict):
     align: AlignConfig = Field(description="aligner, e.g. {name: dpo, beta: 0.1, training: {learning_rate: 1.0e-6}}")
     seed: int | None = Field(None, description="seed of this arm's pairs and training; the run's where absent")
     after: Name | None = Field(None, description="earlier arm whose checkpoint makes its pairs, goes on and is its reference")
+    reference: Name | None = Field(None, description="base or earlier arm as reference; absent: what it begins with")
     resources: ArmResources | None = Field(None, description="with `fleet`: processes and GPUs of its training")
 
 
@@ -129,8 +130,8 @@ class RunConfig(_Strict):
         asked = self.model_dump(exclude={**_PLACES, "table": True, "baseline": True, "gates": True})
         for arm in (*asked["reward_models"], *asked["arms"]):
             arm["align"] = training_form.flat(arm["align"])
-            if arm["after"] is None:  # as before there were rounds
-                del arm["after"]
+            for key in [key for key in ("after", "reference") if arm[key] is None]:  # as before there were rounds
+                del arm[key]
         asked["sweep"] = [{k: v for k, v in spec.items() if k != "judge_repeats" or v} for spec in asked["sweep"]]
         return value_digest(asked)
 
@@ -161,16 +162,15 @@ def read_tree(path: Path | None) -> dict[str, Any]:
 
 
 def load_table(name: str, mini: bool, overrides: Sequence[str] = ()) -> tuple[RunConfig, list[str]]:
-    """A table of the study ("table6"), on LLaVA-1.6-7B or on the miniature world, and its rows that had to be left out."""
-    tree, left_out = study.tree(name, mini)
-    return parse(tree, f"study:{name}", overrides), left_out
+    """A table of the study ("table6"), real or on the miniature world, and its rows that had to be left out."""
+    tree, left = study.tree(name, mini)
+    return parse(tree, f"study:{name}", overrides), left
 
 
 def stored(text: str, where: str) -> RunConfig:
     """A configuration as a store keeps it, also in the form of version 0.1.
 
-    It was checked when the run began. Plug-ins and their options are not looked at again, so that a run can be read where a
-    plug-in is no longer installed. Raises ConfigError where the text is not a configuration.
+    Plug-ins and options are not checked again: one may no longer be installed. Raises ConfigError for another text.
     """
     with refused_as(ConfigError, f"{where} cannot be read", "Restore it from a copy, or run the study again."):
         return RunConfig.model_validate(training_form.nested(yaml.safe_load(text), []))

@@ -207,6 +207,7 @@ class Aligner(Protocol):
         *,
         progress: Progress = ...,
         cache: Path | None = None,
+        reference: Any = None,  # a Policy: the reference, where it is not the model as loaded
     ) -> Trained: ...
 
 

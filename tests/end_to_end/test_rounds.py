@@ -10,6 +10,7 @@ from alignment.data.pairs import read_pairs
 from harness.config import schema as config
 from harness.core.errors import ConfigError
 from harness.run import pipeline
+from harness.storage.artifacts import TrainingLog
 from harness.storage.run_folder import read_json
 from harness.storage.run_store import Store
 from tests.end_to_end.conftest import _BDHS, SMALL
@@ -20,9 +21,15 @@ STUDY = {**SMALL, "name": "rounds", "arms": [ARM], "sweep": [{"name": "pope", "l
 
 
 def test_two_rounds_are_two_checkpoints_on_pairs_of_their_own(world: Path, tmp_path: Path) -> None:
-    outcome = pipeline.run(config.parse(STUDY | {"data": str(world / "miniworld"), "output": str(tmp_path)}), "test")
+    kept = {**ARM, "name": "kept", "after": "dpo-round1", "reference": "base"}
+    arms = [ARM, {key: value for key, value in kept.items() if key != "rounds"}]
+    study = STUDY | {"data": str(world / "miniworld"), "output": str(tmp_path), "arms": arms}
+    outcome = pipeline.run(config.parse(study), "test")
     with Store(tmp_path / "store.sqlite") as store:
-        assert {r.label for r in store.results(outcome.run_id)} == {"base", "dpo-round1", "dpo-round2"}
+        assert {r.label for r in store.results(outcome.run_id)} == {"base", "dpo-round1", "dpo-round2", "kept"}
+        logs = {name: store.get(TrainingLog, outcome.run_id, name).steps[0] for name in ("dpo-round2", "kept")}
+    assert logs["dpo-round2"]["rewards/chosen"] == pytest.approx(0.0, abs=1e-5)  # its reference is where it begins
+    assert abs(logs["kept"]["rewards/chosen"]) > 1e-3  # it begins away from its reference, the base
     arms = outcome.folder / "arms"
     made = [read_pairs(arms / f"dpo-round{n}" / "pairs.jsonl") for n in (1, 2)]
     assert {p.prompt for p in made[0]} == {p.prompt for p in made[1]}
@@ -37,12 +44,29 @@ def test_rounds_are_written_out_as_arms_that_follow_each_other() -> None:
         ("dpo-seed0-round2", "dpo-seed0-round1"),
         ("dpo-seed0-round3", "dpo-seed0-round2"),
     ]
-    assert len(made) == 6
+    assert len(made) == 6 and {a.reference for a in made} == {None}
+
+
+def test_a_fixed_reference_is_what_the_first_round_begins_with() -> None:
+    first = {k: v for k, v in ARM.items() if k != "rounds"} | {"name": "sft"}
+    later = {**ARM, "after": "sft", "reference": "fixed"}
+    made = config.parse(STUDY | {"arms": [{**first, "seeds": [0, 1]}, {**later, "seeds": [0, 1]}]}).arms
+    assert [(a.name, a.after, a.reference) for a in made[2:4]] == [
+        ("dpo-seed0-round1", "sft-seed0", "sft-seed0"),
+        ("dpo-seed0-round2", "dpo-seed0-round1", "sft-seed0"),
+    ]
+    alone = config.parse(STUDY | {"arms": [{**ARM, "reference": "fixed"}]}).arms
+    assert [a.reference for a in alone] == ["base", "base"]
 
 
 @pytest.mark.parametrize(
     ("arm", "says"),
-    [({**ARM, "rounds": 0}, "whole number of at least 1"), ({**ARM, "rounds": 1, "after": "sft"}, "not an arm before it")],
+    [
+        ({**ARM, "rounds": 0}, "whole number of at least 1"),
+        ({**ARM, "rounds": 1, "after": "sft"}, "not an arm before it"),
+        ({**ARM, "reference": "kept"}, "choose one of: moving, fixed"),
+        ({**{k: v for k, v in ARM.items() if k != "rounds"}, "reference": "sft"}, "neither base nor an arm before it"),
+    ],
 )
 def test_rounds_that_make_no_sense_are_refused(arm: dict, says: str) -> None:
     with pytest.raises(ConfigError, match=says):

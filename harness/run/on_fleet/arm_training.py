@@ -55,8 +55,14 @@ class ArmTraining:
         aligner = self.aligner(arm)
         policy = trainable_model(self.config, self.begins_with(arm), self.crew)
         require_sound(arm.name, policy, self.say, training=True)
-        cache = self.folder.parent / ".cache"
-        return aligner.align(policy, pairs, self.data.folder, self.place(arm) / "train", progress=self.progress, cache=cache)
+        cache, place = self.folder.parent / ".cache", self.place(arm) / "train"
+        reference = None if arm.reference in (None, arm.after or "base") else self.reference(arm.reference)
+        return aligner.align(policy, pairs, self.data.folder, place, progress=self.progress, cache=cache, reference=reference)
+
+    def reference(self, name: str) -> Model:
+        """The checkpoint of that name, where it is another one than the one that is trained."""
+        path = None if name == "base" else self.ended_in(next(arm for arm in self.config.arms if arm.name == name))
+        return trainable_model(self.config, path, self.crew)
 
     def aligner(self, arm: Arm) -> Aligner:
         """The arm's aligner, with the judge or the reward that it needs."""

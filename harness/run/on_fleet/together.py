@@ -39,7 +39,7 @@ class Together:
             return
         left, done = list(self._config.arms), set[str | None]([None])
         while left:
-            now = [arm for arm in left if arm.after in done]
+            now = [arm for arm in left if arm.after in done and arm.reference in (*done, "base")]
             yield now
             done |= {arm.name for arm in now}
             left = [arm for arm in left if arm not in now]
@@ -47,7 +47,7 @@ class Together:
     def alive(self, arms: Sequence[Arm]) -> list[Arm]:
         """The arms that did not fail, and whose earlier arm and reward model did not; these fail with them."""
         for arm in arms:
-            for needed in (arm.after, arm.align.reward):
+            for needed in (arm.after, arm.reference, arm.align.reward):
                 if needed in self.failed and arm.name not in self.failed:
                     self.failed[arm.name] = TrainingError(f"it needs {needed}, which failed")
         return [arm for arm in arms if arm.name not in self.failed]

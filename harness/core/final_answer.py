@@ -82,6 +82,12 @@ def reasoning(text: str) -> str | None:
     return _WRAPPER.sub(" ", _FINAL.sub(" ", _CHANNEL.sub(" ", _MARK.sub(" ", cut)))).strip()
 
 
+def is_mark(token: str) -> bool:
+    """Whether a text is a mark of reasoning or of an answer, or part of one that is several tokens (channels)."""
+    marks = (_MARK, _ANSWER, _WRAPPER)
+    return any(mark.fullmatch(token) for mark in marks) or token in ("<|channel|>", "<|message|>")
+
+
 def opened_by(prompt: str) -> str:
     """The opening mark of a reasoning that a prompt ends in, with the white space behind it; "" where it ends otherwise."""
     marks = list(_MARK.finditer(prompt))

@@ -6,6 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor
 from harness.core.edge.images import open_image
 from harness.core.errors import ModelError
 from harness.core.evaluation import Request
-from harness.core.final_answer import opened_by
+from harness.core.final_answer import is_mark, opened_by
 from harness.models._checkpoint.families import Family
 from harness.models._checkpoint.vision_tower import unpacked
 from harness.models._conversation.answer_tokens import AnswerTokens
@@ -111,10 +112,17 @@ class Conversations:
         return prompt
 
     def _as_text(self, text: str) -> str:
-        """A placeholder inside a question or an answer is text: it is broken up so that no image is expected for it."""
-        for token in filter(None, (self._token, self._placeholder)):
-            text = text.replace(token, token[:1] + " " + token[1:])
-        return text
+        """A special token inside a question or an answer is text: "</s>" is broken up ("< /s>") so that it ends no turn, and a
+        placeholder so that no image is expected for it. Marks of reasoning stay, as answers contain them."""
+        return self._special.sub(lambda found: found[0][:1] + " " + found[0][1:], text)
+
+    @cached_property
+    def _special(self) -> re.Pattern[str]:
+        """Any special token of the tokenizer, and what stands for images."""
+        added = getattr(self.tokenizer, "added_tokens_decoder", {}).values()
+        found = {token.content for token in added if token.special and not is_mark(token.content)}
+        tokens = {token for token in {*found, self._token, self._placeholder} if len(token.strip()) > 1}
+        return re.compile("|".join(map(re.escape, sorted(tokens, key=lambda t: (-len(t), t)))) or r"(?!)")
 
     def _prompt(self, image: Path | None, question: str) -> tuple[str, list[int], tuple[int, ...]]:
         """A prompt with what the processor writes for its image: text, tokens with each run of placeholders as one, the runs'

@@ -82,6 +82,14 @@ def reasoning(text: str) -> str | None:
     return _WRAPPER.sub(" ", _FINAL.sub(" ", _CHANNEL.sub(" ", _MARK.sub(" ", cut)))).strip()
 
 
+def without_marks(text: str) -> str:
+    """A text in which nothing opens or closes a reasoning or an answer: what a server hands over as reasoning may speak of
+    the marks."""
+    for mark in (_CHANNEL, _FINAL, _MARK, _ANSWER, _WRAPPER):
+        text = mark.sub(" ", text)
+    return text
+
+
 def is_mark(token: str) -> bool:
     """Whether a text is a mark of reasoning or of an answer, or part of one that is several tokens (channels)."""
     marks = (_MARK, _ANSWER, _WRAPPER)

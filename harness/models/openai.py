@@ -28,6 +28,7 @@ from harness.models._server.pool import Pool
 from harness.models._server.refusals import Unanswerable
 from harness.models._server.settings import addresses_of, check_numbers, check_same, key_of
 from harness.models._server.spend_cap import shared_cap
+from harness.models._server.thinking import Thinking
 from harness.models._server.usage import Spent
 
 _CONTINUES = ("vllm", "sglang")  # servers that can go on with a given beginning
@@ -57,6 +58,8 @@ class OpenAIModel:
         price_in, price_out: US dollars per million tokens; without them the cost is unknown.
         max_cost: US dollars that the servers may cost in one process, retries included; never passed. Needs both prices.
         extra: further keys of each request, e.g. {chat_template_kwargs: {enable_thinking: false}}.
+        enable_thinking: given to the server's chat template; None leaves its own default.
+        thinking_tokens: tokens of reasoning at most, besides a benchmark's limit for the answer; 0: one limit over both.
     """
 
     def __init__(
@@ -72,7 +75,10 @@ class OpenAIModel:
         price_out: float | None = None,
         max_cost: float | None = None,
         extra: Mapping[str, Any] | None = None,
+        enable_thinking: bool | None = None,
+        thinking_tokens: int = 0,
     ) -> None:
+        self._thinking = Thinking(enable_thinking, thinking_tokens)
         check_numbers(concurrency=concurrency, timeout_s=timeout_s, retries=retries)
         addresses, key = addresses_of(url), key_of(api_key_env)
         cap = shared_cap(addresses[0], max_cost, price_in, price_out)
@@ -83,7 +89,7 @@ class OpenAIModel:
         check_same(servers, self._name, entry)
         self._kind = self._server.printable(str(entry.get("owned_by") or ""))
         self._version = self._server.version() if self._kind == "vllm" else ""
-        self._extra = dict(extra or {})
+        self._extra = self._thinking.extra(extra or {})
         self._keep = 2 * concurrency * len(servers)
         self._limit = "max_tokens"
         self._tempered: bool | None = True if self._kind in _CONTINUES else None  # None: not yet known
@@ -108,6 +114,7 @@ class OpenAIModel:
         }
         if not self._tempered:
             facts["temperature"] = "the server's own: it refuses one, so answers may be drawn at random"
+        facts |= self._thinking.facts()
         return {**facts, "extra": json.dumps(self._extra, sort_keys=True)} if self._extra else facts
 
     def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
@@ -165,15 +172,17 @@ class OpenAIModel:
 
     def _ask(self, request: Request, encoded: str | None) -> Reply:
         limit, tempered = self._limit, self._tempered is not False
-        body = chat_body(request, encoded, self._name, limit, tempered)
+        body = chat_body(self._thinking.asked(request), encoded, self._name, limit, tempered)
         if request.prefix or request.decoding.min_new_tokens:
             body = continued(body, request)
         body["extra_body"] = {**body.get("extra_body", {}), **self._extra}
-        started = time.perf_counter()
+        started, thinking = time.perf_counter(), self._thinking.tokens
+
+        def read(data: Any) -> Reply:  # Any: what a server sent
+            return read_reply(data, request.decoding, round(time.perf_counter() - started, 4), thinking)
+
         try:
-            return self._pool.ask(
-                body, lambda data: read_reply(data, request.decoding, round(time.perf_counter() - started, 4)), request.image
-            )
+            return self._pool.ask(body, read, request.image)
         except Unanswerable as error:
             if limit == "max_tokens" and "max_completion_tokens" in str(error):
                 self._limit = "max_completion_tokens"  # newer models of some providers take no other name

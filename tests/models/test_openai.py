@@ -106,7 +106,7 @@ def test_a_content_of_several_parts_is_their_text() -> None:
     parts = [{"type": "thinking", "thinking": "No?"}, {"type": "text", "text": "Yes, "}, {"type": "text", "text": "a dog."}]
     with serving(lambda body, count: reply(parts)) as server:
         answers, _ = ask(OpenAIModel(server.url), questions(1))
-    assert answers[0].text == "Yes, a dog."
+    assert answers[0].text == "<think>No?</think>\n\nYes, a dog."
 
 
 def test_a_content_without_any_text_part_is_no_answer() -> None:

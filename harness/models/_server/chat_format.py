@@ -12,6 +12,7 @@ from typing import Any
 from harness.core.edge.images import open_image, shows_as_stored
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.models._server.refusals import Again, Unanswerable
+from harness.models._server.thinking import marked, reasoning_of
 
 # How servers name the end of an answer and its limit (OpenAI, TGI, Mistral, Gemini, Anthropic), case aside.
 _ENDS = ("stop", "eos", "eos_token", "end", "end_turn", "stop_sequence")
@@ -64,18 +65,22 @@ def chat_body(request: Request, image: str | None, model: str, limit: str, tempe
     return body
 
 
-def read_reply(data: Any, decoding: Decoding, latency_s: float) -> Reply:
-    """Raises Again where the reply holds no answer, Unanswerable where the server withheld it."""
+def read_reply(data: Any, decoding: Decoding, latency_s: float, thinking: int = 0) -> Reply:
+    """Raises Again where the reply holds no answer, Unanswerable where the server withheld it.
+
+    `thinking`: tokens of reasoning at most, besides those of `decoding`; see `thinking.py`.
+    """
     try:
         choice, usage = data["choices"][0], data.get("usage") or {}
         reason, message = choice.get("finish_reason"), choice["message"]
         text = _text(message.get("content")) or message.get("refusal") or ""
         counted = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+        thought, thoughts = reasoning_of(message), (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise Again("the reply holds no answer") from None
     tokens_in, tokens_out = (n if isinstance(n, int) else None for n in counted)
-    at_limit = tokens_out is not None and tokens_out >= decoding.max_new_tokens
+    at_limit = tokens_out is not None and tokens_out >= decoding.max_new_tokens + thinking
     why = reason.lower() if isinstance(reason, str) else ("length" if at_limit else "stop") if reason is None and text else ""
     if why == "content_filter":
         raise Unanswerable("the server's content filter withheld the answer")
@@ -83,8 +88,26 @@ def read_reply(data: Any, decoding: Decoding, latency_s: float) -> Reply:
         raise Again(f"the reply stopped for an unknown reason ({str(reason)[:40]})")
     cut = _cut(text, decoding.stop)
     stopped = "stop" if cut is not None else "end" if why in _ENDS else "length"
-    answer = Answer("", text if cut is None else cut, -1 if tokens_out is None else tokens_out, stopped, latency_s)
+    text = text if cut is None else cut
+    if thought or (isinstance(thoughts, int) and thoughts > 0):
+        text, stopped = _thought_through(text, stopped, thought, (thoughts, tokens_out), (thinking, decoding.max_new_tokens))
+    answer = Answer("", text, -1 if tokens_out is None else tokens_out, stopped, latency_s)
     return Reply(answer, tokens_in, tokens_out, cached if isinstance(cached, int) else None)
+
+
+def _thought_through(
+    text: str, stopped: str, thought: str, counted: tuple[Any, int | None], limits: tuple[int, int]
+) -> tuple[str, str]:
+    """Text and end of an answer behind a reasoning that was handed over apart, or only counted.
+
+    counted: tokens of reasoning and of all, as the server counts them; limits: those of reasoning (0: none) and answer.
+    """
+    of_thought, of_all = counted if isinstance(counted[0], int) else (None, counted[1])
+    over = bool(limits[0]) and of_thought is not None and of_thought > limits[0]
+    ended = not over and bool(text.strip() or stopped != "length")
+    if limits[0] and ended and of_thought is not None and of_all is not None and of_all - of_thought > limits[1]:
+        stopped = "length"
+    return (marked(thought, text, ended) if thought or not ended else text), stopped if ended else "length"
 
 
 def _text(content: Any) -> Any:  # Any: what a server sent
@@ -92,7 +115,7 @@ def _text(content: Any) -> Any:  # Any: what a server sent
     if not isinstance(content, list):
         return content
     texts = [part if isinstance(part, str) else part["text"] for part in content if _is_text(part)]
-    if content and not texts:
+    if content and not texts and not all(isinstance(part, dict) and part.get("type") == "thinking" for part in content):
         raise TypeError("no part is text")
     return "".join(texts)
 

@@ -37,7 +37,8 @@ from tests.small_world import SMALL  # noqa: E402
 DRIVER = Path(__file__).parents[1] / "fleet" / "chaos_driver.py"
 WORKER = b"ray::SlowWaves"
 KINDS = ("worker", "raylet", "driver", "link")
-QUESTIONS, PATIENCE_S, DOWN_S = 96, 420.0, 30.0
+QUESTIONS, PATIENCE_S = 180, 600.0
+DOWN_S, NOTICED_S = (3.0, 15.0, 30.0), 12.0  # a host is taken for dead after about ten seconds
 
 
 class Round:
@@ -50,6 +51,7 @@ class Round:
         self.log = place / "said.txt"
         self.down: list[tuple[float, Host, str]] = []  # until when, which host, what was done to it
         self.did: Counter[str] = Counter()
+        self.left: list[str] = []  # kills that were not possible before the sweep ended
         self.began = time.monotonic()
 
     def start(self) -> subprocess.Popen[str]:
@@ -71,7 +73,7 @@ class Round:
         plan, driver = list(zip(at, kills, strict=True)), self.start()
         while True:
             self.put_back()
-            if plan and self.answers() >= plan[0][0] and driver.poll() is None:
+            if plan and self.answers() >= plan[0][0] and driver.poll() is None and self.can(plan[0][1]):
                 _, kind = plan.pop(0)
                 if self.kill(kind, driver):
                     driver = self.start()
@@ -80,6 +82,7 @@ class Round:
                 assert driver.returncode == 0, f"exit {driver.returncode}: {self.log.read_text()[-3000:]}"
                 found: dict[str, Any] = json.loads(said.splitlines()[-1])
                 self.put_back(now=True)
+                self.left = [kind for _, kind in plan]
                 return found
             if time.monotonic() - self.began > PATIENCE_S:
                 driver.send_signal(signal.SIGUSR1)  # it writes where its threads are
@@ -87,38 +90,45 @@ class Round:
                 raise AssertionError(f"does not end: {self.log.read_text()[-9000:]}")
             time.sleep(0.2)
 
+    def up(self) -> list[Host]:
+        """Hosts beside the head's that nothing was done to, or whose time is over."""
+        return [host for host in self.hosts[1:] if host not in [h for _, h, _ in self.down]]
+
+    def can(self, kind: str) -> bool:
+        """One of the other hosts has to stay."""
+        return len(self.up()) > 1 if kind in ("raylet", "link") else kind == "driver" or bool(workers_of(self.hosts))
+
     def kill(self, kind: str, driver: subprocess.Popen[str]) -> bool:
         """Do it; True where the driver has to be started again."""
-        up = [host for host in self.hosts[1:] if host not in [h for _, h, _ in self.down]]
-        workers = workers_of(self.hosts)
-        if kind in ("raylet", "link") and len(up) < 2:
-            kind = "worker"  # one of the others has to stay
-        if kind == "worker" and not workers:
-            kind = "driver"
-        where = ""
+        where, down_s = "", self.chance.choice(DOWN_S)
         if kind == "driver":
             driver.kill()
             driver.wait()
         elif kind == "worker":
-            os.kill(self.chance.choice(workers), signal.SIGKILL)
+            os.kill(self.chance.choice(workers_of(self.hosts)), signal.SIGKILL)
         else:
-            host = self.chance.choice(up)
-            where = host.name
+            host = self.chance.choice(self.up())
+            where = f"{host.name} for {down_s:.0f} s"
             host.stop_ray() if kind == "raylet" else host.cut_off()
-            self.down.append((time.monotonic() + DOWN_S, host, kind))
+            self.down.append((time.monotonic() + down_s, host, kind))
         self.did[kind] += 1
         print(f"  {time.monotonic() - self.began:6.1f} s  {self.answers()} answers: {kind} {where}", flush=True)
         return kind == "driver"
 
     def put_back(self, now: bool = False) -> None:
-        """Links whose time is over come up; Ray ends a node that it took for dead, so it is started again."""
+        """Links whose time is over come up; Ray ends a node that it took for dead, which is started again then."""
         for one in [d for d in self.down if now or time.monotonic() > d[0]]:
             self.down.remove(one)
             _, host, kind = one
             if kind == "link":
                 host.put_back()
+                self.down.append((time.monotonic() + NOTICED_S, host, "was down"))
+            elif kind == "raylet" or host.ray is None or host.ray.poll() is not None:
                 host.stop_ray()
-            host.start_ray()
+                host.start_ray()
+        if now and self.down:  # a link that has just come up
+            time.sleep(NOTICED_S)
+            self.put_back(now)
 
 
 def workers_of(found: list[Host]) -> list[int]:
@@ -171,13 +181,15 @@ def campaign(kills: int, seed: int, wave_s: float) -> bool:
         settings["address"] = f"{HEAD}:{PORT}"
         left = [KINDS[n % len(KINDS)] for n in range(kills)]
         chance.shuffle(left)
-        began = time.monotonic()
+        began, rounds = time.monotonic(), 0
         with hosts([1, 1, 1]) as found:
             while left:
                 now, left = left[:4], left[4:]
                 print(f"sweep with {', '.join(now)}", flush=True)
-                own = Round(folder / f"sweep{len(left)}", settings, found, chance)
+                rounds += 1
+                own = Round(folder / f"sweep{rounds}", settings, found, chance)
                 own.run(now, len(alone["answers"]))
+                left = own.left + left  # those for which no host could be spared
                 got = outcome(own.output)
                 did += own.did
                 for claim, holds in checks(got, alone).items():

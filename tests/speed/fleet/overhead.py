@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -49,7 +50,7 @@ def writer(answers: int, batch: int, folder: Path) -> float:
         return answers / (time.perf_counter() - began)
 
 
-def driver(workers: int, waves: int, folder: Path) -> tuple[float, float]:
+def driver(workers: int, waves: int, file: Path, digest: str = "d") -> tuple[float, float]:
     """CPU microseconds of the driver for each answer, and answers a second, with workers that answer at once."""
     from tests.fleet.fake_cluster import FakeCluster, Toy
 
@@ -58,15 +59,31 @@ def driver(workers: int, waves: int, folder: Path) -> tuple[float, float]:
             return [[list(range(s, min(s + WAVE, len(requests))))] for s in range(0, len(requests), WAVE)]
 
     crews.Cluster = FakeCluster(cpus=workers)  # type: ignore[assignment,misc]
-    registry.make = lambda kind, name, options: Wide()  # type: ignore[assignment]
+    registry.make = lambda kind, name, options: Wide(digest)  # type: ignore[assignment]
     requests = [Request(None, f"Is there a dog in image {n}?") for n in range(waves * WAVE)]
-    with Store(folder / f"driver{workers}.sqlite") as store:
+    with Store(file) as store:
         crew = Crew(FleetConfig(workers=workers), lambda text: None)
         model = RememberingModel(FleetModel(crew, Spec("toy", {}, 1, ".")), store)
         cpu, began = time.process_time(), time.perf_counter()
         n = sum(len(batch) for batch in model.generate(requests))
         crew.close()
         return (time.process_time() - cpu) / n * 1e6, n / (time.perf_counter() - began)
+
+
+def drivers(n: int, waves: int, folder: Path) -> float:
+    """Answers a second of several drivers, each a process with checkpoints of its own, that write one store together."""
+    code = "import sys; from pathlib import Path; from tests.speed.fleet.overhead import driver; "
+    code += f"driver(8, {waves}, Path(sys.argv[1]), sys.argv[2])"
+    file = folder / f"drivers{n}.sqlite"
+    with Store(file):
+        pass  # made by one
+    began = time.perf_counter()
+    started = [subprocess.Popen([sys.executable, "-c", code, str(file), f"d{i}"], cwd=ROOT) for i in range(n)]
+    assert all(one.wait() == 0 for one in started)
+    took = time.perf_counter() - began
+    with sqlite3.connect(file) as db:
+        assert db.execute("SELECT count(*) FROM answers").fetchone() == (n * waves * WAVE,)
+    return n * waves * WAVE / took
 
 
 def sweeps(questions: int) -> dict[str, Any]:
@@ -134,9 +151,14 @@ def main(only_driver: bool, questions: int) -> None:
                 flush=True,
             )
         for workers in (1, 8, 64):
-            cpu, speed = driver(workers, 64, Path(made))
+            cpu, speed = driver(workers, 64, Path(made) / f"driver{workers}.sqlite")
             print(
                 f"driver, {workers:4} workers: {cpu:6.1f} us of CPU an answer, {speed:8,.0f} answers/s with the store",
+                flush=True,
+            )
+        for n in (1, 2):
+            print(
+                f"{n} drivers on one store: {drivers(n, 256, Path(made)):8,.0f} answers/s together, their start included",
                 flush=True,
             )
     if only_driver:

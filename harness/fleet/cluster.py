@@ -24,6 +24,8 @@ from harness.fleet.worker import Worker
 _REACH_S = 10.0
 _TOKEN = secrets.token_hex(32)  # one a process, since Ray keeps the first one that it sees
 _STARTS = 3
+_SETTINGS = b"\x04"  # kind of an HTTP/2 frame; its header has 9 bytes: length (3), kind, flags, stream (4)
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + _SETTINGS + bytes(5)
 _OBJECTS = 100 * 2**20  # bytes of shared memory: requests and answers are small
 _LONGEST_TEMP = 30  # characters: the paths of Ray's sockets have to fit in 107
 
@@ -91,12 +93,14 @@ class Cluster:
         if not host or not port.isdigit():
             raise ConfigError(f"The fleet's address {address!r} is not of the form HOST:PORT, such as 10.0.0.1:6379.")
         try:
-            socket.create_connection((host, int(port)), _REACH_S).close()
+            why = _what_listens(host, int(port))
         except OSError as error:
+            why = str(error.strerror or error)
+        if why:
             raise ConfigError(
-                f"No Ray answers at {address} ({error.strerror or error}; waited at most {_REACH_S:.0f} s). Start it with "
-                "`ray start --head` there, and give the address that it prints. The command must run on a host of the cluster."
-            ) from error
+                f"No Ray answers at {address} ({why}; waited at most {_REACH_S:.0f} s). Start it with `ray start --head` "
+                "there, and give the address that it prints. The command must run on a host of the cluster."
+            )
         self._at_end.callback(self._ray.shutdown)
         try:
             with _environment({}):
@@ -170,6 +174,23 @@ class _Hired(Worker):
         import ray
 
         super().__init__(ray.get_runtime_context().get_node_id())
+
+
+def _what_listens(host: str, port: int) -> str:
+    """Why the server there is no Ray, "" where it may be one: gRPC greets with settings of HTTP/2. Ray would wait for minutes.
+
+    Raises OSError where nothing listens.
+    """
+    with socket.create_connection((host, port), _REACH_S) as server:
+        if os.environ.get("RAY_USE_TLS") == "1":  # which greets in its own way
+            return ""
+        server.settimeout(_REACH_S)
+        server.sendall(_HELLO)
+        try:
+            greeting = server.recv(9)
+        except OSError:
+            return "something listens there and says nothing"
+    return "" if greeting[3:4] == _SETTINGS else "something else listens there, such as Redis"
 
 
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}

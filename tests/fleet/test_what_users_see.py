@@ -6,6 +6,8 @@ import dataclasses
 import io
 import json
 import os
+import socket
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,10 @@ from harness.commands._terminal import Display
 from harness.config.fleet_form import FleetConfig
 from harness.core import registry
 from harness.core.capabilities import OK, WRONG, Finding
-from harness.core.errors import ModelError
+from harness.core.errors import ConfigError, ModelError
+from harness.fleet import cluster as clusters
 from harness.fleet import examine
+from harness.fleet.cluster import Cluster
 from harness.fleet.examine import examine_hosts
 from harness.fleet.fleet_model import FleetModel
 from harness.fleet.hands import Deeds, Hand
@@ -217,3 +221,28 @@ def test_a_dry_run_divides_the_measured_work_among_the_fleet(stage: str, seconds
     config = arms(a=None, b=None).model_copy(update={"fleet": FleetConfig(workers=4)})
     found = _on_fleet(Cost(stage, "some", 100.0), config)
     assert found.seconds == seconds and found.amount.endswith(words)
+
+
+# ------------------------------------------------------------ addresses
+
+
+@pytest.mark.parametrize(("greeting", "words"), [(b"-ERR unknown command", "something else listens"), (b"", "says nothing")])
+def test_a_server_that_is_no_ray_is_said_within_seconds(monkeypatch: pytest.MonkeyPatch, greeting: bytes, words: str) -> None:
+    """6379 is the port of Redis too; Ray itself would try for minutes."""
+    monkeypatch.setattr(clusters, "_REACH_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(99)
+                client.sendall(greeting)
+                said.wait(5)
+
+        said = threading.Event()
+        thread = threading.Thread(target=greet)
+        thread.start()
+        with pytest.raises(ConfigError, match=words):
+            Cluster(f"127.0.0.1:{server.getsockname()[1]}", 1)
+        said.set()
+        thread.join()

@@ -8,7 +8,7 @@ arrays; they are written to be compared with the text, not to be fast.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import stats
@@ -187,10 +187,11 @@ class Shift:
     error: float | None = None
     freedom: float = 0.0
 
-    def detectable(self, tests: int) -> float | None:
+    def detectable(self, tests: int, share: bool) -> float | None:
         if self.error is None:
             return None
-        return float((stats.t.ppf(1 - 0.025 / tests, self.freedom) + stats.t.ppf(0.8, self.freedom)) * self.error)
+        found = float((stats.t.ppf(1 - 0.025 / tests, self.freedom) + stats.t.ppf(0.8, self.freedom)) * self.error)
+        return np.inf if share and found > 1 else found
 
 
 def error_of(change: Part, share: bool) -> float:
@@ -204,21 +205,26 @@ def paired(rule: Rule, before: Sequence[Scored], after: Sequence[Scored]) -> Shi
     """Sides of the same items in the same order."""
     counted = {row.item for side in (before, after) for row in side if moves(rule, row)}
     change = part(rule, after, counted).minus(part(rule, before, counted))
+    found = shift_of(change, all(reach_of_images(rule, side) == (0.0, 1.0) for side in (before, after)))
+    if found.p is None or not found.error:
+        return found
+    effect = rank_biserial(rule, before, after)
+    return replace(found, effect=None if effect is not None and effect * change.value < 0 else effect)
+
+
+def shift_of(change: Part, share: bool) -> Shift:
+    """A difference from each image's part in it, without an effect."""
     if not np.isfinite(change.value):
         return Shift()
-    share = all(reach_of_images(rule, side) == (0.0, 1.0) for side in (before, after))
     if change.n < 5:
         return Shift(change.value)
     error, nu, nothing = error_of(change, share), change.n - 1, abs(change.value) < 1e-12
     if not error > 0:
         return Shift(change.value, None, None, 1.0, None, None, nu) if nothing else Shift(change.value)
     wide = stats.t.ppf(0.975, nu) * error
-    low, high = change.value - wide, change.value + wide
-    low, high = (max(low, -1.0), min(high, 1.0)) if share else (low, high)
+    low, high = ends(change.value, float(wide), share)
     p = 1.0 if nothing else float(2 * stats.t.sf(abs(change.value) / error, nu))
-    effect = rank_biserial(rule, before, after)
-    effect = None if effect is not None and effect * change.value < 0 else effect
-    return Shift(change.value, float(low), float(high), p, effect, error, nu)
+    return Shift(change.value, float(low), float(high), p, None, error, nu)
 
 
 def rank_biserial(rule: Rule, before: Sequence[Scored], after: Sequence[Scored]) -> float | None:
@@ -274,6 +280,7 @@ class OverSeeds:
     error: float | None = None
     freedom: float = 0.0
     parts: tuple[Part, ...] = field(default=(), compare=False)
+    joint: tuple[float, float] | None = None  # with those of other methods
 
 
 def mean_part(parts: Sequence[Part]) -> Part:
@@ -300,7 +307,7 @@ def metric_over_seeds(rule: Rule, parts: Sequence[Part], sides: Sequence[Sequenc
     return OverSeeds(together.value, between**0.5, together.error2**0.5, low, high, parts=tuple(parts))
 
 
-def shift_over_seeds(changes: Sequence[Part], share: bool) -> OverSeeds:
+def shift_over_seeds(changes: Sequence[Part], share: bool, methods: int = 1) -> OverSeeds:
     together, between, of_seeds = _scatter(changes)
     of_images, s = error_of(together, share) if together.n else 0.0, len(changes)
     error, few = float(np.hypot(of_images, of_seeds)), together.n < 5
@@ -311,9 +318,13 @@ def shift_over_seeds(changes: Sequence[Part], share: bool) -> OverSeeds:
     def wide(p: float) -> float:
         return float(np.hypot(stats.t.isf(p / 2, together.n - 1) * of_images, stats.t.isf(p / 2, s - 1) * of_seeds))
 
-    low, high = together.value - wide(0.05), together.value + wide(0.05)
-    low, high = (max(low, -1.0), min(high, 1.0)) if share else (low, high)
+    (low, high), together_ends = (ends(together.value, wide(0.05 / n), share) for n in (1, methods))
     size = abs(together.value)
     p = 1.0 if size < 1e-12 else float(np.exp(brentq(lambda log_p: wide(float(np.exp(log_p))) - size, -690, -1e-12)))
     freedom = brentq(lambda f: stats.t.ppf(0.975, f) * error - wide(0.05), 1.0, 1e6) if of_seeds > 0 else together.n - 1.0
-    return OverSeeds(*plain, low, high, p, error, float(freedom), tuple(changes))
+    return OverSeeds(*plain, low, high, p, error, float(freedom), tuple(changes), together_ends if methods > 1 else None)
+
+
+def ends(value: float, wide: float, share: bool) -> tuple[float, float]:
+    low, high = value - wide, value + wide
+    return (max(low, -1.0), min(high, 1.0)) if share else (low, high)

@@ -29,6 +29,7 @@ class Cell:
     fdr: float | None = None
     significant: str = ""
     detectable: float | None = None
+    joint: tuple[float, float] | None = None
 
 
 def full_table(sweeps: Sweeps, rules: Sequence[Rule]) -> list[list[Cell]]:
@@ -47,7 +48,7 @@ def full_table(sweeps: Sweeps, rules: Sequence[Rule]) -> list[list[Cell]]:
 
 
 def method_table(sweeps: Sweeps, rules: Sequence[Rule], seeds: Seeds) -> tuple[list[list[Cell]], list[list[tuple]]]:
-    """The same with the seeds of a method in one column, and (metric, difference) over seeds of each method."""
+    """The same with the seeds of a method in one column, and (metric, difference) over seeds of each method with several."""
     made, told = [], []
     base = next(iter(sweeps))
     for rule, whole in zip(rules, full_table({base: sweeps[base]}, rules), strict=True):
@@ -58,9 +59,9 @@ def method_table(sweeps: Sweeps, rules: Sequence[Rule], seeds: Seeds) -> tuple[l
             parts = [again.part(rule, side, counted) for side in sides]
             metric = again.metric_over_seeds(rule, parts[1:], sides[1:])
             share = all(again.reach_of_images(rule, side) == (0.0, 1.0) for side in sides)
-            shift = again.shift_over_seeds([own.minus(parts[0]) for own in parts[1:]], share)
+            shift = again.shift_over_seeds([own.minus(parts[0]) for own in parts[1:]], share, len(seeds))
             n = len({row.item for side in sides[1:] for row in side if again.moves(rule, row)})
-            cells.append(Cell(metric.mean, metric.low, metric.high, n, _as_shift(shift)))
+            cells.append(Cell(metric.mean, metric.low, metric.high, n, _as_shift(shift), joint=shift.joint))
             over.append((metric, shift))
         made.append(cells)
         told.append(over)
@@ -83,7 +84,7 @@ def corrected(table: Sequence[Sequence[Cell]], rules: Sequence[Rule]) -> list[li
             assert shift is not None
             made[i][j] = replace(cell, holm=holm, fdr=None if headline else fdr,
                                  significant=again.significant(shift, holm, rules[i].better),
-                                 detectable=shift.detectable(tests) if tests else None)  # fmt: skip
+                                 detectable=shift.detectable(tests, rules[i].unit == "share") if tests else None)  # fmt: skip
     return made
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,7 +55,7 @@ def _pope(items: list[Any], answers: list[Any], scores: list[Any], data: Path) -
     for item, (text, nats), score in zip(items, answers, scores, strict=True):
         own = labels[item["image"].rpartition("/")[2], item["question"]]
         said = "no" if {"No", "no", "not"} & set(text.strip().split(".")[0].replace(",", "").split(" ")) else "yes"
-        adds: dict[str, float] = {"asked": 1.0}
+        adds: dict[str, float] = {"asked": 1.0, "unclear": float(not re.search(r"(?i)\b(yes|no|not)\b", text))}
         for split, label in own:
             cell = {"yesyes": "tp", "yesno": "fp", "nono": "tn", "noyes": "fn"}[said + label]
             adds[f"{split}/{cell}"] = adds.get(f"{split}/{cell}", 0) + 1

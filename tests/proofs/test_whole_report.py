@@ -1,87 +1,29 @@
 """A whole report of the small study, recomputed by independent code: every table, and every number that a writer prints.
 
-The study: the miniature checkpoint and two seeds of one arm over POPE, CHAIR and MMHal-Bench; of the same store, the report of
-one arm alone. `recompute*.py` know docs/statistics.md and docs/benchmarks, not the code.
+The study (small_study.py): the miniature checkpoint and two seeds of one arm over POPE, CHAIR and MMHal-Bench; of the same
+store, the report of one arm alone. `recompute*.py` know docs/statistics.md and docs/benchmarks, not the code. Several arms:
+test_report_of_arms.py.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest import approx
 
-from harness.config import schema as config
-from harness.core import registry
-from harness.results.run_records import records_of
-from harness.run import pipeline
-from harness.storage.run_store import Store
-from reports.comparison.compare import compare
-from tests.end_to_end.conftest import _BDHS, SMALL
 from tests.proofs import recompute_report as again
 from tests.proofs.printed import latex_rows, markdown_tables, numbers, page, shown, with_head
 from tests.proofs.recompute import Rule
 from tests.proofs.recompute_report import Cell
-from tests.proofs.recompute_scores import SPLITS, Sweeps, rules, sweeps_of
+from tests.proofs.recompute_scores import SPLITS, rules
+from tests.proofs.small_study import DPO, Written
 
-TRAINING = {"epochs": 1, "batch_size": 8, "learning_rate": 3e-4, "max_steps": 2}
-ARM = {"name": "dpo", "pairs": {**_BDHS, "limit": 8}, "align": {"name": "dpo", "training": TRAINING}, "seeds": [0, 1]}
-FIRST = [{"name": "pope", "limit_images": 10}, {"name": "chair", "limit_images": 10, "max_new_tokens": 40}]
-STUDY = {**SMALL, "arms": [ARM], "sweep": [*FIRST, SMALL["sweep"][2]]}
 RULES = rules()
 HEADLINE = [i for i, rule in enumerate(RULES) if rule.headline]
-SEEDS = {"dpo": ("dpo-seed0", "dpo-seed1")}
-
-
-@dataclass(frozen=True)
-class Written:
-    """What every writer made of a comparison, and the sweeps behind it as the independent code read them."""
-
-    texts: dict[str, str]
-    sweeps: Sweeps
-    questions: dict[str, str]  # item of POPE -> the object it asks for
-
-    @property
-    def json(self) -> dict[str, Any]:
-        return json.loads(self.texts["json"])
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    from harness.miniworld.world.write import write_world
-
-    folder = tmp_path_factory.mktemp("recomputed")
-    write_world(folder / "data")
-    pipeline.run(config.parse(STUDY | {"data": str(folder / "data"), "output": str(folder)}), "test")
-    yield folder / "store.sqlite", folder / "data"
-
-
-def written(study: tuple[Path, Path], arms: int) -> Written:
-    with Store(study[0]) as store:
-        records = records_of(store, store.run("small").id)[:arms]
-    made, sweeps = compare(records), sweeps_of(*study)
-    asked = {i.id: i.question[len("Is there ") :].partition(" in the image")[0] for i in records[0].sweeps[0].results[0].items}
-    objects = {item: text.removeprefix("an ").removeprefix("a ") for item, text in asked.items()}
-    texts = {name: registry.get("report", name)(made) for name in ("json", "csv", "html", "markdown", "latex")}
-    return Written(texts, dict(list(sweeps.items())[: arms + 1]), objects)
-
-
-@pytest.fixture(scope="module")
-def whole(study: tuple[Path, Path]) -> Written:
-    """Two seeds."""
-    return written(study, 2)
-
-
-@pytest.fixture(scope="module")
-def alone(study: tuple[Path, Path]) -> Written:
-    """One arm against the base."""
-    return written(study, 1)
+SEEDS = {"dpo": DPO}
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +52,8 @@ def same_cell(theirs: dict[str, Any], ours: Cell, what: object) -> None:
     same(theirs["difference"]["p"], ours.shift.p, (what, "p"), 1e-3)  # four digits are written
     same(theirs["p_holm"], ours.holm, (what, "Holm"), 1e-3)
     same(theirs["p_fdr"], ours.fdr, (what, "false discovery rate"), 1e-3)
-    same(theirs["detectable"], ours.detectable, (what, "detectable"), 1e-5)
+    none = ours.detectable is not None and ours.detectable == float("inf")  # null in JSON
+    same(theirs["detectable"], None if none else ours.detectable, (what, "detectable"), 1e-5)
     assert theirs["significant"] == ours.significant, what
 
 
@@ -300,7 +243,8 @@ def _forest(line: list[str], rule: Rule, cells: list[Cell]) -> None:
     p = "\u2013" if cell.holm is None else "< 0.001" if cell.holm < 0.001 else f"{cell.holm:.3f}"
     effect = "" if cell.shift.effect is None else f"{cell.shift.effect:+.2f}".replace("-", "\u2212")
     found = cell.detectable
-    assert line[3:] == [p, f"{cell.n:,}", effect, "" if found is None else shown(found, rule.unit, n)], (rule, line)
+    detectable = "over 100" if found == float("inf") else shown(found, rule.unit, n)
+    assert line[3:] == [p, f"{cell.n:,}", effect, detectable], (rule, line)
 
 
 def test_calibration_under_the_figures_of_html(whole: Written, methods: tuple) -> None:

@@ -19,14 +19,14 @@ from harness.results.run_records import records_of
 from harness.storage.run_store import Store
 from reports.comparison.compare import gated
 from reports.gate.junit import junit
-from tests.proofs import recompute_arms as arms
-from tests.proofs import recompute_report as again
-from tests.proofs.printed import markdown_tables, numbers, page, shown, with_head
-from tests.proofs.recompute import Rule, holm, significant
-from tests.proofs.recompute_arms import Requirement
-from tests.proofs.recompute_report import Cell
-from tests.proofs.small_study import DPO, HOT, Written, written
-from tests.proofs.test_whole_report import HEADLINE, RULES, digits, same, same_cell
+from tests.proofs.whole_report import recompute_arms as arms
+from tests.proofs.whole_report import recompute_report as again
+from tests.proofs.whole_report.printed import markdown_tables, numbers, page, shown, with_head
+from tests.proofs.whole_report.recompute import Rule, holm, significant
+from tests.proofs.whole_report.recompute_arms import Requirement
+from tests.proofs.whole_report.recompute_report import Cell
+from tests.proofs.whole_report.small_study import DPO, HOT, Written, written
+from tests.proofs.whole_report.test_whole_report import HEADLINE, RULES, digits, same, same_cell
 
 POLICY = {
     "name": "release",

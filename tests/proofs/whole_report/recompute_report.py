@@ -11,9 +11,9 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
-from tests.proofs import recompute as again
-from tests.proofs.recompute import OverSeeds, Part, Rule, Scored, Shift
-from tests.proofs.recompute_scores import Sweeps
+from tests.proofs.whole_report import recompute as again
+from tests.proofs.whole_report.recompute import OverSeeds, Part, Rule, Scored, Shift
+from tests.proofs.whole_report.recompute_scores import Sweeps
 
 Seeds = Mapping[str, Sequence[str]]  # method -> labels of its seeds
 

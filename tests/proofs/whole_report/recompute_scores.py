@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.proofs.recompute import Rule, Scored
+from tests.proofs.whole_report.recompute import Rule, Scored
 
 SPLITS = ("random", "popular", "adversarial")
 TYPES = ("attribute", "adversarial", "comparison", "counting", "relation", "environment", "holistic", "other")

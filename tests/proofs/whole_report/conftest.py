@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import made_once
-from tests.proofs.small_study import DPO, Written, run_study, written
+from tests.proofs.whole_report.small_study import DPO, Written, run_study, written
 
 
 @pytest.fixture(scope="session")

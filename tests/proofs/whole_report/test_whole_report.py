@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from pytest import approx
 
-from tests.proofs import recompute_report as again
-from tests.proofs.printed import latex_rows, markdown_tables, numbers, page, shown, with_head
-from tests.proofs.recompute import Rule
-from tests.proofs.recompute_report import Cell
-from tests.proofs.recompute_scores import SPLITS, rules
-from tests.proofs.small_study import DPO, Written
+from tests.proofs.whole_report import recompute_report as again
+from tests.proofs.whole_report.printed import latex_rows, markdown_tables, numbers, page, shown, with_head
+from tests.proofs.whole_report.recompute import Rule
+from tests.proofs.whole_report.recompute_report import Cell
+from tests.proofs.whole_report.recompute_scores import SPLITS, rules
+from tests.proofs.whole_report.small_study import DPO, Written
 
 RULES = rules()
 HEADLINE = [i for i, rule in enumerate(RULES) if rule.headline]

@@ -19,7 +19,7 @@ from harness.run import pipeline
 from harness.storage.run_store import Store
 from reports.comparison.compare import compare
 from tests.end_to_end.conftest import _BDHS, SMALL
-from tests.proofs.recompute_scores import Sweeps, sweeps_of
+from tests.proofs.whole_report.recompute_scores import Sweeps, sweeps_of
 
 
 def _arm(name: str, rate: float, **seeds: Any) -> dict[str, Any]:

@@ -13,10 +13,10 @@ import numpy as np
 from scipy import stats
 from scipy.optimize import brentq
 
-from tests.proofs import recompute as again
-from tests.proofs.recompute import Part, Rule, Scored, Shift
-from tests.proofs.recompute_report import Cell
-from tests.proofs.recompute_scores import Sweeps
+from tests.proofs.whole_report import recompute as again
+from tests.proofs.whole_report.recompute import Part, Rule, Scored, Shift
+from tests.proofs.whole_report.recompute_report import Cell
+from tests.proofs.whole_report.recompute_scores import Sweeps
 
 Pairs = Sequence[tuple[Sequence[str], Sequence[str]]]  # labels of the seeds of one arm and of the other, one a group of arms
 

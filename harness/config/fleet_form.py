@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from pydantic import BaseModel, ConfigDict, Field
+
+Jobs = Literal["auto"] | Annotated[int, Field(ge=1)]
 
 
 class FleetConfig(BaseModel):

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.config import gate_policy, grid, training_form, yaml_text
 from harness.config import study_tables as study
 from harness.config.changes import changed
-from harness.config.fleet_form import ArmResources, FleetConfig
+from harness.config.fleet_form import ArmResources, FleetConfig, Jobs
 from harness.config.gate_policy import GatePolicy
 from harness.config.option_faults import option_faults
 from harness.core.digests import value_digest
@@ -93,8 +93,8 @@ class TableNotes(_Strict):
     grids: dict[str, list[float]] = Field(default_factory=dict, description="values that the paper searched, by setting")
 
 
-_PLACED: Any = {"__all__": {"resources"}}
-_PLACES: Any = {"output": True, "fleet": True, "arms": _PLACED, "reward_models": _PLACED}  # where it is carried out
+_PLACED: Any = {"__all__": {"resources"}}  # where it is carried out
+_PLACES: Any = {"output": True, "fleet": True, "jobs": True, "arms": _PLACED, "reward_models": _PLACED}
 
 
 class RunConfig(_Strict):
@@ -119,6 +119,7 @@ class RunConfig(_Strict):
     )
     output: str = Field("runs", description="folder of all runs and their store")
     fleet: FleetConfig | None = Field(None, description="answer on several GPUs or hosts; absent: in this process")
+    jobs: Jobs = Field(1, description="processes side by side on this machine; `auto`: as many as its cores allow")
 
     def seed_of(self, arm: Arm) -> int:
         """Seed of an arm's draws: its own, or the study's."""
@@ -251,9 +252,7 @@ def _fault(error: Any) -> str:
 def _known_keys(loc: Iterable[int | str]) -> list[str]:
     """Field names of the model that contains a location."""
     model: Any = RunConfig
-    for part in loc:
-        if isinstance(part, int):
-            continue
+    for part in (name for name in loc if not isinstance(name, int)):
         annotation = model.model_fields[part].annotation
         arguments = getattr(annotation, "__args__", ())
         model = next((a for a in (annotation, *arguments) if isinstance(a, type) and issubclass(a, BaseModel)), model)

@@ -69,11 +69,11 @@ class Cluster:
         folder = tempfile.mkdtemp(prefix="harness-ray-", dir=base if len(base) < _LONGEST_TEMP else "/tmp")
         self._at_end.callback(shutil.rmtree, folder, ignore_errors=True)
         # Ray reads it whenever it opens a connection, and turns authentication on by itself where a user set no mode.
-        self._at_end.enter_context(_environment({"RAY_AUTH_TOKEN": _TOKEN}))
+        self._at_end.enter_context(environment({"RAY_AUTH_TOKEN": _TOKEN}))
         self._at_end.callback(self._ray.shutdown)
         for left in reversed(range(_STARTS)):
             try:
-                with _environment({"PYTHONPATH": _python_path()}):
+                with environment({"PYTHONPATH": python_path()}):
                     self._ray.init(
                         num_cpus=max(workers or 1, os.cpu_count() or 1),
                         include_dashboard=False,
@@ -86,7 +86,7 @@ class Cluster:
             except Exception as error:  # of Ray, of many classes; half a minute is too short for it on a busy machine
                 self._ray.shutdown()
                 if not left:
-                    raise ConfigError(f"Ray does not start on this machine: {_one_line(error)}") from error
+                    raise ConfigError(f"Ray does not start on this machine: {one_line(error)}") from error
 
     def _join(self, address: str) -> None:
         host, _, port = address.rpartition(":")
@@ -103,7 +103,7 @@ class Cluster:
             )
         self._at_end.callback(self._ray.shutdown)
         try:
-            with _environment({}):
+            with environment({}):
                 self._ray.init(address=address, **_QUIET)
         except Exception as error:  # of Ray, of many classes
             first = str(error).strip().splitlines() or [type(error).__name__]
@@ -160,11 +160,11 @@ class Cluster:
         try:
             return self._ray.get(asked, timeout=_REACH_S)
         except wrong.RayTaskError as error:
-            raise WorkerLost(_one_line(error.cause if error.cause is not None else error)) from error
+            raise WorkerLost(one_line(error.cause if error.cause is not None else error)) from error
         except wrong.OutOfMemoryError as error:
             raise WorkerLost("its host ran out of memory, and Ray ended it. Give fewer workers, or hosts with more") from error
         except (wrong.RayError, TimeoutError) as error:
-            raise WorkerLost(_one_line(error)) from error
+            raise WorkerLost(one_line(error)) from error
 
 
 class _Hired(Worker):
@@ -196,7 +196,7 @@ def _what_listens(host: str, port: int) -> str:
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """What happened: of Ray's long texts the line that names it."""
     if "worker process has died" in str(error):
         return "its process ended without a word: killed, out of memory, or a crash of native code"
@@ -206,14 +206,14 @@ def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {words[:300]}"
 
 
-def _python_path() -> str:
+def python_path() -> str:
     """Where this very project is found, for processes of a local Ray."""
     home = str(Path(__file__).resolve().parent.parent.parent)
     return os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 @contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
+def environment(values: dict[str, str]) -> Iterator[None]:
     """Environment variables that Ray reads while it starts; no figures of use are sent anywhere."""
     values = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"} | values
     before = {name: os.environ.get(name) for name in (*values, "RAY_AUTH_MODE")}

@@ -16,6 +16,7 @@ from harness.fleet.cluster import Cluster
 from harness.fleet.jobs import Call, Job
 from harness.fleet.leases import Leases
 from harness.fleet.messages import Loaded, Reply, Spec
+from harness.fleet.processes import Processes
 from harness.fleet.sizing import sized
 from harness.fleet.status import Show
 from harness.fleet.turns import BUSY_S, Turns
@@ -26,17 +27,16 @@ _AHEAD = 4  # units a worker may be ahead of the first that is not there
 class Crew(Turns):
     """Workers that load one checkpoint at a time and take one unit after the other."""
 
-    def __init__(self, settings: FleetConfig, say: Callable[[str], None], show: Show = lambda status: None) -> None:
-        """`show` gets how it goes every few seconds. Raises ConfigError where Ray or the resources asked for are not there."""
-        cluster = Cluster(settings.address, settings.workers)
-        try:
-            size, gpus = sized(settings, cluster)
-        except ConfigError:
-            cluster.close()
-            raise
+    def __init__(self, settings: FleetConfig | int, say: Callable[[str], None], show: Show = lambda status: None) -> None:
+        """`settings`: of a fleet through Ray, or a number of processes on this machine; `show` gets how it goes every few
+        seconds. Raises ConfigError where Ray or the resources asked for are not there."""
+        cluster, size, gpus = _hosts(settings)
         super().__init__(cluster, size, gpus, say, show)
         self._what: dict[int, str] = {}  # thread -> what it asks for, in words
         self._thread: threading.Thread | None = None
+        if isinstance(cluster, Processes):
+            say(f"jobs: {size} processes at a time on this machine")
+            return
         say(f"fleet: {size} workers with {gpus:g} GPUs each on {len(cluster.nodes())} hosts")
         if address := cluster.dashboard():
             say(f"fleet: Ray's dashboard is at http://{address}")
@@ -131,3 +131,15 @@ class Crew(Turns):
             self._open.pop(threading.get_ident(), None)
             raise error
         self._changed.wait(BUSY_S)
+
+
+def _hosts(settings: FleetConfig | int) -> tuple[Cluster | Processes, int, float]:
+    """Where the workers run, how many there are, and the GPUs of each."""
+    if isinstance(settings, int):
+        return Processes(settings), settings, 0.0
+    cluster = Cluster(settings.address, settings.workers)
+    try:
+        return cluster, *sized(settings, cluster)
+    except ConfigError:
+        cluster.close()
+        raise

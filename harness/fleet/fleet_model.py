@@ -53,7 +53,7 @@ class FleetModel:
         units = [self._unit(requests, wave, own, done) for wave, own in zip(waves, places, strict=True)]
         for own, reply in zip(places, self._crew.work(self._spec, [("answer", unit) for unit in units]), strict=True):
             if reply.answers:
-                yield [(own[n], replace(answer, host=reply.host)) for n, answer in reply.answers]
+                yield [(own[n], replace(answer, host=reply.host or None)) for n, answer in reply.answers]
             if reply.fault is not None:
                 raise reply.fault.error()
             aside |= {i: reply.aside for i in own if reply.aside and i not in done}

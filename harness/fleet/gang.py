@@ -12,17 +12,18 @@ from typing import Any
 from harness.config.fleet_form import ArmResources
 from harness.core.errors import ConfigError, TrainingError
 from harness.fleet.cluster import Cluster
+from harness.fleet.processes import Processes
 
 _RESTARTS = 3  # of all processes of an arm, when one is lost
 _WAIT = timedelta(days=1)  # of one process for another
 
 
-def gpus_of(asked: ArmResources, cluster: Cluster) -> float:
+def gpus_of(asked: ArmResources, cluster: Cluster | Processes) -> float:
     """GPUs of each process."""
     return asked.gpus if asked.gpus is not None else min(cluster.total("GPU"), 1.0)
 
 
-def check_room(name: str, asked: ArmResources, cluster: Cluster) -> None:
+def check_room(name: str, asked: ArmResources, cluster: Cluster | Processes) -> None:
     """Raises ConfigError where an arm asks for more than all hosts have together: it would wait without end."""
     gpus, cpus, there = gpus_of(asked, cluster), cluster.total("CPU"), cluster.total("GPU")
     if asked.workers * gpus > there or asked.workers > cpus:

@@ -27,7 +27,9 @@ class Hand:
 
     @property
     def name(self) -> str:
-        return f"{self.host.name} (process {self.host.pid})" if self.host is not None else "a host that is not up yet"
+        if self.host is None:
+            return "a host that is not up yet"
+        return f"{self.host.name} (process {self.host.pid})" if self.host.name else f"process {self.host.pid}"
 
     def is_free(self, now: float) -> None:
         self.asked, self.job, self.unit, self.doing, self.since = None, None, -1, "idle", now

@@ -80,7 +80,8 @@ class Fault:
             return ImageError(*self.words)
         if self.kind == "Unanswered":
             return Unanswered(*self.words)
-        found: HarnessError = getattr(errors, self.kind, ModelError)(f"On host {self.host}: {self.words[0]}")
+        where = f"On host {self.host}: " if self.host else ""
+        found: HarnessError = getattr(errors, self.kind, ModelError)(f"{where}{self.words[0]}")
         return found
 
 

@@ -11,6 +11,7 @@ from harness.fleet.cluster import Cluster, WorkerLost
 from harness.fleet.hands import Deeds, Hand
 from harness.fleet.jobs import Job, next_checkpoint, wanted
 from harness.fleet.messages import Loaded, Reply, Spec, own_versions
+from harness.fleet.processes import Processes
 from harness.fleet.same_hosts import check_loaded, check_versions
 from harness.fleet.status import Show, status_of
 
@@ -23,7 +24,7 @@ _HOPELESS = 6  # workers lost one after the other before any did something; or a
 class Turns:
     """Workers, the jobs that wait for them, and a turn after the other. Threads that ask for work share it under `_changed`."""
 
-    def __init__(self, cluster: Cluster, size: int, gpus: float, say: Callable[[str], None], show: Show) -> None:
+    def __init__(self, cluster: Cluster | Processes, size: int, gpus: float, say: Callable[[str], None], show: Show) -> None:
         self.cluster, self.size, self._gpus = cluster, size, gpus
         self._say, self._show, self._shown, self._worked_s = say, show, 0.0, 0.0
         self.deeds = Deeds()

@@ -25,9 +25,10 @@ from harness.startup import start
 class Worker:
     """Every method returns a `Reply`; what is not an error of ours ends the call, and the driver takes the worker for lost."""
 
-    def __init__(self, node: str) -> None:
+    def __init__(self, node: str, name: str | None = None) -> None:
+        """`name`: of its host, "" where that is the driver's own and goes without saying."""
         start()
-        self._host = Host(platform.node(), node, os.getpid(), own_versions())
+        self._host = Host(platform.node() if name is None else name, node, os.getpid(), own_versions())
         self._model: Model | None = None
         self._kept: dict[str, Any] = {}  # what the plug-in of models keeps for the next checkpoint
         self._whole: set[tuple[Path, str]] = set()  # images whose content was looked at

@@ -29,6 +29,7 @@ from harness.run.count import counted
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import make_aligner
 from harness.run.models import load_model
+from harness.run.on_fleet.jobs import jobs_of
 from harness.run.sample_questions import Asked, asked_of, question_seconds, timed
 
 PROMPTS, STEPS = 2, 2  # measured of each: an order of magnitude, for seconds of work
@@ -45,22 +46,25 @@ class Cost:
 
 
 def estimate(config: RunConfig) -> Iterator[Cost]:
-    """Costs stage by stage, in the order of the run; with a fleet, the measured work divided among its workers.
+    """Costs stage by stage, in the order of the run; with a fleet or `jobs`, the measured work divided among them.
 
     Raises DataError naming everything that is missing, after the counts: options, paths, packages, keys, files, images.
     """
     with ExitStack() as opened:
         for cost in _estimate(config, opened):
-            yield cost if config.fleet is None else _on_fleet(cost, config)
+            yield _side_by_side(cost, config)
 
 
-def _on_fleet(cost: Cost, config: RunConfig) -> Cost:
+def _side_by_side(cost: Cost, config: RunConfig) -> Cost:
     """Arms train side by side as far as there are workers; everything else is shared out. Loading is not counted."""
-    size = fleet_size(config)
+    size, name = (fleet_size(config), "workers") if config.fleet is not None else (jobs_of(config), "processes")
+    if config.fleet is None and size == 1:
+        return cost
     if cost.stage.startswith("align: "):
-        widest = max((arm.resources.workers if arm.resources is not None else 1) for arm in config.arms or config.reward_models)
+        trained = config.arms or config.reward_models
+        widest = max(arm.resources.workers if arm.resources and config.fleet else 1 for arm in trained)
         size = max(1, min(size // widest, len(config.arms)))
-    words = f"{cost.amount}; {size} workers" if not cost.stage.startswith("align: ") else f"{cost.amount}; {size} arms at once"
+    words = f"{cost.amount}; {size} {name}" if not cost.stage.startswith("align: ") else f"{cost.amount}; {size} arms at once"
     return replace(cost, amount=words, seconds=cost.seconds / size if cost.seconds is not None else None)
 
 

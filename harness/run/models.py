@@ -71,17 +71,24 @@ def trainable_model(config: RunConfig, path: str | None = None, crew: Crew | Non
 
 
 @contextmanager
-def crew_of(settings: FleetConfig | None, say: Callable[[str], None], shown: Shown | None = None) -> Iterator[Crew | None]:
-    """The workers that a study asks for, ended afterwards; None where it asks for none. `shown`: who learns how it goes."""
-    if settings is None:
+def crew_of(
+    settings: FleetConfig | int | None, say: Callable[[str], None], shown: Shown | None = None
+) -> Iterator[Crew | None]:
+    """The workers that a study asks for, ended afterwards; None where it asks for none, or for one process.
+
+    `settings`: its fleet, or its number of processes; `shown`: who learns how a fleet goes.
+    """
+    if settings is None or settings == 1:
         yield None
         return
     from harness.fleet.crew import Crew
 
-    crew = Crew(settings, say, shown.show if shown is not None else lambda status: None)
+    on_hosts = isinstance(settings, FleetConfig)
+    crew = Crew(settings, say, shown.show if shown is not None and on_hosts else lambda status: None)
     try:
         yield crew
-        say(f"fleet: {crew.deeds}")
+        if on_hosts:
+            say(f"fleet: {crew.deeds}")
     finally:
         crew.close()
         if shown is not None:

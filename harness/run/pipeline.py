@@ -38,6 +38,7 @@ from harness.run.check_sources import check_places, check_sources, pairs_record,
 from harness.run.data import open_data
 from harness.run.models import Shown, crew_of, load_model
 from harness.run.on_fleet.arm_training import ArmTraining
+from harness.run.on_fleet.jobs import hands_of
 from harness.run.on_fleet.together import Together, check_room
 from harness.run.shared_prompts import prompts_of, shared_prompts
 from harness.storage.artifacts import Pairs, RewardAccuracy, SharedPrompts, Timings, TrainingLog
@@ -68,7 +69,7 @@ def run(
     """
     check_plugins(config)
     check_gates(config)
-    with crew_of(config.fleet if workers().is_main else None, say, Shown(Path(config.output), show)) as crew:
+    with crew_of(hands_of(config), say, Shown(Path(config.output), show)) as crew:
         check_room(config, crew)
         return run_on(crew, config, command, progress, say)
 
@@ -131,8 +132,7 @@ class _Stages:
         self._align_each(together, self.config.reward_models, base)
         if not together.failed:
             self._rate_reward_models()
-        if left := self._left("base", 0):
-            self._sweep("base", base, left)
+        together.first(partial(self._sweep_base, base))
         for arms in together.groups():
             together.each(arms, partial(self._pairs_of, base))
             self._align_each(together, arms, base)
@@ -155,6 +155,10 @@ class _Stages:
         together.each([arm for arm in left if self.training.goes_to_fleet(arm)], partial(self._align, base))
         for arm in [arm for arm in left if not self.training.goes_to_fleet(arm)]:
             together.each([arm], partial(self._align, base))
+
+    def _sweep_base(self, base: Model) -> None:
+        if left := self._left("base", 0):
+            self._sweep("base", base, left)
 
     def _sweep_arm(self, arm: Arm) -> None:
         if left := self._left(arm.name, 1 + self.config.arms.index(arm)):

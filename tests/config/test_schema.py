@@ -85,7 +85,7 @@ def test_where_a_run_is_written_is_not_part_of_what_it_is() -> None:
 
 def test_a_configuration_survives_its_own_yaml() -> None:
     made = config.load(None)
-    assert config.parse(yaml.safe_load(made.as_yaml())) == made
+    assert config.parse(yaml.safe_load(made.as_yaml())) == made.model_copy(update={"jobs": 1})  # not where it runs
 
 
 def test_a_missing_file_says_where_to_start() -> None:

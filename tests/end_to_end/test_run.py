@@ -268,3 +268,23 @@ def test_help_and_list_import_nothing_heavy(words: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_two_processes_side_by_side_end_in_the_bytes_of_one(small: RunConfig, tmp_path: Path) -> None:
+    arm = small.arms[0].model_copy(update={"pairs": small.arms[0].pairs.model_copy(update={"limit": 8})})
+    other = arm.model_copy(update={"name": "again", "seed": 1})
+    sweep = [small.sweep[0].model_copy(update={"limit": 6})]
+    folders = []
+    for jobs in (1, 2):
+        config = small.model_copy(
+            update={"arms": [arm, other], "sweep": sweep, "jobs": jobs, "output": str(tmp_path / f"{jobs}")}
+        )
+        outcome = pipeline.run(config, "test")
+        assert outcome is not None
+        folders.append(outcome.folder)
+    one, two = folders
+    assert report_of(one) == report_of(two)
+    for name in ("bdhs", "again"):
+        for file in ("pairs.jsonl", "train/checkpoint/model.safetensors"):
+            assert (one / "arms" / name / file).read_bytes() == (two / "arms" / name / file).read_bytes()

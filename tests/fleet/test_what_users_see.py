@@ -215,11 +215,11 @@ def test_the_status_file_is_plain_json(tmp_path: Path) -> None:
     [("sweep: pope", 25.0, "; 4 workers"), ("pairs: a", 25.0, "; 4 workers"), ("align: a", 50.0, "; 2 arms at once")],
 )
 def test_a_dry_run_divides_the_measured_work_among_the_fleet(stage: str, seconds: float, words: str) -> None:
-    from harness.run.estimate import Cost, _on_fleet
+    from harness.run.estimate import Cost, _side_by_side
     from tests.fleet.test_arms_together import study as arms
 
     config = arms(a=None, b=None).model_copy(update={"fleet": FleetConfig(workers=4)})
-    found = _on_fleet(Cost(stage, "some", 100.0), config)
+    found = _side_by_side(Cost(stage, "some", 100.0), config)
     assert found.seconds == seconds and found.amount.endswith(words)
 
 

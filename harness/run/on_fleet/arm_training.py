@@ -96,6 +96,7 @@ class ArmTraining:
         import torch
 
         from harness.fleet.gang import gpus_of, train_together
+        from harness.fleet.processes import Processes
 
         asked, place = arm.resources or ALONE, self.place(arm)
         for left in (place / _RESULT, place / _FAULT):
@@ -103,7 +104,10 @@ class ArmTraining:
         given = {"config": self.config, "folder": self.folder.resolve(), "arm": arm.name, "threads": torch.get_num_threads()}
         given |= {"cwd": os.getcwd(), "sharded": asked.sharded, "digest": base.checkpoint.digest if arm.after is None else None}
         try:
-            train_together(train_arm, given, arm.name, asked, gpus_of(asked, crew.cluster), place / ".ray")
+            if isinstance(crew.cluster, Processes):
+                crew.cluster.train(train_arm, given | {"sharded": False, "digest": None}, self.progress)
+            else:
+                train_together(train_arm, given, arm.name, asked, gpus_of(asked, crew.cluster), place / ".ray")
         except TrainingError as error:
             raise _fault(place) or error from error
         if (fault := _fault(place)) is not None:
@@ -121,7 +125,7 @@ class _Result:
     notes: tuple[str, ...]
 
 
-def train_arm(given: Mapping[str, Any]) -> None:
+def train_arm(given: Mapping[str, Any], progress: Progress = no_progress) -> None:
     """What each process of an arm on a fleet does; the result is a file, since the driver may be another one by then."""
     start()
     os.chdir(given["cwd"])  # relative paths mean the same as for the driver
@@ -132,7 +136,7 @@ def train_arm(given: Mapping[str, Any]) -> None:
     config: RunConfig = given["config"]
     arm = next(arm for arm in (*config.reward_models, *config.arms) if arm.name == given["arm"])
     data = open_data(config.data, given["folder"].parent)
-    training = ArmTraining(config, given["folder"], data, None, no_progress, lambda text: None)
+    training = ArmTraining(config, given["folder"], data, None, progress, lambda text: None)
     place = training.place(arm)
     if _fault(place) is not None:  # Ray Train started again; what is wrong stays wrong
         return

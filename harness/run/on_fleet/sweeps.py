@@ -17,6 +17,7 @@ from harness.results.report_files import Outcome
 from harness.run import pipeline
 from harness.run.check_gates import check_gates
 from harness.run.models import Shown, crew_of
+from harness.run.on_fleet.jobs import hands_of
 
 if TYPE_CHECKING:
     from harness.fleet.crew import Crew
@@ -38,7 +39,7 @@ def sweep_all(
         check_plugins(config)
         check_gates(config)
     names = distinct_names([str(config.model.options.get("path", config.name)) for config in configs])
-    with crew_of(configs[0].fleet, say, Shown(Path(configs[0].output), show)) as crew:
+    with crew_of(hands_of(configs[0]), say, Shown(Path(configs[0].output), show)) as crew:
         tasks = [partial(_one, crew, config, command, names[n], progress, say) for n, config in enumerate(configs)]
         found, errors = side_by_side(tasks, crew.size + 1 if crew is not None else 1)
     failed = {name: error for name, error in zip(names, errors, strict=True) if error is not None}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def check_room(config: RunConfig, crew: Crew | None) -> None:
     """Raises ConfigError where an arm asks for more GPUs or CPUs than the fleet has."""
-    if crew is None:
+    if config.fleet is None or crew is None:
         return
     from harness.fleet.gang import check_room as of_one
 
@@ -30,6 +30,7 @@ class Together:
 
     def __init__(self, config: RunConfig, crew: Crew | None) -> None:
         self._config, self._crew = config, crew
+        self._first: Callable[[], None] | None = None
         self.failed: dict[str, Exception] = {}
 
     def groups(self) -> Iterator[list[Arm]]:
@@ -52,20 +53,33 @@ class Together:
                     self.failed[arm.name] = TrainingError(f"it needs {needed}, which failed")
         return [arm for arm in arms if arm.name not in self.failed]
 
+    def first(self, work: Callable[[], None]) -> None:
+        """What concerns no arm: now, or with a crew beside what the first arms do next. Its error ends the run."""
+        if self._crew is None or not self._config.arms:
+            work()
+        else:
+            self._first = work
+
     def each(self, arms: Sequence[Arm], work: Callable[[Arm], None]) -> None:
+        """The same with each arm, and what comes `first` where it is still to be done."""
         arms, crew = self.alive(arms), self._crew
         if crew is None:
             for arm in arms:
                 work(arm)
             return
 
-        def one(arm: Arm) -> None:
+        def one(task: Callable[[], None]) -> None:
             try:
-                work(arm)
+                task()
             finally:
                 crew.leave()
 
-        _, errors = side_by_side([partial(one, arm) for arm in arms], max(len(arms), 1))
+        first = [] if self._first is None else [self._first]
+        self._first = None
+        own: list[Callable[[], None]] = [partial(work, arm) for arm in arms]
+        _, errors = side_by_side([partial(one, task) for task in first + own], max(len(first + own), 1))
+        if first and (error := errors.pop(0)) is not None:
+            raise error
         self.failed |= {arm.name: error for arm, error in zip(arms, errors, strict=True) if error is not None}
 
     def raise_failed(self) -> None:

@@ -1,0 +1,114 @@
+"""Processes of this machine beside each other, without Ray: the calls of a cluster, trainings, and how many there are."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config import schema
+from harness.core.errors import ModelError, TrainingError
+from harness.fleet.cluster import WorkerLost
+from harness.fleet.crew import Crew
+from harness.fleet.fleet_model import FleetModel
+from harness.fleet.messages import Spec
+from harness.fleet.processes import Processes
+from harness.models.transformers import TransformersModel
+from harness.run.on_fleet.jobs import jobs_of
+from tests.fleet.test_fleet_model import answers, asked
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[Processes]:
+    made = Processes(2)
+    yield made
+    made.close()
+
+
+def told(made: Processes, call: Any) -> Any:
+    assert made.ready([call], 60) == [call]
+    return made.result(call)
+
+
+def test_a_worker_of_this_machine_gives_its_answers_without_a_hosts_name(two: Processes, llava_folder: Path) -> None:
+    options = {"path": str(llava_folder), "device": "cpu", "threads": 1}
+    spec, made = Spec("transformers", options, 1, os.getcwd()), Crew(2, lambda text: None)
+    try:
+        model = FleetModel(made, spec)
+        given = [(i, a) for batch in model.generate(asked(3)) for i, a in batch]
+        assert [(i, a.text) for i, a in given] == answers(TransformersModel(**options), asked(3))  # type: ignore[arg-type]
+        assert {a.host for _, a in given} == {None}
+        with pytest.raises(ModelError, match=r"^There is no .*nowhere"):
+            FleetModel(made, Spec("transformers", {"path": "/nowhere"}, 1, os.getcwd()))
+    finally:
+        made.close()
+
+
+def test_a_killed_worker_is_lost_with_the_signal_that_ended_it(two: Processes) -> None:
+    worker = two.hire(0)
+    pid = told(two, two.ask(worker, "hello")).given().pid
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(WorkerLost, match="ended by SIGKILL"):
+        told(two, two.ask(worker, "hello"))
+    two.dismiss(worker)
+
+
+def test_a_dismissed_worker_is_gone(two: Processes) -> None:
+    worker = two.hire(0)
+    pid = told(two, two.ask(worker, "hello")).given().pid
+    two.dismiss(worker)
+    assert not Path(f"/proc/{pid}/environ").exists() or not Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def trains(given: Mapping[str, Any], progress: Any) -> None:
+    progress("steps", 1, 2)
+    if given["wrong"]:
+        raise ValueError("out of luck")
+    if given["killed"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(given["sleep_s"])
+
+
+def test_a_training_reports_its_progress_to_the_driver(two: Processes) -> None:
+    seen: list[tuple[Any, ...]] = []
+    two.train(trains, {"wrong": False, "killed": False, "sleep_s": 0}, lambda *words: seen.append(words))
+    assert seen == [("steps", 1, 2)]
+
+
+@pytest.mark.parametrize(("how", "why"), [("wrong", "ValueError: out of luck"), ("killed", "SIGKILL")])
+def test_a_training_that_is_lost_raises_one_line(two: Processes, how: str, why: str) -> None:
+    given = {"wrong": False, "killed": False, "sleep_s": 0} | {how: True}
+    with pytest.raises(TrainingError, match=why):
+        two.train(trains, given, lambda *words: None)
+
+
+def study(jobs: Any, **model: Any) -> schema.RunConfig:
+    named = {"name": "transformers", "path": "m", **model}
+    return schema.parse({"model": named, "data": "d", "jobs": jobs, "sweep": [{"name": "pope"}]})
+
+
+@pytest.mark.parametrize(
+    ("model", "jobs"),
+    [
+        ({"device": "cpu", "threads": 1}, 4),
+        ({"device": "cpu", "threads": 2}, 2),
+        ({"device": "cpu", "threads": 4}, 2),
+        ({"device": "cpu"}, 1),  # torch takes all cores
+        ({"device": "cuda", "threads": 1}, 1),
+        ({"threads": 1}, 1),  # may be a GPU
+    ],
+)
+def test_auto_is_as_many_as_the_cores_allow(model: dict[str, Any], jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
+    assert jobs_of(study("auto", **model)) == jobs
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
+    assert jobs_of(study("auto", **model)) == 1
+
+
+def test_the_number_of_jobs_is_no_part_of_a_runs_identity() -> None:
+    assert study(3).digest == study(1).digest and study(3).as_yaml() == study(1).as_yaml()

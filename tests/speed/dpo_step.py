@@ -180,9 +180,9 @@ def make_pairs(names: list[str], rejected: int) -> list[Pair]:
 
 def measure(model: Path, folder: Path, rejected: int, args: argparse.Namespace) -> None:
     images = folder / "images"
-    pairs = make_pairs(save_images(images, 64), rejected)
+    pairs = make_pairs(save_images(images, args.prompts), rejected)
     sides: list[Side] = [Ours("ours", model, pairs, images, folder / f"ours{rejected}", args)]
-    for name, ckpt in (("TRL, no checkpointing", False), ("TRL as it comes", True)):
+    for name, ckpt in () if args.alone else (("TRL, no checkpointing", False), ("TRL as it comes", True)):
         sides.append(Trl(name, model, pairs, images, args, ckpt))
     for _ in range(args.steps + 1):
         for side in sides:
@@ -205,11 +205,17 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--size", default="tiny", choices=("tiny", "7b"))
     parser.add_argument("--lora", action="store_true")
+    parser.add_argument("--rejected", type=int, nargs="+", default=[1, 2], help="rejected answers of a prompt")
+    parser.add_argument("--prompts", type=int, default=64)
+    parser.add_argument("--alone", action="store_true", help="without TRL")
+    parser.add_argument("--model", type=Path, help="a folder: its model is used, or written there first")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        model = save_model(folder / "model", args.size, args.device)
-        for rejected in (1, 2):
+        model = args.model or folder / "model"
+        if not (model / "config.json").is_file():
+            save_model(model, args.size, args.device)
+        for rejected in args.rejected:
             measure(model, folder, rejected, args)
     os._exit(0)  # TRL's threads are still held in a step
 

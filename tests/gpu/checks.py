@@ -1,0 +1,178 @@
+"""What has to be right on a device: each function returns figures, raises AssertionError, or `Skipped` with its reason."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "speed")]
+
+MANY = {"cuda": 24, "cpu": 8}  # questions to the engine
+LOSS_ABS = 2e-4  # float32 losses of a few steps on another device, TF32 off
+Figures = dict[str, Any]
+
+
+class Skipped(Exception):
+    """The section cannot run here; its words say why."""
+
+
+def engine(device: str) -> Figures:
+    """The image-first engine gives the answers of the model's own `generate`, one by one."""
+    from harness.core.evaluation import Decoding, Request
+
+    found: Figures = {}
+    with tiny_model() as (folder, images):
+        for dtype in ("float32", "bfloat16"):
+            model = loaded(folder, device, dtype)
+            requests = [
+                Request(
+                    images / f"{n % 4}.png", f"{'word ' * (n % 5)}Is there a dog?", Decoding(max_new_tokens=4 + 8 * (n % 3))
+                )
+                for n in range(MANY[device])
+            ]
+            ours = {i: a.text for batch in model.generate(requests) for i, a in batch}
+            plain = {i: a.text for batch in model.one_by_one().generate(requests, {}) for i, a in batch}
+            same = sum(ours[i] == plain[i] for i in plain)
+            found[f"same answers in {dtype}"] = f"{same} of {len(requests)}"
+            assert dtype != "float32" or same == len(requests), f"{same} of {len(requests)} answers are those of `generate`"
+    return found
+
+
+def training(device: str) -> Figures:
+    """Losses of DPO steps on this device are those of a CPU, in float32."""
+    with tiny_model() as (folder, images):
+        here = losses(loaded(folder, device, "float32"), images)
+        there = losses(loaded(folder, "cpu", "float32"), images)
+    apart = max(abs(a - b) for a, b in zip(here, there, strict=True))
+    assert apart < LOSS_ABS, f"losses {here}, on a CPU {there}"
+    return {"steps": len(here), "losses apart by at most": apart, "first loss": here[0]}
+
+
+def masters(device: str) -> Figures:
+    """A model loaded in bfloat16 trains float32 weights: a step of 1e-6 is not rounded away."""
+    with tiny_model() as (folder, images):
+        policy = loaded(folder, device, "bfloat16")
+        before = {name: p.detach().float().clone() for name, p in policy.module.get_decoder().named_parameters()}
+        losses(policy, images, learning_rate=1e-6, max_steps=1)
+        after = dict(policy.module.get_decoder().named_parameters())
+    assert all(p.dtype == torch.float32 for p in after.values()), "trained weights are not float32"
+    moved = sum(int((after[name] != value).sum()) for name, value in before.items()) / sum(v.numel() for v in before.values())
+    assert moved > 0.5, f"only {moved:.0%} of the weights moved by a step of 1e-6"
+    return {"weights that a step of 1e-6 moved": round(moved, 4)}
+
+
+def sharded(device: str) -> Figures:
+    """FSDP2 on one rank gives the losses of whole weights."""
+    from torch import distributed
+
+    from alignment.weights.fsdp import Sharded
+    from alignment.weights.replicated import Replicated
+
+    if not distributed.is_available():
+        raise Skipped("this torch has no torch.distributed")
+    with tiny_model() as (folder, images):
+        whole = stepped(loaded(folder, device, "float32"), images, Replicated)
+        store = distributed.FileStore(str(images / "store"), 1)
+        distributed.init_process_group("nccl" if device == "cuda" else "gloo", store=store, rank=0, world_size=1)
+        try:
+            parts = stepped(loaded(folder, device, "float32"), images, Sharded)
+        finally:
+            distributed.destroy_process_group()
+    apart = max(abs(a - b) for a, b in zip(whole, parts, strict=True))
+    assert apart < LOSS_ABS, f"whole {whole}, FSDP2 {parts}"
+    return {"steps": len(whole), "losses apart by at most": apart}
+
+
+def graphs(device: str) -> Figures:
+    """A decode step of static shape, recorded as a CUDA graph, gives the numbers of the same step without one."""
+    if device != "cuda":
+        raise Skipped("CUDA graphs need a GPU")
+    with tiny_model() as (folder, _), torch.inference_mode():
+        decoder = loaded(folder, device, "float32").module.get_decoder()
+        given = torch.randn(8, 1, decoder.config.hidden_size, device=device)
+
+        def step() -> torch.Tensor:
+            return decoder(inputs_embeds=given, use_cache=False).last_hidden_state  # type: ignore[no-any-return]
+
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                step()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            kept = step()
+        given.copy_(torch.randn_like(given))
+        graph.replay()
+        apart = float((kept - step()).abs().max())
+    assert apart < 1e-5, f"states are apart by {apart}"
+    return {"states apart by at most": apart}
+
+
+# ------------------------------------------------------------ what they share
+
+
+@contextmanager
+def tiny_model() -> Iterator[tuple[Path, Path]]:
+    """(folder of a LLaVA of random weights, folder of images)."""
+    from common import save_images, save_model
+
+    with tempfile.TemporaryDirectory() as place:
+        save_images(Path(place) / "images", 8)
+        yield save_model(Path(place) / "model", "tiny"), Path(place) / "images"
+
+
+def loaded(folder: Path, device: str, dtype: str) -> Any:
+    from harness.models.transformers import TransformersModel
+
+    return TransformersModel(str(folder), device=device, dtype=dtype, threads=1)
+
+
+def pairs() -> list[Any]:
+    from dpo_step import make_pairs
+
+    from harness.core.preference import PreferencePair
+
+    made = make_pairs([f"{n}.png" for n in range(8)], 1)
+    return [PreferencePair(str(i), image, "", text, chosen, tuple(rejected), "gpu")
+            for i, (image, text, chosen, rejected) in enumerate(made)]  # fmt: skip
+
+
+def aligner(**training: Any) -> Any:
+    from alignment.aligners.dpo import Dpo
+
+    settings = {"batch_size": 4, "micro_batch": 4, "epochs": 2, "learning_rate": 1e-4, "max_steps": 3}
+    return Dpo(training={**settings, **training})
+
+
+def losses(policy: Any, images: Path, **training: Any) -> list[float]:
+    """Of the steps of a short DPO."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = aligner(**training).align(policy, pairs(), images, Path(folder))
+    return [float(row["loss"]) for row in done.log]
+
+
+def stepped(policy: Any, images: Path, strategy: Any) -> list[float]:
+    """The same with weights held by a strategy of one's choice."""
+    from alignment.batching.rows import make_rows
+    from alignment.training.loop import Loop
+    from alignment.training.reference_logps import compute
+    from alignment.training.sample_supply import Stored
+    from alignment.weights.trainable import prepare
+    from alignment.weights.workers import workers
+
+    dpo = aligner()
+    rows, _ = make_rows(policy, pairs(), images)
+    known = compute(policy, rows)
+    shards = strategy(prepare(policy.module, dpo.settings), workers())
+    with tempfile.TemporaryDirectory() as folder:
+        loop = Loop(policy, Stored(rows, known), dpo.objective, dpo.settings, shards, Path(folder), "", ())
+        return [float(loop._step(n, {})["loss"]) for n in range(3)]

@@ -1,0 +1,84 @@
+"""What is measured on a device, by the speed scripts: each function returns figures, or raises `Skipped` with its reason.
+
+On a GPU the shapes are those of LLaVA-1.5-7B, with random weights that are written once into the output folder.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from checks import ROOT, Figures
+
+_SPEED = ROOT / "tests" / "speed"
+_LINE = re.compile(r"^  (?P<side>\S.*?)\s{2,}(?P<cpu>[\d. /]+) CPU s\s+[\d.]+ answers/CPU s\s+(?P<wall>[\d.]+) s wall.*?(?P<same>[\d,]+) of (?P<asked>[\d,]+) answers")  # fmt: skip  # noqa: E501
+_STEP = re.compile(r"^  (?P<side>.+?)\s+(?P<s>[\d.]+) a step \(.*?\)(?:, peak (?P<gib>[\d.]+) GiB)?\s+(?P<ratio>[\d.]+) x ours")
+
+
+def sweep(device: str, tiny: bool, folder: Path) -> Figures:
+    """Questions of two tokens, through the engine and through `generate` by 8."""
+    return _sweep(device, tiny, folder, "--images", "4" if tiny else "30", "--tokens", "2")
+
+
+def captions(device: str, tiny: bool, folder: Path) -> Figures:
+    """Captions of 128 tokens, through the engine and through `generate` by 8."""
+    tokens, many = ("8", "2") if tiny else ("128", "16")
+    return _sweep(device, tiny, folder, "--images", "30" if not tiny else "4", "--tokens", "--captions", many,
+                  "--caption-tokens", tokens)  # fmt: skip
+
+
+def dpo_step(device: str, tiny: bool, folder: Path) -> Figures:
+    """A DPO step and its memory, beside TRL's where that is installed."""
+    there = importlib.util.find_spec("trl") is not None
+    size = "tiny" if tiny else "7b"
+    words = [
+        "--device",
+        device,
+        "--size",
+        size,
+        "--steps",
+        "1" if tiny else "5",
+        "--rejected",
+        "1",
+        "--prompts",
+        "8" if tiny else "64",
+    ]
+    words += ["--model", str(folder / "model"), *([] if tiny else ["--lora"]), *([] if there else ["--alone"])]
+    text = _run("dpo_step.py", *words)
+    found: Figures = {} if there else {"TRL": "not installed, so not measured"}
+    for line in text.splitlines():
+        if match := _STEP.match(line):
+            found[f"{match['side']}, s a step"] = float(match["s"])
+            found |= {f"{match['side']}, peak GiB": float(match["gib"])} if match["gib"] else {}
+            found |= {f"{match['side']}, times ours": float(match["ratio"])} if match["side"] != "ours" else {}
+    return _whole(found, "ours, s a step", text)
+
+
+def _sweep(device: str, tiny: bool, folder: Path, *words: str) -> Figures:
+    size = "tiny" if tiny else "7b"
+    text = _run("sweep.py", "--device", device, "--size", size, "--folder", str(folder), "--sides", "ours", "eight", *words)
+    found: Figures = {}
+    for line in text.splitlines():
+        if match := _LINE.match(line):
+            found[f"{match['side']}, s of wall time"] = float(match["wall"])
+            found[f"{match['side']}, s of CPU"] = float(match["cpu"].split("/")[0])
+            found["same answers"] = found.get("same answers", f"{match['same']} of {match['asked']}")
+    return _whole(found, "ours, s of wall time", text)
+
+
+def _whole(found: Figures, needed: str, text: str) -> Figures:
+    if needed not in found:
+        raise AssertionError(f"the script printed no figures:\n{text[-1500:]}")
+    return found
+
+
+def _run(script: str, *words: str) -> str:
+    command: list[Any] = [sys.executable, str(_SPEED / script), *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        raise AssertionError(f"{script} failed:\n{done.stderr[-1500:]}")
+    return done.stdout

@@ -1,0 +1,135 @@
+"""Everything that needs a GPU, in one command of at most nine minutes: checks, measures, one JSON file and a table.
+
+    python tests/gpu/run.py --out results                       # on one H100 or H200
+    python tests/gpu/run.py --out results --device cpu --tiny   # the same paths on a CPU, in minutes
+
+Writes results.json and table.md (for docs/performance.md) into the folder. Each section is a process of its own with a time
+limit, so that one that crashes or hangs costs no other; what was skipped says why. Exit code 1 where a check failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+import traceback
+from datetime import date
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+CHECKS = ("engine", "training", "masters", "sharded", "graphs")
+MEASURES = ("sweep", "captions", "dpo_step")
+LIMIT_S = {"sweep": 200, "captions": 150, "dpo_step": 200}
+CHECK_LIMIT_S = 90
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
+    parser.add_argument("--tiny", action="store_true", help="tiny shapes and few steps, to try the command itself")
+    parser.add_argument("--minutes", type=float, default=9, help="time for everything")
+    parser.add_argument("--only", nargs="+", choices=(*CHECKS, *MEASURES), help="these sections only")
+    parser.add_argument("--section", choices=(*CHECKS, *MEASURES), help=argparse.SUPPRESS)  # what the child processes get
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.section:
+        (args.out / f"{args.section}.json").write_text(json.dumps(section(args)))
+        return 0
+    began, rows = time.monotonic(), []
+    for name in args.only or (*CHECKS, *MEASURES):
+        left = 60 * args.minutes - (time.monotonic() - began)
+        rows.append(one(name, args, left))
+        print(f"{rows[-1]['section']}: {rows[-1]['state']} ({rows[-1]['seconds']} s) {rows[-1]['why']}".rstrip(), flush=True)
+    report = {"machine": machine(args.device), "date": date.today().isoformat(), "tiny": args.tiny, "sections": rows}
+    (args.out / "results.json").write_text(json.dumps(report, indent=1))
+    (args.out / "table.md").write_text(table(report))
+    print(f"{args.out / 'results.json'}\n{args.out / 'table.md'}")
+    return int(any(row["state"] == "failed" for row in rows))
+
+
+def one(name: str, args: argparse.Namespace, left_s: float) -> dict[str, Any]:
+    """A section in a process of its own."""
+    limit = min(LIMIT_S.get(name, CHECK_LIMIT_S) * (1 if args.device == "cuda" else 10), left_s)  # a CPU may be a busy one
+    row: dict[str, Any] = {"section": name, "state": "skipped", "why": "no time was left", "seconds": 0.0, "figures": {}}
+    if limit < 10:
+        return row
+    own, began = args.out / f"{name}.json", time.monotonic()
+    own.unlink(missing_ok=True)
+    words = ["--out", str(args.out), "--device", args.device, "--section", name, *(["--tiny"] if args.tiny else [])]
+    process = subprocess.Popen(
+        [sys.executable, __file__, *words], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        _, errors = process.communicate(timeout=limit)
+        if own.is_file():
+            row |= json.loads(own.read_text())
+            own.unlink()
+        else:
+            row |= {"state": "failed", "why": (errors.strip().splitlines() or ["no words"])[-1][:300]}
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)  # its own session: what it started too
+        process.communicate()
+        row |= {"state": "failed" if name in CHECKS else "skipped", "why": f"not done within {limit:.0f} s"}
+    return row | {"seconds": round(time.monotonic() - began, 1)}
+
+
+def section(args: argparse.Namespace) -> dict[str, Any]:
+    """What a section came to, as values."""
+    import checks
+    import measures
+    import torch
+
+    if args.device == "cuda" and not torch.cuda.is_available():
+        return {"state": "skipped", "why": "torch sees no GPU"}
+    try:
+        if args.section in CHECKS:
+            return {"state": "passed", "why": "", "figures": getattr(checks, args.section)(args.device)}
+        folder = args.out / "models"
+        folder.mkdir(exist_ok=True)
+        return {"state": "measured", "why": "", "figures": getattr(measures, args.section)(args.device, args.tiny, folder)}
+    except checks.Skipped as skipped:
+        return {"state": "skipped", "why": str(skipped)}
+    except Exception as error:
+        traceback.print_exc()
+        return {"state": "failed", "why": f"{type(error).__name__}: {error}"[:1000]}
+
+
+def machine(device: str) -> dict[str, str]:
+    found = {"host": f"{os.cpu_count()} CPUs, {platform.machine()}", "python": platform.python_version()}
+    for package in ("torch", "transformers", "accelerate", "peft", "trl", "mm-align-harness"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    import torch
+
+    if device == "cuda" and torch.cuda.is_available():
+        memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+        found["gpu"] = f"{torch.cuda.get_device_name()}, {memory:.0f} GiB, CUDA {torch.version.cuda}"
+    return found
+
+
+def table(report: dict[str, Any]) -> str:
+    """Markdown for docs/performance.md."""
+    where = "; ".join(f"{name} {value}" for name, value in report["machine"].items())
+    lines = [f"{report['date']}, `python tests/gpu/run.py`: {where}.", "", "| section | result | figures |", "|---|---|---|"]
+    for row in report["sections"]:
+        figures = "; ".join(f"{name}: {value}" for name, value in row["figures"].items())
+        why = row["why"].replace("|", "/").replace("\n", " ")
+        lines.append(f"| {row['section']} | {row['state']}{': ' + why if why else ''} | {figures} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,13 +10,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
-from types import ModuleType
 from typing import Any
 
+from harness.core.edge.processes import nothing_to_repeat
 from harness.core.errors import TrainingError
 from harness.core.plugins import Progress
 from harness.fleet.cluster import WorkerLost, environment, one_line, python_path
@@ -51,6 +51,8 @@ class Processes:
         self._context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         if sys.platform == "linux":
             self._context.set_forkserver_preload(_IMPORTED)
+            with environment({"PYTHONPATH": python_path()}), nothing_to_repeat():
+                forkserver.ensure_running()  # it imports while this process does something else
         self._up: set[_Process] = set()
         self._changing = threading.Lock()
 
@@ -128,7 +130,7 @@ class Processes:
     def _started(self, target: Callable[..., None], *words: Any) -> _Process:
         own, theirs = self._context.Pipe()
         process = self._context.Process(target=target, args=(theirs, *words), daemon=True)
-        with self._changing, environment({"PYTHONPATH": python_path()}), _nothing_to_repeat():
+        with self._changing, environment({"PYTHONPATH": python_path()}), nothing_to_repeat():
             process.start()
             made = _Process(process, own)
             self._up.add(made)
@@ -142,17 +144,6 @@ class Processes:
             worker.process.join(_END_S)
             raise WorkerLost(_end_of(worker.process.exitcode)) from None
         return found
-
-
-@contextmanager
-def _nothing_to_repeat() -> Iterator[None]:
-    """multiprocessing imports the caller's script in each process, which would run one that has no guard once more."""
-    script = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = script
 
 
 def _end_of(code: int | None) -> str:

@@ -15,14 +15,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness.core.edge.processes import cores, nothing_to_repeat
 from harness.core.errors import DataError
 from harness.core.files import write_text_whole
 from harness.miniworld.world.coco_files import Label, image_path, labels_of
@@ -32,6 +36,7 @@ from harness.miniworld.world.scenes import Scene, WorldSettings, plan_scene
 WORLD_VERSION = 2  # raise it whenever the same settings would write other bytes
 _WITHOUT_SECOND_SET = 1  # a world of this version lacks the files of `choice_files` and `yes_no_files` alone
 MARKER = "world.json"
+_MANY, _AT_ONCE, _MOST_JOBS = 400, 50, 8  # images from which on processes pay; those a process gets at a time; processes
 
 
 def write_world(folder: Path, settings: WorldSettings | None = None) -> None:
@@ -127,12 +132,21 @@ def _write_marker(folder: Path, settings: WorldSettings) -> None:
 
 
 def _paint_all(folder: Path, scenes: Sequence[Scene], settings: WorldSettings) -> list[Label]:
-    """Draw and save the images of one part; returns all their true labels."""
-    labels: list[Label] = []
-    for scene in scenes:
-        painted = draw(scene, folder / image_path(scene), settings)
-        labels += labels_of(scene, painted.boxes, painted.areas, settings)
-    return labels
+    """Draw and save the images of one part, many of them on all cores; returns all their true labels."""
+    paint, labels = partial(_paint, folder, settings), list[list[Label]]()
+    if (jobs := min(cores(), _MOST_JOBS)) == 1 or len(scenes) < _MANY:
+        labels = [paint(scene) for scene in scenes]
+    else:
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+            with nothing_to_repeat():  # here the processes are started
+                found = pool.map(paint, scenes, chunksize=_AT_ONCE)
+            labels = list(found)
+    return [label for own in labels for label in own]
+
+
+def _paint(folder: Path, settings: WorldSettings, scene: Scene) -> list[Label]:
+    painted = draw(scene, folder / image_path(scene), settings)
+    return labels_of(scene, painted.boxes, painted.areas, settings)
 
 
 def _digest(folder: Path) -> str:

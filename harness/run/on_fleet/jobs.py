@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from alignment.weights.workers import workers
 from harness.config.fleet_form import FleetConfig
 from harness.config.schema import RunConfig
+from harness.core.edge.processes import cores
 
 _MOST = 8  # by `auto`: each process holds the checkpoint of its own
 
@@ -31,5 +31,4 @@ def jobs_of(config: RunConfig) -> int:
     threads = options.get("threads")
     if config.model.name != "transformers" or options.get("device") != "cpu" or not isinstance(threads, int):
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, max(2, cores // max(threads, 1)), _MOST)
+    return min(cores(), max(2, cores() // max(threads, 1)), _MOST)

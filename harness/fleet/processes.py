@@ -44,7 +44,9 @@ class _Asked:
 
 
 class Processes:
-    """So many processes at a time; `close` ends all."""
+    """So many processes at a time; `close` ends all. `home`: the one node there is."""
+
+    home = _NODE
 
     def __init__(self, size: int) -> None:
         self._size, self._room = size, threading.BoundedSemaphore(size)

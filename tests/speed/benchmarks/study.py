@@ -1,7 +1,7 @@
 """What a whole study costs on this machine: wall time, CPU of all its processes, memory of all together.
 
-    python tests/speed/study.py                          # the built-in study, in a temporary folder
-    python tests/speed/study.py jobs=1 --beside jobs=2   # two ways in turns, and whether their reports are the same
+    python tests/speed/benchmarks/study.py                          # the built-in study, in a temporary folder
+    python tests/speed/benchmarks/study.py jobs=1 --beside jobs=2   # two ways in turns, and whether their reports are the same
 
 Memory is the proportional set size (PSS) of the process and all that it started, the most of one look a second: pages that
 several processes share count once. CPU is user and system of the same processes, as far as they were last seen.
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 _TICK = os.sysconf("SC_CLK_TCK")
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 
 
 def main() -> None:

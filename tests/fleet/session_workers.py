@@ -3,7 +3,8 @@
 Nothing here depends on time: a worker that is to be struck waits for the stroke, with its wave in hand.
 
     poison       an image's name and the beginning of a question: each worker that is asked it dies
-    hold         names of hosts: the first worker there that gets a wave writes its host and process id to `held` and waits
+    hold         names of hosts: the first worker there that gets a wave takes the file, writes its host and process id to
+                 `held` and waits; workers elsewhere wait until it is taken
     kill-ARM     the second process of the arm dies once, after a step
     beside       the arm TWICE is trained a second time by its processes, in this run's folder, each with a part of the weights
 """
@@ -23,7 +24,7 @@ from harness.fleet import cluster
 from harness.fleet.messages import Reply, WaveUnit
 from harness.models._engine import grouping
 
-ROWS, KILLED_AFTER, PATIENCE_S, TWICE = 12, 2, 120.0, "two"
+ROWS, KILLED_AFTER, PATIENCE_S, TWICE = 12, 2, 500.0, "two"
 FOLDER = "FLEET_TEST_FOLDER"
 
 
@@ -45,14 +46,14 @@ class SmallWaves(cluster._Hired):
 
     def _wait_where_asked(self) -> None:
         hold, held, own = self._folder / "hold", self._folder / "held", self._folder / f"hold-{os.getpid()}"
+        until = time.monotonic() + PATIENCE_S
         try:
-            if platform.node() not in hold.read_text().split():
-                return
+            while platform.node() not in hold.read_text().split() and time.monotonic() < until:
+                time.sleep(0.05)
             hold.rename(own)  # one worker alone
         except FileNotFoundError:
             return
         write_text_whole(held, f"{platform.node()} {os.getpid()}")
-        until = time.monotonic() + PATIENCE_S
         while held.exists() and time.monotonic() < until:
             time.sleep(0.05)
 

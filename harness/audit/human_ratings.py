@@ -79,7 +79,7 @@ def judged_answers(store: Store, runs: Sequence[str], benchmark: str = "") -> li
             judge = judge_name(verdict)
             key = (name, result.checkpoint.digest, judge, answer_id(item.id, answer.text))
             if verdict.value is not None and key not in found:
-                found[key] = Judged(name, f"{run}: {result.label}", key[3], judge, verdict.value)
+                found[key] = Judged(name, f"{run}: {result.label}", key[3], judge, verdict.value, item.cluster)
     return list(found.values())
 
 

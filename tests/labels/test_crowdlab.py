@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pytest import approx
 
-from harness.labels.estimates.crowdlab import consensus, prior_of, worth_of_a_first_vote
+from harness.labels.estimates.crowdlab import consensus, prior_of
 
 CASES = json.loads((Path(__file__).parent / "data/crowdlab.json").read_text())["cases"]
 
@@ -46,8 +46,6 @@ def test_weights_and_consensus_worked_out_by_hand() -> None:
 def test_another_vote_is_worth_most_where_reviewers_disagree() -> None:
     _, _, found = by_hand()
     assert int(np.argmin(found.worth)) == 9
-    fresh = worth_of_a_first_vote(found, np.array([[0.5, 0.5], [0.99, 0.01]]))
-    assert fresh[0] < fresh[1]
 
 
 def test_too_few_cases_with_two_votes_give_no_weights() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.labels.estimates.judge_calibration import Judged, calibrate, drifts
-from harness.labels.estimates.prediction_powered import corrected_mean
+from harness.labels.estimates.prediction_powered import clustered_error, corrected_mean
 
 
 def drawn(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -26,6 +26,39 @@ def test_the_interval_covers_the_true_mean_as_often_as_it_says_and_is_narrower_t
         alone.append(2 * 2.02 * people[:40].std(ddof=1) / 40**0.5)
     assert 0.93 <= covered / 1500 <= 0.97
     assert np.mean(widths) < 0.7 * np.mean(alone)
+
+
+JUDGE = [6, 6, 2, 1, 3, 4, 5, 0, 3, 0, 1, 1, 6, 4, 4, 4, 1, 5, 1, 0, 5, 2, 0, 4, 2, 1, 4, 5, 4, 6, 2, 0, 6, 3, 5, 4, 4, 2, 4, 0]
+PEOPLE = [5, 5, 0, 1, 3, 3, 5, 2, 0, 1, 3, 2]
+
+
+def test_value_and_error_are_those_of_glide() -> None:
+    """glide-py 0.11.0, PPIMeanEstimator().estimate(people and nan, judge): mean and std of its confidence interval."""
+    found = corrected_mean(JUDGE[12:], JUDGE[:12], PEOPLE)
+    assert (found.value, found.error) == (pytest.approx(2.7393555811277333), pytest.approx(0.41468957158111835))
+
+
+def test_the_error_over_images_is_that_of_glides_clustered_estimator() -> None:
+    """ClusteredPPIMeanEstimator, two answers an image, without power tuning: 0.6141039569818882 at weight 1."""
+    images = [i // 2 for i in range(40)]
+    judge, people = np.array(JUDGE, dtype=float), np.array(PEOPLE, dtype=float)
+    full = clustered_error((people - judge[:12], images[:12]), (judge[12:], images[12:]))
+    assert full == pytest.approx(0.6141039569818882)
+    tuned = corrected_mean(JUDGE[12:], JUDGE[:12], PEOPLE, images[12:], images[:12])  # by the formula at the items' weight
+    assert (tuned.value, tuned.error) == (pytest.approx(2.7393555811277333), pytest.approx(0.5104737634955747))
+
+
+def test_the_interval_holds_where_answers_about_an_image_hang_together_and_some_of_them_are_rated() -> None:
+    rng, covered = np.random.default_rng(5), 0
+    images = [i // 5 for i in range(300)]
+    for _ in range(600):
+        people = 3 + rng.normal(0, 1, 60).repeat(5) + rng.normal(0, 0.5, 300)
+        judge, chosen = people + 0.5 + rng.normal(0, 0.5, 300), rng.permutation(300)
+        own, rest = chosen[:60], chosen[60:]
+        of = [[images[i] for i in group] for group in (rest, own)]
+        found = corrected_mean(judge[rest], judge[own], people[own], *of)
+        covered += found.low <= 3.0 <= found.high
+    assert 0.92 <= covered / 600 <= 0.98
 
 
 def test_a_biased_judge_is_corrected() -> None:

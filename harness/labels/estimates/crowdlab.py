@@ -72,11 +72,6 @@ def consensus(votes: NDArray[np.intp], prior: Floats) -> Consensus | None:
     return Consensus(probability, majority, weights, quality, prior_weight, worth)
 
 
-def worth_of_a_first_vote(found: Consensus, prior: Floats) -> Floats:
-    """The ActiveLab score of cases without a vote, (N,)."""
-    return _worth(prior.max(axis=1), np.full(len(prior), found.prior_weight), float(found.weights.mean()), prior.shape[1])
-
-
 def _worth(confidence: Floats, total: Floats, one_more: float, k: int) -> Floats:
     """The confidence after one more vote of the usual weight that could be anything."""
     return (confidence * total + one_more / k) / (total + one_more)

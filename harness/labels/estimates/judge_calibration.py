@@ -12,25 +12,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.core.stats import LEVEL
-from harness.labels.estimates.prediction_powered import FEWEST, Corrected, corrected_mean
+from harness.labels.estimates.prediction_powered import FEWEST, Corrected, clustered_error, corrected_mean
 
 NEAR = 1.0  # points; ratings that differ by no more count as near
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One answer of one checkpoint as a judge rated it. `answer` identifies item and text; equal texts are one answer."""
+    """One answer of one checkpoint as a judge rated it. `answer` identifies item and text; equal texts are one answer.
+    `image`: what it is about; "" where it hangs together with no other answer."""
 
     benchmark: str
     column: str
     answer: str
     judge: str  # with its version
     value: float
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """A mean with its 95 % interval (Student); no interval for fewer than five values."""
+    """A mean with its 95 % interval (Student, over images); no interval for fewer than five images."""
 
     value: float | None
     low: float | None
@@ -70,16 +72,23 @@ class Drift:
 def calibrate(judged: Sequence[Judged], people: Mapping[tuple[str, str], float]) -> tuple[Calibration, ...]:
     """One for each benchmark, checkpoint and judge; `people`: (benchmark, answer) -> their rating, the mean of several."""
     groups: defaultdict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
+    images = {(one.benchmark, one.answer): one.image or one.answer for one in judged}
     for one in judged:
         groups[one.benchmark, one.column, one.judge][one.answer] = one.value
-    return tuple(_calibration(*key, values, people) for key, values in groups.items())
+    return tuple(_calibration(*key, values, people, images) for key, values in groups.items())
 
 
 def _calibration(
-    benchmark: str, column: str, judge: str, values: Mapping[str, float], people: Mapping[tuple[str, str], float]
+    benchmark: str,
+    column: str,
+    judge: str,
+    values: Mapping[str, float],
+    people: Mapping[tuple[str, str], float],
+    images: Mapping[tuple[str, str], str],
 ) -> Calibration:
     rated = [answer for answer in values if (benchmark, answer) in people]
-    rest = [value for answer, value in values.items() if (benchmark, answer) not in people]
+    rest = [answer for answer in values if (benchmark, answer) not in people]
+    of_rated, of_rest = ([images[benchmark, answer] for answer in group] for group in (rated, rest))
     theirs = np.array([people[benchmark, answer] for answer in rated], dtype=np.float64)
     own = np.array([values[answer] for answer in rated], dtype=np.float64)
     apart = np.abs(own - theirs)
@@ -87,17 +96,18 @@ def _calibration(
         benchmark=benchmark,
         column=column,
         judge=judge,
-        bias=mean(own - theirs),
+        bias=mean(own - theirs, of_rated),
         exact=float((apart < 1e-9).mean()) if rated else None,
         near=float((apart <= NEAR + 1e-9).mean()) if rated else None,
         correlation=_spearman(own, theirs),
-        mean=corrected_mean(rest, own, theirs),
+        mean=corrected_mean([values[answer] for answer in rest], own, theirs, of_rest, of_rated),
     )
 
 
 def drifts(judged: Sequence[Judged]) -> tuple[Drift, ...]:
     """Every two judges of a benchmark, in the order in which they appear, on the answers that both rated."""
     by_judge: defaultdict[str, dict[str, dict[str, float]]] = defaultdict(dict)
+    images = {(one.benchmark, one.answer): one.image or one.answer for one in judged}
     for one in judged:
         by_judge[one.benchmark].setdefault(one.judge, {})[one.answer] = one.value
     found = []
@@ -108,21 +118,22 @@ def drifts(judged: Sequence[Judged]) -> tuple[Drift, ...]:
                 both = [answer for answer in judges[earlier] if answer in judges[later]]
                 if both:
                     change = np.array([judges[later][a] - judges[earlier][a] for a in both])
-                    found.append(Drift(benchmark, earlier, later, mean(change), float((change != 0).mean())))
+                    moved = mean(change, [images[benchmark, answer] for answer in both])
+                    found.append(Drift(benchmark, earlier, later, moved, float((change != 0).mean())))
     return tuple(found)
 
 
-def mean(values: np.ndarray) -> Mean:
-    """Of independent values."""
-    n = len(values)
+def mean(values: np.ndarray, images: Sequence[str]) -> Mean:
+    """Of values, each about one of the images."""
+    n, n_images = len(values), len(set(images))
     if not n:
         return Mean(None, None, None, 0)
     value = float(values.mean())
-    if n < FEWEST:
+    if n_images < FEWEST:
         return Mean(value, None, None, n)
     from scipy.special import stdtrit
 
-    reach = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * float(values.std(ddof=1)) / n**0.5
+    reach = float(stdtrit(n_images - 1, (1 + LEVEL) / 2)) * clustered_error((values, images))
     return Mean(value, value - reach, value + reach, n)
 
 

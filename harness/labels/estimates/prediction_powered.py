@@ -1,10 +1,10 @@
 """Prediction-powered inference: a judge's mean over all items, corrected with human ratings of a sample.
 
 Angelopoulos et al. 2023, Science 382, 669 (arXiv:2301.09633), with the weight of PPI++
-(Angelopoulos, Duchi and Zrnic 2023, arXiv:2311.01453, section 6). It is the difference estimator of survey sampling. Answers about
-one image hang together: the standard error is over images. With one answer an image, value and error are those of GLIDE 0.11
-(Martinon et al. 2026, arXiv:2605.31278) and of ppi_py; with images that are rated whole or not at all, and have equally many
-answers, the error is that of GLIDE's clustered estimator.
+(Angelopoulos, Duchi and Zrnic 2023, arXiv:2311.01453, section 6). It is the difference estimator of survey sampling.
+Answers about one image hang together: the standard error is over images. With one answer an image, value and error are those
+of GLIDE 0.11 (Martinon et al. 2026, arXiv:2605.31278); with images that are rated whole or not at all, and have equally many
+answers, the error is that of GLIDE's clustered estimator at the same weight.
 """
 
 from __future__ import annotations

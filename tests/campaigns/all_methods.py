@@ -1,7 +1,7 @@
 """Every alignment method on the miniature world, each tuned with the same budget: the tables of docs/methods.md.
 
     setsid bash -c 'echo 15 > /proc/self/autogroup; exec python -m tests.campaigns.all_methods --output /tmp/methods' &
-    python -m tests.campaigns.all_methods --output /tmp/methods --tables     (of what is finished so far)
+    python -m tests.campaigns.all_methods --output /tmp/methods --page docs/methods.md     (tables of what is finished so far)
 
 A method is tuned by a random search of 8 settings (learning rate, strength) on captions of held-out training images, then the
 setting with the best object F1 is trained with three seeds and swept over the benchmarks. The methods come one after the other
@@ -33,6 +33,7 @@ TRAINING = {"epochs": 1, "batch_size": 8, "trackers": [], "save_every": 1000}
 MODEL = {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu", "threads": 1}
 HELD_OUT, FIRST_HELD_OUT = 16, 1500  # images; the caption prompts are about the training images before this one
 LIST = "validation.txt"
+MARKS = ("<!-- tables -->", "<!-- end of tables -->")  # of docs/methods.md
 VALIDATION = [{"name": "chair", "split": "train", "images": LIST, "max_new_tokens": 64}]
 SWEEP = [
     {"name": "chair", "limit_images": 80, "max_new_tokens": 64},
@@ -162,14 +163,23 @@ def finished(output: Path) -> list[Mapping[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in found if path.is_file()]
 
 
+def write_tables(path: Path, output: Path) -> None:
+    """Replace the tables of a page, between its two marks."""
+    results = finished(output)
+    left = [method.name for method in METHODS if method.name not in {result["method"] for result in results}]
+    tables = page(results, output) + (f"\n\nNot reached so far: {', '.join(left)}." if left else "")
+    before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
+    path.write_text(f"{before}{MARKS[0]}\n\n{tables}\n\n{MARKS[1]}{rest.partition(MARKS[1])[2]}", encoding="utf-8")
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--output", type=Path, required=True, help="folder of all runs, kept")
     options.add_argument("--only", nargs="*", help="methods to measure")
-    options.add_argument("--tables", action="store_true", help="print the tables of what is finished, measure nothing")
+    options.add_argument("--page", type=Path, help="write the tables of what is finished into this page, measure nothing")
     given = options.parse_args()
-    if given.tables:
-        print(page(finished(given.output), given.output))
+    if given.page:
+        write_tables(given.page, given.output)
         return
     import torch
 

@@ -1,6 +1,6 @@
 """A gate that is looked at after every batch of images: how often is it wrong at any stopping time, how much does it save?
 
-    python -m tests.proofs.until_decided [SWEEPS] [SEED]        (default 2,000 a row: about twelve minutes on one core)
+    python -m tests.proofs.until_decided [SWEEPS] [SEED]        (default 2,000 a row: about fifteen minutes on an idle core)
 
 Each sweep has 100 or 500 images in random order. "at the margin": the checkpoint is worse by exactly the margin; every pass and
 every fail (it is not worse by more), is wrong, and the shares count sweeps that pass, or fail, at any look (at most 5 % each).

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-Jobs = Literal["auto"] | Annotated[int, Field(ge=1)]
+Jobs = Literal["auto"] | PositiveInt
 
 
 class FleetConfig(BaseModel):

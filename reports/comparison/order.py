@@ -76,11 +76,12 @@ def _joint(cell: Cell | None, parts: Floats, tests: int, bonferroni: bool, is_sh
     from scipy.special import stdtrit
 
     difference = cell.difference if cell is not None else None
-    if difference is None or difference.value is None or difference.error is None:
+    change = difference.change() if difference is not None else None
+    if difference is None or change is None:
         return None
     reach = stdtrit(difference.freedom, (1 + bonferroni_level(tests)) / 2)
-    reach = float(reach if bonferroni else joint_quantile(parts, difference.freedom)) * difference.error
-    low, high = difference.value - reach, difference.value + reach
+    reach = float(reach if bonferroni else joint_quantile(parts, difference.freedom))
+    low, high = (float(end[0]) for end in change.ends(reach))
     return (max(low, -1.0), min(high, 1.0)) if is_share else (low, high)
 
 

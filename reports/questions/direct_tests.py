@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult, SweepResult
-from harness.core.stats import Linear, Sample, difference_error, difference_interval, holm, linearise, mean_of, moving
+from harness.core.stats import Linear, Sample, holm, linearise, mean_of, moving
 from reports.comparison.methods import TEST as SEEDS_TEST
 from reports.comparison.methods import Method, pairing
 from reports.comparison.metric_table import results_of, samples_of, significance
-from reports.values.paired import TEST, Difference, is_a_share, known, on_common_items
+from reports.values.paired import Difference, is_a_share, known, on_common_items, tested_change
 from reports.values.questions import DirectTest, Level
 from reports.values.seeds import seeds_of_difference
 from reports.values.table import Row, Table
@@ -146,6 +146,4 @@ def _difference(shifts: Sequence[Linear], is_share: bool) -> Difference:
         seeds = seeds_of_difference(shifts, is_share)
         if seeds is not None:
             return Difference(value, seeds.low, seeds.high, seeds.p, None, seeds.error, seeds.freedom, SEEDS_TEST)
-    low, high, p = (known(side) for side in difference_interval(together, is_share))
-    error = known(difference_error(together, is_share)) or None
-    return Difference(value, low, high, p, None, error, float(together.clusters[0]) - 1, TEST)
+    return tested_change(together, is_share)

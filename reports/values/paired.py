@@ -1,13 +1,13 @@
 """Two sweeps over the same items: the difference, its uncertainty, and the smallest one that a table would detect.
 
-Interval and p are of one statistic: t over images of each image's part in the difference (`harness.core.stats.intervals`), so
-that they never contradict each other. Chosen by simulation: docs/statistics.md.
+Interval and p are of one statistic, t over images of each image's part in the difference, so that they never contradict each
+other (`harness.core.stats.paired_change`). Chosen by simulation: docs/statistics.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,10 +15,11 @@ from harness.core.evaluation import Formula, Score
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import (
     POWER,
+    Change,
     Floats,
     Linear,
     Sample,
-    difference_error,
+    change_of,
     difference_interval,
     evaluate,
     items_counted,
@@ -37,7 +38,8 @@ class Difference:
 
     effect: matched-pairs rank-biserial correlation of the clusters' parts in the difference (`_parts`), in [-1, 1]; None
     where many small parts move the other way than their sum.
-    error, freedom: standard error of `value` and its degrees of freedom; `detectable` needs them.
+    error, freedom: standard error of `value` and its degrees of freedom. slopes: how its variance grows below and above `value`
+    (`Change.down` and `up`). `detectable` and joint intervals need them.
     """
 
     value: float | None
@@ -48,14 +50,21 @@ class Difference:
     error: float | None
     freedom: float
     test: str
+    slopes: tuple[float, float] = (0.0, 0.0)
 
     def detectable(self, alpha: float) -> float | None:
         """The smallest true difference that a two-sided test at `alpha` would show with a chance of 80 %."""
         from scipy.special import stdtrit
 
-        if self.error is None:
+        moved = self.change()
+        quantile = float(stdtrit(self.freedom, 1 - alpha / 2) + stdtrit(self.freedom, POWER))
+        return float(moved.at_least(quantile)[0]) if moved is not None else None
+
+    def change(self) -> Change | None:
+        """Value and error as one; None where there is no error."""
+        if self.value is None or self.error is None:
             return None
-        return float(stdtrit(self.freedom, 1 - alpha / 2) + stdtrit(self.freedom, POWER)) * self.error
+        return Change(*(np.array([x]) for x in (self.value, self.error, *self.slopes)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,14 +111,23 @@ def change(before: Sample, after: Sample, formula: Formula) -> Linear:
 def _difference(before: Sample, after: Sample, formula: Formula) -> Difference:
     found, is_share = change(before, after, formula), is_a_share(formula, before, after)
     value = known(found.value)
-    low, high, p = (known(side) for side in difference_interval(found, is_share))
-    if value is None or p is None:
+    tested = tested_change(found, is_share)
+    if value is None or tested.p is None:
         return Difference(value, None, None, None, None, None, 0, "")
     effect = rank_biserial(_parts(formula, before.names, before.totals, after.totals))
     if effect is not None and effect * value < 0:
         effect = None
-    error = known(difference_error(found, is_share)) or None
-    return Difference(value, low, high, p, effect, error, float(found.clusters[0]) - 1, TEST)
+    return replace(tested, effect=effect)
+
+
+def tested_change(found: Linear, is_share: bool) -> Difference:
+    """A paired difference, N = 1, with its interval and test; without an effect size."""
+    low, high, p = (known(side) for side in difference_interval(found, is_share))
+    change = change_of(found, is_share)
+    error, down, up = (float(x[0]) for x in (change.error, change.down, change.up))
+    scatters = np.isfinite(error) and max(error, down, up) > 0
+    freedom = float(found.clusters[0]) - 1
+    return Difference(known(found.value), low, high, p, None, error if scatters else None, freedom, TEST, (down, up))
 
 
 def is_a_share(formula: Formula, *samples: Sample) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.stats import FEWEST_CLUSTERS, LEAST_P, LEVEL, Linear, bonferroni_level, difference_error, mean_of
+from harness.core.stats import FEWEST_CLUSTERS, LEAST_P, LEVEL, Change, Linear, bonferroni_level, change_of, mean_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def seeds_of_difference(
     """The paired difference to a baseline, one entry a seed. None below two seeds. `tests`: how many methods are compared.
     `also` as in `seeds_of_metric`.
 
-    Reach of the interval = root of (t(G - 1) x images' error)^2 + (t(S - 1) x seeds' error)^2; p is the level at which it
+    Reach of the interval on each side = root of (the images' reach)^2 + (t(S - 1) x seeds' error)^2; p is the level at which it
     touches 0. Satterthwaite's t of both errors together finds something in 12 % of cases with two seeds where there is nothing
     (docs/statistics.md). Too few clusters give no interval, p or standard error; nor does scatter of 0, save that nothing
     changed is p = 1.
@@ -75,22 +75,47 @@ def seeds_of_difference(
         return None
     n, together = len(seeds), mean_of(seeds)
     mean, seed_sd, item_error, of_seeds = _scatter(seeds)
-    of_items, clusters = float(difference_error(together, is_share)[0]), float(together.clusters[0])
-    effects = [(of_items, clusters - 1), (of_seeds, n - 1), *also]
-    error, few = float(np.hypot.reduce([size for size, _ in effects])), clusters < FEWEST_CLUSTERS
-    if few or error < 1e-12:
+    both = _Both(change_of(together, is_share), float(together.clusters[0]) - 1, ((of_seeds, n - 1), *also))
+    few, longest = together.clusters[0] < FEWEST_CLUSTERS, both.longest(1 - LEVEL)
+    if few or longest < 1e-12:
         return Seeds(mean, seed_sd, item_error, None, None, n, 1.0 if not few and abs(mean) < 1e-12 else None)
-
-    def reach(p: float) -> float:
-        return float(np.hypot.reduce([_quantile(nu, p) * size for size, nu in effects if size > 0]))
-
-    width = reach(1 - LEVEL)
     most = 1.0 if is_share else math.inf
-    low, high = max(mean - width, -most), min(mean + width, most)
-    freedom = _where(lambda f: _quantile(f) * error < width, 1.0, 1e6)
-    wide = reach(1 - bonferroni_level(tests))
-    joint = (max(mean - wide, -most), min(mean + wide, most)) if tests > 1 else None
-    return Seeds(mean, seed_sd, item_error, low, high, n, _level(reach, abs(mean)), error, freedom, joint)
+    low, high = both.ends(1 - LEVEL, most)
+    joint = both.ends(1 - bonferroni_level(tests), most) if tests > 1 else None
+    error = float(np.hypot.reduce([both.item_error(), *(size for size, _ in both.levels)]))
+    freedom = _where(lambda f: _quantile(f) * error < longest, 1.0, 1e6)
+    return Seeds(mean, seed_sd, item_error, low, high, n, _level(both.to_0, abs(mean)), error, freedom, joint)
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """The scatter of images, a `change` (N = 1) with its degrees of freedom, and that of other `levels` (error, freedom)."""
+
+    change: Change
+    freedom: float
+    levels: tuple[tuple[float, float], ...]
+
+    def ends(self, p: float, most: float) -> tuple[float, float]:
+        """The interval at level 1 - p, within -most and most."""
+        value, (low, high) = float(self.change.value[0]), self.change.ends(_quantile(self.freedom, p))
+        down, up = (self._with_levels(abs(float(end[0]) - value), p) for end in (low, high))
+        return max(value - down, -most), min(value + up, most)
+
+    def to_0(self, p: float) -> float:
+        """How far the interval reaches towards 0, up to it."""
+        return self._with_levels(_quantile(self.freedom, p) * float(self.change.error[0]), p)
+
+    def longest(self, p: float) -> float:
+        """How far it reaches away from 0, on the longer side."""
+        return self._with_levels(float(self.change.at_least(_quantile(self.freedom, p))[0]), p)
+
+    def item_error(self) -> float:
+        """The images' standard error with which an interval of equal sides would reach as far."""
+        quantile = _quantile(self.freedom)
+        return float(self.change.at_least(quantile)[0]) / quantile
+
+    def _with_levels(self, images: float, p: float) -> float:
+        return float(np.hypot.reduce([images, *(_quantile(nu, p) * size for size, nu in self.levels if size > 0)]))
 
 
 def _level(reach: Callable[[float], float], mean: float) -> float:
@@ -105,15 +130,14 @@ def _level(reach: Callable[[float], float], mean: float) -> float:
 def _scatter(seeds: Sequence[Linear]) -> tuple[float, float, float, float]:
     """Mean, standard deviation between seeds, and standard errors of the mean: by drawing images, and by drawing seeds.
 
-    Seeds differ by chance answers too, which the first error holds already; half of that part is taken off the second: all of
-    it would leave no scatter too often where there are few seeds.
+    Seeds differ by chance answers too, which the first error holds already; half of that part is taken off the second (of two
+    seeds a quarter): all of it would leave no scatter too often where there are few seeds.
     """
     n, values, together = len(seeds), np.array([seed.value[0] for seed in seeds]), mean_of(seeds)
-    error2, _, _ = together.moments
     apart = sum(float(((seed.parts[0] - together.parts[0]) ** 2).sum()) for seed in seeds) / (n - 1)
     between = float(values.var(ddof=1))
-    of_seeds = (max(between - apart / 2, 0.0) / n) ** 0.5
-    return float(values.mean()), between**0.5, float(error2[0]) ** 0.5, of_seeds
+    of_seeds = (max(between - min(n - 1, 2) * apart / 4, 0.0) / n) ** 0.5
+    return float(values.mean()), between**0.5, float(together.moments.error2[0]) ** 0.5, of_seeds
 
 
 def _where(below: Callable[[float], bool], low: float, high: float) -> float:

@@ -7,19 +7,11 @@ How intervals were chosen and what they cover: docs/statistics.md. Differences b
 `harness/labels/rater_agreement.py`.
 """
 
-from harness.core.stats.intervals import (
-    LEAST_P,
-    POWER,
-    difference_error,
-    difference_interval,
-    effective,
-    limits_of,
-    mean_interval,
-    share_interval,
-)
+from harness.core.stats.intervals import limits_of, mean_interval, share_interval
 from harness.core.stats.linear import Linear, expand, linearise, mean_of
 from harness.core.stats.measuring import limits, measure, metrics, possible
 from harness.core.stats.multiple import benjamini_hochberg, holm, rank_biserial
+from harness.core.stats.paired_change import LEAST_P, POWER, Change, change_of, difference_interval
 from harness.core.stats.resampling import FEWEST_CLUSTERS, LEVEL, RESAMPLES, VERSION, interval, resample
 from harness.core.stats.samples import (
     Floats,
@@ -41,17 +33,17 @@ __all__ = [
     "POWER",
     "RESAMPLES",
     "VERSION",
+    "Change",
     "Floats",
     "Linear",
     "Sample",
     "addend_names",
     "benjamini_hochberg",
     "bonferroni_level",
+    "change_of",
     "clusters_of",
     "columns_read",
-    "difference_error",
     "difference_interval",
-    "effective",
     "evaluate",
     "expand",
     "holm",

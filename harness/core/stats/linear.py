@@ -1,4 +1,7 @@
-"""A metric near its measured value: what each cluster adds to it, and how the formula bends.
+"""A metric near its measured value: what it owes to each cluster, and how the formula bends.
+
+A cluster's part is what leaving it out would change, to second order (the jackknife's value, which weighs clusters by how much
+of the metric they carry: standard errors from first-order parts are too small where one image has a tenth of all questions).
 
 A formula over sums is expanded in the coordinates in which the resampled sums are uncorrelated with scatter 1. Slopes are
 fitted over steps of up to one standard error, not at a point, so that formulas that round their result (AMBER) or have a
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +24,27 @@ _STEPS = np.array([-1.0, -0.5, 0.5, 1.0])  # in standard errors
 _NOISE = 1e-11  # of the largest part
 
 
+class Moments(NamedTuple):
+    """Of a metric's parts u, each (N,).
+
+    error2: squared standard error. freedom: its degrees of freedom by kurtosis, 2 (sum u^2)^2 / (sum u^4 - (sum u^2)^2 / G),
+    at least 1: few clusters that hold all errors tell little. skew: the acceleration, skewness / 6.
+    holding: (sum u^2)^2 / sum u^4, how many equal clusters would scatter so; 0 without scatter.
+    """
+
+    error2: Floats
+    freedom: Floats
+    skew: Floats
+    holding: Floats
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Linear:
     """Metrics of N independent samples of up to G clusters each.
 
-    value: (N,). parts: (N, G), each cluster's influence on the value, sum 0. clusters: (N,) how many clusters move it.
-    bias: (N,) expected excess of the value over the truth. bend: (N,) half the second derivative along the direction of the
-    metric's own scatter, per standard error squared (c_q times the error, DiCiccio and Efron 1992, section 4).
+    value: (N,). parts: (N, G), what leaving each cluster out would change, to second order; sum 0. clusters: (N,) how many
+    clusters move it. bias: (N,) expected excess of the value over the truth. bend: (N,) half the second derivative along the
+    direction of the metric's own scatter, per standard error squared (c_q times the error, DiCiccio and Efron 1992, section 4).
     """
 
     value: Floats
@@ -43,16 +61,12 @@ class Linear:
         return Linear(self.value - other.value, parts, clusters, self.bias - other.bias, self.bend - other.bend)
 
     @property
-    def moments(self) -> tuple[Floats, Floats, Floats]:
-        """Squared standard error, its degrees of freedom, and acceleration (skewness / 6), each (N,).
-
-        Freedom: 2 (sum u^2)^2 / (sum u^4 - (sum u^2)^2 / G), at most G - 1: few clusters that hold all errors tell little.
-        """
+    def moments(self) -> Moments:
         n, (s2, s3, s4) = self.clusters, (np.einsum("ng,ng->n", self.parts, self.parts**k) for k in (1, 2, 3))
         with np.errstate(all="ignore"):
-            freedom = np.where(s2 > 0, np.clip(2 * s2**2 / np.maximum(s4 - s2**2 / n, 1e-300), 1, n - 1), 0)
-            accelerated = np.where(s2 > 0, s3 / (6 * s2**1.5), 0)
-        return s2 * n / np.maximum(n - 1, 1), freedom, accelerated
+            freedom = np.where(s2 > 0, np.maximum(2 * s2**2 / np.maximum(s4 - s2**2 / n, 1e-300), 1), 0)
+            skew, holding = np.where(s2 > 0, s3 / (6 * s2**1.5), 0), np.where(s2 > 0, s2**2 / s4, 0)
+        return Moments(s2 * n / np.maximum(n - 1, 1), freedom, skew, holding)
 
 
 def expand(compute: Callable[[Floats], Floats], totals: Floats) -> Linear:
@@ -64,15 +78,30 @@ def expand(compute: Callable[[Floats], Floats], totals: Floats) -> Linear:
     spread, axes = np.linalg.eigh(np.einsum("ngv,ngw->nvw", centred, centred))
     root = np.sqrt(np.maximum(spread, 0)) * (spread > 1e-9 * spread.max(axis=1, keepdims=True))
     value = compute(sums)
-    slopes, bends = _fitted(compute, sums, axes * root[:, None, :], value)
+    arms = axes * root[:, None, :]
+    slopes, bends = _fitted(compute, sums, arms, value)
     with np.errstate(all="ignore"):
-        whitened = axes * np.where(root > 0, 1 / root, 0)[:, None, :]
+        places = centred @ (axes * np.where(root > 0, 1 / root, 0)[:, None, :])  # (N, G, W), of clusters along the axes
         error = np.sqrt((slopes**2).sum(axis=1))
-        along = np.einsum("nvw,nw->nv", axes * root[:, None, :], slopes / np.where(error > 0, error, 1)[:, None])
-    parts = np.einsum("ngv,nvw,nw->ng", centred, whitened, slopes)
+        along = np.einsum("nvw,nw->nv", arms, slopes / np.where(error > 0, error, 1)[:, None])
+    bent = ((places @ _curvature(compute, sums, arms, bends, value)) * places).sum(axis=2) / 2
+    parts = np.einsum("ngw,nw->ng", places, slopes) - bent + bent.mean(axis=1, keepdims=True)
     _, bend = _fitted(compute, sums, along[:, :, None], value)
     clusters = (totals != 0).any(axis=2).sum(axis=1).astype(np.float64)
     return Linear(value, parts, clusters, bends.sum(axis=1) / 2, bend[:, 0] / 2)
+
+
+def _curvature(compute: Callable[[Floats], Floats], sums: Floats, arms: Floats, bends: Floats, value: Floats) -> Floats:
+    """All second derivatives along W axes, (N, W, W): `bends` (N, W) along the axes, and between every two of them half the
+    difference along both diagonals, which does not hang on the axes' signs."""
+    n, _, w = arms.shape
+    rows, columns = np.triu_indices(w, 1)
+    found = np.zeros((n, w, w))
+    found[:, range(w), range(w)] = bends
+    diagonals = [(arms[:, :, rows] + sign * arms[:, :, columns]) / np.sqrt(2) for sign in (1, -1)]
+    rising, falling = np.split(_fitted(compute, sums, np.concatenate(diagonals, axis=2), value)[1], 2, axis=1)
+    found[:, rows, columns] = found[:, columns, rows] = (rising - falling) / 2
+    return found
 
 
 def _fitted(compute: Callable[[Floats], Floats], sums: Floats, directions: Floats, value: Floats) -> tuple[Floats, Floats]:

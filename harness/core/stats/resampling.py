@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from harness.core.stats.samples import Floats
 
-# of intervals and tests: raise it whenever one could change. 1: percentile bootstrap; 3: counts only images that have a say
-VERSION = 3
+# of intervals and tests: raise it whenever one could change. 1: percentile bootstrap; 3: counts only images that have a say;
+# 4: images of unequal weight, the edges, and differences of few changed images
+VERSION = 4
 RESAMPLES = 10_000
 LEVEL = 0.95
 FEWEST_CLUSTERS = 5  # fewer tell nothing about how clusters scatter

@@ -43,10 +43,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Part:
-    """A value and what each image adds to it (delta method, fitted over one standard error)."""
+    """A value and what leaving each image out would change, to second order (fitted over one standard error)."""
 
     value: float
-    images: np.ndarray  # (G,) influence, summing to 0
+    images: np.ndarray  # (G,), summing to 0
     n: int  # images that have something of the metric
     bias: float = 0.0
     bend: float = 0.0
@@ -61,10 +61,15 @@ class Part:
 
     @property
     def freedom(self) -> float:
+        """By the kurtosis, without an upper limit."""
         second, fourth = float((self.images**2).sum()), float((self.images**4).sum())
-        if second <= 0:
-            return 0.0
-        return float(np.clip(2 * second**2 / max(fourth - second**2 / self.n, 1e-300), 1, self.n - 1))
+        return max(1.0, 2 * second**2 / max(fourth - second**2 / self.n, 1e-300)) if second > 0 else 0.0
+
+    @property
+    def holding(self) -> float:
+        """How many images of equal parts would have this kurtosis."""
+        second, fourth = float((self.images**2).sum()), float((self.images**4).sum())
+        return second**2 / fourth if second > 0 else 0.0
 
     @property
     def acceleration(self) -> float:
@@ -113,7 +118,14 @@ def part(rule: Rule, rows: Sequence[Scored], counted: set[str] | None = None) ->
     second = [_second(rule, total, arm, value) for arm in arms]
     length = np.sqrt((slopes**2).sum())
     along = slopes @ arms / length if length > 0 else np.zeros_like(total)
-    full[there] = left @ slopes if len(slopes) else 0.0
+    if len(slopes):
+        bent = np.zeros(len(own))
+        for j, a in enumerate(arms):
+            bent += second[j] * left[:, j] ** 2 / 2
+            for k in range(j):
+                rising, falling = (_second(rule, total, (a + sign * arms[k]) / np.sqrt(2), value) for sign in (1, -1))
+                bent += (rising - falling) / 2 * left[:, j] * left[:, k]
+        full[there] = left @ slopes - (bent - bent.mean())
     return Part(value, full, int(there.sum()), float(np.sum(second)) / 2, _second(rule, total, along, value) / 2)
 
 
@@ -139,25 +151,35 @@ def interval(found: Part, bounds: tuple[float, float]) -> tuple[float | None, fl
 
 
 def _share(found: Part) -> tuple[float, float]:
-    """Wilson (1927) with an effective number of answers, shrunk towards the number of images."""
-    p, g, z975 = found.value, found.n, stats.norm.ppf(0.975)
-    nothing_right = stats.beta.ppf(0.975, 1, g)  # Clopper-Pearson's upper end of 0 of G
-    prior = nothing_right / (1 - nothing_right) / z975**2  # Wilson's end with 1 / n = this is the same
-    inside = 0 < p < 1
-    if inside and (found.images**2).sum() < 1e-24:
+    """Wilson (1927) with an effective number of answers, shrunk towards the number of images; seen from the nearer edge."""
+    p = min(found.value, 1 - found.value)
+    if p > 0 and (found.images**2).sum() < 1e-24:
         return np.nan, np.nan
-    weight = max(found.freedom - 1, 0.0) if inside else 0.0
-    own = found.error2 / (p * (1 - p)) if inside else 0.0
-    per_answer, freedom = (weight * own + 0.8 * prior) / (weight + 0.8), weight + 0.8
-    more = 0.025 + 0.01 * abs(2 * p - 1) * 10 / (10 + freedom)
+    low, high = _from_edge(p, found)
+    low, high = (low, high) if found.value <= 0.5 else (1 - high, 1 - low)
+    return float(np.clip(low, 0, found.value)), float(np.clip(high, found.value, 1))
+
+
+def _from_edge(p: float, found: Part) -> tuple[float, float]:
+    g, z975 = found.n, stats.norm.ppf(0.975)
+    nothing = stats.beta.ppf(0.975, 1, g)  # Clopper-Pearson's upper end of 0 of G
+    prior = nothing / (1 - nothing) / z975**2  # Wilson's end with 1 / n = this is the same
+    if p == 0:
+        return 0.0, float(nothing)
+    nu, kurtosis = min(found.freedom, g - 1), stats.bernoulli(p).stats("k") + 3
+    weight = max(nu - 1, 0.0)
+    per_answer, freedom = (weight * found.error2 / (p * (1 - p)) + 0.8 * prior) / (weight + 0.8), weight + 0.8
+    equal = np.clip(max(kurtosis, 3) * found.holding, 3, g)  # images of equal weight that would scatter so
+    v = per_answer * (stats.t.ppf(0.975, equal - 1) / stats.t.ppf(0.975, g - 1)) ** 2
+    graded = 1 - 1 / max(kurtosis * found.holding / g, 1)
 
     def end(z: float) -> float:
-        return (p + z * z * per_answer / 2 + z * np.sqrt(p * (1 - p) * per_answer + (z * per_answer / 2) ** 2)) / (
-            1 + z * z * per_answer
-        )
+        return float((p + z * z * v / 2 + z * np.sqrt(p * (1 - p) * v + (z * v / 2) ** 2)) / (1 + z * z * v))
 
-    low, high = end(stats.norm.ppf(more if p < 0.5 else 0.025)), end(-stats.norm.ppf(more if p > 0.5 else 0.025))
-    return float(np.clip(low, 0, p)), float(np.clip(high, p, 1))
+    exact = stats.beta.ppf(0.07, p / per_answer + graded, (1 - p) / per_answer + 1)
+    low = min(end(stats.norm.ppf(0.025 + 0.01 * (1 - 2 * p) * 10 / (10 + freedom))), exact)
+    high = end(z975)
+    return low, high + float(np.exp(-nu / 4)) * max(nothing - high, 0.0)
 
 
 def _mean(found: Part, bounds: tuple[float, float]) -> tuple[float, float]:
@@ -167,7 +189,7 @@ def _mean(found: Part, bounds: tuple[float, float]) -> tuple[float, float]:
         return np.nan, np.nan
     c = found.bend / error
     shift, square = np.clip(a + c - found.bias / error, -0.5, 0.5), np.clip(2 * a + c, -0.12, 0.12)
-    t = min(float(stats.t.ppf(0.975, max(found.freedom, 2.0))), 4.0)
+    t = min(float(stats.t.ppf(0.975, max(min(0.6 * found.freedom, found.n - 1), 2.0))), 4.0)
     ends = [found.value + error * (side * t + shift + square * t * t) for side in (-1, 1)]
     if bounds[0] <= found.value <= bounds[1]:
         ends = [float(np.clip(end, *bounds)) for end in ends]
@@ -186,19 +208,55 @@ class Shift:
     effect: float | None = None
     error: float | None = None
     freedom: float = 0.0
+    slopes: tuple[float, float] = (0.0, 0.0)
 
     def detectable(self, tests: int, share: bool) -> float | None:
         if self.error is None:
             return None
-        found = float((stats.t.ppf(1 - 0.025 / tests, self.freedom) + stats.t.ppf(0.8, self.freedom)) * self.error)
+        quantile = float(stats.t.ppf(1 - 0.025 / tests, self.freedom) + stats.t.ppf(0.8, self.freedom))
+        found = max(reach(self.error, quantile, slope) for slope in self.slopes)
         return np.inf if share and found > 1 else found
 
 
 def error_of(change: Part, share: bool) -> float:
     if not share:
         return float(np.sqrt(change.error2))
-    nu = change.freedom
-    return float(np.sqrt((nu * change.error2 + 0.5 * 3.5 / change.n**2) / (nu + 0.5)))
+    nu, n = min(change.freedom, change.n - 1), change.n
+    moved = np.zeros(n)  # images that count
+    moved[: np.count_nonzero(change.images)] = change.images[change.images != 0]
+    moved += change.value / n
+    one_more = 3.5 * (moved**4).sum() / (moved**2).sum() if moved.any() else 0.0
+    return float(np.sqrt((nu * change.error2 + 0.5 * one_more) / (nu + 0.5)))
+
+
+def slopes_of(change: Part, share: bool) -> tuple[float, float]:
+    """By how much the variance of a share's difference grows with the distance below it, and above it."""
+    if not share:
+        return 0.0, 0.0
+    nu, second = min(change.freedom, change.n - 1), (change.images**2).sum()
+    lean = float((change.images**3).sum() / second) if second > 0 else 0.0
+    down, up = ((nu * max(side, 0.0) + 0.5 * 0.9 / change.n) / (nu + 0.5) for side in (-lean, lean))
+    return down, up
+
+
+def reach(error: float, quantile: float, slope: float, free: float = 0.0) -> float:
+    """x of x^2 = quantile^2 (error^2 + slope (x - free)), or quantile times error where that is less than `free`."""
+    if quantile * error < free:
+        return quantile * error
+    return float(max(np.roots([1.0, -(quantile**2) * slope, quantile**2 * (slope * free - error**2)]).real))
+
+
+def ends_of(
+    value: float, error: float, slopes: tuple[float, float], quantile: float, share: bool = False
+) -> tuple[float, float]:
+    size = 0.0 if abs(value) < 1e-12 else value
+    down, up = reach(error, quantile, slopes[0], max(size, 0.0)), reach(error, quantile, slopes[1], max(-size, 0.0))
+    return _within((value - down, value + up), share)
+
+
+def _within(ends: tuple[float, float], share: bool) -> tuple[float, float]:
+    low, high = (max(ends[0], -1.0), min(ends[1], 1.0)) if share else ends
+    return float(low), float(high)
 
 
 def paired(rule: Rule, before: Sequence[Scored], after: Sequence[Scored]) -> Shift:
@@ -219,12 +277,12 @@ def shift_of(change: Part, share: bool) -> Shift:
     if change.n < 5:
         return Shift(change.value)
     error, nu, nothing = error_of(change, share), change.n - 1, abs(change.value) < 1e-12
-    if not error > 0:
+    slopes = slopes_of(change, share)
+    if not max(error, *slopes) > 0:
         return Shift(change.value, None, None, 1.0, None, None, nu) if nothing else Shift(change.value)
-    wide = stats.t.ppf(0.975, nu) * error
-    low, high = ends(change.value, float(wide), share)
+    low, high = ends_of(change.value, error, slopes, float(stats.t.ppf(0.975, nu)), share)
     p = 1.0 if nothing else float(2 * stats.t.sf(abs(change.value) / error, nu))
-    return Shift(change.value, float(low), float(high), p, None, error, nu)
+    return Shift(change.value, low, high, p, None, error, nu, slopes)
 
 
 def rank_biserial(rule: Rule, before: Sequence[Scored], after: Sequence[Scored]) -> float | None:
@@ -293,7 +351,7 @@ def _scatter(parts: Sequence[Part]) -> tuple[Part, float, float]:
     together, s = mean_part(parts), len(parts)
     between = float(np.var([p.value for p in parts], ddof=1))
     chance = sum(float(((p.images - together.images) ** 2).sum()) for p in parts) / (s - 1)
-    return together, between, float(np.sqrt(max(between - chance / 2, 0.0) / s))
+    return together, between, float(np.sqrt(max(between - chance * (0.25 if s == 2 else 0.5), 0.0) / s))
 
 
 def metric_over_seeds(rule: Rule, parts: Sequence[Part], sides: Sequence[Sequence[Scored]]) -> OverSeeds:
@@ -309,22 +367,26 @@ def metric_over_seeds(rule: Rule, parts: Sequence[Part], sides: Sequence[Sequenc
 
 def shift_over_seeds(changes: Sequence[Part], share: bool, methods: int = 1) -> OverSeeds:
     together, between, of_seeds = _scatter(changes)
-    of_images, s = error_of(together, share) if together.n else 0.0, len(changes)
-    error, few = float(np.hypot(of_images, of_seeds)), together.n < 5
+    s, n, (down, up) = len(changes), together.n, slopes_of(together, share) if together.n else (0.0, 0.0)
+    of_images = error_of(together, share) if n else 0.0
+    t975 = stats.t.ppf(0.975, n - 1)
+    longest, few = max(reach(of_images, t975, slope) for slope in (down, up)) if n > 1 else 0.0, n < 5
     plain = (together.value, between**0.5, together.error2**0.5)
-    if few or error < 1e-12:
+    if few or np.hypot(longest, of_seeds) < 1e-12:
         return OverSeeds(*plain, None, None, 1.0 if not few and abs(together.value) < 1e-12 else None, parts=tuple(changes))
 
-    def wide(p: float) -> float:
-        return float(np.hypot(stats.t.isf(p / 2, together.n - 1) * of_images, stats.t.isf(p / 2, s - 1) * of_seeds))
+    def ends(p: float) -> tuple[float, float]:
+        own = ends_of(together.value, of_images, (down, up), float(stats.t.isf(p / 2, n - 1)))
+        of_both = [side * np.hypot(end - together.value, stats.t.isf(p / 2, s - 1) * of_seeds)
+                   for side, end in zip((-1, 1), own, strict=True)]  # fmt: skip
+        return _within((together.value + of_both[0], together.value + of_both[1]), share)
 
-    (low, high), together_ends = (ends(together.value, wide(0.05 / n), share) for n in (1, methods))
-    size = abs(together.value)
-    p = 1.0 if size < 1e-12 else float(np.exp(brentq(lambda log_p: wide(float(np.exp(log_p))) - size, -690, -1e-12)))
-    freedom = brentq(lambda f: stats.t.ppf(0.975, f) * error - wide(0.05), 1.0, 1e6) if of_seeds > 0 else together.n - 1.0
+    def to_0(p: float) -> float:
+        return float(np.hypot(stats.t.isf(p / 2, n - 1) * of_images, stats.t.isf(p / 2, s - 1) * of_seeds))
+
+    (low, high), together_ends = ends(0.05), ends(0.05 / methods)
+    size, widest = abs(together.value), float(np.hypot(longest, stats.t.ppf(0.975, s - 1) * of_seeds))
+    p = 1.0 if size < 1e-12 else float(np.exp(brentq(lambda log_p: to_0(float(np.exp(log_p))) - size, -690, -1e-12)))
+    error = float(np.hypot(longest / t975, of_seeds))
+    freedom = brentq(lambda f: stats.t.ppf(0.975, f) * error - widest, 1.0, 1e6) if of_seeds > 0 else n - 1.0
     return OverSeeds(*plain, low, high, p, error, float(freedom), tuple(changes), together_ends if methods > 1 else None)
-
-
-def ends(value: float, wide: float, share: bool) -> tuple[float, float]:
-    low, high = value - wide, value + wide
-    return (max(low, -1.0), min(high, 1.0)) if share else (low, high)

@@ -49,8 +49,8 @@ def joint_intervals(sweeps: Sweeps, rule: Rule, cells: Sequence[Cell]) -> list[t
         assert shift is not None and shift.value is not None and shift.error is not None
         normal = rng.multivariate_normal(np.zeros(len(tested)), correlation, 60_000, method="eigh")
         largest = np.abs(normal).max(axis=1) * np.sqrt(shift.freedom / rng.chisquare(shift.freedom, 60_000))
-        wide = max(float(np.quantile(largest, 0.95)), float(stats.t.ppf(0.975, shift.freedom))) * shift.error
-        found[1 + i] = again.ends(shift.value, wide, share)
+        wide = max(float(np.quantile(largest, 0.95)), float(stats.t.ppf(0.975, shift.freedom)))
+        found[1 + i] = again.ends_of(shift.value, shift.error, shift.slopes, wide, share)
     return found
 
 

@@ -1,0 +1,99 @@
+"""95 % intervals and tests of paired differences over clusters, of one statistic: p < 0.05 where the interval leaves 0 out.
+
+The test is t over images with G - 1 degrees of freedom. Where few images changed, the variance of a share's difference is
+shrunk towards that of "one more image could have changed, by as much as those that did", with half a degree of freedom.
+
+The interval inverts a score test, as Wilson's does: under a difference further from 0 than the measured one more images change,
+so that the variance grows by `slope` times that distance; between the measured difference and 0 it does not. The slope is the
+images' skewness in that direction, shrunk towards "an image changes all its answers" with half a degree of freedom: with
+nothing changed at all it is all there is, and the interval reaches about as far as Clopper and Pearson's of 0 of G. Chosen by
+simulation: docs/statistics.md, tests/proofs/coverage.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.core.stats.linear import Linear
+from harness.core.stats.resampling import FEWEST_CLUSTERS, LEVEL
+from harness.core.stats.samples import Floats
+
+LEAST_P = 1e-300  # a smaller p is given as this: 0 would be certainty
+POWER = 0.8  # chance with which the "smallest detectable difference" would be found
+_CHANGE_WEIGHT = 0.5  # degrees of freedom that "one more image could have changed" counts as
+_ONE_MORE = 3.5  # its variance in squared changes: t(G - 1) of it reaches as far as Clopper and Pearson's 0 of G
+_WHOLE_IMAGE = 0.9  # slope of "an image changes all its answers", times G: t^2 of it reaches as far, too
+_NOTHING = 1e-12  # a difference below this is rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A paired difference: `value`, its standard `error` with G - 1 degrees of freedom, and how its variance grows below it
+    (`down`) and above it (`up`) with the distance; (N,) each."""
+
+    value: Floats
+    error: Floats
+    down: Floats
+    up: Floats
+
+    def ends(self, quantile: Floats | float) -> tuple[Floats, Floats]:
+        """The interval that reaches so many standard errors."""
+        return self.value - self.reach(quantile, self.down, self.value), self.value + self.reach(quantile, self.up, -self.value)
+
+    def reach(self, quantile: Floats | float, slope: Floats, free: Floats | float = 0.0) -> Floats:
+        """How far it is to the end on one side: x^2 = quantile^2 (error^2 + slope max(0, x - free)), `free` the way to 0."""
+        plain, start = quantile * self.error, np.where(np.abs(self.value) < _NOTHING, 0.0, np.maximum(free, 0.0))
+        half = quantile * quantile * slope / 2
+        beyond = half + np.sqrt(np.maximum(half * half + plain * plain - 2 * half * start, 0.0))
+        found: Floats = np.where(plain < start, plain, beyond)
+        return found
+
+    def at_least(self, quantile: Floats | float) -> Floats:
+        """The longer way of both to an end away from 0: what a difference must have to be found."""
+        found: Floats = np.maximum(self.reach(quantile, self.down), self.reach(quantile, self.up))
+        return found
+
+
+def change_of(found: Linear, is_share: bool) -> Change:
+    """Of paired differences, (N,) each. A share's lies between -1 and 1; other differences have no slope."""
+    error2, freedom, skew, _ = found.moments
+    none = np.zeros_like(error2)
+    if not is_share:
+        return Change(found.value, np.sqrt(error2), none, none)
+    g = np.maximum(found.clusters, 1)
+    freedom = np.minimum(freedom, np.maximum(g - 1, 0))
+    shrunk = (freedom * error2 + _CHANGE_WEIGHT * _ONE_MORE * _size_of_changes(found)) / (freedom + _CHANGE_WEIGHT)
+    bend = 6 * skew * np.sqrt((found.parts**2).sum(axis=1))  # sum u^3 / sum u^2
+    slopes = (
+        (freedom * np.maximum(side, 0) + _CHANGE_WEIGHT * _WHOLE_IMAGE / g) / (freedom + _CHANGE_WEIGHT)
+        for side in (-bend, bend)
+    )
+    return Change(found.value, np.sqrt(shrunk), *slopes)
+
+
+def _size_of_changes(found: Linear) -> Floats:
+    """Square of what a typical changed image moves: sum d^4 / sum d^2 of d = part + value / G; 0 where none changed."""
+    g, each = np.maximum(found.clusters, 1), found.value / np.maximum(found.clusters, 1)
+    s2, s3, s4 = (np.einsum("ng,ng->n", found.parts, found.parts**k) for k in (1, 2, 3))  # parts sum to 0
+    with np.errstate(all="ignore"):
+        second, fourth = s2 + g * each**2, s4 + 4 * each * s3 + 6 * each**2 * s2 + g * each**4
+        return np.where(second > 0, fourth / second, 0.0)
+
+
+def difference_interval(found: Linear, is_share: bool) -> tuple[Floats, Floats, Floats]:
+    """(low, high, p) of paired differences, (N,) each; nan below five clusters; p is 1 where no cluster changed."""
+    from scipy.special import stdtr, stdtrit
+
+    change, freedom = change_of(found, is_share), np.maximum(found.clusters - 1, 1)
+    low, high = change.ends(stdtrit(freedom, (1 + LEVEL) / 2))
+    if is_share:
+        low, high = np.clip(low, -1, 1), np.clip(high, -1, 1)
+    still = np.abs(found.value) < _NOTHING
+    with np.errstate(all="ignore"):
+        p = np.where(still, 1.0, 2 * stdtr(freedom, -np.abs(found.value) / change.error))
+    few = (found.clusters < FEWEST_CLUSTERS) | ~np.isfinite(low) | ~np.isfinite(high)
+    flat = ~(high > low)  # nothing scatters, and nothing is known of what could
+    low, high = np.where(few | flat, np.nan, low), np.where(few | flat, np.nan, high)
+    return low, high, np.where(few | (flat & ~still), np.nan, np.maximum(p, LEAST_P))

@@ -13,6 +13,7 @@ from harness.core.stats import (
     holm,
     interval,
     joint_quantile,
+    limits_of,
     linearise,
     metrics,
     rank_biserial,
@@ -78,8 +79,8 @@ def test_rounding_noise_is_not_a_change_of_a_metric():
     names, recall = ("tp", "fn", "fp"), Formula("recall", lambda s: over(s["tp"], s["tp"] + s["fn"]) + 1e-30 * s["fp"])
     before, after = (sample(range(12), [Score(str(i), change(i)[k]) for i in range(12)], names) for k in (0, 1))
     (found,) = differences(before, after, [recall])
-    # nothing changed on 12 images: t(11) of "one more image could have changed", sqrt(3.5) / 12
-    assert found.high == approx(2.2010 * 3.5**0.5 / 12, abs=1e-4)
+    # nothing changed on 12 images: t(11) squared, times the slope 0.9 / 12
+    assert found.high == approx(2.2010**2 * 0.9 / 12, abs=1e-4)
 
 
 def test_one_interval_of_several_that_hold_together_is_students_and_more_are_dunnetts():
@@ -131,8 +132,17 @@ def test_the_interval_is_continuous_at_the_edge():
         ends.append((metric.low, metric.high))
     steps = np.abs(np.diff(ends, axis=0))
     assert ends[0] == (approx(0.9638, abs=1e-4), 1.0)
-    assert steps.max() < 0.015
+    assert steps.max() < 0.007
+    assert steps[0, 0] <= steps[1, 0] + 5e-5  # from none wrong to one wrong no further than from one to two
     assert all(high < 1 for _, high in ends[1:])
+
+
+def test_one_wrong_of_thirty_does_not_exclude_that_one_in_two_hundred_is():
+    # at most 7 % see one wrong or more where the share is below 1 - 0.93^(1/30) = 0.24 %; the prior makes it a little less
+    (metric,) = metrics(items_of(30), scores_of(0, *[1] * 29), [ACCURACY])
+    assert 1 - metric.high == approx(0.0024, abs=2e-4)
+    # Wilson's end would be 0.6 %: of sweeps with 99.5 % right one in seven would be below it
+    assert metric.high > 0.995
 
 
 def test_half_right_of_single_questions_is_wilsons_interval():
@@ -157,10 +167,32 @@ def test_the_standard_error_is_that_of_statsmodels_over_clusters():
     rng = np.random.default_rng(8)
     groups = np.repeat(np.arange(60), rng.integers(1, 9, 60))
     right = (rng.random(len(groups)) < rng.random(60)[groups]).astype(float)
-    theirs = sm.OLS(right, np.ones(len(right))).fit(cov_type="cluster", cov_kwds={"groups": groups, "df_correction": False})
+    # Mancl and DeRouen's (2001), which weighs clusters of unequal size; without the jackknife's (G - 1) / G
+    theirs = sm.GEE(right, np.ones(len(right)), groups=groups).fit(cov_type="bias_reduced")
     found = linearise(ACCURACY, sample(groups.tolist(), scores_of(*right)))
     # theirs is the slope at a point, ours over a standard error to each side
-    assert found.moments[0][0] ** 0.5 == approx(theirs.bse[0], rel=2e-3)
+    assert found.moments.error2[0] ** 0.5 == approx(theirs.bse[0] * (59 / 60) ** 0.5, rel=2e-3)
+
+
+def test_an_image_with_a_quarter_of_all_questions_counts_as_the_jackknife_counts_it():
+    # 3 of 10 right on the large image; the others have 1 question, every second is right. Without an image the share is
+    # (R - right) / (30 - asked): 15/20, 17/29 or 18/29; 18 of 30 in all
+    right, images = [1.0] * 3 + [0.0] * 7 + [float(i % 4 > 0) for i in range(20)], [0] * 10 + list(range(1, 21))
+    without = np.array([15 / 20] + [17 / 29 if i % 4 else 18 / 29 for i in range(20)])
+    jackknife = (20 / 21 * ((without - without.mean()) ** 2).sum()) ** 0.5
+    found = linearise(ACCURACY, sample(images, scores_of(*right)))
+    assert found.value[0] == 18 / 30
+    assert found.moments.error2[0] ** 0.5 == approx(jackknife, rel=0.03)  # 0.158 and 0.162
+    assert found.moments.error2[0] ** 0.5 > 1.2 * 0.1209  # the delta method: root of (9 + 15 x 0.16 + 5 x 0.36) / 900
+
+
+def test_images_of_unequal_weight_have_wider_intervals_for_the_same_standard_error():
+    equal = Linear(*(np.array(x) for x in ([0.6], [[0.02, -0.02] * 20], [40.0], [0.0], [0.0])))
+    # two images with the parts of 18 each: (sum u^2)^2 / sum u^4 is 40, and 40^2 / (2 x 18^2 + 4) = 2.5; t(39) and t(6.4)
+    unequal = replace(equal, parts=np.array([[0.02 * 18**0.5, -0.02 * 18**0.5] + [0.02, -0.02] * 2 + [0.0] * 34]))
+    assert unequal.moments.error2 == approx(equal.moments.error2)
+    widths = [float((high - low)[0]) for low, high in (limits_of(f, (0.0, 1.0)) for f in (equal, unequal))]
+    assert widths[1] > 1.1 * widths[0]
 
 
 def test_the_interval_of_a_rating_ends_at_the_best_rating():
@@ -281,6 +313,27 @@ def test_interval_and_p_never_contradict_each_other():
         old, new = (rng.integers(0, 2, 60).astype(float) for _ in range(2))
         (found,) = differences(*sides(list(old), list(new), per_image=3), [ACCURACY])
         assert (found.p < 0.05) == (not found.low <= 0 <= found.high)
+
+
+def test_a_few_small_changes_are_tested_as_what_they_are():
+    # 60 images of 6 questions; on 8 one answer is gained: t of 8 in 60 is as large as if whole images had changed
+    small = differences(*sides([0.0] * 8 + [1.0] * 352, [1.0] * 360, per_image=6), [ACCURACY])[0]
+    old = [float(i % 6 != 0 or i >= 48) for i in range(360)]
+    spread = differences(*sides(old, [1.0] * 360, per_image=6), [ACCURACY])[0]
+    whole = differences(*sides([0.0] * 8 + [1.0] * 52, [1.0] * 60), [ACCURACY])[0]
+    assert spread.p == approx(whole.p)
+    assert spread.p < 0.01 < small.p  # two images hold the first eight
+
+
+def test_a_difference_is_wider_where_more_images_would_change():
+    # 4 of 40 images gained their question. Parts 0.0225 x 4 and -0.0025 x 36: sum u^2 0.00225, u^3 4.5e-5 (freedom 7.6)
+    found = differences(*sides([0.0] * 4 + [1.0] * 36, [1.0] * 40), [ACCURACY])[0]
+    s2, up = 0.00225 * 40 / 39, (7.619 * 0.02 + 0.5 * 0.9 / 40) / 8.119
+    error = ((7.619 * s2 + 0.5 * 3.5 / 40**2) / 8.119) ** 0.5
+    assert found.error == approx(error, rel=1e-3)
+    b = 2.0227**2 * up  # t(39)
+    assert found.high - 0.1 == approx(b / 2 + (b * b / 4 + 2.0227**2 * error**2) ** 0.5, rel=1e-3)
+    assert 0.1 - found.low == approx(2.0227 * error, rel=1e-3)
 
 
 def test_few_changes_are_no_surer_than_a_sign_test():

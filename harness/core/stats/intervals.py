@@ -4,7 +4,7 @@ Shares: Wilson's interval with the number of independent answers that gives the 
 about one image hang together is itself uncertain where few images hold all errors, so that number is shrunk towards the
 number of images (answers to one image are all alike) with a weight of 0.8 degrees of freedom; with all right or none right
 nothing else is left, and the interval is Clopper and Pearson's of G right or wrong images. Images of unequal weight make fewer
-degrees of freedom. Towards the nearer of 0 and 1 an interval from few informative images leaves out up to 3.5 % instead of
+degrees of freedom. Towards the nearer of 0 and 1 an interval from few informative images leaves out up to 4 % instead of
 2.5 %: near the edge, where all answers may be right, no interval lies beyond the truth on the other side.
 
 Other metrics (ratings, words, relative scores): t with degrees of freedom by kurtosis, corrected for skewness to
@@ -25,9 +25,9 @@ from harness.core.stats.samples import Floats
 
 _TAIL = (1 - LEVEL) / 2
 _SHARE_WEIGHT = 0.8  # degrees of freedom that "answers to one image are all alike" counts as
-_MORE_TAIL, _FEW = 0.01, 10.0  # at the nearer of 0 and 1, with few degrees of freedom
+_MORE_TAIL, _FEW = 0.015, 10.0  # at the nearer of 0 and 1, with few degrees of freedom
 _EXACT_TAIL = 0.07  # there, and never more than this by whole numbers of errors
-_MEMORY = 4.0  # degrees of freedom over which "all right" fades from the interval of nearly all right
+_MEMORY = 3.0  # degrees of freedom over which "all right" fades from the interval of nearly all right
 _NORMAL_KURTOSIS, _SKEWED_FREEDOM = 3.0, 0.6
 _MOST_BEND, _MOST_SHIFT = 0.12, 0.5  # the second-order correction beyond these is no longer small
 
@@ -44,7 +44,7 @@ def limits_of(found: Linear, bounds: tuple[float, float]) -> tuple[Floats, Float
 class _Answers(NamedTuple):
     """A share as a number of independent answers, each (N,). `alike`: 1 / their number. `freedom`: behind that number.
     `wider`: squared factor for images of unequal weight. `graded`: 0 where an image is right or wrong as a whole, near 1 where
-    wrong images are wrong in part. `surprise`: exp(-degrees of freedom / 4), 1 where nothing but the edge was seen."""
+    wrong images are wrong in part. `surprise`: exp(-degrees of freedom / 3), 1 where nothing but the edge was seen."""
 
     alike: Floats
     freedom: Floats

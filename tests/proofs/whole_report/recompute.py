@@ -177,9 +177,9 @@ def _from_edge(p: float, found: Part) -> tuple[float, float]:
         return float((p + z * z * v / 2 + z * np.sqrt(p * (1 - p) * v + (z * v / 2) ** 2)) / (1 + z * z * v))
 
     exact = stats.beta.ppf(0.07, p / per_answer + graded, (1 - p) / per_answer + 1)
-    low = min(end(stats.norm.ppf(0.025 + 0.01 * (1 - 2 * p) * 10 / (10 + freedom))), exact)
+    low = min(end(stats.norm.ppf(0.025 + 0.015 * (1 - 2 * p) * 10 / (10 + freedom))), exact)
     high = end(z975)
-    return low, high + float(np.exp(-nu / 4)) * max(nothing - high, 0.0)
+    return low, high + float(np.exp(-nu / 3)) * max(nothing - high, 0.0)
 
 
 def _mean(found: Part, bounds: tuple[float, float]) -> tuple[float, float]:

@@ -98,7 +98,7 @@ def test_a_sentence_says_what_the_interval_leaves_out_and_what_it_contains(by_li
     found = next(
         c for c in question.claims if c.startswith("CHAIRi is lower with limit 800 than with limit 80, which is better")
     )
-    assert f"leaves out 0 and every difference smaller than {abs(d.high) * 100:.1f}" in found
+    assert f"leaves out 0 and every difference smaller than {abs(d.high) * 100:.2f}" in found
     still = next(c for c in question.claims if c.startswith("CHAIRi: limit 400 against limit 80"))
     assert "contains 0, so no difference is shown" in still
 

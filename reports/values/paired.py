@@ -122,8 +122,8 @@ def _difference(before: Sample, after: Sample, formula: Formula) -> Difference:
 
 def tested_change(found: Linear, is_share: bool) -> Difference:
     """A paired difference, N = 1, with its interval and test; without an effect size."""
-    low, high, p = (known(side) for side in difference_interval(found, is_share))
     change = change_of(found, is_share)
+    low, high, p = (known(side) for side in difference_interval(found, is_share, change))
     error, down, up = (float(x[0]) for x in (change.error, change.down, change.up))
     scatters = np.isfinite(error) and max(error, down, up) > 0
     freedom = float(found.clusters[0]) - 1

@@ -88,7 +88,7 @@ def _answers(p: Floats, found: Linear) -> _Answers:
     """How much is known of a share p <= 1/2: the scatter over images, shrunk towards that of 1 / clusters."""
     from scipy.special import ndtri, stdtrit
 
-    g, (error2, freedom, _, holding) = np.maximum(found.clusters, 2), found.moments
+    g, (error2, freedom, _, holding, _) = np.maximum(found.clusters, 2), found.moments
     freedom = np.minimum(freedom, g - 1)
     # Clopper and Pearson's end for 0 of G is odds / (1 + odds), and so is Wilson's with this prior
     prior = (_TAIL ** (-1 / g) - 1) / ndtri(_TAIL) ** 2
@@ -109,7 +109,7 @@ def mean_interval(found: Linear) -> tuple[Floats, Floats]:
     """Of metrics on any scale; nan below five clusters and where nothing scatters. (N,) each."""
     from scipy.special import stdtrit
 
-    error2, freedom, skew, _ = found.moments
+    error2, freedom, skew, _, _ = found.moments
     error, freedom = np.sqrt(error2), np.minimum(_SKEWED_FREEDOM * freedom, found.clusters - 1)
     with np.errstate(all="ignore"):
         bend = found.bend / error

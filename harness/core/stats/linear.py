@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,13 +30,14 @@ class Moments(NamedTuple):
 
     error2: squared standard error. freedom: its degrees of freedom by kurtosis, 2 (sum u^2)^2 / (sum u^4 - (sum u^2)^2 / G),
     at least 1: few clusters that hold all errors tell little. skew: the acceleration, skewness / 6.
-    holding: (sum u^2)^2 / sum u^4, how many equal clusters would scatter so; 0 without scatter.
+    holding: (sum u^2)^2 / sum u^4, how many equal clusters would scatter so; 0 without scatter. sums: of u^2, u^3 and u^4.
     """
 
     error2: Floats
     freedom: Floats
     skew: Floats
     holding: Floats
+    sums: tuple[Floats, Floats, Floats]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,11 +64,12 @@ class Linear:
 
     @property
     def moments(self) -> Moments:
-        n, (s2, s3, s4) = self.clusters, (np.einsum("ng,ng->n", self.parts, self.parts**k) for k in (1, 2, 3))
+        n, square = self.clusters, self.parts * self.parts
+        s2, s3, s4 = square.sum(axis=1), (square * self.parts).sum(axis=1), (square * square).sum(axis=1)
         with np.errstate(all="ignore"):
             freedom = np.where(s2 > 0, np.maximum(2 * s2**2 / np.maximum(s4 - s2**2 / n, 1e-300), 1), 0)
             skew, holding = np.where(s2 > 0, s3 / (6 * s2**1.5), 0), np.where(s2 > 0, s2**2 / s4, 0)
-        return Moments(s2 * n / np.maximum(n - 1, 1), freedom, skew, holding)
+        return Moments(s2 * n / np.maximum(n - 1, 1), freedom, skew, holding, (s2, s3, s4))
 
 
 def expand(compute: Callable[[Floats], Floats], totals: Floats) -> Linear:
@@ -84,24 +87,33 @@ def expand(compute: Callable[[Floats], Floats], totals: Floats) -> Linear:
         places = centred @ (axes * np.where(root > 0, 1 / root, 0)[:, None, :])  # (N, G, W), of clusters along the axes
         error = np.sqrt((slopes**2).sum(axis=1))
         along = np.einsum("nvw,nw->nv", arms, slopes / np.where(error > 0, error, 1)[:, None])
-    bent = ((places @ _curvature(compute, sums, arms, bends, value)) * places).sum(axis=2) / 2
-    parts = np.einsum("ngw,nw->ng", places, slopes) - bent + bent.mean(axis=1, keepdims=True)
+    bent = np.einsum("ngw,ngw->ng", places @ _curvature(compute, sums, arms, bends), places) / 2
+    parts = (places @ slopes[:, :, None])[:, :, 0] - bent + bent.mean(axis=1, keepdims=True)
     _, bend = _fitted(compute, sums, along[:, :, None], value)
     clusters = (totals != 0).any(axis=2).sum(axis=1).astype(np.float64)
     return Linear(value, parts, clusters, bends.sum(axis=1) / 2, bend[:, 0] / 2)
 
 
-def _curvature(compute: Callable[[Floats], Floats], sums: Floats, arms: Floats, bends: Floats, value: Floats) -> Floats:
+def _curvature(compute: Callable[[Floats], Floats], sums: Floats, arms: Floats, bends: Floats) -> Floats:
     """All second derivatives along W axes, (N, W, W): `bends` (N, W) along the axes, and between every two of them half the
     difference along both diagonals, which does not hang on the axes' signs."""
-    n, _, w = arms.shape
-    rows, columns = np.triu_indices(w, 1)
+    n, v, w = arms.shape
     found = np.zeros((n, w, w))
     found[:, range(w), range(w)] = bends
-    diagonals = [(arms[:, :, rows] + sign * arms[:, :, columns]) / np.sqrt(2) for sign in (1, -1)]
-    rising, falling = np.split(_fitted(compute, sums, np.concatenate(diagonals, axis=2), value)[1], 2, axis=1)
-    found[:, rows, columns] = found[:, columns, rows] = (rising - falling) / 2
+    if w > 1:
+        rows, columns, steps = _diagonals(w)
+        at = sums[:, None, :] + np.swapaxes(arms @ steps, 1, 2)  # (N, 4 P, V)
+        there = compute(at.reshape(-1, v)).reshape(n, 4, len(rows))
+        found[:, rows, columns] = found[:, columns, rows] = (there[:, 0] + there[:, 1] - there[:, 2] - there[:, 3]) / 2
     return found
+
+
+@lru_cache(maxsize=64)
+def _diagonals(w: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """Pairs of W axes, (P,) twice, and steps of one standard error both ways along both diagonals between them, (W, 4 P)."""
+    rows, columns = np.triu_indices(w, 1)
+    one, other = np.eye(w)[:, rows] / np.sqrt(2), np.eye(w)[:, columns] / np.sqrt(2)
+    return rows, columns, np.concatenate([one + other, -one - other, one - other, other - one], axis=1)
 
 
 def _fitted(compute: Callable[[Floats], Floats], sums: Floats, directions: Floats, value: Floats) -> tuple[Floats, Floats]:

@@ -58,35 +58,34 @@ class Change:
 
 def change_of(found: Linear, is_share: bool) -> Change:
     """Of paired differences, (N,) each. A share's lies between -1 and 1; other differences have no slope."""
-    error2, freedom, skew, _ = found.moments
-    none = np.zeros_like(error2)
+    error2, freedom, _, _, sums = found.moments
     if not is_share:
-        return Change(found.value, np.sqrt(error2), none, none)
+        return Change(found.value, np.sqrt(error2), np.zeros_like(error2), np.zeros_like(error2))
     g = np.maximum(found.clusters, 1)
-    freedom = np.minimum(freedom, np.maximum(g - 1, 0))
-    shrunk = (freedom * error2 + _CHANGE_WEIGHT * _ONE_MORE * _size_of_changes(found)) / (freedom + _CHANGE_WEIGHT)
-    bend = 6 * skew * np.sqrt((found.parts**2).sum(axis=1))  # sum u^3 / sum u^2
-    slopes = (
-        (freedom * np.maximum(side, 0) + _CHANGE_WEIGHT * _WHOLE_IMAGE / g) / (freedom + _CHANGE_WEIGHT)
-        for side in (-bend, bend)
-    )
-    return Change(found.value, np.sqrt(shrunk), *slopes)
+    freedom = np.minimum(freedom, g - 1)
+    one_more, whole = _ONE_MORE * _size_of_changes(found.value / g, g, *sums), _WHOLE_IMAGE / g
+    error = np.sqrt((freedom * error2 + _CHANGE_WEIGHT * one_more) / (freedom + _CHANGE_WEIGHT))
+    with np.errstate(all="ignore"):
+        lean = np.where(sums[0] > 0, sums[1] / sums[0], 0.0)
+    slopes = [(freedom * np.maximum(s, 0) + _CHANGE_WEIGHT * whole) / (freedom + _CHANGE_WEIGHT) for s in (-lean, lean)]
+    return Change(found.value, error, *slopes)
 
 
-def _size_of_changes(found: Linear) -> Floats:
-    """Square of what a typical changed image moves: sum d^4 / sum d^2 of d = part + value / G; 0 where none changed."""
-    g, each = np.maximum(found.clusters, 1), found.value / np.maximum(found.clusters, 1)
-    s2, s3, s4 = (np.einsum("ng,ng->n", found.parts, found.parts**k) for k in (1, 2, 3))  # parts sum to 0
+def _size_of_changes(each: Floats, g: Floats, s2: Floats, s3: Floats, s4: Floats) -> Floats:
+    """Square of what a changed image moves: sum d^4 / sum d^2 of d = part + `each`, parts summing to 0; 0 where none did."""
     with np.errstate(all="ignore"):
         second, fourth = s2 + g * each**2, s4 + 4 * each * s3 + 6 * each**2 * s2 + g * each**4
         return np.where(second > 0, fourth / second, 0.0)
 
 
-def difference_interval(found: Linear, is_share: bool) -> tuple[Floats, Floats, Floats]:
-    """(low, high, p) of paired differences, (N,) each; nan below five clusters; p is 1 where no cluster changed."""
+def difference_interval(found: Linear, is_share: bool, change: Change | None = None) -> tuple[Floats, Floats, Floats]:
+    """(low, high, p) of paired differences, (N,) each; nan below five clusters; p is 1 where no cluster changed.
+
+    change: `change_of(found, is_share)`, where that is known already.
+    """
     from scipy.special import stdtr, stdtrit
 
-    change, freedom = change_of(found, is_share), np.maximum(found.clusters - 1, 1)
+    change, freedom = change or change_of(found, is_share), np.maximum(found.clusters - 1, 1)
     low, high = change.ends(stdtrit(freedom, (1 + LEVEL) / 2))
     if is_share:
         low, high = np.clip(low, -1, 1), np.clip(high, -1, 1)

@@ -123,8 +123,9 @@ def part(rule: Rule, rows: Sequence[Scored], counted: set[str] | None = None) ->
         for j, a in enumerate(arms):
             bent += second[j] * left[:, j] ** 2 / 2
             for k in range(j):
-                rising, falling = (_second(rule, total, (a + sign * arms[k]) / np.sqrt(2), value) for sign in (1, -1))
-                bent += (rising - falling) / 2 * left[:, j] * left[:, k]
+                corners = [(s * a + t * arms[k]) / np.sqrt(2) for s, t in ((1, 1), (-1, -1), (1, -1), (-1, 1))]
+                mixed = float(at(rule, total + np.array(corners)) @ [1, 1, -1, -1]) / 2
+                bent += mixed * left[:, j] * left[:, k]
         full[there] = left @ slopes - (bent - bent.mean())
     return Part(value, full, int(there.sum()), float(np.sum(second)) / 2, _second(rule, total, along, value) / 2)
 

@@ -110,8 +110,6 @@ def p_of(change: Part, share: bool) -> float | None:
     if abs(change.value) < 1e-12:
         return None if change.n < 5 else 1.0
     error = again.error_of(change, share)
-    if change.n >= 5 and abs(change.value) < 1e-12:
-        return 1.0
     return None if change.n < 5 or not error > 0 else float(2 * stats.t.sf(abs(change.value) / error, change.n - 1))
 
 

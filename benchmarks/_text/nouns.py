@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._text.language_data import perceptron_tagger
-from benchmarks._text.wordnet import lemma
+from benchmarks._text.wordnet import is_noun, lemma
 
 _POS = {"J": "a", "V": "v", "N": "n", "R": "r"}  # first letter of a Penn tag -> WordNet's letter; else noun
 # nouns of every description that name nothing one could point at
@@ -38,6 +38,16 @@ def _tagger() -> Any:  # Any: NLTK has no types
 @lru_cache(maxsize=1)
 def _no_objects() -> frozenset[str]:
     return frozenset(_NO_OBJECTS.split())
+
+
+def object_nouns(tokens: Sequence[str]) -> list[int]:
+    """Indices of common nouns that name something, by the tagger in their context and by WordNet ("sits" is tagged NNS)."""
+    nouns = (i for i, (_, tag) in enumerate(tagged(tokens)) if tag in ("NN", "NNS"))
+    return [i for i in nouns if _names_something(tokens[i]) and is_noun(tokens[i])]
+
+
+def _names_something(word: str) -> bool:
+    return len(word) >= 3 and word.isalpha() and word not in _no_objects()
 
 
 class _Known(dict[str, bool]):
@@ -78,7 +88,7 @@ class NounGuess:
         return [i for i, word in enumerate(words) if known[word]]
 
     def _guess(self, word: str) -> bool:
-        if len(word) < 3 or not word.isalpha() or word in _no_objects():
+        if not _names_something(word):
             return False
         tag = self._usual.get(word)
         if tag is None:

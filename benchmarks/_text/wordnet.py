@@ -45,6 +45,11 @@ def lemma(word: str, pos: str = "n") -> str:
     return word
 
 
+def is_noun(word: str) -> bool:
+    """Whether WordNet has a noun of which this is a form."""
+    return lemma(word) in _tables("n")[0]
+
+
 def _cut(forms: Iterable[str], pos: str) -> list[str]:
     cut = (form[: -len(old)] + new for form in forms for old, new in _rules(pos) if form.endswith(old))
     return list(dict.fromkeys(cut))  # once each: repeats would double with every round

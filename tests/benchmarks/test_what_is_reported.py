@@ -15,6 +15,8 @@ METRICS = {
               "accuracy": "higher", "precision": "higher", "recall": "higher"},
     "chair": {"chair_s": "lower", "chair_i*": "lower", "recall*": "higher", "precision": "higher", "f1": "higher",
               "length*": "neither"},
+    "chair_open": {"unsupported*": "lower", "captions_unsupported": "lower", "uncovered": "neither", "covered": "neither",
+                   "judged": "neither"},
     "gqa": {"accuracy*": "higher"},
     "llava_bench": {"relative*": "higher", "reference": "neither", "model": "higher", "judged": "neither"},
     "mmhal_bench": {"score*": "higher", "hallucination_rate*": "lower", "informativeness": "higher", "judged": "neither"},
@@ -61,6 +63,7 @@ SLICES = {
 FACTS = {
     "amber": "lemmas, prompt suffix, tasks, tokenizer, variant, word similarity, yes/no answers",
     "chair": "image list, max_new_tokens, prompt, tokenizer, truncated last sentence, uncovered nouns, variant, vocabulary",
+    "chair_open": "image list, lemmas, max_new_tokens, prompt, supported by, tokenizer, uncovered nouns, variant, vocabulary",
     "gqa": "matching, prompt suffix",
     "llava_bench": "judge, order of the answers, variant",
     "mmhal_bench": "judge, judge sees the image, variant",

@@ -12,7 +12,7 @@ from tests.campaigns.fuzz import crashes, targets
 from tests.campaigns.fuzzing.folders import folder_targets
 from tests.campaigns.fuzzing.limits import Note, Spent, is_out_of_memory, limited
 
-_SLOW = ("world object_halbench", "world mmhal_bench_v")  # the same files as chair and mmhal_bench
+_SLOW = ("world object_halbench", "world chair_open", "world mmhal_bench_v")  # the same files as chair and mmhal_bench
 _FILES = sorted(targets().keys() - folder_targets().keys())
 
 

@@ -54,7 +54,7 @@ class Chair:
         ),
         VAL_IMAGES,
     )
-    examples = (
+    examples: tuple[Example, ...] = (
         Example(
             Item("1", "a.jpg", "", {"objects": ["cat"]}),
             "A dog and a cat. The dog sleeps.",
@@ -92,7 +92,7 @@ class Chair:
         self.question, self.max_new_tokens, self.drop_truncated = prompt, max_new_tokens, drop_truncated
         self.annotations, self.year, self.split = annotations.rstrip("/"), str(year), split
         self.image_folder = image_folder.rstrip("/")
-        self.formulas = FORMULAS
+        self.formulas: tuple[Formula, ...] = FORMULAS
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:

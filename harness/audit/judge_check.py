@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,34 @@ def asked(
             judgements.setdefault(pair.id, []).append(judgement(number_shown, pair.first_is_better, swapped))
         progress(number)
     return fitness(judgements), blind
+
+
+def rewarded(pairs: Mapping[str, RankedPair], rows: Sequence[Row]) -> tuple[Fitness, int]:
+    """The fitness of a reward model by its scores of both answers, `id` and `scores` [first, second], and how many rows name
+    no pair. A score has no order of its own, so each pair counts once; equal scores decide nothing."""
+    judgements: dict[str, list[str]] = {}
+    strangers = 0
+    for where, row in rows:
+        pair, scores = pairs.get(str(row.get("id", ""))), row.get("scores")
+        if pair is None:
+            strangers += 1
+            continue
+        numbers = [one for one in scores if _is_score(one)] if isinstance(scores, list) else []
+        if len(numbers) != 2 or not isinstance(scores, list) or len(scores) != 2:
+            raise DataError(
+                f"{where}: scores should be two finite numbers, of the first and of the second answer. Correct that row."
+            )
+        better = None if numbers[0] == numbers[1] else 1 if numbers[0] > numbers[1] else 2
+        if pair.id in judgements:
+            raise DataError(f"{where}: the pair {pair.id!r} has scores in a row before. Leave one of them.")
+        judgements[pair.id] = [judgement(better, pair.first_is_better, False)]
+    for missing in pairs.keys() - judgements.keys():
+        judgements[missing] = [UNREAD]
+    return fitness(judgements), strangers
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def recorded(pairs: Mapping[str, RankedPair], rows: Sequence[Row]) -> tuple[Fitness, int]:

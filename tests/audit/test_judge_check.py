@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import harness.cli  # noqa: F401  # registers the commands
-from harness.audit.judge_check import pairs_of
+from harness.audit.judge_check import pairs_of, rewarded
 from harness.commands._app import app
 from harness.core.errors import DataError
 from harness.core.run_record import ProtocolRecord
@@ -53,3 +53,24 @@ def test_the_result_stands_beside_what_the_judge_measured(tmp_path: Path) -> Non
 def test_a_bad_row_is_named(change: dict, words: str) -> None:
     with pytest.raises(DataError, match=f"file, line 7: .*{words}"):
         pairs_of([("file, line 7", {**ROW, **change})])
+
+
+def test_a_reward_model_is_measured_by_its_scores_of_both_answers(tmp_path: Path) -> None:
+    pairs = [
+        {"id": f"hallucination_pair-{n}", "query": "q", "response": ["a", "b"], "human_ranking": ranking}
+        for n, ranking in enumerate(([0, 1], [1, 0], [0, 1], [0, 1]))
+    ]
+    scores = [[2.5, -1.0], [0.1, 0.2], [1, 3], [0.5, 0.5]]  # right, right, wrong, undecided
+    rows = [{"id": pair["id"], "scores": own} for pair, own in zip(pairs, scores, strict=True)]
+    for name, content in (("pairs.jsonl", pairs), ("scores.jsonl", [*rows, {"id": "stranger", "scores": [1, 2]}])):
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in content))
+    files = [str(tmp_path / "pairs.jsonl"), "--scores", str(tmp_path / "scores.jsonl")]
+    said = CliRunner().invoke(app, ["judges", "check", *files]).output
+    assert "overall       66.67%" in said and "1 rows name no pair" in said, said
+
+
+@pytest.mark.parametrize("scores", [None, [1.0], [1.0, float("nan")], [True, 1], ["2", 1], [1, 2, 3]])
+def test_scores_that_are_not_two_numbers_are_named(scores: object) -> None:
+    pairs = pairs_of([("row 1", {"id": "x", "query": "q", "response": ["a", "b"], "human_ranking": [0, 1]})])
+    with pytest.raises(DataError, match=r"row 7: scores should be two finite numbers"):
+        rewarded(pairs, [("row 7", {"id": "x", "scores": scores})])

@@ -12,6 +12,7 @@ from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from harness.core.plugins import Annotator
+    from harness.labels.estimates.judge_fitness import Fitness
 
 commands = group("judges", "Measure judges on pairs of answers that people ranked.")
 
@@ -29,6 +30,9 @@ def check(
     replies: Annotated[
         Path | None, typer.Option("--replies", help="recorded replies instead of a judge: id, random_number, judge_reply")
     ] = None,
+    scores: Annotated[
+        Path | None, typer.Option("--scores", help="scores of a reward model instead: id, scores [first, second]")
+    ] = None,
     images: Annotated[Path | None, typer.Option("--images", help="folder of the images; default: that of the pairs")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="only the first pairs")] = None,
     output: OutputOption = RUNS,
@@ -39,20 +43,26 @@ def check(
     share judged alike in both orders belong beside it. Reports of runs that used this judge state the result.
     """
     from harness.answer_files.rows import rows_of
-    from harness.audit.judge_check import asked, pairs_of, recorded
+    from harness.audit.judge_check import asked, pairs_of, recorded, rewarded
     from harness.results.judge_results import keep
 
-    if bool(judge) == (replies is not None):
-        raise ConfigError("Give either --judge NAME, or --replies FILE with replies that exist.")
+    if sum((bool(judge), replies is not None, scores is not None)) != 1:
+        raise ConfigError("Give one of --judge NAME, --replies FILE with replies that exist, --scores FILE of a reward model.")
     known = pairs_of([(row.where, row.values) for row in rows_of(pairs)])
-    if replies is not None:
-        found, odd = recorded(known, [(row.where, row.values) for row in rows_of(replies)])
-        notes = [f"{odd:,} replies name no pair and are not counted."] if odd else []
+    given = replies or scores
+    if given is not None:
+        read = recorded if replies is not None else rewarded
+        found, odd = read(known, [(row.where, row.values) for row in rows_of(given)])
+        notes = [f"{odd:,} rows name no pair and are not counted."] if odd else []
     else:
         asking = _judge(judge, changes or [], output)
         found, blind = asked(asking, list(known.values())[:limit], images or pairs.parent)
         keep(output, f"{asking.name} {asking.version}", found)
         notes = [f"{blind:,} pairs were judged without their image, which is not there."] if blind else []
+    _show(found, notes)
+
+
+def _show(found: Fitness, notes: list[str]) -> None:
     for name, share in (*found.groups.items(), ("overall", found.overall), ("macro", found.macro)):
         echo(f"{name:14}{'unknown: no decided pair' if share is None else f'{share:.2%}'}")
     for line in (f"The judge {found.words()}.", *notes):

@@ -6,6 +6,7 @@ images that attend both ways, features that enter behind later layers. The sched
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -51,6 +52,8 @@ class LanguageModel:
         self.family, self.features, self.image_token_id = family, features, image_token_id
         self.decoder = module.get_decoder()
         self.config = self.decoder.config
+        renamed = "cache" in inspect.signature(self.decoder.forward).parameters  # transformers 5.24
+        self._cache_name = "cache" if renamed else "past_key_values"
         self._head, self._embed = module.get_output_embeddings(), module.get_input_embeddings()
         self._text = TextTokens(module, family)
         self._softcap = family.softcap(self.config)
@@ -122,8 +125,8 @@ class LanguageModel:
             inputs_embeds=embeds,
             attention_mask=mask if mask.dim() == 4 else self._attention(tokens, mask, embeds.dtype),
             position_ids=positions,
-            past_key_values=cache,
             use_cache=cache is not None,
+            **{self._cache_name: cache},
             **extra,
         )
         states: Tensor = out.last_hidden_state

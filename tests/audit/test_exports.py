@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
@@ -92,6 +93,18 @@ def test_croissant_metadata_have_what_the_specification_asks_for() -> None:
     for part in made["distribution"]:
         assert sha256(files[part["contentUrl"]].encode()).hexdigest() == part["sha256"]
         assert {"@id", "@type", "name", "contentUrl", "encodingFormat", "sha256"} <= set(part)
+
+
+def test_croissants_own_reader_gives_back_the_edits(tmp_path: Path) -> None:
+    mlcroissant = pytest.importorskip("mlcroissant", reason="run by .ci/try_exports, in an environment of its own")
+    for name, text in croissant.files(Revision("ours", "Ada, 2026", EDITS), "MIT", "https://example.org/ours").items():
+        (tmp_path / name).write_text(text)
+    data = mlcroissant.Dataset(jsonld=str(tmp_path / "croissant.json"))
+    assert not data.metadata.ctx.issues.errors
+    (kind,) = data.metadata.record_sets
+    (row,) = data.records(kind.id)
+    given = {name.split("/")[-1]: value.decode() if isinstance(value, bytes) else value for name, value in row.items()}
+    assert {name: str(value) for name, value in given.items()} == {name: str(value) for name, value in asdict(EDITS[0]).items()}
 
 
 def test_the_record_set_reads_every_edit_from_the_csv() -> None:

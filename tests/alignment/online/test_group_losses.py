@@ -20,8 +20,8 @@ CASES = [pytest.param(c, id=c["id"]) for c in GOLDEN["cases"]]
 OPTIONS = ("loss_type", "epsilon", "epsilon_high", "delta", "importance_sampling_level", "beta", "use_bias_correction_kl")
 
 
-def flat(rows: list[list[float]]) -> torch.Tensor:
-    return torch.tensor([value for row in rows for value in row], dtype=torch.float64)
+def flat(rows: list[list[float]], dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return torch.tensor([value for row in rows for value in row], dtype=dtype)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -38,41 +38,65 @@ def test_advantages_are_those_of_trl(case):
     torch.testing.assert_close(got, torch.tensor(case["advantages_float32"]), atol=2e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_losses_and_gradients_are_those_of_trl(case):
+def grouped(case: dict[str, Any], dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """Loss and tokens' log-probabilities (a leaf), all of one precision."""
     given: dict[str, Any] = GOLDEN["inputs"][case["input"]]
     made = Surrogate(**{name: case["options"][name] for name in OPTIONS}, max_completion_length=32)
     lengths = torch.tensor([len(row) for row in given["policy_token_logps"]])
     answer = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
-    policy = flat(given["policy_token_logps"]).requires_grad_()
-    gains = torch.tensor(case["advantages_float32"], dtype=torch.float64)
-    old, reference = flat(given["old_token_logps"]), flat(given["ref_token_logps"])
-    found = token_loss(made, policy, old, reference, gains, answer)
-    loss = (found.loss * share(made, lengths, len(lengths), int(lengths.sum()))[answer]).sum()
+    policy, old, reference = (flat(given[f"{name}_token_logps"], dtype) for name in ("policy", "old", "ref"))
+    gains = torch.tensor(case["advantages_float32"], dtype=dtype)
+    found = token_loss(made, policy.requires_grad_(), old, reference, gains, answer)
+    weight = share(made, lengths, len(lengths), int(lengths.sum())).to(dtype)
+    return (found.loss * weight[answer]).sum(), policy
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_losses_and_gradients_are_those_of_trl(case):
+    loss, policy = grouped(case, torch.float64)
     loss.backward()
-    within = 2e-6 if made.loss_type == "sapo" else 1e-6
+    within = 2e-6 if case["options"]["loss_type"] == "sapo" else 1e-6
     assert loss.item() == pytest.approx(case["loss"], abs=within, rel=within)
     torch.testing.assert_close(policy.grad, flat(case["grad_policy_tokens"]), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in RLOO["cases"]])
-def test_rloo_is_that_of_trl(case):
+@pytest.mark.parametrize("case", CASES)
+def test_losses_in_single_precision_are_those_of_trl(case):
+    loss, _ = grouped(case, torch.float32)
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(case["loss_float32"], abs=1e-5, rel=1e-5)
+
+
+def left_one_out(case: dict[str, Any], dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Loss, tokens' log-probabilities (a leaf) and advantages, which the loss takes from TRL."""
     given, options = RLOO["inputs"][case["input"]], case["options"]
     lengths = torch.tensor([len(row) for row in given["policy_token_logps"]])
     answer, n = torch.repeat_interleave(torch.arange(len(lengths)), lengths), len(lengths)
-    policy = flat(given["policy_token_logps"]).requires_grad_()
-    now, old, reference = (
-        answer_logps(tokens, answer, n) for tokens in (policy, flat(given["old_token_logps"]), flat(given["ref_token_logps"]))
-    )
-    rewards = torch.tensor([[float(value) for value in row] for row in given["rewards"]], dtype=torch.float64)
+    tokens = [flat(given[f"{name}_token_logps"], dtype) for name in ("policy", "old", "ref")]
+    tokens[0].requires_grad_()
+    now, old, reference = (answer_logps(each, answer, n) for each in tokens)
+    rewards = torch.tensor([[float(value) for value in row] for row in given["rewards"]], dtype=dtype)
     whole = penalised(rewards, old - reference, options["beta"], options["reward_weights"], options["reward_clip_range"])
     gains = leave_one_out(whole, [RLOO["group_size"]] * (n // RLOO["group_size"]), options["normalize_advantages"])
+    known = torch.tensor(case["advantages_float32"], dtype=dtype)
+    loss = rloo_loss(now, old, known, epsilon=options["epsilon"], epsilon_high=options["epsilon_high"]).mean()
+    return loss, tokens[0], gains
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in RLOO["cases"]])
+def test_rloo_is_that_of_trl(case):
+    loss, policy, gains = left_one_out(case, torch.float64)
     torch.testing.assert_close(gains.float(), torch.tensor(case["advantages_float32"]), atol=2e-6, rtol=1e-5)
-    gains = torch.tensor(case["advantages_float32"], dtype=torch.float64)
-    loss = rloo_loss(now, old, gains, epsilon=options["epsilon"], epsilon_high=options["epsilon_high"]).mean()
     loss.backward()
     assert loss.item() == pytest.approx(case["loss"], abs=1e-6, rel=1e-6)
     torch.testing.assert_close(policy.grad, flat(case["grad_policy_tokens"]), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in RLOO["cases"]])
+def test_rloo_in_single_precision_is_that_of_trl(case):
+    loss, _, _ = left_one_out(case, torch.float32)
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(case["loss_float32"], abs=1e-5, rel=1e-5)
 
 
 def test_rewards_are_clipped_before_the_divergence_is_taken_off():

@@ -15,7 +15,7 @@ from alignment.aligners._preference import preference
 from alignment.batching.logps import AnswerLogps, PairLogps, answer_logps, answer_weights, desensitised
 from alignment.losses._unpaired.apo_zero_unpaired import apo_zero_unpaired
 from alignment.losses._unpaired.kto import kto, mismatch_kl
-from alignment.training.objectives import Totals
+from alignment.training.objectives import Part, Totals
 from alignment.training.preference import Preference, step_of
 from harness.core import registry
 
@@ -143,15 +143,18 @@ def test_pair_losses_in_single_precision_are_those_of_trl(case):
     near(part.loss, case["loss_float32"], 1e-5)
 
 
-@pytest.mark.parametrize("case", cases("reference_free"))
-def test_losses_without_a_reference_are_those_of_trl(case):
+def without_reference(case: dict[str, Any], dtype: torch.dtype) -> tuple[Part, Tokens, float]:
+    """The part of the loss, its tokens, and what TRL's own loss would be, less that of ours."""
     options, given = case["options"], FILES["reference_free"]["inputs"][case["input"]]
-    tokens, beta = Tokens(given, torch.float64), options["beta"]
+    tokens, beta, apart = Tokens(given, dtype), options["beta"], 0.0
     if case["loss_type"] == "cpo":
         more = {"shape": options["loss_type"], "cpo_alpha": options["cpo_alpha"], "flip": options["label_smoothing"]}
         terms: list[dict[str, Any]] = [{"name": "cpo", **more}]
     elif case["loss_type"] == "orpo":
-        terms = [{"name": "orpo"}]
+        terms = [{"name": "orpo"}]  # TRL's likelihood term counts prompt tokens as well, ours the answers alone
+        prompt, answers = (sum(map(sum, given[f"policy_{part}_token_logps"])) for part in ("prompt", "chosen"))
+        n_prompt, n_answers = sum(given["prompt_tokens"]), sum(given["chosen_tokens"])
+        apart = (prompt + answers) / (n_prompt + n_answers) - answers / n_answers
     else:
         more = {"gamma": options["simpo_gamma"], "alpha": options["alpha"], "flip": options["label_smoothing"]}
         terms = [{"name": "simpo", **more}]
@@ -160,14 +163,14 @@ def test_losses_without_a_reference_are_those_of_trl(case):
     made = Preference(tuple(t._replace(options={**t.options, "beta": beta}) for t in made.terms))
     assert not made.needs_reference
     now = tokens.pairs(tokens.policy)
-    part = made.addend(now, now, tokens.totals())
+    return made.addend(now, now, tokens.totals()), tokens, apart
+
+
+@pytest.mark.parametrize("case", cases("reference_free"))
+def test_losses_without_a_reference_are_those_of_trl(case):
+    part, tokens, apart = without_reference(case, torch.float64)
     part.loss.backward()
-    wanted = case["loss"]
-    if case["loss_type"] == "orpo":  # TRL's likelihood term counts prompt tokens as well, ours the answers alone
-        prompt, answers = (sum(map(sum, given[f"policy_{part}_token_logps"])) for part in ("prompt", "chosen"))
-        n_prompt, n_answers = sum(given["prompt_tokens"]), sum(given["chosen_tokens"])
-        wanted += (prompt + answers) / (n_prompt + n_answers) - answers / n_answers
-    near(part.loss.detach(), wanted)
+    near(part.loss.detach(), case["loss"] + apart)
     near(part.values["rewards/chosen"], case["chosen_reward"])
     near(part.values["rewards/rejected"], case["rejected_reward"])
     chosen, rejected = tokens.gradients()
@@ -176,6 +179,13 @@ def test_losses_without_a_reference_are_those_of_trl(case):
     if case["loss_type"] != "orpo":
         for own, row in zip(chosen, case["grad_policy_chosen_tokens"], strict=True):
             near(own, row, 1e-5)
+
+
+@pytest.mark.parametrize("case", cases("reference_free"))
+def test_losses_without_a_reference_in_single_precision_are_those_of_trl(case):
+    part, _, apart = without_reference(case, torch.float32)
+    assert part.loss.dtype == torch.float32
+    near(part.loss.detach(), case["loss_float32"] + apart, 1e-5)
 
 
 @pytest.mark.parametrize("case", cases("internvl"))
@@ -201,26 +211,38 @@ def test_mpo_and_the_running_mean_are_those_of_internvl(case):
                 near(own, row, 1e-5)
 
 
-@pytest.mark.parametrize("case", cases("kto"))
-def test_unpaired_losses_are_those_of_trl(case):
+def unpaired(case: dict[str, Any], dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Loss, answers' log-probabilities (a leaf) and, of kto, the divergence estimate."""
     given, options = FILES["kto"]["inputs"][case["input"]], case["options"]
     weights = {name: options[name] for name in ("beta", "desirable_weight", "undesirable_weight")}
 
     def sums(name: str) -> Tensor:
-        return torch.tensor([sum(row) for row in given[name]], dtype=torch.float64)
+        return torch.stack([torch.tensor(row, dtype=dtype).sum() for row in given[name]])
 
     label = torch.tensor(given["label"], dtype=torch.bool)
-    policy, reference = sums("policy_token_logps").requires_grad_(), sums("ref_token_logps")
-    now, base = AnswerLogps(policy, label), AnswerLogps(reference, label)
-    if case["loss_type"] == "kto":
-        kl = mismatch_kl(sums("policy_kl_token_logps"), sums("ref_kl_token_logps"))
-        near(kl, case["kl"])
-        loss = kto(now, base, kl, **weights).mean()
-    else:
-        loss = apo_zero_unpaired(now, base, **weights).mean()
+    policy = sums("policy_token_logps").requires_grad_()
+    now, base = AnswerLogps(policy, label), AnswerLogps(sums("ref_token_logps"), label)
+    if case["loss_type"] != "kto":
+        return apo_zero_unpaired(now, base, **weights).mean(), policy, None
+    kl = mismatch_kl(sums("policy_kl_token_logps"), sums("ref_kl_token_logps"))
+    return kto(now, base, kl, **weights).mean(), policy, kl
+
+
+@pytest.mark.parametrize("case", cases("kto"))
+def test_unpaired_losses_are_those_of_trl(case):
+    loss, policy, kl = unpaired(case, torch.float64)
     loss.backward()
     near(loss.detach(), case["loss"])
     near(policy.grad, case["grad_policy_logps"], 1e-5)
+    if kl is not None:
+        near(kl, case["kl"])
+
+
+@pytest.mark.parametrize("case", cases("kto"))
+def test_unpaired_losses_in_single_precision_are_those_of_trl(case):
+    loss, _, _ = unpaired(case, torch.float32)
+    assert loss.dtype == torch.float32
+    near(loss.detach(), case["loss_float32"], 1e-5)
 
 
 OLD = {"sigmoid": "cdpo", "ipo": "ipo_sum", "exo_pair": "exo_pair", "aot_pair": "aot_unpaired"}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from harness.core.errors import DataError
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import GOLDEN, golden, golden_lines, put, put_coco
 from tests.benchmarks.second_set.golden_cases import check
@@ -22,6 +24,38 @@ def test_mmes_folder_of_tables_and_its_lines(score, golden_data: DataFolder, tmp
     expected = golden("mme/expected_metrics.json")
     totals = {name: name for name in ("perception", "cognition", "hallucination_subset")}
     check(score("mme", "--answers", GOLDEN / "mme/results", data=golden_data), expected["official"], totals)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no newline at the end of a file", ""),
+        ("odd number of lines", "1 items have no answer"),
+        ("a task file is missing", "24 items have no answer"),
+        ("no fourth column in one line", "existence.txt, line 2 has 3 columns"),
+        ("a tab in an answer", "existence.txt, line 2 has 5 columns"),
+    ],
+)
+def test_a_spoilt_folder_of_mme(name: str, words: str, score, golden_data: DataFolder, tmp_path: Path) -> None:
+    """Each file that the official program was given: read all the same, counted, or named with its line where it stopped."""
+    (case,) = [c for c in golden("mme/degenerate.json") if c["name"] == name]
+    shutil.copytree(GOLDEN / "mme/results", folder := tmp_path / "spoilt")
+    file = folder / "existence.txt"
+    rows = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    spoil = {"no fourth column in one line": rows[1].rsplit("\t", 1)[0], "a tab in an answer": rows[1] + "\tx"}
+    rows[1] = spoil.get(name, rows[1])
+    file.write_text("\n".join(rows[: len(rows) - (name == "odd number of lines")]), encoding="utf-8")
+    if name == "a task file is missing":
+        file.unlink()
+    if name in spoil:
+        with pytest.raises(DataError, match=words):
+            score("mme", "--answers", folder, data=golden_data)
+        return
+    got = score("mme", "--answers", folder, data=golden_data)
+    if case["official"]["totals"]:
+        assert [got["perception"], got["cognition"]] == pytest.approx(case["official"]["totals"])
+    assert words in score.said
+    assert (got["perception"] is None) == (name == "a task file is missing")
 
 
 def test_mmes_lines_under_another_reader(score, golden_data: DataFolder) -> None:

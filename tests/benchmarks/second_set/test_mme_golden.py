@@ -7,17 +7,25 @@ import pytest
 from benchmarks.yes_no.mme import TASKS, VARIANTS, Mme
 from harness.core.errors import DataError
 from harness.storage.data_folder import DataFolder
-from tests.benchmarks.scoring import golden, golden_lines, put
+from tests.benchmarks.scoring import golden, golden_lines, put, sums
 from tests.benchmarks.second_set.golden_cases import check, measured, scored
 
 RAW = [row["answer"] for row in golden_lines("mme/answers.jsonl")]
 EXPECTED = golden("mme/expected_metrics.json")
-SYSTEMATIC = {
-    "always yes": lambda label: "Yes",
-    "always no": lambda label: "No",
-    "everything correct": lambda label: label,
-    "everything wrong": lambda label: {"Yes": "No", "No": "Yes"}[label],
+SYSTEMATIC = {  # the case's name -> the answer to an item; (label, task)
+    "always yes": lambda label, task: "Yes",
+    "always no": lambda label, task: "No",
+    "everything correct": lambda label, task: label,
+    "everything wrong": lambda label, task: {"Yes": "No", "No": "Yes"}[label],
+    "everything empty": lambda label, task: "",
+    "one task unreadable": lambda label, task: "" if task == "color" else label,
+    "full sentences": lambda label, task: {"Yes": "Yes, there is.", "No": "No, there is not."}[label],
+    "verdict at the end": lambda label, task: f"The answer is {label}.",
+    "bold": lambda label, task: f"**{label}**",
+    "two spaces before": lambda label, task: f"  {label}",
+    "three letters before": lambda label, task: f"Hm, {label}",
 }
+CELLS = {"TP": "tp", "FN": "fn", "TN": "tn", "FP": "fp", "other_num": "unread"}
 
 
 def answers(variant: str) -> list[str]:
@@ -51,11 +59,28 @@ def test_every_task_has_the_score_of_the_other_harnesses(variant: str, golden_da
 
 
 @pytest.mark.parametrize("case", [c for c in golden("mme/degenerate.json") if c["name"] in SYSTEMATIC], ids=lambda c: c["name"])
-def test_a_systematic_answer_has_the_official_totals(case: dict, golden_data: DataFolder) -> None:
+def test_a_systematic_answer_has_the_numbers_of_each_program(case: dict, golden_data: DataFolder) -> None:
+    """Where the official program stops, at a task without a readable answer, that task scores 0 and the others what they do."""
     items = Mme().load(golden_data)
-    texts = [SYSTEMATIC[case["name"]](item.truth["label"].capitalize()) for item in items]
-    got = measured(Mme(), items, texts)
-    assert [got["perception"], got["cognition"]] == pytest.approx(case["official"]["totals"])
+    texts = [SYSTEMATIC[case["name"]](item.truth["label"].capitalize(), item.truth["task"]) for item in items]
+    got = {variant: measured(Mme(variant=variant), items, texts) for variant in VARIANTS}
+    for variant in VARIANTS:
+        check(got[variant], case[variant].get("tasks", case[variant]), {f"score[{task}]": task for task in TASKS})
+    check(got["lmms_eval"], case["lmms_eval"]["totals"], {n: f"mme_{n}_score" for n in ("perception", "cognition")})
+    check(got["vlmevalkit"], case["vlmevalkit"], {"perception": "perception", "cognition": "reasoning"})
+    if not case["official"]["exception"]:
+        assert [got["official"]["perception"], got["official"]["cognition"]] == pytest.approx(case["official"]["totals"])
+    if first := case["official"]["first_task"]:
+        added = sums(scored(Mme(), items, texts))
+        assert {name: added[f"existence/{ours}"] for name, ours in CELLS.items()} == {name: first[name] for name in CELLS}
+
+
+def test_lmms_evals_totals_and_every_cell_of_the_official_tasks(golden_data: DataFolder) -> None:
+    got = measured(Mme(variant="lmms_eval"), Mme().load(golden_data), RAW)
+    check(got, EXPECTED["lmms_eval"]["totals"], {n: f"mme_{n}_score" for n in ("perception", "cognition")})
+    added = sums(scored(Mme(), Mme().load(golden_data), answers("official")))
+    for task, expected in EXPECTED["official"]["tasks"].items():
+        assert {name: added[f"{task}/{ours}"] for name, ours in CELLS.items()} == {name: expected[name] for name in CELLS}
 
 
 def test_a_task_without_a_readable_answer_scores_0_where_the_official_program_stops(golden_data: DataFolder) -> None:

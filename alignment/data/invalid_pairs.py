@@ -16,6 +16,9 @@ EMPTY_ANSWER = "empty answer"
 IDENTICAL_ANSWERS = "identical answers"
 TOO_LONG = "too long"
 IMAGE_MARK = "image mark in an answer"
+SEVERAL_IMAGES = "several images (a prompt of a pair shows one)"
+MORE_MARKS = "more image marks than images"
+VIDEO = "video"
 NO_COUNTERPART = "rated answer without a counterpart (the aligner kto trains on it)"
 
 

@@ -15,9 +15,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alignment.data.image_marks import has_image_mark, strip_image
+from alignment.data.image_marks import MARK, has_image_mark, strip_image
 from alignment.data.image_names import check_limit, find_image, refuse_most_missing
-from alignment.data.invalid_pairs import EMPTY_ANSWER, IMAGE_MARK, MISSING_IMAGE, UNREADABLE_IMAGE, Dropped
+from alignment.data.invalid_pairs import (
+    EMPTY_ANSWER,
+    IMAGE_MARK,
+    MISSING_IMAGE,
+    MORE_MARKS,
+    SEVERAL_IMAGES,
+    UNREADABLE_IMAGE,
+    VIDEO,
+    Dropped,
+)
 from alignment.data.sampling import drawn, row_id, unique
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
@@ -60,18 +69,17 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
     for number, (own, row) in enumerate(zip(ids, rows, strict=True), start=1):
         try:
             question, answer = first_turn(row)
+            names = _image_names(row)
         except Exception as error:  # turns may be of any type
             faults.append(f"row {number} ({own}): {words_of(error)}")
             continue
-        named = str(row.get("image") or "")
-        image = find_image(data, image_folder, named) if named else ""
-        if image is None:
-            missing.append(named)
+        reason = _unfit(row, names, answer)
+        image = find_image(data, image_folder, names[0]) if names and not reason else ""
+        if reason:
+            dropped.append(Dropped(own, reason))
+        elif image is None:
+            missing.append(names[0])
             dropped.append(Dropped(own, MISSING_IMAGE))
-        elif not answer:
-            dropped.append(Dropped(own, EMPTY_ANSWER))
-        elif has_image_mark(answer):
-            dropped.append(Dropped(own, IMAGE_MARK))
         else:
             kept.append(Prompt(own, image, "", None, question, answer))
     if faults:
@@ -79,6 +87,28 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
         raise DataError(f"{name} has {len(faults)} faulty rows; correct or remove them:{listed}")
     refuse_most_missing(data, name, image_folder, missing, len(rows))
     return [kept[i] for i in drawn([p.id for p in kept], limit, seed)], dropped
+
+
+def _image_names(row: Mapping[str, Any]) -> list[str]:
+    """Under `image` or `images`, a name or a list of names. Raises ValueError for something else."""
+    value = row.get("image") or row.get("images") or []
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise ValueError("'image' must be a name, or a list of names")
+    return names
+
+
+def _unfit(row: Mapping[str, Any], names: Sequence[str], answer: str) -> str:
+    """Why a row makes no prompt with an answer to prefer, "" where it does; its image is not looked for."""
+    if row.get("video") or row.get("videos"):
+        return VIDEO
+    if len(names) > 1:
+        return SEVERAL_IMAGES
+    if str(row["conversations"][0].get("value", "")).count(MARK) > 1:
+        return MORE_MARKS
+    if not answer:
+        return EMPTY_ANSWER
+    return IMAGE_MARK if has_image_mark(answer) else ""
 
 
 class ReadsPrompts:

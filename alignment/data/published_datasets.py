@@ -14,7 +14,7 @@ from typing import Any
 from alignment.data.forms.tables import PACKED, table_rows
 from alignment.data.image_marks import strip_image
 from alignment.data.image_names import check_limit, refuse_most_lost
-from alignment.data.invalid_pairs import Dropped
+from alignment.data.invalid_pairs import SEVERAL_IMAGES, Dropped
 from alignment.data.sampling import row_id, unique
 from alignment.data.stored_pairs import count_usable, from_rows
 from harness.core.edge.files import json_lines, parse_json
@@ -127,9 +127,16 @@ def text_of(row: Row, key: str) -> str:
 
 
 def image_of(row: Row, *keys: str) -> str:
-    """The image's name under the first of `keys` that has one; the hub's {"path": ..} is read too."""
+    """The image's name under the first of `keys` that has one; the hub's {"path": ..} and a list of one are read too.
+
+    Raises LeftOut for several images, ValueError without a name.
+    """
     for key in keys:
         value = row.get(key)
+        if isinstance(value, list):
+            if len(value) > 1:
+                raise LeftOut(SEVERAL_IMAGES)
+            value = value[0] if value else None
         value = value.get("path") if isinstance(value, Mapping) else value
         if isinstance(value, str) and value:
             return value

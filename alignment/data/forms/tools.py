@@ -15,14 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from alignment.data.forms.trl_rows import from_trl
+from alignment.data.forms.trl_rows import from_trl, image_blocks
 from alignment.data.image_marks import MARK
+from alignment.data.invalid_pairs import SEVERAL_IMAGES, VIDEO
 from alignment.data.published_datasets import EARLIER_TURNS, LeftOut, Row, make_pair, text_of
 from harness.core.preference import PreferencePair
 
-SEVERAL_IMAGES = "several images (a prompt of a pair shows one)"
 SYSTEM = "system prompt"
-VIDEO = "video"
 
 
 def image_name(row: Row, prompt: str, *keys: str) -> str:
@@ -49,7 +48,7 @@ def columns(row: Row, name: str, source: str) -> PreferencePair:
 
 
 def trl(row: Row, name: str, source: str) -> PreferencePair:
-    image = image_name(row, "", "images", "image")
+    image = image_name(row, MARK * image_blocks(row), "images", "image")
     made = from_trl({**row, "id": name, "images": [image] if image else [], "image": None}, name)
     return make_pair(name, image, made.prompt, made.chosen.strip(), made.rejected[0].strip(), source)
 

@@ -84,11 +84,22 @@ def _said(row: Mapping[str, Any], key: str, role: str) -> str:
 
 
 def _image(row: Mapping[str, Any]) -> str:
-    """The row's image, "" without. Raises ValueError for several."""
+    """The row's image, "" without. Raises ValueError for several, and where the prompt's image blocks are not as many."""
     images = row.get("images") or ([row["image"]] if row.get("image") else [])
     if not isinstance(images, list) or len(images) > 1 or not all(isinstance(i, str) for i in images):
         raise ValueError(f"needs at most one image, given as a path; it has {len(images) if isinstance(images, list) else 1}")
+    blocks = image_blocks(row)
+    if blocks and blocks != len(images):
+        raise ValueError(f"{len(images)} images for {blocks} image blocks of the prompt")
     return images[0] if images else ""
+
+
+def image_blocks(row: Mapping[str, Any]) -> int:
+    """How many blocks of the prompt stand for an image; 0 where its content is a text."""
+    messages = row.get("prompt")
+    contents = [m.get("content") for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+    blocks = [block for content in contents if isinstance(content, list) for block in content]
+    return sum(isinstance(block, dict) and block.get("type") == "image" for block in blocks)
 
 
 def _prompt(pair: PreferencePair) -> list[dict[str, str]]:

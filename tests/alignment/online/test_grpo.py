@@ -28,7 +28,8 @@ from tests.alignment.training.test_train import make_pairs
 model, images, folder, options = sys.argv[1:]
 Grpo(Likes("o"), **json.loads(options)).align(Steady(Path(model)), make_pairs(), Path(images), Path(folder))
 """
-FAMILIES = ["llava", "llava_onevision", "qwen2_5_vl", "qwen3_vl", "internvl", "idefics3", "gemma3"]
+UNTRAINED = ("paligemma 2", "aya_vision")  # refused: logits that are capped, a family that is not in the table
+FAMILIES = ["llava", *(name for name in tiny_families.CHECKPOINTS if name not in UNTRAINED)]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,7 @@ def test_groups_with_equal_rewards_are_skipped_and_counted(llava_next, images, p
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_sampler_and_trainer_agree_in_float32(images, pairs, tmp_path, family):
     policy = TransformersModel(str(tiny_families.save(family, tmp_path)), device="cpu")

@@ -8,7 +8,7 @@ import pytest
 from alignment.data.image_names import candidates
 from harness.core import registry
 from harness.core.errors import ConfigError, DataError
-from tests.alignment.scripted import FolderData
+from tests.alignment.scripted import FolderData, ScriptedModel
 
 TURNS = [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": "A cat."}]
 MODEL_FREE = {"prompts": "instruct/rows.json", "image_folder": "coco/train2014"}
@@ -122,3 +122,35 @@ def test_a_description_without_a_text_costs_itself_and_not_its_image(lost: objec
 def test_a_limit_that_is_not_a_whole_number_above_0_is_refused_by_name(name: str, limit: object) -> None:
     with pytest.raises(ConfigError, match=rf"{name}.*limit is (the text )?{limit!r}"):
         registry.make("source", name, {"limit": limit})
+
+
+@pytest.mark.parametrize("name", ["bdhs", "random_edit"])
+@pytest.mark.parametrize(
+    ("change", "image", "reason"),
+    [
+        ({"image": ["a.png"]}, "a.png", ""),
+        ({"image": None, "images": ["a.png"]}, "a.png", ""),
+        ({"image": ["a.png", "b.png"]}, "", "several images (a prompt of a pair shows one)"),
+        ({"image": None, "images": ["a.png", "b.png", "c.png"]}, "", "several images (a prompt of a pair shows one)"),
+        ({"image": None, "video": "a.mp4"}, "", "video"),
+        ({"conversations": [{"from": "human", "value": "<image><image>Which?"}, TURNS[1]]}, "", "more image marks than images"),
+    ],
+    ids=["list of one", "images", "two", "three", "video", "two marks"],
+)
+def test_a_prompt_keeps_its_one_image_and_several_are_counted(tmp_path, name, change, image, reason):
+    """None becomes a question without an image: sources of prompts feed BDHS and the online methods too."""
+    rows = [{"id": n, "image": f"{n}.png", "conversations": TURNS} for n in ("a", "b")]
+    data = data_with(tmp_path, "a.png", "b.png")
+    (tmp_path / "nouns.txt").write_text("cat\ndog\n")
+    (tmp_path / "rows.json").write_text(json.dumps([*rows, {**rows[0], "id": "c", **change}]))
+    source = registry.make("source", name, {"prompts": "rows.json"})
+    pairs = list(source.pairs(data, ScriptedModel(lambda _: " dog."), 0))
+    assert [p.image for p in pairs] == ["a.png", "b.png", *([image] if image else [])]
+    assert source.report()["dropped"] == ({reason: 1} if reason else {})
+    assert source.check(data, 0) == len(pairs)
+
+
+def test_a_prompt_whose_image_is_no_name_is_a_faulty_row(tmp_path):
+    (tmp_path / "rows.json").write_text(json.dumps([{"id": "c", "image": {"bytes": 3}, "conversations": TURNS}]))
+    with pytest.raises(DataError, match=r"row 1 \(c\): 'image' must be a name"):
+        registry.make("source", "bdhs", {"prompts": "rows.json"}).check(FolderData(tmp_path), 0)

@@ -91,6 +91,8 @@ def test_what_a_pair_cannot_hold_is_left_out_and_counted(tmp_path, row, reason):
     [
         ({**PLAIN, "prompt": "<image>What?", "image": ["a.png", "b.png", "c.png"]}, "3 images for 1 <image>"),
         ({**PLAIN, "prompt": "<image><image>Which?"}, "1 images for 2 <image>"),
+        ({**TRL, "images": ["a.png", "b.png", "c.png"]}, "3 images for 1 <image>"),
+        ({**TRL, "images": []}, "0 images for 1 <image>"),
         ({"text": "x"}, "no known form of a preference row: it has text"),
         ({**SWIFT, "rejected_response": 3}, "must be a text or a list"),
         ({**PLAIN, "chosen": None}, "'chosen' must be a text"),

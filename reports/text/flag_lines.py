@@ -11,7 +11,8 @@ from reports.values.details import Failures
 
 _WORDS = {
     flags.CONTRADICTED: "answers read against their own clear yes or no (look at them before you trust the metric)",
-    flags.UNFINISHED: "answers cut off by the token limit while still reasoning (raise max_new_tokens)",
+    flags.UNFINISHED: "answers cut off by the token limit while still reasoning "
+    "(raise max_new_tokens, or model.thinking_tokens where it is set)",
     flags.EMPTY: "empty answers",
     flags.UNCLEAR: "answers with none of the expected words, scored by what the rule makes of them",
     flags.TRUNCATED: "answers cut off by the token limit",

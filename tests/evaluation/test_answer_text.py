@@ -46,7 +46,7 @@ def test_places_of_objects_are_places_in_the_stored_text() -> None:
             "POPE: answers read against their own clear yes or no (look at them before you trust the metric): base 6 of 6.",
         ),
         ("", "POPE: empty answers: base 6 of 6."),
-        ("<think>a dog?", "still reasoning (raise max_new_tokens): base 6 of 6."),
+        ("<think>a dog?", "still reasoning (raise max_new_tokens, or model.thinking_tokens where it is set): base 6 of 6."),
         (
             "<think>a dog?</think>Yes",
             "POPE: answers began with reasoning, which is stored and not scored: base 6 of 6 (2 words on average).",

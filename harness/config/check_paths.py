@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from harness.config.option_faults import plugins_of
 from harness.config.schema import RunConfig, all_faults
 from harness.core.edge.files import is_hub_name
 from harness.core.errors import ConfigError
+
+_SERVERS = ("vllm", "sglang")  # what the openai backend can start
 
 
 def check_paths(config: RunConfig) -> None:
@@ -31,8 +34,15 @@ def path_faults(config: RunConfig) -> list[str]:
 
 
 def _model(where: str, spec: Mapping[str, Any]) -> str:
-    path = spec.get("path")
-    if spec.get("name") != "transformers" or not isinstance(path, str) or path == "miniworld":
+    path, serve = spec.get("path"), spec.get("serve")
+    if spec.get("name") == "openai":
+        if not spec.get("url") and serve is None:
+            return f"{where}: give `url`, a server's address, or `path` and `serve` to start one."
+        if serve in _SERVERS and shutil.which(str(serve)) is None:
+            return f"{where}.serve: the executable {serve!r} is not on PATH. Install it, or use `url`."
+        if serve is not None and serve not in _SERVERS:
+            return f"{where}.serve: {serve!r} is unknown. Choose {' or '.join(_SERVERS)}."
+    if spec.get("name") not in ("transformers", "openai") or not isinstance(path, str) or path == "miniworld":
         return ""
     folder = Path(path).expanduser()
     try:

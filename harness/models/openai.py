@@ -1,7 +1,7 @@
 """Any model behind an OpenAI-compatible server: vLLM, SGLang, or a provider.
 
-What is served cannot be known by content: the identity is the address, the served name, what the server says it loaded
-and the `revision` you give. Start other weights under the same name and you must raise `revision`.
+What a running server serves cannot be known by content: the identity is the address, the served name, what the server says
+it loaded and the `revision` you give; other weights under the same name need another. With `serve`, it is the folder's.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from harness.core.run_record import Checkpoint
 from harness.models._server.chat_format import Reply, chat_body, continued, data_url, read_reply, refuses_temperature
 from harness.models._server.client import Server
 from harness.models._server.concurrency import ask_all
+from harness.models._server.managed import managed
 from harness.models._server.pool import Pool
 from harness.models._server.refusals import Unanswerable
 from harness.models._server.settings import addresses_of, check_numbers, check_same, key_of
@@ -49,6 +50,10 @@ class OpenAIModel:
     Args:
         url: address of the server, e.g. http://localhost:8000/v1, or a list of addresses that serve the same model, used as
             one; the first one names it in answers, protocol and cache.
+        path: with `serve`, the folder of the model or LoRA adapter to start a server on.
+        serve: vllm or sglang: start that server on `path`, on 127.0.0.1, and end it with the run.
+        serve_args: further arguments of the server, e.g. [--max-model-len, "8192"].
+        start_s: seconds until a started server must answer.
         model: the name it serves it under; may be left out where it serves one only.
         revision: which weights these are, in your words; part of the identity under which answers are remembered.
         api_key_env: name of the environment variable that holds the key; the key itself is written nowhere.
@@ -64,7 +69,7 @@ class OpenAIModel:
 
     def __init__(
         self,
-        url: str | Sequence[str],
+        url: str | Sequence[str] | None = None,
         model: str | None = None,
         revision: str = "",
         api_key_env: str | None = None,
@@ -77,15 +82,21 @@ class OpenAIModel:
         extra: Mapping[str, Any] | None = None,
         enable_thinking: bool | None = None,
         thinking_tokens: int = 0,
+        path: str | None = None,
+        serve: str | None = None,
+        serve_args: Sequence[str] = (),
+        start_s: float = 1800.0,
     ) -> None:
         self._thinking = Thinking(enable_thinking, thinking_tokens)
         check_numbers(concurrency=concurrency, timeout_s=timeout_s, retries=retries)
-        addresses, key = addresses_of(url), key_of(api_key_env)
+        key = key_of(api_key_env)
+        self._own = managed(url, path, serve, serve_args, model, start_s, str(revision))
+        addresses = addresses_of(self._own.url if self._own else url or [])
         cap = shared_cap(addresses[0], max_cost, price_in, price_out)
         servers = [Server(address, key, timeout_s, retries, concurrency, cap) for address in addresses]
         self._url, self._revision = addresses[0], str(revision)
         self._server, self._pool = servers[0], Pool(servers)
-        self._name, entry = self._served(model)
+        self._name, entry = self._served(self._own.name if self._own else model)
         check_same(servers, self._name, entry)
         self._kind = self._server.printable(str(entry.get("owned_by") or ""))
         self._version = self._server.version() if self._kind == "vllm" else ""
@@ -98,7 +109,7 @@ class OpenAIModel:
         self._prices = (price_in, price_out)
         self._spent = Spent(*self._prices)
         digest = value_digest(["served", self._url, self._name, str(entry.get("root") or ""), self._revision])
-        self.checkpoint = Checkpoint(self._name, self._name, "", digest)
+        self.checkpoint = self._own.checkpoint if self._own else Checkpoint(self._name, self._name, "", digest)
 
     def facts(self) -> dict[str, str]:
         """What can move an answer, as far as a server tells; whether it takes a temperature is found out by a first word."""
@@ -112,6 +123,8 @@ class OpenAIModel:
             "weights": f"not known by content; revision {self._revision or 'not given'}",
             "server": f"{self._kind} {self._version}".strip() or "unknown",
         }
+        if self._own:
+            facts = {name: fact for name, fact in facts.items() if name != "address"} | self._own.facts()
         if not self._tempered:
             facts["temperature"] = "the server's own: it refuses one, so answers may be drawn at random"
         facts |= self._thinking.facts()

@@ -1,0 +1,249 @@
+"""A server of one's own for a checkpoint folder: started on 127.0.0.1 at a free port, waited for, and ended with the model.
+
+A small process between driver and server holds the server's process group: it ends the group when it is told to, and when
+the driver is gone, however that ended. The weights are known by content, as for any checkpoint.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import weakref
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import httpx2
+
+from harness.core.digests import file_digest
+from harness.core.edge.text import printable
+from harness.core.errors import ConfigError, ModelError
+from harness.core.nearest import did_you_mean
+
+VLLM, SGLANG = "vllm", "sglang"
+_OWN_ARGUMENTS = ("model", "model-path", "host", "port", "served-model-name", "enable-lora", "lora-modules", "lora-paths")
+_OWN_ARGUMENTS += ("max-lora-rank", "uds")  # what is set here
+_HIDDEN = ("api-key", "config", "tokenizer", "tokenizer-path", "revision")  # secrets; what would change answers unseen
+_TAIL_BYTES, _TAIL_LINES = 16_384, 25
+_POLL_S, _ANSWER_S = 0.2, 5.0
+_WATCHER = """
+import ctypes, os, signal, subprocess, sys, threading, time
+def leash():
+    try:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    except (OSError, AttributeError):
+        pass
+server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=leash)
+def end(number):
+    try:
+        os.killpg(server.pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+def wait():
+    code = server.wait()
+    end(signal.SIGKILL)
+    os._exit(code if code >= 0 else 128 - code)
+threading.Thread(target=wait, daemon=True).start()
+sys.stdin.buffer.read(1)
+end(signal.SIGTERM)
+time.sleep(10)
+end(signal.SIGKILL)
+time.sleep(60)
+"""  # a byte, or the end of its input since the driver is gone: ask the group to end, ten seconds later make it; 1: PDEATHSIG
+
+
+class ManagedServer:
+    """A running server of a checkpoint folder; ended by `stop`, with this object, with the process.
+
+    Args:
+        path: folder of a model, or of a LoRA adapter (vLLM), or a hub name in the local cache.
+        serve: vllm or sglang, an executable on PATH.
+        arguments: further arguments of the server.
+        name: the name to serve it under; the folder's where None.
+        start_s: seconds until the server must answer.
+    Raises ConfigError for options that cannot be, ModelError where the checkpoint or the server does not start.
+    """
+
+    def __init__(self, path: str, serve: str, arguments: Sequence[str], name: str | None, start_s: float) -> None:
+        executable = _checked(serve, arguments, start_s)
+        self._serve, self._arguments = serve, [str(argument) for argument in arguments]
+        from harness.models._checkpoint.loading import checkpoint_of, resolve  # imports torch, which other servers do without
+
+        source, adapters = resolve(path)
+        lora = _lora_arguments(serve, adapters)
+        self.checkpoint = checkpoint_of(path, source, adapters)
+        self.name = name or (adapters[-1] if adapters else Path(source)).resolve().name
+        gc.collect()  # a server that nobody holds any more gives its GPU back first
+        port = _free_port()
+        self.url = f"http://127.0.0.1:{port}/v1"
+        model = [source] if serve == VLLM else ["--model-path", source]
+        own = ["--host", "127.0.0.1", "--port", str(port), "--served-model-name", f"{self.name}-base" if lora else self.name]
+        named = [*lora, "--lora-modules", f"{self.name}={adapters[-1].resolve()}"] if lora else []
+        command = [executable, "serve", *model, *own, *named, *self._arguments]
+        self._log = tempfile.TemporaryFile("a+b")  # noqa: SIM115  # as long as the server
+        self._process = _start(command, self._log)
+        self.stop = weakref.finalize(self, _stop, self._process, self._log, os.getpid())
+        try:
+            self._wait(start_s)
+        except BaseException:
+            self.stop()
+            raise
+        self._version = self._found_version()
+
+    def facts(self) -> dict[str, str]:
+        """What stands in place of a server's address in the protocol; files that arguments name count by content."""
+        shown = " ".join(_with_content(argument) for argument in self._arguments)
+        return {
+            "weights": "known by content; served from the checkpoint's folder",
+            "server": f"{self._serve} {self._version}, started here",
+            **({"server arguments": shown} if shown else {}),
+        }
+
+    def _wait(self, start_s: float) -> None:
+        """Until the server is healthy and lists the model."""
+        until = time.monotonic() + start_s
+        while not self._answers():
+            code = self._process.poll()
+            if code is not None:
+                raise ModelError(f"The {self._serve} server ended at its start (exit code {code}). {self._tail()}")
+            if time.monotonic() > until:
+                raise ModelError(
+                    f"The {self._serve} server did not answer within {start_s:g} s. Raise `start_s` if it needs longer. "
+                    + self._tail()
+                )
+            time.sleep(_POLL_S)
+
+    def _answers(self) -> bool:
+        listed = self._get("/v1/models") if self._get("/health") is not None else None
+        with suppress(ValueError, KeyError, TypeError):
+            return listed is not None and any(entry["id"] == self.name for entry in listed.json()["data"])
+        return False
+
+    def _get(self, page: str) -> httpx2.Response | None:
+        """A page of the server; None where it is not there (yet)."""
+        try:
+            reply = httpx2.get(httpx2.URL(self.url).join(page), timeout=_ANSWER_S, trust_env=False)
+        except httpx2.HTTPError:
+            return None
+        return reply if reply.status_code == 200 else None
+
+    def _found_version(self) -> str:
+        for page in ("/version", "/server_info", "/get_server_info"):
+            reply = self._get(page)
+            with suppress(ValueError, KeyError, TypeError):
+                if reply is not None:
+                    return printable(str(reply.json()["version"]))
+        return "of unknown version"
+
+    def _tail(self) -> str:
+        size = os.fstat(self._log.fileno()).st_size
+        read = os.pread(self._log.fileno(), _TAIL_BYTES, max(size - _TAIL_BYTES, 0)).decode("utf-8", "replace")
+        lines = [printable(line) for line in read.splitlines() if line.strip()][-_TAIL_LINES:]
+        return "The end of its log:\n" + "\n".join(lines) if lines else "It wrote no log."
+
+
+def managed(
+    url: str | Sequence[str] | None,
+    path: str | None,
+    serve: str | None,
+    arguments: Sequence[str],
+    name: str | None,
+    start_s: float,
+    revision: str,
+) -> ManagedServer | None:
+    """The server that the options of the openai backend ask for; None where they name a running one by `url`."""
+    if serve is None:
+        if path is not None or arguments:
+            raise ConfigError("`path` and `serve_args` of the openai backend go with `serve: vllm` or `serve: sglang`.")
+        if url is None:
+            raise ConfigError("The openai backend needs `url`, a server's address, or `path` and `serve` to start one.")
+        return None
+    if url is not None or path is None:
+        raise ConfigError("`serve` starts a server on a checkpoint folder: give it `path`, and no `url`.")
+    if revision:
+        raise ConfigError("`revision` names weights that are not known; with `serve` they are known by content. Leave it out.")
+    return ManagedServer(path, serve, arguments, name, start_s)
+
+
+def _checked(serve: str, arguments: Sequence[str], start_s: float) -> str:
+    """The executable's path."""
+    if serve not in (VLLM, SGLANG):
+        raise ConfigError(f"`serve` is {serve!r}.{did_you_mean(serve, (VLLM, SGLANG))} Choose {VLLM} or {SGLANG}.")
+    if start_s <= 0:
+        raise ConfigError("`start_s` must be above 0.")
+    for argument in arguments:
+        flag = str(argument).partition("=")[0].lstrip("-").replace("_", "-")
+        of_whom = next((name for name in (*_OWN_ARGUMENTS, *_HIDDEN) if name.startswith(flag)), "")  # servers complete names
+        if str(argument).startswith("--") and of_whom:
+            why = "the harness sets itself" if of_whom in _OWN_ARGUMENTS else "could change answers unseen, or is a secret"
+            raise ConfigError(f"`serve_args` holds --{flag}, which {why}. Leave it out.")
+        value = str(argument).rpartition("=")[2]
+        if "/" in value and Path(value).expanduser().is_dir():
+            raise ConfigError(
+                f"`serve_args` names the folder {value}, whose content is not known. Name files, or leave it out."
+            )
+    executable = shutil.which(serve)
+    if executable is None:
+        raise ConfigError(f"`serve: {serve}` needs the executable {serve!r}, which is not on PATH. Install it, or use `url`.")
+    return executable
+
+
+def _lora_arguments(serve: str, adapters: Sequence[Path]) -> list[str]:
+    """What makes vLLM take the adapter. Raises ModelError where a server would refuse it or leave a part of it out."""
+    if not adapters:
+        return []
+    from harness.models._server.lora import unserved, vllm_rank
+
+    why = "sglang is given no adapters here" if serve == SGLANG else unserved(adapters)
+    if why:
+        raise ModelError(
+            f"The adapter {adapters[-1]} cannot be served by {serve}: {why}. Merge it into its base, or use "
+            "model.name: transformers."
+        )
+    return ["--enable-lora", "--max-lora-rank", str(vllm_rank(adapters[-1]))]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _start(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    quiet = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", _WATCHER, *command],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        env={**os.environ, **quiet},
+        start_new_session=True,  # Ctrl-C in the terminal reaches the driver, which ends the server
+    )
+
+
+def _stop(process: subprocess.Popen[bytes], log: IO[bytes], owner: int) -> None:
+    """Ends the server and waits for its end; in a forked copy of the driver it does nothing."""
+    if os.getpid() != owner or process.stdin is None:
+        return
+    with suppress(OSError):
+        process.stdin.write(b"x")
+        process.stdin.flush()
+    with suppress(OSError):
+        process.stdin.close()
+    process.wait()
+    log.close()
+
+
+def _with_content(argument: str) -> str:
+    """An argument, with the digest of the file that it names."""
+    file = Path(argument.rpartition("=")[2]).expanduser()
+    with suppress(OSError, ValueError):
+        return f"{argument} ({file_digest(file)[:12]})" if file.is_file() else argument
+    return argument

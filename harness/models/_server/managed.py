@@ -28,8 +28,10 @@ from harness.core.errors import ConfigError, ModelError
 from harness.core.nearest import did_you_mean
 
 VLLM, SGLANG = "vllm", "sglang"
-_OWN_ARGUMENTS = ("model", "model-path", "host", "port", "served-model-name", "enable-lora", "lora-modules", "lora-paths")
-_OWN_ARGUMENTS += ("max-lora-rank", "uds")  # what is set here
+_OWN_ARGUMENTS = (
+    *("model", "model-path", "host", "port", "uds", "served-model-name"),
+    *("enable-lora", "lora-modules", "lora-paths", "max-lora-rank"),
+)  # what is set here
 _HIDDEN = ("api-key", "config", "tokenizer", "tokenizer-path", "revision")  # secrets; what would change answers unseen
 _TAIL_BYTES, _TAIL_LINES = 16_384, 25
 _POLL_S, _ANSWER_S = 0.2, 5.0

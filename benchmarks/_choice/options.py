@@ -14,7 +14,7 @@ _LISTED = re.compile(r"(?:\bOptions|\bChoices)\s*:\s*(.*)", re.DOTALL | re.IGNOR
 _COLON = re.compile(r"(?:^|,\s*|\n\s*)([A-H]):\s*")
 _BRACKET = re.compile(r"(?:^|[,\s])\(?([A-H])\)\s*")
 _FULL_STOP = re.compile(r"(?:^|\n)\s*([A-H])\.\s*")
-_TWO = re.compile(r"\s*\(a\)(.*)\(b\)(.*)", re.DOTALL)
+_TWO = re.compile(r"\s*\(a\)((?:(?!\([a-h]\)).)*)\(b\)((?:(?!\([a-h]\)).)*)", re.DOTALL)
 
 
 def of_row(row: Row, question: str) -> dict[str, str]:

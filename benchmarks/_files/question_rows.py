@@ -43,6 +43,13 @@ class Row:
             )
         return str(value)
 
+    def file_name(self, key: str) -> str:
+        """The name of an image's file; an empty one is an error."""
+        name = self.text(key)
+        if not name.strip():
+            raise DataError(f"{self.where}: {key!r} names no image file. Fetch the file again or correct that line.")
+        return name
+
     def identifier(self, key: str) -> str:
         """An id that other files name too, see `identifiers.py`."""
         return identifier(self[key], f"{self.where}: {key!r}")

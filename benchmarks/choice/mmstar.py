@@ -143,7 +143,7 @@ class MmStar:
             raise DataError(
                 f"{row.where}: the answer is {answer!r}, which is not one of the options {known}. Correct that line."
             )
-        image = f"{self.image_folder}/{row.text('image').removeprefix('images/')}"
+        image = f"{self.image_folder}/{row.file_name('image').removeprefix('images/')}"
         truth = {"answer": answer, "options": offered, "category": category, "axis": axis}
         index = row.identifier("index")
         return Item(index, image if self.show_image else "", row.text("question"), truth, group=image)

@@ -136,7 +136,7 @@ class Beaf(OneLabel):
         return items
 
     def _item(self, row: Row) -> Item:
-        image, label = row.text("image"), row.text("gt").strip().lower()
+        image, label = row.file_name("image"), row.text("gt").strip().lower()
         if label not in ("yes", "no"):
             raise DataError(f"{row.where}: the label is {row['gt']!r}; BEAF's labels are yes and no. Correct that line.")
         if not all(isinstance(row[key], bool) for key in ("orig_img", "removed_q")):

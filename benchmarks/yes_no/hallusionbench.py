@@ -120,8 +120,9 @@ class HallusionBench(OneLabel):
             raise DataError(f"{row.where}: {category} {kind} is not one of HallusionBench's subcategories. Correct that entry.")
         if row.text("gt_answer") not in ("0", "1") or shown not in ("0", "1", "2"):
             raise DataError(f"{row.where}: gt_answer must be 0 or 1 and visual_input 0, 1 or 2. Correct that entry.")
-        if (shown == "0") != (row["filename"] is None):
-            stated = "no file name" if row["filename"] is None else f"the file name {row['filename']!r}"
+        named = row["filename"] is not None and bool(str(row["filename"]).strip())
+        if (shown == "0") == named:
+            stated = f"the file name {row['filename']!r}" if named else "no file name"
             raise DataError(
                 f"{row.where}: visual_input is {shown} but it has {stated}. Fetch the file again or correct that entry."
             )

@@ -127,7 +127,7 @@ class Mme(OneLabel):
     def load(self, data: Data) -> list[Item]:
         """Raises DataError for an unknown task, a label that is neither yes nor no, an image without two questions."""
         rows = read_rows(data, self.file)
-        groups = sized([{"image": row.text("question_id")} for row in rows])
+        groups = sized([{"image": row.file_name("question_id")} for row in rows])
         seen: dict[str, str] = {}
         items = []
         for row, group in zip(rows, groups, strict=True):

@@ -59,6 +59,7 @@ def test_all_versions_of_an_image_are_one_cluster(golden_data: DataFolder) -> No
     ("change", "words"),
     [
         ({"gt": "perhaps"}, "the label is 'perhaps'"),
+        ({"image": " "}, "'image' names no image file"),
         ({"orig_img": "no"}, "must be true or false"),
         ({"orig_img": False}, "named ..._NN.png"),
         ({"id": 0}, "repeats id 0"),

@@ -82,6 +82,9 @@ def test_mmstar_without_an_axis_has_no_mean_of_axes_and_without_images_asks_text
     ("change", "words"),
     [
         ({"answer": "E"}, "the answer is 'E'"),
+        ({"answer": "A, B"}, "the answer is 'A, B'"),
+        ({"answer": ["A", "B"]}, "'answer' should be text"),
+        ({"image": ""}, "'image' names no image file"),
         ({"options": {"A": "x", "C": "y"}}, "lettered A, C"),
         ({"l2_category": "cooking"}, "is not one of MMStar's axes"),
         ({"index": 0}, "repeats index 0"),
@@ -162,6 +165,8 @@ def test_the_corrections_are_the_four_published_ones_and_the_column_may_be_missp
     ("row", "words"),
     [
         ("2,Open?,(a) Yes (b) No,(c)", "answer '\\(c\\)'"),
+        ("2,Open?,(a) Yes (b) No,(a)(b)", "answer '\\(a\\)\\(b\\)'"),
+        ("2,Open?,(a) Yes (b) No (c) Maybe,(b)", 'not of the form "\\(a\\)'),
         ("2,Open?,Yes or no,(a)", 'not of the form "\\(a\\)'),
         ("2,Shut?,(a) Yes (b) No,(b)", "asks another question than"),
         ("1,Open?,(a) Yes (b) No,(b)", "repeats Index 1"),
@@ -214,6 +219,7 @@ def test_a_group_that_lacks_an_answer_is_left_out_and_counted(golden_data: DataF
         ({"Image_1_Question_0": "Yes"}, "Image_1_Question_0 is 'Yes' but the scoring expects No"),
         ({"Question_Type": "open"}, "the question type is 'open'"),
         ({"Image_1": None}, "'Image_1' should be text"),
+        ({"Image_1": ""}, "'Image_1' names no image file"),
         ({"Index": 0}, "repeats Index 0"),
     ],
 )

@@ -127,6 +127,8 @@ def test_the_judged_variant_without_a_judge_is_refused() -> None:
     ("change", "words"),
     [
         ({"visual_input": "1", "filename": None}, "visual_input is 1 but it has no file name"),
+        ({"visual_input": "1", "filename": " "}, "visual_input is 1 but it has no file name"),
+        ({"visual_input": "0", "filename": "./a.png"}, "visual_input is 0 but it has the file name './a.png'"),
         ({"gt_answer": "2"}, "gt_answer must be 0 or 1"),
         ({"subcategory": "sport"}, "VD sport is not one of"),
         ({"question_id": "0"}, "repeats the question VD_illusion_0_0_0"),

@@ -101,6 +101,7 @@ def test_an_image_with_one_answer_is_in_no_pair(golden_data: DataFolder) -> None
     [
         ({"category": "sport"}, "'sport' is not one of MME's tasks"),
         ({"answer": "maybe"}, "the label is 'maybe'"),
+        ({"question_id": ""}, "'question_id' names no image file"),
         ({"question_id": "existence/other.jpg"}, "has 1 question"),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alignment.batching.policy import Policy
+from alignment.data.invalid_pairs import require_some, validate
 from alignment.early_stopping import Rule
 from alignment.online.ranked_pairs import require_answering
 from alignment.settings import Settings
@@ -23,6 +24,11 @@ class Aligner:
     objective: Objective
     settings: Settings
     rules: tuple[Rule, ...] = ()
+
+    @staticmethod
+    def check_pairs(pairs: Sequence[PreferencePair]) -> None:
+        """Raise TrainingError where the training would refuse these pairs, whose images are there; no model is needed."""
+        require_some(*validate(pairs, lambda name: True))
 
     def align(
         self,

@@ -8,15 +8,17 @@ desirable_weight * desirable answers : undesirable_weight * undesirable ones lie
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alignment.aligners._base import Aligner
+from alignment.data.invalid_pairs import require_some, validate
 from alignment.settings import check_beta, make_settings
-from alignment.training.unpaired import LOSSES, Unpaired
+from alignment.training.unpaired import LOSSES, Unpaired, require_both_kinds
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
+from harness.core.preference import PreferencePair
 
 
 @registry.aligner
@@ -38,3 +40,9 @@ class Kto(Aligner):
             raise ConfigError(f"kto's weights are {desirable_weight} and {undesirable_weight}; both must be above 0.")
         self.objective = Unpaired(loss, check_beta(beta), desirable_weight, undesirable_weight)
         self.settings = make_settings(training, seed=seed)
+
+    @staticmethod
+    def check_pairs(pairs: Sequence[PreferencePair]) -> None:
+        kept, dropped = validate(pairs, lambda name: True, unpaired=True)
+        require_some(kept, dropped)
+        require_both_kinds(kept)

@@ -16,7 +16,7 @@ from alignment.data.image_marks import strip_image
 from alignment.data.image_names import check_limit, refuse_most_lost
 from alignment.data.invalid_pairs import SEVERAL_IMAGES, Dropped
 from alignment.data.sampling import row_id, unique
-from alignment.data.stored_pairs import count_usable, from_rows
+from alignment.data.stored_pairs import from_rows, would_train
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
@@ -79,8 +79,12 @@ class Published(ABC):
 
     def check(self, data: Data, seed: int) -> int:
         """How many pairs the file makes. Reads no image; raises DataError as `pairs` would."""
+        return len(self.stored(data, seed))
+
+    def stored(self, data: Data, seed: int) -> list[PreferencePair]:
+        """The pairs without digests of their images, none of which is read."""
         read, dropped = self._read(data, seed)
-        return count_usable(read, data, self.options, len(read) + len(dropped))
+        return would_train(read, data, self.options, seed, len(read) + len(dropped))
 
     def _read(self, data: Data, seed: int) -> tuple[list[PreferencePair], list[Dropped]]:
         read, dropped, faults, unrated = list[PreferencePair](), list[Dropped](), list[str](), list[str]()

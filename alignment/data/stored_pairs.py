@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from alignment.data.image_names import find_image, refuse_most_missing
 from alignment.data.invalid_pairs import Dropped, validate
@@ -50,13 +50,27 @@ def usable(
     return kept, unfit
 
 
-def count_usable(
-    read: Sequence[PreferencePair], data: Data, options: Mapping[str, Any], asked: int, unpaired: bool = False
-) -> int:
-    """How many pairs `from_rows` would give. Reads no image; raises DataError where most images are missing."""
+def would_train(
+    read: Sequence[PreferencePair], data: Data, options: Mapping[str, Any], seed: int, asked: int, unpaired: bool = False
+) -> list[PreferencePair]:
+    """The pairs that `from_rows` would give, without digests. Reads no image; raises DataError where most are missing."""
     kept, _ = usable(read, data, options, asked, unpaired)
-    limit = options.get("limit")
-    return len(kept) if limit is None else min(int(limit), len(kept))
+    return [kept[i] for i in drawn([p.id for p in kept], options.get("limit"), seed)]
+
+
+@runtime_checkable
+class StoresPairs(Protocol):
+    """A source of ready-made pairs: they can be looked at before a model is loaded."""
+
+    def stored(self, data: Data, seed: int) -> list[PreferencePair]: ...  # as `pairs` gives them, without digests
+
+
+@runtime_checkable
+class ChecksPairs(Protocol):
+    """An aligner that can refuse pairs before a model is loaded, with the TrainingError that its training would raise."""
+
+    @staticmethod
+    def check_pairs(pairs: Sequence[PreferencePair]) -> None: ...
 
 
 def nouns(data: Data, name: str = NOUNS) -> Vocabulary | None:

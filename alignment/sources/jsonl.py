@@ -10,7 +10,7 @@ from typing import Any
 
 from alignment.data.image_names import check_limit
 from alignment.data.pairs import read_pairs, read_rated, read_trl
-from alignment.data.stored_pairs import count_usable, from_rows
+from alignment.data.stored_pairs import from_rows, would_train
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.plugins import Data, Model
@@ -45,8 +45,12 @@ class Jsonl:
 
     def check(self, data: Data, seed: int) -> int:
         """How many pairs the file makes. Reads no image; raises DataError as `pairs` would."""
+        return len(self.stored(data, seed))
+
+    def stored(self, data: Data, seed: int) -> list[PreferencePair]:
+        """The pairs without digests of their images, none of which is read."""
         read = self._read(data)
-        return count_usable(read, data, self.options, len(read), self._form == RATED)
+        return would_train(read, data, self.options, seed, len(read), self._form == RATED)
 
     def _read(self, data: Data) -> list[PreferencePair]:
         return _READ[self._form](data.path(self._file))

@@ -116,16 +116,21 @@ def desirable(pair: PreferencePair) -> Tensor:
     return torch.tensor([bool(pair.chosen) and n == 0 for n in range(len(pair.answers))])
 
 
-def mismatched(rows: Rows) -> Mismatched:
-    """Rows as the objective reads them. Raises TrainingError where all answers are rated alike, or there is only one row."""
-    good = sum(bool(pair.chosen) for pair in rows.pairs)
-    bad = sum(len(pair.rejected) for pair in rows.pairs)
+def require_both_kinds(pairs: Sequence[PreferencePair]) -> None:
+    """Raise TrainingError where all answers are rated alike."""
+    good = sum(bool(pair.chosen) for pair in pairs)
+    bad = sum(len(pair.rejected) for pair in pairs)
     if not (good and bad):
         kind = "undesirable" if good else "desirable"
         raise TrainingError(
             f"All {good + bad} answers are {'desirable' if good else 'undesirable'}; learning from ratings needs both kinds. "
             f"Add {kind} answers, or use the aligner {'sft' if good else 'dpo with pairs'}."
         )
+
+
+def mismatched(rows: Rows) -> Mismatched:
+    """Rows as the objective reads them. Raises TrainingError where all answers are rated alike, or there is only one row."""
+    require_both_kinds(rows.pairs)
     if len(rows) < 2:
         raise TrainingError("KTO needs at least two prompts: its divergence estimate takes the answer of another one.")
     return Mismatched(rows)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alignment.data.prompts import count_of
+from alignment.data.stored_pairs import ChecksPairs, StoresPairs
 from alignment.data.yield_report import sides
 from harness.config.option_faults import plugins_of
 from harness.config.schema import Arm, RunConfig
@@ -19,11 +20,15 @@ from harness.storage.artifacts import Pairs
 
 
 def number_of_pairs(config: RunConfig, arm: Arm, data: Data) -> int:
-    """How many pairs or prompts an arm's source has. Raises what reading its files raises, and where there is none."""
+    """How many pairs or prompts an arm's source has. Raises what reading its files raises, where there is none, and for
+    ready-made pairs that the arm's aligner would refuse."""
     source = registry.make("source", arm.pairs.name, arm.pairs.options)
     found = count_of(source, data, config.seed_of(arm))
     if not found:
         raise DataError(f"The source {arm.pairs.name} has nothing to make pairs of; look at its file and its images.")
+    aligner = registry.get("aligner", arm.align.name)
+    if isinstance(source, StoresPairs) and isinstance(aligner, ChecksPairs):
+        aligner.check_pairs(source.stored(data, config.seed_of(arm)))
     return found
 
 

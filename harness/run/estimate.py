@@ -146,7 +146,7 @@ def _totals(config: RunConfig, data: Data, missing: list[str]) -> dict[str, int]
     """Arm -> pairs or prompts of its source; what cannot be read is added to `missing`."""
     found, known = dict[str, int](), dict[str, int]()
     for arm in (*config.reward_models, *config.arms):
-        alike = value_digest([arm.pairs.name, arm.pairs.options, config.seed_of(arm)])
+        alike = value_digest([arm.pairs.name, arm.pairs.options, config.seed_of(arm), arm.align.name])
         try:
             if alike not in known:
                 known[alike] = number_of_pairs(config, arm, data)

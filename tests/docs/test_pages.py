@@ -49,7 +49,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_command_and_option_exists(page: Path) -> None:
     root: Any = typer.main.get_command(app)
     for block in (*blocks(page, ""), *blocks(page, "bash")):
-        for text in re.findall(r"python -m harness(?!\.)\s*(.*)", block):
+        for text in re.findall(r"python -m harness(?!\.)\s*(.*)", block.replace("\\\n", " ")):
             words = shlex.split(re.split(r"[;|>]", text)[0], comments=True)
             if words and words[0] in ("COMMAND", "NAME"):
                 continue

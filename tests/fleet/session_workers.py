@@ -70,8 +70,7 @@ def train_arm_and_die(given: Mapping[str, Any]) -> None:
             mark.rename(mark.with_name(f"killed-{given['arm']}"))
             os.kill(os.getpid(), signal.SIGKILL)
 
-    arm_training.no_progress = progress  # type: ignore[attr-defined]
-    arm_training.train_arm(given)
+    arm_training.train_arm(given, progress)
     if given["arm"] == TWICE:
         _note_that_weights_are_divided(folder / "divided")
         arm_training.train_arm({**given, "folder": Path((folder / "beside").read_text()), "sharded": True})

@@ -18,6 +18,8 @@ from harness.core.nearest import did_you_mean
 
 _PER_TOKEN = ("simpo",)  # beta multiplies a mean log-probability
 _SMALLEST_PER_TOKEN = 0.5
+_NOT_PER_TOKEN = {"cpo": "the difference of two sums of log-probabilities", "orpo": "the whole odds-ratio term"}
+_LARGEST = 2.0  # from here on it is a value of simpo's
 _ALPHA = 0.5  # the default of f_alpha_divergence_coef
 
 
@@ -142,6 +144,11 @@ def _try(term: Term) -> None:
         raise ConfigError(
             f"beta of {term.name} is {term.beta}: it multiplies a mean log-probability per token, so that 2 to 10 is usual; "
             "values below 0.5, usual for dpo, would leave the loss at its initial value."
+        )
+    if term.name in _NOT_PER_TOKEN and term.options.get("shape") != "ipo" and term.beta >= _LARGEST:
+        raise ConfigError(
+            f"beta of {term.name} is {term.beta}: it multiplies {_NOT_PER_TOKEN[term.name]}, so that 0.1 is usual; "
+            "values of 2 and more are those of simpo, which multiplies a mean per token."
         )
     zero, one = torch.zeros(2), torch.ones(2)
     pairs = PairLogps(zero - 2, zero - 3, one, one, torch.tensor([0, 1]))

@@ -8,22 +8,21 @@ total weight. The damaged image is a choice: see `alignment/contrast/damage.py`;
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from alignment.aligners._base import Aligner
-from alignment.contrast.damage import make_damage, require_images
+from alignment.aligners.contrast._base import ContrastAligner
+from alignment.contrast.damage import make_damage
 from alignment.contrast.objective import ImageContrast
 from alignment.contrast.token_terms import TokenTerms
 from alignment.losses._image.chip import chip
 from alignment.settings import check_beta, make_settings
 from harness.core import registry
 from harness.core.errors import ConfigError
-from harness.core.preference import PreferencePair
 
 
 @registry.aligner
-class Chip(Aligner):
+class Chip(ContrastAligner):
     """Trains like `dpo`, with one more image a pair. Every pair needs an image."""
 
     def __init__(
@@ -41,8 +40,3 @@ class Chip(Aligner):
         tokens = TokenTerms(tok_beta, token_weight) if tok_beta or token_weight != 1 else None
         self.objective = ImageContrast("chip", chip, options, make_damage("chip", damage), seed, tokens=tokens)
         self.settings = make_settings(training, seed=seed)
-
-    @staticmethod
-    def check_pairs(pairs: Sequence[PreferencePair]) -> None:
-        Aligner.check_pairs(pairs)
-        require_images("chip", pairs)

@@ -6,21 +6,20 @@ damaged image is a choice: see `alignment/contrast/damage.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from alignment.aligners._base import Aligner
-from alignment.contrast.damage import make_damage, require_images
+from alignment.aligners.contrast._base import ContrastAligner
+from alignment.contrast.damage import make_damage
 from alignment.contrast.objective import ImageContrast
 from alignment.losses._image.mdpo import mdpo
 from alignment.settings import check_beta, make_settings
 from harness.core import registry
 from harness.core.errors import ConfigError
-from harness.core.preference import PreferencePair
 
 
 @registry.aligner
-class Mdpo(Aligner):
+class Mdpo(ContrastAligner):
     """Trains like `dpo`, with one more image a pair. Every pair needs an image."""
 
     def __init__(
@@ -38,8 +37,3 @@ class Mdpo(Aligner):
         options = {"beta": check_beta(beta), **weights}
         self.objective = ImageContrast("mdpo", mdpo, options, make_damage("mdpo", damage), seed)
         self.settings = make_settings(training, seed=seed)
-
-    @staticmethod
-    def check_pairs(pairs: Sequence[PreferencePair]) -> None:
-        Aligner.check_pairs(pairs)
-        require_images("mdpo", pairs)

@@ -7,21 +7,19 @@ images are alike; a source of such pairs puts alike images side by side under on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from alignment.aligners._base import Aligner
-from alignment.contrast.damage import require_images
+from alignment.aligners.contrast._base import ContrastAligner
 from alignment.contrast.objective import ImageContrast
 from alignment.losses._image.symmpo import symmpo
 from alignment.settings import check_beta, make_settings
 from harness.core import registry
 from harness.core.errors import ConfigError
-from harness.core.preference import PreferencePair
 
 
 @registry.aligner
-class Symmpo(Aligner):
+class Symmpo(ContrastAligner):
     """Trains like `dpo`, with the image of another pair beside each. Every pair needs an image."""
 
     def __init__(
@@ -37,8 +35,3 @@ class Symmpo(Aligner):
         options = {"beta": check_beta(beta), "beta_2": check_beta(beta if beta_2 is None else beta_2), "lamda": lamda}
         self.objective = ImageContrast("symmpo", symmpo, options, None, seed)
         self.settings = make_settings(training, seed=seed)
-
-    @staticmethod
-    def check_pairs(pairs: Sequence[PreferencePair]) -> None:
-        Aligner.check_pairs(pairs)
-        require_images("symmpo", pairs)

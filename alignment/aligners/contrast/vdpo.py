@@ -6,20 +6,19 @@ a choice: see `alignment/contrast/damage.py`; the authors' is random noise.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from alignment.aligners._base import Aligner
-from alignment.contrast.damage import make_damage, require_images
+from alignment.aligners.contrast._base import ContrastAligner
+from alignment.contrast.damage import make_damage
 from alignment.contrast.objective import ImageContrast
 from alignment.losses._image.vdpo import vdpo
 from alignment.settings import check_beta, make_settings
 from harness.core import registry
-from harness.core.preference import PreferencePair
 
 
 @registry.aligner
-class Vdpo(Aligner):
+class Vdpo(ContrastAligner):
     """Trains like `dpo`, with one more image a pair and both answers behind it. Every pair needs an image."""
 
     def __init__(
@@ -32,8 +31,3 @@ class Vdpo(Aligner):
         made = make_damage("vdpo", {"name": "noise", "steps": 1000} if damage is None else damage)
         self.objective = ImageContrast("vdpo", vdpo, {"beta": check_beta(beta)}, made, seed, both=True)
         self.settings = make_settings(training, seed=seed)
-
-    @staticmethod
-    def check_pairs(pairs: Sequence[PreferencePair]) -> None:
-        Aligner.check_pairs(pairs)
-        require_images("vdpo", pairs)

@@ -132,8 +132,8 @@ class ChairOpen(Chair):
         text = answer.text
         tokens = self._tokenizer.words(text.lower())
         mentions = _vocabulary.chair().mentions(self._words(tokens))[0]
-        covered = {i for m in mentions for i in range(m.first, m.last)}
-        places = [i for i in object_nouns(tokens) if i not in covered]
+        nodes, inside = {m.node for m in mentions}, {i for m in mentions for i in range(m.first, m.last)}
+        places = [i for i in object_nouns(tokens) if i not in inside]
         nouns = list(dict.fromkeys(tokens[i] for i in places))
         verdict, missing = self._missing(item, text, nouns)
         if missing is None:
@@ -141,8 +141,8 @@ class ChairOpen(Chair):
         values = {
             "items": 1.0,
             "captions": 1.0,
-            "nouns": float(len(nouns) + len({m.node for m in mentions})),
-            "covered": float(len({m.node for m in mentions})),
+            "nouns": float(len(nouns) + len(nodes)),
+            "covered": float(len(nodes)),
             "uncovered": float(len(nouns)),
             "unsupported": float(len(missing)),
             "captions_unsupported": float(bool(missing)),

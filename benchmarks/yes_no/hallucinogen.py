@@ -20,7 +20,7 @@ from benchmarks._files.question_rows import Row, check_both_labels, check_unique
 from benchmarks._files.styles import WORD_OR_PHRASE, chosen
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.asked_object import asked_object
-from benchmarks._text.yes_no import flagged_reading, is_unclear
+from benchmarks._text.yes_no import flagged_reading
 from harness.core import flags, registry
 from harness.core.edge.answer_form import AnswerForm, by_id
 from harness.core.errors import ConfigError, DataError
@@ -152,10 +152,10 @@ class Hallucinogen(OneLabel):
     def score(self, item: Item, answer: Answer) -> Score:
         """POPE's official rule: no or not in the first sentence, else yes."""
         said, flag = flagged_reading("llava", answer.text)
-        task, right, unclear = item.truth["task"], said == item.truth["label"], is_unclear(answer.text)
+        task, right, unclear = item.truth["task"], said == item.truth["label"], flag == flags.UNCLEAR
         values = {f"{task}/{'t' if right else 'f'}{'p' if said == 'yes' else 'n'}": 1.0, "n": 1.0}
         values |= {"unclear": 1.0} if unclear else {}
-        if task != "id" and flag == flags.UNCLEAR:  # an open answer needs no yes or no
+        if task != "id" and unclear:  # an open answer needs no yes or no
             flag = ""
         return Score(item.id, values, said, right, flag)
 

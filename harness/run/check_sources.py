@@ -23,12 +23,13 @@ def number_of_pairs(config: RunConfig, arm: Arm, data: Data) -> int:
     """How many pairs or prompts an arm's source has. Raises what reading its files raises, where there is none, and for
     ready-made pairs that the arm's aligner would refuse."""
     source = registry.make("source", arm.pairs.name, arm.pairs.options)
-    found = count_of(source, data, config.seed_of(arm))
+    stored = source.stored(data, config.seed_of(arm)) if isinstance(source, StoresPairs) else None
+    found = count_of(source, data, config.seed_of(arm)) if stored is None else len(stored)
     if not found:
         raise DataError(f"The source {arm.pairs.name} has nothing to make pairs of; look at its file and its images.")
     aligner = registry.get("aligner", arm.align.name)
-    if isinstance(source, StoresPairs) and isinstance(aligner, ChecksPairs):
-        aligner.check_pairs(source.stored(data, config.seed_of(arm)))
+    if stored is not None and isinstance(aligner, ChecksPairs):
+        aligner.check_pairs(stored)
     return found
 
 

@@ -83,7 +83,7 @@ def test_an_answer_behind_a_reasoning_is_scored_without_it(
 def test_a_reasoning_that_never_ends_is_flagged_and_counted(
     world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It thinks "Yes, a dog" for ever: stopped by the limit for reasoning, 12 tokens, not by the answer's, 16."""
+    """It thinks "Yes, a dog" without end: stopped by the limit for reasoning, 12 tokens, not by the answer's, 16."""
     model = save_chain(tmp_path / "model", "<think>", " Yes, a dog", back_to=1)
     done = swept(model, world, tmp_path / "runs", thinking_tokens=12)
     show_comparison(done.comparison)

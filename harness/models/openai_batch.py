@@ -20,6 +20,7 @@ from harness.core.files import write_text_whole
 from harness.core.run_record import Checkpoint
 from harness.models._server.chat_format import chat_body, data_url, read_reply
 from harness.models._server.refusals import Again, Unanswerable
+from harness.models._server.thinking import Thinking
 
 _REQUESTS = "requests-"
 _LINES, _BYTES = 20_000, 90 << 20  # of a file; OpenAI takes 50,000 requests and 200 MB
@@ -36,7 +37,9 @@ class OpenAIBatch:
         revision: which weights these are, in your words; part of the identity under which answers are stored.
         limit_name: what the provider calls the token limit: max_tokens, or max_completion_tokens.
         extra: further keys of each request's body.
-    Raises ConfigError for a folder that is a file.
+        enable_thinking: given to the provider's chat template; None leaves its own default.
+        thinking_tokens: tokens of reasoning at most, besides a benchmark's limit for the answer; 0: one limit over both.
+    Raises ConfigError for a folder that is a file and for a negative limit.
     """
 
     def __init__(
@@ -46,13 +49,16 @@ class OpenAIBatch:
         revision: str = "",
         limit_name: str = "max_tokens",
         extra: Mapping[str, Any] | None = None,
+        enable_thinking: bool | None = None,
+        thinking_tokens: int = 0,
     ) -> None:
+        self._thinking = Thinking(enable_thinking, thinking_tokens)
         self._folder, self._model, self._revision = Path(folder).expanduser(), model, str(revision)
         if self._folder.exists() and not self._folder.is_dir():
             raise ConfigError(f"The batch folder {self._folder} is a file; choose another `folder`.")
         if limit_name not in ("max_tokens", "max_completion_tokens"):
             raise ConfigError(f"`limit_name` is {limit_name!r}; choose max_tokens or max_completion_tokens.")
-        self._limit, self._extra = limit_name, dict(extra or {})
+        self._limit, self._extra = limit_name, self._thinking.extra(extra or {})
         self.checkpoint = Checkpoint(model, model, "", value_digest(["batch", model, self._revision]))
 
     def facts(self) -> dict[str, str]:
@@ -62,6 +68,7 @@ class OpenAIBatch:
             "image decoding": DECODING,
             "served model": self._model,
             "weights": f"not known by content; revision {self._revision or 'not given'}",
+            **self._thinking.facts(),
         }
         return {**facts, "extra": json.dumps(self._extra, sort_keys=True)} if self._extra else facts
 
@@ -78,7 +85,7 @@ class OpenAIBatch:
         for i, name in ids.items():
             try:
                 if name in replies:
-                    answers.append((i, read_reply(replies[name], requests[i].decoding, 0.0).answer))
+                    answers.append((i, self._read(replies[name], requests[i])))
                 else:
                     lost[i] = failed[name][-1] if name in failed else ""
             except (Again, Unanswerable) as error:
@@ -91,6 +98,9 @@ class OpenAIBatch:
             waits = f"waits for a batch: submit {where}, put the output file into {self._folder} and run the same command again"
             raise Unanswered({i: f"the batch failed ({why}); it {waits}" if why else waits for i, why in sorted(lost.items())})
 
+    def _read(self, body: Any, request: Request) -> Answer:  # Any: what a provider wrote
+        return read_reply(body, request.decoding, 0.0, self._thinking.tokens).answer
+
     # ------------------------------------------------------------ files
 
     def _body(self, request: Request) -> dict[str, Any]:
@@ -100,7 +110,7 @@ class OpenAIBatch:
                 "A provider's batch can neither hide image tokens, add noise, continue a given beginning nor keep to a least "
                 "length. Give a checkpoint in a folder (model.name: transformers)."
             )
-        return {**chat_body(request, None, self._model, self._limit), **self._extra}
+        return {**chat_body(self._thinking.asked(request), None, self._model, self._limit), **self._extra}
 
     def _id(self, request: Request, body: Mapping[str, Any]) -> str:
         return value_digest([self._revision, body, file_digest(request.image) if request.image is not None else None])[:32]

@@ -37,11 +37,19 @@ class Thinking:
         return replace(request, decoding=replace(request.decoding, max_new_tokens=limit)) if self.tokens else request
 
     def extra(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Further keys of a request, with the switch of the chat template among them."""
+        """Further keys of a request, with the switch of the chat template among them.
+
+        Raises ConfigError where `extra` has a switch of its own that says otherwise.
+        """
         if self.enable is None:
             return dict(given)
-        kwargs = {**given.get("chat_template_kwargs", {}), "enable_thinking": self.enable}
-        return {**given, "chat_template_kwargs": kwargs}
+        own = given.get("chat_template_kwargs", {})
+        if not isinstance(own, Mapping) or own.get("enable_thinking", self.enable) is not self.enable:
+            raise ConfigError(
+                f"model.enable_thinking is {str(self.enable).lower()} but model.extra has chat_template_kwargs {own!r}. "
+                "Remove one of them."
+            )
+        return {**given, "chat_template_kwargs": {**own, "enable_thinking": self.enable}}
 
     def facts(self) -> dict[str, str]:
         said = f"{self.tokens:,} at most where the server counts them apart, else with the answer's as one limit"

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness.core.errors import DataError, ModelError, Unanswered
+from harness.core.errors import ConfigError, DataError, ModelError, Unanswered
 from harness.core.evaluation import Decoding, HiddenImage, Request
+from harness.core.final_answer import final_answer
 from harness.models import openai_batch
 from harness.models.openai_batch import OpenAIBatch
 from tests.models.fake_server import reply
@@ -110,3 +111,44 @@ def test_a_line_of_another_form_is_refused_with_its_number(tmp_path: Path, row: 
     (tmp_path / "out.jsonl").write_text(f"\n{json.dumps(row)}\n")
     with pytest.raises(DataError, match=r"out\.jsonl, line 2, is no line of a batch file"):
         list(OpenAIBatch(str(tmp_path), "m").generate([Request(None, "What?")]))
+
+
+def test_a_batch_takes_the_options_of_thinking_as_a_server_does(tmp_path: Path) -> None:
+    asked = [Request(None, "Is there a dog?", Decoding(10))]
+    options: dict[str, Any] = {"extra": {"chat_template_kwargs": {"a": 1}}, "enable_thinking": True, "thinking_tokens": 20}
+    model = OpenAIBatch(str(tmp_path), "judge-1", **options)
+    with pytest.raises(Unanswered):
+        list(model.generate(asked))
+    (line,) = written(tmp_path)
+    assert line["body"]["max_tokens"] == 30
+    assert line["body"]["chat_template_kwargs"] == {"a": 1, "enable_thinking": True}
+    assert "20 at most" in model.facts()["thinking tokens"] and "enable_thinking" in model.facts()["extra"]
+
+
+@pytest.mark.parametrize(("counted", "finished", "stopped"), [(20, True, "end"), (21, False, "length"), (17, True, "length")])
+def test_a_batch_holds_reasoning_and_answer_each_to_its_own_limit(
+    tmp_path: Path, counted: int, finished: bool, stopped: str
+) -> None:
+    asked, model = [Request(None, "Is there a dog?", Decoding(10))], OpenAIBatch(str(tmp_path), "judge-1", thinking_tokens=20)
+    with pytest.raises(Unanswered):
+        list(model.generate(asked))
+    said = reply("No.", "stop", (100, 28, 0)).data
+    said["choices"][0]["message"]["reasoning"] = "Hm."
+    said["usage"]["completion_tokens_details"] = {"reasoning_tokens": counted}
+    row = {"custom_id": written(tmp_path)[0]["custom_id"], "response": {"status_code": 200, "body": said}, "error": None}
+    (tmp_path / "out.jsonl").write_text(json.dumps(row) + "\n")
+    (((_, answer),),) = list(model.generate(asked))
+    assert (final_answer(answer.text).finished, answer.stopped) == (finished, stopped)
+
+
+def test_a_batch_with_thinking_is_another_request_than_one_without(tmp_path: Path) -> None:
+    asked, choices = [Request(None, "q", Decoding(10))], (None, False, True)
+    for model in [OpenAIBatch(str(tmp_path), "judge-1", enable_thinking=choice) for choice in choices]:
+        with pytest.raises(Unanswered):
+            list(model.generate(asked))
+    assert len({row["custom_id"] for row in written(tmp_path)}) == 3
+
+
+def test_a_negative_limit_of_reasoning_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="thinking_tokens is -1"):
+        OpenAIBatch(str(tmp_path), "judge-1", thinking_tokens=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.final_answer import final_answer, reasoning
 from harness.models.openai import OpenAIModel
+from harness.models.openai_batch import OpenAIBatch
 from tests.models.fake_server import Said, reply, serving
 
 
@@ -71,3 +73,9 @@ def test_the_switch_of_the_template_is_sent_beside_other_keys_and_stands_in_the_
 def test_a_negative_limit_is_refused_before_anything_is_asked() -> None:
     with pytest.raises(ConfigError, match="thinking_tokens is -1"):
         OpenAIModel("http://127.0.0.1:9", thinking_tokens=-1)
+
+
+@pytest.mark.parametrize("own", [{"enable_thinking": True}, 3])
+def test_two_switches_that_contradict_each_other_are_refused(own: object, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="enable_thinking is false but model.extra"):
+        OpenAIBatch(str(tmp_path), "judge-1", extra={"chat_template_kwargs": own}, enable_thinking=False)

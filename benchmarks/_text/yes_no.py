@@ -20,6 +20,7 @@ OFFICIAL_NO = frozenset({"No", "not", "no"})
 OPERA_NO = OFFICIAL_NO | {"NO"}
 _CLEAR = re.compile(r"\b(?P<yes>yes)\b|\b(?:no|not)\b|n['\u2019]t\b", re.IGNORECASE)
 _OPENING = re.compile(r"[\W_]*(yes|no)\b", re.IGNORECASE)
+_ANSWERED = re.compile(r"\b(yes|no)\b(?=[\W_]*$|\s*[.,;:!?/)*]|\s+(?:and|or)\b)", re.IGNORECASE)  # not "no dog"
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -78,6 +79,17 @@ def contradicted(answer: str, reading: Reading) -> bool:
     opening = _OPENING.match(answer)
     words = {opening[1].lower()} if opening else {"yes" if found["yes"] else "no" for found in _CLEAR.finditer(answer)}
     return len(words) == 1 and reading not in words
+
+
+@lru_cache(maxsize=4096)
+def doubt(answer: str, said: str) -> str:
+    """The flag of an answer that a rule reads as `said`, yes or no, or as neither: UNCLEAR, SEVERAL for one that answers both
+    ("Yes and no", "No. Yes, there is."), CONTRADICTED for one that speaks against its reading, "" for any other."""
+    if said not in ("yes", "no"):
+        return flags.UNCLEAR
+    if len({word.lower() for word in _ANSWERED.findall(answer)}) > 1:
+        return flags.SEVERAL
+    return flags.CONTRADICTED if contradicted(answer, "yes" if said == "yes" else "no") else ""
 
 
 @lru_cache(maxsize=4096)  # most answers are a handful of words, said thousands of times

@@ -19,11 +19,12 @@ from dataclasses import replace
 from benchmarks._choice import circular as rotations
 from benchmarks._choice import letters, options
 from benchmarks._choice import likelihoods as likelihood
+from benchmarks._choice.named_letters import flag_of
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, each, read_rows
 from benchmarks._files.styles import LETTER, chosen
 from benchmarks._together.groups import with_addends
-from harness.core import flags, registry
+from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
@@ -168,7 +169,7 @@ class MmStar:
         values = {"n": 1.0, "right": float(right)} | ({"unread": 1.0} if unread else {})
         for piece in (item.truth["category"], item.truth["axis"]):
             values |= {f"{piece}/n": 1.0, f"{piece}/right": float(right)}
-        score = Score(item.id, values, letter or "none", right, flags.UNCLEAR if unread else "")
+        score = Score(item.id, values, letter or "none", right, flag_of(answer.text, letter, known))
         if rotations.is_rotation(item):
             return rotations.as_rotation(score)
         likely = {text: text for text in self.offered(item)}

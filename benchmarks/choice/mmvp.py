@@ -25,13 +25,14 @@ from dataclasses import replace
 from benchmarks._choice import circular as rotations
 from benchmarks._choice import letters, options
 from benchmarks._choice import likelihoods as likelihood
+from benchmarks._choice.named_letters import flag_of
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, each
 from benchmarks._files.styles import LETTER, chosen
 from benchmarks._judged.unjudged import unjudged
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._together.groups import all_right, share_incomplete, share_of_groups, with_addends
-from harness.core import flags, registry
+from harness.core import registry
 from harness.core.capabilities import version_for
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import ConfigError, DataError
@@ -166,7 +167,7 @@ class Mmvp(OneLabel):
         letter = READERS[self.variant](answer.text, item.truth["options"])
         right, unread = letter == item.truth["label"], letter in ("", letters.REFUSED)
         values = {"n": 1.0, "right": float(right)} | ({"unread": 1.0} if unread else {})
-        score = Score(item.id, values, letter or "none", right, flags.UNCLEAR if unread else "")
+        score = Score(item.id, values, letter or "none", right, flag_of(answer.text, letter, item.truth["options"]))
         return self._with_likeliest(item, answer, score, letter)
 
     def _with_likeliest(self, item: Item, answer: Answer, score: Score, letter: str | None) -> Score:

@@ -18,13 +18,15 @@ from itertools import product
 
 from benchmarks._choice import likelihoods as likelihood
 from benchmarks._choice.letters import first_word
+from benchmarks._choice.named_letters import flag_of
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, read_rows
 from benchmarks._files.styles import LETTER, WORD_OR_PHRASE, chosen
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.asked_object import asked_object
+from benchmarks._text.yes_no import doubt
 from benchmarks._together.groups import all_right, share_incomplete, share_of_groups, with_addends
-from harness.core import flags, registry
+from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm, Fields, as_key
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
@@ -158,7 +160,9 @@ class NaturalBench(OneLabel):
         values = {"n": 1.0, "right": float(right), f"{kind}/n": 1.0, f"{kind}/right": float(right)}
         values |= {"unread": 1.0} if code < 0 else {}
         reading = {1: "yes", 0: "no", -1: "neither"}[code]
-        score = Score(item.id, values, reading, right, flags.UNCLEAR if code < 0 else "")
+        letter = {1: "A", 0: "B", -1: ""}[code]
+        flag = doubt(answer.text, reading) if kind == "yes_no" else flag_of(answer.text, letter, {"A": "", "B": ""})
+        score = Score(item.id, values, reading, right, flag)
         return likelihood.with_likeliest(score, answer, _ANSWERS[kind], item.truth["label"], reading)
 
     def offered(self, item: Item) -> Sequence[str]:

@@ -25,9 +25,9 @@ from benchmarks._files.question_rows import Row, check_unique, each, read_rows
 from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.asked_object import asked_object
-from benchmarks._text.yes_no import repope
+from benchmarks._text.yes_no import doubt, repope
 from benchmarks._together.groups import PREFIX, with_addends
-from harness.core import flags, registry
+from harness.core import registry
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
 from harness.core.plugins import Data
@@ -161,7 +161,7 @@ class Beaf(OneLabel):
         right = said == label
         if said or self.variant == "strict":
             values[_cell(said, label)] = 1.0
-        return Score(item.id, values, said or "neither", right, "" if said else flags.UNCLEAR)
+        return Score(item.id, values, said or "neither", right, doubt(answer.text, said))
 
     def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:
         """What changed from each original to its edited versions; under "official" first what unread answers count as."""

@@ -19,8 +19,8 @@ from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import read_json
 from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
 from benchmarks._labels.one_label import OneLabel
-from benchmarks._text.yes_no import repope
-from harness.core import flags, registry
+from benchmarks._text.yes_no import doubt, repope
+from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm, Fields
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
@@ -144,7 +144,7 @@ class DashB(OneLabel):
         right = said == label
         cell = f"{'t' if right else 'f'}{'p' if said == 'yes' else 'n'}" if said else f"unread_{label}"
         values = {"n": 1.0, "right": float(right), cell: 1.0} | ({} if said else {"unread": 1.0})
-        return Score(item.id, values, said or "neither", right, "" if said else flags.UNCLEAR)
+        return Score(item.id, values, said or "neither", right, doubt(answer.text, said))
 
     def subject(self, item: Item) -> str:
         return str(item.truth["object"])

@@ -28,6 +28,7 @@ from benchmarks._hallusion.formulas import SUBCATEGORIES, formulas, piece
 from benchmarks._hallusion.tasks import SAME, TASK, correctness, sameness
 from benchmarks._judged.unjudged import unjudged
 from benchmarks._labels.one_label import OneLabel
+from benchmarks._text.yes_no import doubt
 from benchmarks._text.yes_no_rules import any_yes, vlmevalkit
 from benchmarks._together.groups import PREFIX, all_right, sized, with_addends
 from harness.core import flags, registry
@@ -153,7 +154,7 @@ class HallusionBench(OneLabel):
         said = READERS[self.variant](answer.text)
         right = said == item.truth["label"]
         values = {"items": 1.0, **_in_parts(item, {"n": 1.0, "right": float(right)})} | ({} if said else {"unread": 1.0})
-        return Score(item.id, values, said or "neither", right, "" if said else flags.UNCLEAR)
+        return Score(item.id, values, said or "neither", right, doubt(answer.text, said))
 
     def _judged(self, item: Item, answer: Answer) -> Score:
         """Unclear is right without a figure, where "I do not know" is true, and wrong elsewhere."""

@@ -21,9 +21,10 @@ from benchmarks._files.question_rows import Row, read_rows
 from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.asked_object import asked_object
+from benchmarks._text.yes_no import doubt
 from benchmarks._text.yes_no_rules import mme_lmms_eval, mme_official, vlmevalkit
 from benchmarks._together.groups import PREFIX, all_right, sized, with_addends
-from harness.core import flags, registry
+from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm, Fields
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
@@ -169,7 +170,7 @@ class Mme(OneLabel):
             values |= {"unread": 1.0, f"{task}/unread": 1.0}
         if said == "yes":
             values["yes"] = 1.0
-        return Score(item.id, values, said or "neither", right, "" if said else flags.UNCLEAR)
+        return Score(item.id, values, said or "neither", right, doubt(answer.text, said))
 
     def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:
         """Both questions about an image, under the image's task."""

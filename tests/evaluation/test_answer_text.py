@@ -43,7 +43,8 @@ def test_places_of_objects_are_places_in_the_stored_text() -> None:
     [
         (
             "**No**",
-            "POPE: answers read against their own clear yes or no (look at them before you trust the metric): base 6 of 6.",
+            "POPE: answers read against their own clear yes, no or letter (look at them before you trust the metric): "
+            "base 6 of 6.",
         ),
         ("", "POPE: empty answers: base 6 of 6."),
         ("<think>a dog?", "still reasoning (raise max_new_tokens, or model.thinking_tokens where it is set): base 6 of 6."),
@@ -57,8 +58,23 @@ def test_places_of_objects_are_places_in_the_stored_text() -> None:
 def test_flagged_answers_are_counted_in_the_terminal_and_in_every_report(
     answer: str, words: str, world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = {"name": "scripted", "default": answer}
-    sweep = [{"name": "pope", "splits": ["random"], "limit": 6}]
+    check_shown(words, answer, {"name": "pope", "splits": ["random"]}, world, tmp_path, capsys)
+
+
+def test_answers_that_name_several_options_are_counted_too(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (
+        "MMStar: answers that name two or more of the offered options; the value is what the rule reads in them: base 6 of 6."
+    )
+    check_shown(words, "A and B", {"name": "mmstar"}, world, tmp_path, capsys)
+
+
+def check_shown(
+    words: str, answer: str, benchmark: dict[str, object], world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The terminal counts six such answers in these words, and so do the reports."""
+    model, sweep = {"name": "scripted", "default": answer}, [{**benchmark, "limit": 6}]
     tree = {"name": "flags", "model": model, "sweep": sweep, "data": str(world), "output": str(tmp_path / "runs")}
     done = pipeline.run(config.parse(tree), "test")
     assert done is not None

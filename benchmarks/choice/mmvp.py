@@ -31,6 +31,7 @@ from benchmarks._files.question_rows import Row, check_unique, each
 from benchmarks._files.styles import LETTER, chosen
 from benchmarks._judged.unjudged import unjudged
 from benchmarks._labels.one_label import OneLabel
+from benchmarks._together import same_images
 from benchmarks._together.groups import all_right, share_incomplete, share_of_groups, with_addends
 from harness.core import registry
 from harness.core.capabilities import version_for
@@ -134,8 +135,9 @@ class Mmvp(OneLabel):
         name = f"{self.folder}/Questions.csv"
         rows = _rows(data.read_text(name).lstrip("\ufeff"), name)
         check_unique(rows, "Index")
-        items = each(rows, self._item)
+        items = same_images.marked(data, each(rows, self._item))
         self._loaded = {f"sha256 of {name}": data.digest(name), "rows": str(len(items)), "labels": LABELS[self.labels]}
+        self._loaded |= same_images.facts(items)
         _check_pairs(items, rows)
         return rotations.with_rotations(items, "label", _reworded) if self.circular else items
 
@@ -171,6 +173,7 @@ class Mmvp(OneLabel):
         return self._with_likeliest(item, answer, score, letter)
 
     def _with_likeliest(self, item: Item, answer: Answer, score: Score, letter: str | None) -> Score:
+        score = same_images.flagged(score, item)
         if rotations.is_rotation(item):
             return rotations.as_rotation(score)
         return likelihood.with_likeliest(score, answer, self._forms(item), item.truth["label"], letter)

@@ -25,6 +25,7 @@ from benchmarks._files.styles import LETTER, WORD_OR_PHRASE, chosen
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.yes_no import doubt
+from benchmarks._together import same_images
 from benchmarks._together.groups import all_right, share_incomplete, share_of_groups, with_addends
 from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm, Fields, as_key
@@ -115,8 +116,10 @@ class NaturalBench(OneLabel):
         """Four items a row. Raises DataError for another question type and for labels without the pattern of the scoring."""
         rows = read_rows(data, self.file)
         check_unique(rows, "Index")
+        items = same_images.marked(data, [item for row in rows for item in self._items(row)])
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "groups": f"{len(rows):,}"}
-        return [item for row in rows for item in self._items(row)]
+        self._loaded |= same_images.facts(items)
+        return items
 
     def _items(self, row: Row) -> list[Item]:
         name = "Question_Type" if "Question_Type" in row.values else "Question Type"
@@ -124,6 +127,11 @@ class NaturalBench(OneLabel):
         if kind not in KINDS:
             known = ", ".join(KINDS)
             raise DataError(f"{row.where}: the question type is {row[name]!r}; it must be one of {known}. Correct that line.")
+        if row.file_name("Image_0") == row.file_name("Image_1"):
+            raise DataError(
+                f"{row.where}: Image_0 and Image_1 are both {row['Image_0']!r}; the answers are opposite, so the images must "
+                "differ. Fetch the file again."
+            )
         index = row.identifier("Index")
         items = []
         for question, image in _CASES:
@@ -163,6 +171,7 @@ class NaturalBench(OneLabel):
         letter = {1: "A", 0: "B", -1: ""}[code]
         flag = doubt(answer.text, reading) if kind == "yes_no" else flag_of(answer.text, letter, {"A": "", "B": ""})
         score = Score(item.id, values, reading, right, flag)
+        score = same_images.flagged(score, item)
         return likelihood.with_likeliest(score, answer, _ANSWERS[kind], item.truth["label"], reading)
 
     def offered(self, item: Item) -> Sequence[str]:

@@ -26,6 +26,7 @@ from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.yes_no import doubt, repope
+from benchmarks._together import same_images
 from benchmarks._together.groups import PREFIX, with_addends
 from harness.core import registry
 from harness.core.errors import DataError
@@ -131,8 +132,8 @@ class Beaf(OneLabel):
     def load(self, data: Data) -> list[Item]:
         rows = read_rows(data, self.file)
         check_unique(rows, "id")
-        items = each(rows, self._item)
-        self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
+        items = same_images.marked(data, each(rows, self._item))
+        self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}", **same_images.facts(items)}
         return items
 
     def _item(self, row: Row) -> Item:
@@ -142,8 +143,9 @@ class Beaf(OneLabel):
         if not all(isinstance(row[key], bool) for key in ("orig_img", "removed_q")):
             raise DataError(f"{row.where}: orig_img and removed_q must be true or false. Correct that line.")
         edited = _EDITED.fullmatch(image)
-        if not row["orig_img"] and edited is None:
-            raise DataError(f"{row.where}: {image!r} should be an edited image, named ..._NN.png. Fetch the file again.")
+        if bool(row["orig_img"]) != (edited is None):
+            expected = "an edited image, named ..._NN.png" if edited is None else "an original image, not ..._NN.png"
+            raise DataError(f"{row.where}: {image!r} should be {expected}. Fetch the file again.")
         original = image if row["orig_img"] or edited is None else f"{edited[1]}.jpg"
         truth = {"label": label, "original": original, "edited": not row["orig_img"], "removed": row["removed_q"]}
         return Item(row.identifier("id"), f"{self.image_folder}/{image}", row.text("question"), truth, group=original)
@@ -161,7 +163,7 @@ class Beaf(OneLabel):
         right = said == label
         if said or self.variant == "strict":
             values[_cell(said, label)] = 1.0
-        return Score(item.id, values, said or "neither", right, doubt(answer.text, said))
+        return same_images.flagged(Score(item.id, values, said or "neither", right, doubt(answer.text, said)), item)
 
     def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:
         """What changed from each original to its edited versions; under "official" first what unread answers count as."""

@@ -30,6 +30,7 @@ from benchmarks._judged.unjudged import unjudged
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.yes_no import doubt
 from benchmarks._text.yes_no_rules import any_yes, vlmevalkit
+from benchmarks._together import same_images
 from benchmarks._together.groups import PREFIX, all_right, sized, with_addends
 from harness.core import flags, registry
 from harness.core.capabilities import version_for
@@ -103,8 +104,9 @@ class HallusionBench(OneLabel):
         rows = [row for row in read_rows(data, name) if self.scope == "all" or row.text("visual_input") != "0"]
         _check_unique(rows)
         groups = sized([self._groups(row) for row in rows])
-        items = each(zip_rows(rows, groups), self._item)
-        self._loaded = {f"sha256 of {name}": data.digest(name), "rows": f"{len(rows):,}"}
+        items = same_images.marked(data, each(zip_rows(rows, groups), self._item))
+        _check_figures(items, rows)
+        self._loaded = {f"sha256 of {name}": data.digest(name), "rows": f"{len(rows):,}", **same_images.facts(items)}
         return items
 
     def _groups(self, row: Row) -> dict[str, str]:
@@ -154,7 +156,7 @@ class HallusionBench(OneLabel):
         said = READERS[self.variant](answer.text)
         right = said == item.truth["label"]
         values = {"items": 1.0, **_in_parts(item, {"n": 1.0, "right": float(right)})} | ({} if said else {"unread": 1.0})
-        return Score(item.id, values, said or "neither", right, doubt(answer.text, said))
+        return same_images.flagged(Score(item.id, values, said or "neither", right, doubt(answer.text, said)), item)
 
     def _judged(self, item: Item, answer: Answer) -> Score:
         """Unclear is right without a figure, where "I do not know" is true, and wrong elsewhere."""
@@ -169,7 +171,8 @@ class HallusionBench(OneLabel):
         values = {"n": 1.0, "right": float(right), "label_yes": float(label), "said_yes": float(right == label)}
         values |= {} if right else {"wrong": 1.0, "wrong_no": float(not label)}
         addends = {"items": 1.0, **_in_parts(item, values)} | ({"unclear": 1.0} if reading == UNCLEAR else {})
-        return Score(item.id, addends, reading, right, flags.UNCLEAR if reading == UNCLEAR else "", verdict=verdict)
+        flag = flags.UNCLEAR if reading == UNCLEAR else ""
+        return same_images.flagged(Score(item.id, addends, reading, right, flag, verdict=verdict), item)
 
     def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:
         """Figures, questions over all figures and, where a judge reads, why answers are wrong."""
@@ -216,6 +219,18 @@ def _check_unique(rows: Sequence[Row]) -> None:
     for row in rows:
         if (first := seen.setdefault(_key(row), row.where)) != row.where:
             raise DataError(f"{row.where} repeats the question {_key(row)} of {first}. Remove one of them.")
+
+
+def _check_figures(items: Sequence[Item], rows: Sequence[Row]) -> None:
+    """Raises DataError where two figures of a set are one file: the answers of an edited figure would be asked of another."""
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    for item, row in zip(items, rows, strict=True):
+        figure, where = seen.setdefault((item.group, item.image), (item.truth["figure"], row.where))
+        if item.image and figure != item.truth["figure"]:
+            raise DataError(
+                f"{row.where}: figure {item.truth['figure']} of {item.group} is the file {row['filename']!r}, which is figure "
+                f"{figure} in {where}. Fetch the file again or correct that entry."
+            )
 
 
 def _pieces(item: Item) -> tuple[str, ...]:

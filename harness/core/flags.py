@@ -8,6 +8,7 @@ from __future__ import annotations
 UNCLEAR = "unclear"  # neither of the expected words stands in the answer; what the rule reads is a guess
 CONTRADICTED = "contradicted"  # the answer's own clear word is not what the rule reads
 SEVERAL = "several options named"  # the answer names two or more of the offered answers; the rule reads one of them or none
+SAME_IMAGE = "same image"  # two images that must differ are the same file, so that labels of its group contradict each other
 UNJUDGED = "unjudged"  # the judge gave no verdict that could be read
 TRUNCATED = "truncated"  # the token limit ended the answer
 EMPTY = "empty"  # no text

@@ -222,6 +222,8 @@ class HoldsWeights(Protocol):
 
     module: Any
     device: Any
+    slot_bytes: int  # of the keys and values of one token
+    slots: int  # tokens whose keys and values are kept at once, at most
 
 
 # ---------------------------------------------------------------- sources and aligners

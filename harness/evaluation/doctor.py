@@ -85,18 +85,15 @@ def _memory(model: Model) -> Iterator[Finding]:
         return
     module = model.module
     weights = sum(p.numel() * p.element_size() for p in module.parameters())
-    text = module.config.get_text_config()
-    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    token = 2 * text.num_hidden_layers * heads * width * next(module.parameters()).element_size()
     free, where = _free(model.device)
-    fits = max(free // token, 0)
+    fits = max(free // model.slot_bytes, 0)
     state = NOTE if fits < 4096 else OK
     yield Finding(
         "memory",
         state,
         f"weights {weights / _GIB:.2f} GiB are loaded; {free / _GIB:.1f} GiB of the {where} are free, enough for "
-        f"{fits:,} tokens of key/value cache at {token / 1024:.0f} KiB each (a LLaVA-1.6 prompt has up to 2,900)"
+        f"{fits:,} tokens of key/value cache at {model.slot_bytes / 1024:.0f} KiB each (a LLaVA-1.6 prompt has up to 2,900); "
+        f"a sweep keeps at most {model.slots:,} at once"
         + ("; too few for a batch: use a smaller dtype or another device" if state == NOTE else ""),
     )
 

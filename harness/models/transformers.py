@@ -7,6 +7,7 @@ base. safetensors only; remote code is refused unless asked for by name.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,9 @@ from harness.models._checkpoint.training_view import TrainingView
 from harness.models._checkpoint.vision_tower import skip_unread_layers
 from harness.models._conversation.answer_tokens import TOKENISATION
 from harness.models._conversation.chat_template import template_name
+from harness.models._device.token_budget import cache_slots, slot_bytes
 from harness.models._engine.answer_logprobs import Scorer, log_odds
-from harness.models._engine.checkpoint_checks import CheckpointChecks, check_names
+from harness.models._engine.checkpoint_checks import CheckpointChecks, as_trained, check_names
 from harness.models._engine.generation_settings import HONOURED, GenerationSettings, end_tokens
 from harness.models._engine.grouping import Budget
 from harness.models._engine.language_model import LanguageModel
@@ -60,7 +62,8 @@ class TransformersModel:
         dtype: float32, bfloat16, float16 or "auto" (float32 on a CPU, bfloat16 on a GPU).
         device: "auto", "cpu", "cuda", ...
         attention: transformers' name of the implementation ("sdpa", "eager", ...).
-        rows, tokens: budget of the image-first engine: answers in work at once, and their slots of the key/value cache.
+        rows: answers in work at once in the image-first engine.
+        tokens: slots of its key/value cache; None: what a GPU's free memory holds, elsewhere 32,768.
         generation_config: "honoured": settings of the checkpoint's generation_config that bend the logits (repetition_penalty,
             suppress_tokens, ..) are applied as `generate` does, beams and the like refused; "ignored": all left out.
         threads: CPU threads of torch; fix it to get the same last bits on machines with other numbers of cores.
@@ -78,7 +81,7 @@ class TransformersModel:
         device: str = "auto",
         attention: str = "sdpa",
         rows: int = 256,
-        tokens: int = 32_768,
+        tokens: int | None = None,
         threads: int | None = None,
         remote_code: bool = False,
         generation_config: str = HONOURED,
@@ -114,7 +117,8 @@ class TransformersModel:
             )
             self._training = TrainingView(self.module, self.family, image_token, rope)
             self.checkpoint = checkpoint_of(path, source, adapters)
-            self.budget = Budget(tokens, rows)
+            self.slot_bytes = slot_bytes(self.module)
+            self.budget = Budget(cache_slots(tokens, self.module), rows)
             self._settings = GenerationSettings(self.module, generation_config)
             self._features = FeatureCache(self.module, self.prompts)
 
@@ -137,6 +141,11 @@ class TransformersModel:
         """The careful way without sharing, by the model's own `generate`: the yardstick of the engine."""
         settings, thinking = self._settings, self._thinking_tokens
         return OneByOne(self.module, self.prompts, self._end_ids(), self.family.name, settings, thinking)
+
+    @property
+    def slots(self) -> int:
+        """Tokens whose keys and values the engine keeps at once, at most."""
+        return self.budget.tokens
 
     def _language(self) -> LanguageModel:
         """Made anew each time: training may have put an adapter into the module."""
@@ -172,18 +181,7 @@ class TransformersModel:
             return self.log_probs([request], [answer])[0]
 
         yield from self._of_files
-        yield from CheckpointChecks(self.one_by_one(), scored, self._trained).run(images, training)
-
-    @torch.no_grad()
-    def _trained(self, request: Request, answer: str) -> float:
-        """Log-probability of an answer (without its end) as training computes it."""
-        prompt, vision = self.prompt(request.image, request.text)
-        (said,) = self.prompts.answer_ids(request, [answer])
-        ids = torch.cat([prompt, torch.tensor(said)])[None].to(self.device)
-        places = torch.arange(ids.shape[1], device=self.device)[None]
-        hidden = self.hidden_states(ids, vision, (places >= len(prompt)).long(), places)
-        log_probs = self.head()(hidden[0, len(prompt) - 1 : -1]).float().log_softmax(-1)
-        return float(log_probs.gather(1, ids[0, len(prompt) :, None]).sum())
+        yield from CheckpointChecks(self.one_by_one(), scored, partial(as_trained, self)).run(images, training)
 
     @property
     def unshared(self) -> str:

@@ -132,6 +132,18 @@ class CheckpointChecks:
         return OK, f"log-probabilities of {what} agree within {gap:.1g} nats a token in {name}"
 
 
+@torch.no_grad()
+def as_trained(policy: Any, request: Request, answer: str) -> float:  # Any: the model with its training view
+    """Log-probability in nats of an answer (without its end) as training computes it."""
+    prompt, vision = policy.prompt(request.image, request.text)
+    (said,) = policy.prompts.answer_ids(request, [answer])
+    ids = torch.cat([prompt, torch.tensor(said)])[None].to(policy.device)
+    places = torch.arange(ids.shape[1], device=policy.device)[None]
+    hidden = policy.hidden_states(ids, vision, (places >= len(prompt)).long(), places)
+    log_probs = policy.head()(hidden[0, len(prompt) - 1 : -1]).float().log_softmax(-1)
+    return float(log_probs.gather(1, ids[0, len(prompt) :, None]).sum())
+
+
 def check_names(names: Any) -> tuple[str, ...]:
     """Names of checks. Raises ModelError for one that does not exist."""
     wanted = (names,) if isinstance(names, str) else tuple(names)

@@ -226,4 +226,4 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     message = str(error).lower()
-    return any(words in message for words in ("can't allocate memory", "out of memory", "not enough memory"))
+    return any(words in message for words in ("can't allocate memory", "out of memory", "not enough memory", "_alloc_failed"))

@@ -1,7 +1,7 @@
-"""Slots of the key/value cache that the engine may use at once: on a GPU what its free memory holds, elsewhere a fixed number.
+"""Slots of the key/value cache that the engine may use at once: on a GPU what its memory holds, elsewhere a fixed number.
 
-A slot is the keys and values of one token in all layers. The number is cut to four steps a doubling: what shares a batch, and so
-the last bits of a number, then does not follow every megabyte that another process takes.
+A slot is the keys and values of one token in all layers. The number is cut to four steps a doubling: what shares a batch, and
+so the last bits of a number, then does not follow every megabyte that another process takes.
 """
 
 from __future__ import annotations

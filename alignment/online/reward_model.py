@@ -103,7 +103,12 @@ class ModelReward:
         self._head.load_state_dict({n.removeprefix(f"{HEAD}."): t for n, t in tensors.items() if n.startswith(HEAD)})
 
     def facts(self) -> dict[str, str]:
-        return {"reward": self._name, "reward digest": self._policy.checkpoint.digest}
+        return {"reward": self._name, "reward digest": self.digest}
+
+    @property
+    def digest(self) -> str:
+        """Identity of its weights, head included."""
+        return self._policy.checkpoint.digest
 
     def __call__(self, pair: PreferencePair, answers: Sequence[str], image_root: Path) -> list[float | None]:
         row = make_row(self._policy, _asked(pair, answers), image_root)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.core.errors import DataError
@@ -62,6 +62,31 @@ def asked(
             value = judge.rank(pair.question, shown, {}, image).value
             number_shown = None if value is None or value not in (0.0, 1.0) else int(value) + 1
             judgements.setdefault(pair.id, []).append(judgement(number_shown, pair.first_is_better, swapped))
+        progress(number)
+    return fitness(judgements), blind
+
+
+def rated(
+    rate: Callable[[RankedPair, tuple[str, str], Path], Sequence[float | None]],
+    pairs: Sequence[RankedPair],
+    images: Path,
+    progress: Callable[[int], None] = lambda n: None,
+) -> tuple[Fitness, int]:
+    """Ask a reward model about every pair with its answers in both orders; the fitness, and how many pairs had no image.
+
+    rate: rewards of the two answers, as shown, higher is better, to the pair with its image in the folder (that of a pair
+    whose image is missing is ""). Equal rewards, and those that are not numbers, decide nothing.
+    """
+    judgements: dict[str, list[str]] = {}
+    blind = 0
+    for number, pair in enumerate(pairs, 1):
+        is_there = bool(pair.image) and (images / pair.image).is_file()
+        blind += bool(pair.image) and not is_there
+        asked_as = pair if is_there else replace(pair, image="")
+        for swapped in (False, True):
+            first, second = rate(asked_as, (pair.answers[1], pair.answers[0]) if swapped else pair.answers, images)
+            better = None if first is None or second is None else 1 if first > second else 2 if second > first else None
+            judgements.setdefault(pair.id, []).append(judgement(better, pair.first_is_better, swapped))
         progress(number)
     return fitness(judgements), blind
 

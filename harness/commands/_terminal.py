@@ -88,7 +88,7 @@ class Display:
 
 def show_comparison(comparison: Any) -> None:
     """The verdict in words, then the table: the last words of a command."""
-    from reports.page.side_tables import PUBLISHED_NOTE, REWARD_TOLD, published_table, reward_view
+    from reports.page.side_tables import PUBLISHED_NOTE, REWARD_TOLD, published_table, rater_lines, reward_view
     from reports.text.plain_table import text_table, warnings
 
     console = wide_console()
@@ -103,6 +103,8 @@ def show_comparison(comparison: Any) -> None:
     if comparison.reward_accuracy:
         console.print("", _table(*reward_view(comparison)))
         console.print(plain(REWARD_TOLD), soft_wrap=True)
+    for line in rater_lines(comparison):
+        console.print(plain(line), soft_wrap=True)
     if comparison.published:
         console.print("", _table(*published_table(comparison)))
         console.print(plain(PUBLISHED_NOTE), soft_wrap=True)

@@ -117,6 +117,7 @@ class RunRecord:
     `reward_accuracy`: reward model -> whose held-out pairs -> share it ranks rightly, None without pairs.
     `served`: label of a sweep -> "answers" or "judge" -> what servers were asked for; without an entry none was.
     `reward_pairs`: whose held-out pairs -> how many comparisons; empty where an older version did not keep it.
+    `rater_checks`: reward model, or judge and arm, that rated answers in training -> how it agrees with people, in words.
     `overlap`: image digests that training and benchmark share -> file names. `timings`: stage -> seconds.
     """
 
@@ -132,6 +133,7 @@ class RunRecord:
     reward_accuracy: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     served: Mapping[str, Mapping[str, ServerUse]] = field(default_factory=dict)
     reward_pairs: Mapping[str, int] = field(default_factory=dict)
+    rater_checks: Mapping[str, str] = field(default_factory=dict)
     overlap: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from harness.core.errors import ConfigError
 from harness.core.plugins import CountsRows
 from harness.core.run_record import BenchmarkResult, RunRecord, ServerUse, SweepResult
 from harness.evaluation.scoring import unjudged
-from harness.results.judge_results import with_judge_check
+from harness.results.judge_results import training_checks, with_judge_check
 from harness.results.study_notes import study_notes
 from harness.storage.artifacts import (
     JudgeRepeats,
@@ -123,6 +123,7 @@ def _record(
         served={label: _served(store, run.id, label, config) for label in labels if label in sweeps},
         reward_accuracy=rewards.shares,
         reward_pairs=rewards.pairs,
+        rater_checks=training_checks(store.path.parent / run.id, rewards.digests, {arm: training.rated_by}),
         overlap={digest: name for digest, name in digests.items() if digest in pair_images},
         versions=run.versions,
         timings=(store.get(Timings, run.id) or Timings()).seconds,

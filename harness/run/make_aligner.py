@@ -1,15 +1,24 @@
-"""An aligner from its configuration, with the judge or the reward that it needs."""
+"""An aligner from its configuration, with the judge or the reward that it needs; a trained reward model by its folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from alignment.online.reward_model import JudgeReward, Reward
+from alignment.batching.policy import Policy
+from alignment.online.reward_model import JudgeReward, ModelReward, Reward
+from alignment.weights.checkpoint import HEADS, PROVENANCE
+from harness.audit.judge_check import RankedPair
 from harness.config.schema import AlignConfig
 from harness.core import registry
+from harness.core.edge.files import is_file
+from harness.core.errors import TrainingError
 from harness.core.plugins import Aligner, Data
+from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator
+from harness.results.judge_results import RATERS
+from harness.storage.run_folder import read_json
 from harness.storage.run_store import Store
 
 
@@ -22,3 +31,39 @@ def make_aligner(
         reward = JudgeReward(judge)
     given = {name: value for name, value in (("judge", judge), ("reward", reward)) if value is not None}
     return registry.make("aligner", spec.name, dict(options), **given)
+
+
+def rated_by(checkpoint: Path) -> dict[str, str]:
+    """Who rated or ranked answers while this checkpoint was trained, as its provenance says; empty where nobody did."""
+    known = read_json(checkpoint / PROVENANCE) if is_file(checkpoint / PROVENANCE) else {}
+    return {name: str(known[name]) for name in RATERS if known.get(name)}
+
+
+def trained_reward(folder: Path, name: str, options: Mapping[str, Any]) -> ModelReward:
+    """A reward model by its checkpoint, or by its folder in a run (`RUN/reward_models/NAME`).
+
+    name, options: the model backend's. Raises TrainingError for a folder that holds none, before anything is loaded.
+    """
+    path = folder
+    if not is_file(path / HEADS) and is_file(path / "alignment.json"):
+        path = folder.parent.parent / str(read_json(path / "alignment.json").get("folder", ""))
+    if not is_file(path / HEADS):
+        raise TrainingError(
+            f"{folder} is not a reward model: it has no {HEADS}. Give the checkpoint that the aligner reward_model wrote, or "
+            "RUN/reward_models/NAME."
+        )
+    model = registry.make("model", name, {**options, "path": str(path)})
+    if not isinstance(model, Policy):
+        raise TrainingError(f"The reward model {folder} is served by {name}, which only answers.")
+    return ModelReward(model, folder.name)
+
+
+def rate_of(reward: ModelReward) -> Callable[[RankedPair, tuple[str, str], Path], Sequence[float | None]]:
+    """Rewards of two answers to a pair, as `judges check` asks for them."""
+
+    def rate(pair: RankedPair, answers: tuple[str, str], images: Path) -> Sequence[float | None]:
+        return reward(
+            PreferencePair(pair.id, pair.image, "", pair.question, answers[0], (answers[1],), "check"), answers, images
+        )
+
+    return rate

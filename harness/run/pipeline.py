@@ -36,6 +36,7 @@ from harness.results.run_state import how_it_stopped
 from harness.run.check_gates import check_gates
 from harness.run.check_sources import check_places, check_sources, pairs_record, rebuilt_pairs
 from harness.run.data import open_data
+from harness.run.make_aligner import rated_by
 from harness.run.models import Shown, crew_of, load_model
 from harness.run.on_fleet.arm_training import ArmTraining
 from harness.run.on_fleet.jobs import hands_of
@@ -238,8 +239,9 @@ class _Stages:
             else:
                 workers().gather(arm.name)
                 done = self.training.train(arm, pairs)
-        self.store.put(self.run_id, TrainingLog(tuple(done.log), (*done.notes, *giveaways(pairs))), arm.name)
-        where = str(Path(done.folder).resolve().relative_to(self.folder.resolve()))
+        log = TrainingLog(tuple(done.log), (*done.notes, *giveaways(pairs)), rated_by(done.folder))
+        self.store.put(self.run_id, log, arm.name)
+        where = str(done.folder.resolve().relative_to(self.folder.resolve()))
         write_text_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')
 
     def _rate_reward_models(self) -> None:
@@ -250,9 +252,9 @@ class _Stages:
         made = {m.name: (self.training.aligner(m), read_pairs(self._arm(m) / "pairs.jsonl")) for m in models}
         tested = {name: a.tested_on(pairs) if isinstance(a, HoldsOutPairs) else [] for name, (a, pairs) in made.items()}
         with self._timed("reward models"):
-            found: dict[str, dict[str, float | None]] = {}
-            for model in models:
-                reward = self.training.reward(model)
-                found[model.name] = {name: reward.accuracy(pairs, self.data.folder) for name, pairs in tested.items()}
+            found, digests = dict[str, dict[str, float | None]](), dict[str, str]()
+            for name, reward in ((model.name, self.training.reward(model)) for model in models):
+                digests[name] = reward.digest
+                found[name] = {of: reward.accuracy(pairs, self.data.folder) for of, pairs in tested.items()}
         comparisons = {name: sum(len(pair.rejected) for pair in pairs) for name, pairs in tested.items()}
-        self.store.put(self.run_id, RewardAccuracy(found, comparisons))
+        self.store.put(self.run_id, RewardAccuracy(found, comparisons, digests))

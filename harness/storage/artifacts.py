@@ -39,11 +39,16 @@ class Pairs(Artifact):
 
 @dataclass(frozen=True, slots=True)
 class TrainingLog(Artifact):
-    """The training of an arm: one mapping a step (see `RunRecord.training`), and what it reports in words."""
+    """The training of an arm: one mapping a step (see `RunRecord.training`), and what it reports in words.
+
+    rated_by: who rated or ranked answers in it, {"annotator": judge} or {"reward": name, "reward digest": weights}; empty where
+    nobody did, and of older runs.
+    """
 
     kind = "training_log"
     steps: tuple[Mapping[str, float], ...] = ()
     notes: tuple[str, ...] = ()
+    rated_by: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +96,13 @@ class RewardAccuracy(Artifact):
     """Reward model -> source of the held-out pairs -> share that it ranks correctly; None without pairs.
 
     pairs: source of the held-out pairs -> comparisons of a chosen with a rejected answer; unknown of older runs.
+    digests: reward model -> digest of its weights, by which `judges check` names it; unknown of older runs.
     """
 
     kind = "reward_accuracy"
     shares: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     pairs: Mapping[str, int] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

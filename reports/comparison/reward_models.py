@@ -55,4 +55,15 @@ def reward_fields(records: Sequence[RunRecord], labels: Sequence[str] | None, pu
     """The fields of a comparison that are about reward models; table 7 only beside models of one's own."""
     shares, pairs = reward_accuracy(records, labels)
     beside = published_rewards(published) if shares else ()
-    return {"reward_accuracy": shares, "reward_pairs": pairs, "published_rewards": beside}
+    checks = rater_checks(records, labels)
+    return {"reward_accuracy": shares, "reward_pairs": pairs, "rater_checks": checks, "published_rewards": beside}
+
+
+def rater_checks(records: Sequence[RunRecord], labels: Sequence[str] | None) -> dict[str, str]:
+    """Who rated answers in training -> how it agrees with people; of several runs with their label (else their id) in front."""
+    several = len({record.run_id for record in records}) > 1
+    found: dict[str, str] = {}
+    for i, record in enumerate(records):
+        front = f"{labels[i] if labels is not None else record.run_id}: " if several else ""
+        found |= {front + who: words for who, words in record.rater_checks.items()}
+    return found

@@ -123,6 +123,11 @@ REWARD_TOLD = (
 )
 
 
+def rater_lines(comparison: Comparison) -> list[str]:
+    """A line for each reward model or judge that rated answers in training: its agreement with people."""
+    return [f"{who}, on pairs that people ranked: {words}." for who, words in comparison.rater_checks.items()]
+
+
 def reward_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Header and rows: reward models by whose held-out pairs, with the study's table 7 below where it is asked for.
 

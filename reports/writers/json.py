@@ -68,6 +68,7 @@ _SAME = (
     "study",
     "reward_accuracy",
     "reward_pairs",
+    "rater_checks",
     "published_rewards",
 )
 

@@ -19,6 +19,7 @@ from reports.page.side_tables import (
     judge_view,
     published_table,
     ranks_view,
+    rater_lines,
     reward_view,
     seeds_view,
     study_view,
@@ -133,7 +134,9 @@ def _judge_noise(comparison: Comparison) -> list[str]:
 
 def _reward_models(comparison: Comparison) -> list[str]:
     header, rows = reward_view(comparison)
-    return ["## Reward models", REWARD_TOLD, *_table(header, rows)] if rows else []
+    table = [REWARD_TOLD, *_table(header, rows)] if rows else []
+    lines = ["\n".join(f"- {_safe(line)}" for line in told)] if (told := rater_lines(comparison)) else []
+    return ["## Reward models and annotators", *table, *lines] if table or lines else []
 
 
 def _audit(comparison: Comparison) -> list[str]:

@@ -9,12 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 import harness.cli  # noqa: F401  # registers the commands
-from harness.audit.judge_check import pairs_of, rewarded
+from harness.audit.judge_check import RankedPair, pairs_of, rated, rewarded
 from harness.commands._app import app
 from harness.core.errors import DataError
 from harness.core.run_record import ProtocolRecord
 from harness.labels.estimates.judge_fitness import fitness
-from harness.results.judge_results import FACT, keep, with_judge_check
+from harness.results.judge_results import FACT, keep, reward_key, training_checks, with_judge_check
 from tests.benchmarks.scoring import GOLDEN
 
 ROW = {"id": "RLHF-V-1", "query": "What is it?", "response": ["A cat.", "A dog."], "human_ranking": [1, 0], "image": ""}
@@ -74,3 +74,50 @@ def test_scores_that_are_not_two_numbers_are_named(scores: object) -> None:
     pairs = pairs_of([("row 1", {"id": "x", "query": "q", "response": ["a", "b"], "human_ranking": [0, 1]})])
     with pytest.raises(DataError, match=r"row 7: scores should be two finite numbers"):
         rewarded(pairs, [("row 7", {"id": "x", "scores": scores})])
+
+
+def pair(number: int, first_is_better: bool, image: str = "") -> RankedPair:
+    return RankedPair(f"RLHF-{number}", "q", ("good" if first_is_better else "bad", "fair"), first_is_better, image)
+
+
+def test_a_reward_model_is_asked_in_both_orders_and_a_lean_to_one_place_is_seen(tmp_path: Path) -> None:
+    rewards = {"good": 2.0, "fair": 1.0, "bad": 0.0}
+    by_text, _ = rated(lambda p, answers, images: [rewards[a] for a in answers], [pair(1, True), pair(2, False)], tmp_path)
+    assert (by_text.overall, by_text.undecided, by_text.consistent) == (1.0, 0.0, 1.0)
+    by_place, _ = rated(lambda p, answers, images: [2.0, 1.0], [pair(1, True), pair(2, False)], tmp_path)
+    assert (by_place.overall, by_place.undecided, by_place.consistent) == (None, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("rewards", [(1.0, 1.0), (float("nan"), 1.0), (None, 1.0)])
+def test_rewards_that_decide_nothing_are_undecided(rewards: tuple, tmp_path: Path) -> None:
+    found, _ = rated(lambda p, answers, images: rewards, [pair(1, True)], tmp_path)
+    assert (found.overall, found.undecided) == (None, 1.0)
+
+
+def test_a_missing_image_is_not_shown_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "there.png").write_bytes(b"x")
+    seen = list[str]()
+    asked = [pair(1, True, "there.png"), pair(2, True, "gone.png"), pair(3, True)]
+    _, blind = rated(lambda p, answers, images: seen.append(p.image) or (1.0, 0.0), asked, tmp_path)
+    assert seen == ["there.png", "there.png", "", "", "", ""] and blind == 1
+
+
+def test_what_rated_answers_in_training_is_stated_with_its_agreement_or_how_to_get_it(tmp_path: Path) -> None:
+    raters = {"rloo": {"reward": "rm", "reward digest": "ab"}, "online": {"annotator": "chat gpt-x, own texts 1"}, "dpo": {}}
+    raters["ppo"] = {"reward": "judge chat gpt-y 12"}
+    before = training_checks(tmp_path / "r-1", {"rm": "ab", "other": "cd"}, raters)
+    assert list(before) == ["rm", "other", "chat gpt-x, own texts 1 in online", "chat gpt-y 12 in ppo"]
+    assert set(before.values()) == {"not checked: python -m harness judges check PAIRS --run r-1"}
+    keep(tmp_path, reward_key("ab"), fitness({"a": ["agree", "agree"]}))
+    keep(tmp_path, "chat gpt-x, own texts 2", fitness({"a": ["reject", "reject"]}))
+    after = training_checks(tmp_path / "r-1", {"rm": "ab", "other": "cd"}, raters)
+    assert "100.0%" in after["rm"] and "not checked" in after["other"]
+    assert "on 0.0%" in after["chat gpt-x, own texts 1 in online"]
+    assert "100.0%" in training_checks(tmp_path / "r-1", {}, raters)["rm"], "by the arm's own provenance in older runs"
+
+
+def test_a_folder_without_a_reward_model_and_two_ways_at_once_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(ROW) + "\n")
+    words = ["judges", "check", str(tmp_path / "pairs.jsonl"), "--reward-model", str(tmp_path)]
+    assert "is not a reward model: it has no heads.safetensors" in str(CliRunner().invoke(app, words).exception)
+    assert "Give one of --judge NAME, --reward-model" in str(CliRunner().invoke(app, [*words, "--judge", "chat"]).exception)

@@ -12,11 +12,15 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 import harness
+import harness.cli  # registers the commands
 from alignment.data.pairs import read_pairs, read_trl
+from harness.commands._app import app
 from harness.config import schema as config
 from harness.core.errors import ConfigError
+from harness.results.report_files import Outcome
 from harness.run import pipeline
 from harness.storage.artifacts import RewardAccuracy, TrainingLog
 from harness.storage.run_store import Store
@@ -66,6 +70,33 @@ def test_every_kind_of_method_ends_in_its_sweep_and_reward_models_in_their_accur
     before = (outcome.folder / "report.json").read_bytes()
     pipeline.run(methods, "test")
     assert (outcome.folder / "report.json").read_bytes() == before
+    check_fitness(outcome, methods, world, tmp_path)
+
+
+def check_fitness(outcome: Outcome, methods: config.RunConfig, world: Path, tmp_path: Path) -> None:
+    """What rated answers in training is measured on pairs that people ranked, and the report says so."""
+    unknown = f"rm, on pairs that people ranked: not checked: python -m harness judges check PAIRS --run {outcome.run_id}"
+    assert unknown in (outcome.folder / "report.md").read_text().replace("\\", "")
+    some = read_pairs(outcome.folder / "arms" / "online" / "pairs.jsonl")[:4]
+    rows = [
+        {"id": p.id, "query": p.prompt, "response": [p.chosen, p.rejected[0]], "human_ranking": [0, 1], "image": p.image}
+        for p in some
+    ]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    place = ["--images", str(world / "miniworld"), "--output", str(tmp_path)]
+    by_folder = ["judges", "check", str(tmp_path / "pairs.jsonl"), *place, "--reward-model"]
+    said = CliRunner().invoke(app, [*by_folder, str(outcome.folder / "reward_models" / "rm")]).output
+    assert "The reward model rm: agrees with people on" in said and "judged alike in both orders" in said
+    assert "without their image" not in said
+    pipeline.run(methods, "test")
+    sentence = next(line for line in said.splitlines() if line.startswith("The reward")).partition(": ")[2]
+    for name in ("report.md", "report.html", "report.json"):
+        text = (outcome.folder / name).read_text().replace("\\", "")
+        assert sentence.rstrip(".").partition(" (")[0] in text and "not checked" in text, "the judge was not measured yet"
+    said = CliRunner().invoke(app, ["judges", "check", str(tmp_path / "pairs.jsonl"), *place, "--run", outcome.run_id]).output
+    assert "The judge annotations" in said and "The reward model rm" in said
+    pipeline.run(methods, "test")
+    assert "PAIRS --run" not in (outcome.folder / "report.md").read_text()
 
 
 @pytest.mark.parametrize(("change", "told"), [

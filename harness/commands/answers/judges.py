@@ -1,7 +1,8 @@
-"""The command `judges check`: is a judge fit? Pairs that people ranked, in both orders."""
+"""The command `judges check`: is a judge, or a reward model, fit? Pairs that people ranked, in both orders."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from harness.commands._app import RUNS, OutputOption, echo, group
 from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from harness.audit.judge_check import RankedPair
     from harness.core.plugins import Annotator
     from harness.labels.estimates.judge_fitness import Fitness
 
@@ -20,11 +22,14 @@ commands = group("judges", "Measure judges on pairs of answers that people ranke
 @commands.command(
     epilog="Examples:  python -m harness judges check vl_rewardbench.jsonl --judge chat judge.model.name=openai "
     "judge.model.url=http://localhost:8000/v1   |   python -m harness judges check pairs.jsonl --replies judge_replies.jsonl"
+    "   |   python -m harness judges check pairs.jsonl --reward-model runs/ID/reward_models/rm   |   "
+    "python -m harness judges check pairs.jsonl --run ID"
 )
 def check(
     pairs: Annotated[Path, typer.Argument(help="pairs in VL-RewardBench's form (JSON lines or a list)")],
     changes: Annotated[
-        list[str] | None, typer.Argument(metavar="[judge.key=value]...", help="options of the judge, as in a study")
+        list[str] | None,
+        typer.Argument(metavar="[judge.key=value]...", help="options of the judge (or of the reward model: model.key=value)"),
     ] = None,
     judge: Annotated[str, typer.Option("--judge", help="name of the judge (see `list`)")] = "",
     replies: Annotated[
@@ -33,40 +38,103 @@ def check(
     scores: Annotated[
         Path | None, typer.Option("--scores", help="scores of a reward model instead: id, scores [first, second]")
     ] = None,
+    reward_model: Annotated[
+        Path | None, typer.Option("--reward-model", help="a trained reward model: its checkpoint, or RUN/reward_models/NAME")
+    ] = None,
+    run: Annotated[str, typer.Option("--run", help="every judge and reward model of this run")] = "",
     images: Annotated[Path | None, typer.Option("--images", help="folder of the images; default: that of the pairs")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="only the first pairs")] = None,
     output: OutputOption = RUNS,
 ) -> None:
-    """Measure a judge on pairs that people ranked.
+    """Measure a judge or a reward model on pairs that people ranked.
 
     Every pair is judged in both orders. Accuracy over decided pairs by group, overall and macro; the share undecided and the
-    share judged alike in both orders belong beside it. Reports of runs that used this judge state the result.
+    share judged alike in both orders belong beside it. Reports of runs that used this judge, or were trained with this reward
+    model, state the result.
     """
     from harness.answer_files.rows import rows_of
-    from harness.audit.judge_check import asked, pairs_of, recorded, rewarded
-    from harness.results.judge_results import keep
+    from harness.audit.judge_check import pairs_of, recorded, rewarded
 
-    if sum((bool(judge), replies is not None, scores is not None)) != 1:
-        raise ConfigError("Give one of --judge NAME, --replies FILE with replies that exist, --scores FILE of a reward model.")
+    if sum((bool(judge), replies is not None, scores is not None, reward_model is not None, bool(run))) != 1:
+        raise ConfigError(
+            "Give one of --judge NAME, --reward-model FOLDER, --run RUN, --replies FILE with replies that exist, "
+            "--scores FILE of a reward model."
+        )
     known = pairs_of([(row.where, row.values) for row in rows_of(pairs)])
     given = replies or scores
     if given is not None:
         read = recorded if replies is not None else rewarded
         found, odd = read(known, [(row.where, row.values) for row in rows_of(given)])
-        notes = [f"{odd:,} rows name no pair and are not counted."] if odd else []
+        _show("judge" if replies is not None else "reward model", found)
+        echo(f"{odd:,} rows name no pair and are not counted.") if odd else None
+        return
+    asked, folder = list(known.values())[:limit], images or pairs.parent
+    if reward_model is not None:
+        _check_reward(reward_model, changes or [], asked, folder, output)
+    elif run:
+        _check_run(run, asked, folder, output)
     else:
-        asking = _judge(judge, changes or [], output)
-        found, blind = asked(asking, list(known.values())[:limit], images or pairs.parent)
-        keep(output, f"{asking.name} {asking.version}", found)
-        notes = [f"{blind:,} pairs were judged without their image, which is not there."] if blind else []
-    _show(found, notes)
+        _check_judge(_judge(judge, changes or [], output), asked, folder, output)
 
 
-def _show(found: Fitness, notes: list[str]) -> None:
+def _check_judge(judge: Annotator, pairs: Sequence[RankedPair], images: Path, output: Path) -> None:
+    from harness.audit.judge_check import asked
+    from harness.results.judge_results import keep
+
+    found, blind = asked(judge, pairs, images)
+    keep(output, f"{judge.name} {judge.version}", found)
+    _show(f"judge {judge.name}", found, blind)
+
+
+def _check_reward(folder: Path, changes: Sequence[str], pairs: Sequence[RankedPair], images: Path, output: Path) -> None:
+    """`changes`: of the backend that loads it, as in a study: model.dtype=bfloat16."""
+    from harness.config import schema
+
+    tree = {"model": {"name": "transformers", "path": str(folder)}, "sweep": [{"name": "pope"}]}
+    spec = schema.parse(tree, f"the options of {folder}", changes).model
+    _rate(folder, spec.name, spec.options, pairs, images, output)
+
+
+def _rate(folder: Path, name: str, options: dict[str, object], pairs: Sequence[RankedPair], images: Path, output: Path) -> None:
+    from harness.audit.judge_check import rated
+    from harness.results.judge_results import keep, reward_key
+    from harness.run.make_aligner import rate_of, trained_reward
+
+    reward = trained_reward(folder, name, options)
+    found, blind = rated(rate_of(reward), pairs, images)
+    output.mkdir(parents=True, exist_ok=True)
+    keep(output, reward_key(reward.digest), found)
+    _show(f"reward model {folder.name}", found, blind)
+
+
+def _check_run(name: str, pairs: Sequence[RankedPair], images: Path, output: Path) -> None:
+    """Every reward model that the run trained, and every judge that its sweep and its arms name, once each."""
+    from harness.evaluation.scoring import make_annotator
+    from harness.results.run_records import config_of
+    from harness.run.data import open_data
+    from harness.storage.run_store import Store
+
+    with Store(output / "store.sqlite") as store:
+        run = store.run(name)
+        config = config_of(run)
+        judges = [spec.judge for spec in config.sweep] + [arm.align.judge for arm in config.arms]
+        wanted = {str(spec): spec for spec in judges if spec is not None}
+        if not wanted and not config.reward_models:
+            raise ConfigError(f"The run {run.id} names no judge and no reward model.")
+        data = open_data(config.data, output, echo) if wanted else None
+        for spec in wanted.values():
+            _check_judge(make_annotator(spec, store, data), pairs, images, output)
+    for model in config.reward_models:
+        folder = output / run.id / "reward_models" / model.name
+        _rate(folder, config.model.name, config.model.options, pairs, images, output)
+
+
+def _show(who: str, found: Fitness, blind: int = 0) -> None:
     for name, share in (*found.groups.items(), ("overall", found.overall), ("macro", found.macro)):
         echo(f"{name:14}{'unknown: no decided pair' if share is None else f'{share:.2%}'}")
-    for line in (f"The judge {found.words()}.", *notes):
-        echo(line)
+    echo(f"The {who}: {found.words()}.")
+    if blind:
+        echo(f"{blind:,} pairs were judged without their image, which is not there.")
 
 
 def _judge(name: str, changes: list[str], output: Path) -> Annotator:

@@ -181,7 +181,8 @@ def states(policy: Policy, batch: Batch) -> Tensor:
     """Final hidden states (B, T, D) of a batch: one forward pass, one vision pass a row."""
     weight = next(policy.module.parameters())
     device, dtype = weight.device, weight.dtype
-    vision = {k: v.to(device, dtype if v.is_floating_point() else None) for k, v in batch.vision.items()}
+    seen = {k: v.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else v for k, v in batch.vision.items()}
+    vision = {k: v.to(device, dtype if v.is_floating_point() else None) for k, v in seen.items()}
     return policy.hidden_states(batch.input_ids.to(device), vision, batch.segment.to(device), batch.position_ids.to(device))
 
 

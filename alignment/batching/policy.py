@@ -6,7 +6,7 @@ model families stays on that side of the line; anything about pairs and losses s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -76,6 +76,13 @@ class DamagesImages(Protocol):
     def damaged_prompt(
         self, image: Path, text: str, hidden: HiddenImage | None, noise: NoisyImage | None
     ) -> tuple[Tensor, Mapping[str, Tensor], Tensor | None]: ...  # as PromptInputs
+
+
+@runtime_checkable
+class PreparesImages(Protocol):
+    """A policy that can process images ahead of `prompt`: these are asked for next, in this order."""
+
+    def expect_images(self, images: Iterable[Path]) -> None: ...
 
 
 @runtime_checkable

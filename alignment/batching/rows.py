@@ -10,7 +10,7 @@ from typing import Protocol
 from torch import Tensor
 
 from alignment.batching.collate import NO_EXTRAS, Extras, Row, View, make_row, prompt_of
-from alignment.batching.policy import Policy
+from alignment.batching.policy import Policy, PreparesImages
 from alignment.data.invalid_pairs import TOO_LONG, UNREADABLE_IMAGE, Dropped
 from harness.core.errors import ImageError, TooLong
 from harness.core.evaluation import NoisyImage
@@ -30,6 +30,7 @@ class PairRows(Protocol):
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> Row: ...
     def length(self, index: int) -> int: ...  # positions of a row, without touching its pixels
+    def expect(self, indices: Sequence[int]) -> None: ...  # these are taken next: their images may be processed ahead
 
 
 class Rows:
@@ -80,6 +81,11 @@ class Rows:
         """Positions of a row, without touching its pixels."""
         return self._rows[index].length
 
+    def expect(self, indices: Sequence[int]) -> None:
+        """These rows are taken next, in this order."""
+        views = [view for i in indices for view in (View(self._pairs[i].image, ()), *self._views[i])]
+        _expect(self._policy, self._root, [v.image for v in views if (v.image, v.noise) not in self._vision])
+
     def answers(self, index: int) -> tuple[Tensor, ...]:
         """Tokens of a row's answers."""
         return self._rows[index].answers
@@ -93,6 +99,11 @@ class Rows:
         if view.image and name not in self._vision and size <= self._budget:
             self._budget -= size
             self._vision[name] = vision
+
+
+def _expect(policy: Policy, root: Path, images: Sequence[str]) -> None:
+    if isinstance(policy, PreparesImages):
+        policy.expect_images(root / name for name in images if name)
 
 
 def _blind(row: Row) -> Row:
@@ -113,6 +124,12 @@ def make_rows(
     """Tokenise all pairs. Pairs over `max_length` (prompt, image and the longest answer) are dropped, never cut; so are
     those whose image turns out to be unreadable. Without `max_length` a pair beyond the model's context raises TooLong."""
     rows, dropped = Rows(policy, image_root, facts=facts), list[Dropped]()
+    views = [[] if extras is None else extras[n].views for n in range(len(pairs))]
+    _expect(
+        policy,
+        image_root,
+        [name for pair, of in zip(pairs, views, strict=True) for name in (pair.image, *(v.image for v in of))],
+    )
     for done, pair in enumerate(pairs, start=1):
         try:
             if not rows.add(pair, max_length, NO_EXTRAS if extras is None else extras[done - 1]):
@@ -150,6 +167,9 @@ class Mismatched:
 
     def length(self, index: int) -> int:
         return self._rows.length(index) + len(self._strange[index]) - 1
+
+    def expect(self, indices: Sequence[int]) -> None:
+        self._rows.expect(indices)
 
     def _answer(self, index: int) -> Tensor:
         own = self.pairs[index]

@@ -18,7 +18,7 @@ from alignment.early_stopping import Rule
 from alignment.settings import Settings, learning_rate_factor
 from alignment.trackers import Tracker, trackers
 from alignment.training.objectives import Objective, Part, ReadsStep, Totals
-from alignment.training.sample_supply import Sample, Supply
+from alignment.training.sample_supply import LooksAhead, Sample, Supply
 from alignment.weights.replicated import Replicated
 from alignment.weights.resume_state import append_log, cut_log, load_state, read_log, save_state
 from harness.core.digests import seed_of
@@ -48,6 +48,7 @@ class Loop:
         self.rules, self.workers = rules, shards.workers
         self.total = settings.steps(len(supply), supply.repeats)
         self.optimizer = shards.optimizer(settings)
+        self._orders: dict[int, list[int]] = {}  # epoch -> the prompts in its order
 
     def run(self, progress: Progress) -> tuple[int, str]:
         """(steps done, why it stopped early or "")."""
@@ -91,6 +92,9 @@ class Loop:
         torch.manual_seed(seed_of(self.settings.seed, "step", step, self.workers.rank))  # dropout of adapters
         batch = self._indices(step // self.supply.repeats)
         own = self.workers.share(batch)
+        if isinstance(self.supply, LooksAhead):
+            following = self._indices((step + 1) // self.supply.repeats) if step + 1 < self.total else []
+            self.supply.expect([*own, *self.workers.share(following)])
         samples, figures = self.supply.take(step, own)
         factor = learning_rate_factor(step, self.total, self.settings.schedule, self.settings.warmup_ratio)
         for group in self.optimizer.param_groups:
@@ -113,9 +117,11 @@ class Loop:
         """The prompts of a batch: a new order each epoch, the last batch of an epoch may be smaller."""
         size = self.settings.batch_size
         epoch, place = divmod(batch, math.ceil(len(self.supply) / size))
-        order = list(range(len(self.supply)))
-        random.Random(seed_of(self.settings.seed, "epoch", epoch)).shuffle(order)
-        return order[place * size : (place + 1) * size]
+        if epoch not in self._orders:
+            order = list(range(len(self.supply)))
+            random.Random(seed_of(self.settings.seed, "epoch", epoch)).shuffle(order)
+            self._orders = {epoch: order}
+        return self._orders[epoch][place * size : (place + 1) * size]
 
     def _update(self, samples: Sequence[Sample], loss: float | None) -> LogRow:
         """The weights' step. Without a loss there is nothing to learn from: weights and optimizer stay as they are."""

@@ -36,6 +36,9 @@ class Moving:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def expect(self, indices: Sequence[int]) -> None:
+        self._rows.expect(indices)
+
     def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
         if step and step % self._sync.every == 0 and self._moved_before != step:
             self._moved_before = step

@@ -65,7 +65,9 @@ def compute(
     """The same without a file: rows of like length side by side, results in the rows' order; processes share the work."""
     order = sorted(range(len(rows)), key=rows.length)
     values: dict[int, Tensor] = {}
-    for start in workers().share(range(0, len(order), rows_at_once)):
+    starts = workers().share(range(0, len(order), rows_at_once))
+    rows.expect([i for start in starts for i in order[start : start + rows_at_once]])
+    for start in starts:
         indices = order[start : start + rows_at_once]
         values.update(zip(indices, _of(kind, policy, [rows[i] for i in indices]), strict=True))
         progress("reference log-probabilities", len(values), len(order))

@@ -37,6 +37,13 @@ class Supply(Protocol):
     def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]: ...
 
 
+@runtime_checkable
+class LooksAhead(Protocol):
+    """A supply of stored pairs: these are taken next, so that their images may be processed ahead."""
+
+    def expect(self, indices: Sequence[int]) -> None: ...
+
+
 class Score(Protocol):
     """Rows -> the reference's log-probabilities at a temperature, row by row: of each answer, or of each scored token."""
 
@@ -61,6 +68,9 @@ class Stored(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def expect(self, indices: Sequence[int]) -> None:
+        self.rows.expect(indices)
 
     def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
         kinds = (("reference", self.reference), ("reference_states", self.states))

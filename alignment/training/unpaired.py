@@ -102,6 +102,9 @@ class Rated:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def expect(self, indices: Sequence[int]) -> None:
+        self._rows.expect(indices)
+
     def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
         return [self._sample(i) for i in indices], {}
 

@@ -6,7 +6,7 @@ base. safetensors only; remote code is refused unless asked for by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,9 @@ from harness.core.edge.foreign import refused_as
 from harness.core.edge.images import DECODING
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
-from harness.models._checkpoint import requirements
+from harness.models._checkpoint import loading, requirements
 from harness.models._checkpoint.image_features import FeatureCache
 from harness.models._checkpoint.image_noise import add_noise
-from harness.models._checkpoint.loading import (
-    checkpoint_of,
-    family_of,
-    image_token_id,
-    load,
-    load_processor,
-    resolve,
-    rope_index,
-)
 from harness.models._checkpoint.own_files import file_findings
 from harness.models._checkpoint.prompt_builder import PromptBuilder, hidden_at
 from harness.models._checkpoint.rope_scaling import context_length
@@ -49,6 +40,8 @@ from harness.models._engine.grouping import Budget
 from harness.models._engine.language_model import LanguageModel
 from harness.models._engine.one_by_one import OneByOne
 from harness.models._engine.scheduler import ImageFirst
+from harness.models._images.recipe import Recipe, image_store
+from harness.models._images.workers import import_ahead
 
 ENGINE = "3"  # raise it whenever an answer or a log-probability could change: stored ones of another engine are not reused
 
@@ -72,6 +65,8 @@ class TransformersModel:
             and trainings are refused otherwise.
         enable_thinking: given to the chat template, where it has such a switch; None leaves the template's own default.
         thinking_tokens: tokens of reasoning at most, besides a benchmark's limit for the answer; 0: one limit over both.
+        image_workers: processes that decode and process images ahead; None: 4 for a GPU, none for a CPU.
+        pixel_cache: GiB of disk (in the user's cache folder) for processed images, 0 for none.
     """
 
     def __init__(
@@ -88,35 +83,39 @@ class TransformersModel:
         despite: Sequence[str] = (),
         enable_thinking: bool | None = None,
         thinking_tokens: int = 0,
+        image_workers: int | None = None,
+        pixel_cache: float = 0.0,
     ) -> None:
         self.despite, self._thinking_tokens = check_names(despite), requirements.thinking_limit(thinking_tokens)
         if threads is not None:
             torch.set_num_threads(threads)
         self.device = requirements.device_of(device)
         self.dtype = requirements.dtype_of(dtype, self.device)
+        import_ahead(image_workers, self.device)
         with refused_as(ModelError, f"The checkpoint {path} does not load", "Copy it again."):
-            source, adapters = resolve(path)
+            source, adapters = loading.resolve(path)
             requirements.check_folder(Path(source), remote_code)
-            module, unread = load(source, adapters, self.dtype, attention, remote_code)
+            module, unread = loading.load(source, adapters, self.dtype, attention, remote_code)
             self.module: Any = module.to(self.device)
             self._attention = str(self.module.config._attn_implementation)
             self.module.eval()
             skip_unread_layers(self.module)
-            self.family = family_of(self.module)
+            self.family = loading.family_of(self.module)
             self._of_files = tuple(file_findings(Path(source), adapters, unread))
-            self.processor: Any = load_processor(source, self.module.config, remote_code)
-            image_token = image_token_id(self.module, self.family)
+            self.processor: Any = loading.load_processor(source, self.module.config, remote_code)
+            image_token = loading.image_token_id(self.module, self.family)
             requirements.check_processor(source, self.processor, self.module, image_token)
-            rope = rope_index(self.module, self.family)
+            rope = loading.rope_index(self.module, self.family)
             longest = context_length(self.module.config.get_text_config())
             self._thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
             name = template_name(source)
             requirements.check_template(getattr(self.processor, "chat_template", None), name)
-            self.prompts = PromptBuilder(
-                self.processor, self.family, image_token, rope, longest, template=name, template_options=self._thinking
-            )
+            making = Recipe(source, remote_code, self.family, image_token, pixel_cache)
+            options = {"template": name, "template_options": self._thinking}
+            images = image_store(making, self.processor, image_workers, self.device)
+            self.prompts = PromptBuilder(self.processor, self.family, image_token, rope, longest, images=images, **options)
             self._training = TrainingView(self.module, self.family, image_token, rope)
-            self.checkpoint = checkpoint_of(path, source, adapters)
+            self.checkpoint = loading.checkpoint_of(path, source, adapters)
             self.slot_bytes = slot_bytes(self.module)
             self.budget = Budget(cache_slots(tokens, self.module), rows)
             self._settings = GenerationSettings(self.module, generation_config)
@@ -229,6 +228,10 @@ class TransformersModel:
         self.prompts.check_tokens(len(ids), image, text)
         vision: Mapping[str, Tensor] = self.prompts.image_inputs(image).tensors if image is not None else {}
         return torch.tensor(ids, dtype=torch.long), vision
+
+    def expect_images(self, images: Iterable[Path]) -> None:
+        """These images are asked for next, in this order: workers may make them ahead."""
+        self.prompts.images.expect(images)
 
     def damaged_prompt(
         self, image: Path, text: str, hidden: HiddenImage | None, noise: NoisyImage | None

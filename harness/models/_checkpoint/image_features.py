@@ -66,8 +66,8 @@ class FeatureCache:
         """One vision pass for images whose tensors stack; any-resolution tiles are padded as the model expects."""
         processed = [self._prompts.image_inputs(p.path) for p in images]
         weight = self._module.get_input_embeddings().weight
-        stacked = stack_vision([add_noise(made.tensors, p.noise) for made, p in zip(processed, images, strict=True)])
-        moved = {k: v.to(weight.device, weight.dtype if v.is_floating_point() else v.dtype) for k, v in stacked.items()}
+        seen = [add_noise(made.tensors, p.noise) for made, p in zip(processed, images, strict=True)]
+        moved = on_device(stack_vision(seen, pinned=weight.device.type == "cuda"), weight.device, weight.dtype)
         out = vision_features(self._module, self._prompts.family, moved)
         counts = [made.tokens for made in processed]
         embeds = _apart(out.pooler_output, counts)
@@ -116,15 +116,25 @@ def _apart(features: Any, counts: list[int]) -> list[Tensor]:
     return list(torch.split(flat, counts))
 
 
-def stack_vision(inputs: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Batch the processor outputs of single images; where their numbers of tiles differ, they are filled with zeros."""
-    return {name: _stack([one[name] for one in inputs]) for name in inputs[0]}
+def stack_vision(inputs: Sequence[dict[str, Tensor]], pinned: bool = False) -> dict[str, Tensor]:
+    """Batch the processor outputs of single images; where their numbers of tiles differ, they are filled with zeros.
+
+    pinned: in memory that a GPU reads while the CPU goes on.
+    """
+    return {name: _stack([one[name] for one in inputs], pinned) for name in inputs[0]}
 
 
-def _stack(parts: list[Tensor]) -> Tensor:
+def on_device(tensors: dict[str, Tensor], device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Tensors on the device, floating-point ones in `dtype`. A GPU converts them itself, and nothing waits for the copy."""
+    on_gpu = device.type == "cuda"
+    moved = {k: v.to(device, non_blocking=True) if on_gpu else v for k, v in tensors.items()}
+    return {k: v.to(device, dtype if v.is_floating_point() else v.dtype) for k, v in moved.items()}
+
+
+def _stack(parts: list[Tensor], pinned: bool) -> Tensor:
     """(n, ...) each -> (sum of n, ...), the other dimensions those of the widest."""
     shape = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
-    whole = parts[0].new_zeros(sum(len(part) for part in parts), *shape)
+    whole = parts[0].new_zeros(sum(len(part) for part in parts), *shape, pin_memory=pinned)
     start = 0
     for part in parts:
         whole[(slice(start, start + len(part)), *(slice(0, n) for n in part.shape[1:]))] = part

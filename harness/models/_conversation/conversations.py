@@ -3,54 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
-from PIL import Image
-from torch import Tensor
-
-from harness.core.edge.images import open_image
 from harness.core.errors import ModelError
 from harness.core.evaluation import Request
 from harness.core.final_answer import is_mark, opened_by
 from harness.models._checkpoint.families import Family
-from harness.models._checkpoint.vision_tower import unpacked
 from harness.models._conversation.answer_tokens import AnswerTokens
 from harness.models._conversation.chat_template import Template
+from harness.models._images.image_inputs import ImageInputs, ImageProcessing
+from harness.models._images.image_store import ImageStore
 
-_TEXT_KEYS = {"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids", "labels"}
 _MARK = 32  # tokens at the end of a prompt, in which a mark of reasoning may stand
 _CONTEXT = 8  # tokens before an answer that its own are decoded behind: sentencepiece drops the first space of a text
 
 
-@dataclass(frozen=True, slots=True)
-class ImageInputs:
-    """Processor output for one image.
-
-    text: its text in the prompt, with each run of placeholders as one; runs: their lengths; tensors: what the
-    vision tower takes.
-    """
-
-    text: str
-    runs: tuple[int, ...]
-    tensors: dict[str, Tensor]
-
-    @property
-    def tokens(self) -> int:
-        """Placeholders in all, which is the number of features."""
-        return sum(self.runs)
-
-
 class Conversations:
-    """Renders conversations and expands image placeholders; remembers the last few images' tensors.
+    """Renders conversations and expands image placeholders.
 
     Args:
         image_token_id: the token whose embedding an image's features replace; -1 where the model puts them in itself.
+        images: makes and keeps what the processor makes of images; None: in this process, the last few are kept.
         template: the name of the chat template in messages; template_options: given to it, e.g. enable_thinking.
     """
 
@@ -61,39 +37,20 @@ class Conversations:
         image_token_id: int,
         template: str = "The chat template",
         template_options: Mapping[str, Any] | None = None,
-        keep_images: int = 64,
+        images: ImageStore | None = None,
     ) -> None:
         self.processor, self.family, self.image_token_id = processor, family, image_token_id
         self.tokenizer = processor.tokenizer
         self.template = Template(processor, family.template, template, template_options)
         self.tokens = AnswerTokens(self.tokenizer)
-        self._token = str(getattr(processor, "image_token", ""))  # what the template writes for an image
-        known = self._token if image_token_id < 0 else self.tokenizer.convert_ids_to_tokens(image_token_id)
-        self._placeholder = str(known)  # what the processor makes of it
-        self._keep = keep_images
-        self._images: OrderedDict[Path, ImageInputs] = OrderedDict()
+        process = ImageProcessing(processor, family, image_token_id)
+        self._token, self._placeholder = process.token, process.placeholder
+        self.images = images or ImageStore(process)
         self._asked: tuple[Any, tuple[str, list[int], tuple[int, ...]]] | None = None
 
     def image_inputs(self, path: Path) -> ImageInputs:
         """Vision tensors and placeholders of an image (a bounded memory)."""
-        if path in self._images:
-            self._images.move_to_end(path)
-            return self._images[path]
-        made = self._process(open_image(path))
-        self._images[path] = made
-        if len(self._images) > self._keep:
-            self._images.popitem(last=False)
-        return made
-
-    @torch.inference_mode(False)  # used while answering, read again while training
-    def _process(self, image: Image.Image) -> ImageInputs:
-        batch = self.processor(images=[image], text=[self._token], return_tensors="pt", return_text_replacement_offsets=True)
-        ((written,),) = batch.pop("text_replacement_offsets")
-        text = str(written["replacement"])
-        runs = re.compile(f"(?:{re.escape(self._placeholder)})+")
-        lengths = tuple(len(run) // len(self._placeholder) for run in runs.findall(text))
-        tensors = unpacked(self.family, {k: v for k, v in batch.items() if k not in _TEXT_KEYS})
-        return ImageInputs(runs.sub(lambda _: self._placeholder, text), lengths, tensors)
+        return self.images.of(path)
 
     # ------------------------------------------------------------ text and tokens
 

@@ -48,7 +48,9 @@ class Scorer:
     @torch.inference_mode()
     def forced(self, requests: Sequence[Request], answers: Sequence[str]) -> Iterator[Forced]:
         """Every answer that has a token, in an order of the engine's choice."""
-        for part in by_image(requests, range(len(requests))):
+        parts = by_image(requests, range(len(requests)))
+        self.prompts.images.expect(requests[part[0]].image for part in parts)
+        for part in parts:
             rows, led = self._rows(part, requests, answers)
             start = 0
             while start < len(rows):

@@ -71,13 +71,25 @@ class ImageFirst:
 
         Raises ModelError when memory does not suffice for a single request.
         """
-        for parts in self.waves(requests):
-            yield from self.wave(requests, parts, done or {})
+        done = done or {}
+        whole = [parts for parts in self.waves(requests) if not all(i in done for part in parts for i in part)]
+        for n, parts in enumerate(whole, start=1):
+            yield from self.wave(requests, parts, done, *whole[n : n + 1])
 
-    def wave(self, requests: Sequence[Request], parts: Sequence[list[int]], done: Mapping[int, Answer]) -> Iterator[Finished]:
-        """One of `waves`, as `generate` works through it; nothing where all of it is in `done`."""
+    def wave(
+        self,
+        requests: Sequence[Request],
+        parts: Sequence[list[int]],
+        done: Mapping[int, Answer],
+        following: Sequence[list[int]] = (),
+    ) -> Iterator[Finished]:
+        """One of `waves`, as `generate` works through it; nothing where all of it is in `done`.
+
+        following: the next one, whose images may be made ahead.
+        """
         if all(i in done for part in parts for i in part):
             return
+        self.prompts.images.expect(requests[part[0]].image for part in (*parts, *following))
         wave = Wave(requests, done, deque(parts), Batch(self.language))
         while wave.waiting or wave.batch.live:
             found = self._move(wave)

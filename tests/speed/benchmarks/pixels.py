@@ -1,6 +1,6 @@
-"""One image: decoding and processing, reading it from the cache of pixels, and waiting for a worker that made it ahead.
+"""One image: decoded and processed, or read from the cache of pixels.
 
-python tests/speed/benchmarks/pixels.py            # LLaVA-1.6 (any resolution, 5 tiles) and LLaVA-1.5 (one tile), 640 x 480 JPEG
+python tests/speed/benchmarks/pixels.py         # LLaVA-1.6 (five tiles) and LLaVA-1.5 (one), JPEG of 640 x 480
 """
 
 from __future__ import annotations

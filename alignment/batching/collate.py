@@ -25,7 +25,7 @@ from alignment.batching.policy import DamagesImages, Policy, PromptInputs
 from alignment.data.pairs import image_of
 from harness.core.errors import ConfigError, ImageError, TrainingError
 from harness.core.evaluation import HiddenImage, NoisyImage
-from harness.core.preference import PreferencePair
+from harness.core.preference import ImageNames, Images, PreferencePair, names_of, paths_of
 
 _PAD = -1  # segment of padding
 
@@ -78,12 +78,16 @@ class Batch(NamedTuple):
 
 
 class View(NamedTuple):
-    """The question of a pair about another image, or about its own one damaged, and the answers that are scored behind it."""
+    """The question of a pair about other images, or about its own damaged, and the answers that are scored behind it."""
 
-    image: str  # relative to the data folder, or absolute
+    image: ImageNames  # relative to the data folder, or absolute
     answers: tuple[str, ...]
     hidden: HiddenImage | None = None
     noise: NoisyImage | None = None
+
+    def paths(self, image_root: Path) -> Images:
+        found = tuple(image_root / name for name in names_of(self.image))
+        return found if len(found) > 1 else next(iter(found), None)
 
 
 class Extras(NamedTuple):
@@ -99,12 +103,12 @@ NO_EXTRAS = Extras()
 def make_row(policy: Policy, pair: PreferencePair, image_root: Path, extras: Extras = NO_EXTRAS) -> Row:
     """Tokens of a pair. Raises ImageError for an image that cannot be read, TrainingError for an answer without tokens."""
     own = _line(policy, pair, image_of(pair, image_root), (*pair.answers, *extras.answers))
-    others = (_line(policy, pair, image_root / view.image, view.answers, view) for view in extras.views)
+    others = (_line(policy, pair, view.paths(image_root), view.answers, view) for view in extras.views)
     return replace(own, others=tuple(others))
 
 
-def prompt_of(policy: Policy, image: Path | None, text: str, view: View | None = None) -> PromptInputs:
-    """A prompt as tokens, its image damaged where the view says so. Raises ConfigError for a policy that cannot do that."""
+def prompt_of(policy: Policy, image: Images, text: str, view: View | None = None) -> PromptInputs:
+    """A prompt as tokens, its images damaged where the view says so. Raises ConfigError for a policy that cannot do that."""
     if image is None or view is None or (view.hidden is None and view.noise is None):
         return PromptInputs(*policy.prompt(image, text))
     if not isinstance(policy, DamagesImages):
@@ -112,11 +116,11 @@ def prompt_of(policy: Policy, image: Path | None, text: str, view: View | None =
     return PromptInputs(*policy.damaged_prompt(image, text, view.hidden, view.noise))
 
 
-def _line(policy: Policy, pair: PreferencePair, image: Path | None, texts: Sequence[str], view: View | None = None) -> Row:
+def _line(policy: Policy, pair: PreferencePair, image: Images, texts: Sequence[str], view: View | None = None) -> Row:
     try:
         prompt = prompt_of(policy, image, pair.prompt, view)
     except OSError as error:
-        raise ImageError(image or Path(), f"of pair {pair.id!r} cannot be read ({error}).") from error
+        raise ImageError(next(iter(paths_of(image)), Path()), f"of pair {pair.id!r} cannot be read ({error}).") from error
     prompt, answers = behind(policy, pair, image, prompt, texts)
     if any(len(a) == 0 for a in answers):
         raise TrainingError(f"Pair {pair.id!r} has an answer without tokens; drop it or correct the pair file.")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from alignment.batching.policy import Policy, PromptInputs
-from harness.core.preference import PreferencePair
+from harness.core.preference import Images, PreferencePair
 
 
 def behind(
-    policy: Policy, pair: PreferencePair, image: Path | None, prompt: PromptInputs, texts: Sequence[str]
+    policy: Policy, pair: PreferencePair, image: Images, prompt: PromptInputs, texts: Sequence[str]
 ) -> tuple[PromptInputs, tuple[Tensor, ...]]:
     """The prompt and the tokens of each answer behind it.
 

@@ -7,13 +7,13 @@ model families stays on that side of the line; anything about pairs and losses s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
 from harness.core.evaluation import HiddenImage, NoisyImage
 from harness.core.plugins import Model
+from harness.core.preference import Images
 from harness.core.run_record import Checkpoint
 
 
@@ -23,7 +23,8 @@ class PromptInputs(NamedTuple):
     input_ids: (P,) long, image placeholders expanded, ending where the answer begins.
     vision: what the model takes beside them, each with the images in its first dimension, e.g. pixel_values
         (n_images, 3, H, W) or (n_images, tiles, 3, H, W) and image_sizes (n_images, 2); empty without an image.
-        Rows are put together along the first dimension; other dimensions are padded with zeros to the widest.
+        Rows are put together along the first dimension; other dimensions are padded with zeros to the widest. What counts the
+        images of a prompt (LLaVA-OneVision's batch_num_images) has one entry a prompt with images.
     hidden: (P,) bool, image tokens that nothing sees although their positions stay taken; None hides none.
     """
 
@@ -49,9 +50,9 @@ class Policy(Protocol):
 
     def facts(self) -> dict[str, str]: ...  # what can move a number besides weights: template, processor, dtype
 
-    def prompt(self, image: Path | None, text: str) -> tuple[Tensor, Mapping[str, Tensor]]: ...  # as PromptInputs
+    def prompt(self, image: Images, text: str) -> tuple[Tensor, Mapping[str, Tensor]]: ...  # as PromptInputs
 
-    def answer_ids(self, image: Path | None, text: str, answer: str) -> Tensor:
+    def answer_ids(self, image: Images, text: str, answer: str) -> Tensor:
         """(n,) long: tokens of an answer behind `prompt(image, text)`, the template's end token included.
 
         Prompt and answer together are the tokens of the whole conversation.
@@ -71,18 +72,18 @@ class Policy(Protocol):
 
 @runtime_checkable
 class DamagesImages(Protocol):
-    """A policy that can hide image tokens from a prompt and put noise on its image."""
+    """A policy that can hide image tokens from a prompt and put noise on its images, on each as if it were alone."""
 
     def damaged_prompt(
-        self, image: Path, text: str, hidden: HiddenImage | None, noise: NoisyImage | None
+        self, image: Images, text: str, hidden: HiddenImage | None, noise: NoisyImage | None
     ) -> tuple[Tensor, Mapping[str, Tensor], Tensor | None]: ...  # as PromptInputs
 
 
 @runtime_checkable
 class PreparesImages(Protocol):
-    """A policy that can process images ahead of `prompt`: these are asked for next, in this order."""
+    """A policy that can process images ahead of `prompt`: those of these prompts are asked for next, in this order."""
 
-    def expect_images(self, images: Iterable[Path]) -> None: ...
+    def expect_images(self, images: Iterable[Images]) -> None: ...
 
 
 @runtime_checkable

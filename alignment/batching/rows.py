@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +15,7 @@ from alignment.data.invalid_pairs import TOO_LONG, UNREADABLE_IMAGE, Dropped
 from harness.core.errors import ImageError, TooLong
 from harness.core.evaluation import NoisyImage
 from harness.core.plugins import Progress, no_progress
-from harness.core.preference import PreferencePair
+from harness.core.preference import ImageNames, PreferencePair
 
 VISION_BYTES = 256 * 2**20
 
@@ -44,7 +44,7 @@ class Rows:
         self._pairs: list[PreferencePair] = []
         self._views: list[tuple[View, ...]] = []
         self._rows: list[Row] = []  # their prompts hold no pixels
-        self._vision: dict[tuple[str, NoisyImage | None], Mapping[str, Tensor]] = {}
+        self._vision: dict[tuple[ImageNames, NoisyImage | None], Mapping[str, Tensor]] = {}
 
     def add(self, pair: PreferencePair, max_length: int | None = None, extras: Extras = NO_EXTRAS) -> bool:
         """Take a pair in; False where its longest plain row exceeds `max_length` tokens."""
@@ -73,7 +73,7 @@ class Rows:
         """A line with its pixels."""
         vision = self._vision.get((view.image, view.noise))
         if vision is None:
-            vision = prompt_of(self._policy, self._root / view.image, pair.prompt, view).vision
+            vision = prompt_of(self._policy, view.paths(self._root), pair.prompt, view).vision
             self._keep(view, vision)
         return replace(line, prompt=line.prompt._replace(vision=vision))
 
@@ -84,7 +84,7 @@ class Rows:
     def expect(self, indices: Sequence[int]) -> None:
         """These rows are taken next, in this order."""
         views = [view for i in indices for view in (View(self._pairs[i].image, ()), *self._views[i])]
-        _expect(self._policy, self._root, [v.image for v in views if (v.image, v.noise) not in self._vision])
+        _expect(self._policy, self._root, [v for v in views if (v.image, v.noise) not in self._vision])
 
     def answers(self, index: int) -> tuple[Tensor, ...]:
         """Tokens of a row's answers."""
@@ -101,9 +101,9 @@ class Rows:
             self._vision[name] = vision
 
 
-def _expect(policy: Policy, root: Path, images: Sequence[str]) -> None:
+def _expect(policy: Policy, root: Path, views: Iterable[View]) -> None:
     if isinstance(policy, PreparesImages):
-        policy.expect_images(root / name for name in images if name)
+        policy.expect_images(view.paths(root) for view in views)
 
 
 def _blind(row: Row) -> Row:
@@ -124,12 +124,8 @@ def make_rows(
     """Tokenise all pairs. Pairs over `max_length` (prompt, image and the longest answer) are dropped, never cut; so are
     those whose image turns out to be unreadable. Without `max_length` a pair beyond the model's context raises TooLong."""
     rows, dropped = Rows(policy, image_root, facts=facts), list[Dropped]()
-    views = [[] if extras is None else extras[n].views for n in range(len(pairs))]
-    _expect(
-        policy,
-        image_root,
-        [name for pair, of in zip(pairs, views, strict=True) for name in (pair.image, *(v.image for v in of))],
-    )
+    beside = [() if extras is None else extras[n].views for n in range(len(pairs))]
+    _expect(policy, image_root, [v for p, of in zip(pairs, beside, strict=True) for v in (View(p.image, ()), *of)])
     for done, pair in enumerate(pairs, start=1):
         try:
             if not rows.add(pair, max_length, NO_EXTRAS if extras is None else extras[done - 1]):

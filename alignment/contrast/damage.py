@@ -7,6 +7,7 @@
 | noise | the image under Gaussian noise of so many diffusion steps | arXiv:2407.02477, equations 8 and 9 |
 | other | the image of another pair | - |
 
+Of several images each is damaged, drawn on its own; `other` is refused there, since no other image stands for one of several.
 Each is drawn once for each pair, so that policy and reference see the same image (mDPO's code draws a new crop in each forward
 pass) and the reference's values can be computed once.
 """  # noqa: E501  # a table
@@ -30,7 +31,7 @@ from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import HiddenImage, NoisyImage
 from harness.core.files import write_whole
 from harness.core.nearest import did_you_mean
-from harness.core.preference import PreferencePair
+from harness.core.preference import PreferencePair, together
 
 KINDS = ("crop", "hidden", "noise", "other")
 _RATIOS = (3 / 4, 4 / 3)  # of a crop's sides, log-uniform, as in torchvision's RandomResizedCrop
@@ -77,6 +78,16 @@ def require_images(method: str, pairs: Sequence[PreferencePair]) -> None:
         )
 
 
+def require_one_image(method: str, pairs: Sequence[PreferencePair]) -> None:
+    """Raise TrainingError where a pair shows several images: the image of another pair stands for none of them."""
+    several = [pair.id for pair in pairs if isinstance(pair.image, tuple)]
+    if several:
+        raise TrainingError(
+            f"{len(several)} of {len(pairs)} pairs are about several images (the first: {several[0]!r}); {method} puts the "
+            "image of another pair in the place of one. Remove them, or use mdpo, vdpo or chip with another damage than other."
+        )
+
+
 def damaged(damage: Damage, pairs: Sequence[PreferencePair], image_root: Path, folder: Path, seed: int) -> list[View]:
     """The damaged image of each pair with its chosen answer behind it."""
     if damage.name == "other":
@@ -89,7 +100,7 @@ def strangers(pairs: Sequence[PreferencePair], same_question: bool = False) -> l
 
     Raises TrainingError where all pairs show one image.
     """
-    images = [pair.image_digest or pair.image for pair in pairs]
+    images = [pair.shown for pair in pairs]
     if len(set(images)) < 2:
         raise TrainingError("All pairs show the same image; there is no other one to contrast it with.")
     asking: dict[str, list[int]] = {}
@@ -109,14 +120,20 @@ def _view(damage: Damage, pair: PreferencePair, image_root: Path, folder: Path, 
         return View(pair.image, (pair.chosen,), hidden=HiddenImage(damage.share, seed))
     if damage.name == "noise":
         return View(pair.image, (pair.chosen,), noise=NoisyImage(damage.steps, seed))
-    source = image_root / pair.image
+    seeds = [seed if place == 0 else seed_of(seed, "image", place) for place in range(len(pair.images))]
+    crops = tuple(_crop(damage, image_root / name, folder, own) for name, own in zip(pair.images, seeds, strict=True))
+    return View(together(crops), (pair.chosen,))
+
+
+def _crop(damage: Damage, source: Path, folder: Path, seed: int) -> str:
+    """Path of a random part of an image."""
     name = parts_digest(file_digest(source), seed, damage.least, damage.most)[:32]
     path = folder / f"crop-{name}.png"
     if not path.is_file():
         made = cropped(open_image(source), damage.least, damage.most, random.Random(seed))
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, lambda to: made.save(to, "PNG"))
-    return View(str(path.resolve()), (pair.chosen,))
+    return str(path.resolve())
 
 
 def cropped(image: Image.Image, least: float, most: float, draw: random.Random) -> Image.Image:

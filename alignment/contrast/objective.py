@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from alignment.batching.collate import Batch, Extras, Row, View, predictors, score, score_tokens, states
 from alignment.batching.logps import ImageLogps, PairLoss
 from alignment.batching.policy import Policy
-from alignment.contrast.damage import Damage, damaged, require_images, strangers
+from alignment.contrast.damage import Damage, damaged, require_images, require_one_image, strangers
 from alignment.contrast.token_terms import TokenTerms
 from alignment.training.objectives import Known, Part, Totals
 from harness.core.preference import PreferencePair
@@ -57,6 +57,8 @@ class ImageContrast:
 
     def extras(self, pairs: Sequence[PreferencePair], image_root: Path, folder: Path) -> list[Extras]:
         require_images(self.name, pairs)
+        if self.damage is None or self.damage.name == "other":
+            require_one_image(self.name, pairs)
         if self.damage is not None:
             views = damaged(self.damage, pairs, image_root, folder, self.seed)
             both = [view._replace(answers=pair.answers) if self.both else view for view, pair in zip(views, pairs, strict=True)]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, replace
 
-from alignment.data.image_marks import has_image_mark, strip_image
+from alignment.data.image_marks import count_marks, has_image_mark, placed
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
 
@@ -16,8 +16,9 @@ EMPTY_ANSWER = "empty answer"
 IDENTICAL_ANSWERS = "identical answers"
 TOO_LONG = "too long"
 IMAGE_MARK = "image mark in an answer"
-SEVERAL_IMAGES = "several images (a prompt of a pair shows one)"
+OTHER_MARKS = "image marks and images are not as many"
 MORE_MARKS = "more image marks than images"
+LATER_IMAGES = "images of later turns"
 VIDEO = "video"
 NO_COUNTERPART = "rated answer without a counterpart (the aligner kto trains on it)"
 
@@ -33,15 +34,16 @@ class Dropped:
 def validate(
     pairs: Sequence[PreferencePair], has: Callable[[str], bool], unpaired: bool = False
 ) -> tuple[list[PreferencePair], list[Dropped]]:
-    """Split pairs into those that can be trained on, their prompts without image marks, and those that cannot, with the
-    first reason for each. `has`: whether there is an image of this name; `unpaired`: pairs of which one side is missing can."""
+    """Split pairs into those that can be trained on, their prompts' image marks by the rule of `image_marks`, and those that
+    cannot, with the first reason for each. `has`: whether there is an image of this name; `unpaired`: pairs of which one side
+    is missing can."""
     kept, dropped = list[PreferencePair](), list[Dropped]()
     for pair in pairs:
         reason = _fault(pair, has, unpaired)
         if reason:
             dropped.append(Dropped(pair.id, reason))
         else:
-            kept.append(replace(pair, prompt=strip_image(pair.prompt)) if has_image_mark(pair.prompt) else pair)
+            kept.append(replace(pair, prompt=placed(pair.prompt, pair.image)) if has_image_mark(pair.prompt) else pair)
     return kept, dropped
 
 
@@ -59,8 +61,10 @@ def require_some(kept: Sized, dropped: Sequence[Dropped]) -> None:
 
 
 def _fault(pair: PreferencePair, has: Callable[[str], bool], unpaired: bool) -> str:
-    if pair.image and not has(pair.image):
+    if not all(map(has, pair.images)):
         return MISSING_IMAGE
+    if len(pair.images) > 1 and count_marks(pair.prompt) not in (0, len(pair.images)):
+        return OTHER_MARKS
     if not pair.answers or not all(answer.strip() for answer in pair.answers):
         return EMPTY_ANSWER
     if not unpaired and not (pair.chosen and pair.rejected):

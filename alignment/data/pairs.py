@@ -4,6 +4,8 @@ One JSON object a line, keys as in PreferencePair; lists for `rejected`:
 
     {"id": "b-17", "image": "train/17.png", "image_digest": "ab12..", "prompt": "Describe it.",
      "chosen": "A cat.", "rejected": ["A dog."], "source": "bdhs", "meta": {"tries": 2}}
+
+A prompt about several images has `images` and `image_digests`, lists, in the place of `image` and `image_digest`.
 """
 
 from __future__ import annotations
@@ -15,19 +17,22 @@ from pathlib import Path
 from typing import Any
 
 from alignment.data.forms.trl_rows import from_rated, from_trl, to_rated, to_trl
+from alignment.data.image_marks import MARK, placed
 from harness.core.digests import parts_digest
 from harness.core.edge.files import parse_json, read_text
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
 from harness.core.files import write_text_whole
-from harness.core.preference import PreferencePair
+from harness.core.preference import ImageNames, Images, PreferencePair, together
 
 FAULTS_SHOWN = 10
+_SEVERAL = ("image", "image_digest")  # keys that are lists, with an s, in a row about several images
 
 
-def image_of(pair: PreferencePair, image_root: Path) -> Path | None:
-    """Path of a pair's image; None for a pair without one."""
-    return image_root / pair.image if pair.image else None
+def image_of(pair: PreferencePair, image_root: Path) -> Images:
+    """What a pair's prompt shows, as paths."""
+    paths = tuple(image_root / name for name in pair.images)
+    return paths if len(paths) > 1 else next(iter(paths), None)
 
 
 def read_pairs(path: Path) -> list[PreferencePair]:
@@ -54,34 +59,54 @@ def write_trl(path: Path, pairs: Sequence[PreferencePair]) -> None:
     """Write pairs so that TRL's DPOTrainer trains on them unchanged, one row a rejected answer; where one lacks a side, rated
     answers for its KTOTrainer."""
     rows = to_trl if all(pair.chosen and pair.rejected for pair in pairs) else to_rated
-    _write(path, (row for pair in pairs for row in rows(pair)))
+    blocks = any(MARK in pair.prompt for pair in pairs if isinstance(pair.image, tuple))  # one type a column
+    _write(path, (row for pair in pairs for row in rows(pair, blocks)))
 
 
 def to_json(pair: PreferencePair) -> dict[str, Any]:
     row = {**dataclasses.asdict(pair), "rejected": list(pair.rejected), "meta": dict(pair.meta)}
+    if isinstance(pair.image, tuple):
+        row = {f"{key}s" if key in _SEVERAL else key: value for key, value in row.items()}
     return row if pair.context else {key: value for key, value in row.items() if key != "context"}
 
 
 def from_json(row: Mapping[str, Any], where: str) -> PreferencePair:
     """A pair from its JSON object; `where` names an id-less row. Raises ValueError with what is off."""
-    unknown = row.keys() - {f.name for f in dataclasses.fields(PreferencePair)}
+    unknown = row.keys() - {f.name for f in dataclasses.fields(PreferencePair)} - {f"{key}s" for key in _SEVERAL}
     if unknown:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
     rejected = row.get("rejected")
     answers = [rejected] if isinstance(rejected, str) else rejected
     if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers) or not (answers or row.get("chosen")):
         raise ValueError("'rejected' must be a text or a list of texts")
+    image, digest = _images(row)
+    prompt = _text(row, "prompt")
     return PreferencePair(
         id=_text(row, "id", where),
-        image=_text(row, "image", ""),
-        image_digest=_text(row, "image_digest", ""),
-        prompt=_text(row, "prompt"),
+        image=image,
+        image_digest=digest,
+        prompt=placed(prompt, image) if isinstance(image, tuple) else prompt,
         chosen=_text(row, "chosen"),
         rejected=tuple(answers),
         source=_text(row, "source", "file"),
         meta=row.get("meta") or {},
         context=_text(row, "context", ""),
     )
+
+
+def _images(row: Mapping[str, Any]) -> tuple[ImageNames, ImageNames]:
+    """Names and digests of a row's images. Raises ValueError for what does not fit together."""
+    if not any(f"{key}s" in row for key in _SEVERAL):
+        return _text(row, "image", ""), _text(row, "image_digest", "")
+    if row.get("image") or row.get("image_digest"):
+        raise ValueError("'image' and 'images' name images both; give one image, or a list")
+    names, digests = (row.get(f"{key}s") or [] for key in _SEVERAL)
+    for key, values in zip(_SEVERAL, (names, digests), strict=True):
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise ValueError(f"'{key}s' must be a list of texts")
+    if not all(names) or (digests and len(digests) != len(names)):
+        raise ValueError(f"{len(digests)} image_digests for {len(names)} images, each of which needs a name")
+    return together(tuple(names)), together(tuple(digests))
 
 
 def pairs_digest(pairs: Iterable[PreferencePair]) -> str:
@@ -91,7 +116,7 @@ def pairs_digest(pairs: Iterable[PreferencePair]) -> str:
 
 def _seen(pair: PreferencePair) -> list[Any]:
     given = [pair.context] if pair.context else []  # older digests know no context
-    return [pair.image_digest or pair.image, pair.prompt, pair.chosen, list(pair.rejected), *given]
+    return [pair.shown, pair.prompt, pair.chosen, list(pair.rejected), *given]
 
 
 def _read(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair], what: str) -> list[PreferencePair]:

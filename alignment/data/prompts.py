@@ -12,17 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from alignment.data.image_marks import MARK, has_image_mark, strip_image
+from alignment.data.image_marks import MARK, count_marks, has_image_mark, placed
 from alignment.data.image_names import check_limit, find_image, refuse_most_missing
 from alignment.data.invalid_pairs import (
     EMPTY_ANSWER,
     IMAGE_MARK,
+    LATER_IMAGES,
     MISSING_IMAGE,
     MORE_MARKS,
-    SEVERAL_IMAGES,
     UNREADABLE_IMAGE,
     VIDEO,
     Dropped,
@@ -34,19 +33,19 @@ from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import ConfigError, DataError, ImageError
 from harness.core.plugins import Data, Model, NoModel, Source
-from harness.core.preference import PreferencePair
+from harness.core.preference import AsksAbout, ImageNames, Images, PreferencePair, names_of, paths_of, together
 
 PROMPTS = "instruct/preference_prompts.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A question about an image with the answer to prefer."""
+    """A question about an image (or several, or none) with the answer to prefer."""
 
     id: str
-    image: str  # relative to the data folder, "" without
-    image_digest: str
-    path: Path | None
+    image: ImageNames  # relative to the data folder
+    image_digest: ImageNames
+    path: Images
     text: str
     chosen: str
 
@@ -57,8 +56,13 @@ def read_prompts(data: Data, name: str, image_folder: str, limit: int | None, se
     Raises DataError where the file is not such a list, naming every faulty row, and where most images are missing.
     """
     asked, dropped = _usable(data, name, image_folder, limit, seed)
-    kept = [replace(p, image_digest=data.digest(p.image), path=data.path(p.image)) if p.image else p for p in asked]
-    return kept, dropped
+    digests = [together(tuple(map(data.digest, names_of(p.image)))) for p in asked]
+    return [replace(p, image_digest=d, path=_paths(p.image, data)) for p, d in zip(asked, digests, strict=True)], dropped
+
+
+def _paths(image: ImageNames, data: Data) -> Images:
+    paths = tuple(map(data.path, names_of(image)))
+    return paths if len(paths) > 1 else next(iter(paths), None)
 
 
 def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: int) -> tuple[list[Prompt], list[Dropped]]:
@@ -70,18 +74,18 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
         try:
             question, answer = first_turn(row)
             names = _image_names(row)
+            reason = _unfit(row, names, answer)
+            question = question if reason else placed(question, together(names))
         except Exception as error:  # turns may be of any type
             faults.append(f"row {number} ({own}): {words_of(error)}")
             continue
-        reason = _unfit(row, names, answer)
-        image = find_image(data, image_folder, names[0]) if names and not reason else ""
-        if reason:
-            dropped.append(Dropped(own, reason))
-        elif image is None:
-            missing.append(names[0])
-            dropped.append(Dropped(own, MISSING_IMAGE))
+        found = [] if reason else [(name, find_image(data, image_folder, name)) for name in names]
+        lost = [name for name, place in found if place is None]
+        if reason or lost:
+            missing += lost[:1]
+            dropped.append(Dropped(own, reason or MISSING_IMAGE))
         else:
-            kept.append(Prompt(own, image, "", None, question, answer))
+            kept.append(Prompt(own, together(tuple(place for _, place in found if place)), "", None, question, answer))
     if faults:
         listed = "".join(f"\n  {fault}" for fault in faults[:10])
         raise DataError(f"{name} has {len(faults)} faulty rows; correct or remove them:{listed}")
@@ -89,22 +93,23 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
     return [kept[i] for i in drawn([p.id for p in kept], limit, seed)], dropped
 
 
-def _image_names(row: Mapping[str, Any]) -> list[str]:
+def _image_names(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Under `image` or `images`, a name or a list of names. Raises ValueError for something else."""
     value = row.get("image") or row.get("images") or []
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
         raise ValueError("'image' must be a name, or a list of names")
-    return names
+    return tuple(names)
 
 
 def _unfit(row: Mapping[str, Any], names: Sequence[str], answer: str) -> str:
     """Why a row makes no prompt with an answer to prefer, "" where it does; its image is not looked for."""
     if row.get("video") or row.get("videos"):
         return VIDEO
-    if len(names) > 1:
-        return SEVERAL_IMAGES
-    if str(row["conversations"][0].get("value", "")).count(MARK) > 1:
+    asked = [str(turn.get("value", "")) for turn in row["conversations"] if turn.get("from") == "human"]
+    if len(names) > 1 and count_marks(asked[0]) < sum(map(count_marks, asked)) == len(names):
+        return LATER_IMAGES
+    if len(names) < 2 and asked[0].count(MARK) > 1:
         return MORE_MARKS
     if not answer:
         return EMPTY_ANSWER
@@ -137,6 +142,14 @@ class ReadsPrompts:
         found = count_of(self._origin, data, seed)
         return found if o["limit"] is None else min(found, o["limit"])
 
+    def asked(self, data: Data, seed: int) -> list[AsksAbout]:
+        """What the prompts are about, without reading an image or asking a model."""
+        o = self.options
+        if self._origin is None:
+            return list(_usable(data, o["prompts"], o["image_folder"], o["limit"], seed)[0])
+        found = asked_of(self._origin, data, seed)
+        return [found[i] for i in drawn([one.id for one in found], o["limit"], seed)]
+
     def prompts(self, data: Data, model: Model, seed: int) -> tuple[list[Prompt], list[Dropped]]:
         """The prompts and the rows left out; what another source left out stands in its own report."""
         o = self.options
@@ -161,27 +174,26 @@ def made_source(spec: Mapping[str, Any], place: str, limit: int | None = None) -
 
 
 def _prompt(pair: PreferencePair, data: Data) -> Prompt:
-    path = data.path(pair.image) if pair.image else None
-    return Prompt(pair.id, pair.image, pair.image_digest, path, pair.prompt, pair.chosen)
+    return Prompt(pair.id, pair.image, pair.image_digest, _paths(pair.image, data), pair.prompt, pair.chosen)
 
 
 def unreadable(prompts: Sequence[Prompt], error: ImageError) -> list[Dropped]:
     """The prompts about an image that a model could not read; raises `error` where there is none."""
-    lost = [Dropped(p.id, UNREADABLE_IMAGE) for p in prompts if p.path == error.path]
+    lost = [Dropped(p.id, UNREADABLE_IMAGE) for p in prompts if error.path in paths_of(p.path)]
     if not lost:
         raise error
     return lost
 
 
 def first_turn(row: Mapping[str, Any]) -> tuple[str, str]:
-    """(question, answer) of a row's first exchange. Raises ValueError where it has none."""
+    """(question with its image marks, answer) of a row's first exchange. Raises ValueError where it has none."""
     turns = row.get("conversations")
     if not isinstance(turns, Sequence) or len(turns) < 2:
         raise ValueError("'conversations' needs a question and an answer")
     human, gpt = turns[0], turns[1]
     if human.get("from") != "human" or gpt.get("from") != "gpt":
         raise ValueError("'conversations' must begin with 'human', then 'gpt'")
-    return strip_image(str(human.get("value", "")).strip()), str(gpt.get("value", "")).strip()
+    return str(human.get("value", "")).strip(), str(gpt.get("value", "")).strip()
 
 
 def _rows(data: Data, name: str) -> list[Mapping[str, Any]]:
@@ -192,6 +204,18 @@ def _rows(data: Data, name: str) -> list[Mapping[str, Any]]:
     if not rows:
         raise DataError(f"{name} has no rows; a source needs at least one prompt.")
     return rows
+
+
+@runtime_checkable
+class AsksAhead(Protocol):
+    """A source that says what its pairs will be about, without a model and without reading an image."""
+
+    def asked(self, data: Data, seed: int) -> list[AsksAbout]: ...
+
+
+def asked_of(source: Source, data: Data, seed: int) -> list[AsksAbout]:
+    """The pairs or prompts of a source as far as it tells them ahead."""
+    return source.asked(data, seed) if isinstance(source, AsksAhead) else []
 
 
 def count_of(source: Source, data: Data, seed: int) -> int:

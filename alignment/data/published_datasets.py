@@ -12,16 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alignment.data.forms.tables import PACKED, table_rows
-from alignment.data.image_marks import strip_image
+from alignment.data.image_marks import placed
 from alignment.data.image_names import check_limit, refuse_most_lost
-from alignment.data.invalid_pairs import SEVERAL_IMAGES, Dropped
+from alignment.data.invalid_pairs import Dropped
 from alignment.data.sampling import row_id, unique
 from alignment.data.stored_pairs import from_rows, would_train
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data, Model
-from harness.core.preference import PreferencePair
+from harness.core.preference import AsksAbout, ImageNames, PreferencePair, together
 
 BROKEN = "broken row"
 EARLIER_TURNS = "earlier turns"
@@ -86,6 +86,10 @@ class Published(ABC):
         read, dropped = self._read(data, seed)
         return would_train(read, data, self.options, seed, len(read) + len(dropped))
 
+    def asked(self, data: Data, seed: int) -> list[AsksAbout]:
+        """The same for whoever asks what pairs are about."""
+        return list(self.stored(data, seed))
+
     def _read(self, data: Data, seed: int) -> tuple[list[PreferencePair], list[Dropped]]:
         read, dropped, faults, unrated = list[PreferencePair](), list[Dropped](), list[str](), list[str]()
         rows = list(self.rows(data))
@@ -130,36 +134,35 @@ def text_of(row: Row, key: str) -> str:
     return value.strip()
 
 
-def image_of(row: Row, *keys: str) -> str:
-    """The image's name under the first of `keys` that has one; the hub's {"path": ..} and a list of one are read too.
+def image_of(row: Row, *keys: str) -> ImageNames:
+    """What the first of `keys` names that has a value: an image or a list of them, each a name or the hub's {"path": ..}.
 
-    Raises LeftOut for several images, ValueError without a name.
+    Raises ValueError without a name.
     """
     for key in keys:
         value = row.get(key)
-        if isinstance(value, list):
-            if len(value) > 1:
-                raise LeftOut(SEVERAL_IMAGES)
-            value = value[0] if value else None
-        value = value.get("path") if isinstance(value, Mapping) else value
-        if isinstance(value, str) and value:
-            return value
+        given = value if isinstance(value, list) else [value]
+        found = [one.get("path") if isinstance(one, Mapping) else one for one in given]
+        if found and all(isinstance(name, str) and name for name in found):
+            return together(tuple(map(str, found)))
     raise ValueError(f"no image name under {' or '.join(map(repr, keys))}")
 
 
 def turns_of(row: Row, key: str) -> list[tuple[str, str]]:
-    """LLaVA-style conversations as (speaker, text), questions without their image mark."""
+    """LLaVA-style conversations as (speaker, text)."""
     turns = row.get(key)
     if not isinstance(turns, Sequence) or isinstance(turns, str) or not turns:
         raise ValueError(f"{key!r} must be a list of turns")
     if not all(isinstance(turn, Mapping) for turn in turns):
         raise ValueError(f"{key!r} must hold objects with 'from' and 'value'")
-    read = [(text_of(turn, "from"), text_of(turn, "value")) for turn in turns]
-    return [(who, strip_image(text) if who == "human" else text) for who, text in read]
+    return [(text_of(turn, "from"), text_of(turn, "value")) for turn in turns]
 
 
-def make_pair(name: str, image: str, prompt: str, chosen: str, rejected: str, source: str, **meta: Any) -> PreferencePair:
-    return PreferencePair(name, image, "", strip_image(prompt), chosen, (rejected,), source, meta)
+def make_pair(
+    name: str, image: ImageNames, prompt: str, chosen: str, rejected: str, source: str, **meta: Any
+) -> PreferencePair:
+    """Raises ValueError where several images and their marks are not as many."""
+    return PreferencePair(name, image, "", placed(prompt, image), chosen, (rejected,), source, meta)
 
 
 def origin_name(row: Row, number: int) -> str:

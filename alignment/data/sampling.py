@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.core.digests import parts_digest
+from harness.core.preference import PreferencePair, names_of
 
 
 def row_id(row: Mapping[str, Any], number: int) -> str:
@@ -35,3 +36,21 @@ def drawn(ids: Sequence[str], limit: int | None, seed: int) -> list[int]:
     if limit is None or limit >= len(ids):
         return list(range(len(ids)))
     return sorted(sorted(range(len(ids)), key=lambda i: parts_digest(seed, "limit", ids[i]))[:limit])
+
+
+def by_images(pairs: Sequence[PreferencePair]) -> list[str]:
+    """For each pair what it is about: the same for all pairs that share an image, also by way of others; its id without an
+    image. What must not be torn apart by a split, and what intervals are over."""
+    owner: dict[str, str] = {}
+
+    def first(name: str) -> str:
+        while (other := owner.setdefault(name, name)) != name:
+            name = other
+        return name
+
+    shown = [names_of(pair.shown) for pair in pairs]
+    for names in shown:
+        for name in names[1:]:
+            low, high = sorted((first(names[0]), first(name)))
+            owner[high] = low
+    return [first(names[0]) if names else pair.id for names, pair in zip(shown, pairs, strict=True)]

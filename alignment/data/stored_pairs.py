@@ -12,7 +12,7 @@ from alignment.data.noun_counts import Vocabulary
 from alignment.data.sampling import drawn
 from alignment.data.yield_report import yield_report
 from harness.core.plugins import Data
-from harness.core.preference import PreferencePair
+from harness.core.preference import ImageNames, PreferencePair, together
 
 NOUNS = "nouns.txt"
 _MISSING = "(missing) "  # in front of a name that is in no place: no such file, whatever the name
@@ -33,7 +33,7 @@ def from_rows(
     """
     kept, unfit = usable(read, data, options, len(read) + len(dropped), unpaired)
     kept = [kept[i] for i in drawn([p.id for p in kept], options.get("limit"), seed)]
-    pairs = [replace(p, image_digest=data.digest(p.image)) if p.image else p for p in kept]
+    pairs = [replace(p, image_digest=together(tuple(map(data.digest, p.images)))) if p.image else p for p in kept]
     report = yield_report(dict(options), len(read) + len(dropped), pairs, [], [*dropped, *unfit], nouns(data))
     return pairs, report
 
@@ -43,11 +43,16 @@ def usable(
 ) -> tuple[list[PreferencePair], list[Dropped]]:
     """The pairs that can train, their images found, and the others. Raises DataError where most images are missing."""
     folder = str(options.get("image_folder") or "")
-    found = [replace(p, image=find_image(data, folder, p.image) or _MISSING + p.image) if p.image else p for p in read]
+    found = [replace(p, image=_found(p, data, folder)) if p.image else p for p in read]
     kept, unfit = validate(found, data.has, unpaired)
-    missing = [p.image.removeprefix(_MISSING) for p in found if p.image.startswith(_MISSING)]
+    lost = [[name for name in p.images if name.startswith(_MISSING)] for p in found]
+    missing = [names[0].removeprefix(_MISSING) for names in lost if names]
     refuse_most_missing(data, str(options["file"]), folder, missing, asked)
     return kept, unfit
+
+
+def _found(pair: PreferencePair, data: Data, folder: str) -> ImageNames:
+    return together(tuple(find_image(data, folder, name) or _MISSING + name for name in pair.images))
 
 
 def would_train(

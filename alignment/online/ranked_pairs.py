@@ -26,7 +26,7 @@ from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.plugins import Annotator, in_order
-from harness.core.preference import PreferencePair
+from harness.core.preference import Images, PreferencePair
 
 TIES = ("drop", "stored", "first")
 
@@ -169,7 +169,7 @@ class Ranked:
         return found, {"online/ties": ties / share, "online/unjudged": unjudged / share}
 
     def _best_and_worst(
-        self, pair: PreferencePair, answers: Sequence[Answer], path: Path | None
+        self, pair: PreferencePair, answers: Sequence[Answer], path: Images
     ) -> tuple[tuple[Answer, Answer], float | None]:
         """Two answers and which is better (see `Annotator.rank`).
 
@@ -191,7 +191,7 @@ class Ranked:
             return (answers[0], answers[1]), 0.5 if judged else None
         return (answers[best], answers[worst]), 0.0
 
-    def _winner(self, pair: PreferencePair, two: tuple[str, str], path: Path | None) -> float | None:
+    def _winner(self, pair: PreferencePair, two: tuple[str, str], path: Images) -> float | None:
         if two[0] == two[1]:
             return 0.5
         return self.judge.rank(pair.prompt, two, {"gt_answer": pair.chosen}, path).value

@@ -21,6 +21,7 @@ from alignment.batching.collate import Batch, Row, answer_states, answer_tokens,
 from alignment.batching.logps import head_weight
 from alignment.batching.policy import Policy
 from alignment.data.pairs import image_of
+from alignment.data.sampling import by_images
 from alignment.training.objectives import Known, Part, Totals
 from alignment.weights.checkpoint import HEADS
 from harness.core.digests import parts_digest, seed_of
@@ -177,10 +178,9 @@ def normalized(reward: Reward, pairs: Sequence[PreferencePair], image_root: Path
 def held_out(pairs: Sequence[PreferencePair], share: float, seed: int) -> tuple[list[PreferencePair], list[PreferencePair]]:
     """(to train on, to test on): the same split whatever the order, by image so that no image is on both sides."""
 
-    def tested(pair: PreferencePair) -> bool:
-        return int(parts_digest(seed, "held out", pair.image_digest or pair.id)[:8], 16) < share * 16**8
-
-    return [p for p in pairs if not tested(p)], [p for p in pairs if tested(p)]
+    tested = [int(parts_digest(seed, "held out", about)[:8], 16) < share * 16**8 for about in by_images(pairs)]
+    split = [[p for p, is_tested in zip(pairs, tested, strict=True) if is_tested == wanted] for wanted in (False, True)]
+    return split[0], split[1]
 
 
 def _asked(pair: PreferencePair, answers: Sequence[str]) -> PreferencePair:

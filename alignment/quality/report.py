@@ -9,7 +9,6 @@ from statistics import fmean
 from typing import Any
 
 from alignment.data.noun_counts import n_words
-from alignment.data.pairs import image_of
 from alignment.quality.near_duplicates import difference_hash, near_pairs, repeated
 from alignment.quality.text_probe import Probe, text_probe
 from harness.core.plugins import Progress, no_progress
@@ -47,14 +46,14 @@ def quality(
     progress: Progress = no_progress,
 ) -> Quality:
     """`benchmarks`: the images of each benchmark that the pairs should not show."""
-    shown = {p.image: path for p in pairs if (path := image_of(p, image_root)) is not None}
+    shown = {name: image_root / name for p in pairs for name in p.images}
     hashes, unreadable = _hashes(shown, "images of the pairs", progress)
     overlap = {}
     for name, paths in (benchmarks or {}).items():
         theirs, _ = _hashes({str(path): path for path in paths}, f"images of {name}", progress)
         overlap[name] = tuple(near_pairs(hashes, theirs))
     sided = [(n_words(p.chosen), n_words(r)) for p in pairs if p.chosen for r in p.rejected]
-    keys = [(p.image_digest or p.image, p.prompt, p.context, p.chosen) for p in pairs]
+    keys = [(p.shown, p.prompt, p.context, p.chosen) for p in pairs]
     return Quality(
         pairs=len(pairs),
         images=len(shown),

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from alignment.data.sampling import by_images
 from harness.core.digests import parts_digest
 from harness.core.preference import PreferencePair
 
@@ -56,7 +57,7 @@ def text_probe(pairs: Sequence[PreferencePair]) -> Probe | None:
     """None where there are too few pairs or images."""
     sided = [p for p in pairs if p.chosen and p.rejected]
     kept = sorted(sided, key=lambda p: parts_digest("probe", p.id))[:MOST]
-    images = [p.image_digest or p.image or p.id for p in kept]
+    images = by_images(kept)
     if len(kept) < FEWEST or len(set(images)) < FEWEST:
         return None
     fold = [int(parts_digest("fold", image)[:8], 16) % FOLDS for image in images]

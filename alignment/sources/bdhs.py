@@ -29,7 +29,7 @@ from harness.core.capabilities import ShowsTokens
 from harness.core.errors import ConfigError, ImageError
 from harness.core.evaluation import Decoding, HiddenImage, Request
 from harness.core.plugins import Data, Model, in_order
-from harness.core.preference import PreferencePair
+from harness.core.preference import PreferencePair, paths_of
 
 _CHOICES = {
     "cut_unit": CUT_UNITS,
@@ -115,7 +115,7 @@ class Bdhs(ReadsPrompts):
                 tried = self._try(open_drafts, model, seed, rules, pieces)
             except ImageError as error:
                 dropped += unreadable([d.prompt for d in open_drafts], error)
-                open_drafts = [d for d in open_drafts if d.prompt.path != error.path]
+                open_drafts = [d for d in open_drafts if error.path not in paths_of(d.prompt.path)]
                 continue
             open_drafts = []
             for draft in tried:

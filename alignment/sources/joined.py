@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from alignment.data.image_names import check_limit
-from alignment.data.prompts import count_of, made_source
+from alignment.data.prompts import asked_of, count_of, made_source
 from alignment.data.sampling import drawn
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
 from harness.core.plugins import Data, Model
-from harness.core.preference import PreferencePair
+from harness.core.preference import AsksAbout, PreferencePair
 
 
 @registry.source
@@ -51,6 +51,10 @@ class Joined:
         """The pairs of both, at most `limit`; what either source refuses is refused."""
         found = sum(count_of(source, data, seed) for source in self._parts.values())
         return found if self.options["limit"] is None else min(found, self.options["limit"])
+
+    def asked(self, data: Data, seed: int) -> list[AsksAbout]:
+        """What the pairs of both sources are about."""
+        return [one for source in self._parts.values() for one in asked_of(source, data, seed)]
 
     def report(self) -> dict[str, Any]:
         return self._report

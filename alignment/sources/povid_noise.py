@@ -24,7 +24,7 @@ from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, ImageError
 from harness.core.evaluation import NoisyImage, Request
 from harness.core.plugins import Data, Model
-from harness.core.preference import PreferencePair
+from harness.core.preference import PreferencePair, paths_of
 
 _AT_ONCE = 64
 
@@ -77,7 +77,7 @@ class PovidNoise(ReadsPrompts):
                 return list(zip(prompts, _guesses(model, requests, [p.chosen for p in prompts]), strict=True)), dropped
             except ImageError as error:
                 dropped += unreadable(prompts, error)
-                prompts = [p for p in prompts if p.path != error.path]
+                prompts = [p for p in prompts if error.path not in paths_of(p.path)]
 
 
 def _guesses(model: Model, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:

@@ -31,6 +31,7 @@ from harness.core.preference import PreferencePair
 
 NEVER_BOTH = "no sentence with a counterpart"
 UNKNOWN_IMAGE = "image without annotations"
+SEVERAL_IMAGES = "several images (objects are those of one)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,9 @@ class Sentences(ReadsPrompts):
             raise DataError(f"sentences needs {o['vocabulary']} in the data folder: one kind a line, synonyms by commas.")
         known = objects_by_image(data, o["annotations"])
         prompts, dropped = self.prompts(data, model, seed)
-        named = {p.id: p.image.rpartition("/")[2] for p in prompts}
+        dropped += [Dropped(p.id, SEVERAL_IMAGES) for p in prompts if isinstance(p.image, tuple)]
+        named = {p.id: p.image.rpartition("/")[2] for p in prompts if isinstance(p.image, str)}
+        prompts = [p for p in prompts if p.id in named]
         dropped += [Dropped(p.id, UNKNOWN_IMAGE) for p in prompts if named[p.id] not in known]
         going = [_Answer(p, known[named[p.id]]) for p in prompts if named[p.id] in known]
         made: dict[str, list[PreferencePair]] = {p.id: [] for p in prompts}

@@ -13,12 +13,12 @@ from typing import Any
 
 from alignment.data.image_names import check_limit
 from alignment.data.invalid_pairs import Dropped
-from alignment.data.prompts import count_of, made_source
+from alignment.data.prompts import asked_of, count_of, made_source
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
 from harness.core.plugins import Data, Model
-from harness.core.preference import PreferencePair
+from harness.core.preference import AsksAbout, PreferencePair
 
 ONLY_ONE = "in one of the two sources only"
 OTHER_CHOSEN = "the sources differ in the chosen answer"
@@ -59,6 +59,10 @@ class Union:
     def check(self, data: Data, seed: int) -> int:
         """At most `limit` pairs; what either source refuses is refused."""
         return min(count_of(source, data, seed) for source in (self._first, self._second))
+
+    def asked(self, data: Data, seed: int) -> list[AsksAbout]:
+        """What the pairs of both sources are about."""
+        return [one for source in (self._first, self._second) for one in asked_of(source, data, seed)]
 
     def report(self) -> dict[str, Any]:
         return self._report

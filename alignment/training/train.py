@@ -43,7 +43,7 @@ from harness.core.edge.files import is_file
 from harness.core.errors import TrainingError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Progress, no_progress
-from harness.core.preference import PreferencePair
+from harness.core.preference import PreferencePair, refused_images
 
 DONE = "done.json"
 CHECKPOINT, MERGED = "checkpoint", "base"
@@ -86,6 +86,8 @@ def train(
     policy = in_one_precision(policy, settings)
     kept, dropped = validate(pairs, lambda name: is_file(image_root / name), unpaired=isinstance(objective, Unpaired))
     require_some(kept, dropped)
+    if refused := refused_images(policy, kept):
+        raise TrainingError(refused)
     if online is not None and any(pair.context for pair in kept):
         raise TrainingError(
             f"{sum(bool(pair.context) for pair in kept)} pairs give the beginning of their answer (context); an aligner that "

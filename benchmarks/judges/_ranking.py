@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol
 
 from harness.core.evaluation import Verdict
 from harness.core.judging import Facts
+from harness.core.preference import Images
 
 
 class Rates(Protocol):
@@ -15,13 +15,13 @@ class Rates(Protocol):
     name: str
     version: str
 
-    def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict: ...
+    def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict: ...
 
 
 class RanksByRating:
     """For judges that rate: `rank` is 0 where the first answer is rated higher, 1 the second, 0.5 for equal ratings."""
 
-    def rank(self: Rates, question: str, answers: tuple[str, str], facts: Facts, image: Path | None) -> Verdict:
+    def rank(self: Rates, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
         first, second = (self.rate(question, answer, facts, image) for answer in answers)
         if first.value is None or second.value is None:
             return Verdict(None, "one of the two is unjudged", f"{first.raw}\n{second.raw}", self.name, self.version)

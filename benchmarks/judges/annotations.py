@@ -24,6 +24,7 @@ from harness.core.errors import ConfigError, JudgeError
 from harness.core.evaluation import Verdict
 from harness.core.judging import Facts
 from harness.core.plugins import Data
+from harness.core.preference import Images
 
 
 @registry.judge
@@ -44,13 +45,15 @@ class Annotations(RanksByRating):
         self._data, self._folder, self._year, self._split = data, folder, year, split
         self.version = "rules 2, " + ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(self._truth.sources.items()))
 
-    def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+    def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict:
         """Raises JudgeError for an image that the training annotations do not have."""
         read = READERS["llava"]
         reference = str(facts.get("gt_answer", ""))
         if reference.split(",", maxsplit=1)[0].strip(" .").lower() in ("yes", "no"):
             right = read(answer) == read(reference)
             return Verdict(float(right), "right" if right else "wrong", "", self.name, self.version)
+        if isinstance(image, tuple):
+            raise JudgeError("The annotations judge rates answers about one image; it cannot tell which of several one names.")
         objects = self._objects(image)
         said = assertions(answer).present
         invented = [node for node in said if node not in objects]

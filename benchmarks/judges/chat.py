@@ -21,6 +21,7 @@ from harness.core.evaluation import Decoding, Request, Verdict
 from harness.core.final_answer import final_answer
 from harness.core.judging import REPEAT, Facts, JudgeTask, Question
 from harness.core.plugins import Model
+from harness.core.preference import IMAGE_MARK, Images
 
 _EMPTY = "no reply: the model's answer is empty, or all of it is reasoning"
 
@@ -74,13 +75,15 @@ class Chat:
         if left:
             yield [(i, self._read(questions[i].task, "", why.get(i) or self._gone or "no reply")) for i in sorted(left)]
 
-    def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Path | None) -> Verdict:
+    def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
         """One request with both answers; the reference in `facts` is not shown."""
         first, second = answers
+        if isinstance(image, tuple):  # all stand in front of the judge's prompt
+            question, first, second = (_numbered(text) for text in (question, first, second))
         text = RANK.fill(question, second, {"gt_answer": first}, self._given.get(RANK.name, ""))
         return self._verdict(RANK, Request(image, text, self._decoding))
 
-    def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+    def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict:
         """The answer beside the reference facts["gt_answer"]: 1 where it is better, 0.5 as good, 0 worse."""
         return self.rank(question, (str(facts.get("gt_answer", "")), answer), facts, image)
 
@@ -165,3 +168,9 @@ def _read(name: str, path: str, known: Mapping[str, JudgeTask], check: bool) -> 
             "Take the text anew, or set check_digests: false to use your own."
         )
     return text
+
+
+def _numbered(text: str) -> str:
+    """A text with the number of each image in the place of its mark."""
+    *before, last = text.split(IMAGE_MARK)
+    return "".join(f"{part}[image {n}]" for n, part in enumerate(before, 1)) + last

@@ -14,6 +14,7 @@ from harness.core import registry
 from harness.core.errors import JudgeError
 from harness.core.evaluation import Verdict
 from harness.core.judging import Facts, JudgeTask, Reply
+from harness.core.preference import Images
 
 
 @registry.judge
@@ -29,7 +30,7 @@ class Keywords(RanksByRating):
             raise JudgeError(f"The keywords judge has no rule for {task.name!r}. Use a judge that asks a model: chat.")
         return self._verdict(task.rule(question, answer, facts))
 
-    def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+    def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict:
         """0 to 6 by the reference facts["gt_answer"]."""
         return self._verdict(rate_by_reference(question, answer, facts))
 

@@ -16,6 +16,7 @@ from harness.core.edge.files import json_lines, read_text
 from harness.core.errors import ConfigError, DataError, JudgeError
 from harness.core.evaluation import Verdict
 from harness.core.judging import Facts, JudgeTask
+from harness.core.preference import Images
 
 
 @registry.judge
@@ -44,7 +45,7 @@ class Recorded(RanksByRating):
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         return self.rate(question, answer, facts, image)
 
-    def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+    def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict:
         missing = Verdict(None, "not recorded", "", self.name, self.version)
         return self._replies.get((question, answer), missing)
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from harness.core.errors import ConfigError
+from harness.core.preference import Images
 
 Better = str  # "higher", "lower" or "neither"
 Number = Any  # a float, or an array of floats, (R,), one a resample: numpy may not be imported here
@@ -86,7 +86,7 @@ class NoisyImage:
 class Request:
     """One answer to generate: `prefix` is the given start of the answer."""
 
-    image: Path | None
+    image: Images
     text: str
     decoding: Decoding = Decoding()
     prefix: str = ""

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Request, Score, Verdict
 from harness.core.judging import Facts, JudgeTask
-from harness.core.preference import PreferencePair
+from harness.core.preference import Images, PreferencePair
 from harness.core.run_record import Checkpoint
 
 T = TypeVar("T")
@@ -68,11 +68,11 @@ class JudgesTasks(Protocol):
 class RatesAnswers(Protocol):
     """What an annotator does in training."""
 
-    def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+    def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict:
         """How good an answer is, higher is better, on the annotator's own scale. facts["gt_answer"] is the reference."""
         ...
 
-    def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Path | None) -> Verdict:
+    def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
         """Which of two answers is better: value 0 the first, 1 the second, 0.5 neither, None unjudged."""
         ...
 

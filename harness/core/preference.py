@@ -1,10 +1,30 @@
-"""A preference pair: one prompt with a better answer and one or more worse ones."""
+"""A preference pair: one prompt with a better answer and one or more worse ones, about one image, several or none."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+IMAGE_MARK = "<image>"  # where an image stands in a prompt about several; without marks they stand in front, in their order
+Images = Path | tuple[Path, ...] | None  # what a prompt shows: one image, several (two or more) in their order, or none
+ImageNames = str | tuple[str, ...]  # the same as names, "" for none
+
+
+def paths_of(images: Images) -> tuple[Path, ...]:
+    """One path an image, in their order."""
+    return images if isinstance(images, tuple) else () if images is None else (images,)
+
+
+def names_of(image: ImageNames) -> tuple[str, ...]:
+    """One name an image, in their order."""
+    return image if isinstance(image, tuple) else (image,) if image else ()
+
+
+def together(names: tuple[str, ...]) -> ImageNames:
+    """The names of a prompt's images in the form that pairs and prompts hold."""
+    return names if len(names) > 1 else "".join(names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +34,14 @@ class PreferencePair:
     A rated answer without a counterpart is a pair with one side only: `chosen` "" or `rejected` (); the aligner `kto` reads it.
     `context` is the beginning of the answer that is given and not trained on: both sides are a sentence that may follow it
     (sentence-level pairs).
-    `image` is relative to the data folder; `image_digest` is sha256 of the file; `meta` is provenance
-    (tries, similarity, seed, ...) that training ignores.
+    `image` is relative to the data folder, `image_digest` is sha256 of the file; both are tuples for a prompt about several
+    images, whose places its marks (`IMAGE_MARK`) then say. `meta` is provenance (tries, similarity, seed, ...) that training
+    ignores.
     """
 
     id: str
-    image: str
-    image_digest: str
+    image: ImageNames
+    image_digest: ImageNames
     prompt: str
     chosen: str
     rejected: tuple[str, ...]
@@ -32,3 +53,45 @@ class PreferencePair:
     def answers(self) -> tuple[str, ...]:
         """All answers, the better one first where there is one."""
         return (self.chosen, *self.rejected) if self.chosen else self.rejected
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """One name an image, in their order."""
+        return names_of(self.image)
+
+    @property
+    def shown(self) -> ImageNames:
+        """Which images the prompt is about, by content where digests are known, else by name."""
+        if not isinstance(self.image, tuple):
+            return self.image_digest or self.image
+        digests = self.image_digest if isinstance(self.image_digest, tuple) else ("",) * len(self.image)
+        return tuple(digest or name for digest, name in zip(digests, self.image, strict=True))
+
+
+class AsksAbout(Protocol):
+    """A pair, or a prompt."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def image(self) -> ImageNames: ...
+
+
+@runtime_checkable
+class ShowsSeveralImages(Protocol):
+    """A model whose prompts may show several images; `one_image` says why this one's do not, "" where they do."""
+
+    @property
+    def one_image(self) -> str: ...
+
+
+def refused_images(model: object, asked: Sequence[AsksAbout]) -> str:
+    """What to tell of pairs or prompts about several images that a model does not take; "" where it takes all of them."""
+    several = [one.id for one in asked if isinstance(one.image, tuple)]
+    why = model.one_image if isinstance(model, ShowsSeveralImages) else f"{type(model).__name__} takes one."
+    if not several or not why:
+        return ""
+    return (
+        f"{len(several):,} of {len(asked):,} rows are about several images (the first: {several[0]!r}), and this model takes "
+        f"one image a prompt. {why} Remove these rows, or choose a model whose row in docs/models.md says several."
+    )

@@ -16,6 +16,7 @@ from harness.core.digests import file_digest, value_digest
 from harness.core.errors import ImageError, ModelError, Unanswered
 from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
 from harness.core.plugins import Model, Progress, no_progress
+from harness.core.preference import Images, paths_of
 from harness.core.run_record import Checkpoint
 from harness.storage.run_store import Store
 
@@ -34,7 +35,7 @@ class Tally:
 
     def add(self, requests: Sequence[Request], answers: Iterable[Answer]) -> None:
         self.answered += len(requests)
-        self.seen |= {request.image for request in requests if request.image is not None}
+        self.seen |= _images(requests)
         self.tokens += sum(max(answer.n_tokens, 0) for answer in answers)
 
     @property
@@ -73,9 +74,10 @@ class RememberingModel:
     def key(self, request: Request) -> str:
         """Answer key: weights, image, prompt, decoding, hidden tokens, noise, and the facts that can move an answer.
 
-        The image counts by content and its path not at all; the weights count by content and their path not at all.
+        Images count by content and in their order, the weights by content; their paths count not at all.
         """
-        image = self._image_digest(request.image) if request.image is not None else None
+        digests = [self._image_digest(path) for path in paths_of(request.image)]
+        image = digests if len(digests) > 1 else next(iter(digests), None)
         veils = [_asked(veil) if veil is not None else None for veil in (request.hidden_image, request.noise)]
         asked = [image, request.text, request.prefix, asdict(request.decoding), *veils]
         return value_digest([self.checkpoint.digest, self._facts, asked])
@@ -91,7 +93,7 @@ class RememberingModel:
         known = self._store.answers(order)
         distinct = [requests[places[key][0]] for key in order]
         finished = {n: known[key] for n, key in enumerate(order) if key in known}
-        self.tally = Tally(len(order), len({r.image for r in distinct if r.image is not None}), len(known))
+        self.tally = Tally(len(order), len(_images(distinct)), len(known))
         self._count([distinct[n] for n in finished], ())
         if known:
             yield [(i, answer) for key, answer in known.items() for i in places[key]]
@@ -179,7 +181,7 @@ class RememberingModel:
     ) -> None:
         """`ask` for the distinct requests of every image of which one is not known."""
         first = {key: i for i, key in reversed(list(enumerate(keys)))}
-        images: dict[Path | None, list[int]] = {}
+        images: dict[Images, list[int]] = {}
         for i in sorted(first.values()):
             images.setdefault(requests[i].image, []).append(i)
         done = 0
@@ -207,6 +209,10 @@ class RememberingModel:
         return self._image_digests[path]
 
 
+def _images(requests: Iterable[Request]) -> set[Path]:
+    return {path for request in requests for path in paths_of(request.image)}
+
+
 def _asked(veil: HiddenImage | NoisyImage) -> dict[str, object]:
     """What of a veil stands in an answer's key: of options that came later, those that are set."""
     later = {"positions": "kept", "newlines": "counted"}
@@ -228,7 +234,8 @@ def answered(model: RememberingModel, requests: Sequence[Request]) -> tuple[dict
         except Unanswered as error:
             return answers, missing | error.reasons
         except ImageError as error:
-            lost = {i: str(error) for i, request in enumerate(requests) if request.image == error.path and i not in answers}
+            about = [i for i, request in enumerate(requests) if error.path in paths_of(request.image)]
+            lost = {i: str(error) for i in about if i not in answers}
             if not lost:
                 raise
             missing |= lost

@@ -24,6 +24,7 @@ from harness.core.evaluation import Answer, Item, Score, Verdict
 from harness.core.final_answer import final_answer, whole
 from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question
 from harness.core.plugins import Annotator, Benchmark, Data, Judge
+from harness.core.preference import Images, paths_of
 from harness.storage.run_store import Store
 
 
@@ -38,10 +39,11 @@ class _Remembering:
         """What the judge's server was asked and charged; None for one that runs here."""
         return cost_of(self._inner)
 
-    def _key(self, version: str, asked: list[Any], image: Path | None) -> str:
-        return value_digest([self.name, version, *asked, file_digest(image) if image is not None else None])
+    def _key(self, version: str, asked: list[Any], image: Images) -> str:
+        images = [file_digest(path) for path in paths_of(image)]
+        return value_digest([self.name, version, *asked, images if len(images) > 1 else next(iter(images), None)])
 
-    def _remembered(self, version: str, asked: list[Any], image: Path | None, ask: Callable[[], Verdict]) -> Verdict:
+    def _remembered(self, version: str, asked: list[Any], image: Images, ask: Callable[[], Verdict]) -> Verdict:
         key = self._key(version, asked, image)
         return self._store.verdicts([key]).get(key) or self._keep(key, ask())
 
@@ -119,11 +121,11 @@ class RememberingAnnotator(_Remembering):
         super().__init__(annotator, store)
         self._annotator = annotator
 
-    def rate(self, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+    def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict:
         asked = [question, answer, {"task": "rank", **facts}]
         return self._remembered(self.version, asked, image, lambda: self._annotator.rate(question, answer, facts, image))
 
-    def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Path | None) -> Verdict:
+    def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
         asked = ["rank", question, *answers, {"task": "rank", **facts}]
         return self._remembered(self.version, asked, image, lambda: self._annotator.rank(question, answers, facts, image))
 

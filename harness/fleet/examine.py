@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +66,8 @@ class _Examination:
         with tempfile.TemporaryDirectory() as folder:
             paths = drawn_images(Path(folder))
             sent = [(path.name, path.read_bytes()) for path in paths]
-        asked = [Request(path, question, Decoding(max_new_tokens=_TOKENS)) for path in paths for question in _QUESTIONS]
-        asked = [replace(one, image=Path(one.image.name) if one.image else None) for one in asked[:_ANSWERS]]
+        decoding, names = Decoding(max_new_tokens=_TOKENS), [Path(path.name) for path in paths]
+        asked = [Request(name, question, decoding) for name in names for question in _QUESTIONS][:_ANSWERS]
         yield from self._ask(found, "examined", sent, asked)
         if not found:
             return

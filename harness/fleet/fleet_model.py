@@ -12,6 +12,7 @@ from harness.core.capabilities import Finding
 from harness.core.digests import file_digest
 from harness.core.errors import Unanswered
 from harness.core.evaluation import Answer, Request
+from harness.core.preference import Images, paths_of
 from harness.core.run_record import Checkpoint
 from harness.fleet.crew import Crew
 from harness.fleet.messages import Spec, WaveUnit
@@ -31,7 +32,7 @@ class FleetModel:
         self._crew, self._spec = crew, spec
         loaded = crew.load(spec)
         self.checkpoint: Checkpoint = loaded.checkpoint
-        self.unshared, self.despite = loaded.unshared, loaded.despite
+        self.unshared, self.one_image, self.despite = loaded.unshared, loaded.one_image, loaded.despite
         self._facts = dict(loaded.facts)
         self.at_once, self.begin, self.leave = crew.size + 1, crew.begin, crew.leave
         self._images: dict[Path, str] = {}
@@ -88,7 +89,7 @@ class FleetModel:
 
     def _by_image(self, method: str, requests: Sequence[Request], *along: Sequence[str]) -> list[Any]:
         """One value a request; requests about one image stay together, since they are read together."""
-        images: dict[Path | None, list[int]] = {}
+        images: dict[Images, list[int]] = {}
         for i, request in enumerate(requests):
             images.setdefault(request.image, []).append(i)
         groups = list(images.values())
@@ -104,9 +105,10 @@ class FleetModel:
 
     def _digests(self, requests: Sequence[Request]) -> dict[Path, str]:
         """sha256 of the images that this host can read, by path."""
-        for path in {request.image for request in requests if request.image is not None} - self._images.keys():
+        shown = {path for request in requests for path in paths_of(request.image)}
+        for path in shown - self._images.keys():
             try:
                 self._images[path] = file_digest(path)
             except OSError:
                 continue  # the worker's own words say what is wrong
-        return {r.image: self._images[r.image] for r in requests if r.image is not None and r.image in self._images}
+        return {path: self._images[path] for path in shown & self._images.keys()}

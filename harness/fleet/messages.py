@@ -13,6 +13,7 @@ from harness.core.digests import file_digest, value_digest
 from harness.core.edge.versions import versions
 from harness.core.errors import HarnessError, ImageError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Request
+from harness.core.preference import paths_of
 from harness.core.run_record import Checkpoint
 
 
@@ -48,6 +49,7 @@ class Loaded:
     checkpoint: Checkpoint
     facts: Mapping[str, str]
     unshared: str
+    one_image: str  # why it takes no more than one a prompt
     despite: tuple[str, ...]
     device: str = ""  # for people: the GPU's name, or "cpu"
 
@@ -62,7 +64,7 @@ class WaveUnit:
     images: Mapping[Path, str]
 
     def __str__(self) -> str:
-        first = next((str(r.image) for r in self.requests if r.image is not None), self.requests[0].text[:60])
+        first = next((str(p) for r in self.requests for p in paths_of(r.image)), self.requests[0].text[:60])
         return f"a wave of {len(self.requests):,} requests, the first about {first}"
 
 

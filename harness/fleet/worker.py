@@ -17,6 +17,7 @@ from harness.core.digests import file_digest
 from harness.core.errors import HarnessError, ModelError
 from harness.core.evaluation import Answer, Request
 from harness.core.plugins import KEPT, Model, WorksInWaves
+from harness.core.preference import ShowsSeveralImages
 from harness.fleet.messages import Fault, Host, Loaded, Reply, Spec, WaveUnit, fault_of, own_versions
 from harness.fleet.same_hosts import folder_digest, free_memory
 from harness.startup import start
@@ -106,7 +107,7 @@ class Worker:
             with tempfile.TemporaryDirectory() as folder:
                 for name, content in images:
                     (Path(folder) / name).write_bytes(content)
-                asked = [replace(r, image=Path(folder) / r.image if r.image is not None else None) for r in requests]
+                asked = [r if r.image is None else replace(r, image=Path(folder) / str(r.image)) for r in requests]
                 given = {i: answer.text for batch in self._waves().engine().generate(asked, {}) for i, answer in batch}
             free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else free_memory()
             return free, [given[i] for i in range(len(requests))]
@@ -150,7 +151,8 @@ class Worker:
         despite = model.despite if isinstance(model, ChecksItself) else ()
         unshared = model.unshared if isinstance(model, SharesWork) else ""
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-        return Loaded(model.checkpoint, model.facts(), unshared, tuple(despite), device)
+        one_image = model.one_image if isinstance(model, ShowsSeveralImages) else ""
+        return Loaded(model.checkpoint, model.facts(), unshared, one_image, tuple(despite), device)
 
     def _waves(self) -> WorksInWaves:
         if not isinstance(self._model, WorksInWaves):

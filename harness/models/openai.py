@@ -20,6 +20,7 @@ from harness.core.edge.images import DECODING
 from harness.core.errors import ConfigError, ImageError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.nearest import did_you_mean
+from harness.core.preference import Images, paths_of
 from harness.core.run_record import Checkpoint
 from harness.models._server.chat_format import Reply, chat_body, continued, data_url, read_reply, refuses_temperature
 from harness.models._server.client import Server
@@ -102,7 +103,7 @@ class OpenAIModel:
         self._version = self._server.version() if self._kind == "vllm" else ""
         self._extra = self._thinking.extra(extra or {})
         self._keep = 2 * concurrency * len(servers)
-        self._limit = "max_tokens"
+        self._limit, self.one_image = "max_tokens", ""  # the server itself says whether it takes several images
         self._tempered: bool | None = True if self._kind in _CONTINUES else None  # None: not yet known
         self._images: OrderedDict[Path, str] = OrderedDict()
         self._lock = threading.Lock()
@@ -138,7 +139,7 @@ class OpenAIModel:
         """
         wanted = [i for i in range(len(requests)) if i not in done]
         self._check(requests[i] for i in wanted)
-        groups: dict[Path | None, list[int]] = {}
+        groups: dict[Images, list[int]] = {}
         for i in wanted:
             groups.setdefault(requests[i].image, []).append(i)
         lost: dict[int, _Lost] = {}
@@ -176,14 +177,13 @@ class OpenAIModel:
     def _answer(self, request: Request) -> Reply | _Lost:
         """A reply, or why there is none."""
         try:
-            encoded = self._data_url(request.image) if request.image is not None else None
-            return self._ask(request, encoded)
+            return self._ask(request, [self._data_url(path) for path in paths_of(request.image)])
         except ImageError as error:
             return _Lost(str(error), transient=False)
         except Unanswerable as error:
             return _Lost(str(error), error.transient)
 
-    def _ask(self, request: Request, encoded: str | None) -> Reply:
+    def _ask(self, request: Request, encoded: Sequence[str]) -> Reply:
         limit, tempered = self._limit, self._tempered is not False
         body = chat_body(self._thinking.asked(request), encoded, self._name, limit, tempered)
         if request.prefix or request.decoding.min_new_tokens:
@@ -195,7 +195,7 @@ class OpenAIModel:
             return read_reply(data, request.decoding, round(time.perf_counter() - started, 4), thinking)
 
         try:
-            return self._pool.ask(body, read, request.image)
+            return self._pool.ask(body, read, next(iter(paths_of(request.image)), None))
         except Unanswerable as error:
             if limit == "max_tokens" and "max_completion_tokens" in str(error):
                 self._limit = "max_completion_tokens"  # newer models of some providers take no other name
@@ -208,7 +208,7 @@ class OpenAIModel:
     def _find_tempered(self) -> None:
         """Before any answer is stored under the facts: a word asked of the server settles it, whatever else it says."""
         try:
-            self._ask(Request(None, "Hi", Decoding(max_new_tokens=16)), None)
+            self._ask(Request(None, "Hi", Decoding(max_new_tokens=16)), [])
         except Unanswerable:
             pass  # asked again with the first question
         self._tempered = self._tempered is not False
@@ -252,7 +252,7 @@ class OpenAIModel:
     def _answers_to(self, model: str) -> bool:
         """Some providers know more names than they list; a word asked of it settles that."""
         try:
-            body = chat_body(Request(None, "Hi"), None, model, "max_tokens")
+            body = chat_body(Request(None, "Hi"), [], model, "max_tokens")
             self._server.ask({**body, "max_tokens": 1}, lambda data: data)
         except (ModelError, Unanswerable):
             return False

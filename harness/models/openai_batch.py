@@ -17,8 +17,9 @@ from harness.core.edge.images import DECODING
 from harness.core.errors import ConfigError, DataError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.files import write_text_whole
+from harness.core.preference import paths_of
 from harness.core.run_record import Checkpoint
-from harness.models._server.chat_format import chat_body, data_url, read_reply
+from harness.models._server.chat_format import chat_body, content_of, data_url, read_reply
 from harness.models._server.refusals import Again, Unanswerable
 from harness.models._server.thinking import Thinking
 
@@ -41,6 +42,8 @@ class OpenAIBatch:
         thinking_tokens: tokens of reasoning at most, besides a benchmark's limit for the answer; 0: one limit over both.
     Raises ConfigError for a folder that is a file and for a negative limit.
     """
+
+    one_image = ""
 
     def __init__(
         self,
@@ -110,10 +113,11 @@ class OpenAIBatch:
                 "A provider's batch can neither hide image tokens, add noise, continue a given beginning nor keep to a least "
                 "length. Give a checkpoint in a folder (model.name: transformers)."
             )
-        return {**chat_body(self._thinking.asked(request), None, self._model, self._limit), **self._extra}
+        return {**chat_body(self._thinking.asked(request), [], self._model, self._limit), **self._extra}
 
     def _id(self, request: Request, body: Mapping[str, Any]) -> str:
-        return value_digest([self._revision, body, file_digest(request.image) if request.image is not None else None])[:32]
+        images = [file_digest(path) for path in paths_of(request.image)]
+        return value_digest([self._revision, body, images if len(images) > 1 else next(iter(images), None)])[:32]
 
     def _replies(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """Bodies of good replies, and the reasons of failed ones, by id."""
@@ -147,9 +151,9 @@ class OpenAIBatch:
 
     def _line(self, name: str, request: Request, body: dict[str, Any]) -> str:
         if request.image is not None:
-            image = {"type": "image_url", "image_url": {"url": data_url(request.image)}}
             (message,) = body["messages"]
-            body = {**body, "messages": [{**message, "content": [image, *message["content"]]}]}
+            content = content_of(request.text, [data_url(path) for path in paths_of(request.image)])
+            body = {**body, "messages": [{**message, "content": content}]}
         return json.dumps({"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": body}) + "\n"
 
 

@@ -22,11 +22,11 @@ from harness.core.edge.foreign import refused_as
 from harness.core.edge.images import DECODING
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
+from harness.core.preference import Images
 from harness.models._checkpoint import loading, requirements
 from harness.models._checkpoint.image_features import FeatureCache
-from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.own_files import file_findings
-from harness.models._checkpoint.prompt_builder import PromptBuilder, hidden_at
+from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
 from harness.models._checkpoint.vision_tower import skip_unread_layers
@@ -221,26 +221,30 @@ class TransformersModel:
         known = [i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None]
         return int(known[0]) if known else 0
 
-    def prompt(self, image: Path | None, text: str) -> tuple[Tensor, Mapping[str, Tensor]]:
+    @property
+    def one_image(self) -> str:
+        """See `ShowsSeveralImages`."""
+        return self.family.one_image or self.family.why_alone
+
+    def prompt(self, image: Images, text: str, noise: NoisyImage | None = None) -> tuple[Tensor, Mapping[str, Tensor]]:
         """input_ids (P,) of a prompt, ending where the answer begins, and the inputs of the vision tower."""
         self._training.check()
         ids = self.prompts.prompt_ids(image, text)
         self.prompts.check_tokens(len(ids), image, text)
-        vision: Mapping[str, Tensor] = self.prompts.image_inputs(image).tensors if image is not None else {}
-        return torch.tensor(ids, dtype=torch.long), vision
+        return torch.tensor(ids, dtype=torch.long), self.prompts.vision_inputs(image, noise)
 
-    def expect_images(self, images: Iterable[Path]) -> None:
-        """These images are asked for next, in this order: workers may make them ahead."""
-        self.prompts.images.expect(images)
+    def expect_images(self, images: Iterable[Images]) -> None:
+        """The images of these prompts are asked for next, in this order: workers may make them ahead."""
+        self.prompts.expect(images)
 
     def damaged_prompt(
-        self, image: Path, text: str, hidden: HiddenImage | None, noise: NoisyImage | None
+        self, image: Images, text: str, hidden: HiddenImage | None, noise: NoisyImage | None
     ) -> tuple[Tensor, Mapping[str, Tensor], Tensor | None]:
-        """`prompt` with noise on the image, and which of its positions are hidden image tokens, (P,) bool, None for none."""
-        ids, vision = self.prompt(image, text)
-        return ids, add_noise(vision, noise), hidden_at(ids, hidden, self.prompts.image_token_id)
+        """`prompt` with noise on each image, and which of its positions are hidden image tokens, (P,) bool, None for none."""
+        ids, vision = self.prompt(image, text, noise)
+        return ids, vision, self.prompts.hidden_at(ids, hidden, image)
 
-    def answer_ids(self, image: Path | None, text: str, answer: str) -> Tensor:
+    def answer_ids(self, image: Images, text: str, answer: str) -> Tensor:
         """(n,) tokens of an answer behind `prompt(image, text)` as the template writes it, end token included."""
         ids = self.prompts.whole_answer_ids(image, text, answer)
         self.prompts.check_tokens(len(self.prompts.prompt_ids(image, text)) + len(ids) - 1, image, text, "pair")

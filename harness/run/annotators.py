@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from alignment.data.pairs import image_of
+from alignment.data.sampling import by_images
 from harness.config.annotators import AnnotatorsConfig
 from harness.core import registry
 from harness.core.errors import DataError
@@ -98,7 +100,7 @@ def _shown(pairs: Sequence[PreferencePair], what: str, progress: Progress) -> It
 
 def _both(judge: Annotator, pair: PreferencePair, root: Path) -> tuple[float | None, float | None]:
     """How far the chosen answer wins (1 yes, 0.5 tie, 0 no, None unjudged): when it stands first, and when it stands second."""
-    image = root / pair.image if pair.image else None
+    image = image_of(pair, root)
     facts, (chosen, rejected) = {"gt_answer": pair.chosen}, (pair.chosen, pair.rejected[0])
     first = judge.rank(pair.prompt, (chosen, rejected), facts, image).value
     second = judge.rank(pair.prompt, (rejected, chosen), facts, image).value
@@ -112,7 +114,7 @@ def _agreement(
     rows: Sequence[tuple[float | None, float | None]],
     published: float | None,
 ) -> Agreement:
-    judged = [(pair.image_digest or pair.id, place, won) for pair, row in zip(pairs, rows, strict=True)
+    judged = [(about, place, won) for about, row in zip(by_images(pairs), rows, strict=True)
               for place, won in enumerate(row) if won is not None]  # fmt: skip
     images = [image for image, _, _ in judged]
     decided = [(place == 0) == (won == 1) for _, place, won in judged if won != 0.5]

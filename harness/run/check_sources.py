@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alignment.data.prompts import count_of
+from alignment.data.prompts import asked_of, count_of
 from alignment.data.stored_pairs import ChecksPairs, StoresPairs
 from alignment.data.yield_report import sides
 from harness.config.option_faults import plugins_of
@@ -14,8 +14,8 @@ from harness.config.schema import Arm, RunConfig
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
 from harness.core.errors import DataError, HarnessError, StoreError
-from harness.core.plugins import Data
-from harness.core.preference import PreferencePair
+from harness.core.plugins import Data, Model
+from harness.core.preference import PreferencePair, ShowsSeveralImages, names_of, refused_images
 from harness.storage.artifacts import Pairs
 
 
@@ -33,6 +33,15 @@ def number_of_pairs(config: RunConfig, arm: Arm, data: Data) -> int:
     return found
 
 
+def refused_prompts(config: RunConfig, arm: Arm, data: Data, model: Model) -> list[str]:
+    """What an arm's source asks that the base cannot take: prompts about several images."""
+    if isinstance(model, ShowsSeveralImages) and not model.one_image:
+        return []
+    source = registry.make("source", arm.pairs.name, arm.pairs.options)
+    refused = refused_images(model, asked_of(source, data, config.seed_of(arm)))
+    return [f"pairs of {arm.name}: {refused}"] if refused else []
+
+
 def unreached_models(arm: Arm) -> list[str]:
     """What is wrong with the servers that an arm's source asks: keys, addresses. Checkpoints in folders are not loaded here."""
     faults = []
@@ -45,13 +54,14 @@ def unreached_models(arm: Arm) -> list[str]:
     return faults
 
 
-def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Data) -> None:
+def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Data, model: Model) -> None:
     """Raise one DataError for all arms without pairs whose source would fail: before a sweep of hours, not after it."""
     faults = []
     for arm in (*config.reward_models, *config.arms):
         if not has_pairs(arm) and isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
             try:
                 number_of_pairs(config, arm, data)
+                faults += refused_prompts(config, arm, data, model)
             except HarnessError as error:
                 faults.append(f"pairs of {arm.name}: {error}")
             faults += unreached_models(arm)
@@ -71,7 +81,8 @@ def rebuilt_pairs(pairs: Sequence[PreferencePair]) -> Pairs:
 
 def pairs_record(report: Mapping[str, Any], pairs: Sequence[PreferencePair]) -> Pairs:
     """What the store keeps of an arm's pairs: the source's report, ten of them, and which images they show."""
-    return Pairs(report, tuple(pairs[:10]), tuple(sorted({pair.image_digest for pair in pairs})))
+    digests = {digest for pair in pairs for digest in names_of(pair.image_digest) or ("",)}
+    return Pairs(report, tuple(pairs[:10]), tuple(sorted(digests)))
 
 
 def check_places(folder: Path) -> None:

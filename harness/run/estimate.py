@@ -24,7 +24,7 @@ from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator, make_judge
-from harness.run.check_sources import number_of_pairs, unreached_models
+from harness.run.check_sources import number_of_pairs, refused_prompts, unreached_models
 from harness.run.count import counted
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import make_aligner
@@ -117,6 +117,9 @@ def _present(config: RunConfig, opened: ExitStack) -> tuple[Model | None, list[A
             model = load_model(config)
         except HarnessError as error:
             missing.append(f"model: {error}")
+    if model is not None and data is not None:
+        arms = [arm for arm in (*config.reward_models, *config.arms) if arm.name in totals]
+        missing += [fault for arm in arms for fault in refused_prompts(config, arm, data, model)]
     return model, asked, totals, data, missing
 
 

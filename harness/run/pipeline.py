@@ -127,7 +127,7 @@ class _Stages:
         self._timing = threading.Lock()
 
     def all(self, base: Model) -> None:
-        check_sources(self.config, lambda arm: self._aligned(arm) or (self._arm(arm) / "pairs.jsonl").is_file(), self.data)
+        check_sources(self.config, lambda a: self._aligned(a) or (self._arm(a) / "pairs.jsonl").is_file(), self.data, base)
         together = Together(self.config, self.crew)
         together.each(self.config.reward_models, partial(self._pairs_of, base))
         self._align_each(together, self.config.reward_models, base)

@@ -12,7 +12,7 @@ from harness.core.preference import PreferencePair
 
 def prompts_of(pairs: Sequence[PreferencePair]) -> frozenset[str]:
     """The prompts of pairs: image and question, whatever their answers and ids."""
-    return frozenset(parts_digest(pair.image_digest or pair.image, pair.prompt) for pair in pairs)
+    return frozenset(parts_digest(pair.shown, pair.prompt) for pair in pairs)
 
 
 def shared_prompts(config: RunConfig, prompts: Mapping[str, Set[str]]) -> tuple[Mapping[str, Any], ...]:

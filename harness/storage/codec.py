@@ -86,4 +86,5 @@ def protocol(row: Mapping[str, str]) -> ProtocolRecord:
 
 @of_a_whole_store
 def pair(row: Mapping[str, Any]) -> PreferencePair:
-    return PreferencePair(**{**row, "rejected": tuple(row["rejected"])})
+    several = {key: tuple(row[key]) for key in ("rejected", "image", "image_digest") if isinstance(row[key], list)}
+    return PreferencePair(**{**row, **several})

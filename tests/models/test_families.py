@@ -44,7 +44,7 @@ class Both:
 
     def inputs(self, request: Request, tail: list[int] | None = None) -> dict[str, Tensor]:
         """What the checkpoint's own processor makes of a request; `tail` is more text of the answer."""
-        text = self.model.prompts.template.prompt(request.text, with_image=request.image is not None)
+        text = self.model.prompts.template.prompt(request.text, images=int(request.image is not None))
         processor = self.model.processor
         if request.image is None:
             found = dict(processor.tokenizer([text], return_tensors="pt"))
@@ -175,14 +175,14 @@ def test_greedy_text_is_that_of_generate_one_by_one(any_family: Both, images: li
     for request, answer in zip(requests, answers, strict=True):
         inputs = any_family.inputs(request)
         ids = plain.generate(**inputs, max_new_tokens=7, do_sample=False)[0, inputs["input_ids"].shape[1] :]
-        head = model.prompts.template.around(with_image=True).head
+        head = model.prompts.template.around(images=1).head
         assert answer.text == model.prompts.tokenizer.decode(ids, skip_special_tokens=True).removeprefix(head)
 
 
 def test_log_probs_and_guesses_are_those_of_a_plain_forward(any_family: Both, images: list[Path]) -> None:
     model, answer = any_family.model, "Yes, there is a car."
     for request in (Request(images[1], QUESTIONS[0]), Request(images[2], QUESTIONS[0], prefix="A cat")):
-        head = model.prompts.template.around(with_image=True).head
+        head = model.prompts.template.around(images=1).head
         parts = [head + request.prefix, answer] if request.prefix else ["", head + answer]
         before, tail = (model.prompts.tokenizer(part, add_special_tokens=False)["input_ids"] for part in parts)
         logits = any_family.logits(request, before + tail)[-len(tail) - 1 : -1].log_softmax(-1)

@@ -63,7 +63,7 @@ def ours(model: TransformersModel, requests: list[Request]) -> list[str]:
 
 def theirs(model: TransformersModel, request: Request) -> str:
     one = model.one_by_one()
-    head = model.prompts.template.around(with_image=True).head
+    head = model.prompts.template.around(images=1).head
     prefix = model.prompts.tokenizer(head + request.prefix, add_special_tokens=False)["input_ids"] if request.prefix else []
     inputs = one.inputs(request, prefix)
     settings = {"max_new_tokens": request.decoding.max_new_tokens, "do_sample": False}

@@ -42,7 +42,7 @@ def test_a_batch_answers_as_transformers_own_generate_does_one_by_one(model: Tra
     requests = many(images, prefix="A cat")
     for request, answer in zip(requests, ask(model, requests), strict=True):
         template = model.prompts.template
-        text = template.prompt(request.text, with_image=True) + template.begun(request.text, request.prefix, with_image=True)
+        text = template.prompt(request.text, images=1) + template.begun(request.text, request.prefix, images=1)
         inputs = model.processor(text=text, images=Image.open(request.image), return_tensors="pt")
         ids = model.module.generate(**inputs, max_new_tokens=10, do_sample=False)[0]
         tokenizer = model.prompts.tokenizer

@@ -33,6 +33,8 @@ class Mdpo(ContrastAligner):
     ) -> None:
         if conditional_weight < 0 or anchor_weight < 0:
             raise ConfigError("mdpo's conditional_weight and anchor_weight cannot be negative.")
+        if conditional_weight == anchor_weight == 0:
+            raise ConfigError("mdpo with both weights 0 is plain dpo beside an image that has no effect; use the aligner dpo.")
         weights = {"conditional_weight": conditional_weight, "anchor_weight": anchor_weight}
         options = {"beta": check_beta(beta), **weights}
         self.objective = ImageContrast("mdpo", mdpo, options, make_damage("mdpo", damage), seed)

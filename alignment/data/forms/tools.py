@@ -16,16 +16,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from alignment.data.forms.trl_rows import from_trl, image_blocks
-from alignment.data.image_marks import MARK
-from alignment.data.invalid_pairs import SEVERAL_IMAGES, VIDEO
+from alignment.data.image_marks import MARK, count_marks
+from alignment.data.invalid_pairs import VIDEO
 from alignment.data.published_datasets import EARLIER_TURNS, LeftOut, Row, make_pair, text_of
-from harness.core.preference import PreferencePair
+from harness.core.preference import ImageNames, PreferencePair, together
 
 SYSTEM = "system prompt"
 
 
-def image_name(row: Row, prompt: str, *keys: str) -> str:
-    """The row's one image, "" without. Raises LeftOut for several or a video, ValueError where marks and images differ."""
+def images_of(row: Row, prompt: str, *keys: str) -> ImageNames:
+    """The row's images. Raises LeftOut for a video, ValueError where marks and images are not as many."""
     if row.get("video") or row.get("videos"):
         raise LeftOut(VIDEO)
     value = next((row[key] for key in keys if row.get(key)), None)
@@ -33,23 +33,22 @@ def image_name(row: Row, prompt: str, *keys: str) -> str:
     names = [image.get("path") or image.get("url") if isinstance(image, Mapping) else image for image in images]
     if not all(isinstance(name, str) and name for name in names):
         raise ValueError("an image is not given by its name")
-    marks = prompt.count(MARK)
+    marks = count_marks(prompt) if len(names) > 1 else prompt.count(MARK)
     if marks and marks != len(names):
         raise ValueError(f"{len(names)} images for {marks} {MARK}")
-    if len(names) > 1:
-        raise LeftOut(SEVERAL_IMAGES)
-    return str(names[0]) if names else ""
+    return together(tuple(map(str, names)))
 
 
 def columns(row: Row, name: str, source: str) -> PreferencePair:
     prompt = text_of(row, "question" if "question" in row else "prompt")
-    image = image_name(row, prompt, "image", "images", "image_path")
+    image = images_of(row, prompt, "image", "images", "image_path")
     return make_pair(name, image, prompt, text_of(row, "chosen"), text_of(row, "rejected"), source)
 
 
 def trl(row: Row, name: str, source: str) -> PreferencePair:
-    image = image_name(row, MARK * image_blocks(row), "images", "image")
-    made = from_trl({**row, "id": name, "images": [image] if image else [], "image": None}, name)
+    image = images_of(row, MARK * image_blocks(row), "images", "image")
+    names = list(image) if isinstance(image, tuple) else [image] if image else []
+    made = from_trl({**row, "id": name, "images": names, "image": None}, name)
     return make_pair(name, image, made.prompt, made.chosen.strip(), made.rejected[0].strip(), source)
 
 
@@ -64,7 +63,7 @@ def llama_factory(row: Row, name: str, source: str) -> PreferencePair:
     else:
         turns = _turns(row, "conversations" if "conversations" in row else "messages")
         prompt = _only_question(turns)
-    return make_pair(name, image_name(row, prompt, "images", "image"), prompt, chosen, rejected, source)
+    return make_pair(name, images_of(row, prompt, "images", "image"), prompt, chosen, rejected, source)
 
 
 def ms_swift(row: Row, name: str, source: str) -> PreferencePair:
@@ -81,7 +80,7 @@ def ms_swift(row: Row, name: str, source: str) -> PreferencePair:
         rejected = [given] if isinstance(given, str) else given if isinstance(given, list) else []
     if not rejected or not all(isinstance(text, str) for text in rejected):
         raise ValueError("'rejected_response' must be a text or a list of texts")
-    image = image_name(row, prompt, "images", "image")
+    image = images_of(row, prompt, "images", "image")
     made = make_pair(name, image, prompt, turns[-1][1], rejected[0].strip(), source)
     return PreferencePair(name, image, "", made.prompt, made.chosen, tuple(r.strip() for r in rejected), source)
 

@@ -12,21 +12,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.core.preference import PreferencePair
+from alignment.data.image_marks import MARK, placed
+from harness.core.preference import ImageNames, PreferencePair, together
 
 _LABELS: dict[Any, bool] = {True: True, False: False, "up": True, "down": False, "good": True, "bad": False}
 _LABELS |= {"thumbs_up": True, "thumbs_down": False, "true": True, "false": False}
 
 
-def to_trl(pair: PreferencePair) -> list[dict[str, Any]]:
-    """TRL rows: conversational, string content, image paths; TRL ignores the extra column `id`."""
-
+def to_trl(pair: PreferencePair, blocks: bool = False) -> list[dict[str, Any]]:
+    """TRL rows: conversational, image paths; TRL ignores the extra column `id`. `blocks`: the prompt's content as a list of
+    texts and image places in place of a text, in front of which TRL puts the images."""
     suffixes = [""] if len(pair.rejected) == 1 else [f"#{k}" for k in range(len(pair.rejected))]
     return [
         {
             "id": pair.id + suffix,
-            "images": [pair.image] if pair.image else [],
-            "prompt": _prompt(pair),
+            "images": list(pair.images),
+            "prompt": _prompt(pair, blocks),
             "chosen": _message("assistant", pair.chosen),
             "rejected": _message("assistant", rejected),
         }
@@ -35,28 +36,29 @@ def to_trl(pair: PreferencePair) -> list[dict[str, Any]]:
 
 
 def from_trl(row: Mapping[str, Any], where: str) -> PreferencePair:
-    """A pair from a TRL row. Raises ValueError for what one prompt with one image cannot hold."""
+    """A pair from a TRL row. Raises ValueError for what a pair cannot hold."""
+    image = _image(row)
     return PreferencePair(
         id=str(row.get("id", where)),
-        image=_image(row),
+        image=image,
         image_digest="",
-        prompt=_only_message(row, "prompt", "user"),
+        prompt=_asked(row, image),
         chosen=_only_message(row, "chosen", "assistant"),
         rejected=(_only_message(row, "rejected", "assistant"),),
         source="trl",
     )
 
 
-def to_rated(pair: PreferencePair) -> list[dict[str, Any]]:
-    """The pair's answers as rated answers, one row each."""
+def to_rated(pair: PreferencePair, blocks: bool = False) -> list[dict[str, Any]]:
+    """The pair's answers as rated answers, one row each; `blocks` as of `to_trl`."""
     rated = [(pair.chosen, True)] if pair.chosen else []
     rated += [(rejected, False) for rejected in pair.rejected]
     suffixes = [""] if len(rated) == 1 else [f"#{k}" for k in range(len(rated))]
     return [
         {
             "id": pair.id + suffix,
-            "images": [pair.image] if pair.image else [],
-            "prompt": _prompt(pair),
+            "images": list(pair.images),
+            "prompt": _prompt(pair, blocks),
             "completion": _message("assistant", answer),
             "label": label,
         }
@@ -73,9 +75,9 @@ def from_rated(row: Mapping[str, Any], where: str) -> PreferencePair:
     answer = _said(row, "completion", "assistant")
     if not answer.strip():
         raise ValueError("'completion' is empty")
-    up = _LABELS[known]
+    up, image = _LABELS[known], _image(row)
     chosen, rejected = (answer, ()) if up else ("", (answer,))
-    return PreferencePair(str(row.get("id", where)), _image(row), "", _said(row, "prompt", "user"), chosen, rejected, "rated")
+    return PreferencePair(str(row.get("id", where)), image, "", _asked(row, image), chosen, rejected, "rated")
 
 
 def _said(row: Mapping[str, Any], key: str, role: str) -> str:
@@ -83,15 +85,23 @@ def _said(row: Mapping[str, Any], key: str, role: str) -> str:
     return value if isinstance(value, str) else _only_message(row, key, role)
 
 
-def _image(row: Mapping[str, Any]) -> str:
-    """The row's image, "" without. Raises ValueError for several, and where the prompt's image blocks are not as many."""
+def _asked(row: Mapping[str, Any], image: ImageNames) -> str:
+    """The prompt, with a mark for each image block where there are several images."""
+    mark = MARK if isinstance(image, tuple) else ""
+    value = row.get("prompt")
+    asked = value if isinstance(value, str) else _only_message(row, "prompt", "user", mark)
+    return placed(asked, image) if mark else asked
+
+
+def _image(row: Mapping[str, Any]) -> ImageNames:
+    """The row's images. Raises ValueError for what is not a path, and where the prompt's image blocks are not as many."""
     images = row.get("images") or ([row["image"]] if row.get("image") else [])
-    if not isinstance(images, list) or len(images) > 1 or not all(isinstance(i, str) for i in images):
-        raise ValueError(f"needs at most one image, given as a path; it has {len(images) if isinstance(images, list) else 1}")
+    if not isinstance(images, list) or not all(isinstance(i, str) and i for i in images):
+        raise ValueError("each image must be given as a path")
     blocks = image_blocks(row)
     if blocks and blocks != len(images):
         raise ValueError(f"{len(images)} images for {blocks} image blocks of the prompt")
-    return images[0] if images else ""
+    return together(tuple(images))
 
 
 def image_blocks(row: Mapping[str, Any]) -> int:
@@ -102,17 +112,28 @@ def image_blocks(row: Mapping[str, Any]) -> int:
     return sum(isinstance(block, dict) and block.get("type") == "image" for block in blocks)
 
 
-def _prompt(pair: PreferencePair) -> list[dict[str, str]]:
+def _prompt(pair: PreferencePair, blocks: bool) -> list[dict[str, Any]]:
     """The question; behind it the given beginning of the answer, as a last message that TRL lets the answer go on with."""
-    return _message("user", pair.prompt) + (_message("assistant", pair.context) if pair.context else [])
+    question = _blocks(pair) if blocks else pair.prompt
+    context: Any = [{"type": "text", "text": pair.context}] if blocks else pair.context
+    return _message("user", question) + (_message("assistant", context) if pair.context else [])
 
 
-def _message(role: str, content: str) -> list[dict[str, str]]:
+def _blocks(pair: PreferencePair) -> list[dict[str, str]]:
+    """A prompt as texts and image places."""
+    texts = pair.prompt.split(MARK) if isinstance(pair.image, tuple) else [pair.prompt]
+    if len(texts) == 1:
+        return [*({"type": "image"} for _ in pair.images), {"type": "text", "text": pair.prompt}]
+    parts = [part for text in texts for part in ({"type": "text", "text": text}, {"type": "image"})][:-1]
+    return [part for part in parts if part.get("text") != ""]
+
+
+def _message(role: str, content: Any) -> list[dict[str, Any]]:
     return [{"role": role, "content": content}]
 
 
-def _only_message(row: Mapping[str, Any], key: str, role: str) -> str:
-    """The text of a list with one message; content as a text or as blocks, whose images are skipped."""
+def _only_message(row: Mapping[str, Any], key: str, role: str, mark: str = "") -> str:
+    """The text of a list with one message; content as a text or as blocks, `mark` in the place of each image."""
     messages = row.get(key)
     if not isinstance(messages, list) or len(messages) != 1 or not isinstance(messages[0], dict):
         raise ValueError(f"{key!r} must be a list with one message; our pairs hold one turn")
@@ -121,7 +142,8 @@ def _only_message(row: Mapping[str, Any], key: str, role: str) -> str:
         raise ValueError(f"{key!r} must be of role {role!r}")
     content = message.get("content")
     if isinstance(content, list):
-        content = "".join(str(b.get("text", "")) for b in content if isinstance(b, dict) and b.get("type") == "text")
+        shown = {"text": lambda block: str(block.get("text", "")), "image": lambda block: mark}
+        content = "".join(shown[b["type"]](b) for b in content if isinstance(b, dict) and b.get("type") in shown)
     if not isinstance(content, str):
         raise ValueError(f"{key!r} has no text")
     return content

@@ -6,7 +6,7 @@ folder:
     {"ai2d_..": {"root": "MMPR-v1.2/images/ai2d", "annotation": "MMPR-v1.2/annotations/ai2d.jsonl", "repeat_time": 1, ..}}
     {"image": "1.png", "question": "<image>\\n..", "chosen": "..", "rejected": ".."}
 
-Rows with several images are left out and counted; those without one are text-only pairs. `repeat_time` is InternVL's sampling
+Rows may have several images (`image` is a list) or none: these are text-only pairs. `repeat_time` is InternVL's sampling
 and is not followed.
 """
 
@@ -24,7 +24,7 @@ from harness.core.edge.files import parse_json
 from harness.core.errors import ConfigError, DataError
 from harness.core.nearest import did_you_mean
 from harness.core.plugins import Data
-from harness.core.preference import PreferencePair
+from harness.core.preference import PreferencePair, together
 
 _SET = "OpenGVLab/MMPR-v1.2"
 
@@ -76,7 +76,7 @@ class Mmpr(Published):
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
         made = columns(row, name, "mmpr")
         root = "" if self.options["image_folder"] else row["_root"]
-        image = "/".join(filter(None, (root, made.image))) if made.image else ""
+        image = together(tuple("/".join(filter(None, (root, one))) for one in made.images))
         return PreferencePair(name, image, "", made.prompt, made.chosen, made.rejected, "mmpr", {"set": row["_set"]})
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from alignment.data.forms.tables import table_rows
-from alignment.data.forms.tools import image_name
+from alignment.data.forms.tools import images_of
 from alignment.data.published_datasets import Published, Row, make_pair, text_of
 from harness.core import registry
 from harness.core.capabilities import OfficialFile
@@ -43,6 +43,6 @@ class Sentinel(Published):
 
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
         prompt = text_of(row, "question")
-        image = image_name(row, prompt, "image_path", "image")
+        image = images_of(row, prompt, "image_path", "image")
         made = make_pair(name, image, prompt, text_of(row, "y_win"), text_of(row, "y_lose"), "sentinel")
         return replace(made, context=str(row.get("context") or "").strip())

@@ -32,6 +32,8 @@ class Family:
     packs_pixels: the vision tower takes the pixels of all images end to end, in the last dimension.
     own_layers: every layer of the language model is also given an embedding of its own of each text token.
     pads_placeholders: placeholders of any kind in a text are read as padding.
+    tiles_alone: an image is cut into tiles only where it is alone in its prompt (`batch_num_images` tells the model).
+    one_image: why a prompt shows no more than one image, "" where it may show several.
     template: the prompt of checkpoints that come without a chat template: (before the question, behind it).
     why_alone: why its requests go one by one through the model's own `generate`, "" where the engine knows it.
     """
@@ -48,6 +50,8 @@ class Family:
     packs_pixels: bool = False
     own_layers: bool = False
     pads_placeholders: bool = False
+    tiles_alone: bool = False
+    one_image: str = ""
     template: tuple[str, str] | None = None
     why_alone: str = ""
 
@@ -78,7 +82,7 @@ class Family:
 _TABLE = (
     Family("llava"),
     Family("llava_next"),
-    Family("llava_onevision"),
+    Family("llava_onevision", tiles_alone=True),
     Family("internvl"),
     Family("idefics3"),
     Family("smolvlm"),
@@ -88,14 +92,21 @@ _TABLE = (
     Family("qwen3_vl_moe", axes=3, deepstack=True),
     Family("qwen3_5", axes=3),
     Family("qwen3_5_moe", axes=3),
-    Family("minicpmv4_6", packs_pixels=True),
+    Family("minicpmv4_6", packs_pixels=True, one_image="Its processor numbers the images of a prompt, which is not done here."),
     Family("glm4v", axes=3),
     Family("glm4v_moe", axes=3),
     Family("glm46v", axes=3),
     Family("mistral3"),
     Family("gemma3", both_ways=IMAGE, window_first=True),
     Family("gemma4", both_ways=IMAGE, window_first=True, only_windows=True, caps_logits=True, pads_placeholders=True),
-    Family("paligemma", both_ways=PROMPT, caps_logits=True, first_position=1, template=("{image}{bos}", "\n")),
+    Family(
+        "paligemma",
+        both_ways=PROMPT,
+        caps_logits=True,
+        first_position=1,
+        template=("{image}{bos}", "\n"),
+        one_image="It was trained on prompts that begin with one image.",
+    ),
 )
 _RECURRENT = ("qwen3_5_text", "qwen3_5_moe_text")  # text models whose running state is that of Gated DeltaNet
 FAMILIES = {family.name: family for family in _TABLE}

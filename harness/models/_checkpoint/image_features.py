@@ -11,20 +11,29 @@ import torch
 from torch import Tensor
 
 from harness.core.errors import ModelError
-from harness.core.evaluation import NoisyImage
+from harness.core.evaluation import NoisyImage, Request
+from harness.core.preference import paths_of
 from harness.models._checkpoint.families import Family
-from harness.models._checkpoint.image_noise import add_noise
+from harness.models._checkpoint.image_noise import add_noise, of_image
 from harness.models._checkpoint.prompt_builder import PromptBuilder
-from harness.models._checkpoint.vision_tower import vision_features
+from harness.models._checkpoint.vision_tower import of_prompt, stack_vision, vision_features
 
 _AT_ONCE = 16  # images through the vision tower in one call
 
 
 class ImageView(NamedTuple):
-    """An image as the model sees it."""
+    """An image as the model sees it; `among`: without tiles, since it is one of several (`Family.tiles_alone`)."""
 
     path: Path
     noise: NoisyImage | None = None
+    among: bool = False
+
+
+def views_of(request: Request, family: Family) -> list[ImageView]:
+    """The images of a request in their order."""
+    paths = paths_of(request.image)
+    among = family.tiles_alone and len(paths) > 1
+    return [ImageView(path, of_image(request.noise, place), among) for place, path in enumerate(paths)]
 
 
 class Features(NamedTuple):
@@ -39,6 +48,14 @@ class Features(NamedTuple):
         return self.embeds.numel() * (1 + len(self.deep))
 
 
+def joined(images: Sequence[Features]) -> Features:
+    """Those of a prompt's images as one, in their order."""
+    if len(images) == 1:
+        return images[0]
+    deep = zip(*(one.deep for one in images), strict=True)
+    return Features(torch.cat([one.embeds for one in images]), tuple(torch.cat(layers) for layers in deep))
+
+
 class FeatureCache:
     """ImageView -> features, least recently used ones dropped beyond `room` elements."""
 
@@ -50,9 +67,10 @@ class FeatureCache:
     def of(self, images: Sequence[ImageView]) -> dict[ImageView, Features]:
         """Features of the images named; each is encoded at most once while it stays in the cache."""
         wanted = list(dict.fromkeys(images))
-        new = [p for p in wanted if p not in self._kept]
-        for start in range(0, len(new), _AT_ONCE):
-            self._encode(new[start : start + _AT_ONCE])
+        for among in (False, True):
+            new = [p for p in wanted if p not in self._kept and p.among == among]
+            for start in range(0, len(new), _AT_ONCE):
+                self._encode(new[start : start + _AT_ONCE])
         found = {p: self._kept[p] for p in wanted}
         for image in wanted:
             self._kept.move_to_end(image)
@@ -64,15 +82,18 @@ class FeatureCache:
     @torch.inference_mode()
     def _encode(self, images: list[ImageView]) -> None:
         """One vision pass for images whose tensors stack; any-resolution tiles are padded as the model expects."""
-        processed = [self._prompts.image_inputs(p.path) for p in images]
+        images = images * 2 if images[0].among and len(images) == 1 else images  # one alone would be cut into tiles
+        processed = [self._prompts.image_inputs(p.path, p.among) for p in images]
         weight = self._module.get_input_embeddings().weight
-        seen = [add_noise(made.tensors, p.noise) for made, p in zip(processed, images, strict=True)]
-        moved = on_device(stack_vision(seen, pinned=weight.device.type == "cuda"), weight.device, weight.dtype)
+        noisy = [add_noise(made.tensors, p.noise) for made, p in zip(processed, images, strict=True)]
+        pinned = weight.device.type == "cuda"
+        stacked = of_prompt(self._prompts.family, noisy, pinned) if images[0].among else stack_vision(noisy, pinned)
+        moved = on_device(stacked, weight.device, weight.dtype)
         out = vision_features(self._module, self._prompts.family, moved)
         counts = [made.tokens for made in processed]
         embeds = _apart(out.pooler_output, counts)
         layers = [_apart(layer, counts) for layer in getattr(out, "deepstack_features", None) or ()]
-        for n, image in enumerate(images):
+        for n, image in enumerate(dict.fromkeys(images)):
             self._kept[image] = Features(embeds[n], tuple(layer[n] for layer in layers))
             self._size += self._kept[image].size
 
@@ -116,27 +137,8 @@ def _apart(features: Any, counts: list[int]) -> list[Tensor]:
     return list(torch.split(flat, counts))
 
 
-def stack_vision(inputs: Sequence[dict[str, Tensor]], pinned: bool = False) -> dict[str, Tensor]:
-    """Batch the processor outputs of single images; where their numbers of tiles differ, they are filled with zeros.
-
-    pinned: in memory that a GPU reads while the CPU goes on.
-    """
-    return {name: _stack([one[name] for one in inputs], pinned) for name in inputs[0]}
-
-
 def on_device(tensors: dict[str, Tensor], device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
     """Tensors on the device, floating-point ones in `dtype`. A GPU converts them itself, and nothing waits for the copy."""
     on_gpu = device.type == "cuda"
     moved = {k: v.to(device, non_blocking=True) if on_gpu else v for k, v in tensors.items()}
     return {k: v.to(device, dtype if v.is_floating_point() else v.dtype) for k, v in moved.items()}
-
-
-def _stack(parts: list[Tensor], pinned: bool) -> Tensor:
-    """(n, ...) each -> (sum of n, ...), the other dimensions those of the widest."""
-    shape = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
-    whole = parts[0].new_zeros(sum(len(part) for part in parts), *shape, pin_memory=pinned)
-    start = 0
-    for part in parts:
-        whole[(slice(start, start + len(part)), *(slice(0, n) for n in part.shape[1:]))] = part
-        start += len(part)
-    return whole

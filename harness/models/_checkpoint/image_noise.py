@@ -7,14 +7,23 @@ Understanding Alignment in Multimodal LLMs, arXiv:2407.02477, equations 8 and 9;
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from harness.core.evaluation import NoisyImage
+from harness.core.digests import seed_of
+from harness.core.evaluation import HiddenImage, NoisyImage
 
 STEPS = 1000
+Veil = TypeVar("Veil", HiddenImage, NoisyImage)
+
+
+def of_image(veil: Veil | None, place: int) -> Veil | None:
+    """What hides or covers the image at a place 0.. of a prompt: each is drawn on its own, the first as if it were alone."""
+    return veil if veil is None or place == 0 else replace(veil, seed=seed_of(veil.seed, "image", place))
 
 
 def add_noise(inputs: Mapping[str, Tensor], noise: NoisyImage | None) -> dict[str, Tensor]:

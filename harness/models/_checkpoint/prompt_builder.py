@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,10 +12,13 @@ from torch import Tensor
 
 from harness.core.errors import ModelError, TooLong
 from harness.core.evaluation import HiddenImage, Request
+from harness.core.preference import Images, paths_of
 from harness.models._checkpoint.families import CAUSAL, IMAGE, PROMPT, Family
+from harness.models._checkpoint.image_noise import of_image
 from harness.models._checkpoint.newline_tokens import newline_tokens
 from harness.models._conversation.conversations import Conversations
 
+GRID = "image_grid_thw"  # of the tensors of families whose positions have axes: patches of each image, (n, 3)
 RopeIndex = Callable[[Tensor, Tensor, "dict[str, Tensor]"], Tensor]  # ids (T,), is image (T,), tensors -> (T, axes)
 
 
@@ -40,7 +42,7 @@ class Row:
     places: list[int] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     whole: int = 0
-    visible: Tensor | None = None  # (k,) bool over the image tokens, None = all
+    visible: Tensor | None = None  # (k,) bool over the tokens of all images, None = all
 
     def all_ids(self, image_token_id: int) -> list[int]:
         """The ids as if nothing were hidden: what `generate` gets with a mask, and its repetition penalty looks at."""
@@ -99,7 +101,7 @@ class PromptBuilder(Conversations):
     def _prompt_row(self, request: Request) -> Row:
         """A request without its prefix; the sentences of one answer share it."""
         prompt = self.prompt_ids(request.image, request.text)
-        row = Row(-1, request, prompt, self.template.around(request.image is not None).head)
+        row = Row(-1, request, prompt, self.template.around(len(paths_of(request.image))).head)
         row.positions = self.positions(prompt, request.image)
         self.check_length(reach(row.positions[-1]) + 1, request.image, request.text)
         row.places = list(range(len(prompt)))
@@ -109,30 +111,31 @@ class PromptBuilder(Conversations):
             row.whole = max((n + 1 for n, block in enumerate(row.blocks) if block >= 0), default=0)
         return row
 
-    def check_length(self, tokens: int, image: Path | None, text: str, what: str = "prompt") -> None:
+    def check_length(self, tokens: int, images: Images, text: str, what: str = "prompt") -> None:
         """Raise TooLong for a row that exceeds the model's context: what is read beyond it is noise."""
         if self._longest is not None and tokens >= self._longest:
-            about = f" about {image}" if image is not None else ""
+            about = f" about {', '.join(map(str, paths_of(images)))}" if images is not None else ""
             raise TooLong(
                 f"The {what} {text[:60]!r}{about} has {tokens:,} tokens; the model was made for {self._longest:,}. Shorten it, "
                 "or use a model with a longer context."
             )
 
-    def check_tokens(self, tokens: int, image: Path | None, text: str, what: str = "prompt") -> None:
+    def check_tokens(self, tokens: int, images: Images, text: str, what: str = "prompt") -> None:
         """The same for a number of tokens, where each has a position of its own."""
         if self._rope_index is None:
-            self.check_length(tokens, image, text, what)
+            self.check_length(tokens, images, text, what)
 
-    def positions(self, ids: list[int], image: Path | None) -> list[Any]:
+    def positions(self, ids: list[int], images: Images) -> list[Any]:
         """Position of each token of a prompt: a number, or one an axis."""
         first = self.family.first_position
         plain = range(first, first + len(ids))
         if self._rope_index is None:
             return list(plain)
-        if image is None:
+        if images is None:
             return [(n,) * self.family.axes for n in plain]
         tokens = torch.tensor(ids)
-        found = self._rope_index(tokens, tokens == self.image_token_id, self.image_inputs(image).tensors)
+        grids = {GRID: torch.cat([one.tensors[GRID] for one in self.inputs_of(images)])}
+        found = self._rope_index(tokens, tokens == self.image_token_id, grids)
         return [tuple(axes) for axes in found.tolist()]
 
     def _blocks(self, prompt: list[int]) -> list[int]:
@@ -154,10 +157,7 @@ class PromptBuilder(Conversations):
         if hidden is None or hidden.share <= 0 or request.image is None:
             return
         at = [i for i, token in enumerate(row.ids) if token == self.image_token_id]
-        always = None
-        if hidden.newlines == "shown":
-            always = newline_tokens(self.processor, self.family.name, self.image_inputs(request.image).tensors, len(at))
-        row.visible = visible_tokens(hidden, len(at), always)
+        row.visible = self.visible(hidden, request.image)
         gone = {place for place, seen in zip(at, row.visible.tolist(), strict=True) if not seen}
         keep = [i for i in range(len(row.ids)) if i not in gone]
         row.ids, row.positions = [row.ids[i] for i in keep], [row.positions[i] for i in keep]
@@ -166,6 +166,25 @@ class PromptBuilder(Conversations):
             if self.family.axes > 1:
                 raise ModelError(f"hidden_positions: closed is not defined for {self.family.name}, whose positions have axes.")
             row.positions = list(range(row.positions[0], row.positions[0] + len(keep)))
+
+    def visible(self, hidden: HiddenImage, images: Images) -> Tensor:
+        """(k,) bool over the tokens of all images: which are seen, drawn for each image on its own."""
+        found = []
+        for place, one in enumerate(self.inputs_of(images)):
+            always = None
+            if hidden.newlines == "shown":
+                always = newline_tokens(self.processor, self.family.name, one.tensors, one.tokens)
+            found.append(visible_tokens(of_image(hidden, place) or hidden, one.tokens, always))
+        return torch.cat(found)
+
+    def hidden_at(self, ids: Tensor, hidden: HiddenImage | None, images: Images) -> Tensor | None:
+        """(P,) bool: the positions of a prompt's image tokens that are hidden, None where none are."""
+        if hidden is None or hidden.share <= 0:
+            return None
+        at = ids == self.image_token_id
+        found = torch.zeros_like(at)
+        found[at] = ~self.visible(hidden, images)
+        return found
 
 
 def reach(position: Any) -> int:
@@ -184,13 +203,3 @@ def visible_tokens(hidden: HiddenImage, count: int, always: Tensor | None = None
         return found
     rho = torch.rand(count, generator=torch.Generator().manual_seed(hidden.seed), dtype=torch.float64)
     return rho >= hidden.share
-
-
-def hidden_at(ids: Tensor, hidden: HiddenImage | None, image_token_id: int) -> Tensor | None:
-    """(P,) bool: the positions of a prompt's image tokens that are hidden, None where none are."""
-    if hidden is None or hidden.share <= 0:
-        return None
-    at = ids == image_token_id
-    found = torch.zeros_like(at)
-    found[at] = ~visible_tokens(hidden, int(at.sum()))
-    return found

@@ -18,7 +18,7 @@ from harness.models._checkpoint.families import CAUSAL, PROMPT, Family
 from harness.models._checkpoint.image_features import TextTokens, flattened
 from harness.models._checkpoint.packed_attention import PADDING, dense_mask, pack, packed_mask, unpack, use_segments, visible
 from harness.models._checkpoint.packed_attention import PROMPT as PROMPT_SEGMENT
-from harness.models._checkpoint.prompt_builder import RopeIndex
+from harness.models._checkpoint.prompt_builder import GRID, RopeIndex
 from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
 from harness.models._checkpoint.vision_tower import vision_features
 
@@ -142,8 +142,11 @@ class TrainingView:
             is_image = ids == self._image_token_id
             if not bool(is_image.any()):
                 continue
-            grid = {"image_grid_thw": vision["image_grid_thw"][images : images + 1].cpu()}
-            images += 1
+            runs = int(
+                (is_image & ~torch.nn.functional.pad(is_image[:-1], (1, 0))).sum()
+            )  # an image is one, as the rule reads it
+            grid = {GRID: vision[GRID][images : images + runs].cpu()}
+            images += runs
             found = self._rope_index(ids, is_image, grid).to(positions.device)
             positions[b] += found.max() + 1 - len(ids)
             positions[b, row] = found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from harness.models._checkpoint.families import Family
@@ -37,6 +39,33 @@ def unpacked(family: Family, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     if not family.packs_pixels:
         return tensors
     return {**tensors, "pixel_values": tensors["pixel_values"][0].movedim(-1, 0)}
+
+
+def of_prompt(family: Family, images: Sequence[Mapping[str, Tensor]], pinned: bool = False) -> dict[str, Tensor]:
+    """The tensors of a prompt's images put together; how many they are stands with them where the family has to know."""
+    if len(images) == 1:
+        return dict(images[0])
+    count = {"batch_num_images": torch.tensor([len(images)])} if images and family.tiles_alone else {}
+    return stack_vision(images, pinned) | count
+
+
+def stack_vision(inputs: Sequence[Mapping[str, Tensor]], pinned: bool = False) -> dict[str, Tensor]:
+    """Batch the processor outputs of single images; where their numbers of tiles differ, they are filled with zeros.
+
+    pinned: in memory that a GPU reads while the CPU goes on.
+    """
+    return {name: _stack([one[name] for one in inputs], pinned) for name in (inputs[0] if inputs else ())}
+
+
+def _stack(parts: list[Tensor], pinned: bool) -> Tensor:
+    """(n, ...) each -> (sum of n, ...), the other dimensions those of the widest."""
+    shape = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
+    whole = parts[0].new_zeros(sum(len(part) for part in parts), *shape, pin_memory=pinned)
+    start = 0
+    for part in parts:
+        whole[(slice(start, start + len(part)), *(slice(0, n) for n in part.shape[1:]))] = part
+        start += len(part)
+    return whole
 
 
 def _unchanged(hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:

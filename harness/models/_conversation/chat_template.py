@@ -17,6 +17,7 @@ from harness.core.errors import ModelError
 
 _QUESTION, _ANSWER = "§§QUESTION§§", "§§ANSWER§§"
 _MOST_SECONDS, _MOST_MIB = 1.0, 512  # for one conversation, which takes less than a millisecond
+Question = str | tuple[str, ...]  # a text behind all its images, or the texts between them: one more than there are images
 _CONTENT_PRINTED = ("{'type':", '{"type":')  # what a template writes that takes a message's content for one text
 
 
@@ -29,7 +30,7 @@ class Around(NamedTuple):
 
 
 class Template:
-    """The chat template of a processor, rendering conversations with one question and one answer.
+    """The chat template of a processor, rendering conversations with one question about so many images and one answer.
 
     Args:
         plain: what a family that has no chat templates writes before and behind a question.
@@ -45,8 +46,8 @@ class Template:
     ) -> None:
         self._processor, self.name, self._options = processor, name, dict(options or {})
         self._plain = None if getattr(processor, "chat_template", None) else plain
-        self._around: dict[bool, Around] = {}
-        self._last: tuple[tuple[str, bool], str] | None = None  # the prompt that was rendered last
+        self._around: dict[int, Around] = {}
+        self._last: tuple[tuple[Question, int], str] | None = None  # the prompt that was rendered last
         self._answer_is_text = False  # the template takes an assistant's content as a text and not as a list of parts
 
     @property
@@ -54,56 +55,58 @@ class Template:
         """Whether the checkpoint has a chat template, and not its family's fixed words."""
         return self._plain is None
 
-    def prompt(self, question: str, with_image: bool) -> str:
+    def prompt(self, question: Question, images: int) -> str:
         """The text that an answer is generated from. Raises ModelError where the template loses question or image."""
-        self.around(with_image)
-        if self._last is None or self._last[0] != (question, with_image):
-            self._last = (question, with_image), self._prompt(question, with_image)
+        self.around(images)
+        if self._last is None or self._last[0] != (question, images):
+            self._last = (question, images), self._prompt(question, images)
         return self._last[1]
 
-    def around(self, with_image: bool) -> Around:
+    def around(self, images: int) -> Around:
         """Head and tail of answers, found once with marks for question and answer."""
-        if with_image not in self._around:
-            prompt = self._prompt(_QUESTION, with_image)
+        if images not in self._around:
+            prompt = self._prompt(_QUESTION, images)
             self._check(prompt)
-            self._around[with_image] = self._find_around(prompt, with_image)
-        return self._around[with_image]
+            self._around[images] = self._find_around(prompt, images)
+        return self._around[images]
 
-    def begun(self, question: str, answer: str, with_image: bool) -> str:
+    def begun(self, question: Question, answer: str, images: int) -> str:
         """The text behind the prompt where an answer begins with this prefix: its head and the prefix, no end."""
-        return self._behind(question, answer + _ANSWER, with_image).partition(_ANSWER)[0]
+        return self._behind(question, answer + _ANSWER, images).partition(_ANSWER)[0]
 
-    def finished(self, question: str, answer: str, with_image: bool) -> str:
+    def finished(self, question: Question, answer: str, images: int) -> str:
         """The text behind the prompt where this is the whole answer, tail included."""
-        return self._behind(question, answer, with_image)
+        return self._behind(question, answer, images)
 
-    def without_tail(self, question: str, answer: str, with_image: bool) -> str:
+    def without_tail(self, question: Question, answer: str, images: int) -> str:
         """The same up to the end of the answer's own words."""
-        text, tail = self._behind(question, answer, with_image), self.around(with_image).tail
-        return text.removesuffix(tail) if text.endswith(tail) else self.begun(question, answer, with_image)
+        text, tail = self._behind(question, answer, images), self.around(images).tail
+        return text.removesuffix(tail) if text.endswith(tail) else self.begun(question, answer, images)
 
-    def _behind(self, question: str, answer: str, with_image: bool) -> str:
-        if why := self.around(with_image).why:
+    def _behind(self, question: Question, answer: str, images: int) -> str:
+        if why := self.around(images).why:
             raise ModelError(why)
-        prompt, whole = self.prompt(question, with_image), self._whole(question, answer, with_image)
+        prompt, whole = self.prompt(question, images), self._whole(question, answer, images)
         if not whole.startswith(prompt):
             raise ModelError(self._rewrites())
         return whole[len(prompt) :]
 
     # ------------------------------------------------------------ what the template is asked
 
-    def _prompt(self, question: str, with_image: bool) -> str:
+    def _prompt(self, question: Question, images: int) -> str:
         if self._plain is not None:
-            image = self._processor.image_token if with_image else ""
+            if isinstance(question, tuple):
+                raise ModelError(f"{self.name} cannot place images between texts.")
+            image = str(self._processor.image_token) * images
             before, behind = (text.format(image=image, bos=self._processor.tokenizer.bos_token) for text in self._plain)
             return str(before + question + behind)
-        return self._render([_user(question, with_image)], add_generation_prompt=True)
+        return self._render([_user(question, images)], add_generation_prompt=True)
 
-    def _whole(self, question: str, answer: str, with_image: bool) -> str:
+    def _whole(self, question: Question, answer: str, images: int) -> str:
         if self._plain is not None:
-            return self._prompt(question, with_image) + answer + (self._processor.tokenizer.eos_token or "")
+            return self._prompt(question, images) + answer + (self._processor.tokenizer.eos_token or "")
         content: Any = answer if self._answer_is_text else [{"type": "text", "text": answer}]
-        return self._render([_user(question, with_image), {"role": "assistant", "content": content}])
+        return self._render([_user(question, images), {"role": "assistant", "content": content}])
 
     def _render(self, messages: list[dict[str, Any]], **options: Any) -> str:
         try:
@@ -127,14 +130,14 @@ class Template:
             "template of the model's own processor."
         )
 
-    def _find_around(self, prompt: str, with_image: bool) -> Around:
+    def _find_around(self, prompt: str, images: int) -> Around:
         try:
-            whole = self._whole(_QUESTION, _ANSWER, with_image)
+            whole = self._whole(_QUESTION, _ANSWER, images)
             if any(sign in whole for sign in _CONTENT_PRINTED):
                 raise ModelError("content printed")
         except ModelError:  # some templates take the parts of a user's content and an assistant's content as one text
             self._answer_is_text = True
-            whole = self._whole(_QUESTION, _ANSWER, with_image)
+            whole = self._whole(_QUESTION, _ANSWER, images)
         before, mark, tail = whole.partition(_ANSWER)
         if not mark or not before.startswith(prompt):
             return Around("", "", self._rewrites())
@@ -156,6 +159,8 @@ def template_name(folder: str) -> str:
     return f"The chat template of {folder}"
 
 
-def _user(question: str, with_image: bool) -> dict[str, Any]:
-    image: list[dict[str, str]] = [{"type": "image"}] if with_image else []
-    return {"role": "user", "content": [*image, {"type": "text", "text": question}]}
+def _user(question: Question, images: int) -> dict[str, Any]:
+    if isinstance(question, str):
+        return {"role": "user", "content": [*[{"type": "image"}] * images, {"type": "text", "text": question}]}
+    parts = [part for text in question for part in ({"type": "text", "text": text}, {"type": "image"})][:-1]
+    return {"role": "user", "content": [part for part in parts if part.get("text") != ""]}

@@ -1,19 +1,26 @@
-"""Conversations with one question about one image: their text, their tokens, and what the processor makes of the image."""
+"""Conversations with one question about one image or several: their text, their tokens, and what the processor makes of
+the images."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from harness.core.errors import ModelError
-from harness.core.evaluation import Request
+from harness.core.evaluation import NoisyImage, Request
 from harness.core.final_answer import is_mark, opened_by
+from harness.core.preference import Images, paths_of
 from harness.models._checkpoint.families import Family
+from harness.models._checkpoint.image_noise import add_noise, of_image
+from harness.models._checkpoint.vision_tower import of_prompt
 from harness.models._conversation.answer_tokens import AnswerTokens
 from harness.models._conversation.chat_template import Template
+from harness.models._conversation.image_places import ImagePlaces
 from harness.models._images.image_inputs import ImageInputs, ImageProcessing
 from harness.models._images.image_store import ImageStore
 
@@ -45,25 +52,45 @@ class Conversations:
         self.tokens = AnswerTokens(self.tokenizer)
         process = ImageProcessing(processor, family, image_token_id)
         self._token, self._placeholder = process.token, process.placeholder
-        self.images = images or ImageStore(process)
+        self.images, self._among = images or ImageStore(process), ImageStore(process.among)
+        self._places = ImagePlaces(self.template, self._token, self._as_text)
         self._asked: tuple[Any, tuple[str, list[int], tuple[int, ...]]] | None = None
 
-    def image_inputs(self, path: Path) -> ImageInputs:
-        """Vision tensors and placeholders of an image (a bounded memory)."""
-        return self.images.of(path)
+    def image_inputs(self, path: Path, among: bool = False) -> ImageInputs:
+        """Vision tensors and placeholders of an image, alone or as one of several (a bounded memory)."""
+        return (self._among if among and self.family.tiles_alone else self.images).of(path)
+
+    def inputs_of(self, images: Images) -> list[ImageInputs]:
+        """Those of a prompt's images in their order."""
+        paths = paths_of(images)
+        return [self.image_inputs(path, len(paths) > 1) for path in paths]
+
+    def vision_inputs(self, images: Images, noise: NoisyImage | None = None) -> dict[str, Tensor]:
+        """What the vision tower takes of all images of a prompt, under noise where there is some; {} without an image."""
+        made = self.inputs_of(images)
+        return of_prompt(self.family, [add_noise(one.tensors, of_image(noise, place)) for place, one in enumerate(made)])
+
+    def expect(self, shown: Iterable[Images]) -> None:
+        """The images of these prompts are asked for next, in this order; those that others beside them change are not made
+        ahead."""
+        alone = (images for images in shown if not (self.family.tiles_alone and isinstance(images, tuple)))
+        self.images.expect(path for images in alone for path in paths_of(images))
 
     # ------------------------------------------------------------ text and tokens
 
-    def text(self, image: Path | None, question: str) -> str:
-        """A prompt as the template writes it, one mark where the image stands.
+    def text(self, images: Images, question: str) -> str:
+        """A prompt as the template writes it, one mark where an image stands.
 
-        Raises ModelError where the template writes another number of images than are shown.
+        Raises ModelError where the template writes another number of images than are shown, or the family takes one only.
         """
-        prompt = self.template.prompt(self._as_text(question), image is not None)
-        if self.family.known and prompt.count(self._token) != (image is not None):
+        shown = len(paths_of(images))
+        if shown > 1 and self.family.one_image:
+            raise ModelError(f"{self.family.name} takes one image a prompt, not {shown}. {self.family.one_image}")
+        prompt = self.template.prompt(*self._places.asked(shown, question))
+        if self.family.known and prompt.count(self._token) != shown:
             raise ModelError(
                 f"{self.template.name} writes {prompt.count(self._token)} image marks ({self._token}) for "
-                f"{int(image is not None)} images, so the model would not see what it is asked about. Replace it by the "
+                f"{shown} images, so the model would not see what it is asked about. Replace it by the "
                 "template of the model's own processor."
             )
         return prompt
@@ -81,45 +108,50 @@ class Conversations:
         tokens = {token for token in {*found, self._token, self._placeholder} if len(token.strip()) > 1}
         return re.compile("|".join(map(re.escape, sorted(tokens, key=lambda t: (-len(t), t)))) or r"(?!)")
 
-    def _prompt(self, image: Path | None, question: str) -> tuple[str, list[int], tuple[int, ...]]:
-        """A prompt with what the processor writes for its image: text, tokens with each run of placeholders as one, the runs'
+    def _prompt(self, images: Images, question: str) -> tuple[str, list[int], tuple[int, ...]]:
+        """A prompt with what the processor writes for its images: text, tokens with each run of placeholders as one, the runs'
         lengths."""
-        if self._asked is None or self._asked[0] != (image, question):
-            text = self.text(image, question)
+        if self._asked is None or self._asked[0] != (images, question):
+            text = self.text(images, question)
             runs: tuple[int, ...] = ()
-            if image is not None and self.family.known:
-                inputs = self.image_inputs(image)
-                text, runs = text.replace(self._token, inputs.text, 1), inputs.runs
+            if images is not None and self.family.known:
+                inputs, parts = self.inputs_of(images), text.split(self._token)
+                text = parts[0] + "".join(one.text + part for one, part in zip(inputs, parts[1:], strict=True))
+                runs = tuple(length for one in inputs for length in one.runs)
             (ids,) = self.tokens.encode([text])
             if self.family.known and ids.count(self.image_token_id) != len(runs):
                 raise ModelError(
                     f"The prompt of {self.template.name} has {ids.count(self.image_token_id)} image placeholders "
-                    f"({self._placeholder}), the image has {len(runs)}: tokenizer and processor do not belong together."
+                    f"({self._placeholder}), its images have {len(runs)}: tokenizer and processor do not belong together."
                 )
-            self._asked = ((image, question), (text, ids, runs))
+            self._asked = ((images, question), (text, ids, runs))
         return self._asked[1]
 
-    def prompt_ids(self, image: Path | None, question: str) -> list[int]:
+    def prompt_ids(self, images: Images, question: str) -> list[int]:
         """Token ids of a prompt, (T,), image placeholders expanded, the tokenizer's BOS added once."""
-        _, ids, lengths = self._prompt(image, question)
+        _, ids, lengths = self._prompt(images, question)
         runs = iter(lengths)
         return [copy for i in ids for copy in ([i] * next(runs) if i == self.image_token_id else [i])]
 
-    def whole_answer_ids(self, image: Path | None, question: str, answer: str) -> list[int]:
+    def _finished(self, images: Images, question: str, answer: str) -> str:
+        """What the template writes behind a prompt where this is its answer."""
+        asked, written = self._places.asked(len(paths_of(images)), question)
+        return self.template.finished(asked, answer, written)
+
+    def whole_answer_ids(self, images: Images, question: str, answer: str) -> list[int]:
         """Tokens of an answer behind its prompt, what the template writes around it included (the end token)."""
-        text, ids, _ = self._prompt(image, question)
-        behind = self.template.finished(self._as_text(question), self._as_text(answer), image is not None)
-        return self.tokens.behind(text, ids, [behind])[0]
+        text, ids, _ = self._prompt(images, question)
+        return self.tokens.behind(text, ids, [self._finished(images, question, self._as_text(answer))])[0]
 
-    def is_in_place(self, image: Path | None, question: str, answer: str) -> bool:
+    def is_in_place(self, images: Images, question: str, answer: str) -> bool:
         """Whether prompt and answer together have the tokens of the whole conversation."""
-        text, ids, _ = self._prompt(image, question)
-        return self.tokens.in_place(text, ids, self.template.finished(self._as_text(question), answer, image is not None))
+        text, ids, _ = self._prompt(images, question)
+        return self.tokens.in_place(text, ids, self._finished(images, question, answer))
 
-    def given_text(self, image: Path | None, question: str) -> str:
+    def given_text(self, images: Images, question: str) -> str:
         """The input of the processor of the checkpoint for a prompt; without a chat template it writes the rest itself."""
-        text = self.text(image, question)
-        return text if self.template.has_one else (self._token if image is not None else "") + self._as_text(question)
+        text = self.text(images, question)
+        return text if self.template.has_one else (self._token if images is not None else "") + self._as_text(question)
 
     def prefix_ids(self, request: Request) -> list[int]:
         """Tokens of a request's given prefix of the answer behind its prompt."""
@@ -129,17 +161,15 @@ class Conversations:
         return self.tokens.behind(text, ids, [self._begun(request)])[0]
 
     def _begun(self, request: Request) -> str:
-        question, prefix = self._as_text(request.text), self._as_text(request.prefix)
-        return self.template.begun(question, prefix, request.image is not None) if prefix else ""
+        asked, written = self._places.asked(len(paths_of(request.image)), request.text)
+        return self.template.begun(asked, self._as_text(request.prefix), written) if request.prefix else ""
 
     def answer_ids(self, request: Request, answers: Sequence[str]) -> list[list[int]]:
         """Tokens of each answer behind a request's prompt and prefix, without the template's tail; [] for no words."""
         text, ids, _ = self._prompt(request.image, request.text)
-        begun, question = self._begun(request), self._as_text(request.text)
-        texts = [
-            self.template.without_tail(question, self._as_text(request.prefix + answer), request.image is not None)
-            for answer in answers
-        ]
+        begun = self._begun(request)
+        asked, written = self._places.asked(len(paths_of(request.image)), request.text)
+        texts = [self.template.without_tail(asked, self._as_text(request.prefix + answer), written) for answer in answers]
         before = ids + (self.tokens.behind(text, ids, [begun])[0] if request.prefix else [])
         rest = ["" if not answer else own[len(begun) :] for own, answer in zip(texts, answers, strict=True)]
         return self.tokens.behind(text + begun, before, rest, warn=not begun)

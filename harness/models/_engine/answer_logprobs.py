@@ -49,7 +49,7 @@ class Scorer:
     def forced(self, requests: Sequence[Request], answers: Sequence[str]) -> Iterator[Forced]:
         """Every answer that has a token, in an order of the engine's choice."""
         parts = by_image(requests, range(len(requests)))
-        self.prompts.images.expect(requests[part[0]].image for part in parts)
+        self.prompts.expect(requests[part[0]].image for part in parts)
         for part in parts:
             rows, led = self._rows(part, requests, answers)
             start = 0

@@ -16,7 +16,7 @@ from transformers import DynamicCache
 
 from harness.models._checkpoint.attention_masks import decoder_mask, is_windowed
 from harness.models._checkpoint.families import CAUSAL, Family
-from harness.models._checkpoint.image_features import FeatureCache, ImageView, TextTokens
+from harness.models._checkpoint.image_features import FeatureCache, TextTokens, joined, views_of
 from harness.models._checkpoint.packed_attention import NAME
 from harness.models._checkpoint.prompt_builder import Row, reach
 from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
@@ -143,14 +143,13 @@ class LanguageModel:
             return self._text(tokens.ids, torch.zeros_like(tokens.ids, dtype=torch.bool))
         at = tokens.ids == self.image_token_id
         embeds, extra = self._text(tokens.ids, at)
-        rows = [p.row for p in tokens.pieces if p.row.request.image is not None]
-        known = self.features.of([ImageView(r.request.image, r.request.noise) for r in rows if r.request.image is not None])
+        known = self.features.of([view for p in tokens.pieces for view in views_of(p.row.request, self.family)])
         shown: list[Tensor] = []
         deep: list[tuple[Tensor, ...]] = []
         for row, start, end in tokens.pieces:
             if row.request.image is None:
                 continue
-            feature = known[ImageView(row.request.image, row.request.noise)]
+            feature = joined([known[view] for view in views_of(row.request, self.family)])
             before = row.ids[:start].count(self.image_token_id)
             wanted = torch.arange(len(feature.embeds)) if row.visible is None else row.visible.nonzero()[:, 0]
             wanted = wanted[before : before + row.ids[start:end].count(self.image_token_id)].to(embeds.device)

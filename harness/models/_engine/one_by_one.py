@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from transformers import GenerationConfig
 from harness.core.edge.images import open_image
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
+from harness.core.preference import Images, paths_of
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.rope_scaling import forget_lengths
@@ -80,7 +80,7 @@ class OneByOne:
                 logits_processor=[_Chooser(state, self.end_ids)],
                 stopping_criteria=[lambda ids, scores, **_: torch.full((len(ids),), bool(state.stopped), device=ids.device)],
             )
-        head = "" if request.prefix else self.prompts.template.around(request.image is not None).head
+        head = "" if request.prefix else self.prompts.template.around(len(paths_of(request.image))).head
         text = opened + self.prompts.answer_text(self.prompts.context(prompt), state.ids, head)
         if state.stopped == "stop":
             text = cut_after_stop(text, decoding.stop)
@@ -116,15 +116,18 @@ class OneByOne:
                 f"Image tokens cannot be hidden from {self.family!r}: their positions are unknown. Use another way to "
                 "distort images, or a model of a family in docs/models.md."
             )
+        if request.noise is not None and isinstance(request.image, tuple):
+            raise ModelError(f"Noise cannot be put on several images of {self.family!r}; use a model of docs/models.md.")
         made = self.processed(self.prompts.given_text(request.image, request.text), request.image)
         length, more = made["input_ids"].shape[1], torch.tensor([tail], dtype=torch.long)
         longer = {k: _longer(k, v, length, more) for k, v in made.items()}
         return self.on_device(add_noise(longer, request.noise) if request.noise is not None else longer)
 
-    def processed(self, text: str, image: Path | None) -> dict[str, Tensor]:
-        """What the checkpoint's processor makes of a text and its image."""
+    def processed(self, text: str, shown: Images) -> dict[str, Tensor]:
+        """What the checkpoint's processor makes of a text and its images."""
         special = self.prompts.tokens.special(text)
-        images = {} if image is None else {"images": [open_image(image)]}
+        opened = [open_image(path) for path in paths_of(shown)]
+        images = {"images": [opened] if len(opened) > 1 else opened} if opened else {}
         try:
             made = dict(self.prompts.processor(text=[text], return_tensors="pt", add_special_tokens=special, **images))
         except ValueError as error:  # usually another number of image marks than of images

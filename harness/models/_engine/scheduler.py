@@ -89,7 +89,7 @@ class ImageFirst:
         """
         if all(i in done for part in parts for i in part):
             return
-        self.prompts.images.expect(requests[part[0]].image for part in (*parts, *following))
+        self.prompts.expect(requests[part[0]].image for part in (*parts, *following))
         wave = Wave(requests, done, deque(parts), Batch(self.language))
         while wave.waiting or wave.batch.live:
             found = self._move(wave)

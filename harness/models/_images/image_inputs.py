@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,22 @@ class ImageProcessing:
 
     @torch.inference_mode(False)  # used while answering, read again while training
     def __call__(self, path: Path) -> ImageInputs:
-        image = open_image(path)
-        batch = self.processor(images=[image], text=[self.token], return_tensors="pt", return_text_replacement_offsets=True)
-        ((written,),) = batch.pop("text_replacement_offsets")
+        return self._made(path, 1)
+
+    @torch.inference_mode(False)
+    def among(self, path: Path) -> ImageInputs:
+        """The image as one of several of a prompt, which is where some processors cut none into tiles."""
+        made = self._made(path, 2)
+        kept = {name: tensor[:1] for name, tensor in made.tensors.items() if name != "batch_num_images"}
+        return replace(made, tensors=kept)
+
+    def _made(self, path: Path, times: int) -> ImageInputs:
+        """The first of so many of the same image in one prompt, with the tensors of all."""
+        images = [open_image(path)] * times
+        shown = images if times == 1 else [images]
+        text = self.token * times
+        batch = self.processor(images=shown, text=[text], return_tensors="pt", return_text_replacement_offsets=True)
+        ((written, *_),) = batch.pop("text_replacement_offsets")
         text = str(written["replacement"])
         runs = re.compile(f"(?:{re.escape(self.placeholder)})+")
         lengths = tuple(len(run) // len(self.placeholder) for run in runs.findall(text))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.core.edge.images import open_image, shows_as_stored
+from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Decoding, Request
+from harness.core.preference import IMAGE_MARK
 from harness.models._server.refusals import Again, Unanswerable
 from harness.models._server.thinking import marked, reasoning_of
 
@@ -43,19 +45,30 @@ def data_url(path: Path) -> str:
     return f"data:image/png;base64,{base64.b64encode(packed.getvalue()).decode()}"
 
 
-def chat_body(request: Request, image: str | None, model: str, limit: str, tempered: bool = True) -> dict[str, Any]:
-    """Arguments of a chat completion. The image comes first, so that questions about it share a prefix.
+def content_of(text: str, urls: Sequence[str]) -> list[dict[str, Any]]:
+    """A question's parts. Images come first, so that questions about them share a prefix; several stand at the marks of the
+    text, where it has some. Raises ModelError where marks and images are not as many."""
+    images = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    texts = text.split(IMAGE_MARK) if len(urls) > 1 else [text]
+    if len(texts) == 1:
+        return [*images, {"type": "text", "text": text}]
+    if len(texts) - 1 != len(urls):
+        raise ModelError(f"The prompt {text[:60]!r} has {len(texts) - 1} marks {IMAGE_MARK} for {len(urls)} images.")
+    parts = [part for one, image in zip(texts, [*images, {}], strict=True) for part in ({"type": "text", "text": one}, image)]
+    return [part for part in parts if part and part.get("text") != ""]
+
+
+def chat_body(request: Request, urls: Sequence[str], model: str, limit: str, tempered: bool = True) -> dict[str, Any]:
+    """Arguments of a chat completion about the images at `urls`.
 
     `tempered` is False for a server that refuses a temperature and then draws as it likes.
 
     Stop strings are not sent: servers leave them out of the answer and do not report which one it was.
     """
     decoding = request.decoding
-    text = {"type": "text", "text": request.text}
-    content = [text] if image is None else [{"type": "image_url", "image_url": {"url": image}}, text]
     body: dict[str, Any] = {
         "model": model,
-        "messages": [{"role": "user", "content": content}],
+        "messages": [{"role": "user", "content": content_of(request.text, urls)}],
         limit: decoding.max_new_tokens,
     }
     if tempered:

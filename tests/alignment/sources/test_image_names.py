@@ -124,20 +124,25 @@ def test_a_limit_that_is_not_a_whole_number_above_0_is_refused_by_name(name: str
         registry.make("source", name, {"limit": limit})
 
 
+SEVERAL = [{"from": "human", "value": "<image>\n<image>\nWhich?"}, TURNS[1]]
+LATER = [*TURNS, {"from": "human", "value": "<image>And this?"}, TURNS[1]]
+
+
 @pytest.mark.parametrize("name", ["bdhs", "random_edit"])
 @pytest.mark.parametrize(
     ("change", "image", "reason"),
     [
         ({"image": ["a.png"]}, "a.png", ""),
         ({"image": None, "images": ["a.png"]}, "a.png", ""),
-        ({"image": ["a.png", "b.png"]}, "", "several images (a prompt of a pair shows one)"),
-        ({"image": None, "images": ["a.png", "b.png", "c.png"]}, "", "several images (a prompt of a pair shows one)"),
+        ({"image": ["a.png", "b.png"], "conversations": SEVERAL}, ("a.png", "b.png"), ""),
+        ({"image": ["a.png", "c.png"], "conversations": SEVERAL}, "", "missing image"),
+        ({"image": ["a.png", "b.png"], "conversations": LATER}, "", "images of later turns"),
         ({"image": None, "video": "a.mp4"}, "", "video"),
         ({"conversations": [{"from": "human", "value": "<image><image>Which?"}, TURNS[1]]}, "", "more image marks than images"),
     ],
-    ids=["list of one", "images", "two", "three", "video", "two marks"],
+    ids=["list of one", "images", "two", "one missing", "in later turns", "video", "two marks"],
 )
-def test_a_prompt_keeps_its_one_image_and_several_are_counted(tmp_path, name, change, image, reason):
+def test_a_prompt_keeps_its_images_and_what_it_cannot_hold_is_counted(tmp_path, name, change, image, reason):
     """None becomes a question without an image: sources of prompts feed BDHS and the online methods too."""
     rows = [{"id": n, "image": f"{n}.png", "conversations": TURNS} for n in ("a", "b")]
     data = data_with(tmp_path, "a.png", "b.png")
@@ -148,6 +153,13 @@ def test_a_prompt_keeps_its_one_image_and_several_are_counted(tmp_path, name, ch
     assert [p.image for p in pairs] == ["a.png", "b.png", *([image] if image else [])]
     assert source.report()["dropped"] == ({reason: 1} if reason else {})
     assert source.check(data, 0) == len(pairs)
+
+
+def test_a_prompt_with_three_images_for_two_marks_is_a_faulty_row(tmp_path):
+    row = {"id": "c", "image": ["a.png", "b.png", "c.png"], "conversations": SEVERAL}
+    (tmp_path / "rows.json").write_text(json.dumps([row]))
+    with pytest.raises(DataError, match=r"row 1 \(c\): 3 images for 2 <image>"):
+        registry.make("source", "bdhs", {"prompts": "rows.json"}).check(FolderData(tmp_path), 0)
 
 
 def test_a_prompt_whose_image_is_no_name_is_a_faulty_row(tmp_path):

@@ -62,14 +62,10 @@ def test_the_digest_sees_what_training_sees():
     )
 
 
-def test_the_golden_pairs_of_trl_are_read_but_for_two_images(tmp_path):
-    rows = [row for row in (GOLDEN / "pairs.jsonl").read_text().splitlines() if '"p1"' not in row]
-    write(tmp_path / "p", *rows)
-    pairs = read_trl(tmp_path / "p")
-    assert [p.id for p in pairs] == ["p0", "p2", "p4"]
-    assert pairs[2].rejected == ("cat",)
-    with pytest.raises(DataError, match="at most one image"):
-        read_trl(GOLDEN / "pairs.jsonl")
+def test_the_golden_pairs_of_trl_are_read(tmp_path):
+    pairs = read_trl(GOLDEN / "pairs.jsonl")
+    assert [p.id for p in pairs] == ["p0", "p1", "p2", "p4"]
+    assert pairs[1].image == ("images/p1_0.png", "images/p1_1.png") and pairs[3].rejected == ("cat",)
 
 
 def test_what_is_written_for_trl_is_read_back_one_row_a_rejected_answer(tmp_path):

@@ -73,7 +73,7 @@ def test_every_form_is_found_out_and_read(tmp_path, row):
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ({**PLAIN, "image": ["a.png", "b.png"]}, "several images (a prompt of a pair shows one)"),
+        ({**PLAIN, "image": ["a.png", "b.png"]}, "missing image"),
         ({**PLAIN, "video": "a.mp4"}, "video"),
         ({**FACTORY, "conversations": FACTORY["conversations"] * 3}, "earlier turns"),
         ({**FACTORY, "system": "Be kind."}, "system prompt"),

@@ -73,12 +73,13 @@ def test_a_missing_image_and_repeated_ids_are_seen(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_list_of_one_image_is_read_and_one_of_several_is_left_out_and_counted(tmp_path, name):
+def test_a_list_of_images_is_read(tmp_path, name):
     key = "img_path" if name == "vlfeedback" else "image_path" if name == "rlhf_v" else "image"
     image = ROWS[name][key]
-    pairs, report = read(tmp_path, name, [{**ROWS[name], key: [image]}, {**ROWS[name], key: [image, image]}])
-    assert [p.image for p in pairs] == ["a.jpg"]
-    assert report["dropped"] == {"several images (a prompt of a pair shows one)": 1}
+    two = json.loads(json.dumps({**ROWS[name], key: [image, image]}).replace("<image>", "<image><image>"))
+    pairs, report = read(tmp_path, name, [{**ROWS[name], key: [image]}, two])
+    assert [p.image for p in pairs] == ["a.jpg", ("a.jpg", "a.jpg")]
+    assert [len(p.image_digest) for p in pairs] == [64, 2] and not report["dropped"]
 
 
 def test_json_lines_are_read_too(tmp_path):

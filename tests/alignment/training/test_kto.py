@@ -167,7 +167,7 @@ def test_thumbs_are_read_as_texts_and_as_messages(tmp_path):
         ({"label": "maybe"}, "true or false, up or down"),
         ({"label": None}, "true or false, up or down"),
         ({"completion": " "}, "'completion' is empty"),
-        ({"image": None, "images": ["a", "b"]}, "at most one image"),
+        ({"image": None, "images": ["a", 3]}, "each image must be given as a path"),
     ],
 )
 def test_what_is_no_rating_is_named_by_line(tmp_path, change, says):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from alignment.batching.policy import Policy
 from alignment.data.invalid_pairs import require_some, validate
@@ -26,7 +27,7 @@ class Aligner:
     rules: tuple[Rule, ...] = ()
 
     @staticmethod
-    def check_pairs(pairs: Sequence[PreferencePair]) -> None:
+    def check_pairs(pairs: Sequence[PreferencePair], options: Mapping[str, Any]) -> None:
         """Raise TrainingError where the training would refuse these pairs, whose images are there; no model is needed."""
         require_some(*validate(pairs, lambda name: True))
 

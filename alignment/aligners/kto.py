@@ -42,7 +42,7 @@ class Kto(Aligner):
         self.settings = make_settings(training, seed=seed)
 
     @staticmethod
-    def check_pairs(pairs: Sequence[PreferencePair]) -> None:
+    def check_pairs(pairs: Sequence[PreferencePair], options: Mapping[str, Any]) -> None:
         kept, dropped = validate(pairs, lambda name: True, unpaired=True)
         require_some(kept, dropped)
         require_both_kinds(kept)

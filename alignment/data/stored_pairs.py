@@ -75,7 +75,7 @@ class ChecksPairs(Protocol):
     """An aligner that can refuse pairs before a model is loaded, with the TrainingError that its training would raise."""
 
     @staticmethod
-    def check_pairs(pairs: Sequence[PreferencePair]) -> None: ...
+    def check_pairs(pairs: Sequence[PreferencePair], options: Mapping[str, Any]) -> None: ...  # those of the aligner
 
 
 def nouns(data: Data, name: str = NOUNS) -> Vocabulary | None:

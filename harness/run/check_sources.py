@@ -29,7 +29,7 @@ def number_of_pairs(config: RunConfig, arm: Arm, data: Data) -> int:
         raise DataError(f"The source {arm.pairs.name} has nothing to make pairs of; look at its file and its images.")
     aligner = registry.get("aligner", arm.align.name)
     if stored is not None and isinstance(aligner, ChecksPairs):
-        aligner.check_pairs(stored)
+        aligner.check_pairs(stored, arm.align.options)
     return found
 
 

@@ -12,6 +12,7 @@ from harness.cli import app
 from harness.config import schema as config
 from harness.config import study_tables
 from harness.core.errors import DataError
+from harness.core.plugins import NoModel
 from harness.run.check_sources import check_sources, number_of_pairs
 from harness.run.estimate import Cost, estimate
 from harness.storage.data_folder import DataFolder
@@ -153,6 +154,10 @@ def test_the_corrupting_row_of_table_5_is_measured_on_the_miniature_world(world:
 
 THUMBS = [{"image": "a.png", "prompt": f"What is at {n}?", "completion": "A cat.", "label": True} for n in range(3)]
 CONTRAST = ("mdpo", "chip", "vdpo", "symmpo")
+SEVERAL = [
+    {"image": "a.png", "prompt": "What?", "chosen": "A cat.", "rejected": ["A dog."]},
+    {"images": ["a.png", "a.png"], "prompt": "Which?", "chosen": "A cat.", "rejected": ["A dog."]},
+]
 BLIND = [{"image": image, "prompt": "What?", "chosen": "A cat.", "rejected": ["A dog."]} for image in ("a.png", "")]
 
 
@@ -163,16 +168,20 @@ BLIND = [{"image": image, "prompt": "What?", "chosen": "A cat.", "rejected": ["A
             (BLIND, "own", name, f"1 of 2 pairs have no image .*{name} contrasts")
             for name in ("mdpo", "chip", "vdpo", "symmpo")
         ),
+        (SEVERAL, "own", "symmpo", "1 of 2 pairs are about several images .*symmpo puts the image of another"),
+        (SEVERAL, "own", "mdpo, other", "1 of 2 pairs are about several images .*mdpo puts the image of another"),
+        (SEVERAL, "own", "dpo", "1 of 2 rows are about several images .the first: 'row-2'., and this model takes one image"),
         (THUMBS, "rated", "kto", "All 3 answers are desirable; learning from ratings needs both kinds"),
         (THUMBS, "rated", "dpo", r"No preference pair is left .*the aligner kto trains on it\): 3"),
     ],
     ids=lambda value: value if isinstance(value, str) and " " not in value else "",
 )
-def test_pairs_that_an_aligner_cannot_train_on_are_refused_before_a_model_is_loaded(tmp_path, rows, form, align, says):
+def test_pairs_that_an_aligner_cannot_train_on_are_refused_before_anything_is_asked(tmp_path, rows, form, align, says):
     (tmp_path / "a.png").write_bytes(b"image")
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     source = {"name": "jsonl", "file": "rows.jsonl", "form": form}
-    arm = {"name": "one", "pairs": source, "align": {"name": align}}
+    name, _, damage = align.partition(", ")
+    arm = {"name": "one", "pairs": source, "align": {"name": name} | ({"damage": damage} if damage else {})}
     made = config.parse(SMALL | {"data": str(tmp_path), "output": str(tmp_path / "out"), "arms": [arm]})
     with pytest.raises(DataError, match=rf"Preference pairs cannot be made:\n  pairs of one: {says}"):
-        check_sources(made, lambda arm: False, DataFolder(tmp_path))
+        check_sources(made, lambda arm: False, DataFolder(tmp_path), NoModel())

@@ -22,6 +22,8 @@ from harness.core.errors import ConfigError
 class Symmpo(ContrastAligner):
     """Trains like `dpo`, with the image of another pair beside each. Every pair needs an image."""
 
+    takes_other_images = True
+
     def __init__(
         self,
         beta: float = 0.1,  # pull back to the reference, > 0

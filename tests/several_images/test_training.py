@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import tiny_families
 import torch
-from PIL import Image
 
 from alignment.aligners.contrast.mdpo import Mdpo
 from alignment.aligners.contrast.symmpo import Symmpo
@@ -25,26 +24,6 @@ from tests.alignment.tiny import GOLDEN, TinyPolicy
 
 EXPECTED = json.loads((GOLDEN / "expected.json").read_text())["cases"]["full"]
 FAST = {"learning_rate": 1e-3, "epochs": 2, "batch_size": 2, "micro_batch": 2}
-
-
-def mixed(four: list[Path]) -> list[PreferencePair]:
-    one, two, three, four = (str(path) for path in four)
-    shown = [one, (one, two), "", (two, three, four), three]
-    asked = ["What?", "Is <image> like <image>?", "What is a car?", "Which?", "What?"]
-    return [
-        PreferencePair(str(n), image, "", prompt, "A cat.", ("A dog.",), "test")
-        for n, (image, prompt) in enumerate(zip(shown, asked, strict=True))
-    ]
-
-
-@pytest.fixture(scope="module")
-def four(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Images of four shapes."""
-    folder, paths = tmp_path_factory.mktemp("four"), []
-    for n, size in enumerate([(32, 32), (64, 30), (30, 64), (50, 50)]):
-        paths.append(folder / f"{n}.png")
-        Image.effect_noise(size, 80).convert("RGB").save(paths[-1])
-    return paths
 
 
 @pytest.fixture(scope="module")
@@ -66,16 +45,18 @@ def test_the_golden_pair_with_two_images_scores_as_in_trl_from_its_file_on(tmp_p
 
 
 @pytest.mark.parametrize("name", ["qwen2_5_vl", "llava_onevision", "internvl"])
-def test_dpo_learns_from_none_one_and_several_images_in_one_batch(tmp_path: Path, four: list[Path], name: str) -> None:
+def test_dpo_learns_from_none_one_and_several_images_in_one_batch(
+    tmp_path: Path, mixed: list[PreferencePair], name: str
+) -> None:
     model = TransformersModel(str(tiny_families.save(name, tmp_path / "model")), device="cpu")
-    done = Dpo(training={**FAST, "epochs": 6}).align(model, mixed(four), Path("/"), tmp_path / "run")
+    done = Dpo(training={**FAST, "epochs": 6}).align(model, mixed, Path("/"), tmp_path / "run")
     assert not done.dropped and done.log[0]["loss"] == pytest.approx(0.6931, abs=1e-3)
     assert done.log[-1]["loss"] < 0.6
 
 
-def test_rows_over_the_length_count_all_images(qwen: Path, four: list[Path]) -> None:
+def test_rows_over_the_length_count_all_images(qwen: Path, mixed: list[PreferencePair]) -> None:
     model = TransformersModel(str(qwen), device="cpu")
-    pairs = mixed(four)
+    pairs = mixed
     whole, _ = make_rows(model, pairs, Path("/"))
     lengths = [whole.length(n) for n in range(len(whole))]
     assert lengths[1] > lengths[0] and lengths[3] > lengths[1]
@@ -83,8 +64,8 @@ def test_rows_over_the_length_count_all_images(qwen: Path, four: list[Path]) -> 
     assert [d.id for d in dropped] == ["3"]
 
 
-def test_a_damaged_image_stands_in_for_each_of_several(tmp_path: Path, qwen: Path, four: list[Path]) -> None:
-    pairs = [pair for pair in mixed(four) if pair.image]
+def test_a_damaged_image_stands_in_for_each_of_several(tmp_path: Path, qwen: Path, mixed: list[PreferencePair]) -> None:
+    pairs = [pair for pair in mixed if pair.image]
     for damage in ("crop", "noise", "hidden"):
         model = TransformersModel(str(qwen), device="cpu")
         extras = Mdpo(damage=damage).objective.extras(pairs, Path("/"), tmp_path)
@@ -100,15 +81,17 @@ def test_a_damaged_image_stands_in_for_each_of_several(tmp_path: Path, qwen: Pat
 
 
 @pytest.mark.parametrize("aligner", [Mdpo(damage="other"), Symmpo()])
-def test_the_image_of_another_pair_stands_for_none_of_several(tmp_path: Path, four: list[Path], aligner: Mdpo) -> None:
-    pairs = [pair for pair in mixed(four) if pair.image]
+def test_the_image_of_another_pair_stands_for_none_of_several(
+    tmp_path: Path, mixed: list[PreferencePair], aligner: Mdpo
+) -> None:
+    pairs = [pair for pair in mixed if pair.image]
     with pytest.raises(TrainingError, match=r"2 of 4 pairs are about several images \(the first: '1'\)"):
         aligner.objective.extras(pairs, Path("/"), tmp_path)
 
 
 def test_a_policy_that_takes_one_image_refuses_such_pairs_before_anything_is_prepared(
-    tmp_path: Path, four: list[Path], llava_folder: Path
+    tmp_path: Path, mixed: list[PreferencePair], llava_folder: Path
 ) -> None:
     with pytest.raises(TrainingError, match=r"2 of 5 rows are about several images \(the first: '1'\)"):
-        Dpo(training=FAST).align(TinyPolicy(llava_folder), mixed(four), Path("/"), tmp_path / "run")
+        Dpo(training=FAST).align(TinyPolicy(llava_folder), mixed, Path("/"), tmp_path / "run")
     assert not (tmp_path / "run").exists()

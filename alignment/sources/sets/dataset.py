@@ -1,7 +1,7 @@
 """Preference rows of other tools: TRL, LLaMA-Factory and ms-swift, in JSON, .gz, .zst, parquet or a `datasets` folder.
 
 `form` left out, each row is read by the keys it has; see `alignment/data/forms/tools.py`. Rows with earlier turns, a system
-prompt, a video or several images are left out and counted; three images for one `<image>` is a broken row.
+prompt or a video are left out and counted; three images for one `<image>` is a broken row.
 """
 
 from __future__ import annotations

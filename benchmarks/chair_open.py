@@ -10,8 +10,8 @@ categories. That is a floor: what nobody mentioned counts as unsupported. With `
 image, the references' words and the uncovered nouns, and lists those that are not there; a judge that sees no image can only
 weigh words. Nouns come from a tagger, so some name nothing one can see; the judge leaves these out.
 
-How well it agrees with people is measured by the audit's marks in captions (`labels queue`, free text): "false alarm" on a noun
-listed here, "missed" on one that was not.
+How well the list agrees with people is measured by their marks in captions (`audit chair_open --captions N`): "false alarm" on
+a noun listed here, "missed" on one that was not; `labels agreement` computes precision and recall.
 """
 
 from __future__ import annotations
@@ -151,6 +151,7 @@ class ChairOpen(Chair):
         spans = [Span(*at[i], "invented" if tokens[i] in missing else "found") for i in places]
         reading = ", ".join(f"{noun}{' (unsupported)' if noun in missing else ''}" for noun in nouns)
         why = "unsupported: " + ", ".join(missing) if missing else ""
+        spans += [Span(at[m.first][0], at[m.last - 1][1], "covered", m.node) for m in mentions]
         spans.sort(key=_START)
         return Score(item.id, values, reading, correct=not missing, why=why, verdict=verdict, spans=tuple(spans))
 

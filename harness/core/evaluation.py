@@ -112,7 +112,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters [start, end) of an answer; `kind` is "found", "invented" or "uncovered"."""
+    """Characters [start, end) of an answer; `kind` is "found", "invented", "uncovered" (not judged) or "covered" elsewhere."""
 
     start: int
     end: int

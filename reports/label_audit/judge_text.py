@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.labels.estimates.judge_calibration import Calibration, Drift, Mean
+from harness.labels.estimates.marked_nouns import NounAgreement
+from harness.labels.estimates.proportions import Share
 from reports.label_audit.text import Part
 from reports.text.formatting import UNKNOWN, between, number, title_of
 
@@ -12,6 +14,31 @@ from reports.text.formatting import UNKNOWN, between, number, title_of
 def judge_parts(calibrations: Sequence[Calibration], drifts: Sequence[Drift]) -> list[Part]:
     """The tables that have rows."""
     return [part for part in (_agreement(calibrations), _means(calibrations), _drifts(drifts)) if part.rows]
+
+
+def noun_part(found: Sequence[tuple[str, str, NounAgreement | None]]) -> Part:
+    """`found`: who decides about a noun, the checkpoint ("" for all together), and the agreement, None without marks."""
+    rows = [(by, checkpoint or "all", *_nouns(agreement)) for by, checkpoint, agreement in found]
+    header = ("decided by", "checkpoint", "captions marked", "precision [95 %]", "recall [95 %]", "marks on covered objects")
+    lead = (
+        "Distinct nouns of each marked caption. precision: listed nouns that people let stand; recall: nouns that people "
+        "call hallucinated and that are listed. Intervals over images."
+    )
+    return Part("Hallucinated nouns and people's marks", lead, header, tuple(rows))
+
+
+def _nouns(found: NounAgreement | None) -> tuple[str, str, str, str]:
+    if found is None:
+        return "0", UNKNOWN, UNKNOWN, ""
+    captions = f"{found.captions:,} ({found.images:,} images)"
+    return captions, _share(found.precision), _share(found.recall), f"{found.covered:,}"
+
+
+def _share(share: Share) -> str:
+    """'66.7 % [20.0, 95.0] (2 of 3)'."""
+    if share.value is None:
+        return f"{UNKNOWN} (0 of 0)"
+    return f"{_percent(share.value)} {between(share.low, share.high, 'share')} ({share.n:,} of {share.of:,})"
 
 
 def _agreement(found: Sequence[Calibration]) -> Part:

@@ -165,6 +165,11 @@ def test_marks_in_another_caption_do_not_count() -> None:
     assert corrected_chair("chair", "base", [caption(1, 1)], {"1": "another one"}, [marked(1, 1)]) is None
 
 
+def test_a_benchmark_that_counts_no_mentions_is_not_corrected_as_chair() -> None:
+    nouns = Score("1", {"uncovered": 3.0, "unsupported": 1.0})
+    assert corrected_chair("chair", "base", [nouns], {"1": "a caption of it"}, [marked(1, 0, alarms=1)]) is None
+
+
 def test_the_corrected_interval_covers_the_truth() -> None:
     rng, covered = np.random.default_rng(3), 0
     for _ in range(60):

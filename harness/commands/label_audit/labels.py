@@ -220,3 +220,31 @@ def list_(output: OutputOption = RUNS) -> None:
     for name in (*map(str, paths), *(name for name in shipped() if name not in own)):
         revision, note = read(name, output), "" if name in map(str, paths) else "  (shipped)"
         echo(f"{revision.name}  {revision.digest[:12]}  {len(revision.edits):,} labels  {revision.source}{note}")
+
+
+@labels.command(epilog="Example:  python -m harness labels agreement chair_open mini")
+def agreement(
+    benchmark: Annotated[
+        str, typer.Argument(metavar="[BENCHMARK]", help="benchmark that lists hallucinated nouns")
+    ] = "chair_open",
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="runs that are compared; default: all runs")
+    ] = None,
+    output: OutputOption = RUNS,
+) -> None:
+    """Compare listed hallucinations with the marks that people made in captions.
+
+    Precision and recall of the list over randomly drawn captions, which `audit BENCHMARK --captions N` shows to be marked.
+    """
+    from harness.audit.marked_captions import list_agreement
+    from harness.commands._terminal import show_parts
+    from harness.storage.run_store import open_store
+    from harness.storage.vote_store import Reviews
+    from reports.label_audit.judge_text import noun_part
+
+    with open_store(output) as store, Reviews(store.path) as reviews:
+        ballots = reviews.ballots()
+        found = list_agreement(store, benchmark, runs or (), ballots)
+    show_parts([noun_part([(one.decided_by, one.checkpoint, one.found) for one in found])])
+    if all(one.found is None for one in found):
+        echo(f"No caption is marked yet: python -m harness audit {benchmark} --captions 50 --output {output}")

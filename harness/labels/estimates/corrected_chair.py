@@ -40,12 +40,12 @@ class CorrectedChair:
 def corrected_chair(
     benchmark: str, column: str, scores: Sequence[Score], answers: Mapping[str, str], marks: Sequence[Vote]
 ) -> CorrectedChair | None:
-    """From the marks that were made in these very captions; None where there are none.
+    """From the marks that were made in these very captions; None where there are none, or no score counts mentions.
 
     `scores` have the addends "mentions" and "invented"; `answers`: item id -> caption.
     """
     by_item = {vote.item_id: vote for vote in marks if vote.benchmark == benchmark and answers.get(vote.item_id) == vote.answer}
-    kept = [score for score in scores if score.values]
+    kept = [score for score in scores if "mentions" in score.values]
     read = np.array([score.item_id in by_item for score in kept], dtype=bool)
     if not read.any():
         return None

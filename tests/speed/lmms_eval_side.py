@@ -79,9 +79,14 @@ def command(python: str, folder: Path, asked: Asked, tokens: int, batch: int) ->
 def answers(folder: Path, tokens: int, batch: int) -> dict[str, str]:
     """Key -> answer, from the samples that lmms-eval logged."""
     keys = [json.loads(line)["key"] for line in (folder / "lmms-eval/rows.jsonl").read_text().splitlines()]
-    (log,) = _results(folder, tokens, batch).rglob(f"*samples_{TASK}.jsonl")
+    (log,) = logged(folder, tokens, batch)
     said = (json.loads(line) for line in log.read_text().splitlines())
     return {keys[row["doc_id"]]: row["filtered_resps"] for row in said}
+
+
+def logged(folder: Path, tokens: int, batch: int) -> list[Path]:
+    """Its log of samples; none where it failed, since its exit status is 0 then too."""
+    return sorted(_results(folder, tokens, batch).rglob(f"*samples_{TASK}.jsonl"))
 
 
 def _results(folder: Path, tokens: int, batch: int) -> Path:

@@ -112,7 +112,7 @@ def measured(args: Any, side: str, kind: str, tokens: int) -> tuple[float, float
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
+    if done.returncode or (side in PEERS and not lmms_eval_side.logged(args.folder, tokens, batch)):
         raise SystemExit(f"{side} failed:\n{done.stderr[-3000:]}")
     if side in PEERS:
         texts = lmms_eval_side.answers(args.folder, tokens, batch)

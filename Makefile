@@ -34,7 +34,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "Installing into $(VENV): once, a few minutes ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install torch==2.13.0
-	@$(PIP) install --constraint constraints.txt --editable ".[dev,ray]"
+	@$(PIP) install --constraint constraints.txt --editable ".[dev,ray,tables]"
 	@touch $@
 
 clean:

@@ -62,6 +62,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "small-world", lambda folder: write_world(folder, SMALL))
 
 
+@pytest.fixture(scope="session")
+def whole_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose `miniworld` is the whole miniature world, drawn once for all tests; read it, do not write into it."""
+    return made_once(tmp_path_factory, "whole-world", lambda folder: write_world(folder / "miniworld"))
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "store.sqlite") as opened:

@@ -9,7 +9,6 @@ import pytest
 
 from harness.config import schema as config
 from harness.config.schema import RunConfig
-from tests.conftest import made_once
 
 _BDHS = {"name": "bdhs", "limit": 24, "n_tries": 2, "max_new_tokens": 24}
 _DPO = {"name": "dpo", "training": {"epochs": 1, "batch_size": 8, "learning_rate": 3e-5, "save_every": 1}}
@@ -27,11 +26,9 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def world(whole_world: Path) -> Path:
     """An output folder whose miniature world is already written."""
-    from harness.miniworld.world.write import write_world
-
-    return made_once(tmp_path_factory, "whole-world", lambda folder: write_world(folder / "miniworld"))
+    return whole_world
 
 
 @pytest.fixture

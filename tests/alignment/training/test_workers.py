@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +19,7 @@ from alignment.weights.workers import Workers
 from harness.core.errors import ConfigError
 from tests.alignment.tiny import TinyPolicy
 from tests.alignment.training.test_train import FAST, make_pairs
+from tests.alignment.two_processes import together
 from tests.fleet import in_own_network
 
 ROOT = Path(__file__).parents[3]
@@ -38,16 +36,6 @@ Dpo(**json.loads(options)).align(TinyPolicy(Path(model)), make_pairs(), Path(ima
 """
 
 
-def together(script: str, *given: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a script in two processes that train together."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env}
-    return subprocess.run([*launch, script, *given], env=env, capture_output=True, text=True, timeout=200, check=False)
-
-
 def trained_together(
     script: str, folder: Path, images: Path, place: Path, options: dict[str, Any], **env: str
 ) -> list[dict[str, Any]]:
@@ -57,7 +45,7 @@ def trained_together(
     if env == TWO_HOSTS:
         in_own_network.run(ROOT / "tests/fleet/hosts.py", *given, timeout_s=280)
     else:
-        done = together(*given, **env)
+        done = together(Path(given[0]), *given[1:], **env)
         assert done.returncode == 0, done.stderr[:6000]
     return [json.loads(line) for line in (place / "two" / "log.jsonl").read_text().splitlines()]
 
@@ -101,13 +89,13 @@ def test_a_divided_training_goes_on_whole_and_the_other_way_round(llava_next, im
     alone = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "one")
     (tmp_path / "script.py").write_text(SCRIPT.replace("Path(folder))", "Path(folder), progress=kill_after(3))"))
     given = [str(llava_next), str(images), str(tmp_path / "two"), json.dumps(options)]
-    assert "Killed" in together(str(tmp_path / "script.py"), *given, **started).stderr
+    assert "Killed" in together(tmp_path / "script.py", *given, **started).stderr
     assert [p.name for p in (tmp_path / "two/state").iterdir()] == ["step-00000003.pt"]
     resumed = Dpo(**options).align(TinyPolicy(llava_next), make_pairs(), images, tmp_path / "two")
     assert resumed.log[-1]["loss"] == pytest.approx(alone.log[-1]["loss"], abs=1e-5)
     (tmp_path / "two/done.json").unlink()
     (tmp_path / "script.py").write_text(SCRIPT)
-    done = together(str(tmp_path / "script.py"), *given, **started)
+    done = together(tmp_path / "script.py", *given, **started)
     assert done.returncode == 0, done.stderr[:6000]
     log = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
     assert len(log) == 6

@@ -11,8 +11,8 @@ from tests.proofs.whole_report.small_study import DPO, Written, run_study, writt
 
 
 @pytest.fixture(scope="session")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_once(tmp_path_factory, "recomputed", run_study)
+def study(whole_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_once(tmp_path_factory, "recomputed", lambda folder: run_study(folder, whole_world / "miniworld"))
 
 
 @pytest.fixture(scope="session")

@@ -47,10 +47,9 @@ class Written:
         return json.loads(self.texts["json"])
 
 
-def run_study(folder: Path) -> None:
-    from harness.miniworld.world.write import write_world
-
-    write_world(folder / "data")
+def run_study(folder: Path, world: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "data").symlink_to(world)
     pipeline.run(config.parse(STUDY | {"data": str(folder / "data"), "output": str(folder)}), "test")
 
 

@@ -1,7 +1,7 @@
 """Any model behind an OpenAI-compatible server: vLLM, SGLang, or a provider.
 
-What a running server serves cannot be known by content: the identity is the address, the served name, what the server says
-it loaded and the `revision` you give; other weights under the same name need another. With `serve`, it is the folder's.
+What a running server serves is not known by content: the identity is the address, the served name, what the server says it
+loaded and the `revision` you give. With `serve`, it is the folder's.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from harness.core.run_record import Checkpoint
 from harness.models._server.chat_format import Reply, chat_body, continued, data_url, read_reply, refuses_temperature
 from harness.models._server.client import Server
 from harness.models._server.concurrency import ask_all
-from harness.models._server.managed import managed
 from harness.models._server.pool import Pool
 from harness.models._server.refusals import Unanswerable
+from harness.models._server.replicas import managed
 from harness.models._server.settings import addresses_of, check_numbers, check_same, key_of
 from harness.models._server.spend_cap import shared_cap
 from harness.models._server.thinking import Thinking
@@ -54,7 +54,8 @@ class OpenAIModel:
         path: with `serve`, the folder of the model or LoRA adapter to start a server on.
         serve: vllm or sglang: start that server on `path`, on 127.0.0.1, and end it with the run.
         serve_args: further arguments of the server, e.g. [--max-model-len, "8192"].
-        start_s: seconds until a started server must answer.
+        replicas: started servers, each on an equal share of this machine's GPUs; an image's questions go to one of them.
+        start_s: seconds until they must answer.
         model: the name it serves it under; may be left out where it serves one only.
         revision: which weights these are, in your words; part of the identity under which answers are remembered.
         api_key_env: name of the environment variable that holds the key; the key itself is written nowhere.
@@ -87,16 +88,17 @@ class OpenAIModel:
         serve: str | None = None,
         serve_args: Sequence[str] = (),
         start_s: float = 1800.0,
+        replicas: int = 1,
     ) -> None:
         self._thinking = Thinking(enable_thinking, thinking_tokens)
         check_numbers(concurrency=concurrency, timeout_s=timeout_s, retries=retries)
         key = key_of(api_key_env)
-        self._own = managed(url, path, serve, serve_args, model, start_s, str(revision))
-        addresses = addresses_of(self._own.url if self._own else url or [])
+        self._own = managed(url, path, serve, serve_args, model, start_s, str(revision), replicas)
+        addresses = addresses_of(self._own.urls if self._own else url or [])
         cap = shared_cap(addresses[0], max_cost, price_in, price_out)
         servers = [Server(address, key, timeout_s, retries, concurrency, cap) for address in addresses]
         self._url, self._revision = addresses[0], str(revision)
-        self._server, self._pool = servers[0], Pool(servers)
+        self._server, self._pool = servers[0], Pool(servers, self._own.lives if self._own else None)
         self._name, entry = self._served(self._own.name if self._own else model)
         check_same(servers, self._name, entry)
         self._kind = self._server.printable(str(entry.get("owned_by") or ""))
@@ -154,8 +156,7 @@ class OpenAIModel:
 
     def _asked(
         self, groups: list[list[int]], requests: Sequence[Request], lost: dict[int, _Lost]
-    ) -> Iterator[list[tuple[int, Answer]]]:
-        """Answers as they come; `lost` gets the others."""
+    ) -> Iterator[list[tuple[int, Answer]]]:  # `lost` gets those without an answer
         for finished in ask_all(groups, lambda i: self._answer(requests[i]), self._pool.allowed):
             answers = []
             for i, reply in finished:

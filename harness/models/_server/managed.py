@@ -6,7 +6,6 @@ the driver is gone, however that ended. The weights are known by content, as for
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import socket
@@ -15,9 +14,11 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 import httpx2
@@ -26,6 +27,7 @@ from harness.core.digests import file_digest
 from harness.core.edge.text import printable
 from harness.core.errors import ConfigError, ModelError
 from harness.core.nearest import did_you_mean
+from harness.core.run_record import Checkpoint
 
 VLLM, SGLANG = "vllm", "sglang"
 _OWN_ARGUMENTS = (
@@ -61,43 +63,57 @@ time.sleep(60)
 """  # a byte, or the end of its input since the driver is gone: ask the group to end, ten seconds later make it; 1: PDEATHSIG
 
 
+@dataclass(frozen=True)
+class Served:
+    """What is served: the folder of a model (`source`) with adapters on it, known by content, under a name."""
+
+    source: str
+    adapters: tuple[Path, ...]
+    checkpoint: Checkpoint
+    name: str
+
+
+def served(path: str, serve: str, name: str | None) -> Served:
+    """A folder of a model or of a LoRA adapter (vLLM), or a hub name in the local cache; `name`: the folder's where None.
+
+    Raises ModelError for one that cannot be loaded or served.
+    """
+    from harness.models._checkpoint.loading import checkpoint_of, resolve  # imports torch, which other servers do without
+
+    source, adapters = resolve(path)
+    _lora_arguments(serve, adapters)
+    own = name or (adapters[-1] if adapters else Path(source)).resolve().name
+    return Served(source, adapters, checkpoint_of(path, source, adapters), own)
+
+
 class ManagedServer:
-    """A running server of a checkpoint folder; ended by `stop`, with this object, with the process.
+    """A server of a checkpoint folder, there after `wait`; ended by `stop`, with this object, with the process.
 
     Args:
-        path: folder of a model, or of a LoRA adapter (vLLM), or a hub name in the local cache.
-        serve: vllm or sglang, an executable on PATH.
+        what: the checkpoint. serve: vllm or sglang. executable: its path.
         arguments: further arguments of the server.
-        name: the name to serve it under; the folder's where None.
-        start_s: seconds until the server must answer.
-    Raises ConfigError for options that cannot be, ModelError where the checkpoint or the server does not start.
+        gpus: the GPUs that it may see, as CUDA_VISIBLE_DEVICES names them; None: those of this process.
     """
 
-    def __init__(self, path: str, serve: str, arguments: Sequence[str], name: str | None, start_s: float) -> None:
-        executable = _checked(serve, arguments, start_s)
-        self._serve, self._arguments = serve, [str(argument) for argument in arguments]
-        from harness.models._checkpoint.loading import checkpoint_of, resolve  # imports torch, which other servers do without
-
-        source, adapters = resolve(path)
-        lora = _lora_arguments(serve, adapters)
-        self.checkpoint = checkpoint_of(path, source, adapters)
-        self.name = name or (adapters[-1] if adapters else Path(source)).resolve().name
-        gc.collect()  # a server that nobody holds any more gives its GPU back first
+    def __init__(self, what: Served, serve: str, executable: str, arguments: Sequence[str], gpus: str | None = None) -> None:
+        self._serve, self._arguments, self._name = serve, [str(argument) for argument in arguments], what.name
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}/v1"
-        model = [source] if serve == VLLM else ["--model-path", source]
-        own = ["--host", "127.0.0.1", "--port", str(port), "--served-model-name", f"{self.name}-base" if lora else self.name]
-        named = [*lora, "--lora-modules", f"{self.name}={adapters[-1].resolve()}"] if lora else []
+        lora = _lora_arguments(serve, what.adapters)
+        model = [what.source] if serve == VLLM else ["--model-path", what.source]
+        own = ["--host", "127.0.0.1", "--port", str(port), "--served-model-name", f"{what.name}-base" if lora else what.name]
+        named = [*lora, "--lora-modules", f"{what.name}={what.adapters[-1].resolve()}"] if lora else []
         command = [executable, "serve", *model, *own, *named, *self._arguments]
         self._log = tempfile.TemporaryFile("a+b")  # noqa: SIM115  # as long as the server
-        self._process = _start(command, self._log)
+        self._process = _start(command, self._log, {} if gpus is None else {"CUDA_VISIBLE_DEVICES": gpus})
         self.stop = weakref.finalize(self, _stop, self._process, self._log, os.getpid())
-        try:
-            self._wait(start_s)
-        except BaseException:
-            self.stop()
-            raise
-        self._version = self._found_version()
+
+    @property
+    def ended(self) -> str:
+        """How the server ended on its own, with the end of its log; "" while it runs."""
+        if not self.stop.alive or self._process.poll() is None:
+            return ""
+        return f"The {self._serve} server at {self.url} ended (exit code {self._process.poll()}). {self._tail()}"
 
     def facts(self) -> dict[str, str]:
         """What stands in place of a server's address in the protocol; files that arguments name count by content."""
@@ -108,9 +124,9 @@ class ManagedServer:
             **({"server arguments": shown} if shown else {}),
         }
 
-    def _wait(self, start_s: float) -> None:
-        """Until the server is healthy and lists the model."""
-        until = time.monotonic() + start_s
+    def wait(self, until: float, start_s: float) -> None:
+        """Until the server is healthy and lists the model. Raises ModelError where it ends, or after `until`, `start_s` seconds
+        from its start."""
         while not self._answers():
             code = self._process.poll()
             if code is not None:
@@ -121,11 +137,12 @@ class ManagedServer:
                     + self._tail()
                 )
             time.sleep(_POLL_S)
+        self._version = self._found_version()
 
     def _answers(self) -> bool:
         listed = self._get("/v1/models") if self._get("/health") is not None else None
         with suppress(ValueError, KeyError, TypeError):
-            return listed is not None and any(entry["id"] == self.name for entry in listed.json()["data"])
+            return listed is not None and any(entry["id"] == self._name for entry in listed.json()["data"])
         return False
 
     def _get(self, page: str) -> httpx2.Response | None:
@@ -151,30 +168,7 @@ class ManagedServer:
         return "The end of its log:\n" + "\n".join(lines) if lines else "It wrote no log."
 
 
-def managed(
-    url: str | Sequence[str] | None,
-    path: str | None,
-    serve: str | None,
-    arguments: Sequence[str],
-    name: str | None,
-    start_s: float,
-    revision: str,
-) -> ManagedServer | None:
-    """The server that the options of the openai backend ask for; None where they name a running one by `url`."""
-    if serve is None:
-        if path is not None or arguments:
-            raise ConfigError("`path` and `serve_args` of the openai backend go with `serve: vllm` or `serve: sglang`.")
-        if url is None:
-            raise ConfigError("The openai backend needs `url`, a server's address, or `path` and `serve` to start one.")
-        return None
-    if url is not None or path is None:
-        raise ConfigError("`serve` starts a server on a checkpoint folder: give it `path`, and no `url`.")
-    if revision:
-        raise ConfigError("`revision` names weights that are not known; with `serve` they are known by content. Leave it out.")
-    return ManagedServer(path, serve, arguments, name, start_s)
-
-
-def _checked(serve: str, arguments: Sequence[str], start_s: float) -> str:
+def checked(serve: str, arguments: Sequence[str], start_s: float) -> str:
     """The executable's path."""
     if serve not in (VLLM, SGLANG):
         raise ConfigError(f"`serve` is {serve!r}.{did_you_mean(serve, (VLLM, SGLANG))} Choose {VLLM} or {SGLANG}.")
@@ -218,14 +212,16 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(
+    command: Sequence[str], log: IO[bytes], environment: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.Popen[bytes]:
     quiet = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     return subprocess.Popen(
         [sys.executable, "-I", "-c", _WATCHER, *command],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
-        env={**os.environ, **quiet},
+        env={**os.environ, **quiet, **environment},
         start_new_session=True,  # Ctrl-C in the terminal reaches the driver, which ends the server
     )
 

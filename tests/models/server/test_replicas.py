@@ -1,0 +1,151 @@
+"""Several servers that the harness starts on one checkpoint: GPUs, images and deaths are shared out among them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from harness.core.errors import ConfigError, ModelError
+from harness.core.evaluation import Request
+from harness.models._server import client as _client
+from harness.models._server.replicas import shares
+from harness.models.openai import OpenAIModel
+
+# Each notes its pid and GPUs, and answers with its port; a question "die" ends it.
+_SERVER = """
+import json, os, sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+args = sys.argv[1:]
+port = args[args.index("--port") + 1]
+with open(os.path.join(os.environ["STAND_IN"], port + ".json"), "w") as file:
+    json.dump({"pid": os.getpid(), "gpus": os.environ.get("CUDA_VISIBLE_DEVICES")}, file)
+class Handler(BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def say(self, data):
+        content = json.dumps(data).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+    def do_GET(self):
+        models = [{"id": args[args.index("--served-model-name") + 1], "owned_by": "vllm", "root": args[1]}]
+        self.say({"/health": {}, "/version": {"version": "9.9"}}.get(self.path, {"data": models}))
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        if "die" in body:
+            print("CUDA error", flush=True)
+            os._exit(4)
+        message = {"role": "assistant", "content": port}
+        self.say({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of what the stand-ins wrote."""
+    (tmp_path / "vllm").write_text(f"#!{sys.executable}\n{_SERVER}")
+    (tmp_path / "vllm").chmod(0o755)
+    (tmp_path / "said").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    monkeypatch.setenv("STAND_IN", str(tmp_path / "said"))
+    monkeypatch.setattr(_client, "FIRST_WAIT_S", 0.001)
+    return tmp_path / "said"
+
+
+def served(folder: Path, replicas: int) -> OpenAIModel:
+    return OpenAIModel(path=str(folder), serve="vllm", start_s=60.0, replicas=replicas, retries=1)
+
+
+def answers(model: OpenAIModel, requests: list[Request]) -> dict[int, str]:
+    return {i: answer.text for batch in model.generate(requests) for i, answer in batch}
+
+
+def notes(said: Path) -> dict[str, dict[str, Any]]:
+    return {path.stem: json.loads(path.read_text()) for path in said.glob("*.json")}
+
+
+def drawn(folder: Path, n: int) -> list[Path]:
+    for i in range(n):
+        Image.new("RGB", (8, 8), (i, 0, 0)).save(folder / f"{i}.png")
+    return [folder / f"{i}.png" for i in range(n)]
+
+
+def test_images_are_shared_among_servers_with_gpus_of_their_own(
+    said: Path, llava_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3,5,7")
+    model = served(llava_folder, 2)
+    assert sorted(note["gpus"] for note in notes(said).values()) == ["2,3", "5,7"]
+    images = drawn(tmp_path, 12)
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(images[0].read_bytes())
+    found = answers(model, [Request(p, q) for p in [*images, copy] for q in ("a", "b")])
+    by_image = [{found[2 * n], found[2 * n + 1]} for n in range(13)]
+    assert all(len(ports) == 1 for ports in by_image), "questions about one image meet two prefix caches"
+    assert by_image[12] == by_image[0], "an image counts by its bytes"
+    assert {port for ports in by_image for port in ports} == notes(said).keys()
+
+
+def test_one_server_sees_what_this_process_sees(said: Path, llava_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,6")
+    model = served(llava_folder, 1)
+    assert [note["gpus"] for note in notes(said).values()] == ["1,6"] and "address" not in model.facts()
+
+
+def test_a_server_that_dies_is_reported_and_the_others_answer_its_questions(
+    said: Path, llava_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, images = served(llava_folder, 2), drawn(tmp_path, 8)
+    asked = [Request(path, "q") for path in images]
+    before = answers(model, asked)
+    dead = before[0]
+    os.kill(notes(said)[dead]["pid"], signal.SIGKILL)
+    until = time.monotonic() + 10
+    while not any(server.ended for server in model._own._servers) and time.monotonic() < until:  # type: ignore[union-attr]
+        time.sleep(0.02)
+    with caplog.at_level(logging.WARNING, "harness"):
+        after = answers(model, asked)
+    (other,) = notes(said).keys() - {dead}
+    assert after == dict.fromkeys(range(8), other)
+    assert caplog.text.count("Its questions go to the 1 that are left") == 1 and f":{dead}/v1 ended" in caplog.text
+
+
+def test_when_the_last_one_dies_the_sweep_stops_with_the_end_of_its_log(said: Path, llava_folder: Path, tmp_path: Path) -> None:
+    model = served(llava_folder, 2)
+    with pytest.raises(
+        ModelError, match=r"(?s)ended \(exit code 4\).*CUDA error.*No server is left; what was answered is stored"
+    ):
+        answers(model, [Request(None, "die"), Request(None, "die too"), *(Request(None, f"q{n}") for n in range(20))])
+
+
+@pytest.mark.parametrize(
+    ("visible", "replicas", "expected"),
+    [("0,1,2", 3, ["0", "1", "2"]), ("0,1,2", 2, ["0", "1"]), ("GPU-a,GPU-b", 2, ["GPU-a", "GPU-b"]), ("", 2, [None, None])],
+)
+def test_gpus_are_shared_out_in_equal_parts(
+    visible: str, replicas: int, expected: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert shares(replicas) == expected
+
+
+def test_too_few_gpus_and_replicas_of_a_running_server_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(ConfigError, match=r"`replicas: 3` needs a GPU for each server; this process sees 2"):
+        shares(3)
+    with pytest.raises(ConfigError, match="`replicas` is 0"):
+        shares(0)
+    with pytest.raises(ConfigError, match="go with `serve"):
+        OpenAIModel("http://127.0.0.1:9/v1", replicas=2)

@@ -47,13 +47,19 @@ class Run(Results):
         return config_of(self._stored)
 
     def pairs(self, arm: str | None = None) -> pd.DataFrame:
-        """Preference pairs, one row each, of one arm or of all; `rejected` is a list. Empty where no arm has any."""
+        """Preference pairs, one row each, of one arm or of all; `rejected` is a list, as are `image` and `image_digest` of a
+        pair about several images. Empty where no arm has any."""
         import pandas as pd
 
         files = sorted(self.folder.glob("arms/*/pairs.jsonl"))
         chosen = [file for file in files if arm in (None, file.parent.name)]
         frames = [pd.read_json(f, lines=True, dtype=False).assign(arm=f.parent.name) for f in chosen]
-        return (pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()).reindex(columns=list(_PAIRS))
+        found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        whole = found.reindex(columns=list(dict.fromkeys((*_PAIRS, *found.columns))))
+        for key in ("image", "image_digest"):
+            if f"{key}s" in whole:  # of pairs about several images
+                whole[key] = whole[key].astype(object).where(whole[f"{key}s"].isna(), whole[f"{key}s"])
+        return whole[list(_PAIRS)]
 
     def _stored_records(self) -> list[RunRecord]:
         with open_store(self.output) as store:

@@ -94,6 +94,16 @@ def test_hostile_text_becomes_no_markup(make, record):
     assert "{{ 7*7 }}" in page
 
 
+def test_a_pair_about_several_images_shows_each_of_them(make, images):
+    record = make.record(data_folder=images)
+    pair = record.example_pairs[0]
+    shown = []
+    for image in (pair.image, ("images/000.png", "images/001.png", "images/002.png")):
+        page = html_writer.write(compare([replace(record, example_pairs=(replace(pair, image=image),))]))
+        shown.append(page.partition('id="pairs"')[2].partition("</section>")[0].count("data:image/jpeg"))
+    assert shown == [1, 3]
+
+
 def test_hostile_text_breaks_no_table(make, record):
     comparison = compare([hostile_record(make, record)])
     assert "<script>" not in markdown_writer.write(comparison).replace("\\<script", "").split("```")[0]

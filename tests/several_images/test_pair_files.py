@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -19,6 +20,7 @@ from alignment.sources.jsonl import Jsonl
 from alignment.sources.sets.dataset import Dataset
 from alignment.sources.sets.mmpr import Mmpr
 from alignment.sources.sets.rlaif_v_formatted import RlaifVFormatted
+from harness.api.stored import Run
 from harness.core.errors import DataError
 from harness.core.plugins import NoModel
 from harness.core.preference import PreferencePair
@@ -109,6 +111,18 @@ def test_a_list_of_one_image_is_one_image(tmp_path: Path) -> None:
 
 def test_the_store_gives_such_a_pair_back() -> None:
     assert codec.pair(codec.loads(codec.dumps(TWO))) == TWO
+
+
+def test_a_notebook_gets_one_column_of_images(tmp_path: Path) -> None:
+    for arm, pairs in (("mixed", [ONE, TWO]), ("two", [TWO])):
+        (tmp_path / "arms" / arm).mkdir(parents=True)
+        write_pairs(tmp_path / "arms" / arm / "pairs.jsonl", pairs)
+    frame = Run.pairs(SimpleNamespace(folder=tmp_path))  # type: ignore[arg-type]
+    assert list(frame["image"]) == ["a.png", ["a.png", "b.png"], ["a.png", "b.png"]]
+    assert list(frame["image_digest"]) == ["d1", ["d1", "d2"], ["d1", "d2"]]
+    assert "images" not in frame
+    alone = Run.pairs(SimpleNamespace(folder=tmp_path), "two")  # type: ignore[arg-type]
+    assert list(alone["image"]) == [["a.png", "b.png"]]
 
 
 # ------------------------------------------------------------ marks

@@ -37,6 +37,8 @@ def methods() -> dict[str, Any]:
         "mdpo, hidden tokens": lambda **o: Mdpo(damage="hidden", **o),
         "mdpo, plain rows": Mdpo,
         "chip, noise": lambda **o: Chip(tok_beta=0, token_weight=1, **o),
+        "chip, token weights": lambda **o: Chip(tok_beta=0, **o),
+        "chip, all token terms": Chip,
         "symmpo": Symmpo,
     }
 
@@ -47,7 +49,8 @@ class Side:
     def __init__(self, name: str, make: Any, model: Path, pairs: list[Any], images: Path, folder: Path, args: Any) -> None:
         from alignment.batching.rows import make_rows
         from alignment.training.loop import Loop
-        from alignment.training.reference_logps import reference_logps
+        from alignment.training.objectives import ReadsStates, ReadsTokens
+        from alignment.training.reference_logps import ANSWERS, STATES, TOKENS, reference_logps
         from alignment.training.sample_supply import Stored
         from alignment.training.train import _extras
         from alignment.weights.replicated import Replicated
@@ -62,11 +65,17 @@ class Side:
         aligner = make(training=sizes)
         extras, facts = _extras(aligner.objective, pairs, images, folder / "images")
         rows, _ = make_rows(policy, pairs, images, extras=extras, facts=facts)
-        known = reference_logps(policy, rows, folder / name)
+        of_tokens = isinstance(aligner.objective, ReadsTokens) and aligner.objective.reads_tokens
+        known, hidden = reference_logps(policy, rows, folder / name, TOKENS if of_tokens else ANSWERS), None
+        if isinstance(aligner.objective, ReadsStates) and aligner.objective.reads_states:
+            hidden = reference_logps(policy, rows, folder / name, STATES)
+            aligner.objective.keep_head(policy)
         if "plain" in name:
             aligner.objective = Plain(aligner.objective)
         shards = Replicated(prepare(policy.module, aligner.settings), workers())
-        self.loop = Loop(policy, Stored(rows, known), aligner.objective, aligner.settings, shards, folder / name, "", ())
+        self.loop = Loop(
+            policy, Stored(rows, known, hidden), aligner.objective, aligner.settings, shards, folder / name, "", ()
+        )
 
     def step(self) -> None:
         import torch

@@ -242,3 +242,9 @@ def test_hidden_tokens_need_a_policy_that_can_hide_them(llava_next, images, tmp_
 def test_wrong_damages_are_refused_before_anything_is_loaded(damage, says):
     with pytest.raises(ConfigError, match=says):
         Mdpo(damage=damage)
+
+
+def test_mdpo_with_both_weights_0_is_refused():
+    with pytest.raises(ConfigError, match="both weights 0 is plain dpo"):
+        Mdpo(conditional_weight=0, anchor_weight=0.0)
+    Mdpo(conditional_weight=0, anchor_weight=0.1)

@@ -96,7 +96,9 @@ def _terms(entries: Sequence[Mapping[str, Any]], beta: float | None) -> tuple[Te
         terms.append(Term(name, made, float(weight), options))
     names = [term.name for term in terms]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError(f"The loss {', '.join(repeated)} is named twice; give each loss once, with its whole weight.")
+        others = sorted({str(entry["name"]) for entry in entries if entry["name"] not in names})
+        also = f" (also as {', '.join(others)})" if others else ""
+        raise ConfigError(f"The loss {', '.join(repeated)} is named twice{also}; give each loss once, with its whole weight.")
     if not sum(term.weight for term in terms) > 0:
         raise ConfigError(f"The weights of {', '.join(names)} sum to 0; nothing would be learned.")
     return tuple(terms)

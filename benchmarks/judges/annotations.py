@@ -31,6 +31,8 @@ from harness.core.preference import Images
 class Annotations(RanksByRating):
     """Rates by the annotated objects of the image; its version names the files."""
 
+    one_image = "It cannot tell which of several images an answer names the objects of."
+
     name = "annotations"
 
     def __init__(
@@ -53,7 +55,7 @@ class Annotations(RanksByRating):
             right = read(answer) == read(reference)
             return Verdict(float(right), "right" if right else "wrong", "", self.name, self.version)
         if isinstance(image, tuple):
-            raise JudgeError("The annotations judge rates answers about one image; it cannot tell which of several one names.")
+            raise JudgeError(f"The annotations judge rates answers about one image. {self.one_image}")
         objects = self._objects(image)
         said = assertions(answer).present
         invented = [node for node in said if node not in objects]

@@ -79,19 +79,19 @@ class AsksAbout(Protocol):
 
 @runtime_checkable
 class ShowsSeveralImages(Protocol):
-    """A model whose prompts may show several images; `one_image` says why this one's do not, "" where they do."""
+    """A model, or a judge, whose prompts may show several images; `one_image` says why this one's do not, "" where they do."""
 
     @property
     def one_image(self) -> str: ...
 
 
-def refused_images(model: object, asked: Sequence[AsksAbout]) -> str:
+def refused_images(model: object, asked: Sequence[AsksAbout], who: str = "this model") -> str:
     """What to tell of pairs or prompts about several images that a model does not take; "" where it takes all of them."""
     several = [one.id for one in asked if isinstance(one.image, tuple)]
     why = model.one_image if isinstance(model, ShowsSeveralImages) else f"{type(model).__name__} takes one."
     if not several or not why:
         return ""
     return (
-        f"{len(several):,} of {len(asked):,} rows are about several images (the first: {several[0]!r}), and this model takes "
-        f"one image a prompt. {why} Remove these rows, or choose a model whose row in docs/models.md says several."
+        f"{len(several):,} of {len(asked):,} rows are about several images (the first: {several[0]!r}), and {who} takes "
+        f"one image a prompt. {why} Remove these rows, or choose another one (docs/models.md says which models take several)."
     )

@@ -34,12 +34,17 @@ def number_of_pairs(config: RunConfig, arm: Arm, data: Data) -> int:
 
 
 def refused_prompts(config: RunConfig, arm: Arm, data: Data, model: Model) -> list[str]:
-    """What an arm's source asks that the base cannot take: prompts about several images."""
-    if isinstance(model, ShowsSeveralImages) and not model.one_image:
-        return []
-    source = registry.make("source", arm.pairs.name, arm.pairs.options)
-    refused = refused_images(model, asked_of(source, data, config.seed_of(arm)))
-    return [f"pairs of {arm.name}: {refused}"] if refused else []
+    """What an arm's source asks that the base, or the arm's judge, cannot take: prompts about several images."""
+    takers: dict[str, object] = {"this model": model}
+    if arm.align.judge is not None:
+        takers[f"the judge {arm.align.judge.name}"] = registry.get("judge", arm.align.judge.name)
+    wary: dict[str, object] = {who: one for who, one in takers.items() if isinstance(one, ShowsSeveralImages) and one.one_image}
+    wary |= {} if isinstance(model, ShowsSeveralImages) else {"this model": model}
+    if not wary:
+        return []  # a file of a million rows is not read for it
+    asked = asked_of(registry.make("source", arm.pairs.name, arm.pairs.options), data, config.seed_of(arm))
+    found = [refused_images(one, asked, who) for who, one in wary.items()]
+    return [f"pairs of {arm.name}: {refused}" for refused in found if refused]
 
 
 def unreached_models(arm: Arm) -> list[str]:

@@ -171,6 +171,7 @@ BLIND = [{"image": image, "prompt": "What?", "chosen": "A cat.", "rejected": ["A
         (SEVERAL, "own", "symmpo", "1 of 2 pairs are about several images .*symmpo puts the image of another"),
         (SEVERAL, "own", "mdpo, other", "1 of 2 pairs are about several images .*mdpo puts the image of another"),
         (SEVERAL, "own", "dpo", "1 of 2 rows are about several images .the first: 'row-2'., and this model takes one image"),
+        (SEVERAL, "own", "grpo, annotations", "1 of 2 rows .*, and the judge annotations takes one image a prompt"),
         (THUMBS, "rated", "kto", "All 3 answers are desirable; learning from ratings needs both kinds"),
         (THUMBS, "rated", "dpo", r"No preference pair is left .*the aligner kto trains on it\): 3"),
     ],
@@ -180,8 +181,9 @@ def test_pairs_that_an_aligner_cannot_train_on_are_refused_before_anything_is_as
     (tmp_path / "a.png").write_bytes(b"image")
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     source = {"name": "jsonl", "file": "rows.jsonl", "form": form}
-    name, _, damage = align.partition(", ")
-    arm = {"name": "one", "pairs": source, "align": {"name": name} | ({"damage": damage} if damage else {})}
+    name, _, more = align.partition(", ")
+    option = {"damage": "other"} if more == "other" else {"judge": {"name": more}} if more else {}
+    arm = {"name": "one", "pairs": source, "align": {"name": name, **option}}
     made = config.parse(SMALL | {"data": str(tmp_path), "output": str(tmp_path / "out"), "arms": [arm]})
     with pytest.raises(DataError, match=rf"Preference pairs cannot be made:\n  pairs of one: {says}"):
         check_sources(made, lambda arm: False, DataFolder(tmp_path), NoModel())

@@ -255,5 +255,4 @@ class TransformersModel:
         return self._training.hidden_states(input_ids, vision, segment, position_ids)
 
     def head(self) -> nn.Module:
-        head: nn.Module = self.module.get_output_embeddings()
-        return head
+        return self._training.head()

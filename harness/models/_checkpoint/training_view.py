@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.core.errors import ModelError
 from harness.models._checkpoint.attention_masks import decoder_mask, is_windowed
@@ -23,6 +23,26 @@ from harness.models._checkpoint.rope_scaling import forget_lengths, original_len
 from harness.models._checkpoint.vision_tower import vision_features
 
 
+class CappedHead(nn.Module):
+    """A head whose logits are bent to (-cap, cap), as the model itself does before any softmax: cap * tanh(logits / cap).
+
+    Gemma 2, arXiv:2408.00118, section 2; transformers: `final_logit_softcapping`. It has no parameters of its own.
+    """
+
+    def __init__(self, head: nn.Module, cap: float) -> None:
+        super().__init__()
+        self.head, self.cap = head, cap
+
+    @property
+    def weight(self) -> Tensor:
+        weight: Tensor = self.head.weight  # type: ignore[assignment]
+        return weight
+
+    def forward(self, states: Tensor) -> Tensor:
+        logits: Tensor = self.head(states)
+        return torch.tanh(logits / self.cap) * self.cap
+
+
 class TrainingView:
     """Final hidden states of rows with segments; see `alignment.batching.policy.Policy.hidden_states`."""
 
@@ -33,18 +53,19 @@ class TrainingView:
         config = module.get_decoder().config
         self._plain = family.both_ways == CAUSAL and not is_windowed(config)
         self.segments = family.known and self._plain and not family.recurrent and use_segments(module.get_decoder())
-        self._softcap = family.softcap(config)
+        self._config = config
         self._original_length = original_length(config)
 
     def check(self) -> None:
         """Raises ModelError where the numbers would not be those of the model."""
         if not self.family.known:
             raise ModelError(f"Models of the family {self.family.name!r} cannot be trained here. {self.family.why_alone}")
-        if self._softcap is not None:
-            raise ModelError(
-                f"This {self.family.name} model caps its logits at {self._softcap}, which the losses here do not support; "
-                "it can be evaluated, not trained."
-            )
+
+    def head(self) -> nn.Module:
+        """Hidden states (..., D) -> logits (..., V), capped where the model caps them."""
+        head: nn.Module = self.module.get_output_embeddings()
+        cap = self.family.softcap(self._config)
+        return head if cap is None else CappedHead(head, cap)
 
     def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
         """(B, T, D)."""

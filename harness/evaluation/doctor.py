@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ _NEAR_NATS = 0.5  # two texts closer than this in likelihood: rounding chose bet
 _GIB = 2**30
 
 
-def examine(load: Callable[[], Model], output: Path) -> Iterator[Finding]:
-    """Look at the machine, then at the model that `load` opens, then at its answers."""
+def examine(load: Callable[[], Model], output: Path, beside: Callable[[], Model] | None = None) -> Iterator[Finding]:
+    """Look at the machine, then at the model that `load` opens, then at its answers, and at those of `beside`."""
     yield Finding("versions", OK, ", ".join(f"{name} {version}" for name, version in versions().items()))
     yield from _machine(output)
     try:
@@ -41,6 +42,8 @@ def examine(load: Callable[[], Model], output: Path) -> Iterator[Finding]:
             if isinstance(model, ChecksItself):
                 yield from model.checks(images, training=True)
             yield from _answers(model, _questions_about(images))
+            if beside is not None:
+                yield _compared(model, beside(), _questions_about(images))
     except HarnessError as error:
         yield Finding("model", WRONG, str(error))
 
@@ -133,6 +136,12 @@ def _answers(model: Model, requests: list[Request]) -> Iterator[Finding]:
         yield Finding("server", OK, str(spent))
         text = "the weights behind a server are not known by content: raise model.revision whenever they change"
         yield Finding("identity", NOTE, text)
+
+
+def _compared(model: Model, other: Model, requests: list[Request]) -> Finding:
+    """The model's answers beside another's, without the spaces around them; where they differ its likelihoods say why."""
+    first, second = ([replace(a, text=a.text.strip()) for a in _asked(one, requests)] for one in (model, other))
+    return _agree(f"answers = those of {other.checkpoint.base}", other, requests, first, second)
 
 
 def _asked(model: Answers, requests: list[Request]) -> list[Answer]:

@@ -15,11 +15,14 @@ from harness.core.capabilities import NOTE, OK, WRONG, Finding
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
 from harness.evaluation import doctor
+from harness.evaluation.checkpoint_checks import drawn_images
 from harness.evaluation.doctor import examine, verdict
 from harness.models._engine.scheduler import ImageFirst
+from harness.models._server.chat_format import data_url
+from harness.models.openai import OpenAIModel
 from harness.models.scripted import Scripted
 from harness.models.transformers import TransformersModel
-from tests.models.fake_server import serving
+from tests.models.fake_server import Said, reply, serving
 
 
 @pytest.fixture(autouse=True)
@@ -110,3 +113,45 @@ def test_the_command_asks_a_server_and_fails_where_something_is_wrong(tmp_path: 
     gone = CliRunner().invoke(app, ["doctor", "--model", server.url, "--output", str(tmp_path)])
     assert healthy.exit_code == 0 and "raise model.revision" in healthy.output, healthy.output
     assert gone.exit_code == 1 and "No server answers at" in gone.output
+
+
+def served_answers(model: TransformersModel, folder: Path, spoilt: int = 0) -> Callable[[dict[str, Any], int], Said]:
+    """A server that gives the model's own greedy answers, the first `spoilt` of them replaced."""
+    requests = doctor._questions_about(drawn_images(folder))
+    texts = [answer.text for answer in doctor._asked(model, requests)]
+    known = {
+        (data_url(r.image), r.text): "Zebra zebra zebra zebra" if n < spoilt else f" {text} "
+        for n, (r, text) in enumerate(zip(requests, texts, strict=True))
+        if r.image is not None
+    }
+
+    def say(body: dict[str, Any], count: int) -> Said:
+        parts = body["messages"][-1]["content"]
+        if isinstance(parts, str):
+            return reply("Hi")
+        image = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url")
+        return reply(known[image, next(part["text"] for part in parts if part["type"] == "text")])
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "state", "words"), [(0, OK, "6 of 6 answers are the same"), (2, WRONG, "2 of 6 answers differ")]
+)
+def test_a_server_s_answers_are_compared_with_those_of_the_folder_it_serves(
+    model: TransformersModel, tmp_path: Path, spoilt: int, state: str, words: str
+) -> None:
+    with serving(served_answers(model, tmp_path, spoilt)) as server:
+        found = {f.what: f for f in examine(lambda: OpenAIModel(server.url), tmp_path, lambda: model)}
+    finding = found[f"answers = those of {model.checkpoint.base}"]
+    assert finding.state == state and finding.words.startswith(words)
+    assert state == OK or finding.words.endswith("more than rounding explains")
+
+
+def test_the_command_compares_beside_a_folder_and_not_on_a_fleet(llava_next_folder: Path, tmp_path: Path) -> None:
+    with serving() as server:
+        words = ["doctor", "--model", server.url, "--beside", str(llava_next_folder), "--output", str(tmp_path)]
+        done = CliRunner().invoke(app, words)
+        assert f"answers = those of {llava_next_folder}" in done.output.replace("\n", "") and done.exit_code == 1
+        refused = CliRunner().invoke(app, [*words, "--fleet", "ray", "data=data"])
+    assert refused.exit_code != 0 and "--beside" in str(refused.output) + str(refused.exception)

@@ -26,6 +26,7 @@ class Skipped(Exception):
 def engine(device: str) -> Figures:
     """The image-first engine gives the answers of the model's own `generate`, one by one."""
     from harness.core.evaluation import Decoding, Request
+    from harness.models._device import fused_attention
 
     found: Figures = {}
     with tiny_model() as (folder, images):
@@ -42,6 +43,8 @@ def engine(device: str) -> Figures:
             same = sum(ours[i] == plain[i] for i in plain)
             found[f"same answers in {dtype}"] = f"{same} of {len(requests)}"
             assert dtype != "float32" or same == len(requests), f"{same} of {len(requests)} answers are those of `generate`"
+    for (_, kind, size, _), used in fused_attention._proven.items():
+        found[f"fused attention, heads of {size} in {kind}"] = "used" if used else "not used, other numbers"
     return found
 
 

@@ -2,7 +2,7 @@
 
 A row attends to its group's prefix and to its own tokens. The two parts are computed apart and joined by the logarithms
 of their softmax totals, which gives the same numbers as one softmax over both: nothing is copied for each row, and the
-queries of all rows of a group meet a prefix at once. On a CPU both run on torch's fused kernel, which returns them.
+queries of all rows of a group meet a prefix at once. Both run on the device's fused kernel where it returns them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from harness.models._device import fused_attention
 from harness.models._engine.kv_shelves import Shelf, arranged, common_widths, places
 
 _AT_ONCE = 1 << 27  # scores in work where no fused kernel returns its totals
@@ -44,7 +45,8 @@ def attend(
         mask = None if hidden is None else hidden.to(query.dtype)
         fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
         return Part(*fused(query, key, value, 0.0, causal, attn_mask=mask, scale=scaling))
-    return _attend_in_steps(query, key, value, scaling, hidden, causal)
+    found = fused_attention.fused(query, key, value, scaling, hidden, causal)
+    return Part(*found) if found is not None else _attend_in_steps(query, key, value, scaling, hidden, causal)
 
 
 def _attend_in_steps(query: Tensor, key: Tensor, value: Tensor, scaling: float, hidden: Tensor | None, causal: bool) -> Part:

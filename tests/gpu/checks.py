@@ -25,19 +25,13 @@ class Skipped(Exception):
 
 def engine(device: str) -> Figures:
     """The image-first engine gives the answers of the model's own `generate`, one by one."""
-    from harness.core.evaluation import Decoding, Request
     from harness.models._device import fused_attention
 
     found: Figures = {}
     with tiny_model() as (folder, images):
         for dtype in ("float32", "bfloat16"):
             model = loaded(folder, device, dtype)
-            requests = [
-                Request(
-                    images / f"{n % 4}.png", f"{'word ' * (n % 5)}Is there a dog?", Decoding(max_new_tokens=4 + 8 * (n % 3))
-                )
-                for n in range(MANY[device])
-            ]
+            requests = asked(images, MANY[device])
             ours = {i: a.text for batch in model.generate(requests) for i, a in batch}
             plain = {i: a.text for batch in model.one_by_one().generate(requests, {}) for i, a in batch}
             same = sum(ours[i] == plain[i] for i in plain)
@@ -46,6 +40,53 @@ def engine(device: str) -> Figures:
     for (_, kind, size, _), used in fused_attention._proven.items():
         found[f"fused attention, heads of {size} in {kind}"] = "used" if used else "not used, other numbers"
     return found
+
+
+def budget(device: str) -> Figures:
+    """The slots follow the free memory; a small budget, and memory that runs out, change no answer."""
+    with tiny_model() as (folder, images):
+        model = loaded(folder, device, "float32")
+        found: Figures = {"slots": model.slots, "bytes a slot": model.slot_bytes}
+        requests = asked(images, MANY[device])
+        expected = answers(model, requests)
+        assert answers(loaded(folder, device, "float32", tokens=300, rows=5), requests) == expected, (
+            "a small budget answers otherwise"
+        )
+        if device == "cuda":
+            found["memory ran out with MiB to spare"] = starved(model, requests, expected)
+    return found
+
+
+def starved(model: Any, requests: list[Any], expected: list[str]) -> str:
+    """Less and less memory, until batches are halved; the answers stay."""
+    from harness.core.errors import ModelError
+
+    total, halved = torch.cuda.get_device_properties(0).total_memory, []
+    for spare in (64, 32, 16, 8, 4):
+        torch.cuda.empty_cache()
+        torch.cuda.set_per_process_memory_fraction(min((torch.cuda.memory_reserved() + (spare << 20)) / total, 1.0))
+        try:
+            assert answers(model, requests) == expected, f"with {spare} MiB to spare the answers are others"
+        except ModelError:  # not even one question fits
+            break
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0)
+        halved += [str(spare)] if model.budget.halved else []
+    return ", ".join(halved) or "never"
+
+
+def workers(device: str) -> Figures:
+    """Images that two workers process ahead are the bytes, and give the answers, of one process."""
+    with tiny_model() as (folder, images):
+        alone, helped = (loaded(folder, device, "float32", image_workers=n) for n in (0, 2))
+        requests = asked(images, MANY[device])
+        assert answers(alone, requests) == answers(helped, requests), "the answers are others"
+        paths = sorted(images.glob("*.png"))
+        helped.expect_images(paths)
+        for path in paths:
+            one, other = (model.prompts.image_inputs(path).tensors for model in (alone, helped))
+            assert all(torch.equal(one[name], other[name]) for name in one), f"{path.name} has other pixels"
+    return {"same answers": len(requests), "same images": len(paths)}
 
 
 def training(device: str) -> Figures:
@@ -133,10 +174,23 @@ def tiny_model() -> Iterator[tuple[Path, Path]]:
         yield save_model(Path(place) / "model", "tiny"), Path(place) / "images"
 
 
-def loaded(folder: Path, device: str, dtype: str) -> Any:
+def loaded(folder: Path, device: str, dtype: str, **options: Any) -> Any:
     from harness.models.transformers import TransformersModel
 
-    return TransformersModel(str(folder), device=device, dtype=dtype, threads=1)
+    return TransformersModel(str(folder), device=device, dtype=dtype, threads=1, **options)
+
+
+def asked(images: Path, n: int) -> list[Any]:
+    """Questions of different lengths about four images."""
+    from harness.core.evaluation import Decoding, Request
+
+    texts = (f"{'word ' * (k % 5)}Is there a dog?" for k in range(n))
+    return [Request(images / f"{k % 4}.png", text, Decoding(max_new_tokens=4 + 8 * (k % 3))) for k, text in enumerate(texts)]
+
+
+def answers(model: Any, requests: list[Any]) -> list[str]:
+    found = {i: a.text for batch in model.generate(requests) for i, a in batch}
+    return [found[i] for i in range(len(requests))]
 
 
 def pairs() -> list[Any]:

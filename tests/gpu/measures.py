@@ -9,14 +9,60 @@ import importlib.util
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from checks import ROOT, Figures
 
 _SPEED = ROOT / "tests" / "speed"
+sys.path.insert(0, str(_SPEED / "benchmarks"))
 _LINE = re.compile(r"^  (?P<side>\S.*?)\s{2,}(?P<cpu>[\d. /]+) CPU s\s+[\d.]+ answers/CPU s\s+(?P<wall>[\d.]+) s wall.*?(?P<same>[\d,]+) of (?P<asked>[\d,]+) answers")  # fmt: skip  # noqa: E501
 _STEP = re.compile(r"^  (?P<side>.+?)\s+(?P<s>[\d.]+) a step \(.*?\)(?:, peak (?P<gib>[\d.]+) GiB)?\s+(?P<ratio>[\d.]+) x ours")
+
+
+def images(device: str, tiny: bool, folder: Path) -> Figures:
+    """An any-resolution image, processed and copied to the device: in this process, by workers ahead, from the cache."""
+    import pixels
+
+    from harness.models._checkpoint.families import FAMILIES
+    from harness.models._checkpoint.loading import load_processor
+    from harness.models._images.image_store import ImageStore
+    from harness.models._images.recipe import Recipe
+    from harness.models._images.workers import ON_A_GPU, ImageWorkers
+
+    own = folder / "images"
+    pixels.save("llava_next", own)
+    paths = pixels.photographs(own, 8 if tiny else 96)
+    plain, kept = (Recipe(str(own), False, FAMILIES["llava_next"], 3, gib, own / "cache") for gib in (0.0, 4.0))
+    processor = load_processor(str(own), None, False)
+    size = 2 if tiny else ON_A_GPU
+    ahead = ImageWorkers(plain, size)
+    ahead.expect(paths[:1])
+    ahead.take(paths[0])  # the workers are up
+    cache = kept.process(processor)
+    for path in paths:
+        cache(path)
+    stores = {
+        "in this process": ImageStore(plain.process(processor)),
+        f"{size} workers": ImageStore(plain.process(processor), ahead),
+        "from the cache": ImageStore(cache),
+    }
+    return {f"ms an image, {name}": _each(store, paths, device) for name, store in stores.items()}
+
+
+def _each(store: Any, paths: list[Path], device: str) -> float:
+    """Milliseconds of wall time."""
+    import torch
+
+    began = time.perf_counter()
+    store.expect(paths)
+    for path in paths:
+        made = store.of(path).tensors["pixel_values"]
+        (made.pin_memory() if device == "cuda" else made).to(device, non_blocking=True)
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return round(1000 * (time.perf_counter() - began) / len(paths), 2)
 
 
 def sweep(device: str, tiny: bool, folder: Path) -> Figures:

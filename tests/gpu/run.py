@@ -27,8 +27,8 @@ sys.path.insert(0, str(HERE))
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-CHECKS = ("engine", "training", "masters", "sharded", "graphs")
-MEASURES = ("sweep", "captions", "dpo_step")
+CHECKS = ("engine", "budget", "workers", "training", "masters", "sharded", "graphs")
+MEASURES = ("images", "sweep", "captions", "dpo_step")
 LIMIT_S = {"sweep": 200, "captions": 150, "dpo_step": 200}
 CHECK_LIMIT_S = 90
 

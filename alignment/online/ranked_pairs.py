@@ -55,6 +55,11 @@ def make_sampling(aligner: str, options: Mapping[str, Any]) -> Sampling:
 def require_answering(policy: Policy, aligner: str) -> AnsweringPolicy:
     if not isinstance(policy, AnsweringPolicy):
         raise ConfigError(f"{aligner} needs a model that answers while it trains; {type(policy).__name__} cannot.")
+    if told := policy.facts().get("given answers"):
+        raise ConfigError(
+            f"{aligner} trains on the model's own answers, but this model's given answers stand {told}, so that it would learn "
+            "behind another prompt than it answers. Set model.enable_thinking=false, or train on stored pairs, e.g. with dpo."
+        )
     return policy
 
 

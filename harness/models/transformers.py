@@ -31,7 +31,7 @@ from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
 from harness.models._checkpoint.vision_tower import skip_unread_layers
 from harness.models._conversation.answer_tokens import TOKENISATION
-from harness.models._conversation.chat_template import template_name
+from harness.models._conversation.chat_template import OTHER_PROMPT, template_name
 from harness.models._device.token_budget import cache_slots, slot_bytes
 from harness.models._engine.answer_logprobs import Scorer, log_odds
 from harness.models._engine.checkpoint_checks import CheckpointChecks, as_trained, check_names
@@ -136,10 +136,10 @@ class TransformersModel:
             return self.one_by_one()
         return ImageFirst(self._language(), self.prompts, self._end_ids(), self.budget, self._settings, self._thinking_tokens)
 
-    def one_by_one(self) -> OneByOne:
-        """The careful way without sharing, by the model's own `generate`: the yardstick of the engine."""
-        settings, thinking = self._settings, self._thinking_tokens
-        return OneByOne(self.module, self.prompts, self._end_ids(), self.family.name, settings, thinking)
+    def one_by_one(self, given: bool = False) -> OneByOne:
+        """The careful way without sharing, by the model's own `generate`: the yardstick of the engine; `given`: of answers."""
+        settings, thinking, prompts = self._settings, self._thinking_tokens, self.prompts.given if given else self.prompts
+        return OneByOne(self.module, prompts, self._end_ids(), self.family.name, settings, thinking)
 
     @property
     def slots(self) -> int:
@@ -171,7 +171,7 @@ class TransformersModel:
         return found
 
     def _scorer(self) -> Scorer | OneByOne:
-        return Scorer(self._language(), self.prompts, self.budget) if self.family.known else self.one_by_one()
+        return Scorer(self._language(), self.prompts.given, self.budget) if self.family.known else self.one_by_one(given=True)
 
     def checks(self, images: Sequence[Path], training: bool) -> Iterator[Finding]:
         """What the checkpoint shows on itself, see `CheckpointChecks`."""
@@ -180,7 +180,7 @@ class TransformersModel:
             return self.log_probs([request], [answer])[0]
 
         yield from self._of_files
-        yield from CheckpointChecks(self.one_by_one(), scored, partial(as_trained, self)).run(images, training)
+        yield from CheckpointChecks(self.one_by_one(given=True), scored, partial(as_trained, self)).run(images, training)
 
     @property
     def unshared(self) -> str:
@@ -204,6 +204,7 @@ class TransformersModel:
             **({"reasoning": "begun by the prompt"} if self.prompts.opens_reasoning else {}),
             **({"thinking tokens": f"{self._thinking_tokens:,} at most"} if self._thinking_tokens else {}),
             **({"checks that may fail": ", ".join(self.despite)} if self.despite else {}),
+            **({"given answers": OTHER_PROMPT} if self.prompts.template.rewrites else {}),
             "tokenisation": f"{TOKENISATION}: answers as they stand in the whole conversation",
             "chat template": value_digest(str(getattr(self.processor, "chat_template", "")))[:12],
             "torch": torch.__version__,
@@ -229,7 +230,7 @@ class TransformersModel:
     def prompt(self, image: Images, text: str, noise: NoisyImage | None = None) -> tuple[Tensor, Mapping[str, Tensor]]:
         """input_ids (P,) of a prompt, ending where the answer begins, and the inputs of the vision tower."""
         self._training.check()
-        ids = self.prompts.prompt_ids(image, text)
+        ids = self.prompts.given.prompt_ids(image, text)
         self.prompts.check_tokens(len(ids), image, text)
         return torch.tensor(ids, dtype=torch.long), self.prompts.vision_inputs(image, noise)
 
@@ -246,8 +247,8 @@ class TransformersModel:
 
     def answer_ids(self, image: Images, text: str, answer: str) -> Tensor:
         """(n,) tokens of an answer behind `prompt(image, text)` as the template writes it, end token included."""
-        ids = self.prompts.whole_answer_ids(image, text, answer)
-        self.prompts.check_tokens(len(self.prompts.prompt_ids(image, text)) + len(ids) - 1, image, text, "pair")
+        ids = self.prompts.given.whole_answer_ids(image, text, answer)
+        self.prompts.check_tokens(len(self.prompts.given.prompt_ids(image, text)) + len(ids) - 1, image, text, "pair")
         return torch.tensor(ids, dtype=torch.long)
 
     def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,17 @@ from typing import Any
 import pytest
 import tiny_models
 import torch
+from PIL import Image
 
+from alignment.online.ranked_pairs import require_answering
+from harness.core.capabilities import NOTE, OK
 from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Decoding, Request
 from harness.core.final_answer import final_answer
 from harness.core.plugins import in_order
 from harness.models._checkpoint.prompt_builder import PromptBuilder
+from harness.models._engine.answer_logprobs import summed
+from harness.models._engine.checkpoint_checks import as_trained
 from harness.models.transformers import TransformersModel
 
 # Each message's parts as LLaVA-1.5's own template writes them: images, then texts; a space behind every text and no end.
@@ -257,7 +263,9 @@ OPEN = "{% if enable_thinking is defined %}{{ '<think>' if enable_thinking else 
 THINKING = chat("USER: ", " ASSISTANT:" + CLOSED, "</s>", " ASSISTANT:" + OPEN)
 
 
-def test_a_template_that_opens_a_reasoning_generates_and_scores_nothing(images: list[Path], tmp_path: Path) -> None:
+def test_a_template_that_opens_a_reasoning_generates_behind_it_and_goes_on_with_no_beginning(
+    images: list[Path], tmp_path: Path
+) -> None:
     """With thinking on the prompt ends in <think>, which no finished conversation has there; switched off it is closed."""
     folder = str(tiny_models.save_llava(tmp_path, template=THINKING))
     request = Request(images[0], "Why?", Decoding(3))
@@ -266,13 +274,65 @@ def test_a_template_that_opens_a_reasoning_generates_and_scores_nothing(images: 
     (answer,) = in_order((pair for batch in model.generate([request]) for pair in batch), 1)
     assert answer.n_tokens == 3 and answer.yes_nats is None
     assert answer.text.startswith("<think>") and not final_answer(answer.text).finished  # no answer, rather than a wrong one
-    for given in (lambda: model.log_probs([request], ["Yes"]), lambda: model.answer_ids(images[0], "Why?", "Yes")):
-        with pytest.raises(ModelError, match="can generate; it cannot score or continue given answers, or be trained"):
-            given()
+    with pytest.raises(
+        ModelError, match="changes the prompt once an answer follows it: .* cannot go on with a given beginning"
+    ):
+        list(model.generate([replace(request, prefix="Yes")]))
     off = TransformersModel(folder, device="cpu", enable_thinking=False)
     assert off.prompts.text(images[0], "Why?").endswith("<think></think>") and off.log_probs([request], ["Yes"])[0] < 0
     assert model.facts()["enable_thinking"] == "True" and off.facts()["enable_thinking"] == "False"
     assert "enable_thinking" not in TransformersModel(folder, device="cpu").facts()
+
+
+def test_behind_a_template_that_changes_its_prompt_given_answers_stand_as_in_the_finished_conversation(
+    images: list[Path], tmp_path: Path
+) -> None:
+    """The prompt ends in <think>; with an answer the template writes none. Scores are those of a plain forward pass over the
+    finished conversation, alone and in a batch, by the engine, one by one and in training."""
+    folder = str(tiny_models.save_llava(tmp_path, template=THINKING))
+    model, image = TransformersModel(folder, device="cpu", enable_thinking=True), images[0]
+    requests, answers = (
+        [Request(image, "Why?"), Request(image, "Is it a dog?"), Request(None, "Why?")],
+        ["Yes it is.", "No", "Yes"],
+    )
+    assert model.prompts.given.text(image, "Why?") == "USER: <image>\nWhy? ASSISTANT:"
+    assert model.facts()["given answers"].startswith("behind the prompt that the template writes in front of an answer")
+    expected = []
+    for request, answer in zip(requests, answers, strict=True):
+        before = f"USER: {'<image>' + chr(10) if request.image else ''}{request.text} ASSISTANT:"
+        shown = {"images": [Image.open(image).convert("RGB")]} if request.image else {}
+        plain, whole = (model.processor(text=[t], return_tensors="pt", **shown) for t in (before, f"{before}{answer}"))
+        n = plain["input_ids"].shape[1]
+        with torch.no_grad():
+            logits = model.module(**whole).logits[0, n - 1 : -1].log_softmax(-1)
+        expected.append(float(logits.gather(1, whole["input_ids"][0, n:, None]).sum()))
+    assert model.log_probs(requests, answers) == pytest.approx(expected, abs=1e-4)
+    assert summed(model.one_by_one(given=True).forced(requests, answers), 3) == pytest.approx(expected, abs=1e-4)
+    trained = [as_trained(model, request, answer) for request, answer in zip(requests, answers, strict=True)]
+    assert trained == pytest.approx(expected, abs=1e-4)
+    assert model.answer_ids(image, "Why?", "No").tolist()[-1] == model.prompts.tokenizer.eos_token_id
+    states = {finding.what: finding.state for finding in model.checks(images, training=True)}
+    assert states == {**dict.fromkeys(states, OK), "tokenisation": NOTE}
+
+
+def test_an_answer_that_the_template_changes_is_refused_where_the_prompt_is_changed_too(
+    images: list[Path], tmp_path: Path
+) -> None:
+    """A template that leaves the reasoning of a given answer out would score another answer than the one given."""
+    drops = THINKING.replace("{{ c.text  }}", "{{ c.text.split('</think>')[-1] }}")
+    assert drops != THINKING
+    folder = str(tiny_models.save_llava(tmp_path, template=drops))
+    model = TransformersModel(folder, device="cpu", enable_thinking=True)
+    assert model.log_probs([Request(images[0], "Why?")], ["Yes"])[0] < 0
+    with pytest.raises(ModelError, match="changes the answer '<think>a dog</think>Yes'"):
+        model.log_probs([Request(images[0], "Why?")], ["<think>a dog</think>Yes"])
+
+
+def test_a_model_that_answers_behind_another_prompt_does_not_learn_from_its_own_answers(tmp_path: Path) -> None:
+    folder = str(tiny_models.save_llava(tmp_path, template=THINKING))
+    with pytest.raises(ConfigError, match="grpo trains on the model's own answers, but .* Set model.enable_thinking=false"):
+        require_answering(TransformersModel(folder, device="cpu", enable_thinking=True), "grpo")
+    require_answering(TransformersModel(folder, device="cpu", enable_thinking=False), "grpo")
 
 
 @pytest.mark.parametrize(("thinking", "n"), [(True, 6), (False, 2)])

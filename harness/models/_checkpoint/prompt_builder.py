@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -87,6 +88,16 @@ class PromptBuilder(Conversations):
         super().__init__(processor, family, image_token_id, **options)
         self._rope_index, self._longest = rope_index, longest
         self._last: tuple[Any, Row] | None = None
+        self._made_of = (processor, family, image_token_id, rope_index, longest), options
+
+    @cached_property
+    def given(self) -> PromptBuilder:
+        """The conversations of given answers: these, or where the template changes a prompt once an answer follows it, those
+        with the changed prompt. Images are shared."""
+        if not self.template.rewrites:
+            return self
+        made_of, options = self._made_of
+        return PromptBuilder(*made_of, **{**options, "images": self.images, "answered": True})
 
     def row(self, index: int, request: Request) -> Row:
         """Tokens of a request: prompt, then the given prefix of the answer."""

@@ -8,6 +8,7 @@ What stands between a prompt and its answer is the answer's head (often one spac
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,9 @@ _QUESTION, _ANSWER = "§§QUESTION§§", "§§ANSWER§§"
 _MOST_SECONDS, _MOST_MIB = 1.0, 512  # for one conversation, which takes less than a millisecond
 Question = str | tuple[str, ...]  # a text behind all its images, or the texts between them: one more than there are images
 _CONTENT_PRINTED = ("{'type':", '{"type":')  # what a template writes that takes a message's content for one text
+
+
+OTHER_PROMPT = "behind the prompt that the template writes in front of an answer, not the one to generate from"  # a fact
 
 
 class Around(NamedTuple):
@@ -35,6 +39,9 @@ class Template:
     Args:
         plain: what a family that has no chat templates writes before and behind a question.
         name: the template as messages call it. options: given to it with every conversation, e.g. enable_thinking.
+        answered: prompts are what stands in front of an answer in a finished conversation, for templates that write another
+            prompt to generate from (one that opens a reasoning). TRL's `apply_chat_template` does so too, up to the common
+            beginning of both texts, which may end inside a mark.
     """
 
     def __init__(
@@ -43,12 +50,22 @@ class Template:
         plain: tuple[str, str] | None = None,
         name: str = "the chat template",
         options: Mapping[str, Any] | None = None,
+        answered: bool = False,
     ) -> None:
+        self.answered = answered
         self._processor, self.name, self._options = processor, name, dict(options or {})
         self._plain = None if getattr(processor, "chat_template", None) else plain
         self._around: dict[int, Around] = {}
         self._last: tuple[tuple[Question, int], str] | None = None  # the prompt that was rendered last
         self._answer_is_text = False  # the template takes an assistant's content as a text and not as a list of parts
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether prompts to generate from are other texts than those in front of a given answer."""
+        try:
+            return bool(self.around(1).why)
+        except ModelError:  # refused with its reason when it is asked
+            return False
 
     @property
     def has_one(self) -> bool:
@@ -65,7 +82,7 @@ class Template:
     def around(self, images: int) -> Around:
         """Head and tail of answers, found once with marks for question and answer."""
         if images not in self._around:
-            prompt = self._prompt(_QUESTION, images)
+            prompt = self._generated_from(_QUESTION, images)
             self._check(prompt)
             self._around[images] = self._find_around(prompt, images)
         return self._around[images]
@@ -89,11 +106,22 @@ class Template:
         prompt, whole = self.prompt(question, images), self._whole(question, answer, images)
         if not whole.startswith(prompt):
             raise ModelError(self._rewrites())
+        if self.answered and answer.strip() not in whole[len(prompt) :]:
+            raise ModelError(
+                f"{self.name} changes the answer {answer[:40]!r}: its tokens are not known, so it cannot be scored."
+            )
         return whole[len(prompt) :]
 
     # ------------------------------------------------------------ what the template is asked
 
     def _prompt(self, question: Question, images: int) -> str:
+        if not self.answered:
+            return self._generated_from(question, images)
+        if why := self._around[images].why:
+            raise ModelError(why)
+        return _prompt_in(self._whole(question, _ANSWER, images).rpartition(_ANSWER)[0], self._generated_from(question, images))
+
+    def _generated_from(self, question: Question, images: int) -> str:
         if self._plain is not None:
             if isinstance(question, tuple):
                 raise ModelError(f"{self.name} cannot place images between texts.")
@@ -104,7 +132,7 @@ class Template:
 
     def _whole(self, question: Question, answer: str, images: int) -> str:
         if self._plain is not None:
-            return self._prompt(question, images) + answer + (self._processor.tokenizer.eos_token or "")
+            return self._generated_from(question, images) + answer + (self._processor.tokenizer.eos_token or "")
         content: Any = answer if self._answer_is_text else [{"type": "text", "text": answer}]
         return self._render([_user(question, images), {"role": "assistant", "content": content}])
 
@@ -139,15 +167,27 @@ class Template:
             self._answer_is_text = True
             whole = self._whole(_QUESTION, _ANSWER, images)
         before, mark, tail = whole.partition(_ANSWER)
-        if not mark or not before.startswith(prompt):
+        if not mark:
+            return Around("", "", f"{self.name} leaves an answer out, so given answers cannot be scored or trained on.")
+        if self.answered:
+            self._check(before)
+            return Around(before[len(_prompt_in(before, prompt)) :], tail)
+        if not before.startswith(prompt):
             return Around("", "", self._rewrites())
         return Around(before[len(prompt) :], tail)
 
     def _rewrites(self) -> str:
         return (
-            f"{self.name} changes the prompt once an answer follows it, so the tokens of given answers are not known: such a "
-            "checkpoint can generate; it cannot score or continue given answers, or be trained."
+            f"{self.name} changes the prompt once an answer follows it: such a checkpoint can generate, and score given "
+            "answers behind the changed prompt; it cannot go on with a given beginning or learn from its own answers."
         )
+
+
+def _prompt_in(before: str, prompt: str) -> str:
+    """Where a prompt ends in what stands `before` an answer: white space that only answers have is the answer's head, as for
+    any template. `prompt`: the one to generate from."""
+    shared = "".join(a for a, _ in takewhile(lambda two: two[0] == two[1], zip(before, prompt)))
+    return before if before[len(shared) :].strip() else shared
 
 
 def template_name(folder: str) -> str:

@@ -34,7 +34,8 @@ class Conversations:
     Args:
         image_token_id: the token whose embedding an image's features replace; -1 where the model puts them in itself.
         images: makes and keeps what the processor makes of images; None: in this process, the last few are kept.
-        template: the name of the chat template in messages; template_options: given to it, e.g. enable_thinking.
+        template: the name of the chat template in messages; template_options: given to it, e.g. enable_thinking; answered:
+            see `Template`.
     """
 
     def __init__(
@@ -45,10 +46,11 @@ class Conversations:
         template: str = "The chat template",
         template_options: Mapping[str, Any] | None = None,
         images: ImageStore | None = None,
+        answered: bool = False,
     ) -> None:
         self.processor, self.family, self.image_token_id = processor, family, image_token_id
         self.tokenizer = processor.tokenizer
-        self.template = Template(processor, family.template, template, template_options)
+        self.template = Template(processor, family.template, template, template_options, answered)
         self.tokens = AnswerTokens(self.tokenizer)
         process = ImageProcessing(processor, family, image_token_id)
         self._token, self._placeholder = process.token, process.placeholder

@@ -70,6 +70,8 @@ class CheckpointChecks:
         if prompts.template.has_one and self._whole(image)["input_ids"][0].tolist() != theirs + said:
             return WRONG, "the processor of the checkpoint makes other tokens of a whole conversation"
         agreed = f"{len(_ANSWERS)} of {len(_ANSWERS)} answers have the tokens of their whole conversation"
+        if prompts.template.answered:
+            return NOTE, f"{agreed}; {prompts.template.name} writes another prompt to generate from"
         if not set(said) & self.plain.end_ids:
             return NOTE, f"{agreed}; the chat template writes no end token behind an answer, so training does not teach to end"
         return OK, agreed
@@ -136,7 +138,7 @@ class CheckpointChecks:
 def as_trained(policy: Any, request: Request, answer: str) -> float:  # Any: the model with its training view
     """Log-probability in nats of an answer (without its end) as training computes it."""
     prompt, vision = policy.prompt(request.image, request.text)
-    (said,) = policy.prompts.answer_ids(request, [answer])
+    (said,) = policy.prompts.given.answer_ids(request, [answer])
     ids = torch.cat([prompt, torch.tensor(said)])[None].to(policy.device)
     places = torch.arange(ids.shape[1], device=policy.device)[None]
     hidden = policy.hidden_states(ids, vision, (places >= len(prompt)).long(), places)

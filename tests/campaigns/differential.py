@@ -86,7 +86,7 @@ def _of_checkpoint(
         module = AutoModelForImageTextToText.from_pretrained(folder, attn_implementation=model.facts()["attention"]).eval()
         plain = Plain(model, module)
         for n in range(situations if only is None else only[1] + 1):
-            situation = draw_situation(draw, images, recipe.family != UNKNOWN, n)
+            situation = draw_situation(draw, images, recipe.family != UNKNOWN, n, not model.one_image)
             if only is None or n == only[1]:
                 yield situation_of(model, plain, situation, str(recipe))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.core.evaluation import Decoding, HiddenImage, NoisyImage, Request
+from harness.core.preference import IMAGE_MARK
 
 WORDS = (
     *("a", "the", "car", "cat", "dog", "image", "table", "in", "on", "near", "of", "is", "there", "please", "describe"),
@@ -36,7 +37,8 @@ class Situation:
     seed: int
 
 
-def draw_situation(draw: random.Random, images: Sequence[Path], hides: bool, seed: int) -> Situation:
+def draw_situation(draw: random.Random, images: Sequence[Path], hides: bool, seed: int, several: bool = False) -> Situation:
+    """`hides`: image tokens may be hidden; `several`: some prompts show two or three images."""
     kind = draw.choice(KINDS)
     seen: list[Path | None] = [*draw.sample(list(images), draw.randint(1, len(images)))]
     if draw.random() < 0.4:
@@ -46,6 +48,9 @@ def draw_situation(draw: random.Random, images: Sequence[Path], hides: bool, see
     asked = tuple(_request(draw, draw.choice(seen), kind, hides) for _ in range(draw.randint(1, 8)))
     if draw.random() < 0.3:  # the same words again and again, as judges and suffixes have them
         asked = tuple(replace(r, text=asked[0].text) for r in asked)
+    if several:
+        own = random.Random(f"{seed} {[r.text for r in asked]}")  # the other draws stay those of one image a prompt
+        asked = tuple(_several(own, r, images) if r.image is not None and own.random() < 0.35 else r for r in asked)
     small = draw.random() < 0.3
     return Situation(
         kind=kind,
@@ -75,6 +80,16 @@ def _request(draw: random.Random, image: Path | None, kind: str, hides: bool) ->
     noise = NoisyImage(draw.choice([1, 300, 999]), draw.randrange(3)) if image is not None and draw.random() < 0.15 else None
     prefix = _text(draw, draw.choice([0, 0, 0, 1, 4, 30]))
     return Request(image, _text(draw, _length(draw)), decoding, prefix, hidden, noise)
+
+
+def _several(draw: random.Random, request: Request, images: Sequence[Path]) -> Request:
+    """The request about several images, the same one twice at times, in front of its words or among them."""
+    shown = tuple(draw.choices(images, k=draw.choice([2, 2, 3])))
+    words = request.text.split(" ")
+    if draw.random() < 0.5:
+        for _ in shown:
+            words.insert(draw.randint(0, len(words)), IMAGE_MARK)
+    return replace(request, image=shown, text=" ".join(words), noise=None)
 
 
 def _length(draw: random.Random) -> int:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from harness.core.evaluation import Request
+from harness.core.digests import seed_of
+from harness.core.evaluation import HiddenImage, Request
+from harness.core.preference import IMAGE_MARK, paths_of
 from harness.models._checkpoint.families import PROMPT
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.prompt_builder import visible_tokens
@@ -30,8 +32,7 @@ class Plain:
         """What the checkpoint's own processor makes of a request, with the tokens `tail` behind it."""
         processor, family = self.model.processor, self.model.family
         if getattr(processor, "chat_template", None):
-            content = [{"type": "image"}] if request.image is not None else []
-            said = [{"role": "user", "content": [*content, {"type": "text", "text": request.text}]}]
+            said = [{"role": "user", "content": _content(request)}]
             text = processor.apply_chat_template(said, add_generation_prompt=True)
         elif request.image is not None:
             text = f"<image>{request.text}"  # PaliGemma's processor writes the rest
@@ -43,7 +44,8 @@ class Plain:
             if family.both_ways == PROMPT:
                 found["token_type_ids"] = torch.zeros_like(found["input_ids"])
         else:
-            found = dict(processor(text=[text], images=[Image.open(request.image).convert("RGB")], return_tensors="pt"))
+            opened = [Image.open(path).convert("RGB") for path in paths_of(request.image)]
+            found = dict(processor(text=[text], images=[opened], return_tensors="pt"))
         found.pop("labels", None)
         more = torch.tensor([list(tail)], dtype=torch.long)
         kinds = {"attention_mask": 1, "token_type_ids": int(family.both_ways == PROMPT), "mm_token_type_ids": 0}
@@ -74,13 +76,20 @@ class Plain:
             return
         ids = found["input_ids"]
         at = ids == self.model.prompts.image_token_id
-        found["attention_mask"][at] = visible_tokens(request.hidden_image, int(at.sum())).long()
+        found["attention_mask"][at] = self._visible(request, request.hidden_image).long()
         prompt: list[Any] = self.model.prompts.positions(ids[0, : ids.shape[1] - tail].tolist(), request.image)
         for _ in range(tail):
             last = prompt[-1]
             prompt.append(last + 1 if isinstance(last, int) else tuple(axis + 1 for axis in last))
         positions = torch.tensor(prompt)[None]
         found["position_ids"] = positions.movedim(-1, 0) if positions.dim() == 3 else positions
+
+    def _visible(self, request: Request, hidden: HiddenImage) -> Tensor:
+        """(k,) bool: which tokens of all images are seen, drawn image by image."""
+        seeds = [hidden.seed, *(seed_of(hidden.seed, "image", place) for place in (1, 2))]
+        counts = [one.tokens for one in self.model.prompts.inputs_of(request.image)]
+        drawn = [visible_tokens(replace(hidden, seed=seed), n) for n, seed in zip(counts, seeds, strict=False)]
+        return torch.cat(drawn)
 
     def leaves_out(self, request: Request) -> bool:
         """Whether hidden tokens have to be left out of the sequence: no mask hides them from a running state."""
@@ -103,7 +112,7 @@ class Plain:
         hook.remove()
         at = inputs["input_ids"][0] == self.model.prompts.image_token_id
         stay = torch.ones_like(at)
-        stay[at] = visible_tokens(request.hidden_image, int(at.sum()))
+        stay[at] = self._visible(request, request.hidden_image)
         positions = given["position_ids"] if given["position_ids"] is not None else torch.arange(len(at))[None]
         states = decoder(inputs_embeds=given["inputs_embeds"][:, stay], position_ids=positions[..., stay]).last_hidden_state
         logits: Tensor = self.module.get_output_embeddings()(states)[0]
@@ -142,3 +151,13 @@ class Plain:
         made = self.module.generate(**inputs, max_new_tokens=limit, do_sample=False, eos_token_id=list(ends))
         tokens: list[int] = made[0, inputs["input_ids"].shape[1] :].tolist()
         return tokens
+
+
+def _content(request: Request) -> list[dict[str, str]]:
+    """The parts of a message: images in front, or where several have their marks."""
+    images = len(paths_of(request.image))
+    texts = request.text.split(IMAGE_MARK) if images > 1 else [request.text]
+    if len(texts) == 1:
+        return [*[{"type": "image"}] * images, {"type": "text", "text": request.text}]
+    parts = [part for text in texts for part in ({"type": "text", "text": text}, {"type": "image"})]
+    return [part for part in parts[:-1] if part.get("text") != ""]

@@ -20,6 +20,7 @@ from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Request
 from harness.core.preference import PreferencePair, paths_of
 from harness.evaluation.cached_model import RememberingModel
+from harness.evaluation.scoring import RememberingAnnotator
 from harness.models._engine.grouping import by_image, group
 from harness.models._server.chat_format import content_of
 from harness.models.scripted import Scripted
@@ -138,6 +139,15 @@ def test_images_order_and_content_are_in_the_key_of_an_answer(store: Store, four
     keys = [remembering.key(Request(images, "q")) for images in shown]
     assert len(set(keys)) == len(shown)
     assert remembering.key(Request((tmp_path / "copy.png", four[1]), "q")) == keys[0]
+
+
+def test_images_and_their_order_are_in_the_key_of_a_verdict(store: Store, four: list[Path]) -> None:
+    asked = Scripted(default="1")
+    judge = RememberingAnnotator(Chat(asked), store)
+    a, b, *_ = four
+    for images in ((a, b), (b, a), a, (a, b), None):
+        judge.rank("Which?", ("Yes.", "No."), {}, images)
+    assert [request.image for request in asked.asked] == [(a, b), (b, a), a, None]
 
 
 def test_a_server_gets_images_in_front_or_at_their_marks() -> None:

@@ -33,6 +33,7 @@ class Family:
     own_layers: every layer of the language model is also given an embedding of its own of each text token.
     pads_placeholders: placeholders of any kind in a text are read as padding.
     tiles_alone: an image is cut into tiles only where it is alone in its prompt (`batch_num_images` tells the model).
+    numbers_images: the processor writes an image's number in its prompt, from 0, in front of it.
     one_image: why a prompt shows no more than one image, "" where it may show several.
     template: the prompt of checkpoints that come without a chat template: (before the question, behind it).
     why_alone: why its requests go one by one through the model's own `generate`, "" where the engine knows it.
@@ -51,6 +52,7 @@ class Family:
     own_layers: bool = False
     pads_placeholders: bool = False
     tiles_alone: bool = False
+    numbers_images: bool = False
     one_image: str = ""
     template: tuple[str, str] | None = None
     why_alone: str = ""
@@ -92,7 +94,7 @@ _TABLE = (
     Family("qwen3_vl_moe", axes=3, deepstack=True),
     Family("qwen3_5", axes=3),
     Family("qwen3_5_moe", axes=3),
-    Family("minicpmv4_6", packs_pixels=True, one_image="Its processor numbers the images of a prompt, which is not done here."),
+    Family("minicpmv4_6", packs_pixels=True, numbers_images=True),
     Family("glm4v", axes=3),
     Family("glm4v_moe", axes=3),
     Family("glm46v", axes=3),

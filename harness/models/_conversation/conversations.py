@@ -118,7 +118,8 @@ class Conversations:
             runs: tuple[int, ...] = ()
             if images is not None and self.family.known:
                 inputs, parts = self.inputs_of(images), text.split(self._token)
-                text = parts[0] + "".join(one.text + part for one, part in zip(inputs, parts[1:], strict=True))
+                shown = [self._numbered(one.text, place) for place, one in enumerate(inputs)]
+                text = parts[0] + "".join(image + part for image, part in zip(shown, parts[1:], strict=True))
                 runs = tuple(length for one in inputs for length in one.runs)
             (ids,) = self.tokens.encode([text])
             if self.family.known and ids.count(self.image_token_id) != len(runs):
@@ -128,6 +129,14 @@ class Conversations:
                 )
             self._asked = ((images, question), (text, ids, runs))
         return self._asked[1]
+
+    def _numbered(self, text: str, place: int) -> str:
+        """What the processor writes for an image alone, with the number of its place (`Family.numbers_images`)."""
+        if place == 0 or not self.family.numbers_images:
+            return text
+        start, end = self.processor.image_id_start_token, self.processor.image_id_end_token
+        first = f"{start}0{end}"
+        return f"{start}{place}{end}{text.removeprefix(first)}" if text.startswith(first) else text
 
     def prompt_ids(self, images: Images, question: str) -> list[int]:
         """Token ids of a prompt, (T,), image placeholders expanded, the tokenizer's BOS added once."""
@@ -163,8 +172,10 @@ class Conversations:
         return self.tokens.behind(text, ids, [self._begun(request)])[0]
 
     def _begun(self, request: Request) -> str:
+        if not request.prefix:
+            return ""
         asked, written = self._places.asked(len(paths_of(request.image)), request.text)
-        return self.template.begun(asked, self._as_text(request.prefix), written) if request.prefix else ""
+        return self.template.begun(asked, self._as_text(request.prefix), written)
 
     def answer_ids(self, request: Request, answers: Sequence[str]) -> list[list[int]]:
         """Tokens of each answer behind a request's prompt and prefix, without the template's tail; [] for no words."""

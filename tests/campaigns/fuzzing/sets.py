@@ -26,9 +26,13 @@ _FORMS: list[dict[str, Any]] = [
     {"conversations": _TURNS, "chosen": {"from": "gpt", "value": "A."}, "rejected": {"value": "B."}, "images": ["a.jpg"]},
     {"messages": [{"role": "user", "content": "<image>What?"}, _SAID], "images": ["a.jpg"], "rejected_response": "A dog."},
     {"instruction": "<image>What?", "input": "", "chosen": "A cat.", "rejected": "A dog.", "images": ["a.jpg"]},
+    {"prompt": "Is <image> like <image>?", "chosen": "Yes.", "rejected": "No.", "image": ["a.jpg", "a.jpg"]},
 ]
 _MATCHED = {"mentions": 0, "length": 0.2, "unit": "sentence", "vocabulary": "nouns.txt"}
-_PROMPTS = [{"id": "1", "image": "a.jpg", "conversations": [*_TURNS, {"from": "gpt", "value": "A cat and a dog. A red car."}]}]
+_TOLD = {"from": "gpt", "value": "A cat and a dog. A red car."}
+_PROMPTS = [{"id": "1", "image": "a.jpg", "conversations": [*_TURNS, _TOLD]}]
+_PROMPTS += [{"id": "2", "images": ["a.jpg"] * 2, "conversations": [{"from": "human", "value": "<image><image>Which?"}, _TOLD]}]
+_PAIR = {"prompt": "p", "chosen": "a", "rejected": ["b"]}
 SETS: dict[str, tuple[dict[str, Any], Any]] = {  # source -> its options, and rows that it reads
     "rlaif_v": ({"file": "r.jsonl"}, [{"idx": 3, "image": "a.jpg", **_TEXTS}]),
     "rlaif_v_formatted": ({"file": "r.jsonl"}, [_FORMS[1]]),
@@ -40,7 +44,7 @@ SETS: dict[str, tuple[dict[str, Any], Any]] = {  # source -> its options, and ro
         {"file": "r.jsonl"},
         [{"image_path": "a.jpg", "question": "q", "context": "A. ", "y_win": "B.", "y_lose": "C."}],
     ),
-    "jsonl": ({"file": "r.jsonl"}, [{"id": "1", "image": "a.jpg", "prompt": "p", "chosen": "a", "rejected": ["b"]}]),
+    "jsonl": ({"file": "r.jsonl"}, [{"id": "1", "image": "a.jpg", **_PAIR}, {"id": "2", "images": ["a.jpg"] * 2, **_PAIR}]),
     "povid_noise": ({"prompts": "r.jsonl"}, _PROMPTS),
     "random_edit": ({"prompts": "r.jsonl", "vocabulary": "nouns.txt"}, _PROMPTS),
     "corruption": ({"prompts": "r.jsonl"}, _PROMPTS),

@@ -10,6 +10,7 @@ from typing import Protocol
 from torch import Tensor
 
 from alignment.batching.collate import NO_EXTRAS, Extras, Row, View, make_row, prompt_of
+from alignment.batching.packed_pixels import PackedVision, Packer
 from alignment.batching.policy import Policy, PreparesImages
 from alignment.data.invalid_pairs import TOO_LONG, UNREADABLE_IMAGE, Dropped
 from harness.core.errors import ImageError, TooLong
@@ -44,7 +45,8 @@ class Rows:
         self._pairs: list[PreferencePair] = []
         self._views: list[tuple[View, ...]] = []
         self._rows: list[Row] = []  # their prompts hold no pixels
-        self._vision: dict[tuple[ImageNames, NoisyImage | None], Mapping[str, Tensor]] = {}
+        self._vision: dict[tuple[ImageNames, NoisyImage | None], PackedVision] = {}
+        self._packer = Packer()
 
     def add(self, pair: PreferencePair, max_length: int | None = None, extras: Extras = NO_EXTRAS) -> bool:
         """Take a pair in; False where its longest plain row exceeds `max_length` tokens."""
@@ -71,8 +73,10 @@ class Rows:
 
     def _seeing(self, line: Row, pair: PreferencePair, view: View) -> Row:
         """A line with its pixels."""
-        vision = self._vision.get((view.image, view.noise))
-        if vision is None:
+        kept = self._vision.get((view.image, view.noise))
+        if kept is not None:
+            vision: Mapping[str, Tensor] = kept.whole()
+        else:
             vision = prompt_of(self._policy, view.paths(self._root), pair.prompt, view).vision
             self._keep(view, vision)
         return replace(line, prompt=line.prompt._replace(vision=vision))
@@ -95,10 +99,13 @@ class Rows:
         return self._pairs
 
     def _keep(self, view: View, vision: Mapping[str, Tensor]) -> None:
-        size, name = sum(t.numel() * t.element_size() for t in vision.values()), (view.image, view.noise)
-        if view.image and name not in self._vision and size <= self._budget:
-            self._budget -= size
-            self._vision[name] = vision
+        name = (view.image, view.noise)
+        if not view.image or name in self._vision or self._budget <= 0:
+            return
+        packed = self._packer.pack(vision)
+        if packed.n_bytes <= self._budget:
+            self._budget -= packed.n_bytes
+            self._vision[name] = packed
 
 
 def _expect(policy: Policy, root: Path, views: Iterable[View]) -> None:

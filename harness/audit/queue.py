@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 from harness.audit.judge_queue import verdict_queue
@@ -15,7 +16,8 @@ from harness.evaluation.scoring import unjudged
 from harness.labels.cases import Case
 from harness.labels.claims import Auditable, Claim, Evidence, ImageAnnotations, ImpliedLabel, Witness
 from harness.storage.data_folder import DataFolder
-from harness.storage.run_store import Store, StoredResult, StoredRun
+from harness.storage.result_queries import Head, ResultQueries
+from harness.storage.run_store import Store, StoredRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,68 +76,70 @@ def auditable(spec: BenchmarkConfig) -> Auditable | None:
 
 
 def gather(store: Store, runs: Sequence[str] = (), progress: Progress = no_progress) -> dict[str, Gathered]:
-    """Benchmark's name -> its evidence, for every benchmark with labels in the runs. An item's latest run counts."""
-    chosen = [store.run(name) for name in runs] if runs else store.runs()
-    rows: dict[str, list[tuple[StoredRun, StoredResult]]] = {}
+    """Benchmark's name -> its evidence, for every benchmark with labels in the runs. An item's latest run counts.
+
+    Results are read one after the other, and of each only what ranking needs is kept.
+    """
+    chosen, reader = [store.run(name) for name in runs] if runs else store.runs(), ResultQueries(store)
+    rows: dict[str, list[tuple[StoredRun, Head]]] = {}
     for n, run in enumerate(chosen, 1):
-        for result in store.results(run.id):
-            rows.setdefault(str(result.options["name"]), []).append((run, result))
+        for head in reader.heads(run.id):
+            rows.setdefault(str(head.options["name"]), []).append((run, head))
         progress("reading runs", n, len(chosen))
     found: dict[str, Gathered] = {}
     for name, own in rows.items():
-        benchmark = auditable(_spec(own[-1][1]))
+        benchmark = auditable(BenchmarkConfig.model_validate(dict(own[-1][1].options)))
         if benchmark is not None:
             found[name] = _gathered(store, name, benchmark, own, progress)
     return found
 
 
 def _gathered(
-    store: Store, name: str, benchmark: Auditable, rows: Sequence[tuple[StoredRun, StoredResult]], progress: Progress
+    store: Store, name: str, benchmark: Auditable, rows: Sequence[tuple[StoredRun, Head]], progress: Progress
 ) -> Gathered:
-    items = {item.id: item for _, result in rows for item in result.items}
-    names, newest = _names(rows), _newest(rows)
+    reader, names, newest = ResultQueries(store), _names(rows), _newest(rows)
+    sets = {head.item_set: reader.items(head.item_set) for _, head in rows}
     witnesses = []
-    for n, (digest, result) in enumerate(newest.items(), 1):
-        witnesses.append(_witness(store, benchmark, names[digest], result))
+    for n, (digest, head) in enumerate(newest.items(), 1):
+        witnesses.append(_witness(store, benchmark, names[digest], head, sets[head.item_set]))
         progress(f"reading answers to {name}", n, len(newest))
-    evidence = Evidence(
-        benchmark=name,
-        items=tuple(items.values()),
-        claims=tuple(_claims(benchmark, items, witnesses)),
-        image_annotations=_images(benchmark, tuple(items.values()), [run for run, _ in rows]),
-        free_text=benchmark.free_text,
-    )
-    return Gathered(evidence, tuple(witnesses))
+    items = {item.id: item for own, _ in groupby(head.item_set for _, head in rows) for item in sets[own]}
+    claims = tuple(_claims(benchmark, items, witnesses))
+    images = _images(benchmark, tuple(items.values()), [run for run, _ in rows])
+    asked = tuple(replace(item, truth={}) for item in items.values())  # the claims are all that is left of it
+    return Gathered(Evidence(name, asked, claims, images, benchmark.free_text), tuple(witnesses))
 
 
-def _newest(rows: Sequence[tuple[StoredRun, StoredResult]]) -> dict[str, StoredResult]:
+def _newest(rows: Sequence[tuple[StoredRun, Head]]) -> dict[str, Head]:
     """One result a checkpoint: weights that were swept in several runs are one witness."""
-    return {result.checkpoint.digest: result for _, result in rows}
+    return {head.checkpoint.digest: head for _, head in rows}
 
 
-def _names(rows: Sequence[tuple[StoredRun, StoredResult]]) -> dict[str, str]:
+def _names(rows: Sequence[tuple[StoredRun, Head]]) -> dict[str, str]:
     """digest -> the checkpoint's label, with its run where two checkpoints have one label."""
     by_label: dict[str, set[str]] = {}
-    for _, result in rows:
-        by_label.setdefault(result.label, set()).add(result.checkpoint.digest)
+    for _, head in rows:
+        by_label.setdefault(head.label, set()).add(head.checkpoint.digest)
     return {
-        result.checkpoint.digest: result.label if len(by_label[result.label]) == 1 else f"{run.id}: {result.label}"
-        for run, result in rows
+        head.checkpoint.digest: head.label if len(by_label[head.label]) == 1 else f"{run.id}: {head.label}"
+        for run, head in rows
     }
 
 
-def _witness(store: Store, benchmark: Auditable, name: str, result: StoredResult) -> Witness:
-    items = {item.id: item for item in result.items}
-    keys = {item.id: key for item, key in zip(result.items, result.answer_keys, strict=True) if key is not None}
-    known = store.texts(keys.values())
+def _witness(store: Store, benchmark: Auditable, name: str, head: Head, asked: Sequence[Item]) -> Witness:
+    reader = ResultQueries(store)
+    items = {item.id: item for item in asked}
+    keys = {item.id: key for item, key in zip(asked, reader.answer_keys(head), strict=True) if key is not None}
+    known, same = store.texts(keys.values()), dict[str, str]()  # a text that many answers have is kept once
+    answers = {item_id: same.setdefault(text, text) for item_id, key in keys.items() if (text := known.get(key)) is not None}
     implied: dict[tuple[str, str], ImpliedLabel] = {}
     nouns: dict[str, list[str]] = {}
-    answers = {item_id: known[key] for item_id, key in keys.items() if key in known}
-    for score in result.scores:
-        for field, one in benchmark.implied_labels(items[score.item_id], score).items():
-            implied[score.item_id, field] = one
-        if found := _uncovered(score, answers.get(score.item_id, "")):
-            nouns[score.item_id] = found
+    for score in reader.scores(head):
+        item = items[score.item_id]
+        for field, one in benchmark.implied_labels(item, score).items():
+            implied[item.id, field] = one
+        if found := _uncovered(score, answers.get(item.id, "")):
+            nouns[item.id] = found
     return Witness(name, answers, implied, nouns)
 
 
@@ -160,7 +164,3 @@ def _images(benchmark: Auditable, items: tuple[Item, ...], runs: Sequence[Stored
     """From the newest run's data folder that still is there; without one the audit goes on without annotations."""
     folder = next((Path(run.data_folder) for run in reversed(runs) if Path(run.data_folder).is_dir()), None)
     return benchmark.image_annotations(DataFolder(folder), items) if folder is not None else {}
-
-
-def _spec(result: StoredResult) -> BenchmarkConfig:
-    return BenchmarkConfig.model_validate(dict(result.options))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+
 from harness.config.schema import Plugin, RunConfig, all_faults
 from harness.core import registry
 from harness.core.capabilities import CanBeTrained, NeedsJudge, NeedsReward
 from harness.core.errors import ConfigError
+from harness.core.plugins import HasWaves
 
 
 def check_plugins(config: RunConfig) -> None:
@@ -48,10 +51,23 @@ def _values(config: RunConfig) -> list[str]:
     return faults
 
 
+def _unshared(config: RunConfig) -> list[str]:
+    """Several processes for a model behind a server: each would load it, or start the server again."""
+    several = "fleet" if config.fleet is not None else "jobs" if config.jobs not in ("auto", 1) else ""
+    model = registry.get("model", config.model.name)
+    if not several or not inspect.isclass(model) or issubclass(model, HasWaves):
+        return []
+    what = "starts one server and sends" if config.model.options.get("serve") else "sends"
+    return [
+        f"`{several}` shares a model out among processes, but the model {config.model.name} {what} its questions from this "
+        f"process, many at a time. Leave `{several}` out."
+    ]
+
+
 def _needs(config: RunConfig) -> list[str]:
-    """Aligners that lack the judge or the reward they cannot do without; a model that cannot be trained."""
-    faults = []
+    """Aligners that lack the judge or the reward they cannot do without; a model that cannot be trained, or not be shared."""
     model = config.model.name
+    faults = _unshared(config)
     if (config.arms or config.reward_models) and not registry.offers("model", model, CanBeTrained):
         faults.append(f"the model {model} only answers; arms need one that can be trained, e.g. transformers")
     for arm in config.arms:

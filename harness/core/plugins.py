@@ -146,10 +146,15 @@ class WaveEngine(Answers, Protocol):
 
 
 @runtime_checkable
-class WorksInWaves(Model, Protocol):
-    """A model whose answers several processes can share out."""
+class HasWaves(Protocol):
+    """What a model needs beside a model's methods so that several processes can share its answers out."""
 
     def engine(self) -> WaveEngine: ...
+
+
+@runtime_checkable
+class WorksInWaves(Model, HasWaves, Protocol):
+    """A model whose answers several processes can share out."""
 
 
 # What a process that opens one checkpoint after the other (a fleet's worker) lets a plug-in keep for the next one; else None.

@@ -1,14 +1,27 @@
-"""Parts of stored results, one at a time: what the run browser lists without decoding what it does not show."""
+"""Parts of stored results, one at a time: for readers that show or keep a part of what is stored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from harness.core.evaluation import Item, Score
 from harness.core.run_record import Checkpoint
 from harness.storage import codec
 from harness.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a result is about, without its items, answers and scores; `item_set`: digest of its items."""
+
+    run: str
+    label: str
+    benchmark: str
+    checkpoint: Checkpoint
+    options: Mapping[str, Any]
+    item_set: str
 
 
 class ResultQueries:
@@ -40,11 +53,32 @@ class ResultQueries:
         sql = "SELECT label, item_set, length(scores) FROM results WHERE run=? AND benchmark=? ORDER BY position"
         return tuple(self._rows(sql, (run, benchmark)))
 
+    def heads(self, run: str) -> list[Head]:
+        """The results of a run in sweep order."""
+        sql = "SELECT label, benchmark, checkpoint, options, item_set FROM results WHERE run=? ORDER BY position"
+        return [
+            Head(run, label, benchmark, codec.checkpoint(codec.loads(checkpoint)), codec.loads(options), item_set)
+            for label, benchmark, checkpoint, options, item_set in self._rows(sql, (run,))
+        ]
+
+    def answer_keys(self, head: Head) -> list[str | None]:
+        """The keys of a result's answers, which follow its items (None: no answer)."""
+        keys: list[str | None] = codec.loads(self._part("answer_keys", head))
+        return keys
+
+    def scores(self, head: Head) -> Iterator[Score]:
+        """The scores of a result, one at a time."""
+        return map(codec.score, _taken(self._part("scores", head)))
+
+    def _part(self, column: str, head: Head) -> str:
+        sql = f"SELECT {column} FROM results WHERE run=? AND label=? AND benchmark=?"
+        text: str = self._rows(sql, (head.run, head.label, head.benchmark))[0][0]
+        return text
+
     def items(self, digest: str) -> tuple[Item, ...]:
         """An item set by its digest."""
-        return tuple(
-            codec.item(row) for row in codec.loads(self._rows("SELECT items FROM item_sets WHERE digest=?", (digest,))[0][0])
-        )
+        (text,) = self._rows("SELECT items FROM item_sets WHERE digest=?", (digest,))[0]
+        return tuple(map(codec.item, _taken(text)))
 
     def marks(self, run: str, benchmark: str, label: str) -> list[dict[str, Any]]:
         """The scores of one result as stored mappings, not decoded further."""
@@ -59,3 +93,17 @@ class ResultQueries:
             (f"$[{item}]", f"$[{score}]", run, benchmark, label),
         )[0]
         return key, None if text is None else codec.score(codec.loads(text))
+
+
+def _taken(text: str) -> Iterator[dict[str, Any]]:
+    """Stored rows in order, each let go when it is taken: they and what is made of them are not held twice."""
+    rows = _backwards(text)
+    while rows:
+        yield rows.pop()
+
+
+@codec.of_a_whole_store
+def _backwards(text: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = codec.loads(text)
+    rows.reverse()
+    return rows

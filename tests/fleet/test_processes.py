@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,13 +15,15 @@ from typing import Any
 import pytest
 
 from harness.config import schema
-from harness.core.errors import ModelError, TrainingError
+from harness.config.check_plugins import plugin_faults
+from harness.core.errors import ConfigError, ModelError, TrainingError
 from harness.fleet.cluster import WorkerLost
 from harness.fleet.crew import Crew
 from harness.fleet.fleet_model import FleetModel
 from harness.fleet.messages import Spec
 from harness.fleet.processes import Processes
 from harness.models.transformers import TransformersModel
+from harness.run import pipeline
 from harness.run.on_fleet.jobs import jobs_of
 from tests.fleet.test_fleet_model import answers, asked
 
@@ -112,3 +117,40 @@ def test_auto_is_as_many_as_the_cores_allow(model: dict[str, Any], jobs: int, mo
 
 def test_the_number_of_jobs_is_no_part_of_a_runs_identity() -> None:
     assert study(3).digest == study(1).digest and study(3).as_yaml() == study(1).as_yaml()
+
+
+def frozen(given: Mapping[str, Any], progress: Any) -> None:
+    progress("objects that are not looked at for garbage", gc.get_freeze_count(), 0)
+
+
+def test_a_process_shares_what_imports_made_because_no_garbage_is_collected_there(two: Processes) -> None:
+    seen = list[tuple[Any, ...]]()
+    two.train(frozen, {}, lambda *words: seen.append(words))
+    assert seen[0][1] > 200_000  # of torch, transformers and ours
+
+
+def test_the_driver_does_not_import_what_only_workers_need() -> None:
+    code = "import sys, harness.models.transformers; sys.exit('transformers.modeling_utils' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("key", "value"), [("jobs", 2), ("fleet", {"workers": 2})])
+def test_a_server_of_ones_own_is_refused_beside_several_processes_before_it_starts(
+    key: str, value: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = tmp_path / "started"
+    (tmp_path / "vllm").write_text(f"#!/bin/sh\ntouch {started}\n")
+    (tmp_path / "vllm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    model = {"name": "openai", "path": str(tmp_path), "serve": "vllm"}
+    config = schema.parse({"model": model, "data": "d", "sweep": [{"name": "pope"}], "output": str(tmp_path / "o"), key: value})
+    with pytest.raises(ConfigError, match=f"`{key}` .* the model openai starts one server .* Leave `{key}` out"):
+        pipeline.run(config, "")
+    assert not started.exists() and not (tmp_path / "o").exists()
+
+
+def test_jobs_auto_is_one_process_beside_a_server() -> None:
+    config = schema.parse(
+        {"model": {"name": "openai", "url": "http://u"}, "data": "d", "jobs": "auto", "sweep": [{"name": "pope"}]}
+    )
+    assert jobs_of(config) == 1 and plugin_faults(config) == []

@@ -13,15 +13,13 @@ It is registered in transformers as one more attention implementation, which is 
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 NAME = "sdpa_segments"
 PROMPT, PADDING = 0, -1
@@ -31,6 +29,7 @@ Bounds = list[tuple[int, int]]  # (segment, length), row after row, without padd
 def use_segments(language_model: Any) -> bool:
     """Let a language model read segment masks; False where it does not attend by SDPA, and needs a dense mask."""
     if language_model.config._attn_implementation == "sdpa":
+        _register()
         language_model.set_attn_implementation(NAME)
         last = language_model.layers[-1]
         if isinstance(getattr(last, "mlp", None), nn.Module) and isinstance(getattr(last, "self_attn", None), nn.Module):
@@ -42,6 +41,16 @@ def use_segments(language_model: Any) -> bool:
                     part.register_forward_pre_hook(_take_read)
                     part.register_forward_hook(_put_back)
     return bool(language_model.config._attn_implementation == NAME)
+
+
+@cache
+def _register() -> None:
+    """What transformers' models are built on is imported with the first of them: it takes seconds and 110 MiB."""
+    from transformers import AttentionInterface
+    from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+    AttentionInterface.register(NAME, _attend)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
 def pack(batch: Tensor, segment: Tensor) -> Tensor:
@@ -129,6 +138,8 @@ def _attend(
     if own is not None:  # the engine's way, see `shared_kv_cache.py`
         return own(module, query, key, value, query.shape[-1] ** -0.5 if scaling is None else scaling), None
     if bounds is None:
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
         out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
         return out, None
     groups = query.shape[1] // key.shape[1]
@@ -160,7 +171,3 @@ def _packed(
         causal = segment == PROMPT and not is_last
         parts.append(scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=causal, scale=scaling))
     return torch.cat(parts, 2)
-
-
-AttentionInterface.register(NAME, _attend)
-AttentionMaskInterface.register(NAME, sdpa_mask)

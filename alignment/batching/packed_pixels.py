@@ -76,14 +76,14 @@ class Packer:
         """The same, in a slab."""
         if len(self._slab) < codes.numel():
             self._slab = torch.empty(max(_SLAB, codes.numel()), dtype=torch.uint8)
-        place, self._slab = self._slab.split([codes.numel(), len(self._slab) - codes.numel()])
+        place, self._slab = self._slab[: codes.numel()], self._slab[codes.numel() :]
         return place.view(codes.shape).copy_(codes)
 
 
 def _least_gap(values: Tensor) -> Tensor:
     """Between two different ones; infinite where there are none."""
-    gaps = values.unique().diff()
-    return gaps.min() if len(gaps) else values.new_tensor(torch.inf)
+    gaps = values.sort().values.diff()
+    return torch.where(gaps > 0, gaps, torch.inf).amin() if len(gaps) else values.new_tensor(torch.inf)
 
 
 def _same_bits(one: Tensor, other: Tensor) -> bool:

@@ -42,7 +42,8 @@ def workers_for(wanted: int | None, device: torch.device) -> int:
     if multiprocessing.current_process().daemon:  # one of several processes of a run: it may start no others
         return 0
     if wanted is None:
-        return min(ON_A_GPU, max(cores() - 1, 0)) if device.type == "cuda" else 0
+        beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes that train together on this machine
+        return min(ON_A_GPU, (cores() - 1) // beside) if device.type == "cuda" else 0
     return wanted
 
 

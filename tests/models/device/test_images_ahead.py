@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -127,7 +128,12 @@ def test_what_is_expected_no_longer_is_dropped(store: ImageStore) -> None:
 def test_a_gpu_gets_four_workers_and_a_cpu_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "cores", lambda: 16)
     assert [workers_for(None, torch.device(d)) for d in ("cuda", "cpu")] == [4, 0]
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
+    assert workers_for(None, torch.device("cuda")) == 1
+    monkeypatch.delenv("LOCAL_WORLD_SIZE")
     monkeypatch.setattr(pool, "cores", lambda: 2)
     assert [workers_for(n, torch.device("cuda")) for n in (None, 3, 0)] == [1, 3, 0]
+    monkeypatch.setattr(pool.multiprocessing, "current_process", lambda: SimpleNamespace(daemon=True))
+    assert workers_for(3, torch.device("cuda")) == 0, "a process of `jobs` may start no others"
     with pytest.raises(ConfigError, match=r"model\.image_workers is -1"):
         workers_for(-1, torch.device("cpu"))

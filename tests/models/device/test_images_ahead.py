@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ def test_two_workers_give_the_answers_and_the_pixels_of_none(
     found = [{i: a.text for part in m.generate(requests) for i, a in part} for m in anyres]
     assert found[0] == found[1] and len(found[0]) == len(requests)
     alone, helped = (m.prompts.images for m in anyres)
+    assert copy.deepcopy(anyres[1].prompts).images is helped, "a reference that is a copy of the policy sees the same images"
     assert ahead(helped)._bytes > 0, "no worker made an image"
     for image in images:
         one, other = alone.of(image), helped.of(image)

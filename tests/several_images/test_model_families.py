@@ -28,7 +28,6 @@ pytestmark = [
 ]
 ONE_ONLY = ("paligemma", "paligemma 2", "aya_vision")
 SEVERAL = [name for name in tiny_families.CHECKPOINTS if name not in ONE_ONLY]
-TRAINED = [name for name in SEVERAL if not name.startswith("gemma4")]  # the published ones cap their logits: not trained
 ANSWER = "Yes, there is a car."
 PLACED = "Is <image> the same as <image>?"
 Shown = tuple[tuple[int, ...], str]  # places of the images in the fixture, and the question
@@ -113,26 +112,27 @@ def test_greedy_text_is_that_of_generate(models: Callable[[str], TransformersMod
     ]
 
 
-def pairs_of(images: Sequence[Path]) -> list[PreferencePair]:
+def pairs_of(images: Sequence[Path], shown: Sequence[Shown] = ASKED) -> list[PreferencePair]:
     def pair(number: int, asked: Shown) -> PreferencePair:
         names = tuple(str(images[place]) for place in asked[0])
         image = names if len(names) > 1 else "".join(names)
         return PreferencePair(f"{number}", image, "", asked[1], ANSWER, ("No, there is a dog.", "No."), "test")
 
-    return [pair(number, asked) for number, asked in enumerate(ASKED)]
+    return [pair(number, asked) for number, asked in enumerate(shown)]
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", SEVERAL)
 def test_training_rows_of_none_one_and_several_images_score_as_plain_forwards_with_the_same_gradients(
     models: Callable[[str], TransformersModel], images: list[Path], name: str
 ) -> None:
     model = models(name)
-    rows = [make_row(model, pair, Path()) for pair in pairs_of(images)]
+    shown = [ASKED[0], ASKED[3]] if name.startswith("gemma4") else ASKED  # a forward of it takes a quarter of a second
+    rows = [make_row(model, pair, Path()) for pair in pairs_of(images, shown)]
     watched = [p for p in model.module.parameters() if p.requires_grad]
     got = score(model, collate(rows, model.pad_token_id))
     gradients = torch.autograd.grad(got.sum(), watched, allow_unused=True)
     tails = [answer.tolist() for row in rows for answer in row.answers]
-    asked = [one for one in ASKED for _ in range(3)]
+    asked = [one for one in shown for _ in range(3)]
     expected = torch.stack([plain(model, images, one, tail) for one, tail in zip(asked, tails, strict=True)])
     torch.testing.assert_close(got, expected, atol=1e-4, rtol=0)
     largest = 0.0

@@ -89,6 +89,10 @@ def _answered(model: TransformersModel, plain: Plain, situation: Situation, foun
 
 def _check_answer(model: TransformersModel, plain: Plain, situation: Situation, i: int, watched: Watched, found: Found) -> None:
     request, tokens = situation.requests[i], watched.tokens[i]
+    if plain.leaves_out(request) and model.prompts.image_token_id in tokens:  # neither forward nor steps can be given it
+        tokens = tokens[: tokens.index(model.prompts.image_token_id)]
+        if not tokens:
+            return
     row = model.prompts.row(i, request)
     before = model.prompts.prefix_ids(request)
     # Beyond the original length a forward of the whole text is not what transformers generates from; nor can it be given an
@@ -96,7 +100,7 @@ def _check_answer(model: TransformersModel, plain: Plain, situation: Situation, 
     needs_steps = model._language().alone(row, len(tokens)) or model.prompts.image_token_id in tokens
     steps = situation.by_generate or needs_steps
     theirs = (plain.stepwise if steps else plain.logits)(request, before, tokens)
-    found.compare(f"request {i}", torch.stack(watched.logits[i]), theirs)
+    found.compare(f"request {i}", torch.stack(watched.logits[i][: len(tokens)]), theirs)
     decoding = request.decoding
     if (
         steps

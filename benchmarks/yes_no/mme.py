@@ -129,12 +129,12 @@ class Mme(OneLabel):
         """Raises DataError for an unknown task, a label that is neither yes nor no, an image without two questions."""
         rows = read_rows(data, self.file)
         groups = sized([{"image": row.file_name("question_id")} for row in rows])
-        seen: dict[str, str] = {}
-        items = []
-        for row, group in zip(rows, groups, strict=True):
-            items.append(self._item(row, group))
-            if (first := seen.setdefault(items[-1].id, row.where)) != row.where:
-                raise DataError(f"{row.where} asks the same about {row.text('question_id')} as {first}. Remove one of them.")
+        seen: dict[tuple[str, str], str] = {}
+        for row in rows:  # before their number is looked at: a repeated row is named, not the image's first one
+            asked = row.text("question_id"), row.text("question")
+            if (first := seen.setdefault(asked, row.where)) != row.where:
+                raise DataError(f"{row.where} asks the same about {asked[0]} as {first}. Remove one of them.")
+        items = [self._item(row, group) for row, group in zip(rows, groups, strict=True)]
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
         return items
 

@@ -113,6 +113,14 @@ def test_a_bad_row_is_named(change: dict, words: str, folder: DataFolder) -> Non
     assert "mme/questions.jsonl, line 3" in str(raised.value)
 
 
+@pytest.mark.parametrize("change", [{}, {"category": "count"}])
+def test_a_row_that_is_there_twice_is_named_also_under_another_task(change: dict, folder: DataFolder) -> None:
+    rows = golden_lines("mme/questions.jsonl")[:2]
+    put(folder, "mme/questions.jsonl", [*rows, {**rows[0], **change}])
+    with pytest.raises(DataError, match=r"line 3 asks the same about existence/.* as mme/questions.jsonl, line 1"):
+        Mme().load(folder)
+
+
 def test_the_styles_replace_the_official_ending(golden_data: DataFolder) -> None:
     item = Mme().load(golden_data)[0]
     assert Mme().prompt(item) == item.question

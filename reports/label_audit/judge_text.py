@@ -8,7 +8,7 @@ from harness.labels.estimates.judge_calibration import Calibration, Drift, Mean
 from harness.labels.estimates.marked_nouns import NounAgreement
 from harness.labels.estimates.proportions import Share
 from reports.label_audit.text import Part
-from reports.text.formatting import UNKNOWN, between, number, title_of
+from reports.text.formatting import UNKNOWN, between, count, number, title_of
 
 
 def judge_parts(calibrations: Sequence[Calibration], drifts: Sequence[Drift]) -> list[Part]:
@@ -30,7 +30,7 @@ def noun_part(found: Sequence[tuple[str, str, NounAgreement | None]]) -> Part:
 def _nouns(found: NounAgreement | None) -> tuple[str, str, str, str]:
     if found is None:
         return "0", UNKNOWN, UNKNOWN, ""
-    captions = f"{found.captions:,} ({found.images:,} images)"
+    captions = f"{found.captions:,} ({count(found.images, 'image')})"
     return captions, _share(found.precision), _share(found.recall), f"{found.covered:,}"
 
 

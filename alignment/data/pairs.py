@@ -138,7 +138,8 @@ def _read(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair],
     if faults:
         more = f"\n  and {len(faults) - FAULTS_SHOWN} more" if len(faults) > FAULTS_SHOWN else ""
         listed = "".join(f"\n  {fault}" for fault in faults[:FAULTS_SHOWN])
-        raise DataError(f"{path} has {len(faults)} faulty lines among its {what}; correct or remove them:{listed}{more}")
+        count, them = ("1 faulty line", "it") if len(faults) == 1 else (f"{len(faults)} faulty lines", "them")
+        raise DataError(f"{path} has {count} among its {what}; correct or remove {them}:{listed}{more}")
     if not pairs:
         raise DataError(f"{path} has no {what}; training needs at least one.")
     return pairs

@@ -121,9 +121,11 @@ def _plain_headline(rows: Sequence[Row]) -> str:
     row = next((r for r in rows if r.headline and r.better != "neither" and r.cells[1]), None)
     if row is None or row.cells[1] is None or row.cells[1].difference is None:
         return ""
-    cell = row.cells[1]
+    cell, moved = row.cells[1], row.cells[1].difference.value
+    if moved is None:
+        return f"Whether {row_name(row)} changed is unknown."
     sentence = {"better": "improved", "worse": "got worse"}.get(cell.significant, "did not change significantly")
-    return f"{row_name(row)} {sentence}: {change(row.cells[1].difference.value, row.shown_unit)}."
+    return f"{row_name(row)} {sentence}: {change(moved, row.shown_unit)}."
 
 
 def _price(rows: Sequence[Row], bad: Row) -> str:

@@ -55,6 +55,23 @@ def test_n_counts_only_the_items_that_move_the_metric():
     assert precision.n == 2
 
 
+def test_a_part_without_a_single_error_stays_in_the_mean_over_the_parts():
+    """Nobody added an error of "easy": the mean was unknown without its right answers, which alone cannot move it."""
+
+    def half(s, part):
+        return over(s[f"{part}/right"], s[f"{part}/right"] + s[f"{part}/wrong"])
+
+    both = Formula("accuracy", lambda s: (half(s, "easy") + half(s, "hard")) / 2)
+    easy = [Score(str(i), {"easy/right": 1}) for i in range(4)]
+    old = [*easy, *(Score(str(i), {"hard/right" if i % 2 else "hard/wrong": 1}) for i in range(4, 12))]
+    new = [*easy, *(Score(str(i), {"hard/right" if i % 4 else "hard/wrong": 1}) for i in range(4, 12))]
+    names = ("easy/right", "hard/right", "hard/wrong")
+    before, after = (sample(range(12), scores, names) for scores in (old, new))
+    (difference,) = differences(before, after, [both])
+    assert difference.value == approx(0.125)  # (1 + 6/8) / 2 - (1 + 4/8) / 2
+    assert metrics(items_of(12), old, [both])[0].n == 12
+
+
 def test_what_a_formula_reads_without_an_effect_does_not_count():
     # reads all four cells, as POPE's precision did: three images with a yes are too few, whatever the others say
     def compute(s):

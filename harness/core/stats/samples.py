@@ -90,9 +90,10 @@ def _columns(formula: Formula, names: tuple[str, ...]) -> list[int]:
             return super().__getitem__(name)
 
     formula.compute(Watched(dict.fromkeys(names, 1.0)))
-    columns = [i for i, name in enumerate(names) if name in read]
-    moved = _can_change(formula, [names[i] for i in columns]) if columns else np.zeros(0, dtype=np.bool_)
-    return [i for i, changes in zip(columns, moved, strict=True) if changes] or columns  # all, of one that is the same always
+    asked = sorted(read)  # also names that no item has: without errors, right answers alone cannot move an accuracy
+    moved = {name for name, changes in zip(asked, _can_change(formula, asked), strict=True) if changes} if asked else read
+    columns = [i for i, name in enumerate(names) if name in moved]
+    return columns or [i for i, name in enumerate(names) if name in read]  # all, of one that is the same always
 
 
 def _can_change(formula: Formula, names: Sequence[str]) -> NDArray[np.bool_]:

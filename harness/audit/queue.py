@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.audit.judge_queue import verdict_queue
 from harness.config.schema import BenchmarkConfig
+from harness.core.edge.processes import without_collecting
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Item, Score
 from harness.core.plugins import Progress, no_progress
@@ -28,6 +29,7 @@ class Gathered:
     witnesses: tuple[Witness, ...]
 
 
+@without_collecting()
 def queue(
     store: Store,
     benchmark: str,

@@ -63,7 +63,7 @@ def run(
     for row in left_out:
         echo(f"left out: {row}")
     if dry_run:
-        from harness.core.registry import without_collecting
+        from harness.core.edge.processes import without_collecting
 
         with without_collecting():
             from harness.config.check_plugins import plugin_faults
@@ -103,8 +103,8 @@ def carry_out(chosen: RunConfig) -> Outcome | None:
 def interruptible(name: str, work: Callable[[str, Display], T]) -> T:
     """Work with the user's command and a display; Ctrl-C ends it with the command that continues it."""
     from harness.commands._terminal import Display
+    from harness.core.edge.processes import without_collecting
     from harness.core.edge.signals import exit_code, stopped_by_signals
-    from harness.core.registry import without_collecting
 
     command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
     try:

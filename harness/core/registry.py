@@ -8,13 +8,11 @@ A repeated name is an error that names both places. A failing import fails that 
 from __future__ import annotations
 
 import ast
-import gc
 import importlib
 import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, distributions
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
 from harness.core.edge.foreign import refused_as
+from harness.core.edge.processes import without_collecting
 from harness.core.errors import ConfigError, HarnessError, RepeatedPlugin, UnknownPlugin
 from harness.core.nearest import did_you_mean
 from harness.core.options.option import Option, as_parameters
@@ -203,18 +202,6 @@ def _place(kind: str, name: str) -> Place:
         known = ", ".join(sorted(places)) or "none"
         raise UnknownPlugin(f"There is no {kind} named {name!r}.{did_you_mean(name, places)} Known: {known}.")
     return places[name]
-
-
-@contextmanager
-def without_collecting() -> Iterator[None]:
-    """Inside, Python looks for no cyclic garbage: what imports make stays, and looking takes a sixth of their time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _places(kind: str) -> dict[str, Place]:

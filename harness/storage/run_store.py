@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.core.digests import text_digest
+from harness.core.edge.processes import without_collecting
 from harness.core.errors import StoreError
 from harness.core.evaluation import Answer, Item, Score, Verdict
 from harness.core.files import storable
@@ -108,6 +109,7 @@ class Store(Database):
 
     # ------------------------------------------------------------ answers and verdicts
 
+    @without_collecting()
     def answers(self, keys: Iterable[str]) -> dict[str, Answer]:
         """Stored answers among these keys; `item_id` is empty, an answer belongs to every item with its key."""
         columns = "key, text, n_tokens, stopped, latency_s, yes_nats, nats"
@@ -117,6 +119,7 @@ class Store(Database):
         told = {key: codec.loads(nats) for key, *_, nats in found if nats is not None}
         return answers | {key: replace(answers[key], option_nats=nats) for key, nats in told.items()}
 
+    @without_collecting()
     def texts(self, keys: Iterable[str]) -> dict[str, str]:
         """The texts alone of stored answers: a quarter of the time, where hundreds of thousands are read."""
         return dict(self._select("SELECT key, text FROM answers WHERE key IN", keys))
@@ -180,6 +183,7 @@ class Store(Database):
                 (run, result.label, result.benchmark, position, *facts, *blobs),
             )
 
+    @without_collecting()
     def results(self, run: str) -> list[StoredResult]:
         """All results of a run in sweep order."""
         rows = self.rows(

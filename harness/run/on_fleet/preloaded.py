@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from importlib import import_module
 
-from harness.core.registry import without_collecting
+from harness.core.edge.processes import without_collecting
 
 with without_collecting():
     for name in (

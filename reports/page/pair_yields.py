@@ -45,7 +45,8 @@ def pairs_view(run: RunFacts) -> PairsView:
 
 def _add(view: PairsView, key: str, value: Any) -> None:
     if bins := _bins(key, value):
-        view.histograms.append(figures.histogram(bins, "pairs", name(key.removesuffix("_histogram"))))
+        if any(count for _, count in bins):  # a source that compares nothing has no similarities
+            view.histograms.append(figures.histogram(bins, "pairs", name(key.removesuffix("_histogram"))))
     elif isinstance(value, Mapping) and {"chosen", "rejected"} <= set(value):
         others = {k: v for k, v in value.items() if k not in ("chosen", "rejected")}
         view.sides.append((name(key), fact(value["chosen"]), fact(value["rejected"]), fact(others)))

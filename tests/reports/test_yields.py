@@ -25,6 +25,10 @@ def test_counts_by_bin_are_drawn(record, report):
     assert len(view_of(record, report).histograms) == 1
 
 
+def test_nothing_counted_is_not_drawn(record):
+    assert view_of(record, {"similarity": {"mean": None, "histogram": [0, 0, 0]}}).histograms == []
+
+
 def test_a_mean_beside_a_histogram_is_a_fact(record):
     assert view_of(record, {"similarity": {"mean": 0.7, "histogram": [3, 2]}}).facts == [("Similarity: mean", "0.7")]
 

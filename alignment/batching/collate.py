@@ -25,7 +25,7 @@ from alignment.batching.policy import DamagesImages, Policy, PromptInputs
 from alignment.data.pairs import image_of
 from harness.core.errors import ConfigError, ImageError, TrainingError
 from harness.core.evaluation import HiddenImage, NoisyImage
-from harness.core.preference import ImageNames, Images, PreferencePair, names_of, paths_of
+from harness.core.preference import ImageNames, Images, PreferencePair, paths_of, paths_under
 
 _PAD = -1  # segment of padding
 
@@ -86,8 +86,7 @@ class View(NamedTuple):
     noise: NoisyImage | None = None
 
     def paths(self, image_root: Path) -> Images:
-        found = tuple(image_root / name for name in names_of(self.image))
-        return found if len(found) > 1 else next(iter(found), None)
+        return paths_under(image_root, self.image)
 
 
 class Extras(NamedTuple):

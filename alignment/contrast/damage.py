@@ -25,7 +25,7 @@ from PIL import Image
 
 from alignment.batching.collate import View
 from harness.core import registry
-from harness.core.digests import file_digest, parts_digest, seed_of
+from harness.core.digests import file_digest, image_seed, parts_digest, seed_of
 from harness.core.edge.images import open_image
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import HiddenImage, NoisyImage
@@ -120,9 +120,8 @@ def _view(damage: Damage, pair: PreferencePair, image_root: Path, folder: Path, 
         return View(pair.image, (pair.chosen,), hidden=HiddenImage(damage.share, seed))
     if damage.name == "noise":
         return View(pair.image, (pair.chosen,), noise=NoisyImage(damage.steps, seed))
-    seeds = [seed if place == 0 else seed_of(seed, "image", place) for place in range(len(pair.images))]
-    crops = tuple(_crop(damage, image_root / name, folder, own) for name, own in zip(pair.images, seeds, strict=True))
-    return View(together(crops), (pair.chosen,))
+    crops = (_crop(damage, image_root / name, folder, image_seed(seed, place)) for place, name in enumerate(pair.images))
+    return View(together(tuple(crops)), (pair.chosen,))
 
 
 def _crop(damage: Damage, source: Path, folder: Path, seed: int) -> str:

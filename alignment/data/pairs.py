@@ -23,7 +23,7 @@ from harness.core.edge.files import parse_json, read_text
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
 from harness.core.files import write_text_whole
-from harness.core.preference import ImageNames, Images, PreferencePair, together
+from harness.core.preference import ImageNames, Images, PreferencePair, paths_under, together
 
 FAULTS_SHOWN = 10
 _SEVERAL = ("image", "image_digest")  # keys that are lists, with an s, in a row about several images
@@ -31,8 +31,7 @@ _SEVERAL = ("image", "image_digest")  # keys that are lists, with an s, in a row
 
 def image_of(pair: PreferencePair, image_root: Path) -> Images:
     """What a pair's prompt shows, as paths."""
-    paths = tuple(image_root / name for name in pair.images)
-    return paths if len(paths) > 1 else next(iter(paths), None)
+    return paths_under(image_root, pair.image)
 
 
 def read_pairs(path: Path) -> list[PreferencePair]:

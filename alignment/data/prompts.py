@@ -33,7 +33,7 @@ from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import ConfigError, DataError, ImageError
 from harness.core.plugins import Data, Model, NoModel, Source
-from harness.core.preference import AsksAbout, ImageNames, Images, PreferencePair, names_of, paths_of, together
+from harness.core.preference import AsksAbout, ImageNames, Images, PreferencePair, names_of, one_or_all, paths_of, together
 
 PROMPTS = "instruct/preference_prompts.json"
 
@@ -61,8 +61,7 @@ def read_prompts(data: Data, name: str, image_folder: str, limit: int | None, se
 
 
 def _paths(image: ImageNames, data: Data) -> Images:
-    paths = tuple(map(data.path, names_of(image)))
-    return paths if len(paths) > 1 else next(iter(paths), None)
+    return one_or_all(map(data.path, names_of(image)))
 
 
 def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: int) -> tuple[list[Prompt], list[Dropped]]:
@@ -207,14 +206,23 @@ def _rows(data: Data, name: str) -> list[Mapping[str, Any]]:
 
 
 @runtime_checkable
+class StoresPairs(Protocol):
+    """A source of ready-made pairs: they can be looked at before a model is loaded."""
+
+    def stored(self, data: Data, seed: int) -> list[PreferencePair]: ...  # as `pairs` gives them, without digests
+
+
+@runtime_checkable
 class AsksAhead(Protocol):
-    """A source that says what its pairs will be about, without a model and without reading an image."""
+    """Another source that says what its pairs will be about, without a model and without reading an image."""
 
     def asked(self, data: Data, seed: int) -> list[AsksAbout]: ...
 
 
 def asked_of(source: Source, data: Data, seed: int) -> list[AsksAbout]:
     """The pairs or prompts of a source as far as it tells them ahead."""
+    if isinstance(source, StoresPairs):
+        return list(source.stored(data, seed))
     return source.asked(data, seed) if isinstance(source, AsksAhead) else []
 
 

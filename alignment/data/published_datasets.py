@@ -21,7 +21,7 @@ from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data, Model
-from harness.core.preference import AsksAbout, ImageNames, PreferencePair, together
+from harness.core.preference import ImageNames, PreferencePair, together
 
 BROKEN = "broken row"
 EARLIER_TURNS = "earlier turns"
@@ -85,10 +85,6 @@ class Published(ABC):
         """The pairs without digests of their images, none of which is read."""
         read, dropped = self._read(data, seed)
         return would_train(read, data, self.options, seed, len(read) + len(dropped))
-
-    def asked(self, data: Data, seed: int) -> list[AsksAbout]:
-        """The same for whoever asks what pairs are about."""
-        return list(self.stored(data, seed))
 
     def _read(self, data: Data, seed: int) -> tuple[list[PreferencePair], list[Dropped]]:
         read, dropped, faults, unrated = list[PreferencePair](), list[Dropped](), list[str](), list[str]()

@@ -64,13 +64,6 @@ def would_train(
 
 
 @runtime_checkable
-class StoresPairs(Protocol):
-    """A source of ready-made pairs: they can be looked at before a model is loaded."""
-
-    def stored(self, data: Data, seed: int) -> list[PreferencePair]: ...  # as `pairs` gives them, without digests
-
-
-@runtime_checkable
 class ChecksPairs(Protocol):
     """An aligner that can refuse pairs before a model is loaded, with the TrainingError that its training would raise."""
 

@@ -14,7 +14,7 @@ from alignment.data.stored_pairs import from_rows, would_train
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.plugins import Data, Model
-from harness.core.preference import AsksAbout, PreferencePair
+from harness.core.preference import PreferencePair
 
 RATED = "rated"
 _READ = {"own": read_pairs, "trl": read_trl, RATED: read_rated}
@@ -51,10 +51,6 @@ class Jsonl:
         """The pairs without digests of their images, none of which is read."""
         read = self._read(data)
         return would_train(read, data, self.options, seed, len(read), self._form == RATED)
-
-    def asked(self, data: Data, seed: int) -> list[AsksAbout]:
-        """The same for whoever asks what pairs are about."""
-        return list(self.stored(data, seed))
 
     def _read(self, data: Data) -> list[PreferencePair]:
         return _READ[self._form](data.path(self._file))

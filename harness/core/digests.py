@@ -45,6 +45,11 @@ def seed_of(*parts: Any) -> int:
     return int(parts_digest(*parts)[:16], 16) >> 1
 
 
+def image_seed(seed: int, place: int) -> int:
+    """The seed of the image at a place 0.. of a prompt: each is drawn on its own, the first as if it were alone."""
+    return seed if place == 0 else seed_of(seed, "image", place)
+
+
 def model_digest(folder: Path) -> str:
     """Identity of a checkpoint folder: every file that can change an answer, by name and content.
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from harness.core.errors import ModelError
+
+T = TypeVar("T")
 
 IMAGE_MARK = "<image>"  # where an image stands in a prompt about several; without marks they stand in front, in their order
 Images = Path | tuple[Path, ...] | None  # what a prompt shows: one image, several (two or more) in their order, or none
@@ -22,9 +26,38 @@ def names_of(image: ImageNames) -> tuple[str, ...]:
     return image if isinstance(image, tuple) else (image,) if image else ()
 
 
+def one_or_all(values: Iterable[T]) -> T | tuple[T, ...] | None:
+    """What is known of each image of a prompt in the form of `Images`: one alone, several together, None for none."""
+    found = tuple(values)
+    return found if len(found) > 1 else next(iter(found), None)
+
+
+def paths_under(root: Path, image: ImageNames) -> Images:
+    """The images of these names in a folder."""
+    return one_or_all(root / name for name in names_of(image))
+
+
 def together(names: tuple[str, ...]) -> ImageNames:
     """The names of a prompt's images in the form that pairs and prompts hold."""
     return names if len(names) > 1 else "".join(names)
+
+
+def texts_around(prompt: str, images: int) -> tuple[str, ...]:
+    """The texts before, between and behind the images at the marks of a prompt about several; the whole prompt alone where
+    its images stand in front of it. Raises ModelError where marks and images are not as many."""
+    texts = tuple(prompt.split(IMAGE_MARK)) if images > 1 else (prompt,)
+    if len(texts) not in (1, images + 1):
+        raise ModelError(f"The prompt {prompt[:60]!r} has {len(texts) - 1} marks {IMAGE_MARK} for {images} images.")
+    return texts
+
+
+def message_parts(texts: Sequence[str], images: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A message's content: texts and images in turn without empty texts, or all images in front of the one text."""
+    parts = [{"type": "text", "text": text} for text in texts]
+    if len(texts) == 1:
+        return [*map(dict, images), *parts]
+    turns = [part for text, image in zip(parts, [*images, {}], strict=True) for part in (text, image)]
+    return [dict(part) for part in turns if part and part.get("text") != ""]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from harness.core.digests import file_digest, value_digest
 from harness.core.errors import ImageError, ModelError, Unanswered
 from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
 from harness.core.plugins import Model, Progress, no_progress
-from harness.core.preference import Images, paths_of
+from harness.core.preference import Images, one_or_all, paths_of
 from harness.core.run_record import Checkpoint
 from harness.storage.run_store import Store
 
@@ -76,8 +76,7 @@ class RememberingModel:
 
         Images count by content and in their order, the weights by content; their paths count not at all.
         """
-        digests = [self._image_digest(path) for path in paths_of(request.image)]
-        image = digests if len(digests) > 1 else next(iter(digests), None)
+        image = one_or_all(map(self._image_digest, paths_of(request.image)))
         veils = [_asked(veil) if veil is not None else None for veil in (request.hidden_image, request.noise)]
         asked = [image, request.text, request.prefix, asdict(request.decoding), *veils]
         return value_digest([self.checkpoint.digest, self._facts, asked])

@@ -24,7 +24,7 @@ from harness.core.evaluation import Answer, Item, Score, Verdict
 from harness.core.final_answer import final_answer, whole
 from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question
 from harness.core.plugins import Annotator, Benchmark, Data, Judge
-from harness.core.preference import Images, paths_of
+from harness.core.preference import Images, one_or_all, paths_of
 from harness.storage.run_store import Store
 
 
@@ -40,8 +40,7 @@ class _Remembering:
         return cost_of(self._inner)
 
     def _key(self, version: str, asked: list[Any], image: Images) -> str:
-        images = [file_digest(path) for path in paths_of(image)]
-        return value_digest([self.name, version, *asked, images if len(images) > 1 else next(iter(images), None)])
+        return value_digest([self.name, version, *asked, one_or_all(map(file_digest, paths_of(image)))])
 
     def _remembered(self, version: str, asked: list[Any], image: Images, ask: Callable[[], Verdict]) -> Verdict:
         key = self._key(version, asked, image)

@@ -17,7 +17,7 @@ from harness.core.edge.images import DECODING
 from harness.core.errors import ConfigError, DataError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.files import write_text_whole
-from harness.core.preference import paths_of
+from harness.core.preference import one_or_all, paths_of
 from harness.core.run_record import Checkpoint
 from harness.models._server.chat_format import chat_body, content_of, data_url, read_reply
 from harness.models._server.refusals import Again, Unanswerable
@@ -116,8 +116,7 @@ class OpenAIBatch:
         return {**chat_body(self._thinking.asked(request), [], self._model, self._limit), **self._extra}
 
     def _id(self, request: Request, body: Mapping[str, Any]) -> str:
-        images = [file_digest(path) for path in paths_of(request.image)]
-        return value_digest([self._revision, body, images if len(images) > 1 else next(iter(images), None)])[:32]
+        return value_digest([self._revision, body, one_or_all(map(file_digest, paths_of(request.image)))])[:32]
 
     def _replies(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """Bodies of good replies, and the reasons of failed ones, by id."""

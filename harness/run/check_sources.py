@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alignment.data.prompts import asked_of, count_of
-from alignment.data.stored_pairs import ChecksPairs, StoresPairs
+from alignment.data.prompts import StoresPairs, asked_of, count_of
+from alignment.data.stored_pairs import ChecksPairs
 from alignment.data.yield_report import sides
 from harness.config.option_faults import plugins_of
 from harness.config.schema import Arm, RunConfig

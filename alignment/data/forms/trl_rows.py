@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alignment.data.image_marks import MARK, placed
-from harness.core.preference import ImageNames, PreferencePair, together
+from harness.core.preference import ImageNames, PreferencePair, message_parts, together
 
 _LABELS: dict[Any, bool] = {True: True, False: False, "up": True, "down": False, "good": True, "bad": False}
 _LABELS |= {"thumbs_up": True, "thumbs_down": False, "true": True, "false": False}
@@ -122,10 +122,7 @@ def _prompt(pair: PreferencePair, blocks: bool) -> list[dict[str, Any]]:
 def _blocks(pair: PreferencePair) -> list[dict[str, str]]:
     """A prompt as texts and image places."""
     texts = pair.prompt.split(MARK) if isinstance(pair.image, tuple) else [pair.prompt]
-    if len(texts) == 1:
-        return [*({"type": "image"} for _ in pair.images), {"type": "text", "text": pair.prompt}]
-    parts = [part for text in texts for part in ({"type": "text", "text": text}, {"type": "image"})][:-1]
-    return [part for part in parts if part.get("text") != ""]
+    return message_parts(texts, [{"type": "image"}] * (len(texts) - 1 or len(pair.images)))
 
 
 def _message(role: str, content: Any) -> list[dict[str, Any]]:

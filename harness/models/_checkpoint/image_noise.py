@@ -14,7 +14,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from harness.core.digests import seed_of
+from harness.core.digests import image_seed
 from harness.core.evaluation import HiddenImage, NoisyImage
 
 STEPS = 1000
@@ -22,8 +22,8 @@ Veil = TypeVar("Veil", HiddenImage, NoisyImage)
 
 
 def of_image(veil: Veil | None, place: int) -> Veil | None:
-    """What hides or covers the image at a place 0.. of a prompt: each is drawn on its own, the first as if it were alone."""
-    return veil if veil is None or place == 0 else replace(veil, seed=seed_of(veil.seed, "image", place))
+    """What hides or covers the image at a place 0.. of a prompt."""
+    return None if veil is None else replace(veil, seed=image_seed(veil.seed, place))
 
 
 def add_noise(inputs: Mapping[str, Tensor], noise: NoisyImage | None) -> dict[str, Tensor]:

@@ -43,6 +43,13 @@ class CappedHead(nn.Module):
         return torch.tanh(logits / self.cap) * self.cap
 
 
+def output_head(module: Any, family: Family, config: Any) -> nn.Module:
+    """Hidden states (..., D) -> logits (..., V), capped where the text model of this configuration caps them."""
+    head: nn.Module = module.get_output_embeddings()
+    cap = family.softcap(config)
+    return head if cap is None else CappedHead(head, cap)
+
+
 class TrainingView:
     """Final hidden states of rows with segments; see `alignment.batching.policy.Policy.hidden_states`."""
 
@@ -63,9 +70,7 @@ class TrainingView:
 
     def head(self) -> nn.Module:
         """Hidden states (..., D) -> logits (..., V), capped where the model caps them."""
-        head: nn.Module = self.module.get_output_embeddings()
-        cap = self.family.softcap(self._config)
-        return head if cap is None else CappedHead(head, cap)
+        return output_head(self.module, self.family, self._config)
 
     def hidden_states(self, input_ids: Tensor, vision: Mapping[str, Tensor], segment: Tensor, position_ids: Tensor) -> Tensor:
         """(B, T, D)."""

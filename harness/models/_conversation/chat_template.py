@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from harness.core.edge.foreign import words_of
 from harness.core.edge.limits import limited
 from harness.core.errors import ModelError
+from harness.core.preference import message_parts
 
 _QUESTION, _ANSWER = "§§QUESTION§§", "§§ANSWER§§"
 _MOST_SECONDS, _MOST_MIB = 1.0, 512  # for one conversation, which takes less than a millisecond
@@ -200,7 +201,5 @@ def template_name(folder: str) -> str:
 
 
 def _user(question: Question, images: int) -> dict[str, Any]:
-    if isinstance(question, str):
-        return {"role": "user", "content": [*[{"type": "image"}] * images, {"type": "text", "text": question}]}
-    parts = [part for text in question for part in ({"type": "text", "text": text}, {"type": "image"})][:-1]
-    return {"role": "user", "content": [part for part in parts if part.get("text") != ""]}
+    texts = (question,) if isinstance(question, str) else question
+    return {"role": "user", "content": message_parts(texts, [{"type": "image"}] * images)}

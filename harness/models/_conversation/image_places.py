@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from harness.core.errors import ModelError
-from harness.core.preference import IMAGE_MARK
+from harness.core.preference import texts_around
 from harness.models._conversation.chat_template import Question, Template
 
 _PROBE = ("\u00a7A\u00a7", "\u00a7B\u00a7", "\u00a7C\u00a7")
@@ -31,16 +31,12 @@ class ImagePlaces:
 
         Raises ModelError where marks and images are not as many, or the template has no place for images among words.
         """
-        texts = question.split(IMAGE_MARK) if images > 1 else [question]
-        if len(texts) == 1:
-            return self._as_text(question), images
-        if len(texts) - 1 != images:
-            raise ModelError(f"The prompt {question[:60]!r} has {len(texts) - 1} marks {IMAGE_MARK} for {images} images.")
-        plain = tuple(self._as_text(text) for text in texts)
+        first, *others = map(self._as_text, texts_around(question, images))
+        if not others:
+            return first, images
         if self._keeps_order:
-            first, *others = plain
             return (first, *(text.removeprefix(self._break) for text in others)), images
-        return self._token.join(plain), 0
+        return self._token.join((first, *others)), 0
 
     @cached_property
     def _keeps_order(self) -> bool:

@@ -1,14 +1,15 @@
 """Attention with the logarithm of its softmax totals by a GPU's fused kernel, which no public function of torch returns.
 
 The memory-efficient kernel (Rabe and Staats 2021, as torch ships it) takes masks and all dtypes. Its totals are an internal of
-torch, so each dtype and head size is tried once on a small random problem against the plain formula in float64. A kernel that
-fails there, or gives other numbers, is not used: the caller has its own formula.
+torch, so each dtype and head size is tried once on a small random problem against the caller's own formula in float64. A
+kernel that fails there, or gives other numbers, is not used.
 """
 
 from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -17,22 +18,24 @@ _ALIGNED = 8  # elements: the kernel wants a mask's rows to begin at multiples o
 _TOLERANCE = {torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 _DEVICES = ("cuda",)
 _efficient = torch.ops.aten._scaled_dot_product_efficient_attention
+Formula = Callable[[Tensor, Tensor, Tensor, float, Tensor | None, bool], tuple[Tensor, Tensor]]
 _proven: dict[tuple[str, torch.dtype, int, int], bool] = {}
 _log = logging.getLogger("harness")
 
 
 def fused(
-    query: Tensor, key: Tensor, value: Tensor, scaling: float, hidden: Tensor | None, causal: bool
+    formula: Formula, query: Tensor, key: Tensor, value: Tensor, scaling: float, hidden: Tensor | None, causal: bool
 ) -> tuple[Tensor, Tensor] | None:
     """Attention (N, heads, m, dv) and totals (N, heads, m) in float32; None where this device has no such kernel.
 
+    formula: gives both from the other arguments, slowly.
     query (N, heads, m, d), key (N, H, S, d), value (N, H, S, dv), heads a multiple of H; hidden (N or 1, 1, 1, S), 0 or -inf.
     """
     if query.device.type not in _DEVICES or query.dtype not in _TOLERANCE:
         return None
     known = (query.device.type, query.dtype, query.shape[3], value.shape[3])
     if known not in _proven:
-        _proven[known] = _is_right(query, value.shape[3])
+        _proven[known] = _is_right(formula, query, value.shape[3])
     return _kernel(query, key, value, scaling, hidden, causal) if _proven[known] else None
 
 
@@ -58,7 +61,7 @@ def _bias(hidden: Tensor, query: Tensor, slots: int) -> Tensor:
     return rows[..., :slots].expand(query.shape[0], query.shape[1], query.shape[2], slots)
 
 
-def _is_right(like: Tensor, value_size: int) -> bool:
+def _is_right(formula: Formula, like: Tensor, value_size: int) -> bool:
     """Whether the kernel gives the numbers of the formula for this dtype and these head sizes, masked and causal."""
     draw = torch.Generator().manual_seed(0)
     n, heads, shared, m, slots, size = 2, 4, 2, 5, 37, like.shape[3]
@@ -73,7 +76,7 @@ def _is_right(like: Tensor, value_size: int) -> bool:
     try:
         for k, v, mask, causal in cases:
             found = _kernel(query, k, v, size**-0.5, mask, causal)
-            wanted = _formula(query, k, v, size**-0.5, mask, causal)
+            wanted = formula(query.double(), k.double(), v.double(), size**-0.5, mask, causal)
             for ours, theirs in zip(found, wanted, strict=True):
                 if not (ours.double() - theirs).abs().max() <= _TOLERANCE[like.dtype]:  # also where it is not a number
                     raise ValueError("its numbers are not those of the formula")
@@ -83,17 +86,3 @@ def _is_right(like: Tensor, value_size: int) -> bool:
         _log.warning("The GPU's fused attention is not used for heads of %d in %s: %s", size, like.dtype, str(error)[:200])
         return False
     return True
-
-
-def _formula(
-    query: Tensor, key: Tensor, value: Tensor, scaling: float, hidden: Tensor | None, causal: bool
-) -> tuple[Tensor, Tensor]:
-    """Attention and totals in float64."""
-    groups = query.shape[1] // key.shape[1]
-    k, v = (t.double().repeat_interleave(groups, 1) for t in (key, value))
-    scores = query.double() @ k.transpose(-1, -2) * scaling
-    if hidden is not None:
-        scores = scores + hidden
-    if causal:
-        scores = scores.masked_fill(torch.ones_like(scores, dtype=torch.bool).triu(1), float("-inf"))
-    return scores.softmax(-1) @ v, scores.logsumexp(-1)

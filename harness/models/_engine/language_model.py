@@ -20,6 +20,7 @@ from harness.models._checkpoint.image_features import FeatureCache, TextTokens, 
 from harness.models._checkpoint.packed_attention import NAME
 from harness.models._checkpoint.prompt_builder import Row, reach
 from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
+from harness.models._checkpoint.training_view import output_head
 
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
@@ -54,9 +55,9 @@ class LanguageModel:
         self.config = self.decoder.config
         renamed = "cache" in inspect.signature(self.decoder.forward).parameters  # transformers 5.24
         self._cache_name = "cache" if renamed else "past_key_values"
-        self._head, self._embed = module.get_output_embeddings(), module.get_input_embeddings()
+        self._head: Any = output_head(module, family, self.config)
+        self._embed = module.get_input_embeddings()
         self._text = TextTokens(module, family)
-        self._softcap = family.softcap(self.config)
         self._windowed = is_windowed(self.config)
         # Experts take the tokens of a whole batch together: the last bits of a row then depend on the other rows.
         self.mixes_rows = any(getattr(self.config, name, None) for name in _EXPERTS)
@@ -135,7 +136,7 @@ class LanguageModel:
     def logits(self, states: Tensor) -> Tensor:
         """Final states (..., D) -> logits (..., V)."""
         logits: Tensor = self._head(states)
-        return logits if self._softcap is None else torch.tanh(logits / self._softcap) * self._softcap
+        return logits
 
     def _embedded(self, tokens: Tokens) -> tuple[Tensor, dict[str, Any]]:
         """Embeddings (N, T, D) with the visible image features in their places, and what deeper layers are given."""

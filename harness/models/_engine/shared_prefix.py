@@ -45,7 +45,7 @@ def attend(
         mask = None if hidden is None else hidden.to(query.dtype)
         fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
         return Part(*fused(query, key, value, 0.0, causal, attn_mask=mask, scale=scaling))
-    found = fused_attention.fused(query, key, value, scaling, hidden, causal)
+    found = fused_attention.fused(_attend_in_steps, query, key, value, scaling, hidden, causal)
     return Part(*found) if found is not None else _attend_in_steps(query, key, value, scaling, hidden, causal)
 
 

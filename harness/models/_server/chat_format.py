@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.edge.images import open_image, shows_as_stored
-from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Decoding, Request
-from harness.core.preference import IMAGE_MARK
+from harness.core.preference import message_parts, texts_around
 from harness.models._server.refusals import Again, Unanswerable
 from harness.models._server.thinking import marked, reasoning_of
 
@@ -49,13 +48,7 @@ def content_of(text: str, urls: Sequence[str]) -> list[dict[str, Any]]:
     """A question's parts. Images come first, so that questions about them share a prefix; several stand at the marks of the
     text, where it has some. Raises ModelError where marks and images are not as many."""
     images = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
-    texts = text.split(IMAGE_MARK) if len(urls) > 1 else [text]
-    if len(texts) == 1:
-        return [*images, {"type": "text", "text": text}]
-    if len(texts) - 1 != len(urls):
-        raise ModelError(f"The prompt {text[:60]!r} has {len(texts) - 1} marks {IMAGE_MARK} for {len(urls)} images.")
-    parts = [part for one, image in zip(texts, [*images, {}], strict=True) for part in ({"type": "text", "text": one}, image)]
-    return [part for part in parts if part and part.get("text") != ""]
+    return message_parts(texts_around(text, len(urls)), images)
 
 
 def chat_body(request: Request, urls: Sequence[str], model: str, limit: str, tempered: bool = True) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def test_it_is_attention_in_steps(on_this_machine: Any, heads: int, shared: int,
     if masked:
         hidden = torch.zeros(3, 1, 1, 37)
         hidden[0, ..., 20:] = hidden[2, ..., 36:] = float("-inf")
-    found = fused(query, key, value, 0.3, hidden, False)
+    found = fused(_attend_in_steps, query, key, value, 0.3, hidden, False)
     assert found is not None
     for ours, plain in zip(found, _attend_in_steps(query, key, value, 0.3, hidden, False), strict=True):
         assert torch.allclose(ours, plain, atol=1e-5)
@@ -73,7 +73,7 @@ def test_it_is_attention_in_steps(on_this_machine: Any, heads: int, shared: int,
 @pytest.mark.parametrize(("heads", "shared"), [(4, 4), (8, 2)])
 def test_rows_that_read_themselves_are_causal(on_this_machine: Any, heads: int, shared: int) -> None:
     query, key, value = problem(heads, shared, 9, 9)
-    found = fused(query, key, value, 0.3, None, True)
+    found = fused(_attend_in_steps, query, key, value, 0.3, None, True)
     assert found is not None
     for ours, plain in zip(found, _attend_in_steps(query, key, value, 0.3, None, True), strict=True):
         assert torch.allclose(ours, plain, atol=1e-5)
@@ -100,7 +100,7 @@ def test_a_kernel_with_other_numbers_is_not_used_and_said_so_once(
     on_this_machine.setattr(fused_attention, "_efficient", broken)
     query, key, value = problem(4, 4, 3, 20)
     with caplog.at_level(logging.WARNING):
-        assert [fused(query, key, value, 0.3, None, False) for _ in range(2)] == [None, None]
+        assert [fused(_attend_in_steps, query, key, value, 0.3, None, False) for _ in range(2)] == [None, None]
     assert len(caplog.records) == 1 and "fused attention is not used for heads of 16" in caplog.text
 
 
@@ -111,9 +111,9 @@ def test_memory_that_ran_out_says_nothing_of_the_kernel(on_this_machine: pytest.
     on_this_machine.setattr(fused_attention, "_efficient", full)
     query, key, value = problem(4, 4, 3, 20)
     with pytest.raises(torch.OutOfMemoryError):
-        fused(query, key, value, 0.3, None, False)
+        fused(_attend_in_steps, query, key, value, 0.3, None, False)
     on_this_machine.setattr(fused_attention, "_efficient", kernel)
-    assert fused(query, key, value, 0.3, None, False) is not None
+    assert fused(_attend_in_steps, query, key, value, 0.3, None, False) is not None
 
 
 def test_the_engine_asks_the_kernel_where_the_cpu_has_none(on_this_machine: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_the_engine_asks_the_kernel_where_the_cpu_has_none(on_this_machine: pyte
         return kernel(query, *given, **named)
 
     query, key, value = problem(4, 2, 3, 20)
-    fused(query, key, value, 0.3, None, False)
+    fused(_attend_in_steps, query, key, value, 0.3, None, False)
     on_this_machine.setattr(fused_attention, "_efficient", counted)
     part = attend(query, key, value, 0.3)
     assert asked == [(3, 2, 6, 16)]
@@ -141,4 +141,4 @@ def test_torch_has_the_kernel_with_these_arguments() -> None:
 
 
 def test_a_cpu_has_no_such_kernel() -> None:
-    assert fused(*problem(4, 4, 3, 20), 0.3, None, False) is None
+    assert fused(_attend_in_steps, *problem(4, 4, 3, 20), 0.3, None, False) is None

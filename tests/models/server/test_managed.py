@@ -23,27 +23,20 @@ from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Request
 from harness.models._server import managed
 from harness.models.openai import OpenAIModel
+from tests.models.server.stand_in import HANDLER
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # peft's own, of the adapters made here
 
-_SERVER = """
-import json, os, subprocess, sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-args = sys.argv[1:]
+_SERVER = (
+    HANDLER
+    + """
 def after(flag):
     return args[args.index(flag) + 1] if flag in args else ""
 child = subprocess.Popen(["sleep", "60"])
 with open(os.environ["STAND_IN"], "w") as file:
     json.dump({"args": args, "pids": [os.getpid(), child.pid]}, file)
 names = [after("--served-model-name"), after("--lora-modules").partition("=")[0]]
-class Handler(BaseHTTPRequestHandler):
-    def log_message(self, *_): pass
-    def say(self, data):
-        content = json.dumps(data).encode()
-        self.send_response(200)
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+class Handler(Says):
     def do_GET(self):
         pages = {"/health": {}, "/version": {"version": "9.9"}}
         models = [{"id": name, "owned_by": "vllm", "root": args[1]} for name in names if name]
@@ -54,6 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         self.say({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
 ThreadingHTTPServer((after("--host"), int(after("--port"))), Handler).serve_forever()
 """
+)
 _DIES = "import sys; print('CUDA out of memory \\x1b[31m', file=sys.stderr); sys.exit(3)"
 _SILENT = (
     "import json, os, time\nprint('loading', flush=True)\n"

@@ -20,23 +20,16 @@ from harness.core.evaluation import Request
 from harness.models._server import client as _client
 from harness.models._server.replicas import shares
 from harness.models.openai import OpenAIModel
+from tests.models.server.stand_in import HANDLER
 
 # Each notes its pid and GPUs, and answers with its port; a question "die" ends it.
-_SERVER = """
-import json, os, sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-args = sys.argv[1:]
+_SERVER = (
+    HANDLER
+    + """
 port = args[args.index("--port") + 1]
 with open(os.path.join(os.environ["STAND_IN"], port + ".json"), "w") as file:
     json.dump({"pid": os.getpid(), "gpus": os.environ.get("CUDA_VISIBLE_DEVICES")}, file)
-class Handler(BaseHTTPRequestHandler):
-    def log_message(self, *_): pass
-    def say(self, data):
-        content = json.dumps(data).encode()
-        self.send_response(200)
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+class Handler(Says):
     def do_GET(self):
         models = [{"id": args[args.index("--served-model-name") + 1], "owned_by": "vllm", "root": args[1]}]
         self.say({"/health": {}, "/version": {"version": "9.9"}}.get(self.path, {"data": models}))
@@ -49,6 +42,7 @@ class Handler(BaseHTTPRequestHandler):
         self.say({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
 ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
 """
+)
 
 
 @pytest.fixture

@@ -49,8 +49,8 @@ def reference_logps(
     )  # a batch's shape can move the last bit
     path = folder / f"{key[:32]}.safetensors"
     found = _read(path, key) if path.is_file() else None
-    workers().wait()  # until all processes have checked for the file
-    if found is not None:
+    known = workers().gather(found is not None)  # another arm may write it between two processes' looks
+    if found is not None and all(known):
         return found
     values = compute(policy, rows, kind, rows_at_once=rows_at_once, progress=progress)
     if workers().is_main:

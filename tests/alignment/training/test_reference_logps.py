@@ -8,6 +8,9 @@ from alignment.batching.collate import collate, score
 from alignment.batching.rows import Rows, make_rows
 from alignment.training.reference_logps import _read, compute, reference_key, reference_logps
 from harness.core.preference import PreferencePair
+from tests.alignment.tiny import TinyPolicy
+from tests.alignment.training.test_train import make_pairs
+from tests.alignment.two_processes import together
 
 
 @pytest.fixture
@@ -32,6 +35,36 @@ def test_they_are_read_back_exactly_without_the_model(policy, images, pairs, tmp
     first = reference_logps(policy, rows, tmp_path)
     monkeypatch.setattr(policy, "hidden_states", None)
     assert all(torch.equal(a, b) for a, b in zip(first, reference_logps(policy, rows, tmp_path), strict=True))
+
+
+LOOKED_APART = """
+import os, sys
+from pathlib import Path
+from alignment.batching.rows import make_rows
+from alignment.training.reference_logps import reference_logps
+from tests.alignment.tiny import TinyPolicy
+from tests.alignment.training.test_train import make_pairs
+model, images, seen, later = sys.argv[1:]
+policy = TinyPolicy(Path(model))
+rows, _ = make_rows(policy, make_pairs(), Path(images))
+reference_logps(policy, rows, Path(later if os.environ["RANK"] == "1" else seen))
+"""
+
+
+def test_a_file_that_only_one_of_two_processes_sees_is_made_again_by_both(llava_next, images, tmp_path):
+    """Another arm of the run wrote it between their looks: one went on to train and the other waited for it for ever."""
+    policy, (seen, later) = TinyPolicy(llava_next), (tmp_path / "seen", tmp_path / "later")
+    seen.mkdir()
+    later.mkdir()
+    rows, _ = make_rows(policy, make_pairs(), images)
+    known = reference_logps(policy, rows, later)
+    (tmp_path / "script.py").write_text(LOOKED_APART)
+    done = together(tmp_path / "script.py", str(llava_next), str(images), str(seen), str(later), timeout_s=60)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (made,) = seen.glob("*.safetensors")
+    (written,) = later.glob("*.safetensors")
+    assert made.name == written.name
+    assert all(torch.equal(a, b) for a, b in zip(known, reference_logps(policy, rows, seen), strict=True))
 
 
 def test_the_key_moves_with_weights_pairs_and_template(policy, images, pairs, monkeypatch):

@@ -17,8 +17,11 @@ from checks import ROOT, Figures
 
 _SPEED = ROOT / "tests" / "speed"
 sys.path.insert(0, str(_SPEED / "benchmarks"))
-_LINE = re.compile(r"^  (?P<side>\S.*?)\s{2,}(?P<cpu>[\d. /]+) CPU s\s+[\d.]+ answers/CPU s\s+(?P<wall>[\d.]+) s wall.*?(?P<same>[\d,]+) of (?P<asked>[\d,]+) answers")  # fmt: skip  # noqa: E501
-_STEP = re.compile(r"^  (?P<side>.+?)\s+(?P<s>[\d.]+) a step \(.*?\)(?:, peak (?P<gib>[\d.]+) GiB)?\s+(?P<ratio>[\d.]+) x ours")
+_LINE = re.compile(r"^  (?P<side>\S.*?)\s{2,}(?P<cpu>[\d. /]+) CPU s\s+[\d.]+ answers/CPU s\s+(?P<wall>[\d.]+) s wall \((?P<own>[\d.]+) s answering\).*?(?P<same>[\d,]+) of (?P<asked>[\d,]+) answers")  # fmt: skip  # noqa: E501
+_STEP = re.compile(
+    r"^  (?P<side>.+?)\s+(?P<s>[\d.]+) a step \(.*?\)(?:, peak (?P<gib>[\d.]+) GiB)?\s+.*loss of step 1 (?P<loss>[\d.]+)"
+)
+_PROMPT = re.compile(r"^  (?P<side>\S.*?)\s{2,}(?P<ms>[\d.]+) ms a prompt")
 
 
 def images(device: str, tiny: bool, folder: Path) -> Figures:
@@ -39,7 +42,8 @@ def images(device: str, tiny: bool, folder: Path) -> Figures:
     size = 2 if tiny else ON_A_GPU
     ahead = ImageWorkers(plain, size)
     ahead.expect(paths[:1])
-    ahead.take(paths[0])  # the workers are up
+    if ahead.take(paths[0]) is None:
+        raise AssertionError("the image workers did not come up")
     cache = kept.process(processor)
     for path in paths:
         cache(path)
@@ -65,6 +69,25 @@ def _each(store: Any, paths: list[Path], device: str) -> float:
     return round(1000 * (time.perf_counter() - began) / len(paths), 2)
 
 
+def decode_step(device: str, tiny: bool, folder: Path) -> Figures:
+    """A decode step of rows of one image each: the engine's, what of it the GPU computes, and the language model's alone over
+    keys and values that stay where they are, launched from Python and recorded as a CUDA graph."""
+    import decoding
+    from common import save_images, save_model
+
+    if not (folder / "model/config.json").is_file():
+        save_model(folder / "model", "tiny" if tiny else "7b", device)
+    began = time.perf_counter()
+    model = decoding.loaded(folder / "model", device)
+    found: Figures = {"s to load": round(time.perf_counter() - began, 1)}
+    paths = [folder / "noise" / name for name in save_images(folder / "noise", 2 if tiny else 64)]
+    for rows in (2,) if tiny else (8, 64):
+        found |= {
+            f"{rows} rows, {name}": value for name, value in decoding.steps(model, paths[:rows], 4 if tiny else 32).items()
+        }
+    return found
+
+
 def sweep(device: str, tiny: bool, folder: Path) -> Figures:
     """Questions of two tokens, through the engine and through `generate` by 8."""
     return _sweep(device, tiny, folder, "--images", "4" if tiny else "30", "--tokens", "2")
@@ -72,36 +95,50 @@ def sweep(device: str, tiny: bool, folder: Path) -> Figures:
 
 def captions(device: str, tiny: bool, folder: Path) -> Figures:
     """Captions of 128 tokens, through the engine and through `generate` by 8."""
-    tokens, many = ("8", "2") if tiny else ("128", "16")
-    return _sweep(device, tiny, folder, "--images", "30" if not tiny else "4", "--tokens", "--captions", many,
+    tokens, many = ("8", "2") if tiny else ("128", "48")
+    return _sweep(device, tiny, folder, "--images", "48" if not tiny else "4", "--tokens", "--captions", many,
                   "--caption-tokens", tokens)  # fmt: skip
 
 
 def dpo_step(device: str, tiny: bool, folder: Path) -> Figures:
-    """A DPO step and its memory, beside TRL's where that is installed."""
+    """A DPO step and its memory, then TRL's where that is installed; each in a process of its own, for the memory."""
     there = importlib.util.find_spec("trl") is not None
-    size = "tiny" if tiny else "7b"
+    words = ["--device", device, "--size", "tiny" if tiny else "7b", "--steps", "1" if tiny else "5", "--rejected", "1"]
+    words += ["--prompts", "8" if tiny else "64", "--model", str(folder / "model"), *([] if tiny else ["--lora"])]
+    found: Figures = {} if there else {"TRL": "not installed, so not measured"}
+    for side in ("ours", "trl", "trl-plain") if there else ("ours",):
+        try:
+            text = _run("dpo_step.py", *words, "--sides", side)
+        except AssertionError as error:
+            if side == "ours":
+                raise
+            found[f"{side}: failed"] = str(error).strip().splitlines()[-1][:300]  # out of memory, as a rule
+            continue
+        match = next(filter(None, map(_STEP.match, text.splitlines())), None)
+        if match is None:
+            raise AssertionError(f"the script printed no figures:\n{text[-1500:]}")
+        found[f"{match['side']}, s a step"] = float(match["s"])
+        found |= {f"{match['side']}, peak GiB": float(match["gib"])} if match["gib"] else {}
+        found[f"{match['side']}, first loss"] = float(match["loss"])
+    return found
+
+
+def hidden_prefill(device: str, tiny: bool, folder: Path) -> Figures:
+    """Prompts with 99 % of their image tokens hidden: left out, or masked in the full sequence."""
     words = [
         "--device",
         device,
         "--size",
-        size,
-        "--steps",
-        "1" if tiny else "5",
-        "--rejected",
-        "1",
-        "--prompts",
-        "8" if tiny else "64",
+        "tiny" if tiny else "7b",
+        "--model",
+        str(folder / "model"),
+        "--answers",
+        "16" if tiny else "32",
     ]
-    words += ["--model", str(folder / "model"), *([] if tiny else ["--lora"]), *([] if there else ["--alone"])]
-    text = _run("dpo_step.py", *words)
-    found: Figures = {} if there else {"TRL": "not installed, so not measured"}
-    for line in text.splitlines():
-        if match := _STEP.match(line):
-            found[f"{match['side']}, s a step"] = float(match["s"])
-            found |= {f"{match['side']}, peak GiB": float(match["gib"])} if match["gib"] else {}
-            found |= {f"{match['side']}, times ours": float(match["ratio"])} if match["side"] != "ours" else {}
-    return _whole(found, "ours, s a step", text)
+    text = _run("hidden_prefill.py", *words)
+    return _whole(
+        {m["side"].strip(): float(m["ms"]) for m in map(_PROMPT.match, text.splitlines()) if m}, "masked, 8 at once", text
+    )
 
 
 def _sweep(device: str, tiny: bool, folder: Path, *words: str) -> Figures:
@@ -111,6 +148,7 @@ def _sweep(device: str, tiny: bool, folder: Path, *words: str) -> Figures:
     for line in text.splitlines():
         if match := _LINE.match(line):
             found[f"{match['side']}, s of wall time"] = float(match["wall"])
+            found[f"{match['side']}, s of it answering"] = float(match["own"])
             found[f"{match['side']}, s of CPU"] = float(match["cpu"].split("/")[0])
             found["same answers"] = found.get("same answers", f"{match['same']} of {match['asked']}")
     return _whole(found, "ours, s of wall time", text)

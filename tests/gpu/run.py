@@ -3,8 +3,10 @@
     python tests/gpu/run.py --out results                       # on one H100 or H200
     python tests/gpu/run.py --out results --device cpu --tiny   # the same paths on a CPU, in minutes
 
-Writes results.json and table.md (for docs/performance.md) into the folder. Each section is a process of its own with a time
-limit, so that one that crashes or hangs costs no other; what was skipped says why. Exit code 1 where a check failed.
+Writes results.json and table.md (for docs/performance.md) into the folder after every section, and what each section printed
+as an error into SECTION.log. Each section is a process of its own with a time limit, so that one that crashes or hangs costs no
+other; what was skipped says why. On a GPU the checks run side by side, the measures one after another. Models of 13 GiB are
+written once into --scratch. Exit code 1 where a check failed.
 """
 
 from __future__ import annotations
@@ -13,10 +15,13 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import date
 from importlib import metadata
 from pathlib import Path
@@ -28,8 +33,8 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 CHECKS = ("engine", "budget", "workers", "training", "masters", "sharded", "graphs")
-MEASURES = ("images", "sweep", "captions", "dpo_step")
-LIMIT_S = {"sweep": 200, "captions": 150, "dpo_step": 200}
+MEASURES = ("images", "decode_step", "sweep", "captions", "dpo_step", "hidden_prefill")
+LIMIT_S = {"sweep": 200, "captions": 150, "dpo_step": 200, "hidden_prefill": 60}
 CHECK_LIMIT_S = 90
 
 
@@ -40,20 +45,45 @@ def main() -> int:
     parser.add_argument("--tiny", action="store_true", help="tiny shapes and few steps, to try the command itself")
     parser.add_argument("--minutes", type=float, default=9, help="time for everything")
     parser.add_argument("--only", nargs="+", choices=(*CHECKS, *MEASURES), help="these sections only")
+    parser.add_argument("--scratch", type=Path, help="folder for models, 15 GiB (/dev/shm is fast); a temporary one by default")
     parser.add_argument("--section", choices=(*CHECKS, *MEASURES), help=argparse.SUPPRESS)  # what the child processes get
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     if args.section:
         (args.out / f"{args.section}.json").write_text(json.dumps(section(args)))
         return 0
-    began, rows = time.monotonic(), []
-    for name in args.only or (*CHECKS, *MEASURES):
-        left = 60 * args.minutes - (time.monotonic() - began)
-        rows.append(one(name, args, left))
-        print(f"{rows[-1]['section']}: {rows[-1]['state']} ({rows[-1]['seconds']} s) {rows[-1]['why']}".rstrip(), flush=True)
-    report = {"machine": machine(args.device), "date": date.today().isoformat(), "tiny": args.tiny, "sections": rows}
-    (args.out / "results.json").write_text(json.dumps(report, indent=1))
-    (args.out / "table.md").write_text(table(report))
+    own = args.scratch or Path(tempfile.mkdtemp())
+    args.scratch = own
+    try:
+        return everything(args)
+    finally:
+        if own.name.startswith("tmp"):
+            shutil.rmtree(own, ignore_errors=True)
+
+
+def everything(args: argparse.Namespace) -> int:
+    """All sections; what each came to is written as soon as it is known."""
+    began, about, rows = time.monotonic(), machine(args.device), []
+    names = args.only or (*CHECKS, *MEASURES)
+    together = [name for name in names if name in CHECKS]
+
+    def left() -> float:
+        return 60 * args.minutes - (time.monotonic() - began)
+
+    def keep(row: dict[str, Any]) -> None:
+        rows.append(row)
+        print(f"{row['section']}: {row['state']} ({row['seconds']} s) {row['why']}".rstrip(), flush=True)
+        ordered = sorted(rows, key=lambda r: (*CHECKS, *MEASURES).index(r["section"]))
+        report = {"machine": about, "date": date.today().isoformat(), "tiny": args.tiny, "sections": ordered}
+        (args.out / "results.json").write_text(json.dumps(report, indent=1))
+        (args.out / "table.md").write_text(table(report))
+
+    with ThreadPoolExecutor(len(CHECKS) if args.device == "cuda" else 1) as pool:  # a GPU has room for all of them
+        for done in as_completed([pool.submit(lambda name=name: one(name, args, left())) for name in together]):
+            keep(done.result())
+    for name in names:
+        if name not in together:
+            keep(one(name, args, left()))
     print(f"{args.out / 'results.json'}\n{args.out / 'table.md'}")
     return int(any(row["state"] == "failed" for row in rows))
 
@@ -67,11 +97,13 @@ def one(name: str, args: argparse.Namespace, left_s: float) -> dict[str, Any]:
     own, began = args.out / f"{name}.json", time.monotonic()
     own.unlink(missing_ok=True)
     words = ["--out", str(args.out), "--device", args.device, "--section", name, *(["--tiny"] if args.tiny else [])]
+    words += ["--scratch", str(args.scratch)]
     process = subprocess.Popen(
         [sys.executable, __file__, *words], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     try:
         _, errors = process.communicate(timeout=limit)
+        (args.out / f"{name}.log").write_text(errors)
         if own.is_file():
             row |= json.loads(own.read_text())
             own.unlink()
@@ -95,8 +127,8 @@ def section(args: argparse.Namespace) -> dict[str, Any]:
     try:
         if args.section in CHECKS:
             return {"state": "passed", "why": "", "figures": getattr(checks, args.section)(args.device)}
-        folder = args.out / "models"
-        folder.mkdir(exist_ok=True)
+        folder = args.scratch / "models"
+        folder.mkdir(parents=True, exist_ok=True)
         return {"state": "measured", "why": "", "figures": getattr(measures, args.section)(args.device, args.tiny, folder)}
     except checks.Skipped as skipped:
         return {"state": "skipped", "why": str(skipped)}

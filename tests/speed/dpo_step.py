@@ -3,7 +3,9 @@
     pip install 'mm-align-harness[peers]'        # TRL 1.16
     python tests/speed/dpo_step.py               # tiny model on the CPU: CPU user seconds a step
     python tests/speed/dpo_step.py --lora        # adapters on the language model
-    python tests/speed/dpo_step.py --device cuda --size 7b --lora      # wall time a step and peak memory
+    python tests/speed/dpo_step.py --device cuda --size 7b --lora --rejected 1 --sides ours   # wall time a step and peak memory
+
+All sides are in one process, so on a GPU three models of 7B would be: name one of --sides a run there, or memory means nothing.
 
 Four prompts a step. All weights train, the vision tower too (TRL's default), float32, one thread. TRL's window goes from
 the end of one step to the end of the next, so its collation counts, and so does ours. Our reference values are computed
@@ -28,6 +30,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from common import QUESTION, save_images, save_model, sentences, user_seconds
 
 PROMPTS = 4  # a step
+SIDES = {"ours": "ours", "trl-plain": "TRL, no checkpointing", "trl": "TRL as it comes"}
 Pair = tuple[str, str, str, list[str]]  # image, question, chosen, rejected
 
 
@@ -86,10 +89,11 @@ class Ours(Side):
                 "lora": lora,
             }
         )
-        start = user_seconds()
+        now = time.perf_counter if self.cuda else user_seconds
+        start = now()
         rows, _ = make_rows(policy, stored, images)
         known = reference_logps(policy, rows, folder / "reference")
-        self.before = user_seconds() - start
+        self.before = now() - start
         settings = aligner.settings
         shards = Replicated(prepare(policy.module, settings), workers())
         self.loop = Loop(policy, Stored(rows, known), aligner.objective, settings, shards, folder, "", ())
@@ -178,12 +182,16 @@ def make_pairs(names: list[str], rejected: int) -> list[Pair]:
     return [(n, f"{QUESTION} {sentences(draw, 2)}", answer(), [answer() for _ in range(rejected)]) for n in names]
 
 
+def _side(side: str, model: Path, pairs: list[Pair], images: Path, folder: Path, args: argparse.Namespace) -> Side:
+    if side == "ours":
+        return Ours(SIDES[side], model, pairs, images, folder, args)
+    return Trl(SIDES[side], model, pairs, images, args, ckpt=side == "trl")
+
+
 def measure(model: Path, folder: Path, rejected: int, args: argparse.Namespace) -> None:
     images = folder / "images"
     pairs = make_pairs(save_images(images, args.prompts), rejected)
-    sides: list[Side] = [Ours("ours", model, pairs, images, folder / f"ours{rejected}", args)]
-    for name, ckpt in () if args.alone else (("TRL, no checkpointing", False), ("TRL as it comes", True)):
-        sides.append(Trl(name, model, pairs, images, args, ckpt))
+    sides = [_side(side, model, pairs, images, folder / f"ours{rejected}", args) for side in args.sides]
     for _ in range(args.steps + 1):
         for side in sides:
             side.step()
@@ -195,8 +203,9 @@ def measure(model: Path, folder: Path, rejected: int, args: argparse.Namespace) 
         peak = f", peak {side.memory:.1f} GiB" if side.cuda else ""
         ratios = [theirs / ours for theirs, ours in zip(costs, own, strict=True)]  # of one turn: the machine's speed changes
         print(f"  {side.name:24} {median(costs):.3f} a step ({min(costs):.3f} to {max(costs):.3f}){peak}"
-              f"   {median(ratios):.2f} x ours   loss of step 1 {side.first_loss:.4f}")  # fmt: skip
-    print(f"  before the first step, once: tokens and reference values of {len(pairs)} prompts {sides[0].before:.1f} s")
+              f"   {median(ratios):.2f} x {sides[0].name}   loss of step 1 {side.first_loss:.4f}")  # fmt: skip
+    if isinstance(sides[0], Ours):
+        print(f"  before the first step, once: tokens and reference values of {len(pairs)} prompts {sides[0].before:.1f} s")
 
 
 def main() -> None:
@@ -207,7 +216,7 @@ def main() -> None:
     parser.add_argument("--lora", action="store_true")
     parser.add_argument("--rejected", type=int, nargs="+", default=[1, 2], help="rejected answers of a prompt")
     parser.add_argument("--prompts", type=int, default=64)
-    parser.add_argument("--alone", action="store_true", help="without TRL")
+    parser.add_argument("--sides", nargs="+", choices=list(SIDES), default=list(SIDES), help="the first is the yardstick")
     parser.add_argument("--model", type=Path, help="a folder: its model is used, or written there first")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:

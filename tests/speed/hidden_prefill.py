@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--answers", type=int, default=64)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--size", default="tiny", choices=["tiny", "336", "7b"])
+    parser.add_argument("--model", type=Path, help="a folder: its model is used, or written there first")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         compare(Path(place), args)
@@ -43,7 +44,10 @@ def compare(folder: Path, args: Any) -> None:
     from harness.models.transformers import TransformersModel
 
     threads = {"threads": 1} if args.device == "cpu" else {}
-    model = TransformersModel(str(save_model(folder / "model", args.size, args.device)), device=args.device, **threads)
+    place = args.model or folder / "model"
+    if not (place / "config.json").is_file():
+        save_model(place, args.size, args.device)
+    model = TransformersModel(str(place), device=args.device, **threads)
     asked = drafts([folder / "p" / name for name in save_images(folder / "p", TURN)], args.answers)
     spent, apart, full, left = [0.0] * len(SIDES), 0.0, [], []
     with torch.inference_mode():

@@ -8,7 +8,8 @@
 100 images (JPEG, 640 x 480), 18 questions each in three splits of POPE's form, 1,800 rows of which 1,139 are distinct. Every
 side is a process of its own, from the start of Python to the last answer on disk; sides take turns. A model of random
 weights never says the end token, so the token limit is the answers' length. Printed: CPU seconds, user and system, of the
-whole process with its children, and whether all sides gave the same answers.
+whole process with its children, wall seconds, those from the loaded model to the last answer among them, and whether all sides
+gave the same answers.
 """
 
 from __future__ import annotations
@@ -87,10 +88,17 @@ def compare(args: Any, kind: str, tokens: int) -> None:
         cpu, wall = (min(values) for values in zip(*costs[side], strict=True))
         each = " / ".join(f"{c:.1f}" for c, _ in costs[side])
         same = sum(found[side][key] == reference[key] for key in reference)
+        own = answering(args, side, kind, tokens)
         print(
-            f"  {names[side]:<22}{each:>16} CPU s {asked / cpu:8.1f} answers/CPU s {wall:8.1f} s wall "
+            f"  {names[side]:<22}{each:>16} CPU s {asked / cpu:8.1f} answers/CPU s {wall:8.1f} s wall{own} "
             f"{cpu / ours:6.1f} x   {same:,} of {asked:,} answers as {names[sides[-1]]}"
         )
+
+
+def answering(args: Any, side: str, kind: str, tokens: int) -> str:
+    """Wall seconds of a side of ours in its last turn, once its model was loaded."""
+    own = args.folder / f"{side}-{kind}-{tokens}.seconds"
+    return f" ({own.read_text()} s answering)" if own.is_file() else ""
 
 
 def answers_of(path: Path) -> dict[str, str]:
@@ -126,7 +134,14 @@ def measured(args: Any, side: str, kind: str, tokens: int) -> tuple[float, float
 
 def answer(args: Any, side: str, kind: str, tokens: int) -> None:
     own = side in ("ours", "odds")
-    texts = ours(args, kind, tokens, side == "odds") if own else plain(args, kind, tokens, 8 if side == "eight" else 1)
+    model = harness_model(args) if own else transformers_model(args)
+    began = time.perf_counter()
+    texts = (
+        ours(args, model, kind, tokens, side == "odds")
+        if own
+        else plain(args, *model, kind, tokens, 8 if side == "eight" else 1)
+    )
+    (args.folder / f"{side}-{kind}-{tokens}.seconds").write_text(f"{time.perf_counter() - began:.1f}")
     (args.folder / f"{side}-{kind}-{tokens}.json").write_text(json.dumps(texts))
     if args.device == "cuda":
         import torch
@@ -134,16 +149,19 @@ def answer(args: Any, side: str, kind: str, tokens: int) -> None:
         print(f"{side}: {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB of the GPU at most", file=sys.stderr)
 
 
-def ours(args: Any, kind: str, tokens: int, log_odds: bool) -> dict[str, str]:
+def harness_model(args: Any) -> Any:
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    from harness.core import registry
+
+    return registry.make("model", "transformers", {"path": str(args.folder / "model"), "device": args.device})
+
+
+def ours(args: Any, model: Any, kind: str, tokens: int, log_odds: bool) -> dict[str, str]:
     """The sweep as the commands run it: a store on disk, questions loaded, answered, scored, kept.
 
     log_odds: also how sure the model is of each yes and no, which POPE asks by default and no other side does.
     """
-    import tempfile
-
-    sys.path.insert(0, str(Path(__file__).parents[2]))
     from harness.config.schema import BenchmarkConfig
-    from harness.core import registry
     from harness.core.evaluation import Decoding, Request
     from harness.core.plugins import no_progress
     from harness.evaluation.cached_model import RememberingModel
@@ -151,7 +169,6 @@ def ours(args: Any, kind: str, tokens: int, log_odds: bool) -> dict[str, str]:
     from harness.storage.data_folder import DataFolder
     from harness.storage.run_store import Store, StoredRun
 
-    model = registry.make("model", "transformers", {"path": str(args.folder / "model"), "device": args.device})
     with tempfile.TemporaryDirectory() as place, Store(Path(place) / "store.sqlite") as store:
         if kind == "captions":
             asking = RememberingModel(model, store)
@@ -171,15 +188,21 @@ def ours(args: Any, kind: str, tokens: int, log_odds: bool) -> dict[str, str]:
         }
 
 
-def plain(args: Any, kind: str, tokens: int, at_once: int) -> dict[str, str]:
-    """transformers alone: processor, `generate`, decode; every row asked, `at_once` rows of one image size together."""
+def transformers_model(args: Any) -> tuple[Any, Any]:
+    """Model and processor. Images by PIL, as our side has them: torchvision resizes otherwise."""
     import torch
-    from PIL import Image
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     model = AutoModelForImageTextToText.from_pretrained(args.folder / "model", dtype="auto").to(args.device).eval()
-    processor = AutoProcessor.from_pretrained(args.folder / "model", padding_side="left")
+    return model, AutoProcessor.from_pretrained(args.folder / "model", padding_side="left", backend="pil")
+
+
+def plain(args: Any, model: Any, processor: Any, kind: str, tokens: int, at_once: int) -> dict[str, str]:
+    """transformers alone: processor, `generate`, decode; every row asked, `at_once` rows of one image size together."""
+    import torch
+    from PIL import Image
+
     rows = list(asked(args, kind))
     texts = {}
     for start in range(0, len(rows), at_once):

@@ -76,7 +76,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def save(name: str, folder: Path) -> None:
-    """A processor of the family's published settings, with a small tokenizer."""
+    """A processor of the family's published settings, with a small tokenizer, and the configuration that workers look at."""
     import transformers as t
     from tiny_models import TEMPLATE, tokenizer
 
@@ -88,6 +88,7 @@ def save(name: str, folder: Path) -> None:
         images = t.LlavaNextImageProcessorPil(size={"shortest_edge": 336}, crop_size={"height": 336, "width": 336})
         processor = t.LlavaNextProcessor(images, tokenizer(), chat_template=TEMPLATE, **settings)
     processor.save_pretrained(folder)
+    (t.LlavaConfig if name == "llava" else t.LlavaNextConfig)().save_pretrained(folder)
 
 
 if __name__ == "__main__":

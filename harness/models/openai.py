@@ -27,8 +27,8 @@ from harness.models._server.client import Server
 from harness.models._server.concurrency import ask_all
 from harness.models._server.pool import Pool
 from harness.models._server.refusals import Unanswerable
-from harness.models._server.replicas import managed
 from harness.models._server.settings import addresses_of, check_numbers, check_same, key_of
+from harness.models._server.shared_servers import own_servers
 from harness.models._server.spend_cap import shared_cap
 from harness.models._server.thinking import Thinking
 from harness.models._server.usage import Spent
@@ -93,7 +93,7 @@ class OpenAIModel:
         self._thinking = Thinking(enable_thinking, thinking_tokens)
         check_numbers(concurrency=concurrency, timeout_s=timeout_s, retries=retries)
         key = key_of(api_key_env)
-        self._own = managed(url, path, serve, serve_args, model, start_s, str(revision), replicas)
+        self._own = own_servers(url, path, serve, serve_args, model, start_s, str(revision), replicas)
         addresses = addresses_of(self._own.urls if self._own else url or [])
         cap = shared_cap(addresses[0], max_cost, price_in, price_out)
         servers = [Server(address, key, timeout_s, retries, concurrency, cap) for address in addresses]

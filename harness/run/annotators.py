@@ -20,6 +20,7 @@ from harness.core.plugins import Annotator, NoModel, Progress, no_progress
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator
 from harness.labels.estimates.proportions import Share, clustered
+from harness.models._server.shared_servers import kept_servers
 from harness.run.data import open_data
 from harness.storage.run_store import Store
 
@@ -46,6 +47,7 @@ class Agreement:
     published: float | None = None  # percent right, in the paper
 
 
+@kept_servers()
 def measure(config: AnnotatorsConfig, output: Path = Path("runs"), progress: Progress = no_progress) -> tuple[Agreement, ...]:
     """Every annotator on every set. Raises HarnessError: files, models, a set without pairs."""
     data, found = open_data(config.data, output), list[Agreement]()

@@ -16,6 +16,7 @@ from harness.core.capabilities import ChecksItsFiles
 from harness.core.errors import DataError, HarnessError, StoreError
 from harness.core.plugins import Data, Model
 from harness.core.preference import PreferencePair, ShowsSeveralImages, names_of, refused_images
+from harness.models._server.shared_servers import check_startable
 from harness.storage.artifacts import Pairs
 
 
@@ -48,15 +49,34 @@ def refused_prompts(config: RunConfig, arm: Arm, data: Data, model: Model) -> li
 
 
 def unreached_models(arm: Arm) -> list[str]:
-    """What is wrong with the servers that an arm's source asks: keys, addresses. Checkpoints in folders are not loaded here."""
+    """What is wrong with the servers that an arm's source asks: keys, addresses. Checkpoints in folders are neither loaded
+    nor served here."""
     faults = []
-    for kind, where, spec in plugins_of({"arms": [arm.model_dump()]}):
-        if kind == "model" and spec["name"] != "transformers" and where.startswith("arms.0.pairs"):
-            try:
-                registry.make("model", spec["name"], {k: v for k, v in spec.items() if k != "name"})
-            except HarnessError as error:
-                faults.append(f"pairs of {arm.name}: {error}")
+    for spec in _asked_models(arm):
+        options = {name: value for name, value in spec.items() if name != "name"}
+        try:
+            if _is_own_server(spec):
+                check_startable(**options)
+            elif spec["name"] != "transformers":
+                registry.make("model", spec["name"], options)
+        except HarnessError as error:
+            faults.append(f"pairs of {arm.name}: {error}")
     return faults
+
+
+def asks_own_server(arm: Arm) -> bool:
+    """Whether an arm's source asks a server that this process starts."""
+    return any(map(_is_own_server, _asked_models(arm)))
+
+
+def _is_own_server(spec: Mapping[str, Any]) -> bool:
+    return spec["name"] == "openai" and spec.get("serve") is not None
+
+
+def _asked_models(arm: Arm) -> list[Mapping[str, Any]]:
+    """The models that an arm's source asks beside the base."""
+    found = plugins_of({"arms": [arm.model_dump()]})
+    return [spec for kind, where, spec in found if kind == "model" and where.startswith("arms.0.pairs")]
 
 
 def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Data, model: Model) -> None:

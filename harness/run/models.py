@@ -16,6 +16,7 @@ from harness.core.errors import ModelError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Model
 from harness.miniworld.model.paths import checkpoint_folder
+from harness.models._server.shared_servers import end_idle_servers
 from harness.storage.run_folder import FLEET_FILE
 
 if TYPE_CHECKING:
@@ -54,12 +55,13 @@ def _options(config: RunConfig, path: str | None) -> dict[str, Any]:
 
 
 def trainable_model(config: RunConfig, path: str | None = None, crew: Crew | None = None) -> Model:
-    """A checkpoint in this process, where training is; a crew is sent off first, so that its memory is free.
+    """A checkpoint in this process, where training is; a crew is sent off and idle servers are ended first: memory is free.
 
     Raises ModelError where the crew's hosts have another base under the same path.
     """
     if crew is not None:
         crew.rest()
+    end_idle_servers()
     model = load_model(config, path)
     known = {loaded.checkpoint.digest for loaded in crew.bases} if crew is not None and path is None else set()
     if known and model.checkpoint.digest not in known:

@@ -31,17 +31,18 @@ from harness.core.plugins import Data, Model, Progress, no_progress
 from harness.core.preference import PreferencePair
 from harness.evaluation.cached_model import RememberingModel
 from harness.evaluation.sweep import sweep
+from harness.models._server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
 from harness.run.check_gates import check_gates
-from harness.run.check_sources import check_places, check_sources, pairs_record, rebuilt_pairs
+from harness.run.check_sources import asks_own_server, check_places, check_sources, pairs_record, rebuilt_pairs
 from harness.run.data import open_data
 from harness.run.make_aligner import rated_by
 from harness.run.models import Shown, crew_of, load_model
 from harness.run.on_fleet.arm_training import ArmTraining
 from harness.run.on_fleet.jobs import hands_of
 from harness.run.on_fleet.together import Together, check_room
-from harness.run.shared_prompts import prompts_of, shared_prompts
+from harness.run.shared_prompts import keep_shared_prompts
 from harness.storage.artifacts import Pairs, RewardAccuracy, SharedPrompts, Timings, TrainingLog
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store, StoredRun
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 
+@kept_servers()
 def run(
     config: RunConfig,
     command: str,
@@ -134,12 +136,16 @@ class _Stages:
         if not together.failed:
             self._rate_reward_models()
         together.first(partial(self._sweep_base, base))
+        first = [arm for arm in self.config.arms if self.crew is None and arm.after is None and asks_own_server(arm)]
+        together.each(first, partial(self._pairs_of, base))  # by one server, which a training would end
         for arms in together.groups():
-            together.each(arms, partial(self._pairs_of, base))
+            together.each([arm for arm in arms if arm not in first], partial(self._pairs_of, base))
             self._align_each(together, arms, base)
             together.each(arms, self._sweep_arm)
             gc.collect()
-        self._keep_shared_prompts()
+        if self.store.get(SharedPrompts, self.run_id) is None:  # else this run was finished before
+            made = {arm.name: self._arm(arm) / "pairs.jsonl" for arm in self.config.arms}
+            keep_shared_prompts(self.store, self.run_id, self.config, made)
         together.raise_failed()
 
     def _pairs_of(self, base: Model, arm: Arm) -> None:
@@ -164,12 +170,6 @@ class _Stages:
     def _sweep_arm(self, arm: Arm) -> None:
         if left := self._left(arm.name, 1 + self.config.arms.index(arm)):
             self._sweep(arm.name, load_model(self.config, self.training.ended_in(arm), self.crew), left)
-
-    def _keep_shared_prompts(self) -> None:
-        if self.store.get(SharedPrompts, self.run_id) is None:  # else this run was finished before
-            made = {a.name: path for a in self.config.arms if (path := self._arm(a) / "pairs.jsonl").is_file()}
-            prompts = {name: prompts_of(read_pairs(path)) for name, path in made.items()}
-            self.store.put(self.run_id, SharedPrompts(shared_prompts(self.config, prompts)))
 
     def follow(self) -> None:
         """What the other processes do: train when the first one does."""

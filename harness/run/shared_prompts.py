@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from pathlib import Path
 from typing import Any
 
+from alignment.data.pairs import read_pairs
 from harness.config.schema import RunConfig
 from harness.core.digests import parts_digest
 from harness.core.preference import PreferencePair
+from harness.storage.artifacts import SharedPrompts
+from harness.storage.run_store import Store
 
 
 def prompts_of(pairs: Sequence[PreferencePair]) -> frozenset[str]:
@@ -30,6 +34,12 @@ def shared_prompts(config: RunConfig, prompts: Mapping[str, Set[str]]) -> tuple[
     found = [_group(names, prompts, meant=True) for names in meant if len(names) > 1]
     all_arms = [_group(names, prompts, meant=False) for names in _by_seed(arms, seeds) if len(names) > 1]
     return tuple(found or all_arms)
+
+
+def keep_shared_prompts(store: Store, run_id: str, config: RunConfig, pair_files: Mapping[str, Path]) -> None:
+    """Keep the groups of a run in its store; `pair_files`: of each arm, where there is one."""
+    prompts = {name: prompts_of(read_pairs(path)) for name, path in pair_files.items() if path.is_file()}
+    store.put(run_id, SharedPrompts(shared_prompts(config, prompts)))
 
 
 def _by_seed(arms: Sequence[str], seeds: Mapping[str, int]) -> list[list[str]]:

@@ -22,6 +22,7 @@ from harness.core.gating import Policy
 from harness.core.plugins import Progress, no_progress
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
 from harness.evaluation.sweep import Say, sweep
+from harness.models._server.shared_servers import kept_servers
 from harness.results.run_records import records_of
 from harness.run.data import open_data
 from harness.run.models import load_model
@@ -47,6 +48,7 @@ class Stopped:
     planned: int
 
 
+@kept_servers()
 def until_decided(
     config: RunConfig,
     policy: Policy,

@@ -1,4 +1,4 @@
-"""A server of one's own for a checkpoint folder: started on 127.0.0.1 at a free port, waited for, and ended with the model.
+"""A server of one's own for a checkpoint folder: started on 127.0.0.1 at a free port, waited for, and ended.
 
 A small process between driver and server holds the server's process group: it ends the group when it is told to, and when
 the driver is gone, however that ended. The weights are known by content, as for any checkpoint.
@@ -109,6 +109,10 @@ class ManagedServer:
         self.stop = weakref.finalize(self, _stop, self._process, self._log, os.getpid())
 
     @property
+    def runs(self) -> bool:
+        return self.stop.alive and self._process.poll() is None
+
+    @property
     def ended(self) -> str:
         """How the server ended on its own, with the end of its log; "" while it runs."""
         if not self.stop.alive or self._process.poll() is None:
@@ -117,7 +121,7 @@ class ManagedServer:
 
     def facts(self) -> dict[str, str]:
         """What stands in place of a server's address in the protocol; files that arguments name count by content."""
-        shown = " ".join(_with_content(argument) for argument in self._arguments)
+        shown = " ".join(with_content(argument) for argument in self._arguments)
         return {
             "weights": "known by content; served from the checkpoint's folder",
             "server": f"{self._serve} {self._version}, started here",
@@ -239,7 +243,7 @@ def _stop(process: subprocess.Popen[bytes], log: IO[bytes], owner: int) -> None:
     log.close()
 
 
-def _with_content(argument: str) -> str:
+def with_content(argument: str) -> str:
     """An argument, with the digest of the file that it names."""
     file = Path(argument.rpartition("=")[2]).expanduser()
     with suppress(OSError, ValueError):

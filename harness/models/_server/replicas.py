@@ -6,7 +6,6 @@ reported and left out; with the last one the sweep stops, and what was answered 
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import threading
@@ -14,7 +13,7 @@ import time
 from collections.abc import Sequence
 
 from harness.core.errors import ConfigError, ModelError
-from harness.models._server.managed import ManagedServer, checked, served
+from harness.models._server.managed import ManagedServer, Served
 
 _log = logging.getLogger("harness")
 
@@ -23,20 +22,22 @@ class Replicas:
     """Running servers of a checkpoint folder; ended by `stop`, with this object, with the process.
 
     Args:
-        path, name: as of `served`; serve: an executable on PATH; arguments: further ones of each server.
-        replicas: how many servers.
+        what: the checkpoint. serve: vllm or sglang. executable: its path. arguments: further ones of each server.
         start_s: seconds until all must answer.
-    Raises ConfigError for options that cannot be, ModelError where the checkpoint or a server does not start.
+        gpus: of each server, see `shares`.
+    Raises ModelError where a server does not start.
     """
 
     def __init__(
-        self, path: str, serve: str, arguments: Sequence[str], name: str | None, start_s: float, replicas: int
+        self,
+        what: Served,
+        serve: str,
+        executable: str,
+        arguments: Sequence[str],
+        start_s: float,
+        gpus: Sequence[str | None],
     ) -> None:
-        executable = checked(serve, arguments, start_s)
-        gpus = shares(replicas)
-        what = served(path, serve, name)
         self.name, self.checkpoint = what.name, what.checkpoint
-        gc.collect()  # a server that nobody holds any more gives its GPU back first
         until = time.monotonic() + start_s
         self._servers: list[ManagedServer] = []
         try:
@@ -53,6 +54,11 @@ class Replicas:
     @property
     def urls(self) -> list[str]:
         return [server.url for server in self._servers]
+
+    @property
+    def runs(self) -> bool:
+        """Whether one of them does."""
+        return any(server.runs for server in self._servers)
 
     def facts(self) -> dict[str, str]:
         """As of each server."""
@@ -100,29 +106,3 @@ def _gpus() -> list[str]:
     import torch  # asks the driver, and starts nothing on a GPU
 
     return [str(n) for n in range(torch.cuda.device_count())]
-
-
-def managed(
-    url: str | Sequence[str] | None,
-    path: str | None,
-    serve: str | None,
-    arguments: Sequence[str],
-    name: str | None,
-    start_s: float,
-    revision: str,
-    replicas: int,
-) -> Replicas | None:
-    """The servers that the options of the openai backend ask for; None where they name running ones by `url`."""
-    if serve is None:
-        if path is not None or arguments or replicas != 1:
-            raise ConfigError(
-                "`path`, `serve_args` and `replicas` of the openai backend go with `serve: vllm` or `serve: sglang`."
-            )
-        if url is None:
-            raise ConfigError("The openai backend needs `url`, a server's address, or `path` and `serve` to start one.")
-        return None
-    if url is not None or path is None:
-        raise ConfigError("`serve` starts a server on a checkpoint folder: give it `path`, and no `url`.")
-    if revision:
-        raise ConfigError("`revision` names weights that are not known; with `serve` they are known by content. Leave it out.")
-    return Replicas(path, serve, arguments, name, start_s, replicas)

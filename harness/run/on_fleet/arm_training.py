@@ -21,6 +21,7 @@ from harness.core.files import write_text_whole
 from harness.core.plugins import Aligner, Data, Model, Progress, Trained, no_progress
 from harness.core.preference import PreferencePair
 from harness.evaluation.checkpoint_checks import require_sound
+from harness.models._server.shared_servers import end_idle_servers
 from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
 from harness.run.models import load_model, trainable_model
@@ -98,6 +99,7 @@ class ArmTraining:
         from harness.fleet.gang import gpus_of, train_together
         from harness.fleet.processes import Processes
 
+        end_idle_servers()
         asked, place = arm.resources or ALONE, self.place(arm)
         for left in (place / _RESULT, place / _FAULT):
             left.unlink(missing_ok=True)

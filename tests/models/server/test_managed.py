@@ -23,7 +23,7 @@ from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Request
 from harness.models._server import managed
 from harness.models.openai import OpenAIModel
-from tests.models.server.stand_in import HANDLER
+from tests.models.server.stand_in import HANDLER, runs
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # peft's own, of the adapters made here
 
@@ -74,18 +74,11 @@ class StandIn:
     def is_gone(self) -> bool:
         """Whether every process of it ended, within ten seconds."""
         until = time.monotonic() + 10
-        while any(_runs(pid) for pid in self.said()["pids"]):
+        while any(runs(pid) for pid in self.said()["pids"]):
             if time.monotonic() > until:
                 return False
             time.sleep(0.05)
         return True
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.fixture
@@ -116,7 +109,7 @@ def test_a_checkpoint_folder_is_served_asked_and_the_whole_server_ended_with_the
     args = vllm.said()["args"]
     assert answers[0].text == f"Yes from {llava_folder.name}"
     assert args[:4] == ["serve", str(llava_folder), "--host", "127.0.0.1"] and args[-2:] == ["--max-model-len", "512"]
-    assert all(_runs(pid) for pid in vllm.said()["pids"])
+    assert all(runs(pid) for pid in vllm.said()["pids"])
     del model
     gc.collect()
     assert vllm.is_gone()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -20,41 +17,16 @@ from harness.core.evaluation import Request
 from harness.models._server import client as _client
 from harness.models._server.replicas import shares
 from harness.models.openai import OpenAIModel
-from tests.models.server.stand_in import HANDLER
-
-# Each notes its pid and GPUs, and answers with its port; a question "die" ends it.
-_SERVER = (
-    HANDLER
-    + """
-port = args[args.index("--port") + 1]
-with open(os.path.join(os.environ["STAND_IN"], port + ".json"), "w") as file:
-    json.dump({"pid": os.getpid(), "gpus": os.environ.get("CUDA_VISIBLE_DEVICES")}, file)
-class Handler(Says):
-    def do_GET(self):
-        models = [{"id": args[args.index("--served-model-name") + 1], "owned_by": "vllm", "root": args[1]}]
-        self.say({"/health": {}, "/version": {"version": "9.9"}}.get(self.path, {"data": models}))
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["content-length"])).decode()
-        if "die" in body:
-            print("CUDA error", flush=True)
-            os._exit(4)
-        message = {"role": "assistant", "content": port}
-        self.say({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
-ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
-"""
-)
+from tests.models.server.stand_in import noted as notes
+from tests.models.server.stand_in import noting_server
 
 
 @pytest.fixture
 def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Folder of what the stand-ins wrote."""
-    (tmp_path / "vllm").write_text(f"#!{sys.executable}\n{_SERVER}")
-    (tmp_path / "vllm").chmod(0o755)
-    (tmp_path / "said").mkdir()
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
-    monkeypatch.setenv("STAND_IN", str(tmp_path / "said"))
+    notes = noting_server(tmp_path, monkeypatch)
     monkeypatch.setattr(_client, "FIRST_WAIT_S", 0.001)
-    return tmp_path / "said"
+    return notes
 
 
 def served(folder: Path, replicas: int) -> OpenAIModel:
@@ -63,10 +35,6 @@ def served(folder: Path, replicas: int) -> OpenAIModel:
 
 def answers(model: OpenAIModel, requests: list[Request]) -> dict[int, str]:
     return {i: answer.text for batch in model.generate(requests) for i, answer in batch}
-
-
-def notes(said: Path) -> dict[str, dict[str, Any]]:
-    return {path.stem: json.loads(path.read_text()) for path in said.glob("*.json")}
 
 
 def drawn(folder: Path, n: int) -> list[Path]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-_ALIGNED = 8  # elements: the kernel wants a mask's rows to begin at multiples of 16 bytes
+ALIGNED = 8  # elements: the kernel wants a mask's rows to begin at multiples of 16 bytes
 _TOLERANCE = {torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 _DEVICES = ("cuda",)
 _efficient = torch.ops.aten._scaled_dot_product_efficient_attention
@@ -56,7 +56,9 @@ def _kernel(
 
 def _bias(hidden: Tensor, query: Tensor, slots: int) -> Tensor:
     """hidden in the query's dtype, expanded without a copy, its rows aligned."""
-    rows = query.new_zeros(len(hidden), 1, 1, math.ceil(slots / _ALIGNED) * _ALIGNED)
+    if hidden.dtype == query.dtype and all(stride % ALIGNED == 0 for stride in hidden.stride()[:3]):
+        return hidden.expand(query.shape[0], query.shape[1], query.shape[2], slots)
+    rows = query.new_zeros(len(hidden), 1, 1, math.ceil(slots / ALIGNED) * ALIGNED)
     rows[..., :slots] = hidden
     return rows[..., :slots].expand(query.shape[0], query.shape[1], query.shape[2], slots)
 

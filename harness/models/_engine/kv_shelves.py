@@ -47,6 +47,11 @@ class Shelf:
     used: int = 0
 
     @property
+    def dtype(self) -> torch.dtype:
+        """Of what it holds; float32 where that is nothing."""
+        return next((keys.dtype for keys, _ in self.layers.values()), torch.float32)
+
+    @property
     def slots(self) -> int:
         """What its tensors hold of each layer."""
         return len(self.rows) * self.width
@@ -58,10 +63,10 @@ class Shelf:
             self.layers[layer] = (keys, values)
         return self.layers[layer]
 
-    def with_token(self, layer: int, key: Tensor, value: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values in use, (n, H, used, d), once each row has one more (n, H, d) at its end (n,)."""
+    def with_token(self, layer: int, key: Tensor, value: Tensor, at: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Keys and values in use, (n, H, used, d), once each row has one more (n, H, d) at its end; at: 0.. and ends, (n,)."""
         keys, values = self.of_layer(layer, (key[:, :, None], value[:, :, None]))
-        rows = torch.arange(len(ends), device=ends.device)
+        rows, ends = at
         keys[rows, :, ends], values[rows, :, ends] = key, value
         return keys[:, :, : self.used], values[:, :, : self.used]
 

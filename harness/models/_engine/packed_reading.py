@@ -69,7 +69,7 @@ class PackedRows:
         out = self._together([part.out for part in parts]).transpose(0, 1)[None]
         total = self._together([part.total[..., None] for part in parts]).transpose(0, 1)[None, ..., 0]
         first = self._before.packed(module.layer_idx, query, self._spans, scaling, value.shape[3])
-        return Part(out, total).joined(first).out.transpose(1, 2)
+        return Part(out, total).joined(first).transpose(1, 2)
 
     def _together(self, rows: Sequence[Tensor]) -> Tensor:
         """(n, H, width, d) of each bucket -> (N, H, d)."""

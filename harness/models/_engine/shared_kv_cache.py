@@ -7,7 +7,7 @@ read end to end, without padding. The language model reads through attention of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,11 +16,19 @@ from harness.models._engine.grouping import Group
 from harness.models._engine.kv_shelves import Place, Shelf, arranged, capacity, common_widths, grown, places
 from harness.models._engine.language_model import LanguageModel, Piece, Tokens
 from harness.models._engine.packed_reading import PackedRows
-from harness.models._engine.shared_prefix import Part, SharedPrefixes, attend, padding
+from harness.models._engine.shared_prefix import Part, SharedPrefixes, attend, nothing, padding, side_by_side
 
 Attend = Callable[[Any, Tensor, Tensor, Tensor, float], Tensor]
 _IN_A_PASS = {"cpu": 4096}  # tokens read in one go: more would not fit a core's cache
 _IN_A_PASS_ELSEWHERE = 32_768
+
+
+class _InStep(NamedTuple):
+    """A shelf in a step: its rows' places 0.. and their next slots, (n,) each; what is hidden."""
+
+    shelf: Shelf
+    at: tuple[Tensor, Tensor]
+    hidden: Tensor | None
 
 
 class SharedMemory:
@@ -31,8 +39,8 @@ class SharedMemory:
         self._prefixes: list[SharedPrefixes] = []
         self._lengths: list[int] = []  # own slots that each row has filled
         self._shelves: list[Shelf] = []
-        self._step: list[tuple[Shelf, Tensor, Tensor, Tensor | None]] = []  # shelf, its rows, their next slots, what is hidden
-        self._back: Tensor | None = None  # order that brings the shelves' rows back
+        self._step: list[_InStep] = []
+        self._order: tuple[Tensor, Tensor] | None = None  # of the shelves' rows, and back; None where they are in order
         self._positions: Tensor | None = None
 
     @staticmethod
@@ -136,28 +144,40 @@ class SharedMemory:
         for shelf in self._shelves:
             lengths = [self._lengths[row] for row in shelf.rows]
             shelf.used = max(lengths) + 1
-            hidden = padding([n + 1 for n in lengths], shelf.used, device)
-            rows, ends = (torch.tensor(t, device=device) for t in (shelf.rows, lengths))
-            self._step.append((shelf, rows, ends, hidden))
-        laid = {row: n for n, row in enumerate(row for shelf in self._shelves for row in shelf.rows)}
-        self._back = torch.tensor([laid[row] for row in range(len(laid))], device=device)
+            hidden = padding([n + 1 for n in lengths], shelf.used, device, shelf.dtype)
+            at = torch.arange(len(lengths), device=device), torch.tensor(lengths, device=device)
+            self._step.append(_InStep(shelf, at, hidden))
+        laid = [row for shelf in self._shelves for row in shelf.rows]
+        order = torch.tensor(laid, device=device)
+        self._order = None if laid == list(range(len(laid))) else (order, order.argsort())
 
     def _attend_step(self, module: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
         """query (R, heads, 1, d) -> (R, 1, heads, dv)."""
         rows, heads, _, size = query.shape
-        asked = query.reshape(rows, key.shape[1], heads // key.shape[1], size)
-        parts, layer = [], module.layer_idx
-        for shelf, at, ends, hidden in self._step:
-            keys, values = shelf.with_token(layer, key[at, :, 0], value[at, :, 0], ends)
-            parts.append(attend(asked if len(self._step) == 1 else asked[at], keys, values, scaling, hidden))
-        own = parts[0] if len(parts) == 1 else Part(*(torch.cat(same)[self._back] for same in zip(*parts, strict=True)))
-        start = 0
+        asked, layer = query.reshape(rows, key.shape[1], heads // key.shape[1], size), module.layer_idx
+        own, start, parts = self._own_part(layer, asked, key[:, :, 0], value[:, :, 0], scaling), 0, list[Part | None]()
         for prefixes in self._prefixes:
             end = start + len(prefixes.owner)
-            some = Part(own.out[start:end], own.total[start:end])
-            prefixes.join_to(some, layer, asked[start:end], (key, value), scaling)
+            parts.append(prefixes.attended(layer, asked[start:end], (key, value), scaling))
             start = end
-        return own.out.reshape(rows, 1, heads, value.shape[3])
+        out = own.out
+        if any(parts):
+            counts = [len(prefixes.owner) for prefixes in self._prefixes]
+            out = own.joined(side_by_side([part or nothing(own, n) for part, n in zip(parts, counts, strict=True)]))
+        return out.reshape(rows, 1, heads, value.shape[3])
+
+    def _own_part(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Part:
+        """Attention of queries (R, H, m, d) over what each row has of its own, keys and values (R, H, d) of this token too."""
+        if self._order is not None:
+            query, key, value = (t[self._order[0]] for t in (query, key, value))
+        start, parts = 0, []
+        for shelf, at, hidden in self._step:
+            some = slice(start, start + len(shelf.rows))
+            keys, values = shelf.with_token(layer, key[some], value[some], at)
+            parts.append(attend(query[some], keys, values, scaling, hidden))
+            start = some.stop
+        own = side_by_side(parts)
+        return own if self._order is None else Part(own.out[self._order[1]], own.total[self._order[1]])
 
     # ------------------------------------------------------------ reading
 

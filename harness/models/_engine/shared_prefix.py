@@ -26,11 +26,22 @@ class Part(NamedTuple):
     out: Tensor
     total: Tensor
 
-    def joined(self, other: Part) -> Part:
-        """Attention over the keys of both parts; one that saw no key has the total -inf."""
-        total = torch.logaddexp(self.total, other.total)
-        mine, theirs = ((part.total - total).exp()[..., None].to(self.out.dtype) for part in (self, other))
-        return Part(self.out * mine + other.out * theirs, total)
+    def joined(self, other: Part) -> Tensor:
+        """Attention over the keys of both parts, (N, H, m, d); one of them may have seen no key, its total is -inf."""
+        theirs = torch.sigmoid(other.total - self.total)[..., None]
+        return torch.lerp(self.out, other.out, theirs.to(self.out.dtype))
+
+
+def side_by_side(parts: Sequence[Part]) -> Part:
+    """Rows after rows."""
+    return parts[0] if len(parts) == 1 else Part(*(torch.cat(same) for same in zip(*parts, strict=True)))
+
+
+def nothing(like: Part, rows: int) -> Part:
+    """Attention of so many rows that saw no key."""
+    return Part(
+        like.out.new_zeros(rows, *like.out.shape[1:]), like.total.new_full((rows, *like.total.shape[1:]), float("-inf"))
+    )
 
 
 def attend(
@@ -71,13 +82,15 @@ def _attend_in_steps(query: Tensor, key: Tensor, value: Tensor, scaling: float, 
 
 class _Run(NamedTuple):
     """Groups [start, end) of a shelf that are computed together: rows of each (G, most), filled up with row 0; `seats`: places
-    in that of the rows, group after group."""
+    in that of the rows, group after group; both None where these rows follow each other from `first` on, without gaps."""
 
     shelf: Shelf
     start: int
     end: int
-    rows: Tensor
-    seats: Tensor
+    most: int
+    first: int
+    rows: Tensor | None
+    seats: Tensor | None
     hidden: Tensor | None
 
 
@@ -95,7 +108,7 @@ class SharedPrefixes:
             widths = common_widths([lengths[g] for g in numbers])
             shelves = [Shelf([g], width) for g, width in zip(numbers, widths, strict=True)]
         self.shelves: list[Shelf] = list(shelves)
-        self._runs: tuple[list[_Run], Tensor, Tensor | None] | None = None
+        self._runs: tuple[list[_Run], Tensor | None, Tensor | None] | None = None
 
     @property
     def slots(self) -> int:
@@ -119,29 +132,32 @@ class SharedPrefixes:
         self.owner = [number[g] for g in self.owner]
         self.lengths = [self.lengths[g] for g in alive]
 
-    def join_to(self, own: Part, layer: int, query: Tensor, like: tuple[Tensor, Tensor], scaling: float) -> None:
-        """Put attention over these prefixes into `own` of these rows (R, H, m, d), with their queries (R, H, m, d)."""
+    def attended(self, layer: int, query: Tensor, like: tuple[Tensor, Tensor], scaling: float) -> Part | None:
+        """Attention of these rows' queries (R, H, m, d) over their prefixes; None where no row has one."""
         runs, order, some = self._where(query.device)
         if not runs:
-            return
-        parts = [self._run(run, layer, query, like, scaling) for run in runs]
-        whole = Part(*(torch.cat(same)[order] for same in zip(*parts, strict=True)))
+            return None
+        found = side_by_side([self._run(run, layer, query, like, scaling) for run in runs])
+        if order is not None:
+            found = Part(*(t[order] for t in found))
         if some is None:
-            joined = own.joined(whole)
-            own.out.copy_(joined.out)
-        else:
-            own.out[some] = Part(own.out[some], own.total[some]).joined(whole).out
+            return found
+        whole = nothing(found, len(query))
+        whole.out[some], whole.total[some] = found
+        return whole
 
     def _run(self, run: _Run, layer: int, query: Tensor, like: tuple[Tensor, Tensor], scaling: float) -> Part:
         """Attention of the run's rows, group after group: (rows, H, m, d)."""
-        groups, most = run.rows.shape
+        groups = run.end - run.start
         _, heads, m, size = query.shape
         key, value = (t[run.start : run.end] for t in run.shelf.of_layer(layer, like))
-        asked = query[run.rows.flatten()].view(groups, most, heads, m, size).transpose(1, 2)
-        part = attend(asked.reshape(groups, heads, most * m, size), key, value, scaling, run.hidden)
+        asked = query[run.first : run.first + groups * run.most] if run.rows is None else query[run.rows.flatten()]
+        asked = asked.view(groups, run.most, heads, m, size).transpose(1, 2)
+        part = attend(asked.reshape(groups, heads, run.most * m, size), key, value, scaling, run.hidden)
 
         def apart(t: Tensor) -> Tensor:
-            return t.reshape(groups, heads, most, m, -1).transpose(1, 2).reshape(groups * most, heads, m, -1)[run.seats]
+            laid = t.reshape(groups, heads, run.most, m, -1).transpose(1, 2).reshape(groups * run.most, heads, m, -1)
+            return laid if run.seats is None else laid[run.seats]
 
         return Part(apart(part.out), apart(part.total)[..., 0])
 
@@ -166,8 +182,8 @@ class SharedPrefixes:
             start = end
         return Part(out, total)
 
-    def _where(self, device: torch.device) -> tuple[list[_Run], Tensor, Tensor | None]:
-        """Runs; order that brings their rows back; which rows have a prefix, None where all have."""
+    def _where(self, device: torch.device) -> tuple[list[_Run], Tensor | None, Tensor | None]:
+        """Runs; order that brings their rows back, if they are not in order; which rows have a prefix, None where all have."""
         if self._runs is None:
             members: list[list[int]] = [[] for _ in self.lengths]
             for row, g in enumerate(self.owner):
@@ -176,7 +192,7 @@ class SharedPrefixes:
             laid = [row for shelf in self.shelves for g in shelf.rows for row in members[g]]
             rows = sorted(laid)
             place = {row: n for n, row in enumerate(laid)}
-            order = torch.tensor([place[row] for row in rows], dtype=torch.long, device=device)
+            order = None if laid == rows else torch.tensor([place[row] for row in rows], dtype=torch.long, device=device)
             some = None if len(rows) == len(self.owner) else torch.tensor(rows, dtype=torch.long, device=device)
             self._runs = (runs, order, some)
         return self._runs
@@ -188,26 +204,31 @@ class SharedPrefixes:
             end = start + 1
             while end < len(counts) and _is_even(counts[start : end + 1]):
                 end += 1
-            most = max(counts[start:end])
-            if most:
-                own = [members[g] for g in shelf.rows[start:end]]
-                rows = torch.tensor([m + [0] * (most - len(m)) for m in own], device=device)
-                seats = torch.tensor([g * most + n for g, m in enumerate(own) for n in range(len(m))], device=device)
-                hidden = padding([self.lengths[g] for g in shelf.rows[start:end]], shelf.width, device)
-                runs.append(_Run(shelf, start, end, rows, seats, hidden))
+            if max(counts[start:end]):
+                runs.append(self._run_of(shelf, start, end, [members[g] for g in shelf.rows[start:end]], device))
             start = end
         return runs
+
+    def _run_of(self, shelf: Shelf, start: int, end: int, own: list[list[int]], device: torch.device) -> _Run:
+        most = max(map(len, own))
+        hidden = padding([self.lengths[g] for g in shelf.rows[start:end]], shelf.width, device, shelf.dtype)
+        flat = [row for rows in own for row in rows]
+        if len(flat) == most * len(own) and flat == list(range(flat[0], flat[0] + len(flat))):
+            return _Run(shelf, start, end, most, flat[0], None, None, hidden)
+        rows = torch.tensor([m + [0] * (most - len(m)) for m in own], device=device)
+        seats = torch.tensor([g * most + n for g, m in enumerate(own) for n in range(len(m))], device=device)
+        return _Run(shelf, start, end, most, 0, rows, seats, hidden)
 
 
 def _is_even(counts: Sequence[int]) -> bool:
     return len(counts) * max(counts) <= _UNEVEN * sum(counts) + 8
 
 
-def padding(lengths: Sequence[int], width: int, device: torch.device) -> Tensor | None:
-    """(N, 1, 1, width): -inf behind each length, else 0; None where all fill the width."""
+def padding(lengths: Sequence[int], width: int, device: torch.device, dtype: torch.dtype) -> Tensor | None:
+    """(N, 1, 1, width): -inf behind each length, else 0; None where all fill the width. Rows begin where kernels want them."""
     if min(lengths) == width:
         return None
-    slots = torch.arange(width, device=device)
-    mask = torch.zeros(len(lengths), width, device=device)
+    slots = torch.arange(-(-width // fused_attention.ALIGNED) * fused_attention.ALIGNED, device=device)
+    mask = torch.zeros(len(lengths), len(slots), device=device, dtype=dtype)
     mask.masked_fill_(slots[None] >= torch.tensor(lengths, device=device)[:, None], float("-inf"))
-    return mask[:, None, None]
+    return mask[:, None, None, :width]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,9 @@ def model_digest(folder: Path) -> str:
         for p in folder.glob(pattern)
         if p.name not in _NOT_MODEL
     }
-    return value_digest({name: _digest_of(path) for name, path in sorted(names.items())})
+    with ThreadPoolExecutor(4) as pool:  # sha256 leaves the interpreter to others, and a large checkpoint has several shards
+        digests = pool.map(_digest_of, names.values())
+        return value_digest(dict(zip(names, digests, strict=True)))
 
 
 def _digest_of(path: Path) -> str:

@@ -25,13 +25,14 @@ from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
 from harness.core.preference import Images
 from harness.models._checkpoint import loading, requirements
 from harness.models._checkpoint.image_features import FeatureCache
-from harness.models._checkpoint.own_files import file_findings
+from harness.models._checkpoint.own_files import CheckpointAhead, file_findings
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
 from harness.models._checkpoint.vision_tower import skip_unread_layers
 from harness.models._conversation.answer_tokens import TOKENISATION
 from harness.models._conversation.chat_template import OTHER_PROMPT, template_name
+from harness.models._device.recorded_step import RecordedSteps
 from harness.models._device.token_budget import cache_slots, slot_bytes
 from harness.models._engine.answer_logprobs import Scorer, log_odds
 from harness.models._engine.checkpoint_checks import CheckpointChecks, as_trained, check_names
@@ -95,6 +96,7 @@ class TransformersModel:
         with refused_as(ModelError, f"The checkpoint {path} does not load", "Copy it again."):
             source, adapters = loading.resolve(path)
             requirements.check_folder(Path(source), remote_code)
+            identity = CheckpointAhead(path, source, adapters)
             module, unread = loading.load(source, adapters, self.dtype, attention, remote_code)
             self.module: Any = module.to(self.device)
             self._attention = str(self.module.config._attn_implementation)
@@ -108,18 +110,17 @@ class TransformersModel:
             rope = loading.rope_index(self.module, self.family)
             longest = context_length(self.module.config.get_text_config())
             self._thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
-            name = template_name(source)
-            requirements.check_template(getattr(self.processor, "chat_template", None), name)
+            requirements.check_template(getattr(self.processor, "chat_template", None), name := template_name(source))
             making = Recipe(source, remote_code, self.family, image_token, pixel_cache)
             options = {"template": name, "template_options": self._thinking}
             images = image_store(making, self.processor, image_workers, self.device)
             self.prompts = PromptBuilder(self.processor, self.family, image_token, rope, longest, images=images, **options)
             self._training = TrainingView(self.module, self.family, image_token, rope)
-            self.checkpoint = loading.checkpoint_of(path, source, adapters)
+            self.checkpoint = identity.result()
             self.slot_bytes = slot_bytes(self.module)
             self.budget = Budget(cache_slots(tokens, self.module), rows)
             self._settings = GenerationSettings(self.module, generation_config)
-            self._features = FeatureCache(self.module, self.prompts)
+            self._features, self._steps = FeatureCache(self.module, self.prompts), RecordedSteps()
 
     # ------------------------------------------------------------ answering
 
@@ -148,7 +149,7 @@ class TransformersModel:
 
     def _language(self) -> LanguageModel:
         """Made anew each time: training may have put an adapter into the module."""
-        return LanguageModel(self.module, self.family, self._features, self.prompts.image_token_id)
+        return LanguageModel(self.module, self.family, self._features, self.prompts.image_token_id, self._steps)
 
     def forget_features(self) -> None:
         """Drop kept image features; an aligner that asks the model it trains calls this after each step."""

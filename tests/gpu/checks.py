@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,30 +136,43 @@ def sharded(device: str) -> Figures:
 
 
 def graphs(device: str) -> Figures:
-    """A decode step of static shape, recorded as a CUDA graph, gives the numbers of the same step without one."""
+    """Decode steps that are recorded as CUDA graphs give the logits of steps that are not."""
     if device != "cuda":
         raise Skipped("CUDA graphs need a GPU")
-    with tiny_model() as (folder, _), torch.inference_mode():
-        decoder = loaded(folder, device, "float32").module.get_decoder()
-        given = torch.randn(8, 1, decoder.config.hidden_size, device=device)
+    from harness.core.evaluation import Decoding
 
-        def step() -> torch.Tensor:
-            return decoder(inputs_embeds=given, use_cache=False).last_hidden_state  # type: ignore[no-any-return]
+    found: Figures = {}
+    with tiny_model() as (folder, images):
+        for dtype in ("float32", "bfloat16"):
+            model = loaded(folder, device, dtype)
+            requests = [
+                replace(r, decoding=Decoding(max_new_tokens=48, min_new_tokens=16)) for r in asked(images, MANY[device])
+            ]
+            plain, recorded = (logits_of(model, requests, after) for after in (1 << 30, 3))
+            assert model._steps.sizes, "nothing was recorded"
+            assert len(plain) == len(recorded), "the answers have other lengths"
+            apart = max(float((a - b).abs().max()) for a, b in zip(plain, recorded, strict=True))
+            found[f"logits of {len(plain)} steps apart by at most, {dtype}"] = apart
+            assert dtype != "float32" or apart < 1e-4, f"logits are apart by {apart}"
+    return found
 
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                step()
-        torch.cuda.current_stream().wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            kept = step()
-        given.copy_(torch.randn_like(given))
-        graph.replay()
-        apart = float((kept - step()).abs().max())
-    assert apart < 1e-5, f"states are apart by {apart}"
-    return {"states apart by at most": apart}
+
+def logits_of(model: Any, requests: list[Any], after: int) -> list[torch.Tensor]:
+    """Of every decode step, where a size is recorded after so many steps."""
+    from harness.models._device import recorded_step
+
+    real, kept = recorded_step.RecordedSteps.step, list[torch.Tensor]()
+
+    def step(self: Any, *given: Any) -> torch.Tensor:
+        kept.append(real(self, *given).clone())
+        return kept[-1]
+
+    recorded_step._AFTER, recorded_step.RecordedSteps.step = after, step  # type: ignore[method-assign]
+    try:
+        answers(model, requests)
+    finally:
+        recorded_step.RecordedSteps.step = real  # type: ignore[method-assign]
+    return kept
 
 
 # ------------------------------------------------------------ what they share

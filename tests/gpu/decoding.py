@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import cProfile
+import pstats
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,20 @@ Figures = dict[str, Any]
 
 
 def loaded(folder: Path, device: str) -> Any:
+    """A model; what took most time goes to stderr."""
     from harness.models.transformers import TransformersModel
 
-    return TransformersModel(str(folder), device=device, threads=1)
+    with profiled():
+        return TransformersModel(str(folder), device=device, threads=1)
+
+
+@contextmanager
+def profiled() -> Iterator[None]:
+    """What this process's main thread does goes to stderr."""
+    found = cProfile.Profile()
+    with found:
+        yield
+    pstats.Stats(found, stream=sys.stderr).sort_stats("cumulative").print_stats(25)
 
 
 def steps(model: Any, images: list[Path], many: int) -> Figures:
@@ -28,10 +42,26 @@ def steps(model: Any, images: list[Path], many: int) -> Figures:
         answer(model, own)  # kernels are loaded, images encoded
         spent[n] = min(timed(model.device, lambda own=own: answer(model, own)) for _ in range(2))
     found: Figures = {"ms a step of the engine": _ms(spent, many)}
+    found["ms, not recorded"] = not_recorded(model, asked, many)
     if model.device.type == "cuda":
+        with profiled():
+            answer(model, asked[2 + many])
         busy = {n: kernels(lambda own=own: answer(model, own)) for n, own in asked.items()}
         found["ms of it on the GPU"] = _ms(busy, many)
     return found | alone(model, len(images), many)
+
+
+def not_recorded(model: Any, asked: dict[int, list[Any]], many: int) -> float:
+    from harness.models._device import recorded_step
+
+    before, recorded_step.DEVICES = recorded_step.DEVICES, ()
+    try:
+        return _ms(
+            {n: min(timed(model.device, lambda own=own: answer(model, own)) for _ in range(2)) for n, own in asked.items()},
+            many,
+        )
+    finally:
+        recorded_step.DEVICES = before
 
 
 def _ms(seconds: dict[int, float], many: int) -> float:
@@ -81,8 +111,7 @@ def kernels(work: Callable[[], object]) -> float:
 @torch.inference_mode()
 def alone(model: Any, rows: int, many: int) -> Figures:
     """The language model over keys and values that stay where they are: as many slots as the engine's rows end with."""
-    from harness.models._engine.language_model import Tokens
-    from harness.models._engine.shared_kv_cache import _carrier
+    from harness.models._engine.language_model import Tokens, carrier
 
     language = model._language()
     config, device, slots = language.config, model.device, 640
@@ -107,7 +136,7 @@ def alone(model: Any, rows: int, many: int) -> Figures:
         def get_seq_length(self, layer_idx: int = 0) -> int:
             return slots
 
-    mask = _carrier(attend)
+    mask = carrier(attend)
 
     def step() -> Tensor:
         return language.logits(language.states(Tokens(ids, positions, ids), mask, Kept())[:, -1]).argmax(-1)

@@ -13,18 +13,16 @@ import torch
 import transformers
 from torch import Tensor
 
-from harness.core.digests import model_digest, value_digest
 from harness.core.edge.files import is_hub_name
 from harness.core.edge.foreign import words_of
 from harness.core.errors import HarnessError, ModelError
 from harness.core.plugins import KEPT
-from harness.core.run_record import Checkpoint
 from harness.models._checkpoint import families as _families
 from harness.models._checkpoint.adapters import Changed, base_of, check, is_adapter, merge, take_out
 from harness.models._checkpoint.attention_masks import is_windowed
 from harness.models._checkpoint.families import CAUSAL, FAMILIES, Family
 from harness.models._checkpoint.image_processor import image_only
-from harness.models._checkpoint.own_files import require_own_code, require_own_files
+from harness.models._checkpoint.own_files import require_own_code, require_own_files, state_of
 from harness.models._checkpoint.prompt_builder import RopeIndex
 from harness.models._checkpoint.requirements import check_size
 
@@ -108,7 +106,7 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
         if kept is None:
             module, unread = _load_base(source, dtype, attention, remote_code)
             return merge(module, adapters)[0], unread
-        wanted = (source, _state_of(source), dtype, attention, remote_code)
+        wanted = (source, state_of(source), dtype, attention, remote_code)
         module, unread = _kept_base(kept, wanted) or _load_base(source, dtype, attention, remote_code)
         module, changed = merge(module, adapters, keep=True)
         if changed is not None:
@@ -158,12 +156,6 @@ def _kept_base(kept: dict[str, Any], wanted: tuple[Any, ...]) -> tuple[Any, list
     del base
     gc.collect()
     return None
-
-
-def _state_of(source: str) -> list[tuple[str, int, int]]:
-    """Names, sizes and times of a folder's files: as long as they stay, what was read of them is what they hold."""
-    stats = {path.name: path.stat() for path in sorted(Path(source).iterdir()) if path.is_file()}
-    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()]
 
 
 def _check_attention(source: str, attention: str, remote_code: bool) -> None:
@@ -237,24 +229,3 @@ def rope_index(module: Any, family: Family) -> RopeIndex | None:
         return axes
 
     return positions
-
-
-def checkpoint_of(path: str, source: str, adapters: Sequence[Path]) -> Checkpoint:
-    """Identity by content; an adapter's digest includes its base's."""
-    parent, digest = "", _base_digest(source)
-    for adapter in adapters:
-        parent, digest = digest, value_digest([digest, model_digest(adapter)])
-    if not adapters:
-        return Checkpoint(digest[:12], path, source, digest)
-    return Checkpoint(digest[:12], source, str(adapters[-1]), digest, parent=parent)
-
-
-def _base_digest(source: str) -> str:
-    """`model_digest`, read once where a process keeps it and the files stay."""
-    kept = KEPT.get()
-    if kept is None:
-        return model_digest(Path(source))
-    state = (source, _state_of(source))
-    if kept.get("digest", ("", ""))[0] != state:
-        kept["digest"] = state, model_digest(Path(source))
-    return str(kept["digest"][1])

@@ -1,18 +1,24 @@
 """What a base model is computed from lies in its own folder, as safetensors: everything else is refused before it is loaded.
 
-The digest of a checkpoint covers the files of its folder (`model_digest`); weights or code that come from elsewhere, or
-from a pickle, could change an answer without changing the digest.
+The digest of a checkpoint covers the files of its folder (`model_digest`) and is its identity; weights or code that come from
+elsewhere, or from a pickle, could change an answer without changing the digest.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.core.capabilities import NOTE, WRONG, Finding
+from harness.core.digests import model_digest, value_digest
 from harness.core.errors import ModelError
+from harness.core.plugins import KEPT
+from harness.core.run_record import Checkpoint
 from harness.models._checkpoint.adapters import PICKLES
 
 WEIGHTS = "weights"  # the name of the check
@@ -132,3 +138,57 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelError(f"{path} is not a JSON object. Copy the checkpoint again.")
     return value
+
+
+# ------------------------------------------------------------ identity
+
+
+def state_of(source: str) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of a folder's files: as long as they stay, what was read of them is what they hold."""
+    stats = {path.name: path.stat() for path in sorted(Path(source).iterdir()) if path.is_file()}
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()]
+
+
+def checkpoint_of(path: str, source: str, adapters: Sequence[Path]) -> Checkpoint:
+    """Identity by content; an adapter's digest includes its base's."""
+    parent, digest = "", _base_digest(source)
+    for adapter in adapters:
+        parent, digest = digest, value_digest([digest, model_digest(adapter)])
+    if not adapters:
+        return Checkpoint(digest[:12], path, source, digest)
+    return Checkpoint(digest[:12], source, str(adapters[-1]), digest, parent=parent)
+
+
+def _base_digest(source: str) -> str:
+    """`model_digest`, read once where a process keeps it and the files stay."""
+    kept = KEPT.get()
+    if kept is None:
+        return model_digest(Path(source))
+    state = (source, state_of(source))
+    if kept.get("digest", ("", ""))[0] != state:
+        kept["digest"] = state, model_digest(Path(source))
+    return str(kept["digest"][1])
+
+
+class CheckpointAhead:
+    """`checkpoint_of` by a thread, while weights are loaded: sha256 of 13 GiB takes as long as that."""
+
+    def __init__(self, path: str, source: str, adapters: Sequence[Path]) -> None:
+        self._found: Checkpoint | BaseException | None = None
+        work = partial(copy_context().run, checkpoint_of, path, source, adapters)
+        self._thread = threading.Thread(target=self._work, args=(work,), daemon=True)  # a refused checkpoint waits for nothing
+        self._thread.start()
+
+    def _work(self, work: Callable[[], Checkpoint]) -> None:
+        try:
+            self._found = work()
+        except BaseException as error:
+            self._found = error
+
+    def result(self) -> Checkpoint:
+        """Raises what `checkpoint_of` raised."""
+        self._thread.join()
+        if isinstance(self._found, BaseException):
+            raise self._found
+        assert self._found is not None
+        return self._found

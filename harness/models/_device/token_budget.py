@@ -16,7 +16,7 @@ from harness.core.errors import ConfigError
 ELSEWHERE = 32_768  # more in work would not be faster on a CPU
 _LEAST, _MOST = 2048, 1 << 22
 _READ = 32_768  # tokens that are read in one go at most, see `shared_kv_cache.py`
-_FIXED = 3 << 30  # bytes: a pass of the vision tower, scores of attention in steps, the logits of all rows
+_FIXED = 4 << 30  # bytes: a pass of the vision tower, scores of attention in steps, the logits of all rows, recorded steps
 _COPIES = 2  # rows that move to longer shelves are there twice for a moment
 _log = logging.getLogger("harness")
 

@@ -21,6 +21,7 @@ from harness.models._checkpoint.packed_attention import NAME
 from harness.models._checkpoint.prompt_builder import Row, reach
 from harness.models._checkpoint.rope_scaling import forget_lengths, original_length
 from harness.models._checkpoint.training_view import output_head
+from harness.models._device.recorded_step import Attend, RecordedSteps
 
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
@@ -46,10 +47,21 @@ class Tokens(NamedTuple):
     pieces: Sequence[Piece] = ()
 
 
+def carrier(attend: Attend, read: Tensor | None = None) -> Tensor:
+    """A mask of the shape that transformers passes through unread; it carries how to attend and which states are read."""
+    mask = torch.zeros(1, 1, 1, 1)
+    mask.attend = attend  # type: ignore[attr-defined]
+    mask.read = read  # type: ignore[attr-defined]
+    return mask
+
+
 class LanguageModel:
     """Reads tokens on top of a cache; the caller keeps `mask` (N, S), one column a cache slot, see `Tokens`."""
 
-    def __init__(self, module: Any, family: Family, features: FeatureCache, image_token_id: int) -> None:
+    def __init__(
+        self, module: Any, family: Family, features: FeatureCache, image_token_id: int, steps: RecordedSteps | None = None
+    ) -> None:
+        """steps: where decode steps may be recorded."""
         self.family, self.features, self.image_token_id = family, features, image_token_id
         self.decoder = module.get_decoder()
         self.config = self.decoder.config
@@ -62,6 +74,8 @@ class LanguageModel:
         # Experts take the tokens of a whole batch together: the last bits of a row then depend on the other rows.
         self.mixes_rows = any(getattr(self.config, name, None) for name in _EXPERTS)
         self.original_length = original_length(self.config)
+        fixed = self.shares_attention and not self.mixes_rows and self.original_length is None
+        self._steps = steps.of(module) if steps is not None and fixed else None
 
     @property
     def device(self) -> torch.device:
@@ -132,6 +146,16 @@ class LanguageModel:
         )
         states: Tensor = out.last_hidden_state
         return states
+
+    def decoded(self, tokens: Tokens, attend: Attend, cache: Any) -> Tensor:
+        """Logits (R, V) behind one more token a row, over attention of one's own; valid until the next call."""
+
+        def forward(ids: Tensor, positions: Tensor, attend: Attend) -> Tensor:
+            return self.logits(self.states(Tokens(ids, positions, ids), carrier(attend), cache)[:, -1])
+
+        if self._steps is None:
+            return forward(tokens.ids, tokens.positions, attend)
+        return self._steps.step(forward, tokens.ids, tokens.positions, attend)
 
     def logits(self, states: Tensor) -> Tensor:
         """Final states (..., D) -> logits (..., V)."""

@@ -6,7 +6,7 @@ read end to end, without padding. The language model reads through attention of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -14,11 +14,10 @@ from torch import Tensor
 
 from harness.models._engine.grouping import Group
 from harness.models._engine.kv_shelves import Place, Shelf, arranged, capacity, common_widths, grown, places
-from harness.models._engine.language_model import LanguageModel, Piece, Tokens
+from harness.models._engine.language_model import LanguageModel, Piece, Tokens, carrier
 from harness.models._engine.packed_reading import PackedRows
 from harness.models._engine.shared_prefix import Part, SharedPrefixes, attend, nothing, padding, side_by_side
 
-Attend = Callable[[Any, Tensor, Tensor, Tensor, float], Tensor]
 _IN_A_PASS = {"cpu": 4096}  # tokens read in one go: more would not fit a core's cache
 _IN_A_PASS_ELSEWHERE = 32_768
 
@@ -90,9 +89,7 @@ class SharedMemory:
         if not known:
             ids = torch.tensor(tokens, device=self._language.device)[:, None]
             self._look(ids.device)
-            following = Tokens(ids, self._positions[:, None], ids)
-            states = self._language.states(following, _carrier(self._attend_step), self)
-            logits = self._language.logits(states[:, -1])
+            logits = self._language.decoded(Tokens(ids, self._positions[:, None], ids), self._attend_step, self)
         self._lengths = [n + 1 for n in self._lengths]
         full = [shelf for shelf in self._shelves if any(self._lengths[row] >= shelf.width for row in shelf.rows)]
         if full:
@@ -209,7 +206,7 @@ class SharedMemory:
             mask = torch.tensor([read], device=self._language.device)
             spans = list(zip(owner[some], lengths, strict=False))
             rows = PackedRows(lengths, before, spans, any(read), mask.device)
-            found = self._language.states(self._language.packed(pieces[some]), _carrier(rows, mask), None)
+            found = self._language.states(self._language.packed(pieces[some]), carrier(rows, mask), None)
             states.append(found[mask])
             own = places(rows.shelves)
             held += [own[n] for n in range(len(lengths))]
@@ -225,11 +222,3 @@ class SharedMemory:
                 start, tokens = n, 0
             tokens += piece.end - piece.start
         yield slice(start, len(pieces))
-
-
-def _carrier(attend: Attend, read: Tensor | None = None) -> Tensor:
-    """A mask of the shape that transformers passes through unread; it carries how to attend and which states are read."""
-    mask = torch.zeros(1, 1, 1, 1)
-    mask.attend = attend  # type: ignore[attr-defined]
-    mask.read = read  # type: ignore[attr-defined]
-    return mask

@@ -78,7 +78,8 @@ def served(path: str, serve: str, name: str | None) -> Served:
 
     Raises ModelError for one that cannot be loaded or served.
     """
-    from harness.models._checkpoint.loading import checkpoint_of, resolve  # imports torch, which other servers do without
+    from harness.models._checkpoint.loading import resolve  # imports torch, which other servers do without
+    from harness.models._checkpoint.own_files import checkpoint_of
 
     source, adapters = resolve(path)
     _lora_arguments(serve, adapters)

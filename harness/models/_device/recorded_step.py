@@ -186,9 +186,9 @@ def _aside() -> Iterator[None]:
     torch.cuda.current_stream().wait_stream(stream)
 
 
-def _new_graph() -> Any:
+def _new_graph() -> Any:  # Any: torch.cuda.CUDAGraph, or what a test records with
     return torch.cuda.CUDAGraph()
 
 
-def _new_pool() -> Any:
+def _new_pool() -> Any:  # Any: a pair of numbers, opaque
     return torch.cuda.graph_pool_handle()

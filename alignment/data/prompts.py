@@ -10,7 +10,9 @@ its pairs are the prompts and the rejected answers are not used: an arm on that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -137,7 +139,7 @@ class ReadsPrompts:
         """How many prompts can be asked. Reads no image, asks no model; raises DataError as `pairs` would."""
         o = self.options
         if self._origin is None:
-            return len(_usable(data, o["prompts"], o["image_folder"], o["limit"], seed)[0])
+            return len(asked_of(self, data, seed))
         found = count_of(self._origin, data, seed)
         return found if o["limit"] is None else min(found, o["limit"])
 
@@ -219,15 +221,38 @@ class AsksAhead(Protocol):
     def asked(self, data: Data, seed: int) -> list[AsksAbout]: ...
 
 
-def asked_of(source: Source, data: Data, seed: int) -> list[AsksAbout]:
+_read: ContextVar[dict[int, tuple[object, list[AsksAbout]]] | None] = ContextVar("_read", default=None)
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Within it, `count_of` and `asked_of` read the files of a source once for both."""
+    before = _read.set({})
+    try:
+        yield
+    finally:
+        _read.reset(before)
+
+
+def asked_of(source: object, data: Data, seed: int) -> list[AsksAbout]:
     """The pairs or prompts of a source as far as it tells them ahead."""
+    known = _read.get()
+    if known is not None and id(source) in known:
+        return known[id(source)][1]
+    found: list[AsksAbout] = []
     if isinstance(source, StoresPairs):
-        return list(source.stored(data, seed))
-    return source.asked(data, seed) if isinstance(source, AsksAhead) else []
+        found = list(source.stored(data, seed))
+    elif isinstance(source, AsksAhead):
+        found = source.asked(data, seed)
+    if known is not None:
+        known[id(source)] = source, found  # with the source, so that no other one gets its id
+    return found
 
 
 def count_of(source: Source, data: Data, seed: int) -> int:
     """How many pairs or prompts a source has, without a model. Raises what reading its files raises."""
+    if isinstance(source, StoresPairs):
+        return len(asked_of(source, data, seed))
     if isinstance(source, ChecksItsFiles):
         return source.check(data, seed)
     return sum(1 for _ in source.pairs(data, NoModel(), seed))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alignment.data.prompts import StoresPairs, asked_of, count_of
+from alignment.data.prompts import StoresPairs, asked_of, count_of, read_once
 from alignment.data.stored_pairs import ChecksPairs
 from alignment.data.yield_report import sides
 from harness.config.option_faults import plugins_of
@@ -15,18 +16,31 @@ from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
 from harness.core.errors import DataError, HarnessError, StoreError
 from harness.core.plugins import Data, Model
-from harness.core.preference import PreferencePair, ShowsSeveralImages, names_of, refused_images
+from harness.core.preference import AsksAbout, PreferencePair, ShowsSeveralImages, names_of, refused_images
 from harness.models._server.shared_servers import check_startable
 from harness.storage.artifacts import Pairs
 
 
-def number_of_pairs(config: RunConfig, arm: Arm, data: Data) -> int:
-    """How many pairs or prompts an arm's source has. Raises what reading its files raises, where there is none, and for
-    ready-made pairs that the arm's aligner would refuse."""
-    source = registry.make("source", arm.pairs.name, arm.pairs.options)
-    stored = source.stored(data, config.seed_of(arm)) if isinstance(source, StoresPairs) else None
-    found = count_of(source, data, config.seed_of(arm)) if stored is None else len(stored)
-    if not found:
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What an arm's source holds before anything is asked: number of pairs or prompts, and what each of them is about."""
+
+    number: int
+    rows: Sequence[AsksAbout]
+
+
+def look_at(config: RunConfig, arm: Arm, data: Data) -> Looked:
+    """The files of an arm's source, read once. Raises what reading them raises, where there is nothing, and for ready-made
+    pairs that the arm's aligner would refuse."""
+    source, seed = registry.make("source", arm.pairs.name, arm.pairs.options), config.seed_of(arm)
+    if isinstance(source, StoresPairs):
+        stored = source.stored(data, seed)
+        found = Looked(len(stored), stored)
+    else:
+        stored = None
+        with read_once():
+            found = Looked(count_of(source, data, seed), asked_of(source, data, seed))
+    if not found.number:
         raise DataError(f"The source {arm.pairs.name} has nothing to make pairs of; look at its file and its images.")
     aligner = registry.get("aligner", arm.align.name)
     if stored is not None and isinstance(aligner, ChecksPairs):
@@ -34,17 +48,13 @@ def number_of_pairs(config: RunConfig, arm: Arm, data: Data) -> int:
     return found
 
 
-def refused_prompts(config: RunConfig, arm: Arm, data: Data, model: Model) -> list[str]:
+def refused_prompts(arm: Arm, looked: Looked, model: Model) -> list[str]:
     """What an arm's source asks that the base, or the arm's judge, cannot take: prompts about several images."""
     takers: dict[str, object] = {"this model": model}
-    if arm.align.judge is not None:
-        takers[f"the judge {arm.align.judge.name}"] = registry.get("judge", arm.align.judge.name)
-    wary: dict[str, object] = {who: one for who, one in takers.items() if isinstance(one, ShowsSeveralImages) and one.one_image}
-    wary |= {} if isinstance(model, ShowsSeveralImages) else {"this model": model}
-    if not wary:
-        return []  # a file of a million rows is not read for it
-    asked = asked_of(registry.make("source", arm.pairs.name, arm.pairs.options), data, config.seed_of(arm))
-    found = [refused_images(one, asked, who) for who, one in wary.items()]
+    judge = registry.get("judge", arm.align.judge.name) if arm.align.judge is not None else None
+    if arm.align.judge is not None and isinstance(judge, ShowsSeveralImages):
+        takers[f"the judge {arm.align.judge.name}"] = judge
+    found = [refused_images(one, looked.rows, who) for who, one in takers.items()]
     return [f"pairs of {arm.name}: {refused}" for refused in found if refused]
 
 
@@ -85,8 +95,7 @@ def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Dat
     for arm in (*config.reward_models, *config.arms):
         if not has_pairs(arm) and isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
             try:
-                number_of_pairs(config, arm, data)
-                faults += refused_prompts(config, arm, data, model)
+                faults += refused_prompts(arm, look_at(config, arm, data), model)
             except HarnessError as error:
                 faults.append(f"pairs of {arm.name}: {error}")
             faults += unreached_models(arm)

@@ -24,7 +24,7 @@ from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator, make_judge
-from harness.run.check_sources import number_of_pairs, refused_prompts, unreached_models
+from harness.run.check_sources import Looked, look_at, refused_prompts, unreached_models
 from harness.run.count import counted
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import make_aligner
@@ -101,10 +101,10 @@ def peak_memory() -> str:
 def _present(config: RunConfig, opened: ExitStack) -> tuple[Model | None, list[Asked], dict[str, int], Data | None, list[str]]:
     """The model, what the benchmarks ask, the number of pairs of each arm, the data folder, and all that is missing."""
     missing = [*plugin_faults(config), *path_faults(config)]
-    asked, totals, data, model = list[Asked](), dict[str, int](), None, None
+    asked, looked, data, model = list[Asked](), dict[str, Looked](), None, None
     try:
         data = opened.enter_context(data_to_look_at(config.data, Path(config.output).expanduser()))
-        asked, totals = asked_of(config, data, missing), _totals(config, data, missing)
+        asked, looked = asked_of(config, data, missing), _looked_at(config, data, missing)
     except HarnessError as error:
         missing.append(str(error))
     for make, judges in (
@@ -117,10 +117,10 @@ def _present(config: RunConfig, opened: ExitStack) -> tuple[Model | None, list[A
             model = load_model(config)
         except HarnessError as error:
             missing.append(f"model: {error}")
-    if model is not None and data is not None:
-        arms = [arm for arm in (*config.reward_models, *config.arms) if arm.name in totals]
-        missing += [fault for arm in arms for fault in refused_prompts(config, arm, data, model)]
-    return model, asked, totals, data, missing
+    if model is not None:
+        arms = [arm for arm in (*config.reward_models, *config.arms) if arm.name in looked]
+        missing += [fault for arm in arms for fault in refused_prompts(arm, looked[arm.name], model)]
+    return model, asked, {name: found.number for name, found in looked.items()}, data, missing
 
 
 def _unmeasured(config: RunConfig, asked: Sequence[Asked], totals: Mapping[str, int]) -> Iterator[Cost]:
@@ -145,14 +145,14 @@ def _refused(work: Callable[[], object]) -> list[str]:
     return []
 
 
-def _totals(config: RunConfig, data: Data, missing: list[str]) -> dict[str, int]:
-    """Arm -> pairs or prompts of its source; what cannot be read is added to `missing`."""
-    found, known = dict[str, int](), dict[str, int]()
+def _looked_at(config: RunConfig, data: Data, missing: list[str]) -> dict[str, Looked]:
+    """Arm -> what its source holds; what cannot be read is added to `missing`."""
+    found, known = dict[str, Looked](), dict[str, Looked]()
     for arm in (*config.reward_models, *config.arms):
         alike = value_digest([arm.pairs.name, arm.pairs.options, config.seed_of(arm), arm.align.name])
         try:
             if alike not in known:
-                known[alike] = number_of_pairs(config, arm, data)
+                known[alike] = look_at(config, arm, data)
             found[arm.name] = known[alike]
         except HarnessError as error:
             missing.append(f"pairs of {arm.name}: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from harness.config import schema as config
 from harness.config import study_tables
 from harness.core.errors import DataError
 from harness.core.plugins import NoModel
-from harness.run.check_sources import check_sources, number_of_pairs
+from harness.run.check_sources import check_sources, look_at
 from harness.run.estimate import Cost, estimate
 from harness.storage.data_folder import DataFolder
 from tests.alignment.sources.test_published_datasets import by_model
@@ -121,7 +122,7 @@ def test_the_sums_stand_before_what_is_missing(tmp_path: Path) -> None:
 def test_the_prompts_of_every_miniature_row_are_counted_without_a_model(world: Path, name: str) -> None:
     made, _ = config.load_table(name, True)
     data = DataFolder(world / "miniworld", world / ".cache")
-    assert all(number_of_pairs(made, arm, data) > 0 for arm in (*made.reward_models, *made.arms))
+    assert all(look_at(made, arm, data).number > 0 for arm in (*made.reward_models, *made.arms))
 
 
 def test_the_corrupted_rows_of_table_5_are_counted_from_the_file_and_a_missing_key_is_named(
@@ -171,7 +172,7 @@ BLIND = [{"image": image, "prompt": "What?", "chosen": "A cat.", "rejected": ["A
         (SEVERAL, "own", "symmpo", "1 of 2 pairs are about several images .*symmpo puts the image of another"),
         (SEVERAL, "own", "mdpo, other", "1 of 2 pairs are about several images .*mdpo puts the image of another"),
         (SEVERAL, "own", "dpo", "1 of 2 rows are about several images .the first: 'row-2'., and this model takes one image"),
-        (SEVERAL, "own", "grpo, annotations", "1 of 2 rows .*, and the judge annotations takes one image a prompt"),
+        (SEVERAL, "own", "grpo, annotations", r"1 of 2 rows (.|\n)*, and the judge annotations takes one image a prompt"),
         (THUMBS, "rated", "kto", "All 3 answers are desirable; learning from ratings needs both kinds"),
         (THUMBS, "rated", "dpo", r"No preference pair is left .*the aligner kto trains on it\): 3"),
     ],
@@ -187,3 +188,48 @@ def test_pairs_that_an_aligner_cannot_train_on_are_refused_before_anything_is_as
     made = config.parse(SMALL | {"data": str(tmp_path), "output": str(tmp_path / "out"), "arms": [arm]})
     with pytest.raises(DataError, match=rf"Preference pairs cannot be made:\n  pairs of one: {says}"):
         check_sources(made, lambda arm: False, DataFolder(tmp_path), NoModel())
+
+
+class CountsReads(DataFolder):
+    """Counts how often each file is opened."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.opened = Counter()
+
+    def path(self, name):
+        self.opened[name] += 1
+        return super().path(name)
+
+
+FILES = {"name": "jsonl", "file": "rows.jsonl"}
+PROMPTS = {"name": "random_edit", "prompts": "prompts.jsonl"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        FILES,
+        PROMPTS,
+        {"name": "random_edit", "from": FILES},
+        {"name": "joined", "first": FILES, "second": PROMPTS},
+        {
+            "name": "union",
+            "first": FILES,
+            "second": {"name": "random_edit", "from": {"name": "joined", "first": FILES, "second": PROMPTS}},
+        },
+    ],
+    ids=lambda source: source["name"],
+)
+def test_files_are_read_once_to_count_their_rows_and_to_look_for_several_images(tmp_path, source):
+    (tmp_path / "a.png").write_bytes(b"image")
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, SEVERAL)))
+    turns = [{"from": "human", "value": "What?"}, {"from": "gpt", "value": "A cat."}]
+    (tmp_path / "prompts.jsonl").write_text(json.dumps({"id": "one", "images": ["a.png", "a.png"], "conversations": turns}))
+    arm = {"name": "one", "pairs": source, "align": {"name": "dpo"}}
+    made = config.parse(SMALL | {"data": str(tmp_path), "output": str(tmp_path / "out"), "arms": [arm]})
+    data = CountsReads(tmp_path)
+    with pytest.raises(DataError, match="rows are about several images .the first: '.*'., and this model takes one image"):
+        check_sources(made, lambda arm: False, data, NoModel())
+    parts = 2 if source["name"] == "union" else 1  # the file is named twice in it
+    assert set(data.opened.values()) <= {parts, 1} and data.opened, data.opened

@@ -118,6 +118,22 @@ class ShowsSeveralImages(Protocol):
     def one_image(self) -> str: ...
 
 
+@runtime_checkable
+class NotesSeveralImages(Protocol):
+    """A model that takes several images; `several_images_note` says where most of its kind were trained with one per prompt,
+    else ""."""
+
+    @property
+    def several_images_note(self) -> str: ...
+
+
+def noted_images(model: object, asked: Iterable[AsksAbout]) -> tuple[str, ...]:
+    """What a run says where some of its pairs or prompts are about several images, and most models of the kind saw one."""
+    note = model.several_images_note if isinstance(model, NotesSeveralImages) else ""
+    shown = note and any(isinstance(one.image, tuple) for one in asked)
+    return (f"Some prompts show several images, and {note}.",) if shown else ()
+
+
 def refused_images(model: object, asked: Sequence[AsksAbout], who: str = "this model") -> str:
     """What to tell of pairs or prompts about several images that a model does not take; "" where it takes all of them."""
     several = [one.id for one in asked if isinstance(one.image, tuple)]

@@ -18,6 +18,7 @@ from harness.core.edge.versions import versions
 from harness.core.errors import HarnessError
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.plugins import Answers, Model, in_order
+from harness.core.preference import NotesSeveralImages, ShowsSeveralImages
 from harness.evaluation.checkpoint_checks import drawn_images
 
 _QUESTIONS = ("Is there a dog in the image?", "What colours do you see?", "Describe this image in detail.", "Why?")
@@ -36,6 +37,7 @@ def examine(load: Callable[[], Model], output: Path, beside: Callable[[], Model]
         yield Finding(
             "backend", OK, ", ".join(f"{k}: {v}" for k, v in model.facts().items() if k not in ("torch", "transformers"))
         )
+        yield from _several_images(model)
         yield from _memory(model)
         with tempfile.TemporaryDirectory() as folder:
             images = drawn_images(Path(folder))
@@ -79,6 +81,15 @@ def _machine(output: Path) -> Iterator[Finding]:
     yield Finding(
         "disk", state, text + (" (a LoRA run needs about 5, a full one the checkpoint's size)" if state == NOTE else "")
     )
+
+
+def _several_images(model: Model) -> Iterator[Finding]:
+    """Whether a prompt may show several images; a server says so itself when it is asked."""
+    if not isinstance(model, HoldsWeights) or not isinstance(model, ShowsSeveralImages):
+        return
+    note = model.several_images_note if isinstance(model, NotesSeveralImages) else ""
+    words = f"refused: {model.one_image}" if model.one_image else f"taken, but {note}" if note else "taken"
+    yield Finding("several images in a prompt", OK, words)
 
 
 def _memory(model: Model) -> Iterator[Finding]:

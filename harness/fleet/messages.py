@@ -50,6 +50,7 @@ class Loaded:
     facts: Mapping[str, str]
     unshared: str
     one_image: str  # why it takes no more than one a prompt
+    several_images_note: str  # what to say where its prompts show several
     despite: tuple[str, ...]
     device: str = ""  # for people: the GPU's name, or "cpu"
 

@@ -103,6 +103,8 @@ class TransformersModel:
             self.module.eval()
             skip_unread_layers(self.module)
             self.family = loading.family_of(self.module)
+            self.one_image = self.family.one_image or self.family.why_alone  # see `ShowsSeveralImages`
+            self.several_images_note = self.family.several_images_note  # see `NotesSeveralImages`
             self._of_files = tuple(file_findings(Path(source), adapters, unread))
             self.processor: Any = loading.load_processor(source, self.module.config, remote_code)
             image_token = loading.image_token_id(self.module, self.family)
@@ -222,11 +224,6 @@ class TransformersModel:
         tokenizer = self.prompts.tokenizer
         known = [i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None]
         return int(known[0]) if known else 0
-
-    @property
-    def one_image(self) -> str:
-        """See `ShowsSeveralImages`."""
-        return self.family.one_image or self.family.why_alone
 
     def prompt(self, image: Images, text: str, noise: NoisyImage | None = None) -> tuple[Tensor, Mapping[str, Tensor]]:
         """input_ids (P,) of a prompt, ending where the answer begins, and the inputs of the vision tower."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
 from harness.core.errors import DataError, HarnessError, StoreError
 from harness.core.plugins import Data, Model
-from harness.core.preference import AsksAbout, PreferencePair, ShowsSeveralImages, names_of, refused_images
+from harness.core.preference import AsksAbout, PreferencePair, ShowsSeveralImages, names_of, noted_images, refused_images
 from harness.models._server.shared_servers import check_startable
 from harness.storage.artifacts import Pairs
 
@@ -89,18 +89,37 @@ def _asked_models(arm: Arm) -> list[Mapping[str, Any]]:
     return [spec for kind, where, spec in found if kind == "model" and where.startswith("arms.0.pairs")]
 
 
-def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Data, model: Model) -> None:
-    """Raise one DataError for all arms without pairs whose source would fail: before a sweep of hours, not after it."""
-    faults = []
+def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Data, model: Model) -> tuple[str, ...]:
+    """Raise one DataError for all arms without pairs whose source would fail: before a sweep of hours, not after it.
+
+    Returns what is to be said of the others, each once.
+    """
+    faults, notes = list[str](), dict[str, None]()
     for arm in (*config.reward_models, *config.arms):
         if not has_pairs(arm) and isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
             try:
-                faults += refused_prompts(arm, look_at(config, arm, data), model)
+                looked = look_at(config, arm, data)
+                faults += refused_prompts(arm, looked, model)
+                notes |= dict.fromkeys(noted_images(model, looked.rows))
             except HarnessError as error:
                 faults.append(f"pairs of {arm.name}: {error}")
             faults += unreached_models(arm)
     if faults:
         raise DataError("Preference pairs cannot be made:\n  " + "\n  ".join(faults))
+    return tuple(notes)
+
+
+class Warnings:
+    """Says each warning of a run once, however many of its arms it concerns."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._said = say, set[str]()
+
+    def __call__(self, warnings: Iterable[str]) -> None:
+        for warning in warnings:
+            if warning not in self._said:
+                self._said.add(warning)
+                self._say(f"WARNING: {warning}")
 
 
 def rebuilt_pairs(pairs: Sequence[PreferencePair]) -> Pairs:

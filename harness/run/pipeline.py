@@ -28,14 +28,14 @@ from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Data, Model, Progress, no_progress
-from harness.core.preference import PreferencePair
+from harness.core.preference import PreferencePair, noted_images
 from harness.evaluation.cached_model import RememberingModel
 from harness.evaluation.sweep import sweep
 from harness.models._server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
 from harness.run.check_gates import check_gates
-from harness.run.check_sources import asks_own_server, check_places, check_sources, pairs_record, rebuilt_pairs
+from harness.run.check_sources import Warnings, asks_own_server, check_places, check_sources, pairs_record, rebuilt_pairs
 from harness.run.data import open_data
 from harness.run.make_aligner import rated_by
 from harness.run.models import Shown, crew_of, load_model
@@ -43,7 +43,7 @@ from harness.run.on_fleet.arm_training import ArmTraining
 from harness.run.on_fleet.jobs import hands_of
 from harness.run.on_fleet.together import Together, check_room
 from harness.run.shared_prompts import keep_shared_prompts
-from harness.storage.artifacts import Pairs, RewardAccuracy, SharedPrompts, Timings, TrainingLog
+from harness.storage.artifacts import Pairs, RewardAccuracy, Timings, TrainingLog
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store, StoredRun
 
@@ -126,10 +126,12 @@ class _Stages:
         self.data, self.store, self.progress, self.say = data, store, progress, say
         self.done = {(r.label, r.benchmark) for r in store.results(run_id) if r.is_whole}
         self.training = ArmTraining(config, folder, data, store, progress, say, crew)
-        self._timing = threading.Lock()
+        self._timing, self.warn = threading.Lock(), Warnings(say)
 
     def all(self, base: Model) -> None:
-        check_sources(self.config, lambda a: self._aligned(a) or (self._arm(a) / "pairs.jsonl").is_file(), self.data, base)
+        self.warn(
+            check_sources(self.config, lambda a: self._aligned(a) or (self._arm(a) / "pairs.jsonl").is_file(), self.data, base)
+        )
         together = Together(self.config, self.crew)
         together.each(self.config.reward_models, partial(self._pairs_of, base))
         self._align_each(together, self.config.reward_models, base)
@@ -143,9 +145,8 @@ class _Stages:
             self._align_each(together, arms, base)
             together.each(arms, self._sweep_arm)
             gc.collect()
-        if self.store.get(SharedPrompts, self.run_id) is None:  # else this run was finished before
-            made = {arm.name: self._arm(arm) / "pairs.jsonl" for arm in self.config.arms}
-            keep_shared_prompts(self.store, self.run_id, self.config, made)
+        made = {arm.name: self._arm(arm) / "pairs.jsonl" for arm in self.config.arms}
+        keep_shared_prompts(self.store, self.run_id, self.config, made)
         together.raise_failed()
 
     def _pairs_of(self, base: Model, arm: Arm) -> None:
@@ -225,8 +226,7 @@ class _Stages:
         if self.store.get(Pairs, self.run_id, arm.name) is None:  # the store was lost; the folder was kept
             self.store.put(self.run_id, rebuilt_pairs(pairs), arm.name)
         self.say(f"{len(pairs)} pairs in {path}")
-        for warning in giveaways(pairs):
-            self.say(f"WARNING: {warning}")
+        self.warn((*noted_images(base, pairs), *giveaways(pairs)))
         return pairs
 
     def _align(self, base: Model, arm: Arm) -> None:
@@ -239,7 +239,7 @@ class _Stages:
             else:
                 workers().gather(arm.name)
                 done = self.training.train(arm, pairs)
-        log = TrainingLog(tuple(done.log), (*done.notes, *giveaways(pairs)), rated_by(done.folder))
+        log = TrainingLog(tuple(done.log), (*done.notes, *noted_images(base, pairs), *giveaways(pairs)), rated_by(done.folder))
         self.store.put(self.run_id, log, arm.name)
         where = str(done.folder.resolve().relative_to(self.folder.resolve()))
         write_text_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')

@@ -37,7 +37,9 @@ def shared_prompts(config: RunConfig, prompts: Mapping[str, Set[str]]) -> tuple[
 
 
 def keep_shared_prompts(store: Store, run_id: str, config: RunConfig, pair_files: Mapping[str, Path]) -> None:
-    """Keep the groups of a run in its store; `pair_files`: of each arm, where there is one."""
+    """Keep the groups of a run in its store, once; `pair_files`: of each arm, where there is one."""
+    if store.get(SharedPrompts, run_id) is not None:
+        return  # this run was finished before
     prompts = {name: prompts_of(read_pairs(path)) for name, path in pair_files.items() if path.is_file()}
     store.put(run_id, SharedPrompts(shared_prompts(config, prompts)))
 

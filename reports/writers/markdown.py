@@ -202,6 +202,7 @@ def _reproduce(run: RunFacts) -> list[str]:
     parts = [
         f"## How to reproduce {_safe(run.name)}",
         f"```sh\n{_code(run.command)}\n```" if run.command else "",
+        "\n".join(f"- {_safe(note)}" for note in run.notes),
         f"```yaml\n{_code(run.config_yaml.rstrip())}\n```" if run.config_yaml else "",
         digests,
         f"Versions: {_safe(versions)}." if versions else "",

@@ -34,6 +34,7 @@ class Family:
     pads_placeholders: placeholders of any kind in a text are read as padding.
     tiles_alone: an image is cut into tiles only where it is alone in its prompt (`batch_num_images` tells the model).
     numbers_images: the processor writes an image's number in its prompt, from 0, in front of it.
+    trained_with_one: whether most of its checkpoints were trained on prompts that show one image, although it takes several.
     one_image: why a prompt shows no more than one image, "" where it may show several.
     template: the prompt of checkpoints that come without a chat template: (before the question, behind it).
     why_alone: why its requests go one by one through the model's own `generate`, "" where the engine knows it.
@@ -53,6 +54,7 @@ class Family:
     pads_placeholders: bool = False
     tiles_alone: bool = False
     numbers_images: bool = False
+    trained_with_one: bool = False
     one_image: str = ""
     template: tuple[str, str] | None = None
     why_alone: str = ""
@@ -65,6 +67,16 @@ class Family:
     def softcap(self, config: Any) -> float | None:
         """What the class caps its logits at, given the text model's configuration."""
         return getattr(config, "final_logit_softcapping", None) if self.caps_logits else None
+
+    @property
+    def several_images_note(self) -> str:
+        """What is to be said of prompts that show several images; "" where nothing is."""
+        if not self.trained_with_one:
+            return ""
+        return (
+            f"most checkpoints of the family {self.name} were trained with one image per prompt: answers about several images "
+            "may be poor (docs/models.md)"
+        )
 
     @property
     def sharing(self) -> str:
@@ -82,8 +94,8 @@ class Family:
 
 
 _TABLE = (
-    Family("llava"),
-    Family("llava_next"),
+    Family("llava", trained_with_one=True),
+    Family("llava_next", trained_with_one=True),
     Family("llava_onevision", tiles_alone=True),
     Family("internvl"),
     Family("idefics3"),
@@ -110,12 +122,16 @@ _TABLE = (
         one_image="It was trained on prompts that begin with one image.",
     ),
 )
+_SEES_SEVERAL = ("pixtral",)  # vision towers whose checkpoints were trained with several images, whatever class holds them
 _RECURRENT = ("qwen3_5_text", "qwen3_5_moe_text")  # text models whose running state is that of Gated DeltaNet
 FAMILIES = {family.name: family for family in _TABLE}
 
 
-def family_of(kind: str, text: Any) -> Family:
-    """The entry of a `model_type` whose decoder has this configuration (transformers' own, another for each family)."""
+def family_of(kind: str, text: Any, vision: str = "") -> Family:
+    """The entry of a `model_type` whose decoder has this configuration (transformers' own, another for each family).
+
+    vision: the `model_type` of its vision tower.
+    """
     if kind not in FAMILIES:
         return Family(kind, why_alone=f"The family {kind!r} is not in the table of docs/models.md.")
     types = set(getattr(text, "layer_types", None) or ())
@@ -124,6 +140,7 @@ def family_of(kind: str, text: Any) -> Family:
     if strange:
         return Family(kind, why_alone=f"This {kind} has layers that the engine does not know: {', '.join(strange)}.")
     family = replace(FAMILIES[kind], recurrent=recurrent)
+    family = replace(family, trained_with_one=False) if vision in _SEES_SEVERAL else family
     if not family.only_windows:
         return family
     looks = text.use_bidirectional_attention  # the smaller models of Gemma 4 have none

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 import harness.cli  # noqa: F401  # registers the commands
 from harness.audit.judge_check import RankedPair, pairs_of, rated, rewarded
 from harness.commands._app import app
+from harness.commands._terminal import Display
 from harness.core.errors import DataError
 from harness.core.run_record import ProtocolRecord
 from harness.labels.estimates.judge_fitness import fitness
@@ -36,6 +38,40 @@ def test_a_recorded_judge_is_asked_in_both_orders(tmp_path: Path) -> None:
     words = [str(tmp_path / "pairs.jsonl"), "--judge", "recorded", f"judge.file={tmp_path / 'replies.jsonl'}"]
     said = CliRunner().invoke(app, ["judges", "check", *words, "--output", str(tmp_path / "runs")]).output
     assert "hallucination 100.00%" in said and "100.0% judged alike in both orders" in said
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_shown_on_a_terminal_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")  # rich then takes any output for a terminal
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps({**ROW, "id": name}) + "\n" for name in "abc"))
+    (tmp_path / "replies.jsonl").write_text(json.dumps({"question": "other", "answer": "", "raw": "x", "value": 1}) + "\n")
+    words = [str(tmp_path / "pairs.jsonl"), "--judge", "recorded", f"judge.file={tmp_path / 'replies.jsonl'}"]
+    shown, progress = list[tuple[str, int, int]](), Display.progress
+
+    def noted(self: Display, what: str, done: int, total: int) -> None:
+        shown.append((what, done, total))
+        progress(self, what, done, total)
+
+    monkeypatch.setattr(Display, "progress", noted)
+    said = CliRunner().invoke(app, ["judges", "check", *words, "--output", str(tmp_path / "runs")]).output
+    assert ("judge recorded: pairs" in said) == terminal
+    assert shown == [("judge recorded: pairs", done, 3) for done in range(4)]
+
+
+def test_a_reward_model_shows_progress_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = list[int]()
+    monkeypatch.setattr(Display, "progress", lambda self, what, done, total: shown.append(done))
+    module = import_module("harness.run.make_aligner")
+    monkeypatch.setattr(module, "trained_reward", lambda folder, name, options: TrainedReward())
+    monkeypatch.setattr(module, "rate_of", lambda reward: lambda pair, answers, images: (1.0, 0.0))
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(ROW) + "\n")
+    words = [str(tmp_path / "pairs.jsonl"), "--reward-model", str(tmp_path), "--output", str(tmp_path / "runs")]
+    assert CliRunner().invoke(app, ["judges", "check", *words]).exit_code == 0
+    assert shown == [0, 1]
+
+
+class TrainedReward:
+    digest = "ab"
 
 
 def test_the_result_stands_beside_what_the_judge_measured(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,11 +78,22 @@ def check(
         _check_judge(_judge(judge, changes or [], output), asked, folder, output)
 
 
+@contextmanager
+def _progress(who: str, pairs: Sequence[RankedPair]) -> Iterator[Callable[[int], None]]:
+    """A progress line on a terminal while it is open."""
+    from harness.commands._terminal import Display
+
+    with Display() as display:
+        display.progress(f"{who}: pairs", 0, len(pairs))  # a local model's first pair may take a minute
+        yield lambda done: display.progress(f"{who}: pairs", done, len(pairs))
+
+
 def _check_judge(judge: Annotator, pairs: Sequence[RankedPair], images: Path, output: Path) -> None:
     from harness.audit.judge_check import asked
     from harness.results.judge_results import keep
 
-    found, blind = asked(judge, pairs, images)
+    with _progress(f"judge {judge.name}", pairs) as progress:
+        found, blind = asked(judge, pairs, images, progress)
     keep(output, f"{judge.name} {judge.version}", found)
     _show(f"judge {judge.name}", found, blind)
 
@@ -101,7 +113,8 @@ def _rate(folder: Path, name: str, options: dict[str, object], pairs: Sequence[R
     from harness.run.make_aligner import rate_of, trained_reward
 
     reward = trained_reward(folder, name, options)
-    found, blind = rated(rate_of(reward), pairs, images)
+    with _progress(f"reward model {folder.name}", pairs) as progress:
+        found, blind = rated(rate_of(reward), pairs, images, progress)
     output.mkdir(parents=True, exist_ok=True)
     keep(output, reward_key(reward.digest), found)
     _show(f"reward model {folder.name}", found, blind)

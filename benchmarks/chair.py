@@ -12,7 +12,7 @@ speech, in captions and references, as OPERA and most decoding papers do. They d
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from operator import attrgetter
 
 from benchmarks._coco import annotations as _coco
@@ -29,6 +29,7 @@ from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
 from benchmarks._text.wordnet import DATA as LEMMAS
 from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm, image_key
+from harness.core.edge.processes import until_idle
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Number, Score, Span, Sums, over, ratio
 from harness.core.plugins import Data
@@ -220,7 +221,7 @@ def _singular_words(tokens: Sequence[str]) -> list[str]:
     return list(map(singularize, tokens))
 
 
-@lru_cache(maxsize=1)
+@until_idle
 def shared_noun_guess() -> NounGuess:
     """One noun guess for all, with its memory."""
     return NounGuess()

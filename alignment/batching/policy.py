@@ -81,9 +81,11 @@ class DamagesImages(Protocol):
 
 @runtime_checkable
 class PreparesImages(Protocol):
-    """A policy that can process images ahead of `prompt`: those of these prompts are asked for next, in this order."""
+    """A policy that processes images: ahead of `prompt` those of these prompts, which are asked for next in this order; all but
+    the last `keep` are processed again when they are asked for again."""
 
     def expect_images(self, images: Iterable[Images]) -> None: ...
+    def forget_images(self, keep: int) -> None: ...
 
 
 @runtime_checkable

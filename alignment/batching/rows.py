@@ -19,6 +19,7 @@ from harness.core.plugins import Progress, no_progress
 from harness.core.preference import ImageNames, PreferencePair
 
 VISION_BYTES = 256 * 2**20
+_LAST = 4  # images that the policy keeps beside these: of a pair's next line, or of the next pair
 
 
 class PairRows(Protocol):
@@ -106,6 +107,8 @@ class Rows:
         if packed.n_bytes <= self._budget:
             self._budget -= packed.n_bytes
             self._vision[name] = packed
+            if isinstance(self._policy, PreparesImages):
+                self._policy.forget_images(_LAST)
 
 
 def _expect(policy: Policy, root: Path, views: Iterable[View]) -> None:

@@ -15,6 +15,7 @@ from benchmarks._coco.asserted_objects import assertions
 from benchmarks._judged import prompts
 from benchmarks._text.nouns import tagged
 from benchmarks._text.wordnet import lemma
+from harness.core.edge.later_imports import import_nltk
 from harness.core.judging import Facts, JudgeTask, Reply
 
 Tagged = Sequence[tuple[str, str]]  # (lemma, Penn tag) of each word
@@ -132,6 +133,7 @@ def _noun_runs(words: Tagged) -> list[str]:
 
 def nltk_tagger(name: str) -> Tagged:
     """Replacement for spaCy's en_core_web_trf: NLTK's tagger over "a <name>", WordNet noun lemmas."""
+    import_nltk()
     from nltk.tokenize import NLTKWordTokenizer
 
     words = NLTKWordTokenizer().tokenize(f"a {name.lower()}")

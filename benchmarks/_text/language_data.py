@@ -11,6 +11,8 @@ from importlib import resources
 from typing import Any
 from zipfile import ZipFile
 
+from harness.core.edge.later_imports import import_nltk
+
 
 def read_member(archive: str, name: str) -> str:
     """The text of one member of a zip archive in benchmarks/data."""
@@ -20,6 +22,7 @@ def read_member(archive: str, name: str) -> str:
 
 def perceptron_tagger() -> Any:  # Any: NLTK has no types
     """NLTK's averaged perceptron tagger for English with its published weights (an `nltk.tag.PerceptronTagger`)."""
+    import_nltk()
     from nltk.tag.perceptron import PerceptronTagger
 
     weights, usual_tags, classes = (

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks._text.language_data import perceptron_tagger
 from benchmarks._text.wordnet import is_noun, lemma
+from harness.core.edge.processes import until_idle
 
 _POS = {"J": "a", "V": "v", "N": "n", "R": "r"}  # first letter of a Penn tag -> WordNet's letter; else noun
 # nouns of every description that name nothing one could point at
@@ -30,7 +31,7 @@ def lemmas(tokens: Sequence[str]) -> list[str]:
     return [lemma(word, _POS.get(tag[:1], "n")) for word, tag in tagged(tokens)]
 
 
-@lru_cache(maxsize=1)
+@until_idle
 def _tagger() -> Any:  # Any: NLTK has no types
     return perceptron_tagger()
 

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import Any
 
+from harness.core.edge.later_imports import import_nltk
 from harness.core.edge.punkt import punkt_parameters
 
 _REMEMBERED = 100_000  # entries; then the memory is emptied
@@ -214,6 +215,7 @@ def _remember(memory: dict[str, Any], key: str, value: Any) -> None:
 
 @lru_cache(maxsize=1)
 def _load_punkt() -> Any:  # Any: NLTK has no types
+    import_nltk()
     from nltk.tokenize import punkt
 
     class Language(punkt.PunktLanguageVars):  # type: ignore[misc]  # nltk has no types

@@ -236,6 +236,9 @@ class TransformersModel:
         """The images of these prompts are asked for next, in this order: workers may make them ahead."""
         self.prompts.expect(images)
 
+    def forget_images(self, keep: int) -> None:
+        self.prompts.images.forget(keep)
+
     def damaged_prompt(
         self, image: Images, text: str, hidden: HiddenImage | None, noise: NoisyImage | None
     ) -> tuple[Tensor, Mapping[str, Tensor], Tensor | None]:

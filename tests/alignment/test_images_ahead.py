@@ -25,10 +25,14 @@ class Listening(TinyPolicy):
         super().__init__(folder)
         self.expected: list[list[str]] = []
         self.asked: list[str] = []
+        self.forgot: list[int] = []
 
     def expect_images(self, images: Iterable[Path]) -> None:
         self.expected.append([path.stem for path in images])
         self.asked = []
+
+    def forget_images(self, keep: int) -> None:
+        self.forgot.append(keep)
 
     def prompt(self, image, text):
         self.asked.append(image.stem)
@@ -50,6 +54,14 @@ def kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pairs() -> list[PreferencePair]:
     return [PreferencePair(str(n), f"{n}.png", "", "What?", f"A {'long ' * n}cat.", ("A dog.",), "t") for n in range(6)]
+
+
+def test_images_that_rows_keep_are_not_kept_a_second_time_by_the_policy(llava_next, seen):
+    policy = Listening(llava_next)
+    rows, _ = make_rows(policy, pairs(), seen)
+    assert policy.forgot == [4] * 6, "all but the last few"
+    policy.asked = []
+    assert len(rows[0].prompt.vision["pixel_values"]) == 1 and policy.asked == []
 
 
 def test_rows_name_their_images_in_the_order_in_which_they_are_read(llava_next, seen, kept_apart):

@@ -5,9 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from types import ModuleType
+from typing import TypeVar
+
+T = TypeVar("T")
+_UNTIL_IDLE: list[Callable[[], None]] = []
 
 
 def cores() -> int:
@@ -39,10 +44,20 @@ def without_collecting() -> Iterator[None]:
             gc.enable()
 
 
+def until_idle(make: Callable[[], T]) -> Callable[[], T]:
+    """Made when it is first asked for, and again after `give_back_memory`: large, and there again in a moment."""
+    made = lru_cache(maxsize=1)(make)
+    _UNTIL_IDLE.append(made.cache_clear)
+    return made
+
+
 def give_back_memory() -> None:
-    """Return what this process has freed to the system, which glibc alone does not do before the end of a long idle time."""
+    """For a process that waits: drop what lasts `until_idle`, and return what is free to the system, which glibc alone does
+    not do before the end of a long idle time."""
     import ctypes  # takes 10 ms, which short commands do without
 
+    for forget in _UNTIL_IDLE:
+        forget()
     gc.collect()
     try:
         trim = ctypes.CDLL(None).malloc_trim

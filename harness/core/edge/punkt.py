@@ -8,10 +8,13 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from harness.core.edge.later_imports import import_nltk
+
 
 @cache
 def punkt() -> Any:  # Any: NLTK has no types
     """An `nltk.tokenize.punkt.PunktSentenceTokenizer`; "e.g." and "i.e.", which its newspaper texts lack, are added."""
+    import_nltk()
     from nltk.tokenize.punkt import PunktSentenceTokenizer
 
     tokenizer = PunktSentenceTokenizer()
@@ -22,6 +25,7 @@ def punkt() -> Any:  # Any: NLTK has no types
 
 def punkt_parameters() -> Any:  # Any: NLTK has no types
     """Its parameters (an `nltk.tokenize.punkt.PunktParameters`)."""
+    import_nltk()
     from nltk.tokenize.punkt import PunktParameters
     from punkt.data import english
 

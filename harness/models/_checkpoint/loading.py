@@ -25,6 +25,7 @@ from harness.models._checkpoint.image_processor import image_only
 from harness.models._checkpoint.own_files import require_own_code, require_own_files, state_of
 from harness.models._checkpoint.prompt_builder import RopeIndex
 from harness.models._checkpoint.requirements import check_size
+from harness.models._device.model_libraries import import_model_libraries
 
 
 def resolve(path: str) -> tuple[str, tuple[Path, ...]]:
@@ -98,6 +99,7 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
     Attention is eager where the model knows no other. Where the process keeps the base of its last checkpoint (`KEPT`) and it
     is this one's too, adapters are taken out of it and others merged, in the order and precision of a base that is loaded.
     """
+    import_model_libraries()
     transformers.utils.logging.disable_progress_bar()
     if remote_code:
         require_own_code(Path(source))

@@ -38,6 +38,11 @@ class ImageStore:
             self._kept.popitem(last=False)
         return made
 
+    def forget(self, keep: int) -> None:
+        """Drop all but the last few."""
+        while len(self._kept) > keep:
+            self._kept.popitem(last=False)
+
     def expect(self, paths: Iterable[Path | None]) -> None:
         """These images are asked for next, in this order; it replaces what was expected before."""
         if self._workers is not None:

@@ -10,13 +10,15 @@ import gc
 from importlib import import_module
 
 from harness.core.edge.processes import without_collecting
+from harness.models._device.model_libraries import import_model_libraries
 
 with without_collecting():
+    import_model_libraries()
     for name in (
         "harness.fleet.worker",
         "harness.models.transformers",
         "harness.run.on_fleet.arm_training",
-        "transformers.modeling_utils",
+        "torch._dynamo",  # of every optimizer's methods
     ):
         import_module(name)
 gc.freeze()

@@ -50,6 +50,16 @@ def test_two_workers_give_the_answers_and_the_pixels_of_none(
         assert all(torch.equal(one.tensors[k], v) and one.tensors[k].dtype == v.dtype for k, v in other.tensors.items())
 
 
+def test_a_store_that_forgets_keeps_its_last_images_and_makes_the_others_again(images: list[Path]) -> None:
+    made: list[Path] = []
+    store = ImageStore(lambda path: made.append(path) or path)  # type: ignore[func-returns-value,arg-type,return-value]
+    for path in images[:3]:
+        store.of(path)
+    store.forget(keep=1)
+    assert store.of(images[2]) == images[2] and store.of(images[0]) == images[0]
+    assert made == [*images[:3], images[0]]
+
+
 def test_scores_and_a_broken_image_are_those_of_one_process(
     anyres: tuple[TransformersModel, TransformersModel], images: list[Path], tmp_path: Path
 ) -> None:

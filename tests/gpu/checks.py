@@ -164,8 +164,9 @@ def logits_of(model: Any, requests: list[Any], after: int) -> list[torch.Tensor]
     real, kept = recorded_step.RecordedSteps.step, list[torch.Tensor]()
 
     def step(self: Any, *given: Any) -> torch.Tensor:
-        kept.append(real(self, *given).clone())
-        return kept[-1]
+        logits = real(self, *given)
+        kept.append(logits.clone())  # the caller writes into its own
+        return logits
 
     recorded_step._AFTER, recorded_step.RecordedSteps.step = after, step  # type: ignore[method-assign]
     try:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -35,38 +36,49 @@ def profiled() -> Iterator[None]:
 
 
 def steps(model: Any, images: list[Path], many: int) -> Figures:
-    """Milliseconds a step of the engine, of its kernels, and of the language model alone, with and without a graph."""
-    asked = {n: requests(images, n) for n in (2, 2 + many)}
-    spent = {}
-    for n, own in asked.items():
-        answer(model, own)  # kernels are loaded, images encoded
-        spent[n] = min(timed(model.device, lambda own=own: answer(model, own)) for _ in range(2))
-    found: Figures = {"ms a step of the engine": _ms(spent, many)}
-    found["ms, not recorded"] = not_recorded(model, asked, many)
+    """Milliseconds a step of the engine, recorded and not, of its kernels, and of the language model alone."""
+    from harness.models._device import recorded_step
+
+    asked = requests(images, many)
+    before, recorded_step.DEVICES = recorded_step.DEVICES, ()
+    with timed_steps(model) as plain:
+        answer(model, asked)
+    recorded_step.DEVICES = before
+    answer(model, asked)  # they are recorded
+    with timed_steps(model) as spent:
+        answer(model, asked)
+    found: Figures = {"ms a step of the engine": _ms(spent), "ms a step, not recorded": _ms(plain)}
     if model.device.type == "cuda":
         with profiled():
-            answer(model, asked[2 + many])
-        busy = {n: kernels(lambda own=own: answer(model, own)) for n, own in asked.items()}
-        found["ms of it on the GPU"] = _ms(busy, many)
+            answer(model, asked)
+        found["kernels, ms a step"] = kernels(lambda: answer(model, asked))
     return found | alone(model, len(images), many)
 
 
-def not_recorded(model: Any, asked: dict[int, list[Any]], many: int) -> float:
-    from harness.models._device import recorded_step
+def _ms(seconds: list[float]) -> float:
+    return round(1000 * median(seconds), 2)
 
-    before, recorded_step.DEVICES = recorded_step.DEVICES, ()
+
+@contextmanager
+def timed_steps(model: Any) -> Iterator[list[float]]:
+    """Wall seconds of each decode step, from the last choice of tokens to the next logits."""
+    from harness.models._engine.shared_kv_cache import SharedMemory
+
+    real, found = SharedMemory.step, list[float]()
+
+    def step(self: Any, *given: Any) -> Any:
+        wait(model.device)
+        began = time.perf_counter()
+        logits = real(self, *given)
+        wait(model.device)
+        found.append(time.perf_counter() - began)
+        return logits
+
+    SharedMemory.step = step  # type: ignore[method-assign]
     try:
-        return _ms(
-            {n: min(timed(model.device, lambda own=own: answer(model, own)) for _ in range(2)) for n, own in asked.items()},
-            many,
-        )
+        yield found
     finally:
-        recorded_step.DEVICES = before
-
-
-def _ms(seconds: dict[int, float], many: int) -> float:
-    short, long = (seconds[n] for n in sorted(seconds))
-    return round(1000 * (long - short) / many, 2)
+        SharedMemory.step = real  # type: ignore[method-assign]
 
 
 def requests(images: list[Path], tokens: int) -> list[Any]:
@@ -97,15 +109,34 @@ def wait(device: torch.device) -> None:
 
 
 def kernels(work: Callable[[], object]) -> float:
-    """Seconds that the GPU computes; what takes most goes to stderr."""
+    """Milliseconds that the GPU computes in a decode step; what takes most of all goes to stderr."""
     from torch.profiler import ProfilerActivity, profile
 
-    with profile(activities=[ProfilerActivity.CUDA]) as found:
+    from harness.models._engine.shared_kv_cache import SharedMemory
+
+    real, spent, steps, seen = SharedMemory.step, 0.0, 0, 0
+    with profile(activities=[ProfilerActivity.CUDA]) as whole:
         work()
         torch.cuda.synchronize()
-    events = found.key_averages()
-    print(events.table(sort_by="self_device_time_total", row_limit=25, max_name_column_width=80), file=sys.stderr)
-    return sum(float(event.self_device_time_total) for event in events) / 1e6
+    print(whole.key_averages().table(sort_by="self_device_time_total", row_limit=25), file=sys.stderr)
+
+    def step(self: Any, *given: Any) -> Any:
+        nonlocal spent, steps, seen
+        seen += 1
+        if seen % 8:
+            return real(self, *given)
+        with profile(activities=[ProfilerActivity.CUDA]) as found:
+            logits = real(self, *given)
+            torch.cuda.synchronize()
+        spent, steps = spent + sum(float(event.self_device_time_total) for event in found.key_averages()), steps + 1
+        return logits
+
+    SharedMemory.step = step  # type: ignore[method-assign]
+    try:
+        work()
+    finally:
+        SharedMemory.step = real  # type: ignore[method-assign]
+    return round(spent / 1000 / steps, 2)
 
 
 @torch.inference_mode()

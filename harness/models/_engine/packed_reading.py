@@ -47,7 +47,8 @@ class PackedRows:
         is_read: bool,
         device: torch.device,
     ) -> None:
-        self._before, self._spans, self._is_read = before, spans, is_read
+        self._before, self._is_read = before, is_read
+        self._spans = before.spans(spans) if before is not None else []
         self._buckets, self._back = _buckets(lengths, device)
 
     @property

@@ -8,13 +8,14 @@ queries of all rows of a group meet a prefix at once. Both run on the device's f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from harness.models._device import fused_attention
-from harness.models._engine.kv_shelves import Shelf, arranged, common_widths, places
+from harness.models._engine.kv_shelves import Place, Shelf, arranged, common_widths, places
 
 _AT_ONCE = 1 << 27  # scores in work where no fused kernel returns its totals
 _UNEVEN = 1.5  # by this factor the queries of a shelf's groups may grow when those with fewer rows are padded
@@ -94,6 +95,21 @@ class _Run(NamedTuple):
     hidden: Tensor | None
 
 
+class Span(NamedTuple):
+    """Queries from `start` on: `each` of so many groups, whose prefixes of `length` follow each other from `place`."""
+
+    place: Place
+    length: int
+    groups: int
+    each: int
+    start: int
+
+    def is_followed_by(self, place: Place, length: int, each: int, start: int) -> bool:
+        """Whether these of one group more are computed with them."""
+        is_next = place.shelf is self.place.shelf and place.at == self.place.at + self.groups
+        return is_next and (length, each, start) == (self.length, self.each, self.start + self.groups * self.each)
+
+
 class SharedPrefixes:
     """Shared prefixes that were read together. `owner[r]` is the group of row r of these rows.
 
@@ -161,25 +177,31 @@ class SharedPrefixes:
 
         return Part(apart(part.out), apart(part.total)[..., 0])
 
-    def packed(self, layer: int, query: Tensor, spans: Sequence[tuple[int, int]], scaling: float, width: int) -> Part:
-        """Attention of queries laid end to end, (1, heads, N, d), over the prefix of each; `width` is that of values.
+    def spans(self, spans: Sequence[tuple[int, int]]) -> list[Span]:
+        """For `packed`, from (group, number of queries), one behind the other; as few as can be: each is a pass of its own."""
+        held, found, start = places(self.shelves), list[Span](), 0
+        for group, same in groupby(spans, key=lambda span: span[0]):
+            count = sum(n for _, n in same)
+            if group in held:
+                place, length, last = held[group], self.lengths[group], found[-1] if found else None
+                if last is not None and last.is_followed_by(place, length, count, start):
+                    found[-1] = last._replace(groups=last.groups + 1)
+                else:
+                    found.append(Span(place, length, 1, count, start))
+            start += count
+        return found
 
-        spans: (group, number of queries), one behind the other.
-        """
-        held = places(self.shelves)
+    def packed(self, layer: int, query: Tensor, spans: Sequence[Span], scaling: float, width: int) -> Part:
+        """Attention of queries laid end to end, (1, heads, N, d), over the prefix of each; `width` is that of values."""
         _, heads, n, size = query.shape
         out, total = query.new_zeros(1, heads, n, width), query.new_full((1, heads, n), float("-inf"), dtype=torch.float32)
-        start = 0
-        for group, count in spans:
-            end = start + count
-            if group in held:
-                place, length = held[group], self.lengths[group]
-                key, value = (t[place.at : place.at + 1, :, :length] for t in place.shelf.layers[layer])
-                asked = query[:, :, start:end].reshape(1, key.shape[1], -1, size)
-                part = attend(asked, key, value, scaling)
-                out[:, :, start:end] = part.out.reshape(1, heads, count, width)
-                total[:, :, start:end] = part.total.reshape(1, heads, count)
-            start = end
+        for place, length, groups, count, start in spans:
+            key, value = (t[place.at : place.at + groups, :, :length] for t in place.shelf.layers[layer])
+            end = start + groups * count
+            asked = query[0, :, start:end].view(heads, groups, count, size).transpose(0, 1)
+            part = attend(asked.reshape(groups, key.shape[1], -1, size), key, value, scaling)
+            out[0, :, start:end] = part.out.reshape(groups, heads, count, width).transpose(0, 1).reshape(heads, -1, width)
+            total[0, :, start:end] = part.total.reshape(groups, heads, count).transpose(0, 1).reshape(heads, -1)
         return Part(out, total)
 
     def _where(self, device: torch.device) -> tuple[list[_Run], Tensor | None, Tensor | None]:

@@ -25,6 +25,7 @@ COMPANIONS = (
 PROVENANCE = "alignment.json"
 ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 HEADS = "heads.safetensors"  # of a reward or value model, beside the weights
+_SHARD = "5GB"  # as on the hub: shards are read, and their digests computed, side by side
 
 
 def is_adapter(checkpoint: Checkpoint) -> bool:
@@ -42,7 +43,7 @@ def write_merged_base(module: Any, base: Checkpoint, folder: Path) -> Path | Non
     if not folder.is_dir():
 
         def write(part: Path) -> None:
-            module.save_pretrained(part)
+            module.save_pretrained(part, max_shard_size=_SHARD)
             _copy_companions(base, part)
 
         _fill(folder, write)
@@ -73,7 +74,7 @@ def write_checkpoint(
             trained.adapter.save_pretrained(str(part), save_embedding_layers=False, **given)
             _add_loose(trained, part / ADAPTER_WEIGHTS, weights)
         else:
-            trained.module.save_pretrained(part, **given)  # type: ignore[operator]
+            trained.module.save_pretrained(part, max_shard_size=_SHARD, **given)  # type: ignore[operator]
         if heads:
             save_file({name: t.contiguous().cpu() for name, t in heads.items()}, part / HEADS)
         _copy_companions(base, part)

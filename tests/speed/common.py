@@ -77,7 +77,7 @@ def save_model(folder: Path, size: str = "tiny", device: str = "cpu") -> Path:
         for weight in module.get_decoder().layers.parameters():
             if weight.dim() > 1:  # wider than trained ones begin, so that images and questions move the answers
                 weight.mul_(3)
-    module.save_pretrained(folder)
+    module.save_pretrained(folder, max_shard_size="5GB")  # as on the hub
     getattr(t, f"{kind}Processor")(
         images, words, patch_size=14, vision_feature_select_strategy="default", chat_template=TEMPLATE,
         num_additional_image_tokens=1,

@@ -90,13 +90,13 @@ def decode_step(device: str, tiny: bool, folder: Path) -> Figures:
 
 def sweep(device: str, tiny: bool, folder: Path) -> Figures:
     """Questions of two tokens, through the engine and through `generate` by 8."""
-    return _sweep(device, tiny, folder, "--images", "4" if tiny else "30", "--tokens", "2")
+    return _sweep(device, tiny, folder, "--images", "4" if tiny else "20", "--tokens", "2")
 
 
 def captions(device: str, tiny: bool, folder: Path) -> Figures:
     """Captions of 128 tokens, through the engine and through `generate` by 8."""
-    tokens, many = ("8", "2") if tiny else ("128", "48")
-    return _sweep(device, tiny, folder, "--images", "48" if not tiny else "4", "--tokens", "--captions", many,
+    tokens, many = ("8", "2") if tiny else ("128", "32")
+    return _sweep(device, tiny, folder, "--images", "32" if not tiny else "4", "--tokens", "--captions", many,
                   "--caption-tokens", tokens)  # fmt: skip
 
 

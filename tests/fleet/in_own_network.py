@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,16 @@ def enter() -> None:
         os.execvpe(_UNSHARED[0], [*_UNSHARED, sys.executable, *sys.argv], environment)
 
 
+def without_ray() -> str:
+    """What is not installed of what Ray and Ray Train need, with the command that installs it; "" where all is there.
+
+    Nothing is imported: Ray would start threads in the process of the tests.
+    """
+    missing = [name for name in ("ray", "pyarrow", "requests") if find_spec(name) is None]
+    return f"{' and '.join(missing)} not installed: pip install 'mm-align-harness[ray]'" if missing else ""
+
+
+needs_ray = pytest.mark.skipif(bool(without_ray()), reason=without_ray() or "it is there")
 needs_namespace = pytest.mark.skipif(bool(cannot()), reason=cannot() or "there is one")
 
 

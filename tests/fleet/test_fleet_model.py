@@ -24,6 +24,7 @@ from harness.fleet.messages import Spec
 from harness.fleet.worker import Worker
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store
+from tests.fleet import in_own_network, test_with_ray
 from tests.fleet.fake_cluster import FakeCluster, Toy, image
 
 SPEC = Spec("toy", {}, 1, ".")
@@ -212,6 +213,25 @@ def test_without_ray_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPa
         Cluster(None, 1)
 
 
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [(("ray",), "ray not"), (("pyarrow", "requests"), "pyarrow and requests not"), (("ray", "pyarrow", "requests"), "ray and")],
+)
+def test_tests_that_need_ray_are_skipped_with_the_command_that_installs_it(
+    missing: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_own_network, "find_spec", lambda name: None if name in missing else object())
+    why = in_own_network.without_ray()
+    assert why.startswith(words) and why.endswith("installed: pip install 'mm-align-harness[ray]'")
+    assert in_own_network.needs_ray in test_with_ray.pytestmark
+
+
+def test_make_installs_ray_so_that_nothing_is_skipped_there() -> None:
+    assert '--editable ".[dev,ray,tables]"' in (in_own_network.ROOT / "Makefile").read_text()
+    assert "make test" in (in_own_network.ROOT / ".ci" / "run").read_text()
+
+
+@in_own_network.needs_ray
 @pytest.mark.parametrize(
     ("address", "words"), [("head", "not of the form HOST:PORT"), ("127.0.0.1:1", "No Ray answers at 127.0.0.1:1")]
 )

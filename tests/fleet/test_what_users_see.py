@@ -37,6 +37,7 @@ from harness.run.models import Shown
 from harness.storage.run_store import Store
 from reports.web.shelf import Shelf
 from tests.fleet.fake_cluster import FakeCluster, Toy
+from tests.fleet.in_own_network import needs_ray
 from tests.fleet.test_fleet_model import SPEC, answers, asked, crew
 
 LLAVA = Spec("toy", {}, 1, ".", "llava")
@@ -226,6 +227,7 @@ def test_a_dry_run_divides_the_measured_work_among_the_fleet(stage: str, seconds
 # ------------------------------------------------------------ addresses
 
 
+@needs_ray
 @pytest.mark.parametrize(("greeting", "words"), [(b"-ERR unknown command", "something else listens"), (b"", "says nothing")])
 def test_a_server_that_is_no_ray_is_said_within_seconds(monkeypatch: pytest.MonkeyPatch, greeting: bytes, words: str) -> None:
     """6379 is the port of Redis too; Ray itself would try for minutes."""
@@ -240,7 +242,7 @@ def test_a_server_that_is_no_ray_is_said_within_seconds(monkeypatch: pytest.Monk
                 said.wait(5)
 
         said = threading.Event()
-        thread = threading.Thread(target=greet)
+        thread = threading.Thread(target=greet, daemon=True)
         thread.start()
         with pytest.raises(ConfigError, match=words):
             Cluster(f"127.0.0.1:{server.getsockname()[1]}", 1)

@@ -9,8 +9,7 @@ import pytest
 
 from tests.fleet import in_own_network
 
-pytestmark = [in_own_network.needs_namespace, pytest.mark.slow, pytest.mark.timeout(1200)]
-pytest.importorskip("pyarrow", reason="Ray Train needs pyarrow: pip install 'mm-align-harness[ray]'")
+pytestmark = [in_own_network.needs_ray, in_own_network.needs_namespace, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

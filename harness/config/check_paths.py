@@ -11,9 +11,8 @@ from typing import Any
 from harness.config.option_faults import plugins_of
 from harness.config.schema import RunConfig, all_faults
 from harness.core.edge.files import is_hub_name
+from harness.core.edge.own_servers import OWN_SERVERS
 from harness.core.errors import ConfigError
-
-_SERVERS = ("vllm", "sglang")  # what the openai backend can start
 
 
 def check_paths(config: RunConfig) -> None:
@@ -38,10 +37,10 @@ def _model(where: str, spec: Mapping[str, Any]) -> str:
     if spec.get("name") == "openai":
         if not spec.get("url") and serve is None:
             return f"{where}: give `url`, a server's address, or `path` and `serve` to start one."
-        if serve in _SERVERS and shutil.which(str(serve)) is None:
+        if serve in OWN_SERVERS and shutil.which(str(serve)) is None:
             return f"{where}.serve: the executable {serve!r} is not on PATH. Install it, or use `url`."
-        if serve is not None and serve not in _SERVERS:
-            return f"{where}.serve: {serve!r} is unknown. Choose {' or '.join(_SERVERS)}."
+        if serve is not None and serve not in OWN_SERVERS:
+            return f"{where}.serve: {serve!r} is unknown. Choose {' or '.join(OWN_SERVERS)}."
     if spec.get("name") not in ("transformers", "openai") or not isinstance(path, str) or path == "miniworld":
         return ""
     folder = Path(path).expanduser()

@@ -24,12 +24,12 @@ from typing import IO
 import httpx2
 
 from harness.core.digests import file_digest
+from harness.core.edge.own_servers import OWN_SERVERS, SGLANG, VLLM
 from harness.core.edge.text import printable
 from harness.core.errors import ConfigError, ModelError
 from harness.core.nearest import did_you_mean
 from harness.core.run_record import Checkpoint
 
-VLLM, SGLANG = "vllm", "sglang"
 _OWN_ARGUMENTS = (
     *("model", "model-path", "host", "port", "uds", "served-model-name"),
     *("enable-lora", "lora-modules", "lora-paths", "max-lora-rank"),
@@ -175,8 +175,8 @@ class ManagedServer:
 
 def checked(serve: str, arguments: Sequence[str], start_s: float) -> str:
     """The executable's path."""
-    if serve not in (VLLM, SGLANG):
-        raise ConfigError(f"`serve` is {serve!r}.{did_you_mean(serve, (VLLM, SGLANG))} Choose {VLLM} or {SGLANG}.")
+    if serve not in OWN_SERVERS:
+        raise ConfigError(f"`serve` is {serve!r}.{did_you_mean(serve, OWN_SERVERS)} Choose {' or '.join(OWN_SERVERS)}.")
     if start_s <= 0:
         raise ConfigError("`start_s` must be above 0.")
     for argument in arguments:

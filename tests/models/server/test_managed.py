@@ -16,7 +16,7 @@ import peft
 import pytest
 from transformers import AutoModelForImageTextToText
 
-from harness.config import schema
+from harness.config import check_paths, schema
 from harness.config.check_paths import path_faults
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, ModelError
@@ -250,3 +250,7 @@ def test_a_study_that_could_not_start_its_server_is_refused_at_once(
     study.write_text(f"name: s\ndata: {vllm.folder}\noutput: {vllm.folder / 'runs'}\nmodel: {model}\nsweep: [{{name: pope}}]\n")
     (fault,) = path_faults(schema.load(study, []))
     assert fault.startswith(why)
+
+
+def test_the_check_of_a_study_knows_the_servers_that_the_backend_starts() -> None:
+    assert check_paths.OWN_SERVERS is managed.OWN_SERVERS == ("vllm", "sglang")

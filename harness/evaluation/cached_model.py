@@ -8,13 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from math import isfinite
 from pathlib import Path
 
 from harness.core.capabilities import GuessesTokens, ScoresAnswers, TellsLogOdds
 from harness.core.digests import file_digest, value_digest
 from harness.core.errors import ImageError, ModelError, Unanswered
-from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
+from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.core.plugins import Model, Progress, no_progress
 from harness.core.preference import Images, one_or_all, paths_of
 from harness.core.run_record import Checkpoint
@@ -78,7 +79,7 @@ class RememberingModel:
         """
         image = one_or_all(map(self._image_digest, paths_of(request.image)))
         veils = [_asked(veil) if veil is not None else None for veil in (request.hidden_image, request.noise)]
-        asked = [image, request.text, request.prefix, asdict(request.decoding), *veils]
+        asked = [image, request.text, request.prefix, _decoded(request.decoding), *veils]
         return value_digest([self.checkpoint.digest, self._facts, asked])
 
     def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
@@ -210,6 +211,12 @@ class RememberingModel:
 
 def _images(requests: Iterable[Request]) -> set[Path]:
     return {path for request in requests for path in paths_of(request.image)}
+
+
+@lru_cache
+def _decoded(decoding: Decoding) -> dict[str, object]:
+    """As values; the same for all requests of a benchmark."""
+    return asdict(decoding)
 
 
 def _asked(veil: HiddenImage | NoisyImage) -> dict[str, object]:

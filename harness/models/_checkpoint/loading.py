@@ -25,7 +25,7 @@ from harness.models._checkpoint.image_processor import image_only
 from harness.models._checkpoint.own_files import require_own_code, require_own_files, state_of
 from harness.models._checkpoint.prompt_builder import RopeIndex
 from harness.models._checkpoint.requirements import check_size
-from harness.models._device.model_libraries import import_model_libraries
+from harness.models._device.model_libraries import import_model_libraries, nothing_compiled
 
 
 def resolve(path: str) -> tuple[str, tuple[Path, ...]]:
@@ -82,7 +82,8 @@ def _from_pretrained(source: str, **options: Any) -> tuple[Any, list[str]]:
 
     transformers only warns of missing ones and draws them at random.
     """
-    module, found = transformers.AutoModelForImageTextToText.from_pretrained(source, output_loading_info=True, **options)
+    with nothing_compiled():
+        module, found = transformers.AutoModelForImageTextToText.from_pretrained(source, output_loading_info=True, **options)
     missing = sorted(found["missing_keys"])
     if missing:
         raise ModelError(

@@ -14,6 +14,7 @@ import transformers
 from safetensors import safe_open
 
 from harness.core.errors import ConfigError, ModelError
+from harness.models._device.model_libraries import nothing_compiled
 
 _SMALL = 100_000_000  # parameters; up to here the missing tensors are named instead
 MOST_LAYERS = 1_000  # the deepest published models have some 130
@@ -99,7 +100,7 @@ def check_size(folder: Path) -> None:
     """
     try:
         config = transformers.AutoConfig.from_pretrained(folder)
-        with torch.device("meta"):
+        with torch.device("meta"), nothing_compiled():
             module = transformers.AutoModelForImageTextToText.from_config(config)
     except Exception:
         return  # refused by its loader, with its reason

@@ -59,9 +59,18 @@ class Shelf:
     def of_layer(self, layer: int, like: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Keys and values of a layer; zeros of the form of `like` where nothing was computed."""
         if layer not in self.layers:
-            keys, values = (t.new_zeros(len(self.rows), t.shape[1], self.width, t.shape[3]) for t in like)
-            self.layers[layer] = (keys, values)
+            self.layers[layer] = self.zeros(like)
         return self.layers[layer]
+
+    def zeros(self, like: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Keys and values of the form of `like` for all rows."""
+        keys, values = (t.new_zeros(len(self.rows), t.shape[1], self.width, t.shape[3]) for t in like)
+        return keys, values
+
+    def room(self, like: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The same with any content, where all of it is written."""
+        keys, values = (t.new_empty(len(self.rows), t.shape[1], self.width, t.shape[3]) for t in like)
+        return keys, values
 
     def with_token(self, layer: int, key: Tensor, value: Tensor, at: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Keys and values in use, (n, H, used, d), once each row has one more (n, H, d) at its end; at: 0.. and ends, (n,)."""
@@ -106,7 +115,8 @@ def _shelf(members: list[int], held: list[Place], width: int) -> Shelf:
     made = Shelf(members, width)
     for layer in dict.fromkeys(layer for place in held for layer in place.shelf.layers):
         like = next(place.shelf.layers[layer] for place in held if layer in place.shelf.layers)
-        whole = made.of_layer(layer, like)
+        known = all(layer in place.shelf.layers for place in held)
+        whole = made.layers[layer] = made.room(like) if known else made.zeros(like)
         for own in sources.values():
             shelf, at = held[own[0]].shelf, torch.tensor([held[n].at for n in own], device=whole[0].device)
             if layer in shelf.layers:
@@ -115,10 +125,13 @@ def _shelf(members: list[int], held: list[Place], width: int) -> Shelf:
 
 
 def _copy(whole: tuple[Tensor, Tensor], held: tuple[Tensor, Tensor], own: list[int], at: Tensor) -> None:
-    """Rows `at` of `held` to the rows `own` of `whole`, for the slots that both have."""
+    """Rows `at` of `held` to the rows `own` of `whole`, zero in slots that `held` does not have: what is hidden is finite."""
     for to, source in zip(whole, held, strict=True):
         width = min(to.shape[2], source.shape[2])
         if own == list(range(len(to))):
             to[:, :, :width] = (source if at.tolist() == list(range(len(source))) else source[at])[:, :, :width]
+            to[:, :, width:] = 0
         else:
-            to[torch.tensor(own, device=to.device), :, :width] = source[at, :, :width]
+            rows = torch.tensor(own, device=to.device)
+            to[rows, :, :width] = source[at, :, :width]
+            to[rows, :, width:] = 0

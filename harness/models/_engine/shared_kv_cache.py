@@ -37,7 +37,8 @@ class SharedMemory:
         self._language = language
         self._prefixes: list[SharedPrefixes] = []
         self._lengths: list[int] = []  # own slots that each row has filled
-        self._shelves: list[Shelf] = []
+        self._held: list[Place] = []  # where each row's keys and values are
+        self._shelves: list[Shelf] = []  # those that are arranged for steps; rows that joined since are not among them
         self._step: list[_InStep] = []
         self._order: tuple[Tensor, Tensor] | None = None  # of the shelves' rows, and back; None where they are in order
         self._positions: Tensor | None = None
@@ -75,15 +76,15 @@ class SharedMemory:
         positions = torch.tensor([row.positions[-1] for row in rows], device=self._language.device)
         self._positions = positions if self._positions is None else torch.cat([self._positions, positions])
         self._prefixes.append(prefixes)
-        held = places(self._shelves)
-        before = [held[row] for row in range(len(self._lengths))]
         self._lengths = self._lengths + lengths
-        self._arrange([*before, *new])
+        self._held = self._held + new  # arranged by the next step: others may join before it
         return logits
 
     def step(self, tokens: Sequence[int], known: bool = False) -> Tensor | None:
         """One more token a row; logits (R, V)."""
         assert self._positions is not None
+        if len(self._held) > sum(len(shelf.rows) for shelf in self._shelves):
+            self._arrange()
         self._positions = self._positions + 1
         logits = None
         if not known:
@@ -93,7 +94,7 @@ class SharedMemory:
         self._lengths = [n + 1 for n in self._lengths]
         full = [shelf for shelf in self._shelves if any(self._lengths[row] >= shelf.width for row in shelf.rows)]
         if full:
-            self._arrange([place for _, place in sorted(places(self._shelves).items())], full)
+            self._arrange(full)
         return logits
 
     def keep(self, rows: list[int]) -> None:
@@ -110,18 +111,20 @@ class SharedMemory:
         self._prefixes = kept
         self._lengths = [self._lengths[r] for r in rows]
         self._positions = self._positions[torch.tensor(rows, dtype=torch.long, device=self._language.device)]
-        held = places(self._shelves)
-        self._arrange([held[r] for r in rows])
+        self._held = [self._held[r] for r in rows]
+        self._arrange()
 
-    def _arrange(self, rows: Sequence[Place], full: Sequence[Shelf] = ()) -> None:
+    def _arrange(self, full: Sequence[Shelf] = ()) -> None:
         """Every row on a shelf with a free slot for its next token. A full shelf moves as a whole: rows grow at one pace, and
         those that are not at its end now would follow one by one."""
         held, moving, widths = {id(s) for s in self._shelves}, {id(s) for s in full}, []
-        for place, length in zip(rows, self._lengths, strict=True):
+        for place, length in zip(self._held, self._lengths, strict=True):
             width, own = place.shelf.width, capacity(length + 1)
             stays = id(place.shelf) in held - moving
             widths.append(width if stays else grown(width) if id(place.shelf) in moving and own >= width else own)
-        self._shelves = arranged(rows, widths)
+        self._shelves = arranged(self._held, widths)
+        now = places(self._shelves)
+        self._held = [now[row] for row in range(len(now))]
         self._step = []
 
     # ------------------------------------------------------------ the language model's view of a cache

@@ -47,6 +47,8 @@ def counted(model: TransformersModel, requests: Sequence[Request]) -> tuple[list
         arrange(self, *words)
 
     def stepped(self: SharedMemory, *words: Any) -> Any:
+        if len(self._held) > sum(len(shelf.rows) for shelf in self._shelves):
+            self._arrange()  # as the step would: it belongs to the new arrangement
         lasted[-1] += 1
         shapes.add(tuple((len(shelf.rows), shelf.width) for shelf in self._shelves))
         return step(self, *words)

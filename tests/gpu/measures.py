@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from checks import ROOT, Figures
+from checks import ROOT, Figures, Skipped
 
 _SPEED = ROOT / "tests" / "speed"
 sys.path.insert(0, str(_SPEED / "benchmarks"))
@@ -101,26 +101,36 @@ def captions(device: str, tiny: bool, folder: Path) -> Figures:
 
 
 def dpo_step(device: str, tiny: bool, folder: Path) -> Figures:
-    """A DPO step and its memory, then TRL's where that is installed; each in a process of its own, for the memory."""
-    there = importlib.util.find_spec("trl") is not None
+    """A DPO step and its memory."""
+    return _dpo(device, tiny, folder, "ours")
+
+
+def trl_step(device: str, tiny: bool, folder: Path) -> Figures:
+    """TRL's, in a process of its own for the memory."""
+    _require_trl()
+    return _dpo(device, tiny, folder, "trl")
+
+
+def trl_plain_step(device: str, tiny: bool, folder: Path) -> Figures:
+    """TRL's without gradient checkpointing, which may not fit."""
+    _require_trl()
+    return _dpo(device, tiny, folder, "trl-plain")
+
+
+def _require_trl() -> None:
+    if importlib.util.find_spec("trl") is None:
+        raise Skipped("TRL is not installed")
+
+
+def _dpo(device: str, tiny: bool, folder: Path, side: str) -> Figures:
     words = ["--device", device, "--size", "tiny" if tiny else "7b", "--steps", "1" if tiny else "5", "--rejected", "1"]
-    words += ["--prompts", "8" if tiny else "64", "--model", str(folder / "model"), *([] if tiny else ["--lora"])]
-    found: Figures = {} if there else {"TRL": "not installed, so not measured"}
-    for side in ("ours", "trl", "trl-plain") if there else ("ours",):
-        try:
-            text = _run("dpo_step.py", *words, "--sides", side)
-        except AssertionError as error:
-            if side == "ours":
-                raise
-            found[f"{side}: failed"] = str(error).strip().splitlines()[-1][:300]  # out of memory, as a rule
-            continue
-        match = next(filter(None, map(_STEP.match, text.splitlines())), None)
-        if match is None:
-            raise AssertionError(f"the script printed no figures:\n{text[-1500:]}")
-        found[f"{match['side']}, s a step"] = float(match["s"])
-        found |= {f"{match['side']}, peak GiB": float(match["gib"])} if match["gib"] else {}
-        found[f"{match['side']}, first loss"] = float(match["loss"])
-    return found
+    words += ["--prompts", "8" if tiny else "32", "--model", str(folder / "model"), *([] if tiny else ["--lora"])]
+    text = _run("dpo_step.py", *words, "--sides", side)
+    match = next(filter(None, map(_STEP.match, text.splitlines())), None)
+    if match is None:
+        raise AssertionError(f"the script printed no figures:\n{text[-1500:]}")
+    found: Figures = {"s a step": float(match["s"]), "first loss": float(match["loss"])}
+    return found | ({"peak GiB": float(match["gib"])} if match["gib"] else {})
 
 
 def hidden_prefill(device: str, tiny: bool, folder: Path) -> Figures:

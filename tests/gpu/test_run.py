@@ -28,7 +28,7 @@ def test_checks_and_measures_go_their_whole_way_on_a_cpu(tmp_path: Path) -> None
     assert code == 0, rows
     assert [row["state"] for row in rows] == ["passed", "passed", "passed", "skipped", "measured", "measured"]
     assert by_name["graphs"]["why"] == "CUDA graphs need a GPU"
-    assert by_name["dpo_step"]["figures"]["ours, s a step"] > 0
+    assert by_name["dpo_step"]["figures"]["s a step"] > 0
     assert "| sharded | passed |" in (tmp_path / "table.md").read_text()
 
 

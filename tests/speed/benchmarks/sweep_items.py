@@ -40,6 +40,8 @@ def questions(images: Sequence[Path | None], options: bool) -> list[Request]:
 
 def answered(model: TransformersModel, requests: Sequence[Request], likelihoods: bool) -> int:
     """Writes all answers and, with `likelihoods`, asks how likely each of the four letters is."""
+    model.forget_features()  # or the images of the form before would be read and encoded already
+    model.forget_images(0)
     n = sum(len(batch) for batch in model.generate(requests))
     if likelihoods:
         n += len(model.log_probs([request for request in requests for _ in LETTERS], list(LETTERS) * len(requests)))

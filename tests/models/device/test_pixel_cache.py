@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import shutil
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ import torch
 from PIL import Image
 
 from harness.core.errors import ConfigError
+from harness.models._images import pixel_cache
 from harness.models._images.image_inputs import ImageInputs, from_bytes, to_bytes
+from harness.models._images.pixel_cache import PixelCache
 from harness.models.transformers import TransformersModel
 
 
@@ -117,7 +121,7 @@ def test_a_text_without_words_and_no_runs_come_back_as_they_were() -> None:
     assert (made.text, made.runs) == ("", ())
 
 
-def test_two_processes_that_write_one_entry_leave_it_whole(
+def test_images_that_two_workers_make_at_once_are_one_entry(
     llava_folder: Path, tmp_path: Path, cache: Path, images: list[Path]
 ) -> None:
     copies = [Path(shutil.copy(images[0], tmp_path / f"{n}.png")) for n in range(8)]
@@ -128,3 +132,47 @@ def test_two_processes_that_write_one_entry_leave_it_whole(
     assert len(entries(cache)) == len(list(cache.iterdir())) == 1
     again = TransformersModel(str(llava_folder), device="cpu", pixel_cache=1).prompts.image_inputs(copies[0])
     assert same(again, made[0])
+
+
+MADE = ImageInputs("<image>", (), {"pixel_values": torch.arange(4096.0).reshape(64, 64)})
+
+
+def small_cache(folder: Path) -> PixelCache:
+    return PixelCache(lambda path: MADE, "settings", folder, 2**30)
+
+
+def write_in_halves(told: Connection, folder: Path, image: Path) -> None:
+    """In another process: keep an image, and stop in the middle of the write until told to go on; says what was logged."""
+
+    def halves(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
+            file.flush()
+            told.send("half")
+            told.recv()
+            return file.write(data[len(data) // 2 :])
+
+    Path.write_bytes = halves  # type: ignore[method-assign, assignment]
+    said: list[str] = []
+    pixel_cache._log.warning = lambda *words: said.append(str(words))  # type: ignore[method-assign, assignment]
+    small_cache(folder)(image)
+    told.send(said)
+
+
+def test_an_entry_that_another_process_is_writing_is_neither_read_in_half_nor_spoiled(
+    tmp_path: Path, images: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "pixels"
+    folder.mkdir()
+    here, there = multiprocessing.Pipe()
+    other = multiprocessing.get_context("fork").Process(target=write_in_halves, args=(there, folder, images[0]))
+    other.start()
+    assert here.recv() == "half"
+    with caplog.at_level(logging.WARNING, "harness"):
+        assert same(small_cache(folder)(images[0]), MADE)  # written beside the other one's half
+        assert same(small_cache(folder)(images[0]), MADE)  # read
+        here.send("go on")
+        assert here.recv() == [], "the other writer was disturbed"
+        other.join(30)
+        assert same(small_cache(folder)(images[0]), MADE)
+    assert not caplog.text and len(list(folder.iterdir())) == 1

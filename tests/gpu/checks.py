@@ -43,6 +43,14 @@ def engine(device: str) -> Figures:
     return found
 
 
+def precision(device: str) -> Figures:
+    """In bfloat16 the engine's logits are as near to those in float32 as transformers' own."""
+    from precision import errors
+
+    with tiny_model() as (folder, images):
+        return errors(folder, sorted(images.glob("*.png"))[:4], device, 32)
+
+
 def budget(device: str) -> Figures:
     """The slots follow the free memory; a small budget, and memory that runs out, change no answer."""
     with tiny_model() as (folder, images):

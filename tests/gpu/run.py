@@ -33,7 +33,7 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE.parents[1]), os.environ.get("PYTHONPATH")]))  # image workers
 
-CHECKS = ("engine", "budget", "workers", "training", "masters", "sharded", "graphs")
+CHECKS = ("engine", "precision", "budget", "workers", "training", "masters", "sharded", "graphs")
 MEASURES = ("images", "decode_step", "sweep", "captions", "dpo_step", "trl_step", "trl_plain_step", "hidden_prefill")
 LIMIT_S = {"decode_step": 150, "sweep": 150, "captions": 150, "dpo_step": 120, "trl_step": 90, "trl_plain_step": 90}
 CHECK_LIMIT_S = 90

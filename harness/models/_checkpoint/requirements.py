@@ -15,6 +15,7 @@ from safetensors import safe_open
 
 from harness.core.errors import ConfigError, ModelError
 from harness.models._device.model_libraries import nothing_compiled
+from harness.models._device.sdpa_kernels import of_any_shape
 
 _SMALL = 100_000_000  # parameters; up to here the missing tensors are named instead
 MOST_LAYERS = 1_000  # the deepest published models have some 130
@@ -41,7 +42,8 @@ def thinking_limit(tokens: int) -> int:
 
 
 def device_of(name: str) -> torch.device:
-    """ "auto" is this process's own GPU where several train together, the GPU where there is one, else the CPU.
+    """ "auto" is this process's own GPU where several train together, the GPU where there is one, else the CPU. It also
+    chooses the kernels that this process computes with there.
 
     Raises ModelError for a device that torch does not know or that this machine does not have.
     """
@@ -57,6 +59,7 @@ def device_of(name: str) -> torch.device:
             f"model.device is {name}, and torch {torch.__version__} sees {count or 'no'} GPU{'s' * (count > 1)} here. Set "
             "model.device=auto or cpu, or install a torch built for this GPU and its driver."
         )
+    of_any_shape(device)
     return device
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from harness.core.edge.files import is_hub_name
 from harness.core.edge.foreign import words_of
+from harness.core.edge.processes import keep_freed_memory
 from harness.core.errors import HarnessError, ModelError
 from harness.core.plugins import KEPT
 from harness.models._checkpoint import families as _families
@@ -101,6 +102,7 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
     is this one's too, adapters are taken out of it and others merged, in the order and precision of a base that is loaded.
     """
     import_model_libraries()
+    keep_freed_memory()
     transformers.utils.logging.disable_progress_bar()
     if remote_code:
         require_own_code(Path(source))

@@ -118,20 +118,22 @@ def _shelf(members: list[int], held: list[Place], width: int) -> Shelf:
         known = all(layer in place.shelf.layers for place in held)
         whole = made.layers[layer] = made.room(like) if known else made.zeros(like)
         for own in sources.values():
-            shelf, at = held[own[0]].shelf, torch.tensor([held[n].at for n in own], device=whole[0].device)
+            shelf, at = held[own[0]].shelf, [held[n].at for n in own]
             if layer in shelf.layers:
                 _copy(whole, shelf.layers[layer], own, at)
     return made
 
 
-def _copy(whole: tuple[Tensor, Tensor], held: tuple[Tensor, Tensor], own: list[int], at: Tensor) -> None:
+def _copy(whole: tuple[Tensor, Tensor], held: tuple[Tensor, Tensor], own: list[int], at: list[int]) -> None:
     """Rows `at` of `held` to the rows `own` of `whole`, zero in slots that `held` does not have: what is hidden is finite."""
+    rows, sources = _indices(own, whole[0].device), _indices(at, whole[0].device)
     for to, source in zip(whole, held, strict=True):
         width = min(to.shape[2], source.shape[2])
-        if own == list(range(len(to))):
-            to[:, :, :width] = (source if at.tolist() == list(range(len(source))) else source[at])[:, :, :width]
-            to[:, :, width:] = 0
-        else:
-            rows = torch.tensor(own, device=to.device)
-            to[rows, :, :width] = source[at, :, :width]
-            to[rows, :, width:] = 0
+        to[rows, :, :width] = source[sources, :, :width]
+        to[rows, :, width:] = 0
+
+
+def _indices(numbers: list[int], device: torch.device) -> slice | Tensor:
+    """As a slice where they follow each other: nothing is gathered then."""
+    first, end = numbers[0], numbers[0] + len(numbers)
+    return slice(first, end) if numbers == list(range(first, end)) else torch.tensor(numbers, device=device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -121,3 +122,21 @@ def test_what_lasts_until_a_process_waits_is_made_again_afterwards() -> None:
     assert [table(), table()] == [1, 1]
     give_back_memory()
     assert table() == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")
+def test_memory_that_is_freed_is_there_for_the_next_array_without_new_pages() -> None:
+    code = """
+import resource
+from harness.core.edge.processes import keep_freed_memory
+
+keep_freed_memory()
+bytearray(8 << 20)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    bytearray(8 << 20)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    free = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=free)
+    assert int(done.stdout) < 100, "10 arrays of 2,048 pages"

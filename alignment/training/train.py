@@ -17,6 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from alignment.batching.collate import Extras
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows, make_rows
@@ -113,6 +116,7 @@ def train(
     shards = divide(trained, workers(), online is not None)
     steps, stopped = Loop(policy, supply, objective, settings, shards, folder, fingerprint, stops).run(progress)
     weights, heads = shards.module_state(), shards.heads_state()
+    _require_finite(weights if weights is not None else trained.weights, steps)
     if workers().is_main:
         precision = stored_as(trained.weights.values(), policy)
         provenance = {"step": steps, "precision": precision, **made}
@@ -172,6 +176,17 @@ def _extras(
         return None, ()
     with workers().first_alone():
         return objective.extras(kept, image_root, folder), (parts_digest(objective.facts()),)
+
+
+def _require_finite(weights: Mapping[str, Tensor], steps: int) -> None:
+    """Raise TrainingError, in every process, where the first one holds weights that are not finite: the loss of the last step
+    says nothing of what the step made of them."""
+    broken = [name for name, w in weights.items() if not bool(torch.isfinite(w).all())] if workers().is_main else []
+    if broken := workers().gather(broken)[0]:
+        raise TrainingError(
+            f"{len(broken)} weights are not finite after step {steps} (the first: {broken[0]}); no checkpoint is written. "
+            "Lower learning_rate."
+        )
 
 
 def _finished(folder: Path, fingerprint: str) -> Alignment:

@@ -187,6 +187,17 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_pairs(llava_next, images,
         Dpo(training=FAST).align(policy, pairs, images, tmp_path)
 
 
+@pytest.mark.parametrize("lora", [None, {"r": 2, "alpha": 4}])
+def test_a_last_step_that_leaves_weights_that_are_not_finite_writes_no_checkpoint(llava_next, images, pairs, tmp_path, lora):
+    """The loss of a step is that of the weights before it."""
+    training = {**FAST, "learning_rate": 1e99, "max_steps": 1, "lora": lora}
+    with pytest.raises(
+        TrainingError, match=r"weights are not finite after step 1 .*no checkpoint is written. Lower learning_rate"
+    ):
+        Dpo(training=training).align(TinyPolicy(llava_next), pairs, images, tmp_path)
+    assert not (tmp_path / "checkpoint").exists()
+
+
 def test_pairs_that_cannot_train_are_counted_never_cut(llava_next, images, pairs, tmp_path):
     def changed(number: int, **fields) -> PreferencePair:
         return PreferencePair(**{**{f: getattr(pairs[number], f) for f in pairs[0].__slots__}, **fields})

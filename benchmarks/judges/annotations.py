@@ -37,13 +37,17 @@ class Annotations(RanksByRating):
 
     def __init__(
         self,
-        data: Data,
+        data: Data | None,
         folder: str = "coco/annotations",  # folder of COCO's annotations in the data folder
         year: str = "2014",  # of the annotation files
         split: str = "train",  # train: an annotator never reads the split that is asked about
     ) -> None:
         if split != "train":
             raise ConfigError(f"annotations.split is {split!r}: an annotator may read the training split only.")
+        if data is None:
+            raise ConfigError(
+                "The annotations judge reads COCO's annotations in the data folder of a study; here there is none."
+            )
         self._data, self._folder, self._year, self._split = data, folder, year, split
         self.version = "rules 2, " + ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(self._truth.sources.items()))
 

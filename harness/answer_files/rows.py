@@ -38,7 +38,7 @@ def rows_of(path: Path) -> list[FileRow]:
     text = read_text(path)
     found = [FileRow(where, path.stem, _fields(value, where)) for where, value in _entries(text, path)]
     if not found:
-        raise DataError(f"{path} holds no rows. Give the file with the answers.")
+        raise DataError(f"{path} holds no rows. Give a file with one JSON object a line, or a list of them.")
     return found
 
 

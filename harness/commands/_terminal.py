@@ -99,7 +99,7 @@ def show_comparison(comparison: Any) -> None:
     console.print("", _table(*text_table(comparison)))
     if comparison.short.by_method:
         remark = "Methods are means over their seeds; marks hold the scatter of seeds and of images. `--as html` shows each."
-        console.print("", remark, soft_wrap=True)
+        console.print(f"\n{remark}", soft_wrap=True)
     if comparison.reward_accuracy:
         console.print("", _table(*reward_view(comparison)))
         console.print(plain(REWARD_TOLD), soft_wrap=True)
@@ -178,7 +178,7 @@ def _show_missing(console: Console, comparison: Any) -> None:
 def _show_lines(console: Console, heading: str, lines: Sequence[str]) -> None:
     """Lines under a heading in bold; nothing without lines."""
     if lines:
-        console.print("", f"[bold]{heading}[/bold]")
+        console.print(f"\n[bold]{heading}[/bold]")
         for one in lines:
             console.print(plain(f"  {one}"), soft_wrap=True)
 
@@ -189,7 +189,7 @@ def show_audit(comparison: Any) -> None:
 
     if comparison.audit is None:
         return
-    wide_console().print("", plain(summary(comparison.audit)), soft_wrap=True)
+    wide_console().print(line("\n", summary(comparison.audit)), soft_wrap=True)
     show_parts(parts(comparison))
 
 

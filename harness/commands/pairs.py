@@ -14,7 +14,10 @@ from harness.commands._app import app, echo
 @app.command(epilog="Examples:  python -m harness pairs runs/RUN/arms/dpo/pairs.jsonl   |   ... pairs p.jsonl --beside pope")
 def pairs(
     file: Annotated[Path, typer.Argument(help="pairs.jsonl of a run, or another file of this project's pairs")],
-    data: Annotated[Path, typer.Option("--data", help="data folder that the images are in")] = Path("data"),
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="data folder with the images; default: that of the run they are of, else `data`"),
+    ] = None,
     beside: Annotated[
         list[str] | None, typer.Option("--beside", help="benchmark whose images the pairs should not show; may be repeated")
     ] = None,
@@ -27,9 +30,8 @@ def pairs(
     """
     from harness.core.files import write_text_whole
     from harness.run.pairs_quality import pairs_quality, told
-    from harness.storage.data_folder import DataFolder
 
-    found = pairs_quality(file, data, DataFolder(data), beside or [])
+    found = pairs_quality(file, data, beside or [])
     for line in told(found):
         echo(line)
     if out is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.core import registry
@@ -16,9 +16,15 @@ OWN_KEYS = {"benchmark": ("name", "judge", "judge_repeats", "limit", "items", "l
 Spec = tuple[str, str, Mapping[str, Any]]  # kind, place in the study, mapping
 
 
-def option_faults(tree: Mapping[str, Any]) -> list[str]:
-    """All faults, each with its place; a mapping that the schema refuses is passed over here."""
-    faults = []
+def option_faults(tree: Mapping[str, Any], changes: Sequence[str] = ()) -> list[str]:
+    """All faults, each with its place; a mapping that the schema refuses is passed over here.
+
+    changes: `key.path=value` that were made to it; one that renames a plug-in is explained where the others' options stay.
+    """
+    faults, renamed = (
+        [],
+        {path.removesuffix(".name") for path in (c.partition("=")[0] for c in changes) if path.endswith(".name")},
+    )
     for kind, where, spec in plugins_of(tree):
         name = spec.get("name")
         if not isinstance(name, str):
@@ -30,6 +36,11 @@ def option_faults(tree: Mapping[str, Any]) -> list[str]:
             continue
         options = {str(k): v for k, v in spec.items() if k not in OWN_KEYS.get(kind, ("name",))}
         faults += [f"{where}: {fault}" for fault in faults_of(options, table, f"the {kind} {name!r}")]
+        if where in renamed and any(option not in {known.name for known in table} for option in options):
+            faults.append(
+                f"{where}: `{where}.name={name}` changes the name alone, the options of the one before stay. Give all of it: "
+                f"'{where}={{name: {name}, ...}}'."
+            )
         training = options.get("training")
         if kind == "aligner" and isinstance(training, Mapping):
             faults += [f"{where}: {fault}" for fault in faults_of(training, training_options(), "the option 'training'")]

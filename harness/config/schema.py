@@ -188,7 +188,7 @@ def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequ
     tree = changed(copy.deepcopy(dict(tree)), overrides, faults)
     tree = training_form.nested(grid.expand(tree, faults), faults)
     tree = gate_policy.written_out(tree, faults)
-    own = option_faults(tree)
+    own = option_faults(tree, overrides)
     try:
         config = RunConfig.model_validate(tree)
     except ValidationError as error:

@@ -40,6 +40,6 @@ def require_sound(label: str, model: object, say: Callable[[str], None], trainin
             say(f"{label}: the checkpoint fails the check of its {finding.what}, and goes on as asked: {finding.words}")
             continue
         raise ModelError(
-            f"{label}: the checkpoint fails the check of its {finding.what}: {finding.words}. Its numbers cannot be believed. "
-            f"Fix it (`python -m harness doctor` shows all checks), or go on with model.despite=[{finding.what}]."
+            f"{label}: the checkpoint fails the check of its {finding.what}: {finding.words.rstrip('.')}. Its numbers cannot "
+            f"be believed. Fix it (`python -m harness doctor` shows all checks), or go on with model.despite=[{finding.what}]."
         )

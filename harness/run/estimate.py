@@ -106,7 +106,8 @@ def _present(config: RunConfig, opened: ExitStack) -> tuple[Model | None, list[A
         data = opened.enter_context(data_to_look_at(config.data, Path(config.output).expanduser()))
         asked, looked = asked_of(config, data, missing), _looked_at(config, data, missing)
     except HarnessError as error:
-        missing.append(str(error))
+        is_known = data is None and any(fault.startswith("data:") for fault in missing)  # the folder itself is missing
+        missing += [] if is_known else [str(error)]
     for make, judges in (
         (make_judge, [spec.judge for spec in config.sweep]),
         (make_annotator, [arm.align.judge for arm in config.arms]),

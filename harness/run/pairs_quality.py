@@ -10,14 +10,28 @@ from alignment.quality.report import Quality, lines, quality
 from harness.config.schema import BenchmarkConfig
 from harness.core.plugins import Data, Progress, no_progress
 from harness.evaluation.scoring import unjudged
+from harness.storage.data_folder import DataFolder
+from harness.storage.run_store import open_store
 
 
 def pairs_quality(
-    file: Path, image_root: Path, data: Data | None, benchmarks: Sequence[str] = (), progress: Progress = no_progress
+    file: Path, folder: Path | None = None, benchmarks: Sequence[str] = (), progress: Progress = no_progress
 ) -> Quality:
-    """Raises DataError for a file that holds no pairs, and what a benchmark raises whose files are missing."""
-    shown = {name: _images(name, data) for name in benchmarks if data is not None}
-    return quality(read_pairs(file), image_root, shown, progress)
+    """Of the pairs of a file, whose images are in a data folder; None: that of the run that the file lies in, else `data`.
+
+    Raises DataError for a file that holds no pairs, where the folder is missing, and what a benchmark raises whose files are.
+    """
+    pairs, data = read_pairs(file), DataFolder(folder or _data_of(file))
+    shown = {name: _images(name, data) for name in benchmarks}
+    return quality(pairs, data.folder, shown, progress)
+
+
+def _data_of(file: Path) -> Path:
+    for folder in file.resolve().parents:
+        if (folder / "run.yaml").is_file() and (folder.parent / "store.sqlite").is_file():
+            with open_store(folder.parent) as store:
+                return Path(store.run(folder.name).data_folder)
+    return Path("data")
 
 
 def told(found: Quality) -> list[str]:

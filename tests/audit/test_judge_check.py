@@ -157,3 +157,15 @@ def test_a_folder_without_a_reward_model_and_two_ways_at_once_are_refused(tmp_pa
     words = ["judges", "check", str(tmp_path / "pairs.jsonl"), "--reward-model", str(tmp_path)]
     assert "is not a reward model: it has no heads.safetensors" in str(CliRunner().invoke(app, words).exception)
     assert "Give one of --judge NAME, --reward-model" in str(CliRunner().invoke(app, [*words, "--judge", "chat"]).exception)
+
+
+def test_a_judge_that_needs_a_data_folder_is_refused_in_words_and_so_is_a_file_without_rows(tmp_path: Path) -> None:
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(ROW) + "\n")
+    (tmp_path / "empty.jsonl").write_text("")
+    words = ["--judge", "annotations", "--output", str(tmp_path / "runs")]
+    why = [
+        str(CliRunner().invoke(app, ["judges", "check", str(tmp_path / name), *words]).exception)
+        for name in ("pairs.jsonl", "empty.jsonl")
+    ]
+    assert why[0].startswith("The annotations judge reads COCO's annotations in the data folder of a study")
+    assert "holds no rows. Give a file with one JSON object a line" in why[1]

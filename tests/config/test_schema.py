@@ -139,6 +139,9 @@ def test_mistakes_of_three_kinds_are_told_together() -> None:
     ("arms.0.align.training.batch_size=2.0", "batch_size is 2.0; it must be a whole number: write 2"),
     ("arms.0.align.training.micro_batch=1.5", "micro_batch is 1.5; it must be a whole number"),
     ('arms.0.pairs.limit="5"', "limit is '5', which is text; it must be a whole number or null: write it without quotes"),
+    ("arms.0.pairs.limit=1e9", "limit is '1e9', which is text; it must be a whole number or null: write 1000000000"),
+    ("arms.0.pairs.limit=5.5e0", r"limit is '5.5e0', which is text; it must be a whole number or null\."),
+    ("arms.0.pairs.limit=1e999", r"limit is '1e999', which is text; it must be a whole number or null\."),
     ("arms.0.pairs.guided=1", "guided is 1; it must be true or false"),
     ("sweep.0.splits=random", r"splits is 'random', which is text; it must be a list: write \[random\]"),
     ("arms.0.align.training.lora=8", "lora is 8; it must be a mapping of names to values or null"),
@@ -152,6 +155,23 @@ def test_mistakes_of_three_kinds_are_told_together() -> None:
 def test_an_option_of_another_type_is_told_in_a_line(change: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         config.load(None, [change])
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "name"),
+    [("model.name=openai", "model", "openai"), ("arms.0.align.name=sft", "arms.0.align", "sft")],
+)
+def test_a_changed_name_whose_options_stay_behind_says_how_to_give_all_of_it(change: str, place: str, name: str) -> None:
+    with pytest.raises(ConfigError, match="has no option") as caught:
+        config.load(None, [change])
+    told = f"{place}: `{place}.name={name}` changes the name alone, the options of the one before stay. Give all of it: "
+    assert f"{told}'{place}={{name: {name}, ...}}'." in str(caught.value)
+
+
+def test_a_changed_name_with_options_of_its_own_says_nothing_of_it() -> None:
+    with pytest.raises(ConfigError, match="has no option 'bta'") as caught:
+        config.load(None, ["arms.0.align={name: dpo, bta: 1}", "arms.0.align.seed=3"])
+    assert "changes the name alone" not in str(caught.value)
 
 
 def test_whole_numbers_of_lora_are_told_in_a_line() -> None:

@@ -83,8 +83,10 @@ def test_the_command_prints_a_line_a_stage_and_the_sum(world: Path, tmp_path: Pa
 def test_a_table_without_its_data_is_counted_and_what_is_missing_is_named(tmp_path: Path, name: str) -> None:
     made, _ = config.load_table(name, False, [f"data={tmp_path / 'nowhere'}", f"output={tmp_path}"])
     costs = list[Cost]()
-    with pytest.raises(DataError, match=r"This study lacks:(.|\n)*nowhere"):
+    with pytest.raises(DataError, match=r"This study lacks:(.|\n)*nowhere") as caught:
         costs.extend(estimate(made))
+    assert str(caught.value).count(f"there is no folder {tmp_path / 'nowhere'}") == 1
+    assert "There is no data folder" not in str(caught.value), "the same fault twice"
     trained = [arm.name for arm in (*made.reward_models, *made.arms)]
     assert [cost.stage for cost in costs] == [f"{part}: {arm}" for arm in trained for part in ("pairs", "align")]
     assert not any("unknown" in cost.amount for cost in costs) and all(cost.seconds is None for cost in costs)

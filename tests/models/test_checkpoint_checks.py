@@ -126,3 +126,14 @@ def test_weights_that_give_no_numbers_are_found(llava_folder: Path, images: list
     with torch.no_grad():
         model.module.lm_head.weight[5] = float("nan")
     assert checked(model, images[:1], training=False)["log-probs"].state == WRONG
+
+
+def test_a_failed_check_whose_words_end_a_sentence_is_one_sentence() -> None:
+    class Broken:
+        despite = ()
+
+        def checks(self, images: list[Path], training: bool) -> list[Finding]:
+            return [Finding("log-probs", WRONG, "Copy it again.")]
+
+    with pytest.raises(ModelError, match=r"its log-probs: Copy it again\. Its numbers cannot be believed\. Fix it"):
+        require_sound("base", Broken(), lambda text: None)

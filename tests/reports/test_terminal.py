@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.commands._terminal import show_comparison
 from reports.comparison.compare import compare
+from tests.reports.conftest import with_results
 
 
 def test_several_seeds_of_one_method_are_one_line(make, capsys):
@@ -22,3 +25,12 @@ def test_published_rows_stand_under_the_table_and_are_marked(make, capsys):
     show_comparison(compare([make.record()], published=["Table 2"]))
     said = capsys.readouterr().out
     assert "published, Table 2: " in said and "for orientation only" in said
+
+
+def test_headings_stand_behind_an_empty_line_and_begin_at_the_margin(make, capsys):
+    def unclear(result):
+        return replace(result, scores=tuple(replace(score, flag="unclear") for score in result.scores))
+
+    show_comparison(compare([with_results(make.record(), unclear)]))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[lines.index("Flagged answers, part of the numbers above:") - 1] == ""

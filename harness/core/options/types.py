@@ -122,12 +122,23 @@ def _fault(value: Any, own: str, kinds: Sequence[str]) -> str:
     shown = str(value) if len(str(value)) <= 60 else f"{str(value)[:60]}..."
     wanted = " or ".join(dict.fromkeys(_WORDS[kind] for kind in kinds))
     if own == "str":
-        hint = ": write it without quotes" if _NUMBER.fullmatch(value.strip()) and ({"int", "float"} & set(kinds)) else ""
+        hint = _number_hint(value.strip()) if {"int", "float"} & set(kinds) else ""
         hint = f": write [{shown}]" if "list" in kinds else hint
         return f"is {shown!r}, which is text; it must be {wanted}{hint}"
     if own == "float" and "int" in kinds and math.isfinite(value) and value == int(value) and abs(value) < 1e15:
         return f"is {shown}; it must be {wanted}: write {int(value)}"
     return f"is {shown if own != 'none' else 'null'}; it must be {wanted}"
+
+
+def _number_hint(text: str) -> str:
+    """How to write the number that a text plainly is; YAML takes 1e9 for text."""
+    if not _NUMBER.fullmatch(text):
+        return ""
+    if "e" not in text.lower():
+        return ": write it without quotes"
+    number = float(text)
+    is_whole = abs(number) < 1e15 and number == int(number)
+    return f": write {int(number)}" if is_whole else ""
 
 
 def _kind(value: Any) -> str:

@@ -16,6 +16,7 @@ from alignment.quality.report import lines, quality
 from alignment.quality.text_probe import giveaways, text_probe
 from harness.cli import app
 from harness.core.preference import PreferencePair
+from harness.storage.run_store import Store, StoredRun
 
 THINGS = ("cat", "dog", "car", "boat", "tree", "cup", "chair", "lamp", "bird", "horse")
 
@@ -112,3 +113,24 @@ def test_the_command_reports_warns_and_writes_json(tmp_path):
     assert "60 pairs about 60 images" in done.output and "WARNING: Words alone tell" in done.output
     assert "images that are nearly the same: 1" in done.output and "0.png and 1.png" in done.output
     assert json.loads((tmp_path / "q.json").read_text())["probe"]["pairs"] == 60
+
+
+def test_the_pairs_of_a_run_are_looked_at_beside_the_run_s_own_data_folder(tmp_path):
+    image_file(tmp_path / "data.png", 1)
+    place = tmp_path / "runs" / "r-1" / "arms" / "a"
+    place.mkdir(parents=True)
+    with Store(tmp_path / "runs" / "store.sqlite") as store:
+        store.begin(StoredRun("r-1", "r", "2026-01-01", "complete", "", "", {}, str(tmp_path)))
+    (tmp_path / "runs" / "r-1" / "run.yaml").write_text("name: r\n")
+    write_pairs(place / "pairs.jsonl", [PreferencePair("1", "data.png", "", "What?", "A red cat.", ("A dog.",), "t")])
+    done = CliRunner().invoke(app, ["pairs", str(place / "pairs.jsonl")])
+    assert done.exit_code == 0 and "1 pairs about 1 images" in done.output, done.exception
+
+
+def test_a_missing_file_and_a_missing_data_folder_are_named_with_what_to_give(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "nofile.jsonl cannot be read" in str(CliRunner().invoke(app, ["pairs", "nofile.jsonl"]).exception)
+    write_pairs(tmp_path / "p.jsonl", [PreferencePair("1", "a.png", "", "What?", "A red cat.", ("A dog.",), "t")])
+    assert "There is no data folder at data. Give it with `--data`" in str(
+        CliRunner().invoke(app, ["pairs", "p.jsonl"]).exception
+    )

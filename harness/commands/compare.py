@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,10 @@ from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from reports.values.comparison import Comparison
+
+
+_FOLDERS, _TRACKERS = ("eee", "inspect"), ("wandb", "mlflow")  # forms that go elsewhere than the terminal
+_EXPORTS = (*_FOLDERS, *_TRACKERS)
 
 
 @app.command(
@@ -57,7 +62,15 @@ def compare(
     Runs that differ only in their seed are shown as one method, with the scatter of its seeds. `--as eee` writes Every Eval
     Ever's files and `--as inspect` logs for `inspect view` into `--to FOLDER`; wandb and mlflow get the table.
     """
-    if style in ("eee", "inspect", "wandb", "mlflow"):
+    given = {
+        "--name": shown,
+        "--published": published,
+        "--baseline": baseline,
+        "--labels": labels,
+        "--leaderboard": leaderboard,
+    }
+    _check_together(style, {**given, "--to": to})
+    if style in _EXPORTS:
         _exported(names, style, to, output)
         return
     from harness.api.actions import compared
@@ -73,6 +86,19 @@ def compare(
             _show_leaderboard(comparison, leaderboard)
     else:
         echo(writer(comparison))
+
+
+def _check_together(style: str, given: Mapping[str, object]) -> None:
+    """Raise ConfigError for options that this form would pass over."""
+    texts = ("--name", "--published", "--baseline", "--labels")
+    taken = ("--to",) if style in _FOLDERS else () if style in _TRACKERS else texts
+    taken = (*taken, "--leaderboard") if style == "table" else taken
+    unread = [option for option, value in given.items() if value and option not in taken]
+    if unread:
+        hint = " It is written to the terminal: add `> FILE`." if unread == ["--to"] and style not in _EXPORTS else ""
+        raise ConfigError(
+            f"`--as {style}` does not use {' and '.join(unread)}. Leave {'it' if len(unread) == 1 else 'them'} out.{hint}"
+        )
 
 
 def _exported(names: list[str], style: str, to: Path | None, output: Path) -> None:

@@ -64,10 +64,23 @@ def _unshared(config: RunConfig) -> list[str]:
     ]
 
 
+def no_judge(who: str) -> str:
+    """What to say of a benchmark that cannot do without a judge."""
+    known = ", ".join(registry.names("judge"))
+    return (
+        f"{who} needs a judge. Add `judge: {{name: ...}}` to it (sweep.{who}.judge.name=... on the command line); "
+        f"known: {known}."
+    )
+
+
 def _needs(config: RunConfig) -> list[str]:
     """Aligners that lack the judge or the reward they cannot do without; a model that cannot be trained, or not be shared."""
     model = config.model.name
     faults = _unshared(config)
+    for spec in config.sweep:
+        benchmark = registry.get("benchmark", spec.name)
+        if spec.judge is None and isinstance(benchmark, NeedsJudge) and benchmark.needs_judge:
+            faults.append(no_judge(spec.name))
     if (config.arms or config.reward_models) and not registry.offers("model", model, CanBeTrained):
         faults.append(f"the model {model} only answers; arms need one that can be trained, e.g. transformers")
     for arm in config.arms:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.config.check_plugins import no_judge
 from harness.config.schema import BenchmarkConfig, JudgeConfig
 from harness.core import flags, registry
 from harness.core.capabilities import (
@@ -154,21 +155,13 @@ def _made(spec: JudgeConfig, data: Data | None) -> object:
     return registry.make("judge", spec.name, options, data=data)
 
 
-def no_judge(who: str) -> JudgeError:
-    known = ", ".join(registry.names("judge"))
-    return JudgeError(
-        f"{who} needs a judge. Add `judge: {{name: ...}}` to it (sweep.{who}.judge.name=... on the command line); "
-        f"known: {known}."
-    )
-
-
 def judge_of(spec: BenchmarkConfig, store: Store | None = None, data: Data | None = None) -> Judge | None:
     """The judge of a benchmark's configuration. Raises JudgeError when it needs one and none is configured."""
     if spec.judge is not None:
         return make_judge(spec.judge, store, data)
     plugin = registry.get("benchmark", spec.name)
     if isinstance(plugin, NeedsJudge) and plugin.needs_judge:
-        raise no_judge(spec.name)
+        raise JudgeError(no_judge(spec.name))
     return None
 
 

@@ -6,6 +6,7 @@ every run with the same requests.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from harness.storage import codec
 from harness.storage.artifacts import Artifact
 from harness.storage.database import Database
 
+_log = logging.getLogger("harness")
 A = TypeVar("A", bound=Artifact)
 _AT_ONCE = 500  # host parameters of one SELECT
 _ADD_LOG_ODDS = "INSERT OR IGNORE INTO log_odds VALUES (?,?)"
@@ -68,6 +70,7 @@ class Store(Database):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._item_sets: dict[str, tuple[Item, ...]] = {}
+        self._said = set[str]()
 
     # ------------------------------------------------------------ runs
 
@@ -94,7 +97,10 @@ class Store(Database):
         ]
 
     def run(self, name: str) -> StoredRun:
-        """A run by id, by a unique prefix of its id, or by name (the newest). Raises StoreError with the nearest."""
+        """A run by id, by a unique prefix of its id, or by name (the newest, which is said where there are several).
+
+        Raises StoreError with the nearest.
+        """
         runs = self.runs()
         exact = [r for r in runs if r.id == name] or [r for r in runs if r.name == name]
         found = exact or [r for r in runs if r.id.startswith(name)]
@@ -105,6 +111,9 @@ class Store(Database):
         if not found:
             hint = did_you_mean(name, [r.id for r in runs] + [r.name for r in runs])
             raise StoreError(f"There is no run {name!r} in {self.path}.{hint} `python -m harness list runs` shows all.")
+        if len(found) > 1 and name not in self._said:
+            self._said.add(name)
+            _log.warning("%s is the name of %d runs; the newest is taken: %s.", name, len(found), found[-1].id)
         return found[-1]
 
     # ------------------------------------------------------------ answers and verdicts

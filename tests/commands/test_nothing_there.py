@@ -42,3 +42,34 @@ def test_view_names_no_address_while_its_port_is_taken(tmp_path: Path, monkeypat
     result = CliRunner().invoke(app, ["view", "--port", "8123", "--output", str(tmp_path)])
     assert str(result.exception) == "Port 8123 of 127.0.0.1 cannot be had"
     assert "http" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ["--as", "html", "--to", "x"],
+            "`--as html` does not use --to. Leave it out. It is written to the terminal: add `> FILE`.",
+        ),
+        (["--to", "x"], "`--as table` does not use --to"),
+        (["--as", "csv", "--leaderboard", "llava"], "`--as csv` does not use --leaderboard"),
+        (
+            ["--as", "eee", "--to", "x", "--published", "--labels", "ours"],
+            "`--as eee` does not use --published and --labels. Leave them",
+        ),
+        (["--as", "wandb", "--to", "x"], "`--as wandb` does not use --to"),
+        (["--as", "markdown", "--baseline", "a", "--name", "b", "--published", "--labels", "c"], "There is no run store"),
+        (["--leaderboard", "llava", "--baseline", "a"], "There is no run store"),
+    ],
+)
+def test_options_that_a_form_of_a_comparison_would_pass_over_are_refused(words: list[str], says: str, tmp_path: Path) -> None:
+    with pytest.raises((ConfigError, StoreError)) as caught:
+        invoked("compare", "run", *words, output=tmp_path)
+    assert str(caught.value).startswith(says)
+
+
+@pytest.mark.parametrize("benchmark", ["mmhal_bench", "mmvet", "llava_bench"])
+def test_a_benchmark_without_the_judge_it_needs_is_refused_before_a_model_is_loaded(benchmark: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"1 fault .*\n  - {benchmark} needs a judge. Add `judge"):
+        invoked("sweep", "--benchmarks", benchmark, "--data", "miniworld", output=tmp_path)
+    assert not list(tmp_path.iterdir()), "nothing is drawn"

@@ -127,3 +127,11 @@ store.add_answers("w", Dies())
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
     with Store(path) as store:
         assert set(store.answers(["a", "b"])) == {"a"}
+
+
+def test_a_name_of_several_runs_is_the_newest_and_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made = Store(tmp_path / "names.sqlite")
+    for run, day in (("x-1", "2026-01-01"), ("x-2", "2026-01-02"), ("y-1", "2026-01-03")):
+        made.begin(StoredRun(run, run[0], day, "complete", "", "", {}, ""))
+    assert [made.run(name).id for name in ("x", "x", "x-1", "y", "y-")] == ["x-2", "x-2", "x-1", "y-1", "y-1"]
+    assert caplog.messages == ["x is the name of 2 runs; the newest is taken: x-2."]

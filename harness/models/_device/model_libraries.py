@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -48,6 +49,26 @@ def import_model_libraries() -> None:
                     import_module(name)
         except Exception:  # it does something else with these modules than was known when this was written
             import_module(_MODELS[0])
+
+
+@cache
+def import_model_kinds() -> None:
+    """`transformers.models`, which reads 1,600 files for the names in them (0.3 s of CPU). `import transformers` has just done
+    so and keeps what it found, under the name of the folder; `transformers.models` names a file in it."""
+    utils: Any = import_module("transformers.utils.import_utils")
+    names = "create_import_structure_from_path"
+    scan = getattr(utils, names, None)
+    if scan is None:  # another version
+        return
+
+    def kept(path: Any) -> Any:  # Any: as transformers has it
+        return scan(Path(path).parent if Path(path).name == "__init__.py" else path)
+
+    setattr(utils, names, kept)
+    try:
+        import_module("transformers.models")
+    finally:
+        setattr(utils, names, scan)
 
 
 @contextmanager

@@ -68,3 +68,21 @@ with nothing_compiled():
         print(error)
 """
     assert run(code) == "no such size"
+
+
+def test_the_names_of_all_models_are_found_by_one_scan_of_their_folder() -> None:
+    code = """
+from transformers.utils import import_utils
+from harness.models._device.model_libraries import import_model_kinds
+
+scan = import_utils.create_import_structure_from_path
+before = scan.cache_info().misses
+import_model_kinds()
+import transformers.models as found
+assert scan.cache_info().misses == before > 100 and import_utils.create_import_structure_from_path is scan
+plain = import_utils._LazyModule("plain", found.__file__, import_utils.define_import_structure(found.__file__))
+assert {k: set(v) for k, v in found._import_structure.items()} == {k: set(v) for k, v in plain._import_structure.items()}
+assert found._class_to_module == plain._class_to_module and found.LlavaConfig.model_type == "llava"
+print(scan.cache_info().misses > before)
+"""
+    assert run(code) == "True"

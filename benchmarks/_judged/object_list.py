@@ -15,7 +15,7 @@ from benchmarks._coco.asserted_objects import assertions
 from benchmarks._judged import prompts
 from benchmarks._text.nouns import tagged
 from benchmarks._text.wordnet import lemma
-from harness.core.edge.later_imports import import_nltk
+from harness.core.edge.nltk_import import import_nltk
 from harness.core.judging import Facts, JudgeTask, Reply
 
 Tagged = Sequence[tuple[str, str]]  # (lemma, Penn tag) of each word

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any
 from zipfile import ZipFile
 
-from harness.core.edge.later_imports import import_nltk
+from harness.core.edge.nltk_import import import_nltk
 
 
 def read_member(archive: str, name: str) -> str:

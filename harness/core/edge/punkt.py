@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from harness.core.edge.later_imports import import_nltk
+from harness.core.edge.nltk_import import import_nltk
 
 
 @cache

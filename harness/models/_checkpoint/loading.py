@@ -26,7 +26,6 @@ from harness.models._checkpoint.image_processor import image_only
 from harness.models._checkpoint.own_files import require_own_code, require_own_files, state_of
 from harness.models._checkpoint.prompt_builder import RopeIndex
 from harness.models._checkpoint.requirements import check_size
-from harness.models._device.model_libraries import import_model_libraries, nothing_compiled
 
 
 def resolve(path: str) -> tuple[str, tuple[Path, ...]]:
@@ -83,8 +82,7 @@ def _from_pretrained(source: str, **options: Any) -> tuple[Any, list[str]]:
 
     transformers only warns of missing ones and draws them at random.
     """
-    with nothing_compiled():
-        module, found = transformers.AutoModelForImageTextToText.from_pretrained(source, output_loading_info=True, **options)
+    module, found = transformers.AutoModelForImageTextToText.from_pretrained(source, output_loading_info=True, **options)
     missing = sorted(found["missing_keys"])
     if missing:
         raise ModelError(
@@ -101,7 +99,6 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
     Attention is eager where the model knows no other. Where the process keeps the base of its last checkpoint (`KEPT`) and it
     is this one's too, adapters are taken out of it and others merged, in the order and precision of a base that is loaded.
     """
-    import_model_libraries()
     keep_freed_memory()
     transformers.utils.logging.disable_progress_bar()
     if remote_code:

@@ -14,7 +14,6 @@ import transformers
 from safetensors import safe_open
 
 from harness.core.errors import ConfigError, ModelError
-from harness.models._device.model_libraries import import_model_kinds, nothing_compiled
 from harness.models._device.sdpa_kernels import of_any_shape
 
 _SMALL = 100_000_000  # parameters; up to here the missing tensors are named instead
@@ -88,7 +87,6 @@ def _check_kind(kind: Any, folder: Path, remote_code: bool) -> None:
             "torchvision alone; images are prepared with PIL here, so that results do not depend on what is installed. Use a "
             "model of another family (docs/models.md)."
         )
-    import_model_kinds()
     if isinstance(kind, str) and kind not in transformers.CONFIG_MAPPING and not remote_code:
         raise ModelError(
             f"transformers {transformers.__version__} has no model of type {kind!r} ({folder / 'config.json'}). Install a "
@@ -104,7 +102,7 @@ def check_size(folder: Path) -> None:
     """
     try:
         config = transformers.AutoConfig.from_pretrained(folder)
-        with torch.device("meta"), nothing_compiled():
+        with torch.device("meta"):
             module = transformers.AutoModelForImageTextToText.from_config(config)
     except Exception:
         return  # refused by its loader, with its reason

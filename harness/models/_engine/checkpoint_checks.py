@@ -113,7 +113,7 @@ class CheckpointChecks:
         inputs = self.plain.inputs(Request(image, _QUESTION), ids)
         if "token_type_ids" in inputs and not self.plain.prompts.template.has_one:
             inputs["token_type_ids"][:, -len(ids) :] = 1  # PaliGemma: what it wrote itself is read looking back only
-        logits = self.plain.logits(inputs)[-len(ids) - 1 : -1].float().log_softmax(-1)
+        logits: Tensor = self.plain.module(**inputs).logits[0, -len(ids) - 1 : -1].float().log_softmax(-1)
         return float(logits.gather(1, torch.tensor(ids, device=logits.device)[:, None]).sum())
 
     def _precision(self, images: Sequence[Path]) -> tuple[str, str]:

@@ -22,7 +22,6 @@ from harness.core.preference import Images, paths_of
 from harness.models._checkpoint.image_noise import add_noise
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.rope_scaling import forget_lengths
-from harness.models._device.model_libraries import nothing_compiled
 from harness.models._engine.answer_logprobs import Forced, summed
 from harness.models._engine.decoding import RowState, Stopper, ThinkingLimit, cut_after_stop, next_tokens, with_room_to_think
 from harness.models._engine.generation_settings import GenerationSettings
@@ -103,14 +102,8 @@ class OneByOne:
             if tail:
                 forget_lengths(self.module)
                 inputs = self.inputs(request, self.prompts.prefix_ids(request) + tail)
-                logits = self.logits(inputs)[-len(tail) - 1 : -1]
+                logits = self.module(**inputs).logits[0, -len(tail) - 1 : -1]
                 yield Forced(i, logits.float().log_softmax(-1), torch.tensor(tail, device=logits.device))
-
-    def logits(self, inputs: dict[str, Tensor]) -> Tensor:
-        """(T, V) of one prompt by a plain pass of the model, which asks torch's compiler whether its images fit."""
-        with nothing_compiled():
-            logits: Tensor = self.module(**inputs).logits[0]
-        return logits
 
     def log_probs(self, requests: Sequence[Request], answers: Sequence[str]) -> list[float]:
         """Log-probability in nats of each answer (without the end token) after its request's prompt."""

@@ -12,7 +12,6 @@ import transformers
 from harness.core.errors import ConfigError
 from harness.models._checkpoint.families import Family
 from harness.models._checkpoint.loading import load_processor
-from harness.models._device.model_libraries import import_model_libraries
 from harness.models._images.image_inputs import ImageProcessing
 from harness.models._images.image_store import ImageStore
 from harness.models._images.pixel_cache import PixelCache, cache_folder, settings_of
@@ -33,7 +32,6 @@ class Recipe:
 
     def __call__(self) -> Process:
         """Called in a worker."""
-        import_model_libraries()
         config = transformers.AutoConfig.from_pretrained(self.source, trust_remote_code=self.remote_code)
         return self.process(load_processor(self.source, config, self.remote_code))
 

@@ -10,15 +10,13 @@ import gc
 from importlib import import_module
 
 from harness.core.edge.processes import without_collecting
-from harness.models._device.model_libraries import import_model_libraries
 
 with without_collecting():
-    import_model_libraries()
     for name in (
         "harness.fleet.worker",
         "harness.models.transformers",
         "harness.run.on_fleet.arm_training",
-        "torch._dynamo",  # of every optimizer's methods
+        "transformers.modeling_utils",
     ):
         import_module(name)
 gc.freeze()

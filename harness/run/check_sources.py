@@ -105,8 +105,13 @@ def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Dat
                 faults.append(f"pairs of {arm.name}: {error}")
             faults += unreached_models(arm)
     if faults:
-        raise DataError("Preference pairs cannot be made:\n  " + "\n  ".join(faults))
+        raise DataError("Preference pairs cannot be made:" + indented(faults))
     return tuple(notes)
+
+
+def indented(faults: Iterable[str]) -> str:
+    """One fault below the other, the lines of each further in than its first one."""
+    return "".join("\n  " + fault.replace("\n", "\n  ") for fault in faults)
 
 
 class Warnings:

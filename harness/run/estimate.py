@@ -24,7 +24,7 @@ from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator, make_judge
-from harness.run.check_sources import Looked, look_at, refused_prompts, unreached_models
+from harness.run.check_sources import Looked, indented, look_at, refused_prompts, unreached_models
 from harness.run.count import counted
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import make_aligner
@@ -81,7 +81,7 @@ def _estimate(config: RunConfig, opened: ExitStack) -> Iterator[Cost]:
     columns = 1 + len(config.arms)
     if base is None or data is None or missing:
         yield from _unmeasured(config, asked, totals)
-        raise DataError("This study lacks:\n  " + "\n  ".join(dict.fromkeys(missing)))
+        raise DataError("This study lacks:" + indented(dict.fromkeys(missing)))
     for one, seconds in zip(asked, question_seconds(base, asked), strict=True):
         yield _sweep_cost(one, columns, seconds * one.number * columns)
     measured = _Measured({}, {})

@@ -235,3 +235,14 @@ def test_files_are_read_once_to_count_their_rows_and_to_look_for_several_images(
         check_sources(made, lambda arm: False, data, NoModel())
     parts = 2 if source["name"] == "union" else 1  # the file is named twice in it
     assert set(data.opened.values()) <= {parts, 1} and data.opened, data.opened
+
+
+def test_the_lines_of_one_fault_stand_further_in_than_the_faults(tmp_path):
+    (tmp_path / "rows.jsonl").write_text("no JSON\n{}\n")
+    arms = [{"name": name, "pairs": FILES, "align": {"name": "dpo"}} for name in ("one", "two")]
+    made = config.parse(SMALL | {"data": str(tmp_path), "output": str(tmp_path / "out"), "arms": arms})
+    with pytest.raises(DataError) as caught:
+        check_sources(made, lambda arm: False, DataFolder(tmp_path), NoModel())
+    lines = str(caught.value).splitlines()
+    assert [len(line) - len(line.lstrip()) for line in lines] == [0, 2, 4, 4, 2, 4, 4]
+    assert lines[2] == "    line 1: it is not JSON (Expecting value at column 1)."

@@ -51,11 +51,11 @@ def parse_json(text: str, where: str, advice: str = "Fetch the file again or cor
         return without_surrogates(value) if _SURROGATE.search(text) else value
     except json.JSONDecodeError as error:
         place = f"{where}, line {error.lineno}" if "\n" in text else where
-        raise DataError(f"{place} is not JSON ({error.msg} at column {error.colno}). {advice}") from error
+        raise DataError(f"{place} is not JSON ({error.msg} at column {error.colno}). {advice}".rstrip()) from error
     except RecursionError as error:
-        raise DataError(f"{where} is not usable JSON: it is nested too deep. {advice}") from error
+        raise DataError(f"{where} is not usable JSON: it is nested too deep. {advice}".rstrip()) from error
     except ValueError as error:  # a number of more than 4,300 digits
-        raise DataError(f"{where} is not usable JSON: {words_of(error)}. {advice}") from error
+        raise DataError(f"{where} is not usable JSON: {words_of(error)}. {advice}".rstrip()) from error
 
 
 def json_lines(text: str, name: str, advice: str = "Fetch the file again or correct it.") -> Iterable[tuple[str, Any]]:

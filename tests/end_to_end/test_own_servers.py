@@ -73,3 +73,15 @@ def test_arguments_that_cannot_be_are_refused_before_the_base_is_swept(
     with pytest.raises(DataError, match="pairs of b: .*--port, which the harness sets"):
         pipeline.run(config.parse(tree), "test")
     assert not noted(starts)
+
+
+def test_a_served_base_and_the_judges_of_two_benchmarks_on_the_same_folder_are_one_server(
+    world: Path, tmp_path: Path, starts: Path, llava_folder: Path
+) -> None:
+    model = {"name": "openai", "path": str(llava_folder), "serve": "vllm"}
+    judge = {"name": "chat", "model": model}
+    sweep = [{"name": "mmhal_bench", "limit": 2, "judge": judge, "label": label} for label in ("first", "second")]
+    tree = study(world, tmp_path, llava_folder) | {"model": model, "arms": [], "sweep": sweep}
+    pipeline.run(config.parse(tree), "test")
+    assert len(noted(starts)) == 1
+    assert not any(runs(note["pid"]) for note in noted(starts).values())

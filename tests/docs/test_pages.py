@@ -20,6 +20,7 @@ from tests.docs.pages import PAGES, ROOT, blocks
 from tests.docs.reference_pages import PAGES as WRITTEN
 
 _LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]+)?\)")
+_ITEM = re.compile(r"\s*([-*]|\d+\.) ")
 _OLD_WORDS = re.compile(r"\b(pictures?|surely|hearsay|so many|is none of)\b", re.IGNORECASE)
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 
@@ -33,6 +34,17 @@ def prose(page: Path) -> str:
 def anchors(page: Path) -> set[str]:
     titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.M)
     return {"#" + re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", title.lower())).strip("-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_every_list_is_one(page: Path) -> None:
+    """Python-Markdown takes lines that follow a paragraph without an empty line for its text."""
+    before, run_in = "", []
+    for line in prose(page).splitlines():
+        if _ITEM.match(line) and before.strip() and not _ITEM.match(before) and not before.startswith((" ", "|", "#", "<")):
+            run_in.append(line)
+        before = line
+    assert run_in == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)

@@ -44,7 +44,7 @@ from harness.models._engine.scheduler import ImageFirst
 from harness.models._images.recipe import Recipe, image_store
 from harness.models._images.workers import import_ahead
 
-ENGINE = "3"  # raise it whenever an answer or a log-probability could change: stored ones of another engine are not reused
+ENGINE = "4"  # raise it whenever an answer or a log-probability could change: stored ones of another engine are not reused
 
 
 @registry.model

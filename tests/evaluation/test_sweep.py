@@ -19,7 +19,7 @@ from harness.config.check_plugins import check_plugins
 from harness.config.schema import RunConfig
 from harness.config.sweep_only import evaluation
 from harness.core.edge.images import open_image
-from harness.core.errors import ConfigError, DataError, JudgeError
+from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Request
 from harness.models._server import client as _server
 from harness.models.scripted import Scripted
@@ -300,5 +300,5 @@ def test_items_without_an_answer_are_told_at_the_end_with_exit_code_1(world: Pat
 def test_a_benchmark_that_needs_a_judge_says_how_to_give_one(world: Path, tmp_path: Path) -> None:
     with serving() as server:
         done = sweep_words(*words_for(world, tmp_path, server.url), "--benchmarks", "mmhal_bench")
-    assert isinstance(done.exception, JudgeError)
+    assert isinstance(done.exception, ConfigError)
     assert "sweep.mmhal_bench.judge.name=" in str(done.exception)

@@ -21,10 +21,8 @@ def option_faults(tree: Mapping[str, Any], changes: Sequence[str] = ()) -> list[
 
     changes: `key.path=value` that were made to it; one that renames a plug-in is explained where the others' options stay.
     """
-    faults, renamed = (
-        [],
-        {path.removesuffix(".name") for path in (c.partition("=")[0] for c in changes) if path.endswith(".name")},
-    )
+    faults: list[str] = []
+    renamed = {path.removesuffix(".name") for path in (c.partition("=")[0] for c in changes) if path.endswith(".name")}
     for kind, where, spec in plugins_of(tree):
         name = spec.get("name")
         if not isinstance(name, str):

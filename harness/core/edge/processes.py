@@ -67,8 +67,8 @@ def give_back_memory() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed, up to 32 MiB, for what is made next: the system clears each new page, which takes CPU time. With
-    256 MiB a sweep takes 3 % less, and a study with two trainings 90 MiB more. What the environment sets
+    """Let glibc keep what is freed, up to 32 MiB, for what is made next: the system clears each new page, which takes CPU
+    time. With 256 MiB a sweep takes 3 % less, and a study with two trainings 90 MiB more. What the environment sets
     (MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_) stays."""
     import ctypes
 

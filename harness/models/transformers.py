@@ -25,7 +25,7 @@ from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
 from harness.core.preference import Images
 from harness.models._checkpoint import loading, requirements
 from harness.models._checkpoint.image_features import FeatureCache
-from harness.models._checkpoint.own_files import CheckpointAhead, file_findings
+from harness.models._checkpoint.own_files import checkpoint_ahead, file_findings
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
@@ -96,7 +96,7 @@ class TransformersModel:
         with refused_as(ModelError, f"The checkpoint {path} does not load", "Copy it again."):
             source, adapters = loading.resolve(path)
             requirements.check_folder(Path(source), remote_code)
-            identity = CheckpointAhead(path, source, adapters)
+            identity = checkpoint_ahead(path, source, adapters)
             module, unread = loading.load(source, adapters, self.dtype, attention, remote_code)
             self.module: Any = module.to(self.device)
             self._attention = str(self.module.config._attn_implementation)

@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -53,13 +52,9 @@ def main() -> int:
     if args.section:
         (args.out / f"{args.section}.json").write_text(json.dumps(section(args)))
         return 0
-    own = args.scratch or Path(tempfile.mkdtemp())
-    args.scratch = own
-    try:
+    with tempfile.TemporaryDirectory() as place:
+        args.scratch = args.scratch or Path(place)
         return everything(args)
-    finally:
-        if own.name.startswith("tmp"):
-            shutil.rmtree(own, ignore_errors=True)
 
 
 def everything(args: argparse.Namespace) -> int:

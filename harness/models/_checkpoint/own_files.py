@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextvars import copy_context
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,25 +170,15 @@ def _base_digest(source: str) -> str:
     return str(kept["digest"][1])
 
 
-class CheckpointAhead:
+def checkpoint_ahead(path: str, source: str, adapters: Sequence[Path]) -> Future[Checkpoint]:
     """`checkpoint_of` by a thread, while weights are loaded: sha256 of 13 GiB takes as long as that."""
+    found, run = Future[Checkpoint](), copy_context().run
 
-    def __init__(self, path: str, source: str, adapters: Sequence[Path]) -> None:
-        self._found: Checkpoint | BaseException | None = None
-        work = partial(copy_context().run, checkpoint_of, path, source, adapters)
-        self._thread = threading.Thread(target=self._work, args=(work,), daemon=True)  # a refused checkpoint waits for nothing
-        self._thread.start()
-
-    def _work(self, work: Callable[[], Checkpoint]) -> None:
+    def work() -> None:
         try:
-            self._found = work()
+            found.set_result(run(checkpoint_of, path, source, adapters))
         except BaseException as error:
-            self._found = error
+            found.set_exception(error)
 
-    def result(self) -> Checkpoint:
-        """Raises what `checkpoint_of` raised."""
-        self._thread.join()
-        if isinstance(self._found, BaseException):
-            raise self._found
-        assert self._found is not None
-        return self._found
+    threading.Thread(target=work, daemon=True).start()  # a refused checkpoint waits for nothing
+    return found

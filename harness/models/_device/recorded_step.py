@@ -83,9 +83,11 @@ class RecordedSteps:
     def of(self, module: Any) -> RecordedSteps | None:
         """These, for a language model as it is now; None where it cannot be recorded: on a CPU, while it is trained, cast
         automatically or sharded."""
+        device = next(module.parameters()).device.type
+        if device not in DEVICES or module.training or torch.is_autocast_enabled(device):
+            return None
         weights = list(module.parameters())
-        plain = all(type(w) in (Tensor, torch.nn.Parameter) and w.device.type in DEVICES for w in weights)
-        if not plain or module.training or torch.is_autocast_enabled(weights[0].device.type):
+        if not all(type(w) in (Tensor, torch.nn.Parameter) and w.device.type in DEVICES for w in weights):
             return None
         found = tuple((w.data_ptr(), w.dtype, w.shape) for w in weights)
         if found != self._weights:
@@ -134,11 +136,12 @@ def _record(forward: Forward, ids: Tensor, positions: Tensor, pool: Any) -> _Rec
 
     def out_of(query: Tensor, value: Tensor) -> Tensor:
         shape = (len(query), 1, query.shape[1], value.shape[3])
-        return outs.setdefault(shape, query.new_zeros(shape)) if shape not in outs else outs[shape]
+        if shape not in outs:
+            outs[shape] = query.new_zeros(shape)
+        return outs[shape]
 
-    forward(
-        ids, positions, lambda module, query, key, value, scaling: out_of(query, value)
-    )  # libraries are set up, `outs` made
+    # libraries are set up, and `outs` made
+    forward(ids, positions, lambda module, query, key, value, scaling: out_of(query, value))
     made = _Recorded(ids, positions)
 
     def begin() -> None:

@@ -64,8 +64,8 @@ class Shelf:
 
     def zeros(self, like: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Keys and values of the form of `like` for all rows."""
-        keys, values = (t.new_zeros(len(self.rows), t.shape[1], self.width, t.shape[3]) for t in like)
-        return keys, values
+        keys, values = self.room(like)
+        return keys.zero_(), values.zero_()
 
     def room(self, like: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The same with any content, where all of it is written."""

@@ -52,7 +52,7 @@ reference_logps(policy, rows, Path(later if os.environ["RANK"] == "1" else seen)
 
 
 def test_a_file_that_only_one_of_two_processes_sees_is_made_again_by_both(llava_next, images, tmp_path):
-    """Another arm of the run wrote it between their looks: one went on to train and the other waited for it for ever."""
+    """Another arm of the run wrote it between their looks: one went on to train and the other waited for it without end."""
     policy, (seen, later) = TinyPolicy(llava_next), (tmp_path / "seen", tmp_path / "later")
     seen.mkdir()
     later.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -101,6 +102,15 @@ def _parts(vocab: int, image_size: int) -> tuple[CLIPVisionConfig, LlamaConfig]:
         pad_token_id=0,
     )
     return vision, text
+
+
+def far_apart(module: Any) -> None:
+    """Draw the language model's weights so wide that its logits are far apart: rounding moves no answer."""
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for name, weight in module.named_parameters():
+            if weight.dim() == 2 and "language_model" in name:
+                weight.normal_(0, 1.2 * weight.shape[-1] ** -0.5, generator=generator)
 
 
 def save_llava_next(folder: Path, seed: int = 0) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_models import far_apart
 
 from harness.core.errors import ModelError
 from harness.core.evaluation import Answer, Decoding, HiddenImage, Request
@@ -30,11 +31,7 @@ WORDS = "Is there a car in the image"
 def model(llava_folder: Path) -> TransformersModel:
     """A model whose logits are far apart."""
     made = TransformersModel(str(llava_folder), device="cpu")
-    generator = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        for name, weight in made.module.named_parameters():
-            if weight.dim() == 2 and "language_model" in name:
-                weight.normal_(0, 1.2 * weight.shape[-1] ** -0.5, generator=generator)
+    far_apart(made.module)
     return made
 
 

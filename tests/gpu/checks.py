@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -176,11 +177,8 @@ def logits_of(model: Any, requests: list[Any], after: int) -> list[torch.Tensor]
         kept.append(logits.clone())  # the caller writes into its own
         return logits
 
-    recorded_step._AFTER, recorded_step.RecordedSteps.step = after, step  # type: ignore[method-assign]
-    try:
+    with patch.object(recorded_step, "_AFTER", after), patch.object(recorded_step.RecordedSteps, "step", step):
         answers(model, requests)
-    finally:
-        recorded_step.RecordedSteps.step = real  # type: ignore[method-assign]
     return kept
 
 

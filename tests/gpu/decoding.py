@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -40,10 +41,8 @@ def steps(model: Any, images: list[Path], many: int) -> Figures:
     from harness.models._device import recorded_step
 
     asked = requests(images, many)
-    before, recorded_step.DEVICES = recorded_step.DEVICES, ()
-    with timed_steps(model) as plain:
+    with patch.object(recorded_step, "DEVICES", ()), timed_steps(model) as plain:
         answer(model, asked)
-    recorded_step.DEVICES = before
     answer(model, asked)  # they are recorded
     with timed_steps(model) as spent:
         answer(model, asked)
@@ -74,11 +73,8 @@ def timed_steps(model: Any) -> Iterator[list[float]]:
         found.append(time.perf_counter() - began)
         return logits
 
-    SharedMemory.step = step  # type: ignore[method-assign]
-    try:
+    with patch.object(SharedMemory, "step", step):
         yield found
-    finally:
-        SharedMemory.step = real  # type: ignore[method-assign]
 
 
 def requests(images: list[Path], tokens: int) -> list[Any]:
@@ -131,11 +127,8 @@ def kernels(work: Callable[[], object]) -> float:
         spent, steps = spent + sum(float(event.self_device_time_total) for event in found.key_averages()), steps + 1
         return logits
 
-    SharedMemory.step = step  # type: ignore[method-assign]
-    try:
+    with patch.object(SharedMemory, "step", step):
         work()
-    finally:
-        SharedMemory.step = real  # type: ignore[method-assign]
     return round(spent / 1000 / steps, 2)
 
 

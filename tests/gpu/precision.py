@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -58,11 +59,8 @@ def chosen_from() -> Iterator[list[Tensor]]:
         kept.append(logits.clone())
         return real(logits, *given)
 
-    running_batch.next_tokens = noted
-    try:
+    with patch.object(running_batch, "next_tokens", noted):
         yield kept
-    finally:
-        running_batch.next_tokens = real
 
 
 @torch.inference_mode()

@@ -71,7 +71,7 @@ def run(
 
             plugin_faults(chosen)  # imports every plug-in of the study
         gc.freeze()  # what imports made stays: looking through it again and again takes half a second
-        show_costs(estimate(chosen), peak_memory)
+        show_costs(estimate(chosen, echo), peak_memory)
         return
     outcome = carry_out(chosen)
     if outcome is None:  # this process only helped to train

@@ -85,15 +85,20 @@ def sweep(
         benchmark = build(spec, judge)
         items = items_of(spec, benchmark, data)
         loaded.append((place, spec, judge, benchmark, items, requests_of(spec.name, benchmark, items, data)))
-    require_sound(label, model, say)
-    if isinstance(model, SharesWork) and model.unshared:
-        say(f"{label}: shared between the questions about an image: nothing: {model.unshared}")
+    check_before_asking(label, model, say)
     at_work = _Sweep(label, model, data, store, run, progress, say)
     try:
         at_work.ask_all([partial(at_work.ask, *one) for one in loaded])
     finally:
         at_work.keep_judged()
     at_work.keep_judged(wait=True)
+
+
+def check_before_asking(label: str, model: Model, say: Say, training: bool = False) -> None:
+    """Raises ModelError where the checkpoint fails a check (`require_sound`); says where questions share nothing."""
+    require_sound(label, model, say, training)
+    if isinstance(model, SharesWork) and model.unshared:
+        say(f"{label}: shared between the questions about an image: nothing: {model.unshared}")
 
 
 @dataclass(frozen=True, slots=True)

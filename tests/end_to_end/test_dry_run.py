@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from alignment.quality.text_probe import giveaways
 from harness.cli import app
 from harness.config import schema as config
 from harness.config import study_tables
+from harness.core import registry
 from harness.core.errors import DataError
 from harness.core.plugins import NoModel
 from harness.run.check_sources import check_sources, look_at
@@ -190,6 +192,38 @@ def test_pairs_that_an_aligner_cannot_train_on_are_refused_before_anything_is_as
     made = config.parse(SMALL | {"data": str(tmp_path), "output": str(tmp_path / "out"), "arms": [arm]})
     with pytest.raises(DataError, match=rf"Preference pairs cannot be made:\n  pairs of one: {says}"):
         check_sources(made, lambda arm: False, DataFolder(tmp_path), NoModel())
+
+
+def test_pairs_whose_words_alone_tell_are_warned_of_ahead_with_the_numbers_of_the_run(tmp_path):
+    rows = [
+        {
+            "image": f"{n}.png",
+            "prompt": "What?",
+            "chosen": f"A cat {'' if n % 7 else 'not'}",
+            "rejected": [f"Dog, not {n}."],
+        }
+        for n in range(24)
+    ]
+    for n, row in enumerate(rows):
+        (tmp_path / row["image"]).write_bytes(b"%d" % (n // 2 * 2 if n < 6 else n))  # three images under two names
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    arm = {"name": "one", "pairs": FILES, "align": {"name": "dpo"}}
+    made = config.parse(SMALL | {"data": str(tmp_path), "output": str(tmp_path / "out"), "arms": [arm, arm | {"name": "two"}]})
+    data = DataFolder(tmp_path)
+    (said,) = check_sources(made, lambda arm: False, data, NoModel())
+    pairs = list(registry.make("source", "jsonl", {"file": "rows.jsonl"}).pairs(data, NoModel(), 0))
+    assert said.startswith("Words alone tell") and (said,) == giveaways(pairs)
+    told = list[str]()
+    with pytest.raises(DataError, match="This study lacks"):
+        list(estimate(made, told.append))
+    assert told == [f"WARNING: {said}"]
+
+
+def test_a_gate_that_fits_no_benchmark_is_missing_in_a_dry_run_as_a_run_refuses_it(tmp_path):
+    gates = {"rules": [{"metric": "pope.flying", "role": "improve"}]}
+    made = config.parse(SMALL | {"data": str(tmp_path), "output": str(tmp_path / "out"), "arms": [], "gates": gates})
+    with pytest.raises(DataError, match=r"lacks:\n  The policy 'gate' does not fit this run:\n    - pope.flying"):
+        list(estimate(made))
 
 
 class CountsReads(DataFolder):

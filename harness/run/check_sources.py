@@ -10,12 +10,14 @@ from typing import Any
 from alignment.data.prompts import StoresPairs, asked_of, count_of, read_once
 from alignment.data.stored_pairs import ChecksPairs
 from alignment.data.yield_report import sides
+from alignment.quality.near_duplicates import copies
 from alignment.quality.text_probe import giveaways, probed
 from harness.config.option_faults import plugins_of
 from harness.config.schema import Arm, JudgeConfig, RunConfig
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
-from harness.core.errors import DataError, HarnessError, StoreError
+from harness.core.edge.images import open_image
+from harness.core.errors import DataError, HarnessError, ImageError, StoreError
 from harness.core.plugins import Data, Model
 from harness.core.preference import (
     AsksAbout,
@@ -30,15 +32,18 @@ from harness.models._checkpoint.families import note_ahead
 from harness.models._server.shared_servers import check_startable
 from harness.storage.artifacts import Pairs
 
+IMAGES = 8  # of a source's that are opened before anything is asked
+
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What an arm's source holds before anything is asked: number of pairs or prompts, what each of them is about, and the
-    pairs themselves, without digests, where they are ready-made."""
+    """What an arm's source holds before anything is asked: number of pairs or prompts, what each of them is about, and, where
+    they are ready-made, the pairs themselves without digests, and how many rows are left out and why."""
 
     number: int
     rows: Sequence[AsksAbout]
     pairs: Sequence[PreferencePair] = ()
+    left_out: str = ""
 
 
 def look_at(config: RunConfig, arm: Arm, data: Data) -> Looked:
@@ -46,8 +51,8 @@ def look_at(config: RunConfig, arm: Arm, data: Data) -> Looked:
     pairs that the arm's aligner would refuse."""
     source, seed = registry.make("source", arm.pairs.name, arm.pairs.options), config.seed_of(arm)
     if isinstance(source, StoresPairs):
-        stored = source.stored(data, seed)
-        found = Looked(len(stored), stored, stored)
+        stored, left_out = source.stored(data, seed)
+        found = Looked(len(stored), stored, stored, left_out)
     else:
         stored = None
         with read_once():
@@ -71,9 +76,31 @@ def refused_prompts(arm: Arm, looked: Looked, model: Model) -> list[str]:
 
 
 def known_ahead(arm: Arm, looked: Looked, model: object, data: Data) -> tuple[str, ...]:
-    """The warnings that a run will give about an arm, as far as its source's files and the two models tell them."""
+    """The warnings that a run will give about an arm, as far as its source's files and the two models tell them.
+
+    Raises DataError where none of a few images can be read.
+    """
     pairs = [replace(p, image_digest=together(tuple(map(data.digest, p.images)))) for p in probed(looked.pairs)]
-    return pair_notes(arm, model, looked.rows, pairs)
+    file = arm.pairs.options.get("file", arm.pairs.name)
+    left_out = (f"{file}: {looked.left_out}.",) if looked.left_out else ()
+    return (*left_out, *_unreadable(looked, data), *pair_notes(arm, model, looked.rows, pairs), *copies(looked.pairs))
+
+
+def _unreadable(looked: Looked, data: Data) -> tuple[str, ...]:
+    """Whether a few of the images, evenly spread, can be read. Raises DataError where none can."""
+    names = list(dict.fromkeys(name for row in looked.rows for name in names_of(row.image)))
+    some, why = names[:: -(-len(names) // IMAGES) or 1], list[str]()
+    for name in some:
+        try:
+            open_image(data.path(name))
+        except ImageError as error:
+            why.append(str(error))
+    if not why:
+        return ()
+    if len(why) == len(some):
+        raise DataError(f"none of {len(some)} images that were looked at can be read. {why[0]}")
+    few = f"{len(why)} of {len(some)} images that were looked at cannot be read; rows about such images are left out."
+    return (f"{few} {why[0]}",)
 
 
 def pair_notes(arm: Arm, model: object, asked: Sequence[AsksAbout], pairs: Sequence[PreferencePair]) -> tuple[str, ...]:

@@ -125,12 +125,21 @@ def _present(
             check_before_asking("base", model, say, training=bool(looked))
         except HarnessError as error:
             missing.append(f"model: {error}")
-    warn = Warnings(say)
-    for arm in (arm for arm in (*config.reward_models, *config.arms) if arm.name in looked):
-        assert data is not None  # its files were looked at
-        missing += refused_prompts(arm, looked[arm.name], model) if model is not None else []
-        warn(known_ahead(arm, looked[arm.name], model, data))
+    if data is not None:
+        missing += _warned(config, looked, model, data, Warnings(say))
     return model, asked, {name: found.number for name, found in looked.items()}, data, missing
+
+
+def _warned(config: RunConfig, looked: Mapping[str, Looked], model: Model | None, data: Data, warn: Warnings) -> list[str]:
+    """What the models cannot take of the sources that were looked at, and images that cannot be read; the rest is warned of."""
+    faults = list[str]()
+    for arm in (arm for arm in (*config.reward_models, *config.arms) if arm.name in looked):
+        faults += refused_prompts(arm, looked[arm.name], model) if model is not None else []
+        try:
+            warn(known_ahead(arm, looked[arm.name], model, data))
+        except HarnessError as error:
+            faults.append(f"pairs of {arm.name}: {error}")
+    return faults
 
 
 def _unmeasured(config: RunConfig, asked: Sequence[Asked], totals: Mapping[str, int]) -> Iterator[Cost]:

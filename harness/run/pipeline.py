@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alignment.data.pairs import read_pairs, write_pairs, write_trl
+from alignment.data.yield_report import left_out
 from alignment.weights.workers import workers
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
@@ -222,9 +223,9 @@ class _Stages:
                 write_pairs(path, pairs)
                 self.store.put(self.run_id, pairs_record(pairs, source.report()), arm.name)
         pairs = read_pairs(path)
-        if self.store.get(Pairs, self.run_id, arm.name) is None:  # the store was lost; the folder was kept
-            self.store.put(self.run_id, pairs_record(pairs), arm.name)
-        self.say(f"{len(pairs)} pairs in {path}")
+        if (record := self.store.get(Pairs, self.run_id, arm.name)) is None:  # the store was lost; the folder was kept
+            self.store.put(self.run_id, record := pairs_record(pairs), arm.name)
+        self.say(f"{len(pairs)} pairs in {path}{left_out(record.report)}")
         self.warn(pair_notes(arm, base, pairs, pairs))
         return pairs
 

@@ -30,6 +30,9 @@ NOTE = (
 )
 
 
+LOST = "1 of 5 rows are left out: missing image 1 ('gone.png')."
+
+
 class Noting:
     several_images_note = FAMILIES["llava_next"].several_images_note
 
@@ -64,10 +67,11 @@ def test_doctor_says_it_beside_the_checkpoint(llava_folder: Path, tmp_path: Path
 
 @pytest.fixture
 def study(whole_world: Path, tmp_path: Path) -> dict[str, Any]:
-    """Two arms on four pairs, each about two images."""
+    """Two arms on four pairs, each about two images, and a row whose image is missing."""
     images = sorted(path.relative_to(whole_world / "miniworld") for path in (whole_world / "miniworld").rglob("*.png"))[:2]
     row = {"images": list(map(str, images)), "prompt": "Which?", "chosen": "A cat.", "rejected": ["A dog."]}
-    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(row | {"prompt": f"Which? {n}"}) for n in range(4)))
+    rows = [row | {"prompt": f"Which? {n}"} for n in range(4)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, [*rows, row | {"images": ["gone.png"]}])))
     training = {"learning_rate": 3e-4, "batch_size": 4, "max_steps": 1}
     pairs = {"name": "jsonl", "file": str(tmp_path / "rows.jsonl")}
     arms = [{"name": name, "pairs": pairs, "align": {"name": "dpo", "training": training}} for name in "ab"]
@@ -81,6 +85,8 @@ def test_a_run_warns_once_in_the_terminal_and_the_report_contains_it(study: dict
     assert outcome is not None
     place = said.index(f"WARNING: {NOTE}")
     assert sum(NOTE in line for line in said) == 1 and place < said.index("sweep of base"), "before hours of work"
+    assert LOST in "\n".join(said)
+    assert sum(line.endswith("pairs.jsonl; left out: missing image 1") and line.startswith("4 pairs") for line in said) == 2
     for name in ("report.md", "report.html"):
         assert (outcome.folder / name).read_text(encoding="utf-8").count("trained with one image per prompt") == 1, name
 
@@ -108,7 +114,7 @@ def test_a_judge_that_was_trained_with_one_image_is_warned_of_once_before_it_is_
     if kind == "adapter":
         path.mkdir()
         (path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(llava_folder)}))
-    (said,) = warned(study, {"name": "chat", "model": {"path": str(path)}})
+    _, said = warned(study, {"name": "chat", "model": {"path": str(path)}})
     assert said == (
         f"Some prompts show several images, and the judge chat sees them with {path}: {FAMILIES['llava'].several_images_note}. "
         "Choose a judge whose family was trained with several, or leave these rows out."
@@ -117,7 +123,8 @@ def test_a_judge_that_was_trained_with_one_image_is_warned_of_once_before_it_is_
 
 @pytest.mark.parametrize("model", [{"name": "scripted", "default": "1"}, {"path": "some/name-of-the-hub"}])
 def test_nothing_is_said_of_a_judge_whose_family_is_not_known(study: dict[str, Any], model: dict[str, str]) -> None:
-    assert warned(study, {"name": "chat", "model": model}) == ()
+    (lost,) = warned(study, {"name": "chat", "model": model})
+    assert lost.endswith(LOST)
 
 
 def test_what_is_known_ahead_is_what_the_loaded_checkpoint_says(tmp_path: Path) -> None:

@@ -12,11 +12,8 @@ from importlib import import_module
 from harness.core.edge.processes import without_collecting
 
 with without_collecting():
-    for name in (
-        "harness.fleet.worker",
-        "harness.models.transformers",
-        "harness.run.on_fleet.arm_training",
-        "transformers.modeling_utils",
-    ):
+    from harness.models._images.workers import CHECKPOINT_MODULES
+
+    for name in ("harness.fleet.worker", "harness.run.on_fleet.arm_training", *CHECKPOINT_MODULES):
         import_module(name)
 gc.freeze()

@@ -29,7 +29,7 @@ def path_faults(config: RunConfig) -> list[str]:
     data = Path(config.data).expanduser()
     if config.data != "miniworld" and not data.is_dir():
         faults.append(f"data: there is no folder {data}. Set it to the data folder, or to `miniworld` for the embedded world.")
-    return [*faults, *_output(Path(config.output).expanduser())]
+    return [*faults, *output_faults(Path(config.output).expanduser())]
 
 
 def _model(where: str, spec: Mapping[str, Any]) -> str:
@@ -57,7 +57,7 @@ def _model(where: str, spec: Mapping[str, Any]) -> str:
     return ""  # the name of a model on the hub
 
 
-def _output(folder: Path) -> list[str]:
+def output_faults(folder: Path) -> list[str]:
     """The output folder, or the nearest folder above it that exists, must be one that can be written to."""
     try:
         above = next(place for place in (folder, *folder.absolute().parents) if place.exists() or place.is_symlink())

@@ -10,6 +10,7 @@ from functools import partial
 from harness.config.schema import BenchmarkConfig
 from harness.core.capabilities import SharesWork, WantsLikelihoods, WantsLogOdds, cost_of
 from harness.core.digests import value_digest
+from harness.core.edge.files import instead_of_file
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import DataError
 from harness.core.evaluation import Item, Request
@@ -35,9 +36,11 @@ def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Da
     """
     lost = [item for item in items if item.image and not data.has(item.image)]
     if lost:
+        found = instead_of_file(data.folder / lost[0].image)
         raise DataError(
             f"{name}: {len(lost)} of {len(items)} items ask about an image that is not in the data folder {data.folder}; "
-            f"the first is {lost[0].image} (item {lost[0].id}). `python -m harness fetch {name}` tells where they come from."
+            f"the first is {lost[0].image}{f', which {found}' if found else ''} (item {lost[0].id}). "
+            f"`python -m harness fetch {name}` tells where they come from."
         )
     decoding = benchmark.decoding()
     return [Request(data.path(i.image) if i.image else None, benchmark.prompt(i), decoding) for i in items[:first]]

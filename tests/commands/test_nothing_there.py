@@ -111,3 +111,9 @@ def test_an_empty_name_is_no_run(store: Store) -> None:
     assert store.run("a").id == store.run("a-").id == "a-1"
     with pytest.raises(StoreError, match="There is no run ''"):
         store.run("")
+
+
+def test_a_file_in_the_place_of_a_folder_for_exports_is_refused_before_runs_are_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConfigError, match=r"--to: .*file is a file. `--as eee` writes several; name a folder"):
+        invoked("compare", "any", "--as", "eee", "--to", str(tmp_path / "file"), output=tmp_path)

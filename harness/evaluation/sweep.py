@@ -34,7 +34,8 @@ def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Da
 
     Raises DataError naming the first image that is missing, of all items.
     """
-    lost = [item for item in items if item.image and not data.has(item.image)]
+    there = {image: data.has(image) for image in dict.fromkeys(item.image for item in items) if image}
+    lost = [item for item in items if not there.get(item.image, True)]
     if lost:
         found = instead_of_file(data.folder / lost[0].image)
         raise DataError(
@@ -43,7 +44,8 @@ def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Da
             f"`python -m harness fetch {name}` tells where they come from."
         )
     decoding = benchmark.decoding()
-    return [Request(data.path(i.image) if i.image else None, benchmark.prompt(i), decoding) for i in items[:first]]
+    paths = {image: data.path(image) for image in dict.fromkeys(item.image for item in items[:first]) if image}
+    return [Request(paths.get(i.image), benchmark.prompt(i), decoding) for i in items[:first]]
 
 
 def protocol_of(benchmark: Benchmark, spec: BenchmarkConfig, items: Sequence[Item], model: Model) -> ProtocolRecord:
@@ -173,7 +175,7 @@ class _Sweep:
         answers = {items[i].id: replace(answer, item_id=items[i].id) for i, answer in found.items()}
         self._say(f"{what}: {len(answers):,} of {len(items):,} items answered; {asking.tally}")
         self._add_cost(spec, "answers", self._model)
-        keys = tuple(asking.key(r) if i.id in answers else None for r, i in zip(requests, items, strict=True))
+        keys = tuple(key if i.id in answers else None for key, i in zip(asking.keys(requests), items, strict=True))
         missing = MissingItems({items[i].id: _anywhere(why, self._data) for i, why in lost.items()})
         protocol = protocol_of(benchmark, spec, items, self._model)
         judging = Judging(benchmark, items, answers, judge, self._progress, what)

@@ -157,6 +157,7 @@ class ImageFirst:
         together = _TOGETHER.get(self.language.device.type, _TOGETHER_ELSEWHERE)
         while wave.waiting and len(found) < together:
             part = wave.waiting[0]
+            self.prompts.ahead([wave.requests[i] for i in part if i not in wave.rows])
             rows = [self._row(wave, i) for i in part]
             n = self._fitting(rows, wave.batch, found)
             if n == 0 or (n < len(rows) and (wave.batch.live or found)):

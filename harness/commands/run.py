@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import shlex
 import sys
@@ -63,15 +62,14 @@ def run(
     for row in left_out:
         echo(f"left out: {row}")
     if dry_run:
-        from harness.core.edge.processes import without_collecting
+        from harness.core.edge.processes import imports_that_stay
 
-        with without_collecting():
+        with imports_that_stay():
             from harness.config.check_plugins import plugin_faults
             from harness.run.estimate import estimate, peak_memory
 
             plugin_faults(chosen)  # imports every plug-in of the study
-        gc.freeze()  # what imports made stays: looking through it again and again takes half a second
-        show_costs(estimate(chosen, echo), peak_memory)
+        show_costs(estimate(chosen), peak_memory)
         return
     outcome = carry_out(chosen)
     if outcome is None:  # this process only helped to train
@@ -103,14 +101,14 @@ def carry_out(chosen: RunConfig) -> Outcome | None:
 def interruptible(name: str, work: Callable[[str, Display], T]) -> T:
     """Work with the user's command and a display; Ctrl-C ends it with the command that continues it."""
     from harness.commands._terminal import Display
-    from harness.core.edge.processes import without_collecting
+    from harness.core.edge.processes import imports_that_stay
     from harness.core.edge.signals import exit_code, stopped_by_signals
 
     command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
     try:
         with stopped_by_signals(), Display() as display:
             display.say(f"{name}: loading libraries")
-            with without_collecting():
+            with imports_that_stay():
                 import_module("harness.run.pipeline")  # the slow imports
             return work(command, display)
     except KeyboardInterrupt as stopped:

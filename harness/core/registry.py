@@ -144,7 +144,7 @@ def make(kind: str, name: str, options: dict[str, Any], **given: Any) -> Any:  #
     plugin = get(kind, name)
     checked = check_options(kind, name, plugin, options)
     accepted = inspect.signature(plugin).parameters
-    with refused_as(ConfigError, f"The {kind} {name!r} does not take these options"):
+    with refused_as(ConfigError, f"The {kind} {name!r} does not take these options"), without_collecting():
         return plugin(**as_parameters(checked), **{k: v for k, v in given.items() if k in accepted})
 
 

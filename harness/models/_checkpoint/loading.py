@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from torch import Tensor
 
 from harness.core.edge.files import is_hub_name
 from harness.core.edge.foreign import words_of
-from harness.core.edge.processes import keep_freed_memory
+from harness.core.edge.processes import end_without_collecting, imports_that_stay, keep_freed_memory
 from harness.core.errors import HarnessError, ModelError
 from harness.core.plugins import KEPT
 from harness.models._checkpoint import families as _families
@@ -26,6 +28,8 @@ from harness.models._checkpoint.image_processor import image_only
 from harness.models._checkpoint.own_files import require_own_code, require_own_files, state_of
 from harness.models._checkpoint.prompt_builder import RopeIndex
 from harness.models._checkpoint.requirements import check_size
+
+_BASE = "transformers.modeling_utils"  # what the classes of all checkpoints are built on
 
 
 def resolve(path: str) -> tuple[str, tuple[Path, ...]]:
@@ -100,6 +104,10 @@ def load(source: str, adapters: Sequence[Path], dtype: torch.dtype, attention: s
     is this one's too, adapters are taken out of it and others merged, in the order and precision of a base that is loaded.
     """
     keep_freed_memory()
+    end_without_collecting()
+    if _BASE not in sys.modules:
+        with imports_that_stay():
+            import_module(_BASE)
     transformers.utils.logging.disable_progress_bar()
     if remote_code:
         require_own_code(Path(source))

@@ -6,14 +6,15 @@ while this is imported, and what is there afterwards is not looked at again: 75 
 
 from __future__ import annotations
 
-import gc
 from importlib import import_module
 
-from harness.core.edge.processes import without_collecting
+from harness.core.edge.processes import imports_that_stay
 
-with without_collecting():
-    from harness.models._images.workers import CHECKPOINT_MODULES
-
-    for name in ("harness.fleet.worker", "harness.run.on_fleet.arm_training", *CHECKPOINT_MODULES):
+with imports_that_stay():
+    for name in (
+        "harness.fleet.worker",
+        "harness.models.transformers",
+        "harness.run.on_fleet.arm_training",
+        "transformers.modeling_utils",
+    ):
         import_module(name)
-gc.freeze()

@@ -1,0 +1,57 @@
+"""Python's search for cyclic garbage: when it is done, and over what."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import weakref
+
+import pytest
+
+from harness.core.edge.processes import imports_that_stay, without_collecting
+
+CYCLE = """
+class Noted:
+    def __del__(self):
+        print("collected")
+a = Noted()
+a.itself = a
+del a
+"""
+
+
+class Cycle:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_without_collecting_ends_with_what_was_set_before() -> None:
+    assert gc.isenabled()
+    with without_collecting():
+        with without_collecting():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(KeyError), without_collecting():
+        raise KeyError
+    assert gc.isenabled()
+
+
+def test_imports_that_stay_free_what_is_garbage_before_and_are_not_looked_through_again() -> None:
+    gc.unfreeze()
+    garbage = weakref.ref(Cycle())
+    try:
+        with imports_that_stay():
+            assert garbage() is None and not gc.isenabled()
+            made = [[]] * 3
+        assert gc.isenabled() and gc.get_freeze_count() > 1000 and made
+    finally:
+        gc.unfreeze()
+
+
+@pytest.mark.parametrize(("first", "said"), [("", "collected\n"), ("end_without_collecting()", "")])
+def test_a_process_ends_without_a_last_search_where_that_is_asked_for(first: str, said: str) -> None:
+    code = f"from harness.core.edge.processes import end_without_collecting\n{first}\n{CYCLE}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == said

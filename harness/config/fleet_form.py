@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-MOST_JOBS = 256  # processes on one machine, each with a checkpoint of its own
-Jobs = Literal["auto"] | Annotated[int, Field(ge=1, le=MOST_JOBS)]
+Jobs = Literal["auto"] | PositiveInt
 
 
 class FleetConfig(BaseModel):

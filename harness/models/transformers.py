@@ -44,7 +44,7 @@ from harness.models._engine.scheduler import ImageFirst
 from harness.models._images.recipe import Recipe, image_store
 from harness.models._images.workers import import_ahead
 
-ENGINE = "4"  # raise it whenever an answer or a log-probability could change: stored ones of another engine are not reused
+ENGINE = "5"  # raise it whenever an answer or a log-probability could change: stored ones of another engine are not reused
 
 
 @registry.model
@@ -88,7 +88,8 @@ class TransformersModel:
         pixel_cache: float = 0.0,
     ) -> None:
         self.despite, self._thinking_tokens = check_names(despite), requirements.thinking_limit(thinking_tokens)
-        requirements.use_threads(threads)
+        if threads is not None:
+            torch.set_num_threads(threads)
         self.device = requirements.device_of(device)
         self.dtype = requirements.dtype_of(dtype, self.device)
         import_ahead(image_workers, self.device)

@@ -72,6 +72,16 @@ class Shelf:
         keys, values = (t.new_empty(len(self.rows), t.shape[1], self.width, t.shape[3]) for t in like)
         return keys, values
 
+    def write(self, layer: int, rows: slice | Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values (n, H, w, d) become the first w of these rows, zeros the rest; the same as they are kept."""
+        if layer not in self.layers:
+            self.layers[layer] = self.room((key, value))
+        for kept, new in zip(self.layers[layer], (key, value), strict=True):
+            kept[rows, :, : new.shape[2]] = new
+            kept[rows, :, new.shape[2] :] = 0
+        keys, values = (kept[rows, :, : key.shape[2]] for kept in self.layers[layer])
+        return keys, values
+
     def with_token(self, layer: int, key: Tensor, value: Tensor, at: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Keys and values in use, (n, H, used, d), once each row has one more (n, H, d) at its end; at: 0.. and ends, (n,)."""
         keys, values = self.of_layer(layer, (key[:, :, None], value[:, :, None]))
@@ -86,6 +96,15 @@ class Place:
 
     shelf: Shelf
     at: int
+
+
+def reserved(widths: Sequence[int]) -> list[Place]:
+    """Places for rows of these widths, in shelves that hold nothing yet."""
+    shelves: dict[int, Shelf] = {}
+    for row, width in enumerate(widths):
+        shelves.setdefault(width, Shelf([], width)).rows.append(row)
+    held = places(list(shelves.values()))
+    return [held[row] for row in range(len(widths))]
 
 
 def places(shelves: Sequence[Shelf]) -> dict[int, Place]:
@@ -126,14 +145,14 @@ def _shelf(members: list[int], held: list[Place], width: int) -> Shelf:
 
 def _copy(whole: tuple[Tensor, Tensor], held: tuple[Tensor, Tensor], own: list[int], at: list[int]) -> None:
     """Rows `at` of `held` to the rows `own` of `whole`, zero in slots that `held` does not have: what is hidden is finite."""
-    rows, sources = _indices(own, whole[0].device), _indices(at, whole[0].device)
+    rows, sources = indices(own, whole[0].device), indices(at, whole[0].device)
     for to, source in zip(whole, held, strict=True):
         width = min(to.shape[2], source.shape[2])
         to[rows, :, :width] = source[sources, :, :width]
         to[rows, :, width:] = 0
 
 
-def _indices(numbers: list[int], device: torch.device) -> slice | Tensor:
+def indices(numbers: list[int], device: torch.device) -> slice | Tensor:
     """As a slice where they follow each other: nothing is gathered then."""
     first, end = numbers[0], numbers[0] + len(numbers)
     return slice(first, end) if numbers == list(range(first, end)) else torch.tensor(numbers, device=device)

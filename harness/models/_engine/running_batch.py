@@ -69,8 +69,7 @@ class Batch:
     @torch.inference_mode()
     def drop(self, finished: Sequence[Live]) -> None:
         """These rows leave."""
-        gone = set(finished)
-        stay = [r for r, entry in enumerate(self.live) if entry not in gone]
+        stay = [r for r, entry in enumerate(self.live) if entry not in finished]
         self.live = [self.live[r] for r in stay]
         if stay:
             self.memory.keep(stay)

@@ -31,8 +31,7 @@ from harness.models._engine.language_model import LanguageModel
 from harness.models._engine.running_batch import Batch, Live
 from harness.models._engine.yes_no_log_odds import YesNoLogOdds
 
-_TOGETHER = {"cpu": 8}  # groups whose prompts are read in one go: more would not fit a core's cache
-_TOGETHER_ELSEWHERE = 32
+_TOGETHER = 32  # groups whose prompts are read before the next step
 Finished = list[tuple[int, Answer]]
 
 
@@ -154,10 +153,8 @@ class ImageFirst:
     def _take(self, wave: Wave) -> list[Group]:
         """The next groups, as many as fit; where nothing is in work at least one row."""
         found: list[Group] = []
-        together = _TOGETHER.get(self.language.device.type, _TOGETHER_ELSEWHERE)
-        while wave.waiting and len(found) < together:
+        while wave.waiting and len(found) < _TOGETHER:
             part = wave.waiting[0]
-            self.prompts.ahead([wave.requests[i] for i in part if i not in wave.rows])
             rows = [self._row(wave, i) for i in part]
             n = self._fitting(rows, wave.batch, found)
             if n == 0 or (n < len(rows) and (wave.batch.live or found)):

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from harness.models._engine.grouping import Group
-from harness.models._engine.kv_shelves import Place, Shelf, arranged, capacity, common_widths, grown, places
+from harness.models._engine.kv_shelves import Place, Shelf, arranged, capacity, common_widths, grown, places, reserved
 from harness.models._engine.language_model import LanguageModel, Piece, Tokens, carrier
 from harness.models._engine.packed_reading import PackedRows
 from harness.models._engine.shared_prefix import Part, SharedPrefixes, attend, nothing, padding, side_by_side
 
-_IN_A_PASS = {"cpu": 4096}  # tokens read in one go: more would not fit a core's cache
+_IN_A_PASS = {"cpu": 2048}  # tokens read in one go: what layers pass on stays in a core's cache
 _IN_A_PASS_ELSEWHERE = 32_768
 
 
@@ -83,8 +83,9 @@ class SharedMemory:
     def step(self, tokens: Sequence[int], known: bool = False) -> Tensor | None:
         """One more token a row; logits (R, V)."""
         assert self._positions is not None
-        if len(self._held) > sum(len(shelf.rows) for shelf in self._shelves):
-            self._arrange()
+        full = [shelf for shelf in self._shelves if any(self._lengths[row] >= shelf.width for row in shelf.rows)]
+        if full or len(self._held) > sum(len(shelf.rows) for shelf in self._shelves):
+            self._arrange(full)
         self._positions = self._positions + 1
         logits = None
         if not known:
@@ -92,9 +93,6 @@ class SharedMemory:
             self._look(ids.device)
             logits = self._language.decoded(Tokens(ids, self._positions[:, None], ids), self._attend_step, self)
         self._lengths = [n + 1 for n in self._lengths]
-        full = [shelf for shelf in self._shelves if any(self._lengths[row] >= shelf.width for row in shelf.rows)]
-        if full:
-            self._arrange(full)
         return logits
 
     def keep(self, rows: list[int]) -> None:
@@ -189,31 +187,35 @@ class SharedMemory:
         numbers = [g for g, length in enumerate(shared) if length]
         if numbers:
             firsts = [Piece(groups[g].rows[0], 0, shared[g]) for g in numbers]
-            _, held = self._read_pieces(firsts, [0] * len(firsts))
-            shelves = arranged(held, common_widths([shared[g] for g in numbers]))
+            held = reserved(common_widths([shared[g] for g in numbers]))
+            self._read_pieces(firsts, held, [0] * len(firsts))
+            shelves = list({id(place.shelf): place.shelf for place in held}.values())
             for shelf in shelves:
                 shelf.rows = [numbers[n] for n in shelf.rows]
             before = SharedPrefixes(shared, owner, shelves)
         rest = [Piece(row, group.shared, len(row.ids)) for group in groups for row in group.rows]
-        states, held = self._read_pieces(rest, [n for group in groups for n in group.wanted], before, owner)
+        held = reserved([capacity(piece.end - piece.start + 1) for piece in rest])  # room for the next token
+        states = self._read_pieces(rest, held, [n for group in groups for n in group.wanted], before, owner)
         return states, before or SharedPrefixes(shared, owner), held
 
     def _read_pieces(
-        self, pieces: list[Piece], wanted: list[int], before: SharedPrefixes | None = None, owner: Sequence[int] = ()
-    ) -> tuple[Tensor, list[Place]]:
-        """Final states of the last `wanted` tokens of each piece, and where each one's keys and values are."""
-        states, held = [], []
+        self,
+        pieces: list[Piece],
+        held: list[Place],
+        wanted: list[int],
+        before: SharedPrefixes | None = None,
+        owner: Sequence[int] = (),
+    ) -> Tensor:
+        """Final states of the last `wanted` tokens of each piece, whose keys and values go to the places `held`."""
+        states = []
         for some in self._passes(pieces):
             lengths = [p.end - p.start for p in pieces[some]]
             read = [slot >= n - k for n, k in zip(lengths, wanted[some], strict=True) for slot in range(n)]
             mask = torch.tensor([read], device=self._language.device)
-            spans = list(zip(owner[some], lengths, strict=False))
-            rows = PackedRows(lengths, before, spans, any(read), mask.device)
+            rows = PackedRows(lengths, held[some], wanted[some], before, owner[some], mask.device)
             found = self._language.states(self._language.packed(pieces[some]), carrier(rows, mask), None)
             states.append(found[mask])
-            own = places(rows.shelves)
-            held += [own[n] for n in range(len(lengths))]
-        return torch.cat(states), held
+        return torch.cat(states)
 
     def _passes(self, pieces: Sequence[Piece]) -> Iterator[slice]:
         """Pieces that are read in one go."""

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from harness.core.evaluation import Decoding, Request
+from harness.models._engine import kv_shelves
 from harness.models._engine.kv_shelves import Place, Shelf, arranged
 from harness.models._engine.shared_kv_cache import SharedMemory
 from harness.models.transformers import TransformersModel
@@ -55,7 +56,17 @@ def test_rows_that_join_one_after_the_other_are_arranged_once_by_the_step_that_f
     for name in ("join", "step", "_arrange"):
         noted(name)
     model = TransformersModel(str(llava_folder), device="cpu")
-    copies = [Path(shutil.copy(images[0], tmp_path / f"{n}.png")) for n in range(12)]  # 8 are read at once on a CPU
+    copies = [Path(shutil.copy(images[0], tmp_path / f"{n}.png")) for n in range(34)]  # 32 are read at once
     requests = [Request(image, f"Is there a dog {n}?", Decoding(2)) for image in copies for n in range(2)]
-    assert sum(len(part) for part in model.generate(requests)) == 24
+    assert sum(len(part) for part in model.generate(requests)) == 68
     assert done == ["join", "join", "step", "_arrange"]
+
+
+def test_rows_are_read_to_where_their_next_tokens_fit_and_are_not_copied(
+    llava_folder: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[int] = []
+    monkeypatch.setattr(kv_shelves, "_copy", lambda whole, held, own, at: copied.append(len(own)))
+    model = TransformersModel(str(llava_folder), device="cpu")
+    requests = [Request(image, f"Is it{' a' * n}?", Decoding(2)) for image in images for n in range(17)]
+    assert sum(len(part) for part in model.generate(requests)) == len(requests) and not copied

@@ -6,10 +6,11 @@ import errno
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 
 from harness.commands._app import app, echo
 from harness.core.edge.foreign import words_of
-from harness.core.errors import HarnessError
+from harness.core.errors import ConfigError, HarnessError
 
 # Each registers its commands, in the order of `--help`.
 # isort: off
@@ -27,6 +28,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
+        refuse_empty_words(sys.argv[1:])
         start()
         app()
     except Exception as error:
@@ -36,6 +38,16 @@ def main() -> None:
         if told:
             echo(told, err=True)
         sys.exit(code)
+
+
+def refuse_empty_words(words: Sequence[str]) -> None:
+    """Raises ConfigError for an empty word, such as `--output "$FOLDER"` makes of an unset variable: as a path it would
+    be this folder, as a run any run, elsewhere it would do nothing."""
+    for place, word in enumerate(words):
+        if word and not (word.startswith("--") and word.endswith("=")):
+            continue
+        where = word.removesuffix("=") or (f"the word after {words[place - 1]}" if place else "a word of the command")
+        raise ConfigError(f"The command cannot be carried out: {where} is empty. Give it a value, or leave it out.")
 
 
 def explained(error: Exception) -> tuple[str, int]:

@@ -8,8 +8,9 @@ anything is asked or trained.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
+from alignment.data.invalid_pairs import Dropped, left_out
 from harness.core.errors import ConfigError, DataError
 from harness.core.plugins import Data
 
@@ -36,16 +37,23 @@ def find_image(data: Data, folder: str, name: str) -> str | None:
     return next((place for place in candidates(folder, name) if data.has(place)), None)
 
 
-def refuse_most_missing(data: Data, file: str, folder: str, missing: Sequence[str], asked: int) -> None:
-    """Raise DataError where more than half of the rows (of two or more) have no image, naming the places looked at."""
-    if asked < 2 or 2 * len(missing) <= asked:
-        return
-    looked = candidates(folder, missing[0])
-    raise DataError(
-        f"{file}: the images of {len(missing):,} of {asked:,} rows are not in the data folder {data.folder}. The first, "
-        f"{missing[0]!r}, was looked for as {', '.join(looked)}. Put the images there, or set image_folder to their folder; "
-        "`python -m harness fetch` with the source's name tells where they come from."
-    )
+def refuse_unusable(data: Data, file: str, folder: str, kept: Sized, dropped: Sequence[Dropped], asked: int) -> None:
+    """Raise DataError where more than half of the rows have no image, naming the places looked at, or no row is left."""
+    missing = [one.what for one in dropped if one.what]
+    if 2 * len(missing) > asked:
+        others = list(dict.fromkeys(name for name in missing if name != missing[0]))
+        more = f" and {len(others) - 2:,} more" if len(others) > 2 else ""
+        also = f" {', '.join(map(repr, others[:2]))}{more} are missing too." if others else ""
+        raise DataError(
+            f"{file}: the images of {len(missing):,} of {asked:,} rows are not in the data folder {data.folder}. The first, "
+            f"{missing[0]!r}, was looked for as {', '.join(candidates(folder, missing[0]))}.{also} Put the images there, or "
+            "set image_folder to their folder; `python -m harness fetch` with the source's name tells where they come from."
+        )
+    if not kept:
+        raise DataError(
+            f"{file}: none of its rows can be used. {left_out(dropped, asked)}. Correct the rows; missing images belong into "
+            f"the data folder {data.folder}."
+        )
 
 
 def refuse_most_lost(file: str, lost: Sequence[str], asked: int) -> None:

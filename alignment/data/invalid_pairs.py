@@ -20,15 +20,17 @@ OTHER_MARKS = "image marks and images are not as many"
 MORE_MARKS = "more image marks than images"
 LATER_IMAGES = "images of later turns"
 VIDEO = "video"
+SHOWN = 3  # names of images
 NO_COUNTERPART = "rated answer without a counterpart (the aligner kto trains on it)"
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A pair left out of training, and why."""
+    """A pair left out of training, and why; `what`: the image that is missing."""
 
     id: str
     reason: str
+    what: str = ""
 
 
 def validate(
@@ -41,7 +43,8 @@ def validate(
     for pair in pairs:
         reason = _fault(pair, has, unpaired)
         if reason:
-            dropped.append(Dropped(pair.id, reason))
+            what = next(name for name in pair.images if not has(name)) if reason == MISSING_IMAGE else ""
+            dropped.append(Dropped(pair.id, reason, what))
         else:
             kept.append(replace(pair, prompt=placed(pair.prompt, pair.image)) if has_image_mark(pair.prompt) else pair)
     return kept, dropped
@@ -50,6 +53,17 @@ def validate(
 def table(dropped: Sequence[Dropped]) -> dict[str, int]:
     """Reason -> number of pairs, the most frequent first."""
     return dict(Counter(d.reason for d in dropped).most_common())
+
+
+def left_out(dropped: Sequence[Dropped], asked: int) -> str:
+    """How many of a file's rows make no pair, and why, with the first images that are missing; "" where all do."""
+    if not dropped:
+        return ""
+    lost = list(dict.fromkeys(d.what for d in dropped if d.what))
+    names = ", ".join(map(repr, lost[:SHOWN])) + (f" and {len(lost) - SHOWN:,} more" if len(lost) > SHOWN else "")
+    named = {MISSING_IMAGE: f" ({names})"} if lost else {}
+    reasons = ", ".join(f"{reason} {n:,}{named.get(reason, '')}" for reason, n in table(dropped).items())
+    return f"{len(dropped):,} of {asked:,} rows are left out: {reasons}"
 
 
 def require_some(kept: Sized, dropped: Sequence[Dropped]) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from alignment.data.image_marks import MARK, count_marks, has_image_mark, placed
-from alignment.data.image_names import check_limit, find_image, refuse_most_missing
+from alignment.data.image_names import check_limit, find_image, refuse_unusable
 from alignment.data.invalid_pairs import (
     EMPTY_ANSWER,
     IMAGE_MARK,
@@ -70,7 +70,7 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
     """Prompts without digests, so that no image is read, and the rows left out."""
     rows = _rows(data, name)
     ids = unique(row_id(row, number) for number, row in enumerate(rows, start=1))
-    kept, dropped, faults, missing = list[Prompt](), list[Dropped](), list[str](), list[str]()
+    kept, dropped, faults = list[Prompt](), list[Dropped](), list[str]()
     for number, (own, row) in enumerate(zip(ids, rows, strict=True), start=1):
         try:
             question, answer = first_turn(row)
@@ -83,14 +83,13 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
         found = [] if reason else [(name, find_image(data, image_folder, name)) for name in names]
         lost = [name for name, place in found if place is None]
         if reason or lost:
-            missing += lost[:1]
-            dropped.append(Dropped(own, reason or MISSING_IMAGE))
+            dropped.append(Dropped(own, reason or MISSING_IMAGE, "".join(lost[:1])))
         else:
             kept.append(Prompt(own, together(tuple(place for _, place in found if place)), "", None, question, answer))
     if faults:
         listed = "".join(f"\n  {fault}" for fault in faults[:10])
         raise DataError(f"{name} has {len(faults)} faulty rows; correct or remove them:{listed}")
-    refuse_most_missing(data, name, image_folder, missing, len(rows))
+    refuse_unusable(data, name, image_folder, kept, dropped, len(rows))
     return [kept[i] for i in drawn([p.id for p in kept], limit, seed)], dropped
 
 
@@ -211,7 +210,8 @@ def _rows(data: Data, name: str) -> list[Mapping[str, Any]]:
 class StoresPairs(Protocol):
     """A source of ready-made pairs: they can be looked at before a model is loaded."""
 
-    def stored(self, data: Data, seed: int) -> list[PreferencePair]: ...  # as `pairs` gives them, without digests
+    # as `pairs` gives them, without digests, and how many rows make none and why
+    def stored(self, data: Data, seed: int) -> tuple[list[PreferencePair], str]: ...
 
 
 @runtime_checkable
@@ -241,7 +241,7 @@ def asked_of(source: object, data: Data, seed: int) -> list[AsksAbout]:
         return known[id(source)][1]
     found: list[AsksAbout] = []
     if isinstance(source, StoresPairs):
-        found = list(source.stored(data, seed))
+        found = list(source.stored(data, seed)[0])
     elif isinstance(source, AsksAhead):
         found = source.asked(data, seed)
     if known is not None:

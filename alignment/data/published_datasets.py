@@ -79,12 +79,11 @@ class Published(ABC):
 
     def check(self, data: Data, seed: int) -> int:
         """How many pairs the file makes. Reads no image; raises DataError as `pairs` would."""
-        return len(self.stored(data, seed))
+        return len(self.stored(data, seed)[0])
 
-    def stored(self, data: Data, seed: int) -> list[PreferencePair]:
-        """The pairs without digests of their images, none of which is read."""
-        read, dropped = self._read(data, seed)
-        return would_train(read, data, self.options, seed, len(read) + len(dropped))
+    def stored(self, data: Data, seed: int) -> tuple[list[PreferencePair], str]:
+        """The pairs without digests of their images, none of which is read, and what is left out."""
+        return would_train(*self._read(data, seed), data, self.options, seed)
 
     def _read(self, data: Data, seed: int) -> tuple[list[PreferencePair], list[Dropped]]:
         read, dropped, faults, unrated = list[PreferencePair](), list[Dropped](), list[str](), list[str]()

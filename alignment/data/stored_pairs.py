@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
-from alignment.data.image_names import find_image, refuse_most_missing
-from alignment.data.invalid_pairs import Dropped, validate
+from alignment.data.image_names import find_image, refuse_unusable
+from alignment.data.invalid_pairs import Dropped, left_out, validate
 from alignment.data.noun_counts import Vocabulary
 from alignment.data.sampling import drawn
 from alignment.data.yield_report import yield_report
@@ -31,23 +31,29 @@ def from_rows(
 
     The limit is drawn from the pairs that can train, so that a run gets as many as it asked for where there are enough.
     """
-    kept, unfit = usable(read, data, options, len(read) + len(dropped), unpaired)
+    kept, unfit = usable(read, dropped, data, options, unpaired)
     kept = [kept[i] for i in drawn([p.id for p in kept], options.get("limit"), seed)]
     pairs = [replace(p, image_digest=together(tuple(map(data.digest, p.images)))) if p.image else p for p in kept]
-    report = yield_report(dict(options), len(read) + len(dropped), pairs, [], [*dropped, *unfit], nouns(data))
+    report = yield_report(dict(options), len(read) + len(dropped), pairs, [], unfit, nouns(data))
     return pairs, report
 
 
 def usable(
-    read: Sequence[PreferencePair], data: Data, options: Mapping[str, Any], asked: int, unpaired: bool = False
+    read: Sequence[PreferencePair],
+    dropped: Sequence[Dropped],
+    data: Data,
+    options: Mapping[str, Any],
+    unpaired: bool = False,
 ) -> tuple[list[PreferencePair], list[Dropped]]:
-    """The pairs that can train, their images found, and the others. Raises DataError where most images are missing."""
+    """The pairs that can train, their images found, and all others, after those that reading `dropped`.
+
+    Raises DataError where most images are missing, and where no pair is left.
+    """
     folder = str(options.get("image_folder") or "")
     found = [replace(p, image=_found(p, data, folder)) if p.image else p for p in read]
     kept, unfit = validate(found, data.has, unpaired)
-    lost = [[name for name in p.images if name.startswith(_MISSING)] for p in found]
-    missing = [names[0].removeprefix(_MISSING) for names in lost if names]
-    refuse_most_missing(data, str(options["file"]), folder, missing, asked)
+    unfit = [*dropped, *(replace(one, what=one.what.removeprefix(_MISSING)) for one in unfit)]
+    refuse_unusable(data, str(options["file"]), folder, kept, unfit, len(read) + len(dropped))
     return kept, unfit
 
 
@@ -56,11 +62,17 @@ def _found(pair: PreferencePair, data: Data, folder: str) -> ImageNames:
 
 
 def would_train(
-    read: Sequence[PreferencePair], data: Data, options: Mapping[str, Any], seed: int, asked: int, unpaired: bool = False
-) -> list[PreferencePair]:
-    """The pairs that `from_rows` would give, without digests. Reads no image; raises DataError where most are missing."""
-    kept, _ = usable(read, data, options, asked, unpaired)
-    return [kept[i] for i in drawn([p.id for p in kept], options.get("limit"), seed)]
+    read: Sequence[PreferencePair],
+    dropped: Sequence[Dropped],
+    data: Data,
+    options: Mapping[str, Any],
+    seed: int,
+    unpaired: bool = False,
+) -> tuple[list[PreferencePair], str]:
+    """The pairs that `from_rows` would give, without digests, and `left_out`. Reads no image; raises as `from_rows`."""
+    kept, unfit = usable(read, dropped, data, options, unpaired)
+    few = [kept[i] for i in drawn([p.id for p in kept], options.get("limit"), seed)]
+    return few, left_out(unfit, len(read) + len(dropped))
 
 
 @runtime_checkable

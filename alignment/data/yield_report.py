@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -39,6 +39,17 @@ def yield_report(
         "sides": sides(pairs, vocabulary),
         "examples": [pair.id for pair in pairs[:EXAMPLES]],
     }
+
+
+def left_out(report: Mapping[str, Any]) -> str:
+    """ "; left out: ", the rows and answers that became no pair by reason, those of sources inside it too; "" where all did."""
+    found, left = Counter[str](), [report]
+    while left:
+        one = left.pop()
+        found.update(one.get("dropped") or {})
+        left += [part for part in one.values() if isinstance(part, Mapping) and "dropped" in part]
+    listed = ", ".join(f"{reason} {n:,}" for reason, n in found.most_common())
+    return f"; left out: {listed}" if listed else ""
 
 
 def sides(pairs: Sequence[PreferencePair], vocabulary: Vocabulary | None) -> dict[str, Any]:

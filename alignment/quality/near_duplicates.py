@@ -12,8 +12,10 @@ from PIL import Image
 
 from harness.core.edge.images import open_image
 from harness.core.errors import ImageError
+from harness.core.preference import PreferencePair
 
 NEAR = 4  # of 64 bits; re-encoded and rescaled copies differ in a few
+COPIES = 20  # one pair in so many may be a copy of another one without a word
 _BANDS = 5  # two hashes that differ in at most 4 bits agree in one of 5 bands
 
 
@@ -52,6 +54,18 @@ def repeated(texts: Iterable[str]) -> list[tuple[str, int]]:
         first.setdefault(key, text)
         counts[key] += 1
     return [(first[key], n) for key, n in counts.most_common() if n > 1]
+
+
+def copies(pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
+    """What a run says where more than one pair in twenty is a copy of another one; images by their names."""
+    seen = {(p.image, p.prompt, p.context, p.chosen, p.rejected) for p in pairs}
+    n = len(pairs) - len(seen)
+    if n * COPIES <= len(pairs):
+        return ()
+    return (
+        f"{n:,} of {len(pairs):,} pairs are copies of another one (image, prompt and all answers): training counts each again. "
+        "Remove them from the file if that is not meant.",
+    )
 
 
 def _bands(value: int) -> Sequence[tuple[int, int]]:

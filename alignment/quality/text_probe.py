@@ -55,10 +55,9 @@ class Probe:
 
 def text_probe(pairs: Sequence[PreferencePair]) -> Probe | None:
     """None where there are too few pairs or images."""
-    sided = [p for p in pairs if p.chosen and p.rejected]
-    kept = sorted(sided, key=lambda p: parts_digest("probe", p.id))[:MOST]
+    kept = probed(pairs)
     images = by_images(kept)
-    if len(kept) < FEWEST or len(set(images)) < FEWEST:
+    if len(set(images)) < FEWEST:
         return None
     fold = [int(parts_digest("fold", image)[:8], 16) % FOLDS for image in images]
     words = [(_words(p.chosen), _words(p.rejected[0])) for p in kept]
@@ -72,6 +71,12 @@ def text_probe(pairs: Sequence[PreferencePair]) -> Probe | None:
     accuracy = sum(map(sum, right.values())) / len(kept)
     low, high = _interval(list(right.values()))
     return Probe(len(kept), accuracy, low, high, _telling(words))
+
+
+def probed(pairs: Sequence[PreferencePair]) -> list[PreferencePair]:
+    """The pairs that are looked at: those with both sides, of a large set a uniform subsample by id; none where too few."""
+    sided = [p for p in pairs if p.chosen and p.rejected]
+    return sorted(sided, key=lambda p: parts_digest("probe", p.id))[:MOST] if len(sided) >= FEWEST else []
 
 
 def giveaways(pairs: Sequence[PreferencePair]) -> tuple[str, ...]:

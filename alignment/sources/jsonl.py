@@ -45,12 +45,11 @@ class Jsonl:
 
     def check(self, data: Data, seed: int) -> int:
         """How many pairs the file makes. Reads no image; raises DataError as `pairs` would."""
-        return len(self.stored(data, seed))
+        return len(self.stored(data, seed)[0])
 
-    def stored(self, data: Data, seed: int) -> list[PreferencePair]:
-        """The pairs without digests of their images, none of which is read."""
-        read = self._read(data)
-        return would_train(read, data, self.options, seed, len(read), self._form == RATED)
+    def stored(self, data: Data, seed: int) -> tuple[list[PreferencePair], str]:
+        """The pairs without digests of their images, none of which is read, and what is left out."""
+        return would_train(self._read(data), [], data, self.options, seed, self._form == RATED)
 
     def _read(self, data: Data) -> list[PreferencePair]:
         return _READ[self._form](data.path(self._file))

@@ -43,8 +43,12 @@ def pairs_of(rows: Sequence[Row]) -> dict[str, RankedPair]:
         name = str(row.get("id", ""))
         if not name or name in found:
             raise DataError(f"{where}: the id {name!r} is missing or used before. Correct that row.")
-        image = str(row.get("image") or "")
-        found[name] = RankedPair(name, str(row.get("query", "")), (answers[0], answers[1]), ranking == [0, 1], image)
+        question, image = row.get("query"), row.get("image") or ""
+        if not isinstance(question, str) or not question.strip():
+            raise DataError(f"{where}: query should be the text of the question. Correct that row.")
+        if not isinstance(image, str):
+            raise DataError(f"{where}: image should be the name of one file, or be left out. Correct or remove that row.")
+        found[name] = RankedPair(name, question, (answers[0], answers[1]), ranking == [0, 1], image)
     return found
 
 

@@ -104,6 +104,8 @@ def _check_together(style: str, given: Mapping[str, object]) -> None:
 def _exported(names: list[str], style: str, to: Path | None, output: Path) -> None:
     from harness.api.actions import compare as read
 
+    if to is not None and to.exists() and not to.is_dir():
+        raise ConfigError(f"--to: {to} is a file. `--as {style}` writes several; name a folder.")
     runs = read(*names, output=output)
     if style in ("wandb", "mlflow"):
         echo(runs.track(style))

@@ -69,7 +69,7 @@ def run(
             from harness.run.estimate import estimate, peak_memory
 
             plugin_faults(chosen)  # imports every plug-in of the study
-        show_costs(estimate(chosen), peak_memory)
+        show_costs(estimate(chosen, echo), peak_memory)
         return
     outcome = carry_out(chosen)
     if outcome is None:  # this process only helped to train

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.config import yaml_text
 from harness.config.changes import changed
-from harness.config.schema import JudgeConfig, Name, Plugin, all_faults
+from harness.config.option_faults import all_faults, schema_faults
+from harness.config.schema import JudgeConfig, Name, Plugin
 from harness.core import registry
 from harness.core.errors import ConfigError
 
@@ -42,10 +43,9 @@ def load_annotators(file: str | Mapping[str, Any] | None, mini: bool = False, ch
     faults: list[str] = []
     tree, where = _read(file, mini)
     try:
-        config = AnnotatorsConfig.model_validate(changed(tree, changes, faults))
+        config = AnnotatorsConfig.model_validate(tree := changed(tree, changes, faults))
     except ValidationError as error:
-        faults += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise ConfigError(all_faults(faults, where)) from error
+        raise ConfigError(all_faults([*faults, *schema_faults(error, tree, AnnotatorsConfig)], where)) from error
     wanted: list[tuple[str, str, Plugin]] = [("judge", f"annotators.{name}", spec) for name, spec in config.annotators.items()]
     wanted += [("source", f"pairs.{name}", spec) for name, spec in config.pairs.items()]
     for kind, where, spec in wanted:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.config.option_faults import plugins_of
-from harness.config.schema import RunConfig, all_faults
+from harness.config.option_faults import all_faults, plugins_of
+from harness.config.schema import RunConfig
 from harness.core.edge.files import is_hub_name
 from harness.core.edge.own_servers import OWN_SERVERS
 from harness.core.errors import ConfigError
@@ -29,7 +29,7 @@ def path_faults(config: RunConfig) -> list[str]:
     data = Path(config.data).expanduser()
     if config.data != "miniworld" and not data.is_dir():
         faults.append(f"data: there is no folder {data}. Set it to the data folder, or to `miniworld` for the embedded world.")
-    return [*faults, *_output(Path(config.output).expanduser())]
+    return [*faults, *output_faults(Path(config.output).expanduser())]
 
 
 def _model(where: str, spec: Mapping[str, Any]) -> str:
@@ -43,6 +43,8 @@ def _model(where: str, spec: Mapping[str, Any]) -> str:
             return f"{where}.serve: {serve!r} is unknown. Choose {' or '.join(OWN_SERVERS)}."
     if spec.get("name") not in ("transformers", "openai") or not isinstance(path, str) or path == "miniworld":
         return ""
+    if not path:
+        return f"{where}.path: is empty. Give the model's folder."
     folder = Path(path).expanduser()
     try:
         if folder.is_dir():
@@ -55,10 +57,12 @@ def _model(where: str, spec: Mapping[str, Any]) -> str:
     return ""  # the name of a model on the hub
 
 
-def _output(folder: Path) -> list[str]:
+def output_faults(folder: Path) -> list[str]:
     """The output folder, or the nearest folder above it that exists, must be one that can be written to."""
     try:
-        above = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        above = next(place for place in (folder, *folder.absolute().parents) if place.exists() or place.is_symlink())
+        if not above.exists():
+            return [f"output: {above} is a link to {os.readlink(above)}, which is not there. Choose another folder."]
     except (OSError, ValueError):
         return [f"output: {str(folder)[:100]!r} is not a path."]
     if not above.is_dir():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 
-from harness.config.schema import Plugin, RunConfig, all_faults
+from harness.config.option_faults import all_faults
+from harness.config.schema import Plugin, RunConfig
 from harness.core import registry
 from harness.core.capabilities import CanBeTrained, NeedsJudge, NeedsReward
 from harness.core.errors import ConfigError

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field
 
-Jobs = Literal["auto"] | PositiveInt
+MOST_JOBS = 256  # processes on one machine, each with a checkpoint of its own
+Jobs = Literal["auto"] | Annotated[int, Field(ge=1, le=MOST_JOBS)]
 
 
 class FleetConfig(BaseModel):

@@ -1,12 +1,16 @@
-"""Faults in the plug-ins of a study, found without importing one: unknown names and options, values of another type."""
+"""Faults of a study as lines: keys and values that the schema refuses, and those in its plug-ins, found without importing one:
+unknown names and options, values of another type."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 from harness.core import registry
 from harness.core.errors import ConfigError
+from harness.core.nearest import did_you_mean
 from harness.core.options.source import training_options
 from harness.core.options.types import faults_of
 
@@ -33,6 +37,8 @@ def option_faults(tree: Mapping[str, Any], changes: Sequence[str] = ()) -> list[
             faults.append(f"{where}: {error}")
             continue
         options = {str(k): v for k, v in spec.items() if k not in OWN_KEYS.get(kind, ("name",))}
+        if kind == "judge" and not isinstance(options.get("model", {}), Mapping):
+            faults.append(f"{where}.model: write a mapping, such as {{path: ...}}, not {options['model']!r}")
         faults += [f"{where}: {fault}" for fault in faults_of(options, table, f"the {kind} {name!r}")]
         if where in renamed and any(option not in {known.name for known in table} for option in options):
             faults.append(
@@ -79,3 +85,47 @@ def _one(kind: str, where: str, spec: Any) -> Iterator[Spec]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def all_faults(faults: Sequence[str], where: str) -> str:
+    """All faults as one message; `where`: what they are in."""
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return "\n".join([f"{count} in {where}:", *(f"  - {fault}" for fault in faults)])
+
+
+def schema_faults(error: ValidationError, tree: Any, model: type[BaseModel]) -> list[str]:
+    """What a schema refuses, a line each with its place in the `tree` of values."""
+    return list(dict.fromkeys(_schema_fault(one, tree, model) for one in error.errors()))
+
+
+def _schema_fault(error: Any, tree: Any, model: type[BaseModel]) -> str:
+    place = ".".join(_place(error["loc"], tree)) or "(top)"
+    value = repr(error.get("input"))
+    shown = value if len(value) <= 80 else f"{value[:80]}..."
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(error["loc"][:-1], model)
+        hint = did_you_mean(str(error["loc"][-1]), known) or f" Known: {', '.join(known)}."
+        return f"{place}: unknown key.{hint}"
+    if error["type"] == "missing":
+        return f"{place}: is missing"
+    if error["type"] in ("model_type", "dict_type"):  # pydantic names its own classes
+        return f"{place}: write a mapping, such as {{name: ..., option: value}}, not {shown}"
+    return f"{place}: {error['msg'][0].lower()}{error['msg'][1:]}, not {shown}"
+
+
+def _place(loc: Sequence[int | str], tree: Any) -> Iterator[str]:
+    """The part of pydantic's place that is one in the values: behind a plain value it goes on with names of its own types."""
+    for part in loc:
+        if not isinstance(tree, Mapping) and not (isinstance(tree, list) and isinstance(part, int)):
+            return
+        yield str(part)
+        tree = (tree if isinstance(tree, Mapping) else dict(enumerate(tree))).get(part)
+
+
+def _known_keys(loc: Iterable[int | str], model: Any) -> list[str]:
+    """Field names of the model that contains a location."""
+    for part in (name for name in loc if not isinstance(name, int)):
+        annotation = model.model_fields[part].annotation
+        arguments = getattr(annotation, "__args__", ())
+        model = next((a for a in (annotation, *arguments) if isinstance(a, type) and issubclass(a, BaseModel)), model)
+    return list(model.model_fields)

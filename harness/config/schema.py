@@ -7,7 +7,7 @@ against the plug-in's own signature before anything is loaded, so a plug-in defi
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,11 +19,10 @@ from harness.config import study_tables as study
 from harness.config.changes import changed
 from harness.config.fleet_form import ArmResources, FleetConfig, Jobs
 from harness.config.gate_policy import GatePolicy
-from harness.config.option_faults import option_faults
+from harness.config.option_faults import all_faults, option_faults, schema_faults
 from harness.core.digests import value_digest
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import ConfigError
-from harness.core.nearest import did_you_mean
 
 Options = dict[str, Any]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
@@ -102,7 +101,7 @@ class RunConfig(_Strict):
 
     name: Name = Field("run", description="begins the name of the run's folder")
     seed: int = Field(0, description="every random draw of the run derives from it")
-    data: str = Field("miniworld", description="data folder, or `miniworld` for the embedded world")
+    data: str = Field("miniworld", min_length=1, description="data folder, or `miniworld` for the embedded world")
     model: Plugin = Field(description="base checkpoint, e.g. {name: transformers, path: /models/llava-v1.6-vicuna-7b-hf}")
     reward_models: list[Arm] = Field(
         default_factory=list, description="trained before the arms; rloo and ppo name one as their `reward`"
@@ -117,7 +116,7 @@ class RunConfig(_Strict):
     gates: GatePolicy | None = Field(
         None, description="policy of the report's gate: `default`, a policy file, or the policy itself (name, alpha, rules)"
     )
-    output: str = Field("runs", description="folder of all runs and their store")
+    output: str = Field("runs", min_length=1, description="folder of all runs and their store")
     fleet: FleetConfig | None = Field(None, description="answer on several GPUs or hosts; absent: in this process")
     jobs: Jobs = Field(1, description="processes side by side on this machine; `auto`: as many as its cores allow")
 
@@ -192,8 +191,7 @@ def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequ
     try:
         config = RunConfig.model_validate(tree)
     except ValidationError as error:
-        faults += [_fault(e) for e in error.errors()]
-        raise ConfigError(all_faults(faults + own, where)) from error
+        raise ConfigError(all_faults([*faults, *schema_faults(error, tree, RunConfig), *own], where)) from error
     faults += [*own, *_contradictions(config), *gate_policy.faults_of(config.gates)]
     if faults:
         raise ConfigError(all_faults(faults, where))
@@ -204,6 +202,7 @@ def _contradictions(config: RunConfig) -> list[str]:
     """Names that are used twice, and arms whose reward model is not there."""
     trained = [*config.reward_models, *config.arms]
     faults = [f"arms: two arms are named {name!r}" for name in _repeated([a.name for a in trained])]
+    faults += _alike([a.name for a in trained])
     faults += [f"sweep: two benchmarks are named {t!r}; give one a `label`" for t in _repeated([b.title for b in config.sweep])]
     faults += ["arms: 'base' is the name of the unaligned checkpoint"] if any(a.name == "base" for a in trained) else []
     rewards = [m.name for m in config.reward_models]
@@ -225,35 +224,12 @@ def _contradictions(config: RunConfig) -> list[str]:
     return [*faults, *grid.order_faults(config.arms, config.reward_models), *grid.baseline_faults(config.baseline, config.arms)]
 
 
+def _alike(names: list[str]) -> list[str]:
+    """Names that differ in their capitals alone: on macOS and Windows the folders of such arms are one."""
+    first = {name.casefold(): name for name in reversed(names)}
+    pairs = [(first[name.casefold()], name) for name in names if first[name.casefold()] != name]
+    return [f"arms: the names {one!r} and {other!r} differ in capitals alone; rename one" for one, other in pairs]
+
+
 def _repeated(names: list[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
-
-
-def all_faults(faults: list[str], where: str) -> str:
-    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-    return "\n".join([f"{count} in {where}:", *(f"  - {fault}" for fault in faults)])
-
-
-def _fault(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"]) or "(top)"
-    value = repr(error.get("input"))
-    shown = value if len(value) <= 80 else f"{value[:80]}..."
-    if error["type"] == "extra_forbidden":
-        known = _known_keys(error["loc"][:-1])
-        hint = did_you_mean(str(error["loc"][-1]), known) or f" Known: {', '.join(known)}."
-        return f"{place}: unknown key.{hint}"
-    if error["type"] == "missing":
-        return f"{place}: is missing"
-    if error["type"] in ("model_type", "dict_type"):  # pydantic names its own classes
-        return f"{place}: write a mapping, such as {{name: ..., option: value}}, not {shown}"
-    return f"{place}: {error['msg'][0].lower()}{error['msg'][1:]}, not {shown}"
-
-
-def _known_keys(loc: Iterable[int | str]) -> list[str]:
-    """Field names of the model that contains a location."""
-    model: Any = RunConfig
-    for part in (name for name in loc if not isinstance(name, int)):
-        annotation = model.model_fields[part].annotation
-        arguments = getattr(annotation, "__args__", ())
-        model = next((a for a in (annotation, *arguments) if isinstance(a, type) and issubclass(a, BaseModel)), model)
-    return list(model.model_fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ _MOST_BYTES = 4_000_000
 
 
 class _Loader(yaml.SafeLoader):
-    """Dates stay text, and a key that stands twice is an error: the first of the two would do nothing."""
+    """Dates, 0123 and 1:30 stay text, and a key that stands twice is an error: the first of the two would do nothing."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[str, int] = {}
@@ -30,8 +31,16 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+# PyYAML's numbers without those of other bases: 0123 would be 83, in base 8, and 1:30 would be 90, in base 60.
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0b[01_]+)$")
+_FLOAT = re.compile(
+    r"(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+)
+_OURS = {"tag:yaml.org,2002:int": _INT, "tag:yaml.org,2002:float": _FLOAT}
+
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, _OURS.get(tag, pattern)) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
     for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
@@ -44,6 +53,10 @@ def read_file(path: Path) -> Any:  # Any: a YAML value, checked by the schema
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise ConfigError(f"There is no configuration file {path}. Start from examples/llava-1.6-7b.yaml.") from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{path} is a folder; give a configuration file (YAML).") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}). Save it as UTF-8.") from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read as YAML: {words_of(error)}.") from error
     return parse(text, str(path))

@@ -59,6 +59,7 @@ class RememberingModel:
         self._progress, self.what = progress, what
         self._facts = model.facts()
         self._image_digests: dict[Path, str] = {}
+        self._keys: dict[tuple[str, Request], str] = {}  # of the list that was asked about last
         self.tally = Tally()
 
     @property
@@ -82,9 +83,16 @@ class RememberingModel:
         asked = [image, request.text, request.prefix, _decoded(request.decoding), *veils]
         return value_digest([self.checkpoint.digest, self._facts, asked])
 
+    def keys(self, requests: Sequence[Request]) -> list[str]:
+        """The key of each; once made they stay until another list is asked about: answers, log-odds and results need them."""
+        weights, known = self.checkpoint.digest, self._keys
+        made = {(weights, r): known.get((weights, r)) or self.key(r) for r in dict.fromkeys(requests)}
+        self._keys = made
+        return [made[weights, r] for r in requests]
+
     def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
         """All answers but those of `done`: first those the store has, then the others as they are finished."""
-        keys = [self.key(r) for r in requests]
+        keys = self.keys(requests)
         places: dict[str, list[int]] = {}
         for i, key in enumerate(keys):
             if i not in done:
@@ -130,7 +138,7 @@ class RememberingModel:
         model = self._model
         if not isinstance(model, TellsLogOdds):
             raise ModelError("its backend does not score given answers")
-        keys = [self.key(request) for request in requests]
+        keys = self.keys(requests)
         known = self._store.log_odds(keys)
 
         def ask(places: Sequence[int]) -> None:
@@ -151,7 +159,7 @@ class RememberingModel:
         model = self._model
         if not isinstance(model, ScoresAnswers):
             raise ModelError("its backend does not score given answers")
-        keys = [self.key(request) for request in requests]
+        keys = self.keys(requests)
         known = self._store.option_log_probs(keys)
 
         def is_known(i: int) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.config.check_paths import output_faults
 from harness.core.capabilities import NOTE, OK, WRONG, ChecksItself, Finding, HasYardstick, HoldsWeights, ScoresAnswers, cost_of
 from harness.core.edge.versions import versions
 from harness.core.errors import HarnessError
@@ -71,13 +72,13 @@ def _machine(output: Path) -> Iterator[Finding]:
     yield Finding("processor", NOTE if many else OK, text)
     if torch.cuda.is_available():
         yield Finding("GPU", OK, ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())))
+    if faults := output_faults(output):
+        yield Finding("disk", WRONG, faults[0].removeprefix("output: "))
+        return
     place = next(p for p in (output.resolve(), *output.resolve().parents) if p.exists())
     free = shutil.disk_usage(place).free
-    writable = os.access(place, os.W_OK)
-    state = WRONG if not writable or free < _GIB // 4 else NOTE if free < 5 * _GIB else OK
-    text = f"{free / _GIB:.1f} GiB free for {output}" + (
-        "" if writable else ", which cannot be written to: choose another --output"
-    )
+    state = WRONG if free < _GIB // 4 else NOTE if free < 5 * _GIB else OK
+    text = f"{free / _GIB:.1f} GiB free for {output}"
     yield Finding(
         "disk", state, text + (" (a LoRA run needs about 5, a full one the checkpoint's size)" if state == NOTE else "")
     )

@@ -10,6 +10,7 @@ from functools import partial
 from harness.config.schema import BenchmarkConfig
 from harness.core.capabilities import SharesWork, WantsLikelihoods, WantsLogOdds, cost_of
 from harness.core.digests import value_digest
+from harness.core.edge.files import instead_of_file
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import DataError
 from harness.core.evaluation import Item, Request
@@ -33,14 +34,18 @@ def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Da
 
     Raises DataError naming the first image that is missing, of all items.
     """
-    lost = [item for item in items if item.image and not data.has(item.image)]
+    there = {image: data.has(image) for image in dict.fromkeys(item.image for item in items) if image}
+    lost = [item for item in items if not there.get(item.image, True)]
     if lost:
+        found = instead_of_file(data.folder / lost[0].image)
         raise DataError(
             f"{name}: {len(lost)} of {len(items)} items ask about an image that is not in the data folder {data.folder}; "
-            f"the first is {lost[0].image} (item {lost[0].id}). `python -m harness fetch {name}` tells where they come from."
+            f"the first is {lost[0].image}{f', which {found}' if found else ''} (item {lost[0].id}). "
+            f"`python -m harness fetch {name}` tells where they come from."
         )
     decoding = benchmark.decoding()
-    return [Request(data.path(i.image) if i.image else None, benchmark.prompt(i), decoding) for i in items[:first]]
+    paths = {image: data.path(image) for image in dict.fromkeys(item.image for item in items[:first]) if image}
+    return [Request(paths.get(i.image), benchmark.prompt(i), decoding) for i in items[:first]]
 
 
 def protocol_of(benchmark: Benchmark, spec: BenchmarkConfig, items: Sequence[Item], model: Model) -> ProtocolRecord:
@@ -85,15 +90,20 @@ def sweep(
         benchmark = build(spec, judge)
         items = items_of(spec, benchmark, data)
         loaded.append((place, spec, judge, benchmark, items, requests_of(spec.name, benchmark, items, data)))
-    require_sound(label, model, say)
-    if isinstance(model, SharesWork) and model.unshared:
-        say(f"{label}: shared between the questions about an image: nothing: {model.unshared}")
+    check_before_asking(label, model, say)
     at_work = _Sweep(label, model, data, store, run, progress, say)
     try:
         at_work.ask_all([partial(at_work.ask, *one) for one in loaded])
     finally:
         at_work.keep_judged()
     at_work.keep_judged(wait=True)
+
+
+def check_before_asking(label: str, model: Model, say: Say, training: bool = False) -> None:
+    """Raises ModelError where the checkpoint fails a check (`require_sound`); says where questions share nothing."""
+    require_sound(label, model, say, training)
+    if isinstance(model, SharesWork) and model.unshared:
+        say(f"{label}: shared between the questions about an image: nothing: {model.unshared}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +175,7 @@ class _Sweep:
         answers = {items[i].id: replace(answer, item_id=items[i].id) for i, answer in found.items()}
         self._say(f"{what}: {len(answers):,} of {len(items):,} items answered; {asking.tally}")
         self._add_cost(spec, "answers", self._model)
-        keys = tuple(asking.key(r) if i.id in answers else None for r, i in zip(requests, items, strict=True))
+        keys = tuple(key if i.id in answers else None for key, i in zip(asking.keys(requests), items, strict=True))
         missing = MissingItems({items[i].id: _anywhere(why, self._data) for i, why in lost.items()})
         protocol = protocol_of(benchmark, spec, items, self._model)
         judging = Judging(benchmark, items, answers, judge, self._progress, what)

@@ -88,8 +88,7 @@ class TransformersModel:
         pixel_cache: float = 0.0,
     ) -> None:
         self.despite, self._thinking_tokens = check_names(despite), requirements.thinking_limit(thinking_tokens)
-        if threads is not None:
-            torch.set_num_threads(threads)
+        requirements.use_threads(threads)
         self.device = requirements.device_of(device)
         self.dtype = requirements.dtype_of(dtype, self.device)
         import_ahead(image_workers, self.device)

@@ -6,6 +6,7 @@ place is seen and cancels. Verdicts are remembered: the same command asks for th
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,8 +22,11 @@ from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator
 from harness.labels.estimates.proportions import Share, clustered
 from harness.models._server.shared_servers import kept_servers
+from harness.run.check_sources import noted_judge
 from harness.run.data import open_data
 from harness.storage.run_store import Store
+
+_log = logging.getLogger("harness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ def measure(config: AnnotatorsConfig, output: Path = Path("runs"), progress: Pro
     output.mkdir(parents=True, exist_ok=True)
     with Store(output / "store.sqlite") as store:
         for who, spec in config.annotators.items():
+            for note in noted_judge(spec, (pair for pairs in sets.values() for pair in pairs)):
+                _log.warning("%s: %s", who, note)
             judge = make_annotator(spec, store, data)
             for of, pairs in sets.items():
                 rows = [_both(judge, pair, data.folder) for pair in _shown(pairs, f"{who} on {of}", progress)]

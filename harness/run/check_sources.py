@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from alignment.data.prompts import StoresPairs, asked_of, count_of, read_once
 from alignment.data.stored_pairs import ChecksPairs
 from alignment.data.yield_report import sides
+from alignment.quality.near_duplicates import copies
+from alignment.quality.text_probe import giveaways, probed
 from harness.config.option_faults import plugins_of
-from harness.config.schema import Arm, RunConfig
+from harness.config.schema import Arm, JudgeConfig, RunConfig
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
-from harness.core.errors import DataError, HarnessError, StoreError
+from harness.core.edge.images import open_image
+from harness.core.errors import DataError, HarnessError, ImageError, StoreError
 from harness.core.plugins import Data, Model
-from harness.core.preference import AsksAbout, PreferencePair, ShowsSeveralImages, names_of, noted_images, refused_images
+from harness.core.preference import (
+    AsksAbout,
+    PreferencePair,
+    ShowsSeveralImages,
+    names_of,
+    noted_images,
+    refused_images,
+    together,
+)
+from harness.models._checkpoint.families import note_ahead
 from harness.models._server.shared_servers import check_startable
 from harness.storage.artifacts import Pairs
+
+IMAGES = 8  # of a source's that are opened before anything is asked
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What an arm's source holds before anything is asked: number of pairs or prompts, and what each of them is about."""
+    """What an arm's source holds before anything is asked: number of pairs or prompts, what each of them is about, and, where
+    they are ready-made, the pairs themselves without digests, and how many rows are left out and why."""
 
     number: int
     rows: Sequence[AsksAbout]
+    pairs: Sequence[PreferencePair] = ()
+    left_out: str = ""
 
 
 def look_at(config: RunConfig, arm: Arm, data: Data) -> Looked:
@@ -34,8 +51,8 @@ def look_at(config: RunConfig, arm: Arm, data: Data) -> Looked:
     pairs that the arm's aligner would refuse."""
     source, seed = registry.make("source", arm.pairs.name, arm.pairs.options), config.seed_of(arm)
     if isinstance(source, StoresPairs):
-        stored = source.stored(data, seed)
-        found = Looked(len(stored), stored)
+        stored, left_out = source.stored(data, seed)
+        found = Looked(len(stored), stored, stored, left_out)
     else:
         stored = None
         with read_once():
@@ -56,6 +73,53 @@ def refused_prompts(arm: Arm, looked: Looked, model: Model) -> list[str]:
         takers[f"the judge {arm.align.judge.name}"] = judge
     found = [refused_images(one, looked.rows, who) for who, one in takers.items()]
     return [f"pairs of {arm.name}: {refused}" for refused in found if refused]
+
+
+def known_ahead(arm: Arm, looked: Looked, model: object, data: Data) -> tuple[str, ...]:
+    """The warnings that a run will give about an arm, as far as its source's files and the two models tell them.
+
+    Raises DataError where none of a few images can be read.
+    """
+    pairs = [replace(p, image_digest=together(tuple(map(data.digest, p.images)))) for p in probed(looked.pairs)]
+    file = arm.pairs.options.get("file", arm.pairs.name)
+    left_out = (f"{file}: {looked.left_out}.",) if looked.left_out else ()
+    return (*left_out, *_unreadable(looked, data), *pair_notes(arm, model, looked.rows, pairs), *copies(looked.pairs))
+
+
+def _unreadable(looked: Looked, data: Data) -> tuple[str, ...]:
+    """Whether a few of the images, evenly spread, can be read. Raises DataError where none can."""
+    names = list(dict.fromkeys(name for row in looked.rows for name in names_of(row.image)))
+    some, why = names[:: -(-len(names) // IMAGES) or 1], list[str]()
+    for name in some:
+        try:
+            open_image(data.path(name))
+        except ImageError as error:
+            why.append(str(error))
+    if not why:
+        return ()
+    if len(why) == len(some):
+        raise DataError(f"none of {len(some)} images that were looked at can be read. {why[0]}")
+    few = f"{len(why)} of {len(some)} images that were looked at cannot be read; rows about such images are left out."
+    return (f"{few} {why[0]}",)
+
+
+def pair_notes(arm: Arm, model: object, asked: Sequence[AsksAbout], pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
+    """What a run warns of and its report contains: of what an arm asks about, and of its pairs."""
+    return (*noted_images(model, asked), *noted_judge(arm.align.judge, asked), *giveaways(pairs))
+
+
+def noted_judge(judge: JudgeConfig | None, asked: Iterable[AsksAbout]) -> tuple[str, ...]:
+    """What is said where a judge is to look at several images at once and most models of its kind saw one; it is not loaded."""
+    asks = judge.options.get("model") if judge is not None else None
+    if judge is None or not isinstance(asks, Mapping) or asks.get("name", "transformers") != "transformers":
+        return ()
+    note = note_ahead(str(asks["path"])) if asks.get("path") else ""
+    if not note or not any(isinstance(one.image, tuple) for one in asked):
+        return ()
+    return (
+        f"Some prompts show several images, and the judge {judge.name} sees them with {asks['path']}: {note}. Choose a judge "
+        "whose family was trained with several, or leave these rows out.",
+    )
 
 
 def unreached_models(arm: Arm) -> list[str]:
@@ -100,7 +164,7 @@ def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Dat
             try:
                 looked = look_at(config, arm, data)
                 faults += refused_prompts(arm, looked, model)
-                notes |= dict.fromkeys(noted_images(model, looked.rows))
+                notes |= dict.fromkeys(known_ahead(arm, looked, model, data))
             except HarnessError as error:
                 faults.append(f"pairs of {arm.name}: {error}")
             faults += unreached_models(arm)
@@ -127,18 +191,12 @@ class Warnings:
                 self._say(f"WARNING: {warning}")
 
 
-def rebuilt_pairs(pairs: Sequence[PreferencePair]) -> Pairs:
-    """The record of pairs whose own was lost with the store: what the file tells, and that the rest is unknown."""
-    report = {
-        "accepted": len(pairs),
-        "sides": sides(pairs, None),
-        "rebuilt": "from pairs.jsonl; what was asked and dropped is unknown, since the store was lost",
-    }
-    return pairs_record(report, pairs)
-
-
-def pairs_record(report: Mapping[str, Any], pairs: Sequence[PreferencePair]) -> Pairs:
-    """What the store keeps of an arm's pairs: the source's report, ten of them, and which images they show."""
+def pairs_record(pairs: Sequence[PreferencePair], report: Mapping[str, Any] | None = None) -> Pairs:
+    """What the store keeps of an arm's pairs: the source's report, ten of them, and which images they show. None: the report
+    was lost with the store, so that only what the file of pairs tells is known."""
+    if report is None:
+        lost = "from pairs.jsonl; what was asked and dropped is unknown, since the store was lost"
+        report = {"accepted": len(pairs), "sides": sides(pairs, None), "rebuilt": lost}
     digests = {digest for pair in pairs for digest in names_of(pair.image_digest) or ("",)}
     return Pairs(report, tuple(pairs[:10]), tuple(sorted(digests)))
 

@@ -24,7 +24,9 @@ from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator, make_judge
-from harness.run.check_sources import Looked, indented, look_at, refused_prompts, unreached_models
+from harness.evaluation.sweep import check_before_asking
+from harness.run.check_gates import check_gates
+from harness.run.check_sources import Looked, Warnings, indented, known_ahead, look_at, refused_prompts, unreached_models
 from harness.run.count import counted
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import make_aligner
@@ -45,13 +47,14 @@ class Cost:
     judge_requests: int = 0
 
 
-def estimate(config: RunConfig) -> Iterator[Cost]:
-    """Costs stage by stage, in the order of the run; with a fleet or `jobs`, the measured work divided among them.
+def estimate(config: RunConfig, say: Callable[[str], None] = lambda text: None) -> Iterator[Cost]:
+    """Costs stage by stage, in the order of the run; with a fleet or `jobs`, the measured work divided among them. What the run
+    would warn of, as far as it is known before, is said first.
 
     Raises DataError naming everything that is missing, after the counts: options, paths, packages, keys, files, images.
     """
     with ExitStack() as opened:
-        for cost in _estimate(config, opened):
+        for cost in _estimate(config, opened, say):
             yield _side_by_side(cost, config)
 
 
@@ -76,8 +79,8 @@ def fleet_size(config: RunConfig) -> int:
     return asked or max(1, torch.cuda.device_count())
 
 
-def _estimate(config: RunConfig, opened: ExitStack) -> Iterator[Cost]:
-    base, asked, totals, data, missing = _present(config, opened)
+def _estimate(config: RunConfig, opened: ExitStack, say: Callable[[str], None]) -> Iterator[Cost]:
+    base, asked, totals, data, missing = _present(config, opened, say)
     columns = 1 + len(config.arms)
     if base is None or data is None or missing:
         yield from _unmeasured(config, asked, totals)
@@ -98,9 +101,12 @@ def peak_memory() -> str:
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB"
 
 
-def _present(config: RunConfig, opened: ExitStack) -> tuple[Model | None, list[Asked], dict[str, int], Data | None, list[str]]:
+def _present(
+    config: RunConfig, opened: ExitStack, say: Callable[[str], None]
+) -> tuple[Model | None, list[Asked], dict[str, int], Data | None, list[str]]:
     """The model, what the benchmarks ask, the number of pairs of each arm, the data folder, and all that is missing."""
-    missing = [*plugin_faults(config), *path_faults(config)]
+    missing = plugin_faults(config) or _refused(partial(check_gates, config))
+    missing += path_faults(config)
     asked, looked, data, model = list[Asked](), dict[str, Looked](), None, None
     try:
         data = opened.enter_context(data_to_look_at(config.data, Path(config.output).expanduser()))
@@ -116,12 +122,24 @@ def _present(config: RunConfig, opened: ExitStack) -> tuple[Model | None, list[A
     if not any(fault.startswith("model") for fault in missing):
         try:
             model = load_model(config)
+            check_before_asking("base", model, say, training=bool(looked))
         except HarnessError as error:
             missing.append(f"model: {error}")
-    if model is not None:
-        arms = [arm for arm in (*config.reward_models, *config.arms) if arm.name in looked]
-        missing += [fault for arm in arms for fault in refused_prompts(arm, looked[arm.name], model)]
+    if data is not None:
+        missing += _warned(config, looked, model, data, Warnings(say))
     return model, asked, {name: found.number for name, found in looked.items()}, data, missing
+
+
+def _warned(config: RunConfig, looked: Mapping[str, Looked], model: Model | None, data: Data, warn: Warnings) -> list[str]:
+    """What the models cannot take of the sources that were looked at, and images that cannot be read; the rest is warned of."""
+    faults = list[str]()
+    for arm in (arm for arm in (*config.reward_models, *config.arms) if arm.name in looked):
+        faults += refused_prompts(arm, looked[arm.name], model) if model is not None else []
+        try:
+            warn(known_ahead(arm, looked[arm.name], model, data))
+        except HarnessError as error:
+            faults.append(f"pairs of {arm.name}: {error}")
+    return faults
 
 
 def _unmeasured(config: RunConfig, asked: Sequence[Asked], totals: Mapping[str, int]) -> Iterator[Cost]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alignment.data.pairs import read_pairs, write_pairs, write_trl
-from alignment.quality.text_probe import giveaways
+from alignment.data.yield_report import left_out
 from alignment.weights.workers import workers
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
@@ -28,14 +28,14 @@ from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Data, Model, Progress, no_progress
-from harness.core.preference import PreferencePair, noted_images
+from harness.core.preference import PreferencePair
 from harness.evaluation.cached_model import RememberingModel
 from harness.evaluation.sweep import sweep
 from harness.models._server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
 from harness.run.check_gates import check_gates
-from harness.run.check_sources import Warnings, asks_own_server, check_places, check_sources, pairs_record, rebuilt_pairs
+from harness.run.check_sources import Warnings, asks_own_server, check_places, check_sources, pair_notes, pairs_record
 from harness.run.data import open_data
 from harness.run.make_aligner import rated_by
 from harness.run.models import Shown, crew_of, load_model
@@ -221,12 +221,12 @@ class _Stages:
                     raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
                 write_trl(path.with_name("pairs.trl.jsonl"), pairs)  # trains in TRL as it is, from the data folder
                 write_pairs(path, pairs)
-                self.store.put(self.run_id, pairs_record(source.report(), pairs), arm.name)
+                self.store.put(self.run_id, pairs_record(pairs, source.report()), arm.name)
         pairs = read_pairs(path)
-        if self.store.get(Pairs, self.run_id, arm.name) is None:  # the store was lost; the folder was kept
-            self.store.put(self.run_id, rebuilt_pairs(pairs), arm.name)
-        self.say(f"{len(pairs)} pairs in {path}")
-        self.warn((*noted_images(base, pairs), *giveaways(pairs)))
+        if (record := self.store.get(Pairs, self.run_id, arm.name)) is None:  # the store was lost; the folder was kept
+            self.store.put(self.run_id, record := pairs_record(pairs), arm.name)
+        self.say(f"{len(pairs)} pairs in {path}{left_out(record.report)}")
+        self.warn(pair_notes(arm, base, pairs, pairs))
         return pairs
 
     def _align(self, base: Model, arm: Arm) -> None:
@@ -239,7 +239,7 @@ class _Stages:
             else:
                 workers().gather(arm.name)
                 done = self.training.train(arm, pairs)
-        log = TrainingLog(tuple(done.log), (*done.notes, *noted_images(base, pairs), *giveaways(pairs)), rated_by(done.folder))
+        log = TrainingLog(tuple(done.log), (*done.notes, *pair_notes(arm, base, pairs, pairs)), rated_by(done.folder))
         self.store.put(self.run_id, log, arm.name)
         where = str(done.folder.resolve().relative_to(self.folder.resolve()))
         write_text_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -47,7 +47,7 @@ def loads(text: str) -> Any:  # Any: a JSON value
 
 def _plain(value: Any) -> Any:  # Any: a JSON value
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        return {field.name: getattr(value, field.name) for field in fields(value)}  # what is inside comes here in its turn
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, (set, frozenset)):

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.core.digests import file_digest, text_digest
-from harness.core.edge.files import is_file, read_text
+from harness.core.edge.files import instead_of_file, is_file, read_text
 from harness.core.errors import DataError
 from harness.core.files import write_text_whole
 
@@ -48,6 +48,8 @@ class DataFolder:
         """Path of a file. Raises DataError with what is missing and how to get it."""
         path = self._folder / name
         if not is_file(path):
+            if found := instead_of_file(path):
+                raise DataError(f"{name[:200]} in the data folder {self._folder} {found}. Put the file there.")
             raise DataError(
                 f"{name[:200]} is not in the data folder {self._folder}. "
                 "`python -m harness fetch` brings the benchmarks' files, or reports where each comes from and belongs."

@@ -103,7 +103,7 @@ class Store(Database):
         """
         runs = self.runs()
         exact = [r for r in runs if r.id == name] or [r for r in runs if r.name == name]
-        found = exact or [r for r in runs if r.id.startswith(name)]
+        found = exact or [r for r in runs if name and r.id.startswith(name)]
         if len(found) > 1 and not exact:
             raise StoreError(
                 f"{name!r} begins the ids of {len(found)} runs: {', '.join(r.id for r in found)}. Give more characters."

@@ -13,7 +13,7 @@ import harness.cli  # noqa: F401  # registers the commands
 from harness.audit.judge_check import RankedPair, pairs_of, rated, rewarded
 from harness.commands._app import app
 from harness.commands._terminal import Display
-from harness.core.errors import DataError
+from harness.core.errors import ConfigError, DataError
 from harness.core.run_record import ProtocolRecord
 from harness.labels.estimates.judge_fitness import fitness
 from harness.results.judge_results import FACT, keep, reward_key, training_checks, with_judge_check
@@ -169,3 +169,43 @@ def test_a_judge_that_needs_a_data_folder_is_refused_in_words_and_so_is_a_file_w
     ]
     assert why[0].startswith("The annotations judge reads COCO's annotations in the data folder of a study")
     assert "holds no rows. Give a file with one JSON object a line" in why[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--judge", "keywords", "limit=3"], "'limit=3': nothing here reads that; options of it are given as judge.key=value"),
+        (["--judge", "keywords", "foo"], "'foo': nothing here reads that"),
+        (["--judge", "keywords", "judge.x=3"], r"options of keywords:\n  - judge: the judge 'keywords' has no option 'x'"),
+        (["--judge", "nobody"], r"options of nobody:\n  - judge: There is no judge named 'nobody'"),
+        (
+            ["--judge", "chat", "judge.model=3"],
+            r"options of chat:\n  - judge.model: write a mapping, such as {path: ...}, not 3",
+        ),
+        (["--reward-model", ".", "judge.x=3"], "'judge.x=3': .* options of it are given as model.key=value"),
+        (["--run", "x", "judge.x=3"], "'judge.x=3': nothing here reads that; it takes no key=value"),
+        (["--replies", "x", "--limit", "3", "--images", "."], "--images and --limit: replies and scores that exist are all"),
+        (["--judge", "keywords", "--images", "nowhere"], "--images: there is no folder nowhere"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_would_be_passed_over_is_refused_in_the_words_of_the_command(words: list[str], says: str, tmp_path: Path) -> None:
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(ROW) + "\n")
+    with pytest.raises(ConfigError, match=says):
+        CliRunner().invoke(
+            app, ["judges", "check", str(tmp_path / "pairs.jsonl"), *words, "--output", str(tmp_path)], catch_exceptions=False
+        )
+
+
+@pytest.mark.parametrize("row", [{"query": None}, {"query": " "}, {"query": 3}], ids=str)
+def test_a_pair_without_its_question_is_named(row: dict) -> None:
+    with pytest.raises(DataError, match="row 1: query should be the text of the question"):
+        pairs_of([("row 1", ROW | row)])
+    with pytest.raises(DataError, match="row 1: query"):
+        pairs_of([("row 1", {key: value for key, value in ROW.items() if key != "query"})])
+
+
+@pytest.mark.parametrize("image", [["a.png", "b.png"], {"bytes": "x"}, 7], ids=str)
+def test_a_pair_whose_image_is_no_name_is_not_judged_without_it(image: object) -> None:
+    with pytest.raises(DataError, match="row 1: image should be the name of one file"):
+        pairs_of([("row 1", ROW | {"image": image})])

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness.cli import app
+from harness.cli import app, main
 from harness.core.errors import ConfigError, StoreError
+from harness.storage.run_store import Store, StoredRun
 from reports.web import serving
 
 
@@ -73,3 +74,46 @@ def test_a_benchmark_without_the_judge_it_needs_is_refused_before_a_model_is_loa
     with pytest.raises(ConfigError, match=rf"1 fault .*\n  - {benchmark} needs a judge. Add `judge"):
         invoked("sweep", "--benchmarks", benchmark, "--data", "miniworld", output=tmp_path)
     assert not list(tmp_path.iterdir()), "nothing is drawn"
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["run", "--output", "", "--dry-run"], "the word after --output"),
+        (["run", "--model=", "--dry-run"], "--model"),
+        (["compare", ""], "the word after compare"),
+        (["audit", "--host", "", "pope"], "the word after --host"),
+        ([""], "a word of the command"),
+    ],
+    ids=" ".join,
+)
+def test_an_empty_word_of_a_command_is_refused(words: list[str], where: str, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.argv", ["harness", *words])
+    monkeypatch.setattr("harness.cli.app", lambda: pytest.fail("the command was carried out"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        f"The command cannot be carried out: {where} is empty. Give it a value, or leave it out.\n"
+    )
+
+
+def test_words_with_a_value_are_carried_out(monkeypatch) -> None:
+    monkeypatch.setattr("sys.argv", ["harness", "run", "study.yaml", "arms.0.seed=", "a==", "-"])
+    done = list[str]()
+    monkeypatch.setattr("harness.cli.app", lambda: done.append("carried out"))
+    main()
+    assert done
+
+
+def test_an_empty_name_is_no_run(store: Store) -> None:
+    store.begin(StoredRun("a-1", "a", "2026-01-01", "complete", "", "", {}, ""))
+    assert store.run("a").id == store.run("a-").id == "a-1"
+    with pytest.raises(StoreError, match="There is no run ''"):
+        store.run("")
+
+
+def test_a_file_in_the_place_of_a_folder_for_exports_is_refused_before_runs_are_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConfigError, match=r"--to: .*file is a file. `--as eee` writes several; name a folder"):
+        invoked("compare", "any", "--as", "eee", "--to", str(tmp_path / "file"), output=tmp_path)

@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from harness.config import schema as config
+from harness.config import yaml_text
+from harness.config.check_paths import path_faults
 from harness.config.check_plugins import check_plugins
 from harness.config.json_schema import json_schema
 from harness.core.errors import ConfigError, UnknownPlugin
@@ -54,6 +56,8 @@ def test_an_unknown_plugin_and_an_unknown_option_are_told_together() -> None:
 def test_two_arms_or_two_benchmarks_of_one_name_are_refused() -> None:
     with pytest.raises(ConfigError, match="two arms are named 'a'"):
         config.parse(GOOD | {"arms": GOOD["arms"] * 2})
+    with pytest.raises(ConfigError, match="the names 'a' and 'A' differ in capitals alone"):
+        config.parse(GOOD | {"arms": [*GOOD["arms"], GOOD["arms"][0] | {"name": "A"}]})
     with pytest.raises(ConfigError, match="give one a `label`"):
         config.parse(GOOD | {"sweep": GOOD["sweep"] * 2})
 
@@ -228,3 +232,68 @@ def test_a_stored_study_that_was_damaged_is_refused_by_name(text: str) -> None:
 def test_a_configuration_that_is_not_a_mapping_is_refused(tree: object) -> None:
     with pytest.raises(ConfigError, match="must hold keys and values"):
         config.parse(tree)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["0777", "08", "1:30", "-010", "0_7", "1:30.5", "12:30:45"])
+def test_a_number_that_yaml_1_1_would_turn_into_another_one_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(GOOD) + f"seed: {text}\n")
+    with pytest.raises(ConfigError, match=f"seed: input should be a valid integer, not '{text}'"):
+        config.load(path)
+
+
+def test_other_numbers_are_read_as_before() -> None:
+    texts = ["0", "-7", "1_000", "0x1F", "0b11", "1.0e-6", "-.5", ".inf", "1.", "0.1", "010.5", "null", "true", "5e-7"]
+    assert [yaml_text.parse(text, "here") for text in texts] == [yaml.safe_load(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("jobs", -3, "jobs: input should be greater than or equal to 1, not -3"),
+        ("jobs", 100_000, "jobs: input should be less than or equal to 256, not 100000"),
+        ("gates", {"rules": [{"role": "guard", "margin": [1]}]}, "gates.rules.0.margin: input should be a valid string, not"),
+        ("output", "", "output: string should have at least 1 character, not ''"),
+        ("data", "", "data: string should have at least 1 character, not ''"),
+        (
+            "sweep",
+            [{"name": "mmhal_bench", "judge": {"name": "chat", "model": 3}}],
+            "sweep.0.judge.model: write a mapping, such",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value.isalpha() else "",
+)
+def test_a_value_is_refused_under_the_key_that_holds_it(key: str, value: Any, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(GOOD | {key: value})
+    places = {line.removeprefix("  - ").partition(":")[0] for line in str(caught.value).splitlines()[1:]}
+    assert says in str(caught.value) and places == {says.partition(":")[0]}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"name: caf\xe9\n", r"study.yaml is not UTF-8 text \(byte 0xe9\). Save it as UTF-8.$"),
+        ("name: x\n".encode("utf-16"), r"study.yaml is not UTF-8 text \(byte 0xff\). Save it as UTF-8.$"),
+        (None, "study.yaml is a folder; give a configuration file"),
+    ],
+)
+def test_a_file_of_another_kind_says_what_it_is(tmp_path: Path, content: bytes | None, says: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(ConfigError, match=says):
+        config.load(path)
+
+
+@pytest.mark.parametrize(("name", "to"), [("gone", "nowhere"), ("loop", "loop")])
+def test_an_output_folder_behind_a_link_that_leads_nowhere_is_refused_at_once(tmp_path: Path, name: str, to: str) -> None:
+    (tmp_path / name).symlink_to(to)
+    for output in (tmp_path / name, tmp_path / name / "runs"):
+        faults = path_faults(config.parse(GOOD | {"output": str(output)}))
+        assert faults == [f"output: {tmp_path / name} is a link to {to}, which is not there. Choose another folder."]
+
+
+def test_an_empty_path_of_a_model_is_refused_by_its_place() -> None:
+    assert path_faults(config.parse(GOOD | {"model": {"name": "transformers", "path": ""}})) == [
+        "model.path: is empty. Give the model's folder."
+    ]

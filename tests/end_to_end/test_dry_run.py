@@ -7,11 +7,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
+from alignment.quality.text_probe import giveaways
 from harness.cli import app
 from harness.config import schema as config
 from harness.config import study_tables
+from harness.core import registry
 from harness.core.errors import DataError
 from harness.core.plugins import NoModel
 from harness.run.check_sources import check_sources, look_at
@@ -190,6 +193,92 @@ def test_pairs_that_an_aligner_cannot_train_on_are_refused_before_anything_is_as
     made = config.parse(SMALL | {"data": str(tmp_path), "output": str(tmp_path / "out"), "arms": [arm]})
     with pytest.raises(DataError, match=rf"Preference pairs cannot be made:\n  pairs of one: {says}"):
         check_sources(made, lambda arm: False, DataFolder(tmp_path), NoModel())
+
+
+def test_pairs_whose_words_alone_tell_are_warned_of_ahead_with_the_numbers_of_the_run(tmp_path):
+    rows = [
+        {
+            "image": f"{n}.png",
+            "prompt": "What?",
+            "chosen": f"A cat {'' if n % 7 else 'not'}",
+            "rejected": [f"Dog, not {n}."],
+        }
+        for n in range(24)
+    ]
+    for n, row in enumerate(rows):
+        Image.new("L", (4, 4), n // 2 * 2 if n < 6 else n).save(tmp_path / row["image"])  # three images under two names
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    arm = {"name": "one", "pairs": FILES, "align": {"name": "dpo"}}
+    made = config.parse(SMALL | {"data": str(tmp_path), "output": str(tmp_path / "out"), "arms": [arm, arm | {"name": "two"}]})
+    data = DataFolder(tmp_path)
+    (said,) = check_sources(made, lambda arm: False, data, NoModel())
+    pairs = list(registry.make("source", "jsonl", {"file": "rows.jsonl"}).pairs(data, NoModel(), 0))
+    assert said.startswith("Words alone tell") and (said,) == giveaways(pairs)
+    told = list[str]()
+    with pytest.raises(DataError, match="This study lacks"):
+        list(estimate(made, told.append))
+    assert told == [f"WARNING: {said}"]
+
+
+def said_of(tmp_path, rows):
+    """(warnings of a run before its first sweep, those of a dry run, what each refuses) for an arm on these rows."""
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    made = config.parse(
+        SMALL
+        | {"data": str(tmp_path), "output": str(tmp_path / "out"), "sweep": [{"name": "pope"}]}
+        | {"arms": [{"name": "one", "pairs": FILES, "align": {"name": "dpo"}}]}
+    )
+    told, refused = list[str](), ""
+    try:
+        notes = check_sources(made, lambda arm: False, DataFolder(tmp_path), NoModel())
+    except DataError as error:
+        notes, refused = (), str(error).partition("made:\n")[2]
+    with pytest.raises(DataError) as caught:  # there is no file of POPE
+        list(estimate(made, told.append))
+    assert not refused or refused in str(caught.value)
+    assert told == [f"WARNING: {note}" for note in notes]
+    return notes, refused
+
+
+def row(n, image="a.png", rejected="A dog."):
+    return {"image": image, "prompt": f"What is at {n}?", "chosen": "A cat.", "rejected": [rejected]}
+
+
+def test_rows_that_are_left_out_are_counted_before_the_run_with_the_first_images(tmp_path):
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    lost = [row(n, f"{n}.png") for n in (1, 2, 3, 4)]
+    notes, _ = said_of(tmp_path, [*map(row, range(5, 10)), *lost, row(10, rejected="A cat.")])
+    assert notes == (
+        "rows.jsonl: 5 of 10 rows are left out: missing image 4 ('1.png', '2.png', '3.png' and 1 more), identical answers 1.",
+    )
+
+
+def test_rows_that_are_copies_are_counted_before_the_run(tmp_path):
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    notes, _ = said_of(tmp_path, [row(0), row(0), row(0), row(1)])
+    assert notes == (
+        "2 of 4 pairs are copies of another one (image, prompt and all answers): training counts each again. Remove them from "
+        "the file if that is not meant.",
+    )
+    assert said_of(tmp_path, [*map(row, range(19)), row(0)])[0] == (), "one in twenty"
+
+
+def test_images_that_cannot_be_read_are_noticed_before_the_run(tmp_path):
+    for n in range(40):
+        (tmp_path / f"{n}.png").write_text("version https://git-lfs.github.com/spec/v1")
+    rows = [row(n, f"{n}.png") for n in range(40)]
+    _, refused = said_of(tmp_path, rows)
+    assert "pairs of one: none of 8 images that were looked at can be read. The image" in refused and "0.png" in refused
+    Image.new("L", (4, 4)).save(tmp_path / "0.png")
+    (note,) = said_of(tmp_path, rows)[0]
+    assert note.startswith("7 of 8 images that were looked at cannot be read; rows about such images are left out. The image")
+
+
+def test_a_gate_that_fits_no_benchmark_is_missing_in_a_dry_run_as_a_run_refuses_it(tmp_path):
+    gates = {"rules": [{"metric": "pope.flying", "role": "improve"}]}
+    made = config.parse(SMALL | {"data": str(tmp_path), "output": str(tmp_path / "out"), "arms": [], "gates": gates})
+    with pytest.raises(DataError, match=r"lacks:\n  The policy 'gate' does not fit this run:\n    - pope.flying"):
+        list(estimate(made))
 
 
 class CountsReads(DataFolder):

@@ -57,6 +57,20 @@ def test_everything_that_can_move_an_answer_is_in_its_key(store: Store, images: 
     assert model.key(Request(copy, "q")) == model.key(requests[0])
 
 
+def test_keys_are_made_once_for_a_list_and_anew_for_other_weights(
+    store: Store, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = Scripted()
+    model, requests = RememberingModel(inner, store), [Request(images[0], "q"), Request(images[0], "r")] * 2
+    keys = model.keys(requests)
+    assert keys == [model.key(request) for request in requests]
+    with monkeypatch.context() as later:
+        later.setattr(model, "key", None)  # none is made again
+        assert model.keys(requests[1:]) == keys[1:]
+    inner.checkpoint = replace(inner.checkpoint, digest="other weights")
+    assert model.keys(requests[1:]) == [model.key(request) for request in requests[1:]] != keys[1:]
+
+
 class Sure(Scripted):
     """A scripted model that can tell its log-odds of yes: the length of the question; "broken" has none."""
 

@@ -155,3 +155,20 @@ def test_the_command_compares_beside_a_folder_and_not_on_a_fleet(llava_next_fold
         assert f"answers = those of {llava_next_folder}" in done.output.replace("\n", "") and done.exit_code == 1
         refused = CliRunner().invoke(app, [*words, "--fleet", "ray", "data=data"])
     assert refused.exit_code != 0 and "--beside" in str(refused.output) + str(refused.exception)
+
+
+def test_an_output_that_is_no_folder_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("file", "loop"):
+        found = states(lambda: Scripted({}, default="x"), tmp_path / name)["disk"]
+        assert found.state == WRONG and found.words.startswith(f"{tmp_path / name} is a")
+    assert states(lambda: Scripted({}, default="x"), tmp_path / "new")["disk"].state != WRONG
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1025, 100_000])
+def test_threads_that_no_machine_has_are_refused_before_torch_takes_them(threads: int, llava_next_folder: Path) -> None:
+    before = torch.get_num_threads()
+    with pytest.raises(ModelError, match=rf"model.threads is {threads:,}; give 1 to 1,024"):
+        TransformersModel(str(llava_next_folder), device="cpu", threads=threads)
+    assert torch.get_num_threads() == before

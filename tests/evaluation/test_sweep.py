@@ -21,6 +21,7 @@ from harness.config.sweep_only import evaluation
 from harness.core.edge.images import open_image
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Request
+from harness.evaluation.sweep import requests_of
 from harness.models._server import client as _server
 from harness.models.scripted import Scripted
 from harness.run import pipeline
@@ -158,6 +159,16 @@ def test_an_image_that_is_not_there_is_told_before_the_first_question(data: Path
     next(data.rglob(image)).unlink()
     with pytest.raises(DataError, match=f"the first is .*{image} .item"):
         pipeline.run(study(data, tmp_path, {"name": "scripted"}, POPE), "test")
+
+
+def test_an_image_is_looked_for_once_and_not_for_each_question(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, looked = DataFolder(world), []
+    items = Pope(splits=["random"]).load(folder)
+    monkeypatch.setattr("harness.storage.data_folder.is_file", lambda path: looked.append(path) or True)
+    requests = requests_of("pope", Pope(splits=["random"]), items, folder)
+    shown = {world / item.image for item in items}
+    assert [request.image for request in requests] == [world / item.image for item in items]
+    assert set(looked) == shown and len(looked) == 2 * len(shown) < len(items)  # whether it is there, and where
 
 
 # ------------------------------------------------------------ servers

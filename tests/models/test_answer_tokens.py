@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from harness.core.evaluation import Decoding, Request
 from harness.core.final_answer import final_answer
 from harness.core.plugins import in_order
 from harness.models._checkpoint.prompt_builder import PromptBuilder
+from harness.models._conversation import chat_template
 from harness.models._engine.answer_logprobs import summed
 from harness.models._engine.checkpoint_checks import as_trained
 from harness.models.transformers import TransformersModel
@@ -196,6 +198,42 @@ def test_yes_is_one_token_behind_a_llava_1_5_prompt(made: Made, images: list[Pat
 def test_a_question_is_rendered_by_the_template_itself(made: Made, images: list[Path]) -> None:
     model = made("byte level", "trimmed")
     assert model.prompts.text(images[0], "  Why?\n") == "<s>user\n<image>\nWhy?|model\n"
+
+
+def test_questions_rendered_together_have_the_prompts_that_each_has_alone(
+    made: Made, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = "{% if 'cow' in c.text %}{{ raise_exception('no cows') }}{% endif %}{{ c.text.split('|')[-1] | trim }}"
+    model = made("byte level", TEMPLATES["vicuna"].replace("{{ c.text  }}", looks))
+    questions = {" A dog? ": "A dog?", "x|A </s>": "A < /s>", "A dog?": "A dog?", "": ""}
+    expected = {asked: f"USER: <image>\n{written} ASSISTANT:" for asked, written in questions.items()}
+    assert {text: model.prompts.text(images[0], text) for text in questions} == expected
+    model.prompts.ahead([Request(images[0], text) for text in questions])
+    with monkeypatch.context() as later:
+        later.setattr(model.processor, "apply_chat_template", None)  # nothing is rendered again
+        assert {text: model.prompts.text(images[0], text) for text in questions} == expected
+    model.prompts.ahead([Request(images[0], text) for text in (*questions, "A cow?")])  # which the template refuses
+    assert {text: model.prompts.text(images[0], text) for text in questions} == expected
+    with pytest.raises(ModelError, match="no cows"):
+        model.prompts.text(images[0], "A cow?")
+
+
+def test_the_questions_about_an_image_are_rendered_under_one_limit(
+    made: Made, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = made("byte level", "vicuna")
+
+    def limits(questions: int) -> int:
+        asked = [Request(images[0], f"Are there {n} dogs in this image? Yes or no?", Decoding(1)) for n in range(questions)]
+        with monkeypatch.context() as here:
+            here.setattr(chat_template, "limited", lambda seconds, mib: found.append((seconds, mib)) or nullcontext())
+            found: list[tuple[float, int]] = []
+            list(model.generate(asked))
+        assert set(found) == {(1.0, 512)}
+        return len(found)
+
+    limits(1)  # from then on the template is known to work
+    assert limits(2) == limits(6)
 
 
 def test_an_answer_that_merges_with_its_prompt_keeps_the_prompts_tokens_and_is_counted(made: Made, images: list[Path]) -> None:

@@ -17,6 +17,23 @@ def test_a_missing_file_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:
         DataFolder(tmp_path).path("pope/x.json")
 
 
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda path: path.mkdir(), "is a folder, not a file"),
+        (lambda path: path.symlink_to("gone.json"), "is a link to gone.json, which is not there"),
+        (lambda path: path.symlink_to(path.name), "is a link to x.json, which is not there"),
+        (os.mkfifo, "is a pipe or a device, not a file"),
+    ],
+    ids=["folder", "link", "loop", "pipe"],
+)
+def test_what_stands_in_the_place_of_a_file_is_named(tmp_path: Path, make, says: str) -> None:
+    make(tmp_path / "x.json")
+    with pytest.raises(DataError) as caught:
+        DataFolder(tmp_path).path("x.json")
+    assert str(caught.value) == f"x.json in the data folder {tmp_path} {says}. Put the file there."
+
+
 def test_a_digest_follows_the_content(tmp_path: Path) -> None:
     data, file = DataFolder(tmp_path), tmp_path / "a.txt"
     file.write_text("one")

@@ -6,13 +6,17 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.core.errors import StoreError
 from harness.core.evaluation import Answer, Item, Score, Span, Verdict
 from harness.core.run_record import Checkpoint, ProtocolRecord
+from harness.storage.artifacts import JudgeRepeats
+from harness.storage.codec import dumps
 from harness.storage.migrations import STEPS
 from harness.storage.run_store import Store, StoredResult, StoredRun
 
@@ -54,6 +58,19 @@ def test_a_result_comes_back_as_it_was(store: Store) -> None:
     store.begin(a_run())
     store.add_result("mini-1a2b", 0, result)
     assert store.results("mini-1a2b") == [result]
+
+
+def test_stored_text_is_that_of_the_whole_value_with_sorted_keys() -> None:
+    """The bytes of a store are those of `dataclasses.asdict`, however deep a value is and whatever is in it."""
+    span, verdict = Span(0, 3, "found", "cat"), Verdict(None, "3", 'raw "\u00e9"', "keywords", "1")
+    values: list[Any] = [
+        Score("1", {"tp": 1.0, "b": 0.1}, "yes", True, "unclear", (span, span), "why", verdict),
+        Item("1", "a.png", "q", {"labels": {"random": ["yes"]}, "tags": {"b", "a"}, "at": Path("x/y")}, "g"),
+        JudgeRepeats((Score("2", {}), Score("3", {}, verdict=verdict))),
+    ]
+    for value in values:
+        assert dumps([value]) == dumps([asdict(value)])
+    assert dumps(span) == '{"end": 3, "kind": "found", "node": "cat", "start": 0}'
 
 
 def test_a_run_is_found_by_id_name_or_beginning_and_the_nearest_is_named(store: Store) -> None:

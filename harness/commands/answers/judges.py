@@ -61,6 +61,7 @@ def check(
             "Give one of --judge NAME, --reward-model FOLDER, --run RUN, --replies FILE with replies that exist, "
             "--scores FILE of a reward model."
         )
+    _check_together(changes or [], judge=judge, reward_model=reward_model, run=run, images=images, limit=limit)
     known = pairs_of([(row.where, row.values) for row in rows_of(pairs)])
     given = replies or scores
     if given is not None:
@@ -76,6 +77,21 @@ def check(
         _check_run(run, asked, folder, output)
     else:
         _check_judge(_judge(judge, changes or [], output), asked, folder, output)
+
+
+def _check_together(
+    changes: Sequence[str], judge: str, reward_model: Path | None, run: str, images: Path | None, limit: int | None
+) -> None:
+    """Raise ConfigError for options that would be passed over, and for images that are in no folder."""
+    key = "judge." if judge else "model." if reward_model is not None else ""
+    if stray := [change for change in changes if not key or not change.startswith(key)]:
+        takes = f"options of it are given as {key}key=value" if key else "it takes no key=value"
+        raise ConfigError(f"{', '.join(map(repr, stray))}: nothing here reads that; {takes}.")
+    asks = judge or reward_model is not None or run
+    if unread := [name for name, value in (("--images", images), ("--limit", limit)) if value is not None and not asks]:
+        raise ConfigError(f"{' and '.join(unread)}: replies and scores that exist are all counted. Leave it out.")
+    if images is not None and not images.is_dir():
+        raise ConfigError(f"--images: there is no folder {images}. Give the folder of the pairs' images.")
 
 
 @contextmanager
@@ -160,7 +176,10 @@ def _judge(name: str, changes: list[str], output: Path) -> Annotator:
         "model": {"name": "transformers", "path": "none"},
         "sweep": [{"name": "mmhal_bench", "judge": {"name": name}}],
     }
-    spec = schema.parse(tree, f"the options of {name}", [f"sweep.0.{change}" for change in changes]).sweep[0]
+    try:
+        spec = schema.parse(tree, f"the options of {name}", [f"sweep.0.{change}" for change in changes]).sweep[0]
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("sweep.0.judge", "judge")) from error
     assert spec.judge is not None
     output.mkdir(parents=True, exist_ok=True)
     return make_annotator(spec.judge, Store(output / "store.sqlite"))

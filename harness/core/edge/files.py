@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,18 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def instead_of_file(path: Path) -> str:
+    """What stands in the place of a file, as the end of a sentence; "" where nothing does."""
+    try:
+        if path.is_dir():
+            return "is a folder, not a file"
+        if path.is_symlink() and not os.path.exists(path):
+            return f"is a link to {os.readlink(path)}, which is not there"
+        return "is a pipe or a device, not a file" if path.exists() else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def read_text(path: Path, advice: str = "") -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
-_STATM = Path("/proc/self/statm")
+_STATM = "/proc/self/statm"
 
 
 @contextmanager
@@ -39,10 +39,10 @@ def _time(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _memory(mib: int) -> Iterator[None]:
-    if not _STATM.is_file():
+    used = _used()
+    if used is None:
         yield
         return
-    used = int(_STATM.read_text().split()[0]) * resource.getpagesize()
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     allowed = [limit for limit in (used + (mib << 20), soft, hard) if limit != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_AS, (min(allowed), hard))
@@ -50,6 +50,18 @@ def _memory(mib: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _used() -> int | None:
+    """Bytes of this process's address space, None where no file says it; read plainly, as it is asked for every prompt."""
+    try:
+        file = os.open(_STATM, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        return int(os.read(file, 64).split()[0]) * resource.getpagesize()
+    finally:
+        os.close(file)
 
 
 def _too_long(number: int, frame: FrameType | None) -> None:

@@ -9,7 +9,9 @@ each image in one piece, the second with its prompt in one piece, so that nothin
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 CAUSAL, IMAGE, PROMPT = "causal", "image", "prompt"
@@ -147,3 +149,21 @@ def family_of(kind: str, text: Any, vision: str = "") -> Family:
     if looks == "all":
         return Family(kind, why_alone=f"This {kind} attends both ways everywhere, which the engine does not know.")
     return replace(family, both_ways=IMAGE if looks == "vision" else CAUSAL, own_layers=bool(text.hidden_size_per_layer_input))
+
+
+def note_ahead(path: str) -> str:
+    """The `several_images_note` of a checkpoint that is not loaded yet, from its config.json; "" where that is not at hand: a
+    name that the hub's cache does not hold, or a damaged file, which loading reports."""
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        folder = Path(path).expanduser()
+        adapter = folder / "adapter_config.json"
+        if adapter.is_file():
+            return note_ahead(str(json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"]))
+        held = folder / "config.json" if folder.is_dir() else try_to_load_from_cache(path, "config.json")
+        config = json.loads(Path(str(held)).read_text(encoding="utf-8"))
+        kind, vision = config["model_type"], (config.get("vision_config") or {}).get("model_type", "")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ""
+    return FAMILIES[kind].several_images_note if kind in FAMILIES and vision not in _SEES_SEVERAL else ""

@@ -104,10 +104,10 @@ class PromptBuilder(Conversations):
         asked = (request.image, request.text, request.hidden_image)
         if self._last is None or self._last[0] != asked:
             self._last = (asked, self._prompt_row(request))
-        row = replace(self._last[1], index=index, request=request)
+        row = self._last[1]
         if request.prefix:
             row = replace(row.followed_by(self.prefix_ids(request)), head="")
-        return replace(row, context=self.context(row.ids))
+        return replace(row, index=index, request=request, context=self.context(row.ids))
 
     def _prompt_row(self, request: Request) -> Row:
         """A request without its prefix; the sentences of one answer share it."""

@@ -17,6 +17,7 @@ from harness.core.errors import ConfigError, ModelError
 from harness.models._device.sdpa_kernels import of_any_shape
 
 _SMALL = 100_000_000  # parameters; up to here the missing tensors are named instead
+MOST_THREADS = 1024
 MOST_LAYERS = 1_000  # the deepest published models have some 130
 _PLACE_MARK = re.compile(r"<(loc|seg)\d+>")  # PaliGemma's processor adds them to any tokenizer
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -38,6 +39,16 @@ def thinking_limit(tokens: int) -> int:
     if tokens < 0:
         raise ConfigError(f"model.thinking_tokens is {tokens}; give the largest number of tokens of reasoning, or 0 for none.")
     return tokens
+
+
+def use_threads(number: int | None) -> None:
+    """Let torch compute with so many CPU threads; None: as it is. Raises ModelError for a number that no machine can use: torch
+    takes it and ends the process later."""
+    if number is None:
+        return
+    if not 1 <= number <= MOST_THREADS:
+        raise ModelError(f"model.threads is {number:,}; give 1 to {MOST_THREADS:,}, at most the cores of this machine.")
+    torch.set_num_threads(number)
 
 
 def device_of(name: str) -> torch.device:

@@ -7,7 +7,9 @@ What stands between a prompt and its answer is the answer's head (often one spac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +20,7 @@ from harness.core.errors import ModelError
 from harness.core.preference import message_parts
 
 _QUESTION, _ANSWER = "§§QUESTION§§", "§§ANSWER§§"
-_MOST_SECONDS, _MOST_MIB = 1.0, 512  # for one conversation, which takes less than a millisecond
+_MOST_SECONDS, _MOST_MIB = 1.0, 512  # for the conversations about an image; each takes less than a millisecond
 Question = str | tuple[str, ...]  # a text behind all its images, or the texts between them: one more than there are images
 _CONTENT_PRINTED = ("{'type':", '{"type":')  # what a template writes that takes a message's content for one text
 
@@ -57,7 +59,7 @@ class Template:
         self._processor, self.name, self._options = processor, name, dict(options or {})
         self._plain = None if getattr(processor, "chat_template", None) else plain
         self._around: dict[int, Around] = {}
-        self._last: tuple[tuple[Question, int], str] | None = None  # the prompt that was rendered last
+        self._known: dict[tuple[Question, int], str] = {}  # the prompts that were rendered last
         self._answer_is_text = False  # the template takes an assistant's content as a text and not as a list of parts
 
     @property
@@ -76,9 +78,20 @@ class Template:
     def prompt(self, question: Question, images: int) -> str:
         """The text that an answer is generated from. Raises ModelError where the template loses question or image."""
         self.around(images)
-        if self._last is None or self._last[0] != (question, images):
-            self._last = (question, images), self._prompt(question, images)
-        return self._last[1]
+        asked = question, images
+        if asked not in self._known:
+            self._known = {asked: self._prompt(question, images)}
+        return self._known[asked]
+
+    def ahead(self, asked: Sequence[tuple[Question, int]]) -> None:
+        """Render these prompts, once the template is known to work, under one limit: setting it takes as long as rendering.
+
+        One that fails does so again when it is asked for, with its reason.
+        """
+        if asked and self._around and self._plain is None and not self.answered:
+            with suppress(ModelError):
+                texts = self._rendered([[_user(*one)] for one in asked], add_generation_prompt=True)
+                self._known = dict(zip(asked, texts, strict=True))
 
     def around(self, images: int) -> Around:
         """Head and tail of answers, found once with marks for question and answer."""
@@ -138,9 +151,14 @@ class Template:
         return self._render([_user(question, images), {"role": "assistant", "content": content}])
 
     def _render(self, messages: list[dict[str, Any]], **options: Any) -> str:
+        return self._rendered([messages], **options)[0]
+
+    def _rendered(self, conversations: list[list[dict[str, Any]]], **options: Any) -> list[str]:
+        """Each rendered on its own, all together within the limits."""
+        write = partial(self._processor.apply_chat_template, tokenize=False, **self._options, **options)
         try:
             with limited(_MOST_SECONDS, _MOST_MIB):
-                return str(self._processor.apply_chat_template(messages, tokenize=False, **self._options, **options))
+                return [str(write(messages)) for messages in conversations]
         except Exception as error:  # a template may call anything on what it is given
             raise ModelError(
                 f"This checkpoint has no usable chat template: {self.name} fails ({words_of(error)}). Put a "

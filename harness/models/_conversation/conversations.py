@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,11 @@ class Conversations:
         self.images.expect(path for images in alone for path in paths_of(images))
 
     # ------------------------------------------------------------ text and tokens
+
+    def ahead(self, requests: Sequence[Request]) -> None:
+        """These prompts are asked for next: their texts are rendered together. One that cannot be is refused in its turn."""
+        with suppress(ModelError):
+            self.template.ahead([self._places.asked(len(paths_of(request.image)), request.text) for request in requests])
 
     def text(self, images: Images, question: str) -> str:
         """A prompt as the template writes it, one mark where an image stands.

@@ -69,7 +69,8 @@ class Batch:
     @torch.inference_mode()
     def drop(self, finished: Sequence[Live]) -> None:
         """These rows leave."""
-        stay = [r for r, entry in enumerate(self.live) if entry not in finished]
+        gone = set(finished)
+        stay = [r for r, entry in enumerate(self.live) if entry not in gone]
         self.live = [self.live[r] for r in stay]
         if stay:
             self.memory.keep(stay)

@@ -155,6 +155,7 @@ class ImageFirst:
         found: list[Group] = []
         while wave.waiting and len(found) < _TOGETHER:
             part = wave.waiting[0]
+            self.prompts.ahead([wave.requests[i] for i in part if i not in wave.rows])
             rows = [self._row(wave, i) for i in part]
             n = self._fitting(rows, wave.batch, found)
             if n == 0 or (n < len(rows) and (wave.batch.live or found)):

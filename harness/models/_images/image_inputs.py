@@ -65,7 +65,8 @@ class ImageProcessing:
         images = [open_image(path)] * times
         shown = images if times == 1 else [images]
         text = self.token * times
-        batch = self.processor(images=shown, text=[text], return_tensors="pt", return_text_replacement_offsets=True)
+        as_tensors = {"return_tensors": "pt"}  # and not the text, whose tokens are left out below
+        batch = self.processor(images=shown, text=[text], images_kwargs=as_tensors, return_text_replacement_offsets=True)
         ((written, *_),) = batch.pop("text_replacement_offsets")
         text = str(written["replacement"])
         runs = re.compile(f"(?:{re.escape(self.placeholder)})+")

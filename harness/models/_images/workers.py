@@ -31,7 +31,7 @@ Made = tuple[bytes | None, list[str]]  # an image, None where this process has t
 ON_A_GPU = 4  # workers: an any-resolution image takes some 40 ms of a core, an H100 asks for 100 a second
 AHEAD, AHEAD_BYTES = 64, 512 << 20  # made and not yet taken, at most
 LONGEST_S = 120  # of one image, which takes well under a second; the largest that are read take some 10
-_PRELOADED = (  # transformers imports the last two with a checkpoint's first configuration and processor: they take seconds
+CHECKPOINT_MODULES = (  # what a process that opens a checkpoint imports; transformers leaves the last two to the first one
     *("harness.models.transformers", "transformers.modeling_utils", "transformers.models.auto.processing_auto"),
 )
 ENDED = "ends the process that reads it (a damaged file, or too little memory). Fetch it again or leave it out."
@@ -168,7 +168,7 @@ class ImageWorkers:
 def import_ahead(wanted: int | None, device: torch.device) -> None:
     """Let the server that workers are forked from begin its imports now, while this process loads weights."""
     if workers_for(wanted, device) and sys.platform == "linux":
-        multiprocessing.get_context("forkserver").set_forkserver_preload(list(_PRELOADED))
+        multiprocessing.get_context("forkserver").set_forkserver_preload(list(CHECKPOINT_MODULES))
         with nothing_to_repeat():
             forkserver.ensure_running()
 

@@ -11,10 +11,7 @@ from importlib import import_module
 from harness.core.edge.processes import imports_that_stay
 
 with imports_that_stay():
-    for name in (
-        "harness.fleet.worker",
-        "harness.models.transformers",
-        "harness.run.on_fleet.arm_training",
-        "transformers.modeling_utils",
-    ):
+    from harness.models._images.workers import CHECKPOINT_MODULES
+
+    for name in ("harness.fleet.worker", "harness.run.on_fleet.arm_training", *CHECKPOINT_MODULES):
         import_module(name)

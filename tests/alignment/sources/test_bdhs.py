@@ -148,12 +148,13 @@ def test_several_rejected_answers_share_a_pair(tmp_path):
 
 
 def test_a_missing_image_is_dropped_before_anything_is_asked(tmp_path):
-    data = write_prompts(tmp_path, (CAT,))
-    (tmp_path / "images" / "a.png").unlink()
+    data = write_prompts(tmp_path, (CAT, CAT))
+    break_image_of(data, "1", bird)
+    (data.folder / "images" / "broken.png").unlink()
     source, model = Bdhs(), ScriptedModel(bird)
-    assert list(source.pairs(data, model, 0)) == []
+    assert [pair.id for pair in source.pairs(data, model, 0)] == ["0"]
     assert source.report()["dropped"] == {"missing image": 1}
-    assert model.calls == []
+    assert all(request.image == data.folder / "images" / "a.png" for call in model.calls for request in call)
 
 
 def test_an_unreadable_image_costs_its_own_prompts_and_moves_no_other_pair(tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from alignment.data.image_names import candidates
+from alignment.data.yield_report import left_out
 from harness.core import registry
 from harness.core.errors import ConfigError, DataError
 from tests.alignment.scripted import FolderData, ScriptedModel
@@ -166,3 +167,69 @@ def test_a_prompt_whose_image_is_no_name_is_a_faulty_row(tmp_path):
     (tmp_path / "rows.json").write_text(json.dumps([{"id": "c", "image": {"bytes": 3}, "conversations": TURNS}]))
     with pytest.raises(DataError, match=r"row 1 \(c\): 'image' must be a name"):
         registry.make("source", "bdhs", {"prompts": "rows.json"}).check(FolderData(tmp_path), 0)
+
+
+SOURCES = {
+    "jsonl": {"file": "rows.jsonl"},
+    "povid": {"file": "rows.jsonl"},
+    "random_edit": {"prompts": "rows.jsonl"},
+}
+
+
+def row_for(source: str, number: int, image: str, rejected: str = "A dog.") -> dict:
+    if source == "jsonl":
+        return {"image": image, "prompt": "What?", "chosen": "A cat.", "rejected": [rejected]}
+    turns = {"conversations": TURNS, "rejected_conversations": [TURNS[0], {"from": "gpt", "value": rejected}]}
+    return {"id": str(number), "image": image, **(turns if source == "povid" else {"conversations": TURNS})}
+
+
+def refusal(folder: Path, source: str, rows: list[dict]) -> str:
+    """What a source says of a file none of whose rows can be used: the same to who counts and to who builds."""
+    data = data_with(folder, "a.jpg")
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    said = set()
+    for ask in (lambda made: list(made.pairs(data, None, 0)), lambda made: made.check(data, 0)):
+        with pytest.raises(DataError) as told:
+            ask(registry.make("source", source, SOURCES[source]))
+        said.add(str(told.value))
+    (one,) = said
+    return one
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    ("names", "others"),
+    [
+        (["x.jpg"], ""),
+        (["x.jpg", "x.jpg", "y.jpg"], " 'y.jpg' are missing too."),
+        (list("vwxyz"), " 'w', 'x' and 2 more are missing too."),
+    ],
+    ids=len,
+)
+def test_a_file_whose_images_are_all_missing_says_how_many_which_and_where(tmp_path, source, names, others) -> None:
+    assert refusal(tmp_path, source, [row_for(source, n, name) for n, name in enumerate(names)]) == (
+        f"rows.jsonl: the images of {len(names)} of {len(names)} rows are not in the data folder {tmp_path}. The first, "
+        f"{names[0]!r}, was looked for as {names[0]}.{others} Put the images there, or set image_folder to their folder; "
+        "`python -m harness fetch` with the source's name tells where they come from."
+    )
+
+
+@pytest.mark.parametrize("source", ["jsonl", "povid"])
+def test_a_file_of_rows_that_cannot_be_used_for_several_reasons_names_each(tmp_path: Path, source: str) -> None:
+    rows = [row_for(source, 0, "a.jpg", "A cat."), row_for(source, 1, "a.jpg", " A cat. "), row_for(source, 2, "b.jpg")]
+    assert refusal(tmp_path, source, rows) == (
+        "rows.jsonl: none of its rows can be used. 3 of 3 rows are left out: identical answers 2, missing image 1 ('b.jpg'). "
+        f"Correct the rows; missing images belong into the data folder {tmp_path}."
+    )
+
+
+def test_a_prompt_file_without_one_usable_answer_says_so(tmp_path: Path) -> None:
+    turns = [TURNS[0], {"from": "gpt", "value": " "}]
+    said = refusal(tmp_path, "random_edit", [{"image": "a.jpg", "conversations": turns}])
+    assert said.startswith("rows.jsonl: none of its rows can be used. 1 of 1 rows are left out: empty answer 1.")
+
+
+def test_what_is_left_out_of_a_source_inside_another_is_counted_with_it() -> None:
+    inner = {"dropped": {"missing image": 2, "empty answer": 1}, "options": {"file": "x"}}
+    assert left_out({"dropped": {"too long": 1}, "from": inner}) == "; left out: missing image 2, too long 1, empty answer 1"
+    assert left_out({"dropped": {}, "first": {"dropped": {}}}) == "" == left_out({"rebuilt": "from pairs.jsonl"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import threading
@@ -30,6 +31,14 @@ def test_nothing_of_a_limit_is_left_behind() -> None:
         raise KeyError
     assert (resource.getrlimit(resource.RLIMIT_AS), signal.getsignal(signal.SIGVTALRM)) == before
     assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
+
+
+def test_a_limit_leaves_no_file_open() -> None:
+    before = os.listdir("/proc/self/fd")
+    for _ in range(3):
+        with limited(5, 64):
+            pass
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_other_threads_are_limited_in_memory_alone() -> None:

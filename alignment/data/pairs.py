@@ -88,9 +88,15 @@ def from_json(row: Mapping[str, Any], where: str) -> PreferencePair:
         chosen=_text(row, "chosen"),
         rejected=tuple(answers),
         source=_text(row, "source", "file"),
-        meta=row.get("meta") or {},
+        meta=_meta(row),
         context=_text(row, "context", ""),
     )
+
+
+def _meta(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(meta := row.get("meta") or {}, dict):
+        raise ValueError("'meta' must be an object")
+    return meta
 
 
 def _images(row: Mapping[str, Any]) -> tuple[ImageNames, ImageNames]:
@@ -119,7 +125,12 @@ def _seen(pair: PreferencePair) -> list[Any]:
 
 
 def _read(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair], what: str) -> list[PreferencePair]:
-    lines = read_text(path).split("\n")  # splitlines would also break at U+2028, which may stand inside an answer
+    text = read_text(path)
+    if text.lstrip().startswith("["):
+        raise DataError(
+            f"{path} is a JSON list; {what} stand in it as one JSON object a line. Write each on a line of its own."
+        )
+    lines = text.split("\n")  # splitlines would also break at U+2028, which may stand inside an answer
     pairs, faults, line_of = [], list[str](), dict[str, int]()
     for number, line in enumerate(lines, start=1):
         if not line.strip():

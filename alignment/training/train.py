@@ -16,6 +16,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -189,8 +190,19 @@ def _require_finite(weights: Mapping[str, Tensor], steps: int) -> None:
         )
 
 
+def _done(folder: Path) -> Mapping[str, Any]:
+    """What the training wrote last. Raises TrainingError where the file is damaged."""
+    try:
+        facts = json.loads((folder / DONE).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        facts = None
+    if not isinstance(facts, dict) or not facts.keys() >= {"fingerprint", "step", "stopped", "pairs", "dropped"}:
+        raise TrainingError(f"{folder / DONE} is damaged. Put it back, or remove {folder} to train again.")
+    return facts
+
+
 def _finished(folder: Path, fingerprint: str) -> Alignment:
-    facts = json.loads((folder / DONE).read_text(encoding="utf-8"))
+    facts = _done(folder)
     check_fingerprint(folder, facts["fingerprint"], fingerprint)
     if facts.get("digest") not in (None, model_digest(folder / CHECKPOINT)):  # None: of an older version
         raise TrainingError(

@@ -93,3 +93,20 @@ def test_a_second_turn_in_a_trl_row_is_a_fault(tmp_path):
     write(tmp_path / "p", {"prompt": turns, "chosen": [], "rejected": []})
     with pytest.raises(DataError, match="one turn"):
         read_trl(tmp_path / "p")
+
+
+@pytest.mark.parametrize("meta", [[1], "x", 3, [["a", 1]]], ids=str)
+def test_a_row_whose_meta_is_no_object_is_a_fault(tmp_path, meta):
+    write(tmp_path / "p", {"prompt": "What?", "chosen": "A cat.", "rejected": "A dog.", "meta": meta})
+    with pytest.raises(DataError, match="line 1: 'meta' must be an object"):
+        read_pairs(tmp_path / "p")
+
+
+@pytest.mark.parametrize("text", ["[]", "\n [\n{}\n]", '[{"prompt": "What?"}]'])
+def test_a_list_in_the_place_of_lines_says_how_to_write_it(tmp_path, text):
+    (tmp_path / "p").write_text(text)
+    for read in (read_pairs, read_trl):
+        with pytest.raises(
+            DataError, match=r"p is a JSON list; .* as one JSON object a line\. Write each on a line of its own"
+        ):
+            read(tmp_path / "p")

@@ -169,6 +169,14 @@ def test_a_finished_checkpoint_that_changed_since_is_not_taken_up(change, llava_
         dpo.align(TinyPolicy(llava_next), pairs, images, tmp_path)
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[]", "half {", '{"fingerprint": "x"}'])
+def test_a_damaged_last_file_of_a_training_is_refused_by_name(text, llava_next, images, pairs, tmp_path):
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "done.json").write_text(text)
+    with pytest.raises(TrainingError, match=r"done\.json is damaged\. Put it back, or remove .* to train again"):
+        Dpo(training=FAST).align(TinyPolicy(llava_next), pairs, images, tmp_path)
+
+
 def test_gradient_checkpointing_gives_the_same_step(llava_next, images, pairs, tmp_path):
     logs = [
         Dpo(training={**FAST, "gradient_checkpointing": on, "max_steps": 1})

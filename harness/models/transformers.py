@@ -33,7 +33,7 @@ from harness.models._checkpoint.vision_tower import skip_unread_layers
 from harness.models._conversation.answer_tokens import TOKENISATION
 from harness.models._conversation.chat_template import OTHER_PROMPT, template_name
 from harness.models._device.recorded_step import RecordedSteps
-from harness.models._device.token_budget import cache_slots, slot_bytes
+from harness.models._device.token_budget import cache_slots, checked_rows, slot_bytes
 from harness.models._engine.answer_logprobs import Scorer, log_odds
 from harness.models._engine.checkpoint_checks import CheckpointChecks, as_trained, check_names
 from harness.models._engine.generation_settings import HONOURED, GenerationSettings, end_tokens
@@ -119,7 +119,7 @@ class TransformersModel:
             self._training = TrainingView(self.module, self.family, image_token, rope)
             self.checkpoint = identity.result()
             self.slot_bytes = slot_bytes(self.module)
-            self.budget = Budget(cache_slots(tokens, self.module), rows)
+            self.budget = Budget(cache_slots(tokens, self.module), checked_rows(rows))
             self._settings = GenerationSettings(self.module, generation_config)
             self._features, self._steps = FeatureCache(self.module, self.prompts), RecordedSteps()
 

@@ -25,7 +25,7 @@ from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator, make_judge
 from harness.evaluation.sweep import check_before_asking
-from harness.run.check_gates import check_gates
+from harness.run.check_report import check_report
 from harness.run.check_sources import Looked, Warnings, indented, known_ahead, look_at, refused_prompts, unreached_models
 from harness.run.count import counted
 from harness.run.data import data_to_look_at
@@ -105,7 +105,7 @@ def _present(
     config: RunConfig, opened: ExitStack, say: Callable[[str], None]
 ) -> tuple[Model | None, list[Asked], dict[str, int], Data | None, list[str]]:
     """The model, what the benchmarks ask, the number of pairs of each arm, the data folder, and all that is missing."""
-    missing = plugin_faults(config) or _refused(partial(check_gates, config))
+    missing = plugin_faults(config) or _refused(partial(check_report, config))
     missing += path_faults(config)
     asked, looked, data, model = list[Asked](), dict[str, Looked](), None, None
     try:

@@ -34,7 +34,7 @@ from harness.evaluation.sweep import sweep
 from harness.models._server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
-from harness.run.check_gates import check_gates
+from harness.run.check_report import check_report
 from harness.run.check_sources import Warnings, asks_own_server, check_places, check_sources, pair_notes, pairs_record
 from harness.run.data import open_data
 from harness.run.make_aligner import rated_by
@@ -71,7 +71,7 @@ def run(
     Raises HarnessError for everything the user can fix; what is stored stays stored.
     """
     check_plugins(config)
-    check_gates(config)
+    check_report(config)
     with crew_of(hands_of(config), say, Shown(Path(config.output), show)) as crew:
         check_room(config, crew)
         return run_on(crew, config, command, progress, say)

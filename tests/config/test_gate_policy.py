@@ -11,6 +11,7 @@ from harness.config import schema
 from harness.config.gate_policy import load_policy, parse_policy, read_margin
 from harness.core.errors import ConfigError
 from harness.core.gating import Margin
+from harness.run.check_report import check_report
 
 STUDY: dict[str, Any] = {"model": {"name": "transformers", "path": "miniworld"}, "sweep": [{"name": "pope"}]}
 GUARD = {"metric": "pope.f1", "role": "guard", "margin": "2 points"}
@@ -111,7 +112,11 @@ def test_a_wrong_gate_is_a_fault_of_the_study() -> None:
 
 
 def test_a_gate_on_a_metric_that_the_study_does_not_measure_is_refused_before_the_run() -> None:
-    from harness.run.check_gates import check_gates
-
     with pytest.raises(ConfigError, match=r"no benchmark 'chair'; it has pope"):
-        check_gates(schema.parse({**STUDY, "gates": {"rules": [{"metric": "chair.recall", "role": "improve"}]}}))
+        check_report(schema.parse({**STUDY, "gates": {"rules": [{"metric": "chair.recall", "role": "improve"}]}}))
+
+
+def test_a_published_table_that_is_not_here_is_refused_before_the_run() -> None:
+    check_report(schema.parse({**STUDY, "published": ["Table 6", "Table 7"]}))
+    with pytest.raises(ConfigError, match="The study's 'Table 99' is not here; choose one of Table 2, Table 3"):
+        check_report(schema.parse({**STUDY, "published": ["Table 99"]}))

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.core.capabilities import NOTE, OK, WRONG, Finding
-from harness.core.errors import ModelError
+from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Answer, Request
 from harness.evaluation import doctor
 from harness.evaluation.checkpoint_checks import drawn_images
@@ -172,3 +172,9 @@ def test_threads_that_no_machine_has_are_refused_before_torch_takes_them(threads
     with pytest.raises(ModelError, match=rf"model.threads is {threads:,}; give 1 to 1,024"):
         TransformersModel(str(llava_next_folder), device="cpu", threads=threads)
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("rows", [0, -5])
+def test_no_rows_at_work_are_refused(rows: int, llava_next_folder: Path) -> None:
+    with pytest.raises(ConfigError, match=f"model.rows is {rows}; give how many answers may be in work at once"):
+        TransformersModel(str(llava_next_folder), device="cpu", rows=rows)

@@ -41,6 +41,13 @@ def cache_slots(tokens: int | None, module: Any) -> int:
     return slots
 
 
+def checked_rows(rows: int) -> int:
+    """Raises ConfigError for a number below 1."""
+    if rows < 1:
+        raise ConfigError(f"model.rows is {rows}; give how many answers may be in work at once, 1 or more.")
+    return rows
+
+
 def slot_bytes(module: Any) -> int:
     """Bytes of one token's keys and values, at most.
 

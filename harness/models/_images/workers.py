@@ -30,6 +30,7 @@ Process = Callable[[Path], ImageInputs]
 Made = tuple[bytes | None, list[str]]  # an image, None where this process has to look itself; what a worker logged
 ON_A_GPU = 4  # workers: an any-resolution image takes some 40 ms of a core, an H100 asks for 100 a second
 AHEAD, AHEAD_BYTES = 64, 512 << 20  # made and not yet taken, at most
+MOST_WORKERS = 256
 LONGEST_S = 120  # of one image, which takes well under a second; the largest that are read take some 10
 CHECKPOINT_MODULES = (  # what a process that opens a checkpoint imports; transformers leaves the last two to the first one
     *("harness.models.transformers", "transformers.modeling_utils", "transformers.models.auto.processing_auto"),
@@ -39,9 +40,12 @@ _log = logging.getLogger("harness")
 
 
 def workers_for(wanted: int | None, device: torch.device) -> int:
-    """The number of workers: `wanted`, or where it is None four on a GPU and none elsewhere. Raises ConfigError below 0."""
-    if wanted is not None and wanted < 0:
-        raise ConfigError(f"model.image_workers is {wanted}; give the number of processes that read images, or 0 for none.")
+    """The number of workers: `wanted`, or where it is None four on a GPU and none elsewhere. Raises ConfigError below 0 and for
+    more than any machine has cores."""
+    if wanted is not None and not 0 <= wanted <= MOST_WORKERS:
+        raise ConfigError(
+            f"model.image_workers is {wanted:,}; give how many processes read images, up to {MOST_WORKERS}, or 0 for none."
+        )
     if multiprocessing.current_process().daemon:  # one of several processes of a run: it may start no others
         return 0
     if wanted is None:

@@ -147,5 +147,6 @@ def test_a_gpu_gets_four_workers_and_a_cpu_none(monkeypatch: pytest.MonkeyPatch)
     assert [workers_for(n, torch.device("cuda")) for n in (None, 3, 0)] == [1, 3, 0]
     monkeypatch.setattr(pool.multiprocessing, "current_process", lambda: SimpleNamespace(daemon=True))
     assert workers_for(3, torch.device("cuda")) == 0, "a process of `jobs` may start no others"
-    with pytest.raises(ConfigError, match=r"model\.image_workers is -1"):
-        workers_for(-1, torch.device("cpu"))
+    for number in (-1, 9999):
+        with pytest.raises(ConfigError, match=rf"model\.image_workers is {number:,}; give .* up to 256"):
+            workers_for(number, torch.device("cpu"))

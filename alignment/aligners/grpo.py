@@ -30,7 +30,7 @@ from alignment.losses._group.advantages import SCALES, advantages, undecided
 from alignment.losses._group.grpo import LEVELS, LOSSES, Surrogate, share, token_loss
 from alignment.online.ranked_pairs import make_sampling, require_own_distribution
 from alignment.online.reward_model import Reward
-from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sampler
+from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sampler, check_penalty
 from alignment.settings import make_settings
 from alignment.training.diagnosis import MISMATCH
 from alignment.training.objectives import Known, Part, Totals
@@ -79,7 +79,7 @@ class Grpo(Aligner):
             raise ConfigError("grpo.sampling.top_p must be 1: it learns from the distribution that the answers are drawn from.")
         limits = registry.check_options("aligner", "grpo.collapse", Collapse, collapse or {})
         self.rules = (Collapse(**limits),)
-        self._reward, self._k, self._penalty, self._seed = reward, num_generations, unfinished_penalty, seed
+        self._reward, self._k, self._penalty, self._seed = reward, num_generations, check_penalty(unfinished_penalty), seed
         self._scale, self._repeats, self.settings = scale_rewards, num_iterations, make_settings(training, seed=seed)
         made = Surrogate(
             loss_type, epsilon, epsilon_high, delta, importance_sampling_level, beta, use_bias_correction_kl,

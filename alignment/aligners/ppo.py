@@ -26,7 +26,7 @@ from alignment.batching.rows import Rows
 from alignment.early_stopping import Collapse
 from alignment.online.ranked_pairs import make_sampling, require_own_distribution
 from alignment.online.reward_model import Reward, new_head
-from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sampler
+from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sampler, check_penalty
 from alignment.settings import check_beta, make_settings
 from alignment.training.objectives import Known, Part, Totals
 from alignment.training.sample_supply import Sample, Score, Supply
@@ -57,10 +57,11 @@ class Ppo(Aligner):
         training: Mapping[str, Any] | None = None,  # learning_rate, epochs, batch_size, lora, ... as of `sft`
         seed: int = 0,  # of this aligner's draws; the study's where absent
     ) -> None:
-        if not 0 < clip_range < 1 or not 0 <= gae_lambda <= 1 or epochs_a_batch < 1:
-            raise ConfigError("ppo needs clip_range in (0, 1), gae_lambda in [0, 1] and epochs_a_batch of at least 1.")
+        if not 0 < clip_range < 1 or not 0 <= gae_lambda <= 1 or epochs_a_batch < 1 or value_weight < 0:
+            wanted = "clip_range in (0, 1), gae_lambda in [0, 1], value_weight of at least 0 and epochs_a_batch of at least 1"
+            raise ConfigError(f"ppo needs {wanted}.")
         limits = registry.check_options("aligner", "ppo.collapse", Collapse, collapse or {})
-        self._reward, self._penalty, self._seed, self._repeats = reward, unfinished_penalty, seed, epochs_a_batch
+        self._reward, self._penalty, self._seed, self._repeats = reward, check_penalty(unfinished_penalty), seed, epochs_a_batch
         self.rules = (Collapse(**limits),)
         self._sampling, self.settings = make_sampling("ppo", sampling or {}), make_settings(training, seed=seed)
         self.objective = Clipped(check_beta(beta), clip_range, value_weight, gae_lambda, self._sampling.temperature)

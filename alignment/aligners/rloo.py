@@ -27,7 +27,7 @@ from alignment.early_stopping import Collapse
 from alignment.losses._group.rloo import leave_one_out, penalised, rloo_loss
 from alignment.online.ranked_pairs import make_sampling, require_own_distribution
 from alignment.online.reward_model import Reward, normalized
-from alignment.online.rollouts import Sampler
+from alignment.online.rollouts import Sampler, check_penalty
 from alignment.settings import check_beta, make_settings
 from alignment.training.objectives import Known, Part, Totals
 from alignment.training.sample_supply import Sample, Score, Supply
@@ -57,7 +57,7 @@ class Rloo(Aligner):
         if k < 2:
             raise ConfigError(f"rloo.k is {k}; the baseline is the mean of the other answers, so it needs at least 2.")
         limits = registry.check_options("aligner", "rloo.collapse", Collapse, collapse or {})
-        self._reward, self._k, self._penalty, self._seed = reward, k, unfinished_penalty, seed
+        self._reward, self._k, self._penalty, self._seed = reward, k, check_penalty(unfinished_penalty), seed
         self.rules = (Collapse(**limits),)
         self._normalize = normalize_rewards
         self._sampling, self.settings = make_sampling("rloo", sampling or {}), make_settings(training, seed=seed)

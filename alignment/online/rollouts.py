@@ -19,7 +19,7 @@ from alignment.data.pairs import image_of
 from alignment.online.ranked_pairs import Sampling, answers_of, own_row
 from alignment.online.reward_model import Reward
 from alignment.training.sample_supply import Sample
-from harness.core.errors import TrainingError
+from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Answer, Request
 from harness.core.preference import PreferencePair
 
@@ -33,6 +33,13 @@ class Rollout(NamedTuple):
     row: Row
     rewards: Tensor
     logps: Tensor | None = None
+
+
+def check_penalty(unfinished_penalty: float) -> float:
+    """Raises ConfigError for a number below 0, which would reward answers that never end."""
+    if unfinished_penalty < 0:
+        raise ConfigError(f"unfinished_penalty is {unfinished_penalty}; it is taken off a reward and cannot be negative.")
+    return unfinished_penalty
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ from harness.core.errors import ConfigError
 Options = dict[str, Any]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # as torch takes it
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -75,7 +77,7 @@ class Arm(_Strict):
     name: Name = Field(description="label of the checkpoint in the report")
     pairs: Plugin = Field(description="source of preference pairs, e.g. {name: bdhs, rho_th: 0.99}")
     align: AlignConfig = Field(description="aligner, e.g. {name: dpo, beta: 0.1, training: {learning_rate: 1.0e-6}}")
-    seed: int | None = Field(None, description="seed of this arm's pairs and training; the run's where absent")
+    seed: Seed | None = Field(None, description="seed of this arm's pairs and training; the run's where absent")
     after: Name | None = Field(None, description="earlier arm whose checkpoint makes its pairs, goes on and is its reference")
     reference: Name | None = Field(None, description="base or earlier arm as reference; absent: what it begins with")
     resources: ArmResources | None = Field(None, description="with `fleet`: processes and GPUs of its training")
@@ -100,7 +102,7 @@ class RunConfig(_Strict):
     """One study: a base checkpoint, ways to align it, and the sweep all of them go through."""
 
     name: Name = Field("run", description="begins the name of the run's folder")
-    seed: int = Field(0, description="every random draw of the run derives from it")
+    seed: Seed = Field(0, description="every random draw of the run derives from it")
     data: str = Field("miniworld", min_length=1, description="data folder, or `miniworld` for the embedded world")
     model: Plugin = Field(description="base checkpoint, e.g. {name: transformers, path: /models/llava-v1.6-vicuna-7b-hf}")
     reward_models: list[Arm] = Field(

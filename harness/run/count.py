@@ -24,7 +24,8 @@ def counted(config: RunConfig, totals: Mapping[str, int]) -> Iterator[tuple[str,
         except HarnessError:  # named among what is wrong
             continue
         steps = steps if total is None else f"{settings.steps(total):,}"
-        yield f"align: {arm.name}", f"{steps} steps of {settings.batch_size} pairs ({arm.align.name})"
+        batch = settings.batch_size if total is None else min(settings.batch_size, total)
+        yield f"align: {arm.name}", f"{steps} steps of {batch} pairs ({arm.align.name})"
 
 
 def _expected(arm: Arm) -> int | None:

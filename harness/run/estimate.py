@@ -182,7 +182,7 @@ def _looked_at(config: RunConfig, data: Data, missing: list[str]) -> dict[str, L
 @dataclass(frozen=True, slots=True)
 class _Measured:
     """What arms have in common is measured once. `pairs`: a source -> its first pairs and the seconds of a prompt; `steps`: an
-    alignment -> the seconds of a step."""
+    alignment -> the seconds of a step's pair."""
 
     pairs: dict[str, tuple[list[PreferencePair], float]]
     steps: dict[str, float]
@@ -206,17 +206,18 @@ def _arm(config: RunConfig, arm: Arm, total: int, base: Model, data: Data, measu
 
 
 def _training(
-    config: RunConfig, arm: Arm, pairs: Sequence[PreferencePair], total: int, data: Data, step_seconds: dict[str, float]
+    config: RunConfig, arm: Arm, pairs: Sequence[PreferencePair], total: int, data: Data, pair_seconds: dict[str, float]
 ) -> Cost:
     """Two steps of two pairs each; the time of a step grows with its pairs."""
     aligner = make_aligner(arm.align, arm.align.options, data)
     settings = aligner.settings
-    batch, steps, alike = settings.batch_size, settings.steps(total), value_digest(arm.align.model_dump())
-    if alike not in step_seconds:
+    batch, steps, alike = min(settings.batch_size, total), settings.steps(total), value_digest(arm.align.model_dump())
+    if alike not in pair_seconds:
         small = min(settings.micro_batch, batch, 2)
         aligner.settings = replace(settings, max_steps=STEPS, batch_size=small)
-        step_seconds[alike] = _step_seconds(config, aligner, pairs, small * STEPS, data) * batch / small
-    return Cost(f"align: {arm.name}", f"{steps:,} steps of {batch} pairs ({arm.align.name})", step_seconds[alike] * steps)
+        pair_seconds[alike] = _step_seconds(config, aligner, pairs, small * STEPS, data) / small
+    seconds = pair_seconds[alike] * batch * steps
+    return Cost(f"align: {arm.name}", f"{steps:,} steps of {batch} pairs ({arm.align.name})", seconds)
 
 
 def _step_seconds(config: RunConfig, aligner: Aligner, pairs: Sequence[PreferencePair], n: int, data: Data) -> float:

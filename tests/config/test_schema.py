@@ -155,6 +155,10 @@ def test_mistakes_of_three_kinds_are_told_together() -> None:
     ("arms.0.align=dpo", "arms.0.align: write a mapping, such as {name: ..., option: value}, not 'dpo'"),
     ("model=miniworld", "model: write a mapping, such as {name: ..., option: value}, not 'miniworld'"),
     ("sweep.0={}", "sweep.0.name: is missing"),
+    ("arms.0.align.beta=1000000000000000000000000000000", "beta is too large a number"),
+    ("arms.0.pairs.limit=99999999999999999999", "limit is too large a number"),
+    ("arms.0.align.training.seed=-9999999999999999999999", "seed is too large a number"),
+    ("seed=99999999999999999999", "seed: input should be less than 9223372036854775808, not 99999999999999999999"),
 ])  # fmt: skip
 def test_an_option_of_another_type_is_told_in_a_line(change: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):

@@ -15,6 +15,7 @@ from typing import Any
 from harness.core.nearest import did_you_mean
 from harness.core.options.option import GIVEN, NEEDED, Option, option_name
 
+_LARGEST = 2**63  # torch, numpy and SQLite take whole numbers below it
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _WORDS = {
     "bool": "true or false",
@@ -81,6 +82,8 @@ def read(value: Any, annotation: str) -> tuple[Any, str]:
     if "any" in kinds:
         return value, ""
     own = _kind(value)
+    if own == "int" and abs(value) >= _LARGEST:
+        return value, "is too large a number"
     if own in kinds and own not in ("float", "list"):
         return value, ""
     if own == "float" and "float" in kinds:
@@ -88,7 +91,7 @@ def read(value: Any, annotation: str) -> tuple[Any, str]:
     if own == "list" and "list" in kinds:
         return _list(value, parts[kinds.index("list")])
     if own == "int" and "float" in kinds:
-        return (value, "") if abs(value) < 1e300 else (value, "is too large a number")
+        return value, ""
     if own == "int" and "str" in kinds and abs(value) < 10**18:
         return str(value), ""
     if own == "str" and "float" in kinds and _NUMBER.fullmatch(value.strip()) and "e" in value.lower():

@@ -6,6 +6,7 @@ import pytest
 import tiny_models
 import torch
 
+from alignment.aligners.grpo import Grpo
 from alignment.aligners.ppo import Clipped, Ppo, gae
 from alignment.aligners.rloo import LeaveOneOut, Rloo
 from alignment.batching.collate import collate, make_row, score, score_tokens, states
@@ -200,3 +201,20 @@ def test_rewards_can_be_normalized_over_the_alignment_set(llava_next, images, pa
     assert got == pytest.approx((raw - lengths.mean().item()) / lengths.std().item(), abs=1e-4)
     with pytest.raises(TrainingError, match="all the same number"):
         Rloo(Likes("zebra"), normalize_rewards=True, training=FAST).align(Talker(llava_next), pairs, images, tmp_path / "c")
+
+
+class Never:
+    def facts(self) -> dict[str, str]:
+        return {}
+
+
+@pytest.mark.parametrize("aligner", [Ppo, Rloo, Grpo])
+def test_a_penalty_that_would_reward_answers_without_an_end_is_refused(aligner) -> None:
+    aligner(Never(), unfinished_penalty=0)
+    with pytest.raises(ConfigError, match=r"unfinished_penalty is -0\.5; it is taken off a reward and cannot be negative"):
+        aligner(Never(), unfinished_penalty=-0.5)
+
+
+def test_a_value_loss_that_would_be_made_larger_is_refused() -> None:
+    with pytest.raises(ConfigError, match="value_weight of at least 0"):
+        Ppo(Never(), value_weight=-1)

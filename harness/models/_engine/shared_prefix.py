@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harness.models._device import fused_attention
+from harness.models._device import fused_attention, vector_attention
 from harness.models._engine.kv_shelves import Place, Shelf, arranged, common_widths, places
 
 _AT_ONCE = 1 << 27  # scores in work where no fused kernel returns its totals
@@ -53,6 +53,8 @@ def attend(
     hidden: (N or 1, 1, 1, S), 0 where a key is seen and -inf where not; every query sees at least one. causal: query i sees
     the keys up to i.
     """
+    if not causal and vector_attention.suits(query, key):
+        return Part(*vector_attention.attend_one(query, key, value, scaling, hidden))
     if query.device.type == "cpu" and key.shape[-1] == value.shape[-1]:
         mask = None if hidden is None else hidden.to(query.dtype)
         fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu

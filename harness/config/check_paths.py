@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.config.option_faults import all_faults, plugins_of
 from harness.config.schema import RunConfig
-from harness.core.edge.files import is_hub_name
+from harness.core.edge.files import instead_of_file, is_hub_name
 from harness.core.edge.own_servers import OWN_SERVERS
 from harness.core.errors import ConfigError
 
@@ -49,7 +49,9 @@ def _model(where: str, spec: Mapping[str, Any]) -> str:
     try:
         if folder.is_dir():
             known = any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
-            return "" if known else f"{where}.path: {folder} is not a model folder: it has no config.json."
+            found = instead_of_file(folder / "config.json")
+            why = f"its config.json {found}" if found else "it has no config.json"
+            return "" if known else f"{where}.path: {folder} is not a model folder: {why}."
         if folder.exists() or not is_hub_name(path):
             return f"{where}.path: there is no model folder at {folder}. Give a folder with config.json and *.safetensors."
     except (OSError, ValueError):  # a name that no file can have

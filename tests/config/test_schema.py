@@ -301,3 +301,11 @@ def test_an_empty_path_of_a_model_is_refused_by_its_place() -> None:
     assert path_faults(config.parse(GOOD | {"model": {"name": "transformers", "path": ""}})) == [
         "model.path: is empty. Give the model's folder."
     ]
+
+
+def test_a_model_folder_whose_configuration_is_a_dead_link_says_so(tmp_path: Path) -> None:
+    (tmp_path / "config.json").symlink_to("../blobs/ab12")
+    (said,) = path_faults(config.parse(GOOD | {"model": {"name": "transformers", "path": str(tmp_path)}}))
+    assert said == (
+        f"model.path: {tmp_path} is not a model folder: its config.json is a link to ../blobs/ab12, which is not there."
+    )

@@ -70,6 +70,16 @@ def test_a_folder_without_weights_is_one_line(folder: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "processor_config.json", "chat_template.jinja"])
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_a_link_into_an_emptied_cache_and_a_folder_are_named_as_what_stands_in_the_place_of_a_file(kind, name, folder) -> None:
+    (folder / name).unlink()
+    (folder / name).mkdir() if kind == "folder" else (folder / name).symlink_to("../blobs/ab12")
+    says = "is a folder, not a file" if kind == "folder" else "is a link to ../blobs/ab12, which is not there"
+    with pytest.raises(ModelError, match=rf"{name} {says}\. Copy the checkpoint again"):
+        TransformersModel(str(folder), device="cpu")
+
+
 def test_a_folder_without_a_processor_is_told_where_to_take_it_from(folder: Path) -> None:
     for path in [*folder.glob("*processor*"), *folder.glob("tokenizer*")]:
         path.unlink()

@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.core.capabilities import NOTE, WRONG, Finding
 from harness.core.digests import model_digest, value_digest
+from harness.core.edge.files import instead_of_file, is_file
 from harness.core.errors import ModelError
 from harness.core.plugins import KEPT
 from harness.core.run_record import Checkpoint
@@ -25,12 +26,17 @@ WEIGHTS = "weights"  # the name of the check
 INDEX = "model.safetensors.index.json"
 _OBJECTS = ("config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json", "chat_template.json")
 _HARMLESS = (".inv_freq", ".position_ids", ".num_batches_tracked")  # buffers that older versions stored: made anew on loading
+_READ = (".json", ".jinja", ".safetensors", ".model", ".txt")  # endings of files that are loaded
 _SHOWN = 3
 _NAMING_CODE = ("config.json", "processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 
 
 def require_own_files(folder: Path) -> None:
-    """Raise ModelError for a model folder whose weights are pickles, or that names weights outside itself."""
+    """Raise ModelError for a model folder whose weights are pickles, that names weights outside itself, or in which something
+    else stands in the place of a file, such as a link into a cache that was emptied."""
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _READ and not is_file(path) and (found := instead_of_file(path)):
+            raise ModelError(f"{path} {found}. Copy the checkpoint again, its files with what links lead to.")
     for name in _OBJECTS:
         _read(folder / name)  # transformers goes on without a damaged generation_config.json
     _require_safetensors(folder)

@@ -7,16 +7,18 @@ average is then the plain loss, and the arm keeps its prompts.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from alignment.data.image_names import check_limit
 from alignment.data.invalid_pairs import Dropped
-from alignment.data.prompts import asked_of, count_of, made_source
+from alignment.data.prompts import StoresPairs, asked_of, count_of, made_source
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
+from harness.core.errors import DataError
 from harness.core.plugins import Data, Model
 from harness.core.preference import AsksAbout, PreferencePair
 
@@ -57,8 +59,25 @@ class Union:
         yield from made
 
     def check(self, data: Data, seed: int) -> int:
-        """At most `limit` pairs; what either source refuses is refused."""
-        return min(count_of(source, data, seed) for source in (self._first, self._second))
+        """At most `limit` pairs, those that match where both sources are files; what either source refuses is refused.
+
+        Raises DataError where none matches.
+        """
+        counts = [count_of(source, data, seed) for source in (self._first, self._second)]
+        if not isinstance(self._first, StoresPairs) or not isinstance(self._second, StoresPairs):
+            return min(counts)
+        first, second = (
+            [p for p in asked_of(one, data, seed) if isinstance(p, PreferencePair)] for one in (self._first, self._second)
+        )
+        known = {pair.id: pair for pair in first}
+        faults = Counter(_fault(known.get(other.id), other) for other in second)
+        if not faults[""]:
+            why = ", ".join(f"{reason} {n:,}" for reason, n in faults.items())
+            raise DataError(
+                f"union: none of {len(second):,} pairs of the second source matches one of {len(first):,} of the first: {why}. "
+                f"Pairs are matched by id; the first ids are {first[0].id!r} and {second[0].id!r}."
+            )
+        return faults[""]
 
     def asked(self, data: Data, seed: int) -> list[AsksAbout]:
         """What the pairs of both sources are about."""

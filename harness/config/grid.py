@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -32,6 +33,7 @@ from typing import Any, Protocol
 from harness.core.nearest import did_you_mean
 
 KEY, ROUNDS, SEEDS, WORDINGS = "grid", "rounds", "seeds", "wordings"
+MOST = 1_000  # arms that an arm may be written out to
 REFERENCES = ("moving", "fixed")  # of an arm with rounds
 _NOT_WORDING = ("name", "label", "judge", "judge_repeats", "limit", "limit_images", "items", WORDINGS)
 
@@ -143,8 +145,8 @@ def _rounds(arm: Any, where: str, faults: list[str]) -> list[Any]:
     if not isinstance(arm, Mapping) or ROUNDS not in arm:
         return [arm]
     n, plain = arm[ROUNDS], {k: v for k, v in arm.items() if k != ROUNDS}
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        faults.append(f"{where}.rounds is {n!r}; give a whole number of at least 1")
+    if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= MOST:
+        faults.append(f"{where}.rounds is {n!r}; give a whole number of at least 1, at most {MOST:,}")
         return [plain]
     reference = plain.pop("reference", "moving")
     if reference not in REFERENCES:
@@ -163,6 +165,9 @@ def _points(arm: Any, where: str, faults: list[str]) -> list[Any]:
     grid, plain = arm[KEY], {k: v for k, v in arm.items() if k != KEY}
     if not isinstance(grid, Mapping) or not grid or not all(isinstance(v, list) and v for v in grid.values()):
         faults.append(f"{where}.grid: give each setting a list of values, e.g. {{align.beta: [0.1, 0.5]}}")
+        return [plain]
+    if (n := math.prod(map(len, grid.values()))) > MOST:
+        faults.append(f"{where}.grid has {n:,} points, each of them an arm; give at most {MOST:,}")
         return [plain]
     points = []
     for values in itertools.product(*grid.values()):

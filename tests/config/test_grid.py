@@ -104,3 +104,17 @@ def test_wordings_that_make_no_sense_are_refused(wordings: object, says: str) ->
 def test_a_name_that_is_not_a_text_is_refused_by_its_place(change: dict) -> None:
     with pytest.raises(ConfigError, match=f"arms.0.{next(iter(change))}"):
         config.parse(GOOD | {"arms": [{**ARM, **change}]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"rounds": 100_000}, "arms.0.rounds is 100000; give a whole number of at least 1, at most 1,000"),
+        ({"grid": {"seed": list(range(100)), "align.beta": [n / 7 for n in range(1, 12)]}}, "arms.0.grid has 1,100 points"),
+        ({"seeds": list(range(1001))}, "arms.0.grid has 1,001 points, each of them an arm; give at most 1,000"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_more_arms_than_anyone_trains_are_refused_before_they_are_written_out(changes: dict, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        config.parse(GOOD | {"arms": [ARM | changes]})

@@ -6,7 +6,7 @@ from alignment.data.pairs import write_pairs
 from alignment.online.reward_model import held_out
 from alignment.sources.joined import Joined
 from alignment.sources.union import Union
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, DataError
 from harness.core.preference import PreferencePair
 from tests.alignment.scripted import ScriptedModel, write_prompts
 
@@ -101,3 +101,22 @@ def test_no_image_that_one_set_holds_out_is_trained_on_in_both(tmp_path):
     trained, _ = held_out(pairs, 0.5, 1)
     tested = held_out(alone, 0.5, 1)[1]
     assert tested and not {p.image_digest for p in trained} & {p.image_digest for p in tested}
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        (pair("z", "A cat.", "A van."), "in one of the two sources only 1"),
+        (pair("1", "A car.", "A van."), "the sources differ in the chosen answer 1"),
+    ],
+    ids=["other id", "other answer"],
+)
+def test_two_files_of_which_no_pairs_match_are_refused_before_anything_is_asked(tmp_path, other, why):
+    data = write_prompts(tmp_path, ("x",))
+    write_pairs(tmp_path / "first.jsonl", [pair("1", "A cat.", "A dog."), pair("2", "A car.", "A bus.")])
+    write_pairs(tmp_path / "second.jsonl", [other])
+    source = Union({"name": "jsonl", "file": "first.jsonl"}, {"name": "jsonl", "file": "second.jsonl"})
+    with pytest.raises(DataError, match=rf"none of 1 pairs .* one of 2 of the first: {why}.* ids are '1' and '{other.id}'"):
+        source.check(data, 0)
+    write_pairs(tmp_path / "second.jsonl", [other, pair("2", "A car.", "A van.")])
+    assert source.check(data, 0) == len(list(source.pairs(data, ScriptedModel(str), 0))) == 1

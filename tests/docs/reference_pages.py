@@ -8,7 +8,8 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer.main
 
@@ -84,12 +85,18 @@ def _keys(model: Any) -> Iterator[list[str]]:
 
 
 def _plain_type(annotation: Any) -> str:
-    """The annotation without module names; `Name` is a constrained text, whose constraints are in the schema."""
-    text = str(annotation)
-    if "Annotated[str" in text:
-        return "str | None" if "Optional" in text or "None" in text else "str"
-    text = text if "[" in text or "|" in text else annotation.__name__
-    return text.replace("harness.config.schema.", "").replace("typing.", "")
+    """The annotation without module names and without constraints, which are in the schema."""
+    inside = [_plain_type(one) for one in get_args(annotation)]
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return inside[0]
+    if origin in (Union, UnionType):
+        return " | ".join(inside)
+    if origin is Literal:
+        return f"Literal[{', '.join(map(repr, get_args(annotation)))}]"
+    if origin is not None:
+        return f"{origin.__name__}[{', '.join(inside)}]"
+    return "None" if annotation is NoneType else str(getattr(annotation, "__name__", annotation))
 
 
 def _plugin(kind: str, name: str) -> list[str]:

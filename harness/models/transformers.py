@@ -88,6 +88,7 @@ class TransformersModel:
         pixel_cache: float = 0.0,
     ) -> None:
         self.despite, self._thinking_tokens = check_names(despite), requirements.thinking_limit(thinking_tokens)
+        rows = checked_rows(rows)
         requirements.use_threads(threads)
         self.device = requirements.device_of(device)
         self.dtype = requirements.dtype_of(dtype, self.device)
@@ -119,7 +120,7 @@ class TransformersModel:
             self._training = TrainingView(self.module, self.family, image_token, rope)
             self.checkpoint = identity.result()
             self.slot_bytes = slot_bytes(self.module)
-            self.budget = Budget(cache_slots(tokens, self.module), checked_rows(rows))
+            self.budget = Budget(cache_slots(tokens, self.module), rows)
             self._settings = GenerationSettings(self.module, generation_config)
             self._features, self._steps = FeatureCache(self.module, self.prompts), RecordedSteps()
 

@@ -52,13 +52,11 @@ class PackedRows:
         owner: Sequence[int],
         device: torch.device,
     ) -> None:
-        self._lengths, self._before, self._is_read = lengths, before, any(wanted)
+        self._lengths, self._before, self._owner, self._is_read = lengths, before, owner, any(wanted)
         self._spans = before.spans(list(zip(owner, lengths, strict=True))) if before is not None else []
         self._buckets, self._back = _buckets(lengths, held, device)
-        self._ends: Tensor | None = None  # places of the rows' last tokens, where these alone are read
-        if all(n == 1 for n in wanted):
-            self._ends = torch.tensor(list(accumulate(lengths)), device=device) - 1
-            self._end_spans = before.spans([(g, 1) for g in owner]) if before is not None else []
+        last = torch.tensor(list(accumulate(lengths)), device=device) - 1
+        self._ends = last if all(n == 1 for n in wanted) else None  # where the rows' last tokens alone are read, their places
 
     def __call__(self, module: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
         """query (1, heads, N, d) -> (1, N, heads, dv)."""
@@ -90,7 +88,8 @@ class PackedRows:
         own = Part(*(t[laid.argsort()].transpose(0, 2) for t in side_by_side(parts)))  # as the queries are laid
         if self._before is None:
             return own.out[0].transpose(0, 1)
-        first = self._before.packed(layer, query, self._end_spans, scaling, own.out.shape[3])
+        spans = self._before.spans([(group, 1) for group in self._owner])
+        first = self._before.packed(layer, query, spans, scaling, own.out.shape[3])
         return own.joined(first)[0].transpose(0, 1)
 
     def _together(self, rows: Sequence[Tensor]) -> Tensor:

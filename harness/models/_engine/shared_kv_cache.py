@@ -189,7 +189,7 @@ class SharedMemory:
             firsts = [Piece(groups[g].rows[0], 0, shared[g]) for g in numbers]
             held = reserved(common_widths([shared[g] for g in numbers]))
             self._read_pieces(firsts, held, [0] * len(firsts))
-            shelves = list({id(place.shelf): place.shelf for place in held}.values())
+            shelves = list(dict.fromkeys(place.shelf for place in held))
             for shelf in shelves:
                 shelf.rows = [numbers[n] for n in shelf.rows]
             before = SharedPrefixes(shared, owner, shelves)

@@ -16,7 +16,7 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from harness.core.edge.processes import give_back_memory, nothing_to_repeat
+from harness.core.edge.processes import MALLOC_LIMITS, give_back_memory, nothing_to_repeat
 from harness.core.errors import TrainingError
 from harness.core.plugins import Progress
 from harness.fleet.cluster import WorkerLost, environment, one_line, python_path
@@ -24,9 +24,9 @@ from harness.fleet.worker import Worker
 
 Work = Callable[[Mapping[str, Any], Progress], None]
 _IMPORTED = ["harness.run.on_fleet.preloaded"]
-# glibc gives a thread memory of its own and returns what is freed, page by page. One memory that is kept for the next step
-# has fewer gaps and is not cleared again: 60 MiB and a few per cent of the CPU time of a training.
-_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
+# glibc gives each thread memory of its own: 60 MiB of gaps in a training. The limits hold from the start of a process, not from
+# its first checkpoint on: another 50 MiB.
+_MALLOC = {"MALLOC_ARENA_MAX": "1", **{name: str(size) for name, size in MALLOC_LIMITS.items()}}
 _NODE = "here"
 _END_S = 5.0  # for a process to go once it is ended
 

@@ -15,6 +15,7 @@ import pytest
 
 from harness.config import schema
 from harness.config.check_plugins import plugin_faults
+from harness.core.edge.processes import MALLOC_LIMITS
 from harness.core.errors import ConfigError, ModelError, TrainingError
 from harness.fleet.cluster import WorkerLost
 from harness.fleet.crew import Crew
@@ -51,6 +52,14 @@ def test_a_worker_of_this_machine_gives_its_answers_without_a_hosts_name(two: Pr
             FleetModel(made, Spec("transformers", {"path": "/nowhere"}, 1, os.getcwd()))
     finally:
         made.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's limits, in processes forked from one of our own")
+def test_worker_keeps_at_most_32_mib_of_freed_memory_from_its_start_on(two: Processes) -> None:
+    pid = told(two, two.ask(two.hire(0), "hello")).given().pid
+    set_at_its_start = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    for limit in MALLOC_LIMITS:  # where our own environment sets one, that one
+        assert f"{limit}={os.environ.get(limit, 32 << 20)}" in set_at_its_start
 
 
 def test_a_killed_worker_is_lost_with_the_signal_that_ended_it(two: Processes) -> None:

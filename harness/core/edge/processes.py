@@ -12,6 +12,10 @@ from functools import lru_cache
 from types import ModuleType
 from typing import TypeVar
 
+# What glibc takes from its free memory and keeps there, in bytes, by its names in the environment; its numbers for mallopt.
+MALLOC_LIMITS = {"MALLOC_MMAP_THRESHOLD_": 32 << 20, "MALLOC_TRIM_THRESHOLD_": 32 << 20}
+_MALLOPT = {"MALLOC_MMAP_THRESHOLD_": -3, "MALLOC_TRIM_THRESHOLD_": -1}
+
 T = TypeVar("T")
 _UNTIL_IDLE: list[Callable[[], None]] = []
 
@@ -79,17 +83,16 @@ def give_back_memory() -> None:
 
 def keep_freed_memory() -> None:
     """Let glibc keep what is freed, up to 32 MiB, for what is made next: the system clears each new page, which takes CPU
-    time. With 256 MiB a sweep takes 3 % less, and a study with two trainings 90 MiB more. What the environment sets
-    (MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_) stays."""
+    time. With 256 MiB a sweep takes 3 % less, and a study with two trainings 90 MiB more. What the environment sets stays."""
     import ctypes
 
     try:
         change = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library
         return
-    for parameter, name, size in ((-3, "MALLOC_MMAP_THRESHOLD_", 32 << 20), (-1, "MALLOC_TRIM_THRESHOLD_", 32 << 20)):
+    for name, size in MALLOC_LIMITS.items():
         if name not in os.environ:
-            change(parameter, size)
+            change(_MALLOPT[name], size)
 
 
 def end_without_collecting() -> None:

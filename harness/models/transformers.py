@@ -32,6 +32,7 @@ from harness.models._checkpoint.training_view import TrainingView
 from harness.models._checkpoint.vision_tower import skip_unread_layers
 from harness.models._conversation.answer_tokens import TOKENISATION
 from harness.models._conversation.chat_template import OTHER_PROMPT, template_name
+from harness.models._device.onednn_linear import by_onednn
 from harness.models._device.recorded_step import RecordedSteps
 from harness.models._device.token_budget import cache_slots, checked_rows, slot_bytes
 from harness.models._engine.answer_logprobs import Scorer, log_odds
@@ -44,7 +45,7 @@ from harness.models._engine.scheduler import ImageFirst
 from harness.models._images.recipe import Recipe, image_store
 from harness.models._images.workers import import_ahead
 
-ENGINE = "5"  # raise it whenever an answer or a log-probability could change: stored ones of another engine are not reused
+ENGINE = "6"  # raise it whenever an answer or a log-probability could change: stored ones of another engine are not reused
 
 
 @registry.model
@@ -98,9 +99,8 @@ class TransformersModel:
             requirements.check_folder(Path(source), remote_code)
             identity = checkpoint_ahead(path, source, adapters)
             module, unread = loading.load(source, adapters, self.dtype, attention, remote_code)
-            self.module: Any = module.to(self.device)
+            self.module: Any = by_onednn(module.to(self.device).eval())
             self._attention = str(self.module.config._attn_implementation)
-            self.module.eval()
             skip_unread_layers(self.module)
             self.family = loading.family_of(self.module)
             self.one_image = self.family.one_image or self.family.why_alone  # see `ShowsSeveralImages`

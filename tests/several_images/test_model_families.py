@@ -138,7 +138,8 @@ def test_training_rows_of_none_one_and_several_images_score_as_plain_forwards_wi
     largest = 0.0
     for mine, theirs in zip(gradients, torch.autograd.grad(expected.sum(), watched, allow_unused=True), strict=True):
         if theirs is not None and mine is not None:
-            scale = float(theirs.abs().max()) + 1e-3
+            # 1e-5 of rounding at least: weights moved by 6e-8 of them move a decay's gradients (A_log, dt_bias) by 4e-6
+            scale = float(theirs.abs().max()) + 1e-2
             torch.testing.assert_close(mine / scale, theirs / scale, atol=1e-3, rtol=0)
             largest = max(largest, float(theirs.abs().max()))
     assert largest > 1e-2, "gradients without any size would show nothing"

@@ -1,6 +1,7 @@
 """RLOO and PPO: their formulas by hand, rewarded answers become likelier, collapse stops, a kill changes nothing."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import tiny_models
@@ -85,11 +86,14 @@ def test_a_killed_training_ends_in_the_same_bytes(llava_next, images, pairs, tmp
 
 @pytest.mark.parametrize("aligner", [Rloo, Ppo])
 def test_rewarded_answers_become_likelier(llava_next, images, pairs, tmp_path, aligner):
-    options = {"training": {**FAST, "epochs": 10, "learning_rate": 3e-3}, "beta": 0.001, "sampling": {"temperature": 1.0}}
+    # 8 answers a step: with 2 PPO's gain follows the draws, and so the CPU's rounding (six seeds: -0.2 to 2.1, with 8 3.3 to 9)
+    training = {**FAST, "epochs": 10, "learning_rate": 3e-3, "batch_size": 8, "micro_batch": 8, "save_every": 100}
+    prompts = [replace(pair, id=f"{pair.id}-{n}") for pair in pairs for n in range(4)]
     policy = Talker(llava_next)
     before = _likes(policy, pairs, images)
-    aligner(Likes(), **options).align(policy, pairs, images, tmp_path)
-    assert _likes(policy, pairs, images) > before + 0.5
+    options = {"training": training, "beta": 0.001, "sampling": {"temperature": 1.0}}
+    aligner(Likes(), **options).align(policy, prompts, images, tmp_path)
+    assert _likes(policy, pairs, images) > before + 1
 
 
 def _likes(policy, pairs, images) -> float:

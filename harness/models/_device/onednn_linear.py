@@ -7,6 +7,7 @@ fast, on one with AVX2 1.15 times; products of few rows wait for memory, where i
 
 from __future__ import annotations
 
+import os
 import platform
 from functools import cache
 from pathlib import Path
@@ -19,12 +20,17 @@ from torch.autograd.function import once_differentiable
 _NEVER = 1 << 62
 _PLAIN = (nn.Parameter, Tensor)  # not shared out among devices, nor quantised
 _LEAST_ROWS = {"AVX512": 8, "AVX2": 64}  # by what torch uses of the CPU
+# oneDNN makes code for every shape, torch and it keep that of the last 1,024: 0.5 to 1 MB each, a gigabyte in a training whose
+# rows have ever other lengths. Making it anew costs little.
+_KEPT = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16", "LRU_CACHE_CAPACITY": "16"}
 
 
 # Any: a module of any class, as it came
 def by_onednn(module: Any) -> Any:
     """The module, whose linear layers now compute by oneDNN where that is faster on this machine."""
     if least_rows() < _NEVER:
+        for name, shapes in _KEPT.items():  # read when the first product is computed
+            os.environ.setdefault(name, shapes)
         for part in module.modules():
             if type(part) is nn.Linear:
                 part.__class__ = OneDNNLinear

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +108,33 @@ def test_it_is_used_on_amd_cpus_with_vector_instructions(
     monkeypatch.setattr(onednn_linear, "least_rows", lambda: found)
     assert (found if found < 1 << 40 else None) == least
     assert type(by_onednn(nn.Linear(4, 4))) is (OneDNNLinear if least else nn.Linear)
+
+
+_MANY_SHAPES = """
+import torch
+from torch import nn
+from harness.models._device import onednn_linear
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+onednn_linear.least_rows = lambda: 2
+torch.set_num_threads(1)
+layer, given = onednn_linear.by_onednn(nn.Linear(256, 704)), torch.randn(1500, 256)
+with torch.inference_mode():
+    layer(given)
+    before = resident()
+    for rows in range(2, 1500, 4):
+        layer(given[:rows])
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_many_shapes_do_not_fill_the_memory() -> None:
+    free = {name: value for name, value in os.environ.items() if name not in onednn_linear._KEPT}
+    done = subprocess.run([sys.executable, "-c", _MANY_SHAPES], capture_output=True, text=True, check=True, env=free)
+    assert int(done.stdout) < 200 << 20  # 90 MB; 800 where the code for every shape is kept
 
 
 def test_answers_are_the_same_with_it(images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,16 @@ def test_transposed_and_sliced_inputs_are_read_as_they_lie(from_two_rows: list[i
     assert len(from_two_rows) == 3
 
 
+@pytest.mark.parametrize("shape", [(3, 48), (2, 9, 48), (5, 1, 48), (16, 48), (127, 48), (200, 48)])
+def test_few_rows_without_gradients_are_filled_up_to_a_multiple_of_16(from_two_rows: list[int], shape: tuple[int, ...]) -> None:
+    plain, ours = pair()
+    given, rows = drawn(*shape), torch.Size(shape[:-1]).numel()
+    with torch.inference_mode():
+        found = ours(given)
+        torch.testing.assert_close(found, plain(given), rtol=1e-5, atol=1e-5)
+    assert found.shape == (*shape[:-1], 20) and from_two_rows == [rows if rows > 128 else -(-rows // 16) * 16]
+
+
 def test_only_gradients_that_are_asked_for_are_computed(from_two_rows: list[int]) -> None:
     ours = pair()[1].requires_grad_(False)
     given = drawn(7, 48).requires_grad_()

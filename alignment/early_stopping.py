@@ -11,6 +11,7 @@ from statistics import fmean
 
 from harness.core import registry
 from harness.core.errors import ConfigError
+from harness.core.nearest import did_you_mean
 
 Log = Sequence[Mapping[str, float]]
 Rule = Callable[[Log], str]  # the log so far -> why to stop, "" to go on
@@ -18,7 +19,10 @@ Rule = Callable[[Log], str]  # the log so far -> why to stop, "" to go on
 
 @dataclass(frozen=True, slots=True)
 class EarlyStop:
-    """Stop when the mean of `metric` over the last `steps` steps is above or below a bound."""
+    """Stop when the mean of `metric` over the last `steps` steps is above or below a bound.
+
+    Raises ConfigError once so many steps were logged and none has the metric: the rule would never apply.
+    """
 
     metric: str
     above: float | None = None
@@ -28,6 +32,7 @@ class EarlyStop:
     def __call__(self, log: Log) -> str:
         values = [row[self.metric] for row in log[-self.steps :] if self.metric in row]
         if len(values) < self.steps:
+            self._require_known(log)
             return ""
         mean = fmean(values)
         if self.above is not None and mean > self.above:
@@ -35,6 +40,14 @@ class EarlyStop:
         if self.below is not None and mean < self.below:
             return f"early stop: {self.metric} was {mean:.4g} over {self.steps} steps, below {self.below:g}"
         return ""
+
+    def _require_known(self, log: Log) -> None:
+        known = {name for row in log for name in row}
+        if sum("loss" in row for row in log) >= self.steps and self.metric not in known:
+            raise ConfigError(
+                f"early_stop: no step logs {self.metric}.{did_you_mean(self.metric, sorted(known))} "
+                f"The log has {', '.join(sorted(known))}."
+            )
 
 
 def make_early_stop(options: Mapping[str, float | str | int]) -> EarlyStop:

@@ -88,8 +88,9 @@ def make_lora(options: Mapping[str, Any]) -> Lora:
     if unknown:
         raise ConfigError(f"lora has no key {', '.join(unknown)}; it takes {', '.join(known)}.")
     lora = Lora(**registry.check_options("aligner", "lora", Lora, options))
-    if lora.r < 1 or not 0 <= lora.dropout < 1:
-        raise ConfigError(f"lora needs r of at least 1 and dropout in [0, 1); got r {lora.r}, dropout {lora.dropout}.")
+    if lora.r < 1 or lora.alpha < 1 or not 0 <= lora.dropout < 1:  # with alpha 0 nothing would be learned
+        got = f"r {lora.r}, alpha {lora.alpha}, dropout {lora.dropout}"
+        raise ConfigError(f"lora needs r and alpha of at least 1 and dropout in [0, 1); got {got}.")
     return lora
 
 

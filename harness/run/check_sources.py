@@ -10,6 +10,7 @@ from typing import Any
 from alignment.data.prompts import StoresPairs, asked_of, count_of, read_once
 from alignment.data.stored_pairs import ChecksPairs
 from alignment.data.yield_report import sides
+from alignment.quality.empty_prompts import unasked
 from alignment.quality.near_duplicates import copies
 from alignment.quality.text_probe import giveaways, probed
 from harness.config.option_faults import plugins_of
@@ -83,7 +84,8 @@ def known_ahead(arm: Arm, looked: Looked, model: object, data: Data) -> tuple[st
     pairs = [replace(p, image_digest=together(tuple(map(data.digest, p.images)))) for p in probed(looked.pairs)]
     file = arm.pairs.options.get("file", arm.pairs.name)
     left_out = (f"{file}: {looked.left_out}.",) if looked.left_out else ()
-    return (*left_out, *_unreadable(looked, data), *pair_notes(arm, model, looked.rows, pairs), *copies(looked.pairs))
+    of_file = (*left_out, *unasked(looked.pairs), *_unreadable(looked, data))
+    return (*of_file, *pair_notes(arm, model, looked.rows, pairs), *copies(looked.pairs))
 
 
 def _unreadable(looked: Looked, data: Data) -> tuple[str, ...]:

@@ -5,7 +5,9 @@ empirical likelihood ratio of Owen (Biometrika 1988) for their mean, one-sided, 
 the hypothesis images get the weights that are nearest to equal ones and have the threshold as their mean, so that the variance
 is the hypothesis', as in a score test. Three quarters of an image that stands against the claim, as far out as a typical
 changed one, are added: where few or no images got worse, the data alone would deny that any can (the idea of adjusted empirical
-likelihood, Chen et al. 2008). By tests/proofs/gates.py a margin that is just reached is passed in at most 5 % of sweeps.
+likelihood, Chen et al. 2008). A margin relative to the baseline moves every image's value by that share of its own, which is no
+change and does not count for what is typical. By tests/proofs/gates.py a margin that is just reached is passed in at most 5 %
+of sweeps.
 """
 
 from __future__ import annotations
@@ -26,14 +28,16 @@ _STEPS = 60  # of bisections: 2^-60 of the range
 class Shift:
     """sign * (after - before) + relative * |before| of one metric.
 
-    `images`: one value an image, (G,), whose mean `value` is. `widest`: how far a whole image can move its value, 0 where that
-    is unknown. `items`: those that move the metric.
+    `images`: one value an image, (G,), whose mean `value` is. `typical`: how far an image whose answers changed lies from the
+    others by that change alone (root mean square); `widest` where none changed. `widest`: how far a whole image can move its
+    value, 0 where that is unknown. `items`: those that move the metric.
     """
 
     value: float
     before: float
     after: float
     images: Floats
+    typical: float
     widest: float
     items: int
 
@@ -53,12 +57,25 @@ def shift_of(before: Sample, after: Sample, formula: Formula, sign: int = 1, rel
     left = [
         evaluate(formula, before.names, sums - side.totals[kept]) for sums, side in zip(all_of, (before, after), strict=True)
     ]
-    weight = relative * (1 if old >= 0 else -1) - sign  # of the baseline
-    value, without = sign * new + weight * old, sign * left[1] + weight * left[0]
+    changes = sign * (new - old), sign * (left[1] - left[0])
+    size = relative * (1 if old >= 0 else -1)  # of the baseline
+    value, without = changes[0] + size * old, changes[1] + size * left[0]
     if not (np.isfinite(value) and np.isfinite(without).all()):
         return None
-    images = value + (n_clusters - 1) * (without.mean() - without)
-    return Shift(value, old, new, _without_rounding(images), 1.0 if formula.unit == "share" else 0.0, items)
+    widest = 1.0 if formula.unit == "share" else 0.0
+    return Shift(value, old, new, _by_image(value, without), _typical(_by_image(*changes)) or widest, widest, items)
+
+
+def _by_image(value: float, without: Floats) -> Floats:
+    """Pseudo-values (G,) from the value of all images and those without each of them."""
+    return _without_rounding(value + (len(without) - 1) * (without.mean() - without))
+
+
+def _typical(changes: Floats) -> float:
+    """Root mean square distance from the median of the values that are not there; 0 where all are."""
+    away = changes - np.median(changes)
+    changed = away[away != 0]
+    return float(np.sqrt((changed**2).mean())) if len(changed) else 0.0
 
 
 def _without_rounding(images: Floats) -> Floats:
@@ -69,23 +86,20 @@ def _without_rounding(images: Floats) -> Floats:
 
 def p_above(shift: Shift, threshold: float) -> float | None:
     """p of "the shift is at most the threshold": small where it lies above. None where nothing can be said."""
-    return _p(shift.images - threshold, shift.widest)
+    return _p(shift.images - threshold, shift.typical)
 
 
 def p_below(shift: Shift, threshold: float) -> float | None:
     """p of "the shift is at least the threshold"."""
-    return _p(threshold - shift.images, shift.widest)
+    return _p(threshold - shift.images, shift.typical)
 
 
-def _p(distances: Floats, widest: float) -> float | None:
+def _p(distances: Floats, typical: float) -> float | None:
     """p of "the mean of these is at most 0"."""
     from scipy.special import stdtr
 
-    away = distances - np.median(distances)
-    changed = away[away != 0]
-    typical = float(np.sqrt((changed**2).mean())) if len(changed) else widest
     if not typical:
-        return None  # all images tell the same: nothing is known of their scatter
+        return None  # no image changed: nothing is known of how far one could
     added = np.append(distances, np.median(distances) - typical)
     weights = np.append(np.ones(len(distances)), _AGAINST)
     if (weights * added).sum() <= 0:

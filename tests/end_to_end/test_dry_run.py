@@ -263,6 +263,12 @@ def test_rows_that_are_copies_are_counted_before_the_run(tmp_path):
     assert said_of(tmp_path, [*map(row, range(19)), row(0)])[0] == (), "one in twenty"
 
 
+def test_prompts_without_words_are_counted_before_the_run(tmp_path):
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    (note,) = said_of(tmp_path, [row(0) | {"prompt": " "}, row(1) | {"prompt": "<image>\n"}, row(2)])[0]
+    assert note.startswith("2 of 3 pairs have no words in their prompt: their answers are learned behind the image alone.")
+
+
 def test_images_that_cannot_be_read_are_noticed_before_the_run(tmp_path):
     for n in range(40):
         (tmp_path / f"{n}.png").write_text("version https://git-lfs.github.com/spec/v1")

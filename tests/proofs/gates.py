@@ -121,7 +121,22 @@ def length(images: int, relative: float) -> World:
     return World(f"length, {images} captions, margin {relative:.0%} of base", LENGTH, 1, 0, relative, draw)
 
 
+def rare(images: int, before: float, relative: float) -> World:
+    """One question an image; the second checkpoint answers as the first, but for right answers that it loses."""
+
+    def draw(rng: np.random.Generator, worse: bool) -> tuple[Sample, Sample]:
+        right = (rng.random((images, 1)) < before).astype(float)
+        lost = rng.random((images, 1)) < relative * worse
+        one, other = (rows(("right", "n"), r, np.ones_like(r)) for r in (right, right * ~lost))
+        return one, other
+
+    return World(
+        f"accuracy {before:.0%}, {images} images, margin {relative:.0%} of base, few changes", ACCURACY, 1, 0, relative, draw
+    )
+
+
 def worlds() -> Iterator[World]:
+    yield rare(10, 0.80, 0.05)
     for images in (30, 60, 100, 500):
         yield accuracy(images, 6, 0.99, 0.01)
         yield accuracy(images, 6, 0.85, 0.02)
@@ -130,6 +145,7 @@ def worlds() -> Iterator[World]:
         yield f1(images, 6, 0.85, 0.02)
         yield chair(images, 0.02)
         yield length(images, 0.10)
+        yield rare(images, 0.80, 0.05)
 
 
 def shares(world: World, sweeps: int, seed: int = 0) -> tuple[float, float]:

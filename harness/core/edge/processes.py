@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import TypeVar
 
-# What glibc takes from its free memory and keeps there, in bytes, by its names in the environment; its numbers for mallopt.
+# glibc's limits, in bytes, under the names of their environment variables; `_MALLOPT` holds mallopt's numbers for them.
 MALLOC_LIMITS = {"MALLOC_MMAP_THRESHOLD_": 32 << 20, "MALLOC_TRIM_THRESHOLD_": 32 << 20}
 _MALLOPT = {"MALLOC_MMAP_THRESHOLD_": -3, "MALLOC_TRIM_THRESHOLD_": -1}
 

@@ -196,6 +196,13 @@ class Conversations:
     def check_seen(self, text: str, ids: list[int]) -> None:
         """Raises ModelError where a family's own processor put no image into a prompt: text and tokens (T,) of it."""
         shown = ids.count(self.image_token_id) if self.image_token_id >= 0 else text.count(self._token)
+        if not shown and self.image_token_id >= 0 and self._token in text:
+            written = self.tokenizer.convert_tokens_to_ids(self._token)
+            raise ModelError(
+                f"config.json gives {self.image_token_id} as the number of the image token, but the tokenizer writes "
+                f"{self._token} as {written}. Correct image_token_index (image_token_id) in config.json, or copy config.json "
+                "and the tokenizer's files from one checkpoint."
+            )
         if not shown:
             raise ModelError(
                 f"{self.template.name} puts no image into its prompt, so the model would not see what it is asked about. "

@@ -46,6 +46,21 @@ def test_an_early_stop_ends_the_training_and_is_told(llava_next, images, tmp_pat
     assert aligner.align(TinyPolicy(llava_next), make_pairs(), images, tmp_path) == done
 
 
+def test_a_rule_about_a_metric_that_no_step_logs_is_refused_once_it_would_apply():
+    stop = make_early_stop({"metric": "reward/accuracies", "above": 0.9, "steps": 2})
+    rows = log(loss=[1, 1], rewards__accuracies=[1, 1])
+    assert stop(rows[:1]) == ""
+    with pytest.raises(ConfigError, match=r"no step logs reward/accuracies\. Did you mean 'rewards/accuracies'\?"):
+        stop(rows)
+    assert stop([{**row, "reward/accuracies": 0.0} for row in rows[:1]] + rows[1:]) == "", "one that some steps lack"
+
+
+@pytest.mark.parametrize("lora", [{"alpha": 0}, {"alpha": -3}, {"r": 0}, {"dropout": 1.0}])
+def test_an_adapter_that_would_learn_nothing_is_refused(lora):
+    with pytest.raises(ConfigError, match="lora needs r and alpha of at least 1"):
+        Dpo(training={"lora": lora})
+
+
 @pytest.mark.parametrize(
     "options", [{}, {"metric": "loss"}, {"metric": "loss", "above": 1, "below": 0}, {"metrics": "loss", "above": 1}]
 )

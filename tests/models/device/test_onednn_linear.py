@@ -97,6 +97,61 @@ def test_other_types_few_rows_and_autocast_are_computed_by_torch(from_two_rows: 
     assert from_two_rows == []
 
 
+def _as_torch(plain: nn.Linear, ours: nn.Linear, given: Tensor) -> None:
+    found = []
+    for layer in (plain, ours):
+        one = given.clone().requires_grad_() if given.is_contiguous() else given
+        out = layer(one)
+        out.sum().backward()
+        found.append([out.detach(), *(p.grad for p in layer.parameters())])
+    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-5)
+
+
+def test_a_bias_that_does_not_lie_in_one_piece_and_one_of_another_shape_are_left_to_torch(from_two_rows: list[int]) -> None:
+    plain, ours = pair()
+    for bias in (torch.arange(40.0)[::2], torch.ones(1).expand(20), torch.full((1, 20), 2.0), torch.ones(1)):
+        plain.bias, ours.bias = nn.Parameter(bias), nn.Parameter(bias)
+        _as_torch(plain, ours, drawn(9, 48))
+    assert from_two_rows == []
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_windows_over_an_input_and_layers_without_inputs_or_outputs_are_those_of_torch(from_two_rows: list[int]) -> None:
+    _as_torch(*pair(), drawn(200).unfold(0, 48, 3))
+    for sizes in ((0, 20), (48, 0)):
+        plain = nn.Linear(*sizes)
+        _as_torch(plain, by_onednn(copy.deepcopy(plain)), drawn(9, sizes[0]))
+
+
+def test_wrong_sizes_and_places_are_refused_in_torchs_words(from_two_rows: list[int]) -> None:
+    ours = pair()[1]
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        ours(drawn(9, 47))
+    with pytest.raises(RuntimeError, match="device"):
+        ours.to("meta")(drawn(9, 48))
+    assert from_two_rows == []
+
+
+def test_only_what_gradients_need_is_kept_for_them(from_two_rows: list[int]) -> None:
+    """As torch does: an adapter's frozen base keeps no input, and may be handed one that is changed afterwards."""
+    ours = pair()[1].requires_grad_(False)
+    hidden = drawn(9, 48).requires_grad_() * 2
+    out = ours(hidden)
+    hidden.add_(1)
+    out.sum().backward()
+    saved = list[int]()
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: (saved.append(t.numel()), t)[1], lambda t: t):
+        ours(drawn(9, 48).requires_grad_())
+    assert saved == [48 * 20], "the weight alone"
+
+
+@pytest.mark.parametrize("rows", [7, 9, 16])
+def test_outputs_without_gradients_own_their_memory(from_two_rows: list[int], rows: int) -> None:
+    with torch.no_grad():
+        out = pair()[1](drawn(rows, 48))
+    assert out._base is None and out.untyped_storage().nbytes() == 4 * rows * 20
+
+
 def test_layers_of_classes_of_their_own_are_left_alone(from_two_rows: list[int]) -> None:
     class Own(nn.Linear):
         pass
@@ -142,7 +197,7 @@ print(resident() - before)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_many_shapes_do_not_fill_the_memory() -> None:
-    free = {name: value for name, value in os.environ.items() if name not in onednn_linear._KEPT}
+    free = {name: value for name, value in os.environ.items() if name not in onednn_linear._CODE_KEPT}
     done = subprocess.run([sys.executable, "-c", _MANY_SHAPES], capture_output=True, text=True, check=True, env=free)
     assert int(done.stdout) < 200 << 20  # 90 MB; 800 where the code for every shape is kept
 

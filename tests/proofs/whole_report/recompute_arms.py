@@ -149,20 +149,28 @@ def decided(rule: Rule, wanted: Requirement, before: Sequence[Scored], after: Se
     without = oriented(again.at(rule, whole[0] - old), again.at(rule, whole[1] - new))
     pseudo = theta + (g - 1) * (without.mean() - without)
     limit = -toward * wanted.margin
-    met, unmet = _one_sided(pseudo - limit, rule), _one_sided(limit - pseudo, rule)
+    change = wanted.sign * (again.at(rule, whole[1] - new) - again.at(rule, whole[0] - old))
+    far = _typical(wanted.sign * (value[1] - value[0]) + (g - 1) * (change.mean() - change), rule)
+    met, unmet = _one_sided(pseudo - limit, far), _one_sided(limit - pseudo, far)
     error = pseudo.std(ddof=1) / np.sqrt(g) or 1 / g
     times = ((stats.norm.ppf(1 - alpha) + stats.norm.ppf(0.8)) * error / abs(theta - limit)) ** 2 if theta != limit else np.inf
     met_at = wanted.sign * (limit - toward * wanted.of_base * abs(value[0]))
     return Decided(*value, len(counted), g, met, unmet, len(counted) * max(1.0, float(times)), met_at)
 
 
-def _one_sided(x: np.ndarray, rule: Rule) -> float:
+def _typical(changes: np.ndarray, rule: Rule) -> float:
+    """How far an image that changed lies from the others, by the change alone."""
+    middle = float(np.median(changes))
+    away = changes[~np.isclose(changes, middle, rtol=0, atol=1e-9)] - middle
+    typical = float(np.sqrt((away**2).mean())) if len(away) else 1.0 if rule.unit == "share" else np.nan
+    assert np.isfinite(typical)
+    return typical
+
+
+def _one_sided(x: np.ndarray, typical: float) -> float:
     """p of "the mean is at most 0" by the empirical likelihood of x and 3/4 of one more image that stands against it."""
     middle = float(np.median(x))
     x = np.where(np.isclose(x, middle, rtol=0, atol=1e-9), middle, x)
-    away = x[x != middle] - middle
-    typical = float(np.sqrt((away**2).mean())) if len(away) else 1.0 if rule.unit == "share" else np.nan
-    assert np.isfinite(typical)
     x, weights = np.append(x, middle - typical), np.append(np.ones(len(x)), 0.75)
     if weights @ x <= 0:
         return 1.0

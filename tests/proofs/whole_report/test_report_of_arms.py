@@ -223,8 +223,10 @@ def _gate_line(line: list[str], rule: dict[str, Any]) -> None:
     texts = [shown(rule[k], rule["unit"], usual) for k in ("before", "after")]
     moved = [shown(rule[k], rule["unit"], usual, True) for k in ("value", "low", "high") if rule[k] is not None]
     assert line[2:4] == texts and numbers(line[4]) == moved
-    ps = ["< 0.001" if rule[k] < 0.001 else f"{rule[k]:.3f}" for k in ("p_pass", "p_fail")]
-    assert line[5:7] == ps and line[7].endswith(rule["verdict"])
+    for text, p in zip(line[5:7], (rule["p_pass"], rule["p_fail"]), strict=True):
+        # the file has four digits of it: 0.1735 there may be 0.174 here
+        assert text == "< 0.001" if p < 0.001 else float(text) == pytest.approx(p, abs=5.5e-4)
+    assert line[7].endswith(rule["verdict"])
 
 
 def test_the_limits_of_a_gate_are_where_its_tests_reach_alpha(pair: Written) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,23 @@ def test_answers_that_never_change_prove_no_margin_smaller_than_what_few_images_
     assert near is not None and far is not None and near > 0.05 and far < 0.001
 
 
+@pytest.mark.parametrize("images", [10, 20, 50])
+def test_a_margin_relative_to_the_base_proves_no_more_than_the_same_one_in_points(images: int) -> None:
+    """Answers that never change: the base's own scatter is no change (such margins were passed with 10 images)."""
+    right = np.repeat([[1.0], [1.0], [1.0], [1.0], [0.0]], images // 5, axis=0)  # 80 %: 5 % of it are 4 points
+    relative = shift_of(sample(right), sample(right), ACCURACY, relative=0.05)
+    points = shift_of(sample(right), sample(right), ACCURACY)
+    assert relative is not None and points is not None and relative.typical == points.typical == 1
+    for p, same in ((p_above(relative, 0), p_above(points, -0.04)), (p_below(relative, 0), p_below(points, -0.04))):
+        assert p is not None and same is not None and p > 0.05 and p == pytest.approx(same, abs=0.02)
+
+
+def test_a_rating_that_never_changed_proves_no_relative_margin() -> None:
+    score = replace(ACCURACY, unit="score")
+    assert (shift := shift_of(sample(BEFORE), sample(BEFORE), score, relative=0.05)) is not None
+    assert p_above(shift, 0) is None and p_below(shift, 0) is None
+
+
 def test_four_images_tell_nothing() -> None:
     assert shift_of(sample(BEFORE[:4]), sample(BEFORE[:4]), ACCURACY) is None
 
@@ -91,3 +110,8 @@ def test_a_checkpoint_that_is_worse_by_the_margin_passes_in_at_most_one_sweep_of
     """200 sweeps of the proof: more than 19 false passes (9.5 %) would be a chance of 0.2 % at 5 %."""
     false, right = gates.shares(gates.accuracy(100, 6, 0.85, 0.05), 200)
     assert false <= 0.095 and right > 0.6
+
+
+def test_a_share_of_the_base_is_lost_unnoticed_in_at_most_one_sweep_of_twenty() -> None:
+    false, _ = gates.shares(gates.rare(20, 0.80, 0.05), 200)
+    assert false <= 0.095

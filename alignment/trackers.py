@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,10 +41,8 @@ class Wandb:
     """A run of Weights & Biases in the project mm-align-harness; offline or online as its own environment says."""
 
     def __init__(self, folder: Path, start: int) -> None:
-        try:
-            import wandb
-        except ImportError as error:
-            raise ConfigError("trackers: wandb is not installed; `pip install wandb`, or leave it out.") from error
+        import wandb
+
         name = "-".join(part for part in folder.parts[-4:] if part not in ("arms", "train"))
         self._run: Any = wandb.init(project="mm-align-harness", name=name, id=name, dir=str(folder), resume="allow")
 
@@ -54,10 +54,18 @@ class Wandb:
 
 
 def check_trackers(names: Sequence[str]) -> tuple[str, ...]:
-    """The names as given. Raises ConfigError for one that does not exist."""
+    """The names as given. Raises ConfigError for one that does not exist or is not installed."""
     if isinstance(names, str) or any(name not in NAMES for name in names):
         raise ConfigError(f"trackers is {names!r}; give a list of some of {', '.join(NAMES)} ([] for none).")
+    for name in names:
+        if not _is_installed(name):
+            raise ConfigError(f"trackers: {name} is not installed; `pip install {name}`, or leave it out.")
     return tuple(names)
+
+
+def _is_installed(package: str) -> bool:
+    """Without importing it, which takes seconds."""
+    return sys.modules[package] is not None if package in sys.modules else find_spec(package) is not None
 
 
 def trackers(names: Sequence[str], folder: Path, start: int) -> list[Tracker]:

@@ -50,10 +50,8 @@ def refuse_unusable(data: Data, file: str, folder: str, kept: Sized, dropped: Se
             "set image_folder to their folder; `python -m harness fetch` with the source's name tells where they come from."
         )
     if not kept:
-        raise DataError(
-            f"{file}: none of its rows can be used. {left_out(dropped, asked)}. Correct the rows; missing images belong into "
-            f"the data folder {data.folder}."
-        )
+        also = f"; missing images belong into the data folder {data.folder}" if missing else ""
+        raise DataError(f"{file}: none of its rows can be used. {left_out(dropped, asked)}. Correct the rows{also}.")
 
 
 def refuse_most_lost(file: str, lost: Sequence[str], asked: int) -> None:

@@ -76,6 +76,8 @@ def from_json(row: Mapping[str, Any], where: str) -> PreferencePair:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
     rejected = row.get("rejected")
     answers = [rejected] if isinstance(rejected, str) else rejected
+    if isinstance(answers, list) and any(isinstance(a, Mapping) and "role" in a for a in answers):
+        raise ValueError("'rejected' is a list of messages, as TRL writes them: give the source `form: trl`")
     if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers) or not (answers or row.get("chosen")):
         raise ValueError("'rejected' must be a text or a list of texts")
     image, digest = _images(row)

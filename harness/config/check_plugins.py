@@ -84,6 +84,8 @@ def _needs(config: RunConfig) -> list[str]:
             faults.append(no_judge(spec.name))
     if (config.arms or config.reward_models) and not registry.offers("model", model, CanBeTrained):
         faults.append(f"the model {model} only answers; arms need one that can be trained, e.g. transformers")
+    if (config.arms or config.reward_models) and config.model.options.get("dtype") == "float16":
+        faults.append("model.dtype: training in float16 loses small gradients. Set model.dtype to bfloat16 or float32")
     for arm in config.arms:
         plugin = registry.get("aligner", arm.align.name)
         if isinstance(plugin, NeedsJudge) and plugin.needs_judge and arm.align.judge is None:

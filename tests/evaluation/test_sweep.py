@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -241,6 +242,17 @@ def test_a_served_model_cannot_be_trained_and_says_so_before_anything_starts() -
     tree = {"model": {"name": "openai", "url": "http://localhost:1/v1"}, "arms": [arm], "sweep": [{"name": "pope"}]}
     with pytest.raises(ConfigError, match="the model openai only answers; arms need one that can be trained"):
         check_plugins(config.parse(tree))
+
+
+def test_what_training_would_refuse_hours_later_is_refused_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    arm = {"name": "a", "pairs": {"name": "bdhs"}, "align": {"name": "dpo", "training": {"trackers": ["wandb"]}}}
+    half = {"model": {"name": "transformers", "path": "x", "dtype": "float16"}, "sweep": [{"name": "pope"}]}
+    with pytest.raises(ConfigError, match="training in float16 loses small gradients"):
+        check_plugins(config.parse({**half, "arms": [arm]}))
+    with pytest.raises(ConfigError, match="arm a: .*wandb is not installed"):
+        check_plugins(config.parse({**half, "model": {"name": "transformers", "path": "x"}, "arms": [arm]}))
+    check_plugins(config.parse({**half, "arms": []}))
 
 
 # ------------------------------------------------------------ the command's words

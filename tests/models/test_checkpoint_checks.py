@@ -72,6 +72,16 @@ def test_a_template_without_an_end_token_is_worth_a_note(made: Callable[..., Tra
     assert [f.state for f in found.values()][1:] == [OK] * 3
 
 
+def test_a_pass_that_fails_is_told_with_its_kind_and_what_to_compare(llava_folder: Path, images: list[Path]) -> None:
+    model = TransformersModel(str(llava_folder), device="cpu")
+    model.module.config.vision_feature_layer = -70
+    found = checked(model, images)["log-probs"]
+    assert found.state == WRONG and found.words.startswith("a pass of the model fails (")
+    assert found.words.endswith(
+        "Compare config.json and the processor's files with those of the checkpoint that this one was made from"
+    )
+
+
 def test_a_template_that_shows_no_image_fails_by_name(made: Callable[..., TransformersModel], images: list[Path]) -> None:
     model = made(ONE_TEXT)
     assert all(f.state == WRONG and "chat_template.jinja writes" in f.words for f in checked(model, images, False).values())

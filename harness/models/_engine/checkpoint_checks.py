@@ -46,8 +46,12 @@ class CheckpointChecks:
         for name, look in [*looks, *([(PRECISION, self._precision)] if training else [])]:
             try:
                 state, words = look(images)
-            except (ModelError, ValueError, TypeError, RuntimeError, IndexError) as error:
-                state, words = WRONG, (str(error) or type(error).__name__).splitlines()[0]
+            except ModelError as error:
+                state, words = WRONG, str(error).splitlines()[0]
+            except (ValueError, TypeError, RuntimeError, IndexError) as error:
+                first = (str(error) or "without words").splitlines()[0]
+                told = f"a pass of the model fails ({type(error).__name__}: {first}). Compare config.json and the processor's "
+                state, words = WRONG, f"{told}files with those of the checkpoint that this one was made from"
             yield Finding(name, state, words)
 
     # ------------------------------------------------------------ text and tokens

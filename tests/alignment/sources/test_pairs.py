@@ -46,6 +46,15 @@ def test_all_faults_are_named_by_line(tmp_path):
         assert part in text
 
 
+def test_rows_as_trl_writes_them_are_told_from_our_own(tmp_path):
+    said = [{"role": "assistant", "content": "A dog."}]
+    write(tmp_path / "p", {"id": "a", "prompt": "What?", "chosen": said, "rejected": said})
+    with pytest.raises(
+        DataError, match="line 1: 'rejected' is a list of messages, as TRL writes them: give the source `form: trl`"
+    ):
+        read_pairs(tmp_path / "p")
+
+
 def test_an_empty_or_missing_file_is_an_error(tmp_path):
     (tmp_path / "p").write_text("\n")
     with pytest.raises(DataError, match="at least one"):

@@ -241,9 +241,8 @@ def _show_sums(console: Console, costs: Sequence[Any], peak_memory: Callable[[],
 
     judged, measured = sum(cost.judge_requests for cost in costs), [c.seconds for c in costs if c.seconds is not None]
     if not measured:
-        console.print(
-            f"[bold]{len(costs)} stages[/bold], none measured, since something is missing; {judged:,} judge requests."
-        )
+        stages = "1 stage" if len(costs) == 1 else f"{len(costs)} stages"
+        console.print(f"[bold]{stages}[/bold], none measured, since something is missing; {judged:,} judge requests.")
         return
     left = len(costs) - len(measured)
     more = f", and {left} that could not be measured" if left else ""

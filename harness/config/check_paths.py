@@ -41,6 +41,10 @@ def _model(where: str, spec: Mapping[str, Any]) -> str:
             return f"{where}.serve: the executable {serve!r} is not on PATH. Install it, or use `url`."
         if serve is not None and serve not in OWN_SERVERS:
             return f"{where}.serve: {serve!r} is unknown. Choose {' or '.join(OWN_SERVERS)}."
+    if path == "miniworld" and where != "model":
+        return (
+            f"{where}.path: miniworld is the built-in model, which only `model:` of the study names so. Give a model's folder."
+        )
     if spec.get("name") not in ("transformers", "openai") or not isinstance(path, str) or path == "miniworld":
         return ""
     if not path:

@@ -16,16 +16,20 @@ PUBLISHED_SIZES = {"povid": 17_184, "rlhf_v": 5_733, "vlfeedback": 80_258, "llav
 def counted(config: RunConfig, totals: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     """(stage, amount) of every arm: prompts of its source and steps of its training; `totals`: arms whose files are there."""
     for arm in (*config.reward_models, *config.arms):
-        total, steps = totals.get(arm.name) or _expected(arm), "an unknown number of"
-        prompts = steps if total is None else f"{total:,}"
-        yield f"pairs: {arm.name}", f"{prompts} prompts ({arm.pairs.name})"
+        total = totals.get(arm.name) or _expected(arm)
+        yield f"pairs: {arm.name}", f"{amount(total, 'prompt')} ({arm.pairs.name})"
         try:
             settings = make_settings(arm.align.options.get("training"))
         except HarnessError:  # named among what is wrong
             continue
-        steps = steps if total is None else f"{settings.steps(total):,}"
+        steps = None if total is None else settings.steps(total)
         batch = settings.batch_size if total is None else min(settings.batch_size, total)
-        yield f"align: {arm.name}", f"{steps} steps of {batch} pairs ({arm.align.name})"
+        yield f"align: {arm.name}", f"{amount(steps, 'step')} of {amount(batch, 'pair')} ({arm.align.name})"
+
+
+def amount(number: int | None, noun: str) -> str:
+    """'1 step', '2,000 steps'."""
+    return f"an unknown number of {noun}s" if number is None else f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _expected(arm: Arm) -> int | None:
@@ -40,4 +44,4 @@ def _most(source: Mapping[str, Any]) -> int | None:
         inside = [sum(size for size in inside if size) if all(inside) else None]
     whole = not (source.get("origin") or source.get("chosen_by"))  # how many rows these leave is known with the file only
     sizes = [source.get("limit"), *inside, PUBLISHED_SIZES.get(str(source.get("name"))) if whole else None]
-    return min((size for size in sizes if size), default=None)
+    return min((size for size in sizes if isinstance(size, int) and size > 0), default=None)

@@ -297,6 +297,14 @@ def test_an_output_folder_behind_a_link_that_leads_nowhere_is_refused_at_once(tm
         assert faults == [f"output: {tmp_path / name} is a link to {to}, which is not there. Choose another folder."]
 
 
+def test_the_built_in_model_is_named_so_under_model_alone() -> None:
+    judge = {"name": "chat", "model": {"name": "transformers", "path": "miniworld"}}
+    (said,) = path_faults(config.parse(GOOD | {"sweep": [{"name": "mmhal_bench", "judge": judge}], "arms": [], "gates": None}))
+    assert said.startswith(
+        "sweep.0.judge.model.path: miniworld is the built-in model, which only `model:` of the study names so."
+    )
+
+
 def test_an_empty_path_of_a_model_is_refused_by_its_place() -> None:
     assert path_faults(config.parse(GOOD | {"model": {"name": "transformers", "path": ""}})) == [
         "model.path: is empty. Give the model's folder."

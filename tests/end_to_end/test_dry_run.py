@@ -78,7 +78,7 @@ def test_the_command_prints_a_line_a_stage_and_the_sum(world: Path, tmp_path: Pa
     path.write_text(made.as_yaml())
     result = CliRunner().invoke(app, ["run", str(path), f"output={tmp_path}", "--dry-run"])
     assert result.exit_code == 0, result.output
-    assert "questions x 1 checkpoints" in result.output and "all stages: about" in result.output
+    assert "questions x 1 checkpoint\n" in result.output and "all stages: about" in result.output
     assert "0 judge requests" in result.output
 
 
@@ -144,7 +144,7 @@ def test_the_corrupted_rows_of_table_5_are_counted_from_the_file_and_a_missing_k
     amounts = dict[str, str]()
     with pytest.raises(DataError, match="pairs of corrupted: The environment variable"):
         amounts.update((cost.stage, cost.amount) for cost in estimate(made))
-    counted = {arm.name: amounts[f"pairs: {arm.name}"].split(" prompts")[0] for arm in made.arms}
+    counted = {arm.name: amounts[f"pairs: {arm.name}"].split(" prompt")[0] for arm in made.arms}
     assert counted == {"ranked": "4", "corrupted": "4", "llava-prompts": "3", "gpt-4v-responses": "1", "llava-responses": "1"}
 
 

@@ -163,7 +163,7 @@ def _show(who: str, found: Fitness, blind: int = 0) -> None:
         echo(f"{name:14}{'unknown: no decided pair' if share is None else f'{share:.2%}'}")
     echo(f"The {who}: {found.words()}.")
     if blind:
-        echo(f"{blind:,} pairs were judged without their image, which is not there.")
+        echo(f"{'1 pair was' if blind == 1 else f'{blind:,} pairs were'} judged without their image, which is not there.")
 
 
 def _judge(name: str, changes: list[str], output: Path) -> Annotator:

@@ -127,7 +127,9 @@ def _until_decided(chosen: RunConfig, until: str | None, policy: str, against: s
     from harness.commands._terminal import Display, show_gate
     from harness.config.gate_policy import load_policy
 
-    if until != "decided" or against is None:
+    if until not in (None, "decided"):
+        raise ConfigError(f"--until {until!r} is unknown; the one value is `decided`.")
+    if until is None or against is None:
         raise ConfigError("`--until decided` goes with `--against RUN`, the finished sweep of the base. Give both.")
     rules = load_policy(policy)
     with Display() as display:

@@ -325,3 +325,16 @@ def test_a_benchmark_that_needs_a_judge_says_how_to_give_one(world: Path, tmp_pa
         done = sweep_words(*words_for(world, tmp_path, server.url), "--benchmarks", "mmhal_bench")
     assert isinstance(done.exception, ConfigError)
     assert "sweep.mmhal_bench.judge.name=" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--until", "maybe"), "--until 'maybe' is unknown; the one value is `decided`."),
+        (("--until", "decided"), "`--until decided` goes with `--against RUN`"),
+        (("--against", "base"), "`--until decided` goes with `--against RUN`"),
+    ],
+)
+def test_stopping_early_takes_its_one_value_and_a_run_of_the_base(words: tuple[str, str], said: str) -> None:
+    done = sweep_words("--model", "miniworld", "--benchmarks", "pope", *words)
+    assert isinstance(done.exception, ConfigError) and said in str(done.exception)

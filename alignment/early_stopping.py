@@ -42,8 +42,10 @@ class EarlyStop:
         return ""
 
     def _require_known(self, log: Log) -> None:
-        known = {name for row in log for name in row}
-        if sum("loss" in row for row in log) >= self.steps and self.metric not in known:
+        if any(self.metric in row for row in log):
+            return
+        if sum("loss" in row for row in log) >= self.steps:
+            known = {name for row in log for name in row}
             raise ConfigError(
                 f"early_stop: no step logs {self.metric}.{did_you_mean(self.metric, sorted(known))} "
                 f"The log has {', '.join(sorted(known))}."

@@ -237,12 +237,12 @@ def show_costs(costs: Iterable[Any], peak_memory: Callable[[], str]) -> None:
 
 
 def _show_sums(console: Console, costs: Sequence[Any], peak_memory: Callable[[], str]) -> None:
-    from reports.text.formatting import duration
+    from reports.text.formatting import count, duration
 
     judged, measured = sum(cost.judge_requests for cost in costs), [c.seconds for c in costs if c.seconds is not None]
     if not measured:
-        stages = "1 stage" if len(costs) == 1 else f"{len(costs)} stages"
-        console.print(f"[bold]{stages}[/bold], none measured, since something is missing; {judged:,} judge requests.")
+        stages = f"[bold]{count(len(costs), 'stage')}[/bold], none measured, since something is missing"
+        console.print(f"{stages}; {judged:,} judge requests.")
         return
     left = len(costs) - len(measured)
     more = f", and {left} that could not be measured" if left else ""

@@ -9,6 +9,7 @@ from alignment.settings import make_settings
 from harness.config.option_faults import SOURCES_INSIDE
 from harness.config.schema import Arm, RunConfig
 from harness.core.errors import HarnessError
+from reports.text.formatting import count
 
 PUBLISHED_SIZES = {"povid": 17_184, "rlhf_v": 5_733, "vlfeedback": 80_258, "llava_rlhf": 9_422, "rlaif_v": 83_132}  # rows
 
@@ -17,19 +18,18 @@ def counted(config: RunConfig, totals: Mapping[str, int]) -> Iterator[tuple[str,
     """(stage, amount) of every arm: prompts of its source and steps of its training; `totals`: arms whose files are there."""
     for arm in (*config.reward_models, *config.arms):
         total = totals.get(arm.name) or _expected(arm)
-        yield f"pairs: {arm.name}", f"{amount(total, 'prompt')} ({arm.pairs.name})"
+        yield f"pairs: {arm.name}", f"{_amount(total, 'prompt')} ({arm.pairs.name})"
         try:
             settings = make_settings(arm.align.options.get("training"))
         except HarnessError:  # named among what is wrong
             continue
         steps = None if total is None else settings.steps(total)
         batch = settings.batch_size if total is None else min(settings.batch_size, total)
-        yield f"align: {arm.name}", f"{amount(steps, 'step')} of {amount(batch, 'pair')} ({arm.align.name})"
+        yield f"align: {arm.name}", f"{_amount(steps, 'step')} of {count(batch, 'pair')} ({arm.align.name})"
 
 
-def amount(number: int | None, noun: str) -> str:
-    """'1 step', '2,000 steps'."""
-    return f"an unknown number of {noun}s" if number is None else f"{number:,} {noun}{'' if number == 1 else 's'}"
+def _amount(number: int | None, thing: str) -> str:
+    return f"an unknown number of {thing}s" if number is None else count(number, thing)
 
 
 def _expected(arm: Arm) -> int | None:

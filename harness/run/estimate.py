@@ -27,12 +27,13 @@ from harness.evaluation.scoring import make_annotator, make_judge
 from harness.evaluation.sweep import check_before_asking
 from harness.run.check_report import check_report
 from harness.run.check_sources import Looked, Warnings, indented, known_ahead, look_at, refused_prompts, unreached_models
-from harness.run.count import amount, counted
+from harness.run.count import counted
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import make_aligner
 from harness.run.models import load_model
 from harness.run.on_fleet.jobs import jobs_of
 from harness.run.sample_questions import Asked, asked_of, question_seconds, timed
+from reports.text.formatting import count
 
 PROMPTS, STEPS = 2, 2  # measured of each: an order of magnitude, for seconds of work
 
@@ -146,15 +147,15 @@ def _unmeasured(config: RunConfig, asked: Sequence[Asked], totals: Mapping[str, 
     columns = 1 + len(config.arms)
     for one in asked:
         yield _sweep_cost(one, columns, None)
-    for stage, told in counted(config, totals):
-        yield Cost(stage, told, None)
+    for stage, amount in counted(config, totals):
+        yield Cost(stage, amount, None)
 
 
 def _sweep_cost(asked: Asked, columns: int, seconds: float | None) -> Cost:
     again = min(asked.spec.judge_repeats or 0, asked.number)
     judged = (asked.number + again) * columns if asked.spec.judge is not None else 0
     return Cost(
-        f"sweep: {asked.spec.title}", f"{amount(asked.number, 'question')} x {amount(columns, 'checkpoint')}", seconds, judged
+        f"sweep: {asked.spec.title}", f"{count(asked.number, 'question')} x {count(columns, 'checkpoint')}", seconds, judged
     )
 
 
@@ -199,7 +200,7 @@ def _arm(config: RunConfig, arm: Arm, total: int, base: Model, data: Data, measu
         seconds = timed(lambda: pairs.extend(source.pairs(data, base, config.seed_of(arm))))
         measured.pairs[alike] = pairs, seconds / few
     pairs, seconds = measured.pairs[alike]
-    yield Cost(f"pairs: {arm.name}", f"{amount(total, 'prompt')} ({arm.pairs.name})", seconds * total)
+    yield Cost(f"pairs: {arm.name}", f"{count(total, 'prompt')} ({arm.pairs.name})", seconds * total)
     if pairs and arm.align.reward is None:
         yield _training(config, arm, pairs, total, data, measured.steps)
     else:
@@ -219,7 +220,7 @@ def _training(
         aligner.settings = replace(settings, max_steps=STEPS, batch_size=small)
         pair_seconds[alike] = _step_seconds(config, aligner, pairs, small * STEPS, data) / small
     seconds = pair_seconds[alike] * batch * steps
-    return Cost(f"align: {arm.name}", f"{amount(steps, 'step')} of {amount(batch, 'pair')} ({arm.align.name})", seconds)
+    return Cost(f"align: {arm.name}", f"{count(steps, 'step')} of {count(batch, 'pair')} ({arm.align.name})", seconds)
 
 
 def _step_seconds(config: RunConfig, aligner: Aligner, pairs: Sequence[PreferencePair], n: int, data: Data) -> float:

@@ -131,15 +131,15 @@ def test_a_processor_of_another_model_is_told_from_the_number_of_features(folder
         list(TransformersModel(str(folder), device="cpu").generate([Request(images[0], "Why?")]))
 
 
-# ---------------------------------------------------------------- what a base model is computed from
-
-
 def test_a_configuration_with_another_number_of_the_image_token_is_told_so(folder: Path, images: list[Path]) -> None:
     config = json.loads((folder / "config.json").read_text())
     write(folder / "config.json", config | {"image_token_index": config["image_token_index"] + 1})
     model = TransformersModel(str(folder), device="cpu")
     with pytest.raises(ModelError, match=r"config.json gives 4 as the number of the image token, but .* writes <image> as 3\."):
         list(model.one_by_one().generate([Request(images[0], "Is there a cat?", Decoding(2))]))
+
+
+# ---------------------------------------------------------------- what a base model is computed from
 
 
 def write(path: Path, value: object) -> None:

@@ -128,7 +128,7 @@ def test_training_rows_of_none_one_and_several_images_score_as_plain_forwards_wi
     model = models(name)
     shown = [ASKED[0], ASKED[3]] if name.startswith("gemma4") else ASKED  # a forward of it takes a quarter of a second
     rows = [make_row(model, pair, Path()) for pair in pairs_of(images, shown)]
-    watched = [p for p in model.module.parameters() if p.requires_grad]
+    names, watched = zip(*((n, p) for n, p in model.module.named_parameters() if p.requires_grad), strict=True)
     got = score(model, collate(rows, model.pad_token_id))
     gradients = torch.autograd.grad(got.sum(), watched, allow_unused=True)
     tails = [answer.tolist() for row in rows for answer in row.answers]
@@ -136,10 +136,11 @@ def test_training_rows_of_none_one_and_several_images_score_as_plain_forwards_wi
     expected = torch.stack([plain(model, images, one, tail) for one, tail in zip(asked, tails, strict=True)])
     torch.testing.assert_close(got, expected, atol=1e-4, rtol=0)
     largest = 0.0
-    for mine, theirs in zip(gradients, torch.autograd.grad(expected.sum(), watched, allow_unused=True), strict=True):
+    wanted = torch.autograd.grad(expected.sum(), watched, allow_unused=True)
+    for weight, mine, theirs in zip(names, gradients, wanted, strict=True):
         if theirs is not None and mine is not None:
-            # 1e-5 of rounding at least: weights moved by 6e-8 of them move a decay's gradients (A_log, dt_bias) by 4e-6
-            scale = float(theirs.abs().max()) + 1e-2
+            # weights moved by 6e-8 of them, which is rounding, move the gradients of Qwen3.5's decay by 4e-6
+            scale = float(theirs.abs().max()) + (1e-2 if weight.endswith((".A_log", ".dt_bias")) else 1e-3)
             torch.testing.assert_close(mine / scale, theirs / scale, atol=1e-3, rtol=0)
             largest = max(largest, float(theirs.abs().max()))
     assert largest > 1e-2, "gradients without any size would show nothing"

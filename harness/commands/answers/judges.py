@@ -163,7 +163,9 @@ def _show(who: str, found: Fitness, blind: int = 0) -> None:
         echo(f"{name:14}{'unknown: no decided pair' if share is None else f'{share:.2%}'}")
     echo(f"The {who}: {found.words()}.")
     if blind:
-        echo(f"{'1 pair was' if blind == 1 else f'{blind:,} pairs were'} judged without their image, which is not there.")
+        from reports.text.formatting import count
+
+        echo(f"{count(blind, 'pair')} {'was' if blind == 1 else 'were'} judged without their image, which is not there.")
 
 
 def _judge(name: str, changes: list[str], output: Path) -> Annotator:

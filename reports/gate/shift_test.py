@@ -140,14 +140,17 @@ def _outermost(p: Callable[[float], float | None], outer: float, inner: float, a
 def items_needed(shift: Shift, threshold: float, alpha: float) -> int | None:
     """Items with which a difference that stays as measured would be decided with a chance of 80 %, either way.
 
-    None where the difference lies on the threshold: more items would not help.
+    None where the difference lies on the threshold: more items would not help; and where no image changed in a metric that is
+    no share: nothing is known of how far one could.
     """
     from scipy.special import ndtri
 
-    distance, error = abs(shift.value - threshold), float(shift.images.std(ddof=1) / np.sqrt(len(shift.images)))
-    if not error:
-        error = shift.widest / len(shift.images)  # one changed image
-    if distance < 0.05 * error or not error:
+    if not shift.typical:
+        return None  # as in `_p`
+    n_images = len(shift.images)
+    error = max(float(shift.images.std(ddof=1) / np.sqrt(n_images)), shift.typical / n_images)  # at least one changed image
+    distance = abs(shift.value - threshold)
+    if distance < 0.05 * error:
         return None
     times = float(((ndtri(1 - alpha) + ndtri(POWER)) * error / distance) ** 2)
     return int(np.ceil(shift.items * max(1.0, times)))

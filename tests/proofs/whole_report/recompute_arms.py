@@ -152,7 +152,7 @@ def decided(rule: Rule, wanted: Requirement, before: Sequence[Scored], after: Se
     change = wanted.sign * (again.at(rule, whole[1] - new) - again.at(rule, whole[0] - old))
     far = _typical(wanted.sign * (value[1] - value[0]) + (g - 1) * (change.mean() - change), rule)
     met, unmet = _one_sided(pseudo - limit, far), _one_sided(limit - pseudo, far)
-    error = pseudo.std(ddof=1) / np.sqrt(g) or 1 / g
+    error = max(pseudo.std(ddof=1) / np.sqrt(g), far / g)
     times = ((stats.norm.ppf(1 - alpha) + stats.norm.ppf(0.8)) * error / abs(theta - limit)) ** 2 if theta != limit else np.inf
     met_at = wanted.sign * (limit - toward * wanted.of_base * abs(value[0]))
     return Decided(*value, len(counted), g, met, unmet, len(counted) * max(1.0, float(times)), met_at)

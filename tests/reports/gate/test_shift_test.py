@@ -83,10 +83,22 @@ def test_a_margin_relative_to_the_base_proves_no_more_than_the_same_one_in_point
         assert p is not None and same is not None and p > 0.05 and p == pytest.approx(same, abs=0.02)
 
 
+@pytest.mark.parametrize("images", [10, 20])
+def test_unchanged_answers_need_as_many_items_for_a_relative_margin_as_for_one_in_points(images: int) -> None:
+    """By the base's scatter alone 10 items would have decided what 10 items left open. z(0.95) is 1.6449, z(0.8) 0.8416."""
+    right = np.repeat([[1.0], [1.0], [1.0], [1.0], [0.0]], images // 5, axis=0)
+    relative = shift_of(sample(right), sample(right), ACCURACY, relative=0.05)
+    points = shift_of(sample(right), sample(right), ACCURACY)
+    assert relative is not None and points is not None
+    one_changed = 1 / images  # the error, as a share, were one answer to change
+    wanted = np.ceil(images * ((1.6449 + 0.8416) * one_changed / 0.04) ** 2)
+    assert items_needed(relative, 0, 0.05) == items_needed(points, -0.04, 0.05) == wanted
+
+
 def test_a_rating_that_never_changed_proves_no_relative_margin() -> None:
     score = replace(ACCURACY, unit="score")
     assert (shift := shift_of(sample(BEFORE), sample(BEFORE), score, relative=0.05)) is not None
-    assert p_above(shift, 0) is None and p_below(shift, 0) is None
+    assert p_above(shift, 0) is None and p_below(shift, 0) is None and items_needed(shift, 0, 0.05) is None
 
 
 def test_four_images_tell_nothing() -> None:

@@ -41,7 +41,7 @@ from alignment.weights.precision import in_one_precision, stored_as
 from alignment.weights.resume_state import check_fingerprint, read_log
 from alignment.weights.strategy import divide
 from alignment.weights.trainable import Trainable, prepare
-from alignment.weights.workers import workers
+from alignment.weights.workers import collective, workers
 from harness.core.digests import model_digest, parts_digest
 from harness.core.edge.files import is_file
 from harness.core.errors import TrainingError
@@ -64,6 +64,7 @@ class Alignment:
     dropped: Mapping[str, int] = field(default_factory=dict)
 
 
+@collective()
 def train(
     policy: Policy,
     pairs: Sequence[PreferencePair],

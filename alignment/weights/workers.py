@@ -6,6 +6,7 @@ optimizer step, so that weights stay equal without being sent; for which process
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ class Workers:
 
     def __init__(self, rank: int = 0, count: int = 1) -> None:
         self.rank, self.count = rank, count
+        self.unfinished = 0  # `collective` parts that began here and did not end well
 
     @property
     def is_main(self) -> bool:
@@ -85,4 +87,24 @@ def workers() -> Workers:
         raise TrainingError(
             f"{wanted} processes were started but accelerate sees {state.num_processes}; check its configuration."
         )
-    return Workers(state.process_index, state.num_processes)
+    found = Workers(state.process_index, state.num_processes)
+    atexit.register(_leave, found)
+    return found
+
+
+@contextmanager
+def collective() -> Iterator[None]:
+    """Around a training or a run, which all processes go through together; also a decorator."""
+    here = workers()
+    here.unfinished += 1
+    yield
+    here.unfinished -= 1  # not after an error: the others may be waiting
+
+
+def _leave(here: Workers) -> None:
+    """Leave the others, at the end of this process. Without it torch aborts one of eight that used gloo, whereupon torchrun
+    ends the others (pytorch issue 190489). NCCL first waits for operations under way, which after an error may last forever."""
+    from torch import distributed
+
+    if distributed.is_initialized() and (not here.unfinished or distributed.get_backend() == "gloo"):
+        distributed.destroy_process_group()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from alignment.data.pairs import read_pairs, write_pairs, write_trl
 from alignment.data.yield_report import left_out
-from alignment.weights.workers import workers
+from alignment.weights.workers import collective, workers
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
@@ -28,7 +28,6 @@ from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Data, Model, Progress, no_progress
-from harness.core.preference import PreferencePair
 from harness.evaluation.cached_model import RememberingModel
 from harness.evaluation.sweep import sweep
 from harness.models._server.shared_servers import kept_servers
@@ -77,6 +76,7 @@ def run(
         return run_on(crew, config, command, progress, say)
 
 
+@collective()
 def run_on(crew: Crew | None, config: RunConfig, command: str, progress: Progress, say: Say) -> Outcome | None:
     """The same with a fleet that is there already, or with None in this process. The configuration was checked."""
     output = Path(config.output).expanduser()
@@ -208,7 +208,7 @@ class _Stages:
         with self._timed(f"sweep {label}"):
             sweep(label, model, left, self.data, self.store, self.run_id, self.progress, self.say)
 
-    def _pairs(self, arm: Arm, base: Model) -> list[PreferencePair]:
+    def _pairs(self, arm: Arm, base: Model) -> None:
         """Build the arm's pairs, or read those that are there."""
         path = self._arm(arm) / "pairs.jsonl"
         if not path.is_file():
@@ -227,7 +227,6 @@ class _Stages:
             self.store.put(self.run_id, record := pairs_record(pairs), arm.name)
         self.say(f"{len(pairs)} pairs in {path}{left_out(record.report)}")
         self.warn(pair_notes(arm, base, pairs, pairs))
-        return pairs
 
     def _align(self, base: Model, arm: Arm) -> None:
         """Train, or go on training, and keep the path of the checkpoint."""

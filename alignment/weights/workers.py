@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from harness.core.errors import TrainingError
 
+_LAST_TENSORS_S = 0.1  # for threads of gloo to free what they sent last, which takes microseconds
 WAIT = timedelta(days=7)  # the others wait while the first process writes pairs and sweeps
 
 
@@ -79,7 +81,8 @@ def workers() -> Workers:
     wanted = int(os.environ.get("WORLD_SIZE", "1"))
     if wanted == 1:
         return Workers()
-    import torch
+    # Imported before there is a group: a dozen of its functions have the group as their default, which would hold it for ever.
+    import torch.distributed.nn.functional
     from accelerate import PartialState
 
     state = PartialState(cpu=not torch.cuda.is_available(), timeout=WAIT)
@@ -102,9 +105,11 @@ def collective() -> Iterator[None]:
 
 
 def _leave(here: Workers) -> None:
-    """Leave the others, at the end of this process. Without it torch aborts one of eight that used gloo, whereupon torchrun
-    ends the others (pytorch issue 190489). NCCL first waits for operations under way, which after an error may last forever."""
+    """Leave the others, at the end of this process. A thread of gloo that frees a tensor while Python ends aborts it, and
+    torchrun then ends the others (pytorch issue 190489). Leaving waits for such threads; where the caches of sharded tensors
+    still hold the group, they are given time. NCCL also waits for operations under way, which after an error may never end."""
     from torch import distributed
 
     if distributed.is_initialized() and (not here.unfinished or distributed.get_backend() == "gloo"):
         distributed.destroy_process_group()
+        time.sleep(_LAST_TENSORS_S)

@@ -6,7 +6,6 @@ tried in tests/end_to_end/test_methods.py, `accelerate launch` on two hosts in t
 
 from __future__ import annotations
 
-import atexit
 import multiprocessing
 import os
 import runpy
@@ -65,7 +64,6 @@ def _run(script: str, given: tuple[str, ...], rank: int, env: dict[str, str], lo
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
     os.environ.update({**env, **{name: str(value) for name, value in place.items()}, "OMP_NUM_THREADS": "1"})
     sys.argv = [script, *given]
-    atexit._clear()  # those of the process it is forked from
     try:
         runpy.run_path(script, run_name="__main__")
         assert torch.distributed.get_world_size() == 2, "each trained alone"
@@ -73,6 +71,5 @@ def _run(script: str, given: tuple[str, ...], rank: int, env: dict[str, str], lo
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)
-    atexit._run_exitfuncs()
     sys.stderr.flush()
     os._exit(0)

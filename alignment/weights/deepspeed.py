@@ -27,22 +27,13 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 
 
 class Zero(Replicated):
-    """Weights whole, a part of the optimizer's state in each process, by DeepSpeed's engine.
-
-    Raises ConfigError where DeepSpeed is not installed, has one process, or its file sets what the study decides.
-    """
+    """Weights whole, a part of the optimizer's state in each process, by DeepSpeed's engine. Raises as `configuration` does."""
 
     in_step = True
 
     def __init__(self, trained: Trainable, workers: Workers) -> None:
         super().__init__(trained, workers)
-        self._file = _configuration(workers)
-        stage = int(self._file.get("zero_optimization", {}).get("stage", 0))
-        if stage == 3:
-            raise ConfigError(
-                "ZeRO-3 is not supported; FSDP2 divides the same: `accelerate launch --use_fsdp --fsdp_version 2`. "
-                "ZeRO stages 1 and 2 are."
-            )
+        self._file = configuration(workers)
         self.loss_scale = float(workers.count)  # DeepSpeed takes the mean over processes, a step's loss is a sum over them
         self._engine: Any = None
         self._numbered: list[Any] = []  # the trained weights in the order in which an optimizer numbers them
@@ -125,8 +116,12 @@ def _link(optimizer: Any) -> None:
     optimizer._lazy_init_hp_params_optimizer_state()
 
 
-def _configuration(workers: Workers) -> dict[str, Any]:
-    """DeepSpeed's configuration as given to accelerate, without the values that are left to be filled in."""
+def configuration(workers: Workers) -> dict[str, Any]:
+    """DeepSpeed's configuration as given to accelerate, without the values that are left to be filled in.
+
+    Raises ConfigError where DeepSpeed is not installed, has one process, or its file asks for ZeRO-3 or sets what the study
+    decides.
+    """
     try:
         import deepspeed  # noqa: F401
     except ImportError as error:
@@ -139,6 +134,11 @@ def _configuration(workers: Workers) -> dict[str, Any]:
     if named := [key for key in OURS if key in given]:
         raise ConfigError(f"The DeepSpeed file sets {', '.join(named)}, which the study's settings decide. Remove these keys.")
     filled: dict[str, Any] = _filled(given)
+    if int(filled.get("zero_optimization", {}).get("stage", 0)) == 3:
+        raise ConfigError(
+            "ZeRO-3 is not supported; FSDP2 divides the same: `accelerate launch --use_fsdp --fsdp_version 2`. "
+            "ZeRO stages 1 and 2 are."
+        )
     return filled
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from alignment.weights.deepspeed import Zero
+from alignment.weights.deepspeed import Zero, configuration
 from alignment.weights.fsdp import Sharded
 from alignment.weights.replicated import Replicated
 from alignment.weights.trainable import Trainable
@@ -14,22 +14,32 @@ from harness.core.errors import ConfigError
 
 def divide(trained: Trainable, workers: Workers, online: bool) -> Replicated:
     """The strategy that accelerate's configuration selects. Raises ConfigError for what cannot be divided."""
-    divided = _is_asked_for("DEEPSPEED") or (workers.count > 1 and _is_asked_for("FSDP"))
-    if divided and trained.anchor:
-        raise ConfigError(
-            "reference_sync needs the whole weights in each process; start it without FSDP and DeepSpeed "
-            "(`accelerate launch --multi_gpu`)."
-        )
+    check_division(workers, online, moving=bool(trained.anchor))
     if _is_asked_for("DEEPSPEED"):
         return Zero(trained, workers)
-    if workers.count == 1 or not _is_asked_for("FSDP"):
-        return Replicated(trained, workers)
-    if online:
+    return Sharded(trained, workers) if workers.count > 1 and _is_asked_for("FSDP") else Replicated(trained, workers)
+
+
+def check_division(workers: Workers, online: bool, moving: bool, sharded: bool | None = None) -> None:
+    """Raise ConfigError where weights would be divided that an aligner needs whole; no model is needed.
+
+    online, moving: it draws answers while it trains; its reference follows the policy (`reference_sync`).
+    sharded: by FSDP; None: as accelerate's configuration says.
+    """
+    zero = sharded is None and _is_asked_for("DEEPSPEED")
+    fsdp = workers.count > 1 and (_is_asked_for("FSDP") if sharded is None else sharded)
+    if moving and (zero or fsdp):
+        raise ConfigError(
+            "reference_sync needs the whole weights in each process; start it without FSDP and DeepSpeed "
+            "(`accelerate launch --multi_gpu`; on a fleet without `resources.sharded`)."
+        )
+    if zero:
+        configuration(workers)
+    elif fsdp and online:
         raise ConfigError(
             "An aligner that draws answers while it trains needs the whole model in each process; start it without FSDP "
-            "(`accelerate launch --multi_gpu`), with LoRA where memory is short."
+            "(`accelerate launch --multi_gpu`; on a fleet without `resources.sharded`), with LoRA where memory is short."
         )
-    return Sharded(trained, workers)
 
 
 def _is_asked_for(what: str) -> bool:

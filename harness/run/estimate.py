@@ -29,7 +29,7 @@ from harness.run.check_report import check_report
 from harness.run.check_sources import Looked, Warnings, indented, known_ahead, look_at, refused_prompts, unreached_models
 from harness.run.count import counted
 from harness.run.data import data_to_look_at
-from harness.run.make_aligner import make_aligner
+from harness.run.make_aligner import check_divided, make_aligner
 from harness.run.models import load_model
 from harness.run.on_fleet.jobs import jobs_of
 from harness.run.sample_questions import Asked, asked_of, question_seconds, timed
@@ -106,7 +106,7 @@ def _present(
     config: RunConfig, opened: ExitStack, say: Callable[[str], None]
 ) -> tuple[Model | None, list[Asked], dict[str, int], Data | None, list[str]]:
     """The model, what the benchmarks ask, the number of pairs of each arm, the data folder, and all that is missing."""
-    missing = plugin_faults(config) or _refused(partial(check_report, config))
+    missing = plugin_faults(config) or [*_refused(partial(check_report, config)), *_refused(partial(check_divided, config))]
     missing += path_faults(config)
     asked, looked, data, model = list[Asked](), dict[str, Looked](), None, None
     try:

@@ -8,12 +8,16 @@ from typing import Any
 
 from alignment.batching.policy import Policy
 from alignment.online.reward_model import JudgeReward, ModelReward, Reward
+from alignment.training.sample_supply import Online
 from alignment.weights.checkpoint import HEADS, PROVENANCE
+from alignment.weights.strategy import check_division
+from alignment.weights.workers import Workers, workers
 from harness.audit.judge_check import RankedPair
-from harness.config.schema import AlignConfig
+from harness.config.fleet_form import ALONE
+from harness.config.schema import AlignConfig, RunConfig
 from harness.core import registry
 from harness.core.edge.files import is_file
-from harness.core.errors import TrainingError
+from harness.core.errors import ConfigError, TrainingError
 from harness.core.plugins import Aligner, Data
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator
@@ -31,6 +35,21 @@ def make_aligner(
         reward = JudgeReward(judge)
     given = {name: value for name, value in (("judge", judge), ("reward", reward)) if value is not None}
     return registry.make("aligner", spec.name, dict(options), **given)
+
+
+def check_divided(config: RunConfig) -> None:
+    """Raises ConfigError where the processes that train together would divide weights that an arm's aligner needs whole."""
+    for arm in (*config.reward_models, *config.arms):
+        online = isinstance(registry.get("aligner", arm.align.name), Online)
+        moving = arm.align.options.get("reference_sync") is not None
+        asked = arm.resources or ALONE
+        try:
+            if config.fleet is None:
+                check_division(workers(), online, moving)
+            elif arm.align.judge is None:  # with a judge it is trained in this process
+                check_division(Workers(0, asked.workers), online, moving, asked.sharded)
+        except ConfigError as error:
+            raise ConfigError(f"arm {arm.name}: {error}") from error
 
 
 def rated_by(checkpoint: Path) -> dict[str, str]:

@@ -36,7 +36,7 @@ from harness.results.run_state import how_it_stopped
 from harness.run.check_report import check_report
 from harness.run.check_sources import Warnings, asks_own_server, check_places, check_sources, pair_notes, pairs_record
 from harness.run.data import open_data
-from harness.run.make_aligner import rated_by
+from harness.run.make_aligner import check_divided, rated_by
 from harness.run.models import Shown, crew_of, load_model
 from harness.run.on_fleet.arm_training import ArmTraining
 from harness.run.on_fleet.jobs import hands_of
@@ -71,6 +71,7 @@ def run(
     """
     check_plugins(config)
     check_report(config)
+    check_divided(config)
     with crew_of(hands_of(config), say, Shown(Path(config.output), show)) as crew:
         check_room(config, crew)
         return run_on(crew, config, command, progress, say)

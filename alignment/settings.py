@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -91,6 +92,12 @@ def make_lora(options: Mapping[str, Any]) -> Lora:
     if lora.r < 1 or lora.alpha < 1 or not 0 <= lora.dropout < 1:  # with alpha 0 nothing would be learned
         got = f"r {lora.r}, alpha {lora.alpha}, dropout {lora.dropout}"
         raise ConfigError(f"lora needs r and alpha of at least 1 and dropout in [0, 1); got {got}.")
+    if lora.targets is not None and not lora.targets:
+        raise ConfigError("lora.targets names no layer; leave it out for every linear layer of the language model.")
+    try:
+        re.compile(lora.targets if isinstance(lora.targets, str) else "")
+    except re.error as error:
+        raise ConfigError(f"lora.targets, as a text, is a regular expression; {lora.targets!r} is none: {error}.") from error
     return lora
 
 

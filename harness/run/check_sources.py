@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from alignment.batching.policy import Policy
 from alignment.data.prompts import StoresPairs, asked_of, count_of, read_once
 from alignment.data.stored_pairs import ChecksPairs
 from alignment.data.yield_report import sides
 from alignment.quality.empty_prompts import unasked
 from alignment.quality.near_duplicates import copies
 from alignment.quality.text_probe import giveaways, probed
+from alignment.weights.trainable import lora_layers
 from harness.config.option_faults import plugins_of
 from harness.config.schema import Arm, JudgeConfig, RunConfig
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
 from harness.core.edge.images import open_image
-from harness.core.errors import DataError, HarnessError, ImageError, StoreError
+from harness.core.errors import ConfigError, DataError, HarnessError, ImageError, StoreError
 from harness.core.plugins import Data, Model
 from harness.core.preference import (
     AsksAbout,
@@ -74,6 +76,17 @@ def refused_prompts(arm: Arm, looked: Looked, model: Model) -> list[str]:
         takers[f"the judge {arm.align.judge.name}"] = judge
     found = [refused_images(one, looked.rows, who) for who, one in takers.items()]
     return [f"pairs of {arm.name}: {refused}" for refused in found if refused]
+
+
+def check_layers(arm: Arm, model: object) -> None:
+    """Raise ConfigError where an arm's `lora.targets` match no layer of the base. A model of a fleet is not here: its training
+    says so."""
+    lora: Mapping[str, Any] = (arm.align.options.get("training") or {}).get("lora") or {}
+    if lora.get("targets") is not None and isinstance(model, Policy):
+        try:
+            lora_layers(model.module, lora["targets"])
+        except ConfigError as error:
+            raise ConfigError(f"arm {arm.name}: {error}") from error
 
 
 def known_ahead(arm: Arm, looked: Looked, model: object, data: Data) -> tuple[str, ...]:
@@ -158,11 +171,13 @@ def _asked_models(arm: Arm) -> list[Mapping[str, Any]]:
 def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Data, model: Model) -> tuple[str, ...]:
     """Raise one DataError for all arms without pairs whose source would fail: before a sweep of hours, not after it.
 
+    Raises ConfigError where one would adapt layers that the base does not have.
     Returns what is to be said of the others, each once.
     """
     faults, notes = list[str](), dict[str, None]()
-    for arm in (*config.reward_models, *config.arms):
-        if not has_pairs(arm) and isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
+    for arm in (arm for arm in (*config.reward_models, *config.arms) if not has_pairs(arm)):
+        check_layers(arm, model)
+        if isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
             try:
                 looked = look_at(config, arm, data)
                 faults += refused_prompts(arm, looked, model)

@@ -26,7 +26,16 @@ from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator, make_judge
 from harness.evaluation.sweep import check_before_asking
 from harness.run.check_report import check_report
-from harness.run.check_sources import Looked, Warnings, indented, known_ahead, look_at, refused_prompts, unreached_models
+from harness.run.check_sources import (
+    Looked,
+    Warnings,
+    check_layers,
+    indented,
+    known_ahead,
+    look_at,
+    refused_prompts,
+    unreached_models,
+)
 from harness.run.count import counted
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import check_divided, make_aligner
@@ -136,6 +145,7 @@ def _warned(config: RunConfig, looked: Mapping[str, Looked], model: Model | None
     faults = list[str]()
     for arm in (arm for arm in (*config.reward_models, *config.arms) if arm.name in looked):
         faults += refused_prompts(arm, looked[arm.name], model) if model is not None else []
+        faults += _refused(partial(check_layers, arm, model))
         try:
             warn(known_ahead(arm, looked[arm.name], model, data))
         except HarnessError as error:

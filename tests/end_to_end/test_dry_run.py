@@ -15,11 +15,13 @@ from harness.cli import app
 from harness.config import schema as config
 from harness.config import study_tables
 from harness.core import registry
-from harness.core.errors import DataError
+from harness.core.errors import ConfigError, DataError, HarnessError
 from harness.core.plugins import NoModel
+from harness.run import pipeline
 from harness.run.check_sources import check_sources, look_at
 from harness.run.estimate import Cost, estimate
 from harness.storage.data_folder import DataFolder
+from harness.storage.run_store import Store
 from tests.alignment.sources.test_published_datasets import by_model
 from tests.end_to_end.conftest import _BDHS, SMALL
 from tests.end_to_end.test_methods import FEW, METHODS, TRAINING
@@ -341,3 +343,15 @@ def test_the_lines_of_one_fault_stand_further_in_than_the_faults(tmp_path):
     lines = str(caught.value).splitlines()
     assert [len(line) - len(line.lstrip()) for line in lines] == [0, 2, 4, 4, 2, 4, 4]
     assert lines[2] == "    line 1: it is not JSON (Expecting value at column 1)."
+
+
+def test_adapters_for_layers_that_the_base_does_not_have_are_refused_before_its_sweep(world: Path, tmp_path: Path) -> None:
+    align = {"name": "dpo", "training": TRAINING | {"lora": {"r": 4, "alpha": 8, "targets": ["q_porj"]}}}
+    made = study(world, tmp_path, arms=[{"name": "a", "pairs": _BDHS, "align": align}])
+    says = "arm a: lora.targets: 'q_porj' matches no linear layer. Names in the language model: q_proj"
+    with pytest.raises(ConfigError, match=says):
+        pipeline.run(made, "test")
+    with Store(tmp_path / "store.sqlite") as store:
+        assert not store.results(store.runs()[0].id)
+    with pytest.raises(HarnessError, match=says):
+        list(estimate(made))

@@ -62,6 +62,14 @@ def test_an_adapter_that_would_learn_nothing_is_refused(lora):
 
 
 @pytest.mark.parametrize(
+    ("targets", "says"), [("q_proj[", "'q_proj\\[' is none"), ([], "names no layer"), ("", "names no layer")]
+)
+def test_lora_targets_that_are_no_expression_or_empty_are_refused(targets, says):
+    with pytest.raises(ConfigError, match=says):
+        Dpo(training={"lora": {"targets": targets}})
+
+
+@pytest.mark.parametrize(
     "options", [{}, {"metric": "loss"}, {"metric": "loss", "above": 1, "below": 0}, {"metrics": "loss", "above": 1}]
 )
 def test_a_rule_without_one_bound_is_refused(options):

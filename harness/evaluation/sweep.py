@@ -55,7 +55,7 @@ def protocol_of(benchmark: Benchmark, spec: BenchmarkConfig, items: Sequence[Ite
         "benchmark": spec.name,
         "benchmark version": str(benchmark.version),
         "items": str(len(items)),
-        "item digest": value_digest([[i.id, i.image, i.question, dict(i.truth)] for i in items])[:16],
+        "item digest": item_digest(items),
         "prompt (first item)": benchmark.prompt(items[0]),
         "decoding": "greedy" if decoding.temperature == 0 else f"temperature {decoding.temperature}, top-p {decoding.top_p}",
         "token limit": str(decoding.max_new_tokens),
@@ -63,6 +63,11 @@ def protocol_of(benchmark: Benchmark, spec: BenchmarkConfig, items: Sequence[Ite
         **model.facts(),
     }
     return ProtocolRecord(facts)
+
+
+def item_digest(items: Sequence[Item]) -> str:
+    """Of what items ask and what is true of them; not of the bytes of their images."""
+    return value_digest([[i.id, i.image, i.question, dict(i.truth)] for i in items])[:16]
 
 
 def sweep(

@@ -25,8 +25,8 @@ from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator, make_judge
 from harness.evaluation.sweep import check_before_asking
-from harness.run.check_report import check_report
-from harness.run.check_sources import (
+from harness.run.checks.report import check_report
+from harness.run.checks.sources import (
     Looked,
     Warnings,
     check_layers,

@@ -22,7 +22,6 @@ from alignment.weights.workers import collective, workers
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
-from harness.core.capabilities import HoldsOutPairs
 from harness.core.digests import value_digest
 from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError
@@ -33,8 +32,9 @@ from harness.evaluation.sweep import sweep
 from harness.models._server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
-from harness.run.check_report import check_report
-from harness.run.check_sources import Warnings, asks_own_server, check_places, check_sources, pair_notes, pairs_record
+from harness.run.checks.report import check_report
+from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, pair_notes, pairs_record
+from harness.run.checks.unchanged import require_unchanged, source_digest
 from harness.run.data import open_data
 from harness.run.make_aligner import check_divided, rated_by
 from harness.run.models import Shown, crew_of, load_model
@@ -93,6 +93,7 @@ def run_on(crew: Crew | None, config: RunConfig, command: str, progress: Progres
         return None
     with locked(folder), Store(output / "store.sqlite") as store:
         check_places(folder)
+        require_unchanged(config, run_id, data, store, say)
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         where = str(data.folder.resolve())
         store.begin(StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), where))
@@ -220,9 +221,10 @@ class _Stages:
                 pairs = list(source.pairs(self.data, asking, self.config.seed_of(arm)))
                 if not pairs:
                     raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
+                rows = source_digest(self.config, arm, self.data)
+                self.store.put(self.run_id, pairs_record(pairs, source.report(), rows), arm.name)
                 write_trl(path.with_name("pairs.trl.jsonl"), pairs)  # trains in TRL as it is, from the data folder
-                write_pairs(path, pairs)
-                self.store.put(self.run_id, pairs_record(pairs, source.report()), arm.name)
+                write_pairs(path, pairs)  # last: with this file the stage is done
         pairs = read_pairs(path)
         if (record := self.store.get(Pairs, self.run_id, arm.name)) is None:  # the store was lost; the folder was kept
             self.store.put(self.run_id, record := pairs_record(pairs), arm.name)
@@ -249,12 +251,5 @@ class _Stages:
         models = self.config.reward_models
         if not models or self.store.get(RewardAccuracy, self.run_id):
             return
-        made = {m.name: (self.training.aligner(m), read_pairs(self._arm(m) / "pairs.jsonl")) for m in models}
-        tested = {name: a.tested_on(pairs) if isinstance(a, HoldsOutPairs) else [] for name, (a, pairs) in made.items()}
         with self._timed("reward models"):
-            found, digests = dict[str, dict[str, float | None]](), dict[str, str]()
-            for name, reward in ((model.name, self.training.reward(model)) for model in models):
-                digests[name] = reward.digest
-                found[name] = {of: reward.accuracy(pairs, self.data.folder) for of, pairs in tested.items()}
-        comparisons = {name: sum(len(pair.rejected) for pair in pairs) for name, pairs in tested.items()}
-        self.store.put(self.run_id, RewardAccuracy(found, comparisons, digests))
+            self.store.put(self.run_id, self.training.accuracies(models))

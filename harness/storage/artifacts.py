@@ -25,16 +25,21 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Pairs(Artifact):
-    """The preference pairs of an arm: the source's yield report, at most ten of them, and the digests of all images."""
+    """The preference pairs of an arm: the source's yield report, at most ten of them, and the digests of all images.
+
+    source: digest of the rows that they were made of; "" where that is unknown, as in older runs.
+    """
 
     kind = "pairs"
     report: Mapping[str, Any]
     examples: tuple[PreferencePair, ...] = ()
     images: tuple[str, ...] = ()
+    source: str = ""
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Self:
-        return cls(fields["report"], tuple(codec.pair(row) for row in fields["examples"]), tuple(fields["images"]))
+        examples = tuple(codec.pair(row) for row in fields["examples"])
+        return cls(fields["report"], examples, tuple(fields["images"]), fields.get("source", ""))
 
 
 @dataclass(frozen=True, slots=True)

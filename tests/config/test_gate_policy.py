@@ -11,7 +11,7 @@ from harness.config import schema
 from harness.config.gate_policy import load_policy, parse_policy, read_margin
 from harness.core.errors import ConfigError
 from harness.core.gating import Margin
-from harness.run.check_report import check_report
+from harness.run.checks.report import check_report
 
 STUDY: dict[str, Any] = {"model": {"name": "transformers", "path": "miniworld"}, "sweep": [{"name": "pope"}]}
 GUARD = {"metric": "pope.f1", "role": "guard", "margin": "2 points"}

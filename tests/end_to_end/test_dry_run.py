@@ -18,7 +18,7 @@ from harness.core import registry
 from harness.core.errors import ConfigError, DataError, HarnessError
 from harness.core.plugins import NoModel
 from harness.run import pipeline
-from harness.run.check_sources import check_sources, look_at
+from harness.run.checks.sources import check_sources, look_at
 from harness.run.estimate import Cost, estimate
 from harness.storage.data_folder import DataFolder
 from harness.storage.run_store import Store

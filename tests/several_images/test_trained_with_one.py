@@ -18,7 +18,7 @@ from harness.evaluation.doctor import examine
 from harness.models._checkpoint.families import FAMILIES, note_ahead
 from harness.models.transformers import TransformersModel
 from harness.run import annotators, pipeline
-from harness.run.check_sources import check_sources
+from harness.run.checks.sources import check_sources
 from harness.storage.data_folder import DataFolder
 from tests.end_to_end.conftest import SMALL
 

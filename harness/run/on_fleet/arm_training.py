@@ -16,6 +16,7 @@ from alignment.weights.workers import workers
 from harness.config.fleet_form import ALONE
 from harness.config.schema import Arm, RunConfig
 from harness.core import errors
+from harness.core.capabilities import HoldsOutPairs
 from harness.core.errors import HarnessError, ModelError, TrainingError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Aligner, Data, Model, Progress, Trained, no_progress
@@ -26,6 +27,7 @@ from harness.run.data import open_data
 from harness.run.make_aligner import make_aligner
 from harness.run.models import load_model, trainable_model
 from harness.startup import start
+from harness.storage.artifacts import RewardAccuracy
 from harness.storage.run_folder import read_json
 from harness.storage.run_store import Store
 
@@ -77,6 +79,17 @@ class ArmTraining:
         if not isinstance(model, Policy):
             raise TrainingError(f"The reward model {arm.name} is served by {self.config.model.name}, which only answers.")
         return ModelReward(model, arm.name)
+
+    def accuracies(self, models: Sequence[Arm]) -> RewardAccuracy:
+        """Of each of these reward models on each one's held-out pairs."""
+        made = {m.name: (self.aligner(m), read_pairs(self.place(m) / "pairs.jsonl")) for m in models}
+        tested = {name: a.tested_on(pairs) if isinstance(a, HoldsOutPairs) else [] for name, (a, pairs) in made.items()}
+        found, digests = dict[str, dict[str, float | None]](), dict[str, str]()
+        for name, reward in ((model.name, self.reward(model)) for model in models):
+            digests[name] = reward.digest
+            found[name] = {of: reward.accuracy(pairs, self.data.folder) for of, pairs in tested.items()}
+        comparisons = {name: sum(len(pair.rejected) for pair in pairs) for name, pairs in tested.items()}
+        return RewardAccuracy(found, comparisons, digests)
 
     def begins_with(self, arm: Arm) -> str | None:
         """The checkpoint that an arm is trained on; None: the study's base."""

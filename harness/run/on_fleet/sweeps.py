@@ -15,7 +15,7 @@ from harness.core.plugins import Progress, no_progress
 from harness.evaluation.side_by_side import side_by_side
 from harness.results.report_files import Outcome
 from harness.run import pipeline
-from harness.run.check_report import check_report
+from harness.run.checks.report import check_report
 from harness.run.models import Shown, crew_of
 from harness.run.on_fleet.jobs import hands_of
 

@@ -1,0 +1,74 @@
+"""Does a run that is done, or half done, still measure the same? Its id holds the study and the base, not the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from harness.config.schema import Arm, RunConfig
+from harness.core import registry
+from harness.core.capabilities import ChecksItsFiles
+from harness.core.digests import parts_digest
+from harness.core.errors import DataError, HarnessError
+from harness.core.plugins import Data
+from harness.evaluation.scoring import unjudged
+from harness.evaluation.sweep import item_digest, items_of
+from harness.run.checks.sources import indented, look_at
+from harness.storage.artifacts import Pairs
+from harness.storage.run_store import Store, StoredResult
+
+_TEXTS = ("text", "prompt", "context", "chosen", "rejected")  # of a prompt or a pair
+
+
+def require_unchanged(config: RunConfig, run: str, data: Data, store: Store, say: Callable[[str], None]) -> None:
+    """Raise DataError where benchmarks or the rows of sources are others than those that a run has results or pairs of.
+
+    Says where they cannot be compared, as their files are gone: a finished run stays readable without them.
+    """
+    changed = [*_benchmarks(config, store.results(run), data, say), *_sources(config, run, data, store, say)]
+    if changed:
+        raise DataError(
+            f"The run {run} has results that were made before something changed:{indented(changed)}\n"
+            f"They are kept as they are; `python -m harness compare {run}` shows them. To measure what is there now, give the "
+            "run another name (`name=...`; for a sweep another `--output`)."
+        )
+
+
+def _benchmarks(config: RunConfig, results: Sequence[StoredResult], data: Data, say: Callable[[str], None]) -> Iterator[str]:
+    measured = {result.benchmark: result.protocol.facts for result in reversed(results)}  # of the base, where it has one
+    for spec in config.sweep:
+        facts = measured.get(spec.title, {})
+        if not facts or "stopped" in facts:  # a part of the items alone
+            continue
+        try:
+            benchmark = unjudged(spec)
+            digest = item_digest(items_of(spec, benchmark, data))
+        except HarnessError as error:
+            say(f"{spec.title} cannot be compared with what was measured: {error}")
+            continue
+        if (before := facts["benchmark version"]) != str(benchmark.version):
+            yield f"{spec.title} was measured by version {before} of the benchmark; here is version {benchmark.version}."
+        elif facts["item digest"] != digest:
+            yield f"{spec.title}: other questions, images or labels in {data.folder} than those that were measured."
+
+
+def _sources(config: RunConfig, run: str, data: Data, store: Store, say: Callable[[str], None]) -> Iterator[str]:
+    for arm in (*config.reward_models, *config.arms):
+        record = store.get(Pairs, run, arm.name)
+        if record is None or not record.source:  # none were made, or by a version that did not keep it
+            continue
+        try:
+            digest = source_digest(config, arm, data)
+        except HarnessError as error:
+            say(f"the pairs of {arm.name} cannot be compared with their source: {error}")
+            continue
+        if digest != record.source:
+            yield f"arm {arm.name}: the source {arm.pairs.name} has other rows than those that its pairs were made of."
+
+
+def source_digest(config: RunConfig, arm: Arm, data: Data) -> str:
+    """Of all that an arm's source tells ahead of its rows, without their images; "" where it tells nothing."""
+    if not isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
+        return ""
+    looked = look_at(config, arm, data)
+    rows = [[row.id, row.image, *(getattr(row, name, "") for name in _TEXTS)] for row in looked.rows]
+    return parts_digest(looked.number, rows)

@@ -1,0 +1,99 @@
+"""A run goes on, or is shown again, only with the benchmarks and the rows that it was begun with."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.pope import Pope
+from harness.config import schema as config
+from harness.config.schema import RunConfig
+from harness.core.errors import DataError
+from harness.run import pipeline
+from harness.storage.artifacts import Pairs
+from harness.storage.run_store import Store
+
+POPE = "pope/coco_pope_random.json"
+
+
+def row(number: int, image: str) -> dict[str, Any]:
+    return {"id": str(number), "image": image, "prompt": "What is this?", "chosen": f"A dog, {number}.", "rejected": "Nothing."}
+
+
+@pytest.fixture
+def study(whole_world: Path, tmp_path: Path) -> RunConfig:
+    """A finished run of one arm on a file of pairs, over a data folder whose questions and pairs may be changed."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for entry in (whole_world / "miniworld").iterdir():
+        if entry.name != "pope":
+            (data / entry.name).symlink_to(entry)
+    shutil.copytree(whole_world / "miniworld/pope", data / "pope")
+    images = sorted(path.name for path in (data / "coco/val2014").iterdir())[:4]
+    (data / "pairs.jsonl").write_text("".join(json.dumps(row(n, f"coco/val2014/{i}")) + "\n" for n, i in enumerate(images)))
+    align = {"name": "dpo", "training": {"batch_size": 4, "max_steps": 1, "trackers": []}}
+    made = config.parse(
+        {
+            "model": {"name": "transformers", "path": "miniworld", "dtype": "float32", "device": "cpu", "threads": 1},
+            "arms": [{"name": "a", "pairs": {"name": "jsonl", "file": "pairs.jsonl"}, "align": align}],
+            "sweep": [{"name": "pope", "splits": ["random"], "limit_images": 2}],
+            "data": str(data),
+            "output": str(tmp_path / "out"),
+            "jobs": 1,
+        }
+    )
+    pipeline.run(made, "test")
+    return made
+
+
+def flip(study: RunConfig) -> None:
+    path = Path(study.data) / POPE
+    other = {'"yes"': '"no"', '"no"': '"yes"'}
+    path.write_text("".join(other.get(part, part) for part in re.split(r'("yes"|"no")', path.read_text())))
+
+
+def test_what_changed_is_refused_by_name_and_the_run_stays_complete(study: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, pairs = Path(study.data), (Path(study.data) / "pairs.jsonl").read_text()
+    before = pipeline.run(study, "test")
+    labels = (folder / POPE).read_text()
+    flip(study)
+    with pytest.raises(DataError, match="pope: other questions, images or labels in .* than those that were measured"):
+        pipeline.run(study, "test")
+    (folder / POPE).write_text(labels)
+    (folder / "pairs.jsonl").write_text(pairs.replace("A dog, 3.", "A cat."))
+    with pytest.raises(DataError, match="arm a: the source jsonl has other rows than those that its pairs were made of"):
+        pipeline.run(study, "test")
+    (folder / "pairs.jsonl").write_text(pairs)
+    with monkeypatch.context() as patch:
+        patch.setattr(Pope, "version", 1000)
+        with pytest.raises(DataError, match=r"pope was measured by version \d+ of the benchmark; here is version 1000"):
+            pipeline.run(study, "test")
+    with Store(Path(study.output) / "store.sqlite") as store:
+        assert store.run(before.run_id).status == "complete"
+    assert pipeline.run(study, "test").run_id == before.run_id
+
+
+def test_without_its_files_a_finished_run_is_shown_as_it_was(study: RunConfig) -> None:
+    before = (pipeline.run(study, "test").folder / "report.json").read_text()
+    (Path(study.data) / POPE).unlink()
+    (Path(study.data) / "pairs.jsonl").unlink()
+    said = list[str]()
+    after = pipeline.run(study, "test", say=said.append)
+    assert (after.folder / "report.json").read_text() == before
+    assert [line for line in said if line.startswith("pope cannot be compared with what was measured: ")]
+    assert [line for line in said if line.startswith("the pairs of a cannot be compared with their source: ")]
+
+
+def test_pairs_of_a_version_that_kept_no_digest_are_not_compared(study: RunConfig) -> None:
+    done = pipeline.run(study, "test")
+    with Store(Path(study.output) / "store.sqlite") as store:
+        kept = store.get(Pairs, done.run_id, "a")
+        assert kept is not None and len(kept.source) == 64
+        store.put(done.run_id, Pairs(kept.report, kept.examples, kept.images), "a")
+    (Path(study.data) / "pairs.jsonl").write_text(json.dumps(row(9, kept.examples[0].image)) + "\n")
+    assert pipeline.run(study, "test").run_id == done.run_id

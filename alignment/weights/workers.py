@@ -17,9 +17,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from harness.core.errors import TrainingError
+from harness.core.edge.foreign import words_of
+from harness.core.edge.signals import ended_by_signals
+from harness.core.errors import ConfigError, LostProcess, TrainingError
 
 _LAST_TENSORS_S = 0.1  # for threads of gloo to free what they sent last, which takes microseconds
+MEET = timedelta(minutes=10)  # all processes have begun by then
 WAIT = timedelta(days=7)  # the others wait while the first process writes pairs and sweeps
 
 
@@ -28,7 +31,7 @@ class Workers:
 
     def __init__(self, rank: int = 0, count: int = 1) -> None:
         self.rank, self.count = rank, count
-        self.unfinished = 0  # `collective` parts that began here and did not end well
+        self.inside, self.failed = 0, False  # `collective` parts under way; whether one ended in an error
 
     @property
     def is_main(self) -> bool:
@@ -77,15 +80,21 @@ class Workers:
 
 @lru_cache(maxsize=1)
 def workers() -> Workers:
-    """This process among those it was started with."""
-    wanted = int(os.environ.get("WORLD_SIZE", "1"))
+    """This process among those it was started with; waits for all of them.
+
+    Raises ConfigError where the environment does not say which process of how many this is, TrainingError where others do not
+    come.
+    """
+    wanted = _number("WORLD_SIZE", 1)
     if wanted == 1:
         return Workers()
-    # Imported before there is a group: a dozen of its functions have the group as their default, which would hold it for ever.
-    import torch.distributed.nn.functional
-    from accelerate import PartialState
-
-    state = PartialState(cpu=not torch.cuda.is_available(), timeout=WAIT)
+    if lacking := [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if not os.environ.get(name)]:
+        raise ConfigError(
+            f"WORLD_SIZE says that this is one of {wanted} processes, but the environment lacks {', '.join(lacking)}. Start "
+            "them with `accelerate launch -m harness run ...` or torchrun; to train in one process unset WORLD_SIZE."
+        )
+    _number("RANK", 0), _number("MASTER_PORT", 1)
+    state = _met(wanted)
     if state.num_processes != wanted:  # each would train alone, on all prompts, into one folder
         raise TrainingError(
             f"{wanted} processes were started but accelerate sees {state.num_processes}; check its configuration."
@@ -95,13 +104,65 @@ def workers() -> Workers:
     return found
 
 
+def _number(name: str, least: int) -> int:
+    value = os.environ.get(name, "1")
+    if not value.isdecimal() or int(value) < least:
+        raise ConfigError(
+            f"{name} is {value!r} in the environment; `accelerate launch` and torchrun set it to a number. Unset it to train "
+            "in one process."
+        )
+    return int(value)
+
+
+def _met(wanted: int) -> Any:  # Any: accelerate has no types
+    """accelerate's state, once all processes are there. A signal ends a process that waits: torch would not hear Python's
+    handlers."""
+    # Imported before there is a group: a dozen of its functions have the group as their default, which would hold it for ever.
+    import torch.distributed.nn.functional
+    from accelerate import PartialState
+
+    try:
+        with ended_by_signals():
+            state = PartialState(cpu=not torch.cuda.is_available(), timeout=MEET)
+            torch.distributed.barrier()  # NCCL meets here, not when the first collective comes, which may be days later
+    except torch.distributed.DistError as error:
+        raise TrainingError(
+            f"The {wanted} processes did not all meet within {MEET.seconds // 60} minutes at {os.environ['MASTER_ADDR']}:"
+            f"{os.environ['MASTER_PORT']} ({words_of(error)}). The messages of the others say why; start all again."
+        ) from error
+    torch.distributed.distributed_c10d._set_pg_timeout(WAIT)
+    return state
+
+
 @contextmanager
 def collective() -> Iterator[None]:
-    """Around a training or a run, which all processes go through together; also a decorator."""
+    """Around a training or a run, which all processes go through together; also a decorator.
+
+    Raises LostProcess where another of them ended.
+    """
     here = workers()
-    here.unfinished += 1
-    yield
-    here.unfinished -= 1  # not after an error: the others may be waiting
+    here.inside += 1
+    try:
+        yield
+    except BaseException as error:
+        here.failed = True
+        if here.inside == 1 and is_lost(error):  # the outermost: an arm that fails by itself is another thing
+            raise LostProcess(
+                "Another process of this training ended; its own message says why. Everything finished so far is kept; "
+                "start all again."
+            ) from error
+        raise
+    finally:
+        here.inside -= 1
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether it tells that another process ended in the middle of what all do together."""
+    if workers().count == 1:
+        return False
+    from torch.distributed import DistError
+
+    return isinstance(error, DistError) or (isinstance(error, RuntimeError) and "/gloo/" in str(error))
 
 
 def _leave(here: Workers) -> None:
@@ -110,6 +171,6 @@ def _leave(here: Workers) -> None:
     still hold the group, they are given time. NCCL also waits for operations under way, which after an error may never end."""
     from torch import distributed
 
-    if distributed.is_initialized() and (not here.unfinished or distributed.get_backend() == "gloo"):
+    if distributed.is_initialized() and (not here.failed or distributed.get_backend() == "gloo"):
         distributed.destroy_process_group()
         time.sleep(_LAST_TENSORS_S)

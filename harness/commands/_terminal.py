@@ -41,10 +41,10 @@ class _Bars(Progress):
 
 
 class Display:
-    """Stage lines and one progress line. Without a terminal: stage lines only, so that logs stay readable."""
+    """Stage lines and one progress line. Without a terminal: stage lines only, so that logs stay readable. `quiet`: nothing."""
 
-    def __init__(self) -> None:
-        self.console = Console(highlight=False)
+    def __init__(self, quiet: bool = False) -> None:
+        self.console = Console(highlight=False, quiet=quiet)
         text = TextColumn("{task.description}", markup=False)
         columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         self._bars = _Bars(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -99,21 +100,33 @@ def carry_out(chosen: RunConfig) -> Outcome | None:
 
 
 def interruptible(name: str, work: Callable[[str, Display], T]) -> T:
-    """Work with the user's command and a display; Ctrl-C ends it with the command that continues it."""
+    """Work with the user's command and a display; Ctrl-C ends it with the command that continues it.
+
+    Of several processes that train together the first alone speaks.
+    """
     from harness.commands._terminal import Display
     from harness.core.edge.processes import imports_that_stay
     from harness.core.edge.signals import exit_code, stopped_by_signals
 
-    command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
+    command, speaks = typed(sys.argv[1:]), os.environ.get("RANK", "0") == "0"
     try:
-        with stopped_by_signals(), Display() as display:
+        with stopped_by_signals(), Display(quiet=not speaks) as display:
             display.say(f"{name}: loading libraries")
             with imports_that_stay():
                 import_module("harness.run.pipeline")  # the slow imports
             return work(command, display)
     except KeyboardInterrupt as stopped:
-        echo(f"\nInterrupted. Everything finished so far is kept. To continue: {command}", err=True)
+        if speaks:
+            echo(f"\nInterrupted. Everything finished so far is kept. To continue: {command}", err=True)
         raise typer.Exit(exit_code(stopped)) from None
+
+
+def typed(words: Sequence[str]) -> str:
+    """The command of these words, with a launcher where several processes train together."""
+    count = os.environ.get("WORLD_SIZE", "1")
+    fsdp = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+    launcher = ["accelerate", "launch", "--num_processes", count, *(["--use_fsdp", "--fsdp_version", "2"] if fsdp else [])]
+    return shlex.join([*(["python"] if count == "1" else launcher), "-m", "harness", *words])
 
 
 def exit_if_incomplete(outcome: Outcome) -> None:

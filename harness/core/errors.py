@@ -10,6 +10,7 @@
         Unanswered                  some requests got no answer; the others did and are stored
         TooLong                     a text does not fit into the model's context
       TrainingError                 training cannot start or go on
+        LostProcess                 another of the processes that train together ended
       StoreError                    the run store cannot be read or written
       RunLocked                     another process works in this run folder
       JudgeError                    a judge is missing or not configured
@@ -73,6 +74,10 @@ class Unanswered(ModelError):
 
 class TrainingError(HarnessError):
     """Training cannot start, or stopped; the last good checkpoint is kept."""
+
+
+class LostProcess(TrainingError):
+    """Another of the processes that train together ended."""
 
 
 class StoreError(HarnessError):

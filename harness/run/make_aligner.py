@@ -39,13 +39,14 @@ def make_aligner(
 
 def check_divided(config: RunConfig) -> None:
     """Raises ConfigError where the processes that train together would divide weights that an arm's aligner needs whole."""
+    here = Workers() if config.fleet is not None else workers()
     for arm in (*config.reward_models, *config.arms):
         online = isinstance(registry.get("aligner", arm.align.name), Online)
         moving = arm.align.options.get("reference_sync") is not None
         asked = arm.resources or ALONE
         try:
             if config.fleet is None:
-                check_division(workers(), online, moving)
+                check_division(here, online, moving)
             elif arm.align.judge is None:  # with a judge it is trained in this process
                 check_division(Workers(0, asked.workers), online, moving, asked.sharded)
         except ConfigError as error:

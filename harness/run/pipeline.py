@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 
 from alignment.data.pairs import read_pairs, write_pairs, write_trl
 from alignment.data.yield_report import left_out
-from alignment.weights.workers import collective, workers
+from alignment.weights.workers import collective, is_lost, workers
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.edge.versions import versions
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, LostProcess
 from harness.core.files import write_text_whole
 from harness.core.plugins import Data, Model, Progress, no_progress
 from harness.evaluation.cached_model import RememberingModel
@@ -87,6 +87,8 @@ def run_on(crew: Crew | None, config: RunConfig, command: str, progress: Progres
     base = load_model(config, None, crew)
     run_id = f"{config.name}-{value_digest([config.digest, base.checkpoint.digest])[:8]}"
     folder = output / run_id
+    if len(set(workers().gather(run_id))) > 1:
+        raise ConfigError("The processes have different studies, data or models; give all the same command and the same files.")
     if not workers().is_main:
         with Store(output / "store.sqlite") as store:
             _Stages(config, run_id, folder, data, store, no_progress, lambda text: None).follow()
@@ -104,7 +106,7 @@ def run_on(crew: Crew | None, config: RunConfig, command: str, progress: Progres
             stages.all(base)
             stages.dismiss()
         except BaseException as error:
-            store.set_status(run_id, how_it_stopped(error))
+            store.set_status(run_id, how_it_stopped(LostProcess() if is_lost(error) else error))
             raise
         store.set_status(run_id, store.how_complete(run_id))
         return report(store, run_id, folder, config.baseline)

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app, explained
+from harness.commands.run import interruptible, typed
 from harness.config import schema
 from harness.config.check_paths import path_faults
 from harness.core.edge.signals import Interrupted, exit_code, stopped_by_signals
@@ -123,3 +124,31 @@ def test_paths_of_a_study_are_told_together(tmp_path: Path) -> None:
     faults = path_faults(schema.load(None, changes))
     assert [fault.split(":")[0] for fault in faults] == ["model.path", "data", "output"]
     assert not path_faults(schema.load(None, [f"output={tmp_path / 'new' / 'er'}"]))
+
+
+@pytest.mark.parametrize(
+    ("env", "command"),
+    [
+        ({}, "python -m harness run 'my study.yaml'"),
+        ({"WORLD_SIZE": "2"}, "accelerate launch --num_processes 2 -m harness run 'my study.yaml'"),
+        (
+            {"WORLD_SIZE": "8", "ACCELERATE_USE_FSDP": "true"},
+            "accelerate launch --num_processes 8 --use_fsdp --fsdp_version 2 -m harness run 'my study.yaml'",
+        ),
+    ],
+)
+def test_the_command_that_continues_a_run_has_its_launcher(
+    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], command: str
+) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert typed(["run", "my study.yaml"]) == command
+
+
+def test_of_several_processes_the_first_alone_speaks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for rank in "01":
+        monkeypatch.setenv("RANK", rank)
+        interruptible("a study", lambda command, display: display.say(f"rank {rank}"))
+    assert "rank 0" in (said := capsys.readouterr().out) and "rank 1" not in said

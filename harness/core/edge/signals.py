@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -31,6 +32,23 @@ def stopped_by_signals() -> Iterator[None]:
         for number, handler in before.items():
             if handler is signal.SIG_DFL:
                 signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Inside, Ctrl-C and SIGTERM end the process at once: for calls of libraries during which Python's handlers do not run."""
+    if threading.current_thread() is not threading.main_thread():  # others may not change handlers
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def exit_code(stopped: KeyboardInterrupt) -> int:

@@ -90,6 +90,5 @@ class Together:
             raise other
         words = "\n  ".join(f"{name}: {error}" for name, error in self.failed.items())
         total = len(self._config.reward_models) + len(self._config.arms)
-        raise TrainingError(
-            f"{len(self.failed)} of {total} arms failed; the others are done. The same command tries them again:\n  {words}"
-        )
+        others = "." if len(self.failed) == total else "; the others are done."
+        raise TrainingError(f"{len(self.failed)} of {total} arms failed{others} The same command tries them again:\n  {words}")

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from alignment.aligners.dpo import Dpo
 from alignment.weights.strategy import divide
 from alignment.weights.trainable import Trainable
-from alignment.weights.workers import Workers, _leave, collective
+from alignment.weights.workers import Workers, _leave, collective, workers
 from harness.core.errors import ConfigError
 from tests.alignment.tiny import TinyPolicy
 from tests.alignment.training.test_train import FAST, make_pairs
@@ -169,6 +169,73 @@ import torch.distributed.nn.functional  # by transformers, later; its functions 
     envs = [env | {"OMP_NUM_THREADS": "1", "RANK": rank, "LOCAL_RANK": rank} for rank in "01"]
     both = [subprocess.Popen([sys.executable, "-c", script], env=env, cwd=ROOT, stdout=subprocess.PIPE) for env in envs]
     assert [process.communicate(timeout=100)[0] for process in both] == [b"False 0\n"] * 2
+
+
+def test_processes_meet_soon_and_wait_long(tmp_path: Path) -> None:
+    """The limit of their first meeting is not that of later waits, in which the first process sweeps for hours."""
+    (tmp_path / "script.py").write_text("""
+import time
+from datetime import timedelta
+from alignment.weights import workers as module
+module.MEET = timedelta(seconds=2)
+if module.workers().is_main:
+    time.sleep(4)
+module.workers().wait()
+""")
+    done = together(tmp_path / "script.py")
+    assert done.returncode == 0, done.stderr
+
+
+def test_one_that_waits_alone_says_so(tmp_path: Path) -> None:
+    script = """
+from datetime import timedelta
+from alignment.weights import workers as module
+module.MEET = timedelta(seconds=1)
+module.workers()
+"""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        env = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=env | {"RANK": "0", "LOCAL_RANK": "0"}, cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "TrainingError: The 2 processes did not all meet within" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"WORLD_SIZE": "abc"}, "WORLD_SIZE is 'abc'"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE is '0'"),
+        ({"WORLD_SIZE": "2", "RANK": "1"}, "one of 2 processes, but the environment lacks MASTER_ADDR, MASTER_PORT"),
+        ({"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "a", "MASTER_PORT": "xyz"}, "MASTER_PORT is 'xyz'"),
+    ],
+)
+def test_an_environment_that_names_no_process_is_refused(
+    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], says: str
+) -> None:
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=says):
+        workers.__wrapped__()
+
+
+def test_where_another_process_ends_the_message_says_so_and_no_defect(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("""
+import os, torch
+from alignment.weights.workers import collective, workers
+with collective():
+    workers().gather("x")
+    if workers().is_main:
+        os._exit(0)
+    with collective():
+        workers().gather("y")
+""")
+    done = together(tmp_path / "script.py")
+    assert "harness.core.errors.LostProcess: Another process of this training ended" in done.stderr
 
 
 @pytest.mark.parametrize(("backend", "fails", "leaves"), [("nccl", False, 1), ("nccl", True, 0), ("gloo", True, 1)])

@@ -95,10 +95,6 @@ def workers() -> Workers:
         )
     _number("RANK", 0), _number("MASTER_PORT", 1)
     state = _met(wanted)
-    if state.num_processes != wanted:  # each would train alone, on all prompts, into one folder
-        raise TrainingError(
-            f"{wanted} processes were started but accelerate sees {state.num_processes}; check its configuration."
-        )
     found = Workers(state.process_index, state.num_processes)
     atexit.register(_leave, found)
     return found
@@ -115,8 +111,7 @@ def _number(name: str, least: int) -> int:
 
 
 def _met(wanted: int) -> Any:  # Any: accelerate has no types
-    """accelerate's state, once all processes are there. A signal ends a process that waits: torch would not hear Python's
-    handlers."""
+    """accelerate's state, once all processes are there. A signal ends a process that waits: Python's handlers would not run."""
     # Imported before there is a group: a dozen of its functions have the group as their default, which would hold it for ever.
     import torch.distributed.nn.functional
     from accelerate import PartialState
@@ -124,12 +119,17 @@ def _met(wanted: int) -> Any:  # Any: accelerate has no types
     try:
         with ended_by_signals():
             state = PartialState(cpu=not torch.cuda.is_available(), timeout=MEET)
-            torch.distributed.barrier()  # NCCL meets here, not when the first collective comes, which may be days later
+            if state.num_processes == wanted:
+                torch.distributed.barrier()  # NCCL meets here, not at the first collective, which may be days later
     except torch.distributed.DistError as error:
         raise TrainingError(
             f"The {wanted} processes did not all meet within {MEET.seconds // 60} minutes at {os.environ['MASTER_ADDR']}:"
             f"{os.environ['MASTER_PORT']} ({words_of(error)}). The messages of the others say why; start all again."
         ) from error
+    if state.num_processes != wanted:  # each would train alone, on all prompts, into one folder
+        raise TrainingError(
+            f"{wanted} processes were started but accelerate sees {state.num_processes}; check its configuration."
+        )
     torch.distributed.distributed_c10d._set_pg_timeout(WAIT)
     return state
 

@@ -20,12 +20,16 @@ NOT_GIVEN = "(the answer is not in the files; only its review is)"
 
 @dataclass(slots=True)
 class Matched:
-    """Items as they are scored, their answers and the judges' replies by (task, item id); rows that no item goes by."""
+    """Items as they are scored, their answers and the judges' replies by (task, item id); rows that no item goes by.
+
+    `compared`: rows whose question was compared with the item's.
+    """
 
     items: list[Item] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     replies: dict[tuple[str, str], str] = field(default_factory=dict)
     strangers: list[str] = field(default_factory=list)
+    compared: int = 0
 
 
 def match(
@@ -42,7 +46,8 @@ def match(
         tasks: names of the judge tasks whose replies the rows may hold.
         column: column of the answer, where it is not one of the form's.
     Raises DataError for a row without an answer, for two answers or replies to one question, for a name that several questions
-    go by, and for rows without a key that are not as many as the items or ask something else.
+    go by, for ids that are all one too low or too high, and for rows without a key that are not as many as the items or ask
+    something else.
     """
     names = Names.of(items, form)
     found = Matched()
@@ -68,9 +73,10 @@ def _by_name(
             f"{keyless[0].where} names no item, so answers go by their place; but there are {len(keyless):,} such rows and "
             f"{len(names.order):,} questions. Give the file that belongs to these questions, or one with ids."
         )
-    places, times = iter(names.order), Counter[str]()
-    for row in rows:
-        keys = _keys(row, form) or [next(places)]
+    places, times, compared = iter(names.order), Counter[str](), found.compared
+    keys_of = [(row, _keys(row, form) or [next(places)]) for row in rows]
+    strangers = len(found.strangers)
+    for row, keys in keys_of:
         name = names.meant(row, keys)
         if name is None:
             found.strangers.append(f"{row.where} ({keys[0][:60]})")
@@ -78,16 +84,18 @@ def _by_name(
         bearers = names.items[name]
         item = bearers[min(times[name], len(bearers) - 1)]
         times[name] += 1
-        _check_question(row, item)
+        found.compared += _check_question(row, item)
         yield item, Given(name, row.where, value(row))
+    if len(found.strangers) > strangers and found.compared == compared and not form.subset:
+        names.check_count(keys_of)
 
 
 def _keys(row: FileRow, form: AnswerForm) -> Sequence[str]:
     return form.keys({"file": row.file, **row.values})
 
 
-def _check_question(row: FileRow, item: Item) -> None:
-    """A row that repeats a question must repeat this one (a prompt may have an ending of its own)."""
+def _check_question(row: FileRow, item: Item) -> bool:
+    """A row that repeats a question must repeat this one (a prompt may have an ending of its own); False where it does not."""
     stated = next((row.values[name] for name in _QUESTIONS if isinstance(row.values.get(name), str)), "").strip()
     asked = item.question.split("\n")[0].strip()
     if stated and asked and asked[:_SAME] not in stated and stated[:_SAME] not in item.question:
@@ -95,6 +103,7 @@ def _check_question(row: FileRow, item: Item) -> None:
             f"{row.where} answers {stated[:80]!r}, but the question {item.id[:60]} is {asked[:80]!r}. Are they of another "
             "version of the file, or in another order?"
         )
+    return bool(stated and asked)
 
 
 def _text(row: FileRow, columns: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from harness.answer_files.rows import FileRow
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
+
+_NUMBER = re.compile(r"(.*?)(\d{1,18})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,26 @@ class Names:
             )
         return name
 
+    def check_count(self, rows: Sequence[tuple[FileRow, Sequence[str]]]) -> None:
+        """Refuse ids that are all one too low or too high: scored so, every answer would be another question's.
+
+        For rows of which one at least matches no item, and none repeats its question, so that nothing else would show it.
+        """
+        for step, way, there in ((1, "low", "higher"), (-1, "high", "lower")):
+            if all(any(_moved(key, step) in self.items for key in keys) for _, keys in rows):
+                row, key = next((row, keys[0]) for row, keys in rows if not any(key in self.items for key in keys))
+                raise DataError(
+                    f"{row.where} goes by {key[:60]!r}, which no question does, but if all ids were {there} by one, all "
+                    f"{len(rows):,} rows would have a question. They seem to be counted one too {way} (from 0 in place of 1, "
+                    "say): every answer would be scored against another question. Correct the ids; if they are right, leave "
+                    "the rows without a question out."
+                )
+
 
 def _one_question(items: Sequence[Item]) -> bool:
     return len({(item.image, item.question) for item in items}) == 1
+
+
+def _moved(key: str, step: int) -> str:
+    number = _NUMBER.fullmatch(key)
+    return f"{number[1]}{int(number[2]) + step}" if number else ""

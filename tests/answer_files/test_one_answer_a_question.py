@@ -111,3 +111,24 @@ def test_two_replies_of_a_judge_to_one_answer_are_an_error(tmp_path: Path) -> No
     rows = [{"id": "3", "answer": "Yes", "reply": reply} for reply in ("Rating: 5", "Rating: 1")]
     with pytest.raises(DataError, match="line 2 holds another reply of the judge to 3"):
         matched(ITEMS, lines(tmp_path / "a.jsonl", rows), AnswerForm(replies={"rate": ("reply",)}), ("rate",))
+
+
+@pytest.mark.parametrize(("start", "number"), [(0, 2), (0, 1), (2, 2)])
+def test_ids_that_are_all_counted_one_too_low_or_too_high_are_refused(
+    start: int, number: int, score, pope: DataFolder, tmp_path: Path
+) -> None:
+    file = lines(tmp_path / "random.jsonl", ids(*["Yes", "No"][:number], start=start))
+    with pytest.raises(DataError, match=f"'random/{0 if start == 0 else 3}', which no question does, but if all ids were"):
+        score("pope", "--answers", file, "splits=[random]", data=pope)
+
+
+def test_rows_without_an_item_are_a_warning_where_no_row_repeats_its_question(score, pope: DataFolder, tmp_path: Path) -> None:
+    file = lines(tmp_path / "random.jsonl", [*ids("Yes", "No"), *ids("No", start=9)])
+    assert score("pope", "--answers", file, "splits=[random]", data=pope)["accuracy"] == 1.0
+    assert "without an item" in score.said and "No row repeats its question" in score.said
+
+
+def test_rows_that_repeat_their_questions_need_no_such_warning(score, pope: DataFolder, tmp_path: Path) -> None:
+    row = {"question_id": 1, "question": "Is there a dog in the image?", "text": "Yes"}
+    score("pope", "--answers", lines(tmp_path / "random.jsonl", [row, *ids("No", start=9)]), "splits=[random]", data=pope)
+    assert "without an item" in score.said and "No row repeats" not in score.said

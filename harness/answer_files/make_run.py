@@ -23,7 +23,7 @@ from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer
 from harness.core.plugins import Benchmark, Data, Judge
-from harness.core.run_record import AS_WRITTEN, Checkpoint, ProtocolRecord
+from harness.core.run_record import AS_WRITTEN, FROM_FILES, Checkpoint, ProtocolRecord
 from harness.evaluation.scoring import build, judge_of, score_answer, together
 from harness.evaluation.sweep import items_of
 from harness.results.report_files import Outcome, report
@@ -153,7 +153,7 @@ class _Run:
             "benchmark version": str(self.benchmark.version),
             "items": str(len(items)),
             "item digest": value_digest([[i.id, i.image, i.question, dict(i.truth)] for i in items])[:16],
-            "answers": f"from files: {files}; prompt and decoding are not known here",
+            FROM_FILES: f"from files: {files}; prompt and decoding are not known here",
             "rows that match no item": str(len(self.matched.strangers)),
             **self.benchmark.facts(),
         }

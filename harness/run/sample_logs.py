@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from harness.answer_files.taken_apart import Given
+from harness.core.edge.answer_form import AnswerForm
 from harness.core.edge.files import parse_json, read_text
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
@@ -24,8 +26,13 @@ _QUESTIONS = ("question", "text", "query", "prompt")
 
 @dataclass(frozen=True, slots=True)
 class LoggedAnswer:
-    """One row of a log: what was asked of which image, and the answer. Empty where the log does not say."""
+    """One row of a log: what was asked of which image, and the answer. Empty where the log does not say.
 
+    `where`: its place, for messages. `doc`: the question's own fields.
+    """
+
+    where: str
+    doc: Mapping[str, Any]
     ids: frozenset[str]
     images: frozenset[str]
     question: str
@@ -85,23 +92,23 @@ def _of_lmms_eval(where: str, row: Mapping[str, Any]) -> LoggedAnswer:
         raise DataError(f"{where}: `resps` is not one text; logs of several samples or of multiple choice are not imported.")
     doc = row["doc"] if isinstance(row.get("doc"), Mapping) else row
     asked = row.get("input", "")
-    return _row(doc, str(asked) if isinstance(asked, str) else "", answer)
+    return _row(where, doc, str(asked) if isinstance(asked, str) else "", answer)
 
 
 def _of_vlmevalkit(where: str, row: Mapping[str, Any]) -> LoggedAnswer:
     answer = row.get("prediction")
     if answer is None:
         raise DataError(f"{where} has no `prediction`.")
-    return _row(row, "", str(answer))
+    return _row(where, row, "", str(answer))
 
 
-def _row(doc: Mapping[str, Any], prompt: str, answer: str) -> LoggedAnswer:
+def _row(where: str, doc: Mapping[str, Any], prompt: str, answer: str) -> LoggedAnswer:
     ids = frozenset(str(doc[key]) for key in _IDS if isinstance(doc.get(key), (str, int)))
     images = frozenset(
         _stem(str(doc[key])) for key in _IMAGES if isinstance(doc.get(key), (str, int)) and len(str(doc[key])) < 300
     )
     question = next((str(doc[key]) for key in _QUESTIONS if isinstance(doc.get(key), str)), "")
-    return LoggedAnswer(ids, images, _normal(question), prompt, answer)
+    return LoggedAnswer(where, doc, ids, images, _normal(question), prompt, answer)
 
 
 def _stem(image: str) -> str:
@@ -112,18 +119,18 @@ def _normal(text: str) -> str:
     return " ".join(text.replace("<image>", " ").split()).lower()
 
 
-def matched(items: Sequence[Item], rows: Sequence[LoggedAnswer]) -> tuple[dict[str, LoggedAnswer], int]:
-    """(item id -> its row, number of rows that fit no item or several).
+def matched(items: Sequence[Item], rows: Sequence[LoggedAnswer]) -> tuple[dict[str, list[LoggedAnswer]], int]:
+    """(item id -> its rows, number of rows that fit no item or several).
 
     A row is an item's where both have the same question and image, or the same id and question; where the log names no image,
-    where only one item asks that question. Of several rows of one item the first counts.
+    where only one item asks that question. An item may have several rows: lmms-eval asks a question of POPE in three splits.
     """
     by_image = {(_stem(item.image), _normal(item.question)): item.id for item in items}
     by_id = {(item.id, _normal(item.question)): item.id for item in items}
     by_question: dict[str, list[str]] = {}
     for item in items:
         by_question.setdefault(_normal(item.question), []).append(item.id)
-    found: dict[str, LoggedAnswer] = {}
+    found: dict[str, list[LoggedAnswer]] = {}
     lost = 0
     for row in rows:
         places = {by_image[key] for image in row.images if (key := (image, row.question)) in by_image}
@@ -131,7 +138,17 @@ def matched(items: Sequence[Item], rows: Sequence[LoggedAnswer]) -> tuple[dict[s
         if not places and not row.images and len(by_question.get(row.question, ())) == 1:
             places = set(by_question[row.question])
         if len(places) == 1:
-            found.setdefault(places.pop(), row)
+            found.setdefault(places.pop(), []).append(row)
         else:
             lost += 1
     return found, lost
+
+
+def given(item: Item, row: LoggedAnswer, form: AnswerForm, file: str) -> Given:
+    """A row as an answer to the item, by the name that the benchmark's form reads from it; the whole item's where it has none.
+
+    file: the log's name without its ending, which may say a split.
+    """
+    names = set(form.names(item))
+    name = next((key for key in form.keys({**row.doc, "file": file}) if key in names), item.id)
+    return Given(name, row.where, row.answer)

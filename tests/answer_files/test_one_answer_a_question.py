@@ -13,9 +13,7 @@ from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 from harness.storage.data_folder import DataFolder
-from tests.benchmarks.scoring import put
-
-ABSENT = {"random": "cat", "popular": "car", "adversarial": "bus"}  # question 2 of each split; question 1 is the same in all
+from tests.answer_files.conftest import ABSENT
 
 
 def lines(path: Path, rows: list[dict]) -> Path:
@@ -25,19 +23,6 @@ def lines(path: Path, rows: list[dict]) -> Path:
 
 def ids(*texts: str, start: int = 1) -> list[dict]:
     return [{"question_id": n, "text": text} for n, text in enumerate(texts, start)]
-
-
-@pytest.fixture
-def pope(tmp_path: Path) -> DataFolder:
-    """Three splits of two questions about one image."""
-    (tmp_path / "data").mkdir()
-    folder = DataFolder(tmp_path / "data", tmp_path / "cache")
-    for split, absent in ABSENT.items():
-        rows = [("dog", "yes"), (absent, "no")]
-        asked = [{"question_id": n, "image": "a.jpg", "text": f"Is there a {o} in the image?", "label": label}
-                 for n, (o, label) in enumerate(rows, 1)]  # fmt: skip
-        put(folder, f"pope/coco_pope_{split}.json", asked)
-    return folder
 
 
 def matched(items: list[Item], file: Path, form: AnswerForm, tasks: tuple[str, ...] = ()) -> Matched:

@@ -127,6 +127,10 @@ def test_a_row_without_an_image_is_matched_only_where_one_item_asks_its_question
         ("[1]\n", "line 1 is not an object"),
         ("", "holds no rows"),
         ('{"resps": [["Yes", "No"]]}\n', "`resps` is not one text"),
+        ('{"doc_id": 0, "resps": [["Yes"]]}\n', "has no `doc`, where lmms-eval keeps question and image; it has doc_id, resps"),
+        ('{"resps": [["Yes"]], "doc": {"asked": "Is it?"}}\n', "no `doc` has one of `question`"),
+        ('{"resps": [["Yes"]], "filtered_resps": [], "doc": {}}\n', "`filtered_resps` is empty although `resps` is not"),
+        ('{"resps": [], "filtered_resps": [], "doc": {}}\n', "the model gave no answer"),
         ('{"resps": [["Yes"]], "doc": {"question": "Is it?", "image": "a.jpg"}}\n', "None of the 1 rows"),
     ],
 )

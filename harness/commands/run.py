@@ -117,7 +117,7 @@ def interruptible(name: str, work: Callable[[str, Display], T]) -> T:
 
 
 def exit_if_incomplete(outcome: Outcome) -> None:
-    """Exit code 1 where items have no answer or no verdict: running the command again asks for them."""
+    """Exit code 1 where items have no answer or no verdict."""
     if any(failed.missing or failed.unjudged_why for failed in outcome.comparison.failures):
         raise typer.Exit(1)
 

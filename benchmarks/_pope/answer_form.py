@@ -16,7 +16,7 @@ from harness.core.evaluation import Item
 
 def _keys(row: Fields) -> list[str]:
     """The row's id in the split that its `category` or its file's name tells; the bare id where neither does."""
-    told = _splits_in(str(row.get("category", ""))) or _splits_in(row["file"])
+    told = _splits_in(str(row.get("category", ""))) or _splits_in(str(row["file"]))
     ids = [f"{told[0]}/{key}" if len(told) == 1 else key for key in by_id(row)]
     image = [f"{row['image']} {row.get('question', row.get('text', ''))}"] if "image" in row else []
     return [*ids, *image]

@@ -23,15 +23,20 @@ from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer
 from harness.core.plugins import Benchmark, Data, Judge
-from harness.core.run_record import AS_WRITTEN, Checkpoint, ProtocolRecord
+from harness.core.run_record import AS_WRITTEN, FROM_FILES, Checkpoint, ProtocolRecord
 from harness.evaluation.scoring import build, judge_of, score_answer, together
 from harness.evaluation.sweep import items_of
 from harness.results.report_files import Outcome, report
 from harness.storage.artifacts import MissingItems
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store, StoredResult, StoredRun
+from reports.text.formatting import count
 
 _SHOWN = 3  # rows that match nothing, as examples
+_UNCHECKED = (
+    "No row repeats its question, so nothing shows that the other rows are about these questions. Compare a few ids with the "
+    "question file: ids that are counted otherwise give every answer to another question."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ class _Run:
             "benchmark version": str(self.benchmark.version),
             "items": str(len(items)),
             "item digest": value_digest([[i.id, i.image, i.question, dict(i.truth)] for i in items])[:16],
-            "answers": f"from files: {files}; prompt and decoding are not known here",
+            FROM_FILES: f"from files: {files}; prompt and decoding are not known here",
             "rows that match no item": str(len(self.matched.strangers)),
             **self.benchmark.facts(),
         }
@@ -161,14 +166,14 @@ class _Run:
         notes = [f"{answered:,} of {total:,} items have an answer in the files."]
         if strangers:
             more = ", ..." if len(strangers) > _SHOWN else ""
-            notes.append(f"{len(strangers):,} rows match no item and are not scored: {', '.join(strangers[:_SHOWN])}{more}")
-        if answered < total:
-            lost = [item.id for item in self.matched.items if item.id not in self.matched.answers]
+            notes.append(f"{count(len(strangers), 'row')} without an item, not scored: {', '.join(strangers[:_SHOWN])}{more}")
+            if not self.matched.compared:
+                notes.append(_UNCHECKED)
+        if lost := [item.id for item in self.matched.items if item.id not in self.matched.answers]:
             more = ", ..." if len(lost) > _SHOWN else ""
-            notes.append(f"{len(lost):,} items have no answer and are in no metric: {', '.join(lost[:_SHOWN])}{more}")
+            notes.append(f"{count(len(lost), 'item')} without an answer, in no metric: {', '.join(lost[:_SHOWN])}{more}")
         reasoned = sum(final_answer(text).reasoned for text in self.matched.answers.values())
         if reasoned and not self.files.cut:
-            notes.append(
-                f"{reasoned:,} answers hold reasoning, which is scored as written. Add --cut-reasoning to leave it out."
-            )
+            with_reasoning = f"{count(reasoned, 'answer')} with reasoning, which is scored as written"
+            notes.append(f"{with_reasoning}. Add --cut-reasoning to leave it out.")
         return tuple(notes)

@@ -167,12 +167,12 @@ def _show_flags(console: Console, comparison: Any) -> None:
 
 def _show_missing(console: Console, comparison: Any) -> None:
     from reports.text.formatting import shortened
-    from reports.text.missing_items import missing_lines
+    from reports.text.missing_items import missing_lines, what_to_do
 
     lines = [shortened(one, 400) for one in missing_lines(comparison)]
     _show_lines(console, "Not answered or not judged, and not in any number above:", lines)
     if lines:
-        console.print("Fix the problem and run the same command again; only the missing items are asked again.")
+        console.print(plain(what_to_do(comparison)), soft_wrap=True)
 
 
 def _show_lines(console: Console, heading: str, lines: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from harness.commands._app import RUNS, OutputOption, app, echo
+from harness.commands.run import exit_if_incomplete
 
 
 @app.command(
@@ -29,17 +30,20 @@ def import_run(
 ) -> None:
     """Score answers of lmms-eval or VLMEvalKit as a run.
 
-    Reports mark the run as another protocol. Exit code 1: items are missing in the log.
+    Writes the run's reports, which mark it as another protocol. Exit code 1: items have no answer in the log, or no verdict.
     """
+    from harness.commands._terminal import show_comparison
     from harness.run.import_run import import_run as imported
+    from reports.text.formatting import count
 
     command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
     done = imported(file, benchmark, name=name, data=data, output=output, command=command, changes=changes or ())
+    show_comparison(done.outcome.comparison)
     echo(f"{done.run_id}: {done.answered:,} of {done.items:,} items answered in the log of {done.tool}.")
     if done.unmatched:
-        echo(f"{done.unmatched:,} rows fit no item, or more than one, and are left out.")
+        echo(f"{count(done.unmatched, 'row')} left out: no item, or more than one, has the question and the image.")
     if done.other_prompts:
-        echo(f"{done.other_prompts:,} answers were given to another prompt than this benchmark's; the protocol says so.")
+        echo(f"{count(done.other_prompts, 'answer')} to another prompt than this benchmark's; the protocol says so.")
     echo(f"Compare it: python -m harness compare OTHER {done.run_id} --output {output}")
-    if done.answered < done.items:
-        raise typer.Exit(1)
+    echo(f"{done.outcome.folder / 'report.html'}")
+    exit_if_incomplete(done.outcome)

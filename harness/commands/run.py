@@ -130,7 +130,7 @@ def typed(words: Sequence[str]) -> str:
 
 
 def exit_if_incomplete(outcome: Outcome) -> None:
-    """Exit code 1 where items have no answer or no verdict: running the command again asks for them."""
+    """Exit code 1 where items have no answer or no verdict."""
     if any(failed.missing or failed.unjudged_why for failed in outcome.comparison.failures):
         raise typer.Exit(1)
 

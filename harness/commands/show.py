@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -28,6 +29,11 @@ def show(
         if not state.startswith("complete"):
             echo(f"To continue: {stored.command}")
         records = records_of(store, stored.id)
-    if any(record.sweeps for record in records):
+    if swept := any(record.sweeps for record in records):
         show_comparison(compare_records(records))
-    echo(str(output / stored.id / "report.html"))
+    report = output / stored.id / "report.html"
+    if report.exists():
+        echo(str(report))
+    elif swept:
+        words = ["python", "-m", "harness", "compare", stored.id, "--output", str(output), "--as", "html"]
+        echo(f"No report is in the run's folder. To write one: {shlex.join(words)} > report.html")

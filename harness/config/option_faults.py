@@ -104,13 +104,22 @@ def _schema_fault(error: Any, tree: Any, model: type[BaseModel]) -> str:
     shown = value if len(value) <= 80 else f"{value[:80]}..."
     if error["type"] == "extra_forbidden":
         known = _known_keys(error["loc"][:-1], model)
-        hint = did_you_mean(str(error["loc"][-1]), known) or f" Known: {', '.join(known)}."
-        return f"{place}: unknown key.{hint}"
+        near = did_you_mean(str(error["loc"][-1]), known) or f" Known: {', '.join(known)}."
+        return f"{place}: unknown key.{_as_an_option(error['loc'], tree) or near}"
     if error["type"] == "missing":
         return f"{place}: is missing"
     if error["type"] in ("model_type", "dict_type"):  # pydantic names its own classes
         return f"{place}: write a mapping, such as {{name: ..., option: value}}, not {shown}"
     return f"{place}: {error['msg'][0].lower()}{error['msg'][1:]}, not {shown}"
+
+
+def _as_an_option(loc: Sequence[int | str], tree: Any) -> str:
+    """Where a key that stands at the top belongs: an option of a benchmark of the sweep; "" of all others."""
+    for spec in _list(tree.get("sweep")) if len(loc) == 1 and isinstance(tree, Mapping) else []:
+        name = spec.get("name") if isinstance(spec, Mapping) else None
+        if name in registry.names("benchmark") and loc[0] in {option.name for option in registry.options("benchmark", name)}:
+            return f" It is an option of {name}: write sweep.{spec.get('label') or name}.{loc[0]}."
+    return ""
 
 
 def _place(loc: Sequence[int | str], tree: Any) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from harness.core.evaluation import Answer, Formula, Item, Score
 from harness.core.preference import PreferencePair
 
+FROM_FILES = "answers"  # a fact of a protocol whose answers came from files: nothing is asked
 AS_WRITTEN = "answers scored"  # a fact of a protocol under which answers are not cut before they are scored
 
 

@@ -6,22 +6,26 @@ never decide on it. Items that the log lacks are missing, with that reason.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from harness.answer_files.taken_apart import answered
 from harness.config.schema import RunConfig, parse
 from harness.core.digests import file_digest, value_digest
+from harness.core.edge.answer_form import AnswerForm, form_of
 from harness.core.edge.versions import versions
 from harness.core.errors import DataError
-from harness.core.evaluation import Answer
+from harness.core.evaluation import Answer, Item
 from harness.core.files import write_text_whole
-from harness.core.run_record import Checkpoint, ProtocolRecord
+from harness.core.plugins import Benchmark
+from harness.core.run_record import FROM_FILES, Checkpoint, ProtocolRecord
 from harness.evaluation.scoring import build, judge_of, score_all
 from harness.evaluation.sweep import items_of
+from harness.results.report_files import Outcome, report
 from harness.run.data import open_data
-from harness.run.sample_logs import LoggedAnswer, SampleLog, matched, read_sample_log
+from harness.run.sample_logs import LoggedAnswer, SampleLog, given, matched, read_sample_log
 from harness.storage.artifacts import MissingItems
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store, StoredResult, StoredRun
@@ -39,19 +43,21 @@ class Imported:
     answered: int
     unmatched: int
     other_prompts: int
+    outcome: Outcome
 
 
 def import_run(
     file: Path, benchmark: str, *, name: str = "", data: str = "miniworld", output: Path = Path("runs"),
     command: str = "", changes: Sequence[str] = (),
 ) -> Imported:  # fmt: skip
-    """Store a log's answers as a run of one checkpoint. The same file imported again is the same run.
+    """Store a log's answers as a run of one checkpoint, with its reports. The same file imported again is the same run.
 
     Args:
         file: lmms-eval's samples (JSON lines) or VLMEvalKit's results (CSV, TSV, JSON).
         benchmark: the benchmark that scores them. changes: its options, as `sweep.pope.splits=[adversarial]`.
         name: of the run; the file's where empty.
-    Raises DataError where no row fits an item of the benchmark, or the file is not such a log.
+    Raises DataError where no row fits an item of the benchmark, two rows answer one question differently, or the file is not
+    such a log.
     """
     log = read_sample_log(file)
     tree = {"name": _name(name or file.stem), "data": data, "model": {"name": "scripted"}, "sweep": [{"name": benchmark}]}
@@ -60,55 +66,87 @@ def import_run(
     folder = open_data(data, output)
     with Store(output / "store.sqlite") as store:
         made = build(spec, judge_of(spec, store, folder))
-        items = items_of(spec, made, folder)
-        rows, lost = matched(items, log.rows)
-        if not rows:
+        asked = items_of(spec, made, folder)
+        found, lost = matched(asked, log.rows)
+        if not found:
             raise DataError(
                 f"None of the {len(log.rows):,} rows of {file} fits an item of {benchmark} in {folder.folder}: no row has the "
-                f"question and the image of one. The benchmark's first question is {items[0].question!r} ({items[0].image})."
+                f"question and the image of one. The benchmark's first question is {asked[0].question!r} ({asked[0].image})."
             )
-        digest = file_digest(file)
-        answers = {item: Answer(item, row.answer, -1, "end") for item, row in rows.items()}
+        items, rows = _answers(asked, found, form_of(made), file.stem)
+        other = sum(bool(row.prompt) and _plain(row.prompt) != _plain(made.prompt(i)) for i in items if (row := rows.get(i.id)))
+        run = _Run(config, log, file, made, items, rows, other)
+        outcome = run.keep(store, command, folder.folder, output)
+    return Imported(outcome.run_id, log.tool, len(items), len(rows), lost, other, outcome)
+
+
+def _answers(
+    asked: Sequence[Item], found: Mapping[str, Sequence[LoggedAnswer]], form: AnswerForm, file: str
+) -> tuple[tuple[Item, ...], dict[str, LoggedAnswer]]:
+    """(items as they are scored, item id -> its row): as `score` has them, but that a log answers each question once."""
+    once = replace(form, repeats=False)
+    items: list[Item] = []
+    rows: dict[str, LoggedAnswer] = {}
+    for item in asked:
+        own = found.get(item.id, ())
+        by_place = {row.where: row for row in own}
+        for part, answer in answered(item, [given(item, row, form, file) for row in own], once):
+            items.append(part)
+            if answer is not None:
+                rows[part.id] = by_place[answer.where]
+    return tuple(items), rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    config: RunConfig
+    log: SampleLog
+    file: Path
+    benchmark: Benchmark
+    items: tuple[Item, ...]
+    rows: Mapping[str, LoggedAnswer]
+    other: int
+
+    def keep(self, store: Store, command: str, data: Path, output: Path) -> Outcome:
+        """Score and store the run, and write its reports."""
+        spec, digest = self.config.sweep[0], file_digest(self.file)
+        answers = {item: Answer(item, row.answer, -1, "end") for item, row in self.rows.items()}
         keys = {item: value_digest(["imported", digest, item]) for item in answers}
-        prompts = {item.id: made.prompt(item) for item in items}
-        other = sum(bool(row.prompt) and _plain(row.prompt) != _plain(prompts[item]) for item, row in rows.items())
-        run = _stored_run(config, digest, command, folder.folder)
-        checkpoint = Checkpoint(file.stem, log.tool, "", digest)
-        facts = made.facts() | _facts(log, file, rows, other, spec.name, str(made.version), len(items))
+        kept = tuple(keys.get(item.id) for item in self.items)
+        checkpoint, options = Checkpoint(self.file.stem, self.log.tool, "", digest), spec.model_dump(exclude_none=True)
+        run = _stored_run(self.config, digest, command, data)
         with locked(output / run.id):
-            write_text_whole(output / run.id / "run.yaml", config.as_yaml())
+            write_text_whole(output / run.id / "run.yaml", self.config.as_yaml())
             store.begin(run)
             store.add_answers(digest, {keys[item]: answer for item, answer in answers.items()})
-            store.put(run.id, MissingItems({i.id: LACKING for i in items if i.id not in answers}), "base", spec.title)
-            scores = score_all(made, items, answers)
-            kept = tuple(keys.get(item.id) for item in items)
-            options = spec.model_dump(exclude_none=True)
-            result = StoredResult("base", spec.title, checkpoint, options, ProtocolRecord(facts), items, kept, scores)
+            missing = {item.id: LACKING for item in self.items if item.id not in answers}
+            store.put(run.id, MissingItems(missing), "base", spec.title)
+            scores = score_all(self.benchmark, self.items, answers)
+            protocol = ProtocolRecord(self._facts(spec.name))
+            result = StoredResult("base", spec.title, checkpoint, options, protocol, self.items, kept, scores)
             store.add_result(run.id, 0, result)
             store.set_status(run.id, store.how_complete(run.id))
-    return Imported(run.id, log.tool, len(items), len(answers), lost, other)
+            return report(store, run.id, output / run.id)
+
+    def _facts(self, benchmark: str) -> dict[str, str]:
+        first = next((row.prompt for row in self.rows.values() if row.prompt), "")
+        unknown = f"unknown: {self.log.tool}'s"
+        return self.benchmark.facts() | {
+            "benchmark": benchmark,
+            "benchmark version": str(self.benchmark.version),
+            "items": str(len(self.items)),
+            FROM_FILES: f"imported from {self.log.tool}, {self.file.name}",
+            "prompt (first item)": first or unknown,
+            "prompts that are not this benchmark's": str(self.other) if first else "unknown",
+            "decoding": unknown,
+            "token limit": unknown,
+        }
 
 
 def _stored_run(config: RunConfig, digest: str, command: str, data: Path) -> StoredRun:
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     run_id = f"{config.name}-{value_digest([config.digest, digest])[:8]}"
     return StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), str(data.resolve()))
-
-
-def _facts(
-    log: SampleLog, file: Path, rows: dict[str, LoggedAnswer], other: int, benchmark: str, version: str, n_items: int
-) -> dict[str, str]:
-    first = next((row.prompt for row in rows.values() if row.prompt), "")
-    return {
-        "benchmark": benchmark,
-        "benchmark version": version,
-        "items": str(n_items),
-        "answers": f"imported from {log.tool}, {file.name}",
-        "prompt (first item)": first or f"unknown: {log.tool}'s",
-        "prompts that are not this benchmark's": str(other) if first else "unknown",
-        "decoding": f"unknown: {log.tool}'s",
-        "token limit": f"unknown: {log.tool}'s",
-    }
 
 
 def _plain(prompt: str) -> str:

@@ -99,7 +99,12 @@ def _text(raw: bytes, name: str) -> str:
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
-        raise DataError(f"{name} is not {encoding} text ({error}). Save it as \u201cCSV UTF-8\u201d.") from error
+        kind = "UTF-16" if encoding == "utf-16" else "UTF-8"
+        line, byte = error.object[: error.start].count(b"\n") + 1, error.object[error.start]
+        raise DataError(
+            f"{name}, line {line} is not {kind} text (byte {byte:#04x}). Was it saved in a Windows or Mac encoding? Save it "
+            "again as \u201cCSV UTF-8\u201d."
+        ) from error
 
 
 def _guarded(cell: str) -> str:

@@ -9,7 +9,7 @@ from itertools import islice
 from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.final_answer import reasoning
 from harness.core.flags import UNJUDGED
-from harness.core.run_record import AS_WRITTEN, BenchmarkResult, SweepResult
+from harness.core.run_record import AS_WRITTEN, FROM_FILES, BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of, samples_of
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Side
 from reports.values.judge_noise import JudgeNoise, judge_noise
@@ -115,7 +115,7 @@ def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
     return Failures(
         name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
         dict(sorted(flags.items())), _by_reason(result.missing), _by_reason(unread),
-        len(words), sum(words) / len(words) if words else None,
+        len(words), sum(words) / len(words) if words else None, FROM_FILES in result.protocol.facts,
     )  # fmt: skip
 
 

@@ -20,6 +20,14 @@ def missing_lines(comparison: Comparison) -> list[str]:
     return lines
 
 
+def what_to_do(comparison: Comparison) -> str:
+    """What helps where items are missing or not judged: a server or a judge is asked again, a file is not."""
+    places = {failed.from_files for failed in comparison.failures if failed.missing_why or failed.unjudged_why}
+    asked = "Fix the problem and run the same command again; only the missing items are asked again."
+    read = "Answers from files are not asked for: add what the files lack and run the same command again."
+    return " ".join(words for words, place in ((asked, False), (read, True)) if place in places)
+
+
 def unjudged_lines(comparison: Comparison) -> list[str]:
     """'MMHal-Bench, base: 5 of 60, its numbers are about those alone', for each benchmark and column with unjudged answers."""
     remarks = []

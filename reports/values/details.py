@@ -35,6 +35,7 @@ class Failures:
     unjudged_why: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the same of answers without a verdict
     reasoned: int = 0  # answers with reasoning in front, which is not scored
     reasoning_words: float | None = None  # its mean length; None where there is none
+    from_files: bool = False  # the answers were read from files: none is asked for again
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 import harness.cli  # noqa: F401  # registers the commands
 from harness.commands._app import app
 from harness.storage.data_folder import DataFolder
+from tests.benchmarks.scoring import put
 from tests.benchmarks.second_set.golden_cases import golden_folder
 
 Run = Callable[..., dict[str, float | None]]
+ABSENT = {"random": "cat", "popular": "car", "adversarial": "bus"}  # question 2 of each split; question 1 is the same in all
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +39,16 @@ def score(tmp_path: Path) -> Run:
         return {f"{r['metric']}[{r['group']}]" if r["group"] else r["metric"]: r["cells"][0]["value"] for r in rows}
 
     return run
+
+
+@pytest.fixture
+def pope(tmp_path: Path) -> DataFolder:
+    """Three splits of two questions about one image."""
+    (tmp_path / "data").mkdir()
+    folder = DataFolder(tmp_path / "data", tmp_path / "cache")
+    for split, absent in ABSENT.items():
+        rows = [("dog", "yes"), (absent, "no")]
+        asked = [{"question_id": n, "image": "a.jpg", "text": f"Is there a {o} in the image?", "label": label}
+                 for n, (o, label) in enumerate(rows, 1)]  # fmt: skip
+        put(folder, f"pope/coco_pope_{split}.json", asked)
+    return folder

@@ -30,8 +30,8 @@ def test_mmes_folder_of_tables_and_its_lines(score, golden_data: DataFolder, tmp
     ("name", "words"),
     [
         ("no newline at the end of a file", ""),
-        ("odd number of lines", "1 items have no answer"),
-        ("a task file is missing", "24 items have no answer"),
+        ("odd number of lines", "1 item without an answer"),
+        ("a task file is missing", "24 items without an answer"),
         ("no fourth column in one line", "existence.txt, line 2 has 3 columns"),
         ("a tab in an answer", "existence.txt, line 2 has 5 columns"),
     ],

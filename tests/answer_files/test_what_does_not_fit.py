@@ -28,8 +28,8 @@ def test_rows_that_match_no_item_and_items_without_an_answer_are_counted(
     stranger = {"Index": 9999, "case": "q0_i0", "answer": "Yes"}
     got = score("naturalbench", "--answers", lines(tmp_path / "a.jsonl", [*ROWS[:8], stranger]), data=golden_data)
     assert "8 of 320 items have an answer" in score.said
-    assert "1 rows match no item and are not scored" in score.said and "line 9 (9999/q0_i0)" in score.said
-    assert "312 items have no answer and are in no metric" in score.said
+    assert "1 row without an item, not scored: " in score.said and "line 9 (9999/q0_i0)" in score.said
+    assert "312 items without an answer, in no metric" in score.said
     assert got["incomplete_groups"] == 0
 
 
@@ -49,7 +49,7 @@ def test_answers_are_scored_as_written_unless_reasoning_is_cut(score, golden_dat
     rows = [{**row, "answer": "<think>No?</think> Yes"} for row in ROWS[:4]]
     got = score("naturalbench", "--answers", lines(tmp_path / "a.jsonl", rows), data=golden_data)
     assert got["acc"] == 0.5  # the first word is No: right for two of four
-    assert "4 answers hold reasoning, which is scored" in score.said
+    assert "4 answers with reasoning, which is scored" in score.said
 
 
 def test_reasoning_is_cut_on_request(score, golden_data: DataFolder, tmp_path: Path) -> None:

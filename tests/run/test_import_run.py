@@ -58,6 +58,38 @@ def test_items_that_the_log_lacks_are_missing_with_that_reason(questions: list[A
     assert frame.missing.dropna().tolist() == ["not in the imported log"] * 3
 
 
+def test_rows_that_answer_one_question_differently_are_one_error_that_names_both(
+    questions: list[Any], world: Path, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "log.jsonl", [*lmms(questions), *lmms(questions[:1], "No")])
+    with pytest.raises(DataError, match=f"line {len(questions) + 1} gives another answer to .*log.jsonl, line 1 .'No', not"):
+        import_run(file, "pope", data=str(world), output=tmp_path, changes=CHANGES)
+
+
+def test_rows_that_repeat_an_answer_are_one_answer(questions: list[Any], world: Path, tmp_path: Path) -> None:
+    file = written(tmp_path / "log.jsonl", lmms(questions) * 3)
+    done = import_run(file, "pope", data=str(world), output=tmp_path, changes=CHANGES)
+    assert (done.answered, done.items, done.unmatched) == (len(questions), len(questions), 0)
+
+
+def test_splits_of_pope_that_answer_one_question_differently_are_scored_apart(
+    questions: list[Any], world: Path, tmp_path: Path
+) -> None:
+    """As sampled answers, and batches on a GPU, do: the question is asked once in each split."""
+    item = next(item for item in questions if len(item.truth["ids"]) == 3)
+    rows = [row for row in lmms(questions) if row["doc"]["question"] != item.question or Path(item.image).stem not in str(row)]
+    for split, text in (("random", "Yes"), ("popular", "Yes"), ("adversarial", "No")):
+        (own,) = lmms([item], text)
+        rows.append(own | {"doc": own["doc"] | {"question_id": item.truth["ids"][split][0], "category": split}})
+    done = import_run(written(tmp_path / "log.jsonl", rows), "pope", data=str(world), output=tmp_path, changes=CHANGES)
+    assert (done.answered, done.items) == (len(questions) + 2, len(questions) + 2)
+    said = {
+        result_row.item: result_row.answer for result_row in harness.open_store(tmp_path).run(done.run_id).items().itertuples()
+    }
+    assert {key[len(item.id) + 2 :].split("/")[0]: text for key, text in said.items() if key.startswith(f"{item.id} (")} == {
+        "random": "Yes", "popular": "Yes", "adversarial": "No"}  # fmt: skip
+
+
 def test_another_prompt_is_another_protocol_and_keeps_a_gate_open(questions: list[Any], world: Path, tmp_path: Path) -> None:
     files = [written(tmp_path / f"{n}.jsonl", lmms(questions, prompt=p)) for n, p in (("a", ""), ("b", "Answer briefly."))]
     runs = [import_run(file, "pope", data=str(world), output=tmp_path, changes=CHANGES) for file in files]
@@ -78,7 +110,7 @@ def test_a_vlmevalkit_table_is_read(questions: list[Any], tmp_path: Path) -> Non
     log = read_sample_log(file)
     found, lost = matched(questions, log.rows)
     assert log.tool == "VLMEvalKit" and len(found) == len(questions) and not lost
-    assert {row.answer for row in found.values()} == {"No, there is not."}
+    assert {row.answer for (row,) in found.values()} == {"No, there is not."}
 
 
 def test_a_row_without_an_image_is_matched_only_where_one_item_asks_its_question(questions: list[Any], tmp_path: Path) -> None:
@@ -95,6 +127,10 @@ def test_a_row_without_an_image_is_matched_only_where_one_item_asks_its_question
         ("[1]\n", "line 1 is not an object"),
         ("", "holds no rows"),
         ('{"resps": [["Yes", "No"]]}\n', "`resps` is not one text"),
+        ('{"doc_id": 0, "resps": [["Yes"]]}\n', "has no `doc`, where lmms-eval keeps question and image; it has doc_id, resps"),
+        ('{"resps": [["Yes"]], "doc": {"asked": "Is it?"}}\n', "no `doc` has one of `question`"),
+        ('{"resps": [["Yes"]], "filtered_resps": [], "doc": {}}\n', "`filtered_resps` is empty although `resps` is not"),
+        ('{"resps": [], "filtered_resps": [], "doc": {}}\n', "the model gave no answer"),
         ('{"resps": [["Yes"]], "doc": {"question": "Is it?", "image": "a.jpg"}}\n', "None of the 1 rows"),
     ],
 )

@@ -56,7 +56,7 @@ def test_empty_rows_and_further_columns_are_no_harm(tmp_path: Path) -> None:
     (b"item_id,comment\n1,x\n", "has no column 'word'"),
     (b"", "it has nothing"),
     (b'item_id,word,comment\n1,right,"open\n', "cannot be read as a table"),
-    (b"item_id,word,comment\n1,right,\xff\n", "is not utf-8-sig text"),
+    (b"item_id,word,comment\n1,right,\xff\n", "line 2 is not UTF-8 text .byte 0xff"),
     (b"item_id,word,comment\n1,right,a,b,c\n", "row 2 has more cells"),
 ])  # fmt: skip
 def test_what_is_no_such_table_is_told(tmp_path: Path, raw: bytes, words: str) -> None:

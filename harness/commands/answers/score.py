@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from harness.commands._app import RUNS, OutputOption, app, echo
+from harness.commands.run import exit_if_incomplete
 
 
 @app.command(
@@ -40,6 +41,7 @@ def score(
 
     Reads the published answer and review formats of every benchmark. `compare`, `audit` and `rescore` work on the run; its
     protocol names the files by digest. Rows that match no item, and items without an answer, are counted and listed.
+    Exit code 1: items have no answer, or no verdict.
     """
     from harness.answer_files.make_run import AnswerFiles, score_files
     from harness.answer_files.options import run_name, spec_of
@@ -55,3 +57,4 @@ def score(
     for note in done.notes:
         echo(note)
     echo(f"{done.outcome.folder / 'report.html'}")
+    exit_if_incomplete(done.outcome)

@@ -56,8 +56,10 @@ class AnswerForm:
     texts: columns that may hold the answer; the first that a row has counts.
     keys: what a row may go by; the first that some item goes by counts. A row without any goes by its place in the file.
     names: what an item goes by. order: names in the order of the question file, for rows without a key.
+    apart: what to do about a name that several questions go by, the end of that error's message.
     replies: task of a judge -> columns that may hold its reply (or a function of the row).
-    part: (item, name) -> the part of an item that a name means, where one item stands for several rows.
+    part: (item, name) -> the part of an item that a name means, where one item stands for several rows of the question file;
+        None where the name means several of them.
     repeats: several rows may answer one item (captions of an image): each is scored.
     subset: the answer file chooses the items (images to describe); the others are not missing.
     """
@@ -67,7 +69,8 @@ class AnswerForm:
     names: Callable[[Item], Sequence[str]] = item_id
     order: Callable[[Sequence[Item]], Sequence[str]] = in_order
     replies: Mapping[str, Sequence[str] | Callable[[Fields], str | None]] = field(default_factory=dict)
-    part: Callable[[Item, str], Item] | None = None
+    apart: str = "Give the rows the ids of the question file."
+    part: Callable[[Item, str], Item | None] | None = None
     repeats: bool = False
     subset: bool = False
 

@@ -86,9 +86,14 @@ def _answer_file(draw: random.Random, folder: Path, kinds: Sequence[str]) -> Pat
 
 
 def logs(draw: random.Random, folder: Path) -> None:
-    from harness.run.sample_logs import matched, read_sample_log
+    from benchmarks.pope import Pope
+    from harness.core.edge.answer_form import form_of
+    from harness.run.sample_logs import given, matched, read_sample_log
 
-    matched(_pope_items(), read_sample_log(_answer_file(draw, folder, ("lmms", "vlmeval"))).rows)
+    found, _ = matched(_pope_items(), read_sample_log(_answer_file(draw, folder, ("lmms", "vlmeval"))).rows)
+    for item in _pope_items():
+        for row in found.get(item.id, ()):
+            given(item, row, form_of(Pope()), "samples_pope")
 
 
 def answer_files(draw: random.Random, folder: Path) -> None:

@@ -1,0 +1,70 @@
+"""Which item a row of an answer file means, by the names that items go by; names that several items bear are refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.answer_files.rows import FileRow
+from harness.core.edge.answer_form import AnswerForm
+from harness.core.errors import DataError
+from harness.core.evaluation import Item
+
+_NUMBER = re.compile(r"(.*?)(\d{1,18})", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """name -> items that go by it; names in the order of the question file, for rows that have none."""
+
+    items: Mapping[str, Sequence[Item]]
+    order: Sequence[str]
+    apart: str
+
+    @classmethod
+    def of(cls, items: Sequence[Item], form: AnswerForm) -> Names:
+        bearers: dict[str, dict[str, Item]] = {}
+        for item in items:
+            for name in form.names(item):
+                bearers.setdefault(name, {})[item.id] = item
+        return cls({name: list(own.values()) for name, own in bearers.items()}, list(form.order(items)), form.apart)
+
+    def meant(self, row: FileRow, keys: Sequence[str]) -> str | None:
+        """The first key that means one item, or a question that is listed several times; None where no item goes by any.
+
+        Raises DataError where all that is left is a name of different questions.
+        """
+        known = [key for key in keys if key in self.items]
+        name = next((key for key in known if _one_question(self.items[key])), None)
+        if known and name is None:
+            bearers = self.items[known[0]]
+            shown = " and ".join(repr(item.id[:80]) for item in bearers[:2])
+            raise DataError(
+                f"{row.where} goes by {known[0][:60]!r}, but {len(bearers)} questions do, {shown} among them. {self.apart}"
+            )
+        return name
+
+    def check_count(self, rows: Sequence[tuple[FileRow, Sequence[str]]]) -> None:
+        """Refuse ids that are all one too low or too high: scored so, every answer would be another question's.
+
+        For rows of which one at least matches no item, and none repeats its question, so that nothing else would show it.
+        """
+        for step, way, there in ((1, "low", "higher"), (-1, "high", "lower")):
+            if all(any(_moved(key, step) in self.items for key in keys) for _, keys in rows):
+                row, key = next((row, keys[0]) for row, keys in rows if not any(key in self.items for key in keys))
+                raise DataError(
+                    f"{row.where} goes by {key[:60]!r}, which no question does, but if all ids were {there} by one, all "
+                    f"{len(rows):,} rows would have a question. They seem to be counted one too {way} (from 0 in place of 1, "
+                    "say): every answer would be scored against another question. Correct the ids; if they are right, leave "
+                    "the rows without a question out."
+                )
+
+
+def _one_question(items: Sequence[Item]) -> bool:
+    return len({(item.image, item.question) for item in items}) == 1
+
+
+def _moved(key: str, step: int) -> str:
+    number = _NUMBER.fullmatch(key)
+    return f"{number[1]}{int(number[2]) + step}" if number else ""

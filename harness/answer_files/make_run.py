@@ -25,7 +25,7 @@ from harness.core.final_answer import final_answer
 from harness.core.plugins import Benchmark, Data, Judge
 from harness.core.run_record import AS_WRITTEN, FROM_FILES, Checkpoint, ProtocolRecord
 from harness.evaluation.scoring import build, judge_of, score_answer, together
-from harness.evaluation.sweep import items_of
+from harness.evaluation.sweep import item_digest, items_of
 from harness.results.report_files import Outcome, report
 from harness.storage.artifacts import MissingItems
 from harness.storage.run_folder import locked
@@ -152,7 +152,7 @@ class _Run:
             "benchmark": self.spec.name,
             "benchmark version": str(self.benchmark.version),
             "items": str(len(items)),
-            "item digest": value_digest([[i.id, i.image, i.question, dict(i.truth)] for i in items])[:16],
+            "item digest": item_digest(items),
             FROM_FILES: f"from files: {files}; prompt and decoding are not known here",
             "rows that match no item": str(len(self.matched.strangers)),
             **self.benchmark.facts(),

@@ -17,7 +17,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="name of the r
 BenchmarkArgument = Annotated[
     str, typer.Argument(metavar="BENCHMARK", help="benchmark whose labels are reviewed, such as pope, chair or amber")
 ]
-DataOption = Annotated[Path, typer.Option("--data", help="data folder with the official files")]
+DataOption = Annotated[str, typer.Option("--data", help="data folder with the official files; `miniworld` is the embedded one")]
 SampleOption = Annotated[int, typer.Option("--sample", min=0, help="number of labels in the random control sample")]
 SeedOption = Annotated[int, typer.Option("--seed", help="seed of the random control sample")]
 
@@ -157,13 +157,14 @@ def import_(
         list[Path], typer.Argument(metavar="FILE...", help="official question files with other labels, or a revision file")
     ],
     benchmark: Annotated[str, typer.Option("--benchmark", help="benchmark that the files belong to")] = "pope",
-    data: DataOption = Path("data"),
+    data: DataOption = "data",
     source: Annotated[str, typer.Option("--source", help="citation to store with the revision")] = "",
     output: OutputOption = RUNS,
 ) -> None:
     """Import published labels (such as RePOPE) as a revision."""
     from harness.audit.label_files import import_labels, is_revision
     from harness.core.edge.files import read_text
+    from harness.run.data import open_data
     from harness.storage.label_revisions import loads, write
 
     texts = {file.name: read_text(file) for file in files}
@@ -171,7 +172,8 @@ def import_(
         shared = loads(texts[files[0].name], str(files[0]))
         path = write(type(shared)(name, shared.source, shared.edits, shared.control), output)
     else:
-        path = write(import_labels(name, benchmark, texts, data, source or name, _now()), output)
+        folder = open_data(data, output, echo)
+        path = write(import_labels(name, benchmark, texts, folder, source or name, _now()), output)
     echo(str(path))
 
 
@@ -179,7 +181,7 @@ def import_(
 def export(
     name: NameArgument,
     benchmark: Annotated[str, typer.Option("--benchmark", help="benchmark whose official file format is written")] = "pope",
-    data: DataOption = Path("data"),
+    data: DataOption = "data",
     to: Annotated[Path, typer.Option("--to", help="folder to write to")] = Path(),
     form: Annotated[
         str, typer.Option("--as", help="`croissant`: the revision with Croissant metadata instead, to publish it as a data set")
@@ -191,6 +193,7 @@ def export(
     """Export a revision as official question files, or as a data set with Croissant metadata."""
     from harness.audit import croissant
     from harness.audit.label_files import export_labels
+    from harness.run.data import open_data
     from harness.storage.label_revisions import read
 
     if form not in ("", "croissant"):
@@ -199,7 +202,7 @@ def export(
     if form:
         texts = croissant.files(revision, licence, url)
     else:
-        texts, conflicts = export_labels(revision, benchmark, data)
+        texts, conflicts = export_labels(revision, benchmark, open_data(data, output, echo))
         for conflict in conflicts:
             echo(f"not applied: {conflict}", err=True)
     for file, text in texts.items():

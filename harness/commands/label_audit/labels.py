@@ -99,25 +99,16 @@ def votes(
 
     A vote is one of right, wrong, ambiguous or skip. Either every row is stored or none.
     """
-    from harness.audit.label_studio import check_known, votes_from
-    from harness.audit.queue import known_items
-    from harness.audit.review_sheet import votes_of
-    from harness.core.edge.files import read_text
-    from harness.labels.votes import checked
+    from harness.audit.vote_files.read_votes import votes_in
     from harness.storage.run_store import open_store
-    from harness.storage.spreadsheets import read_bytes
     from harness.storage.vote_store import Reviews
 
-    store = open_store(output)
-    if sheet.suffix == ".json":
-        cast = [checked(vote) for vote in votes_from(read_text(sheet), str(sheet))]
-        check_known(cast, known_items(store), str(sheet))
-    elif reviewer:
-        cast = votes_of(read_bytes(sheet), str(sheet), reviewer, _now())
-    else:
-        raise ConfigError("Whose votes are these? Give --reviewer NAME; only an export of Label Studio names its reviewers.")
+    with open_store(output) as store:
+        filled = votes_in(store, sheet, reviewer, _now())
     with Reviews(output / "store.sqlite") as reviews:
-        echo(reviews.take(cast).summary)
+        echo(reviews.take(filled.votes).summary + filled.left)
+    if filled.warning:
+        echo(f"WARNING: {filled.warning}", err=True)
 
 
 @labels.command(epilog="Example:  python -m harness labels make ours --source 'Ada and Grace, 2026' --sample 200")

@@ -84,3 +84,15 @@ def test_a_vote_on_a_label_that_only_an_older_run_has_is_kept_with_a_warning(she
         keep(store, "run-2", Pope(), {"name": "pope"}, [other, *rest], {})
     told = votes(sheet, judgement="right")
     assert "1 of them new" in told and f"item {DOUBTFUL}: the vote is on 'yes', the newest run has 'no'" in told
+
+
+@pytest.mark.parametrize(("name", "has"), [("q.xlsx", "ends in '.xlsx'"), ("q", "has no ending"), ("q.tsv", "ends in '.tsv'")])
+def test_a_queue_is_not_written_under_an_ending_of_another_form(tmp_path: Path, name: str, has: str) -> None:
+    told = invoke(fill(tmp_path), "queue", "pope", "--to", str(tmp_path / name))
+    assert f"{name} {has}; what can be written: .csv is a sheet; .json is tasks" in told
+    assert not (tmp_path / name).exists()
+
+
+def test_endings_in_capitals_are_the_same(tmp_path: Path) -> None:
+    invoke(fill(tmp_path), "queue", "pope", "--to", str(tmp_path / "Q.JSON"))
+    assert (tmp_path / "Q.JSON").read_text().startswith("[")

@@ -37,7 +37,7 @@ def queue_(
     seed: SeedOption = 0,
     to: Annotated[
         Path | None,
-        typer.Option("--to", help="write the list to this file: CSV, or .json as tasks for Label Studio"),
+        typer.Option("--to", help="write the list to this file: .csv, or .json as tasks for Label Studio"),
     ] = None,
     form: Annotated[
         str,
@@ -57,15 +57,13 @@ def queue_(
     """
     from harness.audit.queue import queue
     from harness.commands._terminal import Display
-    from harness.commands.label_audit.queue_files import write_queue
+    from harness.commands.label_audit.queue_files import check_form, write_queue
     from harness.labels.next_review import advice
     from harness.storage.run_store import open_store
     from harness.storage.vote_store import Reviews
     from reports.web.review.desk import mixed
 
-    if form not in ("", "coco") or (form and (to is None or to.suffix != ".json")):
-        raise ConfigError("`--as coco` writes a COCO file: give `--to FILE.json` with it. Without `--as`, .csv is a sheet and "
-                          ".json is for Label Studio.")  # fmt: skip
+    check_form(to, form)
     with open_store(output) as store, Display() as display:
         cases = queue(store, benchmark, runs or (), sample=sample, seed=seed, progress=display.progress)
     chosen = mixed(cases, most)

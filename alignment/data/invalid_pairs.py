@@ -21,7 +21,7 @@ MORE_MARKS = "more image marks than images"
 LATER_IMAGES = "images of later turns"
 VIDEO = "video"
 SHOWN = 3  # names of images
-_ALONE = "is empty (of the aligners only kto trains on one answer alone)"
+_ALONE = "is empty (a rated answer without a counterpart, which only the aligner kto trains on)"
 NO_CHOSEN, NO_REJECTED = f"`chosen` {_ALONE}", f"`rejected` {_ALONE}"
 
 

@@ -21,7 +21,8 @@ MORE_MARKS = "more image marks than images"
 LATER_IMAGES = "images of later turns"
 VIDEO = "video"
 SHOWN = 3  # names of images
-NO_COUNTERPART = "rated answer without a counterpart (the aligner kto trains on it)"
+_ALONE = "is empty (a rated answer without a counterpart, which only the aligner kto trains on)"
+NO_CHOSEN, NO_REJECTED = f"`chosen` {_ALONE}", f"`rejected` {_ALONE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _fault(pair: PreferencePair, has: Callable[[str], bool], unpaired: bool) -> 
     if not pair.answers or not all(answer.strip() for answer in pair.answers):
         return EMPTY_ANSWER
     if not unpaired and not (pair.chosen and pair.rejected):
-        return NO_COUNTERPART
+        return NO_REJECTED if pair.chosen else NO_CHOSEN
     if any(has_image_mark(answer) for answer in (pair.chosen, *pair.rejected)):
         return IMAGE_MARK
     if any(r.strip() == pair.chosen.strip() for r in pair.rejected):

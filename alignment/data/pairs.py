@@ -73,7 +73,7 @@ def from_json(row: Mapping[str, Any], where: str) -> PreferencePair:
     """A pair from its JSON object; `where` names an id-less row. Raises ValueError with what is off."""
     unknown = row.keys() - {f.name for f in dataclasses.fields(PreferencePair)} - {f"{key}s" for key in _SEVERAL}
     if unknown:
-        raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
+        raise ValueError(f"unknown key {', '.join(sorted(unknown))}{_hint(row)}")
     rejected = row.get("rejected")
     answers = [rejected] if isinstance(rejected, str) else rejected
     if isinstance(answers, list) and any(isinstance(a, Mapping) and "role" in a for a in answers):
@@ -93,6 +93,18 @@ def from_json(row: Mapping[str, Any], where: str) -> PreferencePair:
         meta=_meta(row),
         context=_text(row, "context", ""),
     )
+
+
+def _hint(row: Mapping[str, Any]) -> str:
+    """What to do about a row in another form; "" where that is not known."""
+    if row.keys() & {"conversations", "messages", "instruction"}:
+        return ": let the source `dataset` read the file, which takes rows of TRL, LLaMA-Factory and ms-swift"
+    if {"completion", "label"} <= row.keys():
+        return ": rated answers are read with `form: rated`"
+    if {"question", "chosen", "rejected"} <= row.keys():
+        return ": the question stands under `prompt`, or let the source `dataset` read the file, which takes `question` too"
+    missing = [f"`{key}`" for key in ("prompt", "chosen", "rejected") if key not in row]
+    return f": a row has {', '.join(missing)}" if missing else ""
 
 
 def _meta(row: Mapping[str, Any]) -> Mapping[str, Any]:

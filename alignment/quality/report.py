@@ -11,6 +11,7 @@ from typing import Any
 from alignment.data.noun_counts import n_words
 from alignment.quality.near_duplicates import difference_hash, near_pairs, repeated
 from alignment.quality.text_probe import Probe, text_probe
+from harness.core.edge.files import is_file
 from harness.core.plugins import Progress, no_progress
 from harness.core.preference import PreferencePair
 
@@ -34,6 +35,8 @@ class Quality:
     overlap: Mapping[str, tuple[tuple[str, str], ...]]  # benchmark -> (image of the pairs, image of the benchmark)
     unreadable: tuple[str, ...]
     probe: Probe | None
+    folder: str = ""  # where the images were looked for
+    missing: tuple[str, ...] = ()  # those of the unreadable that are no file there
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -67,6 +70,8 @@ def quality(
         overlap=overlap,
         unreadable=tuple(unreadable),
         probe=text_probe(pairs),
+        folder=str(image_root),
+        missing=tuple(name for name in unreadable if not is_file(shown[name])),
     )
 
 
@@ -89,7 +94,18 @@ def lines(found: Quality) -> list[str]:
     told += _some("prompts that occur several times", [f"{n} x {text[:80]!r}" for text, n in found.repeated_prompts])
     for name, same in found.overlap.items():
         told += _some(f"images that {name} shows too", [f"{a} is {Path(b).name}" for a, b in same])
-    return told + (_some("images that cannot be read", list(found.unreadable)) if found.unreadable else [])
+    return told + (_unreadable(found) if found.unreadable else [])
+
+
+def _unreadable(found: Quality) -> list[str]:
+    told = _some("images that cannot be read", list(found.unreadable))
+    if not found.missing:
+        return told
+    return [
+        *told,
+        f"  {len(found.missing):,} of them are not there: names are paths in the data folder {found.folder}, so that the first "
+        f"would be {Path(found.folder) / found.missing[0]}. Give the folder that the names begin in: --data FOLDER",
+    ]
 
 
 def _probe(probe: Probe | None) -> list[str]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig
 from harness.core.edge.files import parse_json
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import LabelEdit
+from harness.core.plugins import Data
 from harness.evaluation.scoring import unjudged
 from harness.labels.claims import Auditable, LabelFiles
-from harness.storage.data_folder import DataFolder
 from harness.storage.label_revisions import Conflict, Revision, apply
 
 
@@ -24,19 +23,19 @@ def is_revision(text: str) -> bool:
     return isinstance(header, dict) and "revision" in header
 
 
-def import_labels(name: str, benchmark: str, texts: Mapping[str, str], data: Path, source: str, at: str) -> Revision:
+def import_labels(name: str, benchmark: str, texts: Mapping[str, str], data: Data, source: str, at: str) -> Revision:
     """The files' labels as edits of the official ones. Raises DataError where they do not fit."""
     template = LabelEdit(benchmark, "", "", "", "", source, "", at)
-    return Revision(name, source, tuple(_files_of(benchmark).import_labels(DataFolder(data), texts, template)))
+    return Revision(name, source, tuple(_files_of(benchmark).import_labels(data, texts, template)))
 
 
-def export_labels(revision: Revision, benchmark: str, data: Path) -> tuple[dict[str, str], tuple[Conflict, ...]]:
+def export_labels(revision: Revision, benchmark: str, data: Data) -> tuple[dict[str, str], tuple[Conflict, ...]]:
     """File name -> text in the official form, and the edits that do not fit the official files."""
-    plugin, folder = _files_of(benchmark), DataFolder(data)
+    plugin = _files_of(benchmark)
     if not isinstance(plugin, Auditable):
-        return plugin.export_labels(folder, revision.of(benchmark), revision.name), ()
-    applied = apply(plugin, plugin.load(folder), revision.of(benchmark))
-    return plugin.export_labels(folder, applied.held, revision.name), applied.conflicts
+        return plugin.export_labels(data, revision.of(benchmark), revision.name), ()
+    applied = apply(plugin, plugin.load(data), revision.of(benchmark))
+    return plugin.export_labels(data, applied.held, revision.name), applied.conflicts
 
 
 def _files_of(benchmark: str) -> LabelFiles:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.audit.review_sheet import Fault
 from harness.core.edge.files import parse_json
 from harness.core.errors import DataError
 from harness.labels.cases import JUDGEMENTS, Case, Key, Vote
@@ -77,10 +78,10 @@ def votes_from(text: str, where: str) -> list[Vote]:
     return sorted(votes, key=lambda vote: vote.at)
 
 
-def check_known(votes: Iterable[Vote], known: Mapping[str, Collection[str]], where: str) -> None:
-    """Raises DataError for votes on items that no run here has: another project's export.
+def check_known(votes: Sequence[Vote], known: Mapping[str, Collection[str]], fault: Fault, where: str) -> None:
+    """Raises DataError for votes on items that no run here has (another project's export), or on labels that these lack.
 
-    `known`: benchmark -> ids of its items.
+    `known`: benchmark -> ids of its items. `fault`: asked of every label that is judged.
     """
     unknown = dict.fromkeys((v.benchmark, v.item_id) for v in votes if v.item_id not in known.get(v.benchmark, ()))
     if unknown:
@@ -89,6 +90,11 @@ def check_known(votes: Iterable[Vote], known: Mapping[str, Collection[str]], whe
             f"{where}: {len(unknown):,} of its items are in no run here ({named}{', ...' if len(unknown) > 5 else ''}). It is "
             "the export of another project, or of runs that lie in another `--output` folder. Nothing was taken from it."
         )
+    refused = {key: why for key in {vote.key: None for vote in votes} if (why := fault(key)) is not None}
+    if refused:
+        faults = [f"{where}: the task of {key[0]} {key[1]} {why.what}" for key, why in refused.items()]
+        more = [f"... and {len(faults) - 5} more"] if len(faults) > 5 else []
+        raise DataError("\n".join([*faults[:5], *more, "Export the queue again. Nothing was taken from the export."]))
 
 
 def _votes_of_task(task: Any) -> list[Vote]:

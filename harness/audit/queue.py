@@ -62,15 +62,6 @@ def queue(
     return rank_labels(own.evidence, own.witnesses, others, sample=sample, seed=seed)
 
 
-def known_items(store: Store) -> dict[str, set[str]]:
-    """Benchmark's name -> ids of its items in all runs."""
-    found: dict[str, set[str]] = {}
-    for run in store.runs():
-        for result in store.results(run.id):
-            found.setdefault(str(result.options["name"]), set()).update(item.id for item in result.items)
-    return found
-
-
 def auditable(spec: BenchmarkConfig) -> Auditable | None:
     """The benchmark behind a configuration where its labels can be audited."""
     benchmark = unjudged(spec)

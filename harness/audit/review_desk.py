@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.audit.queue import queue
-from harness.audit.review_sheet import queue_text, votes_of
+from harness.audit.review_sheet import Refused, queue_text, votes_of
+from harness.audit.vote_files.known_labels import edited_label
 from harness.core.errors import ConfigError
 from harness.core.plugins import Progress, no_progress
-from harness.labels.cases import Case, caption_field
+from harness.labels.cases import Case, Key, caption_field
 from harness.labels.next_review import advice
 from harness.storage.run_store import Store, StoredResult
 from harness.storage.vote_store import Reviews
@@ -64,6 +65,7 @@ def tables(cases: Sequence[Case], reviews: Reviews) -> Tables:
 
     labels = [case for case in cases if not case.caption]
     known = {case.key for case in labels}
+    by_field = {case.key[:3]: case.label for case in labels}
 
     def write(reviewer: str) -> str:
         ballots = reviews.ballots()
@@ -71,8 +73,16 @@ def tables(cases: Sequence[Case], reviews: Reviews) -> Tables:
         own = {key: vote for key, vote in standing.items() if vote is not None}
         return queue_text(labels, own=own, needs=advice(labels, ballots).needs)
 
+    def fault(key: Key) -> Refused | None:
+        if key in known:
+            return None
+        if key[:3] in by_field:
+            return edited_label(key[3], by_field[key[:3]])
+        return Refused("judges a label that is not in this queue.", "Export the sheet again.")
+
     def read(raw: bytes, reviewer: str) -> str:
-        return reviews.take(votes_of(raw, "The table", reviewer, _now(), known)).summary
+        filled = votes_of(raw, "The table", reviewer, _now(), fault)
+        return reviews.take(filled.votes).summary + filled.left
 
     return Tables(write, read)
 

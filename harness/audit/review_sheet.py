@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 from harness.core.errors import DataError
 from harness.labels.cases import JUDGEMENTS, Case, Key, Vote
@@ -39,42 +40,73 @@ def _row(case: Case, with_answers: bool, own: Vote | None, needs: str) -> list[s
     return [*case.key, *filled, question, case.image, needs, *evidence]
 
 
-def votes_of(raw: bytes, name: str, reviewer: str, at: str, known: Container[Key] | None = None) -> list[Vote]:
+class Refused(NamedTuple):
+    """Why a row cannot be taken, as what the row does, and what to do about this and all rows like it."""
+
+    what: str
+    advice: str
+
+
+Fault = Callable[[Key], Refused | None]  # why a label may not be judged; None for one that may
+
+
+class Filled(NamedTuple):
+    """The votes of a sheet, the number of its rows without one, and what else is to be known of the votes."""
+
+    votes: list[Vote]
+    empty: int = 0
+    warning: str = ""
+
+    @property
+    def left(self) -> str:
+        """What is said of the rows without a judgement; "" where there are none."""
+        if not self.empty:
+            return ""
+        rows = f"{self.empty:,} of {self.empty + len(self.votes):,} rows"
+        return f" {rows} have nothing in the column `judgement`: they are not reviewed yet."
+
+
+def votes_of(raw: bytes, name: str, reviewer: str, at: str, fault: Fault = lambda key: None) -> Filled:
     """The filled-in rows of the file `name` as votes; rows without a judgement are not reviewed yet.
 
     Args:
-        known: the labels that may be judged; every label where None.
-    Raises DataError with all faults at once; then there is no vote at all.
+        fault: asked of every label that is judged.
+    Raises DataError with all faults at once, and where no row is filled in; then there is no vote at all.
     """
     votes: list[Vote] = []
     faults: list[str] = []
+    advice: list[str] = []
     seen: dict[Key, str] = {}
-    for line in parse_sheet(raw, name, (*KEY, "judgement"), _RENAMED):
-        judgement, key = line.cells.get("judgement", "").strip().lower(), _key(line)
-        if not judgement:
-            continue
-        if fault := _fault(judgement, key, seen, known):
-            faults.append(f"{line.where} {fault}")
+    lines = parse_sheet(raw, name, (*KEY, "judgement"), _RENAMED)
+    filled = [line for line in lines if line.cells.get("judgement", "").strip()]
+    if not filled:
+        raise DataError(
+            f"{name}: nothing is filled in: the column `judgement` is empty in all {len(lines):,} rows. Write one of "
+            f"{', '.join(JUDGEMENTS)} there for each label that you have judged."
+        )
+    for line in filled:
+        judgement, key = line.cells["judgement"].strip().lower(), _key(line)
+        if why := _fault(judgement, key, seen) or fault(key):
+            faults.append(f"{line.where} {why.what}")
+            advice.append(why.advice)
             continue
         seen[key] = line.where
         votes.append(Vote(*key, _SHORT[judgement], reviewer, at, line.cells.get("comment", "").strip()))
     if faults:
         more = [f"... and {len(faults) - 20} more"] if len(faults) > 20 else []
-        raise DataError("\n".join([*faults[:20], *more, "Nothing was taken from the sheet."]))
-    return votes
+        raise DataError("\n".join([*faults[:20], *more, *dict.fromkeys(advice), "Nothing was taken from the sheet."]))
+    return Filled(votes, len(lines) - len(filled))
 
 
-def _fault(judgement: str, key: Key, seen: Mapping[Key, str], known: Container[Key] | None) -> str:
-    """What is wrong with a row, "" where nothing is."""
+def _fault(judgement: str, key: Key, seen: Mapping[Key, str]) -> Refused | None:
+    """What is wrong with a row by itself."""
     if judgement not in _SHORT:
-        return f"has the judgement {judgement[:40]!r}, which is not valid. Choose one of: {', '.join(JUDGEMENTS)}."
+        what = f"has the judgement {judgement[:40]!r}, which is not valid."
+        return Refused(what, f"Choose one of: {', '.join(JUDGEMENTS)}.")
     if not all(key):
-        return f"has nothing under {', '.join(n for n, v in zip(KEY, key, strict=True) if not v)}. Export the sheet again."
-    if known is not None and key not in known:
-        return "judges a label that is not in this queue; it may have changed since. Export the sheet again."
-    if key in seen:
-        return f"judges the same label as {seen[key]}. Keep one of them."
-    return ""
+        what = f"has nothing under {', '.join(n for n, v in zip(KEY, key, strict=True) if not v)}."
+        return Refused(what, "Export the sheet again.")
+    return Refused(f"judges the same label as {seen[key]}.", "Keep one row of a label.") if key in seen else None
 
 
 def _key(line: Line) -> Key:

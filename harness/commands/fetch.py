@@ -25,8 +25,14 @@ def fetch(
 
     Files that cannot be downloaded automatically are listed with their origin and the place where they belong.
     """
+    from harness.core.errors import ConfigError
     from harness.storage.official_files import MISSING, WRONG, Fetcher
 
+    if str(data) == "miniworld":
+        raise ConfigError(
+            "`miniworld` is the embedded world, whose files are drawn and never fetched. Name a folder for the official files: "
+            "--data data."
+        )
     fetcher = Fetcher(data, images=images, offline=offline, say=lambda text: echo(text, err=True))
     found = fetcher.fetch(names or [])
     for one in found:

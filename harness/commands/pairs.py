@@ -15,8 +15,10 @@ from harness.commands._app import app, echo
 def pairs(
     file: Annotated[Path, typer.Argument(help="pairs.jsonl of a run, or another file of this project's pairs")],
     data: Annotated[
-        Path | None,
-        typer.Option("--data", help="data folder with the images; default: that of the run they are of, else `data`"),
+        str | None,
+        typer.Option(
+            "--data", help="data folder with the images, or `miniworld`; default: that of the run they are of, else `data`"
+        ),
     ] = None,
     beside: Annotated[
         list[str] | None, typer.Option("--beside", help="benchmark whose images the pairs should not show; may be repeated")

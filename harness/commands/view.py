@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +13,9 @@ from harness.commands.label_audit.audit import HostOption, TokenOption
 @app.command(epilog="Examples:  python -m harness view   |   python -m harness view --output runs --port 9000")
 def view(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8766,
-    data: Annotated[Path | None, typer.Option("--data", help="data folder, if it has moved since the run")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="data folder, if it has moved since the run; `miniworld` is the embedded one")
+    ] = None,
     host: HostOption = "127.0.0.1",
     token: TokenOption = "",
     output: OutputOption = RUNS,
@@ -24,6 +25,7 @@ def view(
     Tables, and for every item its image, answers, scores and verdicts.
     """
     from harness.results.archive import StoredArchive
+    from harness.run.data import open_data
     from harness.storage.run_store import open_store
     from reports.web.browse.app import browser_site
     from reports.web.serving import address, check_free, new_gate, serve
@@ -32,7 +34,8 @@ def view(
     check_free(host, port)
     gate, shelf = new_gate(host, port, token), Shelf()
     with open_store(output) as store:
-        archive = StoredArchive(store, output, shelf, data)
+        folder = None if data is None else open_data(data, output, echo).folder
+        archive = StoredArchive(store, output, shelf, folder)
         echo(f"{len(archive.runs())} runs of {output}. Open {address(host, gate)}")
         echo("Stop with Ctrl-C.")
         serve(browser_site(archive, shelf, gate), host, port)

@@ -14,12 +14,13 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
 from harness.core.edge.foreign import refused_as
+from harness.core.edge.plugin_modules import guest_of, marked_in
 from harness.core.edge.processes import without_collecting
 from harness.core.errors import ConfigError, HarnessError, RepeatedPlugin, UnknownPlugin
 from harness.core.nearest import did_you_mean
@@ -215,7 +216,7 @@ def _places(kind: str) -> dict[str, Place]:
                 f"Two {kind} plug-ins are named {point.name!r}: {found[point.name].where} and {point.value}. "
                 "Rename or uninstall one of them."
             )
-        found[point.name] = Place(kind, point.name, point.value, point.load, guest=True)
+        found[point.name] = Place(kind, point.name, point.value, partial(guest_of, point, _MARK, kind), guest=True)
     return found
 
 
@@ -236,9 +237,6 @@ def _builtin(kind: str, module_name: str) -> Callable[[], object]:
     def load() -> object:
         with without_collecting():
             module = importlib.import_module(module_name)
-        marked = [v for v in vars(module).values() if getattr(v, _MARK, None) == kind and v.__module__ == module_name]
-        if len(marked) != 1:
-            raise ConfigError(f"{module_name} has {len(marked)} objects marked @registry.{kind}; it must have one.")
-        return marked[0]
+        return marked_in(module, _MARK, kind)
 
     return load

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.core import registry
-from harness.core.errors import HarnessError
+from harness.core.edge.foreign import refused_as
+from harness.core.errors import DataError, HarnessError
 from harness.core.evaluation import Answer
+from harness.evaluation.item_form import require_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,9 @@ def _one(name: str) -> Checked:
         benchmark = registry.make("benchmark", name, {}, judge=judge)
         for example in benchmark.examples:
             answer = Answer(example.item.id, example.answer, len(example.answer.split()), "end")
-            got = dict(benchmark.score(example.item, answer).values)
+            require_form(name, [example.item], "examples")
+            with refused_as(DataError, f"score() fails for its example {example.answer!r}", "Correct the benchmark."):
+                got = dict(benchmark.score(example.item, answer).values)
             if got != dict(example.values):
                 return Checked(name, len(benchmark.examples), f"{example.answer!r} scores {got}, not {dict(example.values)}")
     except HarnessError as error:

@@ -20,6 +20,7 @@ from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.evaluation.answer_likelihoods import with_log_odds, with_option_nats
 from harness.evaluation.cached_model import RememberingModel, answered
 from harness.evaluation.checkpoint_checks import require_sound
+from harness.evaluation.item_form import require_form
 from harness.evaluation.judging_ahead import Judging
 from harness.evaluation.scoring import build, judge_of
 from harness.evaluation.side_by_side import side_by_side
@@ -230,6 +231,7 @@ def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[I
     """The items that a configuration asks for. Raises DataError where there are none, or ids that are none or not one's own."""
     with refused_as(DataError, f"The files of {spec.name} cannot be read", "Fetch them again, or look at its options."):
         items = tuple(benchmark.load(data))
+    require_form(spec.name, items)
     if not items:
         raise DataError(f"{spec.name} found no items in {data.folder}; check its options and files.")
     ids = [item.id for item in items]

@@ -10,28 +10,32 @@ from alignment.quality.report import Quality, lines, quality
 from harness.config.schema import BenchmarkConfig
 from harness.core.plugins import Data, Progress, no_progress
 from harness.evaluation.scoring import unjudged
+from harness.run.data import open_data
 from harness.storage.data_folder import DataFolder
 from harness.storage.run_store import open_store
 
 
 def pairs_quality(
-    file: Path, folder: Path | None = None, benchmarks: Sequence[str] = (), progress: Progress = no_progress
+    file: Path, data: str | None = None, benchmarks: Sequence[str] = (), progress: Progress = no_progress
 ) -> Quality:
-    """Of the pairs of a file, whose images are in a data folder; None: that of the run that the file lies in, else `data`.
+    """Of the pairs of a file, whose images are in a data folder (`miniworld`: the embedded world).
 
-    Raises DataError for a file that holds no pairs, where the folder is missing, and what a benchmark raises whose files are.
+    None: that of the run that the file lies in, else the folder `data`. Raises DataError for a file that holds no pairs, where
+    the folder is missing, and what a benchmark raises whose files are.
     """
-    pairs, data = read_pairs(file), DataFolder(folder or _data_of(file))
-    shown = {name: _images(name, data) for name in benchmarks}
-    return quality(pairs, data.folder, shown, progress)
+    pairs, folder = read_pairs(file), _data_of(file, data)
+    shown = {name: _images(name, folder) for name in benchmarks}
+    return quality(pairs, folder.folder, shown, progress)
 
 
-def _data_of(file: Path) -> Path:
+def _data_of(file: Path, given: str | None) -> DataFolder:
     for folder in file.resolve().parents:
         if (folder / "run.yaml").is_file() and (folder.parent / "store.sqlite").is_file():
+            if given is not None:
+                return open_data(given, folder.parent)
             with open_store(folder.parent) as store:
-                return Path(store.run(folder.name).data_folder)
-    return Path("data")
+                return DataFolder(Path(store.run(folder.name).data_folder))
+    return open_data(given or "data", Path("runs"))
 
 
 def told(found: Quality) -> list[str]:

@@ -51,8 +51,8 @@ class DataFolder:
             if found := instead_of_file(path):
                 raise DataError(f"{name[:200]} in the data folder {self._folder} {found}. Put the file there.")
             raise DataError(
-                f"{name[:200]} is not in the data folder {self._folder}. "
-                "`python -m harness fetch` brings the benchmarks' files, or reports where each comes from and belongs."
+                f"{name[:200]} is not in the data folder {self._folder}. Put a file of your own there, or correct its name. "
+                "Official files: `python -m harness fetch` brings them, or reports where each comes from and belongs."
             )
         return path
 

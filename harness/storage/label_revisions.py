@@ -193,7 +193,9 @@ def _obstacle(benchmark: Auditable, edit: LabelEdit, item: Item | None, exists: 
     claim = benchmark.claim(item, edit.field)
     if claim is None:
         return "the item has no such label"
-    return f"the label is {claim.label} and no longer {edit.old}" if claim.label != edit.old else ""
+    if claim.label == edit.old:
+        return ""
+    return f"the label is {claim.label}, the edit is of {edit.old}: the label has changed since, or other files were reviewed"
 
 
 def _object(number: int, line: str, where: str) -> dict[str, Any]:

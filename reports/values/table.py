@@ -9,6 +9,7 @@ from reports.values.paired import Difference
 
 Significance = str  # "better", "worse", "changed" (where neither direction is better) or "": inconclusive
 
+_MOST_DIGITS = 6
 DIGITS = {"share": 1, "words": 1}  # behind the point, shares in per cent; 2 for others
 
 
@@ -103,10 +104,9 @@ class Row:
 
     @property
     def shown_unit(self) -> Unit:
-        """The unit, with one digit more where two values as shown would differ by another number than is shown.
-
-        22.43 and 20.48 are 22.4 and 20.5, and their difference of -1.95 would be -2.0.
-        """
+        """The unit, with one digit more where two values as shown would differ by another number than is shown: 22.43 and 20.48
+        are 22.4 and 20.5, and their difference of -1.95 would be -2.0. And with as many as a significant difference needs so
+        that it is not shown as 0."""
         base, *others = self.cells
         values = [
             (base.value, cell.value, cell.difference.value)
@@ -118,7 +118,18 @@ class Row:
         unit = Unit.of(self.unit)
         scale = 100 if self.unit == "share" else 1
         adds_up = all(_adds_up(a * scale, b * scale, d * scale, unit.digits) for a, b, d in exact)
-        return unit if adds_up else replace(unit, digits=unit.digits + 1)
+        moved = [
+            cell.difference.value * scale
+            for cell in others
+            if cell and cell.significant and cell.difference and cell.difference.value
+        ]
+        needed = max((_digits_of(value) for value in moved), default=0)
+        return replace(unit, digits=max(unit.digits if adds_up else unit.digits + 1, min(needed, _MOST_DIGITS)))
+
+
+def _digits_of(value: float) -> int:
+    """Digits behind the point from which on a value other than 0 is not shown as 0."""
+    return next((n for n in range(_MOST_DIGITS) if round(value, n)), _MOST_DIGITS)
 
 
 def _adds_up(before: float, after: float, difference: float, digits: int) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from harness.audit.label_studio import check_known, tasks_text, votes_from
+from harness.audit.review_sheet import Refused
 from harness.core.errors import DataError
-from harness.labels.cases import Case, Vote
+from harness.labels.cases import Case, Key, Vote
 from harness.labels.votes import Ballots
 from harness.storage.vote_store import Reviews
 
@@ -70,9 +71,17 @@ def test_reading_an_export_again_does_not_bring_back_a_vote_that_was_changed(tmp
 
 
 def test_another_projects_export_is_refused_by_name() -> None:
-    check_known(VOTES, {"pope": {"0", "1", "2"}}, "export.json")
+    check_known(VOTES, {"pope": {"0", "1", "2"}}, lambda key: None, "export.json")
     with pytest.raises(DataError, match=r"export.json: 1 of its items are in no run here \(pope 2\)"):
-        check_known(VOTES, {"pope": {"0", "1"}}, "export.json")
+        check_known(VOTES, {"pope": {"0", "1"}}, lambda key: None, "export.json")
+
+
+def test_a_task_whose_label_is_not_the_items_is_refused() -> None:
+    def fault(key: Key) -> Refused | None:
+        return Refused("has another label.", "") if key[1] == "2" else None
+
+    with pytest.raises(DataError, match=r"export.json: the task of pope 2 has another label\."):
+        check_known(VOTES, {"pope": {"0", "1", "2"}}, fault, "export.json")
 
 
 @pytest.mark.parametrize(

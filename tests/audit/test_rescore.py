@@ -93,7 +93,9 @@ def test_conflicts_are_shown_and_the_other_edits_applied(store: Store) -> None:
     keep(store, "one", Pope(), {"name": "pope"}, questions("a", "b"), SAYS)
     edits = (edit("a", "flipped", old="yes"), edit("b", "flipped"), edit("z", "flipped"))
     found = rescore(store, ["one"], [Revision("mine", "", edits)])
-    assert [str(c) for c in found.conflicts] == ["pope, item a, label: the label is no and no longer yes"]
+    assert [str(c) for c in found.conflicts] == [
+        "pope, item a, label: the label is no, the edit is of yes: the label has changed since, or other files were reviewed"
+    ]
     assert found.not_asked == 1 and [e.item_id for e in found.edits] == ["b"]
 
 

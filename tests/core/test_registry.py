@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from types import ModuleType
 
 import pytest
 
@@ -37,6 +38,38 @@ def test_a_guest_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) ->
     guests(monkeypatch, EntryPoint("mine", "collections:OrderedDict", "harness.benchmark"))
     assert "mine" in registry.names("benchmark")
     assert registry.get("benchmark", "mine").__name__ == "OrderedDict"
+
+
+def module(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    made = ModuleType("my_package.weather")
+    exec(f"from harness.core import registry\n{text}", made.__dict__)
+    monkeypatch.setitem(sys.modules, "my_package", ModuleType("my_package"))
+    monkeypatch.setitem(sys.modules, "my_package.weather", made)
+    guests(monkeypatch, EntryPoint("weather", "my_package.weather", "harness.benchmark"))
+
+
+def test_an_entry_point_may_name_the_module_and_what_it_imports_is_not_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    module(monkeypatch, "from benchmarks.pope import Pope\n@registry.benchmark\nclass Weather: ...\nAlias = Weather")
+    assert registry.get("benchmark", "weather").__name__ == "Weather"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("class Weather: ...", r"has 0 objects marked @registry\.benchmark; it must have one\. Mark one"),
+        ("@registry.benchmark\nclass A: ...\n@registry.benchmark\nclass B: ...", r"has 2 objects .* \(A, B\)"),
+    ],
+)
+def test_a_module_without_one_plug_in_is_named(monkeypatch: pytest.MonkeyPatch, text: str, why: str) -> None:
+    module(monkeypatch, text)
+    with pytest.raises(ConfigError, match=why):
+        registry.get("benchmark", "weather")
+
+
+def test_an_entry_point_that_leads_to_no_class_or_function_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    guests(monkeypatch, EntryPoint("version", "sys:version", "harness.benchmark"))
+    with pytest.raises(ConfigError, match="'version': sys:version is not a class or a function but"):
+        registry.get("benchmark", "version")
 
 
 def test_a_repeated_name_names_both_places(monkeypatch: pytest.MonkeyPatch) -> None:

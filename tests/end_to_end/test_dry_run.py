@@ -181,7 +181,7 @@ BLIND = [{"image": image, "prompt": "What?", "chosen": "A cat.", "rejected": ["A
         (SEVERAL, "own", "dpo", "1 of 2 rows are about several images .the first: 'row-2'., and this model takes one image"),
         (SEVERAL, "own", "grpo, annotations", r"1 of 2 rows (.|\n)*, and the judge annotations takes one image a prompt"),
         (THUMBS, "rated", "kto", "All 3 answers are desirable; learning from ratings needs both kinds"),
-        (THUMBS, "rated", "dpo", r"No preference pair is left .*the aligner kto trains on it\): 3"),
+        (THUMBS, "rated", "dpo", r"No preference pair is left .*`rejected` is empty .*the aligner kto trains on\): 3"),
     ],
     ids=lambda value: value if isinstance(value, str) and " " not in value else "",
 )

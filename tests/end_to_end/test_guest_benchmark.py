@@ -14,33 +14,20 @@ from harness.audit.queue import queue
 from harness.audit.rescore_runs import rescore
 from harness.cli import app
 from harness.config import schema as config
-from harness.core import registry
 from harness.core.evaluation import LabelEdit
 from harness.run import pipeline
 from harness.storage.label_revisions import Revision
 from harness.storage.run_store import Store
-from reports.text import formatting
+from tests import guest
 
 SOURCE = Path(__file__).with_name("zoo_bench.txt")
 CHAT = {"name": "chat", "model": {"name": "scripted", "default": "Grade: right"}}
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A distribution as pip leaves it: the module, and a folder of metadata with the entry point."""
-    site = tmp_path / "site"
-    metadata = site / "zoo_bench-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (site / "zoo_bench.py").write_text(SOURCE.read_text())
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: zoo-bench\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[harness.benchmark]\nzoo_bench = zoo_bench:ZooBench\n")
-    monkeypatch.syspath_prepend(str(site))
-    for cached in (registry._installed, formatting._title):
-        cached.cache_clear()
-    yield
-    monkeypatch.undo()
-    for cached in (registry._installed, formatting._title):
-        cached.cache_clear()
+def installed(tmp_path: Path) -> Iterator[None]:
+    with guest.installed(tmp_path / "site", {"zoo_bench.py": SOURCE.read_text()}, {"zoo_bench": "zoo_bench:ZooBench"}):
+        yield
 
 
 def run(tmp_path: Path, judge: dict[str, Any]) -> pipeline.Outcome:

@@ -11,7 +11,7 @@ from harness.core.run_record import BenchmarkResult, ProtocolRecord, StudyNotes
 from reports.comparison.compare import compare
 from reports.page.cards import flip_counts
 from reports.page.svg import mark
-from reports.text.plain_table import text_table, warnings
+from reports.text.plain_table import text_table, unpaired_lines, warnings
 from reports.writers import html
 
 
@@ -150,6 +150,10 @@ def test_items_that_one_side_missed_are_counted(make, record):
     found = compare([make.with_results(record, lose_ten)])
     cell = row(found, "pope", "accuracy").cells[1]
     assert (cell.n_paired, cell.n_left_out) == (1070, 10)
+    assert any(
+        "that both sides answered (POPE with aligned: 1,070 items, 10 left out; CHAIR" in line for line in warnings(found)
+    )
+    assert unpaired_lines(compare([make.record()]).short) == []
     assert next(f for f in found.failures if f.column == "aligned").missing == 10
 
 

@@ -82,6 +82,12 @@ def test_a_digit_more_is_shown_only_where_it_is_needed() -> None:
     assert row("a", 0.5, 0.6).shown_unit == Unit("share", 1) and row("a", 0.2243, 0.2047).shown_unit == Unit("share", 2)
 
 
+def test_a_significant_difference_is_not_shown_as_0() -> None:
+    loss = row("brier", 0.0001, 0.0003, "worse", headline=False)
+    assert "significantly worse: Bench brier +0.02 points." in verdict(Table(COLUMNS, (row("accuracy", 0.5, 0.6), loss))).worse
+    assert row("brier", 0.0001, 0.0003).shown_unit == Unit("share", 1)
+
+
 def test_a_report_is_titled_by_its_studies_and_not_by_their_arms(make) -> None:
     arms = [replace(make.record(name), config_yaml="name: mini\n") for name in ("bdhs", "rlaif")]
     assert compare(arms).title == "mini"

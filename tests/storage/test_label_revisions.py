@@ -87,7 +87,7 @@ def test_an_edit_turns_the_label_and_leaves_other_items_alone() -> None:
 
 @pytest.mark.parametrize(("wrong", "words"), [
     (edit(item="9"), "there is no such item"),
-    (edit(old="yes"), "the label is no and no longer yes"),
+    (edit(old="yes"), "the label is no, the edit is of yes: the label has changed since, or other files were reviewed"),
     (edit(field="truth"), "the item has no such label"),
     (edit(field="label/popular"), "the item has no such label"),
 ])  # fmt: skip

@@ -17,7 +17,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="name of the r
 BenchmarkArgument = Annotated[
     str, typer.Argument(metavar="BENCHMARK", help="benchmark whose labels are reviewed, such as pope, chair or amber")
 ]
-DataOption = Annotated[Path, typer.Option("--data", help="data folder with the official files")]
+DataOption = Annotated[str, typer.Option("--data", help="data folder with the official files; `miniworld` is the embedded one")]
 SampleOption = Annotated[int, typer.Option("--sample", min=0, help="number of labels in the random control sample")]
 SeedOption = Annotated[int, typer.Option("--seed", help="seed of the random control sample")]
 
@@ -37,7 +37,7 @@ def queue_(
     seed: SeedOption = 0,
     to: Annotated[
         Path | None,
-        typer.Option("--to", help="write the list to this file: CSV, or .json as tasks for Label Studio"),
+        typer.Option("--to", help="write the list to this file: .csv, or .json as tasks for Label Studio"),
     ] = None,
     form: Annotated[
         str,
@@ -57,15 +57,13 @@ def queue_(
     """
     from harness.audit.queue import queue
     from harness.commands._terminal import Display
-    from harness.commands.label_audit.queue_files import write_queue
+    from harness.commands.label_audit.queue_files import check_form, write_queue
     from harness.labels.next_review import advice
     from harness.storage.run_store import open_store
     from harness.storage.vote_store import Reviews
     from reports.web.review.desk import mixed
 
-    if form not in ("", "coco") or (form and (to is None or to.suffix != ".json")):
-        raise ConfigError("`--as coco` writes a COCO file: give `--to FILE.json` with it. Without `--as`, .csv is a sheet and "
-                          ".json is for Label Studio.")  # fmt: skip
+    check_form(to, form)
     with open_store(output) as store, Display() as display:
         cases = queue(store, benchmark, runs or (), sample=sample, seed=seed, progress=display.progress)
     chosen = mixed(cases, most)
@@ -99,25 +97,16 @@ def votes(
 
     A vote is one of right, wrong, ambiguous or skip. Either every row is stored or none.
     """
-    from harness.audit.label_studio import check_known, votes_from
-    from harness.audit.queue import known_items
-    from harness.audit.review_sheet import votes_of
-    from harness.core.edge.files import read_text
-    from harness.labels.votes import checked
+    from harness.audit.vote_files.read_votes import votes_in
     from harness.storage.run_store import open_store
-    from harness.storage.spreadsheets import read_bytes
     from harness.storage.vote_store import Reviews
 
-    store = open_store(output)
-    if sheet.suffix == ".json":
-        cast = [checked(vote) for vote in votes_from(read_text(sheet), str(sheet))]
-        check_known(cast, known_items(store), str(sheet))
-    elif reviewer:
-        cast = votes_of(read_bytes(sheet), str(sheet), reviewer, _now())
-    else:
-        raise ConfigError("Whose votes are these? Give --reviewer NAME; only an export of Label Studio names its reviewers.")
+    with open_store(output) as store:
+        filled = votes_in(store, sheet, reviewer, _now())
     with Reviews(output / "store.sqlite") as reviews:
-        echo(reviews.take(cast).summary)
+        echo(reviews.take(filled.votes).summary + filled.left)
+    if filled.warning:
+        echo(f"WARNING: {filled.warning}", err=True)
 
 
 @labels.command(epilog="Example:  python -m harness labels make ours --source 'Ada and Grace, 2026' --sample 200")
@@ -157,13 +146,14 @@ def import_(
         list[Path], typer.Argument(metavar="FILE...", help="official question files with other labels, or a revision file")
     ],
     benchmark: Annotated[str, typer.Option("--benchmark", help="benchmark that the files belong to")] = "pope",
-    data: DataOption = Path("data"),
+    data: DataOption = "data",
     source: Annotated[str, typer.Option("--source", help="citation to store with the revision")] = "",
     output: OutputOption = RUNS,
 ) -> None:
     """Import published labels (such as RePOPE) as a revision."""
     from harness.audit.label_files import import_labels, is_revision
     from harness.core.edge.files import read_text
+    from harness.run.data import open_data
     from harness.storage.label_revisions import loads, write
 
     texts = {file.name: read_text(file) for file in files}
@@ -171,7 +161,8 @@ def import_(
         shared = loads(texts[files[0].name], str(files[0]))
         path = write(type(shared)(name, shared.source, shared.edits, shared.control), output)
     else:
-        path = write(import_labels(name, benchmark, texts, data, source or name, _now()), output)
+        folder = open_data(data, output, echo)
+        path = write(import_labels(name, benchmark, texts, folder, source or name, _now()), output)
     echo(str(path))
 
 
@@ -179,7 +170,7 @@ def import_(
 def export(
     name: NameArgument,
     benchmark: Annotated[str, typer.Option("--benchmark", help="benchmark whose official file format is written")] = "pope",
-    data: DataOption = Path("data"),
+    data: DataOption = "data",
     to: Annotated[Path, typer.Option("--to", help="folder to write to")] = Path(),
     form: Annotated[
         str, typer.Option("--as", help="`croissant`: the revision with Croissant metadata instead, to publish it as a data set")
@@ -191,6 +182,7 @@ def export(
     """Export a revision as official question files, or as a data set with Croissant metadata."""
     from harness.audit import croissant
     from harness.audit.label_files import export_labels
+    from harness.run.data import open_data
     from harness.storage.label_revisions import read
 
     if form not in ("", "croissant"):
@@ -199,7 +191,7 @@ def export(
     if form:
         texts = croissant.files(revision, licence, url)
     else:
-        texts, conflicts = export_labels(revision, benchmark, data)
+        texts, conflicts = export_labels(revision, benchmark, open_data(data, output, echo))
         for conflict in conflicts:
             echo(f"not applied: {conflict}", err=True)
     for file, text in texts.items():

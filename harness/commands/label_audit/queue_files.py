@@ -7,10 +7,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands._app import echo
+from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from harness.labels.cases import Case, Key
     from harness.labels.votes import Ballots
+
+
+ENDINGS = {".csv": "a sheet", ".json": "tasks for Label Studio, or with `--as coco` its boxes"}
+
+
+def require_ending(to: Path, endings: Mapping[str, str]) -> None:
+    """Raises ConfigError for a file whose ending names a form that is not written: a program would not open it."""
+    if to.suffix.lower() not in endings:
+        known = "; ".join(f"{ending} is {what}" for ending, what in endings.items())
+        has = f"ends in {to.suffix!r}" if to.suffix else "has no ending"
+        raise ConfigError(f"--to {to} {has}; what can be written: {known}. Spreadsheet programs open .csv.")
+
+
+def check_form(to: Path | None, form: str) -> None:
+    """Raises ConfigError where the file cannot be written in that form ("" or "coco")."""
+    if form not in ("", "coco") or (form and (to is None or to.suffix.lower() != ".json")):
+        raise ConfigError(
+            "`--as coco` writes a COCO file: give `--to FILE.json` with it. Without `--as`, .csv is a sheet and .json is for "
+            "Label Studio."
+        )
+    if to is not None:
+        require_ending(to, ENDINGS)
 
 
 def write_queue(
@@ -22,7 +45,7 @@ def write_queue(
 
     if form == "coco":
         _to_coco(chosen, ballots, to, runs, output)
-    elif to.suffix == ".json":
+    elif to.suffix.lower() == ".json":
         _to_label_studio(chosen, ballots, to, output)
     else:
         to.write_text(queue_text(chosen, answers, needs=needs), encoding="utf-8", newline="")

@@ -26,8 +26,10 @@ def sample(
     The judge's own ratings are left out, so that they cannot bias the raters.
     """
     from harness.audit.human_ratings import sample_text
+    from harness.commands.label_audit.queue_files import require_ending
     from harness.storage.run_store import open_store
 
+    require_ending(to, {".csv": "the sheet"})
     with open_store(output) as store:
         text = sample_text(store, runs or (), benchmark, size, seed)
     to.write_text(text, encoding="utf-8", newline="")

@@ -127,6 +127,16 @@ def test_the_pairs_of_a_run_are_looked_at_beside_the_run_s_own_data_folder(tmp_p
     assert done.exit_code == 0 and "1 pairs about 1 images" in done.output, done.exception
 
 
+def test_images_in_another_folder_are_named_with_where_they_were_looked_for(tmp_path):
+    image_file(tmp_path / "a.png", 1)
+    (tmp_path / "b.png").write_bytes(b"damaged")
+    pairs = [PreferencePair(n, f"{n}.png", "", "What?", "A red cat.", ("A dog.",), "t") for n in "abc"]
+    told = "\n".join(lines(quality(pairs, tmp_path)))
+    assert "images that cannot be read: 2" in told
+    assert f"1 of them are not there: names are paths in the data folder {tmp_path}" in told and f"{tmp_path}/c.png" in told
+    assert "not there" not in "\n".join(lines(quality(pairs[:2], tmp_path)))
+
+
 def test_a_missing_file_and_a_missing_data_folder_are_named_with_what_to_give(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "nofile.jsonl cannot be read" in str(CliRunner().invoke(app, ["pairs", "nofile.jsonl"]).exception)

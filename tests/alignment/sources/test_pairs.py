@@ -5,6 +5,7 @@ import json
 import pytest
 
 from alignment.data.forms.trl_rows import to_trl
+from alignment.data.invalid_pairs import validate
 from alignment.data.pairs import pairs_digest, read_pairs, read_trl, write_pairs, write_trl
 from harness.core.errors import DataError
 from harness.core.preference import PreferencePair
@@ -53,6 +54,30 @@ def test_rows_as_trl_writes_them_are_told_from_our_own(tmp_path):
         DataError, match="line 1: 'rejected' is a list of messages, as TRL writes them: give the source `form: trl`"
     ):
         read_pairs(tmp_path / "p")
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"question": "?", "chosen": "A", "rejected": "B"}, "question: the question stands under `prompt`, or let the source"),
+        ({"question": "?", "good": "A", "bad": "B"}, "bad, good, question: a row has `prompt`, `chosen`, `rejected`"),
+        ({"conversations": [], "chosen": "A", "rejected": "B"}, "conversations: let the source `dataset` read the file"),
+        ({"prompt": "?", "completion": "A", "label": "up"}, "completion, label: rated answers are read with `form: rated`"),
+    ],
+)
+def test_a_row_of_another_form_is_told_what_reads_it(tmp_path, row, says):
+    write(tmp_path / "p", row)
+    with pytest.raises(DataError, match=f"unknown key {says}"):
+        read_pairs(tmp_path / "p")
+
+
+def test_an_empty_side_is_named(tmp_path):
+    pairs = [
+        PreferencePair("1", "", "", "What?", "", ("A dog.",), "t"),
+        PreferencePair("2", "", "", "What?", "A cat.", (), "t"),
+    ]
+    _, dropped = validate(pairs, lambda name: True)
+    assert [one.reason.partition(" (")[0] for one in dropped] == ["`chosen` is empty", "`rejected` is empty"]
 
 
 def test_an_empty_or_missing_file_is_an_error(tmp_path):

@@ -155,6 +155,7 @@ def recorded(draw: random.Random, folder: Path) -> None:
 
 def label_files(draw: random.Random, folder: Path) -> None:
     from harness.audit.label_files import import_labels
+    from harness.storage.data_folder import DataFolder
 
     row = {"question_id": 1, "image": "a.jpg", "text": "Is there a dog?", "label": "yes"}
     (folder / "pope").mkdir(exist_ok=True)
@@ -162,7 +163,9 @@ def label_files(draw: random.Random, folder: Path) -> None:
         (folder / f"pope/coco_pope_{split}.json").write_text("\n".join(json.dumps({**row, "question_id": i}) for i in (1, 2)))
     files = draw.sample(["coco_pope_random.json", "coco_repope_popular.json", "x.json"], 2)
     raw = [text_of(mutated([{**row, "label": "no"}], draw), draw) for _ in files]
-    import_labels("r", "pope", {n: r.decode("utf-8", "replace") for n, r in zip(files, raw, strict=True)}, folder, "s", "now")
+    import_labels(
+        "r", "pope", {n: r.decode("utf-8", "replace") for n, r in zip(files, raw, strict=True)}, DataFolder(folder), "s", "now"
+    )
 
 
 def training_states(draw: random.Random, folder: Path) -> None:

@@ -96,7 +96,8 @@ def test_the_queue_is_filled_in_with_a_spreadsheet_program_and_brought_back(
     client: TestClient, desk: Desk, comma: str, mark: str
 ) -> None:
     rows = sheet(client, {DOUBTFUL: "wrong", "1 dog": "S"}, 'two lines,\nand "quotes"; no cup')
-    assert "2 judgements read, 2 of them new." in bring_back(client, saved(rows, comma, mark)).text
+    told = bring_back(client, saved(rows, comma, mark)).text
+    assert f"2 judgements read, 2 of them new. {len(rows) - 3} of {len(rows) - 1} rows have nothing in the column" in told
     votes = {vote.item_id: vote for vote in desk.votes.votes()}  # type: ignore[attr-defined]
     assert (votes[DOUBTFUL].judgement, votes["1 dog"].judgement) == ("wrong", "skip")
     assert votes[DOUBTFUL].comment == 'two lines,\nand "quotes"; no cup' and votes[DOUBTFUL].reviewer == "ann"
@@ -142,7 +143,9 @@ def test_a_sheet_of_release_0_1_with_its_column_word_is_read(client: TestClient,
     ("change", "words"),
     [
         (lambda rows: rows[1].__setitem__(4, "maybe"), "row 2 has the judgement &#39;maybe&#39;"),
-        (lambda rows: rows[1].__setitem__(3, "no"), "row 2 judges a label that is not in this queue"),
+        (lambda rows: rows[1].__setitem__(3, "no"), "row 2 has &#39;no&#39; in the column `label`, where the label is"),
+        (lambda rows: rows[1].__setitem__(1, "99 dog"), "row 2 judges a label that is not in this queue"),
+        (lambda rows: [row.__setitem__(4, "") for row in rows[1:]], "the column `judgement` is empty in all"),
         (lambda rows: rows[1].__setitem__(0, ""), "row 2 has nothing under benchmark"),
         (lambda rows: rows.append(rows[1]), "judges the same label as The table, row 2"),
         (lambda rows: rows[0].__setitem__(4, "verdict"), "has no column &#39;judgement&#39;"),

@@ -1,0 +1,102 @@
+"""The labels that the items of stored runs have: what votes that come from files are held against before they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from harness.audit.queue import auditable
+from harness.audit.review_sheet import Refused
+from harness.config.schema import BenchmarkConfig
+from harness.core.digests import value_digest
+from harness.core.evaluation import Item
+from harness.labels.cases import NOUN, VERDICT, Key, Vote
+from harness.labels.claims import Auditable
+from harness.labels.suspicion.uncovered_nouns import UNKNOWN
+from harness.storage.result_queries import Head, ResultQueries
+from harness.storage.run_store import Store
+
+_EDITED = (
+    "The column `label` tells which label is judged: leave it as it was exported, and write `wrong` under `judgement` where it "
+    "is wrong. If the labels have changed since, export the sheet again."
+)
+_OTHER_RUNS = (
+    "If the sheet is of other runs, give the folder where they lie (`--output`); else leave the columns `benchmark` and "
+    "`item_id` as they were exported."
+)
+
+
+class KnownLabels:
+    """Items are read of those benchmarks that are asked for, each set once.
+
+    A label of any run may be judged, because runs may differ (`labels:` of a benchmark); the queue shows that of the newest.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._reader = ResultQueries(store)
+        self._heads: dict[str, dict[str, Head]] = {}
+        for run in store.runs():
+            for head in self._reader.heads(run.id):
+                own = self._heads.setdefault(str(head.options["name"]), {})
+                same = value_digest([head.item_set, dict(head.options)])
+                own.pop(same, None)  # the newest stand last
+                own[same] = head
+        self._items: dict[str, list[tuple[Auditable | None, Mapping[str, Item]]]] = {}
+        self._ids: dict[str, set[str]] = {}
+
+    def ids(self, benchmark: str) -> set[str]:
+        """Ids of a benchmark's items in all runs."""
+        if benchmark not in self._ids:
+            self._ids[benchmark] = {item_id for _, items in self._of(benchmark) for item_id in items}
+        return self._ids[benchmark]
+
+    def fault(self, key: Key) -> Refused | None:
+        """Why a vote on this label cannot be kept; None where it can."""
+        benchmark, item_id, field, label = key
+        if item_id not in self.ids(benchmark):
+            return Refused(f"judges item {item_id!r} of {benchmark}, which is in no run here.", _OTHER_RUNS)
+        if field.startswith(VERDICT):
+            return None  # a judge's rating, which is nobody's label
+        labels = self._labels(key)
+        if not labels:
+            what = f"judges the field {field!r}, which item {item_id!r} of {benchmark} does not have."
+            return Refused(what, "Leave the column `field` as it was exported, or export the sheet again.")
+        return None if label in labels else edited_label(label, " or ".join(sorted(set(labels))))
+
+    def older(self, votes: Iterable[Vote]) -> str:
+        """A warning of votes on labels that only older runs have; "" where there are none."""
+        apart = [(vote, labels[-1]) for vote in votes if (labels := self._labels(vote.key)) and labels[-1] != vote.label]
+        if not apart:
+            return ""
+        first, newest = apart[0]
+        return (
+            f"{len(apart):,} of these votes are on labels that only older runs have (the first: {first.benchmark}, item "
+            f"{first.item_id}: the vote is on {first.label!r}, the newest run has {newest!r}). They change nothing in runs "
+            "with the newer labels. If the column `label` was edited by hand, vote `skip` on the same rows to take them back."
+        )
+
+    def _labels(self, key: Key) -> list[str]:
+        """The labels that runs have under the field, the newest last; [] where none has one."""
+        benchmark, item_id, field, _ = key
+        found = [(plugin, items[item_id]) for plugin, items in self._of(benchmark) if item_id in items]
+        if field.startswith(VERDICT):
+            return []
+        if field.startswith(NOUN):
+            return [UNKNOWN] if found else []
+        claims = [plugin.claim(item, field) for plugin, item in found if plugin is not None]
+        return [claim.label for claim in claims if claim is not None]
+
+    def _of(self, benchmark: str) -> list[tuple[Auditable | None, Mapping[str, Item]]]:
+        if benchmark not in self._items:
+            self._items[benchmark] = [
+                (
+                    auditable(BenchmarkConfig.model_validate(dict(head.options))),
+                    {item.id: item for item in self._reader.items(head.item_set)},
+                )
+                for head in self._heads.get(benchmark, {}).values()
+            ]
+        return self._items[benchmark]
+
+
+def edited_label(written: str, known: str) -> Refused:
+    """The fault of a row whose label is not the one under review."""
+    return Refused(f"has {written!r} in the column `label`, where the label is {known!r}.", _EDITED)

@@ -1,0 +1,98 @@
+"""A filled-in sheet is held against the labels of the stored runs before any of its votes is kept."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.pope import SPLITS, Pope
+from harness.cli import app
+from harness.storage.run_store import Store
+from harness.storage.vote_store import Reviews
+from tests.audit.test_rescore import keep
+from tests.reports.web.stores import DOUBTFUL, ask, fill
+
+
+@pytest.fixture
+def sheet(tmp_path: Path) -> Path:
+    """The queue of a store with three checkpoints."""
+    invoke(fill(tmp_path), "queue", "pope", "--to", str(tmp_path / "q.csv"))
+    return tmp_path / "q.csv"
+
+
+def invoke(output: Path, *words: str) -> str:
+    done = CliRunner().invoke(app, ["labels", *words, "--output", str(output)])
+    return f"{done.output}{done.exception or ''}"
+
+
+def votes(sheet: Path, **cells: str) -> str:
+    """What `labels votes` says of the sheet with these cells in its first row."""
+    rows = list(csv.DictReader(io.StringIO(sheet.read_text("utf-8-sig"), newline="")))
+    assert rows[0]["item_id"] == DOUBTFUL
+    rows[0] |= cells
+    with sheet.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return invoke(sheet.parent, "votes", str(sheet), "--reviewer", "Ada")
+
+
+def kept(sheet: Path) -> list[str]:
+    with Reviews(sheet.parent / "store.sqlite") as reviews:
+        return [vote.judgement for vote in reviews.votes()]
+
+
+def test_a_filled_row_is_kept_and_the_rows_without_a_judgement_are_counted(sheet: Path) -> None:
+    assert "1 judgements read, 1 of them new. 19 of 20 rows have nothing in the column `judgement`" in votes(
+        sheet, judgement="w"
+    )
+    assert kept(sheet) == ["wrong"]
+
+
+def test_a_sheet_that_nobody_filled_in_says_which_column(sheet: Path) -> None:
+    assert "the column `judgement` is empty in all 20 rows. Write one of right, wrong" in votes(sheet)
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        ({"label": "no"}, "q.csv, row 2 has 'no' in the column `label`, where the label is 'yes'.\nThe column `label` tells"),
+        ({"item_id": "99 dog"}, "q.csv, row 2 judges item '99 dog' of pope, which is in no run here."),
+        ({"benchmark": "popee"}, f"q.csv, row 2 judges item '{DOUBTFUL}' of popee, which is in no run here."),
+        ({"field": "label/random/9"}, f"q.csv, row 2 judges the field 'label/random/9', which item '{DOUBTFUL}' of"),
+        ({"field": "noun/plate", "label": "yes"}, "row 2 has 'yes' in the column `label`, where the label is 'not judged'"),
+    ],
+)  # fmt: skip
+def test_a_row_about_no_label_of_these_runs_is_refused_and_nothing_is_kept(
+    sheet: Path, cells: dict[str, str], says: str
+) -> None:
+    told = votes(sheet, judgement="right", **cells)
+    assert says in told and "Nothing was taken from the sheet." in told
+    assert kept(sheet) == []
+
+
+def test_a_vote_on_a_label_that_only_an_older_run_has_is_kept_with_a_warning(sheet: Path) -> None:
+    (item, *rest) = ask(4)
+    assert item.id == DOUBTFUL
+    other = replace(item, truth={**item.truth, "labels": {SPLITS[0]: ["no"]}})
+    with Store(sheet.parent / "store.sqlite") as store:
+        keep(store, "run-2", Pope(), {"name": "pope"}, [other, *rest], {})
+    told = votes(sheet, judgement="right")
+    assert "1 of them new" in told and f"item {DOUBTFUL}: the vote is on 'yes', the newest run has 'no'" in told
+
+
+@pytest.mark.parametrize(("name", "has"), [("q.xlsx", "ends in '.xlsx'"), ("q", "has no ending"), ("q.tsv", "ends in '.tsv'")])
+def test_a_queue_is_not_written_under_an_ending_of_another_form(tmp_path: Path, name: str, has: str) -> None:
+    told = invoke(fill(tmp_path), "queue", "pope", "--to", str(tmp_path / name))
+    assert f"{name} {has}; what can be written: .csv is a sheet; .json is tasks" in told
+    assert not (tmp_path / name).exists()
+
+
+def test_endings_in_capitals_are_the_same(tmp_path: Path) -> None:
+    invoke(fill(tmp_path), "queue", "pope", "--to", str(tmp_path / "Q.JSON"))
+    assert (tmp_path / "Q.JSON").read_text().startswith("[")

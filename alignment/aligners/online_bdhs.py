@@ -90,7 +90,7 @@ class _Fresh:
         samples = [Sample(row.id, row, {"reference": logps}) for row, logps in zip(made, known, strict=True)]
         tries = sum(d.attempt for d in drafts.values())
         return samples, {
-            "online/stored": 1 - len(drafts) / len(stored),
+            "online/stored": 1 - len(drafts) / max(1, len(stored)),  # of several processes one may have no prompt
             "online/tries": tries / max(1, len(drafts)),
             "online/free": sum(d.free for d in drafts.values()) / max(1, len(drafts)),
         }

@@ -149,10 +149,19 @@ class Ranked:
             _Outcome(p.id in fresh, winner, one is not None, isinstance(one, PreferencePair))
             for p, (one, winner) in zip(pairs, made, strict=True)
         )
+        self._require_judged(outcomes, step)
         rows = [self._row(one) for one in usable]
         known = self.reference(rows, False)
         samples = [Sample(row.id, row, {"reference": logps}) for row, logps in zip(rows, known, strict=True)]
         return samples, _figures(outcomes)
+
+    def _require_judged(self, outcomes: Sequence[_Outcome], step: int) -> None:
+        fresh = [one for one in outcomes if one.is_fresh]
+        if fresh and all(one.winner is None for one in fresh):
+            raise TrainingError(
+                f"The annotator {self.judge.name} judged none of the {len(fresh)} pairs of step {step + 1}. The last saved "
+                "state is kept; check that it can be reached and run the same command again."
+            )
 
     def _row(self, made: PreferencePair | Fresh) -> Row:
         if isinstance(made, Fresh):
@@ -177,11 +186,6 @@ class Ranked:
         for i, (pair, path) in enumerate(zip(pairs, paths, strict=True)):
             two, winner = self._best_and_worst(pair, answers[self.candidates * i :][: self.candidates], path)
             found[pair.id] = self._pair(pair, two, winner), winner
-        if pairs and all(winner is None for _, winner in found.values()):
-            raise TrainingError(
-                f"The annotator {self.judge.name} judged none of the {len(pairs)} pairs of step {step + 1}. The last saved "
-                "state is kept; check that it can be reached and run the same command again."
-            )
         return found
 
     def _best_and_worst(

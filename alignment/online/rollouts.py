@@ -78,7 +78,7 @@ class Sampler:
         made = [self._rollout(pair, theirs) for pair, theirs in zip(pairs, own, strict=True)]
         found = [rollout for rollout in made if rollout is not None]
         drawn = of_all_processes(_drawn(theirs, rollout is not None) for theirs, rollout in zip(own, made, strict=True))
-        if pairs and not found:
+        if drawn and not any(one.is_rated for one in drawn):
             raise TrainingError(
                 f"The reward rated no answer of step {step + 1}. The last saved state is kept; check that the reward can be "
                 "reached and run the same command again."

@@ -1,4 +1,4 @@
-"""What online methods log is of the whole step: the same with one process and with several, one without a prompt."""
+"""What online methods log and refuse is of the whole step: the same with one process and with several, one without a prompt."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from alignment.aligners.online_bdhs import OnlineBdhs
 from alignment.aligners.online_dpo import OnlineDpo
 from alignment.aligners.ppo import Ppo
 from alignment.aligners.rloo import Rloo
+from harness.core.errors import TrainingError
 from harness.core.evaluation import Answer, Request, Verdict
 from harness.core.preference import PreferencePair
 from tests.alignment.talker import FAST, Steady
@@ -22,6 +23,7 @@ from tests.alignment.threads import in_processes
 from tests.alignment.training.test_train import without_times
 
 TRAINING = {**FAST, "batch_size": 4, "epochs": 2}  # of six prompts: a step of four, then one of two
+SILENT = "There is a white cat."  # the annotator and the reward say nothing about its prompt
 COUNTED = "rl/", "online/", "frac_"
 
 
@@ -76,7 +78,7 @@ def six(pairs: list[PreferencePair]) -> list[PreferencePair]:
 @pytest.mark.parametrize("method", methods())
 def test_the_log_is_that_of_one_process(monkeypatch, llava_next, images, six, tmp_path, method) -> None:
     def trained() -> list[Mapping[str, float]]:
-        return list(methods()[method]().align(Varied(llava_next), six, images, tmp_path / str(count)).log)
+        return list(methods(SILENT)[method]().align(Varied(llava_next), six, images, tmp_path / str(count)).log)
 
     logs = []
     for count in (1, 2, 3):
@@ -90,3 +92,15 @@ def test_the_log_is_that_of_one_process(monkeypatch, llava_next, images, six, tm
                 assert found == [value] * 2, name
             elif not name.startswith("time/") and (name, one["step"]) != ("rewards/accuracies", 1):  # the margins are 0 there
                 assert found == pytest.approx([value] * 2, abs=1e-4, rel=1e-4), name
+
+
+@pytest.mark.parametrize("method", [name for name in methods() if name != "online_bdhs"])
+def test_a_judge_that_is_silent_about_a_whole_step_ends_every_process(
+    monkeypatch, llava_next, images, six, tmp_path, method
+) -> None:
+    aligner = methods(*(pair.chosen for pair in six))[method]
+    ended = list[object]()
+    for count in (1, 3):
+        ended += in_processes(monkeypatch, count, lambda: aligner().align(Varied(llava_next), six, images, tmp_path))
+    assert [type(one) for one in ended] == [TrainingError] * 4 and len({str(one) for one in ended}) == 1, ended
+    assert "The last saved state is kept" in str(ended[0])

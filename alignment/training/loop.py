@@ -162,7 +162,8 @@ class Loop:
         means = {n: _mean(values) for n, values in of.items() if values}
         if {"rewards/chosen", "rewards/rejected"} <= means.keys():  # of answers that are no pairs: of the step's two means
             means.setdefault("rewards/margins", means["rewards/chosen"] - means["rewards/rejected"])
-        return sum(f[0] for f in found) if any(passes) else None, means | found[0][3], sum(f[2] for f in found)
+        means |= next((f[3] for f in found if f[3]), {})  # a process without a sample has none
+        return sum(f[0] for f in found) if any(passes) else None, means, sum(f[2] for f in found)
 
     def _spares(self, chunks: Sequence[Sequence[Sample]], passes: Sequence[int]) -> list[Sequence[Sample]]:
         """What a process with fewer passes than another takes in its idle ones: a sample of its own, or of another's."""

@@ -24,6 +24,7 @@ from tests.alignment.training.test_train import without_times
 
 TRAINING = {**FAST, "batch_size": 4, "epochs": 2}  # of six prompts: a step of four, then one of two
 SILENT = "There is a white cat."  # the annotator and the reward say nothing about its prompt
+WITH_A_MEAN = {"loss": "bco_pair_running"}  # logs the mean that its next step goes on from
 COUNTED = "rl/", "online/", "frac_"
 
 
@@ -64,7 +65,7 @@ def methods(*silent: str) -> dict[str, Callable[[], Aligner]]:
         "rloo": lambda: Rloo(Moody(*silent), k=3, training=TRAINING),
         "ppo": lambda: Ppo(Moody(*silent), training=TRAINING),
         "online_dpo": lambda: OnlineDpo(Moody(*silent), training=TRAINING),
-        "mixed_dpo": lambda: MixedDpo(Moody(*silent), p=0.4, training=TRAINING),
+        "mixed_dpo": lambda: MixedDpo(Moody(*silent), p=0.4, training=TRAINING, dpo=WITH_A_MEAN),
         "online_bdhs": lambda: OnlineBdhs(bdhs={"n_tries": 2}, training=TRAINING),
     }
 

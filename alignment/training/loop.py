@@ -66,7 +66,8 @@ class Loop:
 
     def _steps(self, start: int, log: list[LogRow], watching: Sequence[Tracker], progress: Progress) -> tuple[int, str]:
         for step in range(start, self.total):
-            if stopped := next(filter(None, (rule(log) for rule in self.rules)), ""):
+            why = next(filter(None, (rule(log) for rule in self.rules)), "")
+            if stopped := self.workers.gather(why)[0]:  # by the first one's log: times of a step differ
                 return step, stopped
             log.append(self._step(step, log[-1] if log else {}))
             if self.workers.is_main:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -105,3 +106,15 @@ def test_a_judge_that_is_silent_about_a_whole_step_ends_every_process(
         ended += in_processes(monkeypatch, count, lambda: aligner().align(Varied(llava_next), six, images, tmp_path))
     assert [type(one) for one in ended] == [TrainingError] * 4 and len({str(one) for one in ended}) == 1, ended
     assert "The last saved state is kept" in str(ended[0])
+
+
+def test_the_first_process_decides_when_a_training_stops(monkeypatch, llava_next, images, six, tmp_path) -> None:
+    """An early stop may watch the time of a step, which is another one in each process."""
+    numbers = itertools.count(1)
+
+    def trained() -> int:
+        aligner, number = methods()["online_dpo"](), next(numbers)
+        aligner.rules = (lambda log: "slow" if len(log) == number else "",)
+        return aligner.align(Varied(llava_next), six, images, tmp_path).step
+
+    assert in_processes(monkeypatch, 2, trained) in ([1, 1], [2, 2])

@@ -24,7 +24,7 @@ class Lora:
 
     r: int = 128  # the study's, with alpha 256
     alpha: int = 256
-    dropout: float = 0.0
+    dropout: float = 0.0  # drawn for each pass: other draws with another micro_batch or number of processes
     targets: Sequence[str] | str | None = None
 
 
@@ -36,7 +36,7 @@ class Settings:
     epochs: float = 1.0  # passes over the pairs, also parts of one
     max_steps: int | None = None  # of the optimizer; end earlier, the schedule then ends there too
     batch_size: int = 32  # pairs an optimizer step
-    micro_batch: int = 8  # rows a forward pass; changes speed and memory only
+    micro_batch: int = 8  # rows a forward pass; changes speed and memory only, and what lora.dropout draws
     warmup_ratio: float = 0.03  # share of the steps in which the learning rate rises
     schedule: str = "cosine"  # cosine, linear or constant
     weight_decay: float = 0.0  # of AdamW

@@ -34,7 +34,7 @@ from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sample
 from alignment.settings import make_settings
 from alignment.training.diagnosis import MISMATCH
 from alignment.training.objectives import Known, Part, Totals
-from alignment.training.sample_supply import Sample, Score, Supply
+from alignment.training.sample_supply import Sample, Score, Supply, of_all_processes
 from alignment.weights.workers import workers
 from harness.core import registry
 from harness.core.errors import ConfigError
@@ -183,12 +183,11 @@ class _Groups(RepeatedRollouts):
 
     def learned(self, rollouts: list[Rollout], figures: dict[str, float]) -> Learned:
         gains = self._advantages(rollouts)
-        decided = [
-            (r, gain) for r, gain in zip(rollouts, gains, strict=True) if not bool(undecided(r.rewards[:, None], self.k).any())
-        ]
-        figures["frac_reward_zero_std"] = 1 - len(decided) / max(1, len(rollouts))
-        figures["rl/skipped_groups"] = float(len(rollouts) - len(decided))
-        return self._samples(decided), figures
+        is_equal = [bool(undecided(r.rewards[:, None], self.k).any()) for r in rollouts]
+        decided = [(r, gain) for r, gain, equal in zip(rollouts, gains, is_equal, strict=True) if not equal]
+        every = of_all_processes(is_equal)
+        of_step = {"frac_reward_zero_std": sum(every) / max(1, len(every)), "rl/skipped_groups": float(sum(every))}
+        return self._samples(decided), figures | of_step
 
     def _advantages(self, rollouts: Sequence[Rollout]) -> list[Tensor]:
         """Of each rollout's answers, by the rewards of the whole step (of all processes)."""

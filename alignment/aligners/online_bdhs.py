@@ -24,7 +24,7 @@ from alignment.data.prompts import Prompt
 from alignment.online.ranked_pairs import answering, require_answering
 from alignment.settings import make_settings
 from alignment.sources.bdhs import Bdhs
-from alignment.training.sample_supply import Sample, Score, Supply
+from alignment.training.sample_supply import Sample, Score, Supply, of_all_processes
 from harness.core import registry
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError
@@ -88,12 +88,8 @@ class _Fresh:
         made = [make_row(self.policy, pair, self.image_root) for pair in fresh]
         known = self.reference(made, False)
         samples = [Sample(row.id, row, {"reference": logps}) for row, logps in zip(made, known, strict=True)]
-        tries = sum(d.attempt for d in drafts.values())
-        return samples, {
-            "online/stored": 1 - len(drafts) / len(stored),
-            "online/tries": tries / max(1, len(drafts)),
-            "online/free": sum(d.free for d in drafts.values()) / max(1, len(drafts)),
-        }
+        tries = of_all_processes((drafts[p.id].attempt, drafts[p.id].free) if p.id in drafts else None for p in stored)
+        return samples, _figures(tries)
 
     def _draw(self, stored: Sequence[PreferencePair], step: int) -> list[Draft]:
         prompts = [_prompt(pair, self.image_root) for pair in stored]
@@ -105,6 +101,17 @@ class _Fresh:
         if self.keep_stored:  # avg_dpo needs two rejected answers in every row
             return replace(pair, rejected=(pair.rejected[0], draft.text if draft else pair.rejected[-1]))
         return replace(pair, rejected=(draft.text,) if draft else pair.rejected[:1])
+
+
+def _figures(tries: Sequence[tuple[int, bool] | None]) -> dict[str, float]:
+    """Of a step's prompts: the tries that a fresh answer took and whether it was drawn freely, None where none fitted."""
+    fresh = [one for one in tries if one is not None]
+    n = max(1, len(fresh))
+    return {
+        "online/stored": 1 - len(fresh) / max(1, len(tries)),
+        "online/tries": sum(attempt for attempt, _ in fresh) / n,
+        "online/free": sum(free for _, free in fresh) / n,
+    }
 
 
 def _prompt(pair: PreferencePair, image_root: Path) -> Prompt:

@@ -29,8 +29,7 @@ from alignment.online.reward_model import Reward, new_head
 from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sampler, check_penalty
 from alignment.settings import check_beta, make_settings
 from alignment.training.objectives import Known, Part, Totals
-from alignment.training.sample_supply import Sample, Score, Supply
-from alignment.weights.workers import workers
+from alignment.training.sample_supply import Sample, Score, Supply, of_all_processes
 from harness.core import registry
 from harness.core.errors import ConfigError
 
@@ -168,9 +167,6 @@ def gae(rewards: Tensor, values: Tensor, lam: float) -> Tensor:
 
 def _whitened(samples: Sequence[Sample]) -> list[Sample]:
     """Advantages of the step (of all processes) with mean 0 and variance 1."""
-    every = [
-        value for part in workers().gather([s.known["advantages"].tolist() for s in samples]) for one in part for value in one
-    ]
-    all_of_step = torch.tensor(every)
+    all_of_step = torch.tensor([v for one in of_all_processes(s.known["advantages"].tolist() for s in samples) for v in one])
     mean, spread = all_of_step.mean(), all_of_step.std(correction=0) + 1e-8
     return [s._replace(known={**s.known, "advantages": (s.known["advantages"] - mean) / spread}) for s in samples]

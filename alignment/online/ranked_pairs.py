@@ -20,7 +20,7 @@ from alignment.batching.collate import Row, make_row
 from alignment.batching.policy import AnsweringPolicy, Policy, PromptInputs
 from alignment.batching.rows import Rows
 from alignment.data.pairs import image_of
-from alignment.training.sample_supply import Sample, Score
+from alignment.training.sample_supply import Sample, Score, of_all_processes
 from harness.core import registry
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, TrainingError
@@ -111,6 +111,15 @@ class Fresh(NamedTuple):
     answers: tuple[Answer, Answer]
 
 
+class _Outcome(NamedTuple):
+    """What came of a prompt of a step."""
+
+    is_fresh: bool  # its coin did not fall on the stored pair
+    winner: float | None  # of its fresh answers, see `Annotator.rank`
+    is_used: bool
+    is_stored: bool  # it is used, with its stored pair
+
+
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """Pairs of a step: with probability `p_stored` the stored one, else two fresh answers in the annotator's order."""
@@ -133,14 +142,26 @@ class Ranked:
     def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]:
         pairs = [self.rows.pairs[i] for i in indices]
         fresh = {p.id for p in pairs if self._coin(step, p.id) >= self.p_stored}
-        ranked, figures = self._ranked([p for p in pairs if p.id in fresh], step)
-        chosen = [ranked.get(p.id) if p.id in fresh else p for p in pairs]
-        usable = [p for p in chosen if p is not None]
-        figures["online/used"] = len(usable) / max(1, len(pairs))
-        figures["online/stored"] = sum(not isinstance(p, Fresh) for p in usable) / max(1, len(pairs))
-        rows = [self._row(made) for made in usable]
+        ranked = self._ranked([p for p in pairs if p.id in fresh], step)
+        made = [(ranked[p.id] if p.id in fresh else (p, None)) for p in pairs]
+        usable = [one for one, _ in made if one is not None]
+        outcomes = of_all_processes(
+            _Outcome(p.id in fresh, winner, one is not None, isinstance(one, PreferencePair))
+            for p, (one, winner) in zip(pairs, made, strict=True)
+        )
+        self._require_judged(outcomes, step)
+        rows = [self._row(one) for one in usable]
         known = self.reference(rows, False)
-        return [Sample(row.id, row, {"reference": logps}) for row, logps in zip(rows, known, strict=True)], figures
+        samples = [Sample(row.id, row, {"reference": logps}) for row, logps in zip(rows, known, strict=True)]
+        return samples, _figures(outcomes)
+
+    def _require_judged(self, outcomes: Sequence[_Outcome], step: int) -> None:
+        fresh = [one for one in outcomes if one.is_fresh]
+        if fresh and all(one.winner is None for one in fresh):
+            raise TrainingError(
+                f"The annotator {self.judge.name} judged none of the {len(fresh)} pairs of step {step + 1}. The last saved "
+                "state is kept; check that it can be reached and run the same command again."
+            )
 
     def _row(self, made: PreferencePair | Fresh) -> Row:
         if isinstance(made, Fresh):
@@ -150,8 +171,10 @@ class Ranked:
     def _coin(self, step: int, name: str) -> float:
         return random.Random(seed_of(self.seed, "mix", step, name)).random()
 
-    def _ranked(self, pairs: Sequence[PreferencePair], step: int) -> tuple[dict[str, PreferencePair | Fresh], dict[str, float]]:
-        """Fresh pairs by id, less the ties that are dropped, and what happened."""
+    def _ranked(
+        self, pairs: Sequence[PreferencePair], step: int
+    ) -> dict[str, tuple[PreferencePair | Fresh | None, float | None]]:
+        """By id what is trained on in the place of a pair, None where it is dropped, and which of its fresh answers won."""
         paths = [image_of(p, self.image_root) for p in pairs]
         requests = [
             Request(path, p.prompt, self.sampling.decoding(self.seed, "sample", step, p.id, n))
@@ -159,19 +182,11 @@ class Ranked:
             for n in range(self.candidates)
         ]
         answers = answers_of(self.policy, requests) if requests else []
-        found, ties, unjudged = dict[str, PreferencePair | Fresh](), 0, 0
+        found = dict[str, tuple[PreferencePair | Fresh | None, float | None]]()
         for i, (pair, path) in enumerate(zip(pairs, paths, strict=True)):
             two, winner = self._best_and_worst(pair, answers[self.candidates * i :][: self.candidates], path)
-            ties, unjudged = ties + (winner == 0.5), unjudged + (winner is None)
-            if (made := self._pair(pair, two, winner)) is not None:
-                found[pair.id] = made
-        if pairs and unjudged == len(pairs):
-            raise TrainingError(
-                f"The annotator {self.judge.name} judged none of the {len(pairs)} pairs of step {step + 1}. The last saved "
-                "state is kept; check that it can be reached and run the same command again."
-            )
-        share = max(1, len(pairs))
-        return found, {"online/ties": ties / share, "online/unjudged": unjudged / share}
+            found[pair.id] = self._pair(pair, two, winner), winner
+        return found
 
     def _best_and_worst(
         self, pair: PreferencePair, answers: Sequence[Answer], path: Images
@@ -213,3 +228,15 @@ class Ranked:
                 return None
         better, worse = (1, 0) if winner > 0.5 else (0, 1)
         return Fresh(replace(pair, chosen=texts[better], rejected=(texts[worse],)), (two[better], two[worse]))
+
+
+def _figures(outcomes: Sequence[_Outcome]) -> dict[str, float]:
+    """Shares of a step: of its fresh pairs the first two, of all its prompts the others."""
+    fresh, n = [one for one in outcomes if one.is_fresh], max(1, len(outcomes))
+    n_fresh = max(1, len(fresh))
+    return {
+        "online/ties": sum(one.winner == 0.5 for one in fresh) / n_fresh,
+        "online/unjudged": sum(one.winner is None for one in fresh) / n_fresh,
+        "online/used": sum(one.is_used for one in outcomes) / n,
+        "online/stored": sum(one.is_stored for one in outcomes) / n,
+    }

@@ -18,7 +18,7 @@ from alignment.batching.rows import Rows
 from alignment.data.pairs import image_of
 from alignment.online.ranked_pairs import Sampling, answers_of, own_row
 from alignment.online.reward_model import Reward
-from alignment.training.sample_supply import Sample
+from alignment.training.sample_supply import Sample, of_all_processes
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Answer, Request
 from harness.core.preference import PreferencePair
@@ -33,6 +33,15 @@ class Rollout(NamedTuple):
     row: Row
     rewards: Tensor
     logps: Tensor | None = None
+
+
+class _Drawn(NamedTuple):
+    """What came of a prompt: its answers' texts, how many have no end, the number of their tokens, whether they are rated."""
+
+    texts: list[str]
+    unfinished: int
+    tokens: int
+    is_rated: bool
 
 
 def check_penalty(unfinished_penalty: float) -> float:
@@ -68,12 +77,13 @@ class Sampler:
         own = [answers[i * self.k : (i + 1) * self.k] for i in range(len(pairs))]
         made = [self._rollout(pair, theirs) for pair, theirs in zip(pairs, own, strict=True)]
         found = [rollout for rollout in made if rollout is not None]
-        if pairs and not found:
+        drawn = of_all_processes(_drawn(theirs, rollout is not None) for theirs, rollout in zip(own, made, strict=True))
+        if drawn and not any(one.is_rated for one in drawn):
             raise TrainingError(
                 f"The reward rated no answer of step {step + 1}. The last saved state is kept; check that the reward can be "
                 "reached and run the same command again."
             )
-        return found, _figures(answers, len(pairs) - len(found))
+        return found, _figures(drawn)
 
     def _rollout(self, pair: PreferencePair, answers: Sequence[Answer]) -> Rollout | None:
         rewards = self.reward(pair, [answer.text for answer in answers], self.image_root)
@@ -112,11 +122,18 @@ class RepeatedRollouts(ABC):
         """What the steps learn from, and their figures."""
 
 
-def _figures(answers: Sequence[Answer], unrated: int) -> dict[str, float]:
-    n = max(1, len(answers))
+def _drawn(answers: Sequence[Answer], is_rated: bool) -> _Drawn:
+    unfinished, tokens = sum(a.stopped == "length" for a in answers), sum(a.n_tokens for a in answers)
+    return _Drawn([a.text for a in answers], unfinished, tokens, is_rated)
+
+
+def _figures(drawn: Sequence[_Drawn]) -> dict[str, float]:
+    """Of all prompts of a step: shares of their answers, the mean length of one, and the prompts that are not rated."""
+    texts = [text for one in drawn for text in one.texts]
+    n = max(1, len(texts))
     return {
-        "rl/unfinished": sum(answer.stopped == "length" for answer in answers) / n,
-        "rl/distinct": len({answer.text for answer in answers}) / n,
-        "rl/length": sum(answer.n_tokens for answer in answers) / n,
-        "rl/unrated": float(unrated),
+        "rl/unfinished": sum(one.unfinished for one in drawn) / n,
+        "rl/distinct": len(set(texts)) / n,
+        "rl/length": sum(one.tokens for one in drawn) / n,
+        "rl/unrated": float(sum(not one.is_rated for one in drawn)),
     }

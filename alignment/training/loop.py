@@ -66,7 +66,8 @@ class Loop:
 
     def _steps(self, start: int, log: list[LogRow], watching: Sequence[Tracker], progress: Progress) -> tuple[int, str]:
         for step in range(start, self.total):
-            if stopped := next(filter(None, (rule(log) for rule in self.rules)), ""):
+            why = next(filter(None, (rule(log) for rule in self.rules)), "")
+            if stopped := self.workers.gather(why)[0]:  # by the first one's log: times of a step differ
                 return step, stopped
             log.append(self._step(step, log[-1] if log else {}))
             if self.workers.is_main:
@@ -99,7 +100,7 @@ class Loop:
         factor = learning_rate_factor(step, self.total, self.settings.schedule, self.settings.warmup_ratio)
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_lr"] * factor
-        loss, values, tokens = self._backward(samples, {n: [v] * len(own) for n, v in figures.items()}, past, step)
+        loss, values, tokens = self._backward(samples, past, step)
         learned = self._update(samples, loss)
         elapsed = time.perf_counter() - started
         return {
@@ -108,6 +109,7 @@ class Loop:
             **learned,
             "learning_rate": self.settings.learning_rate * factor,
             **values,
+            **figures,
             "num_tokens": int(past.get("num_tokens", 0)) + tokens,
             "time/step_s": round(elapsed, 4),
             "time/tokens_per_s": round(tokens / elapsed, 1),
@@ -130,12 +132,10 @@ class Loop:
         norm = self.shards.update(self.optimizer, self.settings.clip, lambda norm: _require_finite(norm, "gradient", samples))
         return {"loss": loss, "grad_norm": norm}
 
-    def _backward(
-        self, samples: Sequence[Sample], figures: Mapping[str, Sequence[float]], past: LogRow, step: int
-    ) -> tuple[float | None, LogRow, int]:
+    def _backward(self, samples: Sequence[Sample], past: LogRow, step: int) -> tuple[float | None, LogRow, int]:
         """Gradients of one step: (loss, logged means, real tokens), over all processes. Rows of like length go together.
 
-        `figures`: of this process's prompts, one value a prompt. The loss is None where no process has a sample.
+        The loss is None where no process has a sample.
         """
         rows = [self.objective.row(s.row) for s in samples]
         order = sorted(range(len(rows)), key=lambda i: rows[i].length)
@@ -156,7 +156,6 @@ class Loop:
         for unused in spares:  # a process with fewer rows makes an idle pass, or the others would wait without end
             self._micro(unused, totals._replace(step=views[-1]), weight=0.0)
         mine = {name: [float(v) for part in parts for v in part.values[name]] for name in (parts[0].values if parts else ())}
-        mine |= {name: list(values) for name, values in figures.items()}
         of_step = dict(parts[0].figures) if parts else {}
         found = self.workers.gather((loss, mine, sum(row.length for row in rows), of_step))
         names = dict.fromkeys(name for _, values, *_ in found for name in values)
@@ -164,7 +163,8 @@ class Loop:
         means = {n: _mean(values) for n, values in of.items() if values}
         if {"rewards/chosen", "rewards/rejected"} <= means.keys():  # of answers that are no pairs: of the step's two means
             means.setdefault("rewards/margins", means["rewards/chosen"] - means["rewards/rejected"])
-        return sum(f[0] for f in found) if any(passes) else None, means | found[0][3], sum(f[2] for f in found)
+        means |= next((f[3] for f in found if f[3]), {})  # a process without a sample has none
+        return sum(f[0] for f in found) if any(passes) else None, means, sum(f[2] for f in found)
 
     def _spares(self, chunks: Sequence[Sequence[Sample]], passes: Sequence[int]) -> list[Sequence[Sample]]:
         """What a process with fewer passes than another takes in its idle ones: a sample of its own, or of another's."""

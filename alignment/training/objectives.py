@@ -2,7 +2,7 @@
 
 An objective sees one micro-batch at a time and returns an *addend* of the step's loss: means run over the whole step
 (all its pairs, all its answers, all its tokens), so that micro-batch size and number of processes change nothing but
-speed and memory.
+speed and memory (and the draws of an adapter's dropout).
 """
 
 from __future__ import annotations

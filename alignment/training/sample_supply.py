@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
 from alignment.settings import Settings
 from alignment.weights.trainable import Trainable
+from alignment.weights.workers import workers
+
+T = TypeVar("T")
 
 
 class Sample(NamedTuple):
@@ -28,6 +31,8 @@ class Sample(NamedTuple):
 class Supply(Protocol):
     """The prompts of a training, by index; `take` may add figures to the step's log row.
 
+    Every process takes its share of a step, also one without a prompt in it. Figures are those of the whole step, the same in
+    every process, and are logged as they are: see `of_all_processes`.
     `repeats`: steps in a row that learn from the same answers; a state is saved at the end of such a series only.
     """
 
@@ -35,6 +40,15 @@ class Supply(Protocol):
     def repeats(self) -> int: ...
     def __len__(self) -> int: ...
     def take(self, step: int, indices: Sequence[int]) -> tuple[list[Sample], dict[str, float]]: ...
+
+
+def of_all_processes(own: Iterable[T]) -> list[T]:
+    """What came of a step's prompts, one entry a prompt or an answer, of every process by rank. All processes must call it.
+
+    Counts, shares and refusals that are made of this do not depend on the number of processes; a mean of the processes' own
+    shares would.
+    """
+    return [one for part in workers().gather(list(own)) for one in part]
 
 
 @runtime_checkable

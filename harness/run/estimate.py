@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from alignment.weights.workers import workers
 from harness.config.check_paths import path_faults
 from harness.config.check_plugins import plugin_faults
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
 from harness.core.digests import value_digest
-from harness.core.errors import DataError, HarnessError
+from harness.core.errors import ConfigError, DataError, HarnessError
 from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator, make_judge
@@ -61,11 +62,26 @@ def estimate(config: RunConfig, say: Callable[[str], None] = lambda text: None) 
     """Costs stage by stage, in the order of the run; with a fleet or `jobs`, the measured work divided among them. What the run
     would warn of, as far as it is known before, is said first.
 
-    Raises DataError naming everything that is missing, after the counts: options, paths, packages, keys, files, images.
+    Raises DataError naming everything that is missing, after the counts: options, paths, packages, keys, files, images; and
+    ConfigError in the first of several processes, the others have nothing to say.
     """
+    if not workers().is_main:
+        return
+    _require_one_process(config)
     with ExitStack() as opened:
         for cost in _estimate(config, opened, say):
             yield _side_by_side(cost, config)
+
+
+def _require_one_process(config: RunConfig) -> None:
+    """A training that is tried in a folder of this process alone cannot be shared. What could not be divided is named first."""
+    if workers().count == 1:
+        return
+    check_divided(config)
+    raise ConfigError(
+        f"A dry run measures with one process, and {workers().count} were started. Start it without torchrun or accelerate: "
+        "python -m harness run STUDY --dry-run. The times of its trainings are then those of one process."
+    )
 
 
 def _side_by_side(cost: Cost, config: RunConfig) -> Cost:

@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from alignment.quality.text_probe import giveaways
+from alignment.weights.workers import Workers
 from harness.cli import app
 from harness.config import schema as config
 from harness.config import study_tables
@@ -50,6 +51,15 @@ def test_a_miniature_world_that_is_not_drawn_is_counted_and_measured_without_dra
     costs = {cost.stage: cost for cost in estimate(config.parse(SMALL | {"output": str(tmp_path / "out"), "sweep": few}))}
     assert costs["sweep: chair"].amount == "2 questions x 2 checkpoints" and costs["pairs: bdhs"].seconds is not None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_several_processes_are_refused_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = config.parse(SMALL | {"output": str(tmp_path)})
+    monkeypatch.setattr("harness.run.estimate.workers", lambda: Workers(1, 2))
+    assert list(estimate(made)) == []
+    monkeypatch.setattr("harness.run.estimate.workers", lambda: Workers(0, 2))
+    with pytest.raises(ConfigError, match=r"one process, and 2 were started\. .* python -m harness run STUDY --dry-run"):
+        list(estimate(made))
 
 
 def test_what_needs_a_reward_model_first_is_unknown(world: Path, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tm
     options = {"num_generations": 4, "scale_rewards": "batch", "beta": 0.04, "training": {**FAST, "batch_size": 3}}
     alone = Grpo(Likes("o"), **options).align(Steady(llava_next), make_pairs(), images, tmp_path / "one")
     log = trained_together(SCRIPT, llava_next, images, tmp_path, options)
-    for name in ("loss", "kl", "objective/scores", "grad_norm"):
+    for name in ("loss", "kl", "objective/scores", "grad_norm", "rl/skipped_groups", "rl/distinct"):
         assert [row[name] for row in log] == pytest.approx([row[name] for row in alone.log], abs=1e-5, rel=1e-3), name
     one, two = weights(alone.folder), weights(tmp_path / "two" / "checkpoint")
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)

@@ -3,6 +3,7 @@
 import pytest
 
 from alignment.aligners.online_bdhs import OnlineBdhs
+from alignment.batching.rows import make_rows
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError
 from tests.alignment.talker import FAST, Talker, whole_and_killed
@@ -47,6 +48,13 @@ def test_the_stored_answer_stands_in_where_nothing_fits(llava_next, images, pair
     source = {"n_tries": 1, "free_last_try": False, "guided": False}
     log = OnlineBdhs(bdhs=source, training={**FAST, "max_steps": 1}).align(policy, pairs, images, tmp_path).log
     assert log[0]["online/stored"] == 1
+
+
+def test_a_process_without_a_prompt_of_a_step_draws_nothing(llava_next, images, pairs):
+    policy = Talker(llava_next)
+    rows, _ = make_rows(policy, pairs, images)
+    samples, _ = OnlineBdhs().supply(policy, rows, images, lambda made, of_tokens: made).take(0, [])
+    assert samples == []
 
 
 def test_beside_the_stored_answer_avg_dpo_trains_on_both(llava_next, images, pairs, tmp_path):

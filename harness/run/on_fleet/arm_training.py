@@ -17,7 +17,7 @@ from harness.config.fleet_form import ALONE
 from harness.config.schema import Arm, RunConfig
 from harness.core import errors
 from harness.core.capabilities import HoldsOutPairs
-from harness.core.errors import HarnessError, ModelError, TrainingError
+from harness.core.errors import HarnessError, LostProcess, ModelError, TrainingError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Aligner, Data, Model, Progress, Trained, no_progress
 from harness.core.preference import PreferencePair
@@ -159,6 +159,8 @@ def train_arm(given: Mapping[str, Any], progress: Progress = no_progress) -> Non
         if given["digest"] is not None:
             _check_base(config, given["digest"])
         done = training.train(arm, read_pairs(place / "pairs.jsonl"))
+    except LostProcess:  # Ray Train starts all of them again
+        raise
     except HarnessError as error:
         write_text_whole(place / _FAULT, json.dumps([type(error).__name__, str(error)]))
         if workers().count == 1:

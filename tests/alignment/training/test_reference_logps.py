@@ -64,7 +64,8 @@ def test_a_file_that_only_one_of_two_processes_sees_is_made_again_by_both(llava_
     (made,) = seen.glob("*.safetensors")
     (written,) = later.glob("*.safetensors")
     assert made.name == written.name
-    assert all(torch.equal(a, b) for a, b in zip(known, reference_logps(policy, rows, seen), strict=True))
+    # The two had a thread each, this process may have several: their last bits differ.
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(known, reference_logps(policy, rows, seen), strict=True))
 
 
 def test_the_key_moves_with_weights_pairs_and_template(policy, images, pairs, monkeypatch):

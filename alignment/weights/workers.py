@@ -93,7 +93,8 @@ def workers() -> Workers:
             f"WORLD_SIZE says that this is one of {wanted} processes, but the environment lacks {', '.join(lacking)}. Start "
             "them with `accelerate launch -m harness run ...` or torchrun; to train in one process unset WORLD_SIZE."
         )
-    _number("RANK", 0), _number("MASTER_PORT", 1)
+    for name, least in (("RANK", 0), ("MASTER_PORT", 1)):
+        _number(name, least)
     state = _met(wanted)
     found = Workers(state.process_index, state.num_processes)
     atexit.register(_leave, found)

@@ -108,7 +108,7 @@ def interruptible(name: str, work: Callable[[str, Display], T]) -> T:
     from harness.core.edge.processes import imports_that_stay
     from harness.core.edge.signals import exit_code, stopped_by_signals
 
-    command, speaks = typed(sys.argv[1:]), os.environ.get("RANK", "0") == "0"
+    command, speaks = typed(sys.argv[1:]), os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK") == "0"
     try:
         with stopped_by_signals(), Display(quiet=not speaks) as display:
             display.say(f"{name}: loading libraries")

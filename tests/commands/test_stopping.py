@@ -148,7 +148,9 @@ def test_the_command_that_continues_a_run_has_its_launcher(
 def test_of_several_processes_the_first_alone_speaks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for rank in "01":
+    for rank, count in (("0", "2"), ("1", "2"), ("3", "1")):  # the last is left from elsewhere: one process alone
         monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("WORLD_SIZE", count)
         interruptible("a study", lambda command, display: display.say(f"rank {rank}"))
-    assert "rank 0" in (said := capsys.readouterr().out) and "rank 1" not in said
+    said = capsys.readouterr().out
+    assert "rank 0" in said and "rank 3" in said and "rank 1" not in said

@@ -122,6 +122,10 @@ class RunConfig(_Strict):
     fleet: FleetConfig | None = Field(None, description="answer on several GPUs or hosts; absent: in this process")
     jobs: Jobs = Field(1, description="processes side by side on this machine; `auto`: as many as its cores allow")
 
+    def place_of(self, arm: Arm) -> str:
+        """The folder of an arm or a reward model in the run's folder."""
+        return f"{'reward_models' if arm in self.reward_models else 'arms'}/{arm.name}"
+
     def seed_of(self, arm: Arm) -> int:
         """Seed of an arm's draws: its own, or the study's."""
         return arm.seed if arm.seed is not None else self.seed

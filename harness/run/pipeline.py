@@ -95,7 +95,7 @@ def run_on(crew: Crew | None, config: RunConfig, command: str, progress: Progres
         return None
     with locked(folder), Store(output / "store.sqlite") as store:
         check_places(folder)
-        require_unchanged(config, run_id, data, store, say)
+        require_unchanged(config, folder, data, store, say)
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         where = str(data.folder.resolve())
         store.begin(StoredRun(run_id, config.name, now, "running", config.as_yaml(), command, versions(), where))
@@ -220,10 +220,10 @@ class _Stages:
             with self._timed(f"pairs {arm.name}"):
                 source = registry.make("source", arm.pairs.name, arm.pairs.options)
                 asking = RememberingModel(base, self.store, self.progress, f"{arm.name}: pairs")
+                rows = source_digest(self.config, arm, self.data)  # before hours of drawing, in which the file may change
                 pairs = list(source.pairs(self.data, asking, self.config.seed_of(arm)))
                 if not pairs:
                     raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
-                rows = source_digest(self.config, arm, self.data)
                 self.store.put(self.run_id, pairs_record(pairs, source.report(), rows), arm.name)
                 write_trl(path.with_name("pairs.trl.jsonl"), pairs)  # trains in TRL as it is, from the data folder
                 write_pairs(path, pairs)  # last: with this file the stage is done

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from alignment.sources.jsonl import Jsonl
 from benchmarks.pope import Pope
 from harness.config import schema as config
 from harness.config.schema import RunConfig
-from harness.core.errors import DataError
+from harness.core.errors import DataError, HarnessError
+from harness.core.preference import PreferencePair
 from harness.run import pipeline
 from harness.storage.artifacts import Pairs
 from harness.storage.run_store import Store
@@ -97,3 +100,56 @@ def test_pairs_of_a_version_that_kept_no_digest_are_not_compared(study: RunConfi
         store.put(done.run_id, Pairs(kept.report, kept.examples, kept.images), "a")
     (Path(study.data) / "pairs.jsonl").write_text(json.dumps(row(9, kept.examples[0].image)) + "\n")
     assert pipeline.run(study, "test").run_id == done.run_id
+
+
+def test_pairs_with_which_nothing_was_measured_may_be_made_again(study: RunConfig) -> None:
+    """An arm whose file was at fault is corrected without another name for the whole run."""
+    bad = study.arms[0].model_copy(update={"name": "bad"})
+    align = {"name": "dpo", "training": {"batch_size": 4, "max_steps": 1, "max_length": 2, "trackers": []}}
+    tree = study.model_dump(exclude_none=True) | {"arms": [{"name": "bad", "pairs": bad.pairs.model_dump(), "align": align}]}
+    made = config.parse(tree)
+    with pytest.raises(HarnessError, match="No preference pair is left to train on"):
+        pipeline.run(made, "test")
+    path = Path(study.data) / "pairs.jsonl"
+    path.write_text(path.read_text().replace("A dog, 3.", "A cat."))
+    with pytest.raises(
+        DataError, match=r"arm bad: .* Remove .*/arms/bad to make its pairs again; nothing was measured"
+    ) as told:
+        pipeline.run(made, "test")
+    shutil.rmtree(str(told.value).partition("Remove ")[2].partition(" to make")[0])
+    with pytest.raises(HarnessError, match="No preference pair is left to train on"):
+        pipeline.run(made, "test")
+
+
+def test_an_image_that_is_gone_changes_no_rows(study: RunConfig, whole_world: Path) -> None:
+    before = pipeline.run(study, "test")
+    folder = Path(study.data)
+    (folder / "coco").unlink()
+    (folder / "coco").mkdir()
+    for entry in (whole_world / "miniworld/coco").iterdir():
+        if entry.name != "val2014":
+            (folder / "coco" / entry.name).symlink_to(entry)
+    images = sorted((whole_world / "miniworld/coco/val2014").iterdir())
+    (folder / "coco/val2014").mkdir()
+    for image in images[1:]:
+        (folder / "coco/val2014" / image.name).symlink_to(image)
+    assert pipeline.run(study, "test").run_id == before.run_id
+
+
+def test_the_rows_are_those_from_before_the_pairs_were_drawn(study: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes hours, in which the file may change; its pairs are of the rows that were read."""
+    path, made = Path(study.data) / "pairs.jsonl", study.model_copy(update={"name": "slow"})
+    kept, pairs_of = path.read_text(), Jsonl.pairs
+
+    def slowly(*args: Any) -> Iterator[PreferencePair]:
+        found = list(pairs_of(*args))
+        path.write_text(kept.replace("A dog, 3.", "A cat."))
+        return iter(found)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Jsonl, "pairs", slowly)
+        done = pipeline.run(made, "test")
+    with pytest.raises(DataError, match="other rows"):
+        pipeline.run(made, "test")
+    path.write_text(kept)
+    assert pipeline.run(made, "test").run_id == done.run_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
@@ -16,15 +17,18 @@ from harness.run.checks.sources import indented, look_at
 from harness.storage.artifacts import Pairs
 from harness.storage.run_store import Store, StoredResult
 
+_IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
 _TEXTS = ("text", "prompt", "context", "chosen", "rejected")  # of a prompt or a pair
 
 
-def require_unchanged(config: RunConfig, run: str, data: Data, store: Store, say: Callable[[str], None]) -> None:
+def require_unchanged(config: RunConfig, folder: Path, data: Data, store: Store, say: Callable[[str], None]) -> None:
     """Raise DataError where benchmarks or the rows of sources are others than those that a run has results or pairs of.
 
+    folder: the run's, which has its id as name.
     Says where they cannot be compared, as their files are gone: a finished run stays readable without them.
     """
-    changed = [*_benchmarks(config, store.results(run), data, say), *_sources(config, run, data, store, say)]
+    run, results = folder.name, store.results(folder.name)
+    changed = [*_benchmarks(config, results, data, say), *_sources(config, folder, results, data, store, say)]
     if changed:
         raise DataError(
             f"The run {run} has results that were made before something changed:{indented(changed)}\n"
@@ -51,10 +55,20 @@ def _benchmarks(config: RunConfig, results: Sequence[StoredResult], data: Data, 
             yield f"{spec.title}: other questions, images or labels in {data.folder} than those that were measured."
 
 
-def _sources(config: RunConfig, run: str, data: Data, store: Store, say: Callable[[str], None]) -> Iterator[str]:
+def _sources(
+    config: RunConfig,
+    folder: Path,
+    results: Sequence[StoredResult],
+    data: Data,
+    store: Store,
+    say: Callable[[str], None],
+) -> Iterator[str]:
+    swept = {result.label for result in results}
     for arm in (*config.reward_models, *config.arms):
-        record = store.get(Pairs, run, arm.name)
+        record, place = store.get(Pairs, folder.name, arm.name), folder / config.place_of(arm)
         if record is None or not record.source:  # none were made, or by a version that did not keep it
+            continue
+        if arm.name not in swept and not (place / "pairs.jsonl").is_file():  # they will be made again
             continue
         try:
             digest = source_digest(config, arm, data)
@@ -62,13 +76,26 @@ def _sources(config: RunConfig, run: str, data: Data, store: Store, say: Callabl
             say(f"the pairs of {arm.name} cannot be compared with their source: {error}")
             continue
         if digest != record.source:
-            yield f"arm {arm.name}: the source {arm.pairs.name} has other rows than those that its pairs were made of."
+            begun = arm.name in swept or (place / "alignment.json").is_file()
+            again = "" if begun else f" Remove {place} to make its pairs again; nothing was measured with them."
+            yield f"arm {arm.name}: the source {arm.pairs.name} has other rows than those that its pairs were made of.{again}"
 
 
 def source_digest(config: RunConfig, arm: Arm, data: Data) -> str:
-    """Of all that an arm's source tells ahead of its rows, without their images; "" where it tells nothing."""
+    """Of all that an arm's source tells ahead of its rows, whether their images are there or not; "" where it tells nothing."""
     if not isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
         return ""
-    looked = look_at(config, arm, data)
+    looked = look_at(config, arm, _AllImages(data))
     rows = [[row.id, row.image, *(getattr(row, name, "") for name in _TEXTS)] for row in looked.rows]
     return parts_digest(looked.number, rows)
+
+
+class _AllImages:
+    """A data folder as if no image were missing."""
+
+    def __init__(self, data: Data) -> None:
+        self.folder, self.path, self.read_text = data.folder, data.path, data.read_text
+        self.digest, self.cached, self._has = data.digest, data.cached, data.has
+
+    def has(self, name: str) -> bool:
+        return PurePosixPath(name).suffix.lower() in _IMAGES or self._has(name)

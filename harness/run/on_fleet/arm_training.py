@@ -51,7 +51,7 @@ class ArmTraining:
 
     def place(self, arm: Arm) -> Path:
         """The folder of an arm."""
-        return self.folder / ("reward_models" if arm in self.config.reward_models else "arms") / arm.name
+        return self.folder / self.config.place_of(arm)
 
     def train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Trained:
         """In this process, and in those it was started with."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from alignment.batching.collate import Batch, Row, collate
 from alignment.batching.policy import Policy
 from alignment.early_stopping import Rule
+from alignment.losses.answer.bco_pair_running import RUNNING
 from alignment.settings import Settings, learning_rate_factor
 from alignment.trackers import Tracker, trackers
 from alignment.training.objectives import Objective, Part, ReadsStep, Totals
@@ -108,7 +109,7 @@ class Loop:
             "epoch": round((step + 1) / (math.ceil(len(self.supply) / self.settings.batch_size) * self.supply.repeats), 4),
             **learned,
             "learning_rate": self.settings.learning_rate * factor,
-            **values,
+            **(values if loss is not None else {name: past[name] for name in RUNNING if name in past}),
             **figures,
             "num_tokens": int(past.get("num_tokens", 0)) + tokens,
             "time/step_s": round(elapsed, 4),

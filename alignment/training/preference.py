@@ -28,7 +28,7 @@ from alignment.batching.logps import (
 )
 from alignment.batching.policy import Policy
 from alignment.losses._traits import Traits, traits_of
-from alignment.losses.answer.bco_pair_running import DELTA
+from alignment.losses.answer.bco_pair_running import DELTA, SEEN
 from alignment.training.objectives import Known, Part, Totals
 from harness.core.errors import TrainingError
 
@@ -246,9 +246,15 @@ def _of_whole_step(term: Term, now: PairLogps, step: Any, totals: Totals) -> tup
         for whole, own in zip((step.policy.chosen, step.policy.rejected), (now.chosen, now.rejected), strict=True)
     ]
     base = each(step.reference, lambda value: value.to(device))
-    past = {"_seen": int(step.past["step"]), "_mean": step.past[DELTA]} if term.traits.running and DELTA in step.past else {}
-    got = term.loss(step.policy._replace(chosen=live[0], rejected=live[1]), base, **term.options, **past)
+    got = term.loss(step.policy._replace(chosen=live[0], rejected=live[1]), base, **term.options, **_running(term, step.past))
     whole = got.loss.sum() / totals.pairs
     share = whole - whole.detach() * (1 - len(now.chosen) / n)
     own = slice(step.start, end)
     return term.weight * share, got._replace(chosen_reward=got.chosen_reward[own], rejected_reward=got.rejected_reward[own])
+
+
+def _running(term: Term, past: Mapping[str, float]) -> dict[str, Any]:
+    """What a loss with a running mean takes up. Logs of older versions lack the number of observations: one a step."""
+    if not term.traits.running or DELTA not in past:
+        return {}
+    return {"_seen": int(past.get(SEEN, past["step"])), "_mean": past[DELTA]}

@@ -118,3 +118,21 @@ def test_the_first_process_decides_when_a_training_stops(monkeypatch, llava_next
         return aligner.align(Varied(llava_next), six, images, tmp_path).step
 
     assert in_processes(monkeypatch, 2, trained) in ([1, 1], [2, 2])
+
+
+def test_a_running_mean_is_of_all_steps_with_a_pair_and_steps_without_one_hand_it_on(llava_next, images, six, tmp_path) -> None:
+    class Partial(Moody):
+        """Ties one prompt, whose steps have no pair then."""
+
+        def rank(self, question: str, answers: Sequence[str], facts: dict[str, str], image: Path) -> Verdict:
+            return Verdict(0.5 if facts["gt_answer"] == six[0].chosen else 1.0, "", "", self.name, self.version)
+
+    training = {**FAST, "batch_size": 1, "epochs": 2}
+    aligner = OnlineDpo(Partial(), ties="drop", training=training, dpo=WITH_A_MEAN)
+    log = aligner.align(Varied(llava_next), six, images, tmp_path).log
+    used = [row for row in log if "skipped" not in row]
+    assert 1 < len(used) < used[-1]["step"]  # some steps between them had no pair
+    observed = [(row["rewards/chosen"] + row["rewards/rejected"]) / 2 for row in used]
+    wanted = [sum(observed[: n + 1]) / (n + 1) for n in range(len(observed))]
+    assert [row["bco/delta"] for row in used] == pytest.approx(wanted, abs=1e-6)
+    assert [row["bco/observations"] for row in used] == list(range(1, len(used) + 1))

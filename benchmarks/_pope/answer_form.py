@@ -15,11 +15,16 @@ from harness.core.evaluation import Item
 
 
 def _keys(row: Fields) -> list[str]:
-    """The row's id in the split that its `category` or its file's name tells; the bare id where neither does."""
-    told = _splits_in(str(row.get("category", ""))) or _splits_in(str(row["file"]))
-    ids = [f"{told[0]}/{key}" if len(told) == 1 else key for key in by_id(row)]
-    image = [f"{row['image']} {row.get('question', row.get('text', ''))}"] if "image" in row else []
-    return [*ids, *image]
+    """What names the row's question, surest first: its image and question, then its id, in the split that `category` or the
+    file's name tells. A name may hold a split's word for another reason: a row that repeats its question shows whether it does.
+    """
+    category, name = _splits_in(str(row.get("category", ""))), _splits_in(str(row["file"]))
+    told = category or name
+    split = f"{told[0]}/" if len(told) == 1 else ""
+    seen = [f"{row['image']} {row.get('question', row.get('text', ''))}"] if "image" in row else []
+    repeats = bool(row.get("question") or row.get("prompt"))
+    bare = by_id(row) if not split or (repeats and not category) else []
+    return [*(f"{split}{key}" for key in seen if split), *seen, *(f"{split}{key}" for key in by_id(row) if split), *bare]
 
 
 def _splits_in(text: str) -> list[str]:
@@ -27,9 +32,12 @@ def _splits_in(text: str) -> list[str]:
 
 
 def _names(item: Item) -> list[str]:
-    """ "random/17" and "17" in each split. The splits count their rows alike, so that most bare ids are several questions'."""
-    rows = [(split, row) for split, own in item.truth["ids"].items() for row in own]
-    return [*(f"{split}/{row}" for split, row in rows), *(row for _, row in rows), item.id]
+    """ "random/17", "17" and "random/IMAGE QUESTION" in each split, "IMAGE QUESTION" in all. The splits count their rows alike,
+    so that most bare ids are several questions'."""
+    ids = item.truth["ids"]
+    rows = [(split, row) for split, own in ids.items() for row in own]
+    once = [f"{split}/{item.id}" for split, own in ids.items() if len(own) == 1]
+    return [*(f"{split}/{row}" for split, row in rows), *(row for _, row in rows), *once, item.id]
 
 
 def _order(items: Sequence[Item]) -> list[str]:
@@ -40,7 +48,7 @@ def _order(items: Sequence[Item]) -> list[str]:
 def _part(item: Item, name: str) -> Item | None:
     """The row of one split that a name means."""
     labels, ids = item.truth["labels"], item.truth["ids"]
-    rows = [(split, row) for split, own in ids.items() for row in own if name in (row, f"{split}/{row}")]
+    rows = [(s, row) for s, own in ids.items() for row in own if name in (row, f"{s}/{row}", f"{s}/{item.id}")]
     if len(rows) != 1:
         return None
     split, row = rows[0]

@@ -170,10 +170,11 @@ def matched(items: Sequence[Item], rows: Sequence[LoggedAnswer]) -> tuple[dict[s
 
 
 def given(item: Item, row: LoggedAnswer, form: AnswerForm, file: str) -> Given:
-    """A row as an answer to the item, by the name that the benchmark's form reads from it; the whole item's where it has none.
+    """A row as an answer to the item, whose image and question it has, by the name that the benchmark's form reads from it; the
+    whole item's where it has none.
 
     file: the log's name without its ending, which may say a split.
     """
-    names = set(form.names(item))
-    name = next((key for key in form.keys({**row.doc, "file": file}) if key in names), item.id)
+    names, own = set(form.names(item)), {"image": PurePosixPath(item.image).name, "question": item.question, "file": file}
+    name = next((key for key in form.keys({**row.doc, **own}) if key in names), item.id)
     return Given(name, row.where, row.answer)

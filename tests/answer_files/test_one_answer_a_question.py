@@ -77,6 +77,24 @@ def test_another_splits_file_is_not_taken_for_the_one_that_is_scored(score, pope
         score("pope", "--answers", file, "splits=[random]", data=pope)
 
 
+def test_a_splits_word_in_the_name_for_another_reason_is_no_matter_where_rows_repeat_their_question(
+    score, pope: DataFolder, tmp_path: Path
+) -> None:
+    asked = [f"Is there a {thing} in the image?" for thing in ("dog", ABSENT["adversarial"])]
+    rows = [{**row, "question": question} for row, question in zip(ids("Yes", "No"), asked, strict=True)]
+    file = lines(tmp_path / "random_seed.jsonl", rows)
+    assert score("pope", "--answers", file, "splits=[adversarial]", data=pope)["accuracy"] == 1.0
+
+
+def test_image_and_question_name_a_row_whatever_its_number(score, pope: DataFolder, tmp_path: Path) -> None:
+    things = [("dog", "Yes"), (ABSENT["random"], "No")]
+    rows = [
+        {"index": n, "image": "a.jpg", "question": f"Is there a {thing} in the image?", "answer": text}
+        for n, (thing, text) in enumerate(things)
+    ]
+    assert score("pope", "--answers", lines(tmp_path / "mine.jsonl", rows), data=pope)["accuracy[random]"] == 1.0
+
+
 def test_a_category_counts_before_the_files_name(score, pope: DataFolder, tmp_path: Path) -> None:
     rows = [{**row, "category": split} for split in ABSENT for row in ids("Yes", "No")]
     assert score("pope", "--answers", lines(tmp_path / "popular.jsonl", rows), data=pope)["accuracy"] == 1.0

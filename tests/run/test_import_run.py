@@ -72,15 +72,17 @@ def test_rows_that_repeat_an_answer_are_one_answer(questions: list[Any], world: 
     assert (done.answered, done.items, done.unmatched) == (len(questions), len(questions), 0)
 
 
+@pytest.mark.parametrize("own_ids", [True, False])
 def test_splits_of_pope_that_answer_one_question_differently_are_scored_apart(
-    questions: list[Any], world: Path, tmp_path: Path
+    questions: list[Any], world: Path, tmp_path: Path, own_ids: bool
 ) -> None:
-    """As sampled answers, and batches on a GPU, do: the question is asked once in each split."""
+    """As sampled answers, and batches on a GPU, do: the question is asked once in each split. Ids may be the tool's own."""
     item = next(item for item in questions if len(item.truth["ids"]) == 3)
     rows = [row for row in lmms(questions) if row["doc"]["question"] != item.question or Path(item.image).stem not in str(row)]
     for split, text in (("random", "Yes"), ("popular", "Yes"), ("adversarial", "No")):
         (own,) = lmms([item], text)
-        rows.append(own | {"doc": own["doc"] | {"question_id": item.truth["ids"][split][0], "category": split}})
+        number = item.truth["ids"][split][0] if own_ids else str(9000 + len(rows))
+        rows.append(own | {"doc": own["doc"] | {"question_id": number, "category": split}})
     done = import_run(written(tmp_path / "log.jsonl", rows), "pope", data=str(world), output=tmp_path, changes=CHANGES)
     assert (done.answered, done.items) == (len(questions) + 2, len(questions) + 2)
     said = {

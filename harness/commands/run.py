@@ -123,10 +123,16 @@ def interruptible(name: str, work: Callable[[str, Display], T]) -> T:
 
 def typed(words: Sequence[str]) -> str:
     """The command of these words, with a launcher where several processes train together."""
-    count = os.environ.get("WORLD_SIZE", "1")
-    fsdp = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
-    launcher = ["accelerate", "launch", "--num_processes", count, *(["--use_fsdp", "--fsdp_version", "2"] if fsdp else [])]
-    return shlex.join([*(["python"] if count == "1" else launcher), "-m", "harness", *words])
+    count, given = os.environ.get("WORLD_SIZE", "1"), os.environ
+    if count == "1":
+        return shlex.join(["python", "-m", "harness", *words])
+    divided = list[str]()
+    if given.get("ACCELERATE_USE_FSDP", "").lower() == "true":
+        divided = ["--use_fsdp", "--fsdp_version", "2"]
+    elif given.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true":
+        file, stage = given.get("ACCELERATE_DEEPSPEED_CONFIG_FILE"), given.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "2")
+        divided = ["--use_deepspeed", *(["--deepspeed_config_file", file] if file else ["--zero_stage", stage])]
+    return shlex.join(["accelerate", "launch", "--num_processes", count, *divided, "-m", "harness", *words])
 
 
 def exit_if_incomplete(outcome: Outcome) -> None:

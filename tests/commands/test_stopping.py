@@ -135,6 +135,10 @@ def test_paths_of_a_study_are_told_together(tmp_path: Path) -> None:
             {"WORLD_SIZE": "8", "ACCELERATE_USE_FSDP": "true"},
             "accelerate launch --num_processes 8 --use_fsdp --fsdp_version 2 -m harness run 'my study.yaml'",
         ),
+        (
+            {"WORLD_SIZE": "2", "ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "1"},
+            "accelerate launch --num_processes 2 --use_deepspeed --zero_stage 1 -m harness run 'my study.yaml'",
+        ),
     ],
 )
 def test_the_command_that_continues_a_run_has_its_launcher(

@@ -53,6 +53,14 @@ def test_an_entry_point_may_name_the_module_and_what_it_imports_is_not_its_own(m
     assert registry.get("benchmark", "weather").__name__ == "Weather"
 
 
+def test_a_class_that_the_plug_in_builds_on_is_not_a_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    module(
+        monkeypatch,
+        "from benchmarks.pope import Pope\nclass Base(Pope): ...\n@registry.benchmark\nclass Weather(Base): ...",
+    )
+    assert registry.get("benchmark", "weather").__name__ == "Weather"
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -30,6 +30,7 @@ def marked_in(module: ModuleType, mark: str, kind: str) -> object:
     places = {key: str(getattr(v, "__module__", "")) for key, v in marked.items()}
     own = [v for key, v in marked.items() if places[key] == module.__name__]
     own = own or [v for key, v in marked.items() if places[key].startswith(f"{module.__name__}.")]
+    own = [v for v in own if mark in vars(v)] or own  # a class has the mark of those that it builds on
     if len(own) != 1:
         names = ", ".join(str(getattr(v, "__name__", v)) for v in own)
         raise ConfigError(

@@ -78,13 +78,18 @@ class Workers:
             distributed.barrier()
 
 
-@lru_cache(maxsize=1)
 def workers() -> Workers:
     """This process among those it was started with; waits for all of them.
 
     Raises ConfigError where the environment does not say which process of how many this is, TrainingError where others do not
     come.
     """
+    return _workers(os.getpid(), os.environ.get("WORLD_SIZE", "1"))
+
+
+@lru_cache(maxsize=1)
+def _workers(process: int, count: str) -> Workers:
+    """Once a process: one that a notebook forked to train with others is not the notebook's."""
     wanted = _number("WORLD_SIZE", 1)
     if wanted == 1:
         return Workers()

@@ -217,10 +217,11 @@ def test_an_environment_that_names_no_process_is_refused(
 ) -> None:
     for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
+    assert workers().count == 1  # which a process that is told otherwise later does not remember
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=says):
-        workers.__wrapped__()
+        workers()
 
 
 def test_where_another_process_ends_the_message_says_so_and_no_defect(tmp_path: Path) -> None:

@@ -97,7 +97,9 @@ def make_lora(options: Mapping[str, Any]) -> Lora:
     try:
         re.compile(lora.targets if isinstance(lora.targets, str) else "")
     except re.error as error:
-        raise ConfigError(f"lora.targets, as a text, is a regular expression; {lora.targets!r} is none: {error}.") from error
+        raise ConfigError(
+            f"lora.targets, as a text, is a regular expression; {lora.targets!r} is not a valid one: {error}."
+        ) from error
     return lora
 
 

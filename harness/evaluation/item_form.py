@@ -10,7 +10,7 @@ from harness.core.evaluation import Item
 
 
 def require_form(name: str, items: Iterable[object], where: str = "load()") -> None:
-    """Raises DataError naming the first item that is none, or that has a field of another type; `where`: who made it."""
+    """Raises DataError naming the first that is not an Item, or that has a field of another type; `where`: who made it."""
     for n, item in enumerate(items, 1):
         if not isinstance(item, Item):
             raise DataError(f"{name}: what {where} gives at place {n} is {short(item)}, not an Item. Correct the benchmark.")

@@ -45,7 +45,7 @@ class _Played(Workers):
 
 
 def in_processes(monkeypatch: pytest.MonkeyPatch, count: int, work: Callable[[], T]) -> list[T | Exception]:
-    """What `work` returned or raised in each of `count` processes; where one fails alone, the others do not wait for ever."""
+    """What `work` returned or raised in each of `count` processes; where one fails alone, the others do not wait forever."""
     values, met, turn, here = [None] * count, threading.Barrier(count), threading.Lock(), threading.local()
 
     def played(rank: int) -> T | Exception:

@@ -62,7 +62,7 @@ def test_an_adapter_that_would_learn_nothing_is_refused(lora):
 
 
 @pytest.mark.parametrize(
-    ("targets", "says"), [("q_proj[", "'q_proj\\[' is none"), ([], "names no layer"), ("", "names no layer")]
+    ("targets", "says"), [("q_proj[", "'q_proj\\[' is not a valid one"), ([], "names no layer"), ("", "names no layer")]
 )
 def test_lora_targets_that_are_no_expression_or_empty_are_refused(targets, says):
     with pytest.raises(ConfigError, match=says):

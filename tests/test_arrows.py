@@ -38,7 +38,6 @@ ALLOWED: dict[str, set[str]] = {
 # packages above them may import all of harness, and of the top level only this
 ABOVE: dict[str, set[str]] = {
     "harness.results": {"reports"},
-    "harness.answer_files": {"reports"},
     "harness.audit": {"reports"},
     "harness.run": {"reports", "alignment"},
     "harness.fleet": {"reports", "alignment"},

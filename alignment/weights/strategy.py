@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
-
 from alignment.weights.deepspeed import Zero, configuration
 from alignment.weights.fsdp import Sharded
 from alignment.weights.replicated import Replicated
 from alignment.weights.trainable import Trainable
 from alignment.weights.workers import Workers
+from harness.core.edge.launch import is_asked_for
 from harness.core.errors import ConfigError
 
 
 def divide(trained: Trainable, workers: Workers, online: bool) -> Replicated:
     """The strategy that accelerate's configuration selects. Raises ConfigError for what cannot be divided."""
     check_division(workers, online, moving=bool(trained.anchor))
-    if _is_asked_for("DEEPSPEED"):
+    if is_asked_for("DEEPSPEED"):
         return Zero(trained, workers)
-    return Sharded(trained, workers) if workers.count > 1 and _is_asked_for("FSDP") else Replicated(trained, workers)
+    return Sharded(trained, workers) if workers.count > 1 and is_asked_for("FSDP") else Replicated(trained, workers)
 
 
 def check_division(workers: Workers, online: bool, moving: bool, sharded: bool | None = None) -> None:
@@ -26,8 +25,8 @@ def check_division(workers: Workers, online: bool, moving: bool, sharded: bool |
     online, moving: it draws answers while it trains; its reference follows the policy (`reference_sync`).
     sharded: by FSDP; None: as accelerate's configuration says.
     """
-    zero = sharded is None and _is_asked_for("DEEPSPEED")
-    fsdp = workers.count > 1 and (_is_asked_for("FSDP") if sharded is None else sharded)
+    zero = sharded is None and is_asked_for("DEEPSPEED")
+    fsdp = workers.count > 1 and (is_asked_for("FSDP") if sharded is None else sharded)
     if moving and (zero or fsdp):
         raise ConfigError(
             "reference_sync needs the whole weights in each process; start it without FSDP and DeepSpeed "
@@ -40,8 +39,3 @@ def check_division(workers: Workers, online: bool, moving: bool, sharded: bool |
             "An aligner that draws answers while it trains needs the whole model in each process; start it without FSDP "
             "(`accelerate launch --multi_gpu`; on a fleet without `resources.sharded`), with LoRA where memory is short."
         )
-
-
-def _is_asked_for(what: str) -> bool:
-    """Whether `accelerate launch` set it for its processes."""
-    return os.environ.get(f"ACCELERATE_USE_{what}", "false").lower() == "true"

@@ -118,7 +118,7 @@ def _number(name: str, least: int) -> int:
 
 def _met(wanted: int) -> Any:  # Any: accelerate has no types
     """accelerate's state, once all processes are there. A signal ends a process that waits: Python's handlers would not run."""
-    # Imported before there is a group: a dozen of its functions have the group as their default, which would hold it for ever.
+    # Imported before there is a group: a dozen of its functions have the group as their default, which would keep it alive.
     import torch.distributed.nn.functional
     from accelerate import PartialState
 
@@ -153,10 +153,7 @@ def collective() -> Iterator[None]:
     except BaseException as error:
         here.failed = True
         if here.inside == 1 and is_lost(error):  # the outermost: an arm that fails by itself is another thing
-            raise LostProcess(
-                "Another process of this training ended; its own message says why. Everything finished so far is kept; "
-                "start all again."
-            ) from error
+            raise LostProcess from error
         raise
     finally:
         here.inside -= 1

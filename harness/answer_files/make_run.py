@@ -18,6 +18,7 @@ from harness.config.schema import BenchmarkConfig, RunConfig
 from harness.core.capabilities import Judged
 from harness.core.digests import value_digest
 from harness.core.edge.answer_form import form_of
+from harness.core.edge.text import count
 from harness.core.edge.versions import versions
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Item, Score
@@ -30,7 +31,6 @@ from harness.results.report_files import Outcome, report
 from harness.storage.artifacts import MissingItems
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store, StoredResult, StoredRun
-from reports.text.formatting import count
 
 _SHOWN = 3  # rows that match nothing, as examples
 _UNCHECKED = (

@@ -237,7 +237,8 @@ def show_costs(costs: Iterable[Any], peak_memory: Callable[[], str]) -> None:
 
 
 def _show_sums(console: Console, costs: Sequence[Any], peak_memory: Callable[[], str]) -> None:
-    from reports.text.formatting import count, duration
+    from harness.core.edge.text import count
+    from reports.text.formatting import duration
 
     judged, measured = sum(cost.judge_requests for cost in costs), [c.seconds for c in costs if c.seconds is not None]
     if not measured:

@@ -33,8 +33,8 @@ def import_run(
     Writes the run's reports, which mark it as another protocol. Exit code 1: items have no answer in the log, or no verdict.
     """
     from harness.commands._terminal import show_comparison
+    from harness.core.edge.text import count
     from harness.run.import_run import import_run as imported
-    from reports.text.formatting import count
 
     command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
     done = imported(file, benchmark, name=name, data=data, output=output, command=command, changes=changes or ())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from harness.commands._app import FleetOption, WordsArgument, WorkersOption, app, echo
+from harness.core.edge.launch import is_alone, is_asked_for, is_first
 from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -108,31 +109,31 @@ def interruptible(name: str, work: Callable[[str, Display], T]) -> T:
     from harness.core.edge.processes import imports_that_stay
     from harness.core.edge.signals import exit_code, stopped_by_signals
 
-    command, speaks = typed(sys.argv[1:]), os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK") == "0"
+    command = typed(sys.argv[1:])
     try:
-        with stopped_by_signals(), Display(quiet=not speaks) as display:
+        with stopped_by_signals(), Display(quiet=not is_first()) as display:
             display.say(f"{name}: loading libraries")
             with imports_that_stay():
                 import_module("harness.run.pipeline")  # the slow imports
             return work(command, display)
     except KeyboardInterrupt as stopped:
-        if speaks:
+        if is_first():
             echo(f"\nInterrupted. Everything finished so far is kept. To continue: {command}", err=True)
         raise typer.Exit(exit_code(stopped)) from None
 
 
 def typed(words: Sequence[str]) -> str:
     """The command of these words, with a launcher where several processes train together."""
-    count, given = os.environ.get("WORLD_SIZE", "1"), os.environ
-    if count == "1":
+    if is_alone():
         return shlex.join(["python", "-m", "harness", *words])
     divided = list[str]()
-    if given.get("ACCELERATE_USE_FSDP", "").lower() == "true":
+    if is_asked_for("FSDP"):
         divided = ["--use_fsdp", "--fsdp_version", "2"]
-    elif given.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true":
-        file, stage = given.get("ACCELERATE_DEEPSPEED_CONFIG_FILE"), given.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "2")
-        divided = ["--use_deepspeed", *(["--deepspeed_config_file", file] if file else ["--zero_stage", stage])]
-    return shlex.join(["accelerate", "launch", "--num_processes", count, *divided, "-m", "harness", *words])
+    elif is_asked_for("DEEPSPEED"):
+        file, stage = (os.environ.get(f"ACCELERATE_DEEPSPEED_{name}") for name in ("CONFIG_FILE", "ZERO_STAGE"))
+        divided = ["--use_deepspeed", *(["--deepspeed_config_file", file] if file else ["--zero_stage", stage or "2"])]
+    launcher = ["accelerate", "launch", "--num_processes", os.environ["WORLD_SIZE"]]
+    return shlex.join([*launcher, *divided, "-m", "harness", *words])
 
 
 def exit_if_incomplete(outcome: Outcome) -> None:

@@ -79,6 +79,12 @@ class TrainingError(HarnessError):
 class LostProcess(TrainingError):
     """Another of the processes that train together ended."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            "Another process of this training ended; its own message says why. Everything finished so far is kept; start all "
+            "again."
+        )
+
 
 class StoreError(HarnessError):
     """The run store cannot be opened, read or written."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.core.capabilities import OK, WRONG, Finding
 from harness.core.digests import file_digest, value_digest
+from harness.core.edge.files import IMAGE_SUFFIXES
 from harness.core.errors import DataError, ModelError
 from harness.fleet.messages import Host, Loaded
 
@@ -38,11 +39,8 @@ def folder_digest(folder: Path) -> str:
     if not folder.is_dir():
         raise DataError(f"There is no data folder {folder}. Put it on storage that all hosts see under the same path.")
     files = sorted(path for path in folder.rglob("*") if path.is_file() and ".cache" not in path.parts)
-    read = {path: file_digest(path) if path.suffix.lower() not in _IMAGES else "" for path in files}
+    read = {path: file_digest(path) if path.suffix.lower() not in IMAGE_SUFFIXES else "" for path in files}
     return value_digest([[path.relative_to(folder).as_posix(), path.stat().st_size, read[path]] for path in files])
-
-
-_IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
 
 def free_memory() -> int:

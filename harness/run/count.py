@@ -8,8 +8,8 @@ from typing import Any
 from alignment.settings import make_settings
 from harness.config.option_faults import SOURCES_INSIDE
 from harness.config.schema import Arm, RunConfig
+from harness.core.edge.text import count
 from harness.core.errors import HarnessError
-from reports.text.formatting import count
 
 PUBLISHED_SIZES = {"povid": 17_184, "rlhf_v": 5_733, "vlfeedback": 80_258, "llava_rlhf": 9_422, "rlaif_v": 83_132}  # rows
 

@@ -21,6 +21,7 @@ from harness.config.check_plugins import plugin_faults
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
 from harness.core.digests import value_digest
+from harness.core.edge.text import count
 from harness.core.errors import ConfigError, DataError, HarnessError
 from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
@@ -43,7 +44,6 @@ from harness.run.make_aligner import check_divided, make_aligner
 from harness.run.models import load_model
 from harness.run.on_fleet.jobs import jobs_of
 from harness.run.sample_questions import Asked, asked_of, question_seconds, timed
-from reports.text.formatting import count
 
 PROMPTS, STEPS = 2, 2  # measured of each: an order of magnitude, for seconds of work
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.core.evaluation import Item, Score
-from harness.core.run_record import Checkpoint
+from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.storage import codec
 from harness.storage.database import Database
 
@@ -42,6 +42,11 @@ class ResultQueries:
         """Checkpoint by label."""
         rows = self._rows("SELECT label, checkpoint FROM results WHERE run=? ORDER BY position", (run,))
         return {label: codec.checkpoint(codec.loads(text)) for label, text in rows}
+
+    def protocols(self, run: str) -> list[tuple[str, str, ProtocolRecord]]:
+        """(label, benchmark, protocol) of every result of a run, in sweep order."""
+        rows = self._rows("SELECT label, benchmark, protocol FROM results WHERE run=? ORDER BY position", (run,))
+        return [(label, benchmark, codec.protocol(codec.loads(text))) for label, benchmark, text in rows]
 
     def options(self, run: str, benchmark: str) -> Mapping[str, Any] | None:
         """The stored configuration of a benchmark; None where the run has no result of it."""

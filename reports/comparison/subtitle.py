@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.edge.text import count
 from harness.core.run_record import RunRecord, SweepResult
-from reports.text.formatting import count, listing, title_of
+from reports.text.formatting import listing, title_of
 from reports.text.settings import settings_of
 from reports.values.table import Column
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.core.edge.text import count
 from reports.gate.resolve import Target
-from reports.text.formatting import between, count, listing, name, number, probability, title_of
+from reports.text.formatting import between, listing, name, number, probability, title_of
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, CheckpointGate, RuleResult
 
 GLYPHS: Mapping[str, str] = {PASS: "\u2713", FAIL: "\u2717", INCONCLUSIVE: "?", "watched": "\u00b7"}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.edge.text import count
 from harness.labels.estimates.judge_calibration import Calibration, Drift, Mean
 from harness.labels.estimates.marked_nouns import NounAgreement
 from harness.labels.estimates.proportions import Share
 from reports.label_audit.text import Part
-from reports.text.formatting import UNKNOWN, between, count, number, title_of
+from reports.text.formatting import UNKNOWN, between, number, title_of
 
 
 def judge_parts(calibrations: Sequence[Calibration], drifts: Sequence[Drift]) -> list[Part]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.core.edge.text import count
 from harness.labels.control_sample import FEWEST
 from harness.labels.estimates.proportions import Share
-from reports.text.formatting import UNKNOWN, between, cell_text, count, metric_name, name, number, row_name, title_of
+from reports.text.formatting import UNKNOWN, between, cell_text, metric_name, name, number, row_name, title_of
 from reports.values.comparison import Comparison
 from reports.values.label_audit import ChangedMetric, Effect
 

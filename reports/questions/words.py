@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.edge.text import count
 from reports.comparison.roles import HALLUCINATION, HELPFULNESS
-from reports.text.formatting import between, change, count, listing, number, probability, row_name
+from reports.text.formatting import between, change, listing, number, probability, row_name
 from reports.values.questions import DirectTest, Level, Question
 from reports.values.table import Row, Table
 

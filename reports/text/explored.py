@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reports.text.formatting import change, count, listing, row_name
+from harness.core.edge.text import count
+from reports.text.formatting import change, listing, row_name
 from reports.values.table import Table
 
 RATE = 0.05

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from harness.core import registry
 from harness.core.capabilities import Titled
+from harness.core.edge.text import count
 from harness.core.errors import HarnessError
 from reports.values.details import ProtocolDifference
 from reports.values.paired import Difference
@@ -172,11 +173,6 @@ def listing(words: Sequence[str], most: int = 99) -> str:
     if len(words) > most:
         shown.append(f"{len(words) - most} more")
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
-
-
-def count(n: int, thing: str) -> str:
-    """'1 item', '2 items'."""
-    return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
 def duration(seconds: float | None) -> str:

@@ -15,9 +15,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from harness.core.digests import text_digest
+from harness.core.edge.text import count
 from harness.core.errors import HarnessError, StoreError
 from reports.page import cards
-from reports.text.formatting import count, shortened, title_of
+from reports.text.formatting import shortened, title_of
 from reports.web.guard import Gate, Guard
 from reports.web.shelf import ImageUnavailable, Shelf
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from harness.core import registry
+from harness.core.edge.text import count
 from reports.comparison.published_rows import SOURCE
 from reports.gate import words as gate
 from reports.label_audit import text as audit
@@ -25,7 +26,7 @@ from reports.page.thumbnails import Thumbnails
 from reports.questions import words as question_words
 from reports.text.explored import explored
 from reports.text.flag_lines import alarming_lines, flag_lines
-from reports.text.formatting import count, listing, protocol_text, shortened, title_of
+from reports.text.formatting import listing, protocol_text, shortened, title_of
 from reports.text.interval_note import interval_note
 from reports.text.missing_items import missing_lines, unjudged_lines
 from reports.text.plain_table import PARTIAL

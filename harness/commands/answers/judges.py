@@ -163,7 +163,7 @@ def _show(who: str, found: Fitness, blind: int = 0) -> None:
         echo(f"{name:14}{'unknown: no decided pair' if share is None else f'{share:.2%}'}")
     echo(f"The {who}: {found.words()}.")
     if blind:
-        from reports.text.formatting import count
+        from harness.core.edge.text import count
 
         echo(f"{count(blind, 'pair')} {'was' if blind == 1 else 'were'} judged without their image, which is not there.")
 

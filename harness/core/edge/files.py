@@ -13,6 +13,7 @@ from harness.core.edge.foreign import words_of
 from harness.core.edge.text import without_surrogates
 from harness.core.errors import DataError
 
+IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"))
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 

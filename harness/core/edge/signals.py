@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+Handler = Callable[[int, FrameType | None], Any] | signal.Handlers  # Any: what a handler returns is not used
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
@@ -22,28 +25,23 @@ class Interrupted(KeyboardInterrupt):
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
     """Inside, SIGTERM and SIGHUP raise `Interrupted`, as Ctrl-C raises KeyboardInterrupt. An ignored one (nohup) stays so."""
-    before = {number: signal.getsignal(number) for number in _ENDING}
-    for number, handler in before.items():
-        if handler is signal.SIG_DFL:
-            signal.signal(number, _raise)
-    try:
+    with _handled({number: _raise for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL}):
         yield
-    finally:
-        for number, handler in before.items():
-            if handler is signal.SIG_DFL:
-                signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Inside, Ctrl-C and SIGTERM end the process at once: for calls of libraries during which Python's handlers do not run."""
-    if threading.current_thread() is not threading.main_thread():  # others may not change handlers
+    is_main = threading.current_thread() is threading.main_thread()  # others may not change handlers
+    ending = (signal.SIGINT, *_ENDING) if is_main else ()
+    with _handled({number: signal.SIG_DFL for number in ending if signal.getsignal(number) is not signal.SIG_IGN}):
         yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def _handled(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
+    """Inside, these handlers in the place of those that are set."""
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Text from outside: files, models, servers. What a terminal would obey and what no file takes is replaced."""
+"""Text from outside (what a terminal would obey and what no file takes is replaced), and numbers with their noun."""
 
 from __future__ import annotations
 
@@ -23,3 +23,8 @@ def without_surrogates(value: Any) -> Any:  # Any: a JSON value
     if isinstance(value, dict):
         return {without_surrogates(name): without_surrogates(one) for name, one in value.items()}
     return value
+
+
+def count(n: int, thing: str) -> str:
+    """'1 item', '2 items'."""
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"

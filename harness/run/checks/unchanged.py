@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path, PurePosixPath
 
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
 from harness.core.digests import parts_digest
+from harness.core.edge.files import IMAGE_SUFFIXES
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data
 from harness.evaluation.scoring import unjudged
 from harness.evaluation.sweep import item_digest, items_of
 from harness.run.checks.sources import indented, look_at
 from harness.storage.artifacts import Pairs
-from harness.storage.run_store import Store, StoredResult
+from harness.storage.result_queries import ResultQueries
+from harness.storage.run_store import Store
 
-_IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
 _TEXTS = ("text", "prompt", "context", "chosen", "rejected")  # of a prompt or a pair
 
 
@@ -27,8 +28,10 @@ def require_unchanged(config: RunConfig, folder: Path, data: Data, store: Store,
     folder: the run's, which has its id as name.
     Says where they cannot be compared, as their files are gone: a finished run stays readable without them.
     """
-    run, results = folder.name, store.results(folder.name)
-    changed = [*_benchmarks(config, results, data, say), *_sources(config, folder, results, data, store, say)]
+    run, protocols = folder.name, ResultQueries(store).protocols(folder.name)
+    measured = {benchmark: protocol.facts for _, benchmark, protocol in reversed(protocols)}  # of the base, where it has one
+    swept = {label for label, _, _ in protocols}
+    changed = [*_benchmarks(config, measured, data, say), *_sources(config, folder, swept, data, store, say)]
     if changed:
         raise DataError(
             f"The run {run} has results that were made before something changed:{indented(changed)}\n"
@@ -37,8 +40,9 @@ def require_unchanged(config: RunConfig, folder: Path, data: Data, store: Store,
         )
 
 
-def _benchmarks(config: RunConfig, results: Sequence[StoredResult], data: Data, say: Callable[[str], None]) -> Iterator[str]:
-    measured = {result.benchmark: result.protocol.facts for result in reversed(results)}  # of the base, where it has one
+def _benchmarks(
+    config: RunConfig, measured: Mapping[str, Mapping[str, str]], data: Data, say: Callable[[str], None]
+) -> Iterator[str]:
     for spec in config.sweep:
         facts = measured.get(spec.title, {})
         if not facts or "stopped" in facts:  # a part of the items alone
@@ -58,12 +62,11 @@ def _benchmarks(config: RunConfig, results: Sequence[StoredResult], data: Data, 
 def _sources(
     config: RunConfig,
     folder: Path,
-    results: Sequence[StoredResult],
+    swept: Set[str],
     data: Data,
     store: Store,
     say: Callable[[str], None],
 ) -> Iterator[str]:
-    swept = {result.label for result in results}
     for arm in (*config.reward_models, *config.arms):
         record, place = store.get(Pairs, folder.name, arm.name), folder / config.place_of(arm)
         if record is None or not record.source:  # none were made, or by a version that did not keep it
@@ -98,4 +101,4 @@ class _AllImages:
         self.digest, self.cached, self._has = data.digest, data.cached, data.has
 
     def has(self, name: str) -> bool:
-        return PurePosixPath(name).suffix.lower() in _IMAGES or self._has(name)
+        return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES or self._has(name)

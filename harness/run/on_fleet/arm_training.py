@@ -17,6 +17,7 @@ from harness.config.fleet_form import ALONE
 from harness.config.schema import Arm, RunConfig
 from harness.core import errors
 from harness.core.capabilities import HoldsOutPairs
+from harness.core.edge.launch import is_alone
 from harness.core.errors import HarnessError, LostProcess, ModelError, TrainingError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Aligner, Data, Model, Progress, Trained, no_progress
@@ -144,7 +145,7 @@ def train_arm(given: Mapping[str, Any], progress: Progress = no_progress) -> Non
     """What each process of an arm on a fleet does; the result is a file, since the driver may be another one by then."""
     start()
     os.chdir(given["cwd"])  # relative paths mean the same as for the driver
-    os.environ["ACCELERATE_USE_FSDP"] = str(given["sharded"] and int(os.environ.get("WORLD_SIZE", "1")) > 1).lower()
+    os.environ["ACCELERATE_USE_FSDP"] = str(given["sharded"] and not is_alone()).lower()
     import torch
 
     torch.set_num_threads(given["threads"])

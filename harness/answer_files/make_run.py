@@ -25,8 +25,9 @@ from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer
 from harness.core.plugins import Benchmark, Data, Judge
 from harness.core.run_record import AS_WRITTEN, FROM_FILES, Checkpoint, ProtocolRecord
+from harness.evaluation.protocol import item_digest
 from harness.evaluation.scoring import build, judge_of, score_answer, together
-from harness.evaluation.sweep import item_digest, items_of
+from harness.evaluation.sweep import items_of
 from harness.results.report_files import Outcome, report
 from harness.storage.artifacts import MissingItems
 from harness.storage.run_folder import locked

@@ -22,6 +22,14 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def digest_if_readable(path: Path) -> str:
+    """`file_digest`; "" where the file cannot be read, which whoever needs its content will say."""
+    try:
+        return file_digest(path)
+    except OSError:
+        return ""
+
+
 def text_digest(text: str) -> str:
     """sha256 of a text in UTF-8; lone surrogates are kept apart rather than refused."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

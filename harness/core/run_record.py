@@ -11,6 +11,7 @@ from harness.core.evaluation import Answer, Formula, Item, Score
 from harness.core.preference import PreferencePair
 
 FROM_FILES = "answers"  # a fact of a protocol whose answers came from files: nothing is asked
+IMAGES = "image digest"  # a fact: bytes of the images; results of older versions and of answers from files do not have it
 AS_WRITTEN = "answers scored"  # a fact of a protocol under which answers are not cut before they are scored
 
 
@@ -39,6 +40,8 @@ class ProtocolRecord:
     def differs_from(self, other: ProtocolRecord) -> dict[str, tuple[str, str]]:
         names = [*self.facts, *(n for n in other.facts if n not in self.facts)]
         pairs = {n: (self.facts.get(n, "(none)"), other.facts.get(n, "(none)")) for n in names}
+        if IMAGES not in self.facts or IMAGES not in other.facts:
+            pairs.pop(IMAGES, None)
         return {n: pair for n, pair in pairs.items() if pair[0] != pair[1]}
 
 

@@ -13,7 +13,7 @@ from math import isfinite
 from pathlib import Path
 
 from harness.core.capabilities import GuessesTokens, ScoresAnswers, TellsLogOdds
-from harness.core.digests import file_digest, value_digest
+from harness.core.digests import digest_if_readable, value_digest
 from harness.core.errors import ImageError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.core.plugins import Model, Progress, no_progress
@@ -78,7 +78,7 @@ class RememberingModel:
 
         Images count by content and in their order, the weights by content; their paths count not at all.
         """
-        image = one_or_all(map(self._image_digest, paths_of(request.image)))
+        image = one_or_all(map(self.image_digest, paths_of(request.image)))
         veils = [_asked(veil) if veil is not None else None for veil in (request.hidden_image, request.noise)]
         asked = [image, request.text, request.prefix, _decoded(request.decoding), *veils]
         return value_digest([self.checkpoint.digest, self._facts, asked])
@@ -208,12 +208,10 @@ class RememberingModel:
             raise ModelError(f"{self.checkpoint.id}: its backend does not score given answers. Give a checkpoint in a folder.")
         return self._model.guesses(requests, answers)
 
-    def _image_digest(self, path: Path) -> str:
+    def image_digest(self, path: Path) -> str:
+        """sha256 of an image, read once; "" where it cannot be read."""
         if path not in self._image_digests:
-            try:
-                self._image_digests[path] = file_digest(path)
-            except OSError:
-                self._image_digests[path] = ""  # the model explains what is wrong
+            self._image_digests[path] = digest_if_readable(path)  # the model explains what is wrong
         return self._image_digests[path]
 
 

@@ -9,7 +9,6 @@ from functools import partial
 
 from harness.config.schema import BenchmarkConfig
 from harness.core.capabilities import SharesWork, WantsLikelihoods, WantsLogOdds, cost_of
-from harness.core.digests import value_digest
 from harness.core.edge.files import instead_of_file
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import DataError
@@ -22,6 +21,7 @@ from harness.evaluation.cached_model import RememberingModel, answered
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.evaluation.item_form import require_form
 from harness.evaluation.judging_ahead import Judging
+from harness.evaluation.protocol import image_digest, protocol_of
 from harness.evaluation.scoring import build, judge_of
 from harness.evaluation.side_by_side import side_by_side
 from harness.storage.artifacts import JudgeRepeats, MissingItems, ServerCost
@@ -47,28 +47,6 @@ def requests_of(name: str, benchmark: Benchmark, items: Sequence[Item], data: Da
     decoding = benchmark.decoding()
     paths = {image: data.path(image) for image in dict.fromkeys(item.image for item in items[:first]) if image}
     return [Request(paths.get(i.image), benchmark.prompt(i), decoding) for i in items[:first]]
-
-
-def protocol_of(benchmark: Benchmark, spec: BenchmarkConfig, items: Sequence[Item], model: Model) -> ProtocolRecord:
-    """Everything that can move a score besides the weights, as text facts."""
-    decoding = benchmark.decoding()
-    facts = {
-        "benchmark": spec.name,
-        "benchmark version": str(benchmark.version),
-        "items": str(len(items)),
-        "item digest": item_digest(items),
-        "prompt (first item)": benchmark.prompt(items[0]),
-        "decoding": "greedy" if decoding.temperature == 0 else f"temperature {decoding.temperature}, top-p {decoding.top_p}",
-        "token limit": str(decoding.max_new_tokens),
-        **benchmark.facts(),
-        **model.facts(),
-    }
-    return ProtocolRecord(facts)
-
-
-def item_digest(items: Sequence[Item]) -> str:
-    """Of what items ask and what is true of them; not of the bytes of their images."""
-    return value_digest([[i.id, i.image, i.question, dict(i.truth)] for i in items])[:16]
 
 
 def sweep(
@@ -183,7 +161,7 @@ class _Sweep:
         self._add_cost(spec, "answers", self._model)
         keys = tuple(key if i.id in answers else None for key, i in zip(asking.keys(requests), items, strict=True))
         missing = MissingItems({items[i].id: _anywhere(why, self._data) for i, why in lost.items()})
-        protocol = protocol_of(benchmark, spec, items, self._model)
+        protocol = protocol_of(benchmark, spec, items, self._model, image_digest(requests, asking.image_digest))
         judging = Judging(benchmark, items, answers, judge, self._progress, what)
         with self._keeping:
             self._waiting.append(_Asked(place, spec, items, keys, missing, protocol, judging))

@@ -15,7 +15,7 @@ from harness.core.errors import ConfigError
 from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
 from harness.core.gating import Policy
-from harness.core.run_record import BenchmarkResult, SweepResult
+from harness.core.run_record import IMAGES, BenchmarkResult, SweepResult
 from harness.core.stats import addend_names, holm, sample
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
@@ -27,7 +27,8 @@ from reports.values.paired import Pair, pair
 from reports.values.table import Column
 
 _Sides = tuple[BenchmarkResult | None, BenchmarkResult | None]  # the base's and the checkpoint's
-_PARTLY = ("items", "item digest", "prompt (first item)", "stopped")  # facts in which a part of a sweep differs from the whole
+# Facts in which a part of a sweep differs from the whole.
+_PARTLY = ("items", "item digest", IMAGES, "prompt (first item)", "stopped")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

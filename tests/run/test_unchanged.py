@@ -81,6 +81,46 @@ def test_what_changed_is_refused_by_name_and_the_run_stays_complete(study: RunCo
     assert pipeline.run(study, "test").run_id == before.run_id
 
 
+def own_image(study: RunConfig, whole_world: Path) -> Path:
+    """An image that pope asks about, as a file of this data folder's own."""
+    with Store(Path(study.output) / "store.sqlite") as store:
+        name = store.results(store.runs()[0].id)[0].items[0].image
+    coco, world = Path(study.data) / "coco", whole_world / "miniworld/coco"
+    coco.unlink()
+    for file in world.rglob("*"):
+        if file.is_file():
+            place = coco / file.relative_to(world)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(file)
+    image = Path(study.data) / name
+    content = image.read_bytes()
+    image.unlink()
+    image.write_bytes(content)
+    return image
+
+
+def test_an_image_of_another_content_is_refused(study: RunConfig, whole_world: Path) -> None:
+    image = own_image(study, whole_world)
+    done = pipeline.run(study, "test")
+    content = image.read_bytes()
+    image.write_bytes(content + b"\0")
+    with pytest.raises(DataError, match="pope: files of images in .* have another content than those that were measured"):
+        pipeline.run(study, "test")
+    image.write_bytes(content)
+    assert pipeline.run(study, "test").run_id == done.run_id
+
+
+def test_an_image_that_could_not_be_read_may_be_mended(study: RunConfig, whole_world: Path) -> None:
+    image = own_image(study, whole_world)
+    content = image.read_bytes()
+    image.write_bytes(b"no image")
+    again = study.model_copy(update={"name": "mended"})
+    with Store(Path(study.output) / "store.sqlite") as store:
+        assert store.how_complete(pipeline.run(again, "test").run_id) == "complete but for 12 items without an answer"
+        image.write_bytes(content)
+        assert store.how_complete(pipeline.run(again, "test").run_id) == "complete"
+
+
 def test_without_its_files_a_finished_run_is_shown_as_it_was(study: RunConfig) -> None:
     before = (pipeline.run(study, "test").folder / "report.json").read_text()
     (Path(study.data) / POPE).unlink()

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
-from harness.core.digests import parts_digest
+from harness.core.digests import digest_if_readable, parts_digest
 from harness.core.edge.files import IMAGE_SUFFIXES
 from harness.core.errors import DataError, HarnessError
-from harness.core.plugins import Data
+from harness.core.evaluation import Item
+from harness.core.plugins import Benchmark, Data
+from harness.core.run_record import IMAGES
+from harness.evaluation.protocol import image_digest, item_digest
 from harness.evaluation.scoring import unjudged
-from harness.evaluation.sweep import item_digest, items_of
+from harness.evaluation.sweep import items_of, requests_of
 from harness.run.checks.sources import indented, look_at
-from harness.storage.artifacts import Pairs
+from harness.storage.artifacts import MissingItems, Pairs
 from harness.storage.result_queries import ResultQueries
 from harness.storage.run_store import Store
 
@@ -29,7 +32,11 @@ def require_unchanged(config: RunConfig, folder: Path, data: Data, store: Store,
     Says where they cannot be compared, as their files are gone: a finished run stays readable without them.
     """
     run, protocols = folder.name, ResultQueries(store).protocols(folder.name)
-    measured = {benchmark: protocol.facts for _, benchmark, protocol in reversed(protocols)}  # of the base, where it has one
+    measured = dict[str, Mapping[str, str]]()  # of the base, where it has one
+    for label, benchmark, protocol in reversed(protocols):
+        missing = store.get(MissingItems, run, label, benchmark) or MissingItems()
+        # Items without an answer are asked again, perhaps because their images were mended.
+        measured[benchmark] = {k: v for k, v in protocol.facts.items() if k != IMAGES or not missing.reasons}
     swept = {label for label, _, _ in protocols}
     changed = [*_benchmarks(config, measured, data, say), *_sources(config, folder, swept, data, store, say)]
     if changed:
@@ -49,14 +56,25 @@ def _benchmarks(
             continue
         try:
             benchmark = unjudged(spec)
-            digest = item_digest(items_of(spec, benchmark, data))
+            items = items_of(spec, benchmark, data)
         except HarnessError as error:
             say(f"{spec.title} cannot be compared with what was measured: {error}")
             continue
         if (before := facts["benchmark version"]) != str(benchmark.version):
             yield f"{spec.title} was measured by version {before} of the benchmark; here is version {benchmark.version}."
-        elif facts["item digest"] != digest:
+        elif facts["item digest"] != item_digest(items):
             yield f"{spec.title}: other questions, images or labels in {data.folder} than those that were measured."
+        elif IMAGES in facts and _images(spec.title, benchmark, items, data, say) not in ("", facts[IMAGES]):
+            yield f"{spec.title}: files of images in {data.folder} have another content than those that were measured."
+
+
+def _images(title: str, benchmark: Benchmark, items: Sequence[Item], data: Data, say: Callable[[str], None]) -> str:
+    """Digest of the images' bytes; "" where some are gone."""
+    try:
+        return image_digest(requests_of(title, benchmark, items, data), digest_if_readable)
+    except DataError as error:
+        say(f"the images of {title} cannot be compared with those that were measured: {error}")
+        return ""
 
 
 def _sources(

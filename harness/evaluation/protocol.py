@@ -1,0 +1,44 @@
+"""What a result was measured under, as text facts, and digests of what was asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.config.schema import BenchmarkConfig
+from harness.core.digests import value_digest
+from harness.core.evaluation import Item, Request
+from harness.core.plugins import Benchmark, Model
+from harness.core.preference import paths_of
+from harness.core.run_record import IMAGES, ProtocolRecord
+
+
+def protocol_of(
+    benchmark: Benchmark, spec: BenchmarkConfig, items: Sequence[Item], model: Model, images: str = ""
+) -> ProtocolRecord:
+    """Everything that can move a score besides the weights, as text facts. `images`: see `image_digest`."""
+    decoding = benchmark.decoding()
+    facts = {
+        "benchmark": spec.name,
+        "benchmark version": str(benchmark.version),
+        "items": str(len(items)),
+        "item digest": item_digest(items),
+        **({IMAGES: images} if images else {}),
+        "prompt (first item)": benchmark.prompt(items[0]),
+        "decoding": "greedy" if decoding.temperature == 0 else f"temperature {decoding.temperature}, top-p {decoding.top_p}",
+        "token limit": str(decoding.max_new_tokens),
+        **benchmark.facts(),
+        **model.facts(),
+    }
+    return ProtocolRecord(facts)
+
+
+def item_digest(items: Sequence[Item]) -> str:
+    """Of what items ask and what is true of them; not of the bytes of their images."""
+    return value_digest([[i.id, i.image, i.question, dict(i.truth)] for i in items])[:16]
+
+
+def image_digest(requests: Sequence[Request], digest_of: Callable[[Path], str]) -> str:
+    """Of the bytes of the images that are asked about, in the order of the requests; "" where there are none."""
+    shown = [[digest_of(path) for path in paths_of(request.image)] for request in requests]
+    return value_digest(shown)[:16] if any(shown) else ""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.audit.rescore_runs import rescore
-from harness.core.run_record import RunRecord
+from harness.core.run_record import BenchmarkResult, RunRecord
 from harness.labels.estimates.corrected_chair import CorrectedChair, corrected_chair
 from harness.labels.votes import Ballots
 from harness.results.run_records import shown_labels
 from harness.storage.label_revisions import Revision, read
 from harness.storage.run_store import Store, open_store
 from harness.storage.vote_store import Reviews
-from reports.comparison.compare import compare
+from reports.comparison.compare import columns_of, compare
 from reports.label_audit.effect import effect
 from reports.values.comparison import Comparison
 
@@ -51,36 +51,39 @@ def compare_audited(
     labels = shown_labels(found.official, shown)
     official = compare(found.official, labels=labels, published=published, baseline=baseline)
     control = next((revision.control for revision in revisions if revision.control), {})
+    columns = columns_of(found.official, labels)
     made = effect(
         official,
         compare(found.audited, labels=labels, baseline=baseline),
         found.labels,
         found.edits,
+        columns,
         revision=", ".join(f"{r.name} ({r.digest[:12]})" for r in revisions),
         control=control,
         conflicts=[str(conflict) for conflict in found.conflicts],
         not_asked=found.not_asked,
         disputed=len(disputed),
         bounds=found.bounds,
-        captions=corrected(found.official, official, votes),
+        captions=corrected(found.official, columns, votes),
     )
     return replace(official, audit=made)
 
 
-def corrected(records: Sequence[RunRecord], comparison: Comparison, votes: Ballots) -> list[CorrectedChair]:
-    """CHAIR's invented objects corrected by the reviewers' marks, one a column and benchmark that has any."""
-    marks, labels = votes.marks(), {column.digest: column.label for column in comparison.columns}
-    sweeps = {sweep.checkpoint.digest: sweep for record in records for sweep in record.sweeps} if marks else {}
+def corrected(records: Sequence[RunRecord], columns: Mapping[tuple[str, str], str], votes: Ballots) -> list[CorrectedChair]:
+    """CHAIR's invented objects corrected by the reviewers' marks, one a column and benchmark that has any.
+
+    columns: see `columns_of`.
+    """
+    marks = votes.marks()
+    if not marks:
+        return []
+    results: dict[tuple[str, str], BenchmarkResult] = {}
+    for record in records:
+        for sweep in record.sweeps:
+            for result in sweep.results:
+                results.setdefault((columns[record.run_id, sweep.label], result.benchmark), result)
     found = [
-        corrected_chair(
-            result.benchmark,
-            labels[digest],
-            result.scores,
-            {answer.item_id: answer.text for answer in result.answers},
-            marks,
-        )
-        for digest, sweep in sweeps.items()
-        if digest in labels
-        for result in sweep.results
+        corrected_chair(benchmark, column, one.scores, {answer.item_id: answer.text for answer in one.answers}, marks)
+        for (column, benchmark), one in results.items()
     ]
     return [one for one in found if one is not None]

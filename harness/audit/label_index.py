@@ -1,9 +1,9 @@
-"""The labels of stored results, gathered result by result, and which of them each checkpoint contradicts."""
+"""The labels of stored results, gathered result by result, and which of them the answers of each contradict."""
 
 from __future__ import annotations
 
 from harness.core.evaluation import Item
-from harness.labels.claims import Auditable, Claim, Labels
+from harness.labels.claims import Auditable, Claim, Labels, ResultKey
 from harness.storage.run_store import StoredResult
 
 
@@ -14,17 +14,16 @@ class LabelIndex:
         self._benchmark = benchmark
         self._items: dict[str, Item] = {}
         self._claims: dict[tuple[str, str], Claim] = {}
-        self._contradicted: dict[str, list[tuple[str, str]]] = {}
+        self._contradicted: dict[ResultKey, list[tuple[str, str]]] = {}
 
-    def add(self, stored: StoredResult) -> None:
+    def add(self, run_id: str, stored: StoredResult) -> None:
+        """Take up the labels of a result, and which of them its answers contradict."""
         for item in stored.items:
             if item.id not in self._items:
                 self._items[item.id] = item
                 for field in self._benchmark.fields(item):
                     self._claim(item, field)
-        if stored.checkpoint.digest in self._contradicted:
-            return
-        found = self._contradicted.setdefault(stored.checkpoint.digest, [])
+        found = self._contradicted[ResultKey(run_id, stored.label, stored.benchmark)] = list[tuple[str, str]]()
         for score in stored.scores:
             item = self._items[score.item_id]
             for field, implied in self._benchmark.implied_labels(item, score).items():

@@ -14,7 +14,7 @@ from harness.core.judging import Facts, JudgeTask
 from harness.core.run_record import AS_WRITTEN, BenchmarkResult, ProtocolRecord
 from harness.core.stats import metrics
 from harness.evaluation.scoring import Scorer, score_answer, together
-from harness.labels.claims import Auditable
+from harness.labels.claims import Auditable, ResultKey
 from harness.storage.label_revisions import Conflict, apply
 from reports.values.label_audit import Bound
 
@@ -103,18 +103,14 @@ def rescored(
 
 
 def bounds(
-    result: BenchmarkResult, benchmark: Auditable, digest: str, disputed: Sequence[tuple[str, str]], judge: Replayed
+    result: BenchmarkResult, benchmark: Auditable, key: ResultKey, disputed: Sequence[tuple[str, str]], judge: Replayed
 ) -> list[Bound]:
     """The headline metrics if every disputed label contradicted the answer (worst), or agreed with it (best)."""
     worst, best = (
         rescored(result, benchmark, _settled(result, benchmark, disputed, for_it), judge) for for_it in (False, True)
     )
     low, high = ({m.key: m for m in metrics(r.items, r.scores, r.formulas)} for r in (worst, best))
-    return [
-        Bound(result.benchmark, digest, m.name, m.group, m.unit, low[key].value, m.value)
-        for key, m in high.items()
-        if m.headline
-    ]
+    return [Bound(key, m.name, m.group, m.unit, low[metric].value, m.value) for metric, m in high.items() if m.headline]
 
 
 def _settled(

@@ -16,7 +16,7 @@ from harness.core.plugins import Benchmark
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord
 from harness.evaluation.scoring import build
 from harness.labels.cases import Key
-from harness.labels.claims import Auditable, Labels
+from harness.labels.claims import Auditable, Labels, ResultKey
 from harness.results.run_records import records_from, results_of
 from harness.storage.label_revisions import Conflict, Revision, together
 from harness.storage.run_store import Store, StoredResult
@@ -49,10 +49,9 @@ def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision], di
     audited: list[RunRecord] = []
     found: list[Rescored] = []
     index: dict[str, LabelIndex] = {}
-    for name in runs:
-        run = store.run(name)
+    for run in map(store.run, runs):
         results = results_of(store, run)
-        again = [_rescored(stored, result, edits, disputed, revision, index) for stored, result in results]
+        again = [_rescored(run.id, stored, result, edits, disputed, revision, index) for stored, result in results]
         records = records_from(store, run, results)
         by_column = {(stored.label, stored.benchmark): one for (stored, _), one in zip(results, again, strict=True)}
         official += [_under(record, {place: one.before for place, one in by_column.items()}) for record in records]
@@ -74,6 +73,7 @@ def _under(record: RunRecord, results: Mapping[tuple[str, str], BenchmarkResult]
 
 
 def _rescored(
+    run_id: str,
     stored: StoredResult,
     result: BenchmarkResult,
     edits: Sequence[LabelEdit],
@@ -92,10 +92,11 @@ def _rescored(
     result = in_this_version(result, benchmark, judge)
     made = rescore_result(result, benchmark, own, judge)
     if own:
-        index.setdefault(name, LabelIndex(benchmark)).add(stored)
+        index.setdefault(name, LabelIndex(benchmark)).add(run_id, stored)
         protocol = ProtocolRecord({**result.protocol.facts, FACT: revision})
         made = replace(made, result=replace(made.result, protocol=protocol))
-    return replace(made, bounds=tuple(bounds(made.result, benchmark, stored.checkpoint.digest, open_, judge)) if open_ else ())
+    key = ResultKey(run_id, stored.label, stored.benchmark)
+    return replace(made, bounds=tuple(bounds(made.result, benchmark, key, open_, judge)) if open_ else ())
 
 
 def _label(edit: LabelEdit) -> tuple[str, str, str]:

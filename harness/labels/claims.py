@@ -86,17 +86,25 @@ class Evidence:
     free_text: bool = False
 
 
+class ResultKey(NamedTuple):
+    """One checkpoint of one run on one benchmark (its title); the same weights may stand in several runs."""
+
+    run_id: str
+    label: str
+    benchmark: str
+
+
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The labels of one benchmark in stored runs, and which of them each checkpoint's answers contradict.
+    """The labels of one benchmark in stored runs, and which of them the answers of each result contradict.
 
-    `clusters`: item id -> the unit that statistics resample; `contradicted`: checkpoint digest -> (item id, field).
+    `clusters`: item id -> the unit that statistics resample; `contradicted`: result -> (item id, field).
     """
 
     benchmark: str
     claims: tuple[Claim, ...]
     clusters: Mapping[str, str]
-    contradicted: Mapping[str, Sequence[tuple[str, str]]]
+    contradicted: Mapping[ResultKey, Sequence[tuple[str, str]]]
 
 
 @runtime_checkable

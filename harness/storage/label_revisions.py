@@ -151,7 +151,10 @@ def shipped() -> list[str]:
 
 
 def together(revisions: Sequence[Revision]) -> tuple[tuple[LabelEdit, ...], tuple[Conflict, ...]]:
-    """The edits of several revisions. Where two contradict each other, within one or across, neither is kept."""
+    """The edits of several revisions. Where two leave different labels, within one or across, none of that label is kept.
+
+    "flipped" of no and "right" of yes leave the same label: both are kept, for files with either.
+    """
     by_label: dict[tuple[str, str, str], dict[tuple[str, str], tuple[str, LabelEdit]]] = {}
     for revision in revisions:
         for edit in revision.edits:
@@ -161,11 +164,18 @@ def together(revisions: Sequence[Revision]) -> tuple[tuple[LabelEdit, ...], tupl
     for found in by_label.values():
         own = list(found.values())
         words = " but ".join(f"{name} has {edit.new} (instead of {edit.old})" for name, edit in own)
-        if len(own) == 1:
-            kept.append(own[0][1])
+        if len({_left_by(edit) for _, edit in own}) == 1:
+            kept += [edit for _, edit in own]
         else:
             conflicts.append(Conflict(own[0][1], f"contradictory: {words}; neither is applied"))
     return tuple(kept), tuple(conflicts)
+
+
+def _left_by(edit: LabelEdit) -> str:
+    """The label that stands after an edit."""
+    if edit.new == "removed":
+        return edit.new
+    return {"yes": "no", "no": "yes"}.get(edit.old, f"not {edit.old}") if edit.new == "flipped" else edit.old
 
 
 def apply(benchmark: Auditable, items: Iterable[Item], edits: Sequence[LabelEdit]) -> Applied:
@@ -173,7 +183,7 @@ def apply(benchmark: Auditable, items: Iterable[Item], edits: Sequence[LabelEdit
     known = {item.id: item for item in items}
     changed: dict[str, Item | None] = {}
     held, conflicts = [], []
-    for edit in edits:
+    for edit in _fitting(benchmark, known, edits):
         item = changed.get(edit.item_id, known.get(edit.item_id))
         why = _obstacle(benchmark, edit, item, edit.item_id in known)
         if why or item is None:
@@ -183,6 +193,18 @@ def apply(benchmark: Auditable, items: Iterable[Item], edits: Sequence[LabelEdit
         if edit.new != "right":
             changed[edit.item_id] = benchmark.edited(item, edit)
     return Applied(changed, tuple(held), tuple(conflicts))
+
+
+def _fitting(benchmark: Auditable, known: Mapping[str, Item], edits: Sequence[LabelEdit]) -> list[LabelEdit]:
+    """Of several edits of one label, made on files with different labels, the one of the label that is here; else the first."""
+    by_label: dict[tuple[str, str], list[LabelEdit]] = {}
+    for edit in edits:
+        by_label.setdefault((edit.item_id, edit.field), []).append(edit)
+    chosen = []
+    for (item_id, field_), own in by_label.items():
+        claim = benchmark.claim(known[item_id], field_) if len(own) > 1 and item_id in known else None
+        chosen.append(next((edit for edit in own if claim is not None and edit.old == claim.label), own[0]))
+    return chosen
 
 
 def _obstacle(benchmark: Auditable, edit: LabelEdit, item: Item | None, exists: bool) -> str:

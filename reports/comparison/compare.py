@@ -50,7 +50,7 @@ def compare(
     decide, always against the first sweep.
     Raises ConfigError when there is nothing to compare, when runs have no benchmark in common, or for an unknown baseline.
     """
-    columns, sweeps = _columns(records, labels)
+    columns, sweeps, _ = _columns(records, labels)
     _check_common(columns, sweeps)
     found = _methods(records, columns, sweeps)
     decided = gate(policy, columns, sweeps, _not_swept(records)) if policy is not None else None
@@ -102,7 +102,7 @@ def gated(records: Sequence[RunRecord], policy: Policy, *, only: Sequence[str] =
 
     Raises ConfigError where the policy does not fit what was measured, or a label is unknown.
     """
-    columns, sweeps = _columns(records, None)
+    columns, sweeps, _ = _columns(records, None)
     pending = _not_swept(records)
     known = [column.label for column in columns[1:]]
     for name in only:
@@ -113,20 +113,31 @@ def gated(records: Sequence[RunRecord], policy: Policy, *, only: Sequence[str] =
     return gate(policy, [columns[i] for i in kept], [sweeps[i] for i in kept], waiting)
 
 
+def columns_of(records: Sequence[RunRecord], labels: Sequence[str] | None) -> dict[tuple[str, str], str]:
+    """(run, its label of a checkpoint) -> label of the column of `compare` that it stands in; a shared base is in one."""
+    columns, _, places = _columns(records, labels)
+    return {key: columns[place].label for key, place in places.items()}
+
+
 def _not_swept(records: Sequence[RunRecord]) -> list[str]:
     """Arms of which nothing is measured yet."""
     return [record.name for record in records if len(record.sweeps) < 2 and _has_arms(record)]
 
 
-def _columns(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tuple[list[Column], list[SweepResult]]:
+def _columns(
+    records: Sequence[RunRecord], labels: Sequence[str] | None
+) -> tuple[list[Column], list[SweepResult], dict[tuple[str, str], int]]:
+    """Columns, their sweeps, and (run, label in it) -> place of its column."""
     if labels is not None and len(labels) != len(records):
         raise ConfigError(f"There are {len(labels)} labels for {len(records)} runs; give one label a run.")
     columns: list[Column] = []
     sweeps: list[SweepResult] = []
     bases: list[int] = []
+    places: dict[tuple[str, str], int] = {}
     for i, record in enumerate(records):
         for j, sweep in enumerate(record.sweeps):
             shared = next((k for k in bases if _same_baseline(sweep, sweeps[k])), None) if j == 0 else None
+            places.setdefault((record.run_id, sweep.label), len(sweeps) if shared is None else shared)
             if shared is not None:
                 sweeps[shared] = _both(sweeps[shared], sweep)
                 continue
@@ -140,7 +151,7 @@ def _columns(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tupl
         raise ConfigError("There is nothing to compare: no run has a sweep yet. Let a run finish its first benchmark.")
     columns[0] = replace(columns[0], is_baseline=True)
     seeds = {record.run_id: _seed(record) for record in records}
-    return _with_unique_labels(columns, [seeds[column.run_id] for column in columns]), sweeps
+    return _with_unique_labels(columns, [seeds[column.run_id] for column in columns]), sweeps, places
 
 
 def _same_baseline(one: SweepResult, other: SweepResult) -> bool:

@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from harness.core.evaluation import LabelEdit
-from harness.labels.claims import Labels
+from harness.labels.claims import Labels, ResultKey
 from harness.labels.estimates.corrected_chair import CorrectedChair
-from harness.labels.estimates.error_attribution import error_faults
+from harness.labels.estimates.error_attribution import ErrorFaults, error_faults
 from harness.labels.estimates.label_error_rate import label_rates
 from reports.values.comparison import Comparison
 from reports.values.label_audit import Bound, ChangedMetric, Effect, ReversedConclusion
 from reports.values.table import Cell, Column, Row
+
+T = TypeVar("T", ErrorFaults, Bound)
 
 
 def effect(
@@ -22,6 +25,7 @@ def effect(
     audited: Comparison,
     labels: Sequence[Labels],
     edits: Sequence[LabelEdit],
+    columns: Mapping[tuple[str, str], str],
     *,
     revision: str,
     control: Mapping[str, int] | None = None,
@@ -35,11 +39,11 @@ def effect(
 
     Args:
         edits: those that hold.
+        columns: (run, its label of a checkpoint) -> the column's label, see `columns_of`.
         control: size and seed of the control set that was reviewed.
         disputed: how many labels wait for an adjudication; `bounds` are the metrics at both ends.
     """
     of = {one.benchmark: [e for e in edits if e.benchmark == one.benchmark] for one in labels}
-    columns = {column.digest: column.label for column in official.columns}
     touched = {row.benchmark for row in audited.rows} & _touched(official, audited)
     found = [fault for one in labels for fault in error_faults(one, of[one.benchmark], control or {})]
     return Effect(
@@ -51,12 +55,21 @@ def effect(
         reversed_conclusions=tuple(
             turn for a, b in _both(official.short.rows, audited.short.rows) for turn in _reversed(official.short.columns, a, b)
         ),
-        faults=tuple((columns[fault.digest], fault) for fault in found if fault.digest in columns),
+        faults=tuple(_by_column(columns, found)),
         rates=tuple(label_rates(one, of[one.benchmark], control or {}) for one in labels),
         disputed=disputed,
-        bounds=tuple((columns[bound.digest], bound) for bound in bounds if bound.digest in columns),
+        bounds=tuple(_by_column(columns, bounds)),
         captions=tuple(captions),
     )
+
+
+def _by_column(columns: Mapping[tuple[str, str], str], found: Iterable[T]) -> Iterator[tuple[str, T]]:
+    """With their columns' labels; those of one run alone where several measured the same of a base that they share."""
+    of: dict[tuple[str, str], ResultKey] = {}
+    for one in found:
+        key = one.result
+        if (column := columns.get((key.run_id, key.label))) and of.setdefault((column, key.benchmark), key) == key:
+            yield column, one
 
 
 def _touched(official: Comparison, audited: Comparison) -> set[str]:

@@ -109,7 +109,7 @@ def _faults(effect: Effect) -> Part:
     for column, f in effect.faults:
         least_most = "" if f.reviewed == f.errors else f"{_percent(f.least)} to {_percent(f.most)}"
         counts = (f"{f.errors:,}", f"{f.reviewed:,}", f"{f.flipped:,}", f"{f.removed:,}")
-        rows.append((title_of(f.benchmark), column, *counts, _share(f.share), least_most))
+        rows.append((title_of(f.result.benchmark), column, *counts, _share(f.share), least_most))
     header = (
         "benchmark",
         "checkpoint",
@@ -164,7 +164,8 @@ def _disputed(comparison: Comparison, effect: Effect) -> Part:
     rows = [
         (
             column,
-            f"{title_of(b.benchmark)} {titles.get((b.benchmark, b.metric), name(b.metric))}{f' ({b.group})' * bool(b.group)}",
+            f"{title_of(b.result.benchmark)} "
+            f"{titles.get((b.result.benchmark, b.metric), name(b.metric))}{f' ({b.group})' * bool(b.group)}",
             number(b.worst, b.unit),
             number(b.best, b.unit),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.labels.claims import ResultKey
 from harness.labels.estimates.corrected_chair import CorrectedChair
 from harness.labels.estimates.error_attribution import ErrorFaults
 from harness.labels.estimates.label_error_rate import LabelRates
@@ -53,10 +54,9 @@ class ReversedConclusion:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One metric of one checkpoint, if every disputed label were settled against it or for it."""
+    """One metric of one result, if every disputed label were settled against its checkpoint or for it."""
 
-    benchmark: str
-    digest: str
+    result: ResultKey
     metric: str
     group: str
     unit: str

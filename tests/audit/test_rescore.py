@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.pope import Pope
+from harness.audit.audited_comparison import compare_audited
 from harness.audit.rescore_result import rescore_result
 from harness.audit.rescore_runs import FACT, rescore
 from harness.config.schema import BenchmarkConfig
@@ -16,6 +17,8 @@ from harness.core import stats
 from harness.core.evaluation import Answer, Item, LabelEdit, Score, Verdict
 from harness.core.plugins import Benchmark
 from harness.core.run_record import Checkpoint, ProtocolRecord
+from harness.labels.cases import Vote
+from harness.labels.votes import Ballots
 from harness.results.run_records import results_of
 from harness.storage.label_revisions import Revision
 from harness.storage.run_store import Store, StoredResult, StoredRun
@@ -34,7 +37,7 @@ def keep(store: Store, run: str, benchmark: Benchmark, spec: dict[str, Any], ite
         benchmark=spec["name"],
         checkpoint=Checkpoint("tiny", "tiny", "", "d" * 64),
         options=BenchmarkConfig.model_validate(spec).model_dump(exclude_none=True),
-        protocol=ProtocolRecord({"variant": "official"}),
+        protocol=ProtocolRecord({"variant": "official", "items": str(len(items))}),
         items=tuple(items),
         answer_keys=tuple(f"{run}/{i.id}" if i.id in said else None for i in items),
         scores=tuple(benchmark.score(i, answers[i.id]) for i in items if i.id in said),
@@ -70,7 +73,22 @@ def test_a_disputed_label_gives_the_headline_metrics_at_both_ends(store: Store, 
     found = rescore(store, ["one"], [Revision("mine", "", edits)], [("pope", "a", "label", "no")])
     (bound,) = [one for one in found.bounds if one.metric == "accuracy"]
     assert (bound.worst, bound.best) == (pytest.approx(1 / 3), pytest.approx(2 / 3))  # only c right; a and c right
-    assert bound.digest == "d" * 64 and rescore(store, ["one"], [Revision("mine", "", edits)]).bounds == ()
+    assert bound.result == ("one", "base", "pope") and rescore(store, ["one"], [Revision("mine", "", edits)]).bounds == ()
+
+
+def test_runs_of_the_same_weights_have_errors_and_bounds_of_their_own(store: Store) -> None:
+    pope, spec = Pope(splits=["random"]), {"name": "pope", "splits": ["random"]}
+    keep(store, "one", pope, spec, questions("a"), {"a": "Yes."})
+    keep(store, "two", pope, spec, questions("a", "b", "c"), SAYS)
+    mine = Revision("mine", "", (edit("a", "flipped"),))
+    disputed = Ballots(
+        [Vote("pope", "b", "label", "no", judgement, by, "") for by, judgement in (("A", "right"), ("B", "wrong"))]
+    )
+    found = compare_audited(store, ["one", "two"], [mine], disputed).audit
+    assert found is not None
+    assert [(column, fault.errors, fault.flipped) for column, fault in found.faults] == [("one", 1, 1), ("two", 2, 1)]
+    worst = {column: bound.worst for column, bound in found.bounds if bound.metric == "accuracy"}
+    assert worst == {"one": 1.0, "two": pytest.approx(2 / 3)}
 
 
 def test_a_result_is_rescored_without_a_store(store: Store) -> None:

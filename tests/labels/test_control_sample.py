@@ -9,7 +9,7 @@ import pytest
 
 from harness.core.evaluation import LabelEdit
 from harness.labels.cases import Case
-from harness.labels.claims import Claim, Labels
+from harness.labels.claims import Claim, Labels, ResultKey
 from harness.labels.control_sample import control_order, decided_prefix
 from harness.labels.estimates.error_attribution import error_faults
 from harness.labels.estimates.label_error_rate import LabelRates, label_rates
@@ -77,7 +77,7 @@ def test_a_suspicious_control_label_stands_at_its_random_place() -> None:
 def test_faults_among_errors_are_estimated_from_the_same_part() -> None:
     drawn = control_order(PLACES, SAMPLE)
     claims = tuple(Claim(item, field, "no", "dog") for item, field in PLACES)
-    labels = Labels("pope", claims, {item: item for item, _ in PLACES}, {"digest": PLACES})
+    labels = Labels("pope", claims, {item: item for item, _ in PLACES}, {ResultKey("run", "base", "pope"): PLACES})
     edits = [LabelEdit("pope", item, "label", "no", "flipped", "Ada", "", "") for item, _ in drawn[-10:]]
     (found,) = error_faults(labels, edits, {"sample": SAMPLE, "seed": 0})
     assert found.share.value is None and found.reviewed == 10

@@ -11,13 +11,13 @@ import pytest
 from harness.core.evaluation import LabelEdit, Score, Span
 from harness.core.run_record import BenchmarkResult, ProtocolRecord
 from harness.labels.cases import Vote
-from harness.labels.claims import Claim, Labels
+from harness.labels.claims import Claim, Labels, ResultKey
 from harness.labels.control_sample import control_order
 from harness.labels.estimates.corrected_chair import corrected_chair
 from harness.labels.estimates.error_attribution import error_faults
 from harness.labels.estimates.label_error_rate import label_rates
 from harness.labels.estimates.proportions import drawn
-from reports.comparison.compare import compare
+from reports.comparison.compare import columns_of, compare
 from reports.label_audit.effect import effect, ranks
 from reports.label_audit.text import parts, summary
 from reports.values.label_audit import ChangedMetric
@@ -32,7 +32,10 @@ def edit(item: int, new: str, field: str = "label") -> LabelEdit:
     return LabelEdit("pope", str(item), field, "no", new, "Ada", "", "")
 
 
-def labels(contradicted: dict[str, list[tuple[str, str]]] | None = None) -> Labels:
+RESULT = ResultKey("run", "base", "pope")
+
+
+def labels(contradicted: dict[ResultKey, list[tuple[str, str]]] | None = None) -> Labels:
     claims = tuple(
         Claim(str(i), "label", "yes" if i % 4 == 0 else "no", "dog" if i % 2 else "cat", ("random",)) for i in range(N)
     )
@@ -72,18 +75,20 @@ def test_an_exact_interval_covers_as_often_as_it_says() -> None:
 def test_errors_that_are_label_faults_have_an_interval_over_images() -> None:
     wrong = [(str(i), "label") for i in range(100)]
     edits = [edit(i, "flipped" if i < 20 else "removed" if i < 25 else "right") for i in range(100)]
-    (found,) = error_faults(labels({"d": wrong}), edits, {})
+    (found,) = error_faults(labels({RESULT: wrong}), edits, {})
     assert found.share.value == 0.25 and (found.flipped, found.removed, found.reviewed) == (20, 5, 100)
     assert found.share.low is not None and found.share.high is not None and found.share.low < 0.25 < found.share.high
 
 
 def test_errors_that_nobody_reviewed_give_bounds() -> None:
-    (found,) = error_faults(labels({"d": [(str(i), "label") for i in range(10)]}), [edit(0, "flipped"), edit(1, "right")], {})
+    (found,) = error_faults(
+        labels({RESULT: [(str(i), "label") for i in range(10)]}), [edit(0, "flipped"), edit(1, "right")], {}
+    )
     assert found.least == 0.1 and found.most == 0.9 and found.share.value is None and found.how == ""
 
 
 def test_an_edit_of_one_split_speaks_for_the_question() -> None:
-    (found,) = error_faults(labels({"d": [("3", "label")]}), [edit(3, "flipped", "label/random")], {})
+    (found,) = error_faults(labels({RESULT: [("3", "label")]}), [edit(3, "flipped", "label/random")], {})
     assert found.flipped == 1
 
 
@@ -105,9 +110,12 @@ def audited(make: SimpleNamespace) -> object:
     base, aligned = record.sweeps
     sweeps = replace(base, results=under(aligned.results)), replace(aligned, results=under(base.results))
     official, other = compare([record]), compare([replace(record, sweeps=sweeps)])
-    known = labels({base.checkpoint.digest: [("1", "label")]})
+    known = labels({ResultKey(record.run_id, base.label, "pope"): [("1", "label")]})
     conflict = "pope, item <b>9</b>, label: there is no such item"
-    made = effect(official, other, [known], [edit(1, "flipped")], revision="ours (12)", conflicts=[conflict], not_asked=3)
+    columns = columns_of([record], None)
+    made = effect(
+        official, other, [known], [edit(1, "flipped")], columns, revision="ours (12)", conflicts=[conflict], not_asked=3
+    )
     return replace(official, audit=made)
 
 

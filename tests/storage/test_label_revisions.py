@@ -80,6 +80,23 @@ def test_two_revisions_that_contradict_each_other_are_both_set_aside_for_that_la
     assert "mine has flipped (instead of no) but other has removed (instead of no); neither is applied" in str(conflict)
 
 
+def test_two_edits_that_leave_the_same_label_do_not_contradict_each_other() -> None:
+    """Votes on files with the official label, and on files in which it is corrected already."""
+    other = Revision("other", "", (edit("right", old="yes"),))
+    edits, conflicts = together([Revision("first", "", (edit("flipped"),)), other])
+    assert not conflicts and {(e.old, e.new) for e in edits} == {("no", "flipped"), ("yes", "right")}
+    for label in ("no", "yes"):
+        applied = apply(Pope(), [question(random=[label])], edits)
+        item = applied.changed.get("1", question(random=[label]))
+        assert item is not None and item.truth["labels"] == {"random": ["yes"]}
+        assert len(applied.held) == 1 and not applied.conflicts
+
+
+def test_two_edits_that_leave_different_labels_contradict_each_other() -> None:
+    edits, (conflict,) = together([Revision("ours", "", (edit("flipped"), edit("flipped", old="yes")))])
+    assert not edits and "flipped (instead of no) but ours has flipped (instead of yes)" in str(conflict)
+
+
 def test_an_edit_turns_the_label_and_leaves_other_items_alone() -> None:
     applied = apply(Pope(), [question(random=["no"]), replace(question(random=["no"]), id="2")], [edit()])
     assert applied.changed["1"].truth["labels"] == {"random": ["yes"]} and "2" not in applied.changed  # type: ignore[union-attr]

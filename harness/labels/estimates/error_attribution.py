@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core.evaluation import LabelEdit
-from harness.labels.claims import Labels
+from harness.labels.claims import Labels, ResultKey
 from harness.labels.control_sample import decided_control
 from harness.labels.estimates.label_outcomes import WRONG, LabelOutcomes
 from harness.labels.estimates.proportions import Share, clustered, drawn
@@ -14,13 +14,12 @@ from harness.labels.estimates.proportions import Share, clustered, drawn
 
 @dataclass(frozen=True, slots=True)
 class ErrorFaults:
-    """One checkpoint on one benchmark. `share` is over all errors where all were reviewed, else over those of the control set.
+    """Of one result. `share` is over all errors where all were reviewed, else over those of the control set.
 
     `least` and `most`: share of all errors, if those not reviewed are all errors of the checkpoint, or all of the labels.
     """
 
-    benchmark: str
-    digest: str
+    result: ResultKey
     errors: int
     reviewed: int
     flipped: int
@@ -32,17 +31,17 @@ class ErrorFaults:
 
 
 def error_faults(labels: Labels, edits: Sequence[LabelEdit], drawn_with: Mapping[str, int]) -> tuple[ErrorFaults, ...]:
-    """One a checkpoint: the answers that contradict an official label, and the reviewers' decisions on these labels."""
+    """One a result: the answers that contradict an official label, and the reviewers' decisions on these labels."""
     outcomes = LabelOutcomes(edits)
     places = [(claim.item_id, claim.field) for claim in labels.claims]
     _, random = decided_control(places, drawn_with, lambda place: outcomes.at(*place))
     return tuple(
-        _of(labels, digest, list(wrong), outcomes, random) for digest, wrong in labels.contradicted.items()
+        _of(labels, result, list(wrong), outcomes, random) for result, wrong in labels.contradicted.items()
     )  # fmt: skip
 
 
 def _of(
-    labels: Labels, digest: str, wrong: list[tuple[str, str]], outcomes: LabelOutcomes, random: frozenset[tuple[str, str]]
+    labels: Labels, result: ResultKey, wrong: list[tuple[str, str]], outcomes: LabelOutcomes, random: frozenset[tuple[str, str]]
 ) -> ErrorFaults:
     outcome = [outcomes.at(*place) for place in wrong]
     reviewed = sum(bool(one) for one in outcome)
@@ -53,8 +52,7 @@ def _of(
         hits = [one in WRONG for place, one in zip(wrong, outcome, strict=True) if one and place in random]
         share, how = drawn(sum(hits), len(hits)), "control set" if hits else ""
     return ErrorFaults(
-        benchmark=labels.benchmark,
-        digest=digest,
+        result=result,
         errors=n,
         reviewed=reviewed,
         flipped=outcome.count("flipped"),

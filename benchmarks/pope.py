@@ -184,8 +184,15 @@ class Pope:
         return _pope_labels.edited(item, edit)
 
     def import_labels(self, data: Data, texts: Mapping[str, str], template: LabelEdit) -> list[LabelEdit]:
-        """Edits from revised files ("coco_repope_random.json" -> its text), all rows of the splits that are given."""
-        revised = {self._split_of(name): parse_rows(text, name) for name, text in texts.items()}
+        """Edits from revised files ("coco_repope_random.json" -> its text), all rows of the splits that are given.
+
+        Raises DataError where two files are of one split: the rows that one lacks would count as removed.
+        """
+        files: dict[str, str] = {}
+        for name in texts:
+            if (other := files.setdefault(split := self._split_of(name), name)) != name:
+                raise DataError(f"{other} and {name} are both of the split {split}. Give one file a split, with all its rows.")
+        revised = {split: parse_rows(texts[name], name) for split, name in files.items()}
         return edits_of(self.load(data), revised, template)
 
     def export_labels(self, data: Data, edits: Sequence[LabelEdit], name: str) -> dict[str, str]:

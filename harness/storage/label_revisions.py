@@ -42,6 +42,11 @@ class Revision:
         """Identity of its edits, independent of its name."""
         return value_digest([asdict(edit) for edit in self.edits])
 
+    @property
+    def counts(self) -> str:
+        """How many edits of each kind: "2,900 right, 70 flipped, 12 removed"."""
+        return ", ".join(f"{sum(edit.new == new for edit in self.edits):,} {new}" for new in NEW)
+
     def of(self, benchmark: str) -> tuple[LabelEdit, ...]:
         return tuple(edit for edit in self.edits if edit.benchmark == benchmark)
 

@@ -35,10 +35,19 @@ def test_labels_are_imported_and_exported(output: Path, whole_world: Path, tmp_p
     flipped = tmp_path / "coco_repope_random.json"
     flipped.write_text(official.read_text().replace('"label": "no"', '"label": "yes"', 1))
     where = ["--data", "miniworld", "--output", str(output)]
-    invoke("labels", "import", "mine", str(flipped), *where)
+    rows = len(official.read_text().splitlines())
+    assert f"{rows - 1:,} right, 1 flipped, 0 removed\n" in invoke("labels", "import", "mine", str(flipped), *where)
     assert [edit.new for edit in read("mine", output).edits].count("flipped") == 1
     invoke("labels", "export", "mine", "--to", str(tmp_path), *where)
     assert (tmp_path / "pope/coco_mine_random.json").read_text() == flipped.read_text()
+
+
+def test_a_file_that_is_cut_off_is_told(output: Path, whole_world: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "coco_repope_random.json"
+    lines = (whole_world / "miniworld/pope/coco_pope_random.json").read_text().splitlines(keepends=True)
+    cut.write_text("".join(lines[:5]))
+    said = invoke("labels", "import", "mine", str(cut), "--data", "miniworld", "--output", str(output))
+    assert f"WARNING: {len(lines) - 5:,} of {len(lines):,} labels are removed. Are the files whole?" in said
 
 
 def test_pairs_and_the_browser_find_its_images(output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

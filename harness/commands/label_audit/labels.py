@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from harness.commands._app import RUNS, OutputOption, echo, group
+from harness.core.edge.text import count
 from harness.core.errors import ConfigError, DataError
 
 labels = group("labels", "Review labels in spreadsheets; import and export label revisions.")
@@ -20,6 +22,9 @@ BenchmarkArgument = Annotated[
 DataOption = Annotated[str, typer.Option("--data", help="data folder with the official files; `miniworld` is the embedded one")]
 SampleOption = Annotated[int, typer.Option("--sample", min=0, help="number of labels in the random control sample")]
 SeedOption = Annotated[int, typer.Option("--seed", help="seed of the random control sample")]
+
+
+_MANY = 0.2  # share of removed labels from which on files look cut off
 
 
 def _now() -> str:
@@ -156,14 +161,16 @@ def import_(
     from harness.run.data import open_data
     from harness.storage.label_revisions import loads, write
 
-    texts = {file.name: read_text(file) for file in files}
-    if len(files) == 1 and is_revision(texts[files[0].name]):
-        shared = loads(texts[files[0].name], str(files[0]))
-        path = write(type(shared)(name, shared.source, shared.edits, shared.control), output)
+    texts = {str(file): read_text(file) for file in files}
+    first, text = next(iter(texts.items()))
+    if len(texts) == 1 and is_revision(text):
+        revision = replace(loads(text, first), name=name)
     else:
-        folder = open_data(data, output, echo)
-        path = write(import_labels(name, benchmark, texts, folder, source or name, _now()), output)
-    echo(str(path))
+        revision = import_labels(name, benchmark, texts, open_data(data, output, echo), source or name, _now())
+    echo(f"{write(revision, output)}: {revision.counts}")
+    removed = sum(edit.new == "removed" for edit in revision.edits)
+    if removed > len(revision.edits) * _MANY:
+        echo(f"WARNING: {removed:,} of {count(len(revision.edits), 'label')} are removed. Are the files whole?", err=True)
 
 
 @labels.command(epilog="Example:  python -m harness labels export ours --benchmark pope --data data --to data")

@@ -85,6 +85,15 @@ def test_one_split_alone_revises_that_split_only(published: DataFolder) -> None:
     assert exported["pope/coco_mine_random.json"] == published.read_text("pope/coco_pope_random.json")
 
 
+def test_two_files_of_one_split_are_refused(published: DataFolder) -> None:
+    """The rows that the last one lacks would be removed."""
+    (text,) = (text for name, text in revised(published).items() if "random" in name)
+    lines = text.splitlines(keepends=True)
+    halves = {"one/coco_x_random.json": "".join(lines[:9]), "two/coco_x_random.json": "".join(lines[9:])}
+    with pytest.raises(DataError, match=r"one/coco_x_random\.json and two/coco_x_random\.json are both of the split random"):
+        Pope().import_labels(published, halves, REPOPE)
+
+
 def test_two_rows_of_one_split_that_fare_differently_are_edited_one_by_one(folder: DataFolder) -> None:
     row = {"image": "a.jpg", "text": "Is there a dog in the image?", "label": "no"}
     put(folder, "pope/coco_pope_random.json", [{"question_id": 1, **row}, {"question_id": 2, **row}])

@@ -158,8 +158,8 @@ def _cells(
     known = {(f.name, f.group) for f in base.formulas}
     shared = [f for f in result.formulas if (f.name, f.group) in known]
     both = pair(base.scores, old, result.scores, new)
-    found = differences(both.before, both.after, shared) if len(both.before) else ()
-    for formula, difference in zip(shared, found, strict=False):
+    found = differences(both.before, both.after, shared) if len(both.before) else [None] * len(shared)
+    for formula, difference in zip(shared, found, strict=True):
         key, (n_paired, n_left_out) = (formula.name, formula.group), both.counts(formula)
         cells[key] = replace(cells[key], difference=difference, n_paired=n_paired, n_left_out=n_left_out)
     return cells

@@ -75,7 +75,7 @@ def _metrics(comparison: Comparison, effect: Effect) -> Part:
     if others:
         words = "In one metric" if others == 1 else f"In {others} metrics"
         lines.append(f"{words} ranks change only between checkpoints that are not distinguishable under either labelling.")
-    lead = "The same answers, scored against official and against audited labels; 95 % intervals by resampling images."
+    lead = "The same answers, scored against official and against audited labels; intervals as in the results."
     return Part("Metrics under both labels", lead, tuple(header), tuple(rows), tuple(lines))
 
 

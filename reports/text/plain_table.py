@@ -16,10 +16,10 @@ from reports.text.formatting import (
     probability,
     protocol_text,
     row_name,
-    title_of,
     who,
 )
 from reports.text.missing_items import unjudged_lines
+from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Row, Table, Unit
 
@@ -98,24 +98,6 @@ def _with_change(cell: Cell | None, unit: Unit) -> str:
 PARTIAL = "{}. Not comparable with numbers of whole benchmarks."
 
 
-def unpaired_lines(table: Table, most: int = 3) -> list[str]:
-    """Where two checkpoints did not answer the same items: over how many the difference is."""
-    found: dict[tuple[str, str], str] = {}
-    for row in table.headline:
-        for column, cell in zip(table.columns, row.cells, strict=True):
-            if cell is not None and cell.difference is not None and cell.n_left_out:
-                told = f"{title_of(row.benchmark)} with {column.label}: {cell.n_paired:,} items, {cell.n_left_out:,} left out"
-                found.setdefault((row.benchmark, column.label), told)
-    if not found:
-        return []
-    texts = list(found.values())
-    more = f"; and {len(texts) - most:,} others" if len(texts) > most else ""
-    return [
-        f"Differences are over the items that both sides answered ({'; '.join(texts[:most])}{more}); each value is over all "
-        "items of its own checkpoint, so two values need not differ by the difference shown."
-    ]
-
-
 def warnings(comparison: Comparison) -> list[str]:
     """What a reader must know before the table: unfinished runs, parts of benchmarks, protocols that differ."""
     texts = []
@@ -127,5 +109,5 @@ def warnings(comparison: Comparison) -> list[str]:
     texts += [f"Not all answers were judged: {line}." for line in unjudged_lines(comparison)]
     if comparison.protocol_differences:
         texts.append(f"Not the same protocol ({DIFFERS}): {protocol_text(comparison.protocol_differences)}.")
-    texts += unpaired_lines(comparison.short)
+    texts += [line] if (line := unpaired_line(comparison.short)) else []
     return texts

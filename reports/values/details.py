@@ -95,7 +95,7 @@ class ObjectCount:
 class Bin:
     """Yes/no questions with about the same predicted probability of yes: how many, its mean, the share of true yes.
 
-    low, high: the share's 95 % interval by resampling images, None where there are too few of them.
+    low, high: the share's 95 % interval over images, None where there are too few of them.
     """
 
     n: float

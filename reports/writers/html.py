@@ -31,6 +31,7 @@ from reports.text.interval_note import interval_note
 from reports.text.missing_items import missing_lines, unjudged_lines
 from reports.text.plain_table import PARTIAL
 from reports.text.runs import overlaps, whole_runs
+from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison
 from reports.values.table import Table
 
@@ -81,6 +82,7 @@ def _environment() -> Environment:
         "explored": explored,
         "count": count,
         "interval_note": interval_note,
+        "unpaired_line": unpaired_line,
         "listing": listing,
         "partial": PARTIAL,
         "protocol_text": protocol_text,

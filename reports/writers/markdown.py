@@ -32,6 +32,7 @@ from reports.text.interval_note import interval_note
 from reports.text.missing_items import missing_lines, unjudged_lines
 from reports.text.plain_table import PARTIAL, text_table
 from reports.text.runs import whole_runs
+from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison, RunFacts
 from reports.values.details import Failures
 
@@ -49,7 +50,7 @@ def write(comparison: Comparison) -> str:
         *_table(*text_table(comparison)),
     ]
     parts += [f"{interval_note(comparison.short)}. {_NOTE}"]
-    parts += [_safe(line)] if (line := explored(comparison.short)) else []
+    parts += [_safe(line) for line in (unpaired_line(comparison.short), explored(comparison.short)) if line]
     parts += _gate(comparison)
     parts += _questions(comparison)
     parts += _seeds(comparison)

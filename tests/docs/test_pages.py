@@ -14,6 +14,7 @@ import yaml
 import harness.cli  # noqa: F401  # registers the commands
 from harness.commands._app import app
 from harness.config.schema import parse
+from harness.core.stats import VERSION
 from tests.docs.pages import PAGES, ROOT, blocks
 from tests.docs.reference_pages import PAGES as WRITTEN
 
@@ -101,3 +102,7 @@ def test_pages_are_written_in_the_projects_own_language(page: Path) -> None:
 def test_every_page_is_in_the_navigation_of_the_site() -> None:
     listed = set(re.findall(r": ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), flags=re.M))
     assert listed == {str(page.relative_to(ROOT / "docs")) for page in PAGES if page.is_relative_to(ROOT / "docs")}
+
+
+def test_the_page_on_statistics_is_of_the_version_that_reports_name() -> None:
+    assert f" Version {VERSION}; " in (ROOT / "docs/statistics.md").read_text(encoding="utf-8").split("\n##", 1)[0]

@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 from pytest import approx
 
+from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Item, Score, ratio
 from harness.core.run_record import BenchmarkResult, ProtocolRecord, StudyNotes
 from reports.comparison.compare import compare
 from reports.page.cards import flip_counts
 from reports.page.svg import mark
-from reports.text.plain_table import text_table, unpaired_lines, warnings
+from reports.text.plain_table import text_table, warnings
+from reports.text.unpaired import unpaired
 from reports.writers import html
 
 
@@ -143,18 +145,38 @@ def test_a_missing_benchmark_is_an_empty_cell(make):
 
 
 def test_items_that_one_side_missed_are_counted(make, record):
-    def lose_ten(result: BenchmarkResult) -> BenchmarkResult:
-        lost = {item.id: "not asked" for item in result.items[:10]}
-        return replace(result, answers=result.answers[10:], scores=result.scores[10:], missing=lost)
-
     found = compare([make.with_results(record, lose_ten)])
     cell = row(found, "pope", "accuracy").cells[1]
     assert (cell.n_paired, cell.n_left_out) == (1070, 10)
-    assert any(
-        "that both sides answered (POPE with aligned: 1,070 items, 10 left out; CHAIR" in line for line in warnings(found)
-    )
-    assert unpaired_lines(compare([make.record()]).short) == []
+    assert unpaired(found.short).startswith("POPE with aligned: 1,070 items, 10 left out; CHAIR")
+    assert unpaired(compare([make.record()]).short) == ""
     assert next(f for f in found.failures if f.column == "aligned").missing == 10
+
+
+def lose_ten(result: BenchmarkResult) -> BenchmarkResult:
+    lost = {item.id: "not asked" for item in result.items[:10]}
+    return replace(result, answers=result.answers[10:], scores=result.scores[10:], missing=lost)
+
+
+@pytest.mark.parametrize("name", ["html", "latex", "markdown", "terminal"])
+def test_a_table_of_unequal_items_says_so(make, record, name):
+    """Two values may then differ by another amount, even in the other direction, than their difference."""
+    found = compare([make.with_results(record, lose_ten)])
+    text = "\n".join(warnings(found)) if name == "terminal" else registry.get("report", name)(found)
+    assert "over the items that both sides answered (POPE with aligned: 1,070 items, 10 left out; CHAIR" in text
+
+
+def test_where_no_item_is_common_that_is_said(make, record):
+    base, aligned = record.sweeps
+    halves = [tuple(r for r in one.results if r.benchmark == "pope") for one in (base, aligned)]
+
+    def part(result: BenchmarkResult, keep: slice) -> BenchmarkResult:
+        return replace(result, items=result.items[keep], answers=result.answers[keep], scores=result.scores[keep])
+
+    first, second = part(halves[0][0], slice(0, 540)), part(halves[1][0], slice(540, None))
+    found = compare([replace(record, sweeps=(replace(base, results=(first,)), replace(aligned, results=(second,))))])
+    assert row(found, "pope", "accuracy").cells[1].difference is None
+    assert unpaired(found.short) == "POPE with aligned: no item, so there is no difference, 1,080 left out"
 
 
 def test_flips_are_items_whose_correctness_turned(record):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.core.evaluation import Item
+from harness.core.evaluation import Item, LabelEdit
 from harness.labels.claims import Auditable, Claim, Labels, ResultKey
 from harness.storage.run_store import StoredResult
 
@@ -30,6 +30,12 @@ class LabelIndex:
                 claim = self._claim(item, field)
                 if claim is not None and implied.yes != (claim.label == "yes"):
                     found.append((item.id, field))
+
+    def fits(self, edit: LabelEdit) -> bool:
+        """Whether an edit is of the label that stands here: runs may have answered files with different labels."""
+        item = self._items.get(edit.item_id)
+        claim = self._benchmark.claim(item, edit.field) if item is not None else None
+        return claim is not None and claim.label == edit.old
 
     def labels(self, name: str) -> Labels:
         clusters = {item.id: item.cluster for item in self._items.values()}

@@ -91,6 +91,18 @@ def test_runs_of_the_same_weights_have_errors_and_bounds_of_their_own(store: Sto
     assert worst == {"one": 1.0, "two": pytest.approx(2 / 3)}
 
 
+def test_errors_are_told_of_the_labels_of_the_first_run_where_another_has_corrected_ones(store: Store) -> None:
+    pope, spec = Pope(splits=["random"]), {"name": "pope", "splits": ["random"]}
+    keep(store, "one", pope, spec, questions("a"), {"a": "Yes."})
+    corrected = [replace(item, truth={"labels": {"random": ["yes"]}}) for item in questions("a")]
+    keep(store, "two", pope, spec, corrected, {"a": "Yes."})
+    mine = Revision("mine", "", (edit("a", "flipped"), edit("a", "right", old="yes")))
+    for runs, wanted in ((["one", "two"], "flipped"), (["two", "one"], "right")):
+        found = rescore(store, runs, [mine])
+        assert [e.new for e in found.edits] == [wanted] and not found.conflicts
+        assert [accuracy(record.sweeps[0].results[0]) for record in found.audited] == [1.0, 1.0]
+
+
 def test_a_result_is_rescored_without_a_store(store: Store) -> None:
     pope = Pope(splits=["random"])
     keep(store, "one", pope, {"name": "pope", "splits": ["random"]}, questions("a", "b", "c"), SAYS)

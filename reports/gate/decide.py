@@ -15,7 +15,7 @@ from harness.core.errors import ConfigError
 from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
 from harness.core.gating import Policy
-from harness.core.run_record import IMAGES, BenchmarkResult, SweepResult
+from harness.core.run_record import FROM_FILES, IMAGES, BenchmarkResult, SweepResult
 from harness.core.stats import addend_names, holm, sample
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
@@ -129,11 +129,14 @@ def _obstacle(base: BenchmarkResult | None, other: BenchmarkResult | None, expec
         return "not measured on both checkpoints"
     lost = {item for result in (base, other) for item in result.missing}
     unread = {s.item_id for result in (base, other) for s in result.scores if s.flag == UNJUDGED}
-    facts = [fact for fact in base.protocol.differs_from(other.protocol) if fact not in expected]
+    files = any(FROM_FILES in result.protocol.facts for result in (base, other))
+    differing = base.protocol.differs_from(other.protocol)
+    facts = [fact for fact in differing if fact not in (*expected, FROM_FILES)]
     parts = [
         f"{len(lost):,} of {len(base.items):,} items have no answer" if lost else "",
         f"{len(unread):,} answers were not judged" if unread else "",
         f"measured under another protocol ({', '.join(facts)})" if facts else "",
+        "answers from files, so that prompts and decoding need not be the same" if files else "",
     ]
     return "; ".join(part for part in parts if part)
 

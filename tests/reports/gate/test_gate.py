@@ -11,6 +11,7 @@ import pytest
 from harness.config.gate_policy import load_policy, parse_policy
 from harness.core.errors import ConfigError
 from harness.core.gating import Policy
+from harness.core.run_record import ProtocolRecord
 from reports.comparison.compare import compare, gated
 from reports.gate.junit import junit
 from reports.values.gate import Gate
@@ -92,6 +93,17 @@ def test_another_protocol_keeps_a_rule_open(better: Any) -> None:
     other = replace(chair, protocol=replace(chair.protocol, facts={**chair.protocol.facts, "max_new_tokens": "512"}))
     found = gated([replace(better, sweeps=(base, replace(aligned, results=(pope, other))))], policy(IMPROVE))
     assert "another protocol (max_new_tokens)" in found.checkpoints[0].rules[0].why and found.verdict == "inconclusive"
+
+
+def test_answers_from_files_keep_a_rule_open(better: Any) -> None:
+    """Both were asked elsewhere: that the same tool wrote both files does not tell how."""
+    sweeps = []
+    for sweep in better.sweeps:
+        facts = [replace(r, protocol=ProtocolRecord({**r.protocol.facts, "answers": "imported"})) for r in sweep.results]
+        sweeps.append(replace(sweep, results=tuple(facts)))
+    found = gated([replace(better, sweeps=tuple(sweeps))], policy(IMPROVE))
+    assert found.verdict == "inconclusive"
+    assert found.checkpoints[0].rules[0].why == "answers from files, so that prompts and decoding need not be the same"
 
 
 def test_p_values_are_corrected_over_all_rules_of_all_checkpoints(better: Any) -> None:

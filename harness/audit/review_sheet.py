@@ -77,7 +77,7 @@ def votes_of(raw: bytes, name: str, reviewer: str, at: str, fault: Fault = lambd
     faults: list[str] = []
     advice: list[str] = []
     seen: dict[Key, str] = {}
-    lines = parse_sheet(raw, name, (*KEY, "judgement"), _RENAMED)
+    lines = parse_sheet(raw, name, (*KEY, "judgement"), _RENAMED, ("comment",))
     filled = [line for line in lines if line.cells.get("judgement", "").strip()]
     if not filled:
         raise DataError(

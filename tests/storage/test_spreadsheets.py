@@ -74,3 +74,17 @@ def test_a_row_has_the_number_that_the_spreadsheet_program_shows(raw: bytes, row
 def test_what_is_no_such_table_is_told(tmp_path: Path, raw: bytes, words: str) -> None:
     with pytest.raises(DataError, match=words):
         read_sheet(saved(tmp_path, raw), HEADER)
+
+
+@pytest.mark.parametrize(("header", "columns"), [
+    (b"item_id,Word,comment,word ", "'word' .columns 2, 4."),
+    (b"item_id,word,comment,comment", "'comment' .columns 3, 4."),
+    (b"item_id,word,comment,judgement", "'word' .columns 2, 4."),  # the former name and the name
+])  # fmt: skip
+def test_a_column_that_is_read_may_not_stand_twice(header: bytes, columns: str) -> None:
+    with pytest.raises(DataError, match=f"q.csv has more than one column {columns}.* Remove or rename"):
+        parse_sheet(header + b"\n1,right,,wrong\n", "q.csv", HEADER[:2], {"judgement": "word"}, HEADER[2:])
+
+
+def test_a_column_that_is_not_read_may_stand_twice() -> None:
+    assert parse_sheet(b"note,item_id,word,comment,note\na,1,right,,b\n", "q.csv", HEADER)[0].cells["word"] == "right"

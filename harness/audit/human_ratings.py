@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from harness.core import registry
 from harness.core.digests import text_digest
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Item, Verdict
+from harness.core.judging import RatesOnAScale, RatingScale
 from harness.labels.control_sample import control_order
 from harness.labels.estimates.judge_calibration import Judged
 from harness.storage.run_store import Store, StoredResult
@@ -75,12 +77,31 @@ def judged_answers(store: Store, runs: Sequence[str], benchmark: str = "") -> li
     """All verdicts of the runs, oldest run first; one checkpoint that several runs judged alike counts once."""
     found: dict[tuple[str, str, str, str], Judged] = {}
     for run, name, result in results_of(store, runs, benchmark):
+        values = scored_ratings(name, result)
         for item, answer, verdict in judged_of(store, result):
             judge = judge_name(verdict)
             key = (name, result.checkpoint.digest, judge, answer_id(item.id, answer.text))
-            if verdict.value is not None and key not in found:
-                found[key] = Judged(name, f"{run}: {result.label}", key[3], judge, verdict.value, item.cluster)
+            if item.id in values and key not in found:
+                found[key] = Judged(name, f"{run}: {result.label}", key[3], judge, values[item.id], item.cluster)
     return list(found.values())
+
+
+def scored_ratings(benchmark: str, result: StoredResult) -> dict[str, float]:
+    """Item id -> the judge's rating that counts in the result's score, which a variant may read otherwise than the verdict."""
+    scale = scale_of(benchmark)
+    judged = [score for score in result.scores if score.verdict is not None]
+    if scale is not None:
+        return {score.item_id: score.values[scale.addend] for score in judged if scale.addend in score.values}
+    return {score.item_id: score.verdict.value for score in judged if score.verdict and score.verdict.value is not None}
+
+
+def scale_of(benchmark: str) -> RatingScale | None:
+    """The scale of a benchmark's ratings; None where it names none, or is of a plug-in that is not installed any more."""
+    try:
+        plugin = registry.get("benchmark", benchmark)
+    except ConfigError:
+        return None
+    return plugin.rating_scale if isinstance(plugin, RatesOnAScale) else None
 
 
 def judge_name(verdict: Verdict) -> str:

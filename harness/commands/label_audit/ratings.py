@@ -49,7 +49,7 @@ def show(
 
     Shows agreement and bias of each judge, drift between its versions, and means corrected with the human ratings.
     """
-    from harness.audit.human_ratings import judged_answers, known_to, read_ratings
+    from harness.audit.human_ratings import judged_answers, known_to, read_ratings, scale_of
     from harness.commands._terminal import show_parts
     from harness.core.errors import DataError
     from harness.labels.estimates.judge_calibration import calibrate, drifts
@@ -67,4 +67,6 @@ def show(
     echo(f"{len(people):,} answers rated by people, {known:,} of them in these runs.")
     rated = {benchmark for benchmark, _ in people}
     chosen = [one for one in judged if one.benchmark in rated]
-    show_parts(judge_parts(calibrate(chosen, people), drifts(chosen)))
+    scales = {benchmark: scale for benchmark in rated if (scale := scale_of(benchmark)) is not None}
+    widths = {benchmark: scale.high - scale.low for benchmark, scale in scales.items()}
+    show_parts(judge_parts(calibrate(chosen, people, widths), drifts(chosen)))

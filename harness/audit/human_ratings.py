@@ -74,16 +74,42 @@ def read_ratings(paths: Sequence[Path]) -> dict[tuple[str, str], float]:
 
 
 def judged_answers(store: Store, runs: Sequence[str], benchmark: str = "") -> list[Judged]:
-    """All verdicts of the runs, oldest run first; one checkpoint that several runs judged alike counts once."""
-    found: dict[tuple[str, str, str, str], Judged] = {}
+    """All ratings of the runs, oldest run first.
+
+    A run's ratings of a checkpoint are taken whole, because each figure is over all answers of a run. They are left out only
+    where another run has all of them: the same answers of that checkpoint, rated alike by the same judge.
+    """
+    groups: defaultdict[tuple[str, str, str], list[tuple[int, list[Judged]]]] = defaultdict(list)
+    place = 0
     for run, name, result in results_of(store, runs, benchmark):
-        values = scored_ratings(name, result)
-        for item, answer, verdict in judged_of(store, result):
+        for judge, own in _ratings(store, run, name, result).items():
+            groups[name, result.checkpoint.digest, judge].append((place, own))
+            place += 1
+    kept = sorted(one for alike in groups.values() for one in _not_contained(alike))
+    return [rating for _, own in kept for rating in own]
+
+
+def _ratings(store: Store, run: str, name: str, result: StoredResult) -> dict[str, list[Judged]]:
+    """The ratings of a result by judge; a continued run may have two."""
+    values = scored_ratings(name, result)
+    label = result.label if result.benchmark == name else f"{result.label}, {result.benchmark}"
+    found: dict[str, list[Judged]] = {}
+    for item, answer, verdict in judged_of(store, result):
+        if item.id in values:
             judge = judge_name(verdict)
-            key = (name, result.checkpoint.digest, judge, answer_id(item.id, answer.text))
-            if item.id in values and key not in found:
-                found[key] = Judged(name, f"{run}: {result.label}", key[3], judge, values[item.id], item.cluster)
-    return list(found.values())
+            rating = Judged(name, f"{run}: {label}", answer_id(item.id, answer.text), judge, values[item.id], item.cluster)
+            found.setdefault(judge, []).append(rating)
+    return found
+
+
+def _not_contained(alike: Sequence[tuple[int, list[Judged]]]) -> list[tuple[int, list[Judged]]]:
+    """Those whose ratings are not all in another's; of equal ones the first."""
+    sets = [{(one.answer, one.value) for one in own} for _, own in alike]
+    return [
+        one
+        for i, one in enumerate(alike)
+        if not any(sets[i] < other or (sets[i] == other and j < i) for j, other in enumerate(sets))
+    ]
 
 
 def scored_ratings(benchmark: str, result: StoredResult) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +54,46 @@ def test_what_the_official_parser_of_mmhal_reads_as_0_counts_as_0(store: Store) 
     said = {"1": "Rating: 6", "2": "**Rating**: 6"}
     keep(store, "one", MmhalBench(Says(), "official"), {"name": "mmhal_bench"}, mmhal_items(*said), said)
     assert sorted(one.value for one in judged_answers(store, [])) == [0.0, 6.0]
+
+
+GRADES = {"a": "0.1", "b": "0.2", "c": "0.9"}
+
+
+def columns(store: Store, *runs: str) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for one in judged_answers(store, runs):
+        found.setdefault(one.column, []).append(one.value)
+    return found
+
+
+def grade(store: Store, run: str, said: dict[str, str]) -> None:
+    keep(store, run, Mmvet(Says()), {"name": "mmvet"}, mmvet_items(*said), said)
+
+
+def test_a_run_that_shares_answers_with_an_earlier_one_is_kept_whole(store: Store) -> None:
+    grade(store, "one", {i: GRADES[i] for i in "ab"})
+    grade(store, "two", {i: GRADES[i] for i in "bc"})
+    assert columns(store) == {"one: base": [0.1, 0.2], "two: base": [0.2, 0.9]}
+
+
+@pytest.mark.parametrize("order", [["one", "two"], ["two", "one"]])
+def test_a_run_whose_answers_are_all_in_another_is_left_out(store: Store, order: list[str]) -> None:
+    grade(store, "one", {i: GRADES[i] for i in "ab"})
+    grade(store, "two", GRADES)
+    assert columns(store, *order) == {"two: base": [0.1, 0.2, 0.9]}
+
+
+def test_of_two_runs_with_the_same_answers_the_first_is_shown(store: Store) -> None:
+    grade(store, "one", GRADES)
+    grade(store, "two", GRADES)
+    assert columns(store) == {"one: base": [0.1, 0.2, 0.9]}
+
+
+def test_two_results_of_one_benchmark_in_a_run_are_two_columns(store: Store) -> None:
+    grade(store, "one", GRADES)
+    said = {"a": "0.4", "d": "0.6"}
+    result = replace(store.results("one")[0], benchmark="brief")
+    keep(store, "other", Mmvet(Says()), {"name": "mmvet"}, mmvet_items(*said), said)
+    other = store.results("other")[0]
+    store.add_result("one", 1, replace(result, items=other.items, answer_keys=other.answer_keys, scores=other.scores))
+    assert columns(store, "one") == {"one: base": [0.1, 0.2, 0.9], "one: base, brief": [0.4, 0.6]}

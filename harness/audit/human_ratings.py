@@ -1,23 +1,21 @@
-"""People's ratings of judged answers: a random sample as a sheet, the ratings read back, and the judge held against them."""
+"""Judged answers for people to rate: a random sample as a sheet, and the judge's ratings that theirs are held against."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from harness.core import registry
 from harness.core.digests import text_digest
-from harness.core.errors import ConfigError, DataError
+from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Item, Verdict
 from harness.core.judging import RatesOnAScale, RatingScale
 from harness.labels.control_sample import control_order
 from harness.labels.estimates.judge_calibration import Judged
 from harness.storage.run_store import Store, StoredResult
-from harness.storage.spreadsheets import read_sheet, write_sheet
+from harness.storage.spreadsheets import write_sheet
 
 HEADER = ("benchmark", "answer_id", "item_id", "question", "image", "answer", "rating", "comment")
-_NEEDED = ("benchmark", "answer_id", "rating")
 
 
 def sample_text(store: Store, runs: Sequence[str], benchmark: str, size: int, seed: int = 0) -> str:
@@ -25,52 +23,33 @@ def sample_text(store: Store, runs: Sequence[str], benchmark: str, size: int, se
 
     The judge's own rating is not written: it could bias the raters. Raises ConfigError where no judge has rated anything.
     """
-    rows: dict[tuple[str, str], tuple[Item, str]] = {}
-    for _, _, result in results_of(store, runs, benchmark):
+    rows: dict[tuple[str, str], tuple[str, Item, str]] = {}
+    for _, name, result in results_of(store, runs, benchmark):
         for item, answer, _ in judged_of(store, result):
-            rows[item.id, answer_id(item.id, answer.text)] = (item, answer.text)
+            rows[item.id, _digits(item.id, answer.text)] = (name, item, answer.text)
     if not rows:
         raise ConfigError(
             f"No judge has rated an answer to {benchmark!r} in these runs, so that there is nothing to rate again."
         )
     drawn = control_order(rows, size, seed)
     chosen = sorted(drawn, key=lambda place: place[1])  # by digest: no checkpoint's answers come together
-    found = [(benchmark, digest, item_id, *_shown(*rows[item_id, digest]), "", "") for item_id, digest in chosen]
-    return write_sheet(HEADER, found)
+    return write_sheet(HEADER, [_row(*rows[place]) for place in chosen])
 
 
-def _shown(item: Item, answer: str) -> tuple[str, str, str]:
-    return item.question, item.image, answer
+def _row(benchmark: str, item: Item, answer: str) -> tuple[str, ...]:
+    return benchmark, answer_id(item.id, answer), item.id, item.question, item.image, answer, "", ""
 
 
 def answer_id(item_id: str, answer: str) -> str:
-    """Identity of an answer to an item, whoever gave it: twelve digits of a sha256."""
-    return text_digest(f"{item_id}\n{answer}")[:12]
+    """Identity of an answer to an item, whoever gave it: "a" and twelve digits of a sha256.
 
-
-def read_ratings(paths: Sequence[Path]) -> dict[tuple[str, str], float]:
-    """(benchmark, answer) -> mean rating over the sheets, one sheet a rater; rows without a rating are left out.
-
-    Raises DataError with all faults at once.
+    Without a letter before them, spreadsheet programs read some as numbers (817332328296, 7e2759436512) and change them.
     """
-    ratings: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-    faults = []
-    for path in paths:
-        for line in read_sheet(path, _NEEDED):
-            text = line.cells["rating"].strip()
-            if not text:
-                continue
-            try:
-                value = float(text.replace(",", "."))  # a decimal comma, as half of Europe writes it
-            except ValueError:
-                value = float("nan")
-            if abs(value) < 1e9:  # neither nan nor infinite
-                ratings[line.cells["benchmark"], line.cells["answer_id"]].append(value)
-            else:
-                faults.append(f"{line.where}: the rating {text[:40]!r} is not a number.")
-    if faults:
-        raise DataError("\n".join([*faults[:20], "No rating was taken; correct the sheet and try again."]))
-    return {answer: sum(values) / len(values) for answer, values in ratings.items()}
+    return f"a{_digits(item_id, answer)}"
+
+
+def _digits(item_id: str, answer: str) -> str:
+    return text_digest(f"{item_id}\n{answer}")[:12]
 
 
 def judged_answers(store: Store, runs: Sequence[str], benchmark: str = "") -> list[Judged]:
@@ -133,11 +112,6 @@ def scale_of(benchmark: str) -> RatingScale | None:
 def judge_name(verdict: Verdict) -> str:
     """The judge with its version, as reports name it."""
     return f"{verdict.judge} {verdict.judge_version}".strip()
-
-
-def known_to(judged: Iterable[Judged], people: Mapping[tuple[str, str], float]) -> int:
-    """How many of the ratings belong to an answer of these runs."""
-    return len({(one.benchmark, one.answer) for one in judged} & set(people))
 
 
 def results_of(store: Store, runs: Sequence[str], benchmark: str) -> Iterator[tuple[str, str, StoredResult]]:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from benchmarks.mmhal_bench import MmhalBench
 from harness.audit.human_ratings import answer_id, sample_text
+from harness.audit.vote_files.read_ratings import read_ratings
 from harness.cli import app
 from harness.storage.run_store import Store
 from tests.audit.test_human_ratings import Says, mmhal_items
@@ -106,3 +107,28 @@ def test_an_answer_that_the_judge_gave_no_rating_is_counted(tmp_path: Path) -> N
     sheet(tmp_path)
     code, told = show(tmp_path)
     assert code == 0 and "1 are of answers without a rating of the judge that could be read." in told
+
+
+@pytest.mark.parametrize(("rating", "says"), [
+    ("60", "ada.csv, row 3: the rating 60 is not on the scale of mmhal_bench, 0 to 6."),
+    ("-1", "ada.csv, row 3: the rating -1 is not on the scale of mmhal_bench, 0 to 6."),
+    ("good", "ada.csv, row 3: the rating 'good' is not a number."),
+])  # fmt: skip
+def test_a_rating_that_is_not_on_the_scale_is_refused_by_its_row(tmp_path: Path, rating: str, says: str) -> None:
+    fill(tmp_path)
+    sheet(tmp_path, change=lambda rows: rows[1].update(rating=rating))
+    code, told = show(tmp_path)
+    assert code != 0 and says in told and "No rating was taken" in told
+
+
+def test_two_ratings_of_one_answer_in_a_sheet_are_refused_by_their_rows(tmp_path: Path) -> None:
+    fill(tmp_path)
+    sheet(tmp_path, change=lambda rows: rows.append(rows[0] | {"rating": "5", "answer_id": rows[0]["answer_id"][1:]}))
+    code, told = show(tmp_path)
+    assert code != 0 and f"row 5 rates the same answer as {tmp_path / 'ada.csv'}, row 2: 5, and there 3." in told
+
+
+def test_a_row_that_stands_twice_in_a_sheet_counts_once(tmp_path: Path) -> None:
+    fill(tmp_path)
+    path = sheet(tmp_path, change=lambda rows: rows.append(rows[0]))
+    assert len(read_ratings([path])) == 3 and show(tmp_path)[0] == 0

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.audit.human_ratings import answer_id, judged_of, results_of
+from harness.audit.human_ratings import answer_id, judged_of, results_of, scale_of
 from harness.core.errors import DataError
 from harness.storage.run_store import Store
 from harness.storage.spreadsheets import Line, read_sheet
@@ -43,7 +43,8 @@ class Rated(NamedTuple):
 def ratings_in(store: Store, paths: Sequence[Path], runs: Sequence[str] = ()) -> Rated:
     """The ratings of the sheets, one sheet a rater.
 
-    Raises DataError with all faults at once: ratings that are not numbers, and answers that are in no run of the store.
+    Raises DataError with all faults at once: ratings that are not on the benchmark's scale, two ratings of an answer in one
+    sheet, and answers that are in no run of the store.
     """
     rows = read_ratings(paths)
     named = {row.answer[0] for row in rows}
@@ -56,6 +57,8 @@ def ratings_in(store: Store, paths: Sequence[Path], runs: Sequence[str] = ()) ->
         answer, run = own.get(row.answer) or others.get(row.answer) or (row.answer, "")
         if not run:
             faults.append(f"{row.where} rates the answer {row.written[:40]!r} of {row.answer[0]}, which is in no run here.")
+        elif off := _off_scale(row, answer[0]):
+            faults.append(off)
         elif row.answer in own:
             values[answer].append(row.value)
         else:
@@ -66,17 +69,26 @@ def ratings_in(store: Store, paths: Sequence[Path], runs: Sequence[str] = ()) ->
 
 
 def read_ratings(paths: Sequence[Path]) -> list[Rating]:
-    """All filled-in rows. Raises DataError with all ratings that are not numbers."""
+    """All filled-in rows; a row that stands twice in a sheet counts once.
+
+    Raises DataError with all faults at once: ratings that are not numbers, and two ratings of one answer in a sheet.
+    """
     found: list[Rating] = []
     faults: list[str] = []
     for path in paths:
+        seen: dict[Answer, Rating] = {}
         for line in read_sheet(path, _NEEDED):
             if not line.cells["rating"].strip():
                 continue
             row = _rating(line)
+            before = seen.setdefault(row.answer, row)
             if not abs(row.value) < 1e9:  # nan or infinite
                 faults.append(f"{line.where}: the rating {line.cells['rating'].strip()[:40]!r} is not a number.")
-            found.append(row)
+            elif row.value != before.value:
+                faults.append(
+                    f"{line.where} rates the same answer as {before.where}: {row.value:g}, and there {before.value:g}."
+                )
+        found += seen.values()
     _refuse(faults)
     return found
 
@@ -101,6 +113,14 @@ def _answers_of(store: Store, runs: Sequence[str], benchmarks: Collection[str]) 
                 for title in (name, result.benchmark):
                     found.setdefault((title, identity), ((name, identity), run))
     return found
+
+
+def _off_scale(row: Rating, benchmark: str) -> str:
+    """The fault of a rating that the benchmark's scale does not have; "" where it has it, or the scale is not known."""
+    scale = scale_of(benchmark)
+    if scale is None or scale.low <= row.value <= scale.high:
+        return ""
+    return f"{row.where}: the rating {row.value:g} is not on the scale of {benchmark}, {scale.low:g} to {scale.high:g}."
 
 
 def _refuse(faults: Sequence[str], advice: Sequence[str] = ()) -> None:

@@ -7,7 +7,8 @@ process and a power cut. Several processes may write at once; each sees the othe
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from threading import Lock
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 from harness.core.digests import text_digest
 from harness.core.evaluation import Span
 from harness.core.files import storable
-from harness.labels.cases import Vote
+from harness.labels.cases import Key, Vote
 from harness.labels.votes import Ballots, checked
 from harness.storage import codec
 from harness.storage.database import Database
@@ -25,20 +26,24 @@ from harness.storage.database import Database
 _COLUMNS = "benchmark, item_id, field, label, word, reviewer, at, comment, answer, spans, adjudication"
 
 
+_GO_BACK = "To go back to such a vote, cast it on the review page or give its row a new comment."
 _INSERT = f"INSERT INTO votes (token, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 
 
 class Taken(NamedTuple):
-    """Result of importing a sheet: votes read, new votes, and votes on labels that an adjudication has settled."""
+    """Result of importing a file: votes read, new votes, votes on labels that an adjudication has settled, and votes that say
+    again what the reviewer has changed since."""
 
     read: int
     new: int
     settled: int
+    repeated: int = 0
 
     @property
     def summary(self) -> str:
         settled = f" {self.settled:,} on settled labels were left out." if self.settled else ""
-        return f"{self.read:,} judgements read, {self.new:,} of them new.{settled}"
+        repeated = f" Left out: {self.repeated:,} that the reviewer has changed since. {_GO_BACK}" if self.repeated else ""
+        return f"{self.read:,} judgements read, {self.new:,} of them new.{settled}{repeated}"
 
 
 class Reviews(Database):
@@ -62,25 +67,41 @@ class Reviews(Database):
         with self.transaction() as db:
             return db.execute(f"{_INSERT} ON CONFLICT(token) DO NOTHING", row).rowcount == 1
 
-    def take(self, votes: Iterable[Vote]) -> Taken:
-        """Keep a sheet's votes, all of them or none: those that differ from the reviewer's current vote.
+    def take(self, votes: Iterable[Vote], dated: bool = False) -> Taken:
+        """Keep a file's votes, all of them or none: those that differ from the reviewer's current vote.
 
-        A vote that was taken before is not taken again, though the reviewer has changed it since: a file may be read twice.
+        A vote that the reviewer has cast before and changed or taken back since is not taken again: a sheet may be read twice,
+        and it may be older than votes on the page.
+
+        dated: the votes have the time at which they were cast, as those of Label Studio; one that is later than the change
+        counts. Rows of a sheet have none.
         """
         wanted = [checked(vote) for vote in votes]
         with self.transaction() as db:  # nobody else writes between looking and keeping
-            ballots, known = self.ballots(), {_identity(vote) for vote in self.votes()}
+            ballots, cast = self.ballots(), self._cast_by_reviewer()
             open_ = [vote for vote in wanted if ballots.of(vote.key).settled is None]
             current = {(vote.key, vote.reviewer): ballots.of(vote.key).votes.get(vote.reviewer) for vote in open_}
             new: list[Vote] = []
+            repeated = 0
             for vote in open_:
-                own = current[vote.key, vote.reviewer]
-                changed_since = own is not None and vote.at < own.at and _identity(vote) in known
-                if _is_news(vote, own) and not changed_since:
+                slot = (vote.key, vote.reviewer)
+                if not _is_news(vote, current[slot]):
+                    continue
+                if _is_repeated(vote, cast[slot], dated):
+                    repeated += 1
+                else:
                     new.append(vote)
-                    current[vote.key, vote.reviewer] = vote
+                    current[slot] = vote
             db.executemany(_INSERT, [_row(vote, "") for vote in new])
-        return Taken(len(wanted), len(new), len(wanted) - len(open_))
+        return Taken(len(wanted), len(new), len(wanted) - len(open_), repeated)
+
+    def _cast_by_reviewer(self) -> defaultdict[tuple[Key, str], list[Vote]]:
+        """All votes that are no adjudications, "undo" too, in their order."""
+        found: defaultdict[tuple[Key, str], list[Vote]] = defaultdict(list)
+        for vote in self.votes():
+            if not vote.adjudication:
+                found[vote.key, vote.reviewer].append(vote)
+        return found
 
     def votes(self) -> list[Vote]:
         """All votes ever cast, "undo" and superseded ones too, in their order."""
@@ -98,13 +119,15 @@ class Reviews(Database):
         return self._reader.rows(f"SELECT id, {_COLUMNS} FROM votes WHERE id > ? ORDER BY id", (last,))
 
 
-def _identity(vote: Vote) -> tuple[object, ...]:
-    return (*vote.key, vote.reviewer, vote.judgement, vote.comment, vote.at, vote.adjudication)
-
-
 def _is_news(vote: Vote, own: Vote | None) -> bool:
     """Whether the vote differs from the reviewer's current one, in its judgement or by a new comment."""
     return own is None or vote.judgement != own.judgement or vote.comment not in ("", own.comment)
+
+
+def _is_repeated(vote: Vote, cast: Sequence[Vote], dated: bool) -> bool:
+    """Whether the vote says what one of `cast`, all votes of its reviewer on the case, said before the last of them."""
+    said = any(not _is_news(vote, old) for old in cast)
+    return said and (not dated or vote.at < cast[-1].at)
 
 
 def _row(vote: Vote, token: str) -> tuple[Any, ...]:

@@ -88,13 +88,40 @@ def test_a_vote_that_says_nothing_is_refused_and_keeps_the_others_out(reviews, w
 
 
 def test_a_sheet_keeps_every_change_of_mind_and_no_word_twice(reviews):
-    for word, new in (("right", 1), ("right", 0), ("wrong", 1), ("right", 1)):
+    for word, new in (("right", 1), ("right", 0), ("wrong", 1), ("wrong", 0)):
         assert reviews.take([replace(VOTE, judgement=word)]).new == new
-    reviews.add(replace(VOTE, judgement="undo"))
-    assert [v.judgement for v in reviews.votes()] == ["right", "wrong", "right", "undo"]
-    assert reviews.take([replace(VOTE, judgement="right")]).new == 1  # "wrong" stood again
     assert reviews.take([replace(VOTE, judgement="right", comment="on second thoughts")]).new == 1
     assert reviews.take([replace(VOTE, judgement="right", comment="")]).new == 0  # a comment is not lost to an empty cell
+    assert [v.judgement for v in reviews.votes()] == ["right", "wrong", "right"]
+
+
+@pytest.mark.parametrize("later", ["wrong", "undo"])
+def test_a_sheet_that_is_read_again_leaves_later_votes_as_they_are(reviews, later):
+    sheet = [replace(VOTE, judgement="right", at="2026-01-02"), replace(VOTE, item_id="2", at="2026-01-02")]
+    reviews.take(sheet)
+    reviews.add(replace(VOTE, judgement=later, at="2026-01-03"), "form")
+    taken = reviews.take([replace(vote, at="2026-01-04") for vote in sheet])
+    assert (taken.read, taken.new, taken.repeated) == (2, 0, 1)
+    assert "0 of them new. Left out: 1 that the reviewer has changed since." in taken.summary
+    assert [v.judgement for v in reviews.ballots().of(VOTE.key).votes.values()] == ["wrong"] * (later == "wrong")
+
+
+def test_a_filled_in_cell_of_an_older_page_vote_does_not_undo_a_later_one(reviews):
+    for word in ("right", "wrong"):
+        reviews.add(replace(VOTE, judgement=word), word)
+    assert reviews.take([replace(VOTE, judgement="right")]).repeated == 1  # the page's sheet has own votes filled in
+
+
+def test_a_vote_that_another_reviewer_cast_before_is_taken(reviews):
+    reviews.take([replace(VOTE, reviewer="bob"), replace(VOTE, judgement="right")])
+    assert reviews.take([VOTE]).new == 1
+
+
+@pytest.mark.parametrize(("at", "new"), [("2026-01-01", 0), ("2026-01-09", 1)])
+def test_a_vote_with_a_time_of_its_own_counts_where_it_is_later_than_the_change(reviews, at, new):
+    reviews.add(replace(VOTE, judgement="right", at="2026-01-01"), "first")
+    reviews.add(replace(VOTE, judgement="wrong", at="2026-01-05"), "second")
+    assert reviews.take([replace(VOTE, judgement="right", at=at)], dated=True).new == new
 
 
 def test_one_sheet_brought_back_by_many_at_once_is_kept_once(reviews, tmp_path):

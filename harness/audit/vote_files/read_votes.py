@@ -23,7 +23,7 @@ def votes_in(store: Store, file: Path, reviewer: str, at: str) -> Filled:
     if file.suffix.lower() == ".json":
         votes = [checked(vote) for vote in votes_from(read_text(file), str(file))]
         check_known(votes, {name: known.ids(name) for name in {vote.benchmark for vote in votes}}, known.fault, str(file))
-        return Filled(votes, warning=known.older(votes))
+        return Filled(votes, warning=known.older(votes), dated=True)
     if not reviewer:
         raise ConfigError("Whose votes are these? Give --reviewer NAME; only an export of Label Studio names its reviewers.")
     filled = votes_of(read_bytes(file), str(file), reviewer, at, known.fault)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, replace
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple
 
 from harness.core.digests import text_digest
 from harness.core.evaluation import Span
 from harness.core.files import storable
 from harness.labels.cases import Key, Vote
+from harness.labels.reviewers import Names, plain_name
 from harness.labels.votes import Ballots, checked
 from harness.storage import codec
 from harness.storage.database import Database
@@ -32,18 +33,20 @@ _INSERT = f"INSERT INTO votes (token, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,
 
 class Taken(NamedTuple):
     """Result of importing a file: votes read, new votes, votes on labels that an adjudication has settled, and votes that say
-    again what the reviewer has changed since."""
+    again what the reviewer has changed since. `renamed`: name in the file -> name under which the reviewer is known."""
 
     read: int
     new: int
     settled: int
     repeated: int = 0
+    renamed: Mapping[str, str] = MappingProxyType({})
 
     @property
     def summary(self) -> str:
         settled = f" {self.settled:,} on settled labels were left out." if self.settled else ""
         repeated = f" Left out: {self.repeated:,} that the reviewer has changed since. {_GO_BACK}" if self.repeated else ""
-        return f"{self.read:,} judgements read, {self.new:,} of them new.{settled}{repeated}"
+        known = [f" The votes of {name!r} count as those of {as_!r}, who is known." for name, as_ in self.renamed.items()]
+        return f"{self.read:,} judgements read, {self.new:,} of them new.{settled}{repeated}{''.join(known)}"
 
 
 class Reviews(Database):
@@ -63,7 +66,7 @@ class Reviews(Database):
     def add(self, vote: Vote, token: str = "") -> bool:
         """Keep a vote; False when it is there already. `token` names the form or row that it came from: the same vote
         sent twice is kept once."""
-        row = _row(checked(vote), token)
+        row = _row(replace(checked(vote), reviewer=plain_name(vote.reviewer)), token)
         with self.transaction() as db:
             return db.execute(f"{_INSERT} ON CONFLICT(token) DO NOTHING", row).rowcount == 1
 
@@ -76,9 +79,11 @@ class Reviews(Database):
         dated: the votes have the time at which they were cast, as those of Label Studio; one that is later than the change
         counts. Rows of a sheet have none.
         """
-        wanted = [checked(vote) for vote in votes]
+        given = [checked(vote) for vote in votes]
         with self.transaction() as db:  # nobody else writes between looking and keeping
             ballots, cast = self.ballots(), self._cast_by_reviewer()
+            names = ballots.names.copy()
+            wanted = [replace(vote, reviewer=names.learn(vote.reviewer)) for vote in given]
             open_ = [vote for vote in wanted if ballots.of(vote.key).settled is None]
             current = {(vote.key, vote.reviewer): ballots.of(vote.key).votes.get(vote.reviewer) for vote in open_}
             new: list[Vote] = []
@@ -93,7 +98,9 @@ class Reviews(Database):
                     new.append(vote)
                     current[slot] = vote
             db.executemany(_INSERT, [_row(vote, "") for vote in new])
-        return Taken(len(wanted), len(new), len(wanted) - len(open_), repeated)
+        renamed = {plain_name(one.reviewer): other.reviewer for one, other in zip(given, wanted, strict=True)}
+        others = {name: as_ for name, as_ in renamed.items() if name != as_}
+        return Taken(len(wanted), len(new), len(wanted) - len(open_), repeated, others)
 
     def _cast_by_reviewer(self) -> defaultdict[tuple[Key, str], list[Vote]]:
         """All votes that are no adjudications, "undo" too, in their order."""
@@ -104,8 +111,10 @@ class Reviews(Database):
         return found
 
     def votes(self) -> list[Vote]:
-        """All votes ever cast, "undo" and superseded ones too, in their order."""
-        return [_vote(row[1:]) for row in self._after(0)]
+        """All votes ever cast, "undo" and superseded ones too, in their order, each under the reviewer's one name."""
+        names = Names()
+        found = [_vote(row[1:]) for row in self._after(0)]
+        return [replace(vote, reviewer=names.learn(vote.reviewer)) for vote in found]
 
     def ballots(self) -> Ballots:
         """The votes as they stand now; only what was added since the last call is read."""

@@ -124,6 +124,36 @@ def test_a_vote_with_a_time_of_its_own_counts_where_it_is_later_than_the_change(
     assert reviews.take([replace(VOTE, judgement="right", at=at)], dated=True).new == new
 
 
+@pytest.mark.parametrize(
+    ("name", "told"), [("Zo\u00eb ", False), ("Zoe\u0308", False), (" zo\u00eb", True), ("ZO\u00cb", True)]
+)
+def test_another_spelling_of_a_name_is_the_same_reviewer(reviews, name, told):
+    reviews.add(replace(VOTE, reviewer="Zo\u00eb"), "form")
+    taken = reviews.take([replace(VOTE, judgement="right", reviewer=name)])
+    assert {n: v.judgement for n, v in reviews.ballots().of(VOTE.key).votes.items()} == {"Zo\u00eb": "right"}
+    assert {vote.reviewer for vote in reviews.votes()} == {"Zo\u00eb"}
+    assert ("count as those of 'Zo\u00eb', who is known" in taken.summary) == told
+
+
+def test_two_spellings_in_one_file_are_one_reviewer(reviews):
+    assert reviews.take([replace(VOTE, reviewer="Ada"), replace(VOTE, reviewer="ada ")]).new == 1
+
+
+def test_an_address_is_kept_in_lower_case(reviews):
+    reviews.add(replace(VOTE, reviewer="Ada.L@Example.org"))
+    assert reviews.rows("SELECT reviewer FROM votes") == [("ada.l@example.org",)]
+
+
+def test_spellings_that_an_older_version_stored_are_read_as_one_reviewer(reviews):
+    columns = "benchmark, item_id, field, label, word, at, comment, answer, spans, adjudication"
+    for n, name in enumerate(["Ada ", "ada", "Bob", "Ada"]):
+        with reviews.transaction() as db:
+            values = f"SELECT {n}, ?, 'pope', '1', 'label', 'yes', 'right', ?, '', '', '[]', 0"
+            db.execute(f"INSERT INTO votes (token, reviewer, {columns}) {values}", (name, f"2026-01-0{n + 1}"))
+    assert reviews.ballots().reviewers() == ["Ada", "Bob"]
+    assert [vote.reviewer for vote in reviews.votes()] == ["Ada", "Ada", "Bob", "Ada"]
+
+
 def test_one_sheet_brought_back_by_many_at_once_is_kept_once(reviews, tmp_path):
     def bring():
         with Reviews(tmp_path / "store.sqlite") as own:

@@ -70,7 +70,7 @@ def queue_(
     with Reviews(output / "store.sqlite") as reviews:
         ballots = reviews.ballots()
     advised = advice(chosen, ballots)
-    if reviewer:
+    if reviewer := ballots.names.of(reviewer):
         waiting = [i for i, case in enumerate(chosen) if reviewer not in ballots.of(case.key).votes]
         chosen = [chosen[i] for i in advised.order(waiting, [case.key for case in chosen])]
     if to is not None:

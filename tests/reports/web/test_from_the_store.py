@@ -130,6 +130,13 @@ def test_ones_own_words_are_on_the_sheet_and_nobody_elses(client: TestClient, de
     assert [row[4:6] for row in sheet(other, {}) if row[1] == DOUBTFUL] == [["", ""]]
 
 
+def test_a_reviewer_who_types_the_name_in_another_case_finds_the_own_votes(client: TestClient, desk: Desk) -> None:
+    bring_back(client, saved(sheet(client, {DOUBTFUL: "wrong"}, "seen it")))
+    again = new_client(desk)
+    again.post("/reviewer", data={"secret": secret_of(again), "name": " ANN"})
+    assert [row[4:6] for row in sheet(again, {}) if row[1] == DOUBTFUL] == [["wrong", "seen it"]]
+
+
 def test_a_settled_label_stays_settled(client: TestClient, desk: Desk) -> None:
     vote = {"secret": secret_of(client), "case": desk.ids[0], "judgement": "wrong"}
     client.post("/vote", data={**vote, "form": "1"})

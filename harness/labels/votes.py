@@ -66,8 +66,8 @@ class Ballots:
     Votes under several spellings of a name (`Names`) are one reviewer's, under the first of them.
     """
 
-    def __init__(self, votes: Iterable[Vote] = ()) -> None:
-        self.names = Names()
+    def __init__(self, votes: Iterable[Vote] = (), names: Names | None = None) -> None:
+        self.names = Names() if names is None else names
         self._cast: dict[tuple[Key, bool], tuple[Vote, ...]] = {}
         self._standing: dict[Key, Standing] = {}
         self._disputed: dict[Key, None] = {}

@@ -19,7 +19,7 @@ from harness.core.digests import text_digest
 from harness.core.evaluation import Span
 from harness.core.files import storable
 from harness.labels.cases import Key, Vote
-from harness.labels.reviewers import Names, plain_name
+from harness.labels.reviewers import Names, plain_name, unambiguous
 from harness.labels.votes import Ballots, checked
 from harness.storage import codec
 from harness.storage.database import Database
@@ -57,6 +57,7 @@ class Reviews(Database):
         self._db.execute("PRAGMA synchronous=FULL")  # NORMAL could lose the last votes in a power cut
         self._reader = Database(path)  # reading does not wait for a vote that is being written
         self._ballots, self._read = Ballots(), 0
+        self._numbers: dict[str, str] = {}  # those that the ballots were counted with
         self._reading = Lock()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -110,15 +111,27 @@ class Reviews(Database):
                 found[vote.key, vote.reviewer].append(vote)
         return found
 
+    def know(self, users: Mapping[str, str]) -> None:
+        """Keep the names of reviewers by Label Studio's numbers (`numbered`); votes under a number are read as theirs."""
+        with self.transaction() as db:
+            pairs = [(number, plain_name(name)) for number, name in users.items()]
+            db.executemany("INSERT OR IGNORE INTO numbered_reviewers VALUES (?,?)", pairs)
+
+    def _numbered(self) -> dict[str, str]:
+        return unambiguous(self._reader.rows("SELECT number, name FROM numbered_reviewers"))
+
     def votes(self) -> list[Vote]:
         """All votes ever cast, "undo" and superseded ones too, in their order, each under the reviewer's one name."""
-        names = Names()
+        names = Names(self._numbered())
         found = [_vote(row[1:]) for row in self._after(0)]
         return [replace(vote, reviewer=names.learn(vote.reviewer)) for vote in found]
 
     def ballots(self) -> Ballots:
         """The votes as they stand now; only what was added since the last call is read."""
         with self._reading:
+            numbers = self._numbered()
+            if numbers != self._numbers:  # votes of a number are another's now
+                self._ballots, self._read, self._numbers = Ballots(names=Names(numbers)), 0, numbers
             for row in self._after(self._read):
                 self._ballots.add(_vote(row[1:]))
                 self._read = row[0]

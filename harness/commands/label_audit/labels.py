@@ -104,6 +104,7 @@ def votes(
     with open_store(output) as store:
         filled = votes_in(store, sheet, reviewer, _now())
     with Reviews(output / "store.sqlite") as reviews:
+        reviews.know(filled.users)
         echo(reviews.take(filled.votes, filled.dated).summary + filled.left)
     if filled.warning:
         echo(f"WARNING: {filled.warning}", err=True)

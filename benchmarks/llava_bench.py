@@ -24,7 +24,7 @@ from harness.core import registry
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, Verdict, over, ratio, rounded
-from harness.core.judging import Facts, JudgeTask, Reply
+from harness.core.judging import Facts, JudgeTask, RatingScale, Reply
 from harness.core.plugins import Data, Judge
 
 CATEGORIES = ("conv", "detail", "complex")
@@ -93,6 +93,7 @@ class LlavaBench:
     title = "LLaVA-Bench"
     needs_judge = True
     judge_tasks = (TASK,)
+    rating_scale = RatingScale(1.0, 10.0, "model")
     version = 2
     files = (
         *(

@@ -23,7 +23,7 @@ from harness.core.capabilities import version_for
 from harness.core.edge.answer_form import AnswerForm, Fields
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score, ratio
-from harness.core.judging import Facts, JudgeTask, Reply
+from harness.core.judging import Facts, JudgeTask, RatingScale, Reply
 from harness.core.plugins import Data, Judge
 
 CAPABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")
@@ -80,6 +80,7 @@ class Mmvet:
     answer_form = AnswerForm(replies={"mmvet": _grading})
     needs_judge = True
     judge_tasks = (TASK,)
+    rating_scale = RatingScale(0.0, 1.0, "grade")
     version = 2
     files = (
         OfficialFile(

@@ -21,7 +21,7 @@ from harness.core.capabilities import version_for
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, Verdict, ratio
-from harness.core.judging import JudgeTask
+from harness.core.judging import JudgeTask, RatingScale
 from harness.core.plugins import Data, Judge
 
 TYPES = ("attribute", "adversarial", "comparison", "counting", "relation", "environment", "holistic", "other")
@@ -96,6 +96,7 @@ class MmhalBase:
     answer_form = AnswerForm(texts=("model_answer", "answer", "response", "text"), keys=lambda row: [])  # by place
     needs_judge: ClassVar[bool] = True
     judge_tasks: ClassVar[tuple[JudgeTask, ...]] = (TASK,)
+    rating_scale: ClassVar[RatingScale] = RatingScale(0.0, 6.0, "score_sum")
     shows_image: ClassVar[bool] = False
     published_as: ClassVar[str] = "MMHal"  # the study's column of the score
     version = 2

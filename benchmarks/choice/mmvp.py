@@ -38,7 +38,7 @@ from harness.core.capabilities import version_for
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, ratio
-from harness.core.judging import Facts, JudgeTask, Reply
+from harness.core.judging import Facts, JudgeTask, RatingScale, Reply
 from harness.core.plugins import Data, Judge
 
 _FOLDER = "mmvp"
@@ -81,6 +81,7 @@ class Mmvp(OneLabel):
 
     title = "MMVP"
     judge_tasks = (TASK,)
+    rating_scale = RatingScale(0.0, 1.0, "right")
     version = 1
     label_words = ("A", "B")
     # "answer" is the label in the authors' files

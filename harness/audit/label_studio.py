@@ -17,6 +17,7 @@ from harness.audit.review_sheet import Fault
 from harness.core.edge.files import parse_json
 from harness.core.errors import DataError
 from harness.labels.cases import JUDGEMENTS, Case, Key, Vote
+from harness.labels.reviewers import numbered, unambiguous
 
 CONFIG = """<View>
   <Image name="image" value="$image"/>
@@ -62,20 +63,45 @@ def votes_from(text: str, where: str) -> list[Vote]:
     Cancelled annotations are skips. Raises DataError with all faults at once: judgements of other names, tasks without a
     label, annotations without a judgement or a reviewer; then there is no vote at all.
     """
-    tasks = parse_json(text, where, "Export it again from Label Studio as JSON.")
-    if not isinstance(tasks, list):
-        raise DataError(f"{where} is not a list of tasks. Export it from Label Studio as JSON (not JSON-MIN or CSV).")
+    tasks = _tasks(text, where)
+    users = _users(tasks)
     votes: list[Vote] = []
     faults: list[str] = []
     for n, task in enumerate(tasks, 1):
         try:
-            votes += _votes_of_task(task)
+            votes += _votes_of_task(task, users)
         except DataError as error:
             faults.append(f"{where}, task {n}: {error}")
     if faults:
         more = [f"... and {len(faults) - 20} more"] if len(faults) > 20 else []
         raise DataError("\n".join([*faults[:20], *more, "Nothing was taken from the export."]))
     return sorted(votes, key=lambda vote: vote.at)
+
+
+def users_in(text: str, where: str) -> dict[str, str]:
+    """The reviewers that an export names with Label Studio's number of the user: `numbered` -> address, or else user name."""
+    return _users(_tasks(text, where))
+
+
+def _tasks(text: str, where: str) -> list[Any]:
+    tasks = parse_json(text, where, "Export it again from Label Studio as JSON.")
+    if not isinstance(tasks, list):
+        raise DataError(f"{where} is not a list of tasks. Export it from Label Studio as JSON (not JSON-MIN or CSV).")
+    return tasks
+
+
+def _users(tasks: Sequence[Any]) -> dict[str, str]:
+    lists = [task.get("annotations") for task in tasks if isinstance(task, Mapping)]
+    annotations = [one for own in lists if isinstance(own, list) for one in own if isinstance(one, Mapping)]
+    people = [one.get("completed_by") for one in annotations]
+    named = [(_number(who), who.get("email") or who.get("username")) for who in people if isinstance(who, Mapping)]
+    return unambiguous((number, name) for number, name in named if number and isinstance(name, str))
+
+
+def _number(who: Any) -> str:
+    """The reviewer by Label Studio's number; "" where there is none."""
+    number = who.get("id") if isinstance(who, Mapping) else who
+    return numbered(number) if isinstance(number, int) and not isinstance(number, bool) else ""
 
 
 def check_known(votes: Sequence[Vote], known: Mapping[str, Collection[str]], fault: Fault, where: str) -> None:
@@ -97,7 +123,7 @@ def check_known(votes: Sequence[Vote], known: Mapping[str, Collection[str]], fau
         raise DataError("\n".join([*faults[:5], *more, "Export the queue again. Nothing was taken from the export."]))
 
 
-def _votes_of_task(task: Any) -> list[Vote]:
+def _votes_of_task(task: Any, users: Mapping[str, str]) -> list[Vote]:
     data = task.get("data") if isinstance(task, Mapping) else None
     key = [str(data.get(name, "")) if isinstance(data, Mapping) else "" for name in _KEY]
     if not all(key):
@@ -107,7 +133,8 @@ def _votes_of_task(task: Any) -> list[Vote]:
         raise DataError("its annotations are not a list of annotations")
     benchmark, item, field, label = key
     return [
-        Vote(benchmark, item, field, label, _judgement(one), _reviewer(one), _time(one), _comment(one)) for one in annotations
+        Vote(benchmark, item, field, label, _judgement(one), _reviewer(one, users), _time(one), _comment(one))
+        for one in annotations
     ]
 
 
@@ -132,14 +159,16 @@ def _comment(annotation: Mapping[str, Any]) -> str:
     return "\n".join(str(line) for line in _value(annotation, "comment", "text"))
 
 
-def _reviewer(annotation: Mapping[str, Any]) -> str:
-    """The reviewer's address or name; a bare number is Label Studio's own id of a user."""
+def _reviewer(annotation: Mapping[str, Any], users: Mapping[str, str]) -> str:
+    """The reviewer's address or name; a bare number is Label Studio's own id of a user, whom the export may name elsewhere."""
     who = annotation.get("completed_by")
+    if (number := _number(who)) in users:
+        return users[number]
     if isinstance(who, Mapping):
         who = next((who[name] for name in _NAMES if who.get(name)), None)
     if who is None or who == "" or isinstance(who, bool):
         raise DataError("an annotation does not say who made it (completed_by)")
-    return f"label-studio user {who}" if isinstance(who, int) else str(who)
+    return numbered(who) if isinstance(who, int) else str(who)
 
 
 def _time(annotation: Mapping[str, Any]) -> str:

@@ -51,11 +51,17 @@ Fault = Callable[[Key], Refused | None]  # why a label may not be judged; None f
 
 
 class Filled(NamedTuple):
-    """The votes of a sheet, the number of its rows without one, and what else is to be known of the votes."""
+    """The votes of a file, the number of its rows without one, and what else is to be known of the votes.
+
+    `dated`: they have the time at which they were cast, and not only that of the import. `users`: names of reviewers by Label
+    Studio's numbers.
+    """
 
     votes: list[Vote]
     empty: int = 0
     warning: str = ""
+    dated: bool = False
+    users: Mapping[str, str] = MappingProxyType({})
 
     @property
     def left(self) -> str:
@@ -77,7 +83,7 @@ def votes_of(raw: bytes, name: str, reviewer: str, at: str, fault: Fault = lambd
     faults: list[str] = []
     advice: list[str] = []
     seen: dict[Key, str] = {}
-    lines = parse_sheet(raw, name, (*KEY, "judgement"), _RENAMED)
+    lines = parse_sheet(raw, name, (*KEY, "judgement"), _RENAMED, ("comment",))
     filled = [line for line in lines if line.cells.get("judgement", "").strip()]
     if not filled:
         raise DataError(

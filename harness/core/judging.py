@@ -56,6 +56,25 @@ def prompt_fields(question: str, answer: str, facts: Facts) -> dict[str, str]:
     return {**named, "question": question, "answer": answer}
 
 
+class RatingScale(NamedTuple):
+    """The ratings that a benchmark's score is the mean of: from `low` to `high`.
+
+    `addend`: the name in `Score.values` of the rating that counts. It may differ from the verdict's value, where a variant
+    reads the judge's reply by another rule.
+    """
+
+    low: float
+    high: float
+    addend: str
+
+
+@runtime_checkable
+class RatesOnAScale(Protocol):
+    """A judged benchmark whose score is a mean of ratings: people can rate the same answers on the same scale."""
+
+    rating_scale: RatingScale
+
+
 @dataclass(frozen=True, slots=True)
 class JudgeTask:
     """One kind of judgement.

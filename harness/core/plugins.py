@@ -33,8 +33,8 @@ class Data(Protocol):
 class Benchmark(Protocol):
     """load -> prompt -> score -> formulas. Pure but for `load`; options are the constructor's arguments.
 
-    One whose constructor takes `judge` gets a `Judge`; what else it may offer: `Judged`, `NeedsJudge`, `HasOfficialFiles`,
-    `DescribesItems`, `Titled`, `WantsLogOdds` of `capabilities.py`, `Auditable` of `harness.labels.claims`.
+    One whose constructor takes `judge` gets a `Judge`; what else it may offer: `Judged`, `RatesOnAScale`, `NeedsJudge`,
+    `HasOfficialFiles`, `DescribesItems`, `Titled`, `WantsLogOdds` of `capabilities.py`, `Auditable` of `harness.labels.claims`.
     """
 
     version: int

@@ -7,13 +7,14 @@ again. A label is decided when all who judged it agree, or when an adjudication 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from harness.core.errors import ConfigError
 from harness.core.evaluation import LabelEdit
 from harness.labels.cases import JUDGEMENTS, MARKS, Key, Vote
 from harness.labels.rater_agreement import alpha, fleiss, kappa
+from harness.labels.reviewers import Names
 
 UNDO = "undo"
 LONGEST_NAME, LONGEST_COMMENT = 60, 4_000  # characters
@@ -60,9 +61,13 @@ class Pair:
 
 
 class Ballots:
-    """All votes, in the order in which they were cast. Values are replaced whole, so threads may read meanwhile."""
+    """All votes, in the order in which they were cast. Values are replaced whole, so threads may read meanwhile.
 
-    def __init__(self, votes: Iterable[Vote] = ()) -> None:
+    Votes under several spellings of a name (`Names`) are one reviewer's, under the first of them.
+    """
+
+    def __init__(self, votes: Iterable[Vote] = (), names: Names | None = None) -> None:
+        self.names = Names() if names is None else names
         self._cast: dict[tuple[Key, bool], tuple[Vote, ...]] = {}
         self._standing: dict[Key, Standing] = {}
         self._disputed: dict[Key, None] = {}
@@ -71,6 +76,7 @@ class Ballots:
             self.add(vote)
 
     def add(self, vote: Vote) -> None:
+        vote = replace(vote, reviewer=self.names.learn(vote.reviewer))
         slot = (vote.key, vote.adjudication)
         cast = self._cast.get(slot, ())
         self._cast[slot] = _without_last(cast, vote.reviewer) if vote.judgement == UNDO else (*cast, vote)

@@ -55,7 +55,8 @@ def read_sample_log(path: Path) -> SampleLog:
     if path.suffix in (".jsonl", ".json"):
         rows = list(_json_rows(path))
     else:
-        rows = [(line.where, dict(line.cells)) for line in parse_sheet(read_bytes(path), str(path), ())]
+        table = parse_sheet(read_bytes(path), str(path), (), optional=("prediction", *_IDS, *_IMAGES, *_QUESTIONS))
+        rows = [(line.where, dict(line.cells)) for line in table]
     if not rows:
         raise DataError(f"{path} holds no rows.")
     first = rows[0][1]

@@ -52,44 +52,69 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read ({error.strerror}).") from error
 
 
-def parse_sheet(raw: bytes, name: str, needed: Sequence[str], renamed: Mapping[str, str] = MappingProxyType({})) -> list[Line]:
+def parse_sheet(
+    raw: bytes,
+    name: str,
+    needed: Sequence[str],
+    renamed: Mapping[str, str] = MappingProxyType({}),
+    optional: Sequence[str] = (),
+) -> list[Line]:
     """Rows by column name; empty rows are left out, and cells that a row lacks at its end are empty.
 
-    `renamed`: former name -> name of a column.
+    `renamed`: former name -> name of a column. `optional`: columns that are read where they are there.
 
-    Raises DataError, with `name` as the table's name, where the bytes are not a table with the needed columns.
+    Raises DataError, with `name` as the table's name, where the bytes are not a table with the needed columns, or where two
+    columns have the name of one that is read.
     """
-    text = _text(raw, name).lstrip("\r\n")
-    if text.startswith("sep="):  # Excel's own first line
-        text = text.partition("\n")[2]
-    first = text.split("\n", 1)[0]
-    comma = max(",;\t", key=first.count)
-    old = csv.field_size_limit(_LONGEST_CELL)
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True) if any(row)]
-    except csv.Error as error:
-        raise DataError(
-            f"{name} cannot be read as a table ({error}). Save it again as CSV from your spreadsheet program."
-        ) from error
-    finally:
-        csv.field_size_limit(old)
-    header = [column.strip().lower() for column in rows[0]] if rows else []
-    header = [column if column in renamed.values() else renamed.get(column, column) for column in header]
-    missing = [column for column in needed if column not in header]
-    if missing:
-        raise DataError(
-            f"{name} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, header)) or 'nothing'}. "
-            "Keep the first line as it was exported."
-        )
-    ragged = [n for n, row in enumerate(rows[1:], 2) if len(row) > len(header) and any(row[len(header) :])]
+    (_, names), *rows = _numbered_rows(_text(raw, name), name) or [(1, [])]
+    header = [renamed.get(column, column) for column in (cell.strip().lower() for cell in names)]
+    _check_header(header, name, needed, optional)
+    ragged = [n for n, row in rows if len(row) > len(header) and any(row[len(header) :])]
     if ragged:
         raise DataError(f"{name}, row {ragged[0]} has more cells than the first row has names. Is a quotation mark missing?")
     return [
         Line(
             f"{name}, row {n}", {column: _bare(cell) for column, cell in zip_longest(header, row[: len(header)], fillvalue="")}
         )
-        for n, row in enumerate(rows[1:], 2)
+        for n, row in rows
     ]
+
+
+def _check_header(header: Sequence[str], name: str, needed: Sequence[str], optional: Sequence[str]) -> None:
+    missing = [column for column in needed if column not in header]
+    if missing:
+        raise DataError(
+            f"{name} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, header)) or 'nothing'}. "
+            "Keep the first line as it was exported."
+        )
+    for column in (*needed, *optional):
+        places = [str(n) for n, other in enumerate(header, 1) if other == column]
+        if len(places) > 1:  # nobody can tell which one is meant
+            raise DataError(
+                f"{name} has more than one column {column!r} (columns {', '.join(places)}). Remove or rename the one "
+                "that does not count."
+            )
+
+
+def _numbered_rows(text: str, name: str) -> list[tuple[int, list[str]]]:
+    """The rows that are not empty, each with its number in a spreadsheet program, which counts the empty ones too."""
+    first = 1
+    if (whole := text.lstrip("\r\n")).startswith("sep="):  # Excel's own first line, which it does not show
+        text = whole.partition("\n")[2]
+    else:
+        first += len(text[: len(text) - len(whole)].splitlines())
+        text = whole
+    comma = max(",;\t", key=text.split("\n", 1)[0].count)
+    old = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
+        return [(n, row) for n, row in enumerate(rows, first) if any(row)]
+    except csv.Error as error:
+        raise DataError(
+            f"{name} cannot be read as a table ({error}). Save it again as CSV from your spreadsheet program."
+        ) from error
+    finally:
+        csv.field_size_limit(old)
 
 
 def _text(raw: bytes, name: str) -> str:

@@ -7,17 +7,19 @@ process and a power cut. Several processes may write at once; each sees the othe
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
-from dataclasses import astuple
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, replace
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple
 
 from harness.core.digests import text_digest
 from harness.core.evaluation import Span
 from harness.core.files import storable
-from harness.labels.cases import Vote
+from harness.labels.cases import Key, Vote
+from harness.labels.reviewers import Names, plain_name, unambiguous
 from harness.labels.votes import Ballots, checked
 from harness.storage import codec
 from harness.storage.database import Database
@@ -25,20 +27,26 @@ from harness.storage.database import Database
 _COLUMNS = "benchmark, item_id, field, label, word, reviewer, at, comment, answer, spans, adjudication"
 
 
+_GO_BACK = "To go back to such a vote, cast it on the review page or give its row a new comment."
 _INSERT = f"INSERT INTO votes (token, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 
 
 class Taken(NamedTuple):
-    """Result of importing a sheet: votes read, new votes, and votes on labels that an adjudication has settled."""
+    """Result of importing a file: votes read, new votes, votes on labels that an adjudication has settled, and votes that say
+    again what the reviewer has changed since. `renamed`: name in the file -> name under which the reviewer is known."""
 
     read: int
     new: int
     settled: int
+    repeated: int = 0
+    renamed: Mapping[str, str] = MappingProxyType({})
 
     @property
     def summary(self) -> str:
         settled = f" {self.settled:,} on settled labels were left out." if self.settled else ""
-        return f"{self.read:,} judgements read, {self.new:,} of them new.{settled}"
+        repeated = f" Left out: {self.repeated:,} that the reviewer has changed since. {_GO_BACK}" if self.repeated else ""
+        known = [f" The votes of {name!r} count as those of {as_!r}, who is known." for name, as_ in self.renamed.items()]
+        return f"{self.read:,} judgements read, {self.new:,} of them new.{settled}{repeated}{''.join(known)}"
 
 
 class Reviews(Database):
@@ -49,6 +57,7 @@ class Reviews(Database):
         self._db.execute("PRAGMA synchronous=FULL")  # NORMAL could lose the last votes in a power cut
         self._reader = Database(path)  # reading does not wait for a vote that is being written
         self._ballots, self._read = Ballots(), 0
+        self._numbers: dict[str, str] = {}  # those that the ballots were counted with
         self._reading = Lock()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -58,37 +67,71 @@ class Reviews(Database):
     def add(self, vote: Vote, token: str = "") -> bool:
         """Keep a vote; False when it is there already. `token` names the form or row that it came from: the same vote
         sent twice is kept once."""
-        row = _row(checked(vote), token)
+        row = _row(replace(checked(vote), reviewer=plain_name(vote.reviewer)), token)
         with self.transaction() as db:
             return db.execute(f"{_INSERT} ON CONFLICT(token) DO NOTHING", row).rowcount == 1
 
-    def take(self, votes: Iterable[Vote]) -> Taken:
-        """Keep a sheet's votes, all of them or none: those that differ from the reviewer's current vote.
+    def take(self, votes: Iterable[Vote], dated: bool = False) -> Taken:
+        """Keep a file's votes, all of them or none: those that differ from the reviewer's current vote.
 
-        A vote that was taken before is not taken again, though the reviewer has changed it since: a file may be read twice.
+        A vote that the reviewer has cast before and changed or taken back since is not taken again: a sheet may be read twice,
+        and it may be older than votes on the page.
+
+        dated: the votes have the time at which they were cast, as those of Label Studio; one that is later than the change
+        counts. Rows of a sheet have none.
         """
-        wanted = [checked(vote) for vote in votes]
+        given = [checked(vote) for vote in votes]
         with self.transaction() as db:  # nobody else writes between looking and keeping
-            ballots, known = self.ballots(), {_identity(vote) for vote in self.votes()}
+            ballots, cast = self.ballots(), self._cast_by_reviewer()
+            names = ballots.names.copy()
+            wanted = [replace(vote, reviewer=names.learn(vote.reviewer)) for vote in given]
             open_ = [vote for vote in wanted if ballots.of(vote.key).settled is None]
             current = {(vote.key, vote.reviewer): ballots.of(vote.key).votes.get(vote.reviewer) for vote in open_}
             new: list[Vote] = []
+            repeated = 0
             for vote in open_:
-                own = current[vote.key, vote.reviewer]
-                changed_since = own is not None and vote.at < own.at and _identity(vote) in known
-                if _is_news(vote, own) and not changed_since:
+                slot = (vote.key, vote.reviewer)
+                if not _is_news(vote, current[slot]):
+                    continue
+                if _is_repeated(vote, cast[slot], dated):
+                    repeated += 1
+                else:
                     new.append(vote)
-                    current[vote.key, vote.reviewer] = vote
+                    current[slot] = vote
             db.executemany(_INSERT, [_row(vote, "") for vote in new])
-        return Taken(len(wanted), len(new), len(wanted) - len(open_))
+        renamed = {plain_name(one.reviewer): other.reviewer for one, other in zip(given, wanted, strict=True)}
+        others = {name: as_ for name, as_ in renamed.items() if name != as_}
+        return Taken(len(wanted), len(new), len(wanted) - len(open_), repeated, others)
+
+    def _cast_by_reviewer(self) -> defaultdict[tuple[Key, str], list[Vote]]:
+        """All votes that are no adjudications, "undo" too, in their order."""
+        found: defaultdict[tuple[Key, str], list[Vote]] = defaultdict(list)
+        for vote in self.votes():
+            if not vote.adjudication:
+                found[vote.key, vote.reviewer].append(vote)
+        return found
+
+    def know(self, users: Mapping[str, str]) -> None:
+        """Keep the names of reviewers by Label Studio's numbers (`numbered`); votes under a number are read as theirs."""
+        with self.transaction() as db:
+            pairs = [(number, plain_name(name)) for number, name in users.items()]
+            db.executemany("INSERT OR IGNORE INTO numbered_reviewers VALUES (?,?)", pairs)
+
+    def _numbered(self) -> dict[str, str]:
+        return unambiguous(self._reader.rows("SELECT number, name FROM numbered_reviewers"))
 
     def votes(self) -> list[Vote]:
-        """All votes ever cast, "undo" and superseded ones too, in their order."""
-        return [_vote(row[1:]) for row in self._after(0)]
+        """All votes ever cast, "undo" and superseded ones too, in their order, each under the reviewer's one name."""
+        names = Names(self._numbered())
+        found = [_vote(row[1:]) for row in self._after(0)]
+        return [replace(vote, reviewer=names.learn(vote.reviewer)) for vote in found]
 
     def ballots(self) -> Ballots:
         """The votes as they stand now; only what was added since the last call is read."""
         with self._reading:
+            numbers = self._numbered()
+            if numbers != self._numbers:  # votes of a number are another's now
+                self._ballots, self._read, self._numbers = Ballots(names=Names(numbers)), 0, numbers
             for row in self._after(self._read):
                 self._ballots.add(_vote(row[1:]))
                 self._read = row[0]
@@ -98,13 +141,15 @@ class Reviews(Database):
         return self._reader.rows(f"SELECT id, {_COLUMNS} FROM votes WHERE id > ? ORDER BY id", (last,))
 
 
-def _identity(vote: Vote) -> tuple[object, ...]:
-    return (*vote.key, vote.reviewer, vote.judgement, vote.comment, vote.at, vote.adjudication)
-
-
 def _is_news(vote: Vote, own: Vote | None) -> bool:
     """Whether the vote differs from the reviewer's current one, in its judgement or by a new comment."""
     return own is None or vote.judgement != own.judgement or vote.comment not in ("", own.comment)
+
+
+def _is_repeated(vote: Vote, cast: Sequence[Vote], dated: bool) -> bool:
+    """Whether the vote says what one of `cast`, all votes of its reviewer on the case, said before the last of them."""
+    said = any(not _is_news(vote, old) for old in cast)
+    return said and (not dated or vote.at < cast[-1].at)
 
 
 def _row(vote: Vote, token: str) -> tuple[Any, ...]:

@@ -49,7 +49,10 @@ def _agreement(found: Sequence[Calibration]) -> Part:
         rows.append((title_of(c.benchmark), c.column, c.judge, *agreed, _mean(c.bias)))
     header = ("benchmark", "checkpoint", "judge", "rated", "same rating", "within 1", "rank correlation", "bias [95 %]")
     return Part(
-        "Judge and human raters", "On the same answers; bias is the judge's rating minus the human rating.", header, tuple(rows)
+        "Judge and human raters",
+        'On the same answers; bias is the judge\'s rating minus the human rating. No "within 1" on a scale of one point.',
+        header,
+        tuple(rows),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.audit.label_studio import check_known, tasks_text, votes_from
+from harness.audit.label_studio import check_known, tasks_text, users_in, votes_from
 from harness.audit.review_sheet import Refused
 from harness.core.errors import DataError
 from harness.labels.cases import Case, Key, Vote
@@ -43,6 +43,44 @@ def test_of_two_annotations_of_one_reviewer_the_later_counts_and_both_are_kept()
 
 def test_a_reviewer_known_only_by_number_is_named_as_such() -> None:
     assert votes_from(changed(completed_by=7), "x")[0].reviewer == "label-studio user 7"
+
+
+def by(*people: Any) -> str:
+    """An export with one annotation of each of these, on one case after the other."""
+    tasks = json.loads(tasks_text(CASES, [vote(n, "right", "x") for n in range(len(people))]))
+    for task, who in zip(tasks, people, strict=False):
+        task["annotations"][0]["completed_by"] = who
+    return json.dumps(tasks)
+
+
+ADA = {"id": 3, "email": "Ada@example.org", "username": "ada"}
+
+
+def test_a_bare_number_is_the_person_whom_the_export_names_elsewhere() -> None:
+    named = [v.reviewer for v in votes_from(by(3, ADA, {"id": 3, "username": "ada"}), "x")]
+    assert named == ["ada@example.org"] * 3
+    assert [v.reviewer for v in votes_from(by(3, {"id": 4, "email": "bob@example.org"}, 4), "x")] == [
+        "label-studio user 3", "bob@example.org", "bob@example.org",
+    ]  # fmt: skip
+
+
+def test_a_number_that_two_people_have_stays_a_number() -> None:
+    """Exports of two servers, put together."""
+    named = [v.reviewer for v in votes_from(by(3, ADA, {"id": 3, "email": "bob@example.org"}), "x")]
+    assert named == ["label-studio user 3", "Ada@example.org", "bob@example.org"]
+
+
+@pytest.mark.parametrize("first", [3, ADA])
+def test_a_number_of_another_export_is_the_person_whom_the_store_knows(tmp_path: Path, first: Any) -> None:
+    second = ADA if first == 3 else 3
+    with Reviews(tmp_path / "store.sqlite") as reviews:
+        for who, new in ((first, 1), (second, 0)):  # the same vote, once by number
+            reviews.know(users_in(by(who), "x"))
+            assert reviews.take(votes_from(by(who), "x"), dated=True).new == new
+        assert reviews.ballots().reviewers() == ["ada@example.org"]
+        assert {v.reviewer for v in reviews.votes()} == {"ada@example.org"}
+        reviews.know({"label-studio user 3": "bob@example.org"})  # another server's
+        assert reviews.ballots().names.of("label-studio user 3") == "label-studio user 3"
 
 
 def test_a_cancelled_annotation_is_a_skip() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,3 +97,16 @@ def test_a_queue_is_not_written_under_an_ending_of_another_form(tmp_path: Path, 
 def test_endings_in_capitals_are_the_same(tmp_path: Path) -> None:
     invoke(fill(tmp_path), "queue", "pope", "--to", str(tmp_path / "Q.JSON"))
     assert (tmp_path / "Q.JSON").read_text().startswith("[")
+
+
+def test_a_number_and_an_address_of_two_exports_are_one_reviewer(sheet: Path) -> None:
+    invoke(sheet.parent, "queue", "pope", "--to", str(sheet.with_suffix(".json")))
+    task = next(t for t in json.loads(sheet.with_suffix(".json").read_text()) if t["data"]["item_id"] == DOUBTFUL)
+    right = {"from_name": "judgement", "type": "choices", "value": {"choices": ["right"]}}
+    for n, who in enumerate([3, {"id": 3, "email": "ada@example.org"}, 3]):
+        note = {"completed_by": who, "created_at": "2026-01-01T00:00:00Z", "result": [right]}
+        export = sheet.with_name(f"{n}.json")
+        export.write_text(json.dumps([task | {"annotations": [note]}]))
+        told = invoke(sheet.parent, "votes", str(export))
+        assert f"{1 if n == 0 else 0} of them new" in told
+    assert "The votes of 'label-studio user 3' count as those of 'ada@example.org', who is known." in told

@@ -95,6 +95,16 @@ def test_agreement_and_bias_of_a_judge() -> None:
     assert found.correlation == pytest.approx(0.866, abs=0.03) and found.mean.of == 7
 
 
+def test_within_one_point_is_left_out_where_the_scale_is_one_point() -> None:
+    grades = [Judged("mmvet", "base", str(i), "chat 1", value) for i, value in enumerate([0.0, 1.0])]
+    people = {("mmvet", "0"): 1.0, ("mmvet", "1"): 1.0}
+    for widths in ({"mmvet": 1.0}, {}):  # without a known scale, the ratings themselves tell
+        (found,) = calibrate(grades, people, widths)
+        assert found.near is None and found.exact == 0.5
+    (wide,) = calibrate(grades, people, {"mmvet": 6.0})
+    assert wide.near == 1.0
+
+
 def test_drift_between_versions_is_told_on_the_same_answers() -> None:
     (found,) = drifts([*judged("chat 1", 1, 2, 3, 4, 5), *judged("chat 2", 2, 3, 3, 5, 6, 0)])
     assert (found.earlier, found.later) == ("chat 1", "chat 2") and found.change.n == 5

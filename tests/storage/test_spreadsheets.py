@@ -49,7 +49,18 @@ def test_cells_that_a_row_lacks_at_its_end_are_empty() -> None:
 
 def test_empty_rows_and_further_columns_are_no_harm(tmp_path: Path) -> None:
     path = saved(tmp_path, b"note,Item_ID ,word,comment\n,,,\nx,1,right,fine\n")
-    assert cells(path) == [["1", "right", "fine"]] and read_sheet(path, HEADER)[0].where.endswith("queue.csv, row 2")
+    assert cells(path) == [["1", "right", "fine"]]
+
+
+@pytest.mark.parametrize(("raw", "row"), [
+    (b"item_id,word,comment\n1,right,\n", 2),
+    (b"item_id,word,comment\n,,,\n\n1,right,\n", 4),
+    (b"\r\n\r\nitem_id,word,comment\r\n1,right,\r\n", 4),
+    (b'item_id,word,comment\n2,"two\nlines",\n1,right,\n', 3),  # one row, though two lines of the file
+    (b"sep=,\r\nitem_id,word,comment\r\n1,right,\r\n", 2),  # a line that the program does not show
+])  # fmt: skip
+def test_a_row_has_the_number_that_the_spreadsheet_program_shows(raw: bytes, row: int) -> None:
+    assert parse_sheet(raw, "q.csv", HEADER)[-1].where == f"q.csv, row {row}"
 
 
 @pytest.mark.parametrize(("raw", "words"), [
@@ -58,7 +69,22 @@ def test_empty_rows_and_further_columns_are_no_harm(tmp_path: Path) -> None:
     (b'item_id,word,comment\n1,right,"open\n', "cannot be read as a table"),
     (b"item_id,word,comment\n1,right,\xff\n", "line 2 is not UTF-8 text .byte 0xff"),
     (b"item_id,word,comment\n1,right,a,b,c\n", "row 2 has more cells"),
+    (b"item_id,word,comment\n\n1,right,a,b,c\n", "row 3 has more cells"),
 ])  # fmt: skip
 def test_what_is_no_such_table_is_told(tmp_path: Path, raw: bytes, words: str) -> None:
     with pytest.raises(DataError, match=words):
         read_sheet(saved(tmp_path, raw), HEADER)
+
+
+@pytest.mark.parametrize(("header", "columns"), [
+    (b"item_id,Word,comment,word ", "'word' .columns 2, 4."),
+    (b"item_id,word,comment,comment", "'comment' .columns 3, 4."),
+    (b"item_id,word,comment,judgement", "'word' .columns 2, 4."),  # the former name and the name
+])  # fmt: skip
+def test_a_column_that_is_read_may_not_stand_twice(header: bytes, columns: str) -> None:
+    with pytest.raises(DataError, match=f"q.csv has more than one column {columns}.* Remove or rename"):
+        parse_sheet(header + b"\n1,right,,wrong\n", "q.csv", HEADER[:2], {"judgement": "word"}, HEADER[2:])
+
+
+def test_a_column_that_is_not_read_may_stand_twice() -> None:
+    assert parse_sheet(b"note,item_id,word,comment,note\na,1,right,,b\n", "q.csv", HEADER)[0].cells["word"] == "right"

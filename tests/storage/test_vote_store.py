@@ -88,13 +88,70 @@ def test_a_vote_that_says_nothing_is_refused_and_keeps_the_others_out(reviews, w
 
 
 def test_a_sheet_keeps_every_change_of_mind_and_no_word_twice(reviews):
-    for word, new in (("right", 1), ("right", 0), ("wrong", 1), ("right", 1)):
+    for word, new in (("right", 1), ("right", 0), ("wrong", 1), ("wrong", 0)):
         assert reviews.take([replace(VOTE, judgement=word)]).new == new
-    reviews.add(replace(VOTE, judgement="undo"))
-    assert [v.judgement for v in reviews.votes()] == ["right", "wrong", "right", "undo"]
-    assert reviews.take([replace(VOTE, judgement="right")]).new == 1  # "wrong" stood again
     assert reviews.take([replace(VOTE, judgement="right", comment="on second thoughts")]).new == 1
     assert reviews.take([replace(VOTE, judgement="right", comment="")]).new == 0  # a comment is not lost to an empty cell
+    assert [v.judgement for v in reviews.votes()] == ["right", "wrong", "right"]
+
+
+@pytest.mark.parametrize("later", ["wrong", "undo"])
+def test_a_sheet_that_is_read_again_leaves_later_votes_as_they_are(reviews, later):
+    sheet = [replace(VOTE, judgement="right", at="2026-01-02"), replace(VOTE, item_id="2", at="2026-01-02")]
+    reviews.take(sheet)
+    reviews.add(replace(VOTE, judgement=later, at="2026-01-03"), "form")
+    taken = reviews.take([replace(vote, at="2026-01-04") for vote in sheet])
+    assert (taken.read, taken.new, taken.repeated) == (2, 0, 1)
+    assert "0 of them new. Left out: 1 that the reviewer has changed since." in taken.summary
+    assert [v.judgement for v in reviews.ballots().of(VOTE.key).votes.values()] == ["wrong"] * (later == "wrong")
+
+
+def test_a_filled_in_cell_of_an_older_page_vote_does_not_undo_a_later_one(reviews):
+    for word in ("right", "wrong"):
+        reviews.add(replace(VOTE, judgement=word), word)
+    assert reviews.take([replace(VOTE, judgement="right")]).repeated == 1  # the page's sheet has own votes filled in
+
+
+def test_a_vote_that_another_reviewer_cast_before_is_taken(reviews):
+    reviews.take([replace(VOTE, reviewer="bob"), replace(VOTE, judgement="right")])
+    assert reviews.take([VOTE]).new == 1
+
+
+@pytest.mark.parametrize(("at", "new"), [("2026-01-01", 0), ("2026-01-09", 1)])
+def test_a_vote_with_a_time_of_its_own_counts_where_it_is_later_than_the_change(reviews, at, new):
+    reviews.add(replace(VOTE, judgement="right", at="2026-01-01"), "first")
+    reviews.add(replace(VOTE, judgement="wrong", at="2026-01-05"), "second")
+    assert reviews.take([replace(VOTE, judgement="right", at=at)], dated=True).new == new
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("Zo\u00eb ", False), ("Zoe\u0308", False), (" zo\u00eb", True), ("ZO\u00cb", True)]
+)
+def test_another_spelling_of_a_name_is_the_same_reviewer(reviews, name, told):
+    reviews.add(replace(VOTE, reviewer="Zo\u00eb"), "form")
+    taken = reviews.take([replace(VOTE, judgement="right", reviewer=name)])
+    assert {n: v.judgement for n, v in reviews.ballots().of(VOTE.key).votes.items()} == {"Zo\u00eb": "right"}
+    assert {vote.reviewer for vote in reviews.votes()} == {"Zo\u00eb"}
+    assert ("count as those of 'Zo\u00eb', who is known" in taken.summary) == told
+
+
+def test_two_spellings_in_one_file_are_one_reviewer(reviews):
+    assert reviews.take([replace(VOTE, reviewer="Ada"), replace(VOTE, reviewer="ada ")]).new == 1
+
+
+def test_an_address_is_kept_in_lower_case(reviews):
+    reviews.add(replace(VOTE, reviewer="Ada.L@Example.org"))
+    assert reviews.rows("SELECT reviewer FROM votes") == [("ada.l@example.org",)]
+
+
+def test_spellings_that_an_older_version_stored_are_read_as_one_reviewer(reviews):
+    columns = "benchmark, item_id, field, label, word, at, comment, answer, spans, adjudication"
+    for n, name in enumerate(["Ada ", "ada", "Bob", "Ada"]):
+        with reviews.transaction() as db:
+            values = f"SELECT {n}, ?, 'pope', '1', 'label', 'yes', 'right', ?, '', '', '[]', 0"
+            db.execute(f"INSERT INTO votes (token, reviewer, {columns}) {values}", (name, f"2026-01-0{n + 1}"))
+    assert reviews.ballots().reviewers() == ["Ada", "Bob"]
+    assert [vote.reviewer for vote in reviews.votes()] == ["Ada", "Ada", "Bob", "Ada"]
 
 
 def test_one_sheet_brought_back_by_many_at_once_is_kept_once(reviews, tmp_path):

@@ -1,1 +1,1 @@
-"""Votes that come from files, held against the labels of the stored runs."""
+"""Votes and ratings that come from files, held against the labels and answers of the stored runs."""

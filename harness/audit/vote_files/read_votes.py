@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.audit.label_studio import check_known, votes_from
+from harness.audit.label_studio import check_known, users_in, votes_from
 from harness.audit.review_sheet import Filled, votes_of
 from harness.audit.vote_files.known_labels import KnownLabels
 from harness.core.edge.files import read_text
@@ -21,9 +21,10 @@ def votes_in(store: Store, file: Path, reviewer: str, at: str) -> Filled:
     """
     known = KnownLabels(store)
     if file.suffix.lower() == ".json":
-        votes = [checked(vote) for vote in votes_from(read_text(file), str(file))]
+        text = read_text(file)
+        votes = [checked(vote) for vote in votes_from(text, str(file))]
         check_known(votes, {name: known.ids(name) for name in {vote.benchmark for vote in votes}}, known.fault, str(file))
-        return Filled(votes, warning=known.older(votes))
+        return Filled(votes, warning=known.older(votes), dated=True, users=users_in(text, str(file)))
     if not reviewer:
         raise ConfigError("Whose votes are these? Give --reviewer NAME; only an export of Label Studio names its reviewers.")
     filled = votes_of(read_bytes(file), str(file), reviewer, at, known.fault)

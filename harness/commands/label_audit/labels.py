@@ -75,7 +75,7 @@ def queue_(
     with Reviews(output / "store.sqlite") as reviews:
         ballots = reviews.ballots()
     advised = advice(chosen, ballots)
-    if reviewer:
+    if reviewer := ballots.names.of(reviewer):
         waiting = [i for i, case in enumerate(chosen) if reviewer not in ballots.of(case.key).votes]
         chosen = [chosen[i] for i in advised.order(waiting, [case.key for case in chosen])]
     if to is not None:
@@ -109,7 +109,8 @@ def votes(
     with open_store(output) as store:
         filled = votes_in(store, sheet, reviewer, _now())
     with Reviews(output / "store.sqlite") as reviews:
-        echo(reviews.take(filled.votes).summary + filled.left)
+        reviews.know(filled.users)
+        echo(reviews.take(filled.votes, filled.dated).summary + filled.left)
     if filled.warning:
         echo(f"WARNING: {filled.warning}", err=True)
 

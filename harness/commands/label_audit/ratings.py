@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.commands._app import RUNS, OutputOption, echo, group
+
+Answer = tuple[str, str]  # benchmark, answer id
 
 ratings = group("ratings", "Compare a judge with human ratings of a random sample.")
 
@@ -25,7 +28,7 @@ def sample(
 
     The judge's own ratings are left out, so that they cannot bias the raters.
     """
-    from harness.audit.human_ratings import sample_text
+    from harness.audit.human_ratings import sample_text, scale_of
     from harness.commands.label_audit.queue_files import require_ending
     from harness.storage.run_store import open_store
 
@@ -33,7 +36,9 @@ def sample(
     with open_store(output) as store:
         text = sample_text(store, runs or (), benchmark, size, seed)
     to.write_text(text, encoding="utf-8", newline="")
-    echo(f"{to}: fill in the column `rating` on the judge's scale, one copy of the sheet a rater, then:")
+    scale = scale_of(benchmark)
+    numbers = f"with numbers from {scale.low:g} to {scale.high:g}" if scale else "on the judge's scale"
+    echo(f"{to}: fill in the column `rating` {numbers}, one copy of the sheet a rater, then:")
     echo(f"python -m harness ratings show {to} --output {output}")
 
 
@@ -49,22 +54,35 @@ def show(
 
     Shows agreement and bias of each judge, drift between its versions, and means corrected with the human ratings.
     """
-    from harness.audit.human_ratings import judged_answers, known_to, read_ratings
+    from harness.audit.human_ratings import judged_answers, scale_of
+    from harness.audit.vote_files.read_ratings import ratings_in
     from harness.commands._terminal import show_parts
-    from harness.core.errors import DataError
     from harness.labels.estimates.judge_calibration import calibrate, drifts
     from harness.storage.run_store import open_store
     from reports.label_audit.judge_text import judge_parts
 
-    people = read_ratings(sheets)
-    if not people:
-        raise DataError("No row has a rating yet. Fill in the column `rating` with numbers on the judge's scale.")
     with open_store(output) as store:
+        people, elsewhere = ratings_in(store, sheets, runs or ())
         judged = judged_answers(store, runs or ())
-    known = known_to(judged, people)
-    if not known:
-        raise DataError(f"None of the {len(people):,} ratings is of an answer in these runs. Was the sheet made from others?")
-    echo(f"{len(people):,} answers rated by people, {known:,} of them in these runs.")
+    _tell(people, elsewhere, {(one.benchmark, one.answer) for one in judged})
     rated = {benchmark for benchmark, _ in people}
     chosen = [one for one in judged if one.benchmark in rated]
-    show_parts(judge_parts(calibrate(chosen, people), drifts(chosen)))
+    scales = {benchmark: scale for benchmark in rated if (scale := scale_of(benchmark)) is not None}
+    widths = {benchmark: scale.high - scale.low for benchmark, scale in scales.items()}
+    show_parts(judge_parts(calibrate(chosen, people, widths), drifts(chosen)))
+
+
+def _tell(people: Collection[Answer], elsewhere: Mapping[str, int], judged: Collection[Answer]) -> None:
+    """How many of the ratings are compared, and why the others are not. Raises DataError where none is."""
+    from harness.core.errors import DataError
+
+    if not people and not elsewhere:
+        raise DataError("No row has a rating yet. Fill in the column `rating` with numbers on the judge's scale.")
+    others = f"{sum(elsewhere.values()):,} are of answers that only other runs have: {', '.join(elsewhere)}."
+    if not people:
+        raise DataError(f"None of the ratings is of an answer in these runs. {others} Name such a run with `--run`.")
+    echo(f"{len(people) + sum(elsewhere.values()):,} answers rated by people, {len(people):,} of them in these runs.")
+    if elsewhere:
+        echo(f"{others} They are left out.")
+    if unread := [answer for answer in people if answer not in judged]:
+        echo(f"{len(unread):,} are of answers without a rating of the judge that could be read. They are left out.")

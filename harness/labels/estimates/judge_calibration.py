@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from harness.core.stats import LEVEL
 from harness.labels.estimates.prediction_powered import FEWEST, Corrected, clustered_error, corrected_mean
 
-NEAR = 1.0  # points; ratings that differ by no more count as near
+NEAR = 1.0  # points; ratings that differ by no more count as near, on scales that are wider
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Mean:
 class Calibration:
     """One judge on one checkpoint's answers to one benchmark.
 
-    `bias`: judge minus people. `exact`, `near`: shares of rated answers with the same rating, and within one point.
+    `bias`: judge minus people. `exact`, `near`: shares of rated answers with the same rating, and within one point; `near` is
+    None on a scale of one point, where it could only be 1.
     `correlation`: Spearman's. `mean`: what people would have given on average, over all answers.
     """
 
@@ -69,13 +71,19 @@ class Drift:
     changed: float  # share of answers that got another rating
 
 
-def calibrate(judged: Sequence[Judged], people: Mapping[tuple[str, str], float]) -> tuple[Calibration, ...]:
-    """One for each benchmark, checkpoint and judge; `people`: (benchmark, answer) -> their rating, the mean of several."""
+def calibrate(
+    judged: Sequence[Judged], people: Mapping[tuple[str, str], float], widths: Mapping[str, float] = MappingProxyType({})
+) -> tuple[Calibration, ...]:
+    """One for each benchmark, checkpoint and judge.
+
+    people: (benchmark, answer) -> their rating, the mean of several. widths: benchmark -> best minus worst rating of its scale;
+    where it is not known, the ratings that were given tell it.
+    """
     groups: defaultdict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
     images = {(one.benchmark, one.answer): one.image or one.answer for one in judged}
     for one in judged:
         groups[one.benchmark, one.column, one.judge][one.answer] = one.value
-    return tuple(_calibration(*key, values, people, images) for key, values in groups.items())
+    return tuple(_calibration(*key, values, people, images, widths.get(key[0])) for key, values in groups.items())
 
 
 def _calibration(
@@ -85,6 +93,7 @@ def _calibration(
     values: Mapping[str, float],
     people: Mapping[tuple[str, str], float],
     images: Mapping[tuple[str, str], str],
+    width: float | None,
 ) -> Calibration:
     rated = [answer for answer in values if (benchmark, answer) in people]
     rest = [answer for answer in values if (benchmark, answer) not in people]
@@ -92,13 +101,15 @@ def _calibration(
     theirs = np.array([people[benchmark, answer] for answer in rated], dtype=np.float64)
     own = np.array([values[answer] for answer in rated], dtype=np.float64)
     apart = np.abs(own - theirs)
+    if width is None and rated:
+        width = float(np.ptp(np.concatenate([theirs, list(values.values())])))
     return Calibration(
         benchmark=benchmark,
         column=column,
         judge=judge,
         bias=mean(own - theirs, of_rated),
         exact=float((apart < 1e-9).mean()) if rated else None,
-        near=float((apart <= NEAR + 1e-9).mean()) if rated else None,
+        near=float((apart <= NEAR + 1e-9).mean()) if rated and width is not None and width > NEAR else None,
         correlation=_spearman(own, theirs),
         mean=corrected_mean([values[answer] for answer in rest], own, theirs, of_rest, of_rated),
     )

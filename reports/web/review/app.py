@@ -176,13 +176,13 @@ def _position(desk: Desk, id: str) -> int:
 
 
 def _known_reviewer(request: Request, desk: Desk) -> str:
-    """The reviewer: from the cookie, else as the command named, else ""."""
+    """The reviewer: from the cookie, else as the command named, else "". In the spelling that the votes have."""
     try:
         name = base64.urlsafe_b64decode(request.cookies.get(_COOKIE, "")).decode()
         check_name(name)
     except (ValueError, ConfigError):
-        return desk.reviewer
-    return name
+        name = desk.reviewer
+    return desk.votes.ballots().names.of(name)
 
 
 def _reviewer(request: Request, desk: Desk) -> str:

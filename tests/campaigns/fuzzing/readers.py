@@ -138,7 +138,7 @@ def label_studio(draw: random.Random, folder: Path) -> None:
 
 
 def ratings(draw: random.Random, folder: Path) -> None:
-    from harness.audit.human_ratings import read_ratings
+    from harness.audit.vote_files.read_ratings import read_ratings
 
     row = {"benchmark": "mmvet", "item_id": "1", "answer_id": "x", "question": "q", "answer": "a", "rating": "0,5"}
     (folder / "ratings.csv").write_bytes(_table(mutated([row, row], draw, 0.1), draw, ","))

@@ -20,10 +20,11 @@ from harness.core.errors import ConfigError
 from harness.core.files import write_text_whole
 from harness.core.gating import Policy
 from harness.core.plugins import Progress, no_progress
-from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
+from harness.core.run_record import STOPPED, BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
 from harness.evaluation.sweep import Say, sweep
 from harness.models._server.shared_servers import kept_servers
 from harness.results.run_records import records_of
+from harness.run.checks.decidable import base_results, require_answered
 from harness.run.data import open_data
 from harness.run.models import load_model
 from harness.storage.run_folder import locked
@@ -59,16 +60,18 @@ def until_decided(
 ) -> Stopped:
     """Sweep the configuration's model until the policy is decided against the base of a finished run.
 
-    Raises ConfigError where that run lacks a benchmark, or the policy does not fit what is swept.
+    Raises ConfigError where that run is not a whole sweep of the base or lacks a benchmark, or the policy does not fit.
     """
     if config.fleet is not None:
         raise ConfigError("`--until decided` asks a few images at a time, in this process. Leave the fleet out.")
     output = Path(config.output).expanduser()
-    data, model = open_data(config.data, output, say), load_model(config)
     with open_store(output) as store:
-        base = records_of(store, against)[0]
-        results = _base_results(base, config.sweep)
-        targets(policy, {name: result.formulas for name, result in results.items()})
+        against = store.run(against).id  # a name will be this run's, too, once it is begun
+        other, base = store.run(against), records_of(store, against)[0]
+        results = base_results(other, base, config.sweep, output)
+        rules = targets(policy, {name: result.formulas for name, result in results.items()})
+        require_answered(other, results, {target.benchmark for target in rules if target.rule.role != "watch"})
+        data, model = open_data(config.data, output, say), load_model(config)
         run = _stored_run(config, [config.digest, model.checkpoint.digest, base.run_id, repr(policy)], command, data.folder)
         order = {name: _order(result, config.seed) for name, result in results.items()}
         planned = {name: len(images) for name, images in order.items()}
@@ -90,16 +93,6 @@ def until_decided(
             found = replace(found, stopped=words)
             _report(store, folder, run.id, against, found)
     return Stopped(run.id, folder, found, asked, max(planned.values()))
-
-
-def _base_results(base: RunRecord, specs: Sequence[BenchmarkConfig]) -> dict[str, BenchmarkResult]:
-    known = {result.benchmark: result for result in base.sweeps[0].results} if base.sweeps else {}
-    lacking = [spec.title for spec in specs if spec.title not in known]
-    if lacking:
-        raise ConfigError(
-            f"{base.run_id} has no result of {', '.join(lacking)}. Sweep the base over the same benchmarks first."
-        )
-    return {spec.title: known[spec.title] for spec in specs}
 
 
 def _stored_run(config: RunConfig, identity: list[str], command: str, data: Path) -> StoredRun:
@@ -143,7 +136,7 @@ def _words(asked: int, planned: int, seed: int, found: Gate) -> str:
 def _say_how(store: Store, run_id: str, words: str) -> None:
     """Make how it was stopped a part of every result's protocol."""
     for place, result in enumerate(store.results(run_id)):
-        facts = {**result.protocol.facts, "stopped": words}
+        facts = {**result.protocol.facts, STOPPED: words}
         store.add_result(run_id, place, replace(result, protocol=ProtocolRecord(facts)))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from harness.config.schema import RunConfig, parse
 from harness.core.errors import ConfigError
 from harness.run import pipeline
 from harness.run.until_decided import until_decided
+from harness.storage.run_store import open_store
 
 
 def study(world: Path, output: Path, name: str, says: str) -> RunConfig:
@@ -60,3 +64,48 @@ def test_a_base_without_the_benchmark_is_refused(world: Path, base: Path) -> Non
     other = parse({**study(world, base, "x", "Yes.").model_dump(exclude_none=True), "sweep": [{"name": "chair"}]})
     with pytest.raises(ConfigError, match="has no result of chair"):
         until_decided(other, policy("chair.recall", "5 points"), "base", "test")
+
+
+@pytest.fixture
+def own(base: Path, tmp_path: Path) -> Path:
+    """A copy of the output folder, to be changed."""
+    return Path(shutil.copytree(base, tmp_path / "own"))
+
+
+def refused(world: Path, output: Path, against: str, match: str, says: str = "No.", name: str = "blind") -> None:
+    """Refused in one line, before a run is begun."""
+    with open_store(output) as store:
+        before = [(run.id, run.status) for run in store.runs()]
+    with pytest.raises(ConfigError, match=match) as found:
+        until_decided(study(world, output, name, says), policy("pope.recall[random]", "5 points"), against, "test")
+    with open_store(output) as store:
+        assert [(run.id, run.status) for run in store.runs()] == before and "\n" not in str(found.value)
+
+
+def test_a_base_that_itself_stopped_early_is_refused(world: Path, own: Path) -> None:
+    done = until_decided(study(world, own, "blind", "No."), policy("pope.recall[random]", "5 points"), "base", "test")
+    refused(world, own, done.run_id, f"{done.run_id} was itself stopped early", name="third")
+
+
+@pytest.mark.parametrize("status", ["running", "interrupted", "stopped: ModelError"])
+def test_a_base_that_is_not_finished_is_refused(world: Path, own: Path, status: str) -> None:
+    with open_store(own) as store:
+        store.set_status(store.run("base").id, status)
+    shown = "interrupted" if status == "running" else status
+    refused(world, own, "base", rf"is not finished \({shown}\)\. Give its command again \(test\)")
+
+
+def test_a_base_without_some_answers_is_refused_where_they_decide(world: Path, own: Path) -> None:
+    with open_store(own) as store:
+        run = store.run("base").id
+        (whole,) = store.results(run)
+        lacking = replace(whole, answer_keys=(None, *whole.answer_keys[1:]), scores=whole.scores[1:])
+        store.add_result(run, 0, lacking)
+        store.set_status(run, store.how_complete(run))
+    refused(world, own, "base", "pope: of .* items of base-.* are 1 without an answer")
+
+
+def test_the_base_is_the_run_that_was_named_though_its_name_is_the_new_runs_too(world: Path, own: Path) -> None:
+    done = until_decided(study(world, own, "base", "No."), policy("pope.recall[random]", "5 points"), "base", "until")
+    report = json.loads((done.folder / "report.json").read_text())
+    assert [run["command"] for run in report["runs"]] == ["test", "until"]

@@ -24,7 +24,7 @@ from harness.core.run_record import STOPPED, BenchmarkResult, ProtocolRecord, Ru
 from harness.evaluation.sweep import Say, sweep
 from harness.models._server.shared_servers import kept_servers
 from harness.results.run_records import records_of
-from harness.run.checks.decidable import base_results, require_answered
+from harness.run.checks.decidable import base_results, require_measured, require_same_items, require_same_protocol
 from harness.run.data import open_data
 from harness.run.models import load_model
 from harness.storage.run_folder import locked
@@ -33,7 +33,6 @@ from reports.comparison.compare import compare
 from reports.gate.anytime import Anytime, looks
 from reports.gate.decide import gate
 from reports.gate.junit import junit
-from reports.gate.resolve import targets
 from reports.values.gate import INCONCLUSIVE, Gate
 from reports.values.table import Column
 
@@ -60,18 +59,23 @@ def until_decided(
 ) -> Stopped:
     """Sweep the configuration's model until the policy is decided against the base of a finished run.
 
-    Raises ConfigError where that run is not a whole sweep of the base or lacks a benchmark, or the policy does not fit.
+    Raises ConfigError where that run is not a whole sweep of the base under the same protocol, lacks a benchmark, or the policy
+    does not fit: a gate that cannot be decided asks nothing.
     """
     if config.fleet is not None:
         raise ConfigError("`--until decided` asks a few images at a time, in this process. Leave the fleet out.")
     output = Path(config.output).expanduser()
     with open_store(output) as store:
         against = store.run(against).id  # a name will be this run's, too, once it is begun
-        other, base = store.run(against), records_of(store, against)[0]
-        results = base_results(other, base, config.sweep, output)
-        rules = targets(policy, {name: result.formulas for name, result in results.items()})
-        require_answered(other, results, {target.benchmark for target in rules if target.rule.role != "watch"})
-        data, model = open_data(config.data, output, say), load_model(config)
+        base = records_of(store, against)[0]
+        results = base_results(store.run(against), base, config.sweep, output)
+        deciding = require_measured(policy, results, store.run(against))
+        data = open_data(config.data, output, say)
+        for spec in config.sweep:
+            require_same_items(spec, results[spec.title], data, against)
+        model = load_model(config)
+        for spec in (spec for spec in config.sweep if spec.title in deciding):
+            require_same_protocol(spec, results[spec.title], model, data, store, against)
         run = _stored_run(config, [config.digest, model.checkpoint.digest, base.run_id, repr(policy)], command, data.folder)
         order = {name: _order(result, config.seed) for name, result in results.items()}
         planned = {name: len(images) for name, images in order.items()}

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from alignment.weights.trainable import Trainable
+from harness.core.digests import model_digest
 from harness.core.errors import TrainingError
 from harness.core.files import write_folder_whole
 from harness.core.run_record import Checkpoint
@@ -22,7 +23,7 @@ COMPANIONS = (
     *("tokenizer*", "*processor*", "chat_template*", "special_tokens*", "added_tokens*", "vocab*", "merges*"),
     *("*.jinja", "*.model", "generation_config.json"),
 )
-PROVENANCE = "alignment.json"
+PROVENANCE, MERGED_DIGEST = "alignment.json", "merged_base_digest"  # an adapter is loaded on a base of one of its digests
 ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 HEADS = "heads.safetensors"  # of a reward or value model, beside the weights
 _SHARD = "5GB"  # as on the hub: shards are read, and their digests computed, side by side
@@ -79,6 +80,8 @@ def write_checkpoint(
             save_file({name: t.contiguous().cpu() for name, t in heads.items()}, part / HEADS)
         _copy_companions(base, part)
         facts = {"base": base.folder, "base_digest": base.digest, **provenance}
+        if merged_base is not None:
+            facts[MERGED_DIGEST] = model_digest(merged_base)
         (part / PROVENANCE).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     _fill(folder, write)

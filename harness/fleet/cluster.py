@@ -9,8 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import shutil
-import signal
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,9 +16,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, ModelError
+from harness.fleet.own_node import Say, environment, last_words, own_folder, own_handlers, watch
 from harness.fleet.worker import Worker
 
+_ENDED = "Ray on this machine, to which this command belongs, has ended. {} the same command; what was done is kept."
 _REACH_S = 10.0
 _TOKEN = secrets.token_hex(32)  # one a process, since Ray keeps the first one that it sees
 _STARTS = 3
@@ -51,9 +51,12 @@ class Cluster:
                 "runs in this process."
             ) from error
         self._ray, self._at_end = ray, ExitStack()
+        self.ended = ""  # once this host's Ray is gone: what happened and what to do; nothing is asked of it any more
+        self._waiting, self._closed = list[Say](), False  # calls that do not come back then: how each would say it
         if not ray.is_initialized():  # by whoever calls us from Python
             try:
-                with _own_handlers():
+                with own_handlers():
+                    ray._private.worker._worker_logs_enabled = False  # of faults: `log_to_driver` does not silence them
                     if address is None:
                         self._start(workers)
                     else:
@@ -62,12 +65,13 @@ class Cluster:
                 self._at_end.close()
                 raise
         self.home = str(ray.get_runtime_context().get_node_id())  # Ray's id of the driver's host
+        why = _ENDED.format("Give" if address is None else "Start it again and give")
+        watch(ray._private.worker.global_worker.node.raylet_socket_name, lambda: self._has_ended(why))
 
     def _start(self, workers: int | None) -> None:
         """A Ray on the loopback interface, with a token and a folder of its own."""
         base = tempfile.gettempdir()
-        folder = tempfile.mkdtemp(prefix="harness-ray-", dir=base if len(base) < _LONGEST_TEMP else "/tmp")
-        self._at_end.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = self._at_end.enter_context(own_folder(Path(base if len(base) < _LONGEST_TEMP else "/tmp")))
         # Ray reads it whenever it opens a connection, and turns authentication on by itself where a user set no mode.
         self._at_end.enter_context(environment({"RAY_AUTH_TOKEN": _TOKEN}))
         self._at_end.callback(self._ray.shutdown)
@@ -111,18 +115,19 @@ class Cluster:
 
     def close(self) -> None:
         """End what was started here, or leave the cluster."""
-        with _own_handlers():
+        self._closed = True
+        with own_handlers():
             self._at_end.close()
 
     # ------------------------------------------------------------ hosts
 
     def total(self, resource: str) -> float:
         """ "GPU" or "CPU" of all hosts together, those in use too."""
-        return float(self._ray.cluster_resources().get(resource, 0))
+        return float(self._alive.cluster_resources().get(resource, 0))
 
     def nodes(self) -> set[str]:
         """Ray's ids of the hosts that answer."""
-        return {str(node["NodeID"]) for node in self._ray.nodes() if node["Alive"]}
+        return {str(node["NodeID"]) for node in self._alive.nodes() if node["Alive"]}
 
     # ------------------------------------------------------------ workers
 
@@ -133,7 +138,7 @@ class Cluster:
             from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
             where = NodeAffinitySchedulingStrategy(node, soft=False)
-        made = self._ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0, scheduling_strategy=where)
+        made = self._alive.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0, scheduling_strategy=where)
         return made(_Hired).remote()
 
     def dashboard(self) -> str:
@@ -142,29 +147,62 @@ class Cluster:
 
     def dismiss(self, worker: Any) -> None:
         """End a worker now, whatever it does."""
-        self._ray.kill(worker, no_restart=True)
+        if not self.ended:
+            self._ray.kill(worker, no_restart=True)
 
     def ask(self, worker: Any, method: str, *words: Any) -> Any:  # Any: a reference to a result
         """Ask for something without waiting for it."""
+        self.require_alive()
         return getattr(worker, method).remote(*words)
 
     def ready(self, asked: Sequence[Any], timeout_s: float) -> list[Any]:
         """Those whose result, or whose loss, is there; waits for the first one."""
-        found, _ = self._ray.wait(list(asked), num_returns=1, timeout=timeout_s)
-        more, _ = self._ray.wait(list(asked), num_returns=len(asked), timeout=0)
+        found, _ = self._alive.wait(list(asked), num_returns=1, timeout=timeout_s)
+        more, _ = self._alive.wait(list(asked), num_returns=len(asked), timeout=0)
         return list({*found, *more})
 
     def result(self, asked: Any) -> Any:  # Any: what the method returns
         """The result of a call that is ready. Raises WorkerLost where there will be none."""
-        wrong = self._ray.exceptions
+        wrong = self._alive.exceptions
         try:
-            return self._ray.get(asked, timeout=_REACH_S)
+            return self._alive.get(asked, timeout=_REACH_S)
         except wrong.RayTaskError as error:
             raise WorkerLost(one_line(error.cause if error.cause is not None else error)) from error
         except wrong.OutOfMemoryError as error:
             raise WorkerLost("its host ran out of memory, and Ray ended it. Give fewer workers, or hosts with more") from error
         except (wrong.RayError, TimeoutError) as error:
+            self.require_alive()
             raise WorkerLost(one_line(error)) from error
+
+    # ------------------------------------------------------------ the end of Ray on this host
+
+    def _has_ended(self, why: str) -> None:
+        if self._closed:
+            return
+        self.ended = why
+        if self._waiting:
+            last_words(self._waiting[0], why)
+
+    @contextmanager
+    def lives_or_ends(self, say: Say) -> Iterator[None]:
+        """Inside, calls of Ray that do not come back where this host's Ray ends, or end this process without a word: it says
+        why and ends."""
+        self.require_alive()
+        self._waiting.append(say)
+        try:
+            yield
+        finally:
+            self._waiting.remove(say)
+
+    @property
+    def _alive(self) -> Any:  # Any: the module, which is not typed
+        self.require_alive()
+        return self._ray
+
+    def require_alive(self) -> None:
+        """Raises ModelError where this host's Ray has ended."""
+        if self.ended:
+            raise ModelError(self.ended)
 
 
 class _Hired(Worker):
@@ -210,32 +248,3 @@ def python_path() -> str:
     """Where this very project is found, for processes of a local Ray."""
     home = str(Path(__file__).resolve().parent.parent.parent)
     return os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
-
-
-@contextmanager
-def environment(values: dict[str, str]) -> Iterator[None]:
-    """Environment variables that Ray reads while it starts; no figures of use are sent anywhere."""
-    values = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"} | values
-    before = {name: os.environ.get(name) for name in (*values, "RAY_AUTH_MODE")}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, old in before.items():
-            if old is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = old
-
-
-@contextmanager
-def _own_handlers() -> Iterator[None]:
-    """Ray puts a handler of its own for SIGTERM; ours stays."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        try:
-            signal.signal(signal.SIGTERM, before)
-        except ValueError:  # not the main thread, where Ray sets none either
-            pass

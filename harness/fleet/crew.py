@@ -17,7 +17,6 @@ from harness.fleet.jobs import Call, Job
 from harness.fleet.leases import Leases
 from harness.fleet.messages import Loaded, Reply, Spec
 from harness.fleet.processes import Processes
-from harness.fleet.sizing import sized
 from harness.fleet.status import Show
 from harness.fleet.turns import BUSY_S, Turns
 
@@ -143,3 +142,18 @@ def _hosts(settings: FleetConfig | int) -> tuple[Cluster | Processes, int, float
     except ConfigError:
         cluster.close()
         raise
+
+
+def sized(settings: FleetConfig, cluster: Cluster) -> tuple[int, float]:
+    """(workers, GPUs of each). Raises ConfigError where the cluster's hosts have less than is asked for."""
+    cpus, there = cluster.total("CPU"), cluster.total("GPU")
+    gpus = settings.gpus if settings.gpus is not None else min(there, 1.0)
+    size = settings.workers or (int(there / gpus) if gpus else len(cluster.nodes()))
+    if size * gpus > there or size < 1:
+        raise ConfigError(
+            f"The fleet asks for {max(size, 1)} workers with {gpus:g} GPUs each, and its hosts have {there:g} GPUs. Give "
+            "fewer `--workers`, or fewer `fleet.gpus`."
+        )
+    if size > cpus:
+        raise ConfigError(f"The fleet asks for {size} workers, and its hosts have {cpus:g} CPUs: one a worker is needed.")
+    return size, gpus

@@ -14,9 +14,9 @@ from harness.core.errors import HarnessError
 from harness.core.evaluation import Decoding, Request
 from harness.evaluation.checkpoint_checks import drawn_images
 from harness.fleet.cluster import Cluster, WorkerLost
+from harness.fleet.crew import sized
 from harness.fleet.messages import Host, Loaded, Reply, Spec, own_versions
 from harness.fleet.same_hosts import agreement
-from harness.fleet.sizing import sized
 
 _QUESTIONS = ("Is there a dog in the image?", "What colours do you see?", "Describe this image in detail.", "Why?")
 _TOKENS, _ANSWERS = 24, 12

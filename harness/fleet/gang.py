@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.fleet_form import ArmResources
-from harness.core.errors import ConfigError, TrainingError
+from harness.core.errors import ConfigError, HarnessError, TrainingError
 from harness.fleet.cluster import Cluster
+from harness.fleet.own_node import Say
 from harness.fleet.processes import Processes
 
 _RESTARTS = 3  # of all processes of an arm, when one is lost
@@ -38,13 +39,15 @@ def train_together(
     given: Mapping[str, Any],
     name: str,
     asked: ArmResources,
-    gpus: float,
+    cluster: Cluster,
     folder: Path,
+    say: Say,
 ) -> None:
     """`work(given)` in `asked.workers` processes that torch.distributed joins; it must resume from its own files.
 
     Args:
         folder: on storage that all hosts see; Ray Train keeps its own state there.
+        say: the last word of this process, where Ray on this host ends: Ray Train does not come back then.
     Raises TrainingError where it fails, after `_RESTARTS` new starts; `work` says elsewhere what went wrong.
     """
     os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
@@ -57,6 +60,7 @@ def train_together(
     except ImportError as error:
         raise ConfigError(f"Arms on a fleet need Ray Train: pip install 'mm-align-harness[ray]' ({error}).") from error
     logging.getLogger("ray.train").setLevel(logging.ERROR)
+    gpus = gpus_of(asked, cluster)
     trainer = TorchTrainer(
         work,
         train_loop_config=dict(given),
@@ -69,7 +73,10 @@ def train_together(
         ),
     )
     try:
-        trainer.fit()
+        with cluster.lives_or_ends(say):
+            trainer.fit()
+    except HarnessError:
+        raise
     except Exception as error:  # of Ray Train, of many classes
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise TrainingError(f"{name}: {(lines or [type(error).__name__])[-1][:300]}") from error
+        raise TrainingError((lines or [type(error).__name__])[-1][:300]) from error

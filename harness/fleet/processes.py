@@ -19,7 +19,8 @@ from typing import Any
 from harness.core.edge.processes import MALLOC_LIMITS, give_back_memory, nothing_to_repeat
 from harness.core.errors import TrainingError
 from harness.core.plugins import Progress
-from harness.fleet.cluster import WorkerLost, environment, one_line, python_path
+from harness.fleet.cluster import WorkerLost, one_line, python_path
+from harness.fleet.own_node import environment
 from harness.fleet.worker import Worker
 
 Work = Callable[[Mapping[str, Any], Progress], None]
@@ -71,6 +72,9 @@ class Processes:
 
     def dashboard(self) -> str:
         return ""
+
+    def require_alive(self) -> None:
+        """There is nothing that all processes need and that could end."""
 
     def close(self) -> None:
         """End all processes, whatever they do."""

@@ -25,7 +25,7 @@ from harness.core.evaluation import Answer, HiddenImage, NoisyImage, Request
 from harness.core.preference import Images
 from harness.models._checkpoint import loading, requirements
 from harness.models._checkpoint.image_features import FeatureCache
-from harness.models._checkpoint.own_files import checkpoint_ahead, file_findings
+from harness.models._checkpoint.own_files import file_findings, identity_ahead, require_own_base
 from harness.models._checkpoint.prompt_builder import PromptBuilder
 from harness.models._checkpoint.rope_scaling import context_length
 from harness.models._checkpoint.training_view import TrainingView
@@ -97,7 +97,7 @@ class TransformersModel:
         with refused_as(ModelError, f"The checkpoint {path} does not load", "Copy it again."):
             source, adapters = loading.resolve(path)
             requirements.check_folder(Path(source), remote_code)
-            identity = checkpoint_ahead(path, source, adapters)
+            ahead = identity_ahead(path, source, adapters)
             module, unread = loading.load(source, adapters, self.dtype, attention, remote_code)
             self.module: Any = by_onednn(module.to(self.device).eval())
             self._attention = str(self.module.config._attn_implementation)
@@ -105,7 +105,6 @@ class TransformersModel:
             self.family = loading.family_of(self.module)
             self.one_image = self.family.one_image or self.family.why_alone  # see `ShowsSeveralImages`
             self.several_images_note = self.family.several_images_note  # see `NotesSeveralImages`
-            self._of_files = tuple(file_findings(Path(source), adapters, unread))
             self.processor: Any = loading.load_processor(source, self.module.config, remote_code)
             image_token = loading.image_token_id(self.module, self.family)
             requirements.check_processor(source, self.processor, self.module, image_token)
@@ -118,7 +117,8 @@ class TransformersModel:
             images = image_store(making, self.processor, image_workers, self.device)
             self.prompts = PromptBuilder(self.processor, self.family, image_token, rope, longest, images=images, **options)
             self._training = TrainingView(self.module, self.family, image_token, rope)
-            self.checkpoint = identity.result()
+            self.checkpoint = require_own_base(identity := ahead.result(), self.despite)
+            self._of_files = tuple(file_findings(Path(source), adapters, unread, identity.other_base))
             self.slot_bytes = slot_bytes(self.module)
             self.budget = Budget(cache_slots(tokens, self.module), rows)
             self._settings = GenerationSettings(self.module, generation_config)

@@ -20,10 +20,11 @@ from harness.core.errors import ConfigError
 from harness.core.files import write_text_whole
 from harness.core.gating import Policy
 from harness.core.plugins import Progress, no_progress
-from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
+from harness.core.run_record import STOPPED, BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
 from harness.evaluation.sweep import Say, sweep
 from harness.models._server.shared_servers import kept_servers
 from harness.results.run_records import records_of
+from harness.run.checks.decidable import base_results, require_measured, require_same_items, require_same_protocol
 from harness.run.data import open_data
 from harness.run.models import load_model
 from harness.storage.run_folder import locked
@@ -32,7 +33,6 @@ from reports.comparison.compare import compare
 from reports.gate.anytime import Anytime, looks
 from reports.gate.decide import gate
 from reports.gate.junit import junit
-from reports.gate.resolve import targets
 from reports.values.gate import INCONCLUSIVE, Gate
 from reports.values.table import Column
 
@@ -59,16 +59,23 @@ def until_decided(
 ) -> Stopped:
     """Sweep the configuration's model until the policy is decided against the base of a finished run.
 
-    Raises ConfigError where that run lacks a benchmark, or the policy does not fit what is swept.
+    Raises ConfigError where that run is not a whole sweep of the base under the same protocol, lacks a benchmark, or the policy
+    does not fit: a gate that cannot be decided asks nothing.
     """
     if config.fleet is not None:
         raise ConfigError("`--until decided` asks a few images at a time, in this process. Leave the fleet out.")
     output = Path(config.output).expanduser()
-    data, model = open_data(config.data, output, say), load_model(config)
     with open_store(output) as store:
+        against = store.run(against).id  # a name will be this run's, too, once it is begun
         base = records_of(store, against)[0]
-        results = _base_results(base, config.sweep)
-        targets(policy, {name: result.formulas for name, result in results.items()})
+        results = base_results(store.run(against), base, config.sweep, output)
+        deciding = require_measured(policy, results, store.run(against))
+        data = open_data(config.data, output, say)
+        for spec in config.sweep:
+            require_same_items(spec, results[spec.title], data, against)
+        model = load_model(config)
+        for spec in (spec for spec in config.sweep if spec.title in deciding):
+            require_same_protocol(spec, results[spec.title], model, data, store, against)
         run = _stored_run(config, [config.digest, model.checkpoint.digest, base.run_id, repr(policy)], command, data.folder)
         order = {name: _order(result, config.seed) for name, result in results.items()}
         planned = {name: len(images) for name, images in order.items()}
@@ -90,16 +97,6 @@ def until_decided(
             found = replace(found, stopped=words)
             _report(store, folder, run.id, against, found)
     return Stopped(run.id, folder, found, asked, max(planned.values()))
-
-
-def _base_results(base: RunRecord, specs: Sequence[BenchmarkConfig]) -> dict[str, BenchmarkResult]:
-    known = {result.benchmark: result for result in base.sweeps[0].results} if base.sweeps else {}
-    lacking = [spec.title for spec in specs if spec.title not in known]
-    if lacking:
-        raise ConfigError(
-            f"{base.run_id} has no result of {', '.join(lacking)}. Sweep the base over the same benchmarks first."
-        )
-    return {spec.title: known[spec.title] for spec in specs}
 
 
 def _stored_run(config: RunConfig, identity: list[str], command: str, data: Path) -> StoredRun:
@@ -143,7 +140,7 @@ def _words(asked: int, planned: int, seed: int, found: Gate) -> str:
 def _say_how(store: Store, run_id: str, words: str) -> None:
     """Make how it was stopped a part of every result's protocol."""
     for place, result in enumerate(store.results(run_id)):
-        facts = {**result.protocol.facts, "stopped": words}
+        facts = {**result.protocol.facts, STOPPED: words}
         store.add_result(run_id, place, replace(result, protocol=ProtocolRecord(facts)))
 
 

@@ -15,7 +15,7 @@ from harness.core.errors import ConfigError
 from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
 from harness.core.gating import Policy
-from harness.core.run_record import FROM_FILES, IMAGES, BenchmarkResult, SweepResult
+from harness.core.run_record import FROM_FILES, IMAGES, STOPPED, BenchmarkResult, SweepResult
 from harness.core.stats import addend_names, holm, sample
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
@@ -28,7 +28,7 @@ from reports.values.table import Column
 
 _Sides = tuple[BenchmarkResult | None, BenchmarkResult | None]  # the base's and the checkpoint's
 # Facts in which a part of a sweep differs from the whole.
-_PARTLY = ("items", "item digest", IMAGES, "prompt (first item)", "stopped")
+_PARTLY = ("items", "item digest", IMAGES, "prompt (first item)", STOPPED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

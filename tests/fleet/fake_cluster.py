@@ -70,6 +70,9 @@ class FakeCluster:
     def dashboard(self) -> str:
         return ""
 
+    def require_alive(self) -> None:
+        pass
+
     def hire(self, gpus: float, node: str = "node") -> Worker:
         worker = Worker(node)
         self.hired += 1

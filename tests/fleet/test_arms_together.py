@@ -12,7 +12,7 @@ import pytest
 from harness.config import schema
 from harness.config.fleet_form import ALONE, ArmResources
 from harness.config.schema import Arm
-from harness.core.errors import ConfigError, HarnessError, TrainingError
+from harness.core.errors import ConfigError, HarnessError, ModelError, TrainingError
 from harness.fleet import crew as crews
 from harness.fleet import gang as gangs
 from harness.fleet.gang import check_room
@@ -23,7 +23,7 @@ from harness.storage.run_store import Store
 from tests.fleet import session_steps
 from tests.fleet.fake_cluster import FakeCluster
 
-CREW: Any = SimpleNamespace(leave=lambda: None)
+CREW: Any = SimpleNamespace(leave=lambda: None, cluster=FakeCluster())
 
 
 def study(**after: str | None) -> schema.RunConfig:
@@ -64,6 +64,18 @@ def test_a_failed_arm_stops_only_those_that_go_on_from_it() -> None:
         TrainingError, match=r"2 of 4 arms failed; the others are done\.[^\n]*\n  a: no pair is left\n  c: it needs a"
     ):
         together.raise_failed()
+
+
+def test_where_ray_itself_ended_no_arm_is_blamed() -> None:
+    def ended() -> None:
+        raise ModelError("Ray has ended.")
+
+    def work(arm: Arm) -> None:
+        raise TrainingError("The actor 4e4803e7 is unavailable")
+
+    crew: Any = SimpleNamespace(leave=lambda: None, cluster=SimpleNamespace(require_alive=ended))
+    with pytest.raises(ModelError, match=r"^Ray has ended\.$"):
+        Together(study(a=None, b=None), crew).each(study(a=None, b=None).arms, work)
 
 
 def test_in_one_process_the_first_error_ends_the_run() -> None:

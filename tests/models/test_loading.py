@@ -17,7 +17,7 @@ from harness.core.errors import ModelError
 from harness.core.evaluation import Decoding, Request
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.models._checkpoint.loading import load, resolve
-from harness.models._checkpoint.own_files import checkpoint_ahead, checkpoint_of
+from harness.models._checkpoint.own_files import identity_ahead, identity_of
 from harness.models.transformers import TransformersModel
 
 READ = (
@@ -333,8 +333,8 @@ def test_log_probabilities_that_are_not_numbers_are_refused(folder: Path, images
 
 
 def test_the_identity_that_a_thread_computes_is_the_one_of_this_and_so_are_its_errors(folder: Path, tmp_path: Path) -> None:
-    ahead = checkpoint_ahead(str(folder), str(folder), ())
-    assert ahead.result() == checkpoint_of(str(folder), str(folder), ())
+    ahead = identity_ahead(str(folder), str(folder), ())
+    assert ahead.result() == identity_of(str(folder), str(folder), ())
     (folder / "more.txt").symlink_to(tmp_path / "gone")
     with pytest.raises(FileNotFoundError, match="more.txt"):
-        checkpoint_ahead(str(folder), str(folder), ()).result()
+        identity_ahead(str(folder), str(folder), ()).result()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextvars import copy_context
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from harness.core.run_record import Checkpoint
 from harness.models._checkpoint.adapters import PICKLES
 
 WEIGHTS = "weights"  # the name of the check
+PROVENANCE, MERGED_DIGEST = "alignment.json", "merged_base_digest"  # as alignment/weights/checkpoint.py writes them
 INDEX = "model.safetensors.index.json"
 _OBJECTS = ("config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json", "chat_template.json")
 _HARMLESS = (".inv_freq", ".position_ids", ".num_batches_tracked")  # buffers that older versions stored: made anew on loading
@@ -48,11 +50,13 @@ def ignored_pickles(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.suffix.lower() in PICKLES)
 
 
-def file_findings(source: Path, adapters: Sequence[Path], unread: Sequence[str]) -> Iterator[Finding]:
+def file_findings(source: Path, adapters: Sequence[Path], unread: Sequence[str], other_base: str) -> Iterator[Finding]:
     """What the folders of a checkpoint hold that its numbers do not come from.
 
-    unread: names of tensors that the model of config.json does not have.
+    unread: names of tensors that the model of config.json does not have. other_base: see `Identity`.
     """
+    if other_base:
+        yield Finding(WEIGHTS, WRONG, other_base)
     for adapter in adapters:
         own, base = _template(adapter), _template(source)
         if own and own.strip() != base.strip():
@@ -155,14 +159,47 @@ def state_of(source: str) -> list[tuple[str, int, int]]:
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()]
 
 
-def checkpoint_of(path: str, source: str, adapters: Sequence[Path]) -> Checkpoint:
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A checkpoint by content. `other_base`: in a sentence, the adapter that was trained on other files than those it would be
+    merged into; "" where there is none."""
+
+    checkpoint: Checkpoint
+    other_base: str = ""
+
+
+def identity_of(path: str, source: str, adapters: Sequence[Path]) -> Identity:
     """Identity by content; an adapter's digest includes its base's."""
-    parent, digest = "", _base_digest(source)
+    parent, digest, other, below = "", _base_digest(source), "", Path(source)
     for adapter in adapters:
-        parent, digest = digest, value_digest([digest, model_digest(adapter)])
+        other = other or _other_base(adapter, below, digest)
+        parent, digest, below = digest, value_digest([digest, model_digest(adapter)]), adapter
     if not adapters:
-        return Checkpoint(digest[:12], path, source, digest)
-    return Checkpoint(digest[:12], source, str(adapters[-1]), digest, parent=parent)
+        return Identity(Checkpoint(digest[:12], path, source, digest))
+    return Identity(Checkpoint(digest[:12], source, str(adapters[-1]), digest, parent=parent), other)
+
+
+def _other_base(adapter: Path, base: Path, digest: str) -> str:
+    """That what was trained here says it was trained on other files than the base's; adapters from elsewhere say nothing."""
+    facts = _read(adapter / PROVENANCE)
+    trained_on = [str(facts[name]) for name in ("base_digest", MERGED_DIGEST) if facts.get(name)]
+    beside = adapter.name == "checkpoint" and base.resolve() == adapter.resolve().parent / "base"
+    if not trained_on or digest in trained_on or (beside and MERGED_DIGEST not in facts):
+        return ""  # the last: trained on an adapter by a version that did not keep the digest of the two merged
+    return (
+        f"The adapter {adapter} was trained on another base: its {PROVENANCE} names the digest {trained_on[-1][:12]}, and the "
+        f"files of {base} have {digest[:12]}. Merged, they are a model that nobody trained."
+    )
+
+
+def require_own_base(identity: Identity, despite: Sequence[str]) -> Checkpoint:
+    """The checkpoint. Raises ModelError where an adapter lies on another base, unless `despite` names the check of weights."""
+    if identity.other_base and WEIGHTS not in despite:
+        raise ModelError(
+            f"{identity.other_base} Put that base back, or name its folder in adapter_config.json; model.despite=[{WEIGHTS}] "
+            "goes on all the same."
+        )
+    return identity.checkpoint
 
 
 def _base_digest(source: str) -> str:
@@ -176,13 +213,13 @@ def _base_digest(source: str) -> str:
     return str(kept["digest"][1])
 
 
-def checkpoint_ahead(path: str, source: str, adapters: Sequence[Path]) -> Future[Checkpoint]:
-    """`checkpoint_of` by a thread, while weights are loaded: sha256 of 13 GiB takes as long as that."""
-    found, run = Future[Checkpoint](), copy_context().run
+def identity_ahead(path: str, source: str, adapters: Sequence[Path]) -> Future[Identity]:
+    """`identity_of` by a thread, while weights are loaded: sha256 of 13 GiB takes as long as that."""
+    found, run = Future[Identity](), copy_context().run
 
     def work() -> None:
         try:
-            found.set_result(run(checkpoint_of, path, source, adapters))
+            found.set_result(run(identity_of, path, source, adapters))
         except BaseException as error:
             found.set_exception(error)
 

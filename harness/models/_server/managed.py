@@ -79,12 +79,15 @@ def served(path: str, serve: str, name: str | None) -> Served:
     Raises ModelError for one that cannot be loaded or served.
     """
     from harness.models._checkpoint.loading import resolve  # imports torch, which other servers do without
-    from harness.models._checkpoint.own_files import checkpoint_of
+    from harness.models._checkpoint.own_files import identity_of
 
     source, adapters = resolve(path)
     _lora_arguments(serve, adapters)
     own = name or (adapters[-1] if adapters else Path(source)).resolve().name
-    return Served(source, adapters, checkpoint_of(path, source, adapters), own)
+    identity = identity_of(path, source, adapters)
+    if identity.other_base:
+        raise ModelError(f"{identity.other_base} Put that base back, or name its folder in adapter_config.json.")
+    return Served(source, adapters, identity.checkpoint, own)
 
 
 class ManagedServer:

@@ -13,7 +13,7 @@ from harness.core.edge.files import IMAGE_SUFFIXES
 from harness.core.errors import DataError, HarnessError
 from harness.core.evaluation import Item
 from harness.core.plugins import Benchmark, Data
-from harness.core.run_record import IMAGES
+from harness.core.run_record import IMAGES, STOPPED
 from harness.evaluation.protocol import image_digest, item_digest
 from harness.evaluation.scoring import unjudged
 from harness.evaluation.sweep import items_of, requests_of
@@ -52,7 +52,7 @@ def _benchmarks(
 ) -> Iterator[str]:
     for spec in config.sweep:
         facts = measured.get(spec.title, {})
-        if not facts or "stopped" in facts:  # a part of the items alone
+        if not facts or STOPPED in facts:  # a part of the items alone
             continue
         try:
             benchmark = unjudged(spec)

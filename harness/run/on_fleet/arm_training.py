@@ -110,7 +110,7 @@ class ArmTraining:
         """By as many processes as the arm asks for. Raises HarnessError as training in this process does."""
         import torch
 
-        from harness.fleet.gang import gpus_of, train_together
+        from harness.fleet.gang import train_together
         from harness.fleet.processes import Processes
 
         end_idle_servers()
@@ -123,7 +123,7 @@ class ArmTraining:
             if isinstance(crew.cluster, Processes):
                 crew.cluster.train(train_arm, given | {"sharded": False, "digest": None}, self.progress)
             else:
-                train_together(train_arm, given, arm.name, asked, gpus_of(asked, crew.cluster), place / ".ray")
+                train_together(train_arm, given, arm.name, asked, crew.cluster, place / ".ray", self.say)
         except TrainingError as error:
             raise _fault(place) or error from error
         if (fault := _fault(place)) is not None:

@@ -78,6 +78,7 @@ class Together:
         self._first = None
         own: list[Callable[[], None]] = [partial(work, arm) for arm in arms]
         _, errors = side_by_side([partial(one, task) for task in first + own], max(len(first + own), 1))
+        crew.cluster.require_alive()  # else every arm failed of it
         if first and (error := errors.pop(0)) is not None:
             raise error
         self.failed |= {arm.name: error for arm, error in zip(arms, errors, strict=True) if error is not None}

@@ -23,7 +23,7 @@ from benchmarks._pope import labels as _pope_labels
 from benchmarks._pope.answer_form import ANSWER_FORM
 from benchmarks._pope.files import FILES, SPLITS
 from benchmarks._pope.formulas import formulas
-from benchmarks._pope.label_files import edits_of, files_of
+from benchmarks._pope.label_files import edits_of, files_of, one_each
 from benchmarks._pope.questions import build_questions
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.yes_no import READERS, flagged_reading
@@ -188,11 +188,7 @@ class Pope:
 
         Raises DataError where two files are of one split: the rows that one lacks would count as removed.
         """
-        files: dict[str, str] = {}
-        for name in texts:
-            if (other := files.setdefault(split := self._split_of(name), name)) != name:
-                raise DataError(f"{other} and {name} are both of the split {split}. Give one file a split, with all its rows.")
-        revised = {split: parse_rows(texts[name], name) for split, name in files.items()}
+        revised = {split: parse_rows(texts[name], name) for split, name in one_each(texts, self.splits).items()}
         return edits_of(self.load(data), revised, template)
 
     def export_labels(self, data: Data, edits: Sequence[LabelEdit], name: str) -> dict[str, str]:
@@ -201,12 +197,6 @@ class Pope:
         published = {split: self._rows(data, split) for split in self.splits}
         texts = files_of(published, items, edits)
         return {f"pope/{self.flavour}_{name}_{split}.json": text for split, text in texts.items()}
-
-    def _split_of(self, name: str) -> str:
-        found = [split for split in self.splits if split in name.rsplit("/", 1)[-1]]
-        if len(found) != 1:
-            raise DataError(f"{name}: its name should hold one of {', '.join(self.splits)}, to say which split it revises.")
-        return found[0]
 
     def _rows(self, data: Data, split: str) -> list[Row]:
         name = "pope/popev2.json" if self.flavour == "v2" else f"pope/{self.flavour}_pope_{split}.json"

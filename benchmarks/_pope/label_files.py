@@ -17,6 +17,18 @@ from harness.core.evaluation import Item, LabelEdit
 Outcome = str  # "right", "flipped" or "removed"
 
 
+def one_each(names: Iterable[str], splits: Sequence[str]) -> dict[str, str]:
+    """Split -> name of its file, by the names. Raises DataError where a name tells no split, or two files are of one."""
+    files: dict[str, str] = {}
+    for name in names:
+        found = [split for split in splits if split in name.rsplit("/", 1)[-1]]
+        if len(found) != 1:
+            raise DataError(f"{name}: its name should hold one of {', '.join(splits)}, to say which split it revises.")
+        if (other := files.setdefault(found[0], name)) != name:
+            raise DataError(f"{other} and {name} are both of the split {found[0]}. Give one file a split, with all its rows.")
+    return files
+
+
 def edits_of(items: Iterable[Item], revised: Mapping[str, Sequence[Row]], template: LabelEdit) -> list[LabelEdit]:
     """What the revised rows of each split say of the published items; "right" where they agree.
 

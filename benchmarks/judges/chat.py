@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks._judged import prompts
+from benchmarks.judges._model_settings import refuses_temperature, settings_of
 from harness.core import registry
 from harness.core.capabilities import Cost, Judged, cost_of
 from harness.core.errors import ConfigError, ModelError, Unanswered
@@ -23,12 +24,13 @@ from harness.core.judging import REPEAT, Facts, JudgeTask, Question
 from harness.core.plugins import Model
 from harness.core.preference import IMAGE_MARK, Images
 
+_LIMIT = 1024  # tokens of a reply, by default
 _EMPTY = "no reply: the model's answer is empty, or all of it is reasoning"
 
 
 @registry.judge
 class Chat:
-    """Asks a model. Its version names the model and the texts, so another of either is another judge."""
+    """Asks a model. Its version names the model, its settings and the texts, so another of any is another judge."""
 
     name = "chat"
 
@@ -37,7 +39,7 @@ class Chat:
         model: Model,  # the model that judges: a mapping as `model:` of the study
         templates: Mapping[str, str] | None = None,  # own texts by task, {mmhal: path, ...}
         check_digests: bool = True,  # refuse a text that is not the official one
-        max_new_tokens: int = 1024,  # longest reply, in tokens
+        max_new_tokens: int = _LIMIT,  # longest reply, in tokens
         temperature: float = 0.0,  # 0 is greedy
     ) -> None:
         self._model = model
@@ -45,15 +47,27 @@ class Chat:
         known = _known_tasks() if templates else {}
         self._given = {task: _read(task, path, known, check_digests) for task, path in (templates or {}).items()}
         self._decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature)
+        self._settings = self._stated()
         self.version = self.version_of(RANK)
 
     def version_of(self, task: JudgeTask) -> str:
-        """What its verdicts on a task depend on: the model, the texts, the temperature."""
-        checkpoint, temperature = self._model.checkpoint, self._decoding.temperature
+        """What its verdicts on a task depend on: the model, the texts, and settings of the model that are set."""
+        checkpoint = self._model.checkpoint
         used = sorted(name for name in self._given if name in (task.texts or {task.name}))
         texts = "given texts for " + ", ".join(used) if used else "own texts"
         digest = task.texts_digest(self._given)
-        return f"{checkpoint.id} {checkpoint.digest[:12]}, {texts} {digest}, temperature {temperature:g}"
+        return f"{checkpoint.id} {checkpoint.digest[:12]}, {texts} {digest}, {self._settings}"
+
+    def _stated(self) -> str:
+        """Temperature and other settings in words; a server that is not known to take a temperature is asked a word first."""
+        try:
+            facts = self._model.facts()
+        except ModelError as error:
+            self._gone, facts = f"no reply: {error}", {}
+        temperature, limit = self._decoding.temperature, self._decoding.max_new_tokens
+        words = ["temperature the server's own" if refuses_temperature(facts) else f"temperature {temperature:g}"]
+        words += [f"max_new_tokens {limit}"] if limit != _LIMIT else []
+        return ", ".join([*words, *(f"{name} {value}" for name, value in settings_of(facts).items())])
 
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         """One request."""

@@ -11,5 +11,6 @@ def unjudged(item: Item, verdict: Verdict | None, what: str) -> Score:
     if verdict is not None and not verdict.raw:
         why = verdict.reading or "the judge gave no reply"
     else:
-        why = f"no {what} in the judge's reply"
+        known = verdict is not None and verdict.value is None and verdict.reading not in ("", "unreadable")
+        why = f"no {what} in the judge's reply" + (f" ({verdict.reading})" if verdict is not None and known else "")
     return Score(item.id, {"items": 1.0}, flag=flags.UNJUDGED, why=why, verdict=verdict)

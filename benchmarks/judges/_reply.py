@@ -23,15 +23,29 @@ _EMPTY = "no reply: the model's answer is empty, or all of it is reasoning"
 _SEVERAL = "no reply: several marks could end its reasoning, and what follows them is read differently"
 _MOST = 8  # closing marks that are looked behind, at either end
 _HEADER = re.compile(r"\s*(?:<\|start\|>\s*assistant\s*)?", re.IGNORECASE)
+_LAST_WORD = re.compile(r"\S+\Z")
 
 
-def read_reply(read: Read, answer: Answer, shown: str) -> Reply:
-    """The value of a model's answer to the prompt `shown`, and the reply as it is stored."""
+def read_reply(read: Read, answer: Answer, shown: str, limit: int) -> Reply:
+    """The value of a model's answer to the prompt `shown`, and the reply as it is stored; `limit`: its tokens at most.
+
+    A reply that the limit cut off has a value only where it is the same without the last word: "9 1" may have become "9 10".
+    """
+    cut_off = answer.stopped == "length"
     text, why = _reply(read, answer.text, shown)
     if not text:
-        return Reply(None, why, "")
+        return Reply(None, f"{why}; cut off at max_new_tokens ({limit}), raise it" if cut_off and why == _EMPTY else why, "")
     value = read(text)
+    if cut_off and not answer.text.endswith("\n") and _without_last_word(read, text) != value:
+        return Reply(None, f"no reply: cut off at max_new_tokens ({limit}) within its verdict, {text[-40:]!r}; raise it", "")
+    if value is None and cut_off:
+        return Reply(None, f"unreadable, cut off at max_new_tokens ({limit}); raise it", text)
     return Reply(value, "" if value is not None else "unreadable", text)
+
+
+def _without_last_word(read: Read, text: str) -> float | None:
+    rest = _LAST_WORD.sub("", text).rstrip()
+    return read(rest) if rest else None  # no rule may make a verdict of nothing
 
 
 def _reply(read: Read, text: str, shown: str) -> tuple[str, str]:

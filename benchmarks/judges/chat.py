@@ -125,7 +125,7 @@ class Chat:
         return self._read(task, request, replies[0]) if replies else self._unjudged(task, "no reply")
 
     def _read(self, task: JudgeTask, request: Request, answer: Answer) -> Verdict:
-        value, reading, raw = read_reply(task.read, answer, request.text)
+        value, reading, raw = read_reply(task.read, answer, request.text, self._decoding.max_new_tokens)
         return Verdict(value, reading, raw, self.name, self.version_of(task))
 
     def _unjudged(self, task: JudgeTask, why: str) -> Verdict:

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
 import pytest
 
-from benchmarks import llava_bench
+from benchmarks import llava_bench, mmhal_bench, mmvet
 from benchmarks._judged import mmhal
 from benchmarks.judges._reply import read_reply
 from benchmarks.judges.chat import RANK, Chat
-from harness.core.evaluation import Answer
+from harness.core.evaluation import Answer, Item, Request
 from harness.core.judging import JudgeTask
 from tests.benchmarks.judges.test_judges import FACTS, Model
+from tests.benchmarks.scoring import said
 
 LLAVA, MMHAL = llava_bench.TASK, mmhal.TASK
 MARKS = "<think> </think> <answer> </answer> <|begin_of_box|>"
 
 
-def value(task: JudgeTask, text: str, shown: str = "") -> float | None:
-    return read_reply(task.read, Answer("", text, 9, "end"), shown).value
+class Cut(Model):
+    """A model whose replies the token limit ends."""
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Answer]]]:
+        for batch in super().generate(requests):
+            yield [(i, replace(answer, stopped="length")) for i, answer in batch]
+
+
+def value(task: JudgeTask, text: str, shown: str = "", stopped: str = "end") -> float | None:
+    return read_reply(task.read, Answer("", text, 9, stopped), shown, 64).value
 
 
 QUOTES = [
@@ -76,7 +88,7 @@ def test_a_reasoning_judge_that_is_shown_marks_is_read_all_the_same() -> None:
 
 
 def test_what_could_be_two_replies_is_none() -> None:
-    reading = read_reply(RANK.read, Answer("", "<think>a</think>\n2\nor</think>1", 9, "end"), "")
+    reading = read_reply(RANK.read, Answer("", "<think>a</think>\n2\nor</think>1", 9, "end"), "", 64)
     assert (reading.value, reading.raw) == (None, "") and "several marks" in reading.reading
 
 
@@ -88,3 +100,44 @@ def test_the_judge_knows_what_it_was_shown() -> None:
 
 def test_marks_by_the_thousand_cost_no_time() -> None:
     assert value(LLAVA, "<think>" + "</think> 9" * 20_000) is None
+
+
+@pytest.mark.parametrize(("task", "text"), [
+    (LLAVA, "9 1"),
+    (LLAVA, "<think>no</think>9 1"),
+    (MMHAL, "It is fine.\nRating: 4"),
+    (MMHAL, "Rating: 4 out of"),
+    (mmvet.TASK, "0."),
+    (RANK, "1"),
+])  # fmt: skip
+def test_a_reply_that_was_cut_off_within_its_verdict_is_no_verdict(task: JudgeTask, text: str) -> None:
+    reply = read_reply(task.read, Answer("", text, 9, "length"), "", 8)
+    assert reply.value is None and "max_new_tokens (8)" in reply.reading
+
+
+def test_no_variant_reads_a_verdict_that_was_cut_off() -> None:
+    judge = Chat(Cut("9 1"))
+    truth = {"category": "conv", "context": "A dog.", "reference": "A brown dog."}
+    for variant in llava_bench.VARIANTS:
+        score = llava_bench.LlavaBench(judge, variant=variant).score(Item("1", "", "Q?", truth), said("A dog."))
+        assert score.flag == "unjudged" and "cut off at max_new_tokens (1024)" in score.why
+
+
+@pytest.mark.parametrize(("task", "text", "expected"), [
+    (LLAVA, "9 10\nThe second answer is mo", 10.0),
+    (LLAVA, "9 1\n", 1.0),  # the line is whole
+    (MMHAL, "Rating: 4\nThe answer is", 4.0),
+    (RANK, "2\nIt invents", 1.0),
+])  # fmt: skip
+def test_a_verdict_that_was_whole_before_the_limit_stays(task: JudgeTask, text: str, expected: float) -> None:
+    assert value(task, text, stopped="length") == expected and value(task, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "raw"), [("<think>I wonder", ""), ("The answer is good in so far as", "The answer is good in so far as")]
+)
+def test_a_limit_that_left_no_verdict_is_named(text: str, raw: str) -> None:
+    reply = read_reply(MMHAL.read, Answer("", text, 9, "length"), "", 8)
+    assert (reply.value, reply.raw) == (None, raw) and "cut off at max_new_tokens (8)" in reply.reading
+    score = mmhal_bench.MmhalBench(Chat(Cut(text))).score(Item("1", "", "Q?", FACTS), said("a"))
+    assert score.flag == "unjudged" and "cut off at max_new_tokens (1024)" in score.why

@@ -19,7 +19,7 @@ from benchmarks._coco.asserted_objects import Assertions, assertions
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, each, read_rows
 from benchmarks._judged import prompts
-from benchmarks._judged.unjudged import unjudged
+from benchmarks._judged.unjudged import official_flag, unjudged
 from harness.core import registry
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
@@ -158,7 +158,9 @@ class LlavaBench:
             values |= {f"{group}judged": 1.0, f"{group}reference": reference, f"{group}model": model}
         reading = f"reference {reference:g}, model {model:g}"
         why = "\n\n".join(verdict.raw for verdict in verdicts)
-        return Score(item.id, values, reading, correct=model >= reference, why=why, verdict=verdicts[0])
+        flags = {official_flag(official_scores(verdict.raw), tolerant_scores(verdict.raw)) for verdict in verdicts}
+        flag = max(flags) if self.variant != "tolerant" else ""
+        return Score(item.id, values, reading, correct=model >= reference, flag=flag, why=why, verdict=verdicts[0])
 
     def subject(self, item: Item) -> str:
         return str(item.truth["category"])

@@ -15,7 +15,7 @@ from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, each, read_json
 from benchmarks._judged import prompts
 from benchmarks._judged.stated_rating import stated_rating
-from benchmarks._judged.unjudged import unjudged
+from benchmarks._judged.unjudged import official_flag, unjudged
 from benchmarks._text.asked_object import asked_object
 from benchmarks._text.vqa_answers import normalise
 from harness.core import registry
@@ -145,7 +145,8 @@ class Mmvet:
         values = {"items": 1.0, "judged": 1.0, "grade": grade}
         for capability in item.truth["capability"]:
             values |= {f"{capability}/judged": 1.0, f"{capability}/grade": grade}
-        return Score(item.id, values, f"{grade:g} of 1", correct=grade >= 0.5, why=verdict.raw, verdict=verdict)
+        flag = official_flag(grade, tolerant_grade(verdict.raw)) if self.variant == "official" else ""
+        return Score(item.id, values, f"{grade:g} of 1", correct=grade >= 0.5, flag=flag, why=verdict.raw, verdict=verdict)
 
     def subject(self, item: Item) -> str:
         return asked_object(item.question)

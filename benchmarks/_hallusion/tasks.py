@@ -34,6 +34,18 @@ def sameness(reply: str) -> float:
     return float("same" in reply.lower())
 
 
+def _read_correctness(reply: str) -> float | None:
+    """None where none of the words that were asked for stands in the reply: a judge that refuses or rambles has judged nothing.
+    The authors' script, which was given GPT-4's replies, reads any other text as unclear."""
+    words = (CORRECT, UNCLEAR)  # the first is a part of "incorrect"
+    return _VALUES[correctness(reply)] if any(word in reply.lower() for word in words) else None
+
+
+def _read_sameness(reply: str) -> float | None:
+    """None where neither word stands in the reply."""
+    return sameness(reply) if any(word in reply.lower() for word in ("same", "different")) else None
+
+
 def _correct_by_rule(question: str, answer: str, facts: Facts) -> Reply:
     """The judges' rule without a model: yes and no of answer and reference, by VLMEvalKit's rule."""
     said, stated = vlmevalkit(answer), _yes_or_no(str(facts["reference"]))
@@ -55,7 +67,7 @@ def _same_by_rule(question: str, answer: str, facts: Facts) -> Reply:
 TASK = JudgeTask(
     "hallusionbench",
     _CORRECT,
-    read=lambda reply: _VALUES[correctness(reply)] if reply else None,
+    read=_read_correctness,
     rule=_correct_by_rule,
     digest="8de88cbb4ba741b7",
     positions=("question", "reference", "answer"),
@@ -63,7 +75,7 @@ TASK = JudgeTask(
 SAME = JudgeTask(
     "hallusionbench_same",
     _SAME,
-    read=lambda reply: sameness(reply) if reply else None,
+    read=_read_sameness,
     rule=_same_by_rule,
     digest="be30935dc58fcf1a",
     positions=("answer", "other"),

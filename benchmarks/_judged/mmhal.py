@@ -16,7 +16,7 @@ from benchmarks._files.question_rows import Row, each, read_rows
 from benchmarks._judged import prompts
 from benchmarks._judged.reference_rule import rate_by_reference
 from benchmarks._judged.stated_rating import labelled_rating
-from benchmarks._judged.unjudged import unjudged
+from benchmarks._judged.unjudged import official_flag, unjudged
 from harness.core.capabilities import version_for
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import ConfigError, DataError
@@ -161,7 +161,8 @@ class MmhalBase:
             f"{kind}/hallucinated": float(rating < 3),
         }
         reading = f"{rating} of 6" + (f": {verdict.reading}" if verdict.reading else "")
-        return Score(item.id, values, reading, correct=rating >= 3, why=verdict.raw, verdict=verdict)
+        flag = official_flag(rating, tolerant_rating(verdict.raw)) if self.variant == "official" else ""
+        return Score(item.id, values, reading, correct=rating >= 3, flag=flag, why=verdict.raw, verdict=verdict)
 
     def subject(self, item: Item) -> str:
         return str(item.truth["question_type"])

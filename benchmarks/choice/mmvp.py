@@ -25,11 +25,12 @@ from dataclasses import replace
 from benchmarks._choice import circular as rotations
 from benchmarks._choice import letters, options
 from benchmarks._choice import likelihoods as likelihood
+from benchmarks._choice.grader import TASK, bare_yes, stated
 from benchmarks._choice.named_letters import flag_of
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, check_unique, each
 from benchmarks._files.styles import LETTER, chosen
-from benchmarks._judged.unjudged import unjudged
+from benchmarks._judged.unjudged import official_flag, unjudged
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._together import same_images
 from benchmarks._together.groups import all_right, share_incomplete, share_of_groups, with_addends
@@ -38,7 +39,7 @@ from harness.core.capabilities import version_for
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, ratio
-from harness.core.judging import Facts, JudgeTask, RatingScale, Reply
+from harness.core.judging import RatingScale
 from harness.core.plugins import Data, Judge
 
 _FOLDER = "mmvp"
@@ -52,27 +53,6 @@ VARIANTS = {**READERS, "official": None}
 LABELS = {"": "as published", "corrected": "four labels corrected"}
 CORRECTED = {"99": "B", "100": "A", "279": "B", "280": "A"}
 _COLUMNS = ("Index", "lndex")  # some copies spell the first with an l
-
-
-_PROMPT = """Somebody was asked about an image: {question}
-The right option is {reference}. Their answer: {answer}
-Does the answer choose the right option? Reply with one word, yes or no, and nothing else."""
-
-
-def bare_yes(reply: str) -> float | None:
-    """gpt_grader.py: 1 for yes in any case and nothing else, not even a full stop or a space; else 0. None: no reply."""
-    return float(reply.lower() == "yes") if reply else None
-
-
-def _same_letter(question: str, answer: str, facts: Facts) -> Reply:
-    """The judges' rule without a model: the letter that lmms-eval's rule reads."""
-    right = letters.mmvp_lmms_eval(answer, {"A": "", "B": ""}) == facts["letter"]
-    return Reply(float(right), "", "yes" if right else "no")
-
-
-TASK = JudgeTask(
-    "mmvp", _PROMPT, read=bare_yes, rule=_same_letter, digest="38b7f54d2b78d2c8", positions=("question", "reference", "answer")
-)
 
 
 @registry.benchmark
@@ -197,7 +177,8 @@ class Mmvp(OneLabel):
         if not verdict.raw and verdict.value is None:
             return unjudged(item, verdict, "yes or no")
         right = bool(bare_yes(verdict.raw))
-        score = Score(item.id, {"n": 1.0, "right": float(right)}, f"graded {verdict.raw[:20]}", right, verdict=verdict)
+        flag, reading = official_flag(bare_yes(verdict.raw), stated(verdict.raw)), f"graded {verdict.raw[:20]}"
+        score = Score(item.id, {"n": 1.0, "right": float(right)}, reading, right, flag, verdict=verdict)
         return self._with_likeliest(item, answer, score, None)
 
     def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:

@@ -14,21 +14,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks._judged import prompts
+from benchmarks.judges._model_settings import refuses_temperature, settings_of
+from benchmarks.judges._reply import read_reply
 from harness.core import registry
 from harness.core.capabilities import Cost, Judged, cost_of
 from harness.core.errors import ConfigError, ModelError, Unanswered
-from harness.core.evaluation import Decoding, Request, Verdict
-from harness.core.final_answer import final_answer
+from harness.core.evaluation import Answer, Decoding, Request, Verdict
 from harness.core.judging import REPEAT, Facts, JudgeTask, Question
 from harness.core.plugins import Model
 from harness.core.preference import IMAGE_MARK, Images
 
-_EMPTY = "no reply: the model's answer is empty, or all of it is reasoning"
+_LIMIT = 1024  # tokens of a reply, by default
 
 
 @registry.judge
 class Chat:
-    """Asks a model. Its version names the model and the texts, so another of either is another judge."""
+    """Asks a model. Its version names the model, its settings and the texts, so another of any is another judge."""
 
     name = "chat"
 
@@ -37,7 +38,7 @@ class Chat:
         model: Model,  # the model that judges: a mapping as `model:` of the study
         templates: Mapping[str, str] | None = None,  # own texts by task, {mmhal: path, ...}
         check_digests: bool = True,  # refuse a text that is not the official one
-        max_new_tokens: int = 1024,  # longest reply, in tokens
+        max_new_tokens: int = _LIMIT,  # longest reply, in tokens
         temperature: float = 0.0,  # 0 is greedy
     ) -> None:
         self._model = model
@@ -45,15 +46,27 @@ class Chat:
         known = _known_tasks() if templates else {}
         self._given = {task: _read(task, path, known, check_digests) for task, path in (templates or {}).items()}
         self._decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature)
+        self._settings = self._stated()
         self.version = self.version_of(RANK)
 
     def version_of(self, task: JudgeTask) -> str:
-        """What its verdicts on a task depend on: the model, the texts, the temperature."""
-        checkpoint, temperature = self._model.checkpoint, self._decoding.temperature
+        """What its verdicts on a task depend on: the model, the texts, and settings of the model that are set."""
+        checkpoint = self._model.checkpoint
         used = sorted(name for name in self._given if name in (task.texts or {task.name}))
         texts = "given texts for " + ", ".join(used) if used else "own texts"
         digest = task.texts_digest(self._given)
-        return f"{checkpoint.id} {checkpoint.digest[:12]}, {texts} {digest}, temperature {temperature:g}"
+        return f"{checkpoint.id} {checkpoint.digest[:12]}, {texts} {digest}, {self._settings}"
+
+    def _stated(self) -> str:
+        """Temperature and other settings in words; a server that is not known to take a temperature is asked a word first."""
+        try:
+            facts = self._model.facts()
+        except ModelError as error:
+            self._gone, facts = f"no reply: {error}", {}
+        temperature, limit = self._decoding.temperature, self._decoding.max_new_tokens
+        words = ["temperature the server's own" if refuses_temperature(facts) else f"temperature {temperature:g}"]
+        words += [f"max_new_tokens {limit}"] if limit != _LIMIT else []
+        return ", ".join([*words, *(f"{name} {value}" for name, value in settings_of(facts).items())])
 
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         """One request."""
@@ -67,13 +80,13 @@ class Chat:
         try:
             for batch in [] if self._gone else self._model.generate(requests):
                 left -= {i for i, _ in batch}
-                yield [(i, self._read(questions[i].task, final_answer(reply.text).text, _EMPTY)) for i, reply in batch]
+                yield [(i, self._read(questions[i].task, requests[i], reply)) for i, reply in batch]
         except Unanswered as error:
             why = {i: f"no reply: {reason}" for i, reason in error.reasons.items()}
         except ModelError as error:
             self._gone = f"no reply: {error}"
         if left:
-            yield [(i, self._read(questions[i].task, "", why.get(i) or self._gone or "no reply")) for i in sorted(left)]
+            yield [(i, self._unjudged(questions[i].task, why.get(i) or self._gone or "no reply")) for i in sorted(left)]
 
     def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
         """One request with both answers; the reference in `facts` is not shown."""
@@ -97,29 +110,26 @@ class Chat:
         return Request(image, task.fill(question, answer, facts, self._given.get(task.name, "")), decoding)
 
     def _verdict(self, task: JudgeTask, request: Request) -> Verdict:
-        return self._read(task, *self._ask(request))
-
-    def _read(self, task: JudgeTask, reply: str, why: str) -> Verdict:
-        """The verdict of a reply; `why` there is none where it is empty."""
-        value = task.read(reply) if reply else None  # no rule may make a verdict of nothing
-        reading = "" if value is not None else "unreadable" if reply else why
-        return Verdict(value, reading, reply, self.name, self.version_of(task))
-
-    def _ask(self, request: Request) -> tuple[str, str]:
-        """The reply without its reasoning, or "" and why there is none: after the backend's own retries the item is unjudged.
-
-        What no request can get past (a refused key, a used-up account, an unknown model) ends the asking at once.
+        """After the backend's own retries the item is unjudged. What no request can get past (a refused key, a used-up account,
+        an unknown model) ends the asking at once.
         """
         if self._gone:
-            return "", self._gone
+            return self._unjudged(task, self._gone)
         try:
-            reply = next((answer.text for batch in self._model.generate([request]) for _, answer in batch), "")
+            replies = [answer for batch in self._model.generate([request]) for _, answer in batch]
         except Unanswered as error:
-            return "", f"no reply: {next(iter(error.reasons.values()))}"
+            return self._unjudged(task, f"no reply: {next(iter(error.reasons.values()))}")
         except ModelError as error:
             self._gone = f"no reply: {error}"
-            return "", self._gone
-        return final_answer(reply).text, _EMPTY
+            return self._unjudged(task, self._gone)
+        return self._read(task, request, replies[0]) if replies else self._unjudged(task, "no reply")
+
+    def _read(self, task: JudgeTask, request: Request, answer: Answer) -> Verdict:
+        value, reading, raw = read_reply(task.read, answer, request.text, self._decoding.max_new_tokens)
+        return Verdict(value, reading, raw, self.name, self.version_of(task))
+
+    def _unjudged(self, task: JudgeTask, why: str) -> Verdict:
+        return Verdict(None, why, "", self.name, self.version_of(task))
 
 
 _CHOICE = re.compile(

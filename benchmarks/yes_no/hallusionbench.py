@@ -159,11 +159,12 @@ class HallusionBench(OneLabel):
         return same_images.flagged(Score(item.id, values, said or "neither", right, doubt(answer.text, said)), item)
 
     def _judged(self, item: Item, answer: Answer) -> Score:
-        """Unclear is right without a figure, where "I do not know" is true, and wrong elsewhere."""
+        """Unclear is right without a figure, where "I do not know" is true, and wrong elsewhere. Recorded replies have a value
+        whatever they say: they count as the authors' script counts them."""
         assert self.judge is not None  # the constructor saw to it
         facts = {"reference": item.truth["details"], "id": item.id}
         verdict = self.judge.judge(TASK, item.question, answer.text, facts, None)
-        if not verdict.raw and verdict.value is None:
+        if verdict.value is None:
             return unjudged(item, verdict, "correct, incorrect or unclear")
         reading = correctness(verdict.raw)
         no_figure = item.truth["category"] == "VS" and item.truth["figure"] == "0"
@@ -188,7 +189,7 @@ class HallusionBench(OneLabel):
         assert self.judge is not None
         facts = {"other": answers[original.id].text, "id": item.id}
         verdict = self.judge.judge(SAME, "", answers[item.id].text, facts, None)
-        return None if not verdict.raw and verdict.value is None else bool(sameness(verdict.raw))
+        return None if verdict.value is None else bool(sameness(verdict.raw))
 
     def fields(self, item: Item) -> Sequence[str]:
         """None where a judge reads: it compares with the reference in words, not with the label."""

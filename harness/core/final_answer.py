@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _MARK = re.compile(
     r"[<\u25c1]\|?\s?(?P<a>/?)(?:seed:)?(?:think|thinking|thought|reasoning|reason|analysis|reflection|scratchpad)\b[^<>\u25b7]*[>\u25b7]"
@@ -32,6 +33,14 @@ _WRAPPER = re.compile(
 
 # every mark above has one of these
 _OF_MARKS = ("think", "thought", "reason", "analysis", "reflection", "scratchpad", "answer>", "conclusion>", "<|")
+
+
+class Mark(NamedTuple):
+    """A mark of reasoning at [start, end) of a text."""
+
+    start: int
+    end: int
+    closes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +108,25 @@ def is_mark(token: str) -> bool:
 def opened_by(prompt: str) -> str:
     """The opening mark of a reasoning that a prompt ends in, with the white space behind it; "" where it ends otherwise."""
     marks = list(_MARK.finditer(prompt))
-    if not marks or marks[-1]["a"] or marks[-1]["b"] or marks[-1]["c"] or prompt[marks[-1].end() :].strip():
+    if not marks or _closes(marks[-1]) or prompt[marks[-1].end() :].strip():
         return ""
     return prompt[marks[-1].start() :]
+
+
+def reasoning_marks(text: str) -> list[Mark]:
+    """Marks that open or close a reasoning, in their order; the final channel closes one."""
+    if not _may_hold_marks(text):
+        return []
+    found = [Mark(*mark.span(), _closes(mark)) for mark in _MARK.finditer(text)]
+    found += [
+        Mark(*mark.span(), closes) for pattern, closes in ((_CHANNEL, False), (_FINAL, True)) for mark in pattern.finditer(text)
+    ]
+    return sorted(found)
+
+
+def wrapping_marks(text: str) -> list[tuple[int, int]]:
+    """Places of the marks around an answer, in their order."""
+    return [mark.span() for mark in _WRAPPER.finditer(text)] if _may_hold_marks(text) else []
 
 
 def whole(text: str) -> FinalAnswer:
@@ -109,11 +134,15 @@ def whole(text: str) -> FinalAnswer:
     return FinalAnswer(text, ((0, len(text)),), False, True)
 
 
+def _closes(mark: re.Match[str]) -> bool:
+    return bool(mark["a"] or mark["b"] or mark["c"])
+
+
 def _blocks(text: str) -> tuple[list[tuple[int, int]], bool]:
     """Reasoning blocks as [start, end), and whether the last one closes."""
     blocks, opened = list[tuple[int, int]](), -1
     for mark in _MARK.finditer(text):
-        if not (mark["a"] or mark["b"] or mark["c"]):
+        if not _closes(mark):
             opened = mark.start() if opened < 0 else opened
         elif opened < 0:  # the opening mark stood in the prompt, or the block spoke of the mark itself
             blocks = [(0, mark.end())]

@@ -10,6 +10,7 @@ CONTRADICTED = "contradicted"  # the answer's own clear word is not what the rul
 SEVERAL = "several options named"  # the answer names two or more of the offered answers; the rule reads one of them or none
 SAME_IMAGE = "same image"  # two images that must differ are the same file, so that labels of its group contradict each other
 UNJUDGED = "unjudged"  # the judge gave no verdict that could be read
+UNREAD_VERDICT = "verdict not read"  # its reply states no value for sure; an official rule counts it all the same
 TRUNCATED = "truncated"  # the token limit ended the answer
 EMPTY = "empty"  # no text
 UNFINISHED = "unfinished reasoning"  # the token limit ended the reasoning; there is no answer

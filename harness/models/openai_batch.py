@@ -116,7 +116,10 @@ class OpenAIBatch:
         return {**chat_body(self._thinking.asked(request), [], self._model, self._limit), **self._extra}
 
     def _id(self, request: Request, body: Mapping[str, Any]) -> str:
-        return value_digest([self._revision, body, one_or_all(map(file_digest, paths_of(request.image)))])[:32]
+        asked: list[object] = [self._revision, body, one_or_all(map(file_digest, paths_of(request.image)))]
+        if request.decoding.seed and "seed" not in body:  # greedy: a repeat would read the first asking's reply again
+            asked.append(request.decoding.seed)
+        return value_digest(asked)[:32]
 
     def _replies(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """Bodies of good replies, and the reasons of failed ones, by id."""

@@ -8,7 +8,7 @@ from itertools import islice
 
 from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.final_answer import reasoning
-from harness.core.flags import UNJUDGED
+from harness.core.flags import UNJUDGED, UNREAD_VERDICT
 from harness.core.run_record import AS_WRITTEN, FROM_FILES, BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of, samples_of
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Side
@@ -107,7 +107,8 @@ def failures(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[
 def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
     flags = Counter(score.flag for score in result.scores if score.flag)
     unjudged = sum(
-        score.flag == UNJUDGED or (score.verdict is not None and score.verdict.value is None) for score in result.scores
+        score.flag == UNJUDGED or (score.verdict is not None and score.verdict.value is None and score.flag != UNREAD_VERDICT)
+        for score in result.scores
     )
     truncated = sum(answer.stopped == "length" for answer in result.answers)
     unread = {s.item_id: _unjudged_why(s) for s in result.scores if s.flag == UNJUDGED}

@@ -14,14 +14,18 @@ _WORDS = {
     flags.SEVERAL: "answers that name two or more of the offered options; the value is what the rule reads in them",
     flags.SAME_IMAGE: "answers about images that should differ and are the same file (labels contradict each other: fetch the "
     "images again)",
+    flags.UNREAD_VERDICT: "verdicts that could not be read with certainty; this variant counts them as its authors' script "
+    "does, mostly as 0",
     flags.UNFINISHED: "answers cut off by the token limit while still reasoning "
     "(raise max_new_tokens, or model.thinking_tokens where it is set)",
     flags.EMPTY: "empty answers",
     flags.UNCLEAR: "answers with none of the expected words, scored by what the rule makes of them",
     flags.TRUNCATED: "answers cut off by the token limit",
 }
-ALARMING = (flags.CONTRADICTED, flags.SEVERAL, flags.SAME_IMAGE, flags.UNFINISHED, flags.EMPTY, flags.UNCLEAR)
-_ALWAYS = ALARMING[:5]  # shown whatever their number
+_ALWAYS = (  # shown whatever their number
+    flags.CONTRADICTED, flags.SEVERAL, flags.SAME_IMAGE, flags.UNREAD_VERDICT, flags.UNFINISHED, flags.EMPTY,
+)  # fmt: skip
+ALARMING = (*_ALWAYS, flags.UNCLEAR)
 _OFTEN = 0.05  # of the answers, from which the other flags are worth a line
 _COLUMNS = 4
 REASONED = "answers began with reasoning, which is stored and not scored"

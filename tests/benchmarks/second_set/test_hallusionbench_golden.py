@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 
 import pytest
 
+from benchmarks._hallusion.tasks import SAME, TASK
+from benchmarks.judges.chat import Chat
 from benchmarks.yes_no.hallusionbench import READERS, HallusionBench
 from harness.core.errors import ConfigError, DataError
-from harness.core.evaluation import Item
+from harness.core.evaluation import Answer, Item, Request
+from harness.core.judging import JudgeTask
+from harness.core.run_record import Checkpoint
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import golden, golden_lines, put
 from tests.benchmarks.second_set.golden_cases import ById, check, measured, scored
@@ -121,6 +126,38 @@ def test_a_question_without_a_figure_is_asked_as_text_and_a_set_is_one_cluster(g
 def test_the_judged_variant_without_a_judge_is_refused() -> None:
     with pytest.raises(ConfigError, match="asks a judge"):
         HallusionBench(variant="judge")
+
+
+class Saying:
+    """A model that says one text to whatever it is asked."""
+
+    checkpoint = Checkpoint("gpt-x", "gpt-x", "", "0123456789abcdef")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def facts(self) -> dict[str, str]:
+        return {}
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Answer]]]:
+        yield [(i, Answer("", self._text, 1, "end")) for i in range(len(requests))]
+
+
+@pytest.mark.parametrize("reply", ["banana", "I'm sorry, I can't help with that.", "true", ""])
+def test_a_judge_that_says_none_of_the_words_has_judged_nothing(reply: str, golden_data: DataFolder) -> None:
+    benchmark = HallusionBench(Chat(Saying(reply)), variant="judge")
+    items = benchmark.load(golden_data)
+    got = scored(benchmark, items, texts(items))
+    assert {score.flag for score in got} == {"unjudged"} and math.isnan(measured(benchmark, items, texts(items))["a_acc"])
+    assert {score.correct for score in got} == {None}
+
+
+@pytest.mark.parametrize(("task", "reply", "value"), [
+    (TASK, "Incorrect.", 0.0), (TASK, "It is correct", 1.0), (TASK, "UNCLEAR", 2.0), (TASK, "wrong", None),
+    (SAME, "not the same", 1.0), (SAME, "Different.", 0.0), (SAME, "They conflict.", None),
+])  # fmt: skip
+def test_a_verdict_is_read_from_the_words_that_were_asked_for(task: JudgeTask, reply: str, value: float | None) -> None:
+    assert task.read(reply) == value
 
 
 @pytest.mark.parametrize(

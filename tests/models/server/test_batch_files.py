@@ -87,6 +87,20 @@ def test_a_file_takes_no_more_requests_than_a_provider_does(tmp_path: Path, monk
     assert [len(p.read_text().splitlines()) for p in sorted(tmp_path.glob("*.jsonl"))] == [2, 2, 1]
 
 
+def test_a_repeat_of_a_greedy_request_is_a_request_of_its_own(tmp_path: Path) -> None:
+    first, repeat = Request(None, "q", Decoding(8)), Request(None, "q", Decoding(8, seed=1))
+    ask(tmp_path, [first, repeat])
+    ids = [row["custom_id"] for row in written(tmp_path)]
+    assert ids[0] == "538067bb0daeaefd34d6f7db35db174f" and len(set(ids)) == 2, "old ids stay"
+    put_back(tmp_path, "out.jsonl", {ids[0]: "Rating: 1", ids[1]: "Rating: 5"})
+    assert ask(tmp_path, [first, repeat]) == ({0: "Rating: 1", 1: "Rating: 5"}, {})
+
+
+def test_a_drawn_request_keeps_its_id_for_its_seed_stands_in_it_already(tmp_path: Path) -> None:
+    ask(tmp_path, [Request(None, "q", Decoding(8, temperature=1.0, seed=3))])
+    assert written(tmp_path)[0]["custom_id"] == "f2b2861543672123ccdbdeefe5410631"
+
+
 def test_other_weights_settings_or_images_are_other_requests(tmp_path: Path, images: list[Path]) -> None:
     ask(tmp_path, [Request(images[0], "q"), Request(images[1], "q"), Request(images[0], "q", Decoding(9))])
     one, two = OpenAIBatch(str(tmp_path), "judge-1"), OpenAIBatch(str(tmp_path), "judge-1", revision="2")

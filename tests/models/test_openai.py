@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import threading
 import time
@@ -312,7 +313,10 @@ def test_a_wait_is_read_in_seconds_milliseconds_or_as_a_date() -> None:
     assert refusals._retry_after({"retry-after": formatdate(now - 100, usegmt=True)}) == 0
 
 
-@pytest.mark.parametrize("headers", [{}, {"retry-after": "soon"}, {"retry-after": "-"}])
+NO_WAIT = [{}, {"retry-after": "soon"}, {"retry-after": "-"}, {"retry-after": "9" * 400}, {"retry-after-ms": "nan"}]
+
+
+@pytest.mark.parametrize("headers", [*NO_WAIT, {"retry-after-ms": "inf", "retry-after": "2"}])
 def test_a_wait_that_is_not_given_is_unknown(headers: dict[str, str]) -> None:
     assert refusals._retry_after(headers) is None
 
@@ -321,6 +325,39 @@ def test_busy_replies_do_not_use_up_the_retries() -> None:
     with serving(lambda body, count: refused(429, Retry_After="0") if count < 6 else reply()) as server:
         answers, _ = ask(OpenAIModel(server.url, retries=1), questions(1))
     assert len(answers) == 1
+
+
+PAST = formatdate(1e9, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Retry_After": "0"}, {"Retry_After": PAST}, {"retry_after_ms": "nan"}, {"retry_after_ms": "1"}]
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_is_busy_and_asks_for_no_wait_is_waited_for_a_bounded_time(
+    monkeypatch: pytest.MonkeyPatch, status: int, headers: dict[str, str]
+) -> None:
+    monkeypatch.setattr(_server, "PATIENCE_S", 0.4)
+    monkeypatch.setattr(_server, "LONGEST_WAIT_S", 0.1)
+    with serving(lambda body, count: refused(status, "busy", **headers)) as server:
+        _, reasons = ask(OpenAIModel(server.url, retries=5), questions(1))
+    assert f"HTTP {status}: busy" in reasons[0] and len(server.asked) < 20
+
+
+def test_waits_for_a_busy_server_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_server.random, "uniform", lambda low, high: high)
+    with serving(lambda body, count: refused(429) if count < 5 else reply()) as server:
+        ask(OpenAIModel(server.url), questions(1))
+    waits = [later - earlier for earlier, later in itertools.pairwise(server.times)]
+    assert all(wait >= 0.01 * 2**n for n, wait in enumerate(waits))
+
+
+def test_a_server_that_is_busy_for_long_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(_health, "SAY_AFTER_S", 0.1)
+    with serving(lambda body, count: refused(429, "slow \x1b[31mdown") if count < 6 else reply()) as server:
+        ask(OpenAIModel(server.url), questions(1))
+    (said,) = caplog.messages
+    assert f"The server at {server.url} is busy (HTTP 429: slow [31mdown): no answer for 0 s" in said
 
 
 def test_a_server_that_asks_to_wait_an_hour_is_not_waited_for() -> None:

@@ -142,6 +142,21 @@ def test_an_answer_ends_with_its_stop_string_as_everywhere_else() -> None:
     assert (answers[0].text, answers[0].stopped) == ("A dog.", "stop")
 
 
+def test_half_a_character_in_a_reply_becomes_the_replacement_character() -> None:
+    said = reply("A dog \ud83d")
+    said.data["choices"][0]["message"]["reasoning"] = "Hm \udfff"
+    with serving(lambda body, count: said, models=[{"id": "tiny \ud83d"}]) as server:
+        model = OpenAIModel(server.url)
+        answers, _ = ask(model, questions(1))
+    assert answers[0].text == "<think>Hm \ufffd</think>\n\nA dog \ufffd" and model.checkpoint.base == "tiny \ufffd"
+
+
+def test_a_reason_it_stopped_for_that_a_terminal_would_obey_is_cleaned() -> None:
+    with serving(lambda body, count: reply("A dog", "odd \x1b[31m\ud83d")) as server:
+        _, reasons = ask(OpenAIModel(server.url, retries=0), questions(1))
+    assert reasons == {0: "the reply stopped for an unknown reason (odd \ufffd[31m\ufffd)"}
+
+
 def test_an_empty_answer_is_an_answer() -> None:
     with serving(lambda body, count: reply(None)) as server:
         answers, reasons = ask(OpenAIModel(server.url), questions(1))
@@ -512,6 +527,17 @@ def test_a_server_that_does_not_count_leaves_the_totals_unknown() -> None:
         model = OpenAIModel(server.url, price_in=1.0, price_out=1.0)
         answers, _ = ask(model, questions(1))
     assert model.spent().tokens_out is None and model.spent().cost is None and answers[0].n_tokens == -1
+
+
+@pytest.mark.parametrize("count", ["1e999", "1" + "0" * 400, "NaN", "-5", "true", '"many"', "[1]", "2.5"])
+def test_a_count_that_cannot_be_is_unknown_and_the_answer_is_kept(count: str) -> None:
+    said = reply()
+    said.raw = json.dumps(said.data).replace('"completion_tokens": 3', f'"completion_tokens": {count}').encode()
+    with serving(lambda body, n: said) as server:
+        model = OpenAIModel(server.url, price_in=1.0, price_out=1.0, max_cost=1.0)
+        answers, reasons = ask(model, questions(1))
+    assert (answers[0].text, answers[0].n_tokens, reasons) == ("Yes.", -1, {})
+    assert (model.spent().tokens_in, model.spent().tokens_out, model.spent().cost) == (100, None, None)
 
 
 def test_a_server_that_stays_busy_is_waited_for_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

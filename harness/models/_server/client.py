@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import httpx2  # the transport under `openai`, which wraps only what goes wrong before a body arrives
 from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI
 
+from harness.core.edge.text import without_surrogates
 from harness.core.errors import ModelError
 from harness.models._server.circuit_breaker import Health
 from harness.models._server.pace import Pace
@@ -63,7 +64,7 @@ class Server:
         """The entries of /models, [] where a server keeps no such list."""
         try:
             reply = self._client.models.with_raw_response.list(timeout=_LIST_S)
-            entries = json.loads(reply.content)["data"]
+            entries = without_surrogates(json.loads(reply.content)["data"])
             return [entry for entry in entries if isinstance(entry.get("id"), str)]
         except APIConnectionError as error:
             raise ModelError(
@@ -77,7 +78,7 @@ class Server:
                     f"The server at {self.url} is not ready (HTTP {error.status_code}). Try again later."
                 ) from None
             return []
-        except (ValueError, TypeError, KeyError, AttributeError, httpx2.HTTPError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, httpx2.HTTPError):
             raise ModelError(
                 f"What answers at {self.url} is not an OpenAI-compatible server. Its address usually ends in /v1."
             ) from None

@@ -243,7 +243,7 @@ class OpenAIModel:
         listing = {str(entry["id"]): entry for entry in self._server.listing}
         if model is None and len(listing) == 1:
             return next(iter(listing.items()))
-        known = ", ".join(self._server.printable(name) for name in list(listing)[:20]) or "no list of its models"
+        known = self._server.served_names
         if model is None:
             raise ConfigError(f"Which model of {self._url}? Add `model`. It serves: {known}.")
         if listing and model not in listing and not self._answers_to(model):

@@ -454,6 +454,19 @@ def test_an_unknown_name_is_told_with_the_nearest() -> None:
         OpenAIModel(server.url, "tinny")
 
 
+def test_names_that_a_terminal_would_obey_are_cleaned_in_every_message() -> None:
+    with serving(lambda body, count: refused(404, "no"), models=[{"id": "tiny\x1b[31m"}, {"id": "\x1b]0;b\x07"}]) as server:
+        for said in (lambda: OpenAIModel(server.url), lambda: OpenAIModel(server.url, "tinny")):
+            with pytest.raises((ConfigError, ModelError), match=r"serves: tiny \[31m, \]0;b") as caught:
+                said()
+            assert "\x1b" not in str(caught.value)
+        with pytest.raises(
+            ModelError, match=r"does not know what is asked of it: no. It serves: tiny \[31m, \]0;b\."
+        ) as caught:
+            ask(OpenAIModel(server.url, "tiny\x1b[31m"), questions(1))
+    assert "\x1b" not in str(caught.value)
+
+
 def test_a_name_that_is_not_listed_but_answers_is_taken() -> None:
     with serving() as server:
         assert OpenAIModel(server.url, "alias").checkpoint.base == "alias"

@@ -83,6 +83,11 @@ class Server:
                 f"What answers at {self.url} is not an OpenAI-compatible server. Its address usually ends in /v1."
             ) from None
 
+    @property
+    def served_names(self) -> str:
+        """The names of its models, for a message."""
+        return ", ".join(self.printable(entry["id"]) for entry in self.listing[:20]) or "no list of its models"
+
     def version(self) -> str:
         """A vLLM server's version, served beside /v1; "" elsewhere."""
         try:
@@ -197,8 +202,7 @@ class Server:
             return self._locked_out()
         words = self.printable(refusal.words)
         if refusal.status == 404:
-            known = ", ".join(str(entry["id"]) for entry in self.listing[:20])
-            return ModelError(f"{self.url} does not know what is asked of it: {words}. It serves: {known or '(no list)'}.")
+            return ModelError(f"{self.url} does not know what is asked of it: {words}. It serves: {self.served_names}.")
         if refusal.is_used_up():
             return ModelError(f"The account at {self.url} is used up: {words}. What is answered stays stored.")
         return refusal.of_one_request(words)

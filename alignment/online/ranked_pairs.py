@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import comb
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from alignment.batching.collate import Row, make_row
 from alignment.batching.policy import AnsweringPolicy, Policy, PromptInputs
 from alignment.batching.rows import Rows
 from alignment.data.pairs import image_of
+from alignment.online.round_robin import best_and_worst
 from alignment.training.sample_supply import Sample, Score, of_all_processes
 from harness.core import registry
 from harness.core.digests import seed_of
@@ -111,11 +113,20 @@ class Fresh(NamedTuple):
     answers: tuple[Answer, Answer]
 
 
+class _Made(NamedTuple):
+    """What a prompt is trained on, None where it is dropped; for the others see `_Outcome`."""
+
+    trained: PreferencePair | Fresh | None
+    winner: float | None = None
+    unjudged: int = 0
+
+
 class _Outcome(NamedTuple):
     """What came of a prompt of a step."""
 
     is_fresh: bool  # its coin did not fall on the stored pair
     winner: float | None  # of its fresh answers, see `Annotator.rank`
+    unjudged: int  # comparisons of its fresh answers without a verdict
     is_used: bool
     is_stored: bool  # it is used, with its stored pair
 
@@ -143,17 +154,17 @@ class Ranked:
         pairs = [self.rows.pairs[i] for i in indices]
         fresh = {p.id for p in pairs if self._coin(step, p.id) >= self.p_stored}
         ranked = self._ranked([p for p in pairs if p.id in fresh], step)
-        made = [(ranked[p.id] if p.id in fresh else (p, None)) for p in pairs]
-        usable = [one for one, _ in made if one is not None]
+        made = [ranked[p.id] if p.id in fresh else _Made(p) for p in pairs]
+        usable = [one.trained for one in made if one.trained is not None]
         outcomes = of_all_processes(
-            _Outcome(p.id in fresh, winner, one is not None, isinstance(one, PreferencePair))
-            for p, (one, winner) in zip(pairs, made, strict=True)
+            _Outcome(p.id in fresh, winner, unjudged, trained is not None, isinstance(trained, PreferencePair))
+            for p, (trained, winner, unjudged) in zip(pairs, made, strict=True)
         )
         self._require_judged(outcomes, step)
         rows = [self._row(one) for one in usable]
         known = self.reference(rows, False)
         samples = [Sample(row.id, row, {"reference": logps}) for row, logps in zip(rows, known, strict=True)]
-        return samples, _figures(outcomes)
+        return samples, _figures(outcomes, comb(self.candidates, 2))
 
     def _require_judged(self, outcomes: Sequence[_Outcome], step: int) -> None:
         fresh = [one for one in outcomes if one.is_fresh]
@@ -171,10 +182,8 @@ class Ranked:
     def _coin(self, step: int, name: str) -> float:
         return random.Random(seed_of(self.seed, "mix", step, name)).random()
 
-    def _ranked(
-        self, pairs: Sequence[PreferencePair], step: int
-    ) -> dict[str, tuple[PreferencePair | Fresh | None, float | None]]:
-        """By id what is trained on in the place of a pair, None where it is dropped, and which of its fresh answers won."""
+    def _ranked(self, pairs: Sequence[PreferencePair], step: int) -> dict[str, _Made]:
+        """By id what is trained on in the place of a pair."""
         paths = [image_of(p, self.image_root) for p in pairs]
         requests = [
             Request(path, p.prompt, self.sampling.decoding(self.seed, "sample", step, p.id, n))
@@ -182,34 +191,19 @@ class Ranked:
             for n in range(self.candidates)
         ]
         answers = answers_of(self.policy, requests) if requests else []
-        found = dict[str, tuple[PreferencePair | Fresh | None, float | None]]()
+        found = dict[str, _Made]()
         for i, (pair, path) in enumerate(zip(pairs, paths, strict=True)):
-            two, winner = self._best_and_worst(pair, answers[self.candidates * i :][: self.candidates], path)
-            found[pair.id] = self._pair(pair, two, winner), winner
+            found[pair.id] = self._compared(pair, answers[self.candidates * i :][: self.candidates], path)
         return found
 
-    def _best_and_worst(
-        self, pair: PreferencePair, answers: Sequence[Answer], path: Images
-    ) -> tuple[tuple[Answer, Answer], float | None]:
-        """Two answers and which is better (see `Annotator.rank`).
-
-        Of more than two, each is compared with each (a tie is half a point to both): the one with the most points against that
-        with the fewest, the first of equal ones; a tie where all have as many, unjudged where no comparison was judged.
-        """
+    def _compared(self, pair: PreferencePair, answers: Sequence[Answer], path: Images) -> _Made:
+        """Two of the answers in their order; of more than two, each is compared with each: see `best_and_worst`."""
         texts = [answer.text.strip() for answer in answers]
-        if len(answers) == 2:
-            return (answers[0], answers[1]), self._winner(pair, (texts[0], texts[1]), path)
-        points, judged = [0.0] * len(answers), False
-        for first, second in combinations(range(len(answers)), 2):
-            winner = self._winner(pair, (texts[first], texts[second]), path)
-            if winner is not None:
-                judged = True
-                points[first] += 1 - winner
-                points[second] += winner
-        best, worst = points.index(max(points)), points.index(min(points))
-        if not judged or best == worst:
-            return (answers[0], answers[1]), 0.5 if judged else None
-        return (answers[best], answers[worst]), 0.0
+        pairs = combinations(range(len(answers)), 2)
+        verdicts = {(i, j): self._winner(pair, (texts[i], texts[j]), path) for i, j in pairs}
+        first, second, winner = best_and_worst(verdicts)
+        unjudged = sum(value is None for value in verdicts.values())
+        return _Made(self._pair(pair, (answers[first], answers[second]), winner), winner, unjudged)
 
     def _winner(self, pair: PreferencePair, two: tuple[str, str], path: Images) -> float | None:
         if two[0] == two[1]:
@@ -230,13 +224,13 @@ class Ranked:
         return Fresh(replace(pair, chosen=texts[better], rejected=(texts[worse],)), (two[better], two[worse]))
 
 
-def _figures(outcomes: Sequence[_Outcome]) -> dict[str, float]:
-    """Shares of a step: of its fresh pairs the first two, of all its prompts the others."""
+def _figures(outcomes: Sequence[_Outcome], comparisons: int) -> dict[str, float]:
+    """Shares of a step: of its fresh pairs, of their comparisons (so many each), of all its prompts."""
     fresh, n = [one for one in outcomes if one.is_fresh], max(1, len(outcomes))
     n_fresh = max(1, len(fresh))
     return {
         "online/ties": sum(one.winner == 0.5 for one in fresh) / n_fresh,
-        "online/unjudged": sum(one.winner is None for one in fresh) / n_fresh,
+        "online/unjudged": sum(one.unjudged for one in fresh) / (n_fresh * comparisons),
         "online/used": sum(one.is_used for one in outcomes) / n,
         "online/stored": sum(one.is_stored for one in outcomes) / n,
     }

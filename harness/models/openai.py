@@ -109,8 +109,7 @@ class OpenAIModel:
         self._tempered: bool | None = True if self._kind in _CONTINUES else None  # None: not yet known
         self._images: OrderedDict[Path, str] = OrderedDict()
         self._lock = threading.Lock()
-        self._prices = (price_in, price_out)
-        self._spent = Spent(*self._prices)
+        self._spent = Spent(price_in, price_out)
         digest = value_digest(["served", self._url, self._name, str(entry.get("root") or ""), self._revision])
         self.checkpoint = self._own.checkpoint if self._own else Checkpoint(self._name, self._name, "", digest)
 
@@ -161,7 +160,8 @@ class OpenAIModel:
             answers = []
             for i, reply in finished:
                 if isinstance(reply, Reply):
-                    answers.append((i, self._spent.add(reply)))
+                    self._spent.add(reply.used)
+                    answers.append((i, reply.answer))
                     lost.pop(i, None)
                 else:
                     lost[i] = reply
@@ -243,7 +243,7 @@ class OpenAIModel:
         listing = {str(entry["id"]): entry for entry in self._server.listing}
         if model is None and len(listing) == 1:
             return next(iter(listing.items()))
-        known = ", ".join(self._server.printable(name) for name in list(listing)[:20]) or "no list of its models"
+        known = self._server.served_names
         if model is None:
             raise ConfigError(f"Which model of {self._url}? Add `model`. It serves: {known}.")
         if listing and model not in listing and not self._answers_to(model):

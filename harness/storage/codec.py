@@ -11,13 +11,14 @@ from typing import Any, ParamSpec, TypeVar
 from harness.core.edge.foreign import words_of
 from harness.core.errors import StoreError
 from harness.core.evaluation import Item, Score, Span, Verdict
+from harness.core.files import storable
 from harness.core.preference import PreferencePair
 from harness.core.run_record import Checkpoint, ProtocolRecord
 
 
 def dumps(value: Any) -> str:
-    """JSON with sorted keys, so equal values are equal bytes."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, default=_plain)
+    """JSON with sorted keys, so equal values are equal bytes; see `storable` for lone surrogates."""
+    return storable(json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, default=_plain))
 
 
 P = ParamSpec("P")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import threading
 import time
@@ -139,6 +140,21 @@ def test_an_answer_ends_with_its_stop_string_as_everywhere_else() -> None:
     with serving(lambda body, count: reply("A dog. A cat.")) as server:
         answers, _ = ask(OpenAIModel(server.url), [Request(None, "q", Decoding(stop=(".",)))])
     assert (answers[0].text, answers[0].stopped) == ("A dog.", "stop")
+
+
+def test_half_a_character_in_a_reply_becomes_the_replacement_character() -> None:
+    said = reply("A dog \ud83d")
+    said.data["choices"][0]["message"]["reasoning"] = "Hm \udfff"
+    with serving(lambda body, count: said, models=[{"id": "tiny \ud83d"}]) as server:
+        model = OpenAIModel(server.url)
+        answers, _ = ask(model, questions(1))
+    assert answers[0].text == "<think>Hm \ufffd</think>\n\nA dog \ufffd" and model.checkpoint.base == "tiny \ufffd"
+
+
+def test_a_reason_it_stopped_for_that_a_terminal_would_obey_is_cleaned() -> None:
+    with serving(lambda body, count: reply("A dog", "odd \x1b[31m\ud83d")) as server:
+        _, reasons = ask(OpenAIModel(server.url, retries=0), questions(1))
+    assert reasons == {0: "the reply stopped for an unknown reason (odd \ufffd[31m\ufffd)"}
 
 
 def test_an_empty_answer_is_an_answer() -> None:
@@ -312,7 +328,10 @@ def test_a_wait_is_read_in_seconds_milliseconds_or_as_a_date() -> None:
     assert refusals._retry_after({"retry-after": formatdate(now - 100, usegmt=True)}) == 0
 
 
-@pytest.mark.parametrize("headers", [{}, {"retry-after": "soon"}, {"retry-after": "-"}])
+NO_WAIT = [{}, {"retry-after": "soon"}, {"retry-after": "-"}, {"retry-after": "9" * 400}, {"retry-after-ms": "nan"}]
+
+
+@pytest.mark.parametrize("headers", [*NO_WAIT, {"retry-after-ms": "inf", "retry-after": "2"}])
 def test_a_wait_that_is_not_given_is_unknown(headers: dict[str, str]) -> None:
     assert refusals._retry_after(headers) is None
 
@@ -321,6 +340,39 @@ def test_busy_replies_do_not_use_up_the_retries() -> None:
     with serving(lambda body, count: refused(429, Retry_After="0") if count < 6 else reply()) as server:
         answers, _ = ask(OpenAIModel(server.url, retries=1), questions(1))
     assert len(answers) == 1
+
+
+PAST = formatdate(1e9, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Retry_After": "0"}, {"Retry_After": PAST}, {"retry_after_ms": "nan"}, {"retry_after_ms": "1"}]
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_is_busy_and_asks_for_no_wait_is_waited_for_a_bounded_time(
+    monkeypatch: pytest.MonkeyPatch, status: int, headers: dict[str, str]
+) -> None:
+    monkeypatch.setattr(_server, "PATIENCE_S", 0.4)
+    monkeypatch.setattr(_server, "LONGEST_WAIT_S", 0.1)
+    with serving(lambda body, count: refused(status, "busy", **headers)) as server:
+        _, reasons = ask(OpenAIModel(server.url, retries=5), questions(1))
+    assert f"HTTP {status}: busy" in reasons[0] and len(server.asked) < 20
+
+
+def test_waits_for_a_busy_server_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_server.random, "uniform", lambda low, high: high)
+    with serving(lambda body, count: refused(429) if count < 5 else reply()) as server:
+        ask(OpenAIModel(server.url), questions(1))
+    waits = [later - earlier for earlier, later in itertools.pairwise(server.times)]
+    assert all(wait >= 0.01 * 2**n for n, wait in enumerate(waits))
+
+
+def test_a_server_that_is_busy_for_long_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(_health, "SAY_AFTER_S", 0.1)
+    with serving(lambda body, count: refused(429, "slow \x1b[31mdown") if count < 6 else reply()) as server:
+        ask(OpenAIModel(server.url), questions(1))
+    (said,) = caplog.messages
+    assert f"The server at {server.url} is busy (HTTP 429: slow [31mdown): no answer for 0 s" in said
 
 
 def test_a_server_that_asks_to_wait_an_hour_is_not_waited_for() -> None:
@@ -402,6 +454,19 @@ def test_an_unknown_name_is_told_with_the_nearest() -> None:
         OpenAIModel(server.url, "tinny")
 
 
+def test_names_that_a_terminal_would_obey_are_cleaned_in_every_message() -> None:
+    with serving(lambda body, count: refused(404, "no"), models=[{"id": "tiny\x1b[31m"}, {"id": "\x1b]0;b\x07"}]) as server:
+        for said in (lambda: OpenAIModel(server.url), lambda: OpenAIModel(server.url, "tinny")):
+            with pytest.raises((ConfigError, ModelError), match=r"serves: tiny \[31m, \]0;b") as caught:
+                said()
+            assert "\x1b" not in str(caught.value)
+        with pytest.raises(
+            ModelError, match=r"does not know what is asked of it: no. It serves: tiny \[31m, \]0;b\."
+        ) as caught:
+            ask(OpenAIModel(server.url, "tiny\x1b[31m"), questions(1))
+    assert "\x1b" not in str(caught.value)
+
+
 def test_a_name_that_is_not_listed_but_answers_is_taken() -> None:
     with serving() as server:
         assert OpenAIModel(server.url, "alias").checkpoint.base == "alias"
@@ -475,6 +540,17 @@ def test_a_server_that_does_not_count_leaves_the_totals_unknown() -> None:
         model = OpenAIModel(server.url, price_in=1.0, price_out=1.0)
         answers, _ = ask(model, questions(1))
     assert model.spent().tokens_out is None and model.spent().cost is None and answers[0].n_tokens == -1
+
+
+@pytest.mark.parametrize("count", ["1e999", "1" + "0" * 400, "NaN", "-5", "true", '"many"', "[1]", "2.5"])
+def test_a_count_that_cannot_be_is_unknown_and_the_answer_is_kept(count: str) -> None:
+    said = reply()
+    said.raw = json.dumps(said.data).replace('"completion_tokens": 3', f'"completion_tokens": {count}').encode()
+    with serving(lambda body, n: said) as server:
+        model = OpenAIModel(server.url, price_in=1.0, price_out=1.0, max_cost=1.0)
+        answers, reasons = ask(model, questions(1))
+    assert (answers[0].text, answers[0].n_tokens, reasons) == ("Yes.", -1, {})
+    assert (model.spent().tokens_in, model.spent().tokens_out, model.spent().cost) == (100, None, None)
 
 
 def test_a_server_that_stays_busy_is_waited_for_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -36,6 +36,11 @@ def test_a_lone_surrogate_does_not_lose_the_batch(store: Store) -> None:
     assert store.answers(["k"])["k"].text == "x?y"
 
 
+def test_a_lone_surrogate_in_a_judges_reply_does_not_lose_the_verdict(store: Store) -> None:
+    store.add_verdict("k", Verdict(1.0, "x\ud800y", "\udfff", "chat", "1"))
+    assert (store.verdicts(["k"])["k"].reading, store.verdicts(["k"])["k"].raw) == ("x?y", "?")
+
+
 def test_what_was_said_once_is_never_said_otherwise(store: Store) -> None:
     store.add_answers("w", {"k": Answer("", "first", 1, "end")})
     store.add_answers("w", {"k": Answer("", "second", 1, "end")})

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.edge.images import open_image, shows_as_stored
+from harness.core.edge.text import printable, without_surrogates
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.preference import message_parts, texts_around
 from harness.models._server.refusals import Again, Unanswerable
 from harness.models._server.thinking import marked, reasoning_of
+from harness.models._server.usage import TokenCounts, token_counts
 
 # How servers name the end of an answer and its limit (OpenAI, TGI, Mistral, Gemini, Anthropic), case aside.
 _ENDS = ("stop", "eos", "eos_token", "end", "end_turn", "stop_sequence")
@@ -23,12 +25,10 @@ _PLAIN = {"JPEG": "image/jpeg", "PNG": "image/png"}  # every server reads these;
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer and what it used; tokens are None where the server does not count them."""
+    """An answer and what it used."""
 
     answer: Answer
-    tokens_in: int | None
-    tokens_out: int | None
-    tokens_cached: int | None
+    used: TokenCounts
 
 
 def data_url(path: Path) -> str:
@@ -77,38 +77,38 @@ def read_reply(data: Any, decoding: Decoding, latency_s: float, thinking: int = 
     `thinking`: tokens of reasoning at most, besides those of `decoding`; see `thinking.py`.
     """
     try:
-        choice, usage = data["choices"][0], data.get("usage") or {}
+        choice = data["choices"][0]
         reason, message = choice.get("finish_reason"), choice["message"]
         text = _text(message.get("content")) or message.get("refusal") or ""
-        counted = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
-        cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-        thought, thoughts = reasoning_of(message), (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+        thought = without_surrogates(reasoning_of(message))
     except (KeyError, IndexError, TypeError, AttributeError):
         raise Again("the reply holds no answer") from None
-    tokens_in, tokens_out = (n if isinstance(n, int) else None for n in counted)
+    used = token_counts(data)
+    tokens_out, thoughts = used.reply, used.reasoning
     at_limit = tokens_out is not None and tokens_out >= decoding.max_new_tokens + thinking
     why = reason.lower() if isinstance(reason, str) else ("length" if at_limit else "stop") if reason is None and text else ""
     if why == "content_filter":
         raise Unanswerable("the server's content filter withheld the answer")
     if why not in (*_ENDS, *_LIMITS) or not isinstance(text, str):
-        raise Again(f"the reply stopped for an unknown reason ({str(reason)[:40]})")
+        raise Again(f"the reply stopped for an unknown reason ({printable(str(reason)[:40])})")
+    text = without_surrogates(text)  # a token that is half a character, which UTF-8 (a file, the store) cannot hold
     cut = _cut(text, decoding.stop)
     stopped = "stop" if cut is not None else "end" if why in _ENDS else "length"
     text = text if cut is None else cut
-    if thought or (isinstance(thoughts, int) and thoughts > 0):
+    if thought or thoughts:
         text, stopped = _thought_through(text, stopped, thought, (thoughts, tokens_out), (thinking, decoding.max_new_tokens))
     answer = Answer("", text, -1 if tokens_out is None else tokens_out, stopped, latency_s)
-    return Reply(answer, tokens_in, tokens_out, cached if isinstance(cached, int) else None)
+    return Reply(answer, used)
 
 
 def _thought_through(
-    text: str, stopped: str, thought: str, counted: tuple[Any, int | None], limits: tuple[int, int]
+    text: str, stopped: str, thought: str, counted: tuple[int | None, int | None], limits: tuple[int, int]
 ) -> tuple[str, str]:
     """Text and end of an answer behind a reasoning that was handed over apart, or only counted.
 
     counted: tokens of reasoning and of all, as the server counts them; limits: those of reasoning (0: none) and answer.
     """
-    of_thought, of_all = counted if isinstance(counted[0], int) else (None, counted[1])
+    of_thought, of_all = counted
     over = bool(limits[0]) and of_thought is not None and of_thought > limits[0]
     ended = not over and bool(text.strip() or stopped != "length")
     if limits[0] and ended and of_thought is not None and of_all is not None and of_all - of_thought > limits[1]:

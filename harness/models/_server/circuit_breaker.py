@@ -9,6 +9,7 @@ from collections.abc import Callable
 SUSPECT = 8  # requests in a row without any reply before the server itself is checked
 HOPELESS = 40  # the same for a server that still lists its models: its front end is up, the model behind it is not
 LOOK_EVERY_S = 30.0
+SAY_AFTER_S, SAY_EVERY_S = 20.0, 120.0  # of a server that is busy
 
 
 class Health:
@@ -22,6 +23,7 @@ class Health:
         self._lock = threading.Lock()
         self._failed = self._silent = 0
         self._gone, self._looked_at = False, float("-inf")
+        self._busy_since, self._said_at = float("inf"), float("-inf")
         self.why = ""
 
     @property
@@ -32,6 +34,7 @@ class Health:
         with self._lock:
             self._failed = self._silent = 0
             self._gone = False
+            self._busy_since = float("inf")
 
     def failed(self, why: str, reached: bool) -> None:
         """One request gave up. `reached`: the server replied, if only with an error."""
@@ -39,6 +42,18 @@ class Health:
             self._failed += 1
             self._silent = 0 if reached else self._silent + 1
             self.why = why
+
+    def busy(self, wait_s: float) -> float | None:
+        """One request was told to wait. Seconds since the last answer that a server has been busy, where this is long and was
+        not said lately: the caller says it."""
+        with self._lock:
+            now = time.monotonic()
+            self._busy_since = min(self._busy_since, now)
+            busy_s = now - self._busy_since
+            if busy_s + wait_s < SAY_AFTER_S or now - self._said_at < SAY_EVERY_S:
+                return None
+            self._said_at = now
+            return busy_s
 
     def gone(self, is_alive: Callable[[], bool]) -> bool:
         with self._lock:

@@ -7,6 +7,7 @@ request under way, and since a reply that is not JSON or holds no answer deserve
 from __future__ import annotations
 
 import json
+import logging
 import random
 import threading
 import time
@@ -17,16 +18,18 @@ from typing import Any, TypeVar
 import httpx2  # the transport under `openai`, which wraps only what goes wrong before a body arrives
 from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI
 
+from harness.core.edge.text import without_surrogates
 from harness.core.errors import ModelError
 from harness.models._server.circuit_breaker import Health
 from harness.models._server.pace import Pace
 from harness.models._server.refusals import Again, Refusal, Unanswerable
 from harness.models._server.spend_cap import CapReached, Held, SpendCap
 
+_log = logging.getLogger("harness")
 T = TypeVar("T")
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0  # back-off doubles between them
-PATIENCE_S = 600.0  # all waits of one request that a busy server (429) requests
+PATIENCE_S = 600.0  # all waits of one request for a busy server (429)
 _BODY = 8 << 20  # bytes of a reply; an answer of 4,096 tokens has some 20 thousand
 _LIST_S = 10.0
 
@@ -61,7 +64,7 @@ class Server:
         """The entries of /models, [] where a server keeps no such list."""
         try:
             reply = self._client.models.with_raw_response.list(timeout=_LIST_S)
-            entries = json.loads(reply.content)["data"]
+            entries = without_surrogates(json.loads(reply.content)["data"])
             return [entry for entry in entries if isinstance(entry.get("id"), str)]
         except APIConnectionError as error:
             raise ModelError(
@@ -75,10 +78,15 @@ class Server:
                     f"The server at {self.url} is not ready (HTTP {error.status_code}). Try again later."
                 ) from None
             return []
-        except (ValueError, TypeError, KeyError, AttributeError, httpx2.HTTPError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, httpx2.HTTPError):
             raise ModelError(
                 f"What answers at {self.url} is not an OpenAI-compatible server. Its address usually ends in /v1."
             ) from None
+
+    @property
+    def served_names(self) -> str:
+        """The names of its models, for a message."""
+        return ", ".join(self.printable(entry["id"]) for entry in self.listing[:20]) or "no list of its models"
 
     def version(self) -> str:
         """A vLLM server's version, served beside /v1; "" elsewhere."""
@@ -106,7 +114,7 @@ class Server:
         """
         if self._health.gone(self._is_alive):
             raise Unanswerable(f"not asked, since the server at {self.url} is gone ({self._health.why})", transient=True)
-        tries, waited_s = (1 if self._health.shaky else self._retries + 1), 0.0
+        tries, failed, busy, waited_s = (1 if self._health.shaky else self._retries + 1), 0, 0, 0.0
         while True:
             try:
                 with self.pace.slot():
@@ -116,14 +124,14 @@ class Server:
             except CapReached as reached:
                 raise Unanswerable(str(reached)) from None
             except Again as again:
-                tries -= not again.busy
-                wait_s = again.after_s if again.after_s is not None else self._back_off(tries)
+                failed, busy = failed + (not again.busy), busy + again.busy
+                # A server may ask for no wait, or one of a millisecond, and refuse the next request too.
+                wait_s = max(again.after_s or 0.0, self._back_off(busy if again.busy else failed))
                 patience_s = LONGEST_WAIT_S if self._health.shaky else PATIENCE_S  # no other request was answered either
-                if tries <= 0 or waited_s + wait_s > patience_s:
+                if failed >= tries or waited_s + wait_s > patience_s:
                     self._health.failed(str(again), again.reached)
-                    raise Unanswerable(self._gave_up(again, wait_s), transient=True) from None
-                waited_s += wait_s if again.busy else 0.0
-                self._wait(wait_s, for_all=again.busy and again.after_s is not None)
+                    raise Unanswerable(_gave_up(again, waited_s), transient=True) from None
+                waited_s += self._waited(again, wait_s)
 
     def take_retried(self) -> int:
         """Tries beyond the first since the last call."""
@@ -131,23 +139,27 @@ class Server:
             taken, self._retried = self._retried, 0
         return taken
 
-    def _gave_up(self, again: Again, wait_s: float) -> str:
-        if again.busy:
-            return f"{again}; it asks to wait {wait_s:.0f} s more. Run again later, or lower `concurrency`"
-        return str(again)
-
-    def _back_off(self, tries_left: int) -> float:
+    def _back_off(self, tried: int) -> float:
         """Doubling waits, each somewhere in its upper half, so that requests that failed together do not return together."""
-        wait_s = min(FIRST_WAIT_S * 2.0 ** max(self._retries - tries_left, 0), LONGEST_WAIT_S)
+        wait_s = min(FIRST_WAIT_S * 2.0 ** min(tried - 1, 64), LONGEST_WAIT_S)
         return wait_s * random.uniform(0.5, 1.0)
 
-    def _wait(self, wait_s: float, for_all: bool) -> None:
+    def _waited(self, again: Again, wait_s: float) -> float:
+        """Wait before the next try. Returns the seconds that a busy server was waited for."""
         with self._lock:
             self._retried += 1
-        if for_all:
-            self.pace.pause(wait_s)
-        else:
+        if not again.busy:
             self.pace.back_off(wait_s)
+            return 0.0
+        if (busy_s := self._health.busy(wait_s)) is not None:
+            _log.warning(
+                "The server at %s is busy (%s): no answer for %.0f s, next try in %.0f s. A request waits for up to %.0f s.",
+                self.url, again, busy_s, wait_s, PATIENCE_S,
+            )  # fmt: skip
+        started = time.monotonic()
+        self.pace.pause(again.after_s or 0.0)  # what the server asks for holds for all requests, what is longer for this one
+        self.pace.back_off(wait_s)
+        return time.monotonic() - started
 
     def _once(self, body: Mapping[str, Any]) -> Any:  # Any: the JSON of a reply
         with self._cap.hold(body) as held:
@@ -190,8 +202,7 @@ class Server:
             return self._locked_out()
         words = self.printable(refusal.words)
         if refusal.status == 404:
-            known = ", ".join(str(entry["id"]) for entry in self.listing[:20])
-            return ModelError(f"{self.url} does not know what is asked of it: {words}. It serves: {known or '(no list)'}.")
+            return ModelError(f"{self.url} does not know what is asked of it: {words}. It serves: {self.served_names}.")
         if refusal.is_used_up():
             return ModelError(f"The account at {self.url} is used up: {words}. What is answered stays stored.")
         return refusal.of_one_request(words)
@@ -207,3 +218,15 @@ class Server:
             text = text.replace(self._key, "(key)")
         line = "".join(c if c.isprintable() else " " for c in text)
         return " ".join(line.split())[:200]
+
+
+def _gave_up(again: Again, waited_s: float) -> str:
+    """Why a request is not tried again."""
+    if not again.busy:
+        return str(again)
+    more = (
+        f"asks to wait {again.after_s:.0f} s more"
+        if again.after_s and again.after_s >= 1
+        else f"is still busy after {waited_s:.0f} s"
+    )
+    return f"{again}; it {more}. Run again later, or lower `concurrency`"

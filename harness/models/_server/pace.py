@@ -32,9 +32,9 @@ class Pace:
 
     @property
     def allowed(self) -> int:
-        """Requests that may be begun and not ended, those that wait for another try included."""
+        """Requests that may be begun and not ended, up to `most` of those that wait for another try included."""
         with self._changed:
-            return int(self._window) + self._backing_off
+            return int(self._window) + min(self._backing_off, int(self._most))  # each is a thread
 
     @property
     def load(self) -> float:

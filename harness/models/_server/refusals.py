@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -89,17 +90,18 @@ def _words(body: Any) -> tuple[str, str]:  # Any: a JSON value, or text
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from now that a server requests to wait, by seconds, milliseconds or date; None where it gives none."""
+    """Seconds from now that a server requests to wait, by seconds, milliseconds or date; None where it gives none that is a
+    number. 0 for a date in the past."""
     from email.utils import parsedate_to_datetime
 
+    value = headers.get("retry-after", "")
     try:
         if "retry-after-ms" in headers:
-            return max(float(headers["retry-after-ms"]) / 1000, 0.0)
-        if "retry-after" not in headers:
-            return None
-        value = headers["retry-after"]
-        if value.replace(".", "", 1).isdigit():
-            return float(value)
-        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+            wait_s = float(headers["retry-after-ms"]) / 1000
+        elif value.replace(".", "", 1).isdigit():
+            wait_s = float(value)
+        else:
+            wait_s = parsedate_to_datetime(value).timestamp() - time.time()
     except (ValueError, TypeError, OverflowError):
         return None
+    return max(wait_s, 0.0) if math.isfinite(wait_s) else None

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from harness.core.errors import ConfigError
+from harness.models._server.usage import token_counts
 
 IMAGE_TOKENS = 16_384  # at most, of one image: more than any published image-text model makes of one
 _ROUNDING = 1e-12  # US dollars, of sums of floats
@@ -72,11 +73,9 @@ class SpendCap:
 
     def settle(self, held: Held, reply: Any) -> None:  # Any: the JSON of a reply
         """The cost of a reply by its own count of tokens; without one it counts as the most it can be."""
-        try:
-            usage = reply["usage"]
-            held.cost = self._price(max(int(usage["prompt_tokens"]), 0), max(int(usage["completion_tokens"]), 0))
-        except (KeyError, TypeError, ValueError):
-            return
+        used = token_counts(reply)
+        if used.prompt is not None and used.reply is not None:
+            held.cost = self._price(used.prompt, used.reply)
 
     def _reserve(self, most: float) -> None:
         with self._changed:

@@ -1,16 +1,50 @@
-"""Requests to a server and their cost, as far as it reports them."""
+"""Requests to a server and their cost, as far as it reports them.
+
+"usage": {"prompt_tokens": 812, "completion_tokens": 95, "prompt_tokens_details": {"cached_tokens": 768},
+          "completion_tokens_details": {"reasoning_tokens": 60}}
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from harness.core.evaluation import Answer
-from harness.models._server.chat_format import Reply
+from typing import Any, NamedTuple, TypeVar
 
 N = TypeVar("N", int, float)
 _COUNTS = ("requests", "retries", "tokens_in", "tokens_cached", "tokens_out")
+_MOST = 10**9  # of one reply; no model reads or writes as many
+
+
+class TokenCounts(NamedTuple):
+    """Tokens of the prompt and of the reply, and the parts of them that were cached and reasoning; None is unknown."""
+
+    prompt: int | None
+    reply: int | None
+    cached: int | None
+    reasoning: int | None
+
+
+def token_counts(reply: Any) -> TokenCounts:  # Any: the JSON of a reply
+    """The counts of any JSON value. One that cannot be (negative, not finite, without end) is unknown, like a missing one."""
+    usage = _part(reply, "usage")
+    of_prompt, of_reply = _part(usage, "prompt_tokens_details"), _part(usage, "completion_tokens_details")
+    return TokenCounts(
+        _number(usage.get("prompt_tokens")),
+        _number(usage.get("completion_tokens")),
+        _number(of_prompt.get("cached_tokens")),
+        _number(of_reply.get("reasoning_tokens")),
+    )
+
+
+def _part(value: Any, name: str) -> Mapping[str, Any]:  # Any: a JSON value
+    found = value.get(name) if isinstance(value, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _number(value: Any) -> int | None:  # Any: a JSON value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST or value != int(value):
+        return None
+    return int(value)
 
 
 @dataclass(slots=True)
@@ -25,13 +59,12 @@ class Spent:
     tokens_cached: int | None = 0
     tokens_out: int | None = 0
 
-    def add(self, reply: Reply) -> Answer:
-        """Count a reply and give its answer."""
+    def add(self, used: TokenCounts) -> None:
+        """Count a reply."""
         self.requests += 1
-        self.tokens_in = _sum(self.tokens_in, reply.tokens_in)
-        self.tokens_cached = _sum(self.tokens_cached, reply.tokens_cached)
-        self.tokens_out = _sum(self.tokens_out, reply.tokens_out)
-        return reply.answer
+        self.tokens_in = _sum(self.tokens_in, used.prompt)
+        self.tokens_cached = _sum(self.tokens_cached, used.cached)
+        self.tokens_out = _sum(self.tokens_out, used.reply)
 
     @property
     def cost(self) -> float | None:

@@ -6,7 +6,7 @@ import torch
 from alignment.aligners.mixed_dpo import MixedDpo
 from alignment.aligners.online_dpo import OnlineDpo
 from alignment.batching.rows import make_rows
-from alignment.online.ranked_pairs import Ranked, Sampling, own_row
+from alignment.online.ranked_pairs import Ranked, Sampling, _figures, _Outcome, own_row
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Answer, Verdict
@@ -173,17 +173,47 @@ class Places:
         return Verdict(self.better[answers], "", "", self.name, self.version)
 
 
+def trained_on(pair, better, candidates: str, ties: str = "drop") -> tuple[tuple[str, str] | None, int]:
+    """Chosen and rejected of the pair that candidates give, and how many comparisons had no verdict."""
+    ranked = Ranked(None, None, None, None, Places(better), Sampling(), 0.0, ties, 0, candidates=len(candidates))
+    made = ranked._compared(pair, [Answer("", text, 1, "end") for text in candidates], None)
+    return made.trained and (made.trained.pair.chosen, *made.trained.pair.rejected), made.unjudged
+
+
 @pytest.mark.parametrize(("better", "picked"), [
-    ({("a", "b"): 1.0, ("a", "c"): 1.0, ("b", "c"): 0.0}, ("b", "a", 0.0)),  # b beats both, a loses twice
-    ({("a", "b"): 0.5, ("a", "c"): 0.0, ("b", "c"): 0.0}, ("a", "c", 0.0)),  # a and b have 1.5 each: the first
-    ({("a", "b"): 0.5, ("a", "c"): 0.5, ("b", "c"): 0.5}, ("a", "b", 0.5)),  # a tie
-    ({("a", "b"): None, ("a", "c"): None, ("b", "c"): None}, ("a", "b", None)),  # unjudged
-    ({("a", "b"): None, ("a", "c"): None, ("b", "c"): 1.0}, ("c", "a", 0.0)),  # one comparison is enough
+    ({("a", "b"): 1.0, ("a", "c"): 1.0, ("b", "c"): 0.0}, ("b", "a")),  # b beats both, a loses twice
+    ({("a", "b"): 0.5, ("a", "c"): 0.0, ("b", "c"): 0.0}, ("a", "c")),  # a and b have 1.5 each: the first
+    ({("a", "b"): 0.5, ("a", "c"): 0.5, ("b", "c"): 0.5}, None),  # a tie
+    ({("a", "b"): 0.0, ("a", "c"): 1.0, ("b", "c"): 0.0}, None),  # a circle is a tie
+    ({("a", "b"): None, ("a", "c"): None, ("b", "c"): None}, None),  # unjudged
 ])  # fmt: skip
 def test_of_several_candidates_the_best_stands_against_the_worst(pairs, better, picked):
-    ranked = Ranked(None, None, None, None, Places(better), Sampling(), 0.0, "drop", 0, candidates=3)
-    (first, second), winner = ranked._best_and_worst(pairs[0], [Answer("", text, 1, "end") for text in "abc"], None)
-    assert (first.text, second.text, winner) == picked
+    assert trained_on(pairs[0], better, "abc")[0] == picked
+
+
+@pytest.mark.parametrize(("better", "picked"), [
+    ({("a", "b"): None, ("a", "c"): None, ("b", "c"): 0.0}, (("b", "c"), 2)),  # a was never judged
+    ({("a", "b"): None, ("a", "c"): None, ("b", "c"): 1.0}, (("c", "b"), 2)),
+    ({("a", "b"): None, ("a", "c"): 0.5, ("b", "c"): 0.0}, (("b", "c"), 1)),  # only c is judged whole: a verdict of its own
+    ({("a", "b"): None, ("a", "c"): 0.5, ("b", "c"): 0.5}, (None, 1)),
+])  # fmt: skip
+def test_an_answer_with_a_missing_verdict_is_preferred_to_none_but_by_a_verdict_on_the_two(pairs, better, picked):
+    assert trained_on(pairs[0], better, "abc") == picked
+
+
+def test_of_four_candidates_those_that_were_judged_whole_are_placed(pairs):
+    better = {("a", "b"): None, ("a", "c"): 0.0, ("a", "d"): 0.0, ("b", "c"): 0.0, ("b", "d"): 1.0, ("c", "d"): 1.0}
+    assert trained_on(pairs[0], better, "abcd") == (("d", "c"), 1)  # 2 points and none; a has two victories, and a gap
+
+
+def test_a_tie_that_is_trained_on_is_one_that_was_judged(pairs):
+    better = {("a", "b"): None, ("a", "c"): None, ("b", "c"): 0.5}
+    assert trained_on(pairs[0], better, "abc", ties="first") == (("b", "c"), 2)
+
+
+def test_comparisons_without_a_verdict_are_a_share_of_all_of_the_fresh_prompts():
+    fresh = [_Outcome(True, 0.0, 1, True, False), _Outcome(True, None, 3, False, False)]
+    assert _figures([*fresh, _Outcome(False, None, 0, True, True)], comparisons=3)["online/unjudged"] == 4 / 6
 
 
 def test_as_many_candidates_are_drawn_as_asked_for(llava_next, images, pairs, tmp_path):

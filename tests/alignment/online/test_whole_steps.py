@@ -60,12 +60,21 @@ class Moody:
         return [None if pair.chosen in self.silent else float("cup" in answer) for answer in answers]
 
 
+class Patchy(Moody):
+    """Says nothing about two answers that are a dog and a boat, so that some comparisons of a prompt are missing."""
+
+    def rank(self, question: str, answers: Sequence[str], facts: dict[str, str], image: Path) -> Verdict:
+        found = super().rank(question, answers, facts, image)
+        return replace(found, value=None) if {"dog.", "boat."} == set(answers) else found
+
+
 def methods(*silent: str) -> dict[str, Callable[[], Aligner]]:
     return {
         "grpo": lambda: Grpo(Moody(*silent), num_generations=3, num_iterations=2, training=TRAINING),
         "rloo": lambda: Rloo(Moody(*silent), k=3, training=TRAINING),
         "ppo": lambda: Ppo(Moody(*silent), training=TRAINING),
         "online_dpo": lambda: OnlineDpo(Moody(*silent), training=TRAINING),
+        "online_dpo of four": lambda: OnlineDpo(Patchy(*silent), candidates=4, training=TRAINING),
         "mixed_dpo": lambda: MixedDpo(Moody(*silent), p=0.4, training=TRAINING, dpo=WITH_A_MEAN),
         "online_bdhs": lambda: OnlineBdhs(bdhs={"n_tries": 2}, training=TRAINING),
     }
@@ -96,7 +105,7 @@ def test_the_log_is_that_of_one_process(monkeypatch, llava_next, images, six, tm
                 assert found == pytest.approx([value] * 2, abs=1e-4, rel=1e-4), name
 
 
-@pytest.mark.parametrize("method", [name for name in methods() if name != "online_bdhs"])
+@pytest.mark.parametrize("method", ["grpo", "rloo", "ppo", "online_dpo", "mixed_dpo"])
 def test_a_judge_that_is_silent_about_a_whole_step_ends_every_process(
     monkeypatch, llava_next, images, six, tmp_path, method
 ) -> None:

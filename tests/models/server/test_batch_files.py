@@ -42,6 +42,12 @@ def put_back(folder: Path, name: str, rows: dict[str, Any]) -> None:
     (folder / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
+def test_half_a_character_in_a_reply_becomes_the_replacement_character(tmp_path: Path) -> None:
+    ask(tmp_path, [Request(None, "q")])
+    put_back(tmp_path, "out.jsonl", {written(tmp_path)[0]["custom_id"]: "A dog \ud83d"})
+    assert ask(tmp_path, [Request(None, "q")])[0] == {0: "A dog \ufffd"}
+
+
 def test_what_is_asked_is_written_in_the_form_that_providers_take(tmp_path: Path, images: list[Path]) -> None:
     asked = [Request(None, "Rate it.", Decoding(64)), Request(images[0], "Is it a cat?", Decoding(8))]
     found, why = ask(tmp_path / "batch", asked)

@@ -163,7 +163,11 @@ def _points(arm: Any, where: str, faults: list[str]) -> list[Any]:
     if not isinstance(arm, Mapping) or KEY not in arm:
         return [arm]
     grid, plain = arm[KEY], {k: v for k, v in arm.items() if k != KEY}
-    if not isinstance(grid, Mapping) or not grid or not all(isinstance(v, list) and v for v in grid.values()):
+    if (
+        not isinstance(grid, Mapping)
+        or not grid
+        or not all(isinstance(k, str) and isinstance(v, list) and v for k, v in grid.items())
+    ):
         faults.append(f"{where}.grid: give each setting a list of values, e.g. {{align.beta: [0.1, 0.5]}}")
         return [plain]
     if (n := math.prod(map(len, grid.values()))) > MOST:
@@ -172,7 +176,8 @@ def _points(arm: Any, where: str, faults: list[str]) -> list[Any]:
     points = []
     for values in itertools.product(*grid.values()):
         point = copy.deepcopy(plain)
-        for path, value in zip(grid, values, strict=True):
+        outer_first = sorted(zip(grid, values, strict=True), key=lambda setting: setting[0].count("."))
+        for path, value in outer_first:  # a mapping, then the keys inside it
             if not _put(point, path, value):
                 faults.append(f"{where}.grid: {path} is not a setting of an arm (pairs.*, align.* or seed)")
                 return [plain]
@@ -191,7 +196,7 @@ def _put(point: dict[str, Any], path: str, value: Any) -> bool:
         place = place.setdefault(key, {}) if isinstance(place, dict) else None
     if not isinstance(place, dict):
         return False
-    place[last] = value
+    place[last] = copy.deepcopy(value)  # another path of the grid may go inside it
     return True
 
 

@@ -68,3 +68,23 @@ def test_a_study_with_anchors_is_the_run_that_it_is_without() -> None:
     shared = config.parse(yaml.safe_load(ANCHORED))
     plain = config.parse(yaml.safe_load(shared.as_yaml()))
     assert shared.digest == plain.digest and "&" not in shared.as_yaml()
+
+
+def test_points_of_a_grid_over_a_mapping_and_a_key_inside_it_train_their_own_values() -> None:
+    grid = {"align.training": [{"epochs": 1}, {"epochs": 2}], "align.training.learning_rate": [0.1, 0.2]}
+    made = config.parse(GOOD | {"arms": [{**GOOD["arms"][0], "name": "a", "grid": grid}]}).arms
+    assert [(arm.name, arm.align.options["training"]) for arm in made] == [
+        ("a-trainingepochs_1-learning_rate0.1", {"epochs": 1, "learning_rate": 0.1}),
+        ("a-trainingepochs_1-learning_rate0.2", {"epochs": 1, "learning_rate": 0.2}),
+        ("a-trainingepochs_2-learning_rate0.1", {"epochs": 2, "learning_rate": 0.1}),
+        ("a-trainingepochs_2-learning_rate0.2", {"epochs": 2, "learning_rate": 0.2}),
+    ]
+
+
+def test_a_key_inside_a_mapping_counts_wherever_it_stands_in_the_grid() -> None:
+    grid = {"align.training.learning_rate": [0.1, 0.2], "align.training": [{"epochs": 1}]}
+    made = config.parse(GOOD | {"arms": [{**GOOD["arms"][0], "name": "a", "grid": grid}]}).arms
+    assert [(arm.name, arm.align.options["training"]) for arm in made] == [
+        ("a-learning_rate0.1-trainingepochs_1", {"epochs": 1, "learning_rate": 0.1}),
+        ("a-learning_rate0.2-trainingepochs_1", {"epochs": 1, "learning_rate": 0.2}),
+    ]

@@ -132,7 +132,7 @@ def baseline_faults(baseline: str | None, arms: Sequence[Follows]) -> list[str]:
     return [f"baseline: no arm is named {baseline!r}.{did_you_mean(baseline, known)} Known: {', '.join(known)}"]
 
 
-_SEED = re.compile(r"-seed\d+(?=$|-round\d+$)")
+_SEED = re.compile(r"-seed-?\d+(?=$|-round\d+$)")
 
 
 def without_seed(name: str) -> str:
@@ -163,11 +163,8 @@ def _points(arm: Any, where: str, faults: list[str]) -> list[Any]:
     if not isinstance(arm, Mapping) or KEY not in arm:
         return [arm]
     grid, plain = arm[KEY], {k: v for k, v in arm.items() if k != KEY}
-    if (
-        not isinstance(grid, Mapping)
-        or not grid
-        or not all(isinstance(k, str) and isinstance(v, list) and v for k, v in grid.items())
-    ):
+    values_of = grid.items() if isinstance(grid, Mapping) else ()
+    if not values_of or not all(isinstance(path, str) and isinstance(given, list) and given for path, given in values_of):
         faults.append(f"{where}.grid: give each setting a list of values, e.g. {{align.beta: [0.1, 0.5]}}")
         return [plain]
     if (n := math.prod(map(len, grid.values()))) > MOST:
@@ -201,5 +198,9 @@ def _put(point: dict[str, Any], path: str, value: Any) -> bool:
 
 
 def _word(value: Any) -> str:
-    """A value as part of a name."""
-    return re.sub(r"[^A-Za-z0-9._]+", "_", str(value)).strip("_")
+    """A value as part of a name; the minus of a number stays (-0.5 is not 0.5), that of an exponent does not (1e_05)."""
+    return _NOT_IN_NAMES.sub("_", str(value)).strip("_")
+
+
+_SIGN = r"(?<![A-Za-z0-9._-])-(?=[.\d]|inf\b)"
+_NOT_IN_NAMES = re.compile(rf"(?:(?!{_SIGN})[^A-Za-z0-9._])+")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.config import schema as config
+from harness.config.grid import expand
 from harness.core.errors import ConfigError
 from tests.config.test_schema import GOOD
 
@@ -36,6 +37,26 @@ def test_arms_without_a_grid_stay_as_they_are() -> None:
 def test_values_that_no_name_can_hold_are_spelled_in_letters() -> None:
     made = arms(**{"pairs.matched": [{"unit": "answer"}, {"unit": "sentence"}]})
     assert [a.name for a in made] == ["a-matchedunit_answer", "a-matchedunit_sentence"]
+
+
+@pytest.mark.parametrize(("value", "word"), [
+    (-0.5, "-0.5"), (-1, "-1"), ([-0.5, 1], "-0.5_1"), ([1, -2], "1_-2"), (-1e-05, "-1e_05"), (float("-inf"), "-inf"),
+    (1e-05, "1e_05"), ("a-5", "a_5"), ("a -b", "a_b"), ("-x", "x"), ([0.5, 1], "0.5_1"),
+])  # fmt: skip
+def test_a_minus_stays_in_the_name_of_a_point_and_no_other_name_changes(value, word) -> None:
+    point = expand({"arms": [{**ARM, "grid": {"align.beta": [value]}}]}, [])["arms"][0]
+    assert point["name"] == f"a-beta{word}"
+
+
+def test_points_that_differ_in_a_sign_alone_are_two_arms() -> None:
+    assert [a.name for a in arms(**{"align.f_alpha_divergence_coef": [-0.5, 0.5]})] == [
+        "a-f_alpha_divergence_coef-0.5", "a-f_alpha_divergence_coef0.5",
+    ]  # fmt: skip
+
+
+def test_negative_seeds_have_names_and_a_baseline() -> None:
+    made = config.parse(GOOD | {"arms": [{**ARM, "grid": {"seed": [-1, 1]}}], "baseline": "a"})
+    assert [(a.name, a.seed) for a in made.arms] == [("a-seed-1", -1), ("a-seed1", 1)]
 
 
 @pytest.mark.parametrize(("grid", "told"), [

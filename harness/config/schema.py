@@ -24,7 +24,7 @@ from harness.core.edge.foreign import refused_as
 from harness.core.errors import ConfigError
 
 Options = dict[str, Any]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=grid.MOST_LETTERS)]
 
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # as torch takes it
 

@@ -59,6 +59,28 @@ def test_negative_seeds_have_names_and_a_baseline() -> None:
     assert [(a.name, a.seed) for a in made.arms] == [("a-seed-1", -1), ("a-seed1", 1)]
 
 
+def test_a_long_name_of_a_point_ends_in_a_digest_and_its_seed() -> None:
+    long = {**ARM, "name": "x" * 70, "grid": {"align.beta": [0.1, 0.2]}, "seeds": [0, 1], "rounds": 2}
+    names = [a.name for a in config.parse(GOOD | {"arms": [long]}).arms]
+    assert len(set(names)) == 8 and max(map(len, names)) <= 80
+    assert len({name.partition("-seed")[0] for name in names}) == 2 and all(name.startswith("x" * 57) for name in names)
+
+
+def test_a_name_of_a_point_that_fits_is_not_shortened() -> None:
+    (arm,) = config.parse(GOOD | {"arms": [{**ARM, "name": "x" * 72, "grid": {"align.beta": [0.1]}}]}).arms
+    assert arm.name == f"{'x' * 72}-beta0.1"
+
+
+@pytest.mark.parametrize(("changes", "says"), [
+    ({"arms": [{**ARM, "name": "x" * 78, "rounds": 2}]}, r"1 fault(.|\n)*arms\.0\.rounds: the name 'x+-round2' has more"),
+    ({"sweep": [{"name": "pope", "label": "x" * 78, "wordings": [{"style": "official"}, {"style": "llava"}]}]},
+     r"1 fault(.|\n)*sweep\.0\.wordings: the name 'x+-wording2' has more"),
+])  # fmt: skip
+def test_a_name_that_rounds_or_wordings_make_too_long_is_told_with_its_reason(changes, says) -> None:
+    with pytest.raises(ConfigError, match=says):
+        config.parse(GOOD | changes)
+
+
 @pytest.mark.parametrize(("grid", "told"), [
     ({"align.beta": 0.1}, "list of values"),
     ({"align.beta": []}, "list of values"),

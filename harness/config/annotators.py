@@ -7,7 +7,6 @@ pairs: {povid: {name: povid, limit: 1000}}
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -64,7 +63,7 @@ def _read(file: str | Mapping[str, Any] | None, mini: bool) -> tuple[dict[str, A
     if mini and not is_table:
         raise ConfigError(f"--mini goes with {TABLE}, not with annotators of your own.")
     if isinstance(file, Mapping):
-        return copy.deepcopy(dict(file)), "the annotators"
+        return yaml_text.unshared(dict(file), "the annotators"), "the annotators"
     shipped = Path(__file__).parent / "studies" / "annotators" / ("small.yaml" if mini else "real.yaml")
     path = shipped if is_table else Path(str(file))
     tree = yaml_text.read_file(path)

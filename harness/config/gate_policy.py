@@ -21,10 +21,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.config import yaml_text
+from harness.config.option_faults import schema_faults
 from harness.core.edge.files import is_file
 from harness.core.errors import ConfigError
 from harness.core.gating import MARGIN_UNITS, Margin, Policy, Rule
-from harness.core.nearest import did_you_mean
 
 DEFAULT = Path(__file__).parent / "policies" / "default.yaml"
 _MARGIN = re.compile(r"^([+-]?[0-9.eE+-]+)\s*(.*)$")
@@ -103,7 +103,7 @@ def parse_policy(tree: Any, where: str = "the policy") -> Policy:
     try:
         policy = GatePolicy.model_validate(dict(tree))
     except ValidationError as error:
-        raise ConfigError(_listed([_fault(e) for e in error.errors()], where)) from error
+        raise ConfigError(_listed(schema_faults(error, dict(tree), GatePolicy), where)) from error
     return policy_of(policy, where)
 
 
@@ -190,17 +190,6 @@ def _contradictions(rules: Sequence[Rule]) -> list[str]:
             directions.setdefault(rule.kind, set()).add(rule.better)
     faults += [f"rules: kind {kind} is better both higher and lower" for kind, ways in directions.items() if len(ways) > 1]
     return faults
-
-
-def _fault(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"]) or "(top)"
-    if error["type"] == "extra_forbidden":
-        known = list((GateRule if len(error["loc"]) > 1 else GatePolicy).model_fields)
-        hint = did_you_mean(str(error["loc"][-1]), known) or f" Known: {', '.join(known)}."
-        return f"{place}: unknown key.{hint}"
-    if error["type"] == "missing":
-        return f"{place}: is missing"
-    return f"{place}: {error['msg'][0].lower()}{error['msg'][1:]}, not {str(error.get('input'))[:80]!r}"
 
 
 def _listed(faults: Sequence[str], where: str) -> str:

@@ -30,10 +30,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from harness.core.digests import text_digest
 from harness.core.nearest import did_you_mean
 
 KEY, ROUNDS, SEEDS, WORDINGS = "grid", "rounds", "seeds", "wordings"
 MOST = 1_000  # arms that an arm may be written out to
+MOST_LETTERS = 80  # of a name
 REFERENCES = ("moving", "fixed")  # of an arm with rounds
 _NOT_WORDING = ("name", "label", "judge", "judge_repeats", "limit", "limit_images", "items", WORDINGS)
 
@@ -85,6 +87,10 @@ def _worded(sweep: Sequence[Any], faults: list[str]) -> list[Any]:
         own = sorted({str(key) for one in wordings for key in one if key in _NOT_WORDING})
         faults += [f"sweep.{i}.wordings: {key} is not how a question is worded" for key in own]
         title = str(plain.get("label", plain.get("name", "")))
+        faults += (long := _too_long(title, f"-wording{len(wordings)}", f"sweep.{i}.wordings", "benchmark a shorter label"))
+        if long:
+            made.append(plain)
+            continue
         made += [{**copy.deepcopy(plain), **one, "label": f"{title}-wording{n}"} for n, one in enumerate(wordings, 1)]
     return made
 
@@ -132,7 +138,7 @@ def baseline_faults(baseline: str | None, arms: Sequence[Follows]) -> list[str]:
     return [f"baseline: no arm is named {baseline!r}.{did_you_mean(baseline, known)} Known: {', '.join(known)}"]
 
 
-_SEED = re.compile(r"-seed\d+(?=$|-round\d+$)")
+_SEED = re.compile(r"-seed-?\d+(?=$|-round\d+$)")
 
 
 def without_seed(name: str) -> str:
@@ -153,6 +159,9 @@ def _rounds(arm: Any, where: str, faults: list[str]) -> list[Any]:
         faults.append(f"{where}.reference is {reference!r}; with rounds, choose one of: {', '.join(REFERENCES)}")
     plain |= {"reference": plain.get("after") or "base"} if reference == "fixed" else {}
     name, made = str(plain.get("name", "arm")), list[Any]()
+    faults += (long := _too_long(name, f"-round{n}", f"{where}.rounds", "arm a shorter name"))
+    if long:
+        return [plain]
     for number in range(1, n + 1):
         before = {"after": f"{name}-round{number - 1}"} if number > 1 else {}
         made.append({**copy.deepcopy(plain), **before, "name": f"{name}-round{number}"})
@@ -163,7 +172,8 @@ def _points(arm: Any, where: str, faults: list[str]) -> list[Any]:
     if not isinstance(arm, Mapping) or KEY not in arm:
         return [arm]
     grid, plain = arm[KEY], {k: v for k, v in arm.items() if k != KEY}
-    if not isinstance(grid, Mapping) or not grid or not all(isinstance(v, list) and v for v in grid.values()):
+    values_of = grid.items() if isinstance(grid, Mapping) else ()
+    if not values_of or not all(isinstance(path, str) and isinstance(given, list) and given for path, given in values_of):
         faults.append(f"{where}.grid: give each setting a list of values, e.g. {{align.beta: [0.1, 0.5]}}")
         return [plain]
     if (n := math.prod(map(len, grid.values()))) > MOST:
@@ -172,14 +182,34 @@ def _points(arm: Any, where: str, faults: list[str]) -> list[Any]:
     points = []
     for values in itertools.product(*grid.values()):
         point = copy.deepcopy(plain)
-        for path, value in zip(grid, values, strict=True):
+        outer_first = sorted(zip(grid, values, strict=True), key=lambda setting: setting[0].count("."))
+        for path, value in outer_first:  # a mapping, then the keys inside it
             if not _put(point, path, value):
                 faults.append(f"{where}.grid: {path} is not a setting of an arm (pairs.*, align.* or seed)")
                 return [plain]
         parts = [f"{path.rsplit('.', 1)[-1]}{_word(value)}" for path, value in zip(grid, values, strict=True)]
-        point["name"] = "-".join([str(plain.get("name", "arm")), *parts])
+        point["name"] = _name_of_point(plain, parts, list(grid)[-1] == "seed")
         points.append(point)
     return points
+
+
+def _name_of_point(arm: Mapping[str, Any], parts: Sequence[str], by_seed: bool) -> str:
+    """The arm's name and its settings; what is too long ends in a digest of all of it, behind which the seed still stands."""
+    own, rounds = str(arm.get("name", "arm")), arm.get(ROUNDS)
+    *_, last = parts
+    whole, seed = "-".join([own, *(parts[:-1] if by_seed else parts)]), f"-{last}" if by_seed else ""
+    room = MOST_LETTERS - len(seed) - (len(f"-round{rounds}") if rounds is not None else 0)
+    if len(whole) <= room or len(own) > MOST_LETTERS:  # an arm's own name that is too long is refused by itself
+        return whole + seed
+    mark = f"-{text_digest(whole)[:8]}"
+    return f"{whole[: room - len(mark)].rstrip('-._')}{mark}{seed}"
+
+
+def _too_long(name: str, ending: str, where: str, instead: str) -> list[str]:
+    """The fault of a name that an ending makes too long."""
+    if len(name) > MOST_LETTERS or len(name + ending) <= MOST_LETTERS:
+        return []
+    return [f"{where}: the name {name + ending!r} has more than {MOST_LETTERS} characters; give the {instead}"]
 
 
 def _put(point: dict[str, Any], path: str, value: Any) -> bool:
@@ -191,10 +221,14 @@ def _put(point: dict[str, Any], path: str, value: Any) -> bool:
         place = place.setdefault(key, {}) if isinstance(place, dict) else None
     if not isinstance(place, dict):
         return False
-    place[last] = value
+    place[last] = copy.deepcopy(value)  # another path of the grid may go inside it
     return True
 
 
 def _word(value: Any) -> str:
-    """A value as part of a name."""
-    return re.sub(r"[^A-Za-z0-9._]+", "_", str(value)).strip("_")
+    """A value as part of a name; the minus of a number stays (-0.5 is not 0.5), that of an exponent does not (1e_05)."""
+    return _NOT_IN_NAMES.sub("_", str(value)).strip("_")
+
+
+_SIGN = r"(?<![A-Za-z0-9._-])-(?=[.\d]|inf\b)"
+_NOT_IN_NAMES = re.compile(rf"(?:(?!{_SIGN})[^A-Za-z0-9._])+")

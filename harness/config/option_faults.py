@@ -17,6 +17,7 @@ from harness.core.options.types import faults_of
 SOURCES_INSIDE = ("first", "second", "from")  # options of a source that hold another one
 # keys of a plug-in's mapping that are the study's, not the plug-in's own
 OWN_KEYS = {"benchmark": ("name", "judge", "judge_repeats", "limit", "items", "label"), "aligner": ("name", "judge", "reward")}
+_SHOULD = "input should be "  # pydantic's
 Spec = tuple[str, str, Mapping[str, Any]]  # kind, place in the study, mapping
 
 
@@ -94,23 +95,30 @@ def all_faults(faults: Sequence[str], where: str) -> str:
 
 
 def schema_faults(error: ValidationError, tree: Any, model: type[BaseModel]) -> list[str]:
-    """What a schema refuses, a line each with its place in the `tree` of values."""
-    return list(dict.fromkeys(_schema_fault(one, tree, model) for one in error.errors()))
+    """What a schema refuses, a line each with its place in the `tree` of values; a key of several forms has one line."""
+    lines = dict.fromkeys(_schema_fault(one, tree, model) for one in error.errors())
+    forms: dict[tuple[str, str], list[str]] = {}  # (what stands before the form, what behind it) -> the forms
+    for before, form, behind in lines:
+        forms.setdefault((before, behind), []).append(form)
+    return [f"{before}{' or '.join(own)}{behind}" for (before, behind), own in forms.items()]
 
 
-def _schema_fault(error: Any, tree: Any, model: type[BaseModel]) -> str:
+def _schema_fault(error: Any, tree: Any, model: type[BaseModel]) -> tuple[str, str, str]:
+    """A line in three parts, the second being the form that is wanted ("a valid integer"), "" where there is none."""
     place = ".".join(_place(error["loc"], tree)) or "(top)"
     value = repr(error.get("input"))
     shown = value if len(value) <= 80 else f"{value[:80]}..."
     if error["type"] == "extra_forbidden":
         known = _known_keys(error["loc"][:-1], model)
         near = did_you_mean(str(error["loc"][-1]), known) or f" Known: {', '.join(known)}."
-        return f"{place}: unknown key.{_as_an_option(error['loc'], tree) or near}"
+        return f"{place}: unknown key.{_as_an_option(error['loc'], tree) or near}", "", ""
     if error["type"] == "missing":
-        return f"{place}: is missing"
+        return f"{place}: is missing", "", ""
     if error["type"] in ("model_type", "dict_type"):  # pydantic names its own classes
-        return f"{place}: write a mapping, such as {{name: ..., option: value}}, not {shown}"
-    return f"{place}: {error['msg'][0].lower()}{error['msg'][1:]}, not {shown}"
+        return f"{place}: write a mapping, such as {{name: ..., option: value}}, not {shown}", "", ""
+    what = f"{error['msg'][0].lower()}{error['msg'][1:]}"
+    should = _SHOULD if what.startswith(_SHOULD) else ""
+    return f"{place}: {should}", what.removeprefix(should), f", not {shown}"
 
 
 def _as_an_option(loc: Sequence[int | str], tree: Any) -> str:

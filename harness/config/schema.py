@@ -6,7 +6,6 @@ against the plug-in's own signature before anything is loaded, so a plug-in defi
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +24,7 @@ from harness.core.edge.foreign import refused_as
 from harness.core.errors import ConfigError
 
 Options = dict[str, Any]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=grid.MOST_LETTERS)]
 
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # as torch takes it
 
@@ -190,7 +189,7 @@ def parse(tree: Mapping[str, Any], where: str = "configuration", overrides: Sequ
     if not isinstance(tree, Mapping):
         raise ConfigError(f"{where} must hold keys and values (name, model, arms, sweep, ...).")
     faults: list[str] = []
-    tree = changed(copy.deepcopy(dict(tree)), overrides, faults)
+    tree = changed(yaml_text.unshared(dict(tree), where), overrides, faults)
     tree = training_form.nested(grid.expand(tree, faults), faults)
     tree = gate_policy.written_out(tree, faults)
     own = option_faults(tree, overrides)

@@ -1,7 +1,12 @@
-"""YAML text -> plain values: safe tags only, no key twice, nothing that grows beyond all use with its aliases written out."""
+"""YAML text -> plain values: safe tags only, no key twice, nothing that grows beyond all use with its aliases written out.
+
+Aliases are written out: two places that name one anchor hold equal values, not one value, so that a change of one of them
+leaves the other as it is.
+"""
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -75,7 +80,28 @@ def parse(text: str, where: str) -> Any:  # Any: a YAML value, checked by the sc
     except Exception as error:  # numbers of thousands of digits, unhashable keys, text nested too deep
         raise ConfigError(f"{where} is not usable YAML: {words_of(error)}.") from error
     _check_size(value, where)
-    return value
+    return unshared(value, where)
+
+
+def unshared(value: Any, where: str) -> Any:  # Any: a YAML value
+    """A copy in which no mapping or list stands at two places: `copy.deepcopy` would keep them one.
+
+    Raises ConfigError for a value that contains itself; `where` is what the error calls it.
+    """
+    return _copied(value, where, ())
+
+
+def _copied(value: Any, where: str, around: tuple[int, ...]) -> Any:  # Any: a YAML value
+    """around: ids of the mappings and lists that the value stands in."""
+    if not isinstance(value, (dict, list, tuple)):
+        return copy.deepcopy(value)
+    if id(value) in around:
+        raise ConfigError(f"{where} has a value that contains itself. Write it out.")
+    inside = (*around, id(value))
+    if isinstance(value, dict):
+        return {key: _copied(one, where, inside) for key, one in value.items()}
+    made = (_copied(one, where, inside) for one in value)
+    return tuple(made) if isinstance(value, tuple) else list(made)
 
 
 def _check_size(value: Any, where: str) -> None:

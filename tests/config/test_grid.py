@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.config import schema as config
+from harness.config.grid import expand
 from harness.core.errors import ConfigError
 from tests.config.test_schema import GOOD
 
@@ -36,6 +37,48 @@ def test_arms_without_a_grid_stay_as_they_are() -> None:
 def test_values_that_no_name_can_hold_are_spelled_in_letters() -> None:
     made = arms(**{"pairs.matched": [{"unit": "answer"}, {"unit": "sentence"}]})
     assert [a.name for a in made] == ["a-matchedunit_answer", "a-matchedunit_sentence"]
+
+
+@pytest.mark.parametrize(("value", "word"), [
+    (-0.5, "-0.5"), (-1, "-1"), ([-0.5, 1], "-0.5_1"), ([1, -2], "1_-2"), (-1e-05, "-1e_05"), (float("-inf"), "-inf"),
+    (1e-05, "1e_05"), ("a-5", "a_5"), ("a -b", "a_b"), ("-x", "x"), ([0.5, 1], "0.5_1"),
+])  # fmt: skip
+def test_a_minus_stays_in_the_name_of_a_point_and_no_other_name_changes(value, word) -> None:
+    point = expand({"arms": [{**ARM, "grid": {"align.beta": [value]}}]}, [])["arms"][0]
+    assert point["name"] == f"a-beta{word}"
+
+
+def test_points_that_differ_in_a_sign_alone_are_two_arms() -> None:
+    assert [a.name for a in arms(**{"align.f_alpha_divergence_coef": [-0.5, 0.5]})] == [
+        "a-f_alpha_divergence_coef-0.5", "a-f_alpha_divergence_coef0.5",
+    ]  # fmt: skip
+
+
+def test_negative_seeds_have_names_and_a_baseline() -> None:
+    made = config.parse(GOOD | {"arms": [{**ARM, "grid": {"seed": [-1, 1]}}], "baseline": "a"})
+    assert [(a.name, a.seed) for a in made.arms] == [("a-seed-1", -1), ("a-seed1", 1)]
+
+
+def test_a_long_name_of_a_point_ends_in_a_digest_and_its_seed() -> None:
+    long = {**ARM, "name": "x" * 70, "grid": {"align.beta": [0.1, 0.2]}, "seeds": [0, 1], "rounds": 2}
+    names = [a.name for a in config.parse(GOOD | {"arms": [long]}).arms]
+    assert len(set(names)) == 8 and max(map(len, names)) <= 80
+    assert len({name.partition("-seed")[0] for name in names}) == 2 and all(name.startswith("x" * 57) for name in names)
+
+
+def test_a_name_of_a_point_that_fits_is_not_shortened() -> None:
+    (arm,) = config.parse(GOOD | {"arms": [{**ARM, "name": "x" * 72, "grid": {"align.beta": [0.1]}}]}).arms
+    assert arm.name == f"{'x' * 72}-beta0.1"
+
+
+@pytest.mark.parametrize(("changes", "says"), [
+    ({"arms": [{**ARM, "name": "x" * 78, "rounds": 2}]}, r"1 fault(.|\n)*arms\.0\.rounds: the name 'x+-round2' has more"),
+    ({"sweep": [{"name": "pope", "label": "x" * 78, "wordings": [{"style": "official"}, {"style": "llava"}]}]},
+     r"1 fault(.|\n)*sweep\.0\.wordings: the name 'x+-wording2' has more"),
+])  # fmt: skip
+def test_a_name_that_rounds_or_wordings_make_too_long_is_told_with_its_reason(changes, says) -> None:
+    with pytest.raises(ConfigError, match=says):
+        config.parse(GOOD | changes)
 
 
 @pytest.mark.parametrize(("grid", "told"), [

@@ -254,9 +254,9 @@ def test_other_numbers_are_read_as_before() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
-        ("jobs", -3, "jobs: input should be greater than or equal to 1, not -3"),
-        ("jobs", 100_000, "jobs: input should be less than or equal to 256, not 100000"),
-        ("gates", {"rules": [{"role": "guard", "margin": [1]}]}, "gates.rules.0.margin: input should be a valid string, not"),
+        ("jobs", -3, "jobs: input should be 'auto' or greater than or equal to 1, not -3"),
+        ("jobs", 100_000, "jobs: input should be 'auto' or less than or equal to 256, not 100000"),
+        ("gates", {"rules": [{"role": "guard", "margin": [1]}]}, "gates.rules.0.margin: input should be a valid string or a"),
         ("output", "", "output: string should have at least 1 character, not ''"),
         ("data", "", "data: string should have at least 1 character, not ''"),
         (
@@ -317,3 +317,9 @@ def test_a_model_folder_whose_configuration_is_a_dead_link_says_so(tmp_path: Pat
     assert said == (
         f"model.path: {tmp_path} is not a model folder: its config.json is a link to ../blobs/ab12, which is not there."
     )
+
+
+def test_a_key_of_several_forms_has_one_fault() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(GOOD | {"jobs": "x"})
+    assert str(caught.value) == "1 fault in configuration:\n  - jobs: input should be 'auto' or a valid integer, not 'x'"

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from alignment.data.forms.trl_rows import from_trl, image_blocks
+from alignment.data.forms.unread_keys import require_no_unread_image, require_one_image_key
 from alignment.data.image_marks import MARK, count_marks
 from alignment.data.invalid_pairs import VIDEO
 from alignment.data.published_datasets import EARLIER_TURNS, LeftOut, Row, make_pair, text_of
@@ -25,9 +26,11 @@ SYSTEM = "system prompt"
 
 
 def images_of(row: Row, prompt: str, *keys: str) -> ImageNames:
-    """The row's images. Raises LeftOut for a video, ValueError where marks and images are not as many."""
+    """The row's images. Raises LeftOut for a video, ValueError where marks and images are not as many, and where images stand
+    under keys that are not read."""
     if row.get("video") or row.get("videos"):
         raise LeftOut(VIDEO)
+    require_one_image_key(row)
     value = next((row[key] for key in keys if row.get(key)), None)
     images = [value] if isinstance(value, (str, Mapping)) else list(value or [])
     names = [image.get("path") or image.get("url") if isinstance(image, Mapping) else image for image in images]
@@ -36,6 +39,8 @@ def images_of(row: Row, prompt: str, *keys: str) -> ImageNames:
     marks = count_marks(prompt) if len(names) > 1 else prompt.count(MARK)
     if marks and marks != len(names):
         raise ValueError(f"{len(names)} images for {marks} {MARK}")
+    if not names:
+        require_no_unread_image(row)
     return together(tuple(map(str, names)))
 
 

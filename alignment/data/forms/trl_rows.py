@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from alignment.data.forms.unread_keys import require_no_unread_image
 from alignment.data.image_marks import MARK, placed
 from harness.core.preference import ImageNames, PreferencePair, message_parts, together
 
@@ -98,6 +99,8 @@ def _image(row: Mapping[str, Any]) -> ImageNames:
     images = row.get("images") or ([row["image"]] if row.get("image") else [])
     if not isinstance(images, list) or not all(isinstance(i, str) and i for i in images):
         raise ValueError("each image must be given as a path")
+    if not images:
+        require_no_unread_image(row)
     blocks = image_blocks(row)
     if blocks and blocks != len(images):
         raise ValueError(f"{len(images)} images for {blocks} image blocks of the prompt")

@@ -14,14 +14,14 @@ from typing import Any
 from alignment.data.forms.tables import PACKED, table_rows
 from alignment.data.image_marks import placed
 from alignment.data.image_names import check_limit, refuse_most_lost
-from alignment.data.invalid_pairs import Dropped
+from alignment.data.invalid_pairs import Dropped, misplaced
 from alignment.data.sampling import row_id, unique
 from alignment.data.stored_pairs import from_rows, would_train
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data, Model
-from harness.core.preference import ImageNames, PreferencePair, together
+from harness.core.preference import ImageNames, PreferencePair, names_of, together
 
 BROKEN = "broken row"
 EARLIER_TURNS = "earlier turns"
@@ -156,7 +156,10 @@ def turns_of(row: Row, key: str) -> list[tuple[str, str]]:
 def make_pair(
     name: str, image: ImageNames, prompt: str, chosen: str, rejected: str, source: str, **meta: Any
 ) -> PreferencePair:
-    """Raises ValueError where several images and their marks are not as many."""
+    """Raises ValueError where several images and their marks are not as many, LeftOut where one image, or none, and the marks
+    are not."""
+    if not isinstance(image, tuple) and (fault := misplaced(prompt, len(names_of(image)))):
+        raise LeftOut(fault)
     return PreferencePair(name, image, "", placed(prompt, image), chosen, (rejected,), source, meta)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from alignment.data.forms.trl_rows import from_trl, image_blocks
+from alignment.data.forms.trl_rows import asked_in, from_trl, image_blocks
 from alignment.data.forms.unread_keys import require_no_unread_image, require_one_image_key
 from alignment.data.image_marks import MARK, count_marks
 from alignment.data.invalid_pairs import VIDEO
@@ -51,7 +51,7 @@ def columns(row: Row, name: str, source: str) -> PreferencePair:
 
 
 def trl(row: Row, name: str, source: str) -> PreferencePair:
-    image = images_of(row, MARK * image_blocks(row), "images", "image")
+    image = images_of(row, MARK * image_blocks(row) or asked_in(row), "images", "image")
     names = list(image) if isinstance(image, tuple) else [image] if image else []
     made = from_trl({**row, "id": name, "images": names, "image": None}, name)
     return make_pair(name, image, made.prompt, made.chosen.strip(), made.rejected[0].strip(), source)

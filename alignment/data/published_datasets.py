@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alignment.data.forms.tables import PACKED, table_rows
-from alignment.data.image_marks import placed
+from alignment.data.image_marks import placed, strip_image
 from alignment.data.image_names import check_limit, refuse_most_lost
 from alignment.data.invalid_pairs import Dropped, misplaced
 from alignment.data.sampling import row_id, unique
@@ -25,6 +25,8 @@ from harness.core.preference import ImageNames, PreferencePair, names_of, togeth
 
 BROKEN = "broken row"
 EARLIER_TURNS = "earlier turns"
+SYSTEM = "system prompt"
+OTHER_QUESTION = "another question for the rejected answer"
 Row = Mapping[str, Any]
 
 
@@ -151,6 +153,24 @@ def turns_of(row: Row, key: str) -> list[tuple[str, str]]:
     if not all(isinstance(turn, Mapping) for turn in turns):
         raise ValueError(f"{key!r} must hold objects with 'from' and 'value'")
     return [(text_of(turn, "from"), text_of(turn, "value")) for turn in turns]
+
+
+def question_of(turns: Sequence[tuple[str, str]]) -> str:
+    """The text of turns that are one question and nothing else. Raises LeftOut for a system prompt and for earlier turns."""
+    if turns and turns[0][0] == "system":
+        raise LeftOut(SYSTEM)
+    if len(turns) != 1:
+        raise LeftOut(EARLIER_TURNS)
+    if turns[0][0] not in ("user", "human"):
+        raise ValueError("the conversation must begin with the user")
+    return turns[0][1]
+
+
+def require_same_turns(chosen: Sequence[tuple[str, str]], rejected: Sequence[tuple[str, str]]) -> None:
+    """Raise LeftOut where two answers follow other turns. Marks and blanks aside: they may be written on one side only."""
+    one, other = ([(who, strip_image(text).split()) for who, text in turns] for turns in (chosen, rejected))
+    if one != other:
+        raise LeftOut(OTHER_QUESTION)
 
 
 def make_pair(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alignment.data.forms.tables import table_rows
-from alignment.data.forms.tools import FORMS, form_of
+from alignment.data.forms.tools import FORMS, form_of, require_held
 from alignment.data.forms.unread_keys import IMAGE_KEYS
 from alignment.data.published_datasets import Published, Row
 from harness.core import registry
@@ -49,4 +49,5 @@ class Dataset(Published):
         yield from ({**{k: v for k, v in row.items() if k not in IMAGE_KEYS}, "image": row.get(key)} for row in rows)
 
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
+        require_held(row)  # before its form: a row with another image for the rejected answer alone has no rejected answer
         return FORMS[self.options["form"] or form_of(row)](row, name, "dataset")

@@ -16,15 +16,19 @@ import re
 from harness.core.preference import IMAGE_MARK, ImageNames
 
 MARK = IMAGE_MARK
-_MARK = (
-    r"(?:<\|vision_start\|>|<im_start>|<img>)?"
-    r"(?:<image>|<\|image(?:_pad|_\d)?\|>|<image_(?:pad|token|placeholder|soft_token)>|<start_of_image>|<image_?here>"
-    r"|<img_context>|<img>|\[img\])+"
-    r"(?:<\|vision_end\|>|<im_end>|</img>|<end_of_image>|\[img_end\])?"
-)
+_BEGIN, _END = r"<\|vision_start\|>|<im_start>|<img>", r"<\|vision_end\|>|<im_end>|</img>|<end_of_image>|\[img_end\]"
+_PATCH = r"<\|image_pad\|>|<image_(?:pad|token|soft_token)>|<img_context>"  # stands once a patch of one image
+_WHOLE = r"<image>|<\|image(?:_\d)?\|>|<image_placeholder>|<start_of_image>|<image_?here>"
+_WORD = r"<img>|\[img\]"  # may also be words of a question about a web page
+# In a prompt about one image, or none, such a word is a mark at the edge of a line, or beside another one.
+_EDGE = rf"(?:(?m:^)|(?<=<img>)|(?<=\[img\]))(?:{_WORD})|(?:{_WORD})(?=[ \t]*(?:\n|\Z)|</img>|\[img_end\])"
+_MARK = rf"(?:{_BEGIN})?(?:{_PATCH}|{_WHOLE}|{_WORD})+(?:{_END})?"
+_PLACE = rf"(?:{_BEGIN})?(?:{_PATCH}|{_WHOLE}|{_EDGE})+(?:{_END})?"
 _MARKS = re.compile(_MARK, re.IGNORECASE)
 _ONE = re.compile(_MARK.replace(")+", ")"), re.IGNORECASE)  # two marks side by side are two
-_WITH_BREAK = re.compile(rf"{_MARK}\n|\n{_MARK}|{_MARK}", re.IGNORECASE)
+_PLACES = re.compile(_PLACE, re.IGNORECASE)
+_OF_A_PATCH = re.compile(rf"(?:{_BEGIN})?(?:{_PATCH}|{_WORD})(?:{_END})?", re.IGNORECASE)
+_WITH_BREAK = re.compile(rf"{_PLACE}\n|\n{_PLACE}|{_PLACE}", re.IGNORECASE)
 
 
 def has_image_mark(text: str) -> bool:
@@ -33,6 +37,17 @@ def has_image_mark(text: str) -> bool:
 
 def count_marks(text: str) -> int:
     return len(_ONE.findall(text)) if has_image_mark(text) else 0
+
+
+def places(text: str) -> int:
+    """How many images the marks of a prompt about one image, or none, ask for; those of patches side by side are one."""
+    runs = _PLACES.findall(text) if has_image_mark(text) else []
+    return sum(sum(_OF_A_PATCH.fullmatch(mark) is None for mark in _ONE.findall(run)) or 1 for run in runs)
+
+
+def mark_among_words(prompt: str) -> bool:
+    """Whether `[IMG]`, an image to Pixtral, stands where this module leaves it: among the words of a prompt about one image."""
+    return "[IMG]" in prompt and "[IMG]" in strip_image(prompt)
 
 
 def placed(prompt: str, image: ImageNames) -> str:
@@ -50,5 +65,6 @@ def placed(prompt: str, image: ImageNames) -> str:
 
 
 def strip_image(text: str) -> str:
-    """A prompt without its image mark, wherever it stands; a text without one stays as it is."""
-    return _WITH_BREAK.sub("", text).strip() if has_image_mark(text) else text
+    """A prompt without its image mark, wherever it stands; a text without one stays as it is, and so do `<img>` and `[IMG]`
+    among its words."""
+    return _WITH_BREAK.sub("", text).strip() if has_image_mark(text) and _PLACES.search(text) else text

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, replace
 
-from alignment.data.image_marks import count_marks, has_image_mark, placed
+from alignment.data.image_marks import count_marks, has_image_mark, mark_among_words, placed, places
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
 
@@ -18,6 +18,7 @@ TOO_LONG = "too long"
 IMAGE_MARK = "image mark in an answer"
 OTHER_MARKS = "image marks and images are not as many"
 MORE_MARKS = "more image marks than images"
+AMONG_WORDS = "[IMG] among the words of a prompt"
 LATER_IMAGES = "images of later turns"
 VIDEO = "video"
 SHOWN = 3  # names of images
@@ -78,8 +79,8 @@ def require_some(kept: Sized, dropped: Sequence[Dropped]) -> None:
 def _fault(pair: PreferencePair, has: Callable[[str], bool], unpaired: bool) -> str:
     if not all(map(has, pair.images)):
         return MISSING_IMAGE
-    if len(pair.images) > 1 and count_marks(pair.prompt) not in (0, len(pair.images)):
-        return OTHER_MARKS
+    if fault := misplaced(pair.prompt, len(pair.images)):
+        return fault
     if not pair.answers or not all(answer.strip() for answer in pair.answers):
         return EMPTY_ANSWER
     if not unpaired and not (pair.chosen and pair.rejected):
@@ -89,3 +90,10 @@ def _fault(pair: PreferencePair, has: Callable[[str], bool], unpaired: bool) -> 
     if any(r.strip() == pair.chosen.strip() for r in pair.rejected):
         return IDENTICAL_ANSWERS
     return ""
+
+
+def misplaced(prompt: str, images: int) -> str:
+    """Why the marks of a prompt do not fit its images; "" where they do, or where it has none."""
+    if (count_marks if images > 1 else places)(prompt) not in (0, images):
+        return OTHER_MARKS
+    return AMONG_WORDS if images < 2 and mark_among_words(prompt) else ""

@@ -16,7 +16,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
-from alignment.data.image_marks import MARK, count_marks, has_image_mark, placed
+from alignment.data.forms.unread_keys import require_no_unread_image
+from alignment.data.image_marks import count_marks, has_image_mark, placed
 from alignment.data.image_names import check_limit, find_image, refuse_unusable
 from alignment.data.invalid_pairs import (
     EMPTY_ANSWER,
@@ -24,9 +25,11 @@ from alignment.data.invalid_pairs import (
     LATER_IMAGES,
     MISSING_IMAGE,
     MORE_MARKS,
+    OTHER_MARKS,
     UNREADABLE_IMAGE,
     VIDEO,
     Dropped,
+    misplaced,
 )
 from alignment.data.sampling import drawn, row_id, unique
 from harness.core import registry
@@ -99,6 +102,8 @@ def _image_names(row: Mapping[str, Any]) -> tuple[str, ...]:
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
         raise ValueError("'image' must be a name, or a list of names")
+    if not names:
+        require_no_unread_image(row)
     return tuple(names)
 
 
@@ -109,8 +114,8 @@ def _unfit(row: Mapping[str, Any], names: Sequence[str], answer: str) -> str:
     asked = [str(turn.get("value", "")) for turn in row["conversations"] if turn.get("from") == "human"]
     if len(names) > 1 and count_marks(asked[0]) < sum(map(count_marks, asked)) == len(names):
         return LATER_IMAGES
-    if len(names) < 2 and asked[0].count(MARK) > 1:
-        return MORE_MARKS
+    if len(names) < 2 and (fault := misplaced(asked[0], len(names))):
+        return MORE_MARKS if fault == OTHER_MARKS else fault
     if not answer:
         return EMPTY_ANSWER
     return IMAGE_MARK if has_image_mark(answer) else ""

@@ -12,19 +12,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alignment.data.forms.tables import PACKED, table_rows
-from alignment.data.image_marks import placed
+from alignment.data.image_marks import placed, strip_image
 from alignment.data.image_names import check_limit, refuse_most_lost
-from alignment.data.invalid_pairs import Dropped
+from alignment.data.invalid_pairs import Dropped, misplaced
 from alignment.data.sampling import row_id, unique
 from alignment.data.stored_pairs import from_rows, would_train
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data, Model
-from harness.core.preference import ImageNames, PreferencePair, together
+from harness.core.preference import ImageNames, PreferencePair, names_of, together
 
 BROKEN = "broken row"
 EARLIER_TURNS = "earlier turns"
+SYSTEM = "system prompt"
+OTHER_QUESTION = "another question for the rejected answer"
 Row = Mapping[str, Any]
 
 
@@ -153,10 +155,31 @@ def turns_of(row: Row, key: str) -> list[tuple[str, str]]:
     return [(text_of(turn, "from"), text_of(turn, "value")) for turn in turns]
 
 
+def question_of(turns: Sequence[tuple[str, str]]) -> str:
+    """The text of turns that are one question and nothing else. Raises LeftOut for a system prompt and for earlier turns."""
+    if turns and turns[0][0] == "system":
+        raise LeftOut(SYSTEM)
+    if len(turns) != 1:
+        raise LeftOut(EARLIER_TURNS)
+    if turns[0][0] not in ("user", "human"):
+        raise ValueError("the conversation must begin with the user")
+    return turns[0][1]
+
+
+def require_same_turns(chosen: Sequence[tuple[str, str]], rejected: Sequence[tuple[str, str]]) -> None:
+    """Raise LeftOut where two answers follow other turns. Marks and blanks aside: they may be written on one side only."""
+    one, other = ([(who, strip_image(text).split()) for who, text in turns] for turns in (chosen, rejected))
+    if one != other:
+        raise LeftOut(OTHER_QUESTION)
+
+
 def make_pair(
     name: str, image: ImageNames, prompt: str, chosen: str, rejected: str, source: str, **meta: Any
 ) -> PreferencePair:
-    """Raises ValueError where several images and their marks are not as many."""
+    """Raises ValueError where several images and their marks are not as many, LeftOut where one image, or none, and the marks
+    are not."""
+    if not isinstance(image, tuple) and (fault := misplaced(prompt, len(names_of(image)))):
+        raise LeftOut(fault)
     return PreferencePair(name, image, "", placed(prompt, image), chosen, (rejected,), source, meta)
 
 

@@ -1,14 +1,14 @@
 """LLaVA-RLHF: two LLaVA answers, people say which hallucinates less, 9,422 rows.
 
-Sun et al. 2023, arXiv:2309.14525; zhiqings/LLaVA-Human-Preference-10K; images are COCO. Rows with earlier turns are left
-out, since a pair holds one turn.
+Sun et al. 2023, arXiv:2309.14525; zhiqings/LLaVA-Human-Preference-10K; images are COCO. Rows with earlier turns or
+a system prompt are left out, since a pair holds one turn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from alignment.data.published_datasets import EARLIER_TURNS, LeftOut, Published, Row, image_of, make_pair, text_of, turns_of
+from alignment.data.published_datasets import Published, Row, image_of, make_pair, question_of, text_of, turns_of
 from alignment.data.source_files import TRAIN_IMAGES, hub_file
 from harness.core import registry
 from harness.core.preference import PreferencePair
@@ -23,17 +23,15 @@ class LlavaRlhf(Published):
 
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
         turns = turns_of(row, "conversations")
-        questions = [text for speaker, text in turns if speaker == "human"]
         if turns[-1][0] != "human":
             raise ValueError("'conversations' must end with 'human'")
-        if len(questions) != 1:
-            raise LeftOut(EARLIER_TURNS)
+        question = question_of(turns)
         preference = row.get("preference")
         if preference not in (1, 2):
             raise ValueError(f"'preference' must be 1 or 2, not {preference!r}")
         first, second = (_value(row, f"output_{n}") for n in (1, 2))
         chosen, rejected = (first, second) if preference == 1 else (second, first)
-        return make_pair(name, image_of(row, "image"), questions[0], chosen, rejected, "llava_rlhf")
+        return make_pair(name, image_of(row, "image"), question, chosen, rejected, "llava_rlhf")
 
 
 def _value(row: Row, key: str) -> str:

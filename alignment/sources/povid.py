@@ -1,12 +1,13 @@
 """POVID: LLaVA-Instruct answers against GPT-4V's corruptions of them, 17,184 rows.
 
 Zhou et al. 2024, arXiv:2402.11411; YiyangAiLab/POVID_preference_data_for_VLLMs (CC-BY-4.0); images are COCO train2014.
-The last answer of each conversation counts; rows with earlier turns are left out, since a pair holds one turn.
+Rows with earlier turns or a system prompt are left out, since a pair holds one turn, and so are those whose two conversations
+ask otherwise.
 """
 
 from __future__ import annotations
 
-from alignment.data.published_datasets import EARLIER_TURNS, LeftOut, Published, Row, image_of, make_pair, turns_of
+from alignment.data.published_datasets import Published, Row, image_of, make_pair, question_of, require_same_turns, turns_of
 from alignment.data.source_files import TRAIN_IMAGES, hub_file
 from harness.core import registry
 from harness.core.preference import PreferencePair
@@ -23,7 +24,6 @@ class Povid(Published):
         chosen, rejected = turns_of(row, "conversations"), turns_of(row, "rejected_conversations")
         if chosen[-1][0] != "gpt" or rejected[-1][0] != "gpt":
             raise ValueError("a conversation must end with 'gpt'")
-        questions = [text for speaker, text in chosen if speaker == "human"]
-        if len(questions) != 1:
-            raise LeftOut(EARLIER_TURNS)
-        return make_pair(name, image_of(row, "image"), questions[0], chosen[-1][1], rejected[-1][1], "povid")
+        question = question_of(chosen[:-1])
+        require_same_turns(chosen[:-1], rejected[:-1])
+        return make_pair(name, image_of(row, "image"), question, chosen[-1][1], rejected[-1][1], "povid")

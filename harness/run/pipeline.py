@@ -33,7 +33,7 @@ from harness.models._server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
 from harness.run.checks.report import check_report
-from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, pair_notes, pairs_record
+from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, notes_of_run, pairs_record
 from harness.run.checks.unchanged import require_unchanged, source_digest
 from harness.run.data import open_data
 from harness.run.make_aligner import check_divided, rated_by
@@ -231,7 +231,7 @@ class _Stages:
         if (record := self.store.get(Pairs, self.run_id, arm.name)) is None:  # the store was lost; the folder was kept
             self.store.put(self.run_id, record := pairs_record(pairs), arm.name)
         self.say(f"{len(pairs)} pairs in {path}{left_out(record.report)}")
-        self.warn(pair_notes(arm, base, pairs, pairs))
+        self.warn(notes_of_run(arm, base, pairs))
 
     def _align(self, base: Model, arm: Arm) -> None:
         """Train, or go on training, and keep the path of the checkpoint."""
@@ -243,7 +243,7 @@ class _Stages:
             else:
                 workers().gather(arm.name)
                 done = self.training.train(arm, pairs)
-        log = TrainingLog(tuple(done.log), (*done.notes, *pair_notes(arm, base, pairs, pairs)), rated_by(done.folder))
+        log = TrainingLog(tuple(done.log), (*done.notes, *notes_of_run(arm, base, pairs)), rated_by(done.folder))
         self.store.put(self.run_id, log, arm.name)
         where = str(done.folder.resolve().relative_to(self.folder.resolve()))
         write_text_whole(self._arm(arm) / "alignment.json", f'{{"folder": "{where}", "step": {done.step}}}\n')

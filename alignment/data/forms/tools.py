@@ -15,19 +15,49 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from alignment.data.forms.trl_rows import from_trl, image_blocks
+from alignment.data.forms.trl_rows import asked_in, from_trl, image_blocks
+from alignment.data.forms.unread_keys import require_no_unread_image, require_one_image_key
 from alignment.data.image_marks import MARK, count_marks
 from alignment.data.invalid_pairs import VIDEO
-from alignment.data.published_datasets import EARLIER_TURNS, LeftOut, Row, make_pair, text_of
+from alignment.data.published_datasets import (
+    EARLIER_TURNS,
+    SYSTEM,
+    LeftOut,
+    Row,
+    make_pair,
+    question_of,
+    require_same_turns,
+    text_of,
+)
 from harness.core.preference import ImageNames, PreferencePair, together
 
-SYSTEM = "system prompt"
+AUDIO, TOOLS, OTHER_IMAGE = "audio", "tools", "another image for the rejected answer"
+_NOT_HELD = {
+    "video": VIDEO, "videos": VIDEO, "audio": AUDIO, "audios": AUDIO, "system": SYSTEM, "system_prompt": SYSTEM,
+    "history": EARLIER_TURNS, "tools": TOOLS,
+}  # fmt: skip
+_NOTHING = ("", "[]", "{}", "null")  # lists are texts in some files
+
+
+def require_held(row: Row) -> None:
+    """Raise LeftOut where a row has, in whatever form, what a pair cannot hold: its answers were given to something else."""
+    for key, reason in _NOT_HELD.items():
+        if str(row.get(key) or "").strip() not in _NOTHING:
+            raise LeftOut(reason)
+    for key in ("rejected_images", "rejected_image"):
+        if row.get(key) and _listed(row[key]) != _listed(row.get("images") or row.get("image")):
+            raise LeftOut(OTHER_IMAGE)
+
+
+def _listed(value: Any) -> list[Any]:  # Any: a JSON value
+    return value if isinstance(value, list) else [value]
 
 
 def images_of(row: Row, prompt: str, *keys: str) -> ImageNames:
-    """The row's images. Raises LeftOut for a video, ValueError where marks and images are not as many."""
-    if row.get("video") or row.get("videos"):
-        raise LeftOut(VIDEO)
+    """The row's images. Raises LeftOut for what a pair cannot hold, ValueError where marks and images are not as many, and for
+    images under keys that are not read."""
+    require_held(row)
+    require_one_image_key(row)
     value = next((row[key] for key in keys if row.get(key)), None)
     images = [value] if isinstance(value, (str, Mapping)) else list(value or [])
     names = [image.get("path") or image.get("url") if isinstance(image, Mapping) else image for image in images]
@@ -36,6 +66,8 @@ def images_of(row: Row, prompt: str, *keys: str) -> ImageNames:
     marks = count_marks(prompt) if len(names) > 1 else prompt.count(MARK)
     if marks and marks != len(names):
         raise ValueError(f"{len(names)} images for {marks} {MARK}")
+    if not names:
+        require_no_unread_image(row)
     return together(tuple(map(str, names)))
 
 
@@ -46,35 +78,29 @@ def columns(row: Row, name: str, source: str) -> PreferencePair:
 
 
 def trl(row: Row, name: str, source: str) -> PreferencePair:
-    image = images_of(row, MARK * image_blocks(row), "images", "image")
+    image = images_of(row, MARK * image_blocks(row) or asked_in(row), "images", "image")
     names = list(image) if isinstance(image, tuple) else [image] if image else []
     made = from_trl({**row, "id": name, "images": names, "image": None}, name)
     return make_pair(name, image, made.prompt, made.chosen.strip(), made.rejected[0].strip(), source)
 
 
 def llama_factory(row: Row, name: str, source: str) -> PreferencePair:
-    if row.get("system"):
-        raise LeftOut(SYSTEM)
     chosen, rejected = _value(row, "chosen"), _value(row, "rejected")
     if "instruction" in row:
-        if row.get("history"):
-            raise LeftOut(EARLIER_TURNS)
         prompt = "\n".join(filter(None, (text_of(row, "instruction"), str(row.get("input") or "").strip())))
     else:
         turns = _turns(row, "conversations" if "conversations" in row else "messages")
-        prompt = _only_question(turns)
+        prompt = question_of(turns)
     return make_pair(name, images_of(row, prompt, "images", "image"), prompt, chosen, rejected, source)
 
 
 def ms_swift(row: Row, name: str, source: str) -> PreferencePair:
-    turns = _turns(row, "messages")
-    if turns[-1][0] != "assistant":
-        raise ValueError("'messages' must end with the assistant's answer")
-    prompt = _only_question(turns[:-1])
+    turns = _answered(row, "messages")
+    prompt = question_of(turns[:-1])
     if "rejected_messages" in row:
-        if row.get("rejected_images") not in (None, [], row.get("images")):
-            raise LeftOut("another image for the rejected answer")
-        rejected = [_turns(row, "rejected_messages")[-1][1]]
+        worse = _answered(row, "rejected_messages")
+        require_same_turns(turns[:-1], worse[:-1])
+        rejected = [worse[-1][1]]
     else:
         given = row.get("rejected_response")
         rejected = [given] if isinstance(given, str) else given if isinstance(given, list) else []
@@ -85,6 +111,14 @@ def ms_swift(row: Row, name: str, source: str) -> PreferencePair:
     return PreferencePair(name, image, "", made.prompt, made.chosen, tuple(r.strip() for r in rejected), source)
 
 
+def _answered(row: Row, key: str) -> list[tuple[str, str]]:
+    """Turns of which the last one is an answer. Raises ValueError for others."""
+    turns = _turns(row, key)
+    if turns[-1][0] != "assistant":
+        raise ValueError(f"{key!r} must end with the assistant's answer")
+    return turns
+
+
 FORMS: dict[str, Callable[[Row, str, str], PreferencePair]] = {
     "columns": columns, "trl": trl, "llama_factory": llama_factory, "ms_swift": ms_swift,
 }  # fmt: skip
@@ -92,7 +126,7 @@ FORMS: dict[str, Callable[[Row, str, str], PreferencePair]] = {
 
 def form_of(row: Row) -> str:
     """Which form a row has. Raises ValueError where it has none of them."""
-    if "rejected_response" in row or "rejected_messages" in row:
+    if row.keys() & {"rejected_response", "rejected_messages"} or {"messages", "rejected_images"} <= row.keys():
         return "ms_swift"
     if "conversations" in row or "instruction" in row or isinstance(row.get("chosen"), Mapping):
         return "llama_factory"
@@ -115,16 +149,6 @@ def _turns(row: Row, key: str) -> list[tuple[str, str]]:
             raise ValueError(f"{key!r} must hold messages with a role and a text")
         read.append(({"human": "user", "gpt": "assistant"}.get(who, who), text.strip()))
     return read
-
-
-def _only_question(turns: Sequence[tuple[str, str]]) -> str:
-    if turns and turns[0][0] == "system":
-        raise LeftOut(SYSTEM)
-    if len(turns) != 1:
-        raise LeftOut(EARLIER_TURNS)
-    if turns[0][0] != "user":
-        raise ValueError("the conversation must begin with the user")
-    return turns[0][1]
 
 
 def _value(row: Row, key: str) -> str:

@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from alignment.data.forms.unread_keys import require_no_unread_image
 from alignment.data.image_marks import MARK, placed
+from harness.core.edge.text import shown
 from harness.core.preference import ImageNames, PreferencePair, message_parts, together
 
 _LABELS: dict[Any, bool] = {True: True, False: False, "up": True, "down": False, "good": True, "bad": False}
@@ -43,8 +45,8 @@ def from_trl(row: Mapping[str, Any], where: str) -> PreferencePair:
         image=image,
         image_digest="",
         prompt=_asked(row, image),
-        chosen=_only_message(row, "chosen", "assistant"),
-        rejected=(_only_message(row, "rejected", "assistant"),),
+        chosen=_only_message(row, "chosen", "assistant", MARK),
+        rejected=(_only_message(row, "rejected", "assistant", MARK),),
         source="trl",
     )
 
@@ -82,15 +84,19 @@ def from_rated(row: Mapping[str, Any], where: str) -> PreferencePair:
 
 def _said(row: Mapping[str, Any], key: str, role: str) -> str:
     value = row.get(key)
-    return value if isinstance(value, str) else _only_message(row, key, role)
+    return value if isinstance(value, str) else _only_message(row, key, role, MARK)
 
 
 def _asked(row: Mapping[str, Any], image: ImageNames) -> str:
     """The prompt, with a mark for each image block where there are several images."""
-    mark = MARK if isinstance(image, tuple) else ""
+    several = isinstance(image, tuple)
+    return placed(asked_in(row, MARK), image) if several else asked_in(row)
+
+
+def asked_in(row: Mapping[str, Any], mark: str = "") -> str:
+    """The prompt as it stands, a text or a message, with `mark` in the place of each image block."""
     value = row.get("prompt")
-    asked = value if isinstance(value, str) else _only_message(row, "prompt", "user", mark)
-    return placed(asked, image) if mark else asked
+    return value if isinstance(value, str) else _only_message(row, "prompt", "user", mark)
 
 
 def _image(row: Mapping[str, Any]) -> ImageNames:
@@ -98,6 +104,8 @@ def _image(row: Mapping[str, Any]) -> ImageNames:
     images = row.get("images") or ([row["image"]] if row.get("image") else [])
     if not isinstance(images, list) or not all(isinstance(i, str) and i for i in images):
         raise ValueError("each image must be given as a path")
+    if not images:
+        require_no_unread_image(row)
     blocks = image_blocks(row)
     if blocks and blocks != len(images):
         raise ValueError(f"{len(images)} images for {blocks} image blocks of the prompt")
@@ -139,8 +147,17 @@ def _only_message(row: Mapping[str, Any], key: str, role: str, mark: str = "") -
         raise ValueError(f"{key!r} must be of role {role!r}")
     content = message.get("content")
     if isinstance(content, list):
-        shown = {"text": lambda block: str(block.get("text", "")), "image": lambda block: mark}
-        content = "".join(shown[b["type"]](b) for b in content if isinstance(b, dict) and b.get("type") in shown)
+        content = "".join(_text_of_block(block, key, mark) for block in content)
     if not isinstance(content, str):
         raise ValueError(f"{key!r} has no text")
     return content
+
+
+def _text_of_block(block: Any, key: str, mark: str) -> str:  # Any: a JSON value
+    """A block's text, or `mark` for an image. Raises ValueError for a block of another type, which would be lost."""
+    kind = block.get("type") if isinstance(block, Mapping) else None
+    if kind == "text":
+        return str(block.get("text") or "")
+    if kind == "image":
+        return mark
+    raise ValueError(f"{key!r} has a block of type {shown(kind)}; a block is a text or an image, which `images` names")

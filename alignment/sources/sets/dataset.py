@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alignment.data.forms.tables import table_rows
-from alignment.data.forms.tools import FORMS, form_of
+from alignment.data.forms.tools import FORMS, form_of, require_held
+from alignment.data.forms.unread_keys import IMAGE_KEYS
 from alignment.data.published_datasets import Published, Row
 from harness.core import registry
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, DataError
 from harness.core.plugins import Data
 from harness.core.preference import PreferencePair
 
@@ -30,14 +31,23 @@ class Dataset(Published):
         image_folder: str = "",  # in front of every image's name
         limit: int | None = None,  # that many pairs, a uniform subsample by seed
         skip_broken: bool = False,  # count broken rows instead of refusing the file
+        image_key: str = "",  # key under which the image stands; "" is image, images or image_path
     ) -> None:
         if form and form not in FORMS:
             raise ConfigError(f"dataset.form is {form!r}; choose one of {', '.join(FORMS)}, or leave it out.")
         super().__init__(file, image_folder, limit, skip_broken)
-        self.options |= {"form": form}
+        self.options |= {"form": form, "image_key": image_key}
 
     def rows(self, data: Data) -> Iterator[Row]:
-        yield from table_rows(data, self.options["file"])
+        """Raises DataError where no row has the key that `image_key` names: all pairs would show no image."""
+        rows, key = table_rows(data, self.options["file"]), self.options["image_key"]
+        if not key:
+            yield from rows
+            return
+        if not any(row.get(key) for row in rows):
+            raise DataError(f"{self.options['file']}: no row has an image under {key!r}, as dataset.image_key says.")
+        yield from ({**{k: v for k, v in row.items() if k not in IMAGE_KEYS}, "image": row.get(key)} for row in rows)
 
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
+        require_held(row)  # before its form: a row with another image for the rejected answer alone has no rejected answer
         return FORMS[self.options["form"] or form_of(row)](row, name, "dataset")

@@ -14,6 +14,12 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in _HARMLESS else "\ufffd" for c in text)
 
 
+def shown(value: object, most: int = 80) -> str:
+    """A value as a message repeats it: its repr, cut to so many characters (an image may lie in a text as base64)."""
+    text = repr(value[: most + 1]) if isinstance(value, (str, bytes)) else repr(value)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def without_surrogates(value: Any) -> Any:  # Any: a JSON value
     """The same value with every lone surrogate in its texts replaced by U+FFFD."""
     if isinstance(value, str):

@@ -11,7 +11,7 @@ from alignment.batching.policy import Policy
 from alignment.data.prompts import StoresPairs, asked_of, count_of, read_once
 from alignment.data.stored_pairs import ChecksPairs
 from alignment.data.yield_report import sides
-from alignment.quality.empty_prompts import unasked
+from alignment.quality.empty_prompts import unasked, without_images
 from alignment.quality.near_duplicates import copies
 from alignment.quality.text_probe import giveaways, probed
 from alignment.weights.trainable import lora_layers
@@ -97,7 +97,7 @@ def known_ahead(arm: Arm, looked: Looked, model: object, data: Data) -> tuple[st
     pairs = [replace(p, image_digest=together(tuple(map(data.digest, p.images)))) for p in probed(looked.pairs)]
     file = arm.pairs.options.get("file", arm.pairs.name)
     left_out = (f"{file}: {looked.left_out}.",) if looked.left_out else ()
-    of_file = (*left_out, *unasked(looked.pairs), *_unreadable(looked, data))
+    of_file = (*left_out, *unasked(looked.pairs), *without_images(looked.pairs), *_unreadable(looked, data))
     return (*of_file, *pair_notes(arm, model, looked.rows, pairs), *copies(looked.pairs))
 
 
@@ -121,6 +121,11 @@ def _unreadable(looked: Looked, data: Data) -> tuple[str, ...]:
 def pair_notes(arm: Arm, model: object, asked: Sequence[AsksAbout], pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
     """What a run warns of and its report contains: of what an arm asks about, and of its pairs."""
     return (*noted_images(model, asked), *noted_judge(arm.align.judge, asked), *giveaways(pairs))
+
+
+def notes_of_run(arm: Arm, model: object, pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
+    """`pair_notes` of the pairs that an arm trains on, and how many of them show no image."""
+    return (*without_images(pairs), *pair_notes(arm, model, pairs, pairs))
 
 
 def noted_judge(judge: JudgeConfig | None, asked: Iterable[AsksAbout]) -> tuple[str, ...]:

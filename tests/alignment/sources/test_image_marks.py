@@ -33,10 +33,10 @@ def test_a_mark_goes_with_the_line_break_beside_it_and_other_prompts_stay_as_the
 def test_the_marks_of_every_family_follow_the_rule(mark: str) -> None:
     assert strip_image(f"{mark}\nWhat is it?") == strip_image(f"What is it?\n{mark}") == "What is it?"
     pairs = [
-        PreferencePair("a", "", "", f"{mark} Why?", "A cat.", ("A dog.",), "t"),
+        PreferencePair("a", "a.png", "", f"{mark} Why?", "A cat.", ("A dog.",), "t"),
         PreferencePair("b", "", "", "Why?", "A cat.", (f"A {mark} dog.",), "t"),
     ]
-    kept, dropped = validate(pairs, lambda name: False)
+    kept, dropped = validate(pairs, lambda name: True)
     assert [p.prompt for p in kept] == ["Why?"] and [d.reason for d in dropped] == [IMAGE_MARK]
 
 
@@ -63,9 +63,10 @@ def test_pair_files_follow_the_rule(tmp_path, form):
     from alignment.data.pairs import write_pairs, write_trl
 
     pairs = [
-        PreferencePair("a", "", "", "<image>\nWhat is it?", "A cat.", ("A dog.",), "t"),
+        PreferencePair("a", "a.png", "", "<image>\nWhat is it?", "A cat.", ("A dog.",), "t"),
         PreferencePair("b", "", "", "What is it?", "A cat.", ("A <image> dog.",), "t"),
     ]
+    (tmp_path / "a.png").write_bytes(b"image")
     {"own": write_pairs, "trl": write_trl}[form](tmp_path / "pairs.jsonl", pairs)
     source = registry.make("source", "jsonl", {"form": form})
     read = list(source.pairs(FolderData(tmp_path), ScriptedModel(lambda _: ""), 0))
@@ -76,9 +77,14 @@ def test_pair_files_follow_the_rule(tmp_path, form):
 @pytest.mark.parametrize("name", ["bdhs", "random_edit"])
 def test_sources_of_prompts_follow_the_rule(tmp_path, name):
     def row(question: str, answer: str, number: str) -> dict:
-        return {"id": number, "conversations": [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]}
+        return {
+            "id": number,
+            "image": "a.png",
+            "conversations": [{"from": "human", "value": question}, {"from": "gpt", "value": answer}],
+        }
 
     (tmp_path / "nouns.txt").write_text("cat\ndog\n")
+    (tmp_path / "a.png").write_bytes(b"image")
     rows = [row("What is it? <image>", "A cat.", "a"), row("What is it?", "A cat <image>.", "b")]
     (tmp_path / "prompts.json").write_text(json.dumps(rows))
     source = registry.make("source", name, {"prompts": "prompts.json"})
@@ -88,6 +94,6 @@ def test_sources_of_prompts_follow_the_rule(tmp_path, name):
 
 
 def test_training_follows_the_rule_whoever_made_the_pairs(tmp_path: Path):
-    good = PreferencePair("a", "", "", "<image>\nWhy?", "A cat.", ("A dog.",), "t")
-    kept, dropped = validate([good, PreferencePair("b", "", "", "Why?", "<image>", ("A dog.",), "t")], lambda name: False)
+    good = PreferencePair("a", "a.png", "", "<image>\nWhy?", "A cat.", ("A dog.",), "t")
+    kept, dropped = validate([good, PreferencePair("b", "", "", "Why?", "<image>", ("A dog.",), "t")], lambda name: True)
     assert [p.prompt for p in kept] == ["Why?"] and [(d.id, d.reason) for d in dropped] == [("b", IMAGE_MARK)]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from harness.answer_files.columns import AnswerColumns
 from harness.answer_files.names import Names
 from harness.answer_files.rows import FileRow
 from harness.answer_files.taken_apart import Given, answered
@@ -22,7 +23,7 @@ NOT_GIVEN = "(the answer is not in the files; only its review is)"
 class Matched:
     """Items as they are scored, their answers and the judges' replies by (task, item id); rows that no item goes by.
 
-    `compared`: rows whose question was compared with the item's.
+    `compared`: rows whose question was compared with the item's. `notes`: lines about the columns that were read.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -30,6 +31,7 @@ class Matched:
     replies: dict[tuple[str, str], str] = field(default_factory=dict)
     strangers: list[str] = field(default_factory=list)
     compared: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 def match(
@@ -45,14 +47,15 @@ def match(
     Args:
         tasks: names of the judge tasks whose replies the rows may hold.
         column: column of the answer, where it is not one of the form's.
-    Raises DataError for a row without an answer, for two answers or replies to one question, for a name that several questions
-    go by, for ids that are all one too low or too high, and for rows without a key that are not as many as the items or ask
-    something else.
+    Raises DataError for a row without an answer or with two, for two answers or replies to one question, for a name that
+    several questions go by, for ids that are all one too low or too high, and for rows without a key that are not as many as
+    the items or ask something else.
     """
     names = Names.of(items, form)
     found = Matched()
-    given = list(_by_name(answers, names, form, found, lambda row: _text(row, (column,) if column else form.texts)))
-    _put_answers(found, items, given, form)
+    columns = AnswerColumns.of(answers, form, column)
+    _put_answers(found, items, list(_by_name(answers, names, form, found, columns.text)), form)
+    found.notes = columns.notes(found.items, found.answers)
     for rows, review in ((answers, False), (reviews, True)):
         for task in tasks:
             _put_replies(found, names, rows, form, task, review)
@@ -64,7 +67,7 @@ def match(
 
 
 def _by_name(
-    rows: Sequence[FileRow], names: Names, form: AnswerForm, found: Matched, value: Callable[[FileRow], str]
+    rows: Sequence[FileRow], names: Names, form: AnswerForm, found: Matched, value: Callable[[FileRow, Item], str]
 ) -> Iterator[tuple[Item, Given]]:
     """The rows' items and what they hold. Of a question that is listed several times, the n-th row answers the n-th item."""
     keyless = [row for row in rows if not _keys(row, form)]
@@ -85,7 +88,7 @@ def _by_name(
         item = bearers[min(times[name], len(bearers) - 1)]
         times[name] += 1
         found.compared += _check_question(row, item)
-        yield item, Given(name, row.where, value(row))
+        yield item, Given(name, row.where, value(row, item))
     if len(found.strangers) > strangers and found.compared == compared and not form.subset:
         names.check_count(keys_of)
 
@@ -106,19 +109,6 @@ def _check_question(row: FileRow, item: Item) -> bool:
     return bool(stated and asked)
 
 
-def _text(row: FileRow, columns: Sequence[str]) -> str:
-    for name in columns:
-        if name in row.values:
-            value = row.values[name]
-            value = value[0] if isinstance(value, list) and value else value
-            if not isinstance(value, str):
-                stated = str(value)[:60]
-                raise DataError(f"{row.where}: {name!r} should be the answer as text but is {stated!r}. Correct that row.")
-            return value
-    has = ", ".join(map(str, row.values)) or "nothing"
-    raise DataError(f"{row.where} has no answer: none of {', '.join(columns)} (it has {has}). Name the column with --column.")
-
-
 def _put_answers(found: Matched, items: Sequence[Item], given: Sequence[tuple[Item, Given]], form: AnswerForm) -> None:
     """Answers in the order of the items; an item whose rows disagree is taken apart, or is an error."""
     by_item: dict[str, list[Given]] = {}
@@ -137,7 +127,7 @@ def _put_answers(found: Matched, items: Sequence[Item], given: Sequence[tuple[It
 def _put_replies(found: Matched, names: Names, rows: Sequence[FileRow], form: AnswerForm, task: str, review: bool) -> None:
     """Replies by item; where several rows answer one item, the n-th reply is to its n-th answer."""
 
-    def reply(row: FileRow) -> str:
+    def reply(row: FileRow, _: Item) -> str:
         return form.reply(row.values, task, review) or ""
 
     holding = [row for row in rows if form.reply(row.values, task, review) is not None]

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 
 from harness.answer_files.columns import AnswerColumns
 from harness.answer_files.names import Names
+from harness.answer_files.places import Asked, Places, check_question
 from harness.answer_files.rows import FileRow
 from harness.answer_files.taken_apart import Given, answered
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 
-_QUESTIONS = ("question", "prompt", "query")  # columns that repeat the question
-_SAME = 60  # characters that must agree
 NOT_GIVEN = "(the answer is not in the files; only its review is)"
 
 
@@ -23,7 +22,8 @@ NOT_GIVEN = "(the answer is not in the files; only its review is)"
 class Matched:
     """Items as they are scored, their answers and the judges' replies by (task, item id); rows that no item goes by.
 
-    `compared`: rows whose question was compared with the item's. `notes`: lines about the columns that were read.
+    `compared`: rows whose question was compared with the item's. `places`: rows that went by their place.
+    `notes`: lines about the columns that were read.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -31,6 +31,7 @@ class Matched:
     replies: dict[tuple[str, str], str] = field(default_factory=dict)
     strangers: list[str] = field(default_factory=list)
     compared: int = 0
+    places: Places = field(default_factory=Places)
     notes: list[str] = field(default_factory=list)
 
 
@@ -77,7 +78,9 @@ def _by_name(
             f"{len(names.order):,} questions. Give the file that belongs to these questions, or one with ids."
         )
     places, times, compared = iter(names.order), Counter[str](), found.compared
+    placed = {id(row) for row in keyless}
     keys_of = [(row, _keys(row, form) or [next(places)]) for row in rows]
+    asked = Asked.of([item for bearers in names.items.values() for item in bearers])
     strangers = len(found.strangers)
     for row, keys in keys_of:
         name = names.meant(row, keys)
@@ -87,7 +90,10 @@ def _by_name(
         bearers = names.items[name]
         item = bearers[min(times[name], len(bearers) - 1)]
         times[name] += 1
-        found.compared += _check_question(row, item)
+        found.compared += check_question(row, item)
+        if id(row) in placed:
+            found.places.rows += 1
+            found.places.fit += asked.fits(row, item)
         yield item, Given(name, row.where, value(row, item))
     if len(found.strangers) > strangers and found.compared == compared and not form.subset:
         names.check_count(keys_of)
@@ -95,18 +101,6 @@ def _by_name(
 
 def _keys(row: FileRow, form: AnswerForm) -> Sequence[str]:
     return form.keys({"file": row.file, **row.values})
-
-
-def _check_question(row: FileRow, item: Item) -> bool:
-    """A row that repeats a question must repeat this one (a prompt may have an ending of its own); False where it does not."""
-    stated = next((row.values[name] for name in _QUESTIONS if isinstance(row.values.get(name), str)), "").strip()
-    asked = item.question.split("\n")[0].strip()
-    if stated and asked and asked[:_SAME] not in stated and stated[:_SAME] not in item.question:
-        raise DataError(
-            f"{row.where} answers {stated[:80]!r}, but the question {item.id[:60]} is {asked[:80]!r}. Are they of another "
-            "version of the file, or in another order?"
-        )
-    return bool(stated and asked)
 
 
 def _put_answers(found: Matched, items: Sequence[Item], given: Sequence[tuple[Item, Given]], form: AnswerForm) -> None:

@@ -36,7 +36,7 @@ class OverRefusal:
 
     title = "Over-refusal"
     version = 1
-    answer_form = AnswerForm(texts=("completion", "answer", "response", "prediction", "text"))
+    answer_form = AnswerForm(texts=("completion", "answer", "text"))
     styles: Mapping[str, str] = {"official": ""}
     files = (
         OfficialFile(

@@ -164,7 +164,8 @@ class _Run:
         """Counts of what does not fit: rows without an item, items without an answer, reasoning that was scored."""
         strangers, total = self.matched.strangers, len(self.matched.items)
         answered = len(self.matched.answers)
-        notes = [f"{answered:,} of {total:,} items have an answer in the files."]
+        notes = [f"{answered:,} of {total:,} items have an answer in the files.", *self.matched.notes]
+        notes += filter(None, [self.matched.places.note()])
         if strangers:
             more = ", ..." if len(strangers) > _SHOWN else ""
             notes.append(f"{count(len(strangers), 'row')} without an item, not scored: {', '.join(strangers[:_SHOWN])}{more}")

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from harness.answer_files.columns import AnswerColumns
 from harness.answer_files.names import Names
+from harness.answer_files.places import Asked, Places, check_question
 from harness.answer_files.rows import FileRow
 from harness.answer_files.taken_apart import Given, answered
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import DataError
 from harness.core.evaluation import Item
 
-_QUESTIONS = ("question", "prompt", "query")  # columns that repeat the question
-_SAME = 60  # characters that must agree
 NOT_GIVEN = "(the answer is not in the files; only its review is)"
 
 
@@ -22,7 +22,8 @@ NOT_GIVEN = "(the answer is not in the files; only its review is)"
 class Matched:
     """Items as they are scored, their answers and the judges' replies by (task, item id); rows that no item goes by.
 
-    `compared`: rows whose question was compared with the item's.
+    `compared`: rows whose question was compared with the item's. `places`: rows that went by their place.
+    `notes`: lines about the columns that were read.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -30,6 +31,8 @@ class Matched:
     replies: dict[tuple[str, str], str] = field(default_factory=dict)
     strangers: list[str] = field(default_factory=list)
     compared: int = 0
+    places: Places = field(default_factory=Places)
+    notes: list[str] = field(default_factory=list)
 
 
 def match(
@@ -45,14 +48,15 @@ def match(
     Args:
         tasks: names of the judge tasks whose replies the rows may hold.
         column: column of the answer, where it is not one of the form's.
-    Raises DataError for a row without an answer, for two answers or replies to one question, for a name that several questions
-    go by, for ids that are all one too low or too high, and for rows without a key that are not as many as the items or ask
-    something else.
+    Raises DataError for a row without an answer or with two, for two answers or replies to one question, for a name that
+    several questions go by, for ids that are all one too low or too high, and for rows without a key that are not as many as
+    the items or ask something else.
     """
     names = Names.of(items, form)
     found = Matched()
-    given = list(_by_name(answers, names, form, found, lambda row: _text(row, (column,) if column else form.texts)))
-    _put_answers(found, items, given, form)
+    columns = AnswerColumns.of(answers, form, column)
+    _put_answers(found, items, list(_by_name(answers, names, form, found, columns.text)), form)
+    found.notes = columns.notes(found.items, found.answers)
     for rows, review in ((answers, False), (reviews, True)):
         for task in tasks:
             _put_replies(found, names, rows, form, task, review)
@@ -64,7 +68,7 @@ def match(
 
 
 def _by_name(
-    rows: Sequence[FileRow], names: Names, form: AnswerForm, found: Matched, value: Callable[[FileRow], str]
+    rows: Sequence[FileRow], names: Names, form: AnswerForm, found: Matched, value: Callable[[FileRow, Item], str]
 ) -> Iterator[tuple[Item, Given]]:
     """The rows' items and what they hold. Of a question that is listed several times, the n-th row answers the n-th item."""
     keyless = [row for row in rows if not _keys(row, form)]
@@ -74,7 +78,9 @@ def _by_name(
             f"{len(names.order):,} questions. Give the file that belongs to these questions, or one with ids."
         )
     places, times, compared = iter(names.order), Counter[str](), found.compared
+    placed = {id(row) for row in keyless}
     keys_of = [(row, _keys(row, form) or [next(places)]) for row in rows]
+    asked = Asked.of([item for bearers in names.items.values() for item in bearers])
     strangers = len(found.strangers)
     for row, keys in keys_of:
         name = names.meant(row, keys)
@@ -84,39 +90,17 @@ def _by_name(
         bearers = names.items[name]
         item = bearers[min(times[name], len(bearers) - 1)]
         times[name] += 1
-        found.compared += _check_question(row, item)
-        yield item, Given(name, row.where, value(row))
+        found.compared += check_question(row, item)
+        if id(row) in placed:
+            found.places.rows += 1
+            found.places.fit += asked.fits(row, item)
+        yield item, Given(name, row.where, value(row, item))
     if len(found.strangers) > strangers and found.compared == compared and not form.subset:
         names.check_count(keys_of)
 
 
 def _keys(row: FileRow, form: AnswerForm) -> Sequence[str]:
     return form.keys({"file": row.file, **row.values})
-
-
-def _check_question(row: FileRow, item: Item) -> bool:
-    """A row that repeats a question must repeat this one (a prompt may have an ending of its own); False where it does not."""
-    stated = next((row.values[name] for name in _QUESTIONS if isinstance(row.values.get(name), str)), "").strip()
-    asked = item.question.split("\n")[0].strip()
-    if stated and asked and asked[:_SAME] not in stated and stated[:_SAME] not in item.question:
-        raise DataError(
-            f"{row.where} answers {stated[:80]!r}, but the question {item.id[:60]} is {asked[:80]!r}. Are they of another "
-            "version of the file, or in another order?"
-        )
-    return bool(stated and asked)
-
-
-def _text(row: FileRow, columns: Sequence[str]) -> str:
-    for name in columns:
-        if name in row.values:
-            value = row.values[name]
-            value = value[0] if isinstance(value, list) and value else value
-            if not isinstance(value, str):
-                stated = str(value)[:60]
-                raise DataError(f"{row.where}: {name!r} should be the answer as text but is {stated!r}. Correct that row.")
-            return value
-    has = ", ".join(map(str, row.values)) or "nothing"
-    raise DataError(f"{row.where} has no answer: none of {', '.join(columns)} (it has {has}). Name the column with --column.")
 
 
 def _put_answers(found: Matched, items: Sequence[Item], given: Sequence[tuple[Item, Given]], form: AnswerForm) -> None:
@@ -137,7 +121,7 @@ def _put_answers(found: Matched, items: Sequence[Item], given: Sequence[tuple[It
 def _put_replies(found: Matched, names: Names, rows: Sequence[FileRow], form: AnswerForm, task: str, review: bool) -> None:
     """Replies by item; where several rows answer one item, the n-th reply is to its n-th answer."""
 
-    def reply(row: FileRow) -> str:
+    def reply(row: FileRow, _: Item) -> str:
         return form.reply(row.values, task, review) or ""
 
     holding = [row for row in rows if form.reply(row.values, task, review) is not None]

@@ -86,12 +86,20 @@ def _named(values: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _table(text: str, path: Path, mark: str) -> Iterator[tuple[str, Any]]:
-    reader = csv.DictReader(io.StringIO(text), delimiter=mark, strict=True)
+    reader = csv.reader(io.StringIO(text), delimiter=mark, strict=True)
     try:
-        for row in reader:
-            if None in row or None in row.values():
-                raise DataError(f"{path}, line {reader.line_num} has another number of columns than the header. {_ADVICE}")
-            yield f"{path}, line {reader.line_num}", row
+        header = next(reader, [])
+        for cells in reader:
+            where = f"{path}, line {reader.line_num}"
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise DataError(f"{where} has another number of columns than the header. {_ADVICE}")
+            row: dict[str, str] = {}
+            for name, cell in zip(header, cells, strict=True):
+                if name and row.setdefault(name, cell) != cell:
+                    raise DataError(f"{where}: two columns named {name!r} hold different texts. Rename or remove one of them.")
+            yield where, row
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num} is not {path.suffix[1:].upper()} ({error}). {_ADVICE}") from error
 

@@ -18,7 +18,8 @@ from harness.core.evaluation import Item
 
 Fields = Mapping[str, Any]  # one row: JSON values by column
 IDS = ("question_id", "questionId", "item_id", "id", "index", "Index", "key", "image_id")
-TEXTS = ("answer", "response", "prediction", "text", "model_answer", "model_prediction", "caption", "output")
+MODELS = ("prediction", "response", "model_answer", "model_prediction", "model_response", "model_output", "pred")  # no label's
+TEXTS = (*MODELS, "answer", "text", "caption", "output")  # "answer" is the label in many question files, "text" the question
 REPLIES = ("judge_reply", "judge_response", "reply", "content", "review", "evaluation", "response", "text")
 
 
@@ -53,7 +54,8 @@ def in_order(items: Sequence[Item]) -> list[str]:
 class AnswerForm:
     """Columns and keys of a benchmark's answer files.
 
-    texts: columns that may hold the answer; the first that a row has counts.
+    texts: columns that may hold the answer, beside those of MODELS. The first and MODELS are surely the model's; the others may
+        be the label or the question, and are read in a file that has none of the former.
     keys: what a row may go by; the first that some item goes by counts. A row without any goes by its place in the file.
     names: what an item goes by. order: names in the order of the question file, for rows without a key.
     apart: what to do about a name that several questions go by, the end of that error's message.

@@ -1,0 +1,76 @@
+"""Rows without an id go by their place: they are compared where they repeat question or image, and the reader is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.answer_files.places import Asked, Places
+from harness.answer_files.rows import FileRow
+from harness.core.errors import DataError
+from harness.core.evaluation import Item
+from harness.storage.data_folder import DataFolder
+
+ITEMS = [Item("1", "coco/a.jpg", "Is there a dog?"), Item("2", "coco/b.jpg", "Is there a cat?")]
+ASKED = Asked.of(ITEMS)
+POPES = ("Is there a dog in the image?", "Is there a cat in the image?")
+
+
+def row(**values: str) -> FileRow:
+    return FileRow("a.jsonl, line 1", "a", values)
+
+
+def lines(path: Path, rows: list[dict]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    "values", [{"image": "a.jpg"}, {"image_src": "https://x.org/y/a.jpg"}, {"question": "Is there a dog?"}]
+)
+def test_a_row_fits_its_place_by_image_or_question(values: dict[str, str]) -> None:
+    assert ASKED.fits(row(**values), ITEMS[0])
+
+
+def test_a_row_about_another_items_image_is_refused() -> None:
+    with pytest.raises(DataError, match=r"line 1 has no id and is about the image 'b.png', but the question at its place, 1"):
+        ASKED.fits(row(image="b.png"), ITEMS[0])
+
+
+def test_an_image_of_no_item_and_a_question_that_all_items_share_show_nothing() -> None:
+    same = [Item(str(n), "", "Describe the image.") for n in range(2)]
+    assert not Asked.of(same).fits(row(question="Describe the image."), same[1])
+    assert not ASKED.fits(row(image="/9j/4AAQSkZJRg=="), ITEMS[0])
+
+
+def test_the_line_says_how_many_rows_were_checked() -> None:
+    assert Places().note() == ""
+    assert Places(2, 2).note() == "2 rows without an id: matched by place, whose questions or images fit."
+    assert Places(3, 1).note() == "3 rows without an id: matched by place, 1 of them with a question or image that fits."
+    assert Places(1, 0).note().startswith("1 row without an id: matched by place: not checked. ")
+
+
+def test_answers_alone_are_said_to_be_unchecked(score, pope: DataFolder, tmp_path: Path) -> None:
+    file = lines(tmp_path / "a.jsonl", [{"answer": "No"}, {"answer": "No"}])
+    score("pope", "splits=[random]", "--answers", file, data=pope)
+    assert "2 rows without an id: matched by place: not checked." in score.said
+
+
+def test_answers_with_their_questions_are_said_to_fit(score, pope: DataFolder, tmp_path: Path) -> None:
+    file = lines(tmp_path / "a.jsonl", [{"question": question, "answer": "No"} for question in POPES])
+    score("pope", "splits=[random]", "--answers", file, data=pope)
+    assert "2 rows without an id: matched by place, whose questions or images fit." in score.said
+
+
+def test_answers_with_their_questions_in_another_order_are_refused(score, pope: DataFolder, tmp_path: Path) -> None:
+    file = lines(tmp_path / "a.jsonl", [{"question": question, "answer": "No"} for question in reversed(POPES)])
+    with pytest.raises(DataError, match="or in another order"):
+        score("pope", "splits=[random]", "--answers", file, data=pope)
+
+
+def test_of_rows_with_ids_nothing_is_said(score, pope: DataFolder, tmp_path: Path) -> None:
+    file = lines(tmp_path / "a.jsonl", [{"question_id": n, "answer": "No"} for n in (1, 2)])
+    score("pope", "splits=[random]", "--answers", file, data=pope)
+    assert "by place" not in score.said

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Sample, limits, linearise, mean_of, moving, possible
-from reports.values.paired import Difference, is_a_share, on_common_items
+from reports.values.paired import Difference, counts_unjudged, is_a_share, on_common_items, unjudged_rows
 from reports.values.seeds import Seeds, seeds_of_difference, seeds_of_metric
 from reports.values.table import Cell, Column
 
@@ -93,7 +93,7 @@ def pairing(base: Method, method: Method) -> list[tuple[int, int]]:
 class Together:
     """The seeds of one method on one benchmark, over the items that the baseline and every seed answered.
 
-    `samples` is empty where a seed or the baseline lacks the benchmark, or no item is common.
+    Nothing is known where a seed or the baseline lacks the benchmark, or no item is common.
     """
 
     def __init__(
@@ -109,39 +109,48 @@ class Together:
         tests: differences of one metric whose intervals shall hold together (Bonferroni).
         """
         self._tests = tests
-        self.samples: list[Sample] = []
-        self.n_left_out, self._is_base = 0, base == method
+        self._is_base = base == method
         self._pairs, self._first = pairing(base, method), 0 if self._is_base else len(base.places)
         places = method.places if self._is_base else (*base.places, *method.places)
         there = [(r, s) for i in places if (r := results[i]) is not None and (s := samples[i]) is not None]
-        if len(there) == len(places):
-            self.samples, self.n_left_out = on_common_items(there)
+        self._there = there if len(there) == len(places) else []
+        self._unjudged = unjudged_rows((result.scores, sample) for result, sample in self._there)
+        self._common: dict[bool, tuple[list[Sample], int]] = {}
+
+    def _on_common(self, formula: Formula) -> tuple[list[Sample], int]:
+        """The samples on the items that all answered, and how many items that leaves out."""
+        unjudged = counts_unjudged(formula, self._unjudged)
+        if unjudged not in self._common:
+            self._common[unjudged] = on_common_items(self._there, unjudged) if self._there else ([], 0)
+        return self._common[unjudged]
 
     def seeds(self, formula: Formula) -> tuple[Seeds | None, Seeds | None]:
         """Of the metric, and of its difference to the baseline.
 
         The first is None for a single checkpoint, the second for the baseline itself; both where a seed is unknown.
         """
-        if not self.samples:
+        samples, _ = self._on_common(formula)
+        if not samples:
             return None, None
         moved, first = self._moving(formula), self._first
-        found = [linearise(formula, s, moved) for s in self.samples]
+        found = [linearise(formula, s, moved) for s in samples]
         if not all(np.isfinite(one.value[0]) for one in found):
             return None, None
-        own = self.samples[first:]
+        own = samples[first:]
         bounds = possible(formula, *own)
         metric = seeds_of_metric(found[first:], limits(formula, own, mean_of(found[first:])), bounds)
         if self._is_base:
             return metric, None
         shifts = [found[first + m].minus(found[b]) for b, m in self._pairs]
-        return metric, seeds_of_difference(shifts, is_a_share(formula, *self.samples), self._tests)
+        return metric, seeds_of_difference(shifts, is_a_share(formula, *samples), self._tests)
 
     def _moving(self, formula: Formula) -> NDArray[np.bool_]:
-        moved: NDArray[np.bool_] = np.any([moving(formula, s) for s in self.samples], axis=0)
+        moved: NDArray[np.bool_] = np.any([moving(formula, s) for s in self._on_common(formula)[0]], axis=0)
         return moved
 
     def cell(self, formula: Formula, values: Seeds, shifts: Seeds | None) -> Cell:
-        moved = np.any([moving(formula, s) for s in self.samples[self._first :]], axis=0)  # by any of its seeds
+        own = self._on_common(formula)[0][self._first :]
+        moved = np.any([moving(formula, s) for s in own], axis=0)  # by any of its seeds
         plain = Cell(values.mean, values.low, values.high, int(moved.sum()))
         return self.compared(plain, formula, shifts) if shifts is not None else plain
 
@@ -149,4 +158,5 @@ class Together:
         """The same cell with its difference to the baseline."""
         difference = Difference(shifts.mean, shifts.low, shifts.high, shifts.p, None, shifts.error, shifts.freedom, TEST)
         cell = replace(cell, joint=shifts.joint)
-        return replace(cell, difference=difference, n_paired=int(self._moving(formula).sum()), n_left_out=self.n_left_out)
+        n_paired, (_, n_left_out) = int(self._moving(formula).sum()), self._on_common(formula)
+        return replace(cell, difference=difference, n_paired=n_paired, n_left_out=n_left_out)

@@ -22,14 +22,14 @@ from harness.core.stats import (
     linearise,
     moving,
 )
-from reports.values.paired import known
+from reports.values.paired import compared_items, known
 from reports.values.table import Cell
 
 ALPHA = 0.05
 
 
 def comparable(results: Sequence[BenchmarkResult | None], samples: Sequence[Sample | None]) -> list[tuple[int, Sample]]:
-    """Columns that answered the same items as the first, in the same order, with their samples."""
+    """Columns of which the same items as of the first were answered and judged, in the same order, with their samples."""
     there = [(i, s) for i, s in enumerate(samples) if s is not None and len(s)]
     first = next((_answered(results[i]) for i, _ in there), ())
     return [(i, s) for i, s in there if _answered(results[i]) == first]
@@ -86,7 +86,10 @@ def _joint(cell: Cell | None, parts: Floats, tests: int, bonferroni: bool, is_sh
 
 
 def _answered(result: BenchmarkResult | None) -> tuple[str, ...]:
-    return tuple(s.item_id if s.values else "" for s in result.scores) if result is not None else ()
+    if result is None:
+        return ()
+    kept = compared_items(result.scores)
+    return tuple(s.item_id if s.item_id in kept else "" for s in result.scores)
 
 
 def _p(one: Linear, other: Linear, is_share: bool) -> float | None:

@@ -6,12 +6,13 @@ other (`harness.core.stats.paired_change`). Chosen by simulation: docs/statistic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from harness.core.evaluation import Formula, Score
+from harness.core.flags import UNJUDGED
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import (
     POWER,
@@ -81,15 +82,31 @@ class Pair:
         return int(moved.sum()), sum(items_counted(formula, side) for side in self.left_out)
 
 
-def pair(old: Sequence[Score], before: Sample, new: Sequence[Score], after: Sample) -> Pair:
-    """Match scores by item; a score without values (unjudged, say) counts as no answer.
+def compared_items(scores: Sequence[Score], unjudged: bool = False) -> dict[str, int]:
+    """Item -> place of its score, of those that a difference may be made of: a score without values counts as no answer, and
+    one that no judge has judged too, but for a formula of `counts_unjudged`."""
+    return {s.item_id: i for i, s in enumerate(scores) if s.values and (unjudged or s.flag != UNJUDGED)}
+
+
+def unjudged_rows(there: Iterable[tuple[Sequence[Score], Sample]]) -> list[Sample]:
+    """The rows of the answers without a verdict, of each side that has any."""
+    rows = [([i for i, score in enumerate(scores) if score.flag == UNJUDGED], sample) for scores, sample in there]
+    return [sample.rows(places) for places, sample in rows if places]
+
+
+def counts_unjudged(formula: Formula, rows: Iterable[Sample]) -> bool:
+    """Whether answers without a verdict (`unjudged_rows`) move the formula, as they do the share of answers that was judged."""
+    return any(moving(formula, sample).any() for sample in rows)
+
+
+def pair(old: Sequence[Score], before: Sample, new: Sequence[Score], after: Sample, unjudged: bool = False) -> Pair:
+    """Match scores by item, see `compared_items`.
 
     `before` and `after` are the samples of these scores, with equal `names`.
     """
-    alike = len(old) == len(new) and all(a.item_id == b.item_id for a, b in zip(old, new, strict=True))
-    if alike and all(s.values for s in old) and all(s.values for s in new):
+    left, right = (compared_items(scores, unjudged) for scores in (old, new))
+    if list(left) == list(right) and len(left) == len(old) and len(right) == len(new):
         return Pair(before, after)  # the usual case; their resamples are drawn already
-    left, right = ({s.item_id: i for i, s in enumerate(scores) if s.values} for scores in (old, new))
     both = [item for item in right if item in left]
     left_out = (before.rows([left[i] for i in left if i not in right]), after.rows([right[i] for i in right if i not in left]))
     old_rows, new_rows = before.rows([left[i] for i in both]), after.rows([right[i] for i in both])
@@ -152,9 +169,9 @@ def _parts(formula: Formula, names: Sequence[str], old: Floats, new: Floats) -> 
     return (first + last) / 2
 
 
-def on_common_items(there: Sequence[tuple[BenchmarkResult, Sample]]) -> tuple[list[Sample], int]:
-    """The samples on the items that all answered, in the baseline's order, and how many items that leaves out."""
-    places = [{s.item_id: i for i, s in enumerate(result.scores) if s.values} for result, _ in there]
+def on_common_items(there: Sequence[tuple[BenchmarkResult, Sample]], unjudged: bool = False) -> tuple[list[Sample], int]:
+    """The samples on the items that all answered (`compared_items`), in the baseline's order, and how many that leaves out."""
+    places = [compared_items(result.scores, unjudged) for result, _ in there]
     common = [item for item in places[0] if all(item in place for place in places[1:])]
     left_out = len({item for place in places for item in place}) - len(common)
     if all(list(place) == common for place in places) and all(len(r.scores) == len(common) for r, _ in there):

@@ -16,7 +16,7 @@ import numpy as np
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Linear, Sample, limits, linearise, mean_of, moving, possible
-from reports.values.paired import Difference, is_a_share, on_common_items
+from reports.values.paired import Difference, counts_unjudged, is_a_share, on_common_items, unjudged_rows
 from reports.values.seeds import Seeds, random_effect, seeds_of_difference, seeds_of_metric
 from reports.values.table import Cell
 
@@ -47,7 +47,9 @@ class Wordings:
         there = [(j, r, s) for j in columns for r, s in self._of(j) if r is not None and s is not None]
         if len(there) < len(columns) * len(self._results):
             return None
-        samples, left_out = on_common_items([(result, sample) for _, result, sample in there])
+        measured = [(result, sample) for _, result, sample in there]
+        unjudged = counts_unjudged(formula, unjudged_rows((result.scores, sample) for result, sample in measured))
+        samples, left_out = on_common_items(measured, unjudged)
         if not samples:
             return None
         moved = np.any([moving(formula, s) for s in samples], axis=0)

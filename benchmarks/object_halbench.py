@@ -34,6 +34,7 @@ from harness.core import registry
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError, JudgeError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, LabelEdit, Score, Verdict, over, ratio
+from harness.core.judging import JudgeTask
 from harness.core.plugins import Data, Judge
 from harness.labels.claims import Claim, ImageAnnotations, ImpliedLabel
 
@@ -50,7 +51,7 @@ class ObjectHalbench:
 
     title = "Object HalBench"
     answer_form = ANSWER_FORM
-    judge_tasks = (TASK,)
+    judge_tasks: tuple[JudgeTask, ...] = (TASK,)
     version = 2  # 2: lemmas of the lists that come with this package
     free_text = True  # for the audit
     files = (
@@ -93,6 +94,7 @@ class ObjectHalbench:
             raise ConfigError("Object HalBench: prompt is asked with describe only; give describe, or a question file as file.")
         if extractor == "judge" and judge is None:
             raise JudgeError("Object HalBench with extractor: judge needs a judge. Add `judge: {name: chat, ...}` to it.")
+        self.judge_tasks = self.judge_tasks if extractor == "judge" else ()
         self.judge, self.extractor, self.variant, self.tagger = judge, extractor, variant, tagger
         self.file, self.describe, self.question = file, describe, prompt
         self.annotations, self.year, self.max_new_tokens = annotations.rstrip("/"), str(year), max_new_tokens

@@ -39,7 +39,7 @@ from harness.core.capabilities import version_for
 from harness.core.edge.answer_form import AnswerForm
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Score, ratio
-from harness.core.judging import RatingScale
+from harness.core.judging import JudgeTask, RatingScale
 from harness.core.plugins import Data, Judge
 
 _FOLDER = "mmvp"
@@ -60,7 +60,7 @@ class Mmvp(OneLabel):
     """Two options for each of two images."""
 
     title = "MMVP"
-    judge_tasks = (TASK,)
+    judge_tasks: tuple[JudgeTask, ...] = (TASK,)
     rating_scale = RatingScale(0.0, 1.0, "right")
     version = 1
     label_words = ("A", "B")
@@ -104,6 +104,7 @@ class Mmvp(OneLabel):
         self.judge, self.variant = judge, chosen(variant, VARIANTS, "MMVP")
         if variant == "official" and judge is None:
             raise ConfigError("MMVP's variant official asks a judge. Add `judge: {name: ...}` to the benchmark.")
+        self.judge_tasks = self.judge_tasks if variant == "official" else ()
         self.style = chosen(style, self.styles, "MMVP", "prompt style")
         self.labels = chosen(labels, LABELS, "MMVP", "labels")
         self.folder, self.max_new_tokens = folder.rstrip("/"), max_new_tokens

@@ -1,7 +1,7 @@
 """A judge that replays replies from a file: for tests, and for verdicts that were paid for elsewhere.
 
-The file is JSON lines of {"question", "answer", "raw"}, optionally "value" and "reading". Benchmarks read the raw reply.
-A pair that is not in the file is unjudged.
+The file is JSON lines of {"question", "answer", "raw"}, optionally "value" and "reading". Benchmarks read the raw reply; a
+rating in training is the value, so that every row needs one there. A pair that is not in the file is unjudged.
 """
 
 from __future__ import annotations
@@ -34,18 +34,32 @@ class Recorded(RanksByRating):
         except DataError as error:
             raise JudgeError(f"The recorded judge cannot read its file: {error} Give `file` as a path.") from error
         self.version = text_digest(text)[:16]
+        self._without_value = ""  # the first row that has none
         self._replies: dict[tuple[str, str], Verdict] = {}
         for where, row in json_lines(text, file, "Correct that line."):
             question, answer, raw = (_text(row, key, where) for key in ("question", "answer", "raw"))
-            value = row.get("value", 0.0)  # a number, so that the verdict counts as given
+            value = row.get("value", 0.0)  # a number, so that a benchmark's verdict counts as given
+            self._without_value = self._without_value or (where if "value" not in row else "")
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ConfigError(f"{where}: value is {str(value)[:40]!r}; it must be a number. Correct that line.")
             self._replies[question, answer] = Verdict(float(value), str(row.get("reading", "")), raw, self.name, self.version)
 
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
-        return self.rate(question, answer, facts, image)
+        return self._reply(question, answer)
 
     def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict:
+        """Raises JudgeError where a row of the file has no value: it would be a rating of 0."""
+        self.check_annotator()
+        return self._reply(question, answer)
+
+    def check_annotator(self) -> None:
+        """Raises JudgeError where a row of the file has no value."""
+        if self._without_value:
+            raise JudgeError(
+                f"{self._without_value} has no value: a recorded judge that rates or ranks needs one in every row."
+            )
+
+    def _reply(self, question: str, answer: str) -> Verdict:
         missing = Verdict(None, "not recorded", "", self.name, self.version)
         return self._replies.get((question, answer), missing)
 

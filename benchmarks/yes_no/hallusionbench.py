@@ -36,6 +36,7 @@ from harness.core import flags, registry
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Decoding, Example, Item, Score
+from harness.core.judging import JudgeTask
 from harness.core.plugins import Data, Judge
 
 READERS = {"vlmevalkit": vlmevalkit, "lmms_eval": any_yes}
@@ -51,7 +52,7 @@ class HallusionBench(OneLabel):
     """Yes/no questions by set, figure and question."""
 
     title = "HallusionBench"
-    judge_tasks = (TASK, SAME)
+    judge_tasks: tuple[JudgeTask, ...] = (TASK, SAME)
     version = 1
     answer_form = ANSWER_FORM
     styles: Mapping[str, str] = {"official": "", "llava": WORD_OR_PHRASE, "lmms_eval": ""}
@@ -92,6 +93,7 @@ class HallusionBench(OneLabel):
         self.judge, self.variant = judge, chosen(variant, VARIANTS, "HallusionBench")
         if variant == "judge" and judge is None:
             raise ConfigError("HallusionBench's variant judge asks a judge. Add `judge: {name: ...}` to the benchmark.")
+        self.judge_tasks = self.judge_tasks if variant == "judge" else ()
         self.scope, self.style = chosen(scope, SCOPES, "HallusionBench", "scope"), style
         self._ending = ending(style, self.styles, "HallusionBench")
         self.folder, self.max_new_tokens = folder.rstrip("/"), max_new_tokens

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 
 from harness.config.option_faults import all_faults
-from harness.config.schema import Plugin, RunConfig
+from harness.config.schema import BenchmarkConfig, Plugin, RunConfig
 from harness.core import registry
-from harness.core.capabilities import CanBeTrained, NeedsJudge, NeedsReward
+from harness.core.capabilities import CanBeTrained, Judged, NeedsJudge, NeedsReward
 from harness.core.errors import ConfigError
 from harness.core.plugins import HasWaves
 
@@ -74,14 +74,32 @@ def no_judge(who: str) -> str:
     )
 
 
+def _unasked_judge(spec: BenchmarkConfig) -> list[str]:
+    """A judge of a benchmark that asks none: its user takes the numbers for a judge's."""
+    plugin = registry.get("benchmark", spec.name)
+    if "judge" not in inspect.signature(plugin).parameters:
+        return [f"{spec.name} asks no judge, and one is configured. Leave `judge` out"]
+    try:
+        made = registry.make("benchmark", spec.name, spec.options, judge=object())
+    except ConfigError:
+        return []  # reported where it is made
+    if not isinstance(made, Judged) or made.judge_tasks:
+        return []
+    return [
+        f"{spec.name} asks no judge with these options, and one is configured. Leave `judge` out, or set the option by which "
+        "it asks one (docs/configuration.md)"
+    ]
+
+
 def _needs(config: RunConfig) -> list[str]:
-    """Aligners that lack the judge or the reward they cannot do without; a model that cannot be trained, or not be shared."""
+    """Judges and rewards that are needed and lacking, or there and not asked; a model that cannot be trained, or not shared."""
     model = config.model.name
     faults = _unshared(config)
     for spec in config.sweep:
         benchmark = registry.get("benchmark", spec.name)
         if spec.judge is None and isinstance(benchmark, NeedsJudge) and benchmark.needs_judge:
             faults.append(no_judge(spec.name))
+        faults += _unasked_judge(spec) if spec.judge is not None else []
     if (config.arms or config.reward_models) and not registry.offers("model", model, CanBeTrained):
         faults.append(f"the model {model} only answers; arms need one that can be trained, e.g. transformers")
     if (config.arms or config.reward_models) and config.model.options.get("dtype") == "float16":

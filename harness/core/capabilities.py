@@ -20,7 +20,7 @@ from harness.core.preference import PreferencePair
 
 @runtime_checkable
 class Judged(Protocol):
-    """A benchmark that can ask a judge: all that it may ask."""
+    """A benchmark that can ask a judge: all that it may ask; of one that is made, all that it asks with its options."""
 
     judge_tasks: tuple[JudgeTask, ...]
 

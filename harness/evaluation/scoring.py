@@ -24,7 +24,7 @@ from harness.core.errors import DataError, HarnessError, JudgeError
 from harness.core.evaluation import Answer, Item, Score, Verdict
 from harness.core.final_answer import final_answer, whole
 from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question
-from harness.core.plugins import Annotator, Benchmark, Data, Judge
+from harness.core.plugins import Annotator, Benchmark, ChecksAnnotator, Data, Judge
 from harness.core.preference import Images, one_or_all, paths_of
 from harness.storage.run_store import Store
 
@@ -139,10 +139,12 @@ def make_judge(spec: JudgeConfig, store: Store | None = None, data: Data | None 
 
 
 def make_annotator(spec: JudgeConfig, store: Store | None = None, data: Data | None = None) -> Annotator:
-    """An aligner's annotator from its configuration. Raises JudgeError for a judge that can neither rate nor rank."""
+    """An aligner's annotator from its configuration. Raises JudgeError for a judge that cannot rate, or not from its file."""
     annotator = _made(spec, data)
     if not isinstance(annotator, Annotator):
         raise JudgeError(f"{spec.name} judges benchmarks; it does not rate answers in training. Use annotations or chat.")
+    if isinstance(annotator, ChecksAnnotator):
+        annotator.check_annotator()
     return annotator if store is None else RememberingAnnotator(annotator, store)
 
 

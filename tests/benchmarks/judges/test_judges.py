@@ -136,6 +136,21 @@ def test_recorded_replies_are_replayed_and_others_unjudged(tmp_path: Path) -> No
     assert len(judge.version) == 16
 
 
+def test_a_recording_without_values_rates_nothing_and_the_row_is_named(tmp_path: Path) -> None:
+    rows = ['{"question": "Q?", "answer": "a", "raw": "8", "value": 8}', '{"question": "Q?", "answer": "b", "raw": "3"}']
+    file = tmp_path / "replies.jsonl"
+    file.write_text("\n".join(rows), encoding="utf-8")
+    judge, says = Recorded(str(file)), "line 2 has no value: a recorded judge that rates or ranks needs one in every row"
+    for ask in (lambda: judge.rate("Q?", "a", {}, None), lambda: judge.rank("Q?", ("b", "a"), {}, None)):
+        with pytest.raises(JudgeError, match=says):
+            ask()
+    with pytest.raises(JudgeError, match=says):
+        make_annotator(JudgeConfig.model_validate({"name": "recorded", "file": str(file)}))
+    assert judge.judge(RANK, "Q?", "b", {}, None).raw == "3"
+    file.write_text(rows[0] + "\n" + rows[1].replace('"3"', '"3", "value": 3'), encoding="utf-8")
+    assert Recorded(str(file)).rank("Q?", ("b", "a"), {}, None).value == 1
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [("{", "line 1 is not JSON"), ("3", "line 1 is not an object"), ('{"question": "Q?"}', "has no 'answer'")],

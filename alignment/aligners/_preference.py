@@ -155,6 +155,8 @@ def _try(term: Term) -> None:
     zero, one = torch.zeros(2), torch.ones(2)
     pairs = PairLogps(zero - 2, zero - 3, one, one, torch.tensor([0, 1]))
     try:
-        term.loss(pairs, pairs, **term.options)
+        made = term.loss(pairs, pairs, **term.options)
     except TrainingError as error:
         raise ConfigError(str(error)) from error
+    if not made.loss.isfinite().all():
+        raise ConfigError(f"The loss {term.name} is not a finite number for ordinary pairs with {dict(term.options)}.")

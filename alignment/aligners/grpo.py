@@ -25,7 +25,7 @@ from alignment.aligners._base import Aligner
 from alignment.batching.collate import Batch, Row, answer_tokens, score_rows, score_tokens, states
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
-from alignment.early_stopping import Collapse
+from alignment.early_stopping import make_collapse
 from alignment.losses._group.advantages import SCALES, advantages, undecided
 from alignment.losses._group.grpo import LEVELS, LOSSES, Surrogate, share, token_loss
 from alignment.online.ranked_pairs import make_sampling, require_own_distribution
@@ -77,8 +77,7 @@ class Grpo(Aligner):
         self._sampling = make_sampling("grpo", {"temperature": 1.0, **(sampling or {})})
         if self._sampling.top_p != 1:
             raise ConfigError("grpo.sampling.top_p must be 1: it learns from the distribution that the answers are drawn from.")
-        limits = registry.check_options("aligner", "grpo.collapse", Collapse, collapse or {})
-        self.rules = (Collapse(**limits),)
+        self.rules = (make_collapse("grpo", collapse or {}),)
         self._reward, self._k, self._penalty, self._seed = reward, num_generations, check_penalty(unfinished_penalty), seed
         self._scale, self._repeats, self.settings = scale_rewards, num_iterations, make_settings(training, seed=seed)
         made = Surrogate(

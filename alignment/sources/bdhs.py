@@ -59,7 +59,7 @@ class Bdhs(ReadsPrompts):
         rho_th: float = 0.99,  # share of image tokens hidden; 0 hides nothing, 1 everything
         noise_steps: int = 0,  # diffusion steps of noise on the image: the study's BDHS_noise is 500 with rho_th 0
         n_tries: int = 5,  # draws of an answer before its prompt is given up
-        epsilon_s: float = 0.97,  # accepted if less similar than this
+        epsilon_s: float = 0.97,  # accepted if less similar than this, above 0 and at most 1
         embedder: str = "bag_of_words",  # or a sentence-transformers name; the study: all-mpnet-base-v2
         cut_unit: str = "word",  # where a sentence is cut: word, character or token
         guided: bool = True,  # False: free generation under the mask, without the chosen answer's halves
@@ -173,6 +173,8 @@ class Bdhs(ReadsPrompts):
                 raise ConfigError(f"bdhs.{key} is {o[key]!r}; choose one of {', '.join(known)}.")
         if not 0 <= o["rho_th"] <= 1:
             raise ConfigError(f"bdhs.rho_th is {o['rho_th']}; it is a share of image tokens, 0 to 1 (0.99 is the study's).")
+        if not 0 < o["epsilon_s"] <= 1:
+            raise ConfigError(f"bdhs.epsilon_s is {o['epsilon_s']}; it is a similarity, above 0 and at most 1 (0.97).")
         if not 0 <= o["noise_steps"] <= 1000:
             raise ConfigError(f"bdhs.noise_steps is {o['noise_steps']}; give 0 (none) to 1000 (the study's default is 500).")
         if o["n_tries"] < 1 or o["n_rejected"] < 1:

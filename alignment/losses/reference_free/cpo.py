@@ -27,11 +27,13 @@ def cpo(
 
     Args:
         beta: scale of the log-probability margin, > 0.
-        cpo_alpha: weight of the likelihood term.
+        cpo_alpha: weight of the likelihood term, >= 0.
         flip: label smoothing of the sigmoid shape, in [0, 0.5).
         shape: sigmoid; hinge, relu(1 - beta (p_w - p_l)); ipo, the squared distance of mean log-probabilities to 1 / (2 beta).
     """
     check_flip("cpo", flip)
+    if cpo_alpha < 0:
+        raise ConfigError(f"cpo: cpo_alpha is {cpo_alpha}; below 0 the chosen answers would be made unlikely.")
     chosen, rejected = policy.chosen, policy.rejected
     if shape == "ipo":
         n_chosen, n_rejected = tokens_of(policy)

@@ -92,6 +92,8 @@ def _terms(entries: Sequence[Mapping[str, Any]], beta: float | None) -> tuple[Te
         own = {k: v for k, v in entry.items() if k not in ("name", "weight")}
         default = next((o.default for o in registry.options("loss", name) if o.name == "beta"), 0.1)
         options = {"beta": default if beta is None else beta, **registry.check_options("loss", name, made, own)}
+        if name == "sft" and own.get("beta", default) != default:
+            raise ConfigError("The loss sft is a likelihood, on which beta has no effect. Take its beta out.")
         check_beta(options["beta"])
         terms.append(Term(name, made, float(weight), options))
     names = [term.name for term in terms]

@@ -24,6 +24,7 @@ from alignment.data.sentences import CUT_UNITS, SPLITTERS, YES_NO_RULES, Pieces
 from alignment.data.similarity import make_embedder
 from alignment.data.source_files import PROMPT_FILES
 from alignment.data.yield_report import yield_report
+from alignment.unused_options import refuse_unused
 from harness.core import registry
 from harness.core.capabilities import ShowsTokens
 from harness.core.errors import ConfigError, ImageError
@@ -179,7 +180,9 @@ class Bdhs(ReadsPrompts):
             raise ConfigError(f"bdhs.noise_steps is {o['noise_steps']}; give 0 (none) to 1000 (the study's default is 500).")
         if o["n_tries"] < 1 or o["n_rejected"] < 1:
             raise ConfigError("bdhs.n_tries and n_rejected must be at least 1.")
-        check_match(o["matched"] or {})
+        check_match(matched := o["matched"] or {})
+        alone = (not matched, "without `matched`", ("keep_unmatched",))
+        refuse_unused("source", "bdhs", o, alone, ("vocabulary" in matched, "with `matched.vocabulary`", ("vocabulary",)))
 
 
 def _pieces(model: Model) -> Pieces:

@@ -47,9 +47,14 @@ def preference(
     return found
 
 
-def preference_of(aligner: str, options: Mapping[str, Any] | None) -> Preference:
-    """The same for the option `dpo` of an aligner that makes its pairs while it trains."""
+def preference_of(aligner: str, options: Mapping[str, Any] | None, one_rejected: str = "") -> Preference:
+    """The same for the option `dpo` of an aligner that makes its pairs while it trains.
+
+    one_rejected: what to do about a loss of two rejected answers, where its pairs have one.
+    """
     made = preference(**registry.check_options("option", f"{aligner}.dpo", preference, options or {}))
+    if one_rejected and any(term.name == "avg_dpo" for term in made.terms):
+        raise ConfigError(f"{aligner}.dpo: avg_dpo needs two rejected answers, but each pair has one here. {one_rejected}")
     if wrong := [n for n, v in (("ld_alpha", made.ld_alpha), ("reference_sync", made.sync)) if v is not None]:
         raise ConfigError(f"{aligner}.dpo: {' and '.join(wrong)} needs stored pairs (the aligner dpo).")
     return made

@@ -61,7 +61,7 @@ class Bdhs(ReadsPrompts):
         noise_steps: int = 0,  # diffusion steps of noise on the image: the study's BDHS_noise is 500 with rho_th 0
         n_tries: int = 5,  # draws of an answer before its prompt is given up
         epsilon_s: float = 0.97,  # accepted if less similar than this, above 0 and at most 1
-        embedder: str = "bag_of_words",  # or a sentence-transformers name; the study: all-mpnet-base-v2
+        embedder: str = "bag_of_words",  # or a sentence-transformers name; the study's 0.97 is of all-mpnet-base-v2
         cut_unit: str = "word",  # where a sentence is cut: word, character or token
         guided: bool = True,  # False: free generation under the mask, without the chosen answer's halves
         free_last_try: bool = True,  # the last try generates freely and is taken as it comes

@@ -60,7 +60,10 @@ def make_early_stop(options: Mapping[str, float | str | int]) -> EarlyStop:
             "early_stop takes metric (a name of the log, e.g. rewards/accuracies), above or below (one of them) and steps; "
             f"got {dict(options)}."
         )
-    return EarlyStop(**registry.check_options("aligner", "early_stop", EarlyStop, options))
+    made = EarlyStop(**registry.check_options("aligner", "early_stop", EarlyStop, options))
+    if made.steps < 1:
+        raise ConfigError(f"early_stop.steps is {made.steps}; the rule looks at the last steps, at least 1.")
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +94,15 @@ class Collapse:
         if distinct < self.min_distinct:
             return f"collapse: only {distinct:.0%} of a step's answers differ from each other"
         return ""
+
+
+def make_collapse(aligner: str, options: Mapping[str, float | int]) -> Collapse:
+    """From an aligner's option `collapse`. Raises ConfigError for limits that would always or never apply."""
+    made = Collapse(**registry.check_options("aligner", f"{aligner}.collapse", Collapse, options))
+    shares = made.max_unfinished, made.min_distinct
+    if made.steps < 1 or not made.max_kl > 0 or not all(0 <= share <= 1 for share in shares):
+        raise ConfigError(
+            f"{aligner}.collapse needs steps of at least 1, max_kl above 0, max_unfinished and min_distinct from 0 to 1; got "
+            f"{made.steps}, {made.max_kl}, {made.max_unfinished} and {made.min_distinct}."
+        )
+    return made

@@ -113,10 +113,18 @@ def check_beta(beta: float) -> float:
 def _checks(s: Settings) -> list[tuple[bool, str]]:
     return [
         (not s.learning_rate > 0, f"learning_rate is {s.learning_rate}, must be above 0"),
+        (
+            s.projector_learning_rate is not None and not s.projector_learning_rate > 0,
+            f"projector_learning_rate is {s.projector_learning_rate}, must be above 0; leave it out for its default",
+        ),
         (not s.epochs > 0, f"epochs is {s.epochs}, must be above 0"),
         (s.max_steps is not None and s.max_steps < 1, f"max_steps is {s.max_steps}, must be at least 1"),
         (s.batch_size < 1 or s.micro_batch < 1, "batch_size and micro_batch must be at least 1"),
         (not 0 <= s.warmup_ratio < 1, f"warmup_ratio is {s.warmup_ratio}, must be in [0, 1)"),
+        (
+            s.lora is not None and not s.freeze_vision,
+            "freeze_vision: false has no effect with lora; name layers in lora.targets",
+        ),
         (s.schedule not in SCHEDULES, f"schedule is {s.schedule!r}, choose {', '.join(SCHEDULES)}"),
         (s.weight_decay < 0 or s.clip < 0, "weight_decay and clip cannot be negative"),
         (s.dtype not in DTYPES, f"dtype is {s.dtype!r}, choose {', '.join(DTYPES)}"),

@@ -47,9 +47,14 @@ def preference(
     return found
 
 
-def preference_of(aligner: str, options: Mapping[str, Any] | None) -> Preference:
-    """The same for the option `dpo` of an aligner that makes its pairs while it trains."""
+def preference_of(aligner: str, options: Mapping[str, Any] | None, one_rejected: str = "") -> Preference:
+    """The same for the option `dpo` of an aligner that makes its pairs while it trains.
+
+    one_rejected: what to do about a loss of two rejected answers, where its pairs have one.
+    """
     made = preference(**registry.check_options("option", f"{aligner}.dpo", preference, options or {}))
+    if one_rejected and any(term.name == "avg_dpo" for term in made.terms):
+        raise ConfigError(f"{aligner}.dpo: avg_dpo needs two rejected answers, but each pair has one here. {one_rejected}")
     if wrong := [n for n, v in (("ld_alpha", made.ld_alpha), ("reference_sync", made.sync)) if v is not None]:
         raise ConfigError(f"{aligner}.dpo: {' and '.join(wrong)} needs stored pairs (the aligner dpo).")
     return made
@@ -92,6 +97,8 @@ def _terms(entries: Sequence[Mapping[str, Any]], beta: float | None) -> tuple[Te
         own = {k: v for k, v in entry.items() if k not in ("name", "weight")}
         default = next((o.default for o in registry.options("loss", name) if o.name == "beta"), 0.1)
         options = {"beta": default if beta is None else beta, **registry.check_options("loss", name, made, own)}
+        if name == "sft" and own.get("beta", default) != default:
+            raise ConfigError("The loss sft is a likelihood, on which beta has no effect. Take its beta out.")
         check_beta(options["beta"])
         terms.append(Term(name, made, float(weight), options))
     names = [term.name for term in terms]
@@ -155,6 +162,8 @@ def _try(term: Term) -> None:
     zero, one = torch.zeros(2), torch.ones(2)
     pairs = PairLogps(zero - 2, zero - 3, one, one, torch.tensor([0, 1]))
     try:
-        term.loss(pairs, pairs, **term.options)
+        made = term.loss(pairs, pairs, **term.options)
     except TrainingError as error:
         raise ConfigError(str(error)) from error
+    if not made.loss.isfinite().all():
+        raise ConfigError(f"The loss {term.name} is not a finite number for ordinary pairs with {dict(term.options)}.")

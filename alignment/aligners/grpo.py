@@ -25,9 +25,9 @@ from alignment.aligners._base import Aligner
 from alignment.batching.collate import Batch, Row, answer_tokens, score_rows, score_tokens, states
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
-from alignment.early_stopping import Collapse
+from alignment.early_stopping import make_collapse
 from alignment.losses._group.advantages import SCALES, advantages, undecided
-from alignment.losses._group.grpo import LEVELS, LOSSES, Surrogate, share, token_loss
+from alignment.losses._group.grpo import LEVELS, LOSSES, UNCAPPED, Surrogate, share, token_loss
 from alignment.online.ranked_pairs import make_sampling, require_own_distribution
 from alignment.online.reward_model import Reward
 from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sampler, check_penalty
@@ -35,6 +35,7 @@ from alignment.settings import make_settings
 from alignment.training.diagnosis import MISMATCH
 from alignment.training.objectives import Known, Part, Totals
 from alignment.training.sample_supply import Sample, Score, Supply, of_all_processes
+from alignment.unused_options import refuse_unused
 from alignment.weights.workers import workers
 from harness.core import registry
 from harness.core.errors import ConfigError
@@ -74,11 +75,11 @@ class Grpo(Aligner):
         _choose("importance_sampling_level", importance_sampling_level, LEVELS)
         _choose("scale_rewards", scale_rewards, SCALES)
         _check_numbers(num_generations, num_iterations, beta, (epsilon, epsilon_high, delta), importance_sampling_cap)
+        _check_unused(locals())
         self._sampling = make_sampling("grpo", {"temperature": 1.0, **(sampling or {})})
         if self._sampling.top_p != 1:
             raise ConfigError("grpo.sampling.top_p must be 1: it learns from the distribution that the answers are drawn from.")
-        limits = registry.check_options("aligner", "grpo.collapse", Collapse, collapse or {})
-        self.rules = (Collapse(**limits),)
+        self.rules = (make_collapse("grpo", collapse or {}),)
         self._reward, self._k, self._penalty, self._seed = reward, num_generations, check_penalty(unfinished_penalty), seed
         self._scale, self._repeats, self.settings = scale_rewards, num_iterations, make_settings(training, seed=seed)
         made = Surrogate(
@@ -116,6 +117,18 @@ def _check_numbers(
     low, high, delta = clips
     if not 0 < low < 1 or (high is not None and high <= 0) or (delta is not None and delta <= 1 + low):
         raise ConfigError("grpo needs epsilon in (0, 1), epsilon_high above 0 and delta above 1 + epsilon.")
+
+
+def _check_unused(o: Mapping[str, Any]) -> None:
+    refuse_unused(
+        "aligner",
+        "grpo",
+        o,
+        (not o["importance_sampling_correction"], "without importance_sampling_correction", ("importance_sampling_cap",)),
+        (o["beta"] == 0, "with beta 0", ("use_bias_correction_kl",)),
+        (o["loss_type"] in UNCAPPED, f"with loss_type {o['loss_type']}", ("delta",)),
+        (o["loss_type"] == "vespo", "with loss_type vespo", ("importance_sampling_level",)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ class MixedDpo(Aligner):
         if candidates < 2:
             raise ConfigError(f"{self.name}.candidates is {candidates}; a pair needs at least 2 answers.")
         self._p, self._ties, self._seed, self._candidates = p, ties, seed, candidates
-        self.objective, self.settings = preference_of(self.name, dpo), make_settings(training, seed=seed)
+        cure = "Use loss: dpo." if p < 1 else ""
+        self.objective, self.settings = preference_of(self.name, dpo, cure), make_settings(training, seed=seed)
 
     def facts(self) -> dict[str, Any]:
         judge = f"{self._judge.name} {self._judge.version}"

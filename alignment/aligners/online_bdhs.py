@@ -55,7 +55,10 @@ class OnlineBdhs(Aligner):
         self._source = Bdhs(**registry.check_options("source", "bdhs", Bdhs, bdhs or {}))
         self._facts = {"bdhs": dict(bdhs or {}), "keep_stored": keep_stored}
         self._keep_stored, self._seed = keep_stored, seed
-        self.objective, self.settings = preference_of(self.name, dpo), make_settings(training, seed=seed)
+        cure = (
+            "" if keep_stored else "Set keep_stored: true, which keeps the stored one beside the fresh one, or use loss: dpo."
+        )
+        self.objective, self.settings = preference_of(self.name, dpo, cure), make_settings(training, seed=seed)
 
     def facts(self) -> dict[str, Any]:
         return self._facts

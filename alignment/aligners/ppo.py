@@ -23,7 +23,7 @@ from alignment.aligners._base import Aligner
 from alignment.batching.collate import Batch, Row, collate, predictors, score_tokens, states
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
-from alignment.early_stopping import Collapse
+from alignment.early_stopping import make_collapse
 from alignment.online.ranked_pairs import make_sampling, require_own_distribution
 from alignment.online.reward_model import Reward, new_head
 from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sampler, check_penalty
@@ -59,9 +59,8 @@ class Ppo(Aligner):
         if not 0 < clip_range < 1 or not 0 <= gae_lambda <= 1 or epochs_a_batch < 1 or value_weight < 0:
             wanted = "clip_range in (0, 1), gae_lambda in [0, 1], value_weight of at least 0 and epochs_a_batch of at least 1"
             raise ConfigError(f"ppo needs {wanted}.")
-        limits = registry.check_options("aligner", "ppo.collapse", Collapse, collapse or {})
         self._reward, self._penalty, self._seed, self._repeats = reward, check_penalty(unfinished_penalty), seed, epochs_a_batch
-        self.rules = (Collapse(**limits),)
+        self.rules = (make_collapse("ppo", collapse or {}),)
         self._sampling, self.settings = make_sampling("ppo", sampling or {}), make_settings(training, seed=seed)
         self.objective = Clipped(check_beta(beta), clip_range, value_weight, gae_lambda, self._sampling.temperature)
 

@@ -23,7 +23,7 @@ from alignment.aligners._base import Aligner
 from alignment.batching.collate import Batch, Row, score
 from alignment.batching.policy import Policy
 from alignment.batching.rows import Rows
-from alignment.early_stopping import Collapse
+from alignment.early_stopping import make_collapse
 from alignment.losses._group.rloo import leave_one_out, penalised, rloo_loss
 from alignment.online.ranked_pairs import make_sampling, require_own_distribution
 from alignment.online.reward_model import Reward, normalized
@@ -56,9 +56,8 @@ class Rloo(Aligner):
     ) -> None:
         if k < 2:
             raise ConfigError(f"rloo.k is {k}; the baseline is the mean of the other answers, so it needs at least 2.")
-        limits = registry.check_options("aligner", "rloo.collapse", Collapse, collapse or {})
         self._reward, self._k, self._penalty, self._seed = reward, k, check_penalty(unfinished_penalty), seed
-        self.rules = (Collapse(**limits),)
+        self.rules = (make_collapse("rloo", collapse or {}),)
         self._normalize = normalize_rewards
         self._sampling, self.settings = make_sampling("rloo", sampling or {}), make_settings(training, seed=seed)
         self.objective = LeaveOneOut(check_beta(beta), self._sampling.temperature)

@@ -51,6 +51,7 @@ def make_sampling(aligner: str, options: Mapping[str, Any]) -> Sampling:
         raise ConfigError(
             f"{aligner}.sampling.temperature is {sampling.temperature}; sampling different answers needs a temperature above 0."
         )
+    sampling.decoding()  # refuses what could not be drawn by now, not in the first step
     return sampling
 
 

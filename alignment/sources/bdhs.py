@@ -24,6 +24,7 @@ from alignment.data.sentences import CUT_UNITS, SPLITTERS, YES_NO_RULES, Pieces
 from alignment.data.similarity import make_embedder
 from alignment.data.source_files import PROMPT_FILES
 from alignment.data.yield_report import yield_report
+from alignment.unused_options import refuse_unused
 from harness.core import registry
 from harness.core.capabilities import ShowsTokens
 from harness.core.errors import ConfigError, ImageError
@@ -59,8 +60,8 @@ class Bdhs(ReadsPrompts):
         rho_th: float = 0.99,  # share of image tokens hidden; 0 hides nothing, 1 everything
         noise_steps: int = 0,  # diffusion steps of noise on the image: the study's BDHS_noise is 500 with rho_th 0
         n_tries: int = 5,  # draws of an answer before its prompt is given up
-        epsilon_s: float = 0.97,  # accepted if less similar than this
-        embedder: str = "bag_of_words",  # or a sentence-transformers name; the study: all-mpnet-base-v2
+        epsilon_s: float = 0.97,  # accepted if less similar than this, above 0 and at most 1
+        embedder: str = "bag_of_words",  # or a sentence-transformers name; the study's 0.97 is of all-mpnet-base-v2
         cut_unit: str = "word",  # where a sentence is cut: word, character or token
         guided: bool = True,  # False: free generation under the mask, without the chosen answer's halves
         free_last_try: bool = True,  # the last try generates freely and is taken as it comes
@@ -173,11 +174,15 @@ class Bdhs(ReadsPrompts):
                 raise ConfigError(f"bdhs.{key} is {o[key]!r}; choose one of {', '.join(known)}.")
         if not 0 <= o["rho_th"] <= 1:
             raise ConfigError(f"bdhs.rho_th is {o['rho_th']}; it is a share of image tokens, 0 to 1 (0.99 is the study's).")
+        if not 0 < o["epsilon_s"] <= 1:
+            raise ConfigError(f"bdhs.epsilon_s is {o['epsilon_s']}; it is a similarity, above 0 and at most 1 (0.97).")
         if not 0 <= o["noise_steps"] <= 1000:
             raise ConfigError(f"bdhs.noise_steps is {o['noise_steps']}; give 0 (none) to 1000 (the study's default is 500).")
         if o["n_tries"] < 1 or o["n_rejected"] < 1:
             raise ConfigError("bdhs.n_tries and n_rejected must be at least 1.")
-        check_match(o["matched"] or {})
+        check_match(matched := o["matched"] or {})
+        alone = (not matched, "without `matched`", ("keep_unmatched",))
+        refuse_unused("source", "bdhs", o, alone, ("vocabulary" in matched, "with `matched.vocabulary`", ("vocabulary",)))
 
 
 def _pieces(model: Model) -> Pieces:

@@ -23,6 +23,7 @@ from alignment.data.prompts import PROMPTS, Prompt, ReadsPrompts
 from alignment.data.source_files import PROMPT_FILES
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
+from alignment.unused_options import refuse_unused
 from harness.core import registry
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, DataError, Unanswered
@@ -55,6 +56,9 @@ class Corruption(ReadsPrompts):
         self.take(locals())
         if not 0 < share <= 1:
             raise ConfigError(f"corruption.share is {share}; it must be above 0 and at most 1.")
+        by_model, by_rule = ("template", "temperature", "max_new_tokens", "skip_unanswered"), ("vocabulary", "share")
+        ruled = (model is None, "without `model`", by_model)
+        refuse_unused("source", "corruption", self.options, ruled, (model is not None, "with `model`", by_rule))
         self._decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature)
         self._report: dict[str, Any] = {}
 

@@ -83,9 +83,10 @@ def contradicted(answer: str, reading: Reading) -> bool:
 
 @lru_cache(maxsize=4096)
 def doubt(answer: str, said: str) -> str:
-    """The flag of an answer that a rule reads as `said`, yes or no, or as neither: UNCLEAR, SEVERAL for one that answers both
-    ("Yes and no", "No. Yes, there is."), CONTRADICTED for one that speaks against its reading, "" for any other."""
-    if said not in ("yes", "no"):
+    """The flag of an answer that a rule reads as `said`, yes or no, or as neither: UNCLEAR, as for one whose yes or no the rule
+    found inside another word ("know", "Cannot", "Yesterday"), SEVERAL for one that answers both ("Yes and no", "No. Yes, there
+    is."), CONTRADICTED for one that speaks against its reading, "" for any other."""
+    if said not in ("yes", "no") or is_unclear(answer):
         return flags.UNCLEAR
     if len({word.lower() for word in _ANSWERED.findall(answer)}) > 1:
         return flags.SEVERAL

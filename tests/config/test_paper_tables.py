@@ -174,3 +174,12 @@ def _parts(model: Arm) -> list[str]:
 
 def test_every_table_but_that_of_reward_models_is_compared() -> None:
     assert sorted([*TABLES, "table7"]) == sorted(study.names())
+
+
+def test_the_shipped_example_has_the_papers_recipe() -> None:
+    study_file = Path(__file__).parents[2] / "examples" / "llava-1.6-7b.yaml"
+    (arm,) = config.parse(yaml.safe_load(study_file.read_text()), "the example").arms
+    training = arm.align.options["training"]
+    assert {name: training[name] in PAPER["grids"][name] for name in GRID} == dict.fromkeys(GRID, True)
+    assert training["lora"] == PAPER["lora"] and arm.align.options["beta"] in PAPER["grids"]["beta"]["dpo"]
+    assert arm.pairs.options.items() >= PAPER["bdhs"].items()

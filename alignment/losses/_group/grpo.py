@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 LOSSES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
+UNCAPPED = ("cispo", "sapo", "vespo")  # whose surrogate has no branch that `delta` caps
 LEVELS = ("token", "sequence")
 SAPO_TEMPERATURES = (1.0, 1.05)  # of positive and of negative advantages, TRL's defaults
 VESPO_WEIGHTS = ((2.0, 3.0), (3.0, 2.0))  # (k, lambda) of advantages of at least 0 and of negative ones, TRL's defaults

@@ -11,7 +11,7 @@ from torch.nn.functional import logsigmoid
 from alignment.batching.logps import PairLogps, PairLoss, rewards
 from alignment.losses._traits import traits
 from harness.core import registry
-from harness.core.errors import TrainingError
+from harness.core.errors import ConfigError, TrainingError
 
 
 @registry.loss
@@ -24,8 +24,10 @@ def avg_dpo(policy: PairLogps, reference: PairLogps, *, beta: float = 0.1, gamma
         beta: pull back to the reference, > 0.
         gamma: weight of the first rejected answer, in [0, 1]; 1 - gamma is the second's.
 
-    Raises TrainingError where a row has not exactly two rejected answers.
+    Raises TrainingError where a row has not exactly two rejected answers, ConfigError for a gamma outside [0, 1].
     """
+    if not 0 <= gamma <= 1:
+        raise ConfigError(f"avg_dpo: gamma is {gamma}; it is the weight of the first rejected answer, 0 to 1.")
     weight = _weights(policy.rank, gamma).to(policy.chosen)
     chosen, rejected = rewards(policy, reference, beta)
     return PairLoss(-2 * weight * logsigmoid(chosen - rejected), chosen.detach(), rejected.detach())

@@ -27,12 +27,16 @@ def cpo(
 
     Args:
         beta: scale of the log-probability margin, > 0.
-        cpo_alpha: weight of the likelihood term.
-        flip: label smoothing of the sigmoid shape, in [0, 0.5).
+        cpo_alpha: weight of the likelihood term, >= 0.
+        flip: label smoothing, in [0, 0.5); of the sigmoid shape alone.
         shape: sigmoid; hinge, relu(1 - beta (p_w - p_l)); ipo, the squared distance of mean log-probabilities to 1 / (2 beta).
     """
     check_flip("cpo", flip)
+    if cpo_alpha < 0:
+        raise ConfigError(f"cpo: cpo_alpha is {cpo_alpha}; below 0 the chosen answers would be made unlikely.")
     chosen, rejected = policy.chosen, policy.rejected
+    if flip and shape != "sigmoid":
+        raise ConfigError(f"cpo: flip is {flip} and shape {shape}, which has no label smoothing.")
     if shape == "ipo":
         n_chosen, n_rejected = tokens_of(policy)
         chosen, rejected = chosen / n_chosen, rejected / n_rejected

@@ -9,6 +9,7 @@ from alignment.batching.logps import PairLogps, PairLoss, tokens_of
 from alignment.losses._flip import check_flip, smoothed
 from alignment.losses._traits import traits
 from harness.core import registry
+from harness.core.errors import ConfigError
 
 
 @registry.loss
@@ -31,6 +32,8 @@ def simpo(
         flip: label smoothing, in [0, 0.5).
     """
     check_flip("simpo", flip)
+    if gamma < 0:
+        raise ConfigError(f"simpo: gamma is {gamma}; it is a target margin, at least 0.")
     n_chosen, n_rejected = tokens_of(policy)
     chosen, rejected = policy.chosen / n_chosen, policy.rejected / n_rejected
     if alpha:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from alignment.aligners.mixed_dpo import MixedDpo
 from alignment.aligners.online_bdhs import OnlineBdhs
+from alignment.aligners.online_dpo import OnlineDpo
 from alignment.batching.rows import make_rows
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError
@@ -70,3 +72,14 @@ def test_a_policy_that_cannot_answer_and_options_of_a_file_are_refused(llava_nex
         OnlineBdhs(bdhs={"limit": 3})
     with pytest.raises(ConfigError, match="beta"):
         OnlineBdhs(dpo={"bta": 3})
+
+
+def test_avg_dpo_without_the_stored_answer_is_refused_with_the_cure_when_built():
+    with pytest.raises(ConfigError, match="online_bdhs.dpo: avg_dpo needs two rejected answers.* Set keep_stored: true"):
+        OnlineBdhs(dpo={"loss": "avg_dpo"})
+
+
+def test_avg_dpo_on_ranked_answers_is_refused_when_built():
+    for made in (OnlineDpo, MixedDpo):
+        with pytest.raises(ConfigError, match="avg_dpo needs two rejected answers, but each pair has one here. Use loss: dpo"):
+            made(judge=None, dpo={"loss": "avg_dpo"})

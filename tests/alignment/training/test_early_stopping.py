@@ -3,7 +3,7 @@
 import pytest
 
 from alignment.aligners.dpo import Dpo
-from alignment.early_stopping import Collapse, make_early_stop
+from alignment.early_stopping import Collapse, make_collapse, make_early_stop
 from harness.core.errors import ConfigError
 from tests.alignment.tiny import TinyPolicy
 from tests.alignment.training.test_train import FAST, make_pairs
@@ -75,3 +75,15 @@ def test_lora_targets_that_are_no_expression_or_empty_are_refused(targets, says)
 def test_a_rule_without_one_bound_is_refused(options):
     with pytest.raises(ConfigError, match="early_stop takes"):
         Dpo(training={"early_stop": options})
+
+
+@pytest.mark.parametrize("steps", [0, -3])
+def test_a_rule_over_no_step_is_refused(steps):
+    with pytest.raises(ConfigError, match=rf"early_stop.steps is {steps}; the rule looks at the last steps, at least 1"):
+        Dpo(training={"early_stop": {"metric": "loss", "above": 0.9, "steps": steps}})
+
+
+@pytest.mark.parametrize("limits", [{"steps": 0}, {"max_kl": 0}, {"max_unfinished": 1.5}, {"min_distinct": -0.1}])
+def test_limits_of_a_collapse_that_would_always_or_never_apply_are_refused(limits):
+    with pytest.raises(ConfigError, match="grpo.collapse needs steps of at least 1, max_kl above 0"):
+        make_collapse("grpo", limits)

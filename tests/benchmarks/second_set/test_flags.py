@@ -75,6 +75,18 @@ def test_yes_no_readers_flag_an_answer_that_says_both(benchmark: Any) -> None:
     assert score(benchmark, "Yes, there is no doubt about it.", **truth).flag == ""
 
 
+@pytest.mark.parametrize("answer", ["Cannot determine.", "I know this place.", "Nothing is visible."])
+@pytest.mark.parametrize("benchmark", [Beaf(), Beaf(variant="official"), DashB()], ids=["beaf", "beaf official", "dash_b"])
+def test_a_no_that_is_read_out_of_another_word_keeps_its_value_and_is_unclear(benchmark: Any, answer: str) -> None:
+    got, plain = (score(benchmark, text, label="no", object="dog") for text in (answer, "No."))
+    assert (got.reading, got.correct, got.values) == ("no", True, plain.values)
+    assert (got.flag, plain.flag) == (UNCLEAR, "")
+
+
+def test_a_yes_that_is_read_out_of_another_word_is_unclear() -> None:
+    assert score(DashB(), "Yesterday there was.", label="no").flag == UNCLEAR
+
+
 def test_a_no_that_is_read_as_yes_out_of_another_word_is_flagged() -> None:
     assert score(DashB(), "No, its eyes are shut.", label="no").reading == "yes"
     assert score(DashB(), "No, its eyes are shut.", label="no").flag == CONTRADICTED

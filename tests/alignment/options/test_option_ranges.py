@@ -1,0 +1,64 @@
+"""Numbers outside their range are refused when a method is built, before anything is loaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from alignment.aligners.dpo import Dpo
+from alignment.online.ranked_pairs import make_sampling
+from alignment.sources.bdhs import Bdhs
+from harness.config.schema import stored
+from harness.core.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("loss", "options", "says"),
+    [
+        ("avg_dpo", {"gamma": 5}, "avg_dpo: gamma is 5.*0 to 1"),
+        ("avg_dpo", {"gamma": -1}, "avg_dpo: gamma is -1"),
+        ("discopop", {"tau": 0}, "discopop: tau is 0; it is a temperature, above 0"),
+        ("discopop", {"tau": -0.05}, "discopop: tau is -0.05"),
+        ("cpo", {"cpo_alpha": -1}, "cpo: cpo_alpha is -1"),
+        ("simpo", {"gamma": -3}, "simpo: gamma is -3; it is a target margin, at least 0"),
+        ("simpo", {"alpha": 1e9}, "The loss simpo is not a finite number for ordinary pairs"),
+    ],
+)
+def test_a_losss_option_outside_its_range_is_refused(loss: str, options: dict[str, float], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Dpo(loss=loss, loss_options=options)
+
+
+@pytest.mark.parametrize(
+    ("loss", "options"),
+    [("avg_dpo", {"gamma": 0}), ("avg_dpo", {"gamma": 1}), ("cpo", {"cpo_alpha": 0}), ("simpo", {"gamma": 0, "alpha": -0.25})],
+)
+def test_the_ends_of_a_range_are_taken(loss: str, options: dict[str, float]) -> None:
+    assert Dpo(loss=loss, loss_options=options).objective.terms[0].options.items() >= options.items()
+
+
+@pytest.mark.parametrize("rate", [-0.001, 0])
+def test_a_projectors_learning_rate_must_be_above_0(rate: float) -> None:
+    """0 would mean "as the others" with full weights and "frozen" under LoRA."""
+    with pytest.raises(ConfigError, match=rf"projector_learning_rate is {rate}, must be above 0; leave it out"):
+        Dpo(training={"projector_learning_rate": rate})
+
+
+@pytest.mark.parametrize("share", [97, -1, 0])
+def test_a_similarity_limit_of_bdhs_is_above_0_and_at_most_1(share: float) -> None:
+    with pytest.raises(ConfigError, match=rf"bdhs.epsilon_s is {share}; it is a similarity"):
+        Bdhs(epsilon_s=share)
+    Bdhs(epsilon_s=1)
+
+
+@pytest.mark.parametrize("options", [{"top_p": 0}, {"top_p": 1.5}, {"max_new_tokens": 0}])
+def test_answers_of_the_policy_that_could_not_be_drawn_are_refused_when_built(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="These decoding settings cannot be used"):
+        make_sampling("online_dpo", options)
+
+
+def test_a_stored_run_whose_options_would_be_refused_now_is_still_read() -> None:
+    arm = "{name: a, pairs: {name: bdhs}, align: {name: dpo, loss: avg_dpo, loss_options: {gamma: 5}}}"
+    text = f"name: old\nmodel: {{name: transformers, path: x}}\narms: [{arm}]\nsweep: [{{name: pope}}]"
+    assert stored(text, "run 7").arms[0].align.options["loss_options"] == {"gamma": 5}

@@ -93,8 +93,8 @@ def compare(
 
 
 def _methods(records: Sequence[RunRecord], columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> list[Method]:
-    configs = {record.run_id: record.config_yaml for record in records}
-    return methods(columns, [sweep.label for sweep in sweeps], [configs[column.run_id] for column in columns])
+    configs = {record.run_id: settings_of(record) for record in records}
+    return methods(columns, [sweep.label for sweep in sweeps], configs)
 
 
 def gated(records: Sequence[RunRecord], policy: Policy, *, only: Sequence[str] = ()) -> Gate:

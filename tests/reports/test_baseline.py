@@ -189,3 +189,20 @@ def test_seeds_and_wordings_are_both_in_the_interval(make) -> None:
     singles = [rows_of(compare([run]), "pope")["accuracy"].cells[1] for run in runs]
     assert row.cells[1].value == approx(sum(cell.value for cell in singles) / 2)
     assert row.cells[1].low is not None and row.cells[1].difference.p is not None
+
+
+def test_benchmarks_of_other_items_whose_labels_end_like_wordings_are_told_that_the_form_is_reserved(make) -> None:
+    def of_its_own(sweep):
+        first, second, *others = sweep.results
+        items = tuple(replace(item, id=f"second/{item.id}") for item in second.items)
+        scores = tuple(replace(score, item_id=f"second/{score.item_id}") for score in second.scores)
+        return replace(sweep, results=(first, replace(second, items=items, scores=scores), *others))
+
+    run = in_wordings(make)
+    made = compare([replace(run, sweeps=tuple(map(of_its_own, run.sweeps)))])
+    assert (
+        "of POPE the wordings were asked other items; labels that end in -wording1, -wording2 are reserved"
+        in made.verdict.unknown
+    )
+    assert rows_of(made, "pope-wording1")["accuracy"].cells[1].value is not None
+    assert "asked other items" not in write(compare([run]))

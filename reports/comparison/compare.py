@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 from harness.core.errors import ConfigError
 from harness.core.gating import Policy
 from harness.core.nearest import did_you_mean
-from harness.core.run_record import RunRecord, StudyNotes, SweepResult
+from harness.core.run_record import IMAGES, ProtocolRecord, RunRecord, StudyNotes, SweepResult
 from reports.comparison import published_rows as study
 from reports.comparison import reward_models as rewards
 from reports.comparison.baseline import with_baseline
@@ -146,14 +146,20 @@ def _columns(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tupl
 def _same_baseline(one: SweepResult, other: SweepResult) -> bool:
     """The same weights, measured the same way wherever both were measured."""
     protocols = {result.benchmark: result.protocol for result in other.results}
-    alike = all(protocols.get(r.benchmark, r.protocol) == r.protocol for r in one.results)
+    alike = not any(r.protocol.differs_from(protocols.get(r.benchmark, r.protocol)) for r in one.results)
     return one.checkpoint.digest == other.checkpoint.digest and alike
 
 
 def _both(one: SweepResult, other: SweepResult) -> SweepResult:
-    """One baseline with what either run measured of it."""
-    have = {result.benchmark for result in one.results}
-    return replace(one, results=(*one.results, *(r for r in other.results if r.benchmark not in have)))
+    """One baseline with what either run measured of it, and the facts that only one of them stored."""
+    have, others = {result.benchmark for result in one.results}, {result.benchmark: result for result in other.results}
+    kept = [replace(r, protocol=_fuller(r.protocol, others.get(r.benchmark, r).protocol)) for r in one.results]
+    return replace(one, results=(*kept, *(r for r in other.results if r.benchmark not in have)))
+
+
+def _fuller(one: ProtocolRecord, other: ProtocolRecord) -> ProtocolRecord:
+    """Of two protocols that do not differ the one that knows the images, so that a third run with other images is told."""
+    return other if IMAGES in other.facts else one
 
 
 def _run_label(record: RunRecord, i: int, labels: Sequence[str] | None) -> str:

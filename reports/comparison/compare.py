@@ -110,7 +110,8 @@ def gated(records: Sequence[RunRecord], policy: Policy, *, only: Sequence[str] =
             raise ConfigError(f"There is no checkpoint {name!r}.{did_you_mean(name, known)} There are: {listing(known, 20)}.")
     kept = [0, *(i for i, column in enumerate(columns) if i and (not only or column.label in only))]
     waiting = [name for name in pending if not only or name in only]
-    return gate(policy, [columns[i] for i in kept], [sweeps[i] for i in kept], waiting)
+    left_out = len(columns) + len(pending) - len(kept) - len(waiting)
+    return gate(policy, [columns[i] for i in kept], [sweeps[i] for i in kept], waiting, n_left_out=left_out)
 
 
 def _not_swept(records: Sequence[RunRecord]) -> list[str]:

@@ -37,7 +37,7 @@ KEY, ROUNDS, SEEDS, WORDINGS = "grid", "rounds", "seeds", "wordings"
 MOST = 1_000  # arms that an arm may be written out to
 MOST_LETTERS = 80  # of a name
 REFERENCES = ("moving", "fixed")  # of an arm with rounds
-_NOT_WORDING = ("name", "label", "judge", "judge_repeats", "limit", "limit_images", "items", WORDINGS)
+_NOT_WORDING = ("name", "label", "judge", "judge_repeats", "limit", "limit_images", "items", "splits", WORDINGS)
 
 
 def expand(tree: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:

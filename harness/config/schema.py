@@ -56,7 +56,9 @@ class BenchmarkConfig(Plugin):
     judge_repeats: int | None = Field(None, ge=1, description="answers a checkpoint judged a second time: the judge's noise")
     limit: int | None = Field(None, ge=1, description="only its first N items")
     items: list[str] | None = Field(None, min_length=1, description="only the items with these ids")
-    label: Name | None = Field(None, description="its name in the report; needed when one benchmark is swept twice")
+    label: Name | None = Field(
+        None, description="its name in the report, needed when one benchmark is swept twice; -wordingN is kept for `wordings`"
+    )
 
     @property
     def title(self) -> str:

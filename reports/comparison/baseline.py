@@ -11,7 +11,7 @@ from dataclasses import replace
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
 from harness.core.run_record import SweepResult
-from reports.comparison.methods import Method, pairing
+from reports.comparison.methods import Method, pairing, without_seed
 from reports.values.table import Column
 
 
@@ -34,7 +34,11 @@ def with_baseline(
 
 
 def _places(columns: Sequence[Column], found: Sequence[Method], wanted: str) -> tuple[int, ...]:
+    """Where arms that bear the name of a method are none (other settings, one seed swept), the first of them stands for it."""
+    alone = {without_seed(column.label): (i,) for i, column in reversed([*enumerate(columns)])}
     by_name = {column.label: (i,) for i, column in enumerate(columns)} | {method.name: method.places for method in found}
+    if wanted in alone and wanted not in by_name:
+        return alone[wanted]
     if wanted not in by_name:
         known = ", ".join(by_name)
         raise ConfigError(

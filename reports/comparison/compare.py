@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 from harness.core.errors import ConfigError
 from harness.core.gating import Policy
 from harness.core.nearest import did_you_mean
-from harness.core.run_record import RunRecord, StudyNotes, SweepResult
+from harness.core.run_record import IMAGES, ProtocolRecord, RunRecord, StudyNotes, SweepResult
 from reports.comparison import published_rows as study
 from reports.comparison import reward_models as rewards
 from reports.comparison.baseline import with_baseline
@@ -93,8 +93,8 @@ def compare(
 
 
 def _methods(records: Sequence[RunRecord], columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> list[Method]:
-    configs = {record.run_id: record.config_yaml for record in records}
-    return methods(columns, [sweep.label for sweep in sweeps], [configs[column.run_id] for column in columns])
+    configs = {record.run_id: settings_of(record) for record in records}
+    return methods(columns, [sweep.label for sweep in sweeps], configs)
 
 
 def gated(records: Sequence[RunRecord], policy: Policy, *, only: Sequence[str] = ()) -> Gate:
@@ -110,7 +110,8 @@ def gated(records: Sequence[RunRecord], policy: Policy, *, only: Sequence[str] =
             raise ConfigError(f"There is no checkpoint {name!r}.{did_you_mean(name, known)} There are: {listing(known, 20)}.")
     kept = [0, *(i for i, column in enumerate(columns) if i and (not only or column.label in only))]
     waiting = [name for name in pending if not only or name in only]
-    return gate(policy, [columns[i] for i in kept], [sweeps[i] for i in kept], waiting)
+    left_out = len(columns) + len(pending) - len(kept) - len(waiting)
+    return gate(policy, [columns[i] for i in kept], [sweeps[i] for i in kept], waiting, n_left_out=left_out)
 
 
 def columns_of(records: Sequence[RunRecord], labels: Sequence[str] | None) -> dict[tuple[str, str], str]:
@@ -157,14 +158,20 @@ def _columns(
 def _same_baseline(one: SweepResult, other: SweepResult) -> bool:
     """The same weights, measured the same way wherever both were measured."""
     protocols = {result.benchmark: result.protocol for result in other.results}
-    alike = all(protocols.get(r.benchmark, r.protocol) == r.protocol for r in one.results)
+    alike = not any(r.protocol.differs_from(protocols.get(r.benchmark, r.protocol)) for r in one.results)
     return one.checkpoint.digest == other.checkpoint.digest and alike
 
 
 def _both(one: SweepResult, other: SweepResult) -> SweepResult:
-    """One baseline with what either run measured of it."""
-    have = {result.benchmark for result in one.results}
-    return replace(one, results=(*one.results, *(r for r in other.results if r.benchmark not in have)))
+    """One baseline with what either run measured of it, and the facts that only one of them stored."""
+    have, others = {result.benchmark for result in one.results}, {result.benchmark: result for result in other.results}
+    kept = [replace(r, protocol=_fuller(r.protocol, others.get(r.benchmark, r).protocol)) for r in one.results]
+    return replace(one, results=(*kept, *(r for r in other.results if r.benchmark not in have)))
+
+
+def _fuller(one: ProtocolRecord, other: ProtocolRecord) -> ProtocolRecord:
+    """Of two protocols that do not differ the one that knows the images, so that a third run with other images is told."""
+    return other if IMAGES in other.facts else one
 
 
 def _run_label(record: RunRecord, i: int, labels: Sequence[str] | None) -> str:

@@ -17,6 +17,7 @@ from reports.values.comparison import Verdict
 if TYPE_CHECKING:
     from reports.values.paired import Difference
     from reports.values.table import Cell, Column, Row, Table
+from reports.values.wordings import OTHER_ITEMS
 
 _MOST = 5  # facts named in a sentence, checkpoints named without figures
 _NAMED = 3  # checkpoints named for one metric; of more, how many and the extremes
@@ -39,7 +40,7 @@ def verdict(table: Table) -> Verdict:
                 f"Inconclusive with these items: {inconclusive}."
                 if inconclusive
                 else "No measured headline metric is inconclusive.",
-                f"Unknown: {unknown}." if unknown else "",
+                f"Unknown: {unknown}{_why_unknown(table)}." if unknown else "",
                 f"Significant change, where neither direction is better: {changed}." if changed else "",
             )
             if part
@@ -234,6 +235,12 @@ def _inconclusive(table: Table, known: bool) -> str:
         return listing([_visible(row) if known else row_name(row) for rows in by_places.values() for row in rows], _MOST)
     parts = [f"{listing([row_name(row) for row in rows], _MOST)} with {_group(table, p)}" for p, rows in by_places.items()]
     return "; ".join(parts)
+
+
+def _why_unknown(table: Table) -> str:
+    """Of benchmarks that only their labels make wordings of one."""
+    apart = [row.benchmark for row in table.headline if any(cell and cell.why == OTHER_ITEMS for cell in row.cells)]
+    return f" (of {listing([title_of(name) for name in dict.fromkeys(apart)], _MOST)} {OTHER_ITEMS})" if apart else ""
 
 
 def _visible(row: Row) -> str:

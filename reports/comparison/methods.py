@@ -1,13 +1,13 @@
 """Columns that are seeds of one method, put together.
 
-Two columns are seeds of one method when their runs' configurations are equal but for the run's name and its seeds,
-and their sweeps bear the same label but for an ending such as "-seed2" or "-s2" (arms of one run).
+Two columns are seeds of one method where they were made with the same settings and with different seeds (`arm_settings`):
+arms of one run or of several, and runs without arms that state another seed. An ending such as "-seed2" only names them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Sample, limits, linearise, mean_of, moving, possible
+from reports.text.arm_settings import Settings, made_with
 from reports.values.paired import Difference, counts_unjudged, is_a_share, on_common_items, unjudged_rows
 from reports.values.seeds import Seeds, seeds_of_difference, seeds_of_metric
 from reports.values.table import Cell, Column
 
-# top-level lines that name a run or its report alone needs, and seeds wherever they stand; a nested `name:` is a plug-in's
-_OWN = re.compile(r"^(?:name|label|output|folder|baseline)\s*:.*$|\bseed\s*:\s*\d+\s*,?", re.MULTILINE)
-_SEED = re.compile(r"^seed\s*:\s*(\d+)\s*$", re.MULTILINE)
 _ENDING = re.compile(r"[\s_\-#.]+(?:seed|s)[\s_\-=]*\d+(?=$|-round\d+$)|\s#\d+$")
 TEST = "t over seeds and images"
 
@@ -36,28 +34,40 @@ class Method:
     seeds: tuple[str, ...]
 
 
-def methods(columns: Sequence[Column], sweep_labels: Sequence[str], configs: Sequence[str]) -> list[Method]:
-    """Every method with two seeds or more; `sweep_labels` and `configs` are those of each column's run."""
-    groups: dict[tuple[str, str], dict[str, int]] = {}
-    for i, (column, label, config) in enumerate(zip(columns, sweep_labels, configs, strict=True)):
-        if not column.is_baseline:
-            key = (_ENDING.sub("", label), " ".join(_OWN.sub("", config).split()))
-            groups.setdefault(key, {}).setdefault(column.digest or str(i), i)  # the same weights twice are one seed
-    several = [tuple(places.values()) for (_, config), places in groups.items() if config and len(places) > 1]
-    seeds = [_seed_of(label, config) for label, config in zip(sweep_labels, configs, strict=True)]
-    return [Method(_common_name([columns[i] for i in p]), p, tuple(seeds[i] for i in p)) for p in several]
+def methods(columns: Sequence[Column], labels: Sequence[str], configs: Mapping[str, Settings]) -> list[Method]:
+    """Every method with two seeds or more. `labels`: of the columns' sweeps; `configs`: settings by id of a run."""
+    made = made_with(columns, labels, configs)
+    groups: dict[str, dict[str, int]] = {}
+    for i, (column, one) in enumerate(zip(columns, made, strict=True)):
+        if one is not None and not column.is_baseline:
+            groups.setdefault(one.settings, {}).setdefault(column.digest or str(i), i)  # the same weights twice are one seed
+    seeds = [one.seeds if one is not None else "" for one in made]
+    found = list[Method]()
+    for places in (p for group in groups.values() for p in _of_different_seeds(list(group.values()), seeds, columns)):
+        others = {c.label for i, c in enumerate(columns) if i not in places} | {method.name for method in found}
+        name = _common_name([columns[i] for i in places], others)
+        found.append(Method(name, tuple(places), tuple(seeds[i] for i in places)))
+    return found
 
 
-def _seed_of(label: str, config: str) -> str:
-    """The seed of the run, and that of the arm in its label ("-seed2")."""
-    run, arm = _SEED.search(config), _ENDING.search(label)
-    return f"{run.group(1) if run else ''} {arm.group().strip(' _-#.') if arm else ''}".strip()
+def _of_different_seeds(places: list[int], seeds: Sequence[str], columns: Sequence[Column]) -> list[list[int]]:
+    """The whole group, or its part of each run where runs repeat a seed; what has one seed twice is no method."""
+    if len({seeds[i] for i in places}) == len(places):
+        return [places] if len(places) > 1 else []
+    runs = dict.fromkeys(columns[i].run_id for i in places)
+    parts = [[i for i in places if columns[i].run_id == run] for run in runs]
+    return [part for part in parts if len({seeds[i] for i in part}) == len(part) > 1]
 
 
-def _common_name(columns: Sequence[Column]) -> str:
-    """'bdhs' of 'bdhs-s0' and 'bdhs-s1', or of 'first: bdhs' and 'second: bdhs'; else all names."""
-    for short in ([_ENDING.sub("", column.label) for column in columns], [c.label.rpartition(": ")[2] for c in columns]):
-        if len(set(short)) == 1:
+def without_seed(label: str) -> str:
+    """ "dpo" of "dpo-seed1"."""
+    return _ENDING.sub("", label)
+
+
+def _common_name(columns: Sequence[Column], others: Collection[str]) -> str:
+    """'bdhs' of 'bdhs-s0' and 'bdhs-s1', or of 'first: bdhs' and 'second: bdhs'; else, or where it names others, all names."""
+    for short in ([without_seed(column.label) for column in columns], [c.label.rpartition(": ")[2] for c in columns]):
+        if len(set(short)) == 1 and short[0] not in others:
             return short[0]
     return " + ".join(column.label for column in columns)
 

@@ -47,8 +47,10 @@ def gate(
     sweeps: Sequence[SweepResult],
     pending: Sequence[str] = (),
     anytime: Anytime | None = None,
+    n_left_out: int = 0,
 ) -> Gate:
-    """The verdict on every column but the baseline. `pending`: checkpoints of which nothing is measured yet.
+    """The verdict on every column but the baseline. `pending`: checkpoints of which nothing is measured yet; `n_left_out`: how
+    many others the runs have, which are not corrected for.
 
     `anytime`: p values that hold at any stopping time, where the gate is looked at while a sweep goes on.
 
@@ -74,8 +76,8 @@ def gate(
     verdicts = [one.verdict for one in checkpoints]
     verdict = FAIL if FAIL in verdicts else PASS if set(verdicts) == {PASS} else INCONCLUSIVE
     n_tests = sum(rule.role != "watch" for rules in decided for rule in rules)
-    return Gate(policy.name, policy.alpha, verdict, of_gate(verdict, checkpoints), family_of(n_tests, len(checkpoints)),
-                checkpoints)  # fmt: skip
+    family = family_of(n_tests, len(checkpoints), n_left_out)
+    return Gate(policy.name, policy.alpha, verdict, of_gate(verdict, checkpoints), family, checkpoints)
 
 
 def _formulas(results: Sequence[BenchmarkResult | None]) -> list[Formula]:

@@ -85,10 +85,12 @@ def of_gate(verdict: str, checkpoints: Sequence[CheckpointGate]) -> str:
     return f"Of {len(checkpoints)} checkpoints: {listing(parts)}."
 
 
-def family_of(n_tests: int, n_checkpoints: int) -> str:
-    """Which tests are corrected together."""
+def family_of(n_tests: int, n_checkpoints: int, n_left_out: int = 0) -> str:
+    """Which tests are corrected together, and how many checkpoints of the runs are not among them."""
     over = f" on {count(n_checkpoints, 'checkpoint')}"
-    return f"Holm over {count(n_tests, 'requirement')} of the policy{over}, once for passes and once for failures"
+    others = f"{count(n_left_out, 'other checkpoint')} of these runs {'is' if n_left_out == 1 else 'are'} left out"
+    note = f" ({others}: picking the best by its own gate is not corrected for)" if n_left_out else ""
+    return f"Holm over {count(n_tests, 'requirement')} of the policy{over}, once for passes and once for failures{note}"
 
 
 def rows(checkpoint: CheckpointGate) -> list[tuple[str, ...]]:

@@ -21,6 +21,10 @@ from reports.values.seeds import Seeds, random_effect, seeds_of_difference, seed
 from reports.values.table import Cell
 
 _MEMBER = re.compile(r"^(.+)-wording\d+$")
+OTHER_ITEMS = (  # why a value is unknown
+    "the wordings were asked other items; labels that end in -wording1, -wording2 are reserved for the same items in several "
+    "wordings, so give other labels to sweeps of different items"
+)
 TEST = "t over wordings and images"
 Results = Sequence[BenchmarkResult | None]
 
@@ -40,6 +44,7 @@ class Wordings:
     def __init__(self, results: Sequence[Results], samples: Sequence[Sequence[Sample | None]], tests: int = 1) -> None:
         """tests: differences of one metric whose intervals shall hold together (Bonferroni)."""
         self._results, self._samples, self._tests = results, samples, tests
+        self._other_items = any(map(_asked_other_items, zip(*results, strict=True)))
 
     def cell(self, formula: Formula, places: Sequence[int]) -> Cell | None:
         """The cell of one column, or of the columns that are a method's seeds; None where one of them lacks a wording."""
@@ -50,14 +55,15 @@ class Wordings:
         measured = [(result, sample) for _, result, sample in there]
         unjudged = counts_unjudged(formula, unjudged_rows((result.scores, sample) for result, sample in measured))
         samples, left_out = on_common_items(measured, unjudged)
+        unknown = Cell(None, None, None, 0, OTHER_ITEMS if self._other_items else formula.unknown)
         if not samples:
-            return None
+            return unknown if self._other_items else None
         moved = np.any([moving(formula, s) for s in samples], axis=0)
         found = {
             j: [linearise(formula, s, moved) for (k, _, _), s in zip(there, samples, strict=True) if k == j] for j in columns
         }
         if not all(np.isfinite(one.value[0]) for side in found.values() for one in side):
-            return Cell(None, None, None, 0, formula.unknown)
+            return unknown
         own = [s for (j, _, _), s in zip(there, samples, strict=True) if j in places]
         plain = self._metric(formula, [found[j] for j in places], own)
         if 0 in places:
@@ -81,6 +87,12 @@ class Wordings:
             return cell
         difference = Difference(found.mean, found.low, found.high, found.p, None, found.error, found.freedom, TEST)
         return replace(cell, difference=difference, n_paired=n, n_left_out=left_out, joint=found.joint)
+
+
+def _asked_other_items(column: Results) -> bool:
+    """One checkpoint was asked other items in one wording than in another."""
+    asked = [{item.id for item in result.items} for result in column if result is not None]
+    return any(items != asked[0] for items in asked)
 
 
 def _effects(seeds: Sequence[Sequence[Linear]]) -> tuple[list[Linear], list[tuple[float, int]]]:

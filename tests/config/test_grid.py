@@ -136,6 +136,7 @@ def test_a_benchmark_with_wordings_is_asked_in_each() -> None:
     ([{"style": "official"}, {"style": "official"}], "two or more different"),
     ("official", "two or more"),
     ([{"style": "official"}, {"limit": 3}], "limit is not how a question is worded"),
+    ([{"splits": ["random"]}, {"splits": ["popular"]}], "splits is not how a question is worded"),
     ([{"style": "official"}, {"stile": "llava"}], "stile"),
 ])  # fmt: skip
 def test_wordings_that_make_no_sense_are_refused(wordings: object, says: str) -> None:

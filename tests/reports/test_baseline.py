@@ -11,6 +11,7 @@ from harness.core.errors import ConfigError
 from reports.comparison.compare import compare
 from reports.text.plain_table import text_table
 from reports.writers.markdown import write
+from tests.reports.comparison.test_methods import arms_of_one_run
 
 
 def row(table, benchmark="chair", key="chair_i"):
@@ -103,14 +104,14 @@ def test_an_unknown_baseline_is_named_with_the_columns(record):
         compare([record], baseline="alinged")
 
 
-def test_arms_of_one_run_are_paired_by_the_seed_in_their_names(make):
-    def arm(name, habits, seed):
-        record = make.record("run", habits, seed=seed)
-        base, aligned = record.sweeps
-        return replace(record, name=name, config_yaml="model: miniworld\nseed: 0", sweeps=(base, replace(aligned, label=name)))
-
+def test_arms_of_one_run_are_paired_by_their_seeds(make):
     plain, matched = make.Habits(0.3, 0.8, 0.24, 20), make.Habits(0.14, 0.74, 0.10, 16)
-    records = [arm(f"{name}-seed{n}", h, n + 1) for name, h in (("plain", plain), ("matched", matched)) for n in (0, 1)]
+    made = {
+        f"{name}-seed{n}": (h, {"seed": n, "pairs": name})
+        for name, h in (("plain", plain), ("matched", matched))
+        for n in (0, 1)
+    }
+    records = arms_of_one_run(make, {name: own for name, (_, own) in made.items()}, {name: h for name, (h, _) in made.items()})
     values, made = by_label(records), compare(records, baseline="plain")
     shifts = [values[f"matched-seed{n}"] - values[f"plain-seed{n}"] for n in (0, 1)]
     assert row(made.short).cells[2].difference.value == approx(np.mean(shifts))
@@ -134,14 +135,6 @@ def test_arms_are_told_from_the_base_by_their_run_and_not_by_a_note_in_their_che
     made = compare([plain], baseline="aligned")
     assert [c.trained for c in made.columns] == [True, False] and "one training seed" in made.subtitle
     assert made.verdict.scope.startswith("Differences are to aligned. ")
-
-
-def test_rounds_of_several_seeds_are_one_method_a_round(make):
-    runs = [make.record(f"dpo-seed{s}-round{r}", seed=2 * s + r) for s in (0, 1) for r in (1, 2)]
-    one = replace(runs[0], config_yaml="name: study\narms:\n- {name: dpo}\n")
-    swept = [replace(r, run_id="one", config_yaml=one.config_yaml,
-                     sweeps=(r.sweeps[0], replace(r.sweeps[1], label=r.name))) for r in runs]  # fmt: skip
-    assert [c.label for c in compare(swept).short.columns] == ["base", "dpo-round1", "dpo-round2"]
 
 
 # ---------------------------------------------------------------- prompt wordings, put together as seeds are
@@ -196,3 +189,20 @@ def test_seeds_and_wordings_are_both_in_the_interval(make) -> None:
     singles = [rows_of(compare([run]), "pope")["accuracy"].cells[1] for run in runs]
     assert row.cells[1].value == approx(sum(cell.value for cell in singles) / 2)
     assert row.cells[1].low is not None and row.cells[1].difference.p is not None
+
+
+def test_benchmarks_of_other_items_whose_labels_end_like_wordings_are_told_that_the_form_is_reserved(make) -> None:
+    def of_its_own(sweep):
+        first, second, *others = sweep.results
+        items = tuple(replace(item, id=f"second/{item.id}") for item in second.items)
+        scores = tuple(replace(score, item_id=f"second/{score.item_id}") for score in second.scores)
+        return replace(sweep, results=(first, replace(second, items=items, scores=scores), *others))
+
+    run = in_wordings(make)
+    made = compare([replace(run, sweeps=tuple(map(of_its_own, run.sweeps)))])
+    assert (
+        "of POPE the wordings were asked other items; labels that end in -wording1, -wording2 are reserved"
+        in made.verdict.unknown
+    )
+    assert rows_of(made, "pope-wording1")["accuracy"].cells[1].value is not None
+    assert "asked other items" not in write(compare([run]))

@@ -228,16 +228,6 @@ def test_runs_that_differ_in_their_seed_only_are_put_together(make):
     assert chair_i.values.between_seed_sd > 0
 
 
-def test_arms_of_one_run_are_methods_of_their_own(make):
-    def arm(name, seed):
-        record = make.record("run", seed=seed)
-        base, aligned = record.sweeps
-        return replace(record, name=name, config_yaml="model: miniworld\nseed: 0", sweeps=(base, replace(aligned, label=name)))
-
-    assert compare([arm("matched", 1), arm("plain", 2)]).seeds == ()
-    assert {r.method for r in compare([arm("matched-s1", 1), arm("matched-s2", 2), arm("plain", 3)]).seeds} == {"matched"}
-
-
 def test_seeds_with_names_of_their_own_are_one_method_under_both(make):
     records = [make.record("run", seed=n) for n in (1, 2)]
     assert compare(records, labels=["monday", "tuesday"]).short.columns[1].label == "monday + tuesday"

@@ -115,6 +115,20 @@ def test_p_values_are_corrected_over_all_rules_of_all_checkpoints(better: Any) -
     assert several.checkpoints[0].rules[3].verdict == "watched" and several.checkpoints[0].rules[3].p_pass is None
 
 
+def test_a_gate_on_one_checkpoint_says_how_many_of_the_runs_are_not_corrected_for(make: Any, better: Any) -> None:
+    arms = "name: study\nseed: 0\narms: [{name: a}, {name: b}]\n"
+    waiting = replace(better, name="waiting", run_id="study", config_yaml=arms, sweeps=better.sweeps[:1])
+    records = [better, make.record("other", seed=9), waiting]
+    known = gated(records, policy(ACCURACY))
+    assert len(known.checkpoints) == 3 and "left out" not in known.family
+    one = gated(records, policy(ACCURACY), only=[known.checkpoints[0].column])
+    assert one.family == (
+        "Holm over 1 requirement of the policy on 1 checkpoint, once for passes and once for failures (2 other checkpoints of "
+        "these runs are left out: picking the best by its own gate is not corrected for)"
+    )
+    assert "1 other checkpoint of these runs is left out" in gated(records[:2], policy(ACCURACY), only=["other"]).family
+
+
 def test_one_improved_metric_of_a_kind_is_enough_where_the_policy_says_any(better: Any) -> None:
     rule = {"kind": "hallucination", "role": "improve", "need": "any"}
     base, aligned = (replace(s, results=(*s.results, replace(s.results[1], benchmark="again"))) for s in better.sweeps)

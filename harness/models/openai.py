@@ -91,12 +91,13 @@ class OpenAIModel:
         replicas: int = 1,
     ) -> None:
         self._thinking = Thinking(enable_thinking, thinking_tokens)
-        check_numbers(concurrency=concurrency, timeout_s=timeout_s, retries=retries)
+        check_numbers(concurrency, timeout_s, retries, prices=(price_in, price_out))
         key = key_of(api_key_env)
         self._own = own_servers(url, path, serve, serve_args, model, start_s, str(revision), replicas)
         addresses = addresses_of(self._own.urls if self._own else url or [])
         cap = shared_cap(addresses[0], max_cost, price_in, price_out)
-        servers = [Server(address, key, timeout_s, retries, concurrency, cap) for address in addresses]
+        self._spent = Spent(price_in, price_out)
+        servers = [Server(address, key, timeout_s, retries, concurrency, cap, self._spent) for address in addresses]
         self._url, self._revision = addresses[0], str(revision)
         self._server, self._pool = servers[0], Pool(servers, self._own.lives if self._own else None)
         self._name, entry = self._served(self._own.name if self._own else model)
@@ -109,7 +110,6 @@ class OpenAIModel:
         self._tempered: bool | None = True if self._kind in _CONTINUES else None  # None: not yet known
         self._images: OrderedDict[Path, str] = OrderedDict()
         self._lock = threading.Lock()
-        self._spent = Spent(price_in, price_out)
         digest = value_digest(["served", self._url, self._name, str(entry.get("root") or ""), self._revision])
         self.checkpoint = self._own.checkpoint if self._own else Checkpoint(self._name, self._name, "", digest)
 
@@ -160,17 +160,14 @@ class OpenAIModel:
             answers = []
             for i, reply in finished:
                 if isinstance(reply, Reply):
-                    self._spent.add(reply.used)
                     answers.append((i, reply.answer))
                     lost.pop(i, None)
                 else:
                     lost[i] = reply
-            if answers:
-                yield answers
+            yield answers  # also none: whoever counts what was spent looks with every batch
 
     def spent(self) -> Spent:
-        """Requests, tokens and cost since the model was opened or this was cleared."""
-        self._spent.retries += self._pool.take_retried()
+        """Requests, tokens and cost since the model was opened or this was cleared; still growing while it is asked."""
         return self._spent
 
     # ------------------------------------------------------------ one request

@@ -22,6 +22,7 @@ from harness.config.sweep_only import evaluation
 from harness.core.edge.images import open_image
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Request
+from harness.evaluation import server_cost
 from harness.evaluation.sweep import requests_of
 from harness.models._server import client as _server
 from harness.models.scripted import Scripted
@@ -227,6 +228,26 @@ def test_what_servers_were_asked_and_cost_is_kept_over_all_attempts(world: Path,
     n = len(server.asked)
     assert spent["requests"] == n and spent["tokens_in"] == 100 * n
     assert spent["cost"] == pytest.approx((100 * n + 2 * 3 * n) / 1e6)
+
+
+def test_what_a_killed_attempt_paid_is_kept(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(what: str, done: int, total: int) -> None:
+        if done == 5:
+            raise Killed
+
+    with serving() as server:
+        chosen = study(world, tmp_path, {"name": "openai", "url": server.url, "concurrency": 1}, POPE)
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(server_cost.GrowingCost, "__exit__", lambda self, *_: None)  # SIGKILL leaves no time for it
+            pipeline.run(chosen, "test", killed)
+        before = len(server.asked)
+        done = pipeline.run(chosen, "test")
+    with Store(done.folder.parent / "store.sqlite") as store:
+        spent = store.get(ServerCost, done.run_id, "base", "pope").answers
+    assert 0 < before < len(server.asked) == spent["requests"]
 
 
 def test_the_key_is_in_no_file_of_a_run(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

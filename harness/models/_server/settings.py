@@ -12,9 +12,11 @@ from harness.core.errors import ConfigError
 from harness.models._server.client import Server
 
 
-def check_numbers(concurrency: int, timeout_s: float, retries: int) -> None:
+def check_numbers(concurrency: int, timeout_s: float, retries: int, prices: Sequence[float | None]) -> None:
     if concurrency < 1 or timeout_s <= 0 or retries < 0:
         raise ConfigError("The openai backend needs concurrency of 1 or more, timeout_s above 0 and retries of 0 or more.")
+    if any(price is not None and not 0 <= price < float("inf") for price in prices):
+        raise ConfigError("`price_in` and `price_out` are US dollars per million tokens, 0 or more.")
 
 
 def addresses_of(url: str | Sequence[str]) -> list[str]:

@@ -27,7 +27,7 @@ from harness.models._server.client import Server
 from harness.models._server.concurrency import ask_all
 from harness.models._server.pool import Pool
 from harness.models._server.refusals import Unanswerable
-from harness.models._server.settings import addresses_of, check_numbers, check_same, key_of
+from harness.models._server.settings import addresses_of, check_given, check_numbers, check_same, key_of
 from harness.models._server.shared_servers import own_servers
 from harness.models._server.spend_cap import shared_cap
 from harness.models._server.thinking import Thinking
@@ -68,6 +68,8 @@ class OpenAIModel:
         enable_thinking: given to the server's chat template; None leaves its own default.
         thinking_tokens: tokens of reasoning at most, besides a benchmark's limit for the answer; 0: one limit over both.
     """
+
+    check_options = staticmethod(check_given)  # see `ChecksOptions`
 
     def __init__(
         self,

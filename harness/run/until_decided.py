@@ -24,6 +24,7 @@ from harness.core.run_record import BenchmarkResult, ProtocolRecord, RunRecord, 
 from harness.evaluation.sweep import Say, sweep
 from harness.models._server.shared_servers import kept_servers
 from harness.results.run_records import records_of
+from harness.run.checks.models import check_models
 from harness.run.data import open_data
 from harness.run.models import load_model
 from harness.storage.run_folder import locked
@@ -63,6 +64,7 @@ def until_decided(
     """
     if config.fleet is not None:
         raise ConfigError("`--until decided` asks a few images at a time, in this process. Leave the fleet out.")
+    check_models(config)
     output = Path(config.output).expanduser()
     data, model = open_data(config.data, output, say), load_model(config)
     with open_store(output) as store:

@@ -10,6 +10,19 @@ from urllib.parse import urlsplit
 
 from harness.core.errors import ConfigError
 from harness.models._server.client import Server
+from harness.models._server.spend_cap import SpendCap
+from harness.models._server.thinking import Thinking
+
+
+def check_given(options: Mapping[str, Any]) -> None:
+    """Raises ConfigError for what is wrong with options of the openai backend by themselves; nothing is asked or started."""
+    prices = (options.get("price_in"), options.get("price_out"))
+    check_numbers(options.get("concurrency", 1), options.get("timeout_s", 1.0), options.get("retries", 0), prices)
+    key_of(options.get("api_key_env"))
+    if options.get("url") is not None:
+        addresses_of(options["url"])
+    SpendCap(options.get("max_cost"), *prices)
+    Thinking(options.get("enable_thinking"), options.get("thinking_tokens", 0)).extra(options.get("extra") or {})
 
 
 def check_numbers(concurrency: int, timeout_s: float, retries: int, prices: Sequence[float | None]) -> None:

@@ -93,6 +93,7 @@ class OpenAIModel:
         replicas: int = 1,
     ) -> None:
         self._thinking = Thinking(enable_thinking, thinking_tokens)
+        self._extra = self._thinking.extra(extra or {})
         check_numbers(concurrency, timeout_s, retries, prices=(price_in, price_out))
         key = key_of(api_key_env)
         self._own = own_servers(url, path, serve, serve_args, model, start_s, str(revision), replicas)
@@ -106,7 +107,6 @@ class OpenAIModel:
         check_same(servers, self._name, entry)
         self._kind = self._server.printable(str(entry.get("owned_by") or ""))
         self._version = self._server.version() if self._kind == "vllm" else ""
-        self._extra = self._thinking.extra(extra or {})
         self._keep = 2 * concurrency * len(servers)
         self._limit, self.one_image = "max_tokens", ""  # the server itself says whether it takes several images
         self._tempered: bool | None = True if self._kind in _CONTINUES else None  # None: not yet known

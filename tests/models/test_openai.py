@@ -514,6 +514,7 @@ def test_a_refused_key_is_told_without_it(status: int, monkeypatch: pytest.Monke
         {"url": f"http://user:{KEY}@127.0.0.1/v1"},
         {"url": f"http://127.0.0.1/v1?key={KEY}"},
         {"concurrency": 0},
+        {"extra": {"headers": {"Authorization": f"Bearer {KEY}"}}},
     ],
 )
 def test_wrong_settings_are_told_and_no_secret_is_repeated(options: dict[str, Any]) -> None:

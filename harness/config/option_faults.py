@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
+from harness.core.options.secrets import ADVICE, secret_in
 from harness.core.options.source import training_options
 from harness.core.options.types import faults_of
 
@@ -46,6 +47,9 @@ def option_faults(tree: Mapping[str, Any], changes: Sequence[str] = ()) -> list[
                 f"{where}: `{where}.name={name}` changes the name alone, the options of the one before stay. Give all of it: "
                 f"'{where}={{name: {name}, ...}}'."
             )
+        free = {option: value for option, value in options.items() if option not in (*SOURCES_INSIDE, "model")}
+        if place := secret_in({option: value for option, value in free.items() if not isinstance(value, str)}):
+            faults.append(f"{where}.{place}: {ADVICE}")
         training = options.get("training")
         if kind == "aligner" and isinstance(training, Mapping):
             faults += [f"{where}: {fault}" for fault in faults_of(training, training_options(), "the option 'training'")]

@@ -153,6 +153,14 @@ class WaveEngine(Answers, Protocol):
 
 
 @runtime_checkable
+class ChecksOptions(Protocol):
+    """A model's class that knows what is wrong with options before one is opened: a judge's is opened after hours."""
+
+    @staticmethod
+    def check_options(options: Mapping[str, Any]) -> None: ...  # raises ConfigError; no secret is repeated
+
+
+@runtime_checkable
 class HasWaves(Protocol):
     """What a model needs beside a model's methods so that several processes can share its answers out."""
 

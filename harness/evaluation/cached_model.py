@@ -115,7 +115,8 @@ class RememberingModel:
             for batch in self._model.generate(distinct, done=finished):
                 # A stored answer is never replaced.
                 fresh = {n: self._kept(answer) for n, answer in batch if n not in finished}
-                self._store.add_answers(self.checkpoint.digest, {order[n]: answer for n, answer in fresh.items()})
+                if fresh:
+                    self._store.add_answers(self.checkpoint.digest, {order[n]: answer for n, answer in fresh.items()})
                 self._count([distinct[n] for n in fresh], fresh.values())
                 yield [(i, answer) for n, answer in fresh.items() for i in places[order[n]]]
         except Unanswered as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.core.capabilities import cost_of
@@ -27,6 +27,7 @@ class Judging:
     judge: Judge | None
     progress: Progress
     what: str
+    asked: Callable[[], None] = lambda: None  # called with every batch of verdicts
     _thread: threading.Thread | None = field(default=None, init=False)
     _error: Exception | None = field(default=None, init=False)
 
@@ -81,11 +82,16 @@ class Judging:
 
     def _ask(self, judge: RememberingJudge, questions: Mapping[str, Question]) -> None:
         total = len(questions)
-        judge.ask_ahead(questions, lambda done: self.progress(f"{self.what}: judging\t{done:,}/{total:,}", done, total))
+
+        def told(done: int) -> None:
+            self.asked()
+            self.progress(f"{self.what}: judging\t{done:,}/{total:,}", done, total)
+
+        judge.ask_ahead(questions, told)
 
     def _beside(self, judge: RememberingJudge, questions: Mapping[str, Question]) -> None:
         """In the thread; progress stays with the answers that are generated meanwhile."""
         try:
-            judge.ask_ahead(questions, lambda done: None)
+            judge.ask_ahead(questions, lambda done: self.asked())
         except Exception as error:
             self._error = error

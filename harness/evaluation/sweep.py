@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from harness.config.schema import BenchmarkConfig
-from harness.core.capabilities import SharesWork, WantsLikelihoods, WantsLogOdds, cost_of
+from harness.core.capabilities import SharesWork, WantsLikelihoods, WantsLogOdds
 from harness.core.edge.files import instead_of_file
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import DataError
@@ -23,8 +23,9 @@ from harness.evaluation.item_form import require_form
 from harness.evaluation.judging_ahead import Judging
 from harness.evaluation.protocol import image_digest, protocol_of
 from harness.evaluation.scoring import build, judge_of
+from harness.evaluation.server_cost import GrowingCost
 from harness.evaluation.side_by_side import side_by_side
-from harness.storage.artifacts import JudgeRepeats, MissingItems, ServerCost
+from harness.storage.artifacts import JudgeRepeats, MissingItems
 from harness.storage.run_store import Store, StoredResult
 
 Say = Callable[[str], None]
@@ -101,6 +102,7 @@ class _Asked:
     missing: MissingItems
     protocol: ProtocolRecord
     judging: Judging
+    judge_cost: GrowingCost
 
 
 class _Sweep:
@@ -147,24 +149,26 @@ class _Sweep:
     ) -> None:
         """All answers of a benchmark, and the beginning of their judging."""
         what = f"{self._label}: {spec.title}"
-        sure = isinstance(benchmark, WantsLogOdds) and benchmark.log_odds
-        asking = RememberingModel(self._model, self._store, self._progress, what, sure)
-        if isinstance(self._model, AnswersAtOnce):
-            self._model.begin(spec.title)
-        found, lost = answered(asking, requests)
-        if sure:
-            found = with_log_odds(asking, requests, found, self._say)
-        if isinstance(benchmark, WantsLikelihoods) and benchmark.likelihoods:
-            found = with_option_nats(asking, requests, [benchmark.offered(item) for item in items], found, self._say)
-        answers = {items[i].id: replace(answer, item_id=items[i].id) for i, answer in found.items()}
-        self._say(f"{what}: {len(answers):,} of {len(items):,} items answered; {asking.tally}")
-        self._add_cost(spec, "answers", self._model)
+        with self._cost(spec, "answers", self._model) as cost:
+            sure = isinstance(benchmark, WantsLogOdds) and benchmark.log_odds
+            asking = RememberingModel(self._model, self._store, cost.growing(self._progress), what, sure)
+            if isinstance(self._model, AnswersAtOnce):
+                self._model.begin(spec.title)
+            found, lost = answered(asking, requests)
+            if sure:
+                found = with_log_odds(asking, requests, found, self._say)
+            if isinstance(benchmark, WantsLikelihoods) and benchmark.likelihoods:
+                offered = [benchmark.offered(item) for item in items]
+                found = with_option_nats(asking, requests, offered, found, self._say)
+            answers = {items[i].id: replace(answer, item_id=items[i].id) for i, answer in found.items()}
+            self._say(f"{what}: {len(answers):,} of {len(items):,} items answered; {asking.tally}")
         keys = tuple(key if i.id in answers else None for key, i in zip(asking.keys(requests), items, strict=True))
         missing = MissingItems({items[i].id: _anywhere(why, self._data) for i, why in lost.items()})
         protocol = protocol_of(benchmark, spec, items, self._model, image_digest(requests, asking.image_digest))
-        judging = Judging(benchmark, items, answers, judge, self._progress, what)
+        cost = self._cost(spec, "judge", judge)
+        judging = Judging(benchmark, items, answers, judge, self._progress, what, cost.grow)
         with self._keeping:
-            self._waiting.append(_Asked(place, spec, items, keys, missing, protocol, judging))
+            self._waiting.append(_Asked(place, spec, items, keys, missing, protocol, judging, cost))
 
     def keep_judged(self, wait: bool = False) -> None:
         """Store the results that need not wait for a judge, or wait for all."""
@@ -177,6 +181,10 @@ class _Sweep:
                     self._waiting.append(asked)
 
     def _keep(self, asked: _Asked) -> None:
+        with asked.judge_cost:
+            self._keep_judged(asked)
+
+    def _keep_judged(self, asked: _Asked) -> None:
         title, scores = asked.spec.title, asked.judging.scores()
         if asked.spec.judge_repeats:
             again = asked.judging.again(scores, asked.spec.judge_repeats)
@@ -193,16 +201,9 @@ class _Sweep:
         )
         self._store.put(self._run, asked.missing, self._label, title)
         self._store.add_result(self._run, asked.place, result)
-        self._add_cost(asked.spec, "judge", asked.judging.judge)
 
-    def _add_cost(self, spec: BenchmarkConfig, role: str, asked: Model | Judge | None) -> None:
-        """What a server charged since it was last looked at, on top of earlier attempts; nothing for one that runs here."""
-        if (spent := cost_of(asked)) is None or not spent.requests:
-            return
-        self._say(f"{self._label}: {spec.title}: {role}: {spent}")
-        cost = self._store.get(ServerCost, self._run, self._label, spec.title) or ServerCost()
-        self._store.put(self._run, replace(cost, **{role: spent.added_to(getattr(cost, role))}), self._label, spec.title)
-        spent.clear()
+    def _cost(self, spec: BenchmarkConfig, role: str, asked: Model | Judge | None) -> GrowingCost:
+        return GrowingCost(self._store, (self._run, self._label, spec.title), role, asked, self._say)
 
 
 def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[Item, ...]:

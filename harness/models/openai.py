@@ -27,7 +27,7 @@ from harness.models._server.client import Server
 from harness.models._server.concurrency import ask_all
 from harness.models._server.pool import Pool
 from harness.models._server.refusals import Unanswerable
-from harness.models._server.settings import addresses_of, check_numbers, check_same, key_of
+from harness.models._server.settings import addresses_of, check_given, check_numbers, check_same, key_of
 from harness.models._server.shared_servers import own_servers
 from harness.models._server.spend_cap import shared_cap
 from harness.models._server.thinking import Thinking
@@ -69,6 +69,8 @@ class OpenAIModel:
         thinking_tokens: tokens of reasoning at most, besides a benchmark's limit for the answer; 0: one limit over both.
     """
 
+    check_options = staticmethod(check_given)  # see `ChecksOptions`
+
     def __init__(
         self,
         url: str | Sequence[str] | None = None,
@@ -91,25 +93,25 @@ class OpenAIModel:
         replicas: int = 1,
     ) -> None:
         self._thinking = Thinking(enable_thinking, thinking_tokens)
-        check_numbers(concurrency=concurrency, timeout_s=timeout_s, retries=retries)
+        self._extra = self._thinking.extra(extra or {})
+        check_numbers(concurrency, timeout_s, retries, prices=(price_in, price_out))
         key = key_of(api_key_env)
         self._own = own_servers(url, path, serve, serve_args, model, start_s, str(revision), replicas)
         addresses = addresses_of(self._own.urls if self._own else url or [])
         cap = shared_cap(addresses[0], max_cost, price_in, price_out)
-        servers = [Server(address, key, timeout_s, retries, concurrency, cap) for address in addresses]
+        self._spent = Spent(price_in, price_out)
+        servers = [Server(address, key, timeout_s, retries, concurrency, cap, self._spent) for address in addresses]
         self._url, self._revision = addresses[0], str(revision)
         self._server, self._pool = servers[0], Pool(servers, self._own.lives if self._own else None)
         self._name, entry = self._served(self._own.name if self._own else model)
         check_same(servers, self._name, entry)
         self._kind = self._server.printable(str(entry.get("owned_by") or ""))
         self._version = self._server.version() if self._kind == "vllm" else ""
-        self._extra = self._thinking.extra(extra or {})
         self._keep = 2 * concurrency * len(servers)
         self._limit, self.one_image = "max_tokens", ""  # the server itself says whether it takes several images
         self._tempered: bool | None = True if self._kind in _CONTINUES else None  # None: not yet known
         self._images: OrderedDict[Path, str] = OrderedDict()
         self._lock = threading.Lock()
-        self._spent = Spent(price_in, price_out)
         digest = value_digest(["served", self._url, self._name, str(entry.get("root") or ""), self._revision])
         self.checkpoint = self._own.checkpoint if self._own else Checkpoint(self._name, self._name, "", digest)
 
@@ -160,17 +162,14 @@ class OpenAIModel:
             answers = []
             for i, reply in finished:
                 if isinstance(reply, Reply):
-                    self._spent.add(reply.used)
                     answers.append((i, reply.answer))
                     lost.pop(i, None)
                 else:
                     lost[i] = reply
-            if answers:
-                yield answers
+            yield answers  # also none: whoever counts what was spent looks with every batch
 
     def spent(self) -> Spent:
-        """Requests, tokens and cost since the model was opened or this was cleared."""
-        self._spent.retries += self._pool.take_retried()
+        """Requests, tokens and cost since the model was opened or this was cleared; still growing while it is asked."""
         return self._spent
 
     # ------------------------------------------------------------ one request

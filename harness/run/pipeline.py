@@ -32,6 +32,7 @@ from harness.evaluation.sweep import sweep
 from harness.models._server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
+from harness.run.checks.models import check_models
 from harness.run.checks.report import check_report
 from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, notes_of_run, pairs_record
 from harness.run.checks.unchanged import require_unchanged, source_digest
@@ -72,6 +73,7 @@ def run(
     check_plugins(config)
     check_report(config)
     check_divided(config)
+    check_models(config)
     with crew_of(hands_of(config), say, Shown(Path(config.output), show)) as crew:
         check_room(config, crew)
         return run_on(crew, config, command, progress, say)

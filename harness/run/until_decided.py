@@ -25,6 +25,7 @@ from harness.evaluation.sweep import Say, sweep
 from harness.models._server.shared_servers import kept_servers
 from harness.results.run_records import records_of
 from harness.run.checks.decidable import base_results, require_measured, require_same_items, require_same_protocol
+from harness.run.checks.models import check_models
 from harness.run.data import open_data
 from harness.run.models import load_model
 from harness.storage.run_folder import locked
@@ -64,6 +65,7 @@ def until_decided(
     """
     if config.fleet is not None:
         raise ConfigError("`--until decided` asks a few images at a time, in this process. Leave the fleet out.")
+    check_models(config)
     output = Path(config.output).expanduser()
     with open_store(output) as store:
         against = store.run(against).id  # a name will be this run's, too, once it is begun

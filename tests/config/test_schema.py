@@ -53,6 +53,23 @@ def test_an_unknown_plugin_and_an_unknown_option_are_told_together() -> None:
     assert "has no option 'split'. Did you mean 'splits'?" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["openai", "openai_batch"])
+def test_a_secret_among_the_free_options_of_a_model_is_refused_without_repeating_it(name: str) -> None:
+    model = {"name": name, "extra": {"metadata": {"api_key": "sk-in-extra-999"}}}
+    model |= {"url": "http://127.0.0.1:9/v1"} if name == "openai" else {"folder": "batches", "model": "m"}
+    judged = {"name": "mmhal_bench", "judge": {"name": "chat", "model": model}}
+    with pytest.raises(ConfigError) as caught:
+        config.parse({**GOOD, "model": model, "arms": [], "sweep": [judged]})
+    assert "2 faults" in str(caught.value) and "sk-in-extra" not in str(caught.value)
+    assert "model.extra.metadata.api_key: looks like a secret" in str(caught.value)
+    assert "sweep.0.judge.model.extra.metadata.api_key: looks like a secret" in str(caught.value)
+
+
+def test_a_stored_run_with_a_secret_can_still_be_read() -> None:
+    tree = {**GOOD, "model": {"name": "openai", "url": "http://127.0.0.1:9/v1", "extra": {"api_key": "x"}}, "arms": []}
+    assert config.stored(yaml.safe_dump(tree), "run.yaml").model.options["extra"] == {"api_key": "x"}
+
+
 def test_two_arms_or_two_benchmarks_of_one_name_are_refused() -> None:
     with pytest.raises(ConfigError, match="two arms are named 'a'"):
         config.parse(GOOD | {"arms": GOOD["arms"] * 2})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.config import schema as config
+from harness.evaluation.server_cost import GrowingCost
 from harness.models._server import client as _client
 from harness.run import pipeline
 from harness.storage.artifacts import ServerCost
@@ -98,6 +99,20 @@ def test_a_judge_is_asked_while_the_next_benchmark_is_answered(
         first, second = results(world, tmp_path, server, {"name": "mmhal_bench", "limit": 4}, {"name": "pope", "limit": 4})
         assert max(began) < min(server.times) + 0.5
     assert not [s for s in (*first.scores, *second.scores) if s.flag == "unjudged"]
+
+
+def test_what_a_judge_costs_is_known_while_it_is_asked(monkeypatch: pytest.MonkeyPatch, world: Path, tmp_path: Path) -> None:
+    grown: list[int] = []
+    plain = GrowingCost.grow
+
+    def noted(self: GrowingCost) -> None:
+        plain(self)
+        grown.append((self._stored().judge or {"requests": 0})["requests"])
+
+    monkeypatch.setattr(GrowingCost, "grow", noted)
+    with serving(lambda body, n: rating(body)) as server:
+        results(world, tmp_path, server, {"name": "mmhal_bench", "limit": 6})
+    assert max(grown) > 0 and grown == sorted(grown)
 
 
 def test_each_benchmark_is_charged_its_own_requests(world: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from harness.config.sweep_only import evaluation
 from harness.core.edge.images import open_image
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Answer, Request
+from harness.evaluation import server_cost
 from harness.evaluation.sweep import requests_of
 from harness.models._server import client as _server
 from harness.models.scripted import Scripted
@@ -229,12 +230,69 @@ def test_what_servers_were_asked_and_cost_is_kept_over_all_attempts(world: Path,
     assert spent["cost"] == pytest.approx((100 * n + 2 * 3 * n) / 1e6)
 
 
+def test_what_a_killed_attempt_paid_is_kept(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(what: str, done: int, total: int) -> None:
+        if done == 5:
+            raise Killed
+
+    with serving() as server:
+        chosen = study(world, tmp_path, {"name": "openai", "url": server.url, "concurrency": 1}, POPE)
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(server_cost.GrowingCost, "__exit__", lambda self, *_: None)  # SIGKILL leaves no time for it
+            pipeline.run(chosen, "test", killed)
+        before = len(server.asked)
+        done = pipeline.run(chosen, "test")
+    with Store(done.folder.parent / "store.sqlite") as store:
+        spent = store.get(ServerCost, done.run_id, "base", "pope").answers
+    assert 0 < before < len(server.asked) == spent["requests"]
+
+
 def test_the_key_is_in_no_file_of_a_run(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWEEP_KEY", "sk-very-secret-123")
     with serving(lambda body, count: refused(400, "bad key sk-very-secret-123")) as server:
         pipeline.run(study(world, tmp_path, {"name": "openai", "url": server.url, "api_key_env": "SWEEP_KEY"}, POPE), "test")
     files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
     assert files and not [path for path in files if b"sk-very-secret-123" in path.read_bytes()]
+
+
+SERVED = {"name": "openai", "url": "http://127.0.0.1:9/v1"}
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    ({"api_key_env": "sk_live_abcdef"}, "environment variable that `api_key_env` names is not set"),
+    ({"url": "http://me:sk_live_abcdef@127.0.0.1:9/v1"}, "must hold no user, password or query"),
+    ({"retries": -1}, "retries of 0 or more"),
+    ({"max_cost": 1.0}, "`max_cost` needs"),
+])  # fmt: skip
+@pytest.mark.parametrize("place", ["judge", "annotator"])
+def test_a_key_in_the_place_of_its_variable_is_refused_before_anything_is_written(
+    world: Path, tmp_path: Path, place: str, options: dict[str, Any], says: str
+) -> None:
+    judge = {"name": "chat", "model": {**SERVED, **options}}
+    tree: dict[str, Any] = {"name": "t", "data": str(world), "output": str(tmp_path / "runs"), "sweep": [POPE]}
+    if place == "judge":
+        tree |= {"model": {"name": "scripted"}, "sweep": [{**MMHAL, "judge": judge}]}
+    else:
+        arm = {"name": "a", "pairs": {"name": "bdhs"}, "align": {"name": "online_dpo", "judge": judge}}
+        tree |= {"model": {"name": "transformers", "path": "miniworld"}, "arms": [arm]}
+    with pytest.raises(ConfigError, match=says) as caught:
+        pipeline.run(config.parse(tree), "test")
+    assert "judge.model: " in str(caught.value) and "sk_live" not in str(caught.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_finished_run_needs_no_key_of_its_judge(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWEEP_KEY", "sk-very-secret-123")
+    with serving(lambda body, count: reply("Fine.\nRating: 4")) as server:
+        model = {"name": "openai", "url": server.url, "api_key_env": "SWEEP_KEY"}
+        spec = {**MMHAL, "judge": {"name": "chat", "model": model}}
+        chosen = study(world, tmp_path, {"name": "scripted", "default": "A dog."}, spec)
+        first = pipeline.run(chosen, "test")
+        monkeypatch.delenv("SWEEP_KEY")
+        assert pipeline.run(chosen, "test") == first
 
 
 def test_a_served_model_cannot_be_trained_and_says_so_before_anything_starts() -> None:

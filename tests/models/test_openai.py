@@ -514,6 +514,7 @@ def test_a_refused_key_is_told_without_it(status: int, monkeypatch: pytest.Monke
         {"url": f"http://user:{KEY}@127.0.0.1/v1"},
         {"url": f"http://127.0.0.1/v1?key={KEY}"},
         {"concurrency": 0},
+        {"extra": {"headers": {"Authorization": f"Bearer {KEY}"}}},
     ],
 )
 def test_wrong_settings_are_told_and_no_secret_is_repeated(options: dict[str, Any]) -> None:
@@ -533,6 +534,39 @@ def test_tokens_and_cost_are_summed_and_an_unknown_price_is_no_price_of_zero() -
     assert (priced.spent().tokens_in, priced.spent().tokens_cached, priced.spent().tokens_out) == (400, 240, 12)
     assert priced.spent().cost == pytest.approx((400 * 1.0 + 12 * 10.0) / 1e6)
     assert unpriced.spent().cost is None and "cost unknown" in str(unpriced.spent())
+
+
+@pytest.mark.parametrize("finish", ["weird", "content_filter"])
+def test_a_reply_that_is_thrown_away_is_paid_for(finish: str) -> None:
+    with serving(lambda body, count: reply(finish=finish)) as server:
+        model = OpenAIModel(server.url, retries=1, price_in=1.0, price_out=10.0)
+        ask(model, questions(1))
+    assert model.spent().requests == len(server.asked)
+    assert model.spent().cost == pytest.approx(len(server.asked) * 130 / 1e6)
+
+
+@pytest.mark.parametrize("trouble", [CUT, Said(raw=b"{"), Said(reply().data, wait_s=1)])
+def test_a_reply_that_is_lost_counts_as_the_most_it_can_cost(trouble: Said | str) -> None:
+    with serving(fails_once(trouble)) as server:
+        model = OpenAIModel(server.url, timeout_s=0.5, price_in=1.0, price_out=10.0)
+        ask(model, [Request(None, "four", Decoding(max_new_tokens=7))])
+    assert (model.spent().requests, model.spent().lost, model.spent().tokens_out) == (2, 1, 3)
+    assert model.spent().cost == pytest.approx((100 + 3 * 10 + 4 + 256 + 7 * 10) / 1e6)
+    assert "2 requests (1 without a whole reply), 1 retries" in str(model.spent())
+
+
+def test_a_refusal_and_a_server_that_is_not_there_cost_nothing() -> None:
+    with serving(lambda body, count: refused(500)) as server:
+        model = OpenAIModel(server.url, retries=1, price_in=1.0, price_out=10.0)
+        ask(model, questions(1))
+    ask(model, questions(1))
+    assert (model.spent().requests, model.spent().cost) == (0, 0.0)
+
+
+@pytest.mark.parametrize("price", [-1.0, float("nan"), float("inf")])
+def test_a_price_that_cannot_be_is_refused(price: float) -> None:
+    with pytest.raises(ConfigError, match="US dollars per million tokens, 0 or more"):
+        OpenAIModel("http://127.0.0.1:9/v1", price_in=price)
 
 
 def test_a_server_that_does_not_count_leaves_the_totals_unknown() -> None:

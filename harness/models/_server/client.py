@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import random
-import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -24,6 +23,7 @@ from harness.models._server.circuit_breaker import Health
 from harness.models._server.pace import Pace
 from harness.models._server.refusals import Again, Refusal, Unanswerable
 from harness.models._server.spend_cap import CapReached, Held, SpendCap
+from harness.models._server.usage import Spent
 
 _log = logging.getLogger("harness")
 T = TypeVar("T")
@@ -44,18 +44,17 @@ class Server:
         retries: further tries of one request, not counting those that a busy server postponed.
         most: largest number of requests under way.
         cap: what the server may charge.
+        spent: counts each try that may be charged.
     Raises ModelError when nothing answers at the address, or when it refuses the key.
     """
 
-    def __init__(self, url: str, key: str, timeout_s: float, retries: int, most: int, cap: SpendCap) -> None:
+    def __init__(self, url: str, key: str, timeout_s: float, retries: int, most: int, cap: SpendCap, spent: Spent) -> None:
         self.url, self._key, self._timeout_s, self._retries = url, key, timeout_s, retries
-        self.pace, self._cap = Pace(most), cap
+        self.pace, self._cap, self._spent = Pace(most), cap, spent
         timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _LIST_S))
         self._client = OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout)
         weakref.finalize(self, self._client.close)  # the client has reference cycles: its sockets would stay open for long
         self._health = Health()
-        self._lock = threading.Lock()
-        self._retried = 0
         self.listing = self._listing()
 
     # ------------------------------------------------------------ models of the server
@@ -133,12 +132,6 @@ class Server:
                     raise Unanswerable(_gave_up(again, waited_s), transient=True) from None
                 waited_s += self._waited(again, wait_s)
 
-    def take_retried(self) -> int:
-        """Tries beyond the first since the last call."""
-        with self._lock:
-            taken, self._retried = self._retried, 0
-        return taken
-
     def _back_off(self, tried: int) -> float:
         """Doubling waits, each somewhere in its upper half, so that requests that failed together do not return together."""
         wait_s = min(FIRST_WAIT_S * 2.0 ** min(tried - 1, 64), LONGEST_WAIT_S)
@@ -146,8 +139,7 @@ class Server:
 
     def _waited(self, again: Again, wait_s: float) -> float:
         """Wait before the next try. Returns the seconds that a busy server was waited for."""
-        with self._lock:
-            self._retried += 1
+        self._spent.add_retry()
         if not again.busy:
             self.pace.back_off(wait_s)
             return 0.0
@@ -163,9 +155,12 @@ class Server:
 
     def _once(self, body: Mapping[str, Any]) -> Any:  # Any: the JSON of a reply
         with self._cap.hold(body) as held:
-            reply = self._sent(body, held)
-            self._cap.settle(held, reply)
-            return reply
+            try:
+                reply = self._sent(body, held)
+                self._cap.settle(held, reply)
+                return reply
+            finally:
+                held.count(self._spent)
 
     def _sent(self, body: Mapping[str, Any], held: Held) -> Any:  # Any: the JSON of a reply
         deadline = time.monotonic() + self._timeout_s
@@ -179,20 +174,24 @@ class Server:
                     if time.monotonic() > deadline:
                         raise Again(f"no whole reply within {self._timeout_s:g} s", reached=False, late=True)
             reply = json.loads(bytes(content))
-        except (APITimeoutError, httpx2.TimeoutException):
+        except (APITimeoutError, httpx2.TimeoutException) as error:
+            if isinstance(error.__cause__ or error, httpx2.ConnectTimeout):
+                held.is_free()
             raise Again(f"no reply within {self._timeout_s:g} s", reached=False, late=True) from None
         except (APIConnectionError, httpx2.HTTPError) as error:
             cause = error.__cause__ or error
+            if isinstance(cause, httpx2.ConnectError):
+                held.is_free()
             raise Again(
                 f"the connection failed ({self.printable(str(cause)) or type(cause).__name__})", reached=False
             ) from None
         except APIStatusError as error:
-            held.cost = 0.0  # a refusal is not charged
+            held.is_free()
             raise self._explained(Refusal.of_status(error)) from None
         except (ValueError, RecursionError):
             raise Again("the reply is not JSON") from None
         if (refusal := Refusal.of_body(reply)) is not None:
-            held.cost = 0.0
+            held.is_free()
             raise self._explained(refusal)
         return reply
 

@@ -44,10 +44,6 @@ class Pool:
             self._is_up(server)  # raises where none is left
         raise lost or Unanswerable("its servers ended one after the other", transient=True)
 
-    def take_retried(self) -> int:
-        """Tries beyond the first since the last call."""
-        return sum(server.take_retried() for server in self._servers)
-
     def _order(self, image: Path | None) -> list[Server]:
         by_load = sorted(self._servers, key=lambda server: server.pace.load)
         if image is None:

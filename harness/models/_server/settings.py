@@ -10,11 +10,26 @@ from urllib.parse import urlsplit
 
 from harness.core.errors import ConfigError
 from harness.models._server.client import Server
+from harness.models._server.spend_cap import SpendCap
+from harness.models._server.thinking import Thinking
 
 
-def check_numbers(concurrency: int, timeout_s: float, retries: int) -> None:
+def check_given(options: Mapping[str, Any]) -> None:
+    """Raises ConfigError for what is wrong with options of the openai backend by themselves; nothing is asked or started."""
+    prices = (options.get("price_in"), options.get("price_out"))
+    check_numbers(options.get("concurrency", 1), options.get("timeout_s", 1.0), options.get("retries", 0), prices)
+    key_of(options.get("api_key_env"))
+    if options.get("url") is not None:
+        addresses_of(options["url"])
+    SpendCap(options.get("max_cost"), *prices)
+    Thinking(options.get("enable_thinking"), options.get("thinking_tokens", 0)).extra(options.get("extra") or {})
+
+
+def check_numbers(concurrency: int, timeout_s: float, retries: int, prices: Sequence[float | None]) -> None:
     if concurrency < 1 or timeout_s <= 0 or retries < 0:
         raise ConfigError("The openai backend needs concurrency of 1 or more, timeout_s above 0 and retries of 0 or more.")
+    if any(price is not None and not 0 <= price < float("inf") for price in prices):
+        raise ConfigError("`price_in` and `price_out` are US dollars per million tokens, 0 or more.")
 
 
 def addresses_of(url: str | Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from harness.core.errors import ConfigError
-from harness.models._server.usage import token_counts
+from harness.models._server.usage import Spent, TokenCounts, token_counts
 
 IMAGE_TOKENS = 16_384  # at most, of one image: more than any published image-text model makes of one
 _ROUNDING = 1e-12  # US dollars, of sums of floats
@@ -27,10 +28,25 @@ class CapReached(Exception):
 
 
 class Held:
-    """What one try may cost at most, in US dollars; `cost` is what it did cost, as far as that is known."""
+    """What one try may cost at most, in US dollars; `cost` is what it did cost, as far as that is known.
+
+    `used` is None until a reply has arrived, `free` where nothing is charged for: a refusal, or nobody was reached.
+    """
 
     def __init__(self, most: float) -> None:
         self.cost = most  # a reply that never arrived may have been charged in full
+        self.used: TokenCounts | None = None
+        self.free = False
+
+    def is_free(self) -> None:
+        self.cost, self.free = 0.0, True
+
+    def count(self, spent: Spent) -> None:
+        """Count the try once it is over."""
+        if self.used is not None:
+            spent.add(self.used)
+        elif not self.free:
+            spent.add_lost(self.cost)
 
 
 class SpendCap:
@@ -59,7 +75,7 @@ class SpendCap:
     @contextmanager
     def hold(self, body: Mapping[str, Any]) -> Iterator[Held]:
         """Around one try. Raises CapReached before it is sent."""
-        held = Held(self._most(body) if self._cap is not None else 0.0)
+        held = Held(self._most(body) if any(self._prices) else 0.0)
         most = held.cost
         self._reserve(most)
         try:
@@ -73,7 +89,7 @@ class SpendCap:
 
     def settle(self, held: Held, reply: Any) -> None:  # Any: the JSON of a reply
         """The cost of a reply by its own count of tokens; without one it counts as the most it can be."""
-        used = token_counts(reply)
+        held.used = used = token_counts(reply)
         if used.prompt is not None and used.reply is not None:
             held.cost = self._price(used.prompt, used.reply)
 
@@ -102,8 +118,12 @@ class SpendCap:
             text += sum(len(part["text"].encode()) for part in parts if part["type"] == "text")
             images += sum(part["type"] != "text" for part in parts)
         asked = {**body, **body.get("extra_body", {})}
-        limit = max(int(asked.get(name) or 0) for name in ("max_completion_tokens", "max_tokens"))
-        return self._price(text + _TEMPLATE_TOKENS + images * IMAGE_TOKENS, limit * int(asked.get("n") or 1))
+        limit = max(_whole(asked.get(name)) for name in ("max_completion_tokens", "max_tokens"))
+        return self._price(text + _TEMPLATE_TOKENS + images * IMAGE_TOKENS, limit * max(_whole(asked.get("n")), 1))
 
     def _price(self, tokens_in: int, tokens_out: int) -> float:
         return (tokens_in * self._prices[0] + tokens_out * self._prices[1]) / 1e6
+
+
+def _whole(value: Any) -> int:  # Any: what `extra` of the options says; a server refuses what is not a number
+    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0

@@ -16,6 +16,7 @@ from typing import Any
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Request
 from harness.core.final_answer import without_marks
+from harness.core.options.secrets import ADVICE, secret_in
 
 _FIELDS = ("reasoning_content", "reasoning")
 
@@ -39,8 +40,10 @@ class Thinking:
     def extra(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Further keys of a request, with the switch of the chat template among them.
 
-        Raises ConfigError where `extra` has a switch of its own that says otherwise.
+        Raises ConfigError where `extra` has a switch of its own that says otherwise, or holds a secret.
         """
+        if place := secret_in(given):
+            raise ConfigError(f"`extra.{place}` {ADVICE}.")
         if self.enable is None:
             return dict(given)
         own = given.get("chat_template_kwargs", {})

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 N = TypeVar("N", int, float)
-_COUNTS = ("requests", "retries", "tokens_in", "tokens_cached", "tokens_out")
+_COUNTS = ("requests", "retries", "lost", "tokens_in", "tokens_cached", "tokens_out")
 _MOST = 10**9  # of one reply; no model reads or writes as many
 
 
@@ -49,47 +50,75 @@ def _number(value: Any) -> int | None:  # Any: a JSON value
 
 @dataclass(slots=True)
 class Spent:
-    """Totals of one served model. None is unknown: a token count that one reply left out, a price that was not given."""
+    """Totals of one served model. None is unknown: a token count that one reply left out, a price that was not given.
+
+    Every reply that arrived counts, also one that nothing could be read from. One that was lost on the way may have been
+    charged: it counts as the most it can cost. A refusal is free. Thread-safe.
+    """
 
     price_in: float | None = None
     price_out: float | None = None
     requests: int = 0
     retries: int = 0
+    lost: int = 0  # of the requests, those without a whole reply
     tokens_in: int | None = 0
     tokens_cached: int | None = 0
     tokens_out: int | None = 0
+    lost_cost: float = 0.0  # US dollars
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, used: TokenCounts) -> None:
-        """Count a reply."""
-        self.requests += 1
-        self.tokens_in = _sum(self.tokens_in, used.prompt)
-        self.tokens_cached = _sum(self.tokens_cached, used.cached)
-        self.tokens_out = _sum(self.tokens_out, used.reply)
+        """Count a reply that arrived."""
+        with self._lock:
+            self.requests += 1
+            self.tokens_in = _sum(self.tokens_in, used.prompt)
+            self.tokens_cached = _sum(self.tokens_cached, used.cached)
+            self.tokens_out = _sum(self.tokens_out, used.reply)
+
+    def add_lost(self, most: float) -> None:
+        """Count a reply that was lost, which cost at most so many US dollars."""
+        with self._lock:
+            self.requests += 1
+            self.lost += 1
+            self.lost_cost += most
+
+    def add_retry(self) -> None:
+        with self._lock:
+            self.retries += 1
 
     @property
     def cost(self) -> float | None:
         """US dollars at most: tokens from the server's prefix cache count in full, though some providers charge less."""
         if None in (self.price_in, self.price_out, self.tokens_in, self.tokens_out):
             return None
-        return (self.tokens_in * self.price_in + self.tokens_out * self.price_out) / 1e6  # type: ignore[operator]
+        return (self.tokens_in * self.price_in + self.tokens_out * self.price_out) / 1e6 + self.lost_cost  # type: ignore[operator]
 
     def added_to(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """These totals on top of earlier ones, for the store; what was unknown once stays unknown."""
-        now = {name: getattr(self, name) for name in _COUNTS} | {"cost": self.cost}
+        with self._lock:
+            now = {name: getattr(self, name) for name in _COUNTS} | {"cost": self.cost}
         return {name: _sum(before.get(name, 0), value) for name, value in now.items()}
 
     def clear(self) -> None:
         """Begin counting anew."""
-        for name in _COUNTS:
-            setattr(self, name, 0)
+        with self._lock:
+            for name in _COUNTS:
+                setattr(self, name, 0)
+            self.lost_cost = 0.0
 
     def __str__(self) -> str:
         cached = f" ({_count(self.tokens_cached)} from the server's prefix cache)" if self.tokens_cached else ""
-        cost = "cost unknown (no prices given)" if self.cost is None else f"at most ${self.cost:,.4f}"
+        lost = f" ({self.lost:,} without a whole reply)" if self.lost else ""
         return (
-            f"{self.requests:,} requests, {self.retries:,} retries, {_count(self.tokens_in)} tokens in{cached}, "
-            f"{_count(self.tokens_out)} out, {cost}"
+            f"{self.requests:,} requests{lost}, {self.retries:,} retries, {_count(self.tokens_in)} tokens in{cached}, "
+            f"{_count(self.tokens_out)} out, {self._cost_words()}"
         )
+
+    def _cost_words(self) -> str:
+        if self.cost is not None:
+            return f"at most ${self.cost:,.4f}"
+        unpriced = None in (self.price_in, self.price_out)
+        return f"cost unknown ({'no prices given' if unpriced else 'not every reply has a count of its tokens'})"
 
 
 def _sum(total: N | None, more: N | None) -> N | None:

@@ -222,6 +222,7 @@ def test_sglang_is_started_by_its_own_words(vllm: StandIn, llava_folder: Path) -
         ({"revision": "2"}, "known by content"),
         ({"serve_args": ["--port=80"]}, "--port, which the harness sets"),
         ({"serve_args": ["--api_key", "x"]}, "--api-key, which could"),
+        ({"serve_args": ["--hf-token=x"]}, "--hf-token, which could"),
         ({"serve_args": ["--tokeniz", "x"]}, "--tokeniz, which could"),
         ({"serve_args": ["--generation-config", "/usr"]}, "folder /usr"),
         ({"start_s": 0.0}, "above 0"),

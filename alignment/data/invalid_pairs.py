@@ -85,7 +85,7 @@ def _fault(pair: PreferencePair, has: Callable[[str], bool], unpaired: bool) -> 
         return EMPTY_ANSWER
     if not unpaired and not (pair.chosen and pair.rejected):
         return NO_REJECTED if pair.chosen else NO_CHOSEN
-    if any(has_image_mark(answer) for answer in (pair.chosen, *pair.rejected)):
+    if any(has_image_mark(answer) for answer in (pair.context, pair.chosen, *pair.rejected)):
         return IMAGE_MARK
     if any(r.strip() == pair.chosen.strip() for r in pair.rejected):
         return IDENTICAL_ANSWERS

@@ -18,6 +18,7 @@ from typing import Any
 
 from alignment.data.forms.trl_rows import from_rated, from_trl, to_rated, to_trl
 from alignment.data.image_marks import MARK, placed
+from alignment.data.sampling import unique
 from harness.core.digests import parts_digest
 from harness.core.edge.files import parse_json, read_text
 from harness.core.edge.foreign import words_of
@@ -59,7 +60,9 @@ def write_trl(path: Path, pairs: Sequence[PreferencePair]) -> None:
     answers for its KTOTrainer."""
     rows = to_trl if all(pair.chosen and pair.rejected for pair in pairs) else to_rated
     blocks = any(MARK in pair.prompt for pair in pairs if isinstance(pair.image, tuple))  # one type a column
-    _write(path, (row for pair in pairs for row in rows(pair, blocks)))
+    made = [row for pair in pairs for row in rows(pair, blocks)]
+    ids = unique(row["id"] for row in made)  # the answers of "a" are numbered like a second "a"
+    _write(path, ({**row, "id": name} for row, name in zip(made, ids, strict=True)))
 
 
 def to_json(pair: PreferencePair) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from alignment.data.sampling import unique
 from harness.core.digests import parts_digest
 from harness.core.edge.files import parse_json, read_text
 from harness.core.edge.foreign import words_of
+from harness.core.edge.text import shown
 from harness.core.errors import DataError, HarnessError
 from harness.core.files import write_text_whole
 from harness.core.preference import ImageNames, Images, PreferencePair, paths_under, together
@@ -156,7 +157,7 @@ def _read(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair],
             row = parse_json(line, "it", "")
             pair = parse(row if isinstance(row, dict) else _not_an_object(), f"row-{number}")
             if pair.id in line_of:
-                raise ValueError(f"id {pair.id!r} was already used in line {line_of[pair.id]}")
+                raise ValueError(f"id {shown(pair.id)} was already used in line {line_of[pair.id]}")
         except Exception as error:  # an untrusted row may hold values of any type
             faults.append(f"line {number}: {error if isinstance(error, HarnessError) else words_of(error)}")
             continue

@@ -81,7 +81,7 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
             reason = _unfit(row, names, answer)
             question = question if reason else placed(question, together(names))
         except Exception as error:  # turns may be of any type
-            faults.append(f"row {number} ({own}): {words_of(error)}")
+            faults.append(f"row {number} ({own[:80]}): {words_of(error)}")
             continue
         found = [] if reason else [(name, find_image(data, image_folder, name)) for name in names]
         lost = [name for name, place in found if place is None]

@@ -19,6 +19,7 @@ from alignment.data.prompts import StoresPairs, asked_of, count_of, made_source
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
+from harness.core.edge.text import shown
 from harness.core.errors import DataError
 from harness.core.plugins import Data, Model
 from harness.core.preference import AsksAbout, PreferencePair
@@ -80,7 +81,7 @@ class Union:
             why = ", ".join(f"{reason} {n:,}" for reason, n in faults.items())
             raise DataError(
                 f"union: none of {len(second):,} pairs of the second source matches one of {len(first):,} of the first: {why}. "
-                f"Pairs are matched by id; the first ids are {first[0].id!r} and {second[0].id!r}."
+                f"Pairs are matched by id; the first ids are {shown(first[0].id)} and {shown(second[0].id)}."
             )
         return faults[""]
 

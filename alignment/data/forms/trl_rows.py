@@ -74,7 +74,7 @@ def from_rated(row: Mapping[str, Any], where: str) -> PreferencePair:
     label = row.get("label")
     known = label.strip().lower() if isinstance(label, str) else label
     if not isinstance(known, (bool, int, str)) or known not in _LABELS:
-        raise ValueError(f"'label' is {label!r}; it must be true or false, up or down")
+        raise ValueError(f"'label' is {shown(label)}; it must be true or false, up or down")
     answer = _said(row, "completion", "assistant")
     if not answer.strip():
         raise ValueError("'completion' is empty")

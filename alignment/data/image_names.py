@@ -8,8 +8,10 @@ anything is asked or trained.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
 
+from alignment.data.forms.unread_keys import require_no_unread_image
 from alignment.data.invalid_pairs import Dropped, is_inside, left_out, shown_name
 from harness.core.edge.text import shown
 from harness.core.errors import ConfigError, DataError
@@ -20,6 +22,20 @@ _GENOME = re.compile(r"\d{1,7}\.jpg", re.IGNORECASE)
 _PREFIXES = ("COCO_train2014_", "COCO_val2014_", "")
 LONGEST_SHOWN = 200  # characters of a place that a message names
 _GENOME_FOLDERS = ("VG_100K", "VG_100K_2")
+
+
+def names_in(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """A prompt's images, under `image` or `images`, a name or a list of names.
+
+    Raises ValueError for something else, and for an image under another key.
+    """
+    value = row.get("image") or row.get("images") or []
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise ValueError("'image' must be a name, or a list of names")
+    if not names:
+        require_no_unread_image(row)
+    return tuple(names)
 
 
 def candidates(folder: str, name: str) -> list[str]:

@@ -13,7 +13,7 @@ from PIL import Image
 from alignment.data.invalid_pairs import Dropped, left_out
 from harness.core.edge.text import shown
 from harness.core.errors import DataError
-from tests.alignment.sources.test_unread_keys import COLUMNS, TRL, read
+from tests.alignment.rows.test_unread_keys import COLUMNS, TRL, read
 from tests.end_to_end.test_dry_run import row as own_row
 from tests.end_to_end.test_dry_run import said_of
 

@@ -14,7 +14,7 @@ from harness.core.errors import DataError
 from harness.core.plugins import NoModel
 from harness.core.preference import PreferencePair
 from harness.storage.data_folder import DataFolder
-from tests.alignment.sources.test_unread_keys import TRL, read
+from tests.alignment.rows.test_unread_keys import TRL, read
 
 SENTENCE = PreferencePair("a", "a.png", "", "Describe it.", "A cat.", ("A dog.",), "t", {}, "A street. ")
 SEVERAL = replace(SENTENCE, id="b", image=("a.png", "b.png"), prompt="Is <image> like <image>?")

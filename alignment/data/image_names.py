@@ -8,16 +8,34 @@ anything is asked or trained.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
 
-from alignment.data.invalid_pairs import Dropped, left_out
+from alignment.data.forms.unread_keys import require_no_unread_image
+from alignment.data.invalid_pairs import Dropped, is_inside, left_out, shown_name
+from harness.core.edge.text import shown
 from harness.core.errors import ConfigError, DataError
 from harness.core.plugins import Data
 
 _COCO = re.compile(r"(?:COCO_(?:train|val|test)20\d\d_)?(\d{12}\.(?:jpg|jpeg|png))", re.IGNORECASE)
 _GENOME = re.compile(r"\d{1,7}\.jpg", re.IGNORECASE)
 _PREFIXES = ("COCO_train2014_", "COCO_val2014_", "")
+LONGEST_SHOWN = 200  # characters of a place that a message names
 _GENOME_FOLDERS = ("VG_100K", "VG_100K_2")
+
+
+def names_in(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """A prompt's images, under `image` or `images`, a name or a list of names.
+
+    Raises ValueError for something else, and for an image under another key.
+    """
+    value = row.get("image") or row.get("images") or []
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise ValueError("'image' must be a name, or a list of names")
+    if not names:
+        require_no_unread_image(row)
+    return tuple(names)
 
 
 def candidates(folder: str, name: str) -> list[str]:
@@ -43,10 +61,16 @@ def refuse_unusable(data: Data, file: str, folder: str, kept: Sized, dropped: Se
     if 2 * len(missing) > asked:
         others = list(dict.fromkeys(name for name in missing if name != missing[0]))
         more = f" and {len(others) - 2:,} more" if len(others) > 2 else ""
-        also = f" {', '.join(map(repr, others[:2]))}{more} are missing too." if others else ""
+        also = f" {', '.join(map(shown_name, others[:2]))}{more} are missing too." if others else ""
+        if is_inside(missing[0]):
+            raise DataError(
+                f"{file}: the images of {len(missing):,} of {asked:,} rows are not files of the data folder. The first is "
+                f"{shown_name(missing[0])}. Write such images to files and their names into the rows, or pack them as parquet."
+            )
+        places = ", ".join(place if len(place) <= LONGEST_SHOWN else shown(place) for place in candidates(folder, missing[0]))
         raise DataError(
             f"{file}: the images of {len(missing):,} of {asked:,} rows are not in the data folder {data.folder}. The first, "
-            f"{missing[0]!r}, was looked for as {', '.join(candidates(folder, missing[0]))}.{also} Put the images there, or "
+            f"{shown_name(missing[0])}, was looked for as {places}.{also} Put the images there, or "
             "set image_folder to their folder; `python -m harness fetch` with the source's name tells where they come from."
         )
     if not kept:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, replace
 
 from alignment.data.image_marks import count_marks, has_image_mark, mark_among_words, placed, places
+from harness.core.edge.text import shown
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
 
@@ -22,6 +23,8 @@ AMONG_WORDS = "[IMG] among the words of a prompt"
 LATER_IMAGES = "images of later turns"
 VIDEO = "video"
 SHOWN = 3  # names of images
+LONGEST_NAME = 1000  # of an image file; whatever is longer is an image itself
+_BASE64 = ("data:", "/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD")  # a data URI; JPEG, PNG, WebP and GIF in base64
 _ALONE = "is empty (a rated answer without a counterpart, which only the aligner kto trains on)"
 NO_CHOSEN, NO_REJECTED = f"`chosen` {_ALONE}", f"`rejected` {_ALONE}"
 
@@ -52,6 +55,16 @@ def validate(
     return kept, dropped
 
 
+def is_inside(name: str) -> bool:
+    """Whether what stands for an image's name is the image itself, as base64."""
+    return len(name) > LONGEST_NAME or (len(name) > 200 and name.startswith(_BASE64))
+
+
+def shown_name(name: str) -> str:
+    """An image's name as a message repeats it; the beginning of an image inside the text."""
+    return f"an image inside the text, {shown(name, 40)}" if is_inside(name) else shown(name)
+
+
 def table(dropped: Sequence[Dropped]) -> dict[str, int]:
     """Reason -> number of pairs, the most frequent first."""
     return dict(Counter(d.reason for d in dropped).most_common())
@@ -62,7 +75,7 @@ def left_out(dropped: Sequence[Dropped], asked: int) -> str:
     if not dropped:
         return ""
     lost = list(dict.fromkeys(d.what for d in dropped if d.what))
-    names = ", ".join(map(repr, lost[:SHOWN])) + (f" and {len(lost) - SHOWN:,} more" if len(lost) > SHOWN else "")
+    names = ", ".join(map(shown_name, lost[:SHOWN])) + (f" and {len(lost) - SHOWN:,} more" if len(lost) > SHOWN else "")
     named = {MISSING_IMAGE: f" ({names})"} if lost else {}
     reasons = ", ".join(f"{reason} {n:,}{named.get(reason, '')}" for reason, n in table(dropped).items())
     return f"{len(dropped):,} of {asked:,} rows are left out: {reasons}"
@@ -85,7 +98,7 @@ def _fault(pair: PreferencePair, has: Callable[[str], bool], unpaired: bool) -> 
         return EMPTY_ANSWER
     if not unpaired and not (pair.chosen and pair.rejected):
         return NO_REJECTED if pair.chosen else NO_CHOSEN
-    if any(has_image_mark(answer) for answer in (pair.chosen, *pair.rejected)):
+    if any(has_image_mark(answer) for answer in (pair.context, pair.chosen, *pair.rejected)):
         return IMAGE_MARK
     if any(r.strip() == pair.chosen.strip() for r in pair.rejected):
         return IDENTICAL_ANSWERS

@@ -18,9 +18,11 @@ from typing import Any
 
 from alignment.data.forms.trl_rows import from_rated, from_trl, to_rated, to_trl
 from alignment.data.image_marks import MARK, placed
+from alignment.data.sampling import unique
 from harness.core.digests import parts_digest
 from harness.core.edge.files import parse_json, read_text
 from harness.core.edge.foreign import words_of
+from harness.core.edge.text import shown
 from harness.core.errors import DataError, HarnessError
 from harness.core.files import write_text_whole
 from harness.core.preference import ImageNames, Images, PreferencePair, paths_under, together
@@ -59,7 +61,9 @@ def write_trl(path: Path, pairs: Sequence[PreferencePair]) -> None:
     answers for its KTOTrainer."""
     rows = to_trl if all(pair.chosen and pair.rejected for pair in pairs) else to_rated
     blocks = any(MARK in pair.prompt for pair in pairs if isinstance(pair.image, tuple))  # one type a column
-    _write(path, (row for pair in pairs for row in rows(pair, blocks)))
+    made = [row for pair in pairs for row in rows(pair, blocks)]
+    ids = unique(row["id"] for row in made)  # the answers of "a" are numbered like a second "a"
+    _write(path, ({**row, "id": name} for row, name in zip(made, ids, strict=True)))
 
 
 def to_json(pair: PreferencePair) -> dict[str, Any]:
@@ -153,7 +157,7 @@ def _read(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair],
             row = parse_json(line, "it", "")
             pair = parse(row if isinstance(row, dict) else _not_an_object(), f"row-{number}")
             if pair.id in line_of:
-                raise ValueError(f"id {pair.id!r} was already used in line {line_of[pair.id]}")
+                raise ValueError(f"id {shown(pair.id)} was already used in line {line_of[pair.id]}")
         except Exception as error:  # an untrusted row may hold values of any type
             faults.append(f"line {number}: {error if isinstance(error, HarnessError) else words_of(error)}")
             continue

@@ -16,9 +16,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
-from alignment.data.forms.unread_keys import require_no_unread_image
 from alignment.data.image_marks import count_marks, has_image_mark, placed
-from alignment.data.image_names import check_limit, find_image, refuse_unusable
+from alignment.data.image_names import check_limit, find_image, names_in, refuse_unusable
 from alignment.data.invalid_pairs import (
     EMPTY_ANSWER,
     IMAGE_MARK,
@@ -30,7 +29,7 @@ from alignment.data.invalid_pairs import (
     VIDEO,
     Dropped,
     misplaced,
-)
+)  # fmt: skip
 from alignment.data.sampling import drawn, row_id, unique
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
@@ -77,11 +76,11 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
     for number, (own, row) in enumerate(zip(ids, rows, strict=True), start=1):
         try:
             question, answer = first_turn(row)
-            names = _image_names(row)
+            names = names_in(row)
             reason = _unfit(row, names, answer)
             question = question if reason else placed(question, together(names))
         except Exception as error:  # turns may be of any type
-            faults.append(f"row {number} ({own}): {words_of(error)}")
+            faults.append(f"row {number} ({own[:80]}): {words_of(error)}")
             continue
         found = [] if reason else [(name, find_image(data, image_folder, name)) for name in names]
         lost = [name for name, place in found if place is None]
@@ -94,17 +93,6 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
         raise DataError(f"{name} has {len(faults)} faulty rows; correct or remove them:{listed}")
     refuse_unusable(data, name, image_folder, kept, dropped, len(rows))
     return [kept[i] for i in drawn([p.id for p in kept], limit, seed)], dropped
-
-
-def _image_names(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Under `image` or `images`, a name or a list of names. Raises ValueError for something else."""
-    value = row.get("image") or row.get("images") or []
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-        raise ValueError("'image' must be a name, or a list of names")
-    if not names:
-        require_no_unread_image(row)
-    return tuple(names)
 
 
 def _unfit(row: Mapping[str, Any], names: Sequence[str], answer: str) -> str:

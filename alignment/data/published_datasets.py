@@ -17,7 +17,7 @@ from alignment.data.image_names import check_limit, refuse_most_lost
 from alignment.data.invalid_pairs import Dropped, misplaced
 from alignment.data.sampling import row_id, unique
 from alignment.data.stored_pairs import from_rows, would_train
-from harness.core.edge.files import json_lines, parse_json
+from harness.core.edge.files import is_folder, json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data, Model
@@ -113,7 +113,7 @@ class Published(ABC):
 
 def read_rows(data: Data, name: str) -> list[Row]:
     """Objects of a JSON list or of JSON lines, or of what `forms/tables.py` unpacks. Raises DataError for another file."""
-    if name.endswith(PACKED) or (data.has(name) and data.path(name).is_dir()):
+    if name.endswith(PACKED) or is_folder(data.folder / name):
         return table_rows(data, name)
     text = data.read_text(name)
     is_list = text.lstrip().startswith("[")

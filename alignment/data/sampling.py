@@ -19,11 +19,16 @@ def row_id(row: Mapping[str, Any], number: int) -> str:
 
 
 def unique(ids: Iterable[str]) -> list[str]:
-    """Repeated ids numbered over all rows of a file, whatever becomes of them: the second "7" is "7#2"."""
-    seen, found = dict[str, int](), list[str]()
-    for name in ids:
-        seen[name] = seen.get(name, 0) + 1
-        found.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    """Repeated ids numbered over all rows of a file, whatever becomes of them: the second "7" is "7#2", or the next number
+    that no other row has."""
+    given = list(ids)
+    seen, taken, found = dict[str, int](), set(given), list[str]()
+    for name in given:
+        number = seen.get(name, 0) + 1
+        while number > 1 and f"{name}#{number}" in taken:
+            number += 1
+        seen[name] = number
+        found.append(name if number == 1 else f"{name}#{number}")
     return found
 
 

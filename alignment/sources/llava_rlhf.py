@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from alignment.data.published_datasets import Published, Row, image_of, make_pair, question_of, text_of, turns_of
 from alignment.data.source_files import TRAIN_IMAGES, hub_file
 from harness.core import registry
+from harness.core.edge.text import shown
 from harness.core.preference import PreferencePair
 
 
@@ -28,7 +29,7 @@ class LlavaRlhf(Published):
         question = question_of(turns)
         preference = row.get("preference")
         if preference not in (1, 2):
-            raise ValueError(f"'preference' must be 1 or 2, not {preference!r}")
+            raise ValueError(f"'preference' must be 1 or 2, not {shown(preference)}")
         first, second = (_value(row, f"output_{n}") for n in (1, 2))
         chosen, rejected = (first, second) if preference == 1 else (second, first)
         return make_pair(name, image_of(row, "image"), question, chosen, rejected, "llava_rlhf")

@@ -1,7 +1,8 @@
 """Two sources side by side: prompts that both have, with both rejected answers, for `loss: avg_dpo`.
 
 The rows "GPT-4V and BDHS" of the study's tables 2 and 6 (arXiv:2407.02477, equation 5): the chosen answer is the first
-source's, the losses against the two rejected ones are averaged. Pairs are matched by id. Two equal rejected answers stay: the
+source's, the losses against the two rejected ones are averaged. Pairs are matched by id, and must show the same images and ask
+the same question; of several rejected answers the first counts. Two equal rejected answers stay: the
 average is then the plain loss, and the arm keeps its prompts.
 """
 
@@ -18,12 +19,16 @@ from alignment.data.prompts import StoresPairs, asked_of, count_of, made_source
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
+from harness.core.edge.text import shown
 from harness.core.errors import DataError
 from harness.core.plugins import Data, Model
 from harness.core.preference import AsksAbout, PreferencePair
 
 ONLY_ONE = "in one of the two sources only"
+OTHER_IMAGES = "the sources differ in the images"
+OTHER_PROMPT = "the sources differ in the prompt"
 OTHER_CHOSEN = "the sources differ in the chosen answer"
+FURTHER = "further rejected answer"
 
 
 @registry.source
@@ -54,6 +59,7 @@ class Union:
             else:
                 meta = {"first": dict(pair.meta), "second": dict(other.meta)}
                 both = (pair.rejected[0], other.rejected[0])
+                dropped += [Dropped(other.id, FURTHER)] * (len(pair.rejected) + len(other.rejected) - 2)
                 made.append(replace(other, rejected=both, source=f"{pair.source}+{other.source}", meta=meta))
         self._report = yield_report(self.options, asked, made, [], dropped, nouns(data)) | {"second": self._second.report()}
         yield from made
@@ -75,7 +81,7 @@ class Union:
             why = ", ".join(f"{reason} {n:,}" for reason, n in faults.items())
             raise DataError(
                 f"union: none of {len(second):,} pairs of the second source matches one of {len(first):,} of the first: {why}. "
-                f"Pairs are matched by id; the first ids are {first[0].id!r} and {second[0].id!r}."
+                f"Pairs are matched by id; the first ids are {shown(first[0].id)} and {shown(second[0].id)}."
             )
         return faults[""]
 
@@ -88,6 +94,19 @@ class Union:
 
 
 def _fault(pair: PreferencePair | None, other: PreferencePair) -> str:
+    """Why two pairs of one id are not about the same; "" where they are. Rows without ids have the same ones in every file."""
     if pair is None:
         return ONLY_ONE
+    if _other_images(pair, other):
+        return OTHER_IMAGES
+    if (pair.prompt.split(), pair.context) != (other.prompt.split(), other.context):
+        return OTHER_PROMPT
     return OTHER_CHOSEN if pair.chosen.strip() != other.chosen.strip() else ""
+
+
+def _other_images(pair: PreferencePair, other: PreferencePair) -> bool:
+    """Whether other images are shown, by content where it is known: one image may lie in two places. Before digests are known
+    (`check`) names that differ are no reason."""
+    if len(pair.images) != len(other.images):
+        return True
+    return bool(pair.image_digest and other.image_digest) and pair.image_digest != other.image_digest

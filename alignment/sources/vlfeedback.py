@@ -70,7 +70,7 @@ class Vlfeedback(Published):
             ("chosen_by", models, _within),
         ):
             if (wanted := self.options[option]) and not any(fits(wanted, name) for name in names):
-                known = ", ".join(names[:20])
+                known = ", ".join(name[:80] for name in names[:20])
                 raise DataError(f"{self.options['file']} has no row with {option} {wanted!r}. There are: {known}.")
         yield from rows
 

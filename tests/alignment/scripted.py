@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.core.errors import ImageError
+from harness.core.errors import DataError, ImageError
 from harness.core.evaluation import Answer, Request
 from harness.core.run_record import Checkpoint
 
@@ -38,15 +38,17 @@ class ScriptedModel:
 
 
 class FolderData:
-    """contract.Data over a folder."""
+    """contract.Data over a folder; folders are no files of it, as in the real one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def has(self, name: str) -> bool:
-        return (self.folder / name).exists()
+        return (self.folder / name).is_file()
 
     def path(self, name: str) -> Path:
+        if not self.has(name):
+            raise DataError(f"{name} is not in the data folder {self.folder}.")
         return self.folder / name
 
     def read_text(self, name: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from alignment.data.forms.folders import place_of, tables_in
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
@@ -33,14 +34,16 @@ _EXTRA = "pip install 'mm-align-harness[tables]', or export the rows as JSON lin
 _ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp", b"GIF8": "gif"}
 
 
-def table_rows(data: Data, name: str) -> list[Row]:
-    """All rows of a file or folder, in order; images inside them as names in the data folder.
+def table_rows(data: Data, name: str, split: str = "") -> list[Row]:
+    """All rows of a file, or of a folder's split (see `folders`), in order; images inside them as names in the data folder.
 
     Raises DataError for a file of another kind, for a damaged one, and for one that needs a package that is not installed.
     """
-    path = data.path(name)
+    path = place_of(data, name)
+    if split and not path.is_dir():
+        raise DataError(f"{name} is a file, and only folders have splits: leave `split` out.")
     try:
-        rows = list(_rows(path, name))
+        rows = list(_rows(path, name, split))
     except HarnessError:
         raise
     except Exception as error:  # a damaged archive raises whatever its reader likes
@@ -50,12 +53,9 @@ def table_rows(data: Data, name: str) -> list[Row]:
     return [_with_files(row, data, name) for row in rows]
 
 
-def _rows(path: Path, name: str) -> Iterator[Any]:
+def _rows(path: Path, name: str, split: str) -> Iterator[Any]:
     if path.is_dir():
-        files = sorted([*path.rglob("*.parquet"), *path.glob("data-*.arrow"), *path.glob("*/data-*.arrow")])
-        if not files:
-            raise DataError(f"{name} is a folder without *.parquet and without the data-*.arrow files of a saved dataset.")
-        for file in files:
+        for file in tables_in(path, name, split):
             yield from _arrow(file, name)
     elif path.suffix in (".parquet", ".arrow"):
         yield from _arrow(path, name)

@@ -13,9 +13,10 @@ Each function raises LeftOut for what a pair cannot hold, ValueError for a row t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from alignment.data.forms.trl_rows import asked_in, from_trl, image_blocks
+from alignment.data.forms.trl_rows import asked_in, block_types_in, from_trl, image_blocks, roles_in
 from alignment.data.forms.unread_keys import require_no_unread_image, require_one_image_key
 from alignment.data.image_marks import MARK, count_marks
 from alignment.data.invalid_pairs import VIDEO
@@ -78,10 +79,16 @@ def columns(row: Row, name: str, source: str) -> PreferencePair:
 
 
 def trl(row: Row, name: str, source: str) -> PreferencePair:
+    if roles := roles_in(row):
+        question_of([(str(role), "") for role in roles])
+    for kind, reason in (("video", VIDEO), ("audio", AUDIO)):
+        if kind in block_types_in(row):
+            raise LeftOut(reason)
     image = images_of(row, MARK * image_blocks(row) or asked_in(row), "images", "image")
     names = list(image) if isinstance(image, tuple) else [image] if image else []
     made = from_trl({**row, "id": name, "images": names, "image": None}, name)
-    return make_pair(name, image, made.prompt, made.chosen.strip(), made.rejected[0].strip(), source)
+    pair = make_pair(name, image, made.prompt, made.chosen.strip(), made.rejected[0].strip(), source)
+    return replace(pair, context=made.context.strip())
 
 
 def llama_factory(row: Row, name: str, source: str) -> PreferencePair:

@@ -48,6 +48,7 @@ def from_trl(row: Mapping[str, Any], where: str) -> PreferencePair:
         chosen=_only_message(row, "chosen", "assistant", MARK),
         rejected=(_only_message(row, "rejected", "assistant", MARK),),
         source="trl",
+        context=context_in(row),
     )
 
 
@@ -73,13 +74,14 @@ def from_rated(row: Mapping[str, Any], where: str) -> PreferencePair:
     label = row.get("label")
     known = label.strip().lower() if isinstance(label, str) else label
     if not isinstance(known, (bool, int, str)) or known not in _LABELS:
-        raise ValueError(f"'label' is {label!r}; it must be true or false, up or down")
+        raise ValueError(f"'label' is {shown(label)}; it must be true or false, up or down")
     answer = _said(row, "completion", "assistant")
     if not answer.strip():
         raise ValueError("'completion' is empty")
     up, image = _LABELS[known], _image(row)
     chosen, rejected = (answer, ()) if up else ("", (answer,))
-    return PreferencePair(str(row.get("id", where)), image, "", _asked(row, image), chosen, rejected, "rated")
+    prompt, context = _asked(row, image), context_in(row)
+    return PreferencePair(str(row.get("id", where)), image, "", prompt, chosen, rejected, "rated", context=context)
 
 
 def _said(row: Mapping[str, Any], key: str, role: str) -> str:
@@ -95,8 +97,39 @@ def _asked(row: Mapping[str, Any], image: ImageNames) -> str:
 
 def asked_in(row: Mapping[str, Any], mark: str = "") -> str:
     """The prompt as it stands, a text or a message, with `mark` in the place of each image block."""
+    if isinstance(value := row.get("prompt"), str):
+        return value
+    question, context = _parted(row)
+    return _only_message({"prompt": question} if context else row, "prompt", "user", mark)
+
+
+def context_in(row: Mapping[str, Any]) -> str:
+    """The beginning of the answer that a prompt ends with, a last message of the assistant; "" where it ends with the user."""
+    context = _parted(row)[1]
+    return _only_message({"prompt": context}, "prompt", "assistant", MARK) if context else ""
+
+
+def roles_in(row: Mapping[str, Any]) -> list[Any]:
+    """Whose messages the prompt consists of, without the given beginning of the answer; none for a text."""
+    return [message.get("role") if isinstance(message, Mapping) else None for message in _parted(row)[0]]
+
+
+def block_types_in(row: Mapping[str, Any]) -> list[Any]:
+    """The types of the prompt's blocks; none where all contents are texts."""
+    messages = row.get("prompt")
+    contents = [m.get("content") for m in messages if isinstance(m, Mapping)] if isinstance(messages, list) else []
+    blocks = [block for content in contents if isinstance(content, list) for block in content]
+    return [block.get("type") for block in blocks if isinstance(block, Mapping)]
+
+
+def _parted(row: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """The prompt's messages, and the last one apart where it begins an answer, as `_prompt` writes it behind a question.
+    None of either for a text."""
     value = row.get("prompt")
-    return value if isinstance(value, str) else _only_message(row, "prompt", "user", mark)
+    messages = value if isinstance(value, list) else []
+    last = messages[-1] if len(messages) > 1 else None
+    given = isinstance(last, Mapping) and last.get("role") == "assistant"
+    return (messages[:-1], messages[-1:]) if given else (messages, [])
 
 
 def _image(row: Mapping[str, Any]) -> ImageNames:
@@ -114,10 +147,7 @@ def _image(row: Mapping[str, Any]) -> ImageNames:
 
 def image_blocks(row: Mapping[str, Any]) -> int:
     """How many blocks of the prompt stand for an image; 0 where its content is a text."""
-    messages = row.get("prompt")
-    contents = [m.get("content") for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
-    blocks = [block for content in contents if isinstance(content, list) for block in content]
-    return sum(isinstance(block, dict) and block.get("type") == "image" for block in blocks)
+    return block_types_in(row).count("image")
 
 
 def _prompt(pair: PreferencePair, blocks: bool) -> list[dict[str, Any]]:
@@ -139,7 +169,9 @@ def _message(role: str, content: Any) -> list[dict[str, Any]]:
 
 def _only_message(row: Mapping[str, Any], key: str, role: str, mark: str = "") -> str:
     """The text of a list with one message; content as a text or as blocks, `mark` in the place of each image."""
-    messages = row.get(key)
+    if key not in row:
+        raise ValueError(f"{key!r} is missing")
+    messages = row[key]
     if not isinstance(messages, list) or len(messages) != 1 or not isinstance(messages[0], dict):
         raise ValueError(f"{key!r} must be a list with one message; our pairs hold one turn")
     message = messages[0]

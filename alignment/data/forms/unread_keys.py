@@ -20,7 +20,7 @@ def require_no_unread_image(row: Mapping[str, Any]) -> None:
     key = next((str(key) for key, value in row.items() if value and _is_image(str(key), value)), None)
     if key is not None:
         raise ValueError(
-            f"no image under {', '.join(IMAGE_KEYS)}, but {shown(key, 40)} is {shown(row[key], 60)}. Rename it to 'image', or "
+            f"no image under a key that is read, but {shown(key, 40)} is {shown(row[key], 60)}. Rename it to 'image', or "
             f"read the file with the source `dataset` and `image_key: {key[:40]}`"
         )
 

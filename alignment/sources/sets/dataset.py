@@ -31,16 +31,17 @@ class Dataset(Published):
         image_folder: str = "",  # in front of every image's name
         limit: int | None = None,  # that many pairs, a uniform subsample by seed
         skip_broken: bool = False,  # count broken rows instead of refusing the file
+        split: str = "",  # of a folder; "" is train where it has several
         image_key: str = "",  # key under which the image stands; "" is image, images or image_path
     ) -> None:
         if form and form not in FORMS:
             raise ConfigError(f"dataset.form is {form!r}; choose one of {', '.join(FORMS)}, or leave it out.")
         super().__init__(file, image_folder, limit, skip_broken)
-        self.options |= {"form": form, "image_key": image_key}
+        self.options |= {"form": form, "split": split, "image_key": image_key}
 
     def rows(self, data: Data) -> Iterator[Row]:
         """Raises DataError where no row has the key that `image_key` names: all pairs would show no image."""
-        rows, key = table_rows(data, self.options["file"]), self.options["image_key"]
+        rows, key = table_rows(data, self.options["file"], self.options["split"]), self.options["image_key"]
         if not key:
             yield from rows
             return

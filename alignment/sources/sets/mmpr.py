@@ -20,7 +20,7 @@ from alignment.data.published_datasets import Published, Row
 from alignment.data.source_files import hub_file
 from harness.core import registry
 from harness.core.capabilities import OfficialFile
-from harness.core.edge.files import parse_json
+from harness.core.edge.files import is_folder, parse_json
 from harness.core.errors import ConfigError, DataError
 from harness.core.nearest import did_you_mean
 from harness.core.plugins import Data
@@ -83,5 +83,6 @@ class Mmpr(Published):
 def _beside(data: Data, meta: str, path: str) -> str:
     """A path of meta.json in the data folder: as it stands, beside meta.json, or there without its first folder."""
     folder = meta.rpartition("/")[0]
-    places = [path, f"{folder}/{path}", f"{folder}/{path.partition('/')[2]}"]
-    return next((place for place in places if data.has(place)), places[-1]).strip("/")
+    places = [place.strip("/") for place in (path, f"{folder}/{path}", f"{folder}/{path.partition('/')[2]}")]
+    there = (place for place in places if place and (data.has(place) or is_folder(data.folder / place)))
+    return next(there, places[-1])

@@ -25,6 +25,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; False for names that none can have."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def instead_of_file(path: Path) -> str:
     """What stands in the place of a file, as the end of a sentence; "" where nothing does."""
     try:

@@ -27,6 +27,11 @@ def test_what_is_written_is_read(tmp_path):
     assert read_pairs(tmp_path / "p.jsonl") == pairs
 
 
+def test_numbered_answers_of_a_pair_in_trl_s_form_do_not_take_another_pair_s_id(tmp_path):
+    write_trl(tmp_path / "p", [pair("a", rejected=("A dog.", "A bus.", "A van.")), pair("a#2"), pair("b")])
+    assert [p.id for p in read_trl(tmp_path / "p")] == ["a#0", "a#1", "a#2", "a#2#2", "b"]
+
+
 def test_all_faults_are_named_by_line(tmp_path):
     good = {"id": "a", "prompt": "What?", "chosen": "A cat.", "rejected": "A dog."}
     write(

@@ -44,6 +44,17 @@ def test_repeated_ids_are_numbered_over_all_rows():
     assert unique(["7", "8", "7", "7"]) == ["7", "8", "7#2", "7#3"]
 
 
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        (["7", "7", "7#2"], ["7", "7#3", "7#2"]), (["7#2", "7", "7", "7"], ["7#2", "7", "7#3", "7#4"]),
+        (["7", "7", "7#2", "7#2"], ["7", "7#3", "7#2", "7#2#2"]),
+    ],
+)  # fmt: skip
+def test_an_id_that_another_row_has_is_not_given_to_a_repeated_one(given: list[str], made: list[str]) -> None:
+    assert unique(given) == made and len(set(made)) == len(made)
+
+
 def test_stored_pairs_and_prompts_of_one_file_are_the_same_rows(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"image")
     rows = [povid_row(str(i // 2), "What is it?", f"Cat {i}.") for i in range(60)]  # every id twice

@@ -1,5 +1,8 @@
 """Two sources: side by side (both rejected answers, matched by id), or one after the other (all pairs of both)."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from alignment.data.pairs import write_pairs
@@ -8,6 +11,7 @@ from alignment.sources.joined import Joined
 from alignment.sources.union import Union
 from harness.core.errors import ConfigError, DataError
 from harness.core.preference import PreferencePair
+from harness.storage.data_folder import DataFolder
 from tests.alignment.scripted import ScriptedModel, write_prompts
 
 
@@ -65,6 +69,46 @@ def test_its_prompts_are_counted_without_a_model(tmp_path, second, limit, n):
     data = write_prompts(tmp_path, tuple(f"A cat sleeps on mat {i}." for i in range(6)), "cat\ndog\n")
     write_pairs(tmp_path / "second.jsonl", [pair("1", "A cat.", "A dog.")])
     assert Union({"name": "random_edit"}, second, limit=limit).check(data, 0) == n
+
+
+def two_files(folder: Path, first: PreferencePair, second: PreferencePair) -> tuple[Union, DataFolder]:
+    for name, one in (("first.jsonl", first), ("second.jsonl", second)):
+        write_pairs(folder / name, [one])
+    source = Union({"name": "jsonl", "file": "first.jsonl"}, {"name": "jsonl", "file": "second.jsonl"})
+    return source, DataFolder(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"image": "images/b.png"}, "the sources differ in the images"), ({"image": ""}, "the sources differ in the images"),
+        ({"prompt": "Is it red?"}, "the sources differ in the prompt"),
+        ({"context": "A street."}, "the sources differ in the prompt"),
+    ],
+)  # fmt: skip
+def test_pairs_of_one_id_about_something_else_do_not_become_one(tmp_path, change, reason):
+    write_prompts(tmp_path, ("x",))
+    (tmp_path / "images" / "b.png").write_bytes(b"another")
+    mine = pair("row-1", "Yes.", "No.")
+    source, data = two_files(tmp_path, mine, replace(mine, **change))
+    assert not list(source.pairs(data, ScriptedModel(str), 0)) and source.report()["dropped"] == {reason: 1}
+
+
+def test_one_image_in_two_places_is_one_and_further_rejected_answers_are_counted(tmp_path):
+    write_prompts(tmp_path, ("x",))
+    (tmp_path / "images" / "b.png").write_bytes((tmp_path / "images" / "a.png").read_bytes())
+    mine = replace(pair("1", "A cat.", "A dog."), rejected=("A dog.", "A bus.", "A van."))
+    source, data = two_files(tmp_path, mine, replace(mine, image="images/b.png", rejected=("A kite.", "A boat.")))
+    assert source.check(data, 0) == 1
+    assert [p.rejected for p in source.pairs(data, ScriptedModel(str), 0)] == [("A dog.", "A kite.")]
+    assert source.report()["dropped"] == {"further rejected answer": 3}
+
+
+def test_two_files_without_ids_about_other_questions_are_refused_before_anything_is_asked(tmp_path):
+    write_prompts(tmp_path, ("x",))
+    source, data = two_files(tmp_path, pair("row-1", "Yes.", "No."), replace(pair("row-1", "Yes.", "No."), prompt="Is it red?"))
+    with pytest.raises(DataError, match="none of 1 pairs .*: the sources differ in the prompt 1"):
+        source.check(data, 0)
 
 
 # ---------------------------------------------------------------- joined: one after the other

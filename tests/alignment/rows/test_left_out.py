@@ -13,8 +13,8 @@ from harness.core import registry
 from harness.core.errors import DataError
 from harness.core.plugins import NoModel
 from harness.storage.data_folder import DataFolder
+from tests.alignment.rows.test_unread_keys import FORMS, SWIFT, read
 from tests.alignment.sources.test_published_datasets import LLAVA_RLHF, POVID, TURNS
-from tests.alignment.sources.test_unread_keys import FORMS, SWIFT, read
 
 OTHER = "another question for the rejected answer"
 ASKED, ANSWER = SWIFT["messages"]

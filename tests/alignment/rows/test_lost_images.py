@@ -15,8 +15,8 @@ from harness.core import registry
 from harness.core.errors import DataError
 from harness.core.plugins import NoModel
 from harness.storage.data_folder import DataFolder
+from tests.alignment.rows.test_unread_keys import TRL, read
 from tests.alignment.sources.test_published_datasets import ROWS
-from tests.alignment.sources.test_unread_keys import TRL, read
 
 OWN = {"prompt": "What?", "image": "a.png", "chosen": "A cat.", "rejected": ["A dog."]}
 GOOD = {**TRL, "images": ["a.png"]}
@@ -64,8 +64,8 @@ def test_a_prompt_whose_image_is_not_named_is_not_asked_about_without_it(tmp_pat
     (tmp_path / "nouns.txt").write_text("cat\ndog\n")
     (tmp_path / "rows.json").write_text(json.dumps(rows))
     assert registry.make("source", name, {"prompts": "rows.json"}).check(DataFolder(tmp_path), 0) == 1
-    (tmp_path / "rows.json").write_text(json.dumps([rows[0], {**rows[1], "img_path": "a.png"}]))
-    with pytest.raises(DataError, match=r"row 2 \(b\): no image under .*'img_path'"):
+    (tmp_path / "rows.json").write_text(json.dumps([rows[0], {**rows[1], "image_path": "a.png"}]))
+    with pytest.raises(DataError, match=r"row 2 \(b\): no image under a key that is read, but 'image_path' is 'a.png'"):
         registry.make("source", name, {"prompts": "rows.json"}).check(DataFolder(tmp_path), 0)
 
 

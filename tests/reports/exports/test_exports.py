@@ -170,6 +170,17 @@ def test_a_log_of_an_unfinished_benchmark_says_so(record: RunRecord, tmp_path: P
     assert log["status"] == "error" and "1 of 60 items have no answer" in log["error"]["message"]
 
 
+def test_answers_without_a_verdict_leave_a_log_unfinished(record: RunRecord, tmp_path: Path) -> None:
+    base = record.sweeps[0]
+    old = base.results[1]
+    scores = tuple(replace(score, values={}, flag="unjudged", why="429 from the server") for score in old.scores[:20])
+    lost = replace(old, scores=(*scores, *old.scores[20:]))
+    log = json.loads(inspect.export([replace(record, sweeps=(replace(base, results=(lost,)),))], tmp_path)[0].read_text())
+    assert log["status"] == "error"
+    assert log["error"]["message"] == "20 of 60 items have no verdict; the first: 429 from the server"
+    assert (log["results"]["completed_samples"], log["results"]["total_samples"]) == (40, 60)
+
+
 def test_inspects_own_reader_opens_the_log(record: RunRecord, tmp_path: Path) -> None:
     reader = pytest.importorskip("inspect_ai.log", reason="run by .ci/try_exports, in an environment of its own")
     for path in inspect.export([record], tmp_path):

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.api.changes import Changes, as_texts
 from harness.api.progress import ProgressBars, Silent
 from harness.api.results import Results, of_one_sweep
 from harness.api.stored import Run, RunStore, output_of
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from harness.config.schema import RunConfig
     from reports.values.comparison import Comparison
 
-Changes = Mapping[str, Any] | Sequence[str]
 Show = ProgressBars | Silent | Callable[[str, int, int], None]
 
 
@@ -46,7 +46,8 @@ def run(
         progress: called with (what, done, total), and its `say` with stage lines where it has one. None: `ProgressBars()`.
     Returns None in a process that only helped to train. Raises HarnessError for everything the user can fix.
     """
-    listed = [*as_texts(changes), *(f"{key}={v}" for key, v in (("baseline", baseline), ("output", output)) if v is not None)]
+    own = {"baseline": baseline, "output": output}
+    listed = [*as_texts(changes), *as_texts({key: str(value) for key, value in own.items() if value is not None})]
     config, _ = read_study(study, listed, mini=mini)
     return _carried_out(config, f"harness.run({study!r}, {listed!r}, mini={mini})", progress)
 
@@ -220,13 +221,3 @@ def _carried_out(config: RunConfig, command: str, progress: Show | None) -> Run 
     say = shown.say if isinstance(shown, ShowsLines) else Silent().say
     outcome = pipeline.run(config, command, shown, say)
     return RunStore(config.output).run(outcome.run_id) if outcome is not None else None
-
-
-def as_texts(changes: Changes) -> list[str]:
-    """Changes as the command line has them: `key=value`, the value in YAML."""
-    import yaml
-
-    if not isinstance(changes, Mapping):
-        return list(changes)
-    flow = {key: yaml.safe_dump(value, default_flow_style=True, width=10**9) for key, value in changes.items()}
-    return [f"{key}={text.strip().removesuffix('...').strip()}" for key, text in flow.items()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api.actions import as_texts
+from harness.api.changes import as_texts
 from harness.api.progress import ProgressBars
 from harness.startup import start
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api.changes import Changes, as_texts
+from harness.api.changes import Changes, as_call, as_texts
 from harness.api.progress import ProgressBars, Silent
 from harness.api.results import Results, of_one_sweep
 from harness.api.stored import Run, RunStore, output_of
@@ -47,9 +47,9 @@ def run(
     Returns None in a process that only helped to train. Raises HarnessError for everything the user can fix.
     """
     own = {"baseline": baseline, "output": output}
-    listed = [*as_texts(changes), *as_texts({key: str(value) for key, value in own.items() if value is not None})]
-    config, _ = read_study(study, listed, mini=mini)
-    return _carried_out(config, f"harness.run({study!r}, {listed!r}, mini={mini})", progress)
+    listed, last = as_texts(changes), as_texts({key: str(value) for key, value in own.items() if value is not None})
+    config, _ = read_study(study, [*listed, *last], mini=mini)
+    return _carried_out(config, as_call(run, study, listed, mini=mini, **own), progress)
 
 
 def sweep(
@@ -72,9 +72,9 @@ def sweep(
     from harness.config.sweep_only import evaluation
 
     listed = as_texts(changes)
-    file = Path(study) if study is not None else None
-    config = evaluation(model, benchmarks, study=file, data=data, limit=limit, items=items, output=str(output), changes=listed)
-    done = _carried_out(config, f"harness.sweep({model!r}, {list(benchmarks)!r}, changes={listed!r})", progress)
+    asked: dict[str, Any] = {"data": data, "limit": limit, "items": list(items), "changes": listed, "output": str(output)}
+    config = evaluation(model, benchmarks, study=Path(study) if study is not None else None, **asked)
+    done = _carried_out(config, as_call(sweep, model, list(benchmarks), study=study, **asked), progress)
     assert done is not None  # only a training has helpers
     return done
 

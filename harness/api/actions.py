@@ -8,10 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.api.changes import Changes, as_call, as_texts, is_unknown, plain
 from harness.api.progress import ProgressBars, Silent
 from harness.api.results import Results, of_one_sweep
 from harness.api.stored import Run, RunStore, output_of
 from harness.core.capabilities import ShowsLines
+from harness.core.edge.text import shown
+from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Item
 from harness.core.plugins import Benchmark
 from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, RunRecord, SweepResult
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from harness.config.schema import RunConfig
     from reports.values.comparison import Comparison
 
-Changes = Mapping[str, Any] | Sequence[str]
 Show = ProgressBars | Silent | Callable[[str, int, int], None]
 
 
@@ -46,9 +48,11 @@ def run(
         progress: called with (what, done, total), and its `say` with stage lines where it has one. None: `ProgressBars()`.
     Returns None in a process that only helped to train. Raises HarnessError for everything the user can fix.
     """
-    listed = [*as_texts(changes), *(f"{key}={v}" for key, v in (("baseline", baseline), ("output", output)) if v is not None)]
-    config, _ = read_study(study, listed, mini=mini)
-    return _carried_out(config, f"harness.run({study!r}, {listed!r}, mini={mini})", progress)
+    study = plain(study, "the study")
+    own = {"baseline": baseline, "output": output}
+    listed, last = as_texts(changes), as_texts({key: str(value) for key, value in own.items() if value is not None})
+    config, _ = read_study(study, [*listed, *last], mini=mini)
+    return _carried_out(config, as_call(run, study, listed, mini=mini, **own), progress)
 
 
 def sweep(
@@ -70,10 +74,13 @@ def sweep(
     """
     from harness.config.sweep_only import evaluation
 
-    listed = as_texts(changes)
-    file = Path(study) if study is not None else None
-    config = evaluation(model, benchmarks, study=file, data=data, limit=limit, items=items, output=str(output), changes=listed)
-    done = _carried_out(config, f"harness.sweep({model!r}, {list(benchmarks)!r}, changes={listed!r})", progress)
+    if isinstance(study, Mapping):
+        raise ConfigError("`sweep` takes its study from a YAML file. Give a mapping to `harness.run`, without arms.")
+    given = {"data": data, "limit": limit, "items": items, "output": str(output)}
+    asked = {key: plain(value, key) for key, value in given.items()} | {"changes": as_texts(changes)}
+    model, names = plain(model, "model"), plain(benchmarks, "benchmarks")
+    config = evaluation(model, names, study=Path(study) if study is not None else None, **asked)
+    done = _carried_out(config, as_call(sweep, model, names, study=study, **asked), progress)
     assert done is not None  # only a training has helpers
     return done
 
@@ -151,15 +158,15 @@ class LoadedBenchmark:
         """Item id -> what a model is asked."""
         return {item.id: self.benchmark.prompt(item) for item in self.items}
 
-    def score(self, answers: Mapping[str, str]) -> Results:
-        """Score answers by item id; items without one are listed as missing. Raises ConfigError for an unknown id."""
-        from harness.core.errors import ConfigError
+    def score(self, answers: Mapping[str, str | float | None]) -> Results:
+        """Score answers by item id; items without one (None and NaN too) are listed as missing.
+
+        Raises ConfigError for an unknown id, and for an answer that is not a text.
+        """
         from harness.evaluation.scoring import score_all
 
-        unknown = sorted(answers.keys() - {item.id for item in self.items})
-        if unknown:
-            raise ConfigError(f"{self.name} has no item {unknown[0]!r} ({len(unknown)} unknown ids). See `.items`.")
-        given = {item.id: Answer(item.id, answers[item.id], -1, "end") for item in self.items if item.id in answers}
+        texts = self._texts(answers)
+        given = {item.id: Answer(item.id, texts[item.id], -1, "end") for item in self.items if item.id in texts}
         result = BenchmarkResult(
             self.name,
             ProtocolRecord(self.benchmark.facts()),
@@ -170,6 +177,20 @@ class LoadedBenchmark:
             {item.id: "no answer was given" for item in self.items if item.id not in given},
         )
         return of_one_sweep(self.name, SweepResult("answers", Checkpoint("answers", "", "", ""), (result,)))
+
+    def _texts(self, answers: Mapping[str, str | float | None]) -> dict[str, str]:
+        """The answers that there are. Raises ConfigError for an unknown id, and for an answer that is not a text."""
+        if not isinstance(answers, Mapping):
+            raise ConfigError(f"The answers are of the type {type(answers).__name__}. Give a mapping {{item id: answer}}.")
+        known = {item.id for item in self.items}
+        unknown = [id for id in answers if id not in known]
+        if unknown:
+            raise ConfigError(f"{self.name} has no item {unknown[0]!r} ({len(unknown)} unknown ids). See `.items`.")
+        there = {id: text for id, text in answers.items() if not is_unknown(text)}
+        for id, text in there.items():
+            if not isinstance(text, str):
+                raise ConfigError(f"The answer to {self.name}, item {id!r}, is {shown(text)}. Give a text; None is no answer.")
+        return {id: str(text) for id, text in there.items()}
 
 
 def load_benchmark(
@@ -186,7 +207,8 @@ def load_benchmark(
     from harness.evaluation.sweep import items_of
     from harness.run.data import open_data
 
-    tree = {"model": {"name": "transformers", "path": "none"}, "sweep": [{"name": name, **options}]}
+    own = plain(options, f"an option of {name}")
+    tree = {"model": {"name": "transformers", "path": "none"}, "sweep": [{"name": name, **own}]}
     spec = schema.parse(tree, f"the options of {name}").sweep[0]
     folder = open_data(str(data), Path(output).expanduser())
     benchmark = build(spec, judge_of(spec, None, folder))
@@ -198,7 +220,6 @@ def read_study(
 ) -> tuple[RunConfig, list[str]]:
     """A study's configuration, and the rows of a table that had to be left out. Raises ConfigError naming what is off."""
     from harness.config import schema, study_tables
-    from harness.core.errors import ConfigError
 
     if isinstance(study, str) and study.startswith(study_tables.PREFIX):
         return schema.load_table(study.removeprefix(study_tables.PREFIX), mini, changes)
@@ -220,13 +241,3 @@ def _carried_out(config: RunConfig, command: str, progress: Show | None) -> Run 
     say = shown.say if isinstance(shown, ShowsLines) else Silent().say
     outcome = pipeline.run(config, command, shown, say)
     return RunStore(config.output).run(outcome.run_id) if outcome is not None else None
-
-
-def as_texts(changes: Changes) -> list[str]:
-    """Changes as the command line has them: `key=value`, the value in YAML."""
-    import yaml
-
-    if not isinstance(changes, Mapping):
-        return list(changes)
-    flow = {key: yaml.safe_dump(value, default_flow_style=True, width=10**9) for key, value in changes.items()}
-    return [f"{key}={text.strip().removesuffix('...').strip()}" for key, text in flow.items()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api.actions import as_texts
+from harness.api.changes import as_texts, plain
 from harness.api.progress import ProgressBars
 from harness.startup import start
 
@@ -72,5 +72,5 @@ def annotators(
     from harness.config.annotators import load_annotators
     from harness.run.annotators import measure
 
-    read = load_annotators(str(config) if isinstance(config, Path) else config, mini, as_texts(changes))
+    read = load_annotators(plain(config, "the configuration"), mini, as_texts(changes))
     return AnnotatorTable(measure(read, Path(output).expanduser(), progress or ProgressBars()))

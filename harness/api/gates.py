@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.api.changes import plain
 from harness.api.stored import Run, output_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def gate(
         own = config_of(store.run(ids[-1])).gates
         records = records_of_all(store, ids)
     if isinstance(policy, Mapping):
-        chosen = parse_policy(policy)
+        chosen = parse_policy(plain(policy, "the policy"))
     elif policy is None and own is not None:
         chosen = policy_of(own)
     else:

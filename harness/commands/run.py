@@ -53,12 +53,12 @@ def run(
     when the same command is given again.
     """
     from harness.api.actions import read_study
+    from harness.api.changes import as_texts
     from harness.commands._terminal import show_costs
 
     file, changes = file_and_changes(words or [])
-    changes += [f"model.path={json.dumps(model)}"] if model is not None else []
-    changes += [f"baseline={json.dumps(baseline)}"] if baseline is not None else []
-    changes += [f"output={json.dumps(str(output))}"] if output is not None else []
+    own = {"model.path": model, "baseline": baseline, "output": str(output) if output is not None else None}
+    changes += as_texts({key: value for key, value in own.items() if value is not None})
     changes += fleet_changes(fleet, workers)
     chosen, left_out = read_study(file, changes, mini=mini)
     for row in left_out:

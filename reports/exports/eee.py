@@ -3,9 +3,11 @@
     data/<benchmark>/<developer>/<model>/<uuid4>.json            all metrics with their 95 % intervals
     data/<benchmark>/<developer>/<model>/<uuid4>_samples.jsonl   one line an answered item, scored by the first headline metric
 
-An item's `is_correct` is the benchmark's right or wrong; where a benchmark has none (captions) it is whether the item's own
-score is the best possible one, and `metadata.is_correct` says so. Items without an answer or a verdict are left out and counted
-in `detailed_evaluation_results.additional_details`: the schema has no unknown score.
+An item's score is the metric of this item alone. Where the metric has no such value (POPE's mean over splits) it is 1 for right
+and 0 for wrong if the metric is a share of which higher is better, else the item is left out. `is_correct` is the benchmark's
+right or wrong; where a benchmark has none (captions) it is whether the item's own score is the best possible one, and
+`metadata.is_correct` says so. Items without an answer, a verdict or a score are left out and counted in
+`detailed_evaluation_results.additional_details`: the schema has no unknown score.
 """
 
 from __future__ import annotations
@@ -135,12 +137,12 @@ def _metric_config(one: Measured, metric: Metric, formula: Formula) -> dict[str,
 def _instance(one: Measured, item: Item, answer: Answer, score: Score) -> dict[str, Any] | None:
     """One line, None where the item's score is unknown."""
     formula = headline(one.result)
-    value = float(score.correct) if score.correct is not None else own_value(formula, score)
+    value, scored_by = _item_score(formula, score)
     if value is None or score.flag == "unjudged":
         return None
     reference = [one.result.reference(item) or json.dumps(dict(item.truth), ensure_ascii=False, sort_keys=True, default=str)]
     stated = score.correct is not None
-    metadata = {"image": item.image, "scored_by": "right or wrong" if stated else formula.name, "flag": score.flag}
+    metadata = {"image": item.image, "scored_by": scored_by, "flag": score.flag}
     metadata["is_correct"] = "as the benchmark reads the answer" if stated else "own score is the best possible one"
     return {
         "schema_version": VERSION,
@@ -157,6 +159,17 @@ def _instance(one: Measured, item: Item, answer: Answer, score: Score) -> dict[s
         "evaluation": {"score": value, "is_correct": bool(score.correct) if stated else value == _BEST.get(formula.better)},
         "metadata": {key: text for key, text in metadata.items() if text},
     }
+
+
+def _item_score(formula: Formula, score: Score) -> tuple[float | None, str]:
+    """The item's score on the scale of the metric that it is filed under, and what scored it; None where it is unknown.
+
+    Some metrics have no value for one item (a mean over splits). Right or wrong stands in where that is the same scale.
+    """
+    own = own_value(formula, score)
+    if own is None and score.correct is not None and (formula.unit, formula.better) == ("share", "higher"):
+        return float(score.correct), "right or wrong"
+    return own, formula.name
 
 
 def _attribution(score: Score, answer: Answer) -> dict[str, Any]:

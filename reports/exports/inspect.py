@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.core.evaluation import Answer, Item, Score
 from harness.core.files import storable, write_text_whole
+from harness.core.flags import UNJUDGED
 from harness.core.run_record import RunRecord
 from reports.exports.sweeps import Measured, file_part, headline, measured, model_name, own_value, within
 
@@ -44,11 +45,11 @@ def _time(one: Measured) -> datetime:
 
 
 def _log(one: Measured) -> dict[str, Any]:
-    when, samples = _time(one).isoformat(), _samples(one)
+    when, samples, fault = _time(one).isoformat(), _samples(one), _fault(one)
     return {
         "version": 2,
-        "status": "success" if not one.result.missing else "error",
-        **({"error": _error(one)} if one.result.missing else {}),
+        "status": "error" if fault else "success",
+        **({"error": {"message": fault, "traceback": "", "traceback_ansi": ""}} if fault else {}),
         "eval": {
             "eval_id": one.id("inspect"),
             "run_id": one.record.run_id,
@@ -69,7 +70,7 @@ def _log(one: Measured) -> dict[str, Any]:
         },
         "results": {
             "total_samples": len(one.result.items),
-            "completed_samples": len(samples),
+            "completed_samples": len(samples) - len(_unjudged(one)),
             "scores": [{"name": _SCORER, "scorer": _SCORER, "metrics": _metrics(one)}],
         },
         "stats": {"started_at": when, "completed_at": when},
@@ -77,10 +78,20 @@ def _log(one: Measured) -> dict[str, Any]:
     }
 
 
-def _error(one: Measured) -> dict[str, str]:
-    first = next(iter(one.result.missing.values()))
-    words = f"{len(one.result.missing):,} of {len(one.result.items):,} items have no answer; the first: {first}"
-    return {"message": words, "traceback": "", "traceback_ansi": ""}
+def _fault(one: Measured) -> str:
+    """Why the benchmark is not finished: items without an answer, answers without a verdict; "" where it is."""
+    missing, unjudged, total = one.result.missing, _unjudged(one), f"{len(one.result.items):,}"
+    faults = []
+    if missing:
+        faults.append(f"{len(missing):,} of {total} items have no answer; the first: {next(iter(missing.values()))}")
+    if unjudged:
+        first = unjudged[0].why
+        faults.append(f"{len(unjudged):,} of {total} items have no verdict{f'; the first: {first}' if first else ''}")
+    return ". ".join(faults)
+
+
+def _unjudged(one: Measured) -> list[Score]:
+    return [score for _, _, score in one.answered if score.flag == UNJUDGED]
 
 
 def _metrics(one: Measured) -> dict[str, Any]:
@@ -127,7 +138,7 @@ def _score(one: Measured, score: Score) -> dict[str, Any]:
     if score.correct is not None:
         value: str | float = "C" if score.correct else "I"
     else:
-        own = own_value(headline(one.result), score) if score.flag != "unjudged" else None
+        own = own_value(headline(one.result), score) if score.flag != UNJUDGED else None
         value = "N" if own is None else own  # inspect's "no answer"
     return {"value": value, "answer": score.reading, "explanation": score.why or (score.verdict.raw if score.verdict else "")}
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 
 import harness
-from harness.api.actions import as_texts
+from harness.api.changes import as_texts
 from harness.api.progress import ProgressBars
 from harness.config.changes import changed
 from harness.core.errors import ConfigError, StoreError

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
+from harness.core.evaluation import Formula, Score, ratio
 from harness.core.run_record import RunRecord
 from reports.exports import eee, inspect
 
@@ -59,6 +60,60 @@ def test_metrics_and_intervals_are_the_runs_own(record: RunRecord, wholes: list[
 def test_every_item_points_to_a_metric_of_its_file(wholes: list[dict[str, Any]], lines: list[dict[str, Any]]) -> None:
     known = {(w["evaluation_id"], r["evaluation_result_id"]) for w in wholes for r in w["evaluation_results"]}
     assert {(line["evaluation_id"], line["evaluation_result_id"]) for line in lines} <= known
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        ratio("hallucinated", ["points"], ["judged"], better="lower", headline=True),
+        ratio("score", ["points"], ["judged"], unit="points", headline=True),
+        ratio("partial_credit", ["points"], ["judged"], headline=True),
+    ],
+    ids=lambda formula: formula.name,
+)
+def test_the_mean_of_the_item_scores_is_the_metric_they_are_filed_under(
+    formula: Formula, record: RunRecord, tmp_path: Path
+) -> None:
+    scores = [Score("", {"points": points, "judged": 1}, correct=points < 0.5) for points in (0.0, 0.25, 0.25, 1.0)]
+    whole, rows = exported(rescored(record, formula, scores), tmp_path)
+    (result,) = whole["evaluation_results"]
+    assert [row["evaluation"]["score"] for row in rows] == [0.0, 0.25, 0.25, 1.0]
+    assert result["score_details"]["score"] == 0.375 and {row["evaluation_result_id"] for row in rows} == {
+        result["evaluation_result_id"]
+    }
+    assert [row["evaluation"]["is_correct"] for row in rows] == [True, True, True, False]
+
+
+def no_single_value(better: str, unit: str) -> Formula:
+    """A metric that needs items of two kinds, as a mean over splits does."""
+    two = ratio("balanced", ["points"], ["both"], better=better, unit=unit, headline=True)
+    return replace(two, compute=lambda sums: two.compute({**sums, "both": sums["even"] * sums["odd"]}))
+
+
+@pytest.mark.parametrize(
+    ("better", "unit", "found"), [("higher", "share", [1, 0]), ("lower", "share", []), ("higher", "points", [])]
+)
+def test_right_or_wrong_is_a_score_only_on_the_scale_of_the_metric(
+    better: str, unit: str, found: list[float], record: RunRecord, tmp_path: Path
+) -> None:
+    scores = [Score("", {"points": 1, "even": 1}, correct=True), Score("", {"points": 0, "odd": 1}, correct=False)]
+    whole, rows = exported(rescored(record, no_single_value(better, unit), scores), tmp_path)
+    assert [row["evaluation"]["score"] for row in rows] == found
+    assert whole["detailed_evaluation_results"]["additional_details"]["items_left_out"] == str(2 - len(found))
+
+
+def rescored(record: RunRecord, formula: Formula, scores: list[Score]) -> RunRecord:
+    """The captions of the record's base with these scores and this metric alone."""
+    base, n = record.sweeps[0], len(scores)
+    old = base.results[1]
+    new = tuple(replace(score, item_id=item.id) for item, score in zip(old.items, scores, strict=False))
+    result = replace(old, items=old.items[:n], answers=old.answers[:n], scores=new, formulas=(formula,))
+    return replace(record, sweeps=(replace(base, results=(result,)),))
+
+
+def exported(record: RunRecord, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    whole, lines = eee.export([record], folder)
+    return json.loads(whole.read_text()), [json.loads(line) for line in lines.read_text().splitlines()]
 
 
 def test_items_without_an_answer_are_left_out_and_counted(record: RunRecord, tmp_path: Path) -> None:
@@ -113,6 +168,17 @@ def test_a_log_of_an_unfinished_benchmark_says_so(record: RunRecord, tmp_path: P
     lost = replace(base.results[1], missing={"x": "the server gave up"})
     log = json.loads(inspect.export([replace(record, sweeps=(replace(base, results=(lost,)),))], tmp_path)[0].read_text())
     assert log["status"] == "error" and "1 of 60 items have no answer" in log["error"]["message"]
+
+
+def test_answers_without_a_verdict_leave_a_log_unfinished(record: RunRecord, tmp_path: Path) -> None:
+    base = record.sweeps[0]
+    old = base.results[1]
+    scores = tuple(replace(score, values={}, flag="unjudged", why="429 from the server") for score in old.scores[:20])
+    lost = replace(old, scores=(*scores, *old.scores[20:]))
+    log = json.loads(inspect.export([replace(record, sweeps=(replace(base, results=(lost,)),))], tmp_path)[0].read_text())
+    assert log["status"] == "error"
+    assert log["error"]["message"] == "20 of 60 items have no verdict; the first: 429 from the server"
+    assert (log["results"]["completed_samples"], log["results"]["total_samples"]) == (40, 60)
 
 
 def test_inspects_own_reader_opens_the_log(record: RunRecord, tmp_path: Path) -> None:

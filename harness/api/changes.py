@@ -1,0 +1,72 @@
+"""Arguments of the Python interface: as changes of the command line, and as the call that gives the same run again."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.core.edge.text import shown
+from harness.core.errors import ConfigError
+
+Changes = Mapping[str, Any] | Sequence[str]
+
+
+def as_texts(changes: Changes) -> list[str]:
+    """Changes as the command line has them: `key=value`, the value in YAML. Raises ConfigError for what has no such text."""
+    import yaml
+
+    if not isinstance(changes, Mapping):
+        if isinstance(changes, str) or not all(isinstance(change, str) for change in changes):
+            raise ConfigError(f"changes is {shown(changes)}. Give a mapping {{key: value}} or a list of texts 'key=value'.")
+        return list(changes)
+    values = {key: plain(value, f"the change of {key}") for key, value in changes.items()}
+    flow = {key: yaml.safe_dump(value, default_flow_style=True, width=10**9) for key, value in values.items()}
+    return [f"{key}={text.strip().removesuffix('...').strip()}" for key, text in flow.items()]
+
+
+def plain(value: Any, what: str) -> Any:  # Any: a YAML value
+    """The value in types that YAML has: numbers of numpy and torch become Python's, arrays and tuples lists, paths texts.
+
+    Raises ConfigError, with `what` the value is of, for a type that has no such form.
+    """
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, str | os.PathLike):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {plain(key, what): plain(one, what) for key, one in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(one, what) for one in value]
+    listed = value.tolist() if hasattr(value, "tolist") else value  # numpy, torch and pandas
+    if listed is value or type(listed) is type(value):
+        raise ConfigError(
+            f"{what} is {shown(value)}, of the type {type(value).__name__}. "
+            "Give a number, a text, true or false, None, or a list or mapping of these."
+        )
+    return plain(listed, what)
+
+
+def is_unknown(value: object) -> bool:
+    """Whether it is what stands for nothing: None, NaN of any kind, or `pandas.NA`."""
+    return value is None or (not isinstance(value, str) and str(value) in ("nan", "<NA>", "NaT"))
+
+
+def as_call(function: Callable[..., Any], *values: Any, **named: Any) -> str:
+    """The call with these arguments as Python text, less those at their default: `harness.sweep('miniworld', limit=6)`.
+
+    The leading arguments in `values` stand without their names as far as none before them is left out.
+    """
+    parts = list[str]()
+    skipped = False
+    for name, value in inspect.signature(function).bind(*values, **named).arguments.items():
+        default = inspect.signature(function).parameters[name].default
+        given = str(value) if isinstance(value, Path) else value
+        if given == default or (default == () and not given):
+            skipped = True
+            continue
+        is_named = skipped or name in named
+        parts.append(f"{name}={given!r}" if is_named else repr(given))
+    return f"harness.{function.__name__}({', '.join(parts)})"

@@ -120,3 +120,10 @@ class JudgeTask:
         own = dict(self.texts) or {self.name: self.prompt}
         texts = {**own, **{name: text for name, text in given.items() if name in own}}
         return hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:12]
+
+
+@runtime_checkable
+class ChecksAnnotator(Protocol):
+    """An annotator that finds out before anything is trained that it cannot rate. Raises JudgeError."""
+
+    def check_annotator(self) -> None: ...

@@ -94,13 +94,6 @@ class Annotator(RatesAnswers, Protocol):
 
 
 @runtime_checkable
-class ChecksAnnotator(Protocol):
-    """An annotator that finds out before anything is trained that it cannot rate. Raises JudgeError."""
-
-    def check_annotator(self) -> None: ...
-
-
-@runtime_checkable
 class Answers(Protocol):
     """A way to answer requests.
 

@@ -23,8 +23,8 @@ from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError, JudgeError
 from harness.core.evaluation import Answer, Item, Score, Verdict
 from harness.core.final_answer import final_answer, whole
-from harness.core.judging import REPEAT, Facts, JudgesTogether, JudgeTask, Question
-from harness.core.plugins import Annotator, Benchmark, ChecksAnnotator, Data, Judge
+from harness.core.judging import REPEAT, ChecksAnnotator, Facts, JudgesTogether, JudgeTask, Question
+from harness.core.plugins import Annotator, Benchmark, Data, Judge
 from harness.core.preference import Images, one_or_all, paths_of
 from harness.storage.run_store import Store
 

@@ -34,14 +34,8 @@ _OWN_ARGUMENTS = (
     *("model", "model-path", "host", "port", "uds", "served-model-name"),
     *("enable-lora", "lora-modules", "lora-paths", "max-lora-rank"),
 )  # what is set here
-_HIDDEN = (
-    "api-key",
-    "hf-token",
-    "config",
-    "tokenizer",
-    "tokenizer-path",
-    "revision",
-)  # secrets; what would change answers unseen
+# Secrets, and what would change answers unseen.
+_HIDDEN = ("api-key", "hf-token", "config", "tokenizer", "tokenizer-path", "revision")
 _TAIL_BYTES, _TAIL_LINES = 16_384, 25
 _POLL_S, _ANSWER_S = 0.2, 5.0
 _WATCHER = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import traceback
@@ -25,6 +26,7 @@ def main() -> None:
     """Run a command. Whatever ends it is one message without a traceback; `--debug` anywhere among the words shows that."""
     from harness.startup import start
 
+    _write_all_characters()
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
@@ -45,6 +47,13 @@ def main() -> None:
         except BrokenPipeError:
             _closed_pipe()
         sys.exit(code)
+
+
+def _write_all_characters() -> None:
+    """A terminal that is not UTF-8 shows what it cannot as `\\u2212`; else the first such character would end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":  # another choice is the user's
+            stream.reconfigure(errors="backslashreplace")
 
 
 def refuse_empty_words(words: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Whatever the streams of a command are (a pipe whose reader is gone), its exit code means what it says."""
+"""Whatever the streams of a command are (a pipe whose reader is gone, not UTF-8), its exit code means what it says."""
 
 from __future__ import annotations
 
@@ -28,3 +28,12 @@ def test_a_closed_pipe_is_no_verdict(made: tuple[str, ...], code: int) -> None:
     done = subprocess.run(command(*made), stdout=writer, stderr=writer, cwd=ROOT, check=False)
     os.close(writer)
     assert done.returncode == code
+
+
+@pytest.mark.parametrize(("made", "encoding"), [(TABLE, "ascii"), (TABLE, "cp1252"), (LINE, "latin-1"), (LINE, "cp1252")])
+def test_a_terminal_that_is_not_utf8_shows_other_characters_by_their_codes(made: str, encoding: str) -> None:
+    place = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(
+        command(made.replace("'a'", r"'\u2212'")), env=place, cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and r"\u2212" in done.stdout and not done.stderr

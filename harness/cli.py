@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import traceback
@@ -25,19 +26,34 @@ def main() -> None:
     """Run a command. Whatever ends it is one message without a traceback; `--debug` anywhere among the words shows that."""
     from harness.startup import start
 
+    _write_all_characters()
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
         refuse_empty_words(sys.argv[1:])
         start()
         app()
+    except SystemExit as ended:
+        if _is_of_closed_pipe(ended):
+            sys.exit(_closed_pipe())
+        raise
     except Exception as error:
         if debug:
             raise
         told, code = explained(error)
-        if told:
-            echo(told, err=True)
+        try:
+            if told:
+                echo(told, err=True)
+        except BrokenPipeError:
+            _closed_pipe()
         sys.exit(code)
+
+
+def _write_all_characters() -> None:
+    """A terminal that is not UTF-8 shows what it cannot as `\\u2212`; else the first such character would end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":  # another choice is the user's
+            stream.reconfigure(errors="backslashreplace")
 
 
 def refuse_empty_words(words: Sequence[str]) -> None:
@@ -50,13 +66,28 @@ def refuse_empty_words(words: Sequence[str]) -> None:
         raise ConfigError(f"The command cannot be carried out: {where} is empty. Give it a value, or leave it out.")
 
 
+def _is_of_closed_pipe(ended: SystemExit) -> bool:
+    """Whether a library ended the command where the reader of its output was gone: typer and rich do, with exit code 1,
+    which is a verdict of `gate`."""
+    cause = ended.__context__
+    while isinstance(cause, SystemExit):  # a display that was closed on the way out
+        cause = cause.__context__
+    return isinstance(cause, BrokenPipeError)
+
+
+def _closed_pipe() -> int:
+    """The exit code, as a shell gives it for SIGPIPE. Nothing more is written: Python would fail when it closes the streams."""
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    return 141
+
+
 def explained(error: Exception) -> tuple[str, int]:
     """(one message, exit code): what a user can fix, what the system refused, and what is a defect of ours."""
     if isinstance(error, HarnessError):
         return str(error), error.exit_code
     if isinstance(error, BrokenPipeError):  # `harness list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python complains once more when it closes the stream
-        return "", 141
+        return "", _closed_pipe()
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk is full. Free some space and run the same command again; nothing stored is lost.", 2
     if isinstance(error, OSError) and error.filename:

@@ -85,7 +85,7 @@ def compare(
         if leaderboard is not None:
             _show_leaderboard(comparison, leaderboard)
     else:
-        echo(writer(comparison))
+        echo(writer(comparison).removesuffix("\n"))  # `> FILE` gives the bytes of the run's own file
 
 
 def _check_together(style: str, given: Mapping[str, object]) -> None:

@@ -37,9 +37,10 @@ def gate(
     from reports.gate.junit import junit as as_xml
 
     found = decided(*names, policy=policy or None, checkpoints=checkpoint or (), output=output)
+    if junit is not None:  # before anything is shown: the reader of a pipe may be gone
+        write_text_whole(junit, as_xml(found))
     show_gate(found)
     if junit is not None:
-        write_text_whole(junit, as_xml(found))
         echo(str(junit))
     if found.exit_code:
         raise typer.Exit(found.exit_code)

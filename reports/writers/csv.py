@@ -31,7 +31,7 @@ COLUMNS = (
     "run", "column", "digest", "is_baseline", "complete", "benchmark", "metric", "group", "unit", "better", "headline",
     "value", "low", "high", "n", "why", "difference", "difference_low", "difference_high", "p", "p_holm", "p_fdr",
     "significant", "joint_low", "joint_high",
-    "effect", "error", "detectable", "test", "n_paired", "n_left_out", "n_answered", "n_judged",
+    "effect", "error", "detectable", "test", "n_paired", "n_left_out", "n_answered", "n_judged", "run_id",
 )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def _line(column: Column, row: Row, cell: Cell) -> dict[str, object]:
         "n_left_out": cell.n_left_out,
         "n_answered": cell.n_answered or None,
         "n_judged": cell.n_judged if cell.n_answered else None,
+        "run_id": column.run_id,
     }
     if d := cell.difference:
         line |= {"difference": d.value, "difference_low": d.low, "difference_high": d.high, "p": d.p}

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from harness.api import gates
 from harness.cli import app
+from harness.commands import _terminal
 from harness.core.errors import ConfigError
 from harness.storage.run_store import Store, StoredRun
 from reports.values.gate import CheckpointGate, Gate
@@ -20,6 +21,18 @@ def test_the_exit_code_is_the_verdict(verdict: str, code: int, tmp_path: Path, m
     monkeypatch.setattr(gates, "gate", lambda *_, **__: found)
     result = CliRunner().invoke(app, ["gate", "mini", "--junit", str(tmp_path / "gate.xml")], catch_exceptions=False)
     assert result.exit_code == code and f"Gate release: {verdict}" in result.output
+    assert (tmp_path / "gate.xml").read_text().startswith("<?xml")
+
+
+def test_the_junit_file_is_there_though_the_reader_of_the_table_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(gate: Gate) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(gates, "gate", lambda *_, **__: Gate("release", 0.05, "pass", "words", "family", ()))
+    monkeypatch.setattr(_terminal, "show_gate", gone)
+    CliRunner().invoke(app, ["gate", "mini", "--junit", str(tmp_path / "gate.xml")])
     assert (tmp_path / "gate.xml").read_text().startswith("<?xml")
 
 

@@ -45,6 +45,11 @@ def test_metrics_are_those_of_the_file(names: dict[str, Any]) -> None:
     assert file.value.tolist() == pytest.approx(metrics.value.astype(float).tolist(), abs=1e-9, nan_ok=True)
 
 
+def test_metrics_join_items_by_the_id_of_the_run(names: dict[str, Any]) -> None:
+    run = names["store"]["first"]
+    assert set(run.metrics().run_id) == set(run.items().run) == {run.id}
+
+
 def test_summed_addends_are_the_counts_behind_a_metric(names: dict[str, Any]) -> None:
     scored = names["scored"]
     counts = scored.scores().groupby("addend").value.sum()

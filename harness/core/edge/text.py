@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
+from unicodedata import category
 
 _HARMLESS = "\n\t\u200d"  # the last joins the parts of an emoji
 
 
 def printable(text: str) -> str:
-    """Text without control and escape characters, which a terminal would obey; lone surrogates are replaced too."""
+    """Text without control and escape characters, which a terminal would obey; lone surrogates are replaced too.
+
+    Blanks of other widths stay, such as the ideographic space of Chinese and Japanese.
+    """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in _HARMLESS else "\ufffd" for c in text)
+    return "".join(c if c.isprintable() or c in _HARMLESS or category(c) == "Zs" else "\ufffd" for c in text)
 
 
 def shown(value: object, most: int = 80) -> str:

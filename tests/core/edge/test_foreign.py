@@ -70,5 +70,9 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, make) -> None:  # ty
         read_text(tmp_path / "a.json")
 
 
+def test_blanks_of_other_widths_stay() -> None:
+    assert printable("\u72d7\u3000\u732b\u00a0\x1b") == "\u72d7\u3000\u732b\u00a0\ufffd"
+
+
 def test_escape_sequences_never_reach_a_terminal() -> None:
     assert printable("a\x1b[2Jb\x07\rc\x9b31m\u202ed\n\te") == "a\ufffd[2Jb\ufffd\ufffdc\ufffd31m\ufffdd\n\te"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reports.text.formatting import title_of
+from reports.text.formatting import listing, row_name, title_of
 from reports.values.comparison import Comparison
+from reports.values.table import Table
 
 _REASONS, _IDS = 12, 4  # shown of each
 
@@ -36,6 +37,17 @@ def unjudged_lines(comparison: Comparison) -> list[str]:
         counts = f"{judged:,} of {failed.answered:,}"
         remarks.append(f"{title_of(failed.benchmark)}, {failed.column}: {counts}, its numbers are about those alone")
     return remarks
+
+
+def unknown_lines(table: Table) -> list[str]:
+    """'AMBER score is unknown for base: no question of ...', for each metric of the headline table without a value, and why."""
+    columns: dict[tuple[str, str], list[str]] = {}
+    for row in table.headline:
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            if cell is not None and cell.value is None and cell.why:
+                columns.setdefault((row_name(row), cell.why), []).append(column.label)
+    lines = [f"{metric} is unknown for {listing(who, 4)}: {why}." for (metric, why), who in columns.items()]
+    return lines if len(lines) <= _REASONS else [*lines[:_REASONS], f"{len(lines) - _REASONS:,} more metrics are unknown."]
 
 
 def _lines(who: str, reasons: Mapping[str, tuple[str, ...]], state: str) -> list[str]:

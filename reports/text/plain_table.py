@@ -18,7 +18,7 @@ from reports.text.formatting import (
     row_name,
     who,
 )
-from reports.text.missing_items import unjudged_lines
+from reports.text.missing_items import unjudged_lines, unknown_lines
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Row, Table, Unit
@@ -110,4 +110,5 @@ def warnings(comparison: Comparison) -> list[str]:
     if comparison.protocol_differences:
         texts.append(f"Not the same protocol ({DIFFERS}): {protocol_text(comparison.protocol_differences)}.")
     texts += [line] if (line := unpaired_line(comparison.short)) else []
+    texts += unknown_lines(comparison.short)
     return texts

@@ -29,7 +29,7 @@ from reports.text.explored import explored
 from reports.text.flag_lines import flag_lines
 from reports.text.formatting import shortened, title_of
 from reports.text.interval_note import interval_note
-from reports.text.missing_items import missing_lines, unjudged_lines
+from reports.text.missing_items import missing_lines, unjudged_lines, unknown_lines
 from reports.text.plain_table import PARTIAL, text_table
 from reports.text.runs import whole_runs
 from reports.text.unpaired import unpaired_line
@@ -50,7 +50,8 @@ def write(comparison: Comparison) -> str:
         *_table(*text_table(comparison)),
     ]
     parts += [f"{interval_note(comparison.short)}. {_NOTE}"]
-    parts += [_safe(line) for line in (unpaired_line(comparison.short), explored(comparison.short)) if line]
+    notes = (unpaired_line(comparison.short), *unknown_lines(comparison.short), explored(comparison.short))
+    parts += [_safe(line) for line in notes if line]
     parts += _gate(comparison)
     parts += _questions(comparison)
     parts += _seeds(comparison)

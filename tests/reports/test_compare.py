@@ -166,6 +166,18 @@ def test_a_table_of_unequal_items_says_so(make, record, name):
     assert "over the items that both sides answered (POPE with aligned: 1,070 items, 10 left out; CHAIR" in text
 
 
+@pytest.mark.parametrize("name", ["markdown", "terminal"])
+def test_why_a_metric_is_unknown_stands_below_the_table(make, record, name):
+    def unread(result: BenchmarkResult) -> BenchmarkResult:
+        scores = tuple(replace(s, values={}) for s in result.scores) if result.benchmark == "pope" else result.scores
+        return replace(result, scores=scores)
+
+    found = compare([make.with_results(record, unread)])
+    why = row(found, "pope", "accuracy").cells[1].why
+    text = "\n".join(warnings(found)) if name == "terminal" else registry.get("report", name)(found)
+    assert why and f"POPE accuracy is unknown for aligned: {why}." in text
+
+
 def test_where_no_item_is_common_that_is_said(make, record):
     base, aligned = record.sweeps
     halves = [tuple(r for r in one.results if r.benchmark == "pope") for one in (base, aligned)]

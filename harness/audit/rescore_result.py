@@ -18,7 +18,7 @@ from harness.labels.claims import Auditable, ResultKey
 from harness.storage.label_revisions import Conflict, apply
 from reports.values.label_audit import Bound
 
-VERSION = "benchmark version"  # fact of the protocol, see `harness.evaluation.sweep`
+VERSION = "benchmark version"  # fact of the protocol, see `harness.evaluation.protocol`
 _SAME: Any = object()
 
 

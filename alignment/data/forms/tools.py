@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from alignment.data.forms.trl_rows import asked_in, block_types_in, from_trl, image_blocks, roles_in
-from alignment.data.forms.unread_keys import require_no_unread_image, require_one_image_key
+from alignment.data.forms.unread_keys import listed, require_no_unread_image, require_one_image_key
 from alignment.data.image_marks import MARK, count_marks
 from alignment.data.invalid_pairs import VIDEO
 from alignment.data.published_datasets import (
@@ -46,12 +46,8 @@ def require_held(row: Row) -> None:
         if str(row.get(key) or "").strip() not in _NOTHING:
             raise LeftOut(reason)
     for key in ("rejected_images", "rejected_image"):
-        if row.get(key) and _listed(row[key]) != _listed(row.get("images") or row.get("image")):
+        if row.get(key) and listed(row[key]) != listed(row.get("images") or row.get("image")):
             raise LeftOut(OTHER_IMAGE)
-
-
-def _listed(value: Any) -> list[Any]:  # Any: a JSON value
-    return value if isinstance(value, list) else [value]
 
 
 def images_of(row: Row, prompt: str, *keys: str) -> ImageNames:

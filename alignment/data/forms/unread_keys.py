@@ -28,14 +28,19 @@ def require_no_unread_image(row: Mapping[str, Any]) -> None:
 def require_one_image_key(row: Mapping[str, Any]) -> None:
     """Raise ValueError where `image` and `images` both name images, and others: one of them would be lost."""
     one, several = row.get("image"), row.get("images")
-    if one and several and (one if isinstance(one, list) else [one]) != (several if isinstance(several, list) else [several]):
+    if one and several and listed(one) != listed(several):
         raise ValueError("'image' and 'images' name images both; give one image, or a list")
+
+
+def listed(value: Any) -> list[Any]:  # Any: a JSON value
+    """A list as it is, another value as the only one of a list."""
+    return value if isinstance(value, list) else [value]
 
 
 def _is_image(key: str, value: Any) -> bool:  # Any: a JSON value
     """Whether a key is called like an image, or holds what is: the name of an image file, or a list of them."""
     if key in _TEXTS:
         return False
-    first = value[0] if isinstance(value, list) else value
+    first = listed(value)[0]
     is_file = isinstance(first, str) and "\n" not in first and PurePosixPath(first[-300:]).suffix.lower() in IMAGE_SUFFIXES
     return is_file or _IMAGE_NAME.search(key) is not None

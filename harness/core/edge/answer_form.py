@@ -54,7 +54,7 @@ def in_order(items: Sequence[Item]) -> list[str]:
 class AnswerForm:
     """Columns and keys of a benchmark's answer files.
 
-    texts: columns that may hold the answer, beside those of MODELS. The first and MODELS are surely the model's; the others may
+    texts: columns that may hold the answer, beside those of MODELS. The first and MODELS are always the model's; the others may
         be the label or the question, and are read in a file that has none of the former.
     keys: what a row may go by; the first that some item goes by counts. A row without any goes by its place in the file.
     names: what an item goes by. order: names in the order of the question file, for rows without a key.

@@ -69,21 +69,31 @@ def _each(store: Any, paths: list[Path], device: str) -> float:
     return round(1000 * (time.perf_counter() - began) / len(paths), 2)
 
 
+def model(device: str, tiny: bool, folder: Path) -> Figures:
+    """The model of random weights that the other measures share: drawn and written."""
+    from common import save_model
+
+    began = time.perf_counter()
+    if not (folder / "model/config.json").is_file():
+        save_model(folder / "model", "tiny" if tiny else "7b", device)
+    size = sum(path.stat().st_size for path in (folder / "model").iterdir())
+    return {"s to draw and write": round(time.perf_counter() - began, 1), "GiB": round(size / 2**30, 2)}
+
+
 def decode_step(device: str, tiny: bool, folder: Path) -> Figures:
     """A decode step of rows of one image each: the engine's, what of it the GPU computes, and the language model's alone over
     keys and values that stay where they are, launched from Python and recorded as a CUDA graph."""
     import decoding
-    from common import save_images, save_model
+    from common import save_images
 
-    if not (folder / "model/config.json").is_file():
-        save_model(folder / "model", "tiny" if tiny else "7b", device)
+    model(device, tiny, folder)
     began = time.perf_counter()
-    model = decoding.loaded(folder / "model", device)
+    loaded = decoding.loaded(folder / "model", device)
     found: Figures = {"s to load": round(time.perf_counter() - began, 1)}
     paths = [folder / "noise" / name for name in save_images(folder / "noise", 2 if tiny else 64)]
     for rows in (2,) if tiny else (8, 64):
         found |= {
-            f"{rows} rows, {name}": value for name, value in decoding.steps(model, paths[:rows], 4 if tiny else 32).items()
+            f"{rows} rows, {name}": value for name, value in decoding.steps(loaded, paths[:rows], 4 if tiny else 32).items()
         }
     return found
 
@@ -124,7 +134,7 @@ def _require_trl() -> None:
 
 def _dpo(device: str, tiny: bool, folder: Path, side: str) -> Figures:
     words = ["--device", device, "--size", "tiny" if tiny else "7b", "--steps", "1" if tiny else "5", "--rejected", "1"]
-    words += ["--prompts", "8" if tiny else "32", "--model", str(folder / "model"), *([] if tiny else ["--lora"])]
+    words += ["--lora", "--profile", "--prompts", "8" if tiny else "32", "--model", str(folder / "model")]
     text = _run("dpo_step.py", *words, "--sides", side)
     match = next(filter(None, map(_STEP.match, text.splitlines())), None)
     if match is None:
@@ -172,7 +182,7 @@ def _whole(found: Figures, needed: str, text: str) -> Figures:
 
 def _run(script: str, *words: str) -> str:
     command: list[Any] = [sys.executable, str(_SPEED / script), *words]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)  # its errors are the section's
     if done.returncode:
-        raise AssertionError(f"{script} failed:\n{done.stderr[-1500:]}")
+        raise AssertionError(f"{script} failed with exit code {done.returncode}")
     return done.stdout

@@ -5,16 +5,18 @@
 
 Writes results.json and table.md (for docs/performance.md) into the folder after every section, and what each section printed
 as an error into SECTION.log. Each section is a process of its own with a time limit, so that one that crashes or hangs costs no
-other; what was skipped says why. On a GPU the checks run side by side, the measures one after another. Models of 13 GiB are
-written once into --scratch. Exit code 1 where a check failed.
+other; what was skipped says why, and the log where it stood. On a GPU the checks run side by side, the measures one after
+another, in the order of --only. A model of 13 GiB is written once into --scratch. Exit code 1 where a check failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,12 +30,12 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONFAULTHANDLER": "1"}
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE.parents[1]), os.environ.get("PYTHONPATH")]))  # image workers
 
 CHECKS = ("engine", "precision", "budget", "workers", "training", "masters", "sharded", "graphs")
-MEASURES = ("images", "decode_step", "sweep", "captions", "dpo_step", "trl_step", "trl_plain_step", "hidden_prefill")
+MEASURES = ("images", "model", "decode_step", "sweep", "captions", "dpo_step", "trl_step", "trl_plain_step", "hidden_prefill")
 LIMIT_S = {"decode_step": 150, "sweep": 150, "captions": 150, "dpo_step": 120, "trl_step": 90, "trl_plain_step": 90}
 CHECK_LIMIT_S = 90
 
@@ -94,22 +96,32 @@ def one(name: str, args: argparse.Namespace, left_s: float) -> dict[str, Any]:
     own.unlink(missing_ok=True)
     words = ["--out", str(args.out), "--device", args.device, "--section", name, *(["--tiny"] if args.tiny else [])]
     words += ["--scratch", str(args.scratch)]
-    process = subprocess.Popen(
-        [sys.executable, __file__, *words], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        _, errors = process.communicate(timeout=limit)
-        (args.out / f"{name}.log").write_text(errors)
-        if own.is_file():
-            row |= json.loads(own.read_text())
-            own.unlink()
-        else:
-            row |= {"state": "failed", "why": (errors.strip().splitlines() or ["no words"])[-1][:300]}
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)  # its own session: what it started too
-        process.communicate()
-        row |= {"state": "failed" if name in CHECKS else "skipped", "why": f"not done within {limit:.0f} s"}
+    log = args.out / f"{name}.log"
+    with log.open("w") as errors:  # a file: kept when the section is ended
+        process = subprocess.Popen(
+            [sys.executable, __file__, *words], start_new_session=True, stdout=subprocess.DEVNULL, stderr=errors
+        )
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            end(process)
+            row |= {"state": "failed" if name in CHECKS else "skipped", "why": f"not done within {limit:.0f} s"}
+            return row | {"seconds": round(time.monotonic() - began, 1)}
+    if own.is_file():
+        row |= json.loads(own.read_text())
+        own.unlink()
+    else:
+        row |= {"state": "failed", "why": (log.read_text(errors="replace").strip().splitlines() or ["no words"])[-1][:300]}
     return row | {"seconds": round(time.monotonic() - began, 1)}
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a section and what it started: it is a session of its own. Python first writes where it stands (faulthandler)."""
+    os.killpg(process.pid, signal.SIGABRT)
+    time.sleep(1)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def section(args: argparse.Namespace) -> dict[str, Any]:

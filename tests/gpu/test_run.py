@@ -41,3 +41,17 @@ def test_without_a_gpu_every_section_says_so(tmp_path: Path, monkeypatch: pytest
 def test_a_section_for_which_no_time_is_left_is_skipped(tmp_path: Path) -> None:
     code, rows = run(tmp_path, "--device", "cpu", "--only", "engine", "--minutes", "0.1")
     assert (code, rows[0]["state"], rows[0]["why"]) == (0, "skipped", "no time was left")
+
+
+def test_a_section_that_is_ended_says_where_it_stood(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys, time, run\n"
+        "child = [sys.executable, '-c', 'def held(): import time; time.sleep(60)\\nprint(1, flush=True); held()']\n"
+        "process = subprocess.Popen(child, start_new_session=True, stdout=subprocess.PIPE)\n"
+        "process.stdout.readline()\n"
+        "run.end(process)\n"
+        "print(process.returncode)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE)
+    assert done.stdout == "-6\n", done.stderr  # SIGABRT
+    assert "in held" in done.stderr

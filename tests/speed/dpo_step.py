@@ -7,16 +7,19 @@
 
 All sides are in one process, so on a GPU three models of 7B would be: name one of --sides a run there, or memory means nothing.
 
-Four prompts a step. All weights train, the vision tower too (TRL's default), float32, one thread. TRL's window goes from
-the end of one step to the end of the next, so its collation counts, and so does ours. Our reference values are computed
-before the first step and kept (their cost is printed apart); TRL refuses to do that for images.
+Four prompts a step. Without --lora all weights train, the vision tower too (TRL's default); float32 and one thread on a CPU.
+TRL's window goes from the end of one step to the end of the next, so its collation counts, and so does ours. Our reference
+values are computed before the first step and kept (their cost is printed apart); TRL refuses to do that for images.
 """
 
 from __future__ import annotations
 
 import argparse
+import cProfile
 import os
+import pstats
 import random
+import sys
 import tempfile
 import threading
 import time
@@ -29,9 +32,15 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from common import QUESTION, save_images, save_model, sentences, user_seconds
 
+BEGAN = time.perf_counter()
 PROMPTS = 4  # a step
 SIDES = {"ours": "ours", "trl-plain": "TRL, no checkpointing", "trl": "TRL as it comes"}
 Pair = tuple[str, str, str, list[str]]  # image, question, chosen, rejected
+
+
+def tell(what: str) -> None:
+    """To stderr: how far it is, where a time limit ends it."""
+    print(f"{time.perf_counter() - BEGAN:8.1f} s  {what}", file=sys.stderr, flush=True)
 
 
 class Side:
@@ -54,6 +63,7 @@ class Side:
             torch.cuda.synchronize()
             self.memory = torch.cuda.max_memory_allocated() / 2**30
         self.costs.append((time.perf_counter() if self.cuda else user_seconds()) - start)
+        tell(f"{self.name}: step {len(self.costs)}, {self.costs[-1]:.2f} s")
 
     def one(self) -> None:
         raise NotImplementedError
@@ -78,22 +88,16 @@ class Ours(Side):
         policy = TransformersModel(str(model), device=args.device, dtype="auto", threads=1)
         stored = [PreferencePair(str(i), image, "", text, chosen, tuple(rejected), "speed")
                   for i, (image, text, chosen, rejected) in enumerate(pairs)]  # fmt: skip
-        lora = {"r": 8, "targets": ["q_proj", "v_proj"]} if args.lora else None
-        aligner = Dpo(
-            training={
-                "batch_size": PROMPTS,
-                "micro_batch": PROMPTS,
-                "learning_rate": 0.0001,
-                "epochs": 100,
-                "freeze_vision": False,
-                "lora": lora,
-            }
-        )
+        trained: dict[str, Any] = {"lora": {"r": 8, "targets": ["q_proj", "v_proj"]}} if args.lora else {"freeze_vision": False}
+        fixed = {"batch_size": PROMPTS, "micro_batch": PROMPTS, "learning_rate": 0.0001, "epochs": 100}
+        aligner = Dpo(training=fixed | trained)
         now = time.perf_counter if self.cuda else user_seconds
         start = now()
+        tell("the model is loaded")
         rows, _ = make_rows(policy, stored, images)
         known = reference_logps(policy, rows, folder / "reference")
         self.before = now() - start
+        tell(f"reference values are known after {self.before:.1f} s")
         settings = aligner.settings
         shards = Replicated(prepare(policy.module, settings), workers())
         self.loop = Loop(policy, Stored(rows, known), aligner.objective, settings, shards, folder, "", ())
@@ -195,6 +199,8 @@ def measure(model: Path, folder: Path, rejected: int, args: argparse.Namespace) 
     for _ in range(args.steps + 1):
         for side in sides:
             side.step()
+    if args.profile:
+        profile(sides[0])
     unit = "s of wall time" if args.device == "cuda" else "s of CPU (user)"
     own = sides[0].costs[1:]
     print(f"\n{PROMPTS} prompts a step, {rejected} rejected answer(s) each, {args.steps} steps in turns, {unit}:")
@@ -208,6 +214,21 @@ def measure(model: Path, folder: Path, rejected: int, args: argparse.Namespace) 
         print(f"  before the first step, once: tokens and reference values of {len(pairs)} prompts {sides[0].before:.1f} s")
 
 
+def profile(side: Side) -> None:
+    """One more step, which does not count: what Python and the GPU did goes to stderr."""
+    import torch
+    from torch.profiler import ProfilerActivity
+
+    kept, memory, python = list(side.costs), side.memory, cProfile.Profile()
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if side.cuda else [])]
+    with torch.profiler.profile(activities=activities) as found, python:
+        side.step()
+    by = "self_device_time_total" if side.cuda else "self_cpu_time_total"
+    print(found.key_averages().table(sort_by=by, row_limit=25, max_name_column_width=80), file=sys.stderr)
+    pstats.Stats(python, stream=sys.stderr).sort_stats("cumulative").print_stats(40)
+    side.costs, side.memory = kept, memory
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=12)
@@ -217,6 +238,7 @@ def main() -> None:
     parser.add_argument("--rejected", type=int, nargs="+", default=[1, 2], help="rejected answers of a prompt")
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument("--sides", nargs="+", choices=list(SIDES), default=list(SIDES), help="the first is the yardstick")
+    parser.add_argument("--profile", action="store_true", help="one more step of the first side under profilers, to stderr")
     parser.add_argument("--model", type=Path, help="a folder: its model is used, or written there first")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:

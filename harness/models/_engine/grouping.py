@@ -82,11 +82,14 @@ def seen(request: Request) -> GroupKey:
 
 
 def group(rows: list[Row], image_token_id: int, wanted: list[int] | None = None) -> list[Group]:
-    """Rows with the same visible tokens as one group; each on its own where a template puts the question before the image."""
+    """Rows with the same visible tokens as one group; each on its own where a template puts the question before the image.
+
+    A row alone shares nothing: what it reads is its own, and is attended to in one pass in place of two.
+    """
     wanted = wanted or [1] * len(rows)
-    shared = _common_length(rows, wanted)
+    shared = _common_length(rows, wanted) if len(rows) > 1 else 0
     if len(rows) > 1 and image_token_id in rows[0].ids[shared:]:
-        return [Group([row], _common_length([row], [n]), [n]) for row, n in zip(rows, wanted, strict=True)]
+        return [Group([row], 0, [n]) for row, n in zip(rows, wanted, strict=True)]
     return [Group(rows, shared, wanted)]
 
 

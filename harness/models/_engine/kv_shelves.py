@@ -1,18 +1,21 @@
 """Keys and values of rows of similar lengths, side by side: little is padded.
 
-Rows are in the shelf of their capacity: 16, 32, 48, 64, then four steps to each doubling. A shelf whose longest row is at
-its end moves to the next; a long row therefore costs its own slots only.
+Rows are in a shelf of their capacity: 16, 32, 48, 64, then four steps to each doubling. A shelf whose longest row is at
+its end moves to the next; a long row therefore costs its own slots only. A row may hold a whole prompt, so that little is
+copied: the last row takes the place of one that leaves, and shelves of one capacity become one when that is worth it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 Layers = dict[int, tuple[Tensor, Tensor]]  # layer -> keys (N, H, S, d) and values (N, H, S, dv)
+At = tuple[Tensor, Tensor] | int  # rows 0.. and the slot of each, (n,) each; one number where that is the same for all
+_SMALL = 2048  # slots: so few are copied rather than attended to apart
 
 
 def capacity(slots: int) -> int:
@@ -38,13 +41,14 @@ def common_widths(lengths: Sequence[int]) -> list[int]:
 class Shelf:
     """Rows `rows` (their places in the batch) with `layers` of `width` slots each; no tensors where nothing was computed.
 
-    used: the number of slots in use by the longest row.
+    used: the number of slots in use by the longest row. spare: places behind the rows, of rows that left.
     """
 
     rows: list[int]
     width: int
     layers: Layers = field(default_factory=dict)
     used: int = 0
+    spare: int = 0
 
     @property
     def dtype(self) -> torch.dtype:
@@ -54,13 +58,14 @@ class Shelf:
     @property
     def slots(self) -> int:
         """What its tensors hold of each layer."""
-        return len(self.rows) * self.width
+        return (len(self.rows) + self.spare) * self.width
 
     def of_layer(self, layer: int, like: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Keys and values of a layer; zeros of the form of `like` where nothing was computed."""
+        """Keys and values of a layer's rows; zeros of the form of `like` where nothing was computed."""
         if layer not in self.layers:
             self.layers[layer] = self.zeros(like)
-        return self.layers[layer]
+        keys, values = self.layers[layer]
+        return (keys[: len(self.rows)], values[: len(self.rows)]) if self.spare else (keys, values)
 
     def zeros(self, like: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Keys and values of the form of `like` for all rows."""
@@ -82,12 +87,30 @@ class Shelf:
         keys, values = (kept[rows, :, : key.shape[2]] for kept in self.layers[layer])
         return keys, values
 
-    def with_token(self, layer: int, key: Tensor, value: Tensor, at: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Keys and values in use, (n, H, used, d), once each row has one more (n, H, d) at its end; at: 0.. and ends, (n,)."""
+    def with_token(self, layer: int, key: Tensor, value: Tensor, at: At) -> tuple[Tensor, Tensor]:
+        """Keys and values in use, (n, H, used, d), once each row has one more (n, H, d) at its end."""
         keys, values = self.of_layer(layer, (key[:, :, None], value[:, :, None]))
-        rows, ends = at
-        keys[rows, :, ends], values[rows, :, ends] = key, value
+        if isinstance(at, int):
+            keys[:, :, at], values[:, :, at] = key, value
+        else:
+            rows, ends = at
+            keys[rows, :, ends], values[rows, :, ends] = key, value
         return keys[:, :, : self.used], values[:, :, : self.used]
+
+    def keep(self, number: Mapping[int, int]) -> None:
+        """Only the rows in `number` stay, under their new numbers. Places are given back when they are half of all."""
+        stay = sum(row in number for row in self.rows)
+        free = [at for at in range(stay) if self.rows[at] not in number]
+        last = [at for at in range(stay, len(self.rows)) if self.rows[at] in number]
+        for to, source in zip(free, last, strict=True):
+            self.rows[to] = self.rows[source]
+        spare = self.spare + len(self.rows) - stay
+        self.rows, self.spare = [number[row] for row in self.rows[:stay]], 0 if spare >= stay else spare
+        for layer, held in self.layers.items():
+            for t in held if free else ():
+                t[torch.tensor(free, device=t.device)] = t[torch.tensor(last, device=t.device)]
+            if spare >= stay:
+                self.layers[layer] = held[0][:stay].clone(), held[1][:stay].clone()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +130,11 @@ def reserved(widths: Sequence[int]) -> list[Place]:
     return [held[row] for row in range(len(widths))]
 
 
+def with_room(lengths: Sequence[int]) -> list[Place]:
+    """Places for rows of these lengths and a next token."""
+    return reserved([capacity(length + 1) for length in lengths])
+
+
 def places(shelves: Sequence[Shelf]) -> dict[int, Place]:
     """Row -> its place."""
     return {row: Place(shelf, at) for shelf in shelves for at, row in enumerate(shelf.rows)}
@@ -118,6 +146,31 @@ def arranged(rows: Sequence[Place], widths: Sequence[int]) -> list[Shelf]:
     for row, width in enumerate(widths):
         by_width.setdefault(width, []).append(row)
     return [_shelf(members, [rows[r] for r in members], width) for width, members in sorted(by_width.items())]
+
+
+def merged(shelves: Sequence[Shelf], width: int) -> list[Shelf]:
+    """Shelves of this width for the rows of all of these, some of which are narrower. What is copied goes from its old shelf.
+
+    Two shelves are two passes of attention in each step, and one costs a copy of both: a shelf is copied beside one of at
+    least half of its size, so that rows which join one by one are copied a few times (the logarithm of their number), or
+    where there is little to copy.
+    """
+    found: list[list[Shelf]] = []
+    for shelf in sorted(shelves, key=lambda s: len(s.rows)):
+        rows = sum(len(s.rows) for s in found[-1]) if found else 0
+        if rows and (2 * rows >= len(shelf.rows) or (rows + len(shelf.rows)) * width <= _SMALL):
+            found[-1].append(shelf)
+        else:
+            found.append([shelf])
+    return [_one_of(same, width) for same in found]
+
+
+def _one_of(shelves: Sequence[Shelf], width: int) -> Shelf:
+    if len(shelves) == 1 and shelves[0].width == width:
+        return shelves[0]
+    held = places(shelves)
+    members = sorted(held)
+    return _shelf(members, [held[row] for row in members], width)
 
 
 def _shelf(members: list[int], held: list[Place], width: int) -> Shelf:
@@ -139,7 +192,7 @@ def _shelf(members: list[int], held: list[Place], width: int) -> Shelf:
         for own in sources.values():
             shelf, at = held[own[0]].shelf, [held[n].at for n in own]
             if layer in shelf.layers:
-                _copy(whole, shelf.layers[layer], own, at)
+                _copy(whole, shelf.layers.pop(layer), own, at)  # a row's old shelf is not used again: not both are held
     return made
 
 

@@ -1,7 +1,7 @@
 """Key/value cache of a running batch: each shared prefix once, and each row's own keys and values.
 
-A row's own slots are its own: rows join and leave without moving others, on shelves of rows of similar lengths. What is new is
-read end to end, without padding. The language model reads through attention of our own (`packed_attention.NAME`).
+A row's own slots are its own: rows join and leave with few copies, on shelves of rows of similar lengths. What is new is read
+end to end, without padding. The language model reads through attention of our own (`packed_attention.NAME`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from harness.models._engine.grouping import Group
-from harness.models._engine.kv_shelves import Place, Shelf, arranged, capacity, common_widths, grown, places, reserved
+from harness.models._engine.kv_shelves import At, Place, Shelf, capacity, common_widths, grown, merged, reserved, with_room
 from harness.models._engine.language_model import LanguageModel, Piece, Tokens, carrier
 from harness.models._engine.packed_reading import PackedRows
 from harness.models._engine.shared_prefix import Part, SharedPrefixes, attend, nothing, padding, side_by_side
@@ -23,10 +23,10 @@ _IN_A_PASS_ELSEWHERE = 32_768
 
 
 class _InStep(NamedTuple):
-    """A shelf in a step: its rows' places 0.. and their next slots, (n,) each; what is hidden."""
+    """A shelf in a step: its rows' next slots; what is hidden."""
 
     shelf: Shelf
-    at: tuple[Tensor, Tensor]
+    at: At
     hidden: Tensor | None
 
 
@@ -37,8 +37,8 @@ class SharedMemory:
         self._language = language
         self._prefixes: list[SharedPrefixes] = []
         self._lengths: list[int] = []  # own slots that each row has filled
-        self._held: list[Place] = []  # where each row's keys and values are
-        self._shelves: list[Shelf] = []  # those that are arranged for steps; rows that joined since are not among them
+        self._shelves: list[Shelf] = []
+        self._joined = False  # whether rows joined since the last step
         self._step: list[_InStep] = []
         self._order: tuple[Tensor, Tensor] | None = None  # of the shelves' rows, and back; None where they are in order
         self._positions: Tensor | None = None
@@ -55,8 +55,9 @@ class SharedMemory:
 
     @property
     def shared_slots(self) -> int:
-        """Slots that shared prefixes take."""
-        return sum(prefixes.slots for prefixes in self._prefixes)
+        """Slots that are no row's own: of shared prefixes, and of rows that left."""
+        left = sum(shelf.spare * shelf.width for shelf in self._shelves)
+        return left + sum(prefixes.slots for prefixes in self._prefixes)
 
     def read(self, groups: Sequence[Group]) -> Tensor:
         """Final states (sum of all `wanted`, D) of the groups' last tokens, row after row; nothing is kept."""
@@ -69,22 +70,25 @@ class SharedMemory:
         owner = [g for g, group in enumerate(groups) for _ in group.rows]
         lengths = [len(row.ids) - group.shared for group in groups for row in group.rows]
         logits, prefixes = None, SharedPrefixes([group.shared for group in groups], owner)
-        new = [Place(Shelf([n], length), 0) for n, length in enumerate(lengths)]
+        held = with_room(lengths)
         if not known:
-            states, prefixes, new = self._read(groups)
+            states, prefixes, held = self._read(groups)
             logits = self._language.logits(states)
         positions = torch.tensor([row.positions[-1] for row in rows], device=self._language.device)
         self._positions = positions if self._positions is None else torch.cat([self._positions, positions])
         self._prefixes.append(prefixes)
+        for shelf in dict.fromkeys(place.shelf for place in held):
+            shelf.rows = [len(self._lengths) + row for row in shelf.rows]
+            self._shelves.append(shelf)
         self._lengths = self._lengths + lengths
-        self._held = self._held + new  # arranged by the next step: others may join before it
+        self._joined = True  # arranged by the next step: others may join before it
         return logits
 
     def step(self, tokens: Sequence[int], known: bool = False) -> Tensor | None:
         """One more token a row; logits (R, V)."""
         assert self._positions is not None
         full = [shelf for shelf in self._shelves if any(self._lengths[row] >= shelf.width for row in shelf.rows)]
-        if full or len(self._held) > sum(len(shelf.rows) for shelf in self._shelves):
+        if full or self._joined:
             self._arrange(full)
         self._positions = self._positions + 1
         logits = None
@@ -109,21 +113,20 @@ class SharedMemory:
         self._prefixes = kept
         self._lengths = [self._lengths[r] for r in rows]
         self._positions = self._positions[torch.tensor(rows, dtype=torch.long, device=self._language.device)]
-        self._held = [self._held[r] for r in rows]
-        self._arrange()
+        number = {row: n for n, row in enumerate(rows)}
+        self._shelves = [shelf for shelf in self._shelves if any(row in number for row in shelf.rows)]
+        for shelf in self._shelves:
+            shelf.keep(number)
 
     def _arrange(self, full: Sequence[Shelf] = ()) -> None:
-        """Every row on a shelf with a free slot for its next token. A full shelf moves as a whole: rows grow at one pace, and
-        those that are not at its end now would follow one by one."""
-        held, moving, widths = {id(s) for s in self._shelves}, {id(s) for s in full}, []
-        for place, length in zip(self._held, self._lengths, strict=True):
-            width, own = place.shelf.width, capacity(length + 1)
-            stays = id(place.shelf) in held - moving
-            widths.append(width if stays else grown(width) if id(place.shelf) in moving and own >= width else own)
-        self._shelves = arranged(self._held, widths)
-        now = places(self._shelves)
-        self._held = [now[row] for row in range(len(now))]
-        self._step = []
+        """Every row on a shelf with a free slot for its next token. A full shelf moves as a whole: its rows grow at one pace,
+        and those that are not at its end now would follow one by one."""
+        by_width: dict[int, list[Shelf]] = {}
+        for shelf in self._shelves:
+            width = grown(shelf.width) if shelf in full else shelf.width
+            by_width.setdefault(width, []).append(shelf)
+        self._shelves = [shelf for width, some in sorted(by_width.items()) for shelf in merged(some, width)]
+        self._joined = False
 
     # ------------------------------------------------------------ the language model's view of a cache
 
@@ -143,7 +146,9 @@ class SharedMemory:
             lengths = [self._lengths[row] for row in shelf.rows]
             shelf.used = max(lengths) + 1
             hidden = padding([n + 1 for n in lengths], shelf.used, device, shelf.dtype)
-            at = torch.arange(len(lengths), device=device), torch.tensor(lengths, device=device)
+            at: At = lengths[0]
+            if hidden is not None:
+                at = torch.arange(len(lengths), device=device), torch.tensor(lengths, device=device)
             self._step.append(_InStep(shelf, at, hidden))
         laid = [row for shelf in self._shelves for row in shelf.rows]
         order = torch.tensor(laid, device=device)
@@ -194,7 +199,7 @@ class SharedMemory:
                 shelf.rows = [numbers[n] for n in shelf.rows]
             before = SharedPrefixes(shared, owner, shelves)
         rest = [Piece(row, group.shared, len(row.ids)) for group in groups for row in group.rows]
-        held = reserved([capacity(piece.end - piece.start + 1) for piece in rest])  # room for the next token
+        held = with_room([piece.end - piece.start for piece in rest])
         states = self._read_pieces(rest, held, [n for group in groups for n in group.wanted], before, owner)
         return states, before or SharedPrefixes(shared, owner), held
 

@@ -1,5 +1,5 @@
 """How many decode steps the key/value cache of a running batch keeps its arrangement, and so how often a CUDA graph of a step,
-recorded for that arrangement, could be replayed (docs/decisions/0006-no-cuda-graphs.md).
+recorded for that arrangement, could be replayed (docs/decisions/0006-recorded-decode-steps.md).
 
     python -m tests.speed.benchmarks.arrangements FOLDER          # 96 images of a folder, e.g. the miniature world's
 """
@@ -40,14 +40,18 @@ def main() -> None:
 def counted(model: TransformersModel, requests: Sequence[Request]) -> tuple[list[int], set[Any]]:
     """Steps of each arrangement that saw one, and the shapes (rows, width) of all shelves that were met."""
     lasted, shapes = [0], set[Any]()
-    arrange, step = SharedMemory._arrange, SharedMemory.step
+    arrange, keep, step = SharedMemory._arrange, SharedMemory.keep, SharedMemory.step
 
     def arranged(self: SharedMemory, *words: Any) -> None:
         lasted.append(0)
         arrange(self, *words)
 
+    def kept(self: SharedMemory, rows: list[int]) -> None:
+        lasted.append(0)
+        keep(self, rows)
+
     def stepped(self: SharedMemory, *words: Any) -> Any:
-        if len(self._held) > sum(len(shelf.rows) for shelf in self._shelves):
+        if self._joined:
             self._arrange()  # as the step would: it belongs to the new arrangement
         lasted[-1] += 1
         shapes.add(tuple((len(shelf.rows), shelf.width) for shelf in self._shelves))
@@ -55,6 +59,7 @@ def counted(model: TransformersModel, requests: Sequence[Request]) -> tuple[list
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SharedMemory, "_arrange", arranged)
+        patch.setattr(SharedMemory, "keep", kept)
         patch.setattr(SharedMemory, "step", stepped)
         assert sum(len(part) for part in model.generate(requests)) == len(requests)
     return [n for n in lasted if n], shapes

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.core.evaluation import Formula
-from harness.core.stats import FEWEST_CLUSTERS, POWER, Floats, Sample, clusters_of, evaluate, moving
+from harness.core.stats import FEWEST_CLUSTERS, POWER, Floats, Sample, clusters_of, evaluate, moving, unseen_variance
+from reports.values.paired import change
 
 _AGAINST = 0.75  # weight of the added image; chosen by simulation
 _STEPS = 60  # of bisections: 2^-60 of the range
@@ -30,7 +31,8 @@ class Shift:
 
     `images`: one value an image, (G,), whose mean `value` is. `typical`: how far an image whose answers changed lies from the
     others by that change alone (root mean square); `widest` where none changed. `widest`: how far a whole image can move its
-    value, 0 where that is unknown. `items`: those that move the metric.
+    value, 0 where that is unknown. `items`: those that move the metric. `freedom`: of the test, one less than the images that
+    count on the side where fewer do.
     """
 
     value: float
@@ -40,16 +42,18 @@ class Shift:
     typical: float
     widest: float
     items: int
+    freedom: int
 
 
 def shift_of(before: Sample, after: Sample, formula: Formula, sign: int = 1, relative: float = 0.0) -> Shift | None:
     """The shift between samples of the same items in the same order; None where a value is unknown.
 
-    Only images count that move the metric on either side; None below `FEWEST_CLUSTERS` of them.
+    Only images count that move the metric on either side; None where fewer than `FEWEST_CLUSTERS` move one side. Where they
+    are fewer on one side than on both, the images' values lie further apart by the variance that these few may hide.
     """
-    moved = moving(formula, before) | moving(formula, after)
-    n_clusters, items = clusters_of(before, moved), int(moved.sum())
-    if n_clusters < FEWEST_CLUSTERS:
+    of_sides = moving(formula, before), moving(formula, after)
+    moved, fewest = of_sides[0] | of_sides[1], min(clusters_of(before, one) for one in of_sides)
+    if fewest < FEWEST_CLUSTERS:
         return None
     kept = np.unique(before.cluster[moved])
     all_of = [side.totals.sum(axis=0, keepdims=True) for side in (before, after)]
@@ -63,7 +67,16 @@ def shift_of(before: Sample, after: Sample, formula: Formula, sign: int = 1, rel
     if not (np.isfinite(value) and np.isfinite(without).all()):
         return None
     widest = 1.0 if formula.unit == "share" else 0.0
-    return Shift(value, old, new, _by_image(value, without), _typical(_by_image(*changes)) or widest, widest, items)
+    images, typical = _by_image(value, without), _typical(_by_image(*changes)) or widest
+    wider = _wider(images, before, after, formula) if fewest < len(kept) and widest else 1.0
+    images, typical = value + wider * (images - value), wider * typical
+    return Shift(value, old, new, images, typical, widest, int(moved.sum()), fewest - 1)
+
+
+def _wider(images: Floats, before: Sample, after: Sample, formula: Formula) -> float:
+    """By what the images' distances grow where some count on one side alone, see `unseen_variance`."""
+    own, unseen = float(images.var(ddof=1)) / len(images), float(unseen_variance(change(before, after, formula))[0])
+    return float(np.sqrt(1 + unseen / own)) if own > 0 else 1.0
 
 
 def _by_image(value: float, without: Floats) -> Floats:
@@ -86,15 +99,15 @@ def _without_rounding(images: Floats) -> Floats:
 
 def p_above(shift: Shift, threshold: float) -> float | None:
     """p of "the shift is at most the threshold": small where it lies above. None where nothing can be said."""
-    return _p(shift.images - threshold, shift.typical)
+    return _p(shift.images - threshold, shift.typical, shift.freedom)
 
 
 def p_below(shift: Shift, threshold: float) -> float | None:
     """p of "the shift is at least the threshold"."""
-    return _p(threshold - shift.images, shift.typical)
+    return _p(threshold - shift.images, shift.typical, shift.freedom)
 
 
-def _p(distances: Floats, typical: float) -> float | None:
+def _p(distances: Floats, typical: float, freedom: int) -> float | None:
     """p of "the mean of these is at most 0"."""
     from scipy.special import stdtr
 
@@ -105,8 +118,8 @@ def _p(distances: Floats, typical: float) -> float | None:
     if (weights * added).sum() <= 0:
         return 1.0
     if added.min() >= 0:  # not even an image that is worse by a typical change reaches the threshold
-        return float(2.0 ** -len(distances))
-    return float(stdtr(len(distances) - 1, -_root_ratio(added, weights)))
+        return float(2.0 ** -(freedom + 1))
+    return float(stdtr(freedom, -_root_ratio(added, weights)))
 
 
 def _root_ratio(x: Floats, weights: Floats) -> float:

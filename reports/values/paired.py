@@ -143,7 +143,7 @@ def tested_change(found: Linear, is_share: bool) -> Difference:
     low, high, p = (known(side) for side in difference_interval(found, is_share, change))
     error, down, up = (float(x[0]) for x in (change.error, change.down, change.up))
     scatters = np.isfinite(error) and max(error, down, up) > 0
-    freedom = float(found.clusters[0]) - 1
+    freedom = float(found.freedom[0])
     return Difference(known(found.value), low, high, p, None, error if scatters else None, freedom, TEST, (down, up))
 
 

@@ -75,8 +75,8 @@ def seeds_of_difference(
         return None
     n, together = len(seeds), mean_of(seeds)
     mean, seed_sd, item_error, of_seeds = _scatter(seeds)
-    both = _Both(change_of(together, is_share), float(together.clusters[0]) - 1, ((of_seeds, n - 1), *also))
-    few, longest = together.clusters[0] < FEWEST_CLUSTERS, both.longest(1 - LEVEL)
+    both = _Both(change_of(together, is_share), float(together.freedom[0]), ((of_seeds, n - 1), *also))
+    few, longest = together.counting[0] < FEWEST_CLUSTERS, both.longest(1 - LEVEL)
     if few or longest < 1e-12:
         return Seeds(mean, seed_sd, item_error, None, None, n, 1.0 if not few and abs(mean) < 1e-12 else None)
     most = 1.0 if is_share else math.inf

@@ -19,6 +19,7 @@ from harness.core.stats import (
     rank_biserial,
     resample,
     sample,
+    unseen_variance,
 )
 from reports.values.paired import differences, pair
 from reports.values.seeds import seeds_of_difference
@@ -204,7 +205,7 @@ def test_an_image_with_a_quarter_of_all_questions_counts_as_the_jackknife_counts
 
 
 def test_images_of_unequal_weight_have_wider_intervals_for_the_same_standard_error():
-    equal = Linear(*(np.array(x) for x in ([0.6], [[0.02, -0.02] * 20], [40.0], [0.0], [0.0])))
+    equal = Linear(*(np.array(x) for x in ([0.6], [[0.02, -0.02] * 20], [40.0], [0.0], [0.0], [40.0])))
     # two images with the parts of 18 each: (sum u^2)^2 / sum u^4 is 40, and 40^2 / (2 x 18^2 + 4) = 2.5; t(39) and t(6.4)
     unequal = replace(equal, parts=np.array([[0.02 * 18**0.5, -0.02 * 18**0.5] + [0.02, -0.02] * 2 + [0.0] * 34]))
     assert unequal.moments.error2 == approx(equal.moments.error2)
@@ -421,3 +422,54 @@ def replace_value(seeds: list[Linear], shift: float) -> list[Linear]:
 
 def test_one_seed_cannot_be_combined():
     assert seeds_of_difference(seeds_of(np.random.default_rng(0), 1, 1), False) is None
+
+
+# ---------------------------------------------------------------- images that count on one side alone
+
+CHAIR_I = ratio("chair_i", ["invented"], ["mentions"], better="lower")
+
+
+def captions(invented: list[int], mentions: list[int]) -> Sample:
+    return Sample(("invented", "mentions"), np.array([invented, mentions], dtype=np.float64).T, np.arange(len(mentions)))
+
+
+BASE = captions([1, 0, 0, 1] * 10, [4] * 40)  # 12.5 % over 40 captions
+
+
+def naming(captions_that_name: int, invented: int = 0) -> Sample:
+    some = range(captions_that_name)
+    return captions([int(n < invented) for n in some] + [0] * (40 - len(some)), [1 for _ in some] + [0] * (40 - len(some)))
+
+
+def test_a_side_of_four_images_that_count_is_not_tested_however_many_the_other_has():
+    for before, after in ((BASE, naming(4)), (naming(4), BASE)):
+        (found,) = differences(before, after, [CHAIR_I])
+        assert abs(found.value) == approx(0.125) and (found.p, found.low, found.high) == (None, None, None)
+
+
+def test_captions_that_seldom_name_something_show_no_fall_by_being_right():
+    for n in (5, 10, 20):  # 0 of 20 is as likely as 7 % where 12.5 % are invented
+        (found,) = differences(BASE, naming(n), [CHAIR_I])
+        assert found.p > 0.05 and found.low < 0 < found.high
+
+
+def test_what_few_captions_invent_all_together_is_found():
+    (found,) = differences(BASE, naming(10, invented=10), [CHAIR_I])
+    assert found.p < 0.001 and found.low > 0.3
+
+
+def test_where_all_images_count_on_both_sides_nothing_is_added():
+    (found,) = differences(BASE, naming(40, invented=12), [CHAIR_I])
+    assert found.freedom == 39
+    assert unseen_variance(linearise(CHAIR_I, naming(40, 12)).minus(linearise(CHAIR_I, BASE))) == approx(0, abs=0)
+
+
+def test_one_seed_that_names_almost_nothing_leaves_the_mean_of_seeds_untested():
+    of_pairs = [
+        linearise(CHAIR_I, side, np.ones(40, bool)).minus(linearise(CHAIR_I, BASE)) for side in (naming(40, 4), naming(3))
+    ]
+    assert seeds_of_difference(of_pairs, True).p is None
+    enough = [
+        linearise(CHAIR_I, side, np.ones(40, bool)).minus(linearise(CHAIR_I, BASE)) for side in (naming(40, 4), naming(30))
+    ]
+    assert seeds_of_difference(enough, True).p > 0.05

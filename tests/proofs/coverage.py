@@ -249,6 +249,17 @@ def pair_chair(start: float, after: float | None = None) -> Paired:
     return Paired(draw, first_over_second, 0.0 if after is None else chair_truth(after) - chair_truth(start))
 
 
+def pair_sparse(p: float, naming: float, objects: int) -> Paired:
+    """Two models that invent alike; the second names `objects` in a share of its captions alone, the first four in each."""
+
+    def draw(rng: Rng, n: int, g: int) -> tuple[np.ndarray, np.ndarray]:
+        skill = skills(rng, p, 0.2, (n, g))
+        named = objects * (rng.random((n, g)).argsort(axis=1) < round(naming * g))
+        return stacked(rng.binomial(4, skill), np.full((n, g), 4)), stacked(rng.binomial(named, skill), named)
+
+    return Paired(draw, first_over_second)
+
+
 def pair_f1(p: float) -> Paired:
     def draw(rng: Rng, n: int, g: int) -> tuple[np.ndarray, np.ndarray]:
         skill = skills(rng, p, 0.3, (n, g))
@@ -280,6 +291,9 @@ NULLS: dict[str, Callable[[], Paired]] = {
     "accuracy 80 %, 9 of 10 images unchanged": lambda: pair_accuracy(0.8, 0.3, 6, kept=0.9),
     "F1 80 %": lambda: pair_f1(0.8),
     "CHAIRi 17 %": lambda: pair_chair(-1.9),
+    "CHAIRi 10 %, a fifth of the captions name an object": lambda: pair_sparse(0.1, 0.2, 1),
+    "CHAIRi 10 %, half of the captions name an object": lambda: pair_sparse(0.1, 0.5, 1),
+    "CHAIRi 25 %, a fifth of the captions name three": lambda: pair_sparse(0.25, 0.2, 3),
     "words an answer": pair_words,
 }
 SHIFTS: dict[str, Callable[[], Paired]] = {
@@ -342,7 +356,8 @@ def _side(rng: Rng, log_odds: np.ndarray) -> Linear:
 def _one(found: Linear, i: int) -> Linear:
     of = slice(i, i + 1)
     return replace(found, value=found.value[of], parts=found.parts[of], clusters=found.clusters[of],
-                   bias=found.bias[of], bend=found.bend[of])  # fmt: skip
+                   bias=found.bias[of], bend=found.bend[of], counting=found.counting[of],
+                   sides=tuple(_one(side, i) for side in found.sides))  # fmt: skip
 
 
 def _seeds_of(found: list[Linear], i: int) -> tuple[float, float]:

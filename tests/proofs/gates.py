@@ -111,6 +111,20 @@ def chair(images: int, more: float) -> World:
     return World(f"CHAIRi {shares[0]:.1%}, {images} captions, margin {margin:.1%}", CHAIR_I, -1, margin, 0, draw)
 
 
+def sparse(images: int, naming: float, more: float) -> World:
+    """The second checkpoint names one object in a share of its captions alone, the first four in each."""
+    rate = 0.1
+
+    def draw(rng: np.random.Generator, worse: bool) -> tuple[Sample, Sample]:
+        named = (rng.permutation(images) < round(naming * images)).astype(np.int64)
+        sides = [(rng.binomial(np.full(images, 4), rate), np.full(images, 4))]
+        sides.append((rng.binomial(named, rate + more * worse), named))
+        one, other = (rows(("invented", "mentions"), *(column[:, None] * 1.0 for column in side)) for side in sides)
+        return one, other
+
+    return World(f"CHAIRi 10%, {images} captions, {naming:.0%} name one object, margin {more:.0%}", CHAIR_I, -1, more, 0, draw)
+
+
 def length(images: int, relative: float) -> World:
     def draw(rng: np.random.Generator, worse: bool) -> tuple[Sample, Sample]:
         base = rng.gamma(4, 15, (images, 1))
@@ -144,6 +158,8 @@ def worlds() -> Iterator[World]:
         yield accuracy(images, 6, 0.03, 0.015)
         yield f1(images, 6, 0.85, 0.02)
         yield chair(images, 0.02)
+        yield sparse(images, 0.2, 0.05)
+        yield sparse(images, 0.5, 0.05)
         yield length(images, 0.10)
         yield rare(images, 0.80, 0.05)
 

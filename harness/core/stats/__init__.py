@@ -11,7 +11,7 @@ from harness.core.stats.intervals import limits_of, mean_interval, share_interva
 from harness.core.stats.linear import Linear, expand, linearise, mean_of
 from harness.core.stats.measuring import limits, measure, metrics, possible
 from harness.core.stats.multiple import benjamini_hochberg, holm, rank_biserial
-from harness.core.stats.paired_change import LEAST_P, POWER, Change, change_of, difference_interval
+from harness.core.stats.paired_change import LEAST_P, POWER, Change, change_of, difference_interval, unseen_variance
 from harness.core.stats.resampling import FEWEST_CLUSTERS, LEVEL, RESAMPLES, VERSION, interval, resample
 from harness.core.stats.samples import (
     Floats,
@@ -63,4 +63,5 @@ __all__ = [
     "resample",
     "sample",
     "share_interval",
+    "unseen_variance",
 ]

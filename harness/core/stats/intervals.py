@@ -24,7 +24,7 @@ from harness.core.stats.resampling import FEWEST_CLUSTERS, LEVEL
 from harness.core.stats.samples import Floats
 
 _TAIL = (1 - LEVEL) / 2
-_SHARE_WEIGHT = 0.8  # degrees of freedom that "answers to one image are all alike" counts as
+SHARE_WEIGHT = 0.8  # degrees of freedom that "answers to one image are all alike" counts as
 _MORE_TAIL, _FEW = 0.015, 10.0  # at the nearer of 0 and 1, with few degrees of freedom
 _EXACT_TAIL = 0.07  # there, and never more than this by whole numbers of errors
 _MEMORY = 3.0  # degrees of freedom over which "all right" fades from the interval of nearly all right
@@ -100,9 +100,9 @@ def _answers(p: Floats, found: Linear) -> _Answers:
         equal = np.where(scatters, np.clip(np.maximum(kurtosis, _NORMAL_KURTOSIS) * holding, 3, g), g)
         graded = np.where(scatters, 1 - 1 / np.maximum(kurtosis * holding / g, 1), 0)
     wider = (stdtrit(equal - 1, 1 - _TAIL) / stdtrit(np.maximum(g - 1, equal - 1), 1 - _TAIL)) ** 2
-    alike = (weight * own + _SHARE_WEIGHT * prior) / (weight + _SHARE_WEIGHT)
+    alike = (weight * own + SHARE_WEIGHT * prior) / (weight + SHARE_WEIGHT)
     surprise = np.exp(-np.where(scatters, freedom, 0) / _MEMORY)
-    return _Answers(alike, weight + _SHARE_WEIGHT, wider, graded, surprise)
+    return _Answers(alike, weight + SHARE_WEIGHT, wider, graded, surprise)
 
 
 def mean_interval(found: Linear) -> tuple[Floats, Floats]:

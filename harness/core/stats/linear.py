@@ -47,6 +47,8 @@ class Linear:
     value: (N,). parts: (N, G), what leaving each cluster out would change, to second order; sum 0. clusters: (N,) how many
     clusters move it. bias: (N,) expected excess of the value over the truth. bend: (N,) half the second derivative along the
     direction of the metric's own scatter, per standard error squared (c_q times the error, DiCiccio and Efron 1992, section 4).
+    counting: (N,) how many clusters move it in this sample itself, of the clusters of a pair; of a difference those of the
+    side that has fewer. sides: of a difference, what it was made of.
     """
 
     value: Floats
@@ -54,13 +56,22 @@ class Linear:
     clusters: Floats
     bias: Floats
     bend: Floats
+    counting: Floats
+    sides: tuple[Linear, ...] = ()
+
+    @property
+    def freedom(self) -> Floats:
+        """Degrees of freedom by the number of clusters, (N,); at least 1."""
+        found: Floats = np.maximum(np.minimum(self.clusters, self.counting) - 1, 1)
+        return found
 
     def minus(self, other: Linear) -> Linear:
         """The difference, of samples over the same clusters in the same order; rounding noise is no change."""
         parts, size = self.parts - other.parts, np.maximum(np.abs(self.parts), np.abs(other.parts))
         parts = np.where(np.abs(parts) > _NOISE * size.max(axis=1, keepdims=True, initial=0), parts, 0.0)
-        clusters = np.maximum(self.clusters, other.clusters)
-        return Linear(self.value - other.value, parts, clusters, self.bias - other.bias, self.bend - other.bend)
+        clusters, counting = np.maximum(self.clusters, other.clusters), np.minimum(self.counting, other.counting)
+        value, bias, bend = self.value - other.value, self.bias - other.bias, self.bend - other.bend
+        return Linear(value, parts, clusters, bias, bend, counting, (self, other))
 
     @property
     def moments(self) -> Moments:
@@ -91,7 +102,7 @@ def expand(compute: Callable[[Floats], Floats], totals: Floats) -> Linear:
     parts = (places @ slopes[:, :, None])[:, :, 0] - bent + bent.mean(axis=1, keepdims=True)
     _, bend = _fitted(compute, sums, along[:, :, None], value)
     clusters = (totals != 0).any(axis=2).sum(axis=1).astype(np.float64)
-    return Linear(value, parts, clusters, bends.sum(axis=1) / 2, bend[:, 0] / 2)
+    return Linear(value, parts, clusters, bends.sum(axis=1) / 2, bend[:, 0] / 2, clusters)
 
 
 def _curvature(compute: Callable[[Floats], Floats], sums: Floats, arms: Floats, bends: Floats) -> Floats:
@@ -133,22 +144,26 @@ def linearise(formula: Formula, data: Sample, moved: NDArray[np.bool_] | None = 
     """
     columns = columns_read(formula, data)
     names = [data.names[i] for i in columns]
-    there = which_clusters(data, moving(formula, data) if moved is None else moved)
+    own = which_clusters(data, moving(formula, data))
+    there = own if moved is None else which_clusters(data, moved)
+    counting = np.array([float(own.sum())])
 
     def compute(sums: Floats) -> Floats:
         return evaluate(formula, names, sums)
 
     if not there.any() or not columns:
         value = evaluate(formula, data.names, data.sums[None])
-        return Linear(value, np.zeros((1, data.n_clusters)), np.zeros(1), np.zeros(1), np.zeros(1))
+        return Linear(value, np.zeros((1, data.n_clusters)), np.zeros(1), np.zeros(1), np.zeros(1), counting)
     found = expand(compute, data.totals[there][:, columns][None])
     parts = np.zeros((1, data.n_clusters))
     parts[0, there] = found.parts[0]
-    return replace(found, parts=parts, clusters=np.array([float(there.sum())]))
+    return replace(found, parts=parts, clusters=np.array([float(there.sum())]), counting=counting)
 
 
 def mean_of(several: Sequence[Linear]) -> Linear:
     """The mean over seeds that were measured on the same clusters."""
-    columns = zip(*((s.value, s.parts, s.clusters, s.bias, s.bend) for s in several), strict=True)
-    value, parts, clusters, bias, bend = (np.array(column) for column in columns)
-    return Linear(value.mean(axis=0), parts.mean(axis=0), clusters.max(axis=0), bias.mean(axis=0), bend.mean(axis=0))
+    columns = zip(*((s.value, s.parts, s.clusters, s.bias, s.bend, s.counting) for s in several), strict=True)
+    value, parts, clusters, bias, bend, counting = (np.array(column) for column in columns)
+    sides = tuple(mean_of(side) for side in zip(*(s.sides for s in several), strict=True))
+    middle = (value.mean(axis=0), parts.mean(axis=0), clusters.max(axis=0), bias.mean(axis=0), bend.mean(axis=0))
+    return Linear(*middle, counting.min(axis=0), sides)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.core.stats.intervals import SHARE_WEIGHT
 from harness.core.stats.linear import Linear
 from harness.core.stats.resampling import FEWEST_CLUSTERS, LEVEL
 from harness.core.stats.samples import Floats
@@ -64,7 +65,8 @@ def change_of(found: Linear, is_share: bool) -> Change:
     g = np.maximum(found.clusters, 1)
     freedom = np.minimum(freedom, g - 1)
     one_more, whole = _ONE_MORE * _size_of_changes(found.value / g, g, *sums), _WHOLE_IMAGE / g
-    error = np.sqrt((freedom * error2 + _CHANGE_WEIGHT * one_more) / (freedom + _CHANGE_WEIGHT))
+    error2 = (freedom * error2 + _CHANGE_WEIGHT * one_more) / (freedom + _CHANGE_WEIGHT)
+    error = np.sqrt(error2 + unseen_variance(found))
     with np.errstate(all="ignore"):
         lean = np.where(sums[0] > 0, sums[1] / sums[0], 0.0)
     slopes = [(freedom * np.maximum(s, 0) + _CHANGE_WEIGHT * whole) / (freedom + _CHANGE_WEIGHT) for s in (-lean, lean)]
@@ -78,6 +80,29 @@ def _size_of_changes(each: Floats, g: Floats, s2: Floats, s3: Floats, s4: Floats
         return np.where(second > 0, fourth / second, 0.0)
 
 
+def unseen_variance(found: Linear) -> Floats:
+    """Variance of a share's difference that images may hide which count on one side alone, (N,).
+
+    A caption that names one object, rightly, has no scatter, and nothing is known of how often others would be wrong. So the
+    variance of each side is shrunk as that of a share's interval is, with the images that count on this side: towards the reach
+    of Clopper and Pearson's 0 of them. Of what this adds, the part of the images that do not count on this side is taken; where
+    all count on both sides the test is that of paired changes.
+    """
+    of_sides = [_unseen(side, np.maximum(found.clusters, 1)) for side in found.sides]
+    return sum(of_sides, np.zeros_like(found.value))
+
+
+def _unseen(side: Linear, g: Floats) -> Floats:
+    from scipy.special import stdtrit
+
+    k, moments = np.maximum(side.counting, 2), side.moments
+    s2, known = moments.sums[0], np.where(moments.sums[0] > 0, np.minimum(moments.freedom, k - 1), 0)
+    nothing = (1 - ((1 - LEVEL) / 2) ** (1 / k)) / stdtrit(k - 1, (1 + LEVEL) / 2)
+    shrunk = (known * s2 * k / (k - 1) + SHARE_WEIGHT * nothing**2) / (known + SHARE_WEIGHT)
+    added: Floats = np.maximum(1 - side.counting / g, 0) * np.maximum(shrunk - s2 * g / np.maximum(g - 1, 1), 0)
+    return added
+
+
 def difference_interval(found: Linear, is_share: bool, change: Change | None = None) -> tuple[Floats, Floats, Floats]:
     """(low, high, p) of paired differences, (N,) each; nan below five clusters; p is 1 where no cluster changed.
 
@@ -85,14 +110,14 @@ def difference_interval(found: Linear, is_share: bool, change: Change | None = N
     """
     from scipy.special import stdtr, stdtrit
 
-    change, freedom = change or change_of(found, is_share), np.maximum(found.clusters - 1, 1)
+    change, freedom = change or change_of(found, is_share), found.freedom
     low, high = change.ends(stdtrit(freedom, (1 + LEVEL) / 2))
     if is_share:
         low, high = np.clip(low, -1, 1), np.clip(high, -1, 1)
     still = np.abs(found.value) < _NOTHING
     with np.errstate(all="ignore"):
         p = np.where(still, 1.0, 2 * stdtr(freedom, -np.abs(found.value) / change.error))
-    few = (found.clusters < FEWEST_CLUSTERS) | ~np.isfinite(low) | ~np.isfinite(high)
+    few = (found.counting < FEWEST_CLUSTERS) | ~np.isfinite(low) | ~np.isfinite(high)
     flat = ~(high > low)  # nothing scatters, and nothing is known of what could
     low, high = np.where(few | flat, np.nan, low), np.where(few | flat, np.nan, high)
     return low, high, np.where(few | (flat & ~still), np.nan, np.maximum(p, LEAST_P))

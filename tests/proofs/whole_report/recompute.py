@@ -47,13 +47,27 @@ class Part:
 
     value: float
     images: np.ndarray  # (G,), summing to 0
-    n: int  # images that have something of the metric
+    n: int  # images that have something of the metric, on either side of a difference
     bias: float = 0.0
     bend: float = 0.0
+    own: int = 0  # images that have something of it on this side; of a difference where they are fewer
+    sides: tuple[Part, ...] = ()
 
     def minus(self, other: Part) -> Part:
         return Part(self.value - other.value, self.images - other.images, max(self.n, other.n),
-                    self.bias - other.bias, self.bend - other.bend)  # fmt: skip
+                    self.bias - other.bias, self.bend - other.bend, min(self.own, other.own), (self, other))  # fmt: skip
+
+    @property
+    def unseen(self) -> float:
+        """Variance of a share's difference that images may hide which count on one side alone."""
+        return sum(one._unseen(self.n) for one in self.sides)
+
+    def _unseen(self, g: int) -> float:
+        k, second = self.own, float((self.images**2).sum())
+        nothing = stats.beta.ppf(0.975, 1, k) / stats.t.ppf(0.975, k - 1)
+        nu = min(self.freedom, k - 1) if second > 0 else 0.0
+        shrunk = (nu * second * k / (k - 1) + 0.8 * nothing**2) / (nu + 0.8)
+        return (1 - k / g) * max(shrunk - second * g / (g - 1), 0.0)
 
     @property
     def error2(self) -> float:
@@ -127,7 +141,9 @@ def part(rule: Rule, rows: Sequence[Scored], counted: set[str] | None = None) ->
                 mixed = float(at(rule, total + np.array(corners)) @ [1, 1, -1, -1]) / 2
                 bent += mixed * left[:, j] * left[:, k]
         full[there] = left @ slopes - (bent - bent.mean())
-    return Part(value, full, int(there.sum()), float(np.sum(second)) / 2, _second(rule, total, along, value) / 2)
+    own_images = len({row.image for row in rows if moves(rule, row)})
+    bends = float(np.sum(second)) / 2, _second(rule, total, along, value) / 2
+    return Part(value, full, int(there.sum()), *bends, own_images)
 
 
 def _second(rule: Rule, total: np.ndarray, arm: np.ndarray, value: float) -> float:
@@ -227,7 +243,7 @@ def error_of(change: Part, share: bool) -> float:
     moved[: np.count_nonzero(change.images)] = change.images[change.images != 0]
     moved += change.value / n
     one_more = 3.5 * (moved**4).sum() / (moved**2).sum() if moved.any() else 0.0
-    return float(np.sqrt((nu * change.error2 + 0.5 * one_more) / (nu + 0.5)))
+    return float(np.sqrt((nu * change.error2 + 0.5 * one_more) / (nu + 0.5) + change.unseen))
 
 
 def slopes_of(change: Part, share: bool) -> tuple[float, float]:
@@ -275,9 +291,9 @@ def shift_of(change: Part, share: bool) -> Shift:
     """A difference from each image's part in it, without an effect."""
     if not np.isfinite(change.value):
         return Shift()
-    if change.n < 5:
+    if change.own < 5:
         return Shift(change.value)
-    error, nu, nothing = error_of(change, share), change.n - 1, abs(change.value) < 1e-12
+    error, nu, nothing = error_of(change, share), change.own - 1, abs(change.value) < 1e-12
     slopes = slopes_of(change, share)
     if not max(error, *slopes) > 0:
         return Shift(change.value, None, None, 1.0, None, None, nu) if nothing else Shift(change.value)
@@ -344,7 +360,8 @@ class OverSeeds:
 
 def mean_part(parts: Sequence[Part]) -> Part:
     value, bias, bend = (float(np.mean([getattr(p, key) for p in parts])) for key in ("value", "bias", "bend"))
-    return Part(value, np.mean([p.images for p in parts], axis=0), max(p.n for p in parts), bias, bend)
+    images, sides = np.mean([p.images for p in parts], axis=0), tuple(map(mean_part, zip(*(p.sides for p in parts))))
+    return Part(value, images, max(p.n for p in parts), bias, bend, min(p.own for p in parts), sides)
 
 
 def _scatter(parts: Sequence[Part]) -> tuple[Part, float, float]:
@@ -368,7 +385,7 @@ def metric_over_seeds(rule: Rule, parts: Sequence[Part], sides: Sequence[Sequenc
 
 def shift_over_seeds(changes: Sequence[Part], share: bool, methods: int = 1) -> OverSeeds:
     together, between, of_seeds = _scatter(changes)
-    s, n, (down, up) = len(changes), together.n, slopes_of(together, share) if together.n else (0.0, 0.0)
+    s, n, (down, up) = len(changes), together.own, slopes_of(together, share) if together.own else (0.0, 0.0)
     of_images = error_of(together, share) if n else 0.0
     t975 = stats.t.ppf(0.975, n - 1)
     longest, few = max(reach(of_images, t975, slope) for slope in (down, up)) if n > 1 else 0.0, n < 5

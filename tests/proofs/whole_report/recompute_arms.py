@@ -151,7 +151,13 @@ def decided(rule: Rule, wanted: Requirement, before: Sequence[Scored], after: Se
     limit = -toward * wanted.margin
     change = wanted.sign * (again.at(rule, whole[1] - new) - again.at(rule, whole[0] - old))
     far = _typical(wanted.sign * (value[1] - value[0]) + (g - 1) * (change.mean() - change), rule)
-    met, unmet = _one_sided(pseudo - limit, far), _one_sided(limit - pseudo, far)
+    fewest = min(len({row.image for row in side if again.moves(rule, row)}) for side in (before, after))
+    if fewest < g and rule.unit == "share":
+        names = {before[i].item for i in counted}
+        unseen = again.part(rule, after, names).minus(again.part(rule, before, names)).unseen
+        wider = np.sqrt(1 + unseen / (pseudo.var(ddof=1) / g)) if pseudo.var() > 0 else 1.0
+        pseudo, far = theta + wider * (pseudo - theta), wider * far
+    met, unmet = _one_sided(pseudo - limit, far, fewest), _one_sided(limit - pseudo, far, fewest)
     error = max(pseudo.std(ddof=1) / np.sqrt(g), far / g)
     times = ((stats.norm.ppf(1 - alpha) + stats.norm.ppf(0.8)) * error / abs(theta - limit)) ** 2 if theta != limit else np.inf
     met_at = wanted.sign * (limit - toward * wanted.of_base * abs(value[0]))
@@ -167,18 +173,21 @@ def _typical(changes: np.ndarray, rule: Rule) -> float:
     return typical
 
 
-def _one_sided(x: np.ndarray, typical: float) -> float:
-    """p of "the mean is at most 0" by the empirical likelihood of x and 3/4 of one more image that stands against it."""
+def _one_sided(x: np.ndarray, typical: float, images: int) -> float:
+    """p of "the mean is at most 0" by the empirical likelihood of x and 3/4 of one more image that stands against it.
+
+    images: on the side where fewer count.
+    """
     middle = float(np.median(x))
     x = np.where(np.isclose(x, middle, rtol=0, atol=1e-9), middle, x)
     x, weights = np.append(x, middle - typical), np.append(np.ones(len(x)), 0.75)
     if weights @ x <= 0:
         return 1.0
     if x.min() >= 0:
-        return float(2.0 ** -(len(x) - 1))
+        return float(2.0**-images)
     most = -1 / x.min()
     t = brentq(lambda at: float((weights * x / (1 + at * x)).sum()), 0.0, most * (1 - 1e-12))
-    return float(stats.t.sf(np.sqrt(2 * (weights * np.log1p(t * x)).sum()), len(x) - 2))
+    return float(stats.t.sf(np.sqrt(2 * (weights * np.log1p(t * x)).sum()), images - 1))
 
 
 def verdicts(ps: Mapping[str, tuple[float, float]], alpha: float) -> dict[str, str]:

@@ -108,9 +108,9 @@ def order(sweeps: Sweeps, rule: Rule) -> set[tuple[int, int]]:
 
 def p_of(change: Part, share: bool) -> float | None:
     if abs(change.value) < 1e-12:
-        return None if change.n < 5 else 1.0
+        return None if change.own < 5 else 1.0
     error = again.error_of(change, share)
-    return None if change.n < 5 or not error > 0 else float(2 * stats.t.sf(abs(change.value) / error, change.n - 1))
+    return None if change.own < 5 or not error > 0 else float(2 * stats.t.sf(abs(change.value) / error, change.own - 1))
 
 
 def flips(before: Sequence[Scored], after: Sequence[Scored]) -> dict[str, list[str]]:

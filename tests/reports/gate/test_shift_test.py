@@ -127,3 +127,23 @@ def test_a_checkpoint_that_is_worse_by_the_margin_passes_in_at_most_one_sweep_of
 def test_a_share_of_the_base_is_lost_unnoticed_in_at_most_one_sweep_of_twenty() -> None:
     false, _ = gates.shares(gates.rare(20, 0.80, 0.05), 200)
     assert false <= 0.095
+
+
+def named(invented: list[float], mentions: list[float]) -> Sample:
+    return Sample(("invented", "mentions"), np.array([invented, mentions]).T, np.arange(len(mentions)))
+
+
+def test_a_checkpoint_whose_captions_seldom_name_something_passes_nothing_by_it() -> None:
+    base = named([1.0, 0.0, 0.0, 1.0] * 10, [4.0] * 40)
+    for captions in (5, 10):
+        few = named([0.0] * 40, [1.0] * captions + [0.0] * (40 - captions))
+        shift = shift_of(base, few, gates.CHAIR_I, sign=-1)
+        assert shift is not None and shift.value == pytest.approx(0.125) and shift.freedom == captions - 1
+        p = p_above(shift, 0.0)
+        assert p is not None and p > 0.05
+    assert shift_of(base, named([0.0] * 40, [1.0] * 4 + [0.0] * 36), gates.CHAIR_I, sign=-1) is None
+
+
+def test_few_captions_that_name_something_pass_a_margin_they_miss_in_at_most_one_sweep_of_twenty() -> None:
+    false, _ = gates.shares(gates.sparse(60, 0.2, 0.05), 200)  # without the variance that they hide: 16.5 %
+    assert false <= 0.095

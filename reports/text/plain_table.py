@@ -16,6 +16,7 @@ from reports.text.formatting import (
     probability,
     protocol_text,
     row_name,
+    value_text,
     who,
 )
 from reports.text.missing_items import unjudged_lines, unknown_lines
@@ -80,7 +81,7 @@ def _checkpoint(table: Table, rows: Sequence[Row], column: int) -> list[str]:
 
 def _short(cell: Cell | None, unit: Unit) -> str:
     """Value, change and mark: "16.2 (-6.2) ▲"."""
-    value = f"{number(cell.value if cell else None, unit)} {judged_text(cell)}".strip()
+    value = value_text(cell, unit)
     if cell is None or cell.difference is None or cell.difference.value is None:
         return value
     arrow = ARROWS[cell.significant] if cell.significant else ""

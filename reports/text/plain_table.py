@@ -20,6 +20,7 @@ from reports.text.formatting import (
     who,
 )
 from reports.text.missing_items import unjudged_lines, unknown_lines
+from reports.text.reply_models import OTHER_MODELS, reply_lines
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Row, Table, Unit
@@ -108,6 +109,7 @@ def warnings(comparison: Comparison) -> list[str]:
     texts += [f"Partial sweep: {PARTIAL.format('; '.join(comparison.study.partial))}"] if comparison.study.partial else []
     texts += comparison.study.unlike
     texts += [f"Not all answers were judged: {line}." for line in unjudged_lines(comparison)]
+    texts += [f"{OTHER_MODELS}: {line}." for line in reply_lines(comparison)]
     if comparison.protocol_differences:
         texts.append(f"Not the same protocol ({DIFFERS}): {protocol_text(comparison.protocol_differences)}.")
     texts += [line] if (line := unpaired_line(comparison.short)) else []

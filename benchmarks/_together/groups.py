@@ -14,8 +14,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from harness.core.evaluation import Formula, Item, Score, ratio
+from harness.core.flags import JOINT
 
-PREFIX = "joint/"  # of all addends that `with_addends` puts and takes away again
+PREFIX = JOINT  # of all addends that `with_addends` puts and takes away again
 
 
 class Group(NamedTuple):

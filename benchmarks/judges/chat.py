@@ -23,6 +23,7 @@ from harness.core.evaluation import Answer, Decoding, Request, Verdict
 from harness.core.judging import REPEAT, Facts, JudgeTask, Question
 from harness.core.plugins import Model
 from harness.core.preference import IMAGE_MARK, Images
+from harness.core.run_record import SERVED
 
 _LIMIT = 1024  # tokens of a reply, by default
 
@@ -43,6 +44,7 @@ class Chat:
     ) -> None:
         self._model = model
         self._gone = ""  # why the model is not asked any more
+        self._asked = ""  # the name of a model behind a server
         known = _known_tasks() if templates else {}
         self._given = {task: _read(task, path, known, check_digests) for task, path in (templates or {}).items()}
         self._decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature)
@@ -63,6 +65,7 @@ class Chat:
             facts = self._model.facts()
         except ModelError as error:
             self._gone, facts = f"no reply: {error}", {}
+        self._asked = facts.get(SERVED, "")
         temperature, limit = self._decoding.temperature, self._decoding.max_new_tokens
         words = ["temperature the server's own" if refuses_temperature(facts) else f"temperature {temperature:g}"]
         words += [f"max_new_tokens {limit}"] if limit != _LIMIT else []
@@ -126,7 +129,8 @@ class Chat:
 
     def _read(self, task: JudgeTask, request: Request, answer: Answer) -> Verdict:
         value, reading, raw = read_reply(task.read, answer, request.text, self._decoding.max_new_tokens)
-        return Verdict(value, reading, raw, self.name, self.version_of(task))
+        models = (self._asked, answer.model) if answer.model else ()
+        return Verdict(value, reading, raw, self.name, self.version_of(task), *models)
 
     def _unjudged(self, task: JudgeTask, why: str) -> Verdict:
         return Verdict(None, why, "", self.name, self.version_of(task))

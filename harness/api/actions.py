@@ -64,19 +64,20 @@ def sweep(
     limit: int | None = None,
     items: Sequence[str] = (),
     changes: Changes = (),
-    output: str | Path = "runs",
+    output: str | Path | None = "runs",
     progress: Show | None = None,
 ) -> Run:
     """Evaluate a checkpoint (folder or hub name) or a server (http address) without training.
 
     `benchmarks`: names; options of one are changes, as {"sweep.pope.splits": ["adversarial"]}. The other arguments are
-    those of `harness.config.sweep_only.evaluation` and of `run`. Raises HarnessError for everything the user can fix.
+    those of `harness.config.sweep_only.evaluation` (`output` None: the study's own folder) and of `run`. Raises HarnessError
+    for everything the user can fix.
     """
     from harness.config.sweep_only import evaluation
 
     if isinstance(study, Mapping):
         raise ConfigError("`sweep` takes its study from a YAML file. Give a mapping to `harness.run`, without arms.")
-    given = {"data": data, "limit": limit, "items": items, "output": str(output)}
+    given = {"data": data, "limit": limit, "items": items, "output": output}
     asked = {key: plain(value, key) for key, value in given.items()} | {"changes": as_texts(changes)}
     model, names = plain(model, "model"), plain(benchmarks, "benchmarks")
     config = evaluation(model, names, study=Path(study) if study is not None else None, **asked)

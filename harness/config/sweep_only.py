@@ -22,7 +22,7 @@ def evaluation(
     data: str | None = None,
     limit: int | None = None,
     items: Sequence[str] = (),
-    output: str = "runs",
+    output: str | None = "runs",
     changes: Sequence[str] = (),
     style: str | None = None,
     say: Callable[[str], None] = lambda text: None,
@@ -34,6 +34,7 @@ def evaluation(
         benchmarks: names. A study's benchmark of that name or label keeps its options; all of the study's if empty.
         study: configuration whose model, data and sweep are taken; its arms are left out. None: the built-in one.
         data: data folder; the study's if None.
+        output: folder of all runs; the study's own if None.
         limit, items: only the first `limit` items of each benchmark; only the items with these ids.
         changes: `key.path=value`, applied last.
         style: prompt style for every benchmark that has one of that name; the others are named by `say` and keep their own.
@@ -63,7 +64,8 @@ def evaluation(
         tree["sweep"] = [{**spec, **chosen} if isinstance(spec, dict) else spec for spec in specs]
     if style is not None:
         tree["sweep"] = _styled(tree.get("sweep"), style, say)
-    return config.parse({**tree, "output": output}, study.name if study is not None else "the sweep", changes)
+    tree |= {"output": output} if output is not None else {}
+    return config.parse(tree, study.name if study is not None else "the sweep", changes)
 
 
 def _styled(specs: object, style: str, say: Callable[[str], None]) -> object:

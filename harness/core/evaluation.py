@@ -24,11 +24,8 @@ Addends = Mapping[str, float]  # name -> number that may be summed over items
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One question of a benchmark.
-
-    `image` is a path relative to the data folder; `group` is the unit that statistics resample (the image
-    unless the benchmark says otherwise); `truth` is whatever the benchmark needs to score an answer.
-    """
+    """One question of a benchmark. `image`: a path relative to the data folder; `group`: the unit that statistics resample (the
+    image unless the benchmark says otherwise); `truth`: whatever the benchmark needs to score an answer."""
 
     id: str
     image: str
@@ -59,9 +56,8 @@ class Decoding:
             f"top_p is {self.top_p}; it must be above 0 and at most 1": not 0 < self.top_p <= 1,
             "stop contains an empty string, which would end every answer before it begins": "" in self.stop,
         }
-        for why, is_wrong in wrong.items():
-            if is_wrong:
-                raise ConfigError(f"These decoding settings cannot be used: {why}.")
+        for why in (why for why, is_wrong in wrong.items() if is_wrong):
+            raise ConfigError(f"These decoding settings cannot be used: {why}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +104,7 @@ class Answer:
     token_logps: tuple[float, ...] | None = None  # of each at the request's temperature (top-p aside), in nats; None as above
     host: str | None = field(default=None, compare=False)  # that gave it, where a fleet did; kept in the store, in no report
     option_nats: Mapping[str, float] | None = None  # log-probability of each answer that the benchmark offers, in nats
+    model: str | None = field(default=None, compare=False)  # that a server's reply names
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +126,8 @@ class Verdict:
     raw: str
     judge: str
     judge_version: str
+    asked: str = field(default="", compare=False)  # the model that a server was asked for, "" where its reply names none
+    model: str = field(default="", compare=False)  # the one that its reply names
 
 
 @dataclass(frozen=True, slots=True)

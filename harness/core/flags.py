@@ -14,3 +14,5 @@ UNREAD_VERDICT = "verdict not read"  # its reply states no value for sure; an of
 TRUNCATED = "truncated"  # the token limit ended the answer
 EMPTY = "empty"  # no text
 UNFINISHED = "unfinished reasoning"  # the token limit ended the reasoning; there is no answer
+
+JOINT = "joint/"  # begins the names of addends that are of several items together, on the score of one of them

@@ -13,6 +13,7 @@ from harness.core.preference import PreferencePair
 FROM_FILES = "answers"  # a fact of a protocol whose answers came from files: nothing is asked
 IMAGES = "image digest"  # a fact: bytes of the images; results of older versions and of answers from files do not have it
 STOPPED = "stopped"  # a fact of a sweep that ended when its gate was decided: how
+SERVED = "served model"  # a fact of a protocol whose model is behind a server: the name that it was asked for under
 AS_WRITTEN = "answers scored"  # a fact of a protocol under which answers are not cut before they are scored
 
 

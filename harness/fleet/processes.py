@@ -1,6 +1,8 @@
 """Worker processes on this machine, without Ray: the same calls as `cluster.Cluster`, over a pipe to each process.
 
 A process is forked from a server that has imported the libraries once, so that it starts in a moment and shares their memory.
+In a process that was itself forked from one with such a server, each imports them anew: the server is not this one's child, and
+multiprocessing asks a server of its own only.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
@@ -54,12 +57,7 @@ class Processes:
 
     def __init__(self, size: int) -> None:
         self._size, self._room = size, threading.BoundedSemaphore(size)
-        self._context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-        if sys.platform == "linux":
-            self._context.set_forkserver_preload(_IMPORTED)
-            own = {"PYTHONPATH": python_path(), **{name: os.environ.get(name, value) for name, value in _MALLOC.items()}}
-            with environment(own), nothing_to_repeat():
-                forkserver.ensure_running()  # it imports while this process does something else
+        self._context: Any = multiprocessing.get_context("forkserver" if _has_server() else "spawn")
         self._up: set[_Process] = set()
         self._changing = threading.Lock()
 
@@ -141,7 +139,7 @@ class Processes:
     def _started(self, target: Callable[..., None], *words: Any) -> _Process:
         own, theirs = self._context.Pipe()
         process = self._context.Process(target=target, args=(theirs, *words), daemon=True)
-        with self._changing, environment({"PYTHONPATH": python_path()}), nothing_to_repeat():
+        with self._changing, _environment(), nothing_to_repeat():
             process.start()
             made = _Process(process, own)
             self._up.add(made)
@@ -155,6 +153,24 @@ class Processes:
             worker.process.join(_END_S)
             raise WorkerLost(_end_of(worker.process.exitcode)) from None
         return found
+
+
+def _environment() -> AbstractContextManager[None]:
+    """What a process finds from its start on."""
+    return environment({"PYTHONPATH": python_path(), **{name: os.environ.get(name, value) for name, value in _MALLOC.items()}})
+
+
+def _has_server() -> bool:
+    """Whether a server of forks runs that this process may ask; it imports while this process does something else."""
+    if sys.platform != "linux":
+        return False
+    forkserver.set_forkserver_preload(_IMPORTED)
+    try:
+        with _environment(), nothing_to_repeat():
+            forkserver.ensure_running()
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _end_of(code: int | None) -> str:

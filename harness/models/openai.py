@@ -21,7 +21,7 @@ from harness.core.errors import ConfigError, ImageError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.nearest import did_you_mean
 from harness.core.preference import Images, paths_of
-from harness.core.run_record import Checkpoint
+from harness.core.run_record import SERVED, Checkpoint
 from harness.models._server.chat_format import Reply, chat_body, continued, data_url, read_reply, refuses_temperature
 from harness.models._server.client import Server
 from harness.models._server.concurrency import ask_all
@@ -123,7 +123,7 @@ class OpenAIModel:
             "model class": "served (OpenAI-compatible)",
             "address": self._url,
             "image decoding": DECODING,
-            "served model": self._name,
+            SERVED: self._name,
             "weights": f"not known by content; revision {self._revision or 'not given'}",
             "server": f"{self._kind} {self._version}".strip() or "unknown",
         }

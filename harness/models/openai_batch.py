@@ -18,10 +18,11 @@ from harness.core.errors import ConfigError, DataError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.files import write_text_whole
 from harness.core.preference import one_or_all, paths_of
-from harness.core.run_record import Checkpoint
+from harness.core.run_record import SERVED, Checkpoint
 from harness.models._server.chat_format import chat_body, content_of, data_url, read_reply
 from harness.models._server.refusals import Again, Unanswerable
 from harness.models._server.thinking import Thinking
+from harness.models._server.usage import OtherModels
 
 _REQUESTS = "requests-"
 _LINES, _BYTES = 20_000, 90 << 20  # of a file; OpenAI takes 50,000 requests and 200 MB
@@ -61,7 +62,7 @@ class OpenAIBatch:
             raise ConfigError(f"The batch folder {self._folder} is a file; choose another `folder`.")
         if limit_name not in ("max_tokens", "max_completion_tokens"):
             raise ConfigError(f"`limit_name` is {limit_name!r}; choose max_tokens or max_completion_tokens.")
-        self._limit, self._extra = limit_name, self._thinking.extra(extra or {})
+        self._limit, self._extra, self._others = limit_name, self._thinking.extra(extra or {}), OtherModels()
         self.checkpoint = Checkpoint(model, model, "", value_digest(["batch", model, self._revision]))
 
     def facts(self) -> dict[str, str]:
@@ -69,7 +70,7 @@ class OpenAIBatch:
         facts = {
             "model class": "provider batch (OpenAI format)",
             "image decoding": DECODING,
-            "served model": self._model,
+            SERVED: self._model,
             "weights": f"not known by content; revision {self._revision or 'not given'}",
             **self._thinking.facts(),
         }
@@ -89,6 +90,7 @@ class OpenAIBatch:
             try:
                 if name in replies:
                     answers.append((i, self._read(replies[name], requests[i])))
+                    self._others.look(f"The batch in {self._folder}", self._model, answers[-1][1].model)
                 else:
                     lost[i] = failed[name][-1] if name in failed else ""
             except (Again, Unanswerable) as error:

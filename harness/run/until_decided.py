@@ -34,8 +34,9 @@ from reports.comparison.compare import compare
 from reports.gate.anytime import Anytime, looks
 from reports.gate.decide import gate
 from reports.gate.junit import junit
+from reports.gate.shown import as_shown
 from reports.values.gate import INCONCLUSIVE, Gate
-from reports.values.table import Column
+from reports.values.table import Column, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def until_decided(
             _say_how(store, run.id, words)
             store.set_status(run.id, store.how_complete(run.id))
             found = replace(found, stopped=words)
-            _report(store, folder, run.id, against, found)
+            found = _report(store, folder, run.id, against, found)
     return Stopped(run.id, folder, found, asked, max(planned.values()))
 
 
@@ -146,11 +147,17 @@ def _say_how(store: Store, run_id: str, words: str) -> None:
         store.add_result(run_id, place, replace(result, protocol=ProtocolRecord(facts)))
 
 
-def _report(store: Store, folder: Path, run_id: str, against: str, found: Gate) -> None:
+def _report(store: Store, folder: Path, run_id: str, against: str, found: Gate) -> Gate:
+    """Write the reports; the gate as they show it."""
     base = replace(records_of(store, against)[0], name="base")
     whole = replace(base, sweeps=base.sweeps[:1])
-    comparison = replace(compare([whole, *records_of(store, run_id)]), gate=found)
+    comparison = compare([whole, *records_of(store, run_id)])
+    labels = [found.base, *(one.column for one in found.checkpoints)]
+    columns = tuple(replace(one, label=label) for one, label in zip(comparison.columns, labels, strict=True))
+    found = as_shown(found, Table(columns, comparison.rows))
+    comparison = replace(comparison, gate=found)
     for name in registry.names("report"):
         writer = registry.get("report", name)
         write_text_whole(folder / writer.file_name, writer(comparison))
     write_text_whole(folder / "gate.xml", junit(found))
+    return found

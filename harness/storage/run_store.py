@@ -121,10 +121,10 @@ class Store(Database):
     @without_collecting()
     def answers(self, keys: Iterable[str]) -> dict[str, Answer]:
         """Stored answers among these keys; `item_id` is empty, an answer belongs to every item with its key."""
-        columns = "key, text, n_tokens, stopped, latency_s, yes_nats, nats"
+        names = ("text", "n_tokens", "stopped", "latency_s", "yes_nats", "model")
         joined = "answers LEFT JOIN log_odds USING (key) LEFT JOIN option_log_probs USING (key)"
-        found = self._select(f"SELECT {columns} FROM {joined} WHERE key IN", keys)
-        answers = {row[0]: Answer("", *row[1:-1]) for row in found}
+        found = self._select(f"SELECT key, {', '.join(names)}, nats FROM {joined} WHERE key IN", keys)
+        answers = {row[0]: Answer("", **dict(zip(names, row[1:-1], strict=True))) for row in found}
         told = {key: codec.loads(nats) for key, *_, nats in found if nats is not None}
         return answers | {key: replace(answers[key], option_nats=nats) for key, nats in told.items()}
 
@@ -135,9 +135,11 @@ class Store(Database):
 
     def add_answers(self, checkpoint: str, answers: Mapping[str, Answer]) -> None:
         """Keep a finished batch with its log-odds of yes, where there are any; all of it or nothing."""
-        rows = [(k, checkpoint, storable(a.text), a.n_tokens, a.stopped, a.latency_s, a.host) for k, a in answers.items()]
+        rows = [
+            (k, checkpoint, storable(a.text), a.n_tokens, a.stopped, a.latency_s, a.host, a.model) for k, a in answers.items()
+        ]
         with self.transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?,?)", rows)
+            db.executemany("INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?,?,?)", rows)
             db.executemany(_ADD_LOG_ODDS, [(k, a.yes_nats) for k, a in answers.items() if a.yes_nats is not None])
 
     def hosts(self, keys: Iterable[str]) -> dict[str, str]:

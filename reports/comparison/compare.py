@@ -26,6 +26,7 @@ from reports.comparison.objects import objects
 from reports.comparison.reliability import reliability
 from reports.comparison.subtitle import dates, subtitle, title
 from reports.gate.decide import gate
+from reports.gate.shown import as_shown
 from reports.questions.costs import costs
 from reports.questions.find import questions
 from reports.text.formatting import listing
@@ -87,7 +88,7 @@ def compare(
         runs=tuple(_facts(record) for record in records),
         subtitle=subtitle(records, sweeps[0], short.columns),
         dates=dates(records),
-        gate=decided,
+        gate=as_shown(decided, full) if decided is not None else None,
         data_folders=tuple(dict.fromkeys(record.data_folder for record in records)),
     )
 
@@ -111,7 +112,9 @@ def gated(records: Sequence[RunRecord], policy: Policy, *, only: Sequence[str] =
     kept = [0, *(i for i, column in enumerate(columns) if i and (not only or column.label in only))]
     waiting = [name for name in pending if not only or name in only]
     left_out = len(columns) + len(pending) - len(kept) - len(waiting)
-    return gate(policy, [columns[i] for i in kept], [sweeps[i] for i in kept], waiting, n_left_out=left_out)
+    decided = gate(policy, [columns[i] for i in kept], [sweeps[i] for i in kept], waiting, n_left_out=left_out)
+    table, *_ = make_tables(columns, sweeps, _methods(records, columns, sweeps))
+    return as_shown(decided, table)
 
 
 def columns_of(records: Sequence[RunRecord], labels: Sequence[str] | None) -> dict[tuple[str, str], str]:

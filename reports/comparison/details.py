@@ -9,9 +9,9 @@ from itertools import islice
 from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.final_answer import reasoning
 from harness.core.flags import UNJUDGED, UNREAD_VERDICT
-from harness.core.run_record import AS_WRITTEN, FROM_FILES, BenchmarkResult, SweepResult
+from harness.core.run_record import AS_WRITTEN, FROM_FILES, SERVED, BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of, samples_of
-from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Side
+from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Replies, Side
 from reports.values.judge_noise import JudgeNoise, judge_noise
 from reports.values.table import Column
 
@@ -117,7 +117,17 @@ def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
         name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
         dict(sorted(flags.items())), _by_reason(result.missing), _by_reason(unread),
         len(words), sum(words) / len(words) if words else None, FROM_FILES in result.protocol.facts,
+        _replies(result),
     )  # fmt: skip
+
+
+def _replies(result: BenchmarkResult) -> tuple[Replies, ...]:
+    """The models that servers' replies name, where they name any: those of the answers, then those of the verdicts."""
+    asked = result.protocol.facts.get(SERVED, "")
+    found = {("answers", asked): Counter(answer.model for answer in result.answers if answer.model)}
+    for verdict in (score.verdict for score in result.scores if score.verdict is not None and score.verdict.model):
+        found.setdefault(("verdicts", verdict.asked), Counter())[verdict.model] += 1
+    return tuple(Replies(what, model, dict(sorted(named.items()))) for (what, model), named in found.items() if named)
 
 
 def _reasoning_words(result: BenchmarkResult) -> list[int]:

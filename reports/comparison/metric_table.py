@@ -19,7 +19,7 @@ from reports.comparison.methods import Method, Together, short_columns
 from reports.comparison.order import comparable, significantly_better, together, with_joint_intervals
 from reports.values.comparison import SeedRow
 from reports.values.judge_noise import with_judge_noise
-from reports.values.paired import Difference, counts_unjudged, differences, is_a_share, pair, unjudged_rows
+from reports.values.paired import Difference, differences, is_a_share, pairs
 from reports.values.seeds import Seeds
 from reports.values.table import Cell, Column, Row, Significance, Table, members
 from reports.values.wordings import Wordings, wording_groups
@@ -157,10 +157,9 @@ def _cells(
         return cells
     known = {(f.name, f.group) for f in base.formulas}
     shared = [f for f in result.formulas if (f.name, f.group) in known]
-    sides = (base.scores, old, result.scores, new)
-    open_ = unjudged_rows(((base.scores, old), (result.scores, new)))
-    whole = [f for f in shared if counts_unjudged(f, open_)]
-    for both, formulas in ((pair(*sides), [f for f in shared if f not in whole]), (pair(*sides, unjudged=True), whole)):
+    matched = pairs(base.scores, old, result.scores, new)
+    whole = [f for f in shared if matched.of(f) is not matched.judged]
+    for both, formulas in ((matched.judged, [f for f in shared if f not in whole]), (matched.all, whole)):
         found = differences(both.before, both.after, formulas) if len(both.before) else [None] * len(formulas)
         for formula, difference in zip(formulas, found, strict=True):
             key, (n_paired, n_left_out) = (formula.name, formula.group), both.counts(formula)

@@ -3,18 +3,19 @@
     data/<benchmark>/<developer>/<model>/<uuid4>.json            all metrics with their 95 % intervals
     data/<benchmark>/<developer>/<model>/<uuid4>_samples.jsonl   one line an answered item, scored by the first headline metric
 
-An item's score is the metric of this item alone. Where the metric has no such value (POPE's mean over splits) it is 1 for right
-and 0 for wrong if the metric is a share of which higher is better, else the item is left out. `is_correct` is the benchmark's
-right or wrong; where a benchmark has none (captions) it is whether the item's own score is the best possible one, and
-`metadata.is_correct` says so. Items without an answer, a verdict or a score are left out and counted in
-`detailed_evaluation_results.additional_details`: the schema has no unknown score.
+An item's score is the metric of this item alone, and the line names that metric: the first headline one or, where that is of
+several items together (MMVP's pairs, MME's totals, POPE's mean over splits), the share of right answers of the item's slice
+(`reports.exports.item_scores`). `is_correct` is the benchmark's right or wrong; where a benchmark has none (captions) it is
+whether the item's own score is the best possible one, and `metadata.is_correct` says so. Items without an answer, a verdict or
+a score are left out and counted with the reason in `detailed_evaluation_results.additional_details`: the schema has no score
+that is unknown.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from typing import Any
 from harness.core.evaluation import Answer, Formula, Item, Metric, Score
 from harness.core.files import storable, write_text_whole
 from harness.core.run_record import RunRecord
-from reports.exports.sweeps import Measured, file_part, headline, measured, model_name, own_value
+from reports.exports.item_scores import ItemScore, item_scores
+from reports.exports.sweeps import Measured, file_part, measured, model_name
 
 VERSION = "0.3.0"
 _BEST = {"higher": 1.0, "lower": 0.0}
@@ -37,10 +39,11 @@ def _write(one: Measured, folder: Path) -> list[Path]:
     organization, model = model_name(one)
     place = Path("data", file_part(one.result.benchmark), organization, model)
     name = one.id("eee")
-    rows = [row for item, answer, score in one.answered if (row := _instance(one, item, answer, score)) is not None]
+    scored, left_out = item_scores(one)
+    rows = [_instance(one, *found, scored[found[0].id]) for found in one.answered if found[0].id in scored]
     lines = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n" for row in rows)
     samples = place / f"{name}_samples.jsonl"
-    whole = _aggregate(one, samples.as_posix(), storable(lines), len(rows))
+    whole = _aggregate(one, samples.as_posix(), storable(lines), len(rows), left_out)
     text = json.dumps(whole, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n"
     made = [(place / f"{name}.json", text), (samples, lines)]
     for path, content in made:
@@ -60,9 +63,11 @@ def _epoch(one: Measured) -> str:
         return "0"  # a record without a time
 
 
-def _aggregate(one: Measured, samples: str, lines: str, n_rows: int) -> dict[str, Any]:
+def _aggregate(one: Measured, samples: str, lines: str, n_rows: int, why: Mapping[str, int]) -> dict[str, Any]:
     facts = {key: str(value) for key, value in one.result.protocol.facts.items()}
-    left_out = len(one.result.items) - n_rows
+    counts = {"items": str(len(one.result.items)), "items_left_out": str(len(one.result.items) - n_rows)}
+    reasons = "; ".join(f"{n:,} {reason}" for reason, n in why.items())
+    counts |= {"items_left_out_because": reasons} if reasons else {}
     return {
         "schema_version": VERSION,
         "evaluation_id": _evaluation_id(one),
@@ -88,7 +93,7 @@ def _aggregate(one: Measured, samples: str, lines: str, n_rows: int) -> dict[str
             "hash_algorithm": "sha256",
             "checksum": hashlib.sha256(lines.encode("utf-8")).hexdigest(),
             "total_rows": n_rows,
-            "additional_details": {"items_left_out": str(left_out), "items": str(len(one.result.items))},
+            "additional_details": counts,
         },
     }
 
@@ -134,15 +139,12 @@ def _metric_config(one: Measured, metric: Metric, formula: Formula) -> dict[str,
     return config
 
 
-def _instance(one: Measured, item: Item, answer: Answer, score: Score) -> dict[str, Any] | None:
-    """One line, None where the item's score is unknown."""
-    formula = headline(one.result)
-    value, scored_by = _item_score(formula, score)
-    if value is None or score.flag == "unjudged":
-        return None
+def _instance(one: Measured, item: Item, answer: Answer, score: Score, own: ItemScore) -> dict[str, Any]:
+    """One line."""
+    formula, value = own.formula, own.value
     reference = [one.result.reference(item) or json.dumps(dict(item.truth), ensure_ascii=False, sort_keys=True, default=str)]
     stated = score.correct is not None
-    metadata = {"image": item.image, "scored_by": scored_by, "flag": score.flag}
+    metadata = {"image": item.image, "scored_by": own.scored_by, "flag": score.flag}
     metadata["is_correct"] = "as the benchmark reads the answer" if stated else "own score is the best possible one"
     return {
         "schema_version": VERSION,
@@ -159,17 +161,6 @@ def _instance(one: Measured, item: Item, answer: Answer, score: Score) -> dict[s
         "evaluation": {"score": value, "is_correct": bool(score.correct) if stated else value == _BEST.get(formula.better)},
         "metadata": {key: text for key, text in metadata.items() if text},
     }
-
-
-def _item_score(formula: Formula, score: Score) -> tuple[float | None, str]:
-    """The item's score on the scale of the metric that it is filed under, and what scored it; None where it is unknown.
-
-    Some metrics have no value for one item (a mean over splits). Right or wrong stands in where that is the same scale.
-    """
-    own = own_value(formula, score)
-    if own is None and score.correct is not None and (formula.unit, formula.better) == ("share", "higher"):
-        return float(score.correct), "right or wrong"
-    return own, formula.name
 
 
 def _attribution(score: Score, answer: Answer) -> dict[str, Any]:

@@ -60,9 +60,14 @@ def headline(result: BenchmarkResult) -> Formula:
 
 def own_value(formula: Formula, score: Score) -> float | None:
     """The metric of one item alone; None where it is unknown."""
-    data = sample([score.item_id], [score])
-    value = float(evaluate(formula, data.names, data.values)[0]) if data.names else float("nan")
-    return value if value == value else None
+    return own_values(formula, [score])[0]
+
+
+def own_values(formula: Formula, scores: Sequence[Score]) -> list[float | None]:
+    """The metric of each item alone; None where it is unknown."""
+    data = sample([score.item_id for score in scores], scores)
+    values = evaluate(formula, data.names, data.values).tolist() if data.names else [None] * len(scores)
+    return [value if value is not None and value == value else None for value in values]
 
 
 def file_part(text: str) -> str:

@@ -23,7 +23,7 @@ from reports.gate.resolve import Target, targets, unmeasured
 from reports.gate.shift_test import Shift, items_needed, limits, p_above, p_below, shift_of
 from reports.gate.words import family_of, needed_words, of_checkpoint, of_gate, requirement
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, WATCHED, CheckpointGate, Gate, RuleResult
-from reports.values.paired import Pair, pair
+from reports.values.paired import Pairs, pairs
 from reports.values.table import Column
 
 _Sides = tuple[BenchmarkResult | None, BenchmarkResult | None]  # the base's and the checkpoint's
@@ -64,8 +64,8 @@ def gate(
     tested = []
     for place, _ in enumerate(columns[1:], start=1):
         sides = {name: (each[0], each[place]) for name, each in results.items()}
-        pairs = {name: _pair(*both) for name, both in sides.items()}
-        tested.append([_test(t, policy, sides[t.benchmark], pairs[t.benchmark], anytime is not None) for t in found])
+        matched = {name: _pairs(*both) for name, both in sides.items()}
+        tested.append([_test(t, policy, sides[t.benchmark], matched[t.benchmark], anytime is not None) for t in found])
     decided = _corrected(tested, policy.alpha, anytime)
     lacking = tuple(f"{kind} is not measured by any benchmark of this run" for kind in unmeasured(policy, measured))
     checkpoints = tuple(
@@ -77,7 +77,7 @@ def gate(
     verdict = FAIL if FAIL in verdicts else PASS if set(verdicts) == {PASS} else INCONCLUSIVE
     n_tests = sum(rule.role != "watch" for rules in decided for rule in rules)
     family = family_of(n_tests, len(checkpoints), n_left_out)
-    return Gate(policy.name, policy.alpha, verdict, of_gate(verdict, checkpoints), family, checkpoints)
+    return Gate(policy.name, policy.alpha, verdict, of_gate(verdict, checkpoints), family, checkpoints, columns[0].label)
 
 
 def _formulas(results: Sequence[BenchmarkResult | None]) -> list[Formula]:
@@ -88,7 +88,7 @@ def _formulas(results: Sequence[BenchmarkResult | None]) -> list[Formula]:
     return list(known.values())
 
 
-def _pair(base: BenchmarkResult | None, other: BenchmarkResult | None) -> Pair | None:
+def _pairs(base: BenchmarkResult | None, other: BenchmarkResult | None) -> Pairs | None:
     if base is None or other is None:
         return None
     names = addend_names(score for result in (base, other) for score in result.scores)
@@ -96,20 +96,21 @@ def _pair(base: BenchmarkResult | None, other: BenchmarkResult | None) -> Pair |
     for result in (base, other):
         clusters = {item.id: item.cluster for item in result.items}
         sides.append(sample([clusters[s.item_id] for s in result.scores], result.scores, names))
-    both = pair(base.scores, sides[0], other.scores, sides[1])
-    return both if len(both.before) else None
+    return pairs(base.scores, sides[0], other.scores, sides[1])
 
 
-def _test(target: Target, policy: Policy, sides: _Sides, both: Pair | None, partly: bool) -> _Tested:
+def _test(target: Target, policy: Policy, sides: _Sides, matched: Pairs | None, partly: bool) -> _Tested:
     rule, f = target.rule, target.formula
     better = "lower" if target.sign < 0 else "higher" if f.better != "neither" or rule.better else "neither"
     set_name = f"{rule.kind} (one is enough)" if rule.need == "any" else ""
     result = RuleResult(
         target.benchmark, f.name, f.group, f.title, f.unit, better, rule.role, requirement(target), INCONCLUSIVE,
-        set_name=set_name,
+        set_name=set_name, differs=_differs(*sides),
     )  # fmt: skip
     obstacle = _obstacle(*sides, _PARTLY if partly else ())
-    plain = shift_of(both.before, both.after, f) if both is not None else None
+    both = matched.of(f) if matched is not None else None
+    result = replace(result, left_out=both.counts(f)[1] if both is not None else 0)
+    plain = shift_of(both.before, both.after, f) if both is not None and len(both.before) else None
     if plain is None or both is None:
         return _Tested(replace(result, why=obstacle or f"no difference can be tested: {f.unknown}, or under five images"))
     low, high = limits(plain, policy.alpha)
@@ -123,6 +124,10 @@ def _test(target: Target, policy: Policy, sides: _Sides, both: Pair | None, part
     threshold = -toward * target.margin
     met_at = target.sign * (threshold - toward * target.relative * abs(plain.before))
     return _Tested(replace(result, threshold=met_at), shift, threshold, obstacle)
+
+
+def _differs(base: BenchmarkResult | None, other: BenchmarkResult | None) -> bool:
+    return base is not None and other is not None and bool(base.protocol.differs_from(other.protocol))
 
 
 def _obstacle(base: BenchmarkResult | None, other: BenchmarkResult | None, expected: Sequence[str]) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from harness.core.edge.text import count
 from reports.gate.resolve import Target
-from reports.text.formatting import between, listing, name, number, probability, title_of
+from reports.text.formatting import DIFFERS, between, listing, name, number, probability, title_of, value_text
+from reports.text.unpaired import first, over, told
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, CheckpointGate, RuleResult
 
 GLYPHS: Mapping[str, str] = {PASS: "\u2713", FAIL: "\u2717", INCONCLUSIVE: "?", "watched": "\u00b7"}
@@ -99,8 +100,7 @@ def rows(checkpoint: CheckpointGate) -> list[tuple[str, ...]]:
         (
             metric_text(rule),
             f"{rule.by}{f'; {rule.set_name}' if rule.set_name else ''}",
-            number(rule.before, rule.unit),
-            number(rule.after, rule.unit),
+            *_values(rule),
             difference(rule),
             probability(rule.p_pass),
             probability(rule.p_fail),
@@ -110,13 +110,29 @@ def rows(checkpoint: CheckpointGate) -> list[tuple[str, ...]]:
     ]
 
 
+def _values(rule: RuleResult) -> tuple[str, str]:
+    """'34.0', '31.2 (10 of 30 judged) \u2260': as the report's table has them; while a sweep goes on, of the items of both."""
+    differs = f" {DIFFERS}" if rule.differs else ""
+    if rule.shown is None:
+        return number(rule.before, rule.unit), f"{number(rule.after, rule.unit)}{differs}"
+    base, checkpoint = (value_text(cell, rule.shown.unit) for cell in (rule.shown.base, rule.shown.checkpoint))
+    return base, f"{checkpoint}{differs}"
+
+
 def difference(rule: RuleResult) -> str:
     """'-0.4 [-1.9, +1.1]'."""
-    limits = between(rule.low, rule.high, rule.unit, signed=True)
-    return f"{number(rule.value, rule.unit, signed=True)} {limits}".strip()
+    unit = rule.shown.unit if rule.shown else rule.unit
+    limits = between(rule.low, rule.high, unit, signed=True)
+    return f"{number(rule.value, unit, signed=True)} {limits}".strip()
 
 
 def notes(checkpoint: CheckpointGate) -> list[str]:
-    """Why rules are open, one line each."""
+    """Why rules are open, one line each; then over which items differences are, and what the marks mean."""
     shown = [rule for rule in checkpoint.rules if rule.why and not _is_covered(rule, checkpoint.rules)]
-    return [f"{_with_requirement(rule)}: {rule.why}." for rule in shown]
+    lines = [f"{_with_requirement(rule)}: {rule.why}." for rule in shown]
+    unequal = {rule.benchmark: over(rule.items, rule.left_out) for rule in reversed(checkpoint.rules) if rule.left_out}
+    if unequal:
+        lines.append(told(first([f"{title_of(benchmark)}: {found}" for benchmark, found in reversed(unequal.items())])))
+    if any(rule.differs for rule in checkpoint.rules):
+        lines.append(f"{DIFFERS}: measured under another protocol than the base.")
+    return lines

@@ -12,7 +12,7 @@ from harness.core.edge.text import count
 from harness.core.errors import HarnessError
 from reports.values.details import ProtocolDifference
 from reports.values.paired import Difference
-from reports.values.table import Cell, Column, Row, Unit
+from reports.values.table import Cell, Column, Row, Unit, as_stored
 
 _ABBREVIATIONS = {
     "n": "n",
@@ -95,7 +95,7 @@ def number(value: float | None, unit: Unit | str, signed: bool = False) -> str:
     if value is None:
         return UNKNOWN
     unit = _unit(unit)
-    scaled = value * 100 if unit.name == "share" else value
+    scaled = as_stored(value) * (100 if unit.name == "share" else 1)
     digits = (1 if abs(scaled) % 1 else 0) if unit.name == "count" else unit.digits
     text = f"{scaled:+.{digits}f}" if signed else f"{scaled:.{digits}f}"
     if float(text) == 0:
@@ -152,6 +152,11 @@ def cell_text(cell: Cell | None, unit: Unit | str) -> str:
         return UNKNOWN
     parts = number(cell.value, unit), between(cell.low, cell.high, unit), judged_text(cell)
     return " ".join(part for part in parts if part)
+
+
+def value_text(cell: Cell | None, unit: Unit | str) -> str:
+    """'12.3', '12.3 (5 of 60 judged)': without the interval."""
+    return f"{number(cell.value if cell else None, unit)} {judged_text(cell)}".strip()
 
 
 def judged_text(cell: Cell | None) -> str:

@@ -16,9 +16,11 @@ from reports.text.formatting import (
     probability,
     protocol_text,
     row_name,
+    value_text,
     who,
 )
 from reports.text.missing_items import unjudged_lines, unknown_lines
+from reports.text.reply_models import OTHER_MODELS, reply_lines
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Row, Table, Unit
@@ -80,7 +82,7 @@ def _checkpoint(table: Table, rows: Sequence[Row], column: int) -> list[str]:
 
 def _short(cell: Cell | None, unit: Unit) -> str:
     """Value, change and mark: "16.2 (-6.2) ▲"."""
-    value = f"{number(cell.value if cell else None, unit)} {judged_text(cell)}".strip()
+    value = value_text(cell, unit)
     if cell is None or cell.difference is None or cell.difference.value is None:
         return value
     arrow = ARROWS[cell.significant] if cell.significant else ""
@@ -107,6 +109,7 @@ def warnings(comparison: Comparison) -> list[str]:
     texts += [f"Partial sweep: {PARTIAL.format('; '.join(comparison.study.partial))}"] if comparison.study.partial else []
     texts += comparison.study.unlike
     texts += [f"Not all answers were judged: {line}." for line in unjudged_lines(comparison)]
+    texts += [f"{OTHER_MODELS}: {line}." for line in reply_lines(comparison)]
     if comparison.protocol_differences:
         texts.append(f"Not the same protocol ({DIFFERS}): {protocol_text(comparison.protocol_differences)}.")
     texts += [line] if (line := unpaired_line(comparison.short)) else []

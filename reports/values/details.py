@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.core.edge.model_names import is_another
 from harness.core.evaluation import Item, Span
 
 
@@ -17,6 +18,20 @@ class ProtocolDifference:
     fact: str
     baseline: str
     other: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """The models that a server's replies name (name -> replies), and the one asked for. `what`: answers, or verdicts."""
+
+    what: str
+    asked: str
+    named: Mapping[str, int]
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Those that are plainly another model."""
+        return tuple(name for name in self.named if is_another(self.asked, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,7 @@ class Failures:
     reasoned: int = 0  # answers with reasoning in front, which is not scored
     reasoning_words: float | None = None  # its mean length; None where there is none
     from_files: bool = False  # the answers were read from files: none is asked for again
+    replies: tuple[Replies, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

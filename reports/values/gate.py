@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reports.values.table import Cell, Unit
+
 PASS, FAIL, INCONCLUSIVE, WATCHED = "pass", "fail", "inconclusive", "watched"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A metric as the report's table shows it: all items of each checkpoint, in the digits of its row."""
+
+    unit: Unit
+    base: Cell | None
+    checkpoint: Cell | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +26,8 @@ class RuleResult:
     the difference, not corrected. p_pass: of "the requirement is not met" (small: it is met); p_fail: of "it is met"; both
     corrected by Holm over the gate. items_needed: items that would decide an inconclusive rule with a chance of 80 %, if the
     difference stays as it was measured; None where it is decided or no number would do. by: the requirement in words.
+    items, left_out: items that both answered and that move the metric, and those that one side alone answered. differs: the
+    benchmark was measured under another protocol than the base's. shown: None while a sweep goes on.
     """
 
     benchmark: str
@@ -36,9 +49,12 @@ class RuleResult:
     p_pass: float | None = None
     p_fail: float | None = None
     items: int = 0
+    left_out: int = 0
     images: int = 0
     items_needed: int | None = None
     set_name: str = ""  # of rules of which one must pass
+    differs: bool = False
+    shown: Shown | None = None
 
     @property
     def key(self) -> str:
@@ -58,7 +74,8 @@ class CheckpointGate:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A policy's verdict on one or more checkpoints; `family` says which tests were corrected together."""
+    """A policy's verdict on one or more checkpoints; `family` says which tests were corrected together. `base`: what they
+    are compared with, by its label."""
 
     policy: str
     alpha: float
@@ -66,6 +83,7 @@ class Gate:
     words: str
     family: str
     checkpoints: tuple[CheckpointGate, ...]
+    base: str = ""
     stopped: str = ""  # how a sweep was stopped that ended when the gate was decided
 
     @property

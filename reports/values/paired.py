@@ -114,6 +114,26 @@ def pair(old: Sequence[Score], before: Sample, new: Sequence[Score], after: Samp
     return Pair(shared, new_rows, left_out)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Two sweeps of one benchmark matched in both ways; `of` gives the one over which a metric's difference is."""
+
+    judged: Pair
+    all: Pair
+    unjudged: Sequence[Sample]
+
+    def of(self, formula: Formula) -> Pair:
+        """Over items that were judged on both sides; where answers without a verdict count for the metric, over all."""
+        return self.all if counts_unjudged(formula, self.unjudged) else self.judged
+
+
+def pairs(old: Sequence[Score], before: Sample, new: Sequence[Score], after: Sample) -> Pairs:
+    """Match scores by item in both ways; arguments as for `pair`."""
+    open_ = unjudged_rows(((old, before), (new, after)))
+    judged = pair(old, before, new, after)
+    return Pairs(judged, pair(old, before, new, after, unjudged=True) if open_ else judged, open_)
+
+
 def differences(before: Sample, after: Sample, formulas: Sequence[Formula]) -> tuple[Difference, ...]:
     """Paired differences of two sweeps. Rows must be about the same items in the same order, with equal `names`."""
     return tuple(_difference(before, after, formula) for formula in formulas)

@@ -13,6 +13,12 @@ _MOST_DIGITS = 6
 DIGITS = {"share": 1, "words": 1}  # behind the point, shares in per cent; 2 for others
 
 
+def as_stored(value: float) -> float:
+    """As report.json holds it: rounded to 10 digits. What shows a number rounds from there, so that a value halfway between two
+    shown ones reads the same whether it was just computed or comes from the file."""
+    return round(value, 10) + 0.0  # + 0.0: no minus zero
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A unit of `Formula` with the digits that a value is shown with; shares are shown in per cent."""
@@ -109,7 +115,7 @@ class Row:
         that it is not shown as 0."""
         base, *others = self.cells
         values = [
-            (base.value, cell.value, cell.difference.value)
+            (as_stored(base.value), as_stored(cell.value), as_stored(cell.difference.value))
             for cell in others
             if base is not None and base.value is not None and cell is not None and cell.value is not None
             if cell.difference is not None and cell.difference.value is not None
@@ -119,7 +125,7 @@ class Row:
         scale = 100 if self.unit == "share" else 1
         adds_up = all(_adds_up(a * scale, b * scale, d * scale, unit.digits) for a, b, d in exact)
         moved = [
-            cell.difference.value * scale
+            as_stored(cell.difference.value) * scale
             for cell in others
             if cell and cell.significant and cell.difference and cell.difference.value
         ]

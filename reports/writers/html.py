@@ -30,6 +30,7 @@ from reports.text.formatting import listing, protocol_text, shortened, title_of
 from reports.text.interval_note import interval_note
 from reports.text.missing_items import missing_lines, unjudged_lines
 from reports.text.plain_table import PARTIAL
+from reports.text.reply_models import OTHER_MODELS, reply_lines
 from reports.text.runs import overlaps, whole_runs
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison
@@ -57,6 +58,7 @@ def write(comparison: Comparison) -> str:
             flips=cards.chosen_flips(comparison.flips),
             missing=missing_lines(comparison),
             unjudged=unjudged_lines(comparison),
+            other_models=reply_lines(comparison),
             flagged=flag_lines(comparison),
             alarming=alarming_lines(comparison),
             captions=comparison.captions[: cards.MOST_CAPTIONS],
@@ -84,6 +86,7 @@ def _environment() -> Environment:
         "interval_note": interval_note,
         "unpaired_line": unpaired_line,
         "listing": listing,
+        "OTHER_MODELS": OTHER_MODELS,
         "partial": PARTIAL,
         "protocol_text": protocol_text,
         "page": page,

@@ -19,6 +19,8 @@ from harness.core.stats import VERSION
 from reports.text.formatting import P_KEYS, rounded_p
 from reports.values.comparison import Comparison, Curve
 from reports.values.details import Flip
+from reports.values.gate import Gate
+from reports.values.table import as_stored
 
 # a path of two or more parts that starts at the root; not the tail of a URL or of a relative path
 _ABSOLUTE = re.compile(r"""(?<![\w/:.~<>\-\u2026])/(?:[^\s/'",:;]+/)+([^\s/'",:;]*)""")
@@ -37,7 +39,7 @@ def write(comparison: Comparison) -> str:
         **{key: _plain(getattr(comparison, key)) for key in _SAME},
         **({"short": _short(comparison)} if comparison.short.by_method else {}),
         **({"audit": _plain(comparison.audit)} if comparison.audit is not None else {}),
-        **({"gate": _plain(comparison.gate)} if comparison.gate is not None else {}),
+        **({"gate": _gate(comparison.gate)} if comparison.gate is not None else {}),
         "flips": _flips(comparison.flips),
         "training": _curves(comparison.training),
         "runs": [run for run, _ in runs],
@@ -79,6 +81,13 @@ def _short(comparison: Comparison) -> dict[str, Any]:
     return {"columns": columns, "rows": _plain(comparison.short.rows)}
 
 
+def _gate(gate: Gate) -> dict[str, Any]:
+    """Without the cells that stand among `rows`."""
+    found: dict[str, Any] = _plain(gate)
+    checkpoints = [c | {"rules": [_without(rule, "shown") for rule in c["rules"]]} for c in found["checkpoints"]]
+    return found | {"checkpoints": checkpoints}
+
+
 def _plain(value: Any) -> Any:  # Any: a JSON value
     """Dataclasses as mappings, tuples as lists."""
     if is_dataclass(value):
@@ -102,7 +111,7 @@ def _cleaned(value: Any) -> Any:  # Any: a JSON value
     if isinstance(value, str):
         return _without_paths(value)
     if isinstance(value, float):
-        return round(value, 10) + 0.0 if math.isfinite(value) else None  # + 0.0: no minus zero
+        return as_stored(value) if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int) else str(value)
 
 

@@ -31,6 +31,7 @@ from reports.text.formatting import shortened, title_of
 from reports.text.interval_note import interval_note
 from reports.text.missing_items import missing_lines, unjudged_lines, unknown_lines
 from reports.text.plain_table import PARTIAL, text_table
+from reports.text.reply_models import OTHER_MODELS, reply_lines
 from reports.text.runs import whole_runs
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison, RunFacts
@@ -81,6 +82,7 @@ def _verdict(comparison: Comparison) -> list[str]:
     if comparison.study.partial:
         parts.append(f"> **Partial sweep:** {_safe(PARTIAL.format('; '.join(comparison.study.partial)))}")
     parts += [f"> **Not all answers were judged:** {_safe(line)}." for line in unjudged_lines(comparison)]
+    parts += [f"> **{OTHER_MODELS}:** {_safe(line)}." for line in reply_lines(comparison)]
     if comparison.verdict.headline:
         parts.append(f"**{_safe(comparison.verdict.headline)}**")
     blocks = [f"- {_safe(sentence)}" for sentence in comparison.verdict.sentences if sentence]

@@ -35,6 +35,15 @@ def test_any_name_of_an_output_folder_is_taken_as_it_is(output: str, asked: list
     assert [config.output for config, _ in asked] == [output, output]
 
 
+def test_no_output_is_the_folder_of_the_study(asked: list[tuple[RunConfig, str]], tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text(json.dumps({**STUDY, "output": "its own"}))
+    harness.sweep("miniworld", ["pope"], output=None)
+    harness.sweep(study=study, output=None)
+    harness.run({**STUDY, "output": "its own"}, output=None)
+    assert [config.output for config, _ in asked] == ["runs", "its own", "its own"]
+
+
 def test_a_baseline_named_like_a_value_of_yaml_is_a_name(asked: list[tuple[RunConfig, str]]) -> None:
     arm = {"name": "no", "pairs": {"name": "bdhs"}, "align": {"name": "dpo"}}
     harness.run({**STUDY, "arms": [arm]}, baseline="no")

@@ -78,6 +78,34 @@ def test_worker_keeps_at_most_32_mib_of_freed_memory_from_its_start_on() -> None
         assert f"{limit}={os.environ.get(limit, 32 << 20)}" in set_at_its_start
 
 
+_WORKS_AGAIN_AFTER_A_FORK = """
+import os
+from harness.fleet.processes import Processes
+
+def greeted(calls):
+    made = Processes(1)
+    call = made.ask(made.hire(0), "hello")
+    made.ready([call], 60)
+    print(calls, made.result(call).given().pid != os.getpid(), flush=True)
+    made.close()
+
+if __name__ == "__main__":
+    greeted("first")
+    child = os.fork()
+    if not child:
+        greeted("forked")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    greeted("first again")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes forked from one of our own")
+def test_a_forked_child_of_a_process_that_had_workers_has_workers_too() -> None:
+    found = subprocess.run([sys.executable, "-c", _WORKS_AGAIN_AFTER_A_FORK], capture_output=True, text=True, timeout=200)
+    assert found.stdout.split("\n")[:3] == ["first True", "forked True", "first again True"], found.stderr
+
+
 def test_a_killed_worker_is_lost_with_the_signal_that_ended_it(two: Processes) -> None:
     worker = two.hire(0)
     pid = told(two, two.ask(worker, "hello")).given().pid

@@ -15,7 +15,7 @@ from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.preference import message_parts, texts_around
 from harness.models._server.refusals import Again, Unanswerable
 from harness.models._server.thinking import marked, reasoning_of
-from harness.models._server.usage import TokenCounts, token_counts
+from harness.models._server.usage import TokenCounts, model_named, token_counts
 
 # How servers name the end of an answer and its limit (OpenAI, TGI, Mistral, Gemini, Anthropic), case aside.
 _ENDS = ("stop", "eos", "eos_token", "end", "end_turn", "stop_sequence")
@@ -97,7 +97,7 @@ def read_reply(data: Any, decoding: Decoding, latency_s: float, thinking: int = 
     text = text if cut is None else cut
     if thought or thoughts:
         text, stopped = _thought_through(text, stopped, thought, (thoughts, tokens_out), (thinking, decoding.max_new_tokens))
-    answer = Answer("", text, -1 if tokens_out is None else tokens_out, stopped, latency_s)
+    answer = Answer("", text, -1 if tokens_out is None else tokens_out, stopped, latency_s, model=model_named(data))
     return Reply(answer, used)
 
 

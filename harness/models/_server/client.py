@@ -23,7 +23,7 @@ from harness.models._server.circuit_breaker import Health
 from harness.models._server.pace import Pace
 from harness.models._server.refusals import Again, Refusal, Unanswerable
 from harness.models._server.spend_cap import CapReached, Held, SpendCap
-from harness.models._server.usage import Spent
+from harness.models._server.usage import OtherModels, Spent, model_named
 
 _log = logging.getLogger("harness")
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class Server:
         timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, _LIST_S))
         self._client = OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout)
         weakref.finalize(self, self._client.close)  # the client has reference cycles: its sockets would stay open for long
-        self._health = Health()
+        self._health, self._others = Health(), OtherModels()
         self.listing = self._listing()
 
     # ------------------------------------------------------------ models of the server
@@ -158,6 +158,9 @@ class Server:
             try:
                 reply = self._sent(body, held)
                 self._cap.settle(held, reply)
+                asked = str(body["model"])
+                roots = [str(entry["root"]) for entry in self.listing if entry["id"] == asked and entry.get("root")]
+                self._others.look(f"The server at {self.url}", asked, model_named(reply), roots)
                 return reply
             finally:
                 held.count(self._spent)

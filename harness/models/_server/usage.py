@@ -1,16 +1,22 @@
-"""Requests to a server and their cost, as far as it reports them.
+"""Requests to a server, their cost and the model that answered, as far as it reports them.
 
+"model": "gpt-4o-2024-08-06",
 "usage": {"prompt_tokens": 812, "completion_tokens": 95, "prompt_tokens_details": {"cached_tokens": 768},
           "completion_tokens_details": {"reasoning_tokens": 60}}
 """
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
+from harness.core.edge.model_names import is_another
+from harness.core.edge.text import printable, without_surrogates
+
+_log = logging.getLogger("harness")
 N = TypeVar("N", int, float)
 _COUNTS = ("requests", "retries", "lost", "tokens_in", "tokens_cached", "tokens_out")
 _MOST = 10**9  # of one reply; no model reads or writes as many
@@ -35,6 +41,33 @@ def token_counts(reply: Any) -> TokenCounts:  # Any: the JSON of a reply
         _number(of_prompt.get("cached_tokens")),
         _number(of_reply.get("reasoning_tokens")),
     )
+
+
+def model_named(reply: Any) -> str | None:  # Any: the JSON of a reply
+    """The model that a reply says it is of; None where it says nothing."""
+    name = reply.get("model") if isinstance(reply, Mapping) else None
+    return (printable(without_surrogates(name)).strip()[:200] or None) if isinstance(name, str) else None
+
+
+class OtherModels:
+    """Says once of each name that replies are of another model than was asked for: a provider may fall back on one."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+        self._lock = threading.Lock()
+
+    def look(self, where: str, asked: str, named: str | None, aliases: Iterable[str] = ()) -> None:
+        """`where`: who replied; `aliases`: further names of the model that was asked for."""
+        if named is None or not all(is_another(name, named) for name in (asked, *aliases)):
+            return
+        with self._lock:
+            if named in self._said:
+                return
+            self._said.add(named)
+        _log.warning(
+            "%s was asked for the model %s, and replies name %s. Unless one is an alias of the other, answers are of another "
+            "model than you think; the report lists them.", where, asked, named,
+        )  # fmt: skip
 
 
 def _part(value: Any, name: str) -> Mapping[str, Any]:  # Any: a JSON value

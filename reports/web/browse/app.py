@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from reports.page import cards
 from reports.web.browse.records import SHOWS, Archive, Filter, Listing, RunCard, sorted_runs
-from reports.web.browse.summary import headline, headline_rows
+from reports.web.browse.summary import headline, headline_rows, marks
 from reports.web.guard import Gate
 from reports.web.shelf import Shelf
 from reports.web.site import Site
@@ -42,9 +42,11 @@ def _runs(site: Site, archive: Archive) -> None:
     @get("/run/{run}")
     def run(request: Request, run: str) -> Response:
         card = _card(archive, run)
+        found, checkpoints = card.summary, card.line.checkpoints
         return site.page(
-            request, "run.html", card=card, said=headline(card.summary), rows=headline_rows(card.summary, card.line.checkpoints)
-        )
+            request, "run.html", card=card, said=headline(found), rows=headline_rows(found, checkpoints),
+            columns=list(zip(checkpoints, marks(found, checkpoints), strict=True)),
+        )  # fmt: skip
 
     @get("/run/{run}/report")
     def report(run: str) -> Response:

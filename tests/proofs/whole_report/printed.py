@@ -83,9 +83,12 @@ def numbers(text: str) -> list[str]:
 
 
 def shown(value: float | None, unit: str, digits: int, signed: bool = False) -> str:
-    """A value as the report prints it: shares in per cent, a true minus sign, no sign at 0; "" where there is none."""
+    """A value as the report prints it: shares in per cent, a true minus sign, no sign at 0; "" where there is none.
+
+    Rounded from the 10 digits that the file has, so that a number halfway between two shown ones is the same in both.
+    """
     if value is None:
         return ""
-    scaled = 100 * value if unit == "share" else value
+    scaled = round(value, 10) * (100 if unit == "share" else 1)
     text = f"{scaled:+.{digits}f}" if signed else f"{scaled:.{digits}f}"
     return (text.lstrip("+-") if float(text) == 0 else text).replace("-", "\u2212")

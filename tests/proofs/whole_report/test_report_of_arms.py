@@ -187,7 +187,7 @@ def _seconds(text: str) -> float:
     return float(value) * {"s": 1, "min": 60, "h": 3600}[unit]
 
 
-def test_a_gate(pair: Written) -> None:
+def test_a_gate(pair: Written, cells: list[list[Cell]]) -> None:
     gate, html = pair.json["gate"], [t[1:] for t in page(pair.texts["html"]).tables if t[0][:2] == ["metric", "requirement"]]
     markdown = [t[1:] for t in markdown_tables(pair.texts["markdown"]) if t[0][:2] == ["metric", "requirement"]]
     level, found = 0.05 / (2 * len(WANTED)), {}
@@ -211,17 +211,16 @@ def test_a_gate(pair: Written) -> None:
             if theirs["verdict"] == "inconclusive":
                 assert theirs["items_needed"] is None or theirs["items_needed"] == math.ceil(ours.needed or 0)
             for table in tables:
-                _gate_line(table[place], theirs)
+                _gate_line(table[place], theirs, digits(BY_KEY[key], cells[RULES.index(BY_KEY[key])]))
         own = [rules[key]["verdict"] for key in WANTED]
         assert checkpoint["verdict"] == ("fail" if "fail" in own else "inconclusive" if "inconclusive" in own else "pass")
     assert set(verdicts.values()) == {"fail", "inconclusive", "pass"}
     assert gate["verdict"] == "fail" and rules["chair.length"]["verdict"] == "watched"
 
 
-def _gate_line(line: list[str], rule: dict[str, Any]) -> None:
-    usual = 1 if rule["unit"] in ("share", "words") else 2
-    texts = [shown(rule[k], rule["unit"], usual) for k in ("before", "after")]
-    moved = [shown(rule[k], rule["unit"], usual, True) for k in ("value", "low", "high") if rule[k] is not None]
+def _gate_line(line: list[str], rule: dict[str, Any], n_digits: int) -> None:
+    texts = [shown(rule[k], rule["unit"], n_digits) for k in ("before", "after")]
+    moved = [shown(rule[k], rule["unit"], n_digits, True) for k in ("value", "low", "high") if rule[k] is not None]
     assert line[2:4] == texts and numbers(line[4]) == moved
     for text, p in zip(line[5:7], (rule["p_pass"], rule["p_fail"]), strict=True):
         # the file has four digits of it: 0.1735 there may be 0.174 here

@@ -161,7 +161,7 @@ def digits(rule: Rule, cells: list[Cell]) -> int:
     """1 for shares and words, 2 for points; one more where values as shown differ by another number than is shown."""
     usual, scale = (1 if rule.unit in ("share", "words") else 2), (100 if rule.unit == "share" else 1)
     for cell in cells[1:]:
-        before, after, shift = (scale * v for v in (cells[0].value, cell.value, cell.shift.value))
+        before, after, shift = (scale * round(v, 10) for v in (cells[0].value, cell.value, cell.shift.value))
         if (
             abs(after - before - shift) < 1e-7
             and abs(round(round(after, usual) - round(before, usual), usual) - round(shift, usual)) >= 0.5 * 10**-usual

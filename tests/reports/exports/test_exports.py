@@ -99,7 +99,45 @@ def test_right_or_wrong_is_a_score_only_on_the_scale_of_the_metric(
     scores = [Score("", {"points": 1, "even": 1}, correct=True), Score("", {"points": 0, "odd": 1}, correct=False)]
     whole, rows = exported(rescored(record, no_single_value(better, unit), scores), tmp_path)
     assert [row["evaluation"]["score"] for row in rows] == found
-    assert whole["detailed_evaluation_results"]["additional_details"]["items_left_out"] == str(2 - len(found))
+    details = whole["detailed_evaluation_results"]["additional_details"]
+    assert details["items_left_out"] == str(2 - len(found))
+    why = None if found else "2 for which balanced has no value of the item alone"
+    assert details.get("items_left_out_because") == why
+
+
+TOTAL = Formula(
+    "total", lambda s: 100 * sum(s[f"{t}/right"] / s[f"{t}/n"] for t in "ab"), unit="points", headline=True
+)  # as of MME
+PAIRS = ratio("pair_accuracy", ["joint/all"], ["joint/n"], headline=True)  # as of MMVP
+
+
+@pytest.mark.parametrize("headline", [TOTAL, PAIRS], ids=lambda formula: formula.name)
+def test_items_of_a_metric_over_several_items_are_filed_under_the_accuracy_of_their_slice(
+    headline: Formula, record: RunRecord, tmp_path: Path
+) -> None:
+    own = [("a", True), ("a", False), ("b", True), ("b", True)]
+    scores = [Score("", {f"{t}/n": 1, f"{t}/right": float(right)}, correct=right) for t, right in own]
+    scores[1] = replace(scores[1], values={**scores[1].values, "joint/n": 1.0})
+    scores[3] = replace(scores[3], values={**scores[3].values, "joint/n": 1.0, "joint/all": 1.0})
+    slices = [
+        ratio(name, [f"{t}/right"], [f"{t}/{of}"], group=t)
+        for t in "ab"
+        for name, of in (("accuracy", "n"), ("precision", "right"))
+    ]
+    made = rescored(record, headline, scores)
+    result = replace(made.sweeps[0].results[0], formulas=(headline, *slices))
+    whole, rows = exported(replace(made, sweeps=(replace(made.sweeps[0], results=(result,)),)), tmp_path)
+    assert [row["evaluation"]["score"] for row in rows] == [1, 0, 1, 1]
+    assert [row["evaluation_name"] for row in rows] == [f"chair.accuracy[{t}]" for t in "aabb"]
+    assert not list(validator("eval.schema.json").iter_errors(whole))
+    known = {r["evaluation_result_id"]: r["score_details"]["score"] for r in whole["evaluation_results"]}
+    assert [known[row["evaluation_result_id"]] for row in rows] == [0.5, 0.5, 1, 1]
+
+
+def test_items_are_not_filed_under_a_metric_without_a_value(record: RunRecord, tmp_path: Path) -> None:
+    unknown = ratio("share", ["points"], ["nothing"], headline=True)
+    whole, rows = exported(rescored(record, unknown, [Score("", {"points": 1.0}, correct=True)]), tmp_path)
+    assert whole["evaluation_results"] == [] and rows == []
 
 
 def rescored(record: RunRecord, formula: Formula, scores: list[Score]) -> RunRecord:
@@ -122,7 +160,9 @@ def test_items_without_an_answer_are_left_out_and_counted(record: RunRecord, tmp
     lost = replace(pope, answers=pope.answers[2:], scores=pope.scores[2:], missing={"x": "gave up", "y": "gave up"})
     only = replace(record, sweeps=(replace(base, results=(lost,)),))
     whole = json.loads(eee.export([only], tmp_path)[0].read_text())["detailed_evaluation_results"]
-    assert whole["total_rows"] == 1078 and whole["additional_details"] == {"items_left_out": "2", "items": "1080"}
+    assert whole["total_rows"] == 1078 and whole["additional_details"] == {
+        "items": "1080", "items_left_out": "2", "items_left_out_because": "2 without an answer",
+    }  # fmt: skip
 
 
 def test_a_hostile_name_stays_inside_the_folder(record: RunRecord, tmp_path: Path) -> None:

@@ -105,9 +105,9 @@ class StudyNotes:
 
 @dataclass(frozen=True, slots=True)
 class ServerUse:
-    """Requests to a server and what they cost in US dollars; None is unknown (no prices given)."""
+    """Requests to a server (None: nobody counted them) and what they cost in US dollars; None is unknown (no prices given)."""
 
-    requests: int
+    requests: int | None
     dollars: float | None
 
 
@@ -120,7 +120,8 @@ class RunRecord:
     keys starting with "time/" are timings and stay out of report.json).
     `pairs_report` is the source's yield report; `example_pairs` at most ten.
     `reward_accuracy`: reward model -> whose held-out pairs -> share it ranks rightly, None without pairs.
-    `served`: label of a sweep -> "answers" or "judge" -> what servers were asked for; without an entry none was.
+    `served`: label of a sweep, or name of a reward model -> "answers", "judge", "pairs" or "training" (its annotator) -> what
+    servers were asked for; without an entry none was.
     `reward_pairs`: whose held-out pairs -> how many comparisons; empty where an older version did not keep it.
     `rater_checks`: reward model, or judge and arm, that rated answers in training -> how it agrees with people, in words.
     `overlap`: image digests that training and benchmark share -> file names. `timings`: stage -> seconds.

@@ -123,6 +123,7 @@ class Comparison:
     study: StudyNotes = field(default_factory=StudyNotes)
     questions: tuple[Question, ...] = ()  # what the arms vary, and direct tests between arms that differ in nothing else
     costs: tuple[Cost, ...] = ()  # of each checkpoint or method
+    reward_costs: tuple[str, ...] = ()  # what servers were asked for reward models, a sentence each
     audit: Effect | None = None  # the same runs under audited labels
     gate: Gate | None = None  # the verdict of a policy
     data_folders: tuple[Path, ...] = field(default=(), compare=False)

@@ -45,6 +45,7 @@ def write(comparison: Comparison) -> str:
             "runs": [times for _, times in runs],
             "training": _curves(comparison.training_times),
             "costs": _plain(comparison.costs),
+            "reward_model_costs": list(comparison.reward_costs),
         },
     }
     return json.dumps(_cleaned(document), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

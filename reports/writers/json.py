@@ -56,6 +56,7 @@ _SAME = (
     "verdict",
     "protocols",
     "protocol_differences",
+    "protocol_unknown",
     "failures",
     "seeds",
     "judge_noise",

@@ -25,7 +25,7 @@ from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer
 from harness.core.plugins import Benchmark, Data, Judge
 from harness.core.run_record import AS_WRITTEN, FILES, FROM_FILES, STRANGERS, Checkpoint, ProtocolRecord
-from harness.evaluation.protocol import item_digest
+from harness.evaluation.protocol import benchmark_facts, item_digest
 from harness.evaluation.scoring import build, judge_of, score_answer, together
 from harness.evaluation.sweep import items_of
 from harness.results.report_files import Outcome, report
@@ -157,7 +157,7 @@ class _Run:
             FROM_FILES: "from files; prompt and decoding are not known here",
             FILES: files,
             STRANGERS: str(len(self.matched.strangers)),
-            **self.benchmark.facts(),
+            **benchmark_facts(self.benchmark, items),
         }
         return facts if self.files.cut else facts | {AS_WRITTEN: "as the files have them"}
 

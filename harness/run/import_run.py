@@ -21,7 +21,7 @@ from harness.core.evaluation import Answer, Item
 from harness.core.files import write_text_whole
 from harness.core.plugins import Benchmark
 from harness.core.run_record import FILES, FROM_FILES, OTHER_PROMPTS, UNKNOWN_FACT, Checkpoint, ProtocolRecord
-from harness.evaluation.protocol import item_digest
+from harness.evaluation.protocol import benchmark_facts, item_digest
 from harness.evaluation.scoring import build, judge_of, score_all
 from harness.evaluation.sweep import items_of
 from harness.results.report_files import Outcome, report
@@ -132,7 +132,7 @@ class _Run:
     def _facts(self, benchmark: str) -> dict[str, str]:
         first = next((row.prompt for row in self.rows.values() if row.prompt), "")
         unknown = f"{UNKNOWN_FACT}: {self.log.tool}'s"
-        return self.benchmark.facts() | {
+        return benchmark_facts(self.benchmark, self.items) | {
             "benchmark": benchmark,
             "benchmark version": str(self.benchmark.version),
             "items": str(len(self.items)),

@@ -28,7 +28,7 @@ from reports.values.table import Column
 
 _Sides = tuple[BenchmarkResult | None, BenchmarkResult | None]  # the base's and the checkpoint's
 # Facts in which a part of a sweep differs from the whole.
-_PARTLY = ("items", "item digest", IMAGES, "prompt (first item)", STOPPED)
+_PARTLY = ("items", "item digest", "images", IMAGES, "prompt (first item)", STOPPED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
 from harness.core.edge.text import shown
-from harness.core.errors import DataError
+from harness.core.errors import ConfigError, DataError
 from harness.core.plugins import Data, Model
 from harness.core.preference import AsksAbout, PreferencePair
 
@@ -42,6 +42,7 @@ class Union:
         limit: int | None = None,  # of the second source
     ) -> None:
         check_limit("union", limit)
+        _require_one_each({"union.first": first, "union.second": second})
         self.options = {"first": dict(first), "second": dict(second), "limit": limit}
         self._first, self._second = made_source(first, "union.first"), made_source(second, "union.second", limit)
         self._report: dict[str, Any] = {}
@@ -91,6 +92,26 @@ class Union:
 
     def report(self) -> dict[str, Any]:
         return self._report
+
+
+def _require_one_each(sides: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a source that would draw rejected answers which are thrown away: all but the first of a prompt.
+
+    A further one also takes the place of a first that found no answer, so that other prompts have a pair.
+    """
+    for place, spec in sides.items():
+        if not isinstance(spec, Mapping):
+            continue  # `made_source` says what is wrong
+        if spec.get("name") == "union":
+            raise ConfigError(
+                f"{place} is a union itself, of which only the first rejected answer would be used. Name its first source."
+            )
+        if isinstance(asked := spec.get("n_rejected"), int) and asked > 1:
+            raise ConfigError(
+                f"{place}.n_rejected is {asked}, but union uses one rejected answer of each source. Leave it out."
+            )
+        if spec.get("name") == "joined":
+            _require_one_each({f"{place}.{part}": spec.get(part) for part in ("first", "second")})
 
 
 def _fault(pair: PreferencePair | None, other: PreferencePair) -> str:

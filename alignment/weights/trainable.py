@@ -139,6 +139,20 @@ def lora_layers(module: nn.Module, targets: Sequence[str] | str | None) -> list[
     return chosen
 
 
+def narrow_layers(module: nn.Module, layers: Sequence[str], r: int) -> dict[str, int]:
+    """Layers that are narrower than an adapter's rank `r`, by name, with their width: the smaller of inputs and outputs.
+
+    What the rank has beyond that cannot be learned. Raises ConfigError where all layers are narrower.
+    """
+    parts = dict(module.named_modules())
+    widths = {name: min(part.in_features, part.out_features) for name in layers if isinstance(part := parts[name], nn.Linear)}
+    narrow = {name: width for name, width in widths.items() if width < r}
+    if narrow and len(narrow) == len(layers):
+        widest = max(narrow.values())
+        raise ConfigError(f"lora.r is {r}, above the width of every layer that it adapts. Lower it to at most {widest}.")
+    return narrow
+
+
 def _is_named(layer: str, target: str) -> bool:
     return layer == target or layer.endswith("." + target)
 
@@ -148,6 +162,7 @@ def _inject(module: nn.Module, lora: Lora, settings: Settings) -> Any:
     from peft import LoraConfig, get_peft_model
 
     layers = lora_layers(module, lora.targets)
+    narrow_layers(module, layers, lora.r)
     saved = sorted({n.split(".")[-1] for n in _projectors(module)}) if settings.projector_learning_rate else None
     config = LoraConfig(
         r=lora.r,

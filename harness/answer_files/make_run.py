@@ -24,8 +24,8 @@ from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer
 from harness.core.plugins import Benchmark, Data, Judge
-from harness.core.run_record import AS_WRITTEN, FROM_FILES, Checkpoint, ProtocolRecord
-from harness.evaluation.protocol import item_digest
+from harness.core.run_record import AS_WRITTEN, FILES, FROM_FILES, STRANGERS, Checkpoint, ProtocolRecord
+from harness.evaluation.protocol import benchmark_facts, item_digest
 from harness.evaluation.scoring import build, judge_of, score_answer, together
 from harness.evaluation.sweep import items_of
 from harness.results.report_files import Outcome, report
@@ -154,9 +154,10 @@ class _Run:
             "benchmark version": str(self.benchmark.version),
             "items": str(len(items)),
             "item digest": item_digest(items),
-            FROM_FILES: f"from files: {files}; prompt and decoding are not known here",
-            "rows that match no item": str(len(self.matched.strangers)),
-            **self.benchmark.facts(),
+            FROM_FILES: "from files; prompt and decoding are not known here",
+            FILES: files,
+            STRANGERS: str(len(self.matched.strangers)),
+            **benchmark_facts(self.benchmark, items),
         }
         return facts if self.files.cut else facts | {AS_WRITTEN: "as the files have them"}
 

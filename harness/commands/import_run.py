@@ -30,7 +30,7 @@ def import_run(
 ) -> None:
     """Score answers of lmms-eval or VLMEvalKit as a run.
 
-    Writes the run's reports, which mark it as another protocol. Exit code 1: items have no answer in the log, or no verdict.
+    Its reports say what of its protocol is not known. Exit code 1: items have no answer in the log, or no verdict.
     """
     from harness.commands._terminal import show_comparison
     from harness.core.edge.text import count

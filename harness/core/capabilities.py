@@ -197,11 +197,12 @@ OK, NOTE, WRONG = "ok", "note", "WRONG"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding: `state` is "ok", "note" (worth knowing) or "WRONG"."""
+    """One finding: `state` is "ok", "note" (worth knowing) or "WRONG"; `no_pass`: the model could not be asked at all."""
 
     what: str
     state: str
     words: str
+    no_pass: bool = False
 
 
 @runtime_checkable
@@ -232,7 +233,6 @@ class HoldsWeights(Protocol):
 @runtime_checkable
 class ChecksItsFiles(Protocol):
     """A source that can say, without a model and without reading an image, how many pairs or prompts its files hold.
-
     Raises DataError as `pairs` would: a faulty file, most images missing.
     """
 

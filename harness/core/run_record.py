@@ -11,9 +11,14 @@ from harness.core.evaluation import Answer, Formula, Item, Score
 from harness.core.preference import PreferencePair
 
 FROM_FILES = "answers"  # a fact of a protocol whose answers came from files: nothing is asked
+FILES = "answer files"  # a fact: which files, by digest; where answers come from is no part of how they were measured
+STRANGERS = "rows that match no item"  # a fact of a file's rows that are not scored: no part of it either
 IMAGES = "image digest"  # a fact: bytes of the images; results of older versions and of answers from files do not have it
 STOPPED = "stopped"  # a fact of a sweep that ended when its gate was decided: how
 SERVED = "served model"  # a fact of a protocol whose model is behind a server: the name that it was asked for under
+OTHER_PROMPTS = "prompts that are not this benchmark's"  # a fact of answers that another tool asked for
+UNKNOWN_FACT = "unknown"  # how the value of a fact begins that a file does not tell
+_ASKED = ("prompt (first item)", "decoding", "token limit")  # facts of every protocol whose model was asked here
 AS_WRITTEN = "answers scored"  # a fact of a protocol under which answers are not cut before they are scored
 
 
@@ -34,17 +39,36 @@ class Checkpoint:
 class ProtocolRecord:
     """Everything that can move a score besides the weights, as flat text facts (`Protocol` of the design).
 
-    Two columns are put side by side only with the names of the facts in which they differ.
+    Two columns are put side by side only with the names of the facts in which they differ, and of those that are not known of
+    one of them: answers from files do not tell how they were asked.
     """
 
     facts: Mapping[str, str]
 
     def differs_from(self, other: ProtocolRecord) -> dict[str, tuple[str, str]]:
-        names = [*self.facts, *(n for n in other.facts if n not in self.facts)]
-        pairs = {n: (self.facts.get(n, "(none)"), other.facts.get(n, "(none)")) for n in names}
+        """The facts that are known of both and differ."""
+        unknown = self.unknown_beside(other)
+        pairs = {n: (self._stated(n), other._stated(n)) for n in self._names(other)}
         if IMAGES not in self.facts or IMAGES not in other.facts:
             pairs.pop(IMAGES, None)
-        return {n: pair for n, pair in pairs.items() if pair[0] != pair[1]}
+        return {n: pair for n, pair in pairs.items() if pair[0] != pair[1] and n not in unknown}
+
+    def unknown_beside(self, other: ProtocolRecord) -> tuple[str, ...]:
+        """The facts of which it is not known whether they are the same; () where no answers came from files."""
+        from_files = [FROM_FILES in one.facts for one in (self, other)]
+        names = [*_ASKED, *(n for n in self._names(other) if n not in _ASKED)] if any(from_files) else []
+        return tuple(n for n in names if self._lacks(n) or other._lacks(n))
+
+    def _names(self, other: ProtocolRecord) -> list[str]:
+        return [n for n in dict.fromkeys((*self.facts, *other.facts)) if n not in (FROM_FILES, FILES, STRANGERS)]
+
+    def _stated(self, name: str) -> str:
+        return self.facts.get(name, "0" if name == OTHER_PROMPTS else "(none)")
+
+    def _lacks(self, name: str) -> bool:
+        value = self.facts.get(name)
+        missing = value is None or value.startswith((UNKNOWN_FACT, FILES))
+        return FROM_FILES in self.facts and missing and name not in (AS_WRITTEN, STOPPED)
 
 
 def nothing_to_say(item: Item) -> str:
@@ -106,9 +130,9 @@ class StudyNotes:
 
 @dataclass(frozen=True, slots=True)
 class ServerUse:
-    """Requests to a server and what they cost in US dollars; None is unknown (no prices given)."""
+    """Requests to a server (None: nobody counted them) and what they cost in US dollars; None is unknown (no prices given)."""
 
-    requests: int
+    requests: int | None
     dollars: float | None
 
 
@@ -121,7 +145,8 @@ class RunRecord:
     keys starting with "time/" are timings and stay out of report.json).
     `pairs_report` is the source's yield report; `example_pairs` at most ten.
     `reward_accuracy`: reward model -> whose held-out pairs -> share it ranks rightly, None without pairs.
-    `served`: label of a sweep -> "answers" or "judge" -> what servers were asked for; without an entry none was.
+    `served`: label of a sweep, or name of a reward model -> "answers", "judge", "pairs" or "training" (its annotator) -> what
+    servers were asked for; without an entry none was.
     `reward_pairs`: whose held-out pairs -> how many comparisons; empty where an older version did not keep it.
     `rater_checks`: reward model, or judge and arm, that rated answers in training -> how it agrees with people, in words.
     `overlap`: image digests that training and benchmark share -> file names. `timings`: stage -> seconds.

@@ -12,13 +12,14 @@ from functools import lru_cache
 from math import isfinite
 from pathlib import Path
 
-from harness.core.capabilities import GuessesTokens, ScoresAnswers, TellsLogOdds
+from harness.core.capabilities import Cost, GuessesTokens, ScoresAnswers, TellsLogOdds
 from harness.core.digests import digest_if_readable, value_digest
 from harness.core.errors import ImageError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.core.plugins import Model, Progress, no_progress
 from harness.core.preference import Images, one_or_all, paths_of
 from harness.core.run_record import Checkpoint
+from harness.evaluation.server_cost import cost_of_all
 from harness.storage.run_store import Store
 
 
@@ -56,7 +57,8 @@ class RememberingModel:
     ) -> None:
         """`log_odds`: keep the log-odds of yes that the model tells with an answer; `yes_no_log_odds` asks for the others."""
         self._model, self._store, self._log_odds = model, store, log_odds
-        self._progress, self.what = progress, what
+        self.progress, self.what = progress, what
+        self._others: list[RememberingModel] = []
         self._facts = model.facts()
         self._image_digests: dict[Path, str] = {}
         self._keys: dict[tuple[str, Request], str] = {}  # of the list that was asked about last
@@ -71,7 +73,12 @@ class RememberingModel:
 
     def remembering(self, other: Model, what: str) -> RememberingModel:
         """Another model with the same store underneath."""
-        return RememberingModel(other, self._store, self._progress, what)
+        self._others.append(RememberingModel(other, self._store, self.progress, what))
+        return self._others[-1]
+
+    def spent(self) -> Cost | None:
+        """What the servers were asked and charged, of this model and of those that it remembers for."""
+        return cost_of_all([self._model, *self._others])
 
     def key(self, request: Request) -> str:
         """Answer key: weights, image, prompt, decoding, hidden tokens, noise, and the facts that can move an answer.
@@ -113,8 +120,7 @@ class RememberingModel:
     ) -> Iterator[list[tuple[int, Answer]]]:
         try:
             for batch in self._model.generate(distinct, done=finished):
-                # A stored answer is never replaced.
-                fresh = {n: self._kept(answer) for n, answer in batch if n not in finished}
+                fresh = {n: self._kept(answer) for n, answer in batch if n not in finished}  # a stored one is never replaced
                 if fresh:
                     self._store.add_answers(self.checkpoint.digest, {order[n]: answer for n, answer in fresh.items()})
                 self._count([distinct[n] for n in fresh], fresh.values())
@@ -128,7 +134,7 @@ class RememberingModel:
 
     def _count(self, requests: Sequence[Request], answers: Iterable[Answer]) -> None:
         self.tally.add(requests, answers)
-        self._progress(f"{self.what}\t{self.tally}", self.tally.answered, self.tally.requests)
+        self.progress(f"{self.what}\t{self.tally}", self.tally.answered, self.tally.requests)
 
     def yes_no_log_odds(self, requests: Sequence[Request]) -> dict[int, float]:
         """Log-odds of yes in nats by the place of the request, kept beside the answers and asked for once.
@@ -198,7 +204,7 @@ class RememberingModel:
             if not all(is_known(i) for i in places):
                 ask(places)
             done += len(places)
-            self._progress(f"{self.what}\t{what}", done, len(first))
+            self.progress(f"{self.what}\t{what}", done, len(first))
 
     def guesses(self, requests: Sequence[Request], answers: Sequence[str]) -> list[str]:
         """Likeliest tokens along given answers, asked anew each time, since a source keeps its pairs itself.

@@ -39,6 +39,8 @@ def require_sound(label: str, model: object, say: Callable[[str], None], trainin
         if finding.what in model.despite:
             say(f"{label}: the checkpoint fails the check of its {finding.what}, and goes on as asked: {finding.words}")
             continue
+        if finding.no_pass:  # whatever goes on needs such a pass
+            raise ModelError(f"{label}: the checkpoint cannot be asked: {finding.words.rstrip('.')}.")
         raise ModelError(
             f"{label}: the checkpoint fails the check of its {finding.what}: {finding.words.rstrip('.')}. Its numbers cannot "
             f"be believed. Fix it (`python -m harness doctor` shows all checks), or go on with model.despite=[{finding.what}]."

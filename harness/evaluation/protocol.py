@@ -27,10 +27,19 @@ def protocol_of(
         "prompt (first item)": benchmark.prompt(items[0]),
         "decoding": "greedy" if decoding.temperature == 0 else f"temperature {decoding.temperature}, top-p {decoding.top_p}",
         "token limit": str(decoding.max_new_tokens),
-        **benchmark.facts(),
+        **benchmark_facts(benchmark, items),
         **model.facts(),
     }
     return ProtocolRecord(facts)
+
+
+def benchmark_facts(benchmark: Benchmark, items: Sequence[Item]) -> dict[str, str]:
+    """The benchmark's own facts. A number of images is that of the items: a benchmark counts those of its files, to which
+    `limit` and `items` are not applied yet."""
+    facts = dict(benchmark.facts())
+    if facts.get("images", "").isdigit():
+        facts["images"] = str(len({item.image for item in items if item.image}))
+    return facts
 
 
 def item_digest(items: Sequence[Item]) -> str:

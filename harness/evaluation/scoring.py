@@ -43,10 +43,6 @@ class _Remembering:
     def _key(self, version: str, asked: list[Any], image: Images) -> str:
         return value_digest([self.name, version, *asked, one_or_all(map(file_digest, paths_of(image)))])
 
-    def _remembered(self, version: str, asked: list[Any], image: Images, ask: Callable[[], Verdict]) -> Verdict:
-        key = self._key(version, asked, image)
-        return self._store.verdicts([key]).get(key) or self._keep(key, ask())
-
     def _keep(self, key: str, verdict: Verdict) -> Verdict:
         if verdict.value is not None:
             self._store.add_verdict(key, verdict)
@@ -120,14 +116,23 @@ class RememberingAnnotator(_Remembering):
     def __init__(self, annotator: Annotator, store: Store) -> None:
         super().__init__(annotator, store)
         self._annotator = annotator
+        self.asked: Callable[[], None] = lambda: None  # called after each question to the annotator
 
     def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict:
         asked = [question, answer, {"task": "rank", **facts}]
-        return self._remembered(self.version, asked, image, lambda: self._annotator.rate(question, answer, facts, image))
+        return self._remembered(asked, image, lambda: self._annotator.rate(question, answer, facts, image))
 
     def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
         asked = ["rank", question, *answers, {"task": "rank", **facts}]
-        return self._remembered(self.version, asked, image, lambda: self._annotator.rank(question, answers, facts, image))
+        return self._remembered(asked, image, lambda: self._annotator.rank(question, answers, facts, image))
+
+    def _remembered(self, asked: list[Any], image: Images, ask: Callable[[], Verdict]) -> Verdict:
+        key = self._key(self.version, asked, image)
+        if (known := self._store.verdicts([key]).get(key)) is not None:
+            return known
+        verdict = self._keep(key, ask())
+        self.asked()
+        return verdict
 
 
 def make_judge(spec: JudgeConfig, store: Store | None = None, data: Data | None = None) -> Judge:

@@ -13,16 +13,16 @@ from harness.core.digests import file_digest
 from harness.core.edge.files import is_file
 from harness.core.errors import ConfigError
 from harness.core.plugins import CountsRows
-from harness.core.run_record import BenchmarkResult, RunRecord, ServerUse, SweepResult
+from harness.core.run_record import BenchmarkResult, RunRecord, SweepResult
 from harness.evaluation.scoring import unjudged
 from harness.results.judge_results import training_checks, with_judge_check
+from harness.results.server_use import served
 from harness.results.study_notes import study_notes
 from harness.storage.artifacts import (
     JudgeRepeats,
     MissingItems,
     Pairs,
     RewardAccuracy,
-    ServerCost,
     SharedPrompts,
     Timings,
     TrainingLog,
@@ -109,6 +109,7 @@ def _record(
     pair_images = set(pairs.images)
     training = store.get(TrainingLog, run.id, arm) or TrainingLog()
     rewards = store.get(RewardAccuracy, run.id) or RewardAccuracy()
+    models = [model.name for model in config.reward_models]
     complete = len(present) == len(labels) and all(len(s.results) == len(config.sweep) for s in present)
     return RunRecord(
         run_id=run.id,
@@ -120,7 +121,7 @@ def _record(
         training=training.steps,
         pairs_report=pairs.report,
         example_pairs=pairs.examples,
-        served={label: _served(store, run.id, label, config) for label in labels if label in sweeps},
+        served=served(store, run.id, [*(label for label in labels if label in sweeps), *models], config),
         reward_accuracy=rewards.shares,
         reward_pairs=rewards.pairs,
         rater_checks=training_checks(store.path.parent / run.id, rewards.digests, {arm: training.rated_by}),
@@ -132,19 +133,6 @@ def _record(
         study=study_notes(config, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups),
         begun=run.created_at,
     )
-
-
-def _served(store: Store, run_id: str, label: str, config: RunConfig) -> dict[str, ServerUse]:
-    """What servers were asked for a checkpoint's sweep, by role."""
-    costs = [store.get(ServerCost, run_id, label, spec.title) for spec in config.sweep]
-    found: dict[str, ServerUse] = {}
-    for role in ("answers", "judge"):
-        spent = [own for cost in costs if cost is not None and (own := getattr(cost, role))]
-        if spent:
-            dollars = [own.get("cost") for own in spent]
-            total = None if None in dollars else float(sum(dollars))
-            found[role] = ServerUse(sum(int(own.get("requests", 0)) for own in spent), total)
-    return found
 
 
 def _reasons(store: Store, run_id: str, row: StoredResult) -> Mapping[str, str]:

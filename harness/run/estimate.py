@@ -40,7 +40,7 @@ from harness.run.checks.sources import (
 )
 from harness.run.count import counted
 from harness.run.data import data_to_look_at
-from harness.run.make_aligner import check_divided, make_aligner
+from harness.run.make_aligner import annotator_of, check_divided, make_aligner
 from harness.run.models import load_model
 from harness.run.on_fleet.jobs import jobs_of
 from harness.run.sample_questions import Asked, asked_of, question_seconds, timed
@@ -238,7 +238,7 @@ def _training(
     config: RunConfig, arm: Arm, pairs: Sequence[PreferencePair], total: int, data: Data, pair_seconds: dict[str, float]
 ) -> Cost:
     """Two steps of two pairs each; the time of a step grows with its pairs."""
-    aligner = make_aligner(arm.align, arm.align.options, data)
+    aligner = make_aligner(arm.align, arm.align.options, annotator_of(arm.align, data))
     settings = aligner.settings
     batch, steps, alike = min(settings.batch_size, total), settings.steps(total), value_digest(arm.align.model_dump())
     if alike not in pair_seconds:

@@ -1,6 +1,6 @@
 """Answers from another tool's log as a run: scored by our benchmark, without asking the model again.
 
-Its protocol says so: prompt, decoding and weights are the other tool's, so that reports mark it as another protocol and gates
+Its protocol says so: prompt, decoding and weights are the other tool's, so that reports name what is not known of it and gates
 never decide on it. Items that the log lacks are missing, with that reason.
 """
 
@@ -20,7 +20,8 @@ from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Item
 from harness.core.files import write_text_whole
 from harness.core.plugins import Benchmark
-from harness.core.run_record import FROM_FILES, Checkpoint, ProtocolRecord
+from harness.core.run_record import FILES, FROM_FILES, OTHER_PROMPTS, UNKNOWN_FACT, Checkpoint, ProtocolRecord
+from harness.evaluation.protocol import benchmark_facts, item_digest
 from harness.evaluation.scoring import build, judge_of, score_all
 from harness.evaluation.sweep import items_of
 from harness.results.report_files import Outcome, report
@@ -130,14 +131,16 @@ class _Run:
 
     def _facts(self, benchmark: str) -> dict[str, str]:
         first = next((row.prompt for row in self.rows.values() if row.prompt), "")
-        unknown = f"unknown: {self.log.tool}'s"
-        return self.benchmark.facts() | {
+        unknown = f"{UNKNOWN_FACT}: {self.log.tool}'s"
+        return benchmark_facts(self.benchmark, self.items) | {
             "benchmark": benchmark,
             "benchmark version": str(self.benchmark.version),
             "items": str(len(self.items)),
-            FROM_FILES: f"imported from {self.log.tool}, {self.file.name}",
+            "item digest": item_digest(self.items),
+            FROM_FILES: f"imported from {self.log.tool}",
+            FILES: self.file.name,
             "prompt (first item)": first or unknown,
-            "prompts that are not this benchmark's": str(self.other) if first else "unknown",
+            OTHER_PROMPTS: str(self.other) if first else UNKNOWN_FACT,
             "decoding": unknown,
             "token limit": unknown,
         }

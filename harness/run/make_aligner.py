@@ -18,7 +18,7 @@ from harness.config.schema import AlignConfig, RunConfig
 from harness.core import registry
 from harness.core.edge.files import is_file
 from harness.core.errors import ConfigError, TrainingError
-from harness.core.plugins import Aligner, Data
+from harness.core.plugins import Aligner, Annotator, Data
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator
 from harness.results.judge_results import RATERS
@@ -26,11 +26,15 @@ from harness.storage.run_folder import read_json
 from harness.storage.run_store import Store
 
 
+def annotator_of(spec: AlignConfig, data: Data, store: Store | None = None) -> Annotator | None:
+    """Who rates or ranks answers in training; `store`: where the verdicts are remembered."""
+    return make_annotator(spec.judge, store, data) if spec.judge is not None else None
+
+
 def make_aligner(
-    spec: AlignConfig, options: Mapping[str, Any], data: Data, store: Store | None = None, reward: Reward | None = None
+    spec: AlignConfig, options: Mapping[str, Any], judge: Annotator | None = None, reward: Reward | None = None
 ) -> Aligner:
-    """Args: `options` the aligner's own; `store` where the judge remembers; `reward` of a reward model, where it has one."""
-    judge = make_annotator(spec.judge, store, data) if spec.judge is not None else None
+    """Args: `options` the aligner's own; `judge` of `annotator_of`; `reward` of a reward model, where it has one."""
     if reward is None and judge is not None:
         reward = JudgeReward(judge)
     given = {name: value for name, value in (("judge", judge), ("reward", reward)) if value is not None}

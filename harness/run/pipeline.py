@@ -27,11 +27,11 @@ from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError, LostProcess
 from harness.core.files import write_text_whole
 from harness.core.plugins import Data, Model, Progress, no_progress
-from harness.evaluation.cached_model import RememberingModel
 from harness.evaluation.sweep import sweep
 from harness.models._server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
+from harness.run.arm_costs import asked_for_pairs
 from harness.run.checks.models import check_models
 from harness.run.checks.report import check_report
 from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, notes_of_run, pairs_record
@@ -219,9 +219,9 @@ class _Stages:
         path = self._arm(arm) / "pairs.jsonl"
         if not path.is_file():
             self.say(f"preference pairs of {arm.name} ({arm.pairs.name})")
-            with self._timed(f"pairs {arm.name}"):
+            paid = asked_for_pairs(self.store, self.run_id, arm.name, base, self.progress, self.say)
+            with self._timed(f"pairs {arm.name}"), paid as asking:
                 source = registry.make("source", arm.pairs.name, arm.pairs.options)
-                asking = RememberingModel(base, self.store, self.progress, f"{arm.name}: pairs")
                 rows = source_digest(self.config, arm, self.data)  # before hours of drawing, in which the file may change
                 pairs = list(source.pairs(self.data, asking, self.config.seed_of(arm)))
                 if not pairs:

@@ -89,6 +89,19 @@ class ServerCost(Artifact):
 
 
 @dataclass(frozen=True, slots=True)
+class ArmCost(Artifact):
+    """What servers charged for making an arm's pairs and for the annotator of its training, over all attempts.
+
+    Fields as those of `ServerCost`; empty where no server was asked, None where nobody counted, as in older runs. Each process
+    that trains keeps one of its own, all but the first under the benchmark "process N".
+    """
+
+    kind = "arm_cost"
+    pairs: Mapping[str, Any] | None = None
+    training: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Timings(Artifact):
     """Wall time of a run by stage, in seconds, over all attempts."""
 

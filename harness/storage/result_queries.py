@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.core.evaluation import Item, Score
 from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.storage import codec
+from harness.storage.artifacts import Artifact
 from harness.storage.database import Database
+
+A = TypeVar("A", bound=Artifact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,11 @@ class ResultQueries:
     def scores(self, head: Head) -> Iterator[Score]:
         """The scores of a result, one at a time."""
         return map(codec.score, _taken(self._part("scores", head)))
+
+    def by_products(self, kind: type[A], run: str, label: str) -> list[A]:
+        """The by-products of that kind of a label, under every benchmark or process."""
+        found = self._rows("SELECT value FROM by_products WHERE run=? AND label=? AND kind=?", (run, label, kind.kind))
+        return [kind.read(codec.loads(value)) for (value,) in found]
 
     def _part(self, column: str, head: Head) -> str:
         sql = f"SELECT {column} FROM results WHERE run=? AND label=? AND benchmark=?"

@@ -18,7 +18,7 @@ from reports.comparison import reward_models as rewards
 from reports.comparison.baseline import with_baseline
 from reports.comparison.conclusion import verdict
 from reports.comparison.confusion import confusions
-from reports.comparison.details import Lookup, captions, failures, flips, judge_noises, protocol_differences
+from reports.comparison.details import Lookup, captions, failures, flips, judge_noises, protocol_differences, protocol_fields
 from reports.comparison.length import length_curves
 from reports.comparison.methods import Method, methods
 from reports.comparison.metric_table import benchmark_names, make_tables, results_of
@@ -67,8 +67,8 @@ def compare(
         rows=full.rows,
         short=short,
         verdict=verdict(short),
-        protocols={result.benchmark: dict(result.protocol.facts) for result in sweeps[0].results},
         protocol_differences=unlike,
+        **protocol_fields(columns, sweeps),
         flips=flips(columns, sweeps, said),
         captions=captions(columns, sweeps, said),
         failures=failures(columns, sweeps),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.final_answer import reasoning
 from harness.core.flags import UNJUDGED, UNREAD_VERDICT
 from harness.core.run_record import AS_WRITTEN, FROM_FILES, SERVED, BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of, samples_of
-from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Replies, Side
+from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Replies, Side, UnknownProtocol
 from reports.values.judge_noise import JudgeNoise, judge_noise
 from reports.values.table import Column
 
@@ -160,6 +161,18 @@ def protocol_differences(columns: Sequence[Column], sweeps: Sequence[SweepResult
                 facts = base.protocol.differs_from(other.protocol)
                 found += [ProtocolDifference(name, column.label, fact, *pair) for fact, pair in facts.items()]
     return tuple(found)
+
+
+def protocol_fields(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> dict[str, Any]:
+    """The fields of a comparison with the baseline's facts, and the facts that are not known of other columns."""
+    unknown = []
+    for name in benchmark_names(sweeps):
+        base, *others = results_of(sweeps, name)
+        for column, other in zip(columns[1:], others, strict=True):
+            if base and other and (facts := base.protocol.unknown_beside(other.protocol)):
+                unknown.append(UnknownProtocol(name, column.label, facts))
+    protocols = {result.benchmark: dict(result.protocol.facts) for result in sweeps[0].results}
+    return {"protocols": protocols, "protocol_unknown": tuple(unknown)}
 
 
 def judge_noises(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[JudgeNoise, ...]:

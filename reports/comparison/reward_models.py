@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.core.run_record import RunRecord
+from reports.questions.costs import reward_model_costs
 from reports.values.comparison import PublishedRow
 
 TABLE = "Table 7"
@@ -56,7 +57,8 @@ def reward_fields(records: Sequence[RunRecord], labels: Sequence[str] | None, pu
     shares, pairs = reward_accuracy(records, labels)
     beside = published_rewards(published) if shares else ()
     checks = rater_checks(records, labels)
-    return {"reward_accuracy": shares, "reward_pairs": pairs, "rater_checks": checks, "published_rewards": beside}
+    made = {"reward_accuracy": shares, "reward_pairs": pairs, "rater_checks": checks, "published_rewards": beside}
+    return made | {"reward_costs": reward_model_costs(records, labels)}
 
 
 def rater_checks(records: Sequence[RunRecord], labels: Sequence[str] | None) -> dict[str, str]:

@@ -28,7 +28,7 @@ from reports.values.table import Column
 
 _Sides = tuple[BenchmarkResult | None, BenchmarkResult | None]  # the base's and the checkpoint's
 # Facts in which a part of a sweep differs from the whole.
-_PARTLY = ("items", "item digest", IMAGES, "prompt (first item)", STOPPED)
+_PARTLY = ("items", "item digest", "images", IMAGES, "prompt (first item)", STOPPED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,12 +138,12 @@ def _obstacle(base: BenchmarkResult | None, other: BenchmarkResult | None, expec
     unread = {s.item_id for result in (base, other) for s in result.scores if s.flag == UNJUDGED}
     files = any(FROM_FILES in result.protocol.facts for result in (base, other))
     differing = base.protocol.differs_from(other.protocol)
-    facts = [fact for fact in differing if fact not in (*expected, FROM_FILES)]
+    facts = [fact for fact in differing if fact not in expected]
     parts = [
         f"{len(lost):,} of {len(base.items):,} items have no answer" if lost else "",
         f"{len(unread):,} answers were not judged" if unread else "",
         f"measured under another protocol ({', '.join(facts)})" if facts else "",
-        "answers from files, so that prompts and decoding need not be the same" if files else "",
+        "protocol not known: answers from files, so that prompts and decoding need not be the same" if files else "",
     ]
     return "; ".join(part for part in parts if part)
 

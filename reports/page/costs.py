@@ -14,24 +14,41 @@ from reports.values.table import Row
 
 COST_TOLD = (
     "What each checkpoint took (a mean over its seeds) and what it shows. Times are wall time of this run; pairs, answers and "
-    "caches that were there already took none. Requests and money are those of servers that answered or judged the sweep; "
-    "what an online judge was asked during training is not among them."
+    "caches that were there already took none. Requests and money are those of servers: for making pairs, for annotating "
+    "answers in training, for the answers of the sweep and for their judge. Money is the most that was charged."
 )
 
 
 def cost_note(comparison: Comparison) -> str:
-    """The device, where it is the same for all."""
+    """The device, where it is the same for all; servers that were not counted; what reward models took."""
+    uncounted = [c.column for c in comparison.costs if c.aligned and None in (c.pair_requests, c.annotator_requests)]
+    older = f"Servers for pairs or training were not counted by the version that made {', '.join(uncounted)}."
+    return " ".join(filter(None, (_one_device(comparison), older if uncounted else "", *comparison.reward_costs)))
+
+
+def _one_device(comparison: Comparison) -> str:
     devices = {cost.device for cost in comparison.costs}
     return f"Device: {devices.pop()}." if len(devices) == 1 and "" not in devices else ""
 
 
+def _is_shown(comparison: Comparison) -> bool:
+    """Two checkpoints to set against each other, or one for which a server was paid."""
+    aligned = [cost for cost in comparison.costs if cost.aligned]
+    served = comparison.reward_costs or any(
+        asked != 0
+        for cost in comparison.costs
+        for asked in (cost.pair_requests, cost.annotator_requests, cost.answer_requests, cost.judge_requests)
+    )
+    return len(aligned) > 1 or bool(aligned and served)
+
+
 def cost_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: what is known of at least one checkpoint; empty for fewer than two aligned ones."""
+    """Header and rows: what is known of at least one checkpoint; else empty, as for one aligned checkpoint without servers."""
     shown = comparison.costs
-    if sum(cost.aligned for cost in shown) < 2:
+    if not _is_shown(comparison):
         return [], []
     kinds = [(title, texts) for title, read in _KINDS if (texts := [read(cost) for cost in shown]) and any(texts)]
-    kinds = [(title, texts) for title, texts in kinds if title != "device" or not cost_note(comparison)]
+    kinds = [(title, texts) for title, texts in kinds if title != "device" or not _one_device(comparison)]
     columns = [*kinds, *((row_name(row), [_effect(row, i) for i in range(len(shown))]) for row in _effects(comparison))]
     return ["", *(title for title, _ in columns)], [
         [cost.column, *(texts[n] or UNKNOWN for _, texts in columns)] for n, cost in enumerate(shown)
@@ -49,6 +66,8 @@ _KINDS = (
     ("training", lambda cost: duration(cost.training_seconds)),
     ("sweep", lambda cost: duration(cost.sweep_seconds)),
     ("device", lambda cost: cost.device),
+    ("pair requests", lambda cost: _whole(cost.pair_requests)),
+    ("annotator requests", lambda cost: _whole(cost.annotator_requests)),
     ("answer requests", lambda cost: _whole(cost.answer_requests)),
     ("judge requests", lambda cost: _whole(cost.judge_requests)),
     ("US dollars", lambda cost: f"{cost.dollars:,.2f}" if cost.dollars else ""),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.core.run_record import RunRecord, SweepResult
+from harness.core.run_record import RunRecord, ServerUse, SweepResult
 from reports.values.questions import Cost
 from reports.values.table import Column
 
@@ -28,7 +28,6 @@ def _cost(records: Sequence[RunRecord], column: Column, sweep: SweepResult) -> C
     record = next((r for r in of_run if any(s is sweep for s in r.sweeps)), of_run[0])
     times, label = record.timings, sweep.label
     served = record.served.get(label, {})
-    money = [use.dollars for use in served.values()]
     return Cost(
         column=column.label,
         aligned=column.trained,
@@ -38,10 +37,39 @@ def _cost(records: Sequence[RunRecord], column: Column, sweep: SweepResult) -> C
         pair_seconds=times.get(f"pairs {label}") if column.trained else 0.0,
         training_seconds=times.get(f"align {label}") if column.trained else 0.0,
         sweep_seconds=times.get(f"sweep {label}"),
-        answer_requests=served["answers"].requests if "answers" in served else 0,
-        judge_requests=served["judge"].requests if "judge" in served else 0,
-        dollars=None if None in money else sum(dollars for dollars in money if dollars is not None),
+        answer_requests=_requests(served, "answers"),
+        judge_requests=_requests(served, "judge"),
+        pair_requests=_requests(served, "pairs"),
+        annotator_requests=_requests(served, "training"),
+        dollars=_dollars(served),
     )
+
+
+def _requests(served: Mapping[str, ServerUse], role: str) -> int | None:
+    return served[role].requests if role in served else 0
+
+
+def _dollars(served: Mapping[str, ServerUse]) -> float | None:
+    money = [use.dollars for use in served.values()]
+    return None if None in money else sum(dollars for dollars in money if dollars is not None)
+
+
+def reward_model_costs(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tuple[str, ...]:
+    """What servers were asked for reward models, which have no column: a sentence each."""
+    several = len({record.run_id for record in records}) > 1
+    found: dict[tuple[str, str], str] = {}
+    for i, record in enumerate(records):
+        front = f"{labels[i] if labels is not None else record.run_id}: " if several else ""
+        for name, served in record.served.items():
+            if served and name not in [sweep.label for sweep in record.sweeps]:
+                dollars = _dollars(served)
+                asked = ", ".join(
+                    f"{'an unknown number of' if use.requests is None else f'{use.requests:,}'} requests for its {role}"
+                    for role, use in served.items()
+                )
+                cost = "cost unknown" if dollars is None else f"at most ${dollars:,.2f}"
+                found.setdefault((record.run_id, name), f"{front}Reward model {name}: {asked}; {cost}.")
+    return tuple(found.values())
 
 
 def _pairs(report: Mapping[str, object]) -> float | None:

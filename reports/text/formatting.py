@@ -10,7 +10,7 @@ from harness.core import registry
 from harness.core.capabilities import Titled
 from harness.core.edge.text import count
 from harness.core.errors import HarnessError
-from reports.values.details import ProtocolDifference
+from reports.values.details import ProtocolDifference, UnknownProtocol
 from reports.values.paired import Difference
 from reports.values.table import Cell, Column, Row, Unit, as_stored
 
@@ -84,6 +84,18 @@ def protocol_text(differences: Sequence[ProtocolDifference], most: int = 3) -> s
         for (benchmark, fact, other, baseline), columns in facts.items()
     ]
     more = f"; and {count(len(texts) - most, 'other difference')}" if len(texts) > most else ""
+    return "; ".join(texts[:most]) + more
+
+
+def unknown_protocol_text(unknown: Sequence[UnknownProtocol], most: int = 3) -> str:
+    """'theirs on CHAIR: prompt (first item), decoding and 4 more', for the first few; "" where all is known."""
+    facts: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for one in unknown:
+        facts.setdefault((one.benchmark, one.facts), []).append(one.column)
+    texts = [
+        f"{listing(columns, 3)} on {title_of(benchmark)}: {listing(names, 3)}" for (benchmark, names), columns in facts.items()
+    ]
+    more = f"; and {len(texts) - most:,} more" if len(texts) > most else ""
     return "; ".join(texts[:most]) + more
 
 

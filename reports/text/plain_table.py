@@ -16,6 +16,7 @@ from reports.text.formatting import (
     probability,
     protocol_text,
     row_name,
+    unknown_protocol_text,
     value_text,
     who,
 )
@@ -112,6 +113,8 @@ def warnings(comparison: Comparison) -> list[str]:
     texts += [f"{OTHER_MODELS}: {line}." for line in reply_lines(comparison)]
     if comparison.protocol_differences:
         texts.append(f"Not the same protocol ({DIFFERS}): {protocol_text(comparison.protocol_differences)}.")
+    if comparison.protocol_unknown:
+        texts.append(f"Protocol not known (answers from files): {unknown_protocol_text(comparison.protocol_unknown)}.")
     texts += [line] if (line := unpaired_line(comparison.short)) else []
     texts += unknown_lines(comparison.short)
     return texts

@@ -12,7 +12,16 @@ from typing import Any
 
 from harness.core.preference import PreferencePair
 from harness.core.run_record import StudyNotes
-from reports.values.details import Caption, Confusion, Failures, Flip, ObjectCount, ProtocolDifference, Reliability
+from reports.values.details import (
+    Caption,
+    Confusion,
+    Failures,
+    Flip,
+    ObjectCount,
+    ProtocolDifference,
+    Reliability,
+    UnknownProtocol,
+)
 from reports.values.gate import Gate
 from reports.values.judge_noise import JudgeNoise
 from reports.values.label_audit import Effect
@@ -103,6 +112,7 @@ class Comparison:
     verdict: Verdict
     protocols: Mapping[str, Mapping[str, str]]  # benchmark -> the baseline's facts
     protocol_differences: tuple[ProtocolDifference, ...] = ()
+    protocol_unknown: tuple[UnknownProtocol, ...] = ()
     flips: tuple[Flip, ...] = ()
     captions: tuple[Caption, ...] = ()
     failures: tuple[Failures, ...] = ()
@@ -123,6 +133,7 @@ class Comparison:
     study: StudyNotes = field(default_factory=StudyNotes)
     questions: tuple[Question, ...] = ()  # what the arms vary, and direct tests between arms that differ in nothing else
     costs: tuple[Cost, ...] = ()  # of each checkpoint or method
+    reward_costs: tuple[str, ...] = ()  # what servers were asked for reward models, a sentence each
     audit: Effect | None = None  # the same runs under audited labels
     gate: Gate | None = None  # the verdict of a policy
     data_folders: tuple[Path, ...] = field(default=(), compare=False)

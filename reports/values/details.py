@@ -35,6 +35,15 @@ class Replies:
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownProtocol:
+    """The facts of which it is not known whether a column and the baseline agree: answers of one came from files."""
+
+    benchmark: str
+    column: str
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Failures:
     """What went wrong on one benchmark for one column: counted, never scored in silence."""
 

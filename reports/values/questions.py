@@ -67,8 +67,8 @@ class Question:
 class Cost:
     """What one checkpoint took, as a mean over its seeds; None is unknown, 0 is measured.
 
-    Seconds are wall time of this run's attempts: what was found in a store or a cache took none. `requests` and `dollars`
-    are those of servers, of the answers and of the judges of its sweep.
+    Seconds are wall time of this run's attempts: what was found in a store or a cache took none. Requests and `dollars` are
+    those of servers: of its pairs, of the annotator of its training, of the answers of its sweep and of their judges.
     """
 
     column: str
@@ -81,6 +81,8 @@ class Cost:
     sweep_seconds: float | None
     answer_requests: float | None
     judge_requests: float | None
+    pair_requests: float | None
+    annotator_requests: float | None
     dollars: float | None
 
     @property

@@ -26,7 +26,7 @@ from reports.page.thumbnails import Thumbnails
 from reports.questions import words as question_words
 from reports.text.explored import explored
 from reports.text.flag_lines import alarming_lines, flag_lines
-from reports.text.formatting import listing, protocol_text, shortened, title_of
+from reports.text.formatting import listing, protocol_text, shortened, title_of, unknown_protocol_text
 from reports.text.interval_note import interval_note
 from reports.text.missing_items import missing_lines, unjudged_lines
 from reports.text.plain_table import PARTIAL
@@ -89,6 +89,7 @@ def _environment() -> Environment:
         "OTHER_MODELS": OTHER_MODELS,
         "partial": PARTIAL,
         "protocol_text": protocol_text,
+        "unknown_protocol_text": unknown_protocol_text,
         "page": page,
         "beside": beside,
         "things": object_views,

@@ -47,6 +47,7 @@ def write(comparison: Comparison) -> str:
             "runs": [times for _, times in runs],
             "training": _curves(comparison.training_times),
             "costs": _plain(comparison.costs),
+            "reward_model_costs": list(comparison.reward_costs),
         },
     }
     return json.dumps(_cleaned(document), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -57,6 +58,7 @@ _SAME = (
     "verdict",
     "protocols",
     "protocol_differences",
+    "protocol_unknown",
     "failures",
     "seeds",
     "judge_noise",

@@ -66,6 +66,7 @@ def _caption(comparison: Comparison) -> str:
     partial = _safe(f" Partial sweep: {'; '.join(comparison.study.partial)}.") if comparison.study.partial else ""
     incomplete = " Incomplete runs are included." if comparison.incomplete else ""
     differs = r" $\neq$: measured under another protocol than the first row." if comparison.protocol_differences else ""
+    differs += " How answers from files were asked is not known." if comparison.protocol_unknown else ""
     seeds = " Methods are means over seeds." if comparison.short.by_method else ""
     pairs = unpaired(comparison.short)
     tested = _safe(f" Marks are of differences over the items that both sides answered ({pairs}).") if pairs else ""

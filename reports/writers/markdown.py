@@ -27,7 +27,7 @@ from reports.page.side_tables import (
 from reports.questions.words import lead
 from reports.text.explored import explored
 from reports.text.flag_lines import flag_lines
-from reports.text.formatting import shortened, title_of
+from reports.text.formatting import shortened, title_of, unknown_protocol_text
 from reports.text.interval_note import interval_note
 from reports.text.missing_items import missing_lines, unjudged_lines, unknown_lines
 from reports.text.plain_table import PARTIAL, text_table
@@ -176,11 +176,14 @@ def _study(comparison: Comparison) -> list[str]:
 
 
 def _protocol(comparison: Comparison) -> list[str]:
+    unknown = unknown_protocol_text(comparison.protocol_unknown, len(comparison.protocol_unknown))
+    note = [f"Protocol not known, since answers came from files: {_safe(unknown)}."] if unknown else []
     if not comparison.protocol_differences:
-        return ["## Protocol", "All columns were measured in the same way."] if len(comparison.columns) > 1 else []
+        same = f"All columns were measured in the same way{', as far as is known' if note else ''}."
+        return ["## Protocol", same, *note] if len(comparison.columns) > 1 else []
     rows = [[title_of(d.benchmark), d.column, d.fact, d.baseline, d.other] for d in comparison.protocol_differences]
     table = _table(["benchmark", "column", "fact", "baseline", "column's"], rows)
-    return ["## Protocol", "These columns were **not** measured in the same way as the baseline:", *table]
+    return ["## Protocol", "These columns were **not** measured in the same way as the baseline:", *table, *note]
 
 
 def _failures(comparison: Comparison) -> list[str]:

@@ -40,7 +40,7 @@ def test_the_protocol_names_the_files_by_digest_and_the_run_is_an_ordinary_one(
     with open_store(tmp_path / "runs") as store:
         (record,) = records_of(store, "their-model")
     facts = record.sweeps[0].results[0].protocol.facts
-    assert "answers.jsonl sha256" in facts["answers"] and facts["answers scored"] == "as the files have them"
+    assert "answers.jsonl sha256" in facts["answer files"] and facts["answers scored"] == "as the files have them"
     assert record.complete and record.sweeps[0].checkpoint.id == "their-model"
     assert RunStore(tmp_path / "runs").run("their-model")
 

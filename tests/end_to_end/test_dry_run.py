@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -355,10 +356,16 @@ def test_the_lines_of_one_fault_stand_further_in_than_the_faults(tmp_path):
     assert lines[2] == "    line 1: it is not JSON (Expecting value at column 1)."
 
 
-def test_adapters_for_layers_that_the_base_does_not_have_are_refused_before_its_sweep(world: Path, tmp_path: Path) -> None:
-    align = {"name": "dpo", "training": TRAINING | {"lora": {"r": 4, "alpha": 8, "targets": ["q_porj"]}}}
+@pytest.mark.parametrize(("lora", "says"), [
+    ({"r": 4, "targets": ["q_porj"]}, "lora.targets: 'q_porj' matches no linear layer. Names in the language model: q_proj"),
+    ({"r": 4096}, "lora.r is 4096, above the width of every layer that it adapts"),
+])  # fmt: skip
+def test_adapters_that_the_base_has_no_layers_for_are_refused_before_its_sweep(
+    world: Path, tmp_path: Path, lora: dict[str, Any], says: str
+) -> None:
+    align = {"name": "dpo", "training": TRAINING | {"lora": {"alpha": 8, **lora}}}
     made = study(world, tmp_path, arms=[{"name": "a", "pairs": _BDHS, "align": align}])
-    says = "arm a: lora.targets: 'q_porj' matches no linear layer. Names in the language model: q_proj"
+    says = f"arm a: {says}"
     with pytest.raises(ConfigError, match=says):
         pipeline.run(made, "test")
     with Store(tmp_path / "store.sqlite") as store:

@@ -80,6 +80,9 @@ def test_a_pass_that_fails_is_told_with_its_kind_and_what_to_compare(llava_folde
     assert found.words.endswith(
         "Compare config.json and the processor's files with those of the checkpoint that this one was made from"
     )
+    with pytest.raises(ModelError, match="base: the checkpoint cannot be asked: a pass of the model fails") as told:
+        require_sound("base", model, lambda text: None)
+    assert "despite" not in str(told.value), "it would not help"
 
 
 def test_a_template_that_shows_no_image_fails_by_name(made: Callable[..., TransformersModel], images: list[Path]) -> None:

@@ -85,7 +85,7 @@ def on_tiny_models(name: str, data: Path, checkpoint: Path, output: Path, judge:
     for place in _mappings(tree):
         if isinstance(place.get("model"), dict) and place is not tree:
             place["model"] = CORRUPTOR if place.get("name") == "corruption" else model
-        for key, most in (("limit", 3), ("max_steps", 1)):
+        for key, most in (("limit", 3), ("max_steps", 1), ("r", 8)):  # r: of adapters, no wider than the layers
             place |= {key: most} if key in place else {}
         place |= {"embedder": "bag_of_words", "max_new_tokens": 6} if "embedder" in place else {}
     for arm in (*tree["reward_models"], *tree["arms"]):

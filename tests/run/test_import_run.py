@@ -92,17 +92,24 @@ def test_splits_of_pope_that_answer_one_question_differently_are_scored_apart(
         "random": "Yes", "popular": "Yes", "adversarial": "No"}  # fmt: skip
 
 
-def test_another_prompt_is_another_protocol_and_keeps_a_gate_open(questions: list[Any], world: Path, tmp_path: Path) -> None:
-    files = [written(tmp_path / f"{n}.jsonl", lmms(questions, prompt=p)) for n, p in (("a", ""), ("b", "Answer briefly."))]
+def test_another_prompt_is_another_protocol_an_unknown_one_is_not_known_and_both_keep_a_gate_open(
+    questions: list[Any], world: Path, tmp_path: Path
+) -> None:
+    prompts = {"unknown": "", "brief": "Answer briefly.", "long": "Answer at length."}
+    files = [written(tmp_path / f"{name}.jsonl", lmms(questions, prompt=text)) for name, text in prompts.items()]
     runs = [import_run(file, "pope", data=str(world), output=tmp_path, changes=CHANGES) for file in files]
-    assert [run.other_prompts for run in runs] == [0, len(questions)]
-    compared = harness.compare(*(run.run_id for run in runs), output=tmp_path).comparison
-    assert {d.fact for d in compared.protocol_differences} >= {"prompt (first item)", "answers"}
-    found = harness.gate(
-        *(run.run_id for run in runs), output=tmp_path,
-        policy={"rules": [{"metric": "pope.accuracy", "role": "guard", "margin": "50 points"}]},
-    )  # fmt: skip
-    assert found.verdict == "inconclusive" and "another protocol" in found.checkpoints[0].rules[0].why
+    assert [run.other_prompts for run in runs] == [0, len(questions), len(questions)]
+    unknown, brief, long = (run.run_id for run in runs)
+    guard = {"rules": [{"metric": "pope.accuracy", "role": "guard", "margin": "50 points"}]}
+    for two, facts, why in (
+        ((brief, long), {"prompt (first item)"}, "measured under another protocol (prompt (first item)); protocol not known"),
+        ((unknown, brief), set(), "protocol not known"),
+    ):
+        compared = harness.compare(*two, output=tmp_path).comparison
+        assert {d.fact for d in compared.protocol_differences} == facts
+        assert {"decoding", "token limit"} <= set(compared.protocol_unknown[0].facts)
+        found = harness.gate(*two, output=tmp_path, policy=guard)
+        assert found.verdict == "inconclusive" and found.checkpoints[0].rules[0].why.startswith(why)
 
 
 def test_a_vlmevalkit_table_is_read(questions: list[Any], tmp_path: Path) -> None:

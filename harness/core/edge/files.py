@@ -6,11 +6,14 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
+from json.decoder import JSONObject  # type: ignore[attr-defined]
+from json.scanner import py_make_scanner  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import Any
 
 from harness.core.edge.foreign import words_of
-from harness.core.edge.text import without_surrogates
+from harness.core.edge.text import shown, without_surrogates
 from harness.core.errors import DataError
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"))
@@ -66,18 +69,55 @@ def is_hub_name(path: str) -> bool:
 def parse_json(text: str, where: str, advice: str = "Fetch the file again or correct it.") -> Any:  # Any: a JSON value
     """A JSON value; lone surrogates, which no file or database takes, become U+FFFD.
 
-    Raises DataError with line and column, and for nesting or numbers beyond all use.
+    Raises DataError with line and column, for an object that has a key twice with different values, and for nesting or numbers
+    beyond all use.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_object)
         return without_surrogates(value) if _SURROGATE.search(text) else value
     except json.JSONDecodeError as error:
         place = f"{where}, line {error.lineno}" if "\n" in text else where
         raise DataError(f"{place} is not JSON ({error.msg} at column {error.colno}). {advice}".rstrip()) from error
+    except _Repeated as error:
+        place = f"{where}{_line_of_repeated(text)}" if "\n" in text else where
+        raise DataError(f"{place} has {error}. {advice}".rstrip()) from error
     except RecursionError as error:
         raise DataError(f"{where} is not usable JSON: it is nested too deep. {advice}".rstrip()) from error
     except ValueError as error:  # a number of more than 4,300 digits
         raise DataError(f"{where} is not usable JSON: {words_of(error)}. {advice}".rstrip()) from error
+
+
+class _Repeated(Exception):
+    """An object has a key twice, with different values."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        first: dict[str, Any] = {}
+        for key, value in pairs:
+            if first.setdefault(key, value) != value:
+                raise _Repeated(f"the key {shown(key)} twice in one object: {shown(first[key], 40)} and {shown(value, 40)}")
+    return found
+
+
+def _line_of_repeated(text: str) -> str:
+    """Where the object with a key twice begins, as ", line 3". Read again, in Python, which knows the place and is slow."""
+    decoder: Any = json.JSONDecoder(object_pairs_hook=_object)  # Any: attributes that its stub lacks
+    starts: list[int] = []
+
+    def parse(place: tuple[str, int], *rest: Any) -> Any:  # Any: what the decoder passes on
+        try:
+            return JSONObject(place, *rest)
+        except _Repeated:
+            starts.append(place[1])  # the innermost first
+            raise
+
+    decoder.parse_object = parse
+    decoder.scan_once = py_make_scanner(decoder)
+    with suppress(_Repeated, RecursionError):
+        decoder.decode(text)
+    return "".join(f", line {text.count(chr(10), 0, start) + 1}" for start in starts[:1])
 
 
 def json_lines(text: str, name: str, advice: str = "Fetch the file again or correct it.") -> Iterable[tuple[str, Any]]:

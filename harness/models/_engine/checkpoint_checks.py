@@ -44,6 +44,7 @@ class CheckpointChecks:
         """One finding a check; `images`: with a second one it is also checked that another image gives other numbers."""
         looks = [(TOKENS, self._tokens), (PLACEHOLDERS, self._placeholders), (LOG_PROBS, self._log_probs)]
         for name, look in [*looks, *([(PRECISION, self._precision)] if training else [])]:
+            fails = False
             try:
                 state, words = look(images)
             except ModelError as error:
@@ -51,8 +52,8 @@ class CheckpointChecks:
             except (ValueError, TypeError, RuntimeError, IndexError) as error:
                 first = (str(error) or "without words").splitlines()[0]
                 told = f"a pass of the model fails ({type(error).__name__}: {first}). Compare config.json and the processor's "
-                state, words = WRONG, f"{told}files with those of the checkpoint that this one was made from"
-            yield Finding(name, state, words)
+                state, words, fails = WRONG, f"{told}files with those of the checkpoint that this one was made from", True
+            yield Finding(name, state, words, fails)
 
     # ------------------------------------------------------------ text and tokens
 

@@ -96,6 +96,11 @@ def require_same_protocol(
     known = IMAGES in result.protocol.facts
     images = image_digest(requests_of(spec.name, benchmark, items, data), digest_if_readable) if known else ""
     own = with_judge_check(protocol_of(benchmark, spec, items, model, images), store.path.parent)
+    if unknown := result.protocol.unknown_beside(own):
+        raise ConfigError(
+            f"{spec.title}: the answers of {run} came from files, so that its protocol is not known "
+            f"({', '.join(unknown[:3])}) and the gate cannot be decided. Sweep the base here, and give that run."
+        )
     if differing := result.protocol.differs_from(own):
         told = ", ".join(f"{fact} ({_short(there)} there, {_short(here)} here)" for fact, (there, here) in differing.items())
         raise ConfigError(

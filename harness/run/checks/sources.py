@@ -14,7 +14,8 @@ from alignment.data.yield_report import sides
 from alignment.quality.empty_prompts import unasked, without_images
 from alignment.quality.near_duplicates import copies
 from alignment.quality.text_probe import giveaways, probed
-from alignment.weights.trainable import lora_layers
+from alignment.settings import make_lora
+from alignment.weights.trainable import lora_layers, narrow_layers
 from harness.config.option_faults import plugins_of
 from harness.config.schema import Arm, JudgeConfig, RunConfig
 from harness.core import registry
@@ -79,14 +80,35 @@ def refused_prompts(arm: Arm, looked: Looked, model: Model) -> list[str]:
 
 
 def check_layers(arm: Arm, model: object) -> None:
-    """Raise ConfigError where an arm's `lora.targets` match no layer of the base. A model of a fleet is not here: its training
-    says so."""
-    lora: Mapping[str, Any] = (arm.align.options.get("training") or {}).get("lora") or {}
-    if lora.get("targets") is not None and isinstance(model, Policy):
-        try:
-            lora_layers(model.module, lora["targets"])
-        except ConfigError as error:
-            raise ConfigError(f"arm {arm.name}: {error}") from error
+    """Raise ConfigError where an arm's `lora.targets` match no layer of the base, or its `lora.r` is above the width of all. A
+    model of a fleet is not here: its training says so."""
+    try:
+        _narrow_layers(arm, model)
+    except ConfigError as error:
+        raise ConfigError(f"arm {arm.name}: {error}") from error
+
+
+def _narrow_layers(arm: Arm, model: object) -> dict[str, int]:
+    lora = (arm.align.options.get("training") or {}).get("lora")
+    if lora is None or not isinstance(model, Policy):
+        return {}
+    made = make_lora(lora)
+    return narrow_layers(model.module, lora_layers(model.module, made.targets), made.r)
+
+
+def _noted_rank(arm: Arm, model: object) -> tuple[str, ...]:
+    """What is said of layers that are narrower than the rank of an arm's adapters."""
+    try:
+        narrow = _narrow_layers(arm, model)
+    except ConfigError:
+        return ()  # `check_layers` refuses the arm
+    if not narrow:
+        return ()
+    name, width = min(narrow.items(), key=lambda layer: layer[1])
+    return (
+        f"lora.r of arm {arm.name} is above the width of {len(narrow):,} of the layers that it adapts ({name}: {width}): "
+        "there the rest of the rank learns nothing.",
+    )
 
 
 def known_ahead(arm: Arm, looked: Looked, model: object, data: Data) -> tuple[str, ...]:
@@ -120,7 +142,8 @@ def _unreadable(looked: Looked, data: Data) -> tuple[str, ...]:
 
 def pair_notes(arm: Arm, model: object, asked: Sequence[AsksAbout], pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
     """What a run warns of and its report contains: of what an arm asks about, and of its pairs."""
-    return (*noted_images(model, asked), *noted_judge(arm.align.judge, asked), *giveaways(pairs))
+    noted = (*noted_images(model, asked), *noted_judge(arm.align.judge, asked), *giveaways(pairs))
+    return (*noted, *_noted_rank(arm, model))
 
 
 def notes_of_run(arm: Arm, model: object, pairs: Sequence[PreferencePair]) -> tuple[str, ...]:

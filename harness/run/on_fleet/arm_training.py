@@ -20,12 +20,13 @@ from harness.core.capabilities import HoldsOutPairs
 from harness.core.edge.launch import is_alone
 from harness.core.errors import HarnessError, LostProcess, ModelError, TrainingError
 from harness.core.files import write_text_whole
-from harness.core.plugins import Aligner, Data, Model, Progress, Trained, no_progress
+from harness.core.plugins import Aligner, Annotator, Data, Model, Progress, Trained, no_progress
 from harness.core.preference import PreferencePair
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.models._server.shared_servers import end_idle_servers
+from harness.run.arm_costs import annotated
 from harness.run.data import open_data
-from harness.run.make_aligner import make_aligner
+from harness.run.make_aligner import annotator_of, make_aligner
 from harness.run.models import load_model, trainable_model
 from harness.startup import start
 from harness.storage.artifacts import RewardAccuracy
@@ -56,23 +57,27 @@ class ArmTraining:
 
     def train(self, arm: Arm, pairs: Sequence[PreferencePair]) -> Trained:
         """In this process, and in those it was started with."""
-        aligner = self.aligner(arm)
-        policy = trainable_model(self.config, self.begins_with(arm), self.crew)
-        require_sound(arm.name, policy, self.say, training=True)
-        cache, place = self.folder.parent / ".cache", self.place(arm) / "train"
-        reference = None if arm.reference in (None, arm.after or "base") else self.reference(arm.reference)
-        return aligner.align(policy, pairs, self.data.folder, place, progress=self.progress, cache=cache, reference=reference)
+        judge = annotator_of(arm.align, self.data, self.store)
+        with annotated(self.store, self.folder.name, arm.name, judge, self.say):
+            aligner = self.aligner(arm, judge)
+            policy = trainable_model(self.config, self.begins_with(arm), self.crew)
+            require_sound(arm.name, policy, self.say, training=True)
+            cache, place = self.folder.parent / ".cache", self.place(arm) / "train"
+            reference = None if arm.reference in (None, arm.after or "base") else self.reference(arm.reference)
+            return aligner.align(
+                policy, pairs, self.data.folder, place, progress=self.progress, cache=cache, reference=reference
+            )
 
     def reference(self, name: str) -> Model:
         """The checkpoint of that name, where it is another one than the one that is trained."""
         path = None if name == "base" else self.ended_in(next(arm for arm in self.config.arms if arm.name == name))
         return trainable_model(self.config, path, self.crew)
 
-    def aligner(self, arm: Arm) -> Aligner:
+    def aligner(self, arm: Arm, judge: Annotator | None) -> Aligner:
         """The arm's aligner, with the judge or the reward that it needs."""
         named = {model.name: model for model in self.config.reward_models}
         reward = self.reward(named[arm.align.reward]) if arm.align.reward is not None else None
-        return make_aligner(arm.align, {"seed": self.config.seed_of(arm), **arm.align.options}, self.data, self.store, reward)
+        return make_aligner(arm.align, {"seed": self.config.seed_of(arm), **arm.align.options}, judge, reward)
 
     def reward(self, arm: Arm) -> ModelReward:
         """A reward model that was trained. Raises TrainingError where the model's backend cannot be trained."""
@@ -83,7 +88,11 @@ class ArmTraining:
 
     def accuracies(self, models: Sequence[Arm]) -> RewardAccuracy:
         """Of each of these reward models on each one's held-out pairs."""
-        made = {m.name: (self.aligner(m), read_pairs(self.place(m) / "pairs.jsonl")) for m in models}
+        judges = [annotator_of(m.align, self.data, self.store) for m in models]
+        made = {
+            m.name: (self.aligner(m, judge), read_pairs(self.place(m) / "pairs.jsonl"))
+            for m, judge in zip(models, judges, strict=True)
+        }
         tested = {name: a.tested_on(pairs) if isinstance(a, HoldsOutPairs) else [] for name, (a, pairs) in made.items()}
         found, digests = dict[str, dict[str, float | None]](), dict[str, str]()
         for name, reward in ((model.name, self.reward(model)) for model in models):

@@ -62,6 +62,25 @@ def test_a_part_without_a_name_is_refused():
         Union({"file": "x"}, {"name": "bdhs"})
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        ({"name": "random_edit"}, {"name": "bdhs", "n_rejected": 3}, r"union\.second\.n_rejected is 3, but union uses one"),
+        ({"name": "joined", "first": {"name": "bdhs", "n_rejected": 2}, "second": {"name": "random_edit"}}, {"name": "bdhs"},
+         r"union\.first\.first\.n_rejected is 2"),
+        ({"name": "union", "first": {"name": "random_edit"}, "second": {"name": "bdhs"}}, {"name": "bdhs"},
+         r"union\.first is a union itself"),
+    ],
+)  # fmt: skip
+def test_rejected_answers_that_would_be_drawn_and_thrown_away_are_refused(first, second, says):
+    with pytest.raises(ConfigError, match=says):
+        Union(first, second)
+
+
+def test_one_rejected_answer_of_each_may_be_written_out():
+    assert Union({"name": "random_edit"}, {"name": "bdhs", "n_rejected": 1}).options["second"]["n_rejected"] == 1
+
+
 @pytest.mark.parametrize(("second", "limit", "n"), [
     ({"name": "bdhs"}, None, 6), ({"name": "bdhs"}, 2, 2), ({"name": "jsonl", "file": "second.jsonl"}, None, 1),
 ])  # fmt: skip

@@ -14,7 +14,7 @@ from alignment.aligners.sft import Sft
 from alignment.training import train as training
 from alignment.weights import resume_state
 from alignment.weights.resume_state import LOG, read_log
-from alignment.weights.trainable import lora_layers
+from alignment.weights.trainable import lora_layers, narrow_layers
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.preference import PreferencePair
@@ -134,6 +134,16 @@ def test_an_adapter_loads_with_peft_and_gives_the_trained_numbers(llava_next, im
 def test_a_lora_target_that_matches_nothing_is_refused_by_name(llava_next, targets):
     with pytest.raises(ConfigError, match=r"('query'|none given).* matches no linear layer.*q_proj"):
         lora_layers(TinyPolicy(llava_next).module, targets)
+
+
+def test_a_rank_above_the_width_of_every_layer_is_refused_and_above_that_of_some_is_known(llava_next):
+    module = TinyPolicy(llava_next).module
+    layers = lora_layers(module, None)
+    widths = sorted(min(module.get_submodule(name).weight.shape) for name in layers)
+    with pytest.raises(ConfigError, match=rf"lora.r is {widths[-1] + 1}, above the width of every .* at most {widths[-1]}"):
+        narrow_layers(module, layers, widths[-1] + 1)
+    assert set(narrow_layers(module, layers, widths[-1]).values()) == {w for w in widths if w < widths[-1]}
+    assert narrow_layers(module, layers, widths[0]) == {}
 
 
 def test_a_flipped_bit_of_a_state_is_found(llava_next, images, pairs, tmp_path):

@@ -103,7 +103,10 @@ def test_answers_from_files_keep_a_rule_open(better: Any) -> None:
         sweeps.append(replace(sweep, results=tuple(facts)))
     found = gated([replace(better, sweeps=tuple(sweeps))], policy(IMPROVE))
     assert found.verdict == "inconclusive"
-    assert found.checkpoints[0].rules[0].why == "answers from files, so that prompts and decoding need not be the same"
+    assert (
+        found.checkpoints[0].rules[0].why
+        == "protocol not known: answers from files, so that prompts and decoding need not be the same"
+    )
 
 
 def test_p_values_are_corrected_over_all_rules_of_all_checkpoints(better: Any) -> None:

@@ -11,7 +11,7 @@ from pytest import approx
 from harness.core.run_record import ServerUse
 from harness.core.stats import holm
 from reports.comparison.compare import compare
-from reports.page.costs import cost_figures, cost_table
+from reports.page.costs import cost_figures, cost_note, cost_table
 from reports.page.questions import compared_table
 from reports.questions.words import title_of_keys
 from reports.text.formatting import duration
@@ -215,6 +215,24 @@ def test_money_is_unknown_where_one_server_gave_no_price(make, few, many):
     assert (b.judge_requests, b.answer_requests, b.dollars) == (60, 10, None)
     header, rows = cost_table(made)
     assert "US dollars" in header and rows[2][header.index("US dollars")] == "\u2013" and len(cost_figures(made)) == 2
+
+
+def test_one_arm_whose_annotator_was_paid_has_its_cost_and_reward_models_have_theirs(make, few):
+    (record,) = study(make, [("a", few, {})])
+    assert cost_table(compare([record])) == ([], [])
+    use = {"a": {"training": ServerUse(60, 0.5), "pairs": ServerUse(10, 0.25)}, "rm": {"pairs": ServerUse(1234, None)}}
+    made = compare([replace(record, served=use)])
+    header, rows = cost_table(made)
+    found = dict(zip(header, rows[1], strict=True))
+    assert (found["pair requests"], found["annotator requests"], found["US dollars"]) == ("10", "60", "0.75")
+    assert "Reward model rm: 1,234 requests for its pairs; cost unknown." in cost_note(made)
+
+
+def test_servers_that_an_older_version_did_not_count_are_unknown_and_named(make, few):
+    (record,) = study(make, [("a", few, {})])
+    made = compare([replace(record, served={"a": {"judge": ServerUse(60, 0.5), "training": ServerUse(None, None)}})])
+    assert made.costs[1].annotator_requests is None and made.costs[1].dollars is None
+    assert "not counted by the version that made a." in cost_note(made)
 
 
 def test_durations_read_as_people_say_them():

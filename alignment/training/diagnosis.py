@@ -13,7 +13,7 @@ LARGE_MISMATCH = 0.01  # nats a token; float32 gives 1e-6, bfloat16 about 0.01
 
 def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     """Notes on a finished training: too easy pairs, a falling chosen reward, no learning, a divergence that explodes."""
-    notes = [*_divergence(log), *_without_pairs(log), *_equal_groups(log), *_mismatch(log)]
+    notes = [*_divergence(log), *_without_pairs(log), *_unrated(log), *_equal_groups(log), *_mismatch(log)]
     log = [row for row in log if "skipped" not in row]
     if not log or not {"rewards/margins", "rewards/chosen"} <= log[0].keys() & log[-1].keys():
         return tuple(notes)
@@ -53,11 +53,26 @@ def _without_pairs(log: Sequence[Mapping[str, float]]) -> list[str]:
     steps = sum("skipped" in row for row in log)
     if not shares or fmean(shares) == 1:
         return []
-    end = " No step was made: the weights are the base's." if steps == len(log) else ""
     return [
         f"{1 - fmean(shares):.1%} of the prompts of a step were left out on average, since their fresh pairs could not be used "
-        f"(ties, empty or unjudged answers); {steps} of {len(log)} steps had no usable pair and were skipped.{end}"
+        f"(ties, empty or unjudged answers); {steps} of {len(log)} steps had no usable pair and were skipped."
+        f"{_no_step(log)}"
     ]
+
+
+def _unrated(log: Sequence[Mapping[str, float]]) -> list[str]:
+    """Prompts that reinforcement could not learn from, since their answers got no reward."""
+    unrated = [row["rl/unrated"] for row in log if "rl/unrated" in row]
+    if not any(unrated):
+        return []
+    return [
+        f"{fmean(unrated):.1f} prompts of a step were left out on average, since the reward could not rate their answers."
+        f"{_no_step(log)}"
+    ]
+
+
+def _no_step(log: Sequence[Mapping[str, float]]) -> str:
+    return " No step was made: the weights are the base's." if all("skipped" in row for row in log) else ""
 
 
 def _equal_groups(log: Sequence[Mapping[str, float]]) -> list[str]:

@@ -20,7 +20,7 @@ from alignment.online.ranked_pairs import Sampling, answers_of, own_row
 from alignment.online.reward_model import Reward
 from alignment.online.unjudged import Unjudged
 from alignment.training.sample_supply import Sample, of_all_processes
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Answer, Request
 from harness.core.preference import PreferencePair
 
@@ -37,14 +37,15 @@ class Rollout(NamedTuple):
 
 
 class _Drawn(NamedTuple):
-    """What came of a prompt: its answers' texts, how many have no end, the number of their tokens, how many are rated, and
-    whether these are enough to learn from."""
+    """What came of a prompt: its answers' texts, how many have no end, the number of their tokens, how many are rated, whether
+    these are enough to learn from, and the first reward that is not a finite number."""
 
     texts: list[str]
     unfinished: int
     tokens: int
     rated: int
     is_used: bool
+    fault: str
 
 
 def check_penalty(unfinished_penalty: float) -> float:
@@ -85,7 +86,8 @@ class Sampler:
         ]
         made = [self._rollout(*one) for one in zip(pairs, own, rewards, strict=True)]
         found = [rollout for rollout in made if rollout is not None]
-        drawn = of_all_processes(_drawn(*one) for one in zip(own, rewards, made, strict=True))
+        drawn = of_all_processes(_drawn(*one) for one in zip(pairs, own, rewards, made, strict=True))
+        _require_finite(drawn, step)
         rated = sum(one.rated for one in drawn)
         unrated = sum(len(one.texts) for one in drawn) - rated
         self.silence.add(rated, unrated, "The reward rated none of the last {n} answers", step)
@@ -127,10 +129,20 @@ class RepeatedRollouts(ABC):
         """What the steps learn from, and their figures."""
 
 
-def _drawn(answers: Sequence[Answer], rewards: Sequence[float | None], rollout: Rollout | None) -> _Drawn:
+def _drawn(pair: PreferencePair, answers: Sequence[Answer], rewards: Sequence[float | None], rollout: Rollout | None) -> _Drawn:
     unfinished, tokens = sum(a.stopped == "length" for a in answers), sum(a.n_tokens for a in answers)
     rated = sum(r is not None for r in rewards)
-    return _Drawn([a.text for a in answers], unfinished, tokens, rated, rollout is not None)
+    bad = [f"{r} for an answer to {pair.id!r}" for r in rewards if r is not None and not math.isfinite(r)]
+    return _Drawn([a.text for a in answers], unfinished, tokens, rated, rollout is not None, *bad[:1] or [""])
+
+
+def _require_finite(drawn: Sequence[_Drawn], step: int) -> None:
+    """Raises TrainingError, in every process, for a reward from which nothing could be learned, or nothing else."""
+    if faults := [one.fault for one in drawn if one.fault]:
+        raise TrainingError(
+            f"The reward is {faults[0]} (step {step + 1}). A reward must be a finite number, or None for an answer that cannot "
+            "be rated. The last saved state is kept; correct the reward and run the same command again."
+        )
 
 
 def _figures(drawn: Sequence[_Drawn]) -> dict[str, float]:

@@ -8,12 +8,13 @@ from statistics import fmean
 ENOUGH = 8  # rows; a trend over fewer is chance
 FAR = 25.0  # nats an answer
 MISMATCH = "sampling/sampling_logp_difference/mean"  # TRL's name
+EQUAL_REWARDS = "frac_reward_zero_std"  # TRL's name: share of the prompts of which all answers have one reward
 LARGE_MISMATCH = 0.01  # nats a token; float32 gives 1e-6, bfloat16 about 0.01
 
 
 def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     """Notes on a finished training: too easy pairs, a falling chosen reward, no learning, a divergence that explodes."""
-    notes = [*_divergence(log), *_without_pairs(log), *_unrated(log), *_equal_groups(log), *_mismatch(log)]
+    notes = [*_no_gradient(log), *_divergence(log), *_without_pairs(log), *_unrated(log), *_equal_groups(log), *_mismatch(log)]
     log = [row for row in log if "skipped" not in row]
     if not log or not {"rewards/margins", "rewards/chosen"} <= log[0].keys() & log[-1].keys():
         return tuple(notes)
@@ -33,6 +34,13 @@ def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     if len(log) >= ENOUGH and abs(margin) < 0.01:
         notes.append(f"The margin is {margin:.4f} at the end: the policy hardly changed; raise learning_rate or epochs.")
     return tuple(notes)
+
+
+def _no_gradient(log: Sequence[Mapping[str, float]]) -> list[str]:
+    norms = [row["grad_norm"] for row in log if "grad_norm" in row]
+    if not norms or any(norms):
+        return []
+    return ["The gradient was 0 in every step that was made: nothing was learned from these answers or rewards."]
 
 
 def _divergence(log: Sequence[Mapping[str, float]]) -> list[str]:
@@ -76,12 +84,14 @@ def _no_step(log: Sequence[Mapping[str, float]]) -> str:
 
 
 def _equal_groups(log: Sequence[Mapping[str, float]]) -> list[str]:
-    """Groups of answers with equal rewards, from which nothing could be learned."""
-    shares = [row["frac_reward_zero_std"] for row in log if "frac_reward_zero_std" in row]
+    """Prompts whose answers have equal rewards, from which nothing could be learned but the distance to the reference."""
+    shares = [row[EQUAL_REWARDS] for row in log if EQUAL_REWARDS in row]
     if not shares or fmean(shares) == 0:
         return []
+    skips = any("rl/skipped_groups" in row for row in log)  # GRPO does; RLOO takes the KL penalty off each reward
+    came = "and were skipped" if skips else "and taught nothing but the KL penalty"
     return [
-        f"{fmean(shares):.0%} of the groups had answers of equal rewards and were skipped. A reward that tells answers apart, "
+        f"{fmean(shares):.0%} of the groups had answers of equal rewards {came}. A reward that tells answers apart, "
         "a higher temperature or more answers a prompt leave fewer."
     ]
 

@@ -32,7 +32,7 @@ from alignment.online.ranked_pairs import make_sampling, require_own_distributio
 from alignment.online.reward_model import Reward
 from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sampler, check_penalty
 from alignment.settings import make_settings
-from alignment.training.diagnosis import MISMATCH
+from alignment.training.diagnosis import EQUAL_REWARDS, MISMATCH
 from alignment.training.objectives import Known, Part, Totals
 from alignment.training.sample_supply import Sample, Score, Supply, of_all_processes
 from alignment.unused_options import refuse_unused
@@ -199,7 +199,7 @@ class _Groups(RepeatedRollouts):
         is_equal = [bool(undecided(r.rewards[:, None], self.k).any()) for r in rollouts]
         decided = [(r, gain) for r, gain, equal in zip(rollouts, gains, is_equal, strict=True) if not equal]
         every = of_all_processes(is_equal)
-        of_step = {"frac_reward_zero_std": sum(every) / max(1, len(every)), "rl/skipped_groups": float(sum(every))}
+        of_step = {EQUAL_REWARDS: sum(every) / max(1, len(every)), "rl/skipped_groups": float(sum(every))}
         return self._samples(decided), figures | of_step
 
     def _advantages(self, rollouts: Sequence[Rollout]) -> list[Tensor]:

@@ -167,5 +167,7 @@ def gae(rewards: Tensor, values: Tensor, lam: float) -> Tensor:
 def _whitened(samples: Sequence[Sample]) -> list[Sample]:
     """Advantages of the step (of all processes) with mean 0 and variance 1."""
     all_of_step = torch.tensor([v for one in of_all_processes(s.known["advantages"].tolist() for s in samples) for v in one])
+    if not len(all_of_step):  # no answer of the step was rated
+        return []
     mean, spread = all_of_step.mean(), all_of_step.std(correction=0) + 1e-8
     return [s._replace(known={**s.known, "advantages": (s.known["advantages"] - mean) / spread}) for s in samples]

@@ -29,8 +29,9 @@ from alignment.online.ranked_pairs import make_sampling, require_own_distributio
 from alignment.online.reward_model import Reward, normalized
 from alignment.online.rollouts import Sampler, check_penalty
 from alignment.settings import check_beta, make_settings
+from alignment.training.diagnosis import EQUAL_REWARDS
 from alignment.training.objectives import Known, Part, Totals
-from alignment.training.sample_supply import Sample, Score, Supply
+from alignment.training.sample_supply import Sample, Score, Supply, of_all_processes
 from harness.core import registry
 from harness.core.errors import ConfigError
 
@@ -93,7 +94,8 @@ class _Rollouts:
             Sample(r.row.id, r.row, {"rewards": r.rewards, "reference": logps})
             for r, logps in zip(rollouts, known, strict=True)
         ]
-        return samples, figures
+        of_step = of_all_processes(bool(r.rewards.max() == r.rewards.min()) for r in rollouts)
+        return samples, figures | {EQUAL_REWARDS: sum(of_step) / max(1, len(of_step))}
 
 
 @dataclass(frozen=True, slots=True)

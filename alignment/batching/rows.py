@@ -16,7 +16,7 @@ from alignment.data.invalid_pairs import TOO_LONG, UNREADABLE_IMAGE, Dropped
 from harness.core.errors import ImageError, TooLong
 from harness.core.evaluation import NoisyImage
 from harness.core.plugins import Progress, no_progress
-from harness.core.preference import ImageNames, PreferencePair
+from harness.core.preference import ImageNames, PreferencePair, names_of
 
 VISION_BYTES = 256 * 2**20
 _LAST = 4  # images that the policy keeps beside these: of a pair's next line, or of the next pair
@@ -128,17 +128,20 @@ def make_rows(
     *,
     max_length: int | None = None,
     progress: Progress = no_progress,
-    extras: Sequence[Extras] | None = None,  # of each pair, in order
+    extras: Sequence[Extras | None] | None = None,  # of each pair, in order; None: an image of it cannot be read
     facts: tuple[str, ...] = (),  # what the extras were made of
 ) -> tuple[Rows, list[Dropped]]:
     """Tokenise all pairs. Pairs over `max_length` (prompt, image and the longest answer) are dropped, never cut; so are
     those whose image turns out to be unreadable. Without `max_length` a pair beyond the model's context raises TooLong."""
     rows, dropped = Rows(policy, image_root, facts=facts), list[Dropped]()
-    beside = [() if extras is None else extras[n].views for n in range(len(pairs))]
-    _expect(policy, image_root, [v for p, of in zip(pairs, beside, strict=True) for v in (View(p.image, ()), *of)])
-    for done, pair in enumerate(pairs, start=1):
+    beside = [NO_EXTRAS] * len(pairs) if extras is None else extras
+    both = list(zip(pairs, beside, strict=True))
+    _expect(policy, image_root, [v for pair, of in both if of is not None for v in (View(pair.image, ()), *of.views)])
+    for done, (pair, of) in enumerate(both, start=1):
         try:
-            if not rows.add(pair, max_length, NO_EXTRAS if extras is None else extras[done - 1]):
+            if of is None:
+                dropped.append(Dropped(pair.id, UNREADABLE_IMAGE))
+            elif not rows.add(pair, max_length, of):
                 dropped.append(Dropped(pair.id, TOO_LONG))
         except TooLong as error:
             if max_length is None:
@@ -148,6 +151,19 @@ def make_rows(
             dropped.append(Dropped(pair.id, UNREADABLE_IMAGE))
         progress("preparing pairs", done, len(pairs))
     return rows, dropped
+
+
+def partner_images(
+    pairs: Sequence[PreferencePair], extras: Sequence[Extras | None]
+) -> list[tuple[ImageNames, tuple[str, ...]]]:
+    """The images of other pairs among the extras, with the answers behind them: which ones depends on pairs that may be left
+    out later, and so not on the rows alone."""
+    return [
+        (view.image, view.answers)
+        for pair, of in zip(pairs, extras, strict=True)
+        for view in (of or NO_EXTRAS).views
+        if view.image != pair.image and not any(Path(name).is_absolute() for name in names_of(view.image))
+    ]
 
 
 class Mismatched:

@@ -26,8 +26,9 @@ from PIL import Image
 from alignment.batching.collate import View
 from harness.core import registry
 from harness.core.digests import file_digest, image_seed, parts_digest, seed_of
+from harness.core.edge.foreign import words_of
 from harness.core.edge.images import open_image
-from harness.core.errors import ConfigError, TrainingError
+from harness.core.errors import ConfigError, ImageError, TrainingError
 from harness.core.evaluation import HiddenImage, NoisyImage
 from harness.core.files import write_whole
 from harness.core.nearest import did_you_mean
@@ -88,11 +89,27 @@ def require_one_image(method: str, pairs: Sequence[PreferencePair]) -> None:
         )
 
 
-def damaged(damage: Damage, pairs: Sequence[PreferencePair], image_root: Path, folder: Path, seed: int) -> list[View]:
-    """The damaged image of each pair with its chosen answer behind it."""
+def damaged(damage: Damage, pairs: Sequence[PreferencePair], image_root: Path, folder: Path, seed: int) -> list[View | None]:
+    """The damaged image of each pair with its chosen answer behind it; None where the pair's image cannot be read."""
     if damage.name == "other":
-        return [View(pairs[j].image, (pair.chosen,)) for pair, j in zip(pairs, strangers(pairs), strict=True)]
-    return [_view(damage, pair, image_root, folder, seed_of(seed, pair.id, "damage")) for pair in pairs]
+        others = partners(pairs, image_root)
+        return [None if other is None else View(other.image, (pair.chosen,)) for pair, other in zip(pairs, others, strict=True)]
+    found = list[View | None]()
+    for pair in pairs:
+        try:
+            found.append(_view(damage, pair, image_root, folder, seed_of(seed, pair.id, "damage")))
+        except ImageError:
+            found.append(None)
+    return found
+
+
+def partners(pairs: Sequence[PreferencePair], image_root: Path, same_question: bool = False) -> list[PreferencePair | None]:
+    """For each pair another one as `strangers` chooses it, among those with images that can be read; None for the others."""
+    names = dict.fromkeys(name for pair in pairs for name in pair.images)
+    broken = {name for name in names if not _is_readable(image_root / name)}
+    fine = [pair for pair in pairs if broken.isdisjoint(pair.images)]
+    chosen = iter(strangers(fine, same_question) if fine else ())
+    return [fine[next(chosen)] if broken.isdisjoint(pair.images) else None for pair in pairs]
 
 
 def strangers(pairs: Sequence[PreferencePair], same_question: bool = False) -> list[int]:
@@ -125,14 +142,26 @@ def _view(damage: Damage, pair: PreferencePair, image_root: Path, folder: Path, 
 
 
 def _crop(damage: Damage, source: Path, folder: Path, seed: int) -> str:
-    """Path of a random part of an image."""
-    name = parts_digest(file_digest(source), seed, damage.least, damage.most)[:32]
+    """Path of a random part of an image. Raises ImageError where the image cannot be read."""
+    try:
+        content = file_digest(source)
+    except OSError as error:
+        raise ImageError(source, f"cannot be read ({words_of(error)}).") from error
+    name = parts_digest(content, seed, damage.least, damage.most)[:32]
     path = folder / f"crop-{name}.png"
     if not path.is_file():
         made = cropped(open_image(source), damage.least, damage.most, random.Random(seed))
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, lambda to: made.save(to, "PNG"))
     return str(path.resolve())
+
+
+def _is_readable(image: Path) -> bool:
+    try:
+        open_image(image)
+    except ImageError:
+        return False
+    return True
 
 
 def cropped(image: Image.Image, least: float, most: float, draw: random.Random) -> Image.Image:

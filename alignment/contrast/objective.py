@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from alignment.batching.collate import Batch, Extras, Row, View, predictors, score, score_tokens, states
 from alignment.batching.logps import ImageLogps, PairLoss
 from alignment.batching.policy import Policy
-from alignment.contrast.damage import Damage, damaged, require_images, require_one_image, strangers
+from alignment.contrast.damage import Damage, damaged, partners, require_images, require_one_image
 from alignment.contrast.token_terms import TokenTerms
 from alignment.training.objectives import Known, Part, Totals
 from harness.core.preference import PreferencePair
@@ -55,19 +55,18 @@ class ImageContrast:
     def heads(self, policy: Policy, seed: int) -> dict[str, nn.Module]:
         return {}
 
-    def extras(self, pairs: Sequence[PreferencePair], image_root: Path, folder: Path) -> list[Extras]:
+    def extras(self, pairs: Sequence[PreferencePair], image_root: Path, folder: Path) -> list[Extras | None]:
         require_images(self.name, pairs)
         if self.damage is None or self.damage.name == "other":
             require_one_image(self.name, pairs)
-        if self.damage is not None:
-            views = damaged(self.damage, pairs, image_root, folder, self.seed)
-            both = [view._replace(answers=pair.answers) if self.both else view for view, pair in zip(views, pairs, strict=True)]
-            return [Extras((), (view,)) for view in both]
-        partners = [pairs[j] for j in strangers(pairs, same_question=True)]
-        return [
-            Extras((other.chosen,), (View(other.image, (pair.chosen, other.chosen)),))
-            for pair, other in zip(pairs, partners, strict=True)
-        ]
+        if self.damage is None:
+            others = partners(pairs, image_root, same_question=True)
+            return [None if other is None else _with_partner(pair, other) for pair, other in zip(pairs, others, strict=True)]
+        views = damaged(self.damage, pairs, image_root, folder, self.seed)
+        return [None if view is None else self._behind(view, pair) for view, pair in zip(views, pairs, strict=True)]
+
+    def _behind(self, view: View, pair: PreferencePair) -> Extras:
+        return Extras((), (view._replace(answers=pair.answers) if self.both else view,))
 
     def row(self, row: Row) -> Row:
         return row
@@ -143,3 +142,8 @@ class ImageContrast:
         ids = torch.tensor(places, device=hidden.device).T
         kl = tokens.divergence(policy, predictors(hidden, batch), known["reference_states"].to(hidden), batch)
         return now, base, {"chosen_kl": kl[ids[0]], "rejected_kl": kl[ids[1]]}
+
+
+def _with_partner(pair: PreferencePair, other: PreferencePair) -> Extras:
+    """Another pair's chosen answer behind this one's image, and both behind the other's."""
+    return Extras((other.chosen,), (View(other.image, (pair.chosen, other.chosen)),))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, replace
 
 from alignment.data.image_marks import count_marks, has_image_mark, mark_among_words, placed, places
-from harness.core.edge.text import shown
+from harness.core.edge.text import shown, without_surrogates
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
 
@@ -42,10 +42,14 @@ def validate(
     pairs: Sequence[PreferencePair], has: Callable[[str], bool], unpaired: bool = False
 ) -> tuple[list[PreferencePair], list[Dropped]]:
     """Split pairs into those that can be trained on, their prompts' image marks by the rule of `image_marks`, and those that
-    cannot, with the first reason for each. `has`: whether there is an image of this name; `unpaired`: pairs of which one side
-    is missing can."""
+    cannot, with the first reason for each. Lone surrogates, which no tokenizer takes, become U+FFFD, as in files.
+
+    has: whether there is an image of this name; unpaired: pairs of which one side is missing can. Raises TrainingError for an
+    id that several pairs have.
+    """
+    _require_own_ids(pairs)
     kept, dropped = list[PreferencePair](), list[Dropped]()
-    for pair in pairs:
+    for pair in map(_encodable, pairs):
         reason = _fault(pair, has, unpaired)
         if reason:
             what = next(name for name in pair.images if not has(name)) if reason == MISSING_IMAGE else ""
@@ -53,6 +57,24 @@ def validate(
         else:
             kept.append(replace(pair, prompt=placed(pair.prompt, pair.image)) if has_image_mark(pair.prompt) else pair)
     return kept, dropped
+
+
+def _require_own_ids(pairs: Sequence[PreferencePair]) -> None:
+    repeated = {id: n for id, n in Counter(pair.id for pair in pairs).items() if n > 1}
+    if repeated:
+        first = next(iter(repeated))
+        count = "1 id is" if len(repeated) == 1 else f"{len(repeated):,} ids are"
+        raise TrainingError(
+            f"{count} that of several pairs (the first: {shown(first)}, of {repeated[first]:,}). Draws and answers of a "
+            "training go by the id: give each pair its own."
+        )
+
+
+def _encodable(pair: PreferencePair) -> PreferencePair:
+    if all(text.isascii() for text in (pair.prompt, pair.context, *pair.answers)):
+        return pair
+    prompt, context, chosen, *rejected = map(without_surrogates, (pair.prompt, pair.context, pair.chosen, *pair.rejected))
+    return replace(pair, prompt=prompt, context=context, chosen=chosen, rejected=tuple(rejected))
 
 
 def is_inside(name: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import comb
 from pathlib import Path
@@ -22,6 +22,7 @@ from alignment.batching.policy import AnsweringPolicy, Policy, PromptInputs
 from alignment.batching.rows import Rows
 from alignment.data.pairs import image_of
 from alignment.online.round_robin import best_and_worst
+from alignment.online.unjudged import Unjudged
 from alignment.training.sample_supply import Sample, Score, of_all_processes
 from harness.core import registry
 from harness.core.digests import seed_of
@@ -120,6 +121,7 @@ class _Made(NamedTuple):
     trained: PreferencePair | Fresh | None
     winner: float | None = None
     unjudged: int = 0
+    judged: int = 0
 
 
 class _Outcome(NamedTuple):
@@ -130,6 +132,7 @@ class _Outcome(NamedTuple):
     unjudged: int  # comparisons of its fresh answers without a verdict
     is_used: bool
     is_stored: bool  # it is used, with its stored pair
+    judged: int = 0  # comparisons that got one from the annotator, which two equal answers are not shown to
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,7 @@ class Ranked:
     seed: int
     candidates: int = 2
     repeats: int = 1
+    silence: Unjudged = field(default_factory=Unjudged)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -158,22 +162,15 @@ class Ranked:
         made = [ranked[p.id] if p.id in fresh else _Made(p) for p in pairs]
         usable = [one.trained for one in made if one.trained is not None]
         outcomes = of_all_processes(
-            _Outcome(p.id in fresh, winner, unjudged, trained is not None, isinstance(trained, PreferencePair))
-            for p, (trained, winner, unjudged) in zip(pairs, made, strict=True)
+            _Outcome(p.id in fresh, winner, unjudged, trained is not None, isinstance(trained, PreferencePair), judged)
+            for p, (trained, winner, unjudged, judged) in zip(pairs, made, strict=True)
         )
-        self._require_judged(outcomes, step)
+        judged, unjudged = (sum(counts) for counts in ([o.judged for o in outcomes], [o.unjudged for o in outcomes]))
+        self.silence.add(judged, unjudged, f"The annotator {self.judge.name} judged none of the last {{n}} comparisons", step)
         rows = [self._row(one) for one in usable]
         known = self.reference(rows, False)
         samples = [Sample(row.id, row, {"reference": logps}) for row, logps in zip(rows, known, strict=True)]
         return samples, _figures(outcomes, comb(self.candidates, 2))
-
-    def _require_judged(self, outcomes: Sequence[_Outcome], step: int) -> None:
-        fresh = [one for one in outcomes if one.is_fresh]
-        if fresh and all(one.winner is None for one in fresh):
-            raise TrainingError(
-                f"The annotator {self.judge.name} judged none of the {len(fresh)} pairs of step {step + 1}. The last saved "
-                "state is kept; check that it can be reached and run the same command again."
-            )
 
     def _row(self, made: PreferencePair | Fresh) -> Row:
         if isinstance(made, Fresh):
@@ -204,7 +201,9 @@ class Ranked:
         verdicts = {(i, j): self._winner(pair, (texts[i], texts[j]), path) for i, j in pairs}
         first, second, winner = best_and_worst(verdicts)
         unjudged = sum(value is None for value in verdicts.values())
-        return _Made(self._pair(pair, (answers[first], answers[second]), winner), winner, unjudged)
+        asked = sum(texts[i] != texts[j] for i, j in verdicts)
+        trained = self._pair(pair, (answers[first], answers[second]), winner)
+        return _Made(trained, winner, unjudged, asked - unjudged)
 
     def _winner(self, pair: PreferencePair, two: tuple[str, str], path: Images) -> float | None:
         if two[0] == two[1]:

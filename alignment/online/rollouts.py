@@ -18,6 +18,7 @@ from alignment.batching.rows import Rows
 from alignment.data.pairs import image_of
 from alignment.online.ranked_pairs import Sampling, answers_of, own_row
 from alignment.online.reward_model import Reward
+from alignment.online.unjudged import Unjudged
 from alignment.training.sample_supply import Sample, of_all_processes
 from harness.core.errors import ConfigError, TrainingError
 from harness.core.evaluation import Answer, Request
@@ -36,12 +37,15 @@ class Rollout(NamedTuple):
 
 
 class _Drawn(NamedTuple):
-    """What came of a prompt: its answers' texts, how many have no end, the number of their tokens, whether they are rated."""
+    """What came of a prompt: its answers' texts, how many have no end, the number of their tokens, how many are rated, whether
+    these are enough to learn from, and the first reward that is not a finite number."""
 
     texts: list[str]
     unfinished: int
     tokens: int
-    is_rated: bool
+    rated: int
+    is_used: bool
+    fault: str
 
 
 def check_penalty(unfinished_penalty: float) -> float:
@@ -64,6 +68,7 @@ class Sampler:
     unfinished_penalty: float
     seed: int
     some_unrated: bool = False  # whether a prompt stays of which the reward could rate some answers only
+    silence: Unjudged = field(default_factory=Unjudged)
 
     def draw(self, step: int, indices: Sequence[int]) -> tuple[list[Rollout], dict[str, float]]:
         """Rollouts of a step and figures for its log. A prompt whose answers the reward cannot rate is left out."""
@@ -75,18 +80,20 @@ class Sampler:
         ]
         answers = answers_of(self.policy, requests)
         own = [answers[i * self.k : (i + 1) * self.k] for i in range(len(pairs))]
-        made = [self._rollout(pair, theirs) for pair, theirs in zip(pairs, own, strict=True)]
+        rewards = [
+            self.reward(pair, [answer.text for answer in theirs], self.image_root)
+            for pair, theirs in zip(pairs, own, strict=True)
+        ]
+        made = [self._rollout(*one) for one in zip(pairs, own, rewards, strict=True)]
         found = [rollout for rollout in made if rollout is not None]
-        drawn = of_all_processes(_drawn(theirs, rollout is not None) for theirs, rollout in zip(own, made, strict=True))
-        if drawn and not any(one.is_rated for one in drawn):
-            raise TrainingError(
-                f"The reward rated no answer of step {step + 1}. The last saved state is kept; check that the reward can be "
-                "reached and run the same command again."
-            )
+        drawn = of_all_processes(_drawn(*one) for one in zip(pairs, own, rewards, made, strict=True))
+        _require_finite(drawn, step)
+        rated = sum(one.rated for one in drawn)
+        unrated = sum(len(one.texts) for one in drawn) - rated
+        self.silence.add(rated, unrated, "The reward rated none of the last {n} answers", step)
         return found, _figures(drawn)
 
-    def _rollout(self, pair: PreferencePair, answers: Sequence[Answer]) -> Rollout | None:
-        rewards = self.reward(pair, [answer.text for answer in answers], self.image_root)
+    def _rollout(self, pair: PreferencePair, answers: Sequence[Answer], rewards: Sequence[float | None]) -> Rollout | None:
         rated = [r is not None for r in rewards]
         if not (any(rated) if self.some_unrated else all(rated)):
             return None
@@ -122,9 +129,20 @@ class RepeatedRollouts(ABC):
         """What the steps learn from, and their figures."""
 
 
-def _drawn(answers: Sequence[Answer], is_rated: bool) -> _Drawn:
+def _drawn(pair: PreferencePair, answers: Sequence[Answer], rewards: Sequence[float | None], rollout: Rollout | None) -> _Drawn:
     unfinished, tokens = sum(a.stopped == "length" for a in answers), sum(a.n_tokens for a in answers)
-    return _Drawn([a.text for a in answers], unfinished, tokens, is_rated)
+    rated = sum(r is not None for r in rewards)
+    bad = [f"{r} for an answer to {pair.id!r}" for r in rewards if r is not None and not math.isfinite(r)]
+    return _Drawn([a.text for a in answers], unfinished, tokens, rated, rollout is not None, *bad[:1] or [""])
+
+
+def _require_finite(drawn: Sequence[_Drawn], step: int) -> None:
+    """Raises TrainingError, in every process, for a reward from which nothing could be learned, or nothing else."""
+    if faults := [one.fault for one in drawn if one.fault]:
+        raise TrainingError(
+            f"The reward is {faults[0]} (step {step + 1}). A reward must be a finite number, or None for an answer that cannot "
+            "be rated. The last saved state is kept; correct the reward and run the same command again."
+        )
 
 
 def _figures(drawn: Sequence[_Drawn]) -> dict[str, float]:
@@ -135,5 +153,5 @@ def _figures(drawn: Sequence[_Drawn]) -> dict[str, float]:
         "rl/unfinished": sum(one.unfinished for one in drawn) / n,
         "rl/distinct": len(set(texts)) / n,
         "rl/length": sum(one.tokens for one in drawn) / n,
-        "rl/unrated": float(sum(not one.is_rated for one in drawn)),
+        "rl/unrated": float(sum(not one.is_used for one in drawn)),
     }

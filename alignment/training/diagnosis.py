@@ -8,12 +8,13 @@ from statistics import fmean
 ENOUGH = 8  # rows; a trend over fewer is chance
 FAR = 25.0  # nats an answer
 MISMATCH = "sampling/sampling_logp_difference/mean"  # TRL's name
+EQUAL_REWARDS = "frac_reward_zero_std"  # TRL's name: share of the prompts of which all answers have one reward
 LARGE_MISMATCH = 0.01  # nats a token; float32 gives 1e-6, bfloat16 about 0.01
 
 
 def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     """Notes on a finished training: too easy pairs, a falling chosen reward, no learning, a divergence that explodes."""
-    notes = [*_divergence(log), *_without_pairs(log), *_equal_groups(log), *_mismatch(log)]
+    notes = [*_no_gradient(log), *_divergence(log), *_without_pairs(log), *_unrated(log), *_equal_groups(log), *_mismatch(log)]
     log = [row for row in log if "skipped" not in row]
     if not log or not {"rewards/margins", "rewards/chosen"} <= log[0].keys() & log[-1].keys():
         return tuple(notes)
@@ -35,6 +36,13 @@ def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _no_gradient(log: Sequence[Mapping[str, float]]) -> list[str]:
+    norms = [row["grad_norm"] for row in log if "grad_norm" in row]
+    if not norms or any(norms):
+        return []
+    return ["The gradient was 0 in every step that was made: nothing was learned from these answers or rewards."]
+
+
 def _divergence(log: Sequence[Mapping[str, float]]) -> list[str]:
     """KL to the reference in nats an answer, where the training logs it."""
     values = [row["objective/kl"] for row in log if "objective/kl" in row]
@@ -53,20 +61,37 @@ def _without_pairs(log: Sequence[Mapping[str, float]]) -> list[str]:
     steps = sum("skipped" in row for row in log)
     if not shares or fmean(shares) == 1:
         return []
-    end = " No step was made: the weights are the base's." if steps == len(log) else ""
     return [
         f"{1 - fmean(shares):.1%} of the prompts of a step were left out on average, since their fresh pairs could not be used "
-        f"(ties, empty or unjudged answers); {steps} of {len(log)} steps had no usable pair and were skipped.{end}"
+        f"(ties, empty or unjudged answers); {steps} of {len(log)} steps had no usable pair and were skipped."
+        f"{_no_step(log)}"
     ]
 
 
-def _equal_groups(log: Sequence[Mapping[str, float]]) -> list[str]:
-    """Groups of answers with equal rewards, from which nothing could be learned."""
-    shares = [row["frac_reward_zero_std"] for row in log if "frac_reward_zero_std" in row]
-    if not shares or fmean(shares) == 0:
+def _unrated(log: Sequence[Mapping[str, float]]) -> list[str]:
+    """Prompts that reinforcement could not learn from, since their answers got no reward."""
+    unrated = [row["rl/unrated"] for row in log if "rl/unrated" in row]
+    if not any(unrated):
         return []
     return [
-        f"{fmean(shares):.0%} of the groups had answers of equal rewards and were skipped. A reward that tells answers apart, "
+        f"{fmean(unrated):.1f} prompts of a step were left out on average, since the reward could not rate their answers."
+        f"{_no_step(log)}"
+    ]
+
+
+def _no_step(log: Sequence[Mapping[str, float]]) -> str:
+    return " No step was made: the weights are the base's." if all("skipped" in row for row in log) else ""
+
+
+def _equal_groups(log: Sequence[Mapping[str, float]]) -> list[str]:
+    """Prompts whose answers have equal rewards, from which nothing could be learned but the distance to the reference."""
+    shares = [row[EQUAL_REWARDS] for row in log if EQUAL_REWARDS in row]
+    if not shares or fmean(shares) == 0:
+        return []
+    skips = any("rl/skipped_groups" in row for row in log)  # GRPO does; RLOO takes the KL penalty off each reward
+    came = "and were skipped" if skips else "and taught nothing but the KL penalty"
+    return [
+        f"{fmean(shares):.0%} of the groups had answers of equal rewards {came}. A reward that tells answers apart, "
         "a higher temperature or more answers a prompt leave fewer."
     ]
 

@@ -56,8 +56,11 @@ class Objective(Protocol):
 class NeedsExtras(Protocol):
     """An objective whose rows hold more than their pair: other images, and answers behind them."""
 
-    def extras(self, pairs: Sequence[PreferencePair], image_root: Path, folder: Path) -> list[Extras]:
-        """Of each pair. `folder` is where images may be written. Raises TrainingError for pairs that cannot have them."""
+    def extras(self, pairs: Sequence[PreferencePair], image_root: Path, folder: Path) -> list[Extras | None]:
+        """Of each pair; None where an image of it cannot be read, so that it is left out.
+
+        `folder` is where images may be written. Raises TrainingError for pairs that cannot have them.
+        """
         ...
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from alignment.batching.collate import Extras
 from alignment.batching.policy import Policy
-from alignment.batching.rows import Rows, make_rows
+from alignment.batching.rows import Rows, make_rows, partner_images
 from alignment.data.invalid_pairs import require_some, table, validate
 from alignment.data.pairs import pairs_digest
 from alignment.early_stopping import Rule
@@ -172,12 +172,14 @@ def _supply(
 
 def _extras(
     objective: Objective, kept: Sequence[PreferencePair], image_root: Path, folder: Path
-) -> tuple[list[Extras] | None, tuple[str, ...]]:
+) -> tuple[list[Extras | None] | None, tuple[str, ...]]:
     """What the objective puts beside each pair, and what that depends on; images are written by the first process."""
     if not isinstance(objective, NeedsExtras):
         return None, ()
     with workers().first_alone():
-        return objective.extras(kept, image_root, folder), (parts_digest(objective.facts()),)
+        extras = objective.extras(kept, image_root, folder)
+    others = partner_images(kept, extras)
+    return extras, (parts_digest(objective.facts(), *([others] if others else [])),)
 
 
 def _require_finite(weights: Mapping[str, Tensor], steps: int) -> None:

@@ -8,18 +8,21 @@ from collections.abc import Callable
 from glob import escape
 from pathlib import Path
 
+from harness.core.edge.foreign import system_errors
+
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary neighbour of `path`, then put it in the place of `path`.
 
     After a kill or a power cut the old file is there, or the new one, whole. Processes that write the same path at the
-    same time do not mix: the last one to finish wins.
+    same time do not mix: the last one to finish wins. Raises OSError for what the system refuses, a full disk, say.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        write(temporary)
+        with system_errors(path):
+            write(temporary)
         _flush(temporary)
         temporary.replace(path)
         _flush(path.parent)
@@ -43,7 +46,8 @@ def write_folder_whole(folder: Path, fill: Callable[[Path], object]) -> None:
     shutil.rmtree(part, ignore_errors=True)  # what an earlier kill left
     part.mkdir(parents=True)
     try:
-        fill(part)
+        with system_errors(folder):
+            fill(part)
         for path in part.iterdir():
             _flush(path)
         if folder.exists():

@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
+from harness.cli import explained
 from harness.core import files
 from harness.core.files import storable, write_folder_whole, write_text_whole, write_whole
 
 
 def names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir())
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """The system refuses files over 4096 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("small_files")
+def test_what_the_system_refuses_safetensors_is_an_error_of_the_system(tmp_path: Path) -> None:
+    def fill(folder: Path) -> None:
+        save_file({"a": torch.zeros(5000)}, folder / "a.safetensors")
+
+    with pytest.raises(OSError, match="File too large") as caught:
+        write_whole(tmp_path / "a.safetensors", lambda path: save_file({"a": torch.zeros(5000)}, path))
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(tmp_path / "a.safetensors"))
+    with pytest.raises(OSError, match="File too large"):
+        write_folder_whole(tmp_path / "b", fill)
+    assert names(tmp_path) == []
+
+
+def test_a_full_disk_is_told_as_such_whoever_found_it_full(tmp_path: Path) -> None:
+    def fails(path: Path) -> None:
+        raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    with pytest.raises(OSError) as caught:
+        write_whole(tmp_path / "a.safetensors", fails)
+    assert explained(caught.value)[0].startswith("The disk is full.")
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:

@@ -7,12 +7,16 @@ takes it in does so under `refused_as`, which names the place; beyond it there a
 from __future__ import annotations
 
 import errno
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from harness.core.edge.text import printable
 from harness.core.errors import HarnessError
 
+_IN_RUST = re.compile(r"\(os error (\d+)\)")
 _LONGEST_WORDS = 300  # characters of a library's own words that a message repeats
 
 
@@ -30,6 +34,23 @@ def refused_as(kind: type[HarnessError], where: str, advice: str = "") -> Iterat
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
         raise kind(" ".join(filter(None, (f"{where}: {words_of(error)}.", advice)))) from error
+
+
+@contextmanager
+def system_errors(path: Path) -> Iterator[None]:
+    """What the system refused while `path` was written is an OSError.
+
+    safetensors raises an error of its own: "Error while serializing: I/O error: No space left on device (os error 28)".
+    """
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        if found := _IN_RUST.search(str(error)):
+            number = int(found[1])
+            raise OSError(number, os.strerror(number), str(path)) from error
+        raise
 
 
 def words_of(error: BaseException) -> str:

@@ -106,13 +106,15 @@ def test_the_log_is_that_of_one_process(monkeypatch, llava_next, images, six, tm
 
 
 @pytest.mark.parametrize("method", ["grpo", "rloo", "ppo", "online_dpo", "mixed_dpo"])
-def test_a_judge_that_is_silent_about_a_whole_step_ends_every_process(
-    monkeypatch, llava_next, images, six, tmp_path, method
-) -> None:
-    aligner = methods(*(pair.chosen for pair in six))[method]
+def test_a_judge_that_stays_silent_ends_every_process(monkeypatch, llava_next, images, six, tmp_path, method) -> None:
+    def trained() -> object:
+        aligner = methods(*(pair.chosen for pair in six))[method]()
+        aligner.settings = replace(aligner.settings, epochs=8)
+        return aligner.align(Varied(llava_next), six, images, tmp_path / str(count))
+
     ended = list[object]()
     for count in (1, 3):
-        ended += in_processes(monkeypatch, count, lambda: aligner().align(Varied(llava_next), six, images, tmp_path))
+        ended += in_processes(monkeypatch, count, trained)
     assert [type(one) for one in ended] == [TrainingError] * 4 and len({str(one) for one in ended}) == 1, ended
     assert "The last saved state is kept" in str(ended[0])
 

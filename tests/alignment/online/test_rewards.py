@@ -1,0 +1,54 @@
+"""Rewards from which nothing can be learned: not finite, which is refused, or the same for all answers, which is told."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from alignment.aligners.grpo import Grpo
+from alignment.aligners.ppo import Ppo
+from alignment.aligners.rloo import Rloo
+from alignment.training.diagnosis import diagnose
+from harness.core.errors import TrainingError
+from tests.alignment.talker import FAST, Likes, Talker
+from tests.alignment.threads import in_processes
+
+
+class First(Likes):
+    """Rewards the first answer of each prompt with one number, the others with 0."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def __call__(self, pair, answers, image_root) -> list[float | None]:
+        return [self.value, *[0.0 for _ in answers[1:]]]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("aligner", [Ppo, Rloo, Grpo])
+def test_a_reward_that_is_not_finite_is_refused_in_every_process(
+    monkeypatch, llava_next, images, pairs, tmp_path, aligner, value
+):
+    def trained() -> object:
+        return aligner(First(value), training=FAST).align(Talker(llava_next), pairs, images, tmp_path)
+
+    ended = in_processes(monkeypatch, 2, trained)
+    assert [type(one) for one in ended] == [TrainingError] * 2 and str(ended[0]) == str(ended[1])
+    assert str(ended[0]).startswith(f"The reward is {value} for an answer to '") and "(step 1)" in str(ended[0])
+
+
+def test_rloo_tells_that_all_answers_of_a_prompt_have_one_reward(llava_next, images, pairs, tmp_path):
+    done = Rloo(Likes(""), training=FAST).align(Talker(llava_next), pairs, images, tmp_path)
+    assert {row["frac_reward_zero_std"] for row in done.log} == {1.0}
+    assert any("100% of the groups had answers of equal rewards and taught nothing but the KL" in note for note in done.notes)
+    varied = Rloo(Likes("o"), k=6, training=FAST).align(Talker(llava_next), pairs, images, tmp_path / "o")
+    assert sum(row["frac_reward_zero_std"] for row in varied.log) < len(varied.log)
+
+
+def test_a_gradient_of_0_in_every_step_is_told():
+    (note,) = diagnose([{"loss": 0.0, "grad_norm": 0.0}, {"skipped": 1.0}, {"loss": 0.0, "grad_norm": 0.0}])
+    assert note.startswith("The gradient was 0 in every step that was made")
+    assert diagnose([{"loss": 0.0, "grad_norm": 0.0}, {"loss": 0.1, "grad_norm": 0.2}]) == ()
+    assert diagnose([{"skipped": 1.0}]) == ()

@@ -108,6 +108,9 @@ class Gqa:
             values |= {f"{kind}/items": 1.0, f"{kind}/right": float(right)}
         return Score(item.id, values, reading=given[:200], correct=right)
 
+    def asked_object(self, item: Item) -> str:
+        return asked_object(item.question) if item.truth["type"] in ("verify", "") else ""
+
     def subject(self, item: Item) -> str:
         return str(item.truth["type"]) or asked_object(item.question)
 

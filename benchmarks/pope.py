@@ -140,8 +140,10 @@ class Pope:
             flag=flag,
         )
 
-    def subject(self, item: Item) -> str:
+    def asked_object(self, item: Item) -> str:
         return asked_object(item.question)
+
+    subject = asked_object
 
     def reference(self, item: Item) -> str:
         return " / ".join(dict.fromkeys(label for labels in item.truth["labels"].values() for label in labels))

@@ -102,8 +102,10 @@ class Textvqa:
         values = {"items": 1.0, "accuracy": accuracy}
         return Score(item.id, values, reading=normalise(answer.text)[:200], correct=accuracy >= 0.5)
 
-    def subject(self, item: Item) -> str:
+    def asked_object(self, item: Item) -> str:
         return asked_object(item.question)
+
+    subject = asked_object
 
     def reference(self, item: Item) -> str:
         return str(item.truth["answers"][0])

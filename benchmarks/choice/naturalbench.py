@@ -185,8 +185,11 @@ class NaturalBench(OneLabel):
 
         return with_addends(scores, *(all_right(items, scores, name, slices) for name in ("group", "question", "image")))
 
+    def asked_object(self, item: Item) -> str:
+        return asked_object(item.question) if item.truth["kind"] == "yes_no" else ""
+
     def subject(self, item: Item) -> str:
-        return asked_object(item.question) or str(item.truth["kind"])
+        return self.asked_object(item) or str(item.truth["kind"])
 
     def reference(self, item: Item) -> str:
         positive = KINDS[item.truth["kind"]]

@@ -189,8 +189,10 @@ class Beaf(OneLabel):
                 added[place] = {PREFIX + cells[-1]: 1.0}
         return cells, added
 
-    def subject(self, item: Item) -> str:
+    def asked_object(self, item: Item) -> str:
         return asked_object(item.question)
+
+    subject = asked_object
 
     def reference(self, item: Item) -> str:
         return str(item.truth["label"])

@@ -146,8 +146,10 @@ class DashB(OneLabel):
         values = {"n": 1.0, "right": float(right), cell: 1.0} | ({} if said else {"unread": 1.0})
         return Score(item.id, values, said or "neither", right, doubt(answer.text, said))
 
-    def subject(self, item: Item) -> str:
+    def asked_object(self, item: Item) -> str:
         return str(item.truth["object"])
+
+    subject = asked_object
 
     def reference(self, item: Item) -> str:
         return str(item.truth["label"])

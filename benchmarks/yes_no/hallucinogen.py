@@ -159,8 +159,10 @@ class Hallucinogen(OneLabel):
             flag = ""
         return Score(item.id, values, said, right, flag)
 
-    def subject(self, item: Item) -> str:
+    def asked_object(self, item: Item) -> str:
         return str(item.truth["object"])
+
+    subject = asked_object
 
     def reference(self, item: Item) -> str:
         return str(item.truth["label"])

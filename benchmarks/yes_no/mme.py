@@ -176,8 +176,12 @@ class Mme(OneLabel):
         """Both questions about an image, under the image's task."""
         return with_addends(scores, all_right(items, scores, "image", lambda item: (f"{item.truth['task']}/",)))
 
+    def asked_object(self, item: Item) -> str:
+        """Of the existence task alone: others ask "Is there a red coat in the image?" about an object that is there."""
+        return asked_object(item.question) if item.truth["task"] == "existence" else ""
+
     def subject(self, item: Item) -> str:
-        return asked_object(item.question) or str(item.truth["task"])
+        return self.asked_object(item) or str(item.truth["task"])
 
     def reference(self, item: Item) -> str:
         return str(item.truth["label"])

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.changes import Changes, as_call, as_texts, is_unknown, plain
-from harness.api.progress import ProgressBars, Silent
+from harness.api.progress import ProgressBars, ShowsLines, Silent
 from harness.api.results import Results, of_one_sweep
 from harness.api.stored import Run, RunStore, output_of
-from harness.core.capabilities import ShowsLines
 from harness.core.edge.text import shown
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Item

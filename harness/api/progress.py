@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
+
+
+@runtime_checkable
+class ShowsLines(Protocol):
+    """A progress display that also shows what is going on, a line at a time."""
+
+    def say(self, text: str) -> None: ...
 
 
 class ProgressBars:

@@ -62,10 +62,17 @@ class ScoresTogether(Protocol):
 
 @runtime_checkable
 class DescribesItems(Protocol):
-    """A benchmark that names the object an item asks about and its truth, for reports; "" where unknown."""
+    """A benchmark that names what an item asks about and its truth, for reports; "" where unknown."""
 
     def subject(self, item: Item) -> str: ...  # an object, or the question's type: reports count by it
     def reference(self, item: Item) -> str: ...  # the label, or the reference answer
+
+
+@runtime_checkable
+class AsksAboutObjects(Protocol):
+    """A benchmark with yes/no questions on whether an object is in the image."""
+
+    def asked_object(self, item: Item) -> str: ...  # "" for a question about something else
 
 
 @runtime_checkable
@@ -251,10 +258,3 @@ class HoldsOutPairs(Protocol):
     """An aligner that leaves some of the pairs out of training to measure on them: a reward model."""
 
     def tested_on(self, pairs: Sequence[PreferencePair]) -> list[PreferencePair]: ...
-
-
-@runtime_checkable
-class ShowsLines(Protocol):
-    """A progress display that also shows what is going on, a line at a time."""
-
-    def say(self, text: str) -> None: ...

@@ -86,7 +86,8 @@ class BenchmarkResult:
     """One checkpoint on one benchmark, per item. `missing`: id of an item without an answer -> why.
 
     `answers` and `scores` are in the order of `items`, less the missing ones. `subject` and `reference`: what an item asks
-    about and what is true of it, in words, as the benchmark tells (`DescribesItems`); `rows`: how often its metrics count it.
+    about and what is true of it, in words, as the benchmark tells (`DescribesItems`); `asked_object`: the object whose presence
+    it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it.
     `judged_again`: a sample of the answers, scored with second verdicts of the judge.
     """
 
@@ -99,6 +100,7 @@ class BenchmarkResult:
     missing: Mapping[str, str] = field(default_factory=dict)
     subject: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     reference: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
+    asked_object: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     rows: Callable[[Item], int] = field(default=one_row, compare=False)
     judged_again: tuple[Score, ...] = ()
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig, RunConfig, stored
-from harness.core.capabilities import DescribesItems
+from harness.core.capabilities import AsksAboutObjects, DescribesItems
 from harness.core.digests import file_digest
 from harness.core.edge.files import is_file
 from harness.core.errors import ConfigError
@@ -158,6 +158,8 @@ def _result(
         made = replace(made, judged_again=repeats.scores)
     if isinstance(benchmark, CountsRows):
         made = replace(made, rows=benchmark.rows)
+    if isinstance(benchmark, AsksAboutObjects):
+        made = replace(made, asked_object=benchmark.asked_object)
     if not isinstance(benchmark, DescribesItems):
         return made
     return replace(made, subject=benchmark.subject, reference=benchmark.reference)

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from harness.core.evaluation import Item, Score
 from harness.core.run_record import BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of
-from reports.values.details import ObjectCount
+from reports.values.details import OBJECT, QUESTION_TYPE, ObjectCount
 from reports.values.table import Column, members
 
 MOST = 24  # objects a benchmark; those that go wrong most often
+_LABELS = ("yes", "no")
 
 
 def objects(columns: Sequence[Column], sweeps: Sequence[SweepResult], short: Sequence[Column]) -> tuple[ObjectCount, ...]:
-    """Counts of every object of every benchmark and column of the short table, worst objects first."""
+    """Counts of every object of every benchmark and column of the short table, worst objects first; then the same of the
+    types of yes/no questions that do not ask whether an object is there."""
     found: list[ObjectCount] = []
     for name in benchmark_names(sweeps):
         results = results_of(sweeps, name)
         spanned = any(s.spans for r in results if r for s in r.scores)
-        asked = {} if spanned else {i.id: r.subject(i) for r in results if r for i in r.items}
-        counted = [
-            (label, _mean([_of_spans(r) if spanned else _of_questions(r, asked) for r in those]))
-            for label, places in members(columns, short)
-            if (those := [r for i in places if (r := results[i]) is not None])
-        ]
-        for object_name in _worst(by_object for _, by_object in counted):
-            found += [
-                ObjectCount(name, object_name, label, *by_object.get(object_name, ({}, {}))) for label, by_object in counted
+        for about, count in ((OBJECT, _of_spans),) if spanned else _QUESTIONS:
+            counted = [
+                (label, _mean([count(r) for r in those]))
+                for label, places in members(columns, short)
+                if (those := [r for i in places if (r := results[i]) is not None])
             ]
+            for subject in _worst(by_subject for _, by_subject in counted):
+                found += [ObjectCount(name, subject, label, *by.get(subject, ({}, {})), about) for label, by in counted]
     return tuple(found)
 
 
@@ -52,14 +52,28 @@ def _mean(seeds: Sequence[_Counts]) -> _Counts:
     return together
 
 
-def _of_questions(result: BenchmarkResult, asked: dict[str, str]) -> _Counts:
-    """The confusion of each object that a yes/no question asks about."""
+def _of_questions(result: BenchmarkResult, subject: Callable[[Item], str]) -> _Counts:
+    """The confusion of yes/no questions by what they ask about; questions with another label than yes or no do not count."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    items = {item.id: item for item in result.items}
     for score in result.scores:
-        object_name = asked.get(score.item_id, "")
-        if object_name and score.correct is not None and score.reading in ("yes", "no"):
-            counts[object_name][("t" if score.correct else "f") + ("p" if score.reading == "yes" else "n")] += 1
-    return {object_name: (dict(sorted(c.items())), {}) for object_name, c in counts.items()}
+        item = items.get(score.item_id)
+        if item is None or score.correct is None or score.reading not in _LABELS or result.reference(item) not in _LABELS:
+            continue
+        if name := subject(item):
+            counts[name][("t" if score.correct else "f") + ("p" if score.reading == "yes" else "n")] += 1
+    return {name: (dict(sorted(c.items())), {}) for name, c in counts.items()}
+
+
+def _by_object(result: BenchmarkResult) -> _Counts:
+    return _of_questions(result, result.asked_object)
+
+
+def _by_type(result: BenchmarkResult) -> _Counts:
+    return _of_questions(result, lambda item: "" if result.asked_object(item) == result.subject(item) else result.subject(item))
+
+
+_QUESTIONS: tuple[tuple[str, Callable[[BenchmarkResult], _Counts]], ...] = ((OBJECT, _by_object), (QUESTION_TYPE, _by_type))
 
 
 def _of_spans(result: BenchmarkResult) -> _Counts:

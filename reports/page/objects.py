@@ -23,13 +23,14 @@ class ObjectView:
 
 @dataclass(frozen=True, slots=True)
 class ObjectsView:
-    """Objects of one benchmark, and the most wrong answers any of them has."""
+    """Objects of one benchmark, or types of its questions, and the most wrong answers any of them has."""
 
     benchmark: str
     columns: tuple[str, ...]
     spans: bool
     most: float
     objects: tuple[ObjectView, ...]
+    about: str
 
     @property
     def many(self) -> bool:
@@ -38,8 +39,8 @@ class ObjectsView:
 
 def objects_views(comparison: Comparison) -> list[ObjectsView]:
     found = []
-    for benchmark in dict.fromkeys(o.benchmark for o in comparison.objects):
-        counts = [o for o in comparison.objects if o.benchmark == benchmark]
+    for benchmark, about in dict.fromkeys((o.benchmark, o.about) for o in comparison.objects):
+        counts = [o for o in comparison.objects if (o.benchmark, o.about) == (benchmark, about)]
         columns = tuple(dict.fromkeys(o.column for o in counts))
         by_object: dict[str, list[ObjectCount]] = {}
         for o in counts:
@@ -48,7 +49,7 @@ def objects_views(comparison: Comparison) -> list[ObjectsView]:
         spans = any("invented" in o.counts or "found" in o.counts for o in counts)
         keys = ("invented",) if spans else ("fp", "fn")
         most = max(o.counts.get(key, 0) for o in counts for key in keys)
-        found.append(ObjectsView(title_of(benchmark), columns, spans, most or 1, views))
+        found.append(ObjectsView(title_of(benchmark), columns, spans, most or 1, views, about))
     return found
 
 

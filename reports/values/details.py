@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from harness.core.edge.model_names import is_another
 from harness.core.evaluation import Item, Span
 
+OBJECT, QUESTION_TYPE = "object", "type of question"  # what reports count wrong answers by
+
 
 @dataclass(frozen=True, slots=True)
 class ProtocolDifference:
@@ -106,7 +108,8 @@ class Caption:
 class ObjectCount:
     """One object in one column. For captions: right / invented mentions; for yes/no items: the confusion.
 
-    Counts of a method are means over its seeds.
+    Counts of a method are means over its seeds. `about` QUESTION_TYPE: `subject` is a type of yes/no questions that do not ask
+    whether an object is in the image; the positive class is yes.
     """
 
     benchmark: str
@@ -114,6 +117,7 @@ class ObjectCount:
     column: str
     counts: Mapping[str, float]
     seen_with: Mapping[str, int] = field(default_factory=dict)  # true objects around it, how often
+    about: str = OBJECT
 
 
 @dataclass(frozen=True, slots=True)

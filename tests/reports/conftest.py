@@ -153,7 +153,8 @@ def pope(habits: Habits, n_images: int, seed: int) -> BenchmarkResult:
     facts = {"benchmark": "pope, version 1", "rows": str(len(items)), "prompt": "{question}", "max_new_tokens": "16"}
     return BenchmarkResult(
         "pope", ProtocolRecord(facts), tuple(items), tuple(answers), tuple(scores), pope_formulas(),
-        subject=lambda item: item.truth["object"], reference=lambda item: item.truth["label"],
+        subject=lambda item: item.truth["object"], asked_object=lambda item: item.truth["object"],
+        reference=lambda item: item.truth["label"],
     )  # fmt: skip
 
 

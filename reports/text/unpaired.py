@@ -1,31 +1,43 @@
-"""Where two checkpoints did not answer the same items: over how many the difference is."""
+"""Where two checkpoints did not answer the same items, or not in the same wordings: over how many the difference is."""
 
 from __future__ import annotations
 
-from reports.text.formatting import title_of
-from reports.values.table import Table
+from harness.core.edge.text import count
+from reports.text.formatting import listing, title_of
+from reports.values.table import Cell, Table
 
 _MOST = 3  # named
 
 
 def unpaired(table: Table) -> str:
-    """ "POPE with x: 60 items, 2,922 left out", for each benchmark and column of the headline table; "" where there is none."""
+    """ "POPE with x: 60 items, 2,922 left out", of the headline table; "" where all answered the same items."""
     found: dict[tuple[str, str], str] = {}
     for row in table.headline:
         for column, cell in zip(table.columns, row.cells, strict=True):
-            if cell is not None and cell.n_left_out:
-                over = f"{cell.n_paired:,} items" if cell.difference is not None else "no item, so there is no difference"
-                told = f"{title_of(row.benchmark)} with {column.label}: {over}, {cell.n_left_out:,} left out"
-                found.setdefault((row.benchmark, column.label), told)
-    texts = list(found.values())
+            if cell is not None and (over := _over(cell)):
+                found.setdefault((row.benchmark, column.label), over)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for (benchmark, label), over in found.items():
+        alike.setdefault((benchmark, over), []).append(label)
+    texts = [f"{title_of(benchmark)} with {listing(labels, _MOST)}: {over}" for (benchmark, over), labels in alike.items()]
     return "; ".join(texts[:_MOST]) + (f"; and {len(texts) - _MOST:,} others" if len(texts) > _MOST else "")
+
+
+def _over(cell: Cell) -> str:
+    if cell.unpaired:
+        return f"not compared, {cell.unpaired}"
+    if not cell.n_left_out:
+        return ""
+    over = count(cell.n_paired, "item") if cell.difference is not None else "no item, so there is no difference"
+    return f"{over}, {cell.n_left_out:,} left out"
 
 
 def unpaired_line(table: Table) -> str:
     """The sentence for a table that shows values and differences; "" where all answered the same items."""
     if not (found := unpaired(table)):
         return ""
+    method = ", that of a method over the items that all its seeds answered" if table.by_method else ""
     return (
         f"Differences are over the items that both sides answered ({found}); each value is over all items of its own "
-        "checkpoint, so two values need not differ by the difference shown."
+        f"checkpoint{method}, so two values need not differ by the difference shown."
     )

@@ -11,19 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from harness.core.edge.text import count
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
 from harness.core.gating import Policy
 from harness.core.run_record import FROM_FILES, IMAGES, STOPPED, BenchmarkResult, SweepResult
-from harness.core.stats import addend_names, holm, sample
+from harness.core.stats import addend_names, evaluate, holm, moving, sample
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
 from reports.gate.resolve import Target, targets, unmeasured
 from reports.gate.shift_test import Shift, items_needed, limits, p_above, p_below, shift_of
 from reports.gate.words import family_of, needed_words, of_checkpoint, of_gate, requirement
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, WATCHED, CheckpointGate, Gate, RuleResult
-from reports.values.paired import Pair, pair
+from reports.values.paired import Pair, known, pair
 from reports.values.table import Column
 
 _Sides = tuple[BenchmarkResult | None, BenchmarkResult | None]  # the base's and the checkpoint's
@@ -109,9 +112,11 @@ def _test(target: Target, policy: Policy, sides: _Sides, both: Pair | None, part
         set_name=set_name,
     )  # fmt: skip
     obstacle = _obstacle(*sides, _PARTLY if partly else ())
-    plain = shift_of(both.before, both.after, f) if both is not None else None
-    if plain is None or both is None:
-        return _Tested(replace(result, why=obstacle or f"no difference can be tested: {f.unknown}, or under five images"))
+    if both is None:
+        return _Tested(replace(result, why=obstacle or "no difference can be tested: no item was answered by both"))
+    plain = shift_of(both.before, both.after, f)
+    if plain is None:
+        return _Tested(_untested(result, both, f, obstacle))
     low, high = limits(plain, policy.alpha)
     images = len(plain.images)
     result = replace(result, before=plain.before, after=plain.after, value=plain.value, low=low, high=high,
@@ -123,6 +128,24 @@ def _test(target: Target, policy: Policy, sides: _Sides, both: Pair | None, part
     threshold = -toward * target.margin
     met_at = target.sign * (threshold - toward * target.relative * abs(plain.before))
     return _Tested(replace(result, threshold=met_at), shift, threshold, obstacle)
+
+
+def _untested(result: RuleResult, both: Pair, f: Formula, obstacle: str) -> RuleResult:
+    """What was measured where no difference can be tested, and why not."""
+    moved, sides = moving(f, both.before) | moving(f, both.after), (both.before, both.after)
+    values = [known(evaluate(f, side.names, side.sums[None])) for side in sides]
+    images = [int(i) for i in np.unique(both.before.cluster[moved])]
+    result = replace(result, before=values[0], after=values[1], items=int(moved.sum()), images=len(images))
+    unknown = [name for name, value in zip(("base", "checkpoint"), values, strict=True) if value is None]
+    if unknown:
+        why = f"unknown for the {' and the '.join(unknown)}: {f.unknown}"
+    elif not all(np.isfinite(evaluate(f, side.names, side.sums - side.totals[images])).all() for side in sides):
+        why = "too few images decide it (without one of them it is unknown)"
+    else:
+        why = f"{count(len(images), 'image')} {'counts' if len(images) == 1 else 'count'}, too few for a test"
+    shift = values[1] - values[0] if values[0] is not None and values[1] is not None else None
+    why = f"no difference can be tested: {why}"
+    return replace(result, value=shift, why="; ".join(part for part in (obstacle, why) if part))
 
 
 def _obstacle(base: BenchmarkResult | None, other: BenchmarkResult | None, expected: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ class LabelIndex:
         self._items: dict[str, Item] = {}
         self._claims: dict[tuple[str, str], Claim] = {}
         self._contradicted: dict[ResultKey, list[tuple[str, str]]] = {}
+        self._unclear: dict[ResultKey, int] = {}
 
     def add(self, run_id: str, stored: StoredResult) -> None:
         """Take up the labels of a result, and which of them its answers contradict."""
@@ -23,10 +24,14 @@ class LabelIndex:
                 self._items[item.id] = item
                 for field in self._benchmark.fields(item):
                     self._claim(item, field)
-        found = self._contradicted[ResultKey(run_id, stored.label, stored.benchmark)] = list[tuple[str, str]]()
+        key = ResultKey(run_id, stored.label, stored.benchmark)
+        found = self._contradicted[key] = list[tuple[str, str]]()
+        self._unclear[key] = 0
         for score in stored.scores:
             item = self._items[score.item_id]
-            for field, implied in self._benchmark.implied_labels(item, score).items():
+            labels = self._benchmark.implied_labels(item, score)
+            self._unclear[key] += score.correct is False and not labels and not self._benchmark.free_text
+            for field, implied in labels.items():
                 claim = self._claim(item, field)
                 if claim is not None and implied.yes != (claim.label == "yes"):
                     found.append((item.id, field))
@@ -39,7 +44,7 @@ class LabelIndex:
 
     def labels(self, name: str) -> Labels:
         clusters = {item.id: item.cluster for item in self._items.values()}
-        return Labels(name, tuple(self._claims.values()), clusters, self._contradicted)
+        return Labels(name, tuple(self._claims.values()), clusters, self._contradicted, self._unclear)
 
     def _claim(self, item: Item, field: str) -> Claim | None:
         label = (item.id, field)

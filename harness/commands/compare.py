@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FOLDERS, _TRACKERS = ("eee", "inspect"), ("wandb", "mlflow")  # forms that go elsewhere than the terminal
 _EXPORTS = (*_FOLDERS, *_TRACKERS)
+_ONE_TABLE = ("csv", "latex")  # forms with the metrics under the official labels alone
 
 
 @app.command(
@@ -52,7 +53,9 @@ def compare(
     ] = None,
     labels: Annotated[
         list[str] | None,
-        typer.Option("--labels", metavar="REVISION", help="also score with this label revision; may be repeated"),
+        typer.Option(
+            "--labels", metavar="REVISION", help="also score with this label revision (not csv, latex); may be repeated"
+        ),
     ] = None,
     to: Annotated[Path | None, typer.Option("--to", metavar="FOLDER", help="folder for `--as eee` or `--as inspect`")] = None,
     output: OutputOption = RUNS,
@@ -90,12 +93,14 @@ def compare(
 
 def _check_together(style: str, given: Mapping[str, object]) -> None:
     """Raise ConfigError for options that this form would pass over."""
-    texts = ("--name", "--published", "--baseline", "--labels")
+    texts = ("--name", "--baseline") if style in _ONE_TABLE else ("--name", "--published", "--baseline", "--labels")
     taken = ("--to",) if style in _FOLDERS else () if style in _TRACKERS else texts
     taken = (*taken, "--leaderboard") if style == "table" else taken
     unread = [option for option, value in given.items() if value and option not in taken]
     if unread:
         hint = " It is written to the terminal: add `> FILE`." if unread == ["--to"] and style not in _EXPORTS else ""
+        if style in _ONE_TABLE and {"--labels", "--published"} & set(unread):
+            hint = " `--as json`, markdown and html have it."
         raise ConfigError(
             f"`--as {style}` does not use {' and '.join(unread)}. Leave {'it' if len(unread) == 1 else 'them'} out.{hint}"
         )

@@ -98,13 +98,15 @@ class ResultKey(NamedTuple):
 class Labels:
     """The labels of one benchmark in stored runs, and which of them the answers of each result contradict.
 
-    `clusters`: item id -> the unit that statistics resample; `contradicted`: result -> (item id, field).
+    `clusters`: item id -> the unit that statistics resample; `contradicted`: result -> (item id, field). `unclear`: result ->
+    how many answers are scored wrong without implying a label.
     """
 
     benchmark: str
     claims: tuple[Claim, ...]
     clusters: Mapping[str, str]
     contradicted: Mapping[ResultKey, Sequence[tuple[str, str]]]
+    unclear: Mapping[ResultKey, int] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -182,10 +182,13 @@ def _moves(table: Table, row: Row) -> str:
         if who := _movers(table, row, kind):
             found.append(f"{verb} significantly with {_who(table, row, who)}")
     still = [j for j in _movers(table, row, "") if _difference(row.cells[j])]
-    if not found:
+    unknown = [j for j in range(1, len(table.columns)) if not _difference(row.cells[j])]
+    if not found and not unknown:
         found.append("did not change significantly with any of them" if len(still) > 1 else "did not change significantly")
-    elif 0 < len(still) <= _NAMED:
+    elif still and (len(still) <= _NAMED or not found):
         found.append(f"did not change significantly with {_who(table, row, still)}")
+    if unknown:
+        found.append(f"is unknown with {_group(table, unknown)}")
     return f"{row_name(row)} {'; it '.join(found)}."
 
 

@@ -10,14 +10,12 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
-from harness.core.stats import Sample, limits, linearise, mean_of, moving, possible
+from harness.core.stats import Sample, limits, mean_of, possible
 from reports.text.arm_settings import Settings, made_with
-from reports.values.paired import Difference, counts_unjudged, is_a_share, on_common_items, unjudged_rows
+from reports.values.common_items import CommonItems
+from reports.values.paired import Difference, is_a_share
 from reports.values.seeds import Seeds, seeds_of_difference, seeds_of_metric
 from reports.values.table import Cell, Column
 
@@ -101,9 +99,10 @@ def pairing(base: Method, method: Method) -> list[tuple[int, int]]:
 
 
 class Together:
-    """The seeds of one method on one benchmark, over the items that the baseline and every seed answered.
+    """The seeds of one method on one benchmark: the metric over the items that all its seeds answered, its difference over
+    those of them that the baseline answered too.
 
-    Nothing is known where a seed or the baseline lacks the benchmark, or no item is common.
+    The metric is unknown where a seed lacks the benchmark, the difference where the baseline does, or no item is common.
     """
 
     def __init__(
@@ -118,55 +117,51 @@ class Together:
 
         tests: differences of one metric whose intervals shall hold together (Bonferroni).
         """
+
+        def of(places: Sequence[int]) -> CommonItems:
+            there = [(r, s) for i in places if (r := results[i]) is not None and (s := samples[i]) is not None]
+            return CommonItems(there if len(there) == len(places) else [])
+
         self._tests = tests
         self._is_base = base == method
-        self._pairs, self._first = pairing(base, method), 0 if self._is_base else len(base.places)
-        places = method.places if self._is_base else (*base.places, *method.places)
-        there = [(r, s) for i in places if (r := results[i]) is not None and (s := samples[i]) is not None]
-        self._there = there if len(there) == len(places) else []
-        self._unjudged = unjudged_rows((result.scores, sample) for result, sample in self._there)
-        self._common: dict[bool, tuple[list[Sample], int]] = {}
-
-    def _on_common(self, formula: Formula) -> tuple[list[Sample], int]:
-        """The samples on the items that all answered, and how many items that leaves out."""
-        unjudged = counts_unjudged(formula, self._unjudged)
-        if unjudged not in self._common:
-            self._common[unjudged] = on_common_items(self._there, unjudged) if self._there else ([], 0)
-        return self._common[unjudged]
+        self._pairs, self._first = pairing(base, method), len(base.places)
+        self._own, self._both = of(method.places), of((*base.places, *method.places))
 
     def seeds(self, formula: Formula) -> tuple[Seeds | None, Seeds | None]:
-        """Of the metric, and of its difference to the baseline.
+        """Of the metric, and of its difference to the baseline; None where they are unknown.
 
-        The first is None for a single checkpoint, the second for the baseline itself; both where a seed is unknown.
+        The first is None for a single checkpoint too, the second for the baseline itself.
         """
-        samples, _ = self._on_common(formula)
-        if not samples:
-            return None, None
-        moved, first = self._moving(formula), self._first
-        found = [linearise(formula, s, moved) for s in samples]
-        if not all(np.isfinite(one.value[0]) for one in found):
-            return None, None
-        own = samples[first:]
-        bounds = possible(formula, *own)
-        metric = seeds_of_metric(found[first:], limits(formula, own, mean_of(found[first:])), bounds)
+        return self._metric(formula), None if self._is_base else self._shifts(formula)
+
+    def _metric(self, formula: Formula) -> Seeds | None:
+        found = self._own.linear(formula)
+        if not found:
+            return None
+        own = self._own.samples(formula)
+        return seeds_of_metric(found, limits(formula, own, mean_of(found)), possible(formula, *own))
+
+    def _shifts(self, formula: Formula) -> Seeds | None:
+        if not (found := self._both.linear(formula)):
+            return None
+        shifts = [found[self._first + m].minus(found[b]) for b, m in self._pairs]
+        return seeds_of_difference(shifts, is_a_share(formula, *self._both.samples(formula)), self._tests)
+
+    def cell(self, formula: Formula, values: Seeds | None, shifts: Seeds | None, unknown: str) -> Cell:
+        """The method's cell. `unknown`: why its value is, where it is."""
+        n = self._own.n(formula)
+        if values is None:
+            return Cell(None, None, None, n, unknown or "its seeds have no item in common")
+        return self.compared(Cell(values.mean, values.low, values.high, n), formula, shifts)
+
+    def compared(self, cell: Cell, formula: Formula, shifts: Seeds | None) -> Cell:
+        """The same cell with its difference to the baseline in place of the one that it has."""
         if self._is_base:
-            return metric, None
-        shifts = [found[first + m].minus(found[b]) for b, m in self._pairs]
-        return metric, seeds_of_difference(shifts, is_a_share(formula, *samples), self._tests)
-
-    def _moving(self, formula: Formula) -> NDArray[np.bool_]:
-        moved: NDArray[np.bool_] = np.any([moving(formula, s) for s in self._on_common(formula)[0]], axis=0)
-        return moved
-
-    def cell(self, formula: Formula, values: Seeds, shifts: Seeds | None) -> Cell:
-        own = self._on_common(formula)[0][self._first :]
-        moved = np.any([moving(formula, s) for s in own], axis=0)  # by any of its seeds
-        plain = Cell(values.mean, values.low, values.high, int(moved.sum()))
-        return self.compared(plain, formula, shifts) if shifts is not None else plain
-
-    def compared(self, cell: Cell, formula: Formula, shifts: Seeds) -> Cell:
-        """The same cell with its difference to the baseline."""
+            return cell
+        if shifts is None:
+            apart = not self._both.samples(formula)  # no item of one is an item of the other: all are left out
+            n_left_out = self._both.n_left_out(formula) if apart else 0
+            return replace(cell, difference=None, joint=None, n_paired=0, n_left_out=n_left_out)
         difference = Difference(shifts.mean, shifts.low, shifts.high, shifts.p, None, shifts.error, shifts.freedom, TEST)
-        cell = replace(cell, joint=shifts.joint)
-        n_paired, (_, n_left_out) = int(self._moving(formula).sum()), self._on_common(formula)
-        return replace(cell, difference=difference, n_paired=n_paired, n_left_out=n_left_out)
+        n_paired, n_left_out = self._both.n(formula), self._both.n_left_out(formula)
+        return replace(cell, difference=difference, joint=shifts.joint, n_paired=n_paired, n_left_out=n_left_out)

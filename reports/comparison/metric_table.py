@@ -17,10 +17,10 @@ from harness.core.run_record import BenchmarkResult, SweepResult
 from harness.core.stats import Sample, addend_names, benjamini_hochberg, holm, measure, sample
 from reports.comparison.methods import Method, Together, short_columns
 from reports.comparison.order import comparable, significantly_better, together, with_joint_intervals
+from reports.values.common_items import why_of_seeds
 from reports.values.comparison import SeedRow
 from reports.values.judge_noise import with_judge_noise
 from reports.values.paired import Difference, differences, is_a_share, pairs
-from reports.values.seeds import Seeds
 from reports.values.table import Cell, Column, Row, Significance, Table, members
 from reports.values.wordings import Wordings, wording_groups
 
@@ -51,8 +51,8 @@ def make_tables(
     for benchmark in benchmark_names(sweeps):
         whole = next((name for name, wordings in groups.items() if benchmark in wordings), "")
         if whole and benchmark == groups[whole][0]:
-            full += _worded(whole, groups[whole], sweeps, [(i,) for i in range(len(columns))])
-            short += _worded(whole, groups[whole], sweeps, [places for _, places in members(columns, names)])
+            full += _worded(whole, groups[whole], columns, sweeps, columns)
+            short += _worded(whole, groups[whole], columns, sweeps, names)
         results = results_of(sweeps, benchmark)
         samples = samples_of(results)
         rows = _rows_of(benchmark, results, samples)
@@ -70,11 +70,15 @@ def make_tables(
     return Table(tuple(columns), full_rows), Table(names, short_rows), tuple(seeds)
 
 
-def _worded(name: str, wordings: Sequence[str], sweeps: Sequence[SweepResult], places: Sequence[tuple[int, ...]]) -> list[Row]:
-    """The rows of a benchmark that was asked in several wordings, all wordings put together."""
+def _worded(
+    name: str, wordings: Sequence[str], columns: Sequence[Column], sweeps: Sequence[SweepResult], short: Sequence[Column]
+) -> list[Row]:
+    """The rows, over the `short` columns, of a benchmark that was asked in several wordings, all wordings put together."""
+    places = [own for _, own in members(columns, short)]
+    labels = [column.label for column in columns]
     results = [results_of(sweeps, wording) for wording in wordings]
     samples = iter(samples_of([result for column in results for result in column]))
-    together = Wordings(results, [[next(samples) for _ in column] for column in results], len(places) - 1)
+    together = Wordings(labels, results, [[next(samples) for _ in column] for column in results], len(places) - 1)
     formulas = {(f.name, f.group): f for column in results for r in column if r for f in r.formulas}
     return [
         Row(name, f.name, f.group, f.better, f.unit, f.headline, f.about, f.role,
@@ -102,19 +106,19 @@ def _short_cells(
             continue
         metric, shift = side.seeds(formula)
         if column.places:
-            cells.append(side.cell(formula, metric, shift) if metric else None)
-        else:
-            cells.append(_against_seeds(row.cells[place[column.label]], side, formula, shift))
+            own = {columns[i].label: row.cells[i] for i in column.places}
+            cells.append(side.cell(formula, metric, shift, _why(own)) if any(own.values()) else None)
+        else:  # a single checkpoint, compared with all seeds of the baseline in place of the first
+            cell = row.cells[place[column.label]]
+            cells.append(side.compared(cell, formula, shift) if cell else None)
         if metric:
             seed_rows.append(SeedRow(column.label, row.benchmark, row.key, row.unit, row.better, row.headline, metric, shift))
     return tuple(cells), seed_rows
 
 
-def _against_seeds(cell: Cell | None, side: Together, formula: Formula, shift: Seeds | None) -> Cell | None:
-    """A single checkpoint's cell, compared with all seeds of the baseline in place of the first."""
-    if cell is None:
-        return None
-    return side.compared(cell, formula, shift) if shift else replace(cell, difference=None, n_paired=0, n_left_out=0)
+def _why(seeds: Mapping[str, Cell | None]) -> str:
+    """Why a method's metric is unknown: what its seeds lack."""
+    return why_of_seeds((label, cell.why if cell else "") for label, cell in seeds.items() if not cell or cell.value is None)
 
 
 def _rows_of(benchmark: str, results: Results, samples: Sequence[Sample | None]) -> list[tuple[Row, Formula]]:

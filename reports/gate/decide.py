@@ -11,19 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from harness.core.edge.text import count
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Formula
 from harness.core.flags import UNJUDGED
 from harness.core.gating import Policy
 from harness.core.run_record import FROM_FILES, IMAGES, STOPPED, BenchmarkResult, SweepResult
-from harness.core.stats import addend_names, holm, sample
+from harness.core.stats import addend_names, clusters_of, evaluate, holm, moving, sample
 from reports.comparison.metric_table import benchmark_names, results_of
 from reports.gate.anytime import Anytime
 from reports.gate.resolve import Target, targets, unmeasured
 from reports.gate.shift_test import Shift, items_needed, limits, p_above, p_below, shift_of
 from reports.gate.words import family_of, needed_words, of_checkpoint, of_gate, requirement
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, WATCHED, CheckpointGate, Gate, RuleResult
-from reports.values.paired import Pairs, pairs
+from reports.values.paired import Pair, Pairs, known, pairs
 from reports.values.table import Column
 
 _Sides = tuple[BenchmarkResult | None, BenchmarkResult | None]  # the base's and the checkpoint's
@@ -109,10 +112,12 @@ def _test(target: Target, policy: Policy, sides: _Sides, matched: Pairs | None, 
     )  # fmt: skip
     obstacle = _obstacle(*sides, _PARTLY if partly else ())
     both = matched.of(f) if matched is not None else None
-    result = replace(result, left_out=both.counts(f)[1] if both is not None else 0)
-    plain = shift_of(both.before, both.after, f) if both is not None and len(both.before) else None
-    if plain is None or both is None:
-        return _Tested(replace(result, why=obstacle or f"no difference can be tested: {f.unknown}, or under five images"))
+    if both is None or not len(both.before):
+        return _Tested(replace(result, why=obstacle or "no difference can be tested: no item was answered by both"))
+    result = replace(result, left_out=both.counts(f)[1])
+    plain = shift_of(both.before, both.after, f)
+    if plain is None:
+        return _Tested(_untested(result, both, f, obstacle))
     low, high = limits(plain, policy.alpha)
     images = len(plain.images)
     result = replace(result, before=plain.before, after=plain.after, value=plain.value, low=low, high=high,
@@ -128,6 +133,25 @@ def _test(target: Target, policy: Policy, sides: _Sides, matched: Pairs | None, 
 
 def _differs(base: BenchmarkResult | None, other: BenchmarkResult | None) -> bool:
     return base is not None and other is not None and bool(base.protocol.differs_from(other.protocol))
+
+
+def _untested(result: RuleResult, both: Pair, f: Formula, obstacle: str) -> RuleResult:
+    """What was measured where no difference can be tested, and why not."""
+    moved, sides = moving(f, both.before) | moving(f, both.after), (both.before, both.after)
+    values = [known(evaluate(f, side.names, side.sums[None])) for side in sides]
+    images = [int(i) for i in np.unique(both.before.cluster[moved])]
+    result = replace(result, before=values[0], after=values[1], items=int(moved.sum()), images=len(images))
+    unknown = [name for name, value in zip(("base", "checkpoint"), values, strict=True) if value is None]
+    if unknown:
+        why = f"unknown for the {' and the '.join(unknown)}: {f.unknown}"
+    elif not all(np.isfinite(evaluate(f, side.names, side.sums - side.totals[images])).all() for side in sides):
+        why = "too few images decide it (without one of them it is unknown)"
+    else:
+        fewest = min(clusters_of(side, moving(f, side)) for side in sides)
+        why = f"{count(fewest, 'image')} {'counts' if fewest == 1 else 'count'}, too few for a test"
+    shift = values[1] - values[0] if values[0] is not None and values[1] is not None else None
+    why = f"no difference can be tested: {why}"
+    return replace(result, value=shift, why="; ".join(part for part in (obstacle, why) if part))
 
 
 def _obstacle(base: BenchmarkResult | None, other: BenchmarkResult | None, expected: Sequence[str]) -> str:

@@ -121,7 +121,13 @@ def _faults(effect: Effect) -> Part:
         "at least, at most",
     )
     lead = "Answers that contradict an official label, and the reviewers' votes on these labels."
-    return Part("\u201cErrors\u201d that are label faults", lead, header, tuple(rows))
+    lines = [
+        f"{title_of(f.result.benchmark)}, {column}: {count(f.unclear, 'unclear answer')} scored wrong "
+        f"{'is' if f.unclear == 1 else 'are'} not among the errors: such an answer contradicts no label."
+        for column, f in effect.faults
+        if f.unclear
+    ]
+    return Part("\u201cErrors\u201d that are label faults", lead, header, tuple(rows), tuple(lines))
 
 
 def _rates(effect: Effect) -> Part:

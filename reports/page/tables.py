@@ -85,6 +85,8 @@ def _cell(cell: Cell | None, row: Row, reach: float) -> CellView:
         return CellView(UNKNOWN, "", "", "", "", "", "", 0, "", "", "not measured", Markup(""))
     d, unit = cell.difference, row.shown_unit
     notes = [cell.why] if cell.value is None else []
+    if cell.unpaired:
+        notes.append(f"not compared, {cell.unpaired}")
     if cell.n_left_out:
         notes.append(f"{cell.n_left_out:,} items answered by one side only, left out of the difference")
     return CellView(

@@ -56,7 +56,8 @@ class Cell:
     0.05 / m, the level at which Holm's correction begins among the table's m tests. inf (null in JSON): not even
     a difference of 100 points, from so few images.
     p_fdr: adjusted for the false discovery rate over all metrics outside the headline table; None within it. joint: interval of
-    the difference that holds with 95 % for all checkpoints of this metric together, where there are two or more.
+    the difference that holds with 95 % for all checkpoints of this metric together, where there are two or more. unpaired: why
+    there is no difference although both sides have a value.
     """
 
     value: float | None
@@ -74,6 +75,7 @@ class Cell:
     joint: tuple[float, float] | None = None
     detectable: float | None = None
     significant: Significance = ""
+    unpaired: str = ""
 
 
 @dataclass(frozen=True, slots=True)

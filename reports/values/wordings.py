@@ -11,13 +11,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
-from harness.core.stats import Linear, Sample, limits, linearise, mean_of, moving, possible
-from reports.values.paired import Difference, counts_unjudged, is_a_share, on_common_items, unjudged_rows
-from reports.values.seeds import Seeds, random_effect, seeds_of_difference, seeds_of_metric
+from harness.core.stats import Linear, Sample, limits, mean_of, possible
+from reports.values.common_items import CommonItems, why_of_seeds
+from reports.values.paired import Difference, is_a_share
+from reports.values.seeds import random_effect, seeds_of_difference, seeds_of_metric
 from reports.values.table import Cell
 
 _MEMBER = re.compile(r"^(.+)-wording\d+$")
@@ -25,6 +24,7 @@ OTHER_ITEMS = (  # why a value is unknown
     "the wordings were asked other items; labels that end in -wording1, -wording2 are reserved for the same items in several "
     "wordings, so give other labels to sweeps of different items"
 )
+OTHER_WORDINGS = "asked in other wordings than the baseline"  # why there is no difference
 TEST = "t over wordings and images"
 Results = Sequence[BenchmarkResult | None]
 
@@ -41,52 +41,90 @@ def wording_groups(names: Sequence[str]) -> dict[str, list[str]]:
 class Wordings:
     """One benchmark in W wordings: `results[w][j]` and `samples[w][j]` (all of equal names) are those of column j."""
 
-    def __init__(self, results: Sequence[Results], samples: Sequence[Sequence[Sample | None]], tests: int = 1) -> None:
-        """tests: differences of one metric whose intervals shall hold together (Bonferroni)."""
-        self._results, self._samples, self._tests = results, samples, tests
-        self._other_items = any(map(_asked_other_items, zip(*results, strict=True)))
+    def __init__(
+        self,
+        labels: Sequence[str],
+        results: Sequence[Results],
+        samples: Sequence[Sequence[Sample | None]],
+        tests: int = 1,
+    ) -> None:
+        """labels: of the columns. tests: differences of one metric whose intervals shall hold together (Bonferroni)."""
+        self._labels, self._results, self._samples, self._tests = labels, results, samples, tests
+        self._common: dict[tuple[int, ...], CommonItems] = {}
 
     def cell(self, formula: Formula, places: Sequence[int]) -> Cell | None:
-        """The cell of one column, or of the columns that are a method's seeds; None where one of them lacks a wording."""
-        columns = list(places) if 0 in places else [0, *places]
-        there = [(j, r, s) for j in columns for r, s in self._of(j) if r is not None and s is not None]
-        if len(there) < len(columns) * len(self._results):
+        """The cell of one column, or of the columns that are a method's seeds; None where none of them was asked.
+
+        The value is over the items that these answered in all their wordings, the difference over those of them that the
+        baseline (column 0) answered too; there is none where the baseline was asked in other wordings.
+        """
+        asked = [self._asked(j) for j in places]
+        if not any(asked):
             return None
-        measured = [(result, sample) for _, result, sample in there]
-        unjudged = counts_unjudged(formula, unjudged_rows((result.scores, sample) for result, sample in measured))
-        samples, left_out = on_common_items(measured, unjudged)
-        unknown = Cell(None, None, None, 0, OTHER_ITEMS if self._other_items else formula.unknown)
-        if not samples:
-            return unknown if self._other_items else None
-        moved = np.any([moving(formula, s) for s in samples], axis=0)
-        found = {
-            j: [linearise(formula, s, moved) for (k, _, _), s in zip(there, samples, strict=True) if k == j] for j in columns
-        }
-        if not all(np.isfinite(one.value[0]) for side in found.values() for one in side):
-            return unknown
-        own = [s for (j, _, _), s in zip(there, samples, strict=True) if j in places]
-        plain = self._metric(formula, [found[j] for j in places], own)
-        if 0 in places:
+        own = self._items(places)
+        found = _by_column(own.linear(formula), len(places))
+        if len(asked[0]) < 2 or asked.count(asked[0]) < len(asked) or not found:
+            return Cell(None, None, None, own.n(formula), self._why_unknown(formula, places))
+        plain = self._metric(formula, found, own)
+        base = self._asked(0)
+        if 0 in places or not base:
             return plain
-        shifts = [[after.minus(before) for after, before in zip(found[j], found[0], strict=True)] for j in places]
-        return self._compared(plain, shifts, is_a_share(formula, *samples), int(moved.sum()), left_out)
+        return self._compared(plain, formula, places) if base == asked[0] else replace(plain, unpaired=OTHER_WORDINGS)
 
-    def _of(self, j: int) -> list[tuple[BenchmarkResult | None, Sample | None]]:
-        return [(results[j], samples[j]) for results, samples in zip(self._results, self._samples, strict=True)]
+    def _asked(self, j: int) -> list[int]:
+        """The wordings that column j was asked in."""
+        return [w for w, results in enumerate(self._results) if results[j] is not None]
 
-    def _metric(self, formula: Formula, seeds: Sequence[Sequence[Linear]], own: Sequence[Sample]) -> Cell:
-        bounds, (sides, also) = possible(formula, *own), _effects(seeds)
-        values = seeds_of_metric(sides, limits(formula, own, mean_of(sides)), bounds, also)
-        n = int(np.any([moving(formula, s) for s in own], axis=0).sum())
+    def _items(self, columns: Sequence[int]) -> CommonItems:
+        key = tuple(columns)
+        if key not in self._common:
+            sides = [(rs[j], ss[j]) for j in columns for rs, ss in zip(self._results, self._samples, strict=True)]
+            self._common[key] = CommonItems([(r, s) for r, s in sides if r is not None and s is not None])
+        return self._common[key]
+
+    def _why_unknown(self, formula: Formula, places: Sequence[int]) -> str:
+        if any(_asked_other_items([results[j] for results in self._results]) for j in places):
+            return OTHER_ITEMS
+        most, reasons = max((self._asked(j) for j in places), key=len), []
+        for j in places:
+            asked, alone = self._asked(j), self._items([j])
+            if asked and (asked != most or len(asked) < 2):
+                reasons.append((self._labels[j], f"asked in {len(asked)} of {len(self._results)} wordings"))
+            elif not asked or not alone.linear(formula):
+                why = (
+                    f"{formula.unknown} in one of the wordings"
+                    if alone.samples(formula)
+                    else "no item answered in all wordings"
+                )
+                reasons.append((self._labels[j], why if asked else ""))
+        if len(places) == 1:
+            return "".join(why for _, why in reasons)
+        return why_of_seeds(reasons) or "its seeds have no item in common"
+
+    def _metric(self, formula: Formula, seeds: Sequence[Sequence[Linear]], own: CommonItems) -> Cell:
+        samples, (sides, also) = own.samples(formula), _effects(seeds)
+        bounds, n = possible(formula, *samples), own.n(formula)
+        values = seeds_of_metric(sides, limits(formula, samples, mean_of(sides)), bounds, also)
         return Cell(None, None, None, n) if values is None else Cell(values.mean, values.low, values.high, n)
 
-    def _compared(self, cell: Cell, shifts: Sequence[Sequence[Linear]], share: bool, n: int, left_out: int) -> Cell:
-        sides, also = _effects(shifts)
-        found: Seeds | None = seeds_of_difference(sides, share, self._tests, also)
+    def _compared(self, cell: Cell, formula: Formula, places: Sequence[int]) -> Cell:
+        both = self._items([0, *places])
+        n_left_out, sides = both.n_left_out(formula), _by_column(both.linear(formula), 1 + len(places))
+        if not sides:
+            return cell if both.samples(formula) else replace(cell, n_left_out=n_left_out)
+        shifts = [[after.minus(before) for after, before in zip(side, sides[0], strict=True)] for side in sides[1:]]
+        levels, also = _effects(shifts)
+        found = seeds_of_difference(levels, is_a_share(formula, *both.samples(formula)), self._tests, also)
         if found is None:
             return cell
         difference = Difference(found.mean, found.low, found.high, found.p, None, found.error, found.freedom, TEST)
-        return replace(cell, difference=difference, n_paired=n, n_left_out=left_out, joint=found.joint)
+        return replace(cell, difference=difference, n_paired=both.n(formula), n_left_out=n_left_out, joint=found.joint)
+
+
+def _by_column(found: Sequence[Linear], n: int) -> list[list[Linear]]:
+    """All wordings of n columns, one column after another -> [column][wording]; empty where there is none."""
+    each = len(found) // n
+    return [list(found[k * each : (k + 1) * each]) for k in range(n)] if found else []
 
 
 def _asked_other_items(column: Results) -> bool:

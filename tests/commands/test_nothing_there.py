@@ -54,6 +54,9 @@ def test_view_names_no_address_while_its_port_is_taken(tmp_path: Path, monkeypat
         ),
         (["--to", "x"], "`--as table` does not use --to"),
         (["--as", "csv", "--leaderboard", "llava"], "`--as csv` does not use --leaderboard"),
+        (["--as", "csv", "--labels", "ours"], "`--as csv` does not use --labels. Leave it out. `--as json`, markdown and html"),
+        (["--as", "latex", "--labels", "ours"], "`--as latex` does not use --labels. Leave it out. `--as json`, markdown and"),
+        (["--as", "latex", "--name", "a", "--baseline", "b"], "There is no run store"),
         (
             ["--as", "eee", "--to", "x", "--published", "--labels", "ours"],
             "`--as eee` does not use --published and --labels. Leave them",

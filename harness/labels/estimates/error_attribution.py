@@ -17,6 +17,7 @@ class ErrorFaults:
     """Of one result. `share` is over all errors where all were reviewed, else over those of the control set.
 
     `least` and `most`: share of all errors, if those not reviewed are all errors of the checkpoint, or all of the labels.
+    `unclear`: answers that are scored wrong but imply no label; they are not among the errors.
     """
 
     result: ResultKey
@@ -28,6 +29,7 @@ class ErrorFaults:
     how: str
     least: float | None
     most: float | None
+    unclear: int = 0
 
 
 def error_faults(labels: Labels, edits: Sequence[LabelEdit], drawn_with: Mapping[str, int]) -> tuple[ErrorFaults, ...]:
@@ -61,4 +63,5 @@ def _of(
         how=how,
         least=faults / n if n else None,
         most=(faults + n - reviewed) / n if n else None,
+        unclear=labels.unclear.get(result, 0),
     )

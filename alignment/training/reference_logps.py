@@ -20,6 +20,7 @@ from alignment.batching.collate import Row, collate, predictors, score_rows, sta
 from alignment.batching.policy import Policy
 from alignment.batching.rows import PairRows
 from alignment.data.pairs import pairs_digest
+from alignment.weights.precision import held_in
 from alignment.weights.workers import workers
 from harness.core.digests import parts_digest
 from harness.core.files import write_whole
@@ -29,8 +30,13 @@ ANSWERS, TOKENS, STATES = "answers", "tokens", "states"
 
 
 def reference_key(policy: Policy, rows: PairRows) -> str:
-    """Names the numbers by all they depend on: weights, pairs in order, template, processor, dtype."""
-    return parts_digest(policy.checkpoint.digest, pairs_digest(rows.pairs), sorted(policy.facts().items()), *rows.facts)
+    """Names the numbers by all they depend on: weights, pairs in order, template, processor, dtype.
+
+    The format in which the weights are held is part of it alone, not of the policy's facts, which half-done trainings are
+    known by.
+    """
+    facts = (*held_in(policy), *rows.facts)
+    return parts_digest(policy.checkpoint.digest, pairs_digest(rows.pairs), sorted(policy.facts().items()), *facts)
 
 
 def reference_logps(

@@ -26,7 +26,7 @@ P = TypeVar("P", bound=Policy)
 def in_one_precision(policy: P, settings: Settings) -> P:
     """The policy as it is trained: full weights widened to float32 in place, its passes under autocast where that is set
     or the model came in bfloat16. Raises ConfigError for float16."""
-    loaded = next(p.dtype for p in policy.module.parameters() if p.is_floating_point())
+    loaded = _format_of(policy)
     if loaded == torch.float16:
         raise ConfigError("Training in float16 loses small gradients. Set model.dtype to bfloat16 or float32.")
     if settings.lora is None:
@@ -36,11 +36,21 @@ def in_one_precision(policy: P, settings: Settings) -> P:
     return _mixed(policy)
 
 
+def _format_of(policy: Policy) -> torch.dtype:
+    return next(p.dtype for p in policy.module.parameters() if p.is_floating_point())
+
+
 def widen(weights: Iterable[nn.Parameter]) -> None:
     """Half-precision weights become float32, in place."""
     for weight in weights:
         if weight.dtype in (torch.bfloat16, torch.float16):
             weight.data = weight.data.float()
+
+
+def held_in(policy: Policy) -> tuple[str, ...]:
+    """The number format of the weights under mixed precision, which the policy's facts do not tell: full weights of a bfloat16
+    model are widened, those below an adapter are not. () where everything is in the format that the model was loaded in."""
+    return (str(_format_of(policy)),) if isinstance(policy, Mixed) else ()
 
 
 def stored_as(weights: Iterable[Tensor], policy: Policy) -> str:

@@ -35,6 +35,7 @@ class TinyPolicy:
         self, folder: Path, processor: Path | None = None, dtype: torch.dtype = torch.float32, dense: bool = False
     ) -> None:
         self.module: nn.Module = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype).eval()
+        self.dtype = dtype
         self.segments = not dense and use_segments(self.module.model.language_model)
         self.processor = AutoProcessor.from_pretrained(processor or folder, backend="pil")
         self.tokenizer = self.processor.tokenizer
@@ -42,7 +43,7 @@ class TinyPolicy:
         self.checkpoint = Checkpoint("tiny", str(folder), str(folder), "digest-of-" + folder.name)
 
     def facts(self) -> dict[str, str]:
-        return {"template": str(self.processor.chat_template), "dtype": str(next(self.module.parameters()).dtype)}
+        return {"template": str(self.processor.chat_template), "dtype": str(self.dtype)}  # as loaded
 
     def prompt(self, image: Path | None, text: str) -> PromptInputs:
         return self.prompt_with([image] if image else [], text)

@@ -21,6 +21,7 @@ from tests.alignment.tiny import TinyPolicy
 from tests.alignment.training.test_train import FAST
 
 LORA = {"r": 4, "alpha": 8}
+REWARDS = ("loss", "rewards/chosen", "rewards/rejected")
 ONE = {"batch_size": 4, "micro_batch": 2, "max_steps": 1, "save_every": 1}
 
 
@@ -35,6 +36,18 @@ def test_before_the_first_step_every_pair_costs_log_two(llava_next, images, pair
     )
     assert log[0]["loss"] == pytest.approx(math.log(2), abs=1e-4)
     assert log[0]["rewards/margins"] == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("order", [(None, LORA), (LORA, None)], ids=["full first", "lora first"])
+def test_lora_and_full_weights_of_a_bfloat16_model_share_no_reference_values(llava_next, images, pairs, tmp_path, order):
+    """Full weights are widened before the reference's pass, those below an adapter are not: other sums, other roundings."""
+    for lora in order:
+        policies = [TinyPolicy(llava_next, dtype=torch.bfloat16) for _ in "ab"]
+        made = Dpo(training={"lora": lora, **ONE})
+        alone = made.align(policies[0], pairs, images, tmp_path / f"alone {lora}").log[0]
+        shared = made.align(policies[1], pairs, images, tmp_path / f"shared {lora}", cache=tmp_path / "cache").log[0]
+        assert [shared[name] for name in REWARDS] == [alone[name] for name in REWARDS]
+    assert len(list((tmp_path / "cache" / "reference").iterdir())) == 2
 
 
 @pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])

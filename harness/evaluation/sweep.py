@@ -97,10 +97,10 @@ def named(title: str, error: HarnessError) -> str:
 
 
 def refuse(faults: Sequence[str]) -> None:
-    """Raises one DataError with all faults of benchmarks; nothing without any."""
+    """Raises one DataError with all faults of files; nothing without any."""
     if faults:
-        several = f"{len(faults)} benchmarks of this sweep cannot be asked:\n  " if len(faults) > 1 else ""
-        raise DataError(several + "\n  ".join(faults))
+        several = f"{len(faults)} faults in the files of this study:\n  " if len(faults) > 1 else ""
+        raise DataError(several + "\n  ".join(fault.replace("\n", "\n  ") for fault in faults))
 
 
 def check_before_asking(label: str, model: Model, say: Say, training: bool = False) -> None:

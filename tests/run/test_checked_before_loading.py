@@ -57,7 +57,7 @@ def test_missing_images_are_named_for_every_benchmark(
     without_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = refused(DataError, study(without_images, tmp_path, POPE, CHAIR), monkeypatch)
-    assert said.startswith("2 benchmarks of this sweep cannot be asked:\n  pope: 4 of 4 items ask about an image that is not")
+    assert said.startswith("2 faults in the files of this study:\n  pope: 4 of 4 items ask about an image that is not in the")
     assert "\n  chair: 2 of 2 items ask about an image that is not in" in said and "pope: pope" not in said
 
 
@@ -82,6 +82,16 @@ def test_a_dry_run_says_the_same_once(without_images: Path, tmp_path: Path) -> N
         list(estimate(study(without_images, tmp_path, POPE, {"name": "chair", "variant": "mine"})))
     said = str(caught.value)
     assert "\n  pope: 4 of 4 items" in said and said.count("chair: ") == 1
+
+
+def test_files_of_sources_are_missed_with_those_of_benchmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    pairs = {"name": "jsonl", "file": "mine.jsonl"}
+    arms = [{"name": name, "pairs": pairs, "align": {"name": "dpo"}} for name in ("one", "two")]
+    model = {"name": "transformers", "path": "miniworld"}
+    said = refused(DataError, study(tmp_path / "data", tmp_path, POPE, arms=arms, model=model), monkeypatch)
+    assert said.startswith("3 faults in the files of this study:\n  pope: pope/coco_pope_random.json is not in the data folder")
+    assert "\n  pairs of one: mine.jsonl" in said and "\n  pairs of two: mine.jsonl" in said
 
 
 def test_a_sweep_has_a_dry_run(world: Path, tmp_path: Path) -> None:

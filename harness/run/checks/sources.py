@@ -19,6 +19,7 @@ from harness.config.option_faults import plugins_of
 from harness.config.schema import Arm, JudgeConfig, RunConfig
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
+from harness.core.digests import value_digest
 from harness.core.edge.images import open_image
 from harness.core.errors import ConfigError, DataError, HarnessError, ImageError, StoreError
 from harness.core.plugins import Data, Model
@@ -65,6 +66,23 @@ def look_at(config: RunConfig, arm: Arm, data: Data) -> Looked:
     aligner = registry.get("aligner", arm.align.name)
     if stored is not None and isinstance(aligner, ChecksPairs):
         aligner.check_pairs(stored, arm.align.options)
+    return found
+
+
+def looked_at(config: RunConfig, data: Data, missing: list[str], ahead: bool = False) -> dict[str, Looked]:
+    """Arm -> what its source holds; what cannot be read is added to `missing`. `ahead`: not of sources that read images."""
+    found, known = dict[str, Looked](), dict[str, Looked]()
+    for arm in (*config.reward_models, *config.arms):
+        if ahead and not isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
+            continue
+        alike = value_digest([arm.pairs.name, arm.pairs.options, config.seed_of(arm), arm.align.name])
+        try:
+            if alike not in known:
+                known[alike] = look_at(config, arm, data)
+            found[arm.name] = known[alike]
+        except HarnessError as error:
+            missing.append(f"pairs of {arm.name}: {error}")
+        missing += unreached_models(arm)
     return found
 
 

@@ -10,6 +10,7 @@ from harness.config.schema import RunConfig
 from harness.evaluation.sweep import refuse
 from harness.run.checks.models import check_models, is_begun
 from harness.run.checks.report import check_report
+from harness.run.checks.sources import looked_at
 from harness.run.data import data_to_look_at
 from harness.run.make_aligner import check_divided
 from harness.run.sample_questions import asked_of
@@ -22,11 +23,11 @@ def check_studies(configs: Sequence[RunConfig]) -> None:
         check_report(config)
         check_divided(config)
         check_models(config)
-    check_benchmarks(configs)
+    check_files(configs)
 
 
-def check_benchmarks(configs: Sequence[RunConfig]) -> None:
-    """Raises DataError naming every benchmark whose items or images are not all in the data folder.
+def check_files(configs: Sequence[RunConfig]) -> None:
+    """Raises DataError naming every benchmark and arm whose items, images or rows are not all in the data folder.
 
     Where all runs were begun before nothing is read: of what is done no file is needed any more.
     """
@@ -35,4 +36,5 @@ def check_benchmarks(configs: Sequence[RunConfig]) -> None:
     faults = list[str]()
     with data_to_look_at(configs[0].data, Path(configs[0].output).expanduser()) as data:
         asked_of(configs[0], data, faults)
-    refuse(faults)
+        looked_at(configs[0], data, faults, ahead=True)
+    refuse(list(dict.fromkeys(faults)))

@@ -27,6 +27,9 @@ FleetOption = Annotated[
     str | None,
     typer.Option("--fleet", metavar="ray[://HOST:PORT]", help="answer on several GPUs or hosts: a local Ray, or a running one"),
 ]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="only list what is missing and estimate time, memory and judge requests")
+]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="number of the fleet's workers; default: by GPUs")]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from harness.commands._app import FleetOption, WordsArgument, WorkersOption, app, echo
+from harness.commands._app import DryRunOption, FleetOption, WordsArgument, WorkersOption, app, echo
 from harness.core.edge.launch import is_alone, is_asked_for, is_first
 from harness.core.errors import ConfigError
 
@@ -31,9 +31,7 @@ T = TypeVar("T")
 )
 def run(
     words: WordsArgument = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="only list what is missing and estimate time, memory and judge requests")
-    ] = False,
+    dry_run: DryRunOption = False,
     mini: Annotated[bool, typer.Option("--mini", help="run a table of the paper on the miniature world")] = False,
     model: Annotated[
         str | None, typer.Option("--model", metavar="PATH", help="checkpoint to align, as model.path=PATH")
@@ -54,7 +52,6 @@ def run(
     """
     from harness.api.actions import read_study
     from harness.api.changes import as_texts
-    from harness.commands._terminal import show_costs
 
     file, changes = file_and_changes(words or [])
     own = {"model.path": model, "baseline": baseline, "output": str(output) if output is not None else None}
@@ -64,14 +61,7 @@ def run(
     for row in left_out:
         echo(f"left out: {row}")
     if dry_run:
-        from harness.core.edge.processes import imports_that_stay
-
-        with imports_that_stay():
-            from harness.config.check_plugins import plugin_faults
-            from harness.run.estimate import estimate, peak_memory
-
-            plugin_faults(chosen)  # imports every plug-in of the study
-        show_costs(estimate(chosen, echo), peak_memory)
+        estimate_costs(chosen)
         return
     outcome = carry_out(chosen)
     if outcome is None:  # this process only helped to train
@@ -79,6 +69,19 @@ def run(
     for name in ("report.html", "report.md", "report.json", "metrics.csv"):
         echo(f"{outcome.folder / name}")
     exit_if_incomplete(outcome)
+
+
+def estimate_costs(chosen: RunConfig) -> None:
+    """What a study lacks and will cost; nothing is stored."""
+    from harness.commands._terminal import show_costs
+    from harness.core.edge.processes import imports_that_stay
+
+    with imports_that_stay():
+        from harness.config.check_plugins import plugin_faults
+        from harness.run.estimate import estimate, peak_memory
+
+        plugin_faults(chosen)  # imports every plug-in of the study
+    show_costs(estimate(chosen, echo), peak_memory)
 
 
 def carry_out(chosen: RunConfig) -> Outcome | None:

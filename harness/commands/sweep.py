@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands._app import RUNS, FleetOption, OutputOption, WordsArgument, WorkersOption, app, echo
-from harness.commands.run import carry_out, exit_if_incomplete, file_and_changes, fleet_changes, interruptible
+from harness.commands._app import RUNS, DryRunOption, FleetOption, OutputOption, WordsArgument, WorkersOption, app, echo
+from harness.commands.run import carry_out, estimate_costs, exit_if_incomplete, file_and_changes, fleet_changes, interruptible
 from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def sweep(
         str | None,
         typer.Option("--style", help="prompt style of every benchmark that has it, e.g. llava, official, vlmevalkit"),
     ] = None,
+    dry_run: DryRunOption = False,
     fleet: FleetOption = None,
     workers: WorkersOption = None,
     output: OutputOption = RUNS,
@@ -80,9 +81,17 @@ def sweep(
     made = partial(evaluation, benchmarks=wanted, study=study, data=data, limit=limit, items=items, output=str(output))
     chosen, *more = [made(one, changes=changes, style=style, say=echo) for one in model or (None,)]
     if until is not None or against is not None:
+        if dry_run:
+            raise ConfigError("How much `--until decided` asks is not known before. Give `--dry-run` without it.")
         if more:
             raise ConfigError("`--until decided` is a gate of one checkpoint. Give one `--model`.")
         _until_decided(chosen, until, policy, against)
+        return
+    if dry_run:
+        for one in (chosen, *more):
+            if more:
+                echo(f"{one.model.options.get('path', one.name)}:")
+            estimate_costs(one)
         return
     if more:
         _several([chosen, *more])

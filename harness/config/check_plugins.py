@@ -9,11 +9,12 @@ from harness.config.schema import BenchmarkConfig, Plugin, RunConfig
 from harness.core import registry
 from harness.core.capabilities import CanBeTrained, Judged, NeedsJudge, NeedsReward
 from harness.core.errors import ConfigError
+from harness.core.judging import NoJudge
 from harness.core.plugins import HasWaves
 
 
 def check_plugins(config: RunConfig) -> None:
-    """Every plug-in exists and takes its options, sources and aligners their values too; all faults at once.
+    """Every plug-in exists and takes its options; benchmarks, sources and aligners their values too; all faults at once.
 
     Imports the plug-ins' modules; loads no model and reads no data.
     """
@@ -41,8 +42,15 @@ def plugin_faults(config: RunConfig) -> list[str]:
 
 
 def _values(config: RunConfig) -> list[str]:
-    """What sources and aligners say to the values of their options: a wrong beta costs a second, not a night."""
+    """What benchmarks, sources and aligners say to the values of their options: a wrong beta costs a second, not a night."""
     faults = []
+    for spec in config.sweep:
+        needed = registry.get("benchmark", spec.name)
+        is_judged = spec.judge is not None or (isinstance(needed, NeedsJudge) and needed.needs_judge)  # lacking: see `_needs`
+        try:
+            registry.make("benchmark", spec.name, spec.options, **({"judge": NoJudge()} if is_judged else {}))
+        except ConfigError as error:
+            faults.append(f"{spec.title}: {error}")
     for arm in (*config.reward_models, *config.arms):
         for kind, plugin in (("source", arm.pairs), ("aligner", arm.align)):
             try:
@@ -80,7 +88,7 @@ def _unasked_judge(spec: BenchmarkConfig) -> list[str]:
     if "judge" not in inspect.signature(plugin).parameters:
         return [f"{spec.name} asks no judge, and one is configured. Leave `judge` out"]
     try:
-        made = registry.make("benchmark", spec.name, spec.options, judge=object())
+        made = registry.make("benchmark", spec.name, spec.options, judge=NoJudge())
     except ConfigError:
         return []  # reported where it is made
     if not isinstance(made, Judged) or made.judge_tasks:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from harness.core.errors import JudgeError
 from harness.core.evaluation import Verdict
 
 Facts = Mapping[str, Any]  # JSON-able values about an item, by name; part of the key of a stored verdict
@@ -120,6 +121,15 @@ class JudgeTask:
         own = dict(self.texts) or {self.name: self.prompt}
         texts = {**own, **{name: text for name, text in given.items() if name in own}}
         return hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:12]
+
+
+class NoJudge:
+    """Stands where a judge stands when nothing will be judged. Whoever asks it gets a JudgeError."""
+
+    name, version = "none", ""
+
+    def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
+        raise JudgeError("Stored scores are not judged again by a report.")
 
 
 @runtime_checkable

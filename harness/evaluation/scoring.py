@@ -23,7 +23,7 @@ from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError, JudgeError
 from harness.core.evaluation import Answer, Item, Score, Verdict
 from harness.core.final_answer import final_answer, whole
-from harness.core.judging import REPEAT, ChecksAnnotator, Facts, JudgesTogether, JudgeTask, Question
+from harness.core.judging import REPEAT, ChecksAnnotator, Facts, JudgesTogether, JudgeTask, NoJudge, Question
 from harness.core.plugins import Annotator, Benchmark, Data, Judge
 from harness.core.preference import Images, one_or_all, paths_of
 from harness.storage.run_store import Store
@@ -178,18 +178,9 @@ def build(spec: BenchmarkConfig, judge: Judge | None) -> Benchmark:
     return registry.make("benchmark", spec.name, spec.options, **given)
 
 
-class _NoJudge:
-    """Stands where a judge stands when nothing will be judged."""
-
-    name, version = "none", ""
-
-    def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
-        raise JudgeError("Stored scores are not judged again by a report.")
-
-
 def unjudged(spec: BenchmarkConfig) -> Benchmark:
     """A benchmark without loading its judge: for its questions and formulas."""
-    return registry.make("benchmark", spec.name, spec.options, judge=_NoJudge())
+    return registry.make("benchmark", spec.name, spec.options, judge=NoJudge())
 
 
 class Scorer(Protocol):

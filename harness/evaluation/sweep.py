@@ -11,7 +11,7 @@ from harness.config.schema import BenchmarkConfig
 from harness.core.capabilities import SharesWork, WantsLikelihoods, WantsLogOdds
 from harness.core.edge.files import instead_of_file
 from harness.core.edge.foreign import refused_as
-from harness.core.errors import DataError
+from harness.core.errors import DataError, HarnessError
 from harness.core.evaluation import Item, Request
 from harness.core.nearest import nearest
 from harness.core.plugins import AnswersAtOnce, Benchmark, Data, Judge, Model, Progress, no_progress
@@ -69,12 +69,18 @@ def sweep(
     An item whose answer cannot be had (an image that turns out broken, a request that a server gave up) is left out,
     kept with its reason, and asked again by the next run.
     """
-    loaded = []
+    loaded, faults = [], dict[str, HarnessError]()
     for place, spec in specs.items():
-        judge = judge_of(spec, store, data)
-        benchmark = build(spec, judge)
-        items = items_of(spec, benchmark, data)
-        loaded.append((place, spec, judge, benchmark, items, requests_of(spec.name, benchmark, items, data)))
+        try:
+            judge = judge_of(spec, store, data)
+            benchmark = build(spec, judge)
+            items = items_of(spec, benchmark, data)
+            loaded.append((place, spec, judge, benchmark, items, requests_of(spec.name, benchmark, items, data)))
+        except HarnessError as error:
+            faults[spec.title] = error
+    if len(faults) == 1:
+        raise faults.popitem()[1]
+    refuse([named(title, error) for title, error in faults.items()])
     check_before_asking(label, model, say)
     at_work = _Sweep(label, model, data, store, run, progress, say)
     try:
@@ -82,6 +88,19 @@ def sweep(
     finally:
         at_work.keep_judged()
     at_work.keep_judged(wait=True)
+
+
+def named(title: str, error: HarnessError) -> str:
+    """What is wrong with a benchmark, with its name in front where the words do not begin with it."""
+    words = str(error)
+    return words if words.startswith((f"{title}: ", f"{title} ")) else f"{title}: {words}"
+
+
+def refuse(faults: Sequence[str]) -> None:
+    """Raises one DataError with all faults of files; nothing without any."""
+    if faults:
+        several = f"{len(faults)} faults in the files of this study:\n  " if len(faults) > 1 else ""
+        raise DataError(several + "\n  ".join(fault.replace("\n", "\n  ") for fault in faults))
 
 
 def check_before_asking(label: str, model: Model, say: Say, training: bool = False) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from alignment.weights.workers import workers
 from harness.config.check_paths import path_faults
 from harness.config.check_plugins import plugin_faults
+from harness.config.option_faults import plugins_of
 from harness.config.schema import Arm, RunConfig
 from harness.core import registry
 from harness.core.digests import value_digest
@@ -27,16 +28,15 @@ from harness.core.plugins import Aligner, Data, Model
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator, make_judge
 from harness.evaluation.sweep import check_before_asking
+from harness.run.checks.adapters import check_layers
 from harness.run.checks.report import check_report
 from harness.run.checks.sources import (
     Looked,
     Warnings,
-    check_layers,
     indented,
     known_ahead,
-    look_at,
+    looked_at,
     refused_prompts,
-    unreached_models,
 )
 from harness.run.count import counted
 from harness.run.data import data_to_look_at
@@ -113,7 +113,7 @@ def _estimate(config: RunConfig, opened: ExitStack, say: Callable[[str], None]) 
         raise DataError("This study lacks:" + indented(dict.fromkeys(missing)))
     for one, seconds in zip(asked, question_seconds(base, asked), strict=True):
         yield _sweep_cost(one, columns, seconds * one.number * columns)
-    measured = _Measured({}, {})
+    measured = _Measured({}, {}, {})
     for arm in (*config.reward_models, *config.arms):
         yield from _arm(config, arm, totals[arm.name], base, data, measured)
 
@@ -136,7 +136,7 @@ def _present(
     asked, looked, data, model = list[Asked](), dict[str, Looked](), None, None
     try:
         data = opened.enter_context(data_to_look_at(config.data, Path(config.output).expanduser()))
-        asked, looked = asked_of(config, data, missing), _looked_at(config, data, missing)
+        asked, looked = asked_of(config, data, missing), looked_at(config, data, missing)
     except HarnessError as error:
         is_known = data is None and any(fault.startswith("data:") for fault in missing)  # the folder itself is missing
         missing += [] if is_known else [str(error)]
@@ -193,28 +193,15 @@ def _refused(work: Callable[[], object]) -> list[str]:
     return []
 
 
-def _looked_at(config: RunConfig, data: Data, missing: list[str]) -> dict[str, Looked]:
-    """Arm -> what its source holds; what cannot be read is added to `missing`."""
-    found, known = dict[str, Looked](), dict[str, Looked]()
-    for arm in (*config.reward_models, *config.arms):
-        alike = value_digest([arm.pairs.name, arm.pairs.options, config.seed_of(arm), arm.align.name])
-        try:
-            if alike not in known:
-                known[alike] = look_at(config, arm, data)
-            found[arm.name] = known[alike]
-        except HarnessError as error:
-            missing.append(f"pairs of {arm.name}: {error}")
-        missing += unreached_models(arm)
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class _Measured:
     """What arms have in common is measured once. `pairs`: a source -> its first pairs and the seconds of a prompt; `steps`: an
-    alignment -> the seconds of a step's pair."""
+    alignment -> the seconds of a step's pair; `first`: a source and who answers it -> the arm that makes these pairs first,
+    whose answers the others find in the store."""
 
     pairs: dict[str, tuple[list[PreferencePair], float]]
     steps: dict[str, float]
+    first: dict[str, str]
 
 
 def _arm(config: RunConfig, arm: Arm, total: int, base: Model, data: Data, measured: _Measured) -> Iterator[Cost]:
@@ -226,12 +213,24 @@ def _arm(config: RunConfig, arm: Arm, total: int, base: Model, data: Data, measu
         seconds = timed(lambda: pairs.extend(source.pairs(data, base, config.seed_of(arm))))
         measured.pairs[alike] = pairs, seconds / few
     pairs, seconds = measured.pairs[alike]
-    yield Cost(f"pairs: {arm.name}", f"{count(total, 'prompt')} ({arm.pairs.name})", seconds * total)
+    amount = f"{count(total, 'prompt')} ({arm.pairs.name})"
+    asked = value_digest([arm.pairs.name, arm.pairs.options, config.seed_of(arm), arm.after])
+    first = arm.name if _is_not_kept(arm) else measured.first.setdefault(asked, arm.name)
+    if first == arm.name:
+        yield Cost(f"pairs: {arm.name}", amount, seconds * total)
+    else:
+        yield Cost(f"pairs: {arm.name}", f"{amount}, shared with {first}", 0.0)
     if pairs and arm.align.reward is None:
         yield _training(config, arm, pairs, total, data, measured.steps)
     else:
         why = "cannot be measured before its reward model is trained" if pairs else "no pair came of the sample"
         yield Cost(f"align: {arm.name}", f"{arm.align.name}: {why}", None)
+
+
+def _is_not_kept(arm: Arm) -> bool:
+    """Whether what an arm's source asks is not in the store: likeliest tokens along given answers."""
+    sources = [spec["name"] for kind, _, spec in plugins_of({"arms": [arm.model_dump()]}) if kind == "source"]
+    return "povid_noise" in sources
 
 
 def _training(

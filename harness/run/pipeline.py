@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from alignment.data.pairs import read_pairs, write_pairs, write_trl
 from alignment.data.yield_report import left_out
 from alignment.weights.workers import collective, is_lost, workers
-from harness.config.check_plugins import check_plugins
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
 from harness.core.digests import value_digest
@@ -32,12 +31,11 @@ from harness.models._server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
 from harness.run.arm_costs import asked_for_pairs
-from harness.run.checks.models import check_models
-from harness.run.checks.report import check_report
 from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, notes_of_run, pairs_record
+from harness.run.checks.study import check_studies
 from harness.run.checks.unchanged import require_unchanged, source_digest
 from harness.run.data import open_data
-from harness.run.make_aligner import check_divided, rated_by
+from harness.run.make_aligner import rated_by
 from harness.run.models import Shown, crew_of, load_model
 from harness.run.on_fleet.arm_training import ArmTraining
 from harness.run.on_fleet.jobs import hands_of
@@ -70,10 +68,7 @@ def run(
     Returns None in the processes that only helped to train.
     Raises HarnessError for everything the user can fix; what is stored stays stored.
     """
-    check_plugins(config)
-    check_report(config)
-    check_divided(config)
-    check_models(config)
+    check_studies([config])
     with crew_of(hands_of(config), say, Shown(Path(config.output), show)) as crew:
         check_room(config, crew)
         return run_on(crew, config, command, progress, say)

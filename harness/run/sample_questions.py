@@ -14,7 +14,7 @@ from harness.core.errors import HarnessError, ModelError
 from harness.core.evaluation import Item, Request
 from harness.core.plugins import Benchmark, Data, Model
 from harness.evaluation.scoring import unjudged
-from harness.evaluation.sweep import items_of, requests_of
+from harness.evaluation.sweep import items_of, named, requests_of
 
 QUESTIONS = 8  # of a benchmark that is measured alone
 LONG_TOKENS, TOGETHER = 64, 16  # benchmarks that allow longer answers are measured together, on about so many questions in all
@@ -41,7 +41,7 @@ def asked_of(config: RunConfig, data: Data, missing: list[str]) -> list[Asked]:
             benchmark = unjudged(spec)
             read.append((spec, benchmark, items_of(spec, benchmark, data)))
         except HarnessError as error:
-            missing.append(f"{spec.title}: {error}")
+            missing.append(named(spec.title, error))
     long = sum(_is_long(benchmark) for _, benchmark, _ in read)
     of_each = max(3, min(QUESTIONS, -(-TOGETHER // max(1, long))))
     found = []
@@ -51,7 +51,7 @@ def asked_of(config: RunConfig, data: Data, missing: list[str]) -> list[Asked]:
         try:
             sample, offered = requests_of(spec.name, benchmark, items, data, few), _offered(benchmark, items[:few])
         except HarnessError as error:
-            missing.append(f"{spec.title}: {error}")
+            missing.append(named(spec.title, error))
             continue
         found.append(Asked(spec, len(items), sample, _wants_log_odds(benchmark), offered, is_long))
     return found

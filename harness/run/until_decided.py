@@ -26,6 +26,7 @@ from harness.models._server.shared_servers import kept_servers
 from harness.results.run_records import records_of
 from harness.run.checks.decidable import base_results, require_measured, require_same_items, require_same_protocol
 from harness.run.checks.models import check_models
+from harness.run.checks.study import check_files
 from harness.run.data import open_data
 from harness.run.models import load_model
 from harness.storage.run_folder import locked
@@ -73,6 +74,7 @@ def until_decided(
         base = records_of(store, against)[0]
         results = base_results(store.run(against), base, config.sweep, output)
         deciding = require_measured(policy, results, store.run(against))
+        check_files([config])
         data = open_data(config.data, output, say)
         for spec in config.sweep:
             require_same_items(spec, results[spec.title], data, against)

@@ -43,8 +43,18 @@ def test_every_stage_is_counted_and_measured(world: Path, tmp_path: Path) -> Non
     assert costs["sweep: mmhal_bench"].judge_requests == 96 * 3 and costs["sweep: pope"].judge_requests == 0
     assert costs["align: bdhs"].amount == "3 steps of 8 pairs (dpo)"
     assert costs["align: online"].amount == "2 steps of 8 pairs (online_dpo)"
+    assert costs.pop("pairs: online").seconds == 0.0  # those of bdhs
     assert all(cost.seconds is not None and cost.seconds > 0 for cost in costs.values())
     assert not list(tmp_path.glob("*/arms")) and not (tmp_path / "store.sqlite").exists()
+
+
+def test_pairs_that_several_arms_train_on_are_counted_once(world: Path, tmp_path: Path) -> None:
+    dpo = SMALL["arms"][0]
+    arms = [{**dpo, "name": "a"}, {**dpo, "name": "b", "seed": 1}, {**dpo, "name": "c"}, {**dpo, "name": "d", "after": "a"}]
+    costs = {cost.stage: cost for cost in estimate(study(world, tmp_path, arms=arms, sweep=SMALL["sweep"][:1]))}
+    assert costs["pairs: c"].amount == "24 prompts (bdhs), shared with a" and costs["pairs: c"].seconds == 0.0
+    for name in "abd":  # another seed draws others; `d` is answered by another checkpoint
+        assert costs[f"pairs: {name}"].amount == "24 prompts (bdhs)" and costs[f"pairs: {name}"].seconds
 
 
 def test_a_miniature_world_that_is_not_drawn_is_counted_and_measured_without_drawing_it(tmp_path: Path) -> None:

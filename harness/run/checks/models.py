@@ -16,7 +16,7 @@ def check_models(config: RunConfig) -> None:
 
     A study that was begun before is not checked: what is done needs no key any more, and what is left says so itself.
     """
-    if _is_begun(config):
+    if is_begun(config):
         return
     faults: list[str] = []
     for kind, where, spec in plugins_of(config.model_dump()):
@@ -31,7 +31,7 @@ def check_models(config: RunConfig) -> None:
         raise ConfigError(all_faults(faults, "the configuration"))
 
 
-def _is_begun(config: RunConfig) -> bool:
+def is_begun(config: RunConfig) -> bool:
     """Whether the output folder has a run of the same study."""
     for written in Path(config.output).expanduser().glob("*/run.yaml"):
         if written.parent.name.startswith(f"{config.name}-"):

@@ -7,21 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alignment.batching.policy import Policy
 from alignment.data.prompts import StoresPairs, asked_of, count_of, read_once
 from alignment.data.stored_pairs import ChecksPairs
 from alignment.data.yield_report import sides
 from alignment.quality.empty_prompts import unasked, without_images
 from alignment.quality.near_duplicates import copies
 from alignment.quality.text_probe import giveaways, probed
-from alignment.settings import make_lora
-from alignment.weights.trainable import lora_layers, narrow_layers
 from harness.config.option_faults import plugins_of
 from harness.config.schema import Arm, JudgeConfig, RunConfig
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
+from harness.core.digests import value_digest
 from harness.core.edge.images import open_image
-from harness.core.errors import ConfigError, DataError, HarnessError, ImageError, StoreError
+from harness.core.errors import DataError, HarnessError, ImageError, StoreError
 from harness.core.plugins import Data, Model
 from harness.core.preference import (
     AsksAbout,
@@ -34,6 +32,7 @@ from harness.core.preference import (
 )
 from harness.models._checkpoint.families import note_ahead
 from harness.models._server.shared_servers import check_startable
+from harness.run.checks.adapters import check_layers, noted_rank
 from harness.storage.artifacts import Pairs
 
 IMAGES = 8  # of a source's that are opened before anything is asked
@@ -69,6 +68,23 @@ def look_at(config: RunConfig, arm: Arm, data: Data) -> Looked:
     return found
 
 
+def looked_at(config: RunConfig, data: Data, missing: list[str], ahead: bool = False) -> dict[str, Looked]:
+    """Arm -> what its source holds; what cannot be read is added to `missing`. `ahead`: not of sources that read images."""
+    found, known = dict[str, Looked](), dict[str, Looked]()
+    for arm in (*config.reward_models, *config.arms):
+        if ahead and not isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
+            continue
+        alike = value_digest([arm.pairs.name, arm.pairs.options, config.seed_of(arm), arm.align.name])
+        try:
+            if alike not in known:
+                known[alike] = look_at(config, arm, data)
+            found[arm.name] = known[alike]
+        except HarnessError as error:
+            missing.append(f"pairs of {arm.name}: {error}")
+        missing += unreached_models(arm)
+    return found
+
+
 def refused_prompts(arm: Arm, looked: Looked, model: Model) -> list[str]:
     """What an arm's source asks that the base, or the arm's judge, cannot take: prompts about several images."""
     takers: dict[str, object] = {"this model": model}
@@ -77,38 +93,6 @@ def refused_prompts(arm: Arm, looked: Looked, model: Model) -> list[str]:
         takers[f"the judge {arm.align.judge.name}"] = judge
     found = [refused_images(one, looked.rows, who) for who, one in takers.items()]
     return [f"pairs of {arm.name}: {refused}" for refused in found if refused]
-
-
-def check_layers(arm: Arm, model: object) -> None:
-    """Raise ConfigError where an arm's `lora.targets` match no layer of the base, or its `lora.r` is above the width of all. A
-    model of a fleet is not here: its training says so."""
-    try:
-        _narrow_layers(arm, model)
-    except ConfigError as error:
-        raise ConfigError(f"arm {arm.name}: {error}") from error
-
-
-def _narrow_layers(arm: Arm, model: object) -> dict[str, int]:
-    lora = (arm.align.options.get("training") or {}).get("lora")
-    if lora is None or not isinstance(model, Policy):
-        return {}
-    made = make_lora(lora)
-    return narrow_layers(model.module, lora_layers(model.module, made.targets), made.r)
-
-
-def _noted_rank(arm: Arm, model: object) -> tuple[str, ...]:
-    """What is said of layers that are narrower than the rank of an arm's adapters."""
-    try:
-        narrow = _narrow_layers(arm, model)
-    except ConfigError:
-        return ()  # `check_layers` refuses the arm
-    if not narrow:
-        return ()
-    name, width = min(narrow.items(), key=lambda layer: layer[1])
-    return (
-        f"lora.r of arm {arm.name} is above the width of {len(narrow):,} of the layers that it adapts ({name}: {width}): "
-        "there the rest of the rank learns nothing.",
-    )
 
 
 def known_ahead(arm: Arm, looked: Looked, model: object, data: Data) -> tuple[str, ...]:
@@ -143,7 +127,7 @@ def _unreadable(looked: Looked, data: Data) -> tuple[str, ...]:
 def pair_notes(arm: Arm, model: object, asked: Sequence[AsksAbout], pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
     """What a run warns of and its report contains: of what an arm asks about, and of its pairs."""
     noted = (*noted_images(model, asked), *noted_judge(arm.align.judge, asked), *giveaways(pairs))
-    return (*noted, *_noted_rank(arm, model))
+    return (*noted, *noted_rank(arm, model))
 
 
 def notes_of_run(arm: Arm, model: object, pairs: Sequence[PreferencePair]) -> tuple[str, ...]:

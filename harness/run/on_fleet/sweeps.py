@@ -8,15 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.config.check_plugins import check_plugins
 from harness.config.schema import RunConfig
 from harness.core.errors import ConfigError, HarnessError
 from harness.core.plugins import Progress, no_progress
 from harness.evaluation.side_by_side import side_by_side
 from harness.results.report_files import Outcome
 from harness.run import pipeline
-from harness.run.checks.models import check_models
-from harness.run.checks.report import check_report
+from harness.run.checks.study import check_studies
 from harness.run.models import Shown, crew_of
 from harness.run.on_fleet.jobs import hands_of
 
@@ -36,10 +34,7 @@ def sweep_all(
 
     A checkpoint that cannot be swept does not stop the others. Raises HarnessError naming all that were not, at the end.
     """
-    for config in configs:
-        check_plugins(config)
-        check_report(config)
-        check_models(config)
+    check_studies(configs)
     names = distinct_names([str(config.model.options.get("path", config.name)) for config in configs])
     with crew_of(hands_of(configs[0]), say, Shown(Path(configs[0].output), show)) as crew:
         tasks = [partial(_one, crew, config, command, names[n], progress, say) for n, config in enumerate(configs)]

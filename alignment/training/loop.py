@@ -21,7 +21,7 @@ from alignment.trackers import Tracker, trackers
 from alignment.training.objectives import Objective, Part, ReadsStep, Totals
 from alignment.training.sample_supply import LooksAhead, Sample, Supply
 from alignment.weights.replicated import Replicated
-from alignment.weights.resume_state import append_log, cut_log, load_state, read_log, save_state
+from alignment.weights.resume_state import Identity, append_log, cut_log, load_state, read_log, save_state
 from harness.core.digests import seed_of
 from harness.core.errors import TrainingError
 from harness.core.plugins import Progress
@@ -41,11 +41,11 @@ class Loop:
         settings: Settings,
         shards: Replicated,
         folder: Path,
-        fingerprint: str,
+        identity: Identity,
         rules: Sequence[Rule],
     ) -> None:
         self.policy, self.supply, self.objective, self.settings = policy, supply, objective, settings
-        self.shards, self.folder, self.fingerprint = shards, folder, fingerprint
+        self.shards, self.folder, self.identity = shards, folder, identity
         self.rules, self.workers = rules, shards.workers
         self.total = settings.steps(len(supply), supply.repeats)
         self.optimizer = shards.optimizer(settings)
@@ -53,7 +53,7 @@ class Loop:
 
     def run(self, progress: Progress) -> tuple[int, str]:
         """(steps done, why it stopped early or "")."""
-        start = load_state(self.folder, self.shards, self.optimizer, self.fingerprint)
+        start = load_state(self.folder, self.shards, self.optimizer, self.identity)
         self.workers.wait()  # until all have read what the first one is about to change
         log = read_log(self.folder, start)
         if self.workers.is_main:
@@ -86,7 +86,7 @@ class Loop:
         if due and done % self.supply.repeats == 0 and done < self.total:
             held = self.shards.held(self.optimizer)
             if self.workers.is_main:
-                save_state(self.folder, done, held, self.fingerprint, self.settings.keep_states)
+                save_state(self.folder, done, held, self.identity, self.settings.keep_states)
 
     def _step(self, step: int, past: LogRow) -> LogRow:
         """One optimizer step behind the one with the log row `past`; returns its own."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from alignment.data.pairs import pairs_digest
 from alignment.early_stopping import Rule
 from alignment.settings import Settings
 from alignment.training.diagnosis import diagnose, dropped_note
+from alignment.training.identity import identity, with_digests
 from alignment.training.loop import Loop
 from alignment.training.moving_reference import Moving
 from alignment.training.objectives import NeedsExtras, Objective, ReadsStates, ReadsTokens
@@ -38,7 +39,7 @@ from alignment.training.sample_supply import Online, Reference, Stored, Supply
 from alignment.training.unpaired import Rated, Unpaired, mismatched
 from alignment.weights.checkpoint import write_checkpoint, write_merged_base
 from alignment.weights.precision import in_one_precision, stored_as
-from alignment.weights.resume_state import check_fingerprint, read_log
+from alignment.weights.resume_state import Identity, read_log
 from alignment.weights.strategy import divide
 from alignment.weights.trainable import Trainable, prepare
 from alignment.weights.workers import collective, workers
@@ -85,24 +86,19 @@ def train(
     `reference`: where it is not the policy as loaded, e.g. that of an earlier round.
     `rules` end it early; the setting `early_stop` is one more.
 
-    Raises TrainingError when no pair is left, when the folder holds another training, or when a loss is not finite
-    (naming the pairs; the last state is kept).
+    Raises TrainingError when no pair is left, when an image is not the one that its pair was made with, when the folder holds
+    another training, or when a loss is not finite (naming the pairs; the last state is kept).
     """
     policy = in_one_precision(policy, settings)
-    kept, dropped = validate(pairs, lambda name: is_file(image_root / name), unpaired=isinstance(objective, Unpaired))
-    require_some(kept, dropped)
-    if refused := refused_images(policy, kept):
-        raise TrainingError(refused)
-    if online is not None and any(pair.context for pair in kept):
-        raise TrainingError(
-            f"{sum(bool(pair.context) for pair in kept)} pairs give the beginning of their answer (context); an aligner that "
-            "makes its own answers begins them itself. Use one that trains on stored pairs, e.g. dpo."
-        )
+    named, dropped = validate(pairs, lambda name: is_file(image_root / name), unpaired=isinstance(objective, Unpaired))
+    require_some(named, dropped)
+    _require_trainable(policy, named, online)
+    kept = with_digests(named, image_root, progress)
     made = {**objective.facts(), **settings.facts(), **(online.facts() if online else {})}
     made |= {"reference": reference.checkpoint.digest} if reference is not None else {}
-    fingerprint = parts_digest(made, pairs_digest(kept), policy.checkpoint.digest, sorted(policy.facts().items()))
+    asked = identity(made, named, kept, policy)
     if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():
-        return _finished(folder, fingerprint)
+        return _finished(folder, asked)
     folder.mkdir(parents=True, exist_ok=True)
     extras, drawn_from = _extras(objective, kept, image_root, (cache or folder) / "images")
     rows, too_long = make_rows(
@@ -110,24 +106,36 @@ def train(
     )
     dropped += too_long
     require_some(rows, dropped)
+    asked = replace(asked, rows=pairs_digest(rows.pairs))
     merged = None
     if workers().is_main and settings.lora is not None:
         merged = write_merged_base(policy.module, policy.checkpoint, folder / MERGED)
     trained, supply = _supply(policy, rows, image_root, cache or folder, objective, settings, progress, online, reference)
     stops: list[Rule] = [*rules, settings.early_stop] if settings.early_stop else [*rules]
     shards = divide(trained, workers(), online is not None)
-    steps, stopped = Loop(policy, supply, objective, settings, shards, folder, fingerprint, stops).run(progress)
+    steps, stopped = Loop(policy, supply, objective, settings, shards, folder, asked, stops).run(progress)
     weights, heads = shards.module_state(), shards.heads_state()
     _require_finite(weights if weights is not None else trained.weights, steps)
     if workers().is_main:
         precision = stored_as(trained.weights.values(), policy)
         provenance = {"step": steps, "precision": precision, **made}
         write_checkpoint(trained, policy.checkpoint, folder / CHECKPOINT, provenance, heads, weights, merged)
-        facts = {"fingerprint": fingerprint, "step": steps, "stopped": stopped, "pairs": len(pairs)}
+        facts = {**asked.facts(), "step": steps, "stopped": stopped, "pairs": len(pairs)}
         done = {**facts, "precision": precision, "dropped": table(dropped), "digest": model_digest(folder / CHECKPOINT)}
         write_text_whole(folder / DONE, json.dumps(done) + "\n")
     workers().wait()
-    return _finished(folder, fingerprint)
+    return _finished(folder, asked)
+
+
+def _require_trainable(policy: Policy, pairs: Sequence[PreferencePair], online: Online | None) -> None:
+    """Raise TrainingError for pairs that this policy, or a method that makes its own answers, does not take."""
+    if refused := refused_images(policy, pairs):
+        raise TrainingError(refused)
+    if online is not None and (begun := sum(bool(pair.context) for pair in pairs)):
+        raise TrainingError(
+            f"{begun} pairs give the beginning of their answer (context); an aligner that makes its own answers begins them "
+            "itself. Use one that trains on stored pairs, e.g. dpo."
+        )
 
 
 def _supply(
@@ -204,9 +212,9 @@ def _done(folder: Path) -> Mapping[str, Any]:
     return facts
 
 
-def _finished(folder: Path, fingerprint: str) -> Alignment:
+def _finished(folder: Path, asked: Identity) -> Alignment:
     facts = _done(folder)
-    check_fingerprint(folder, facts["fingerprint"], fingerprint)
+    asked.require_same(folder, facts)
     if facts.get("digest") not in (None, model_digest(folder / CHECKPOINT)):  # None: of an older version
         raise TrainingError(
             f"{folder / CHECKPOINT} is not what its training wrote: a file was changed, lost or damaged since. Put it back, or "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -25,13 +26,47 @@ STATES = Path("state")
 LOG = Path("log.jsonl")
 
 
-def save_state(folder: Path, step: int, held: Mapping[str, Any], fingerprint: str, keep: int = 1) -> None:
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a training's folder is compared with before it goes on.
+
+    fingerprint: of settings, pairs, the content of their images and base weights. earlier: the same as versions wrote it that
+    knew an image without a digest by its name alone. rows: of the pairs that are left once images were read and lengths are
+    known; "" before that.
+    """
+
+    fingerprint: str
+    earlier: str
+    rows: str = ""
+
+    def facts(self) -> dict[str, str]:
+        """What is kept of it."""
+        return {"fingerprint": self.fingerprint, "rows": self.rows}
+
+    def require_same(self, folder: Path, found: Mapping[str, Any]) -> None:
+        """Raise TrainingError where a folder holds a training with other settings, pairs, images or base weights."""
+        if found["fingerprint"] not in (self.fingerprint, self.earlier):
+            raise TrainingError(
+                f"{folder} holds a training with other settings, pairs, images or base weights; remove it or name another "
+                "folder."
+            )
+
+    def require_same_rows(self, folder: Path, found: Mapping[str, Any]) -> None:
+        """Raise TrainingError where it was trained on other pairs of the same list; older versions do not tell."""
+        if found.get("rows", self.rows) != self.rows:
+            raise TrainingError(
+                f"{folder} holds a training on other rows of the same pairs: images that cannot be read now could be read when "
+                f"it began, or the other way round. Put the images back as they were, or remove {folder} to train again."
+            )
+
+
+def save_state(folder: Path, step: int, held: Mapping[str, Any], identity: Identity, keep: int = 1) -> None:
     """Write the state after `step` steps: `held` is {"weights": ..., "optimizer": ...}, whole tensors.
 
     Of the states before it the newest stay, `keep` in all.
     """
     path = folder / STATES / f"step-{step:08d}.pt"
-    state = {"fingerprint": fingerprint, "step": step, **held}
+    state = {**identity.facts(), "step": step, **held}
     try:
         write_whole(path, lambda part: torch.save(state, part))
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
@@ -48,7 +83,7 @@ def _states(folder: Path) -> list[Path]:
     return sorted((folder / STATES).glob("step-*.pt"), reverse=True)
 
 
-def load_state(folder: Path, shards: Replicated, optimizer: Optimizer, fingerprint: str) -> int:
+def load_state(folder: Path, shards: Replicated, optimizer: Optimizer, identity: Identity) -> int:
     """Put weights and optimizer back in place; returns the number of steps done, 0 without a state.
 
     A state that cannot be read is passed over for the one before it, if that was kept.
@@ -56,7 +91,8 @@ def load_state(folder: Path, shards: Replicated, optimizer: Optimizer, fingerpri
     state = _newest(folder)
     if state is None:
         return 0
-    check_fingerprint(folder, state["fingerprint"], fingerprint)
+    identity.require_same(folder, state)
+    identity.require_same_rows(folder, state)
     saved: dict[str, Tensor] = state["weights"]
     if saved.keys() != shards.trained.weights.keys():
         raise TrainingError(f"{folder / STATES} holds other weights than this model trains; remove {folder}.")
@@ -83,14 +119,6 @@ def _require_intact(path: Path) -> None:
     with ZipFile(path) as file:
         if damaged := file.testzip():
             raise BadZipFile(f"the checksum of {damaged} is wrong: the file has changed since it was written")
-
-
-def check_fingerprint(folder: Path, found: str, wanted: str) -> None:
-    """Raise TrainingError where a folder holds a training with other settings, pairs or base weights."""
-    if found != wanted:
-        raise TrainingError(
-            f"{folder} holds a training with other settings, pairs or base weights; remove it or name another folder."
-        )
 
 
 def append_log(folder: Path, row: Mapping[str, float]) -> None:

@@ -18,7 +18,7 @@ COLOURS = ("red", "blue", "white", "black", "green", "grey")
 @pytest.fixture(scope="module")
 def pairs() -> list[PreferencePair]:
     return [
-        PreferencePair(c, ("wide.png", "tall.png")[i % 2], f"digest {i}", "Describe it.", f"a {c} cat.", (f"a {c} dog.",), "t")
+        PreferencePair(c, ("wide.png", "tall.png")[i % 2], "", "Describe it.", f"a {c} cat.", (f"a {c} dog.",), "t")
         for i, c in enumerate(COLOURS)
     ]
 

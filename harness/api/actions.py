@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api.changes import Changes, as_call, as_texts, is_unknown, plain
+from harness.api.changes import Changes, as_call, as_texts, is_unknown, listed, plain
 from harness.api.progress import ProgressBars, ShowsLines, Silent
 from harness.api.results import Results, of_one_sweep
 from harness.api.stored import Run, RunStore, output_of
+from harness.core import registry
 from harness.core.edge.text import shown
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Item
@@ -76,9 +77,9 @@ def sweep(
 
     if isinstance(study, Mapping):
         raise ConfigError("`sweep` takes its study from a YAML file. Give a mapping to `harness.run`, without arms.")
-    given = {"data": data, "limit": limit, "items": items, "output": output}
+    given = {"data": data, "limit": limit, "items": listed(items, "items"), "output": output}
     asked = {key: plain(value, key) for key, value in given.items()} | {"changes": as_texts(changes)}
-    model, names = plain(model, "model"), plain(benchmarks, "benchmarks")
+    model, names = plain(model, "model"), listed(benchmarks, "benchmarks")
     config = evaluation(model, names, study=Path(study) if study is not None else None, **asked)
     done = _carried_out(config, as_call(sweep, model, names, study=study, **asked), progress)
     assert done is not None  # only a training has helpers
@@ -108,6 +109,7 @@ def compare(
 
     place = output_of(runs, output)
     ids = [one if isinstance(one, str) else one.id for one in runs]
+    names, labels = names if names is None else listed(names, "names"), listed(labels, "labels")
 
     @cache
     def read() -> list[RunRecord]:
@@ -207,9 +209,14 @@ def load_benchmark(
     from harness.evaluation.sweep import items_of
     from harness.run.data import open_data
 
+    registry.get("benchmark", name)
     own = plain(options, f"an option of {name}")
+    own |= {"items": listed(own["items"], "items")} if "items" in own else {}
     tree = {"model": {"name": "transformers", "path": "none"}, "sweep": [{"name": name, **own}]}
-    spec = schema.parse(tree, f"the options of {name}").sweep[0]
+    try:
+        spec = schema.parse(tree, f"the options of {name}").sweep[0]
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("- sweep.0: ", "- ").replace("- sweep.0.", "- ")) from error
     folder = open_data(str(data), Path(output).expanduser())
     benchmark = build(spec, judge_of(spec, None, folder))
     return LoadedBenchmark(spec.title, benchmark, items_of(spec, benchmark, folder))

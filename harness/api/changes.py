@@ -49,6 +49,12 @@ def plain(value: Any, what: str) -> Any:  # Any: a YAML value
     return plain(listed, what)
 
 
+def listed(value: Any, what: str) -> Any:  # Any: a list of YAML values
+    """The same of a list; a text is the list of it alone, and not one of its letters."""
+    made = plain(value, what)
+    return [made] if isinstance(made, str) else made
+
+
 def is_unknown(value: object) -> bool:
     """Whether it is what stands for nothing: None, NaN of any kind, or `pandas.NA`."""
     return value is None or (not isinstance(value, str) and str(value) in ("nan", "<NA>", "NaT"))

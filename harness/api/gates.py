@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api.changes import plain
+from harness.api.changes import listed, plain
 from harness.api.stored import Run, output_of
 
 if TYPE_CHECKING:
@@ -43,4 +43,4 @@ def gate(
         chosen = policy_of(own)
     else:
         chosen = load_policy(str(policy or "default"))
-    return gated(records, chosen, only=checkpoints)
+    return gated(records, chosen, only=listed(checkpoints, "checkpoints"))

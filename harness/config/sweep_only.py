@@ -11,6 +11,7 @@ from harness.config import schema as config
 from harness.config.schema import RunConfig
 from harness.core import registry
 from harness.core.errors import ConfigError
+from harness.core.nearest import did_you_mean
 from harness.core.plugins import HasStyles
 
 
@@ -74,8 +75,11 @@ def _styled(specs: object, style: str, say: Callable[[str], None]) -> object:
         return specs  # the schema refuses it
     styles = [_styles_of(spec) for spec in specs]
     if not any(style in known for known in styles):
-        there = ", ".join(sorted({name for names in styles for name in names})) or "none"
-        raise ConfigError(f"No benchmark of this sweep has the prompt style {style!r}. Styles: {there}.")
+        there = sorted({name for names in styles for name in names})
+        raise ConfigError(
+            f"No benchmark of this sweep has the prompt style {style!r}.{did_you_mean(style, there)} "
+            f"Styles: {', '.join(there) or 'none'}."
+        )
     for spec, known in zip(specs, styles, strict=True):
         if style not in known:
             say(f"{spec.get('name')} has no prompt style {style!r} and keeps its own.")

@@ -82,6 +82,24 @@ def test_numbers_of_other_libraries_are_numbers(three: object, asked: list[tuple
         assert (config.seed, config.data, config.sweep[0].limit) == (3, "miniworld", 3) and "int64" not in command
 
 
+def test_a_text_is_a_list_of_one(asked: list[tuple[RunConfig, str]]) -> None:
+    harness.sweep("miniworld", "pope", items="1")
+    ((config, command),) = asked
+    assert [(spec.name, spec.items) for spec in config.sweep] == [("pope", ["1"])]
+    assert command == "harness.sweep('miniworld', ['pope'], items=['1'])"
+
+
+@pytest.mark.parametrize(("name", "options", "says"), [
+    ("popee", {}, "There is no benchmark named 'popee'. Did you mean 'pope'?"),
+    ("pope", {"spilts": ["random"]}, "1 fault in the options of pope:\n  - the benchmark 'pope' has no option 'spilts'."),
+    ("pope", {"limit": 0}, "1 fault in the options of pope:\n  - limit: "),
+])  # fmt: skip
+def test_faults_of_a_loaded_benchmark_name_no_sweep(name: str, options: Any, says: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        harness.load_benchmark(name, output=tmp_path, **options)
+    assert str(caught.value).startswith(says) and "sweep" not in str(caught.value)
+
+
 @pytest.mark.parametrize("value", [object(), b"x", {1, 2}, np.datetime64("2026-01-01"), 1j])
 def test_a_value_without_a_form_in_yaml_is_named(value: object) -> None:
     with pytest.raises(ConfigError, match="the change of seed is .* of the type"):

@@ -19,7 +19,7 @@ def test_a_style_is_given_to_those_that_have_it_and_the_others_are_named() -> No
 
 
 def test_a_style_that_no_benchmark_has_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match="No benchmark of this sweep has the prompt style 'lava'. Styles: .*llava"):
+    with pytest.raises(ConfigError, match="has the prompt style 'lava'. Did you mean 'llava'. Styles: .*llava"):
         evaluation("m/x", ["mme"], data="data", style="lava")
 
 

@@ -15,8 +15,8 @@ from harness.storage.data_folder import DataFolder
 
 
 @pytest.mark.parametrize("name", ["pope", "chair"])
-def test_the_number_of_images_is_that_of_the_items_left_by_a_limit(world: Path, name: str) -> None:
-    data = DataFolder(world, world)
+def test_the_number_of_images_is_that_of_the_items_left_by_a_limit(world: Path, tmp_path: Path, name: str) -> None:
+    data = DataFolder(world, tmp_path)  # the world is shared: nothing is kept in it
     for limit in (None, 1):
         spec = BenchmarkConfig(name=name, limit=limit)
         benchmark = build(spec, None)

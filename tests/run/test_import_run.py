@@ -23,7 +23,7 @@ def questions(world: Path) -> list[Any]:
     from harness.storage.data_folder import DataFolder
 
     spec = parse({"model": {"name": "scripted"}, "sweep": [{"name": "pope", "limit_images": 5}]}).sweep[0]
-    return list(items_of(spec, build(spec, None), DataFolder(world, world)))
+    return list(items_of(spec, build(spec, None), DataFolder(world)))
 
 
 def lmms(items: list[Any], answer: str = "Yes", prompt: str = "") -> list[dict[str, Any]]:

@@ -51,13 +51,18 @@ def _searched(arms: Sequence[Arm], grids: Mapping[str, Sequence[float]]) -> list
     for setting, values in grids.items():
         taken: dict[Any, list[str]] = {}
         for arm in arms:
-            if (value := _value(arm, setting)) is not None:
+            if (value := _number(_value(arm, setting))) is not None:
                 taken.setdefault(value, []).append(arm.name)
         if taken:
             parts = [f"{value:g}{_outside(value, values)} ({', '.join(names)})" for value, names in taken.items()]
             said = "; ".join(parts) if len(taken) > 1 else parts[0].partition(" (")[0]
             found.append(f"{setting}: {said}; Appendix A searched {', '.join(f'{v:g}' for v in values)}, not which a row took")
     return found
+
+
+def _number(value: Any) -> Any:  # Any: a YAML value
+    """1e-6 without a dot is text in YAML; options of numbers take it as the number that it says."""
+    return float(value) if isinstance(value, str) else value
 
 
 def _outside(value: Any, values: Sequence[float]) -> str:

@@ -15,6 +15,11 @@ def test_a_value_of_all_arms_stands_once_beside_the_paper_s_grid() -> None:
     assert "learning_rate: 5e-07; Appendix A searched 1e-07, 5e-07, 1e-06, 5e-06, not which a row took" in notes()
 
 
+def test_a_number_that_yaml_reads_as_text_is_in_the_grid() -> None:
+    (found,) = [line for line in notes("arms.ipo.align.training.learning_rate=1e-6") if line.startswith("learning_rate")]
+    assert found.startswith("learning_rate: 5e-07 (dpo, slic); 1e-06 (ipo); Appendix A searched")
+
+
 def test_values_that_differ_between_arms_are_named_with_their_arms() -> None:
     found = notes("arms.ipo.align.training.epochs=5")
     assert "epochs: 3 (dpo, slic); 5 (ipo); Appendix A searched 3, 5, 7, not which a row took" in found

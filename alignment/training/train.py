@@ -38,7 +38,7 @@ from alignment.training.reference_logps import ANSWERS, STATES, TOKENS, referenc
 from alignment.training.sample_supply import Online, Reference, Stored, Supply
 from alignment.training.unpaired import Rated, Unpaired, mismatched
 from alignment.weights.checkpoint import write_checkpoint, write_merged_base
-from alignment.weights.precision import in_one_precision, stored_as
+from alignment.weights.precision import held_in, in_one_precision, reference_beside, stored_as
 from alignment.weights.resume_state import Identity, read_log
 from alignment.weights.strategy import divide
 from alignment.weights.trainable import Trainable, prepare
@@ -90,12 +90,12 @@ def train(
     another training, or when a loss is not finite (naming the pairs; the last state is kept).
     """
     policy = in_one_precision(policy, settings)
+    reference = None if reference is None else reference_beside(policy, reference, settings)
     named, dropped = validate(pairs, lambda name: is_file(image_root / name), unpaired=isinstance(objective, Unpaired))
     require_some(named, dropped)
     _require_trainable(policy, named, online)
     kept = with_digests(named, image_root, progress)
-    made = {**objective.facts(), **settings.facts(), **(online.facts() if online else {})}
-    made |= {"reference": reference.checkpoint.digest} if reference is not None else {}
+    made = {**objective.facts(), **settings.facts(), **(online.facts() if online else {}), **_facts_of(reference)}
     asked = identity(made, named, kept, policy)
     if (folder / DONE).is_file() and (folder / CHECKPOINT).is_dir():
         return _finished(folder, asked)
@@ -125,6 +125,14 @@ def train(
         write_text_whole(folder / DONE, json.dumps(done) + "\n")
     workers().wait()
     return _finished(folder, asked)
+
+
+def _facts_of(reference: Policy | None) -> dict[str, Any]:
+    """Of a reference that is another checkpoint; its precision where the version before had it as loaded."""
+    if reference is None:
+        return {}
+    formats = held_in(reference)
+    return {"reference": reference.checkpoint.digest, **({"precision of the reference": formats[0]} if formats else {})}
 
 
 def _require_trainable(policy: Policy, pairs: Sequence[PreferencePair], online: Online | None) -> None:

@@ -37,15 +37,18 @@ def write_merged_base(module: Any, base: Checkpoint, folder: Path) -> Path | Non
     """The folder of whole weights that an adapter trained on `base` belongs to, where `base` is an adapter itself; else None.
 
     Written before training, in the precision that the base was loaded in: peft merges one adapter into one model, so a second
-    one that names the first one's base would lose the first (and with it whatever it had learned) without a warning.
+    one that names the first one's base would lose the first (and with it whatever it had learned) without a warning. What a
+    killed training left in `folder` is kept where it is of the same base in the same precision.
     """
     if not is_adapter(base):
         return None
-    if not folder.is_dir():
+    origin = {"base": base.folder, "base_digest": base.digest, "dtype": str(module.dtype).removeprefix("torch.")}
+    if not _is_of(folder, origin):
 
         def write(part: Path) -> None:
             module.save_pretrained(part, max_shard_size=_SHARD)
             _copy_companions(base, part)
+            _write_provenance(part, origin)
 
         _fill(folder, write)
     return folder
@@ -82,10 +85,23 @@ def write_checkpoint(
         facts = {"base": base.folder, "base_digest": base.digest, **provenance}
         if merged_base is not None:
             facts[MERGED_DIGEST] = model_digest(merged_base)
-        (part / PROVENANCE).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        _write_provenance(part, facts)
 
     _fill(folder, write)
     return folder
+
+
+def _write_provenance(folder: Path, facts: Mapping[str, Any]) -> None:
+    (folder / PROVENANCE).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _is_of(folder: Path, origin: Mapping[str, str]) -> bool:
+    """Whether a folder of merged weights has this origin, wherever the base lies; False where it does not tell."""
+    try:
+        found = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and all(found.get(name) == origin[name] for name in ("base_digest", "dtype"))
 
 
 def _add_loose(trained: Trainable, path: Path, weights: Mapping[str, Tensor] | None) -> None:

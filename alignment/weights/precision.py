@@ -47,6 +47,16 @@ def widen(weights: Iterable[nn.Parameter]) -> None:
             weight.data = weight.data.float()
 
 
+def reference_beside(policy: Policy, reference: P, settings: Settings) -> P:
+    """Another checkpoint as the reference of a policy `in_one_precision`: weights and passes in the policy's formats, so
+    that the two differ by their weights alone."""
+    if not isinstance(policy, Mixed) or isinstance(reference, Mixed):
+        return reference
+    if settings.lora is None:
+        widen(reference.module.parameters())
+    return _mixed(reference)
+
+
 def held_in(policy: Policy) -> tuple[str, ...]:
     """The number format of the weights under mixed precision, which the policy's facts do not tell: full weights of a bfloat16
     model are widened, those below an adapter are not. () where everything is in the format that the model was loaded in."""

@@ -52,6 +52,21 @@ def test_lora_and_full_weights_of_a_bfloat16_model_share_no_reference_values(lla
 
 @pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
 @pytest.mark.parametrize(("loaded", "dtype"), [(torch.float32, "bfloat16"), (torch.bfloat16, "as_loaded")])
+def test_another_checkpoint_as_reference_is_in_the_precision_of_the_training(
+    llava_next, images, pairs, tmp_path, lora, loaded, dtype
+):
+    """The same weights in its place give the numbers of a training without one."""
+    training = {"dtype": dtype, "lora": lora, **ONE}
+    policy, other = Talker(llava_next, dtype=loaded), TinyPolicy(llava_next, dtype=loaded)
+    log = Dpo(training=training).align(policy, pairs, images, tmp_path / "dpo", reference=other).log
+    assert [log[0][name] for name in REWARDS] == [pytest.approx(math.log(2), abs=1e-6), 0, 0]
+    policy, other = Talker(llava_next, dtype=loaded), TinyPolicy(llava_next, dtype=loaded)
+    log = Rloo(Likes(), training=training).align(policy, pairs, images, tmp_path / "rloo", reference=other).log
+    assert log[0]["objective/kl"] == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("lora", [None, LORA], ids=["full", "lora"])
+@pytest.mark.parametrize(("loaded", "dtype"), [(torch.float32, "bfloat16"), (torch.bfloat16, "as_loaded")])
 def test_before_the_first_step_nothing_has_diverged(llava_next, images, pairs, tmp_path, lora, loaded, dtype):
     training = {"dtype": dtype, "lora": lora, **ONE}
     policy = Talker(llava_next, dtype=loaded)

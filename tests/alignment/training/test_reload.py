@@ -10,6 +10,7 @@ from transformers import AutoModelForImageTextToText
 
 from alignment.aligners.dpo import Dpo
 from alignment.weights.trainable import prepare
+from harness.core.plugins import Progress, no_progress
 from harness.core.preference import PreferencePair
 from harness.models.transformers import TransformersModel
 from tests.alignment.training.test_train import FAST
@@ -23,12 +24,19 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:Futu
 PAIRS = [PreferencePair(str(i), "wide.png", "", "Describe it.", f"There is {i} cat.", ("a lamp",), "t") for i in range(4)]
 
 
-def train(base: Path, folder: Path, pairs: list[PreferencePair], images: Path, **options: object) -> tuple[Path, torch.Tensor]:
+def train(
+    base: Path,
+    folder: Path,
+    pairs: list[PreferencePair],
+    images: Path,
+    progress: Progress = no_progress,
+    **options: object,
+) -> tuple[Path, torch.Tensor]:
     """A short training with large steps; returns the checkpoint and the logits of the module that was trained."""
     policy = TransformersModel(str(base), device="cpu")
     before = logits(policy)
     settings = {**FAST, "learning_rate": 1e-2, "max_steps": 2, **options}
-    done = Dpo(training=settings).align(policy, pairs, images, folder)
+    done = Dpo(training=settings).align(policy, pairs, images, folder, progress=progress)
     trained = logits(policy)
     assert (trained - before).abs().max() > 1e-3
     return done.folder, trained

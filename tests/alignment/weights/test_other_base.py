@@ -7,12 +7,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
+from harness.core.digests import model_digest
 from harness.core.errors import ModelError
 from harness.evaluation.checkpoint_checks import require_sound
 from harness.models._server.managed import served
 from harness.models.transformers import TransformersModel
+from tests.alignment.talker import Killed, kill_after
 from tests.alignment.training.test_reload import LORA, PAIRS, reloaded, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
@@ -65,6 +68,28 @@ def test_an_adapter_that_says_nothing_of_its_base_is_merged_as_before(adapter: P
     (adapter / "alignment.json").unlink()
     overwrite(base)
     TransformersModel(str(adapter), device="cpu")
+
+
+def test_the_merged_base_that_an_earlier_training_left_is_of_this_adapter(adapter: Path, images: Path, tmp_path: Path) -> None:
+    """Killed before its first state: nothing else in the folder says which adapter it began with."""
+    other, _ = train(tmp_path / "model", tmp_path / "other", PAIRS, images, lora=LORA, seed=9)
+    for name, base in (("cut", adapter), ("before", adapter), ("fresh", other)):
+        with pytest.raises(Killed):
+            train(base, tmp_path / name, PAIRS, images, kill_after(1), lora=LORA, save_every=100)
+    (tmp_path / "before" / "base" / "alignment.json").unlink()  # as versions before wrote it
+    written = {name: model_digest(tmp_path / name / "base") for name in ("cut", "fresh")}
+    assert written["cut"] != written["fresh"]
+    trained = [train(other, tmp_path / name, PAIRS, images, lora=LORA, save_every=100) for name in ("cut", "before")]
+    assert [model_digest(tmp_path / name / "base") for name in ("cut", "before")] == [written["fresh"]] * 2
+    assert all(torch.allclose(reloaded(folder), logits, atol=1e-4) for folder, logits in trained)
+
+
+def test_a_merged_base_is_written_once(adapter: Path, images: Path, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        train(adapter, tmp_path / "cut", PAIRS, images, kill_after(1), lora=LORA)
+    before = (tmp_path / "cut" / "base").stat().st_ino
+    train(adapter, tmp_path / "cut", PAIRS, images, lora=LORA)
+    assert (tmp_path / "cut" / "base").stat().st_ino == before
 
 
 def test_an_adapter_on_an_adapter_lies_on_the_two_merged(adapter: Path, images: Path, tmp_path: Path) -> None:

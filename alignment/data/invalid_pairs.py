@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass, replace
 
 from alignment.data.image_marks import count_marks, has_image_mark, mark_among_words, placed, places
@@ -22,7 +22,7 @@ MORE_MARKS = "more image marks than images"
 AMONG_WORDS = "[IMG] among the words of a prompt"
 LATER_IMAGES = "images of later turns"
 VIDEO = "video"
-SHOWN = 3  # names of images
+_SHOWN = 3  # names of images
 LONGEST_NAME = 1000  # of an image file; whatever is longer is an image itself
 _BASE64 = ("data:", "/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD")  # a data URI; JPEG, PNG, WebP and GIF in base64
 _ALONE = "is empty (a rated answer without a counterpart, which only the aligner kto trains on)"
@@ -87,6 +87,12 @@ def shown_name(name: str) -> str:
     return f"an image inside the text, {shown(name, 40)}" if is_inside(name) else shown(name)
 
 
+def image_list(names: Iterable[str]) -> str:
+    """The first few images of these, each once, and how many there are beside: "a.jpg, b.jpg, c.jpg and 4 more"."""
+    once = list(dict.fromkeys(names))
+    return ", ".join(map(shown_name, once[:_SHOWN])) + (f" and {len(once) - _SHOWN:,} more" if len(once) > _SHOWN else "")
+
+
 def table(dropped: Sequence[Dropped]) -> dict[str, int]:
     """Reason -> number of pairs, the most frequent first."""
     return dict(Counter(d.reason for d in dropped).most_common())
@@ -96,9 +102,8 @@ def left_out(dropped: Sequence[Dropped], asked: int) -> str:
     """How many of a file's rows make no pair, and why, with the first images that are missing; "" where all do."""
     if not dropped:
         return ""
-    lost = list(dict.fromkeys(d.what for d in dropped if d.what))
-    names = ", ".join(map(shown_name, lost[:SHOWN])) + (f" and {len(lost) - SHOWN:,} more" if len(lost) > SHOWN else "")
-    named = {MISSING_IMAGE: f" ({names})"} if lost else {}
+    lost = image_list(d.what for d in dropped if d.what)
+    named = {MISSING_IMAGE: f" ({lost})"} if lost else {}
     reasons = ", ".join(f"{reason} {n:,}{named.get(reason, '')}" for reason, n in table(dropped).items())
     return f"{len(dropped):,} of {asked:,} rows are left out: {reasons}"
 

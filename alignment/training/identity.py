@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alignment.batching.policy import Policy
-from alignment.data.invalid_pairs import SHOWN, shown_name
+from alignment.data.invalid_pairs import image_list
 from alignment.data.pairs import pairs_digest
 from alignment.weights.resume_state import Identity
 from alignment.weights.workers import workers
@@ -42,7 +42,7 @@ def with_digests(pairs: Sequence[PreferencePair], image_root: Path, progress: Pr
     if other := {n: None for pair in pairs for n, known in _known(pair) if known and found[n] and known != found[n]}:
         raise TrainingError(
             f"{len(other):,} of {len(names):,} images are not those that the pairs were made with: the sha256 of "
-            f"{_listed(list(other))} is not the `image_digest` of the pairs, so that the files have changed. Put them back, or "
+            f"{image_list(other)} is not the `image_digest` of the pairs, so that the files have changed. Put them back, or "
             "make the pairs again (in a run: remove the arm's folder)."
         )
     return [replace(p, image_digest=together(tuple(found[n] or known for n, known in _known(p)))) for p in pairs]
@@ -59,11 +59,6 @@ def _require_one_for_all(found: Mapping[str, str]) -> None:
     apart = [n for other in workers().gather(dict(found)) for n, digest in other.items() if digest != found.get(n)]
     if apart:
         raise TrainingError(
-            f"The processes that train together read other files under the same names: {_listed(apart)}. Give all hosts the "
+            f"The processes that train together read other files under the same names: {image_list(apart)}. Give all hosts the "
             "same images."
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    once = list(dict.fromkeys(names))
-    return ", ".join(map(shown_name, once[:SHOWN])) + (f" and {len(once) - SHOWN:,} more" if len(once) > SHOWN else "")

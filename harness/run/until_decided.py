@@ -25,7 +25,7 @@ from harness.evaluation.sweep import Say, sweep
 from harness.models._server.shared_servers import kept_servers
 from harness.results.run_records import records_of
 from harness.run.checks.decidable import base_results, require_measured, require_same_items, require_same_protocol
-from harness.run.checks.models import check_models
+from harness.run.checks.models import check_models, is_begun
 from harness.run.checks.study import check_files
 from harness.run.data import open_data
 from harness.run.models import load_model
@@ -67,14 +67,17 @@ def until_decided(
     """
     if config.fleet is not None:
         raise ConfigError("`--until decided` asks a few images at a time, in this process. Leave the fleet out.")
-    check_models(config)
+    new = not is_begun(config)
+    if new:
+        check_models(config)
     output = Path(config.output).expanduser()
     with open_store(output) as store:
         against = store.run(against).id  # a name will be this run's, too, once it is begun
         base = records_of(store, against)[0]
         results = base_results(store.run(against), base, config.sweep, output)
         deciding = require_measured(policy, results, store.run(against))
-        check_files([config])
+        if new:
+            check_files(config)
         data = open_data(config.data, output, say)
         for spec in config.sweep:
             require_same_items(spec, results[spec.title], data, against)

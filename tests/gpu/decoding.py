@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import cProfile
-import pstats
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,23 +19,18 @@ Figures = dict[str, Any]
 
 def loaded(folder: Path, device: str) -> Any:
     """A model; what took most time goes to stderr."""
+    from common import profiled
+
     from harness.models.transformers import TransformersModel
 
     with profiled():
         return TransformersModel(str(folder), device=device, threads=1)
 
 
-@contextmanager
-def profiled() -> Iterator[None]:
-    """What this process's main thread does goes to stderr."""
-    found = cProfile.Profile()
-    with found:
-        yield
-    pstats.Stats(found, stream=sys.stderr).sort_stats("cumulative").print_stats(25)
-
-
 def steps(model: Any, images: list[Path], many: int) -> Figures:
     """Milliseconds a step of the engine, recorded and not, of its kernels, and of the language model alone."""
+    from common import profiled
+
     from harness.models._device import recorded_step
 
     asked = requests(images, many)

@@ -7,10 +7,14 @@ with a GPU.
 
 from __future__ import annotations
 
+import cProfile
 import json
+import pstats
 import random
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +30,15 @@ QUESTION = "Describe this image in detail. What is in the picture?"
 def user_seconds() -> float:
     """CPU seconds in user mode of this process so far, all threads."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_utime
+
+
+@contextmanager
+def profiled(most: int = 25) -> Iterator[None]:
+    """What took this process's main thread most time goes to stderr."""
+    found = cProfile.Profile()
+    with found:
+        yield
+    pstats.Stats(found, stream=sys.stderr).sort_stats("cumulative").print_stats(most)
 
 
 def sentences(draw: random.Random, n: int) -> str:

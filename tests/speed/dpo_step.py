@@ -15,9 +15,7 @@ values are computed before the first step and kept (their cost is printed apart)
 from __future__ import annotations
 
 import argparse
-import cProfile
 import os
-import pstats
 import random
 import sys
 import tempfile
@@ -30,7 +28,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-from common import QUESTION, save_images, save_model, sentences, user_seconds
+from common import QUESTION, profiled, save_images, save_model, sentences, user_seconds
 
 BEGAN = time.perf_counter()
 PROMPTS = 4  # a step
@@ -219,13 +217,12 @@ def profile(side: Side) -> None:
     import torch
     from torch.profiler import ProfilerActivity
 
-    kept, memory, python = list(side.costs), side.memory, cProfile.Profile()
+    kept, memory = list(side.costs), side.memory
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if side.cuda else [])]
-    with torch.profiler.profile(activities=activities) as found, python:
+    with profiled(40), torch.profiler.profile(activities=activities) as found:
         side.step()
     by = "self_device_time_total" if side.cuda else "self_cpu_time_total"
     print(found.key_averages().table(sort_by=by, row_limit=25, max_name_column_width=80), file=sys.stderr)
-    pstats.Stats(python, stream=sys.stderr).sort_stats("cumulative").print_stats(40)
     side.costs, side.memory = kept, memory
 
 

@@ -7,8 +7,6 @@ import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from json.decoder import JSONObject  # type: ignore[attr-defined]
-from json.scanner import py_make_scanner  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +101,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _line_of_repeated(text: str) -> str:
     """Where the object with a key twice begins, as ", line 3". Read again, in Python, which knows the place and is slow."""
+    from json.decoder import JSONObject  # type: ignore[attr-defined]  # not documented: only what needs it depends on it
+    from json.scanner import py_make_scanner  # type: ignore[attr-defined]
+
     decoder: Any = json.JSONDecoder(object_pairs_hook=_object)  # Any: attributes that its stub lacks
     starts: list[int] = []
 

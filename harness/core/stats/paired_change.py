@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.core.stats.intervals import SHARE_WEIGHT
+from harness.core.stats.intervals import SHARE_WEIGHT, end_of_nothing
 from harness.core.stats.linear import Linear
 from harness.core.stats.resampling import FEWEST_CLUSTERS, LEVEL
 from harness.core.stats.samples import Floats
@@ -88,8 +88,10 @@ def unseen_variance(found: Linear) -> Floats:
     of Clopper and Pearson's 0 of them. Of what this adds, the part of the images that do not count on this side is taken; where
     all count on both sides the test is that of paired changes.
     """
-    of_sides = [_unseen(side, np.maximum(found.clusters, 1)) for side in found.sides]
-    return sum(of_sides, np.zeros_like(found.value))
+    none = np.zeros_like(found.value)
+    if (found.counting >= found.clusters).all():  # the usual case
+        return none
+    return sum((_unseen(side, np.maximum(found.clusters, 1)) for side in found.sides), none)
 
 
 def _unseen(side: Linear, g: Floats) -> Floats:
@@ -97,7 +99,7 @@ def _unseen(side: Linear, g: Floats) -> Floats:
 
     k, moments = np.maximum(side.counting, 2), side.moments
     s2, known = moments.sums[0], np.where(moments.sums[0] > 0, np.minimum(moments.freedom, k - 1), 0)
-    nothing = (1 - ((1 - LEVEL) / 2) ** (1 / k)) / stdtrit(k - 1, (1 + LEVEL) / 2)
+    nothing = end_of_nothing(k) / stdtrit(k - 1, (1 + LEVEL) / 2)
     shrunk = (known * s2 * k / (k - 1) + SHARE_WEIGHT * nothing**2) / (known + SHARE_WEIGHT)
     added: Floats = np.maximum(1 - side.counting / g, 0) * np.maximum(shrunk - s2 * g / np.maximum(g - 1, 1), 0)
     return added

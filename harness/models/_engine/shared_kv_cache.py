@@ -69,9 +69,9 @@ class SharedMemory:
         rows = [row for group in groups for row in group.rows]
         owner = [g for g, group in enumerate(groups) for _ in group.rows]
         lengths = [len(row.ids) - group.shared for group in groups for row in group.rows]
-        logits, prefixes = None, SharedPrefixes([group.shared for group in groups], owner)
-        held = with_room(lengths)
-        if not known:
+        if known:
+            logits, prefixes, held = None, SharedPrefixes([group.shared for group in groups], owner), with_room(lengths)
+        else:
             states, prefixes, held = self._read(groups)
             logits = self._language.logits(states)
         positions = torch.tensor([row.positions[-1] for row in rows], device=self._language.device)

@@ -14,10 +14,8 @@ from harness.core.plugins import ChecksOptions
 def check_models(config: RunConfig) -> None:
     """Raises ConfigError for options that the base, or a model of a source, judge or annotator, cannot be opened with.
 
-    A study that was begun before is not checked: what is done needs no key any more, and what is left says so itself.
+    Not for a study that was begun before: what is done needs no key any more, and what is left says so itself.
     """
-    if is_begun(config):
-        return
     faults: list[str] = []
     for kind, where, spec in plugins_of(config.model_dump()):
         plugin = registry.get("model", spec["name"]) if kind == "model" else None

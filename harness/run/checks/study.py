@@ -18,23 +18,25 @@ from harness.run.sample_questions import asked_of
 
 def check_studies(configs: Sequence[RunConfig]) -> None:
     """Raises HarnessError naming all faults of a kind. `configs`: one study, or several with the same sweep and data folder."""
+    new = False
     for config in configs:
         check_plugins(config)
         check_report(config)
         check_divided(config)
-        check_models(config)
-    check_files(configs)
+        if not is_begun(config):
+            check_models(config)
+            new = True
+    if new:
+        check_files(configs[0])
 
 
-def check_files(configs: Sequence[RunConfig]) -> None:
+def check_files(config: RunConfig) -> None:
     """Raises DataError naming every benchmark and arm whose items, images or rows are not all in the data folder.
 
-    Where all runs were begun before nothing is read: of what is done no file is needed any more.
+    Not for a study that was begun before: of what is done no file is needed any more.
     """
-    if all(map(is_begun, configs)):
-        return
     faults = list[str]()
-    with data_to_look_at(configs[0].data, Path(configs[0].output).expanduser()) as data:
-        asked_of(configs[0], data, faults)
-        looked_at(configs[0], data, faults, ahead=True)
+    with data_to_look_at(config.data, Path(config.output).expanduser()) as data:
+        asked_of(config, data, faults)
+        looked_at(config, data, faults, ahead=True)
     refuse(list(dict.fromkeys(faults)))

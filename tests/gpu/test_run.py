@@ -46,7 +46,7 @@ def test_a_section_for_which_no_time_is_left_is_skipped(tmp_path: Path) -> None:
 def test_a_section_that_is_ended_says_where_it_stood(tmp_path: Path) -> None:
     code = (
         "import subprocess, sys, time, run\n"
-        "child = [sys.executable, '-c', 'def held(): import time; time.sleep(60)\\nprint(1, flush=True); held()']\n"
+        "child = [sys.executable, '-c', 'import time\\ndef held(): print(1, flush=True); time.sleep(60)\\nheld()']\n"
         "process = subprocess.Popen(child, start_new_session=True, stdout=subprocess.PIPE)\n"
         "process.stdout.readline()\n"
         "run.end(process)\n"

@@ -71,7 +71,7 @@ def refuse_unusable(data: Data, file: str, folder: str, kept: Sized, dropped: Se
         raise DataError(
             f"{file}: the images of {len(missing):,} of {asked:,} rows are not in the data folder {data.folder}. The first, "
             f"{shown_name(missing[0])}, was looked for as {places}.{also} Put the images there, or "
-            "set image_folder to their folder; `python -m harness fetch` with the source's name tells where they come from."
+            "set image_folder to their folder. `python -m harness fetch NAME` says where a published set's come from."
         )
     if not kept:
         also = f"; missing images belong into the data folder {data.folder}" if missing else ""

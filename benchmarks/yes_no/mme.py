@@ -25,7 +25,7 @@ from benchmarks._text.yes_no import doubt
 from benchmarks._text.yes_no_rules import mme_lmms_eval, mme_official, vlmevalkit
 from benchmarks._together.groups import PREFIX, all_right, sized, with_addends
 from harness.core import registry
-from harness.core.edge.answer_form import AnswerForm, Fields
+from harness.core.edge.answer_form import AnswerForm, Fields, by_id
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
 from harness.core.plugins import Data
@@ -69,9 +69,9 @@ def _of_task(task: str) -> tuple[Formula, ...]:
 
 
 def _keys(row: Fields) -> list[str]:
-    """By image and question: of the hub's rows, or of a line of <task>.txt."""
+    """By image and question: of the hub's rows, or of a line of <task>.txt. Without a question, by the item's id."""
     image = row.get("question_id") or f"{row['file']}/{row.get('image', '')}"
-    return [f"{image} {row.get('question', '')}"]
+    return [f"{image} {row['question']}"] if row.get("question") else by_id(row) or [image]
 
 
 @registry.benchmark

@@ -70,10 +70,7 @@ def score_files(spec: BenchmarkConfig, files: AnswerFiles, name: str, data: Data
         tasks = [task.name for task in benchmark.judge_tasks] if isinstance(benchmark, Judged) else []
         matched = match(items, form_of(benchmark), answers, reviews, tasks, files.column)
         if not matched.answers:
-            stranger = f" The first names {matched.strangers[0]}." if matched.strangers else ""
-            raise DataError(
-                f"No row of {', '.join(used)} answers an item of {spec.name}.{stranger} Is it another benchmark's file?"
-            )
+            raise DataError(_no_answer(spec.name, form_of(benchmark).names(items[0])[0], list(used), matched.strangers))
         if matched.replies:
             judge = FileJudge(matched.replies, value_digest(sorted(used.items()))[:16])
             benchmark = build(spec, judge)
@@ -81,6 +78,12 @@ def score_files(spec: BenchmarkConfig, files: AnswerFiles, name: str, data: Data
         scores = _scores(benchmark, judge, matched, files.cut)
         run = _Run(spec, name, used, files, benchmark, matched, scores)
         return Scored(run.keep(store, data, output, command), run.notes())
+
+
+def _no_answer(benchmark: str, name: str, files: Sequence[str], strangers: Sequence[str]) -> str:
+    """What to say where no row goes by the name of an item; `name`: that of one."""
+    first = f" The first row is {strangers[0]}; items go by names like {name[:80]!r}." if strangers else ""
+    return f"No row of {', '.join(files)} answers an item of {benchmark}.{first} Is it another benchmark's file?"
 
 
 def _file_judge(spec: BenchmarkConfig, store: Store, data: Data) -> Judge:

@@ -85,7 +85,7 @@ def _by_name(
     for row, keys in keys_of:
         name = names.meant(row, keys)
         if name is None:
-            found.strangers.append(f"{row.where} ({keys[0][:60]})")
+            found.strangers.append(f"{row.where} ({keys[0][:60].strip()})")
             continue
         bearers = names.items[name]
         item = bearers[min(times[name], len(bearers) - 1)]

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from harness.core import registry
 from harness.core.errors import ConfigError
-from harness.core.nearest import did_you_mean
+from harness.core.nearest import did_you_mean, nearest
+from harness.core.options.option import Option
 from harness.core.options.secrets import ADVICE, secret_in
 from harness.core.options.source import training_options
 from harness.core.options.types import faults_of
@@ -51,9 +52,19 @@ def option_faults(tree: Mapping[str, Any], changes: Sequence[str] = ()) -> list[
         if place := secret_in({option: value for option, value in free.items() if not isinstance(value, str)}):
             faults.append(f"{where}.{place}: {ADVICE}")
         training = options.get("training")
+        faults += _training_beside(where, options, table) if kind == "aligner" else []
         if kind == "aligner" and isinstance(training, Mapping):
             faults += [f"{where}: {fault}" for fault in faults_of(training, training_options(), "the option 'training'")]
     return [*faults, *_repeats_without_judge(tree)]
+
+
+def _training_beside(where: str, options: Iterable[str], table: Sequence[Option]) -> list[str]:
+    """Unknown options of an aligner that are, or nearly are, settings of the training loop."""
+    known = {option.name for option in table}
+    strange = [name for name in options if name not in known]
+    settings = [option.name for option in training_options()] if strange else []
+    meant = [(name, near) for name in strange for near in nearest(name, settings, cutoff=0.8)]
+    return [f"{where}.{name}: {near} is a setting of the training loop. Write {where}.training.{near}." for name, near in meant]
 
 
 def _repeats_without_judge(tree: Mapping[str, Any]) -> list[str]:

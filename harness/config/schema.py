@@ -52,7 +52,7 @@ class JudgeConfig(Plugin):
 class BenchmarkConfig(Plugin):
     """A benchmark by name with its options, and the judge it needs if it needs one."""
 
-    judge: JudgeConfig | None = None
+    judge: JudgeConfig | None = Field(None, description="who judges its answers, e.g. {name: keywords}, where it asks a judge")
     judge_repeats: int | None = Field(None, ge=1, description="answers a checkpoint judged a second time: the judge's noise")
     limit: int | None = Field(None, ge=1, description="only its first N items")
     items: list[str] | None = Field(None, min_length=1, description="only the items with these ids")
@@ -68,7 +68,7 @@ class BenchmarkConfig(Plugin):
 class AlignConfig(Plugin):
     """An aligner by name with its options, and the judge or the reward model that an online method needs."""
 
-    judge: JudgeConfig | None = None
+    judge: JudgeConfig | None = Field(None, description="who rates or ranks answers in training, e.g. {name: annotations}")
     reward: Name | None = Field(None, description="name of one of `reward_models`, for rloo and ppo")
 
 
@@ -110,7 +110,7 @@ class RunConfig(_Strict):
         default_factory=list, description="trained before the arms; rloo and ppo name one as their `reward`"
     )
     arms: list[Arm] = Field(default_factory=list, description="ways to align it; none: the checkpoint is only evaluated")
-    sweep: Annotated[list[BenchmarkConfig], Field(min_length=1)]
+    sweep: list[BenchmarkConfig] = Field(min_length=1, description="benchmarks, e.g. [{name: pope}, {name: chair, limit: 500}]")
     baseline: Name | None = Field(
         None, description="arm that the report compares all others with; default: the unaligned checkpoint"
     )

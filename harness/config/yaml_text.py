@@ -16,6 +16,7 @@ import yaml
 from harness.core.edge.foreign import words_of
 from harness.core.edge.text import printable
 from harness.core.errors import ConfigError
+from harness.core.nearest import did_you_mean
 
 _MOST_VALUES = 100_000
 _MOST_BYTES = 4_000_000
@@ -57,7 +58,7 @@ def read_file(path: Path) -> Any:  # Any: a YAML value, checked by the schema
             raise ConfigError(f"{path} has more than {_MOST_BYTES:,} bytes; it is not a study.")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise ConfigError(f"There is no configuration file {path}. Start from examples/llava-1.6-7b.yaml.") from error
+        raise ConfigError(f"There is no configuration file {path}.{_instead(path)}") from error
     except IsADirectoryError as error:
         raise ConfigError(f"{path} is a folder; give a configuration file (YAML).") from error
     except UnicodeDecodeError as error:
@@ -65,6 +66,17 @@ def read_file(path: Path) -> Any:  # Any: a YAML value, checked by the schema
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read as YAML: {words_of(error)}.") from error
     return parse(text, str(path))
+
+
+def _instead(path: Path) -> str:
+    """What to give in the place of a file that is not there."""
+    folder = path.parent if path.parent.is_dir() else Path()
+    there = sorted(str(one) for one in folder.glob("*.y*ml"))
+    here = f" YAML files in {folder.absolute()}: {', '.join(there[:10])}{', ...' if len(there) > 10 else ''}." if there else ""
+    return (
+        f"{did_you_mean(str(path), there)}{here} Examples are in the folder `examples` of the repository mm-align-harness; an "
+        "installed package does not have them."
+    )
 
 
 def parse(text: str, where: str) -> Any:  # Any: a YAML value, checked by the schema

@@ -52,6 +52,10 @@ class Fetcher:
         for name in names or (*benchmarks, *sources):
             plugin = registry.get("source" if name in sources else "benchmark", name)
             files: Sequence[OfficialFile] = plugin.files if isinstance(plugin, HasOfficialFiles) else ()
+            if name in names and not files:
+                self.say(
+                    f"{name} has no official files; it reads those that its options name (`python -m harness list {name}`)."
+                )
             for file in files:
                 wanted.setdefault(file.name, (name, file))
         found = [Fetched(name, file, *self._one(file)) for name, file in wanted.values()]

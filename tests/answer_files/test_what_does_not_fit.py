@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import harness
 from harness.api.stored import RunStore
 from harness.core.errors import ConfigError, DataError
 from harness.results.run_records import records_of
@@ -83,6 +84,20 @@ def test_a_table_with_a_tab_in_an_answer_is_named_with_its_line(score, golden_da
     (tmp_path / "existence.txt").write_text("a.jpg\tIs it?\tYes\tYes\nb.jpg\tIs it?\tNo\tNo\tindeed\n")
     with pytest.raises(DataError, match=r"existence.txt, line 2 has 5 columns"):
         score("mme", "--answers", tmp_path / "existence.txt", data=golden_data)
+
+
+def test_a_row_that_names_no_question_of_mme_is_shown_with_the_names_that_items_have(
+    score, golden_data: DataFolder, tmp_path: Path
+) -> None:
+    says = r"No row of a.jsonl answers an item of mme. The first row is .*a.jsonl \(1\); items go by names like '.+'"
+    with pytest.raises(DataError, match=says):
+        score("mme", "--answers", lines(tmp_path / "a.jsonl", [{"question_id": 1, "answer": "Yes"}]), data=golden_data)
+
+
+def test_an_answer_to_mme_may_name_the_item_by_its_id(score, golden_data: DataFolder, tmp_path: Path) -> None:
+    id = harness.load_benchmark("mme", data=golden_data.folder, output=tmp_path).items[0].id
+    score("mme", "--answers", lines(tmp_path / "a.jsonl", [{"id": id, "answer": "Yes"}]), data=golden_data)
+    assert "1 of " in score.said
 
 
 def test_a_file_of_another_benchmark_and_a_path_that_is_not_there(score, golden_data: DataFolder, tmp_path: Path) -> None:

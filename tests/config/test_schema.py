@@ -109,9 +109,14 @@ def test_a_configuration_survives_its_own_yaml() -> None:
     assert config.parse(yaml.safe_load(made.as_yaml())) == made.model_copy(update={"jobs": 1})  # not where it runs
 
 
-def test_a_missing_file_says_where_to_start() -> None:
-    with pytest.raises(ConfigError, match="There is no configuration file"):
-        config.load(Path("nowhere.yaml"))
+def test_a_missing_file_says_what_is_there_and_where_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    says = r"There is no configuration file examples/x.yaml\. Examples are in the folder `examples` of the repository mm-align"
+    with pytest.raises(ConfigError, match=says):
+        config.load(Path("examples/x.yaml"))
+    (tmp_path / "study.yaml").touch()
+    with pytest.raises(ConfigError, match=r"file studi\.yaml\. Did you mean 'study\.yaml'\? YAML files in .*: study\.yaml\."):
+        config.load(Path("studi.yaml"))
 
 
 def test_the_schema_for_editors_knows_every_key() -> None:

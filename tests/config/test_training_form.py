@@ -85,3 +85,12 @@ def test_an_unknown_setting_is_named_with_the_nearest() -> None:
         check_plugins(parsed({"name": "dpo", "training": {"learnig_rate": 1e-6}}))
     with pytest.raises(ConfigError, match=r"option 'online_bdhs\.dpo' has no option 'bta'\. Did you mean 'beta'\?"):
         check_plugins(parsed({"name": "online_bdhs", "dpo": {"bta": 1}}))
+
+
+@pytest.mark.parametrize(("align", "says"), [
+    ({"name": "dpo", "learning_rat": 1e-6}, "align.learning_rat: learning_rate is"),
+    ({"name": "grpo", "learning_rate": 1e-6, "judge": {"name": "keywords"}}, "align.learning_rate: learning_rate is"),
+])  # fmt: skip
+def test_a_setting_that_stands_beside_the_name_is_sent_to_training(align: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says + r" a setting .* loop\. Write arms\.0\.align\.training\.learning_rate"):
+        parsed(align)

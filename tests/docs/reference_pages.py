@@ -6,16 +6,19 @@ python -m tests.docs.reference_pages        (or: make reference)
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer.main
+from pydantic import BaseModel
 
 import harness.cli  # noqa: F401  # registers the commands
 from harness.commands._app import app
 from harness.config import schema
+from harness.config.fleet_form import ArmResources, FleetConfig
 from harness.core import registry
 from harness.core.options.source import training_options
 from harness.core.options.types import words_for
@@ -34,13 +37,16 @@ _KINDS = {
     "judge": ("Judges", "`judge:` of a benchmark or of an aligner."),
     "report": ("Report writers", "`compare --as NAME`; a run writes all of them. They have no options."),
 }
-_SECTIONS = (schema.RunConfig, schema.Arm, schema.AlignConfig, schema.BenchmarkConfig)
+_SECTIONS = (schema.RunConfig, schema.Arm, schema.AlignConfig, schema.BenchmarkConfig, FleetConfig, ArmResources)
 _TITLES = {
     "RunConfig": "A study",
     "Arm": "An arm, or a reward model",
     "AlignConfig": "`align:` of an arm",
     "BenchmarkConfig": "An entry of `sweep:`",
+    "FleetConfig": "`fleet:` of a study",
+    "ArmResources": "`resources:` of an arm",
 }
+_NEEDED = "(must be given)"  # as options of plug-ins have it
 _ABOUT = """A study is one YAML file. Every key can be changed on the command line (`arms.0.align.beta=0.2`; an entry of a list
 by its number, label or name). A plug-in is written as its name and its options: `{name: bdhs, rho_th: 0.99}`. All mistakes are
 reported at once, before anything is loaded. `python -m harness list NAME` shows the options of one plug-in, `list schema` the
@@ -56,8 +62,10 @@ the report; see docs/guides/sweep.md.""",
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Rows of a Markdown table. A cell may hold no bar: the site shows the backslash that GitHub needs in front of it."""
     lines = [header, ["---"] * len(header), *rows]
-    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines]
+    assert not any("|" in cell for line in lines for cell in line), lines
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def configuration_page() -> str:
@@ -80,23 +88,22 @@ def configuration_page() -> str:
 
 def _keys(model: Any) -> Iterator[list[str]]:
     for name, field in model.model_fields.items():
-        default = "needed" if field.is_required() else f"`{field.get_default(call_default_factory=True)!r}`"
-        yield [f"`{name}`", f"`{_plain_type(field.annotation)}`", default, field.description or ""]
+        default = _NEEDED if field.is_required() else json.dumps(field.get_default(call_default_factory=True))
+        yield [f"`{name}`", _type_in_words(field.annotation), f"`{default}`", field.description or ""]
 
 
-def _plain_type(annotation: Any) -> str:
-    """The annotation without module names and without constraints, which are in the schema."""
-    inside = [_plain_type(one) for one in get_args(annotation)]
+def _type_in_words(annotation: Any) -> str:
+    """As the options of plug-ins have it: "a whole number or null"; constraints are in the schema."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return inside[0]
+        return _type_in_words(get_args(annotation)[0])
     if origin in (Union, UnionType):
-        return " | ".join(inside)
+        return " or ".join(map(_type_in_words, get_args(annotation)))
     if origin is Literal:
-        return f"Literal[{', '.join(map(repr, get_args(annotation)))}]"
-    if origin is not None:
-        return f"{origin.__name__}[{', '.join(inside)}]"
-    return "None" if annotation is NoneType else str(getattr(annotation, "__name__", annotation))
+        return " or ".join(f"`{value}`" for value in get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "a name with its options" if issubclass(annotation, schema.Plugin) else "a mapping"
+    return words_for(getattr(origin or annotation, "__name__", "").replace("NoneType", "None"))
 
 
 def _plugin(kind: str, name: str) -> list[str]:

@@ -88,6 +88,11 @@ def test_python_compiles(page: Path) -> None:
         compile(code, str(page), "exec")
 
 
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_no_bar_in_a_table_stands_behind_a_backslash_which_the_site_would_show(page: Path) -> None:
+    assert "\\|" not in page.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
 def test_reference_pages_are_up_to_date(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == WRITTEN[path](), "run `make reference` and commit the pages"

@@ -20,6 +20,12 @@ from harness.core.errors import ConfigError, UnknownPlugin
 from harness.storage.official_files import FETCHED, MISSING, PRESENT, WRONG, Fetched, Fetcher
 
 
+def test_what_has_no_official_files_says_so() -> None:
+    done = CliRunner().invoke(app, ["fetch", "jsonl", "--offline"])
+    assert done.exit_code == 0
+    assert done.output.startswith("jsonl has no official files; it reads those that its options name")
+
+
 class Silent(SimpleHTTPRequestHandler):
     asked: list[str] = []
 

@@ -209,8 +209,8 @@ def refusal(folder: Path, source: str, rows: list[dict]) -> str:
 def test_a_file_whose_images_are_all_missing_says_how_many_which_and_where(tmp_path, source, names, others) -> None:
     assert refusal(tmp_path, source, [row_for(source, n, name) for n, name in enumerate(names)]) == (
         f"rows.jsonl: the images of {len(names)} of {len(names)} rows are not in the data folder {tmp_path}. The first, "
-        f"{names[0]!r}, was looked for as {names[0]}.{others} Put the images there, or set image_folder to their folder; "
-        "`python -m harness fetch` with the source's name tells where they come from."
+        f"{names[0]!r}, was looked for as {names[0]}.{others} Put the images there, or set image_folder to their folder. "
+        "`python -m harness fetch NAME` says where a published set's come from."
     )
 
 

@@ -57,7 +57,7 @@ def _mean(name: str, parts: Sequence[Formula]) -> Formula:
         return sum(part.compute(sums) for part in parts) / len(parts)
 
     about = "mean over the splits " + ", ".join(part.group for part in parts)
-    unknown = f"unknown in one of the splits: {parts[0].unknown}"
+    unknown = f"unknown in one of the splits: {parts[0].unknown}" if len(parts) > 1 else parts[0].unknown
     published_as = "POPE" if name == "accuracy" else ""
     return Formula(
         name, mean, parts[0].better, headline=name != "yes_rate", unknown=unknown, about=about, published_as=published_as

@@ -58,7 +58,8 @@ class Results:
     def metrics(self) -> pd.DataFrame:
         """One row for each checkpoint and metric: value, 95 % interval, difference to the baseline, p values.
 
-        The columns of `metrics.csv`; shares are in 0..1. None: unknown, and `why` gives the reason.
+        The columns of `metrics.csv`; shares are in 0..1. None: unknown, and `why` gives the
+        reason where a value or its interval is. Seeds of a method have a row each, and a method has none.
         """
         from reports.writers.csv import COLUMNS, rows_of
 

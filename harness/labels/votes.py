@@ -120,6 +120,11 @@ class Ballots:
         found = [(standing, standing.decided) for standing in list(self._standing.values())]
         return [_edit(standing, vote) for standing, vote in found if vote is not None and not vote.answer]
 
+    def deciders(self, edits: Iterable[LabelEdit]) -> list[str]:
+        """The reviewers whose votes these edits follow, by name; who only skipped is not among them."""
+        standings = [self._standing[edit.benchmark, edit.item_id, edit.field, edit.old] for edit in edits]
+        return sorted({vote.reviewer for one in standings for vote in ((one.settled,) if one.settled else one.judgements)})
+
     def marks(self) -> list[Vote]:
         """One vote a decided caption, with its spans (none where the scorer's marks are right)."""
         found = [standing.decided for standing in list(self._standing.values())]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.core.edge.text import count
 from harness.labels.control_sample import FEWEST
+from harness.labels.estimates.label_error_rate import LabelRates
 from harness.labels.estimates.proportions import Share
 from reports.text.formatting import UNKNOWN, between, cell_text, metric_name, name, number, row_name, title_of
 from reports.values.comparison import Comparison
@@ -135,24 +136,28 @@ def _rates(effect: Effect) -> Part:
     for r in effect.rates:
         rows.append((title_of(r.benchmark), "all labels", _share(r.flipped), _share(r.removed), f"{r.flipped.of:,}"))
         rows += [(title_of(r.benchmark), group, _share(share), "", f"{share.of:,}") for group, share in r.by_group.items()]
-        lines.append(_how(r.benchmark, r.how, r.decided, r.labels, r.missing))
+        lines.append(how_estimated(r))
     lead = "How many labels are wrong, or too ambiguous to count. For a split or a label the first share holds both."
     return Part(
         "Label error rate", lead, ("benchmark", "of", "wrong", "ambiguous", "labels reviewed"), tuple(rows), tuple(lines)
     )
 
 
-def _how(benchmark: str, how: str, decided: int, labels: int, missing: int) -> str:
-    title = title_of(benchmark)
+def how_estimated(rates: LabelRates) -> str:
+    """Where the rates of one benchmark come from, or what is missing for them."""
+    title, decided = title_of(rates.benchmark), f"{rates.decided:,} of {rates.labels:,} labels are decided"
+    small = rates.sample < FEWEST  # all of it must be decided
+    needed = f"all {rates.sample:,} are needed: decide the remaining {rates.missing:,}" if small else f"{FEWEST} are needed"
     text = {
-        "all reviewed": f"{title}: all {labels:,} labels were reviewed; there is nothing to estimate.",
-        "control set": f"{title}: estimated from a random control set; {decided:,} of {labels:,} labels are decided.",
-        "too early": f"{title}: {decided:,} of {labels:,} labels are decided, too few of the control set, in the "
-        f"order in which it was drawn, for a rate; {FEWEST} are needed.",
-        "": f"{title}: {decided:,} of {labels:,} labels are decided, none of them drawn at random; suspicious labels "
-        "are not a random sample, so no rate can be estimated. Review a control set (`--sample`).",
-    }[how]
-    return f"{text} {count(missing, 'label')} of the control set still undecided." if missing else text
+        "all reviewed": f"{title}: all {rates.labels:,} labels were reviewed; there is nothing to estimate.",
+        "control set": f"{title}: estimated from a random control set; {decided}.",
+        "too early": f"{title}: {decided}, too few of the control set, in the order in which it was drawn, for a rate; "
+        f"{needed}.",
+        "": f"{title}: {decided}, none of them drawn at random; suspicious labels are not a random sample, so no rate can be "
+        "estimated. Review a control set (`--sample`).",
+    }[rates.how]
+    left = f" {count(rates.missing, 'label')} of the control set {'is' if rates.missing == 1 else 'are'} still undecided."
+    return text + left if rates.missing and not small else text
 
 
 def _objects(effect: Effect) -> list[Part]:

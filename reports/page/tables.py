@@ -84,7 +84,7 @@ def _cell(cell: Cell | None, row: Row, reach: float) -> CellView:
     if cell is None:
         return CellView(UNKNOWN, "", "", "", "", "", "", 0, "", "", "not measured", Markup(""))
     d, unit = cell.difference, row.shown_unit
-    notes = [cell.why] if cell.value is None else []
+    notes = [cell.why] if cell.low is None else []
     if cell.unpaired:
         notes.append(f"not compared, {cell.unpaired}")
     if cell.n_left_out:

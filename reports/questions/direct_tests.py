@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult, SweepResult
-from harness.core.stats import Linear, Sample, holm, linearise, mean_of, moving
+from harness.core.stats import Linear, Sample, evaluate, holm, linearise, mean_of, moving
 from reports.comparison.methods import TEST as SEEDS_TEST
 from reports.comparison.methods import Method, pairing
 from reports.comparison.metric_table import results_of, samples_of, significance
+from reports.text.formatting import listing, row_name
 from reports.values.paired import Difference, is_a_share, known, on_common_items, tested_change
 from reports.values.questions import DirectTest, Level
 from reports.values.seeds import seeds_of_difference
 from reports.values.table import Row, Table
 
+WORDED = "it is asked in several wordings, over which direct tests make no mean"
 MOST_PAIRS = 3  # levels of which every two are tested; of more, all against one
 
 
@@ -89,7 +91,7 @@ def direct_tests(
     for i, j in pairs:
         both = [(a, b) for a, b in zip(levels[i].columns, levels[j].columns, strict=True) if a is not None and b is not None]
         for row in table.headline if both else ():
-            made = _one(measured, row, both)
+            made = WORDED if row.benchmark in table.worded else _one(measured, row, both)
             if isinstance(made, str):
                 left_out[f"{levels[j].text} against {levels[i].text} on {row.benchmark}: {made}"] = None
             else:
@@ -120,7 +122,23 @@ def _one(measured: Measured, row: Row, both: Sequence[tuple[int, int]]) -> tuple
     shifts = _shifts(measured, formula, dict(zip(places, samples, strict=True)), methods)
     if shifts is None:
         return "they have different training seeds"
-    return _difference(shifts, is_a_share(formula, *samples)), int(measured.moved(formula, samples).sum())
+    difference = _difference(shifts, is_a_share(formula, *samples))
+    if difference.value is None:
+        return f"{row_name(row)} is unknown for {_without_value(formula, there, places, methods)}: {formula.unknown}"
+    return difference, int(measured.moved(formula, samples).sum())
+
+
+def _without_value(
+    formula: Formula,
+    there: Sequence[tuple[BenchmarkResult, Sample]],
+    places: Sequence[int],
+    methods: Sequence[tuple[Method, Method]],
+) -> str:
+    """The methods of which a seed has no value, or has none over the items that all of them answered."""
+    values = [evaluate(formula, sample.names, sample.sums[None]) for _, sample in there]
+    without = {place for place, value in zip(places, values, strict=True) if known(value) is None}
+    names = [method.name for pair in methods for method in pair if without & set(method.places)]
+    return listing(list(dict.fromkeys(names)), 4) or "the items that all of them answered"
 
 
 def _shifts(

@@ -96,7 +96,10 @@ def claims(question: Question, table: Table) -> tuple[str, ...]:
     if question.tests and not found:
         sentences.append(f"None of {count(len(question.tests), 'direct test')} is significant after Holm's correction.")
     sentences += [text for row in focus(table)[:MOST_OPEN] if (text := _open(question, row))]
-    return (*sentences, *(f"Not tested: {why}." for why in question.not_tested[:MOST_OPEN]))
+    sentences += [f"Not tested: {why}." for why in question.not_tested[:MOST_OPEN]]
+    if len(question.not_tested) > MOST_OPEN:
+        sentences.append(f"Not tested: {count(len(question.not_tested) - MOST_OPEN, 'more comparison')}, see report.json.")
+    return tuple(sentences)
 
 
 def _sides(question: Question, test: DirectTest) -> tuple[str, str]:
@@ -137,5 +140,15 @@ def _open(question: Question, row: Row) -> str:
     zero = f"{which} 0, so no difference is shown"
     if not all(low <= 0 <= high for _, low, high in known):
         zero = "An interval without 0 is not significant after correction for all tests"
-    reach = f"{number(lowest, unit, signed=True)} or above {change(highest, unit)}"
-    return f"{row_name(row)}: {'; '.join(parts)}{more}. {zero}; differences below {reach} are excluded (95 %)."
+    return f"{row_name(row)}: {'; '.join(parts)}{more}. {zero}{_excluded(row, lowest, highest)}."
+
+
+def _excluded(row: Row, lowest: float, highest: float) -> str:
+    """'; differences below -4.0 or above +2.0 points are excluded (95 %)'; an end that no difference can pass is left out."""
+    unit = row.shown_unit
+    below, above = (row.unit != "share" or abs(end) < 1 for end in (lowest, highest))
+    if not below and not above:
+        return "; no difference is excluded"
+    ends = [f"below {number(lowest, unit, signed=True) if above else change(lowest, unit)}"] if below else []
+    ends += [f"above {change(highest, unit)}"] if above else []
+    return f"; differences {' or '.join(ends)} are excluded (95 %)"

@@ -50,6 +50,23 @@ def unknown_lines(table: Table) -> list[str]:
     return lines if len(lines) <= _REASONS else [*lines[:_REASONS], f"{len(lines) - _REASONS:,} more metrics are unknown."]
 
 
+def interval_lines(table: Table) -> list[str]:
+    """'POPE accuracy and CHAIRi of base have no interval: fewer than 5 images count.', for the values of the headline table."""
+    columns: dict[tuple[str, str], list[str]] = {}
+    for row in table.headline:
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            if cell is not None and cell.value is not None and cell.low is None and cell.why:
+                columns.setdefault((row_name(row), cell.why), []).append(column.label)
+    metrics: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (metric, why), who in columns.items():
+        metrics.setdefault((why, tuple(who)), []).append(metric)
+    lines = [
+        f"{listing(names, 4)} of {listing(who, 4)} {'has' if len(names) * len(who) == 1 else 'have'} {why}."
+        for (why, who), names in metrics.items()
+    ]
+    return lines if len(lines) <= _REASONS else [*lines[:_REASONS], "More metrics have no interval."]
+
+
 def _lines(who: str, reasons: Mapping[str, tuple[str, ...]], state: str) -> list[str]:
     lines = []
     for why, items in list(reasons.items())[:_REASONS]:

@@ -20,7 +20,7 @@ from reports.text.formatting import (
     value_text,
     who,
 )
-from reports.text.missing_items import unjudged_lines, unknown_lines
+from reports.text.missing_items import interval_lines, unjudged_lines, unknown_lines
 from reports.text.reply_models import OTHER_MODELS, reply_lines
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison
@@ -116,5 +116,5 @@ def warnings(comparison: Comparison) -> list[str]:
     if comparison.protocol_unknown:
         texts.append(f"Protocol not known (answers from files): {unknown_protocol_text(comparison.protocol_unknown)}.")
     texts += [line] if (line := unpaired_line(comparison.short)) else []
-    texts += unknown_lines(comparison.short)
+    texts += [*unknown_lines(comparison.short), *interval_lines(comparison.short)]
     return texts

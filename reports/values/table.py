@@ -50,7 +50,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One metric of one checkpoint. `value` None is unknown and `why` gives the reason; n: items that move the metric.
+    """One metric of one checkpoint. `why`: why the value or its interval is unknown (None). n: items that move the metric.
 
     detectable: the smallest true difference that this table marks as significant with a chance of 80 % or more: tested at
     0.05 / m, the level at which Holm's correction begins among the table's m tests. inf (null in JSON): not even

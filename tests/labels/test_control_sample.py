@@ -13,6 +13,7 @@ from harness.labels.claims import Claim, Labels, ResultKey
 from harness.labels.control_sample import control_order, decided_prefix
 from harness.labels.estimates.error_attribution import error_faults
 from harness.labels.estimates.label_error_rate import LabelRates, label_rates
+from reports.label_audit.text import how_estimated
 from reports.web.review.desk import mixed
 
 N, SAMPLE = 1071, 300
@@ -50,8 +51,23 @@ def test_the_rate_lies_in_its_interval_at_every_stage_of_the_review(share: float
 
 def test_no_rate_is_told_from_the_worst_labels_alone() -> None:
     wrong = {item for item, _ in control_order(PLACES, SAMPLE)[-10:]}  # all in the sample, drawn last
-    found = rates([*wrong, *(item for item, _ in PLACES[:10])], wrong)
-    assert found.flipped.value is None and found.how == "too early" and found.missing == SAMPLE
+    order = [item for item, _ in control_order(PLACES, SAMPLE)]
+    found = rates([*wrong, *(item for item, _ in PLACES[:10] if item not in order)], wrong)
+    assert found.flipped.value is None and found.how == "too early" and found.missing == SAMPLE - 10
+
+
+@pytest.mark.parametrize(
+    ("sample", "decided", "says"),
+    [
+        (20, range(2, 20), "for a rate; all 20 are needed: decide the remaining 2."),
+        (100, range(20), "for a rate; 30 are needed. 80 labels of the control set are still undecided."),
+        (20, range(20), "estimated from a random control set; 20 of 1,071 labels are decided."),
+    ],
+)
+def test_the_report_says_how_many_labels_are_left_for_a_rate(sample: int, decided: range, says: str) -> None:
+    order = [item for item, _ in control_order(PLACES, sample)]
+    found = rates([order[n] for n in decided], set(), sample=sample)
+    assert found.missing == sample - len(decided) and how_estimated(found).endswith(says)
 
 
 def test_from_thirty_decided_in_the_order_of_the_draw_a_rate_is_told() -> None:

@@ -68,6 +68,14 @@ def test_a_disagreement_changes_no_label_until_it_is_settled():
     assert (edit.new, edit.reviewer, edit.reason) == ("flipped", "dee", "look closer")
 
 
+def test_reviewers_who_only_skipped_decided_nothing():
+    cast = [vote("wrong", "ann"), vote("skip", "bo"), vote("right", "cy", item="2"), vote("wrong", "dee", item="2")]
+    ballots = Ballots(cast)
+    assert ballots.reviewers() == ["ann", "bo", "cy", "dee"] and ballots.deciders(ballots.edits()) == ["ann"]
+    settled = Ballots([*cast, vote("right", "eve", item="2", adjudication=True)])
+    assert settled.deciders(settled.edits()) == ["ann", "eve"]
+
+
 def test_an_adjudication_can_be_taken_back():
     cast = [vote("wrong"), vote("right", "bob"), vote("wrong", "bob", adjudication=True)]
     assert Ballots([*cast, vote("undo", "bob", adjudication=True)]).disputed() == [KEY]

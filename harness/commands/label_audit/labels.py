@@ -141,7 +141,7 @@ def make(
             "No label is decided yet. Review some first: python -m harness audit, or labels queue and labels votes."
         )
     control = {"sample": sample, "seed": seed} if sample else {}
-    path = write(Revision(name, source or ", ".join(ballots.reviewers()), edits, control), output)
+    path = write(Revision(name, source or ", ".join(ballots.deciders(edits)), edits, control), output)
     echo(f"{path}: {len(edits):,} decided labels. {len(ballots.disputed()):,} are still disputed.")
 
 

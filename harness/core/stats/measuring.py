@@ -9,6 +9,7 @@ import numpy as np
 from harness.core.evaluation import Formula, Item, Metric, Score
 from harness.core.stats.intervals import limits_of
 from harness.core.stats.linear import Linear, linearise
+from harness.core.stats.resampling import FEWEST_CLUSTERS
 from harness.core.stats.samples import Sample, evaluate, moving, sample
 
 
@@ -29,8 +30,20 @@ def _metric(data: Sample, formula: Formula) -> Metric:
     value = float(evaluate(f, data.names, data.sums[None])[0])
     if not np.isfinite(value):
         return Metric(f.name, None, n, f.better, group=f.group, unit=f.unit, headline=f.headline, why=f.unknown)
-    low, high = limits(formula, [data], linearise(f, data, moved))
-    return Metric(f.name, value, n, f.better, low, high, f.group, f.unit, f.headline)
+    found = linearise(f, data, moved)
+    low, high = limits(formula, [data], found)
+    why = why_no_interval(found) if low is None else ""
+    return Metric(f.name, value, n, f.better, low, high, f.group, f.unit, f.headline, why)
+
+
+def why_no_interval(found: Linear) -> str:
+    """The reason, where `limits` gives no interval for a metric that has a value."""
+    error = float(found.moments.error2[0]) ** 0.5
+    if found.clusters[0] < FEWEST_CLUSTERS:
+        return f"no interval: fewer than {FEWEST_CLUSTERS} images count"
+    if error <= 1e-12 * max(1.0, abs(float(found.value[0]))):
+        return "no interval: all images have the same value, which shows no scatter"
+    return "no interval: the metric is unknown where its counts differ a little"
 
 
 def limits(formula: Formula, samples: Sequence[Sample], found: Linear) -> tuple[float | None, float | None]:

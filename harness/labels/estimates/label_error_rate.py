@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.core.evaluation import LabelEdit
 from harness.labels.claims import Claim, Labels
-from harness.labels.control_sample import decided_control
+from harness.labels.control_sample import LabelId, decided_control
 from harness.labels.estimates.label_outcomes import WRONG, LabelOutcomes
 from harness.labels.estimates.proportions import Share, counted, drawn
 
@@ -33,6 +33,7 @@ class LabelRates:
     by_group: Mapping[str, Share]
     by_object: Mapping[str, Share]
     missing: int = 0  # of the control set, not decided
+    sample: int = 0  # size of the control set
 
 
 def label_rates(labels: Labels, edits: Sequence[LabelEdit], drawn_with: Mapping[str, int]) -> LabelRates:
@@ -41,11 +42,11 @@ def label_rates(labels: Labels, edits: Sequence[LabelEdit], drawn_with: Mapping[
     by_label = {(claim.item_id, claim.field): outcomes.of(claim) for claim in labels.claims}
     decided = [claim for claim in labels.claims if by_label[claim.item_id, claim.field]]
     everything = len(decided) == len(labels.claims)
-    chosen, missing, how = decided, 0, "all reviewed"
+    chosen, order, how = decided, list[LabelId](), "all reviewed"
     if not everything:
         order, chosen_ids = decided_control(by_label, drawn_with, by_label.__getitem__)
         chosen = [claim for claim in decided if (claim.item_id, claim.field) in chosen_ids]
-        missing, how = len(order) - len(chosen), "control set" if chosen else "too early" if order else ""
+        how = "control set" if chosen else "too early" if order else ""
     share = counted if everything else drawn
 
     def of(claims: Sequence[Claim], wanted: Sequence[str]) -> Share:
@@ -61,7 +62,8 @@ def label_rates(labels: Labels, edits: Sequence[LabelEdit], drawn_with: Mapping[
         removed=of(chosen, ("removed",)),
         by_group={name: of(claims, WRONG) for name, claims in groups.items()},
         by_object=_by_object(decided, by_label),
-        missing=missing,
+        missing=sum(not by_label[place] for place in order),
+        sample=len(order),
     )
 
 

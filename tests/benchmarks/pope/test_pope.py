@@ -226,3 +226,10 @@ def test_questions_say_image_and_take_an_before_a_vowel() -> None:
 def test_any_text_is_an_answer() -> None:
     for text in ("\x00\x1b[31m", "\ud83d\ude00", "no" * 1_000_000, "\u202eno"):
         assert Pope().score(dog(random=["no"]), said(text)).values["asked"] == 1
+
+
+def test_an_unknown_metric_of_one_split_does_not_speak_of_several() -> None:
+    one, three = (
+        {f.name: f.unknown for f in Pope(splits=s).formulas if not f.group} for s in (["random"], ["random", "popular"])
+    )
+    assert one["f1"] == "no true positive" and three["f1"] == "unknown in one of the splits: no true positive"

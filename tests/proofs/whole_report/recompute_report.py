@@ -57,7 +57,8 @@ def method_table(sweeps: Sweeps, rules: Sequence[Rule], seeds: Seeds) -> tuple[l
             sides = [sweeps[label][rule.benchmark] for label in (base, *labels)]
             counted = {row.item for side in sides for row in side if again.moves(rule, row)}
             parts = [again.part(rule, side, counted) for side in sides]
-            metric = again.metric_over_seeds(rule, parts[1:], sides[1:])
+            own = {row.item for side in sides[1:] for row in side if again.moves(rule, row)}
+            metric = again.metric_over_seeds(rule, [again.part(rule, side, own) for side in sides[1:]], sides[1:])
             share = all(again.reach_of_images(rule, side) == (0.0, 1.0) for side in sides)
             shift = again.shift_over_seeds([own.minus(parts[0]) for own in parts[1:]], share, len(seeds))
             n = len({row.item for side in sides[1:] for row in side if again.moves(rule, row)})

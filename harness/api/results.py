@@ -58,7 +58,7 @@ class Results:
     def metrics(self) -> pd.DataFrame:
         """One row for each checkpoint and metric: value, 95 % interval, difference to the baseline, p values.
 
-        The columns of `metrics.csv`; shares are in 0..1. None: unknown, and `why` gives the reason.
+        The columns of `metrics.csv`; shares are in 0..1. None: unknown, or no interval, and `why` gives the reason.
         """
         from reports.writers.csv import COLUMNS, rows_of
 

@@ -218,7 +218,7 @@ def ratio(name: str, numerator: Sequence[str], denominator: Sequence[str], **abo
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A formula's value over a sweep. `value` None is unknown and `why` gives the reason; low/high: 95 % interval."""
+    """A formula's value over a sweep. low/high: 95 % interval. `why` gives the reason where `value` or the interval is None."""
 
     name: str
     value: float | None

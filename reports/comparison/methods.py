@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
-from harness.core.stats import Sample, limits, mean_of, possible
+from harness.core.stats import Sample, limits, mean_of, no_interval, possible
 from reports.text.arm_settings import Settings, made_with
 from reports.values.common_items import CommonItems
 from reports.values.paired import Difference, is_a_share
@@ -152,7 +152,8 @@ class Together:
         n = self._own.n(formula)
         if values is None:
             return Cell(None, None, None, n, unknown or "its seeds have no item in common")
-        return self.compared(Cell(values.mean, values.low, values.high, n), formula, shifts)
+        why = no_interval(mean_of(self._own.linear(formula))) if values.low is None else ""
+        return self.compared(Cell(values.mean, values.low, values.high, n, why), formula, shifts)
 
     def compared(self, cell: Cell, formula: Formula, shifts: Seeds | None) -> Cell:
         """The same cell with its difference to the baseline in place of the one that it has."""

@@ -50,6 +50,17 @@ def unknown_lines(table: Table) -> list[str]:
     return lines if len(lines) <= _REASONS else [*lines[:_REASONS], f"{len(lines) - _REASONS:,} more metrics are unknown."]
 
 
+def no_interval_line(table: Table) -> str:
+    """'No interval: fewer than five images (POPE accuracy, POPE F1).' for metrics of the headline table that have a value."""
+    found: dict[str, list[str]] = {}
+    for row in table.headline:
+        bare = [cell for cell in row.cells if cell is not None and cell.value is not None and cell.low is None]
+        for why in dict.fromkeys(cell.why for cell in bare if cell.why):
+            found.setdefault(why.removeprefix("no interval: "), []).append(row_name(row))
+    reasons = [f"{why} ({listing(metrics, 4)})" for why, metrics in found.items()]
+    return f"No interval: {'; '.join(reasons)}." if reasons else ""
+
+
 def _lines(who: str, reasons: Mapping[str, tuple[str, ...]], state: str) -> list[str]:
     lines = []
     for why, items in list(reasons.items())[:_REASONS]:

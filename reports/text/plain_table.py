@@ -20,7 +20,7 @@ from reports.text.formatting import (
     value_text,
     who,
 )
-from reports.text.missing_items import unjudged_lines, unknown_lines
+from reports.text.missing_items import no_interval_line, unjudged_lines, unknown_lines
 from reports.text.reply_models import OTHER_MODELS, reply_lines
 from reports.text.unpaired import unpaired_line
 from reports.values.comparison import Comparison
@@ -117,4 +117,5 @@ def warnings(comparison: Comparison) -> list[str]:
         texts.append(f"Protocol not known (answers from files): {unknown_protocol_text(comparison.protocol_unknown)}.")
     texts += [line] if (line := unpaired_line(comparison.short)) else []
     texts += unknown_lines(comparison.short)
+    texts += [line] if (line := no_interval_line(comparison.short)) else []
     return texts

@@ -50,7 +50,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One metric of one checkpoint. `value` None is unknown and `why` gives the reason; n: items that move the metric.
+    """One metric of one checkpoint. `why`: the reason where `value` or its interval is None; n: items that move the metric.
 
     detectable: the smallest true difference that this table marks as significant with a chance of 80 % or more: tested at
     0.05 / m, the level at which Holm's correction begins among the table's m tests. inf (null in JSON): not even
@@ -100,11 +100,16 @@ class Row:
 
     def rank_range(self, column: int) -> tuple[int, int] | None:
         """The best and the worst rank that the tests of all pairs leave open for a column; None where its value is unknown."""
-        known = [j for j, cell in enumerate(self.cells) if cell is not None and cell.value is not None]
+        known = self.known
         if column not in known or self.better == "neither":
             return None
         better, worse = (sum(pair[side] == column for pair in self.order) for side in (1, 0))
         return 1 + better, len(known) - worse
+
+    @property
+    def known(self) -> list[int]:
+        """Columns with a value."""
+        return [j for j, cell in enumerate(self.cells) if cell is not None and cell.value is not None]
 
     @property
     def key(self) -> str:

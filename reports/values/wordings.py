@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from harness.core.evaluation import Formula
 from harness.core.run_record import BenchmarkResult
-from harness.core.stats import Linear, Sample, limits, mean_of, possible
+from harness.core.stats import Linear, Sample, limits, mean_of, no_interval, possible
 from reports.values.common_items import CommonItems, why_of_seeds
 from reports.values.paired import Difference, is_a_share
 from reports.values.seeds import random_effect, seeds_of_difference, seeds_of_metric
@@ -105,7 +105,9 @@ class Wordings:
         samples, (sides, also) = own.samples(formula), _effects(seeds)
         bounds, n = possible(formula, *samples), own.n(formula)
         values = seeds_of_metric(sides, limits(formula, samples, mean_of(sides)), bounds, also)
-        return Cell(None, None, None, n) if values is None else Cell(values.mean, values.low, values.high, n)
+        if values is None:
+            return Cell(None, None, None, n)
+        return Cell(values.mean, values.low, values.high, n, no_interval(mean_of(sides)) if values.low is None else "")
 
     def _compared(self, cell: Cell, formula: Formula, places: Sequence[int]) -> Cell:
         both = self._items([0, *places])

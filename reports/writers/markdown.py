@@ -29,7 +29,7 @@ from reports.text.explored import explored
 from reports.text.flag_lines import flag_lines
 from reports.text.formatting import shortened, title_of, unknown_protocol_text
 from reports.text.interval_note import interval_note
-from reports.text.missing_items import missing_lines, unjudged_lines, unknown_lines
+from reports.text.missing_items import missing_lines, no_interval_line, unjudged_lines, unknown_lines
 from reports.text.plain_table import PARTIAL, text_table
 from reports.text.reply_models import OTHER_MODELS, reply_lines
 from reports.text.runs import whole_runs
@@ -51,8 +51,8 @@ def write(comparison: Comparison) -> str:
         *_table(*text_table(comparison)),
     ]
     parts += [f"{interval_note(comparison.short)}. {_NOTE}"]
-    notes = (unpaired_line(comparison.short), *unknown_lines(comparison.short), explored(comparison.short))
-    parts += [_safe(line) for line in notes if line]
+    notes = (unpaired_line(comparison.short), *unknown_lines(comparison.short), no_interval_line(comparison.short))
+    parts += [_safe(line) for line in (*notes, explored(comparison.short)) if line]
     parts += _gate(comparison)
     parts += _questions(comparison)
     parts += _seeds(comparison)

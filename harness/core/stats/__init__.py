@@ -9,7 +9,7 @@ How intervals were chosen and what they cover: docs/statistics.md. Differences b
 
 from harness.core.stats.intervals import limits_of, mean_interval, share_interval
 from harness.core.stats.linear import Linear, expand, linearise, mean_of
-from harness.core.stats.measuring import limits, measure, metrics, possible
+from harness.core.stats.measuring import limits, measure, metrics, no_interval, possible
 from harness.core.stats.multiple import benjamini_hochberg, holm, rank_biserial
 from harness.core.stats.paired_change import LEAST_P, POWER, Change, change_of, difference_interval, unseen_variance
 from harness.core.stats.resampling import FEWEST_CLUSTERS, LEVEL, RESAMPLES, VERSION, interval, resample
@@ -58,6 +58,7 @@ __all__ = [
     "measure",
     "metrics",
     "moving",
+    "no_interval",
     "possible",
     "rank_biserial",
     "resample",

@@ -9,6 +9,7 @@ import numpy as np
 from harness.core.evaluation import Formula, Item, Metric, Score
 from harness.core.stats.intervals import limits_of
 from harness.core.stats.linear import Linear, linearise
+from harness.core.stats.resampling import FEWEST_CLUSTERS
 from harness.core.stats.samples import Sample, evaluate, moving, sample
 
 
@@ -29,8 +30,15 @@ def _metric(data: Sample, formula: Formula) -> Metric:
     value = float(evaluate(f, data.names, data.sums[None])[0])
     if not np.isfinite(value):
         return Metric(f.name, None, n, f.better, group=f.group, unit=f.unit, headline=f.headline, why=f.unknown)
-    low, high = limits(formula, [data], linearise(f, data, moved))
-    return Metric(f.name, value, n, f.better, low, high, f.group, f.unit, f.headline)
+    found = linearise(f, data, moved)
+    low, high = limits(formula, [data], found)
+    return Metric(f.name, value, n, f.better, low, high, f.group, f.unit, f.headline, no_interval(found) if low is None else "")
+
+
+def no_interval(found: Linear) -> str:
+    """Why a metric that has a value has no interval, for N = 1; also where several samples move as one."""
+    few = found.clusters[0] < FEWEST_CLUSTERS
+    return "no interval: fewer than five images" if few else "no interval: the same value on all images"
 
 
 def limits(formula: Formula, samples: Sequence[Sample], found: Linear) -> tuple[float | None, float | None]:

@@ -128,7 +128,7 @@ def _seeds(comparison: Comparison) -> list[str]:
 def _ranks(comparison: Comparison) -> list[str]:
     header, rows = ranks_view(comparison)
     joint_header, joint_rows = joint_view(comparison)
-    joint = ["## All together", JOINT_TOLD, *_table(joint_header, joint_rows)] if joint_rows else []
+    joint = ["## Simultaneous intervals", JOINT_TOLD, *_table(joint_header, joint_rows)] if joint_rows else []
     return [*(["## Ranks", RANKS_TOLD, *_table(header, rows)] if rows else []), *joint]
 
 

@@ -98,7 +98,7 @@ def show_comparison(comparison: Any) -> None:
             console.print(plain(sentence), soft_wrap=True)
     console.print("", _table(*text_table(comparison)))
     if comparison.short.by_method:
-        remark = "Methods are means over their seeds; marks hold the scatter of seeds and of images. `--as html` shows each."
+        remark = "Methods are means over their seeds; marks cover the variation of seeds and of images. `--as html` shows each."
         console.print(f"\n{remark}", soft_wrap=True)
     if comparison.reward_accuracy:
         console.print("", _table(*reward_view(comparison)))

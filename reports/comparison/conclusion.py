@@ -74,7 +74,7 @@ def _scope(table: Table) -> str:
         held, left = "images and training seeds", f"{wording}, another judge or other data"
     else:
         held, left = "images", f"another training seed, {wording}, another judge or other data"
-    return f"{to}Intervals and tests hold the variation of {held}, not that of {left}."
+    return f"{to}Intervals and tests cover the variation of {held}, not that of {left}."
 
 
 # ---------------------------------------------------------------- one checkpoint against its baseline

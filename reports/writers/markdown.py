@@ -120,7 +120,7 @@ def _seeds(comparison: Comparison) -> list[str]:
     ]
     if not rows:
         return []
-    blocks = "Runs that differ only in their seed; the intervals hold the scatter of seeds and of images."
+    blocks = "Runs that differ only in their seed; the intervals cover the variation of seeds and of images."
     header = ["method", "metric", "seeds", "difference to the baseline", "sd of seeds", "standard error (images)"]
     return ["## Seeds together", blocks, *_table(header, rows)]
 

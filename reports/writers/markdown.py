@@ -28,7 +28,7 @@ from reports.questions.words import lead
 from reports.text.explored import explored
 from reports.text.flag_lines import flag_lines
 from reports.text.formatting import shortened, title_of, unknown_protocol_text
-from reports.text.interval_note import interval_note
+from reports.text.interval_note import interval_note, reading_note
 from reports.text.missing_items import missing_lines, no_interval_line, unjudged_lines, unknown_lines
 from reports.text.plain_table import PARTIAL, text_table
 from reports.text.reply_models import OTHER_MODELS, reply_lines
@@ -50,7 +50,7 @@ def write(comparison: Comparison) -> str:
         *_verdict(comparison),
         *_table(*text_table(comparison)),
     ]
-    parts += [f"{interval_note(comparison.short)}. {_NOTE}"]
+    parts += [f"{interval_note(comparison.short)}. {reading_note(comparison.short)}".rstrip()]
     notes = (unpaired_line(comparison.short), *unknown_lines(comparison.short), no_interval_line(comparison.short))
     parts += [_safe(line) for line in (*notes, explored(comparison.short)) if line]
     parts += _gate(comparison)
@@ -67,12 +67,6 @@ def write(comparison: Comparison) -> str:
     for run in whole_runs(comparison.runs):
         parts += _reproduce(run)
     return "\n\n".join(parts) + "\n"
-
-
-_NOTE = (
-    "Shares are in per cent, their differences in points. "
-    "\u25b2 significantly better, \u25bc significantly worse, \u25c6 significant change."
-)
 
 
 def _verdict(comparison: Comparison) -> list[str]:

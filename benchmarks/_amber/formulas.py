@@ -80,7 +80,7 @@ def _yes_no(name: str, kinds: Sequence[str], share: Callable[[Number, Number], N
 
     headline = not name
     return (
-        Formula("f1", f1, group=name, headline=headline, unknown="no question, no No said, or none true"),
+        Formula("f1", f1, group=name, headline=headline, unknown="no question, no answer No, or no right answer No"),
         Formula("accuracy", accuracy, group=name, unknown="no question of this kind"),
         Formula("precision", precision, group=name, unknown="the model never said exactly No"),
         Formula("recall", recall, group=name, unknown="no question whose answer is no"),

@@ -36,7 +36,7 @@ def addends(yes_nats: float | None, is_yes: bool) -> dict[str, float]:
 def formulas() -> tuple[Formula, ...]:
     return (
         Formula("ece", _ece, "lower", unknown=_UNKNOWN, about="mean distance of p(yes) from the share of true yes, 10 bins"),
-        Formula("brier", _brier, "lower", unknown=_UNKNOWN, about="mean (p(yes) - truth)^2"),
+        Formula("brier", _brier, "lower", unknown=_UNKNOWN, about="mean (p(yes) - truth)^2", title="Brier score"),
     )
 
 

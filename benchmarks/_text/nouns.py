@@ -19,6 +19,10 @@ image images picture pictures photo photos photograph scene view background fore
 back middle center centre corner edge area part end way lot number variety group couple pair row rest day time
 atmosphere setting appearance addition something someone everyone anything nothing one ones
 """
+# of every description, too: verbs that the tagger takes for nouns where it sees the word alone ("The image shows a kitchen")
+_VERBS = """
+adds appears captures creates depicts features hangs holds lies look looks rests seems shows sits stands suggests wears
+"""
 
 
 def tagged(tokens: Sequence[str]) -> list[tuple[str, str]]:
@@ -39,6 +43,11 @@ def _tagger() -> Any:  # Any: NLTK has no types
 @lru_cache(maxsize=1)
 def _no_objects() -> frozenset[str]:
     return frozenset(_NO_OBJECTS.split())
+
+
+@lru_cache(maxsize=1)
+def _verbs() -> frozenset[str]:
+    return frozenset(_VERBS.split())
 
 
 def object_nouns(tokens: Sequence[str]) -> list[int]:
@@ -63,7 +72,9 @@ class _Known(dict[str, bool]):
 
 
 class NounGuess:
-    """Is this word a noun that names something? What the tagger says of the word alone; good enough to highlight.
+    """Is this word a noun that names something? What the tagger says of the word alone; good enough to highlight, and no
+    more: rarer verbs ("cuts", "watches") pass as nouns. In its context a word would cost ten times what the scoring of a
+    caption does.
 
     Tagging a word costs as much as all else in a caption, and most of that goes into features of the (empty) context.
     They are added up once here; only the word's own four remain, of which ending and first letter are soon all known.
@@ -89,7 +100,7 @@ class NounGuess:
         return [i for i, word in enumerate(words) if known[word]]
 
     def _guess(self, word: str) -> bool:
-        if not _names_something(word):
+        if not _names_something(word) or word in _verbs():
             return False
         tag = self._usual.get(word)
         if tag is None:

@@ -87,7 +87,7 @@ class Beaf(OneLabel):
         Example(Item("2", "a.jpg", "", {"label": "yes"}), "A dog.", {"n": 1.0, "unread": 1.0, "fn": 1.0}),
     )
     formulas = (
-        _of_removed("tu", "the object was seen, and its absence too", headline=True, role="helpfulness"),
+        _of_removed("tu", "the object was seen, and its absence too", headline=True, role="helpfulness", title="TU"),
         ratio(
             "id",
             [f"{PREFIX}changed"],
@@ -96,11 +96,14 @@ class Beaf(OneLabel):
             headline=True,
             unknown="no other question with an answer on both images",
             about="share of the other questions whose rightness changed",
+            title="ID",
         ),
-        Formula("f1_tuid", _f1_tuid, headline=True, unknown="TU is 0 where ID is 100 %, or one of them is unknown"),
-        _of_removed("ig", "wrong on both images"),
-        _of_removed("sb_plus", "yes on both images", role="hallucination"),
-        _of_removed("sb_minus", "no on both images"),
+        Formula(
+            "f1_tuid", _f1_tuid, headline=True, unknown="TU is 0 where ID is 100 %, or one of them is unknown", title="F1_TUID"
+        ),
+        _of_removed("ig", "wrong on both images", title="IG"),
+        _of_removed("sb_plus", "yes on both images", role="hallucination", title="SB+"),
+        _of_removed("sb_minus", "no on both images", title="SB-"),
         Formula("accuracy", lambda s: over(_count(s, "tp", "tn"), _all(s)), unknown="no answers"),
         Formula("precision", lambda s: over(_count(s, "tp"), _count(s, "tp", "fp")), unknown="the model never said yes"),
         Formula("recall", lambda s: over(_count(s, "tp"), _count(s, "tp", "fn")), unknown="no question with the label yes"),

@@ -84,6 +84,7 @@ class DashB(OneLabel):
             unknown="no image without its object",
             about="share of images without the object that are answered no",
             role="hallucination",
+            title="TNR",
         ),
         Formula(
             "tpr",
@@ -92,6 +93,7 @@ class DashB(OneLabel):
             unknown="no image with its object",
             about="share of images with the object that are answered yes",
             role="helpfulness",
+            title="TPR",
         ),
         Formula("harmonic_mean", _harmonic, unknown="TPR and TNR are both 0, or one of them is unknown"),
         ratio("unread", ["unread"], ["n"], better="lower", unknown="no answers", about="neither yes nor no in it: wrong"),

@@ -89,6 +89,7 @@ class Display:
 def show_comparison(comparison: Any) -> None:
     """The verdict in words, then the table: the last words of a command."""
     from reports.page.side_tables import PUBLISHED_NOTE, REWARD_TOLD, published_table, rater_lines, reward_view
+    from reports.text.interval_note import reading_note
     from reports.text.plain_table import text_table, warnings
 
     console = wide_console()
@@ -97,8 +98,10 @@ def show_comparison(comparison: Any) -> None:
         if sentence:
             console.print(plain(sentence), soft_wrap=True)
     console.print("", _table(*text_table(comparison)))
+    if note := reading_note(comparison.short):
+        console.print(plain(f"\n{note}"), soft_wrap=True)
     if comparison.short.by_method:
-        remark = "Methods are means over their seeds; marks hold the scatter of seeds and of images. `--as html` shows each."
+        remark = "Methods are means over their seeds; marks cover the variation of seeds and of images. `--as html` shows each."
         console.print(f"\n{remark}", soft_wrap=True)
     if comparison.reward_accuracy:
         console.print("", _table(*reward_view(comparison)))

@@ -108,6 +108,7 @@ def _record(
     pairs = store.get(Pairs, run.id, arm) or Pairs({})
     pair_images = set(pairs.images)
     training = store.get(TrainingLog, run.id, arm) or TrainingLog()
+    swept = {result.benchmark: result for sweep in present for result in sweep.results}
     rewards = store.get(RewardAccuracy, run.id) or RewardAccuracy()
     models = [model.name for model in config.reward_models]
     complete = len(present) == len(labels) and all(len(s.results) == len(config.sweep) for s in present)
@@ -130,7 +131,7 @@ def _record(
         timings=(store.get(Timings, run.id) or Timings()).seconds,
         notes=training.notes,
         data_folder=Path(run.data_folder),
-        study=study_notes(config, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups),
+        study=study_notes(config, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups, swept),
         begun=run.created_at,
     )
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig, TableNotes
-from harness.core.run_record import StudyNotes
+from harness.core.edge.text import count
+from harness.core.run_record import BenchmarkResult, StudyNotes
 from reports.text.formatting import title_of
 
 # Methods that Appendix A's grids are of, and whose grid of beta a loss shares.
@@ -14,9 +15,13 @@ _SEARCHED = ("dpo", "online_dpo", "mixed_dpo", "online_bdhs")
 _BETA_OF = {"avg_dpo": "dpo", "hinge": "slic"}
 
 
-def study_notes(config: RunConfig, groups: Sequence[Mapping[str, Any]]) -> StudyNotes:
-    """Sentences; `groups` as in `SharedPrompts`."""
+def study_notes(
+    config: RunConfig, groups: Sequence[Mapping[str, Any]], results: Mapping[str, BenchmarkResult] | None = None
+) -> StudyNotes:
+    """Sentences; `groups` as in `SharedPrompts`, `results` one of each benchmark's title that was swept."""
     table = config.table or TableNotes()
+    swept = results or {}
+    asked = [(spec, _part(spec, swept.get(spec.title))) for spec in config.sweep]
     unlike = [group for group in groups if group["meant"] and group["common"] < group["most"]]
     return StudyNotes(
         rows=tuple(f"{arm}: {row}" for arm, row in table.rows.items()),
@@ -28,17 +33,27 @@ def study_notes(config: RunConfig, groups: Sequence[Mapping[str, Any]]) -> Study
         not_run=tuple(f"{row}: {why}" for row, why in table.not_run.items()),
         open=(*_searched(config.arms, table.grids), *(f"{what}: {default}" for what, default in table.open.items())),
         finding=(table.finding,) if table.finding else (),
-        partial=tuple(f"{title_of(spec.title)} {part}" for spec in config.sweep if (part := _part(spec))),
+        partial=tuple(f"{title_of(spec.title)} {part}" for spec, part in asked if part),
     )
 
 
-def _part(spec: BenchmarkConfig) -> str:
-    """Which part of a benchmark is asked, in words; "" for all of it."""
-    images = spec.options.get("limit_images")
-    parts = [f"over its first {images} images"] if images is not None else []
-    parts += [f"over {len(spec.items)} chosen items"] if spec.items is not None else []
-    parts += [f"over its first {spec.limit} items"] if spec.limit is not None else []
+def _part(spec: BenchmarkConfig, result: BenchmarkResult | None) -> str:
+    """Which part of a benchmark is asked, in words; "" for all of it. A limit that leaves nothing out is not mentioned."""
+    images, limit = spec.options.get("limit_images"), spec.limit
+    if result is not None:
+        limit = None if _holds_all(result, limit) else limit
+        fewer = isinstance(images, int) and len({item.image for item in result.items}) < images
+        images = None if fewer and limit is None and spec.items is None else images
+    parts = [f"over its first {count(images, 'image')}"] if images is not None else []
+    parts += [f"over {count(len(spec.items), 'chosen item')}"] if spec.items is not None else []
+    parts += [f"over its first {count(limit, 'item')}"] if limit is not None else []
     return " and ".join(parts)
+
+
+def _holds_all(result: BenchmarkResult, limit: int | None) -> bool:
+    """Whether a limit left no item out: fewer were asked, or as many as the benchmark's file has rows."""
+    n = len(result.items)
+    return limit is None or n < limit or result.protocol.facts.get("rows") == f"{n:,}"
 
 
 def _of(group: Mapping[str, Any]) -> str:

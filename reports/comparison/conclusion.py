@@ -32,8 +32,8 @@ def verdict(table: Table) -> Verdict:
     inconclusive, unknown = _inconclusive(table, known=True), _inconclusive(table, known=False)
     return Verdict(
         _headline(table.rows, table.columns) if len(table.columns) == 2 else _several(table),
-        f"Significantly better: {better}." if better else "No significant improvement.",
-        _losses(table, worse),
+        _moved(table, "better", better),
+        _moved(table, "worse", worse),
         " ".join(
             part
             for part in (
@@ -49,19 +49,22 @@ def verdict(table: Table) -> Verdict:
     )
 
 
-def _losses(table: Table, worse: str) -> str:
-    """Every significant loss; those of the metrics outside the headline table are corrected among themselves."""
-    others = [row for row in table.rows if not row.headline]
-    lost = [(row, places) for row in others if (places := _movers(table, row, "worse"))]
-    if not lost:
-        return f"Significantly worse: {worse}." if worse else "No significant loss."
-    headline = f"Significantly worse: {worse}." if worse else "No significant loss in the headline table."
+def _moved(table: Table, kind: str, headline: str) -> str:
+    """What is significantly `kind` in the headline table, then outside it, which is corrected by itself: every loss, the first
+    gains."""
+    none = {"better": "No significant improvement", "worse": "No significant loss"}[kind]
+    moved = [(row, places) for row in table.rows if not row.headline and (places := _movers(table, row, kind))]
+    start = f"Significantly {kind}: {headline}." if headline else f"{none}{' in the headline table' if moved else ''}."
+    if not moved:
+        return start
     if len(table.columns) == 2:
-        named = [_fact(row, cell) for row, _ in lost if (cell := row.cells[1]) is not None]
+        named = [_fact(row, cell) for row, _ in moved if (cell := row.cells[1]) is not None]
     else:
-        named = [f"{row_name(row)} with {_who(table, row, places)}" for row, places in lost]
+        named = [f"{row_name(r)} with {_who(table, r, p) if kind == 'worse' else _group(table, p)}" for r, p in moved]
+    if kind == "better" and len(named) > _MOST:
+        named = [*named[:_MOST], f"{len(named) - _MOST:,} more"]
     separator = ", " if len(table.columns) == 2 else "; "
-    return f"{headline} Outside the headline table, significantly worse: {separator.join(named)}."
+    return f"{start} Outside the headline table, significantly {kind}: {separator.join(named)}."
 
 
 def _scope(table: Table) -> str:
@@ -74,7 +77,7 @@ def _scope(table: Table) -> str:
         held, left = "images and training seeds", f"{wording}, another judge or other data"
     else:
         held, left = "images", f"another training seed, {wording}, another judge or other data"
-    return f"{to}Intervals and tests hold the variation of {held}, not that of {left}."
+    return f"{to}Intervals and tests cover the variation of {held}, not that of {left}."
 
 
 # ---------------------------------------------------------------- one checkpoint against its baseline

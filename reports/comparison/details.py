@@ -159,8 +159,13 @@ def protocol_differences(columns: Sequence[Column], sweeps: Sequence[SweepResult
         for column, other in zip(columns[1:], others, strict=True):
             if base and other:
                 facts = base.protocol.differs_from(other.protocol)
-                found += [ProtocolDifference(name, column.label, fact, *pair) for fact, pair in facts.items()]
+                found += [ProtocolDifference(name, column.label, fact, *map(_shown, pair)) for fact, pair in facts.items()]
     return tuple(found)
+
+
+def _shown(fact: str) -> str:
+    """A fact in words. What is stored stays as it was: facts are part of the keys under which answers are found again."""
+    return {"bends nothing": "no effect on decoding"}.get(fact, fact)
 
 
 def protocol_fields(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> dict[str, Any]:
@@ -171,7 +176,9 @@ def protocol_fields(columns: Sequence[Column], sweeps: Sequence[SweepResult]) ->
         for column, other in zip(columns[1:], others, strict=True):
             if base and other and (facts := base.protocol.unknown_beside(other.protocol)):
                 unknown.append(UnknownProtocol(name, column.label, facts))
-    protocols = {result.benchmark: dict(result.protocol.facts) for result in sweeps[0].results}
+    protocols = {
+        result.benchmark: {name: _shown(fact) for name, fact in result.protocol.facts.items()} for result in sweeps[0].results
+    }
     return {"protocols": protocols, "protocol_unknown": tuple(unknown)}
 
 

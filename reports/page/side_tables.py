@@ -63,8 +63,8 @@ def _rank(between: tuple[int, int] | None) -> str:
 
 
 JOINT_TOLD = (
-    "Differences to the baseline with intervals that hold for all checkpoints of a metric together with 95 %: use these to say "
-    "something of the best of them. The intervals of the results table hold one by one."
+    "Differences to the baseline with simultaneous 95 % intervals, which contain those of all checkpoints of a metric "
+    "together: use these to say something of the best of them. The intervals of the results table are pointwise."
 )
 
 

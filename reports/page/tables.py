@@ -195,7 +195,7 @@ def slices(comparison: Comparison) -> list[tuple[str, list[Markup], list[Markup]
     for benchmark in comparison.benchmarks:
         by_metric: dict[str, list[Row]] = {}
         for row in short.rows:
-            if row.benchmark == benchmark and row.group and len(row.group) < 40:
+            if row.benchmark == benchmark and row.group and len(row.group) < 40 and row.known:
                 by_metric.setdefault(row.metric, []).append(row)
         known = {row.metric for row in short.headline if row.benchmark == benchmark}
         drawn = {

@@ -64,7 +64,8 @@ def row_name(row: Row) -> str:
     """'POPE accuracy', 'CHAIRi', 'POPE F1 (adversarial)'; the benchmark is not named twice."""
     metric, benchmark = metric_name(row), title_of(row.benchmark)
     if not metric.lower().startswith(benchmark.lower()):
-        metric = f"{benchmark} {metric if metric[:2].isupper() or metric == 'F1' else metric[:1].lower() + metric[1:]}"
+        kept = row.title or metric[:2].isupper() or metric == "F1"  # a title is the benchmark's own spelling
+        metric = f"{benchmark} {metric if kept else metric[:1].lower() + metric[1:]}"
     return f"{metric} ({row.group})" if row.group else metric
 
 

@@ -100,11 +100,16 @@ class Row:
 
     def rank_range(self, column: int) -> tuple[int, int] | None:
         """The best and the worst rank that the tests of all pairs leave open for a column; None where its value is unknown."""
-        known = [j for j, cell in enumerate(self.cells) if cell is not None and cell.value is not None]
+        known = self.known
         if column not in known or self.better == "neither":
             return None
         better, worse = (sum(pair[side] == column for pair in self.order) for side in (1, 0))
         return 1 + better, len(known) - worse
+
+    @property
+    def known(self) -> list[int]:
+        """Columns with a value."""
+        return [j for j, cell in enumerate(self.cells) if cell is not None and cell.value is not None]
 
     @property
     def key(self) -> str:

@@ -1,7 +1,7 @@
 """A benchmark asked in several wordings as one result: the wordings are a random effect, as seeds of a method are.
 
 The results "pope-wording1" and "pope-wording2" (`wordings:` of a benchmark in the study) become the rows of "pope": means over
-wordings, whose intervals and tests hold the scatter of wordings (t with W - 1 degrees of freedom) beside that of images, and of
+wordings, whose intervals and tests cover the wordings (t with W - 1 degrees of freedom) beside the images, and the
 seeds where there are several. Wordings differ at random from those that somebody else would choose; two of them say little.
 """
 

@@ -27,8 +27,8 @@ from reports.questions import words as question_words
 from reports.text.explored import explored
 from reports.text.flag_lines import alarming_lines, flag_lines
 from reports.text.formatting import listing, protocol_text, shortened, title_of, unknown_protocol_text
-from reports.text.interval_note import interval_note
-from reports.text.missing_items import missing_lines, unjudged_lines
+from reports.text.interval_note import digits_note, interval_note
+from reports.text.missing_items import interval_lines, missing_lines, unjudged_lines
 from reports.text.plain_table import PARTIAL
 from reports.text.reply_models import OTHER_MODELS, reply_lines
 from reports.text.runs import overlaps, whole_runs
@@ -83,8 +83,7 @@ def _environment() -> Environment:
         "gate_words": gate,
         "explored": explored,
         "count": count,
-        "interval_note": interval_note,
-        "unpaired_line": unpaired_line,
+        **{note.__name__: note for note in (digits_note, interval_note, interval_lines, unpaired_line)},
         "listing": listing,
         "OTHER_MODELS": OTHER_MODELS,
         "partial": PARTIAL,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from harness.core import registry
 from reports.text.formatting import between, judged_text, number, row_name, shortened, who
 from reports.text.interval_note import interval_note
+from reports.text.missing_items import interval_lines
 from reports.text.unpaired import unpaired
 from reports.values.comparison import Comparison
 from reports.values.table import Cell, Row, Unit
@@ -71,7 +72,8 @@ def _caption(comparison: Comparison) -> str:
     pairs = unpaired(comparison.short)
     tested = _safe(f" Marks are of differences over the items that both sides answered ({pairs}).") if pairs else ""
     how = _safe(interval_note(comparison.short))
-    return f"{title}. In brackets {how}; {marks} ($p<0.05$).{tested}{seeds}{partial}{incomplete}{differs}"
+    bare = "".join(_safe(f" {line}") for line in interval_lines(comparison.short))
+    return f"{title}. In brackets {how}; {marks} ($p<0.05$).{bare}{tested}{seeds}{partial}{incomplete}{differs}"
 
 
 def _safe(text: str) -> str:

@@ -28,7 +28,7 @@ from reports.questions.words import lead
 from reports.text.explored import explored
 from reports.text.flag_lines import flag_lines
 from reports.text.formatting import shortened, title_of, unknown_protocol_text
-from reports.text.interval_note import interval_note
+from reports.text.interval_note import interval_note, reading_note
 from reports.text.missing_items import interval_lines, missing_lines, unjudged_lines, unknown_lines
 from reports.text.plain_table import PARTIAL, text_table
 from reports.text.reply_models import OTHER_MODELS, reply_lines
@@ -50,7 +50,7 @@ def write(comparison: Comparison) -> str:
         *_verdict(comparison),
         *_table(*text_table(comparison)),
     ]
-    parts += [f"{interval_note(comparison.short)}. {_NOTE}"]
+    parts += [f"{interval_note(comparison.short)}. {reading_note(comparison.short)}".rstrip()]
     notes = [unpaired_line(comparison.short), *unknown_lines(comparison.short), *interval_lines(comparison.short)]
     notes += [explored(comparison.short)]
     parts += [_safe(line) for line in notes if line]
@@ -68,12 +68,6 @@ def write(comparison: Comparison) -> str:
     for run in whole_runs(comparison.runs):
         parts += _reproduce(run)
     return "\n\n".join(parts) + "\n"
-
-
-_NOTE = (
-    "Shares are in per cent, their differences in points. "
-    "\u25b2 significantly better, \u25bc significantly worse, \u25c6 significant change."
-)
 
 
 def _verdict(comparison: Comparison) -> list[str]:
@@ -121,7 +115,7 @@ def _seeds(comparison: Comparison) -> list[str]:
     ]
     if not rows:
         return []
-    blocks = "Runs that differ only in their seed; the intervals hold the scatter of seeds and of images."
+    blocks = "Runs that differ only in their seed; the intervals cover the variation of seeds and of images."
     header = ["method", "metric", "seeds", "difference to the baseline", "sd of seeds", "standard error (images)"]
     return ["## Seeds together", blocks, *_table(header, rows)]
 
@@ -129,7 +123,7 @@ def _seeds(comparison: Comparison) -> list[str]:
 def _ranks(comparison: Comparison) -> list[str]:
     header, rows = ranks_view(comparison)
     joint_header, joint_rows = joint_view(comparison)
-    joint = ["## All together", JOINT_TOLD, *_table(joint_header, joint_rows)] if joint_rows else []
+    joint = ["## Simultaneous intervals", JOINT_TOLD, *_table(joint_header, joint_rows)] if joint_rows else []
     return [*(["## Ranks", RANKS_TOLD, *_table(header, rows)] if rows else []), *joint]
 
 

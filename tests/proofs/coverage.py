@@ -389,7 +389,7 @@ def several(asked: argparse.Namespace) -> None:
     """Several checkpoints against one baseline: at most 1,000 sweeps a cell."""
     images = (30, 100, 500)
     heads = " | ".join(f"{g} images" for g in images)
-    sys.stdout.write(f"\n| all intervals hold: one by one, together (rank intervals) | {heads} |\n| --- |{' ---: |' * 3}\n")
+    sys.stdout.write(f"\n| pointwise, simultaneous (rank intervals) | {heads} |\n| --- |{' ---: |' * 3}\n")
     for name, world in other.SEVERAL.items():
         if asked.only in name:
             rng = [np.random.default_rng([asked.seed, g, *name.encode()]) for g in images]

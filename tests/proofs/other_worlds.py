@@ -171,7 +171,7 @@ class Several:
 
 
 def joint_cell(world: Several, g: int, n: int, rng: Rng) -> tuple[float, float, float]:
-    """Per cent of sweeps in which all intervals hold: one by one, together; and in which all rank intervals hold."""
+    """Per cent of sweeps in which all intervals contain the truth: pointwise, simultaneous; and all rank intervals."""
     right = world.draw(rng, n, g)
     found = [expand(first_over_second, stacked(one, np.full(one.shape, 6))) for one in right]
     changes = [one.minus(found[0]) for one in found[1:]]

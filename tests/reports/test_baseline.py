@@ -125,7 +125,7 @@ def test_the_conclusion_names_what_differences_are_to_and_claims_nothing_of_alig
     assert back.scope.startswith("Differences are to aligned. ")
     several = compare(arms, baseline="plain").verdict
     assert several.scope.startswith(
-        "Differences are to plain. Intervals and tests hold the variation of images and training seeds"
+        "Differences are to plain. Intervals and tests cover the variation of images and training seeds"
     )
 
 

@@ -33,6 +33,15 @@ def test_losses_outside_the_headline_table_are_named_all_of_them() -> None:
     assert all(f"slice{n} \u221210.0 points" in said for n in range(9))
 
 
+def test_gains_outside_the_headline_table_are_named_too_the_first_of_them() -> None:
+    gained = [row(f"slice{n}", 0.4, 0.5, "better", headline=False) for n in range(7)]
+    said = verdict(Table(COLUMNS, (row("accuracy", 0.5, 0.6), *gained))).improved
+    assert said.startswith(
+        "No significant improvement in the headline table. Outside the headline table, significantly better: "
+    )
+    assert "slice4 +10.0 points" in said and said.endswith(", 2 more.") and "slice5" not in said
+
+
 def test_all_losses_of_the_headline_table_are_named() -> None:
     said = told(*(row(f"loss{n}", 0.5, 0.4, "worse") for n in range(9)))
     assert all(f"Bench loss{n} \u2212" in said for n in range(9)) and " more" not in said

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from harness.commands._terminal import show_comparison
 from reports.comparison.compare import compare
+from reports.values.table import Unit
 from tests.reports.conftest import with_results
 
 
@@ -13,12 +14,12 @@ def test_several_seeds_of_one_method_are_one_line(make, capsys):
     show_comparison(compare([make.record("bdhs", seed=n) for n in (1, 2, 3)]))
     said = capsys.readouterr().out
     assert len([line for line in said.splitlines() if line.startswith("bdhs (3 seeds)")]) == 1
-    assert "scatter of seeds and of images" in said
+    assert "variation of seeds and of images" in said
 
 
 def test_one_run_has_no_seeds_to_put_together(make, capsys):
     show_comparison(compare([make.record()]))
-    assert "scatter of seeds" not in capsys.readouterr().out
+    assert "variation of seeds" not in capsys.readouterr().out
 
 
 def test_published_rows_stand_under_the_table_and_are_marked(make, capsys):
@@ -34,3 +35,12 @@ def test_headings_stand_behind_an_empty_line_and_begin_at_the_margin(make, capsy
     show_comparison(compare([with_results(make.record(), unclear)]))
     lines = capsys.readouterr().out.splitlines()
     assert lines[lines.index("Flagged answers, part of the numbers above:") - 1] == ""
+
+
+def test_marks_and_odd_digits_are_explained_under_the_table(make, capsys):
+    several = [make.record(f"arm {n}", make.Habits(0.14, 0.7, 0.1 + n / 50, 16), seed=n) for n in range(3)]
+    show_comparison(compare(several))
+    said = capsys.readouterr().out
+    assert "\u25b2 significantly better, \u25bc significantly worse, \u25c6 significant change." in said
+    odd = any(row.shown_unit.digits > Unit.of(row.unit).digits for row in compare(several).short.headline)
+    assert ("A row has a digit more where" in said) is odd

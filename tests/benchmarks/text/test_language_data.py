@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from benchmarks._text.language_data import perceptron_tagger, read_member
+from benchmarks._text.nouns import NounGuess
 from harness.core.edge.punkt import punkt_parameters
 
 
@@ -40,3 +41,8 @@ def test_no_data_folder_of_nltk_is_searched() -> None:
         "assert lemmas(words)[4] == 'goose' and NounGuess().among(['dogs', 'is']) == [0]\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_usual_verbs_of_descriptions_are_not_marked_as_nouns() -> None:
+    words = ["the", "image", "shows", "a", "kitchen", "where", "a", "woman", "stands", "and", "holds", "a", "lantern"]
+    assert [words[i] for i in NounGuess().among(words)] == ["kitchen", "woman", "lantern"]

@@ -12,6 +12,7 @@ from reports.comparison.compare import compare
 from reports.web.browse.app import browser_site
 from reports.web.shelf import Shelf
 from reports.writers.html import write
+from reports.writers.json import write as write_json
 from tests.reports.conftest import make_record
 from tests.reports.in_browser import IN_BROWSER
 from tests.reports.web.desks import HOSTILE
@@ -26,6 +27,7 @@ def address(tmp_path_factory):
     output = tmp_path_factory.mktemp("runs")
     fill(output)
     write_text_whole(output / RUN / "report.html", write(compare([make_record(data_folder=output / "data")])))
+    write_text_whole(output / RUN / "report.json", write_json(compare([make_record()])))
     os.remove(output / "data/images/5.png")  # an image that was moved since
     shelf = Shelf()
     with (
@@ -96,3 +98,12 @@ def test_a_phone_scrolls_up_and_down_only(open_page, address, path):
     page = open_page(address, width=390)
     page.goto(address + path)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_phone_shows_the_numbers_of_every_checkpoint(open_page, address):
+    page = open_page(address, width=390)
+    page.goto(f"{address}/run/{RUN}")
+    cells = page.locator("table.metrics tbody tr:first-child td")
+    boxes = [cells.nth(n).bounding_box() for n in range(cells.count())]
+    assert len(boxes) == 2 and len({box["x"] for box in boxes}) == 1  # one under the other, whatever their number
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)

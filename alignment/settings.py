@@ -14,6 +14,7 @@ from harness.core import registry
 from harness.core.errors import ConfigError
 
 SCHEDULES = ("cosine", "linear", "constant")
+_ROUNDING = 1e-9  # 1.1 * 10 is 11.000000000000002, which is 11 steps (12 in transformers)
 DTYPES = ("as_loaded", "bfloat16")
 
 
@@ -33,11 +34,13 @@ class Settings:
     """Settings of the training loop, the same for every aligner."""
 
     learning_rate: float = 1e-6  # of the weights or of the adapter
-    epochs: float = 1.0  # passes over the pairs, also parts of one
+    epochs: float = 1.0  # passes over the pairs, also parts of one; steps are rounded up
     max_steps: int | None = None  # of the optimizer; end earlier, the schedule then ends there too
     batch_size: int = 32  # pairs an optimizer step
     micro_batch: int = 8  # rows a forward pass; changes speed and memory only, and what lora.dropout draws
-    warmup_ratio: float = 0.03  # share of the steps in which the learning rate rises
+    warmup_ratio: float = (
+        0.03  # share of the steps in which the learning rate rises, rounded up: with one step in all, at half the rate
+    )
     schedule: str = "cosine"  # cosine, linear or constant
     weight_decay: float = 0.0  # of AdamW
     clip: float = 1.0  # of the gradient's norm; 0 does not clip
@@ -58,8 +61,9 @@ class Settings:
         return {k: v for k, v in asdict(self).items() if k not in ("save_every", "keep_states", "trackers")}
 
     def steps(self, n_pairs: int, repeats: int = 1) -> int:
-        """Optimizer steps; `repeats` of them learn from the same batch."""
-        total = max(1, round(self.epochs * math.ceil(n_pairs / self.batch_size))) * repeats
+        """Optimizer steps, parts of one rounded up as in transformers; `repeats` of them learn from the same batch."""
+        passes = self.epochs * math.ceil(n_pairs / self.batch_size) - _ROUNDING
+        total = max(1, math.ceil(passes)) * repeats
         return total if self.max_steps is None else min(total, self.max_steps)
 
 
@@ -136,7 +140,8 @@ def _checks(s: Settings) -> list[tuple[bool, str]]:
 def learning_rate_factor(step: int, total: int, schedule: str, warmup_ratio: float) -> float:
     """Share of the full learning rate at step 0..total-1.
 
-    As in transformers but for the warm-up, which starts above 0, so that the first step is not lost.
+    As in transformers but for the warm-up, which starts above 0, so that the first step is not lost. Its steps are rounded up,
+    so that a training of a single step has half the rate (0 in transformers) unless `warmup_ratio` is 0.
     """
     warmup = math.ceil(warmup_ratio * total)
     if step < warmup:

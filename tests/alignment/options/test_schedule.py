@@ -1,0 +1,24 @@
+"""How many steps a training has, and how large each is, at the edges."""
+
+from __future__ import annotations
+
+import pytest
+
+from alignment.settings import learning_rate_factor, make_settings
+
+
+@pytest.mark.parametrize(("epochs", "pairs", "steps"), [
+    (0.01, 10, 1), (0.5, 10, 1), (1.5, 10, 2), (2.5, 10, 3), (0.25, 100, 3), (3, 17, 6), (1.1, 100, 11), (0.7, 100, 7),
+])  # fmt: skip
+def test_parts_of_a_step_are_rounded_up(epochs: float, pairs: int, steps: int) -> None:
+    settings = make_settings({"epochs": epochs, "batch_size": 10})
+    assert settings.steps(pairs) == steps and settings.steps(pairs, repeats=2) == 2 * steps
+
+
+def test_max_steps_ends_earlier() -> None:
+    assert make_settings({"epochs": 2.5, "batch_size": 10, "max_steps": 2}).steps(10) == 2
+
+
+@pytest.mark.parametrize(("ratio", "rates"), [(0.03, [0.5]), (0, [1.0])])
+def test_a_single_step_is_one_of_warm_up_where_there_is_any(ratio: float, rates: list[float]) -> None:
+    assert [learning_rate_factor(step, 1, "cosine", ratio) for step in range(1)] == rates

@@ -21,7 +21,8 @@ from alignment.trackers import Tracker, trackers
 from alignment.training.objectives import Objective, Part, ReadsStep, Totals
 from alignment.training.sample_supply import LooksAhead, Sample, Supply
 from alignment.weights.replicated import Replicated
-from alignment.weights.resume_state import Identity, append_log, cut_log, load_state, read_log, save_state
+from alignment.weights.resume_state import Identity, append_log, cut_log, load_state, read_log, remove_older_states, save_state
+from alignment.weights.single_writer import SingleWriter
 from harness.core.digests import seed_of
 from harness.core.errors import TrainingError
 from harness.core.plugins import Progress
@@ -56,22 +57,29 @@ class Loop:
         start = load_state(self.folder, self.shards, self.optimizer, self.identity)
         self.workers.wait()  # until all have read what the first one is about to change
         log = read_log(self.folder, start)
+        writer = SingleWriter(self.folder) if self.workers.is_main else None
         if self.workers.is_main:
             cut_log(self.folder, start)
+            remove_older_states(self.folder, start, self.settings.keep_states)
         watching = trackers(self.settings.trackers, self.folder, start) if self.workers.is_main else []
         try:
-            return self._steps(start, log, watching, progress)
+            return self._steps(start, log, watching, progress, writer)
         finally:
             for tracker in watching:
                 tracker.close()
+            if writer is not None:
+                writer.leave()
 
-    def _steps(self, start: int, log: list[LogRow], watching: Sequence[Tracker], progress: Progress) -> tuple[int, str]:
+    def _steps(
+        self, start: int, log: list[LogRow], watching: Sequence[Tracker], progress: Progress, writer: SingleWriter | None
+    ) -> tuple[int, str]:
         for step in range(start, self.total):
             why = next(filter(None, (rule(log) for rule in self.rules)), "")
             if stopped := self.workers.gather(why)[0]:  # by the first one's log: times of a step differ
                 return step, stopped
             log.append(self._step(step, log[-1] if log else {}))
-            if self.workers.is_main:
+            if writer is not None:
+                writer.check()
                 append_log(self.folder, log[-1])
             for tracker in watching:
                 tracker.log(step + 1, log[-1])

@@ -74,7 +74,12 @@ def save_state(folder: Path, step: int, held: Mapping[str, Any], identity: Ident
             f"The training state could not be written to {path}: {error}. The state before it is kept; "
             "free disk space and run the same command again."
         ) from error
-    for old in _states(folder)[keep:]:
+    remove_older_states(folder, step, keep)
+
+
+def remove_older_states(folder: Path, step: int, keep: int) -> None:
+    """Of the states up to the one of `step` the newest `keep` stay: a kill before this leaves one more."""
+    for old in [path for path in _states(folder) if path.name <= f"step-{step:08d}.pt"][keep:]:
         old.unlink()
 
 

@@ -38,9 +38,7 @@ class Settings:
     max_steps: int | None = None  # of the optimizer; end earlier, the schedule then ends there too
     batch_size: int = 32  # pairs an optimizer step
     micro_batch: int = 8  # rows a forward pass; changes speed and memory only, and what lora.dropout draws
-    warmup_ratio: float = (
-        0.03  # share of the steps in which the learning rate rises, rounded up: with one step in all, at half the rate
-    )
+    warmup_ratio: float = 0.03  # share of the steps in which the learning rate rises, rounded up to whole steps
     schedule: str = "cosine"  # cosine, linear or constant
     weight_decay: float = 0.0  # of AdamW
     clip: float = 1.0  # of the gradient's norm; 0 does not clip

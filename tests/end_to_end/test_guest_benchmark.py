@@ -68,7 +68,7 @@ def test_it_is_swept_judged_and_reported_under_its_titles(
     assert (row["benchmark"], row["metric"], row["title"]) == ("zoo_bench", "named", "Animals named")
     assert row["cells"][0]["value"] == share
     for name in ("report.md", "report.html"):
-        assert "Zoo Bench animals named" in (folder / name).read_text()
+        assert "Zoo Bench Animals named" in (folder / name).read_text()
 
 
 def test_its_labels_can_be_audited_and_its_runs_rescored_without_asking_the_judge(installed: None, tmp_path: Path) -> None:

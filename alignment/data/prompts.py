@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
-from alignment.data.image_marks import count_marks, has_image_mark, placed
+from alignment.data.image_marks import by_number, count_marks, has_image_mark, placed
 from alignment.data.image_names import check_limit, find_image, names_in, refuse_unusable
 from alignment.data.invalid_pairs import (
     EMPTY_ANSWER,
@@ -78,7 +78,8 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
             question, answer = first_turn(row)
             names = names_in(row)
             reason = _unfit(row, names, answer)
-            question = question if reason else placed(question, together(names))
+            if not reason:
+                question, names = placed(question, together(names)), names_of(by_number(question, together(names)))
         except Exception as error:  # turns may be of any type
             faults.append(f"row {number} ({own[:80]}): {words_of(error)}")
             continue

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alignment.data.forms.tables import PACKED, table_rows
-from alignment.data.image_marks import placed, strip_image
+from alignment.data.image_marks import by_number, placed, strip_image
 from alignment.data.image_names import check_limit, refuse_most_lost
 from alignment.data.invalid_pairs import Dropped, misplaced
 from alignment.data.sampling import row_id, unique
@@ -176,11 +176,12 @@ def require_same_turns(chosen: Sequence[tuple[str, str]], rejected: Sequence[tup
 def make_pair(
     name: str, image: ImageNames, prompt: str, chosen: str, rejected: str, source: str, **meta: Any
 ) -> PreferencePair:
-    """Raises ValueError where several images and their marks are not as many, LeftOut where one image, or none, and the marks
-    are not."""
+    """The images in the order of the prompt's numbered marks. Raises ValueError where several images and their marks do not
+    fit, LeftOut where one image, or none, and the marks do not."""
     if not isinstance(image, tuple) and (fault := misplaced(prompt, len(names_of(image)))):
         raise LeftOut(fault)
-    return PreferencePair(name, image, "", placed(prompt, image), chosen, (rejected,), source, meta)
+    shown = by_number(prompt, image)
+    return PreferencePair(name, shown, "", placed(prompt, image), chosen, (rejected,), source, meta)
 
 
 def origin_name(row: Row, number: int) -> str:

@@ -32,7 +32,6 @@ def yield_report(
         "accepted": len(pairs),
         "dropped": table(dropped),
         "tries": {str(n): count for n, count in sorted(Counter(d.attempt for d in drafts).items())},
-        "free_last_tries": sum(d.free for d in drafts),
         "unfinished": sum(d.unfinished for d in drafts),
         "similarity": {"mean": mean(similar), "histogram": histogram(similar)},
         "tokens_per_accepted_pair": mean([d.n_tokens for d in drafts]),

@@ -170,13 +170,6 @@ class GuessesTokens(Protocol):
 
 
 @runtime_checkable
-class ShowsTokens(Protocol):
-    """A model that shows a text as its tokens, whose concatenation is the text."""
-
-    def pieces(self, text: str) -> Sequence[str]: ...
-
-
-@runtime_checkable
 class CanBeTrained(Protocol):
     """A model that `alignment` can train: a `Policy`."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -121,6 +121,19 @@ class JudgeTask:
         own = dict(self.texts) or {self.name: self.prompt}
         texts = {**own, **{name: text for name, text in given.items() if name in own}}
         return hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:12]
+
+
+RANKS = (0.0, 0.5, 1.0)  # of two answers: the first is better, neither, the second
+
+
+def read_rank(found: Any, judge: str) -> Verdict:  # Any: what another's annotator returned
+    """What an annotator's `rank` returned; a value that says neither which answer is better nor that none is, as unjudged."""
+    if not isinstance(found, Verdict):
+        return Verdict(None, f"the annotator returned {found!r:.60}, which is not a Verdict", "", judge, "")
+    if found.value is None or any(found.value == rank for rank in RANKS):
+        return found
+    wanted = "0 (the first answer is better), 0.5 (neither) or 1 (the second)"
+    return replace(found, value=None, reading=f"the annotator's value is {found.value!r:.60}; it must be {wanted}")
 
 
 class NoJudge:

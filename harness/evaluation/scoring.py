@@ -23,7 +23,7 @@ from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError, JudgeError
 from harness.core.evaluation import Answer, Item, Score, Verdict
 from harness.core.final_answer import final_answer, whole
-from harness.core.judging import REPEAT, ChecksAnnotator, Facts, JudgesTogether, JudgeTask, NoJudge, Question
+from harness.core.judging import REPEAT, ChecksAnnotator, Facts, JudgesTogether, JudgeTask, NoJudge, Question, read_rank
 from harness.core.plugins import Annotator, Benchmark, Data, Judge
 from harness.core.preference import Images, one_or_all, paths_of
 from harness.storage.run_store import Store
@@ -123,12 +123,16 @@ class RememberingAnnotator(_Remembering):
         return self._remembered(asked, image, lambda: self._annotator.rate(question, answer, facts, image))
 
     def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
+        """A stored verdict that says nothing, of an earlier version, is asked for again."""
         asked = ["rank", question, *answers, {"task": "rank", **facts}]
-        return self._remembered(asked, image, lambda: self._annotator.rank(question, answers, facts, image))
+        rank = lambda: read_rank(self._annotator.rank(question, answers, facts, image), self.name)  # noqa: E731
+        return self._remembered(asked, image, rank, lambda known: read_rank(known, self.name).value is not None)
 
-    def _remembered(self, asked: list[Any], image: Images, ask: Callable[[], Verdict]) -> Verdict:
+    def _remembered(
+        self, asked: list[Any], image: Images, ask: Callable[[], Verdict], holds: Callable[[Verdict], bool] = lambda known: True
+    ) -> Verdict:
         key = self._key(self.version, asked, image)
-        if (known := self._store.verdicts([key]).get(key)) is not None:
+        if (known := self._store.verdicts([key]).get(key)) is not None and holds(known):
             return known
         verdict = self._keep(key, ask())
         self.asked()

@@ -17,6 +17,7 @@ from alignment.data.sampling import by_images
 from harness.config.annotators import AnnotatorsConfig
 from harness.core import registry
 from harness.core.errors import DataError
+from harness.core.judging import read_rank
 from harness.core.plugins import Annotator, NoModel, Progress, no_progress
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator
@@ -110,8 +111,8 @@ def _both(judge: Annotator, pair: PreferencePair, root: Path) -> tuple[float | N
     """How far the chosen answer wins (1 yes, 0.5 tie, 0 no, None unjudged): when it stands first, and when it stands second."""
     image = image_of(pair, root)
     facts, (chosen, rejected) = {"gt_answer": pair.chosen}, (pair.chosen, pair.rejected[0])
-    first = judge.rank(pair.prompt, (chosen, rejected), facts, image).value
-    second = judge.rank(pair.prompt, (rejected, chosen), facts, image).value
+    first = read_rank(judge.rank(pair.prompt, (chosen, rejected), facts, image), judge.name).value
+    second = read_rank(judge.rank(pair.prompt, (rejected, chosen), facts, image), judge.name).value
     return (None if first is None else 1 - first), second
 
 

@@ -83,7 +83,7 @@ def trl(row: Row, name: str, source: str) -> PreferencePair:
     image = images_of(row, MARK * image_blocks(row) or asked_in(row), "images", "image")
     names = list(image) if isinstance(image, tuple) else [image] if image else []
     made = from_trl({**row, "id": name, "images": names, "image": None}, name)
-    pair = make_pair(name, image, made.prompt, made.chosen.strip(), made.rejected[0].strip(), source)
+    pair = make_pair(name, made.image, made.prompt, made.chosen.strip(), made.rejected[0].strip(), source)
     return replace(pair, context=made.context.strip())
 
 
@@ -111,7 +111,7 @@ def ms_swift(row: Row, name: str, source: str) -> PreferencePair:
         raise ValueError("'rejected_response' must be a text or a list of texts")
     image = images_of(row, prompt, "images", "image")
     made = make_pair(name, image, prompt, turns[-1][1], rejected[0].strip(), source)
-    return PreferencePair(name, image, "", made.prompt, made.chosen, tuple(r.strip() for r in rejected), source)
+    return PreferencePair(name, made.image, "", made.prompt, made.chosen, tuple(r.strip() for r in rejected), source)
 
 
 def _answered(row: Row, key: str) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alignment.data.forms.unread_keys import require_no_unread_image
-from alignment.data.image_marks import MARK, placed
+from alignment.data.image_marks import MARK, by_number, placed
 from harness.core.edge.text import shown
 from harness.core.preference import ImageNames, PreferencePair, message_parts, together
 
@@ -39,12 +39,12 @@ def to_trl(pair: PreferencePair, blocks: bool = False) -> list[dict[str, Any]]:
 
 def from_trl(row: Mapping[str, Any], where: str) -> PreferencePair:
     """A pair from a TRL row. Raises ValueError for what a pair cannot hold."""
-    image = _image(row)
+    prompt, image = _asked(row)
     return PreferencePair(
         id=str(row.get("id", where)),
         image=image,
         image_digest="",
-        prompt=_asked(row, image),
+        prompt=prompt,
         chosen=_only_message(row, "chosen", "assistant", MARK),
         rejected=(_only_message(row, "rejected", "assistant", MARK),),
         source="trl",
@@ -78,9 +78,8 @@ def from_rated(row: Mapping[str, Any], where: str) -> PreferencePair:
     answer = _said(row, "completion", "assistant")
     if not answer.strip():
         raise ValueError("'completion' is empty")
-    up, image = _LABELS[known], _image(row)
-    chosen, rejected = (answer, ()) if up else ("", (answer,))
-    prompt, context = _asked(row, image), context_in(row)
+    chosen, rejected = (answer, ()) if _LABELS[known] else ("", (answer,))
+    (prompt, image), context = _asked(row), context_in(row)
     return PreferencePair(str(row.get("id", where)), image, "", prompt, chosen, rejected, "rated", context=context)
 
 
@@ -89,10 +88,13 @@ def _said(row: Mapping[str, Any], key: str, role: str) -> str:
     return value if isinstance(value, str) else _only_message(row, key, role, MARK)
 
 
-def _asked(row: Mapping[str, Any], image: ImageNames) -> str:
-    """The prompt, with a mark for each image block where there are several images."""
-    several = isinstance(image, tuple)
-    return placed(asked_in(row, MARK), image) if several else asked_in(row)
+def _asked(row: Mapping[str, Any]) -> tuple[str, ImageNames]:
+    """The prompt, with a mark for each image block where there are several images, and these in the order of their marks."""
+    image = _image(row)
+    if not isinstance(image, tuple):
+        return asked_in(row), image
+    prompt = asked_in(row, MARK)
+    return placed(prompt, image), by_number(prompt, image)
 
 
 def asked_in(row: Mapping[str, Any], mark: str = "") -> str:

@@ -116,7 +116,8 @@ def compare(
         with opened(place) as store:
             return records_of_all(store, ids)
 
-    return Results(read, lambda: compared(place, ids, names, published, labels, baseline, read))
+    beside = {"labels": labels, "published": published}
+    return Results(read, lambda: compared(place, ids, names, published, labels, baseline, read), beside)
 
 
 def compared(

@@ -166,13 +166,14 @@ class LoadedBenchmark:
 
         Raises ConfigError for an unknown id, and for an answer that is not a text.
         """
+        from harness.evaluation.protocol import benchmark_facts
         from harness.evaluation.scoring import score_all
 
         texts = self._texts(answers)
         given = {item.id: Answer(item.id, texts[item.id], -1, "end") for item in self.items if item.id in texts}
         result = BenchmarkResult(
             self.name,
-            ProtocolRecord(self.benchmark.facts()),
+            ProtocolRecord(benchmark_facts(self.benchmark, self.items)),
             self.items,
             tuple(given.values()),
             score_all(self.benchmark, self.items, given),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api.forms import require_shown
 from harness.core.evaluation import Answer, Item, Score
-from harness.core.run_record import BenchmarkResult, RunRecord, SweepResult
+from harness.core.run_record import BenchmarkResult, RunRecord, ServerUse, SweepResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,9 +128,10 @@ class Results:
                     yield record.run_id, sweep.label, result
 
 
-def of_one_sweep(name: str, sweep: SweepResult) -> Results:
-    """Results of answers that belong to no stored run."""
-    record = RunRecord(run_id="", name=name, complete=True, config_yaml="{}", command="", sweeps=(sweep,))
+def of_one_sweep(name: str, sweep: SweepResult, asked: Mapping[str, ServerUse]) -> Results:
+    """Results of answers that belong to no stored run; `asked`: of servers, by role."""
+    served = {sweep.label: asked}
+    record = RunRecord(run_id="", name=name, complete=True, config_yaml="{}", command="", sweeps=(sweep,), served=served)
     return Results(lambda: [record])
 
 

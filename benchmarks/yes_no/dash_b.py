@@ -124,7 +124,6 @@ class DashB(OneLabel):
         ids = [item.id for item in items]
         if repeated := next((i for i in ids if ids.count(i) > 1), "") if len(set(ids)) < len(ids) else "":
             raise DataError(f"{self.folder}/images: {repeated} is listed twice. Remove one of them.")
-        self._loaded["images"] = f"{sum(i.truth['label'] == 'no' for i in items):,} without the object, {len(items):,} in all"
         return items
 
     def _item(self, sign: str, label: str, source: str, thing: str, file: str) -> Item:
@@ -162,6 +161,10 @@ class DashB(OneLabel):
     def facts(self) -> dict[str, str]:
         resampled = f"{self.cluster}s"
         return {"variant": "official", "prompt style": self.style, "intervals resample": resampled, **self._loaded}
+
+    def facts_of(self, items: Sequence[Item]) -> dict[str, str]:
+        without = sum(item.truth["label"] == "no" for item in items)
+        return {"images": f"{without:,} without the object, {len(items):,} in all"}
 
 
 def _entries(content: Any, name: str) -> Iterator[tuple[str, str, str]]:

@@ -9,6 +9,7 @@ import pytest
 from reports.comparison.compare import compare
 from reports.comparison.conclusion import verdict
 from reports.text.formatting import change, with_unit
+from reports.text.interval_note import digits_note
 from reports.text.settings import settings_of
 from reports.values.paired import Difference
 from reports.values.table import Cell, Column, Row, Table, Unit
@@ -89,6 +90,16 @@ def test_two_values_differ_as_shown_by_what_is_shown(before: float, after: float
 
 def test_a_digit_more_is_shown_only_where_it_is_needed() -> None:
     assert row("a", 0.5, 0.6).shown_unit == Unit("share", 1) and row("a", 0.2243, 0.2047).shown_unit == Unit("share", 2)
+
+
+def test_a_digit_that_does_not_make_a_row_add_up_is_not_shown() -> None:
+    """In two digits 3.36 to 3.40 would be 0.04 and not 0.03; in three, 3.365 to 3.354 would be -0.011 and not -0.010."""
+    first, second = row("score", 3.36458, 3.35417), row("score", 3.36458, 3.39583)
+    plain = replace(first, unit="points", cells=(*first.cells, second.cells[1]))
+    assert plain.shown_unit == Unit("points", 2) and not plain.adds_up
+    assert digits_note(Table(COLUMNS, (plain,))).startswith("Differences are rounded after subtraction")
+    assert digits_note(Table(COLUMNS, (row("a", 0.5, 0.6),))) == ""
+    assert digits_note(Table(COLUMNS, (row("a", 0.2243, 0.2047),))).startswith("A row has more digits where")
 
 
 def test_a_significant_difference_is_not_shown_as_0() -> None:

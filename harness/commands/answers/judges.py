@@ -51,7 +51,7 @@ def check(
 
     Every pair is judged in both orders. Accuracy over decided pairs by group, overall and macro; the share undecided and the
     share judged alike in both orders belong beside it. Reports of runs that used this judge, or were trained with this reward
-    model, state the result.
+    model, state the result. What a server was asked and charged is shown at the end.
     """
     from harness.answer_files.rows import rows_of
     from harness.audit.judge_check import pairs_of, recorded, rewarded
@@ -106,12 +106,14 @@ def _progress(who: str, pairs: Sequence[RankedPair]) -> Iterator[Callable[[int],
 
 def _check_judge(judge: Annotator, pairs: Sequence[RankedPair], images: Path, output: Path) -> None:
     from harness.audit.judge_check import asked
+    from harness.evaluation.server_cost import cost_said
     from harness.results.judge_results import keep
 
-    with _progress(f"judge {judge.name}", pairs) as progress:
-        found, blind = asked(judge, pairs, images, progress)
-    keep(output, f"{judge.name} {judge.version}", found)
-    _show(f"judge {judge.name}", found, blind)
+    with cost_said(f"judge {judge.name}", judge, echo):
+        with _progress(f"judge {judge.name}", pairs) as progress:
+            found, blind = asked(judge, pairs, images, progress)
+        keep(output, f"{judge.name} {judge.version}", found)
+        _show(f"judge {judge.name}", found, blind)
 
 
 def _check_reward(folder: Path, changes: Sequence[str], pairs: Sequence[RankedPair], images: Path, output: Path) -> None:

@@ -95,7 +95,7 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
         return f"Whether hallucination fell is unknown: {row_name(bad)} is unknown for {columns[1].label}."
     between_arms = f" with {columns[1].label} than with {columns[0].label}"
     openings = {"better": f"Less hallucination{between_arms}", "worse": f"More hallucination{between_arms}"}
-    if columns[0].digest == columns[1].digest:
+    if columns[0].digest and columns[0].digest == columns[1].digest:
         openings = {kind: f"{words}, measured of the same checkpoint" for kind, words in openings.items()}
     elif not columns[0].trained:
         openings = {"better": "Alignment lowered hallucination", "worse": "Alignment raised hallucination"}

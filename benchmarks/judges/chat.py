@@ -20,7 +20,7 @@ from harness.core import registry
 from harness.core.capabilities import Cost, Judged, cost_of
 from harness.core.errors import ConfigError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Decoding, Request, Verdict
-from harness.core.judging import REPEAT, Facts, JudgeTask, Question
+from harness.core.judging import REPEAT, Facts, JudgeTask, Question, Unreached
 from harness.core.plugins import Model
 from harness.core.preference import IMAGE_MARK, Images
 from harness.core.run_record import SERVED
@@ -133,7 +133,7 @@ class Chat:
         return Verdict(value, reading, raw, self.name, self.version_of(task), *models)
 
     def _unjudged(self, task: JudgeTask, why: str) -> Verdict:
-        return Verdict(None, why, "", self.name, self.version_of(task))
+        return Unreached(None, why, "", self.name, self.version_of(task))
 
 
 _CHOICE = re.compile(

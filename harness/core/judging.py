@@ -43,6 +43,11 @@ class JudgesTogether(Protocol):
     def judge_all(self, questions: Sequence[Question]) -> Iterator[list[tuple[int, Verdict]]]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Unreached(Verdict):
+    """A verdict without a value because no reply came: it says nothing of the answer, nor of the judge. `reading`: why."""
+
+
 class Reply(NamedTuple):
     """The verdict of a rule. `raw` has the form that a language model was asked for, so that one parser reads both."""
 

@@ -19,6 +19,8 @@ SERVED = "served model"  # a fact of a protocol whose model is behind a server: 
 OTHER_PROMPTS = "prompts that are not this benchmark's"  # a fact of answers that another tool asked for
 UNKNOWN_FACT = "unknown"  # how the value of a fact begins that a file does not tell
 _ASKED = ("prompt (first item)", "decoding", "token limit")  # facts of every protocol whose model was asked here
+JUDGES = ("judge", "extractor", "supported by")  # facts that may name a judge, the last two behind the word "judge"
+JUDGE_CHECK = "judge on pairs that people ranked"  # a fact: what `judges check` found of that judge
 AS_WRITTEN = "answers scored"  # a fact of a protocol under which answers are not cut before they are scored
 
 
@@ -69,6 +71,13 @@ class ProtocolRecord:
         value = self.facts.get(name)
         missing = value is None or value.startswith((UNKNOWN_FACT, FILES))
         return FROM_FILES in self.facts and missing and name not in (AS_WRITTEN, STOPPED)
+
+
+def judge_named(facts: Mapping[str, str]) -> str:
+    """The judge whose verdicts a protocol's scores rest on, with its version; "" where none was asked."""
+    plain, *behind = (facts.get(name, "") for name in JUDGES)
+    named = plain or next((fact.removeprefix("judge ") for fact in behind if fact.startswith("judge ")), "")
+    return "" if named.startswith(("none", FILES)) else named
 
 
 def nothing_to_say(item: Item) -> str:

@@ -66,7 +66,7 @@ def compare(
         columns=tuple(columns),
         rows=full.rows,
         short=short,
-        verdict=verdict(short),
+        verdict=verdict(short, unlike),
         protocol_differences=unlike,
         **protocol_fields(columns, sweeps),
         flips=flips(columns, sweeps, said),

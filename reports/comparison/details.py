@@ -10,8 +10,9 @@ from typing import Any
 from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.final_answer import reasoning
 from harness.core.flags import UNJUDGED, UNREAD_VERDICT
-from harness.core.run_record import AS_WRITTEN, FROM_FILES, SERVED, BenchmarkResult, SweepResult
+from harness.core.run_record import AS_WRITTEN, FROM_FILES, JUDGE_CHECK, JUDGES, SERVED, BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of, samples_of
+from reports.text.formatting import listing, title_of
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Replies, Side, UnknownProtocol
 from reports.values.judge_noise import JudgeNoise, judge_noise
 from reports.values.table import Column
@@ -161,6 +162,25 @@ def protocol_differences(columns: Sequence[Column], sweeps: Sequence[SweepResult
                 facts = base.protocol.differs_from(other.protocol)
                 found += [ProtocolDifference(name, column.label, fact, *map(_shown, pair)) for fact, pair in facts.items()]
     return tuple(found)
+
+
+def same_checkpoint(columns: Sequence[Column], unlike: Sequence[ProtocolDifference]) -> str:
+    """Sentences on the columns with the baseline's own weights: what their differences come from. "" where there are none."""
+    base, *others = columns
+    texts = []
+    for column in (one for one in others if one.digest and one.digest == base.digest):
+        facts: dict[str, dict[str, None]] = {}
+        for d in unlike:
+            if d.column == column.label and d.fact != JUDGE_CHECK:
+                facts.setdefault("judge" if d.fact in JUDGES else d.fact, {})[title_of(d.benchmark)] = None
+        if facts:
+            how = listing([f"{fact} on {listing(list(names), 6)}" for fact, names in facts.items()], 4)
+            cause = "the judge" if [*facts] == ["judge"] else "how it was measured"
+            texts.append(
+                f"{column.label} is the same checkpoint as {base.label}, measured otherwise ({how}): their differences come "
+                f"from {cause}, not from the model."
+            )
+    return " ".join(texts)
 
 
 def _shown(fact: str) -> str:

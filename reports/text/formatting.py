@@ -217,14 +217,16 @@ def duration(seconds: float | None) -> str:
 
 
 def shortened(text: str, most: int = 1200) -> str:
-    """Text of a model, at most so long, with a note of what was left out; control characters made visible.
+    """Text of a model, at most so long, with a note of what was left out; control characters made visible. The rest stays where
+    the note would be as long.
 
     Nothing is escaped here: each writer escapes for its own format.
     """
-    kept = text[:most]
-    visible = "".join(c if c in "\n\t" or (c.isprintable() or c in "\u00a0\u200c\u200d") else _visible(c) for c in kept)
     left = len(text) - most
-    return visible if left <= 0 else f"{visible} \u2026 ({left:,} more characters)"
+    note = f" \u2026 ({left:,} more characters)" if left > 0 else ""
+    kept = text if left <= len(note) else text[:most]
+    visible = "".join(c if c in "\n\t" or (c.isprintable() or c in "\u00a0\u200c\u200d") else _visible(c) for c in kept)
+    return visible if kept == text else f"{visible}{note}"
 
 
 def _visible(char: str) -> str:

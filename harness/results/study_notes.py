@@ -43,8 +43,6 @@ def study_notes(
     """Sentences; `groups` as in `SharedPrompts`, `results` one of each benchmark's title that was swept."""
     table = config.table or TableNotes()
     compared = Compared(parts_of(config) if config.table is not None else {}, shipped_parts(table))
-    swept = results or {}
-    asked = [(spec, _part(spec, swept.get(spec.title))) for spec in config.sweep]
     unlike = [group for group in groups if group["meant"] and group["common"] < group["most"]]
     rows, not_run = _rows(table, compared)
     unknown = (_NOT_COMPARED,) if not table.shipped and (table.rows or table.open) else ()
@@ -59,8 +57,14 @@ def study_notes(
         departures=tuple(_said(table.departures, table, compared)),
         open=(*_searched(compared, table.grids), *_said(table.open, table, compared)),
         finding=(table.finding,) if table.finding else (),
-        partial=tuple(f"{title_of(spec.title)} {part}" for spec, part in asked if part),
+        partial=partial_sweep(config, results or {}),
     )
+
+
+def partial_sweep(config: RunConfig, results: Mapping[str, BenchmarkResult]) -> tuple[str, ...]:
+    """The benchmarks of which only a part is asked; `results` as of `study_notes`."""
+    asked = [(spec, _part(spec, results.get(spec.title))) for spec in config.sweep]
+    return tuple(f"{title_of(spec.title)} {part}" for spec, part in asked if part)
 
 
 def _said(notes: Mapping[str, str], table: TableNotes, compared: Compared) -> list[str]:

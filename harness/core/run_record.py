@@ -127,8 +127,8 @@ class SweepResult:
 class StudyNotes:
     """Sentences on a study: `rows` of the paper's table that its arms are, `shared` prompts of its arms, arms that are `unlike`
     though the paper has them on the same prompts, rows of the paper's table that are `not_run` and why, what the paper leaves
-    `open` and the default taken, benchmarks of which only a `partial` sweep was asked, and what the paper says of the `finding`
-    that the study is about."""
+    `open` and what was taken, benchmarks of which only a `partial` sweep was asked, what the paper says of the `finding` that
+    the study is about, and `departures` from what the paper prints."""
 
     rows: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
@@ -137,6 +137,7 @@ class StudyNotes:
     open: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
     finding: tuple[str, ...] = ()
+    departures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

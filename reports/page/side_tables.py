@@ -175,14 +175,16 @@ def published_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]
 
 
 def study_view(comparison: Comparison) -> list[tuple[str, tuple[str, ...]]]:
-    """Titles with their sentences: prompts that arms share, rows of the paper that are not run, defaults where it is open."""
+    """Titles with their sentences: prompts that arms share, rows of the paper that are not run, departures from it, and what
+    was taken where it is open."""
     notes = comparison.study
     parts = [
         ("What the paper says", notes.finding),
         ("Rows of the paper that the arms stand for", notes.rows),
         ("Prompts", (*notes.unlike, *notes.shared)),
         ("Rows of the paper that are not run", notes.not_run),
-        ("Open in the paper; the default taken here", notes.open),
+        ("Departures from the paper", notes.departures),
+        ("Open in the paper; what was taken here", notes.open),
     ]
     return [(title, lines) for title, lines in parts if lines]
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 
+from harness.core.edge.text import count
 from harness.core.preference import IMAGE_MARK, ImageNames
 
 MARK = IMAGE_MARK
@@ -59,9 +60,14 @@ def placed(prompt: str, image: ImageNames) -> str:
         return strip_image(prompt)
     texts = _ONE.split(prompt) if has_image_mark(prompt) else [prompt]
     if len(texts) not in (1, len(image) + 1):
-        raise ValueError(f"{len(image)} images for {len(texts) - 1} {MARK}")
+        raise ValueError(not_as_many(len(image), len(texts) - 1))
     in_front = not any(text.strip() for text in texts[:-1])
     return texts[-1].strip() if in_front and len(texts) > 1 else MARK.join(texts).strip()
+
+
+def not_as_many(images: int, marks: int) -> str:
+    """'1 image for 2 marks <image>'."""
+    return f"{count(images, 'image')} for {count(marks, 'mark')} {MARK}"
 
 
 def strip_image(text: str) -> str:

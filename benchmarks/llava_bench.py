@@ -189,7 +189,7 @@ class LlavaBench:
         return (pair[1], pair[0]) if swapped else pair
 
     def _item(self, row: Row, context: Mapping[str, str], references: Mapping[str, str], data: Data) -> Item:
-        number, image, kind = row.identifier("question_id"), row.text("image"), row.text("category")
+        number, image, kind = row.identifier("question_id"), row.file_name("image"), row.text("category")
         kind = kind.removeprefix("llava_bench_")
         if kind not in CATEGORIES:
             raise DataError(f"{row.where}: category {kind!r} is not one of {', '.join(CATEGORIES)}. Correct it.")

@@ -100,7 +100,7 @@ class Pope:
             labels = [self._label(row) for row in rows]
             check_both_labels(labels, f"the {split} questions", f"variant {self.variant}")
             for row, label in zip(rows, labels, strict=True):
-                truth = asked.setdefault((row.text("image"), row.text("text")), {"labels": {}, "ids": {}})
+                truth = asked.setdefault((row.file_name("image"), row.text("text")), {"labels": {}, "ids": {}})
                 truth["labels"].setdefault(split, []).append(label)
                 truth["ids"].setdefault(split, []).append(row.identifier("question_id"))
         kept = set(list(dict.fromkeys(image for image, _ in asked))[: self.limit_images])

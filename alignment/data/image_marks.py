@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
+from harness.core.edge.text import count
 from harness.core.preference import IMAGE_MARK, ImageNames
 
 T = TypeVar("T")
@@ -86,12 +87,17 @@ def placed(prompt: str, image: ImageNames) -> str:
         return strip_image(prompt)
     texts = _ONE.split(prompt) if has_image_mark(prompt) else [prompt]
     if len(texts) not in (1, len(image) + 1):
-        raise ValueError(f"{len(image)} images for {len(texts) - 1} {MARK}")
+        raise ValueError(not_as_many(len(image), len(texts) - 1))
     if not is_numbered_rightly(prompt, len(image)):
         said = ", ".join("no number" if number is None else str(number) for number in _numbers(prompt))
         raise ValueError(f"image marks are numbered {said}; for {len(image)} images they must be 1 to {len(image)}, each once")
     in_front = not any(text.strip() for text in texts[:-1])
     return texts[-1].strip() if in_front and len(texts) > 1 else MARK.join(texts).strip()
+
+
+def not_as_many(images: int, marks: int) -> str:
+    """'1 image for 2 marks <image>'."""
+    return f"{count(images, 'image')} for {count(marks, 'mark')} {MARK}"
 
 
 def strip_image(text: str) -> str:

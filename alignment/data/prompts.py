@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
+from alignment.data.forms.kinds import optional_text
 from alignment.data.image_marks import by_number, count_marks, has_image_mark, placed
 from alignment.data.image_names import check_limit, find_image, names_in, refuse_unusable
 from alignment.data.invalid_pairs import (
@@ -187,7 +188,7 @@ def first_turn(row: Mapping[str, Any]) -> tuple[str, str]:
     human, gpt = turns[0], turns[1]
     if human.get("from") != "human" or gpt.get("from") != "gpt":
         raise ValueError("'conversations' must begin with 'human', then 'gpt'")
-    return str(human.get("value", "")).strip(), str(gpt.get("value", "")).strip()
+    return optional_text(human, "value"), optional_text(gpt, "value")
 
 
 def _rows(data: Data, name: str) -> list[Mapping[str, Any]]:

@@ -190,9 +190,9 @@ class MmhalBase:
             raise DataError(f"{row.where}: question_type {kind!r} is not one of {', '.join(TYPES)}. Correct it.")
         if not isinstance(content, Sequence) or isinstance(content, str):
             raise DataError(f"{row.where}: image_content should be a list of words. Correct it.")
-        image = row.get("image") or f"{self.image_folder}/{row.text('image_src').rsplit('/', 1)[-1]}"
+        there = f"{self.image_folder}/{row.text('image_src').rsplit('/', 1)[-1]}" if not row.get("image") else ""
         truth: dict[str, Any] = {"question_type": kind, "image_content": list(content), "gt_answer": row.text("gt_answer")}
-        return Item(row.key, str(image), row.text("question"), truth)
+        return Item(row.key, there or row.file_name("image"), row.text("question"), truth)
 
     def _image(self, item: Item) -> Path | None:
         if not self.shows_image:

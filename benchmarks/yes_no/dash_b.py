@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import read_json
+from benchmarks._files.question_rows import inside, read_json
 from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.yes_no import doubt, repope
@@ -128,7 +128,7 @@ class DashB(OneLabel):
 
     def _item(self, sign: str, label: str, source: str, thing: str, file: str) -> Item:
         key = f"{sign}/{source}/{thing}/{file}"
-        image = f"{self.folder}/images/{key}"
+        image = f"{self.folder}/images/{inside(key, f'{self.folder}/images/dash_benchmark_{sign}.json')}"
         truth = {"label": label, "object": thing, "slices": [source]}
         group = thing if self.cluster == "object" else key
         return Item(key, image, f"Can you see a {thing} in this image?", truth, group=group)

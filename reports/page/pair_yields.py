@@ -17,6 +17,8 @@ _EXPLAINED = {
     "share_equal": "Share equal: pairs whose two answers have the same number.",
     "free_last_tries": "Free last tries: rejected answers written without the chosen answer's halves.",
     "unfinished": "Unfinished: rejected answers cut off by the token limit.",
+    "weights_not_used": "Weights not used: pairs that the set gives a weight other than 1; all pairs count the same.",
+    "answers_left_out": "Answers left out: answers to the prompts of these pairs without a text, or without all ratings.",
     "tries": "Tries: at which try an answer was accepted.",
 }
 _FIRST = ("asked", "accepted", "kept")  # what one wants to know first; the rest by name

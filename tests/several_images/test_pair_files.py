@@ -80,8 +80,8 @@ def test_other_images_or_another_order_have_another_digest() -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ({"images": ["a.png", "b.png", "c.png"], "prompt": "<image>What?"}, "3 images for 1 <image>"),
-        ({"images": ["a.png", "b.png"], "prompt": "<image>, <image>, <image>?"}, "2 images for 3 <image>"),
+        ({"images": ["a.png", "b.png", "c.png"], "prompt": "<image>What?"}, "3 images for 1 mark <image>"),
+        ({"images": ["a.png", "b.png"], "prompt": "<image>, <image>, <image>?"}, "2 images for 3 marks <image>"),
         ({"images": ["a.png", "b.png"], "image": "a.png"}, "'image' and 'images' name images both"),
         ({"images": "a.png"}, "'images' must be a list of texts"),
         ({"images": ["a.png", 3]}, "'images' must be a list of texts"),
@@ -273,7 +273,7 @@ def test_every_form_reads_rows_about_several_images(data: FolderData, form: str)
 @pytest.mark.parametrize("form", FORMS)
 def test_in_every_form_three_images_for_two_marks_are_a_broken_row(data: FolderData, form: str) -> None:
     key = "image" if form == "columns" else "images"
-    with pytest.raises(DataError, match="row 1: 3 images for 2 <image>"):
+    with pytest.raises(DataError, match="row 1: 3 images for 2 marks <image>"):
         list(Dataset(file="rows.jsonl").pairs(rows(data, {**FORMS[form], key: [*NAMES, "c.png"]}), NoModel(), 0))
 
 

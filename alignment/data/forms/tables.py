@@ -123,11 +123,19 @@ def _filed(value: Any, data: Data, name: str) -> Any:  # Any: a JSON value
 
 
 def _file_of(content: bytes, data: Data, name: str) -> str:
-    """Write an image once, under its content's name; returns that name in the data folder."""
+    """Write an image once, under its content's name; returns that name in the data folder.
+
+    Raises DataError where a file of that name has another content: it was changed, and would be trained on.
+    """
     ending = next((e for start, e in _ENDINGS.items() if content.startswith(start)), "img")
     place = f"{name.rstrip('/')}.images/{hashlib.sha256(content).hexdigest()[:32]}.{ending}"
     path = data.folder / place
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, lambda to: to.write_bytes(content))
+    elif path.stat().st_size != len(content) or path.read_bytes() != content:
+        raise DataError(
+            f"{place} was written from an image inside {name} and has been changed since. Remove it and run the same command "
+            "again, which writes it anew."
+        )
     return place

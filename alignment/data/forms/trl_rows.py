@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from alignment.data.forms.kinds import TIE, flag, weight_meta, weight_of
 from alignment.data.forms.unread_keys import require_no_unread_image
 from alignment.data.image_marks import MARK, by_number, placed
-from harness.core.edge.text import shown
+from harness.core.edge.text import count, shown
 from harness.core.preference import ImageNames, PreferencePair, message_parts, together
 
 _LABELS: dict[Any, bool] = {True: True, False: False, "up": True, "down": False, "good": True, "bad": False}
@@ -39,6 +40,8 @@ def to_trl(pair: PreferencePair, blocks: bool = False) -> list[dict[str, Any]]:
 
 def from_trl(row: Mapping[str, Any], where: str) -> PreferencePair:
     """A pair from a TRL row. Raises ValueError for what a pair cannot hold."""
+    if flag(row, TIE) or not weight_of(row):
+        raise ValueError("a tie, or of weight 0: the source `dataset` leaves such rows out and counts them")
     prompt, image = _asked(row)
     return PreferencePair(
         id=str(row.get("id", where)),
@@ -48,6 +51,7 @@ def from_trl(row: Mapping[str, Any], where: str) -> PreferencePair:
         chosen=_only_message(row, "chosen", "assistant", MARK),
         rejected=(_only_message(row, "rejected", "assistant", MARK),),
         source="trl",
+        meta=weight_meta(row),
         context=context_in(row),
     )
 
@@ -78,9 +82,12 @@ def from_rated(row: Mapping[str, Any], where: str) -> PreferencePair:
     answer = _said(row, "completion", "assistant")
     if not answer.strip():
         raise ValueError("'completion' is empty")
+    if not weight_of(row):
+        raise ValueError("an answer of weight 0, which would count as any other one: remove it")
     chosen, rejected = (answer, ()) if _LABELS[known] else ("", (answer,))
     (prompt, image), context = _asked(row), context_in(row)
-    return PreferencePair(str(row.get("id", where)), image, "", prompt, chosen, rejected, "rated", context=context)
+    name = str(row.get("id", where))
+    return PreferencePair(name, image, "", prompt, chosen, rejected, "rated", weight_meta(row), context)
 
 
 def _said(row: Mapping[str, Any], key: str, role: str) -> str:
@@ -143,7 +150,7 @@ def _image(row: Mapping[str, Any]) -> ImageNames:
         require_no_unread_image(row)
     blocks = image_blocks(row)
     if blocks and blocks != len(images):
-        raise ValueError(f"{len(images)} images for {blocks} image blocks of the prompt")
+        raise ValueError(f"{count(len(images), 'image')} for {count(blocks, 'image block')} of the prompt")
     return together(tuple(images))
 
 
@@ -191,7 +198,10 @@ def _text_of_block(block: Any, key: str, mark: str) -> str:  # Any: a JSON value
     """A block's text, or `mark` for an image. Raises ValueError for a block of another type, which would be lost."""
     kind = block.get("type") if isinstance(block, Mapping) else None
     if kind == "text":
-        return str(block.get("text") or "")
+        text = block.get("text")
+        if text is not None and not isinstance(text, str):
+            raise ValueError(f"{key!r} has a block whose text is {shown(text, 40)}")
+        return text or ""
     if kind == "image":
         return mark
     raise ValueError(f"{key!r} has a block of type {shown(kind)}; a block is a text or an image, which `images` names")

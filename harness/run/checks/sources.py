@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from alignment.data.prompts import StoresPairs, asked_of, count_of, read_once
-from alignment.data.stored_pairs import ChecksPairs
+from alignment.data.stored_pairs import ChecksPairs, require_same_images
 from alignment.data.yield_report import sides
 from alignment.quality.empty_prompts import unasked, without_images
 from alignment.quality.near_duplicates import copies
+from alignment.quality.pair_weights import unused_weights
 from alignment.quality.text_probe import giveaways, probed
 from harness.config.option_faults import plugins_of
 from harness.config.schema import Arm, JudgeConfig, RunConfig
@@ -98,12 +99,14 @@ def refused_prompts(arm: Arm, looked: Looked, model: Model) -> list[str]:
 def known_ahead(arm: Arm, looked: Looked, model: object, data: Data) -> tuple[str, ...]:
     """The warnings that a run will give about an arm, as far as its source's files and the two models tell them.
 
-    Raises DataError where none of a few images can be read.
+    Raises DataError where none of a few images can be read, and where one is not that whose digest its pair has.
     """
+    require_same_images(looked.pairs, data)
     pairs = [replace(p, image_digest=together(tuple(map(data.digest, p.images)))) for p in probed(looked.pairs)]
     file = arm.pairs.options.get("file", arm.pairs.name)
     left_out = (f"{file}: {looked.left_out}.",) if looked.left_out else ()
-    of_file = (*left_out, *unasked(looked.pairs), *without_images(looked.pairs), *_unreadable(looked, data))
+    told = (*unasked(looked.pairs), *without_images(looked.pairs), *unused_weights(looked.pairs))
+    of_file = (*left_out, *told, *_unreadable(looked, data))
     return (*of_file, *pair_notes(arm, model, looked.rows, pairs), *copies(looked.pairs))
 
 
@@ -131,8 +134,8 @@ def pair_notes(arm: Arm, model: object, asked: Sequence[AsksAbout], pairs: Seque
 
 
 def notes_of_run(arm: Arm, model: object, pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
-    """`pair_notes` of the pairs that an arm trains on, and how many of them show no image."""
-    return (*without_images(pairs), *pair_notes(arm, model, pairs, pairs))
+    """`pair_notes` of the pairs that an arm trains on, and how many of them show no image, or have a weight."""
+    return (*without_images(pairs), *unused_weights(pairs), *pair_notes(arm, model, pairs, pairs))
 
 
 def noted_judge(judge: JudgeConfig | None, asked: Iterable[AsksAbout]) -> tuple[str, ...]:

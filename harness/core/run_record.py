@@ -97,7 +97,8 @@ class BenchmarkResult:
     `answers` and `scores` are in the order of `items`, less the missing ones. `subject` and `reference`: what an item asks
     about and what is true of it, in words, as the benchmark tells (`DescribesItems`); `asked_object`: the object whose presence
     it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it.
-    `judged_again`: a sample of the answers, scored with second verdicts of the judge.
+    `judged_again`: a sample of the answers, scored with second verdicts of the judge, each with what it alone changes in
+    metrics over several items. `rating`: the addend that is the judge's rating; `unread_counts`: see `CountsUnread`.
     """
 
     benchmark: str
@@ -112,6 +113,8 @@ class BenchmarkResult:
     asked_object: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     rows: Callable[[Item], int] = field(default=one_row, compare=False)
     judged_again: tuple[Score, ...] = ()
+    rating: str = ""
+    unread_counts: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from harness.core.capabilities import AsksAboutObjects, DescribesItems
 from harness.core.digests import file_digest
 from harness.core.edge.files import is_file
 from harness.core.errors import ConfigError
+from harness.core.judging import CountsUnread, RatesOnAScale
 from harness.core.plugins import CountsRows
 from harness.core.run_record import BenchmarkResult, RunRecord, StudyNotes, SweepResult
 from harness.evaluation.scoring import unjudged
@@ -162,8 +163,12 @@ def _result(
     missing = {item.id: reasons.get(item.id, "no answer is stored") for item in row.items if item.id not in have}
     protocol = with_judge_check(row.protocol, store.path.parent)
     made = BenchmarkResult(row.benchmark, protocol, row.items, answers, row.scores, benchmark.formulas, missing)
-    if repeats is not None:
+    if repeats is not None and repeats.stands_for(row.scores):
         made = replace(made, judged_again=repeats.scores)
+    if isinstance(benchmark, RatesOnAScale):
+        made = replace(made, rating=benchmark.rating_scale.addend)
+    if isinstance(benchmark, CountsUnread):
+        made = replace(made, unread_counts=benchmark.unread_counts)
     if isinstance(benchmark, CountsRows):
         made = replace(made, rows=benchmark.rows)
     if isinstance(benchmark, AsksAboutObjects):

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.final_answer import reasoning
-from harness.core.flags import UNJUDGED, UNREAD_VERDICT
+from harness.core.flags import EMPTY, UNFINISHED, UNJUDGED, UNREAD_VERDICT
 from harness.core.run_record import AS_WRITTEN, FROM_FILES, JUDGE_CHECK, JUDGES, SERVED, BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of, samples_of
 from reports.text.formatting import listing, title_of
@@ -96,6 +96,9 @@ def _least_changed(sides: Sequence[_Said], item_id: str) -> int:
     return -max((abs(n - invented[0]) for n in invented), default=0)
 
 
+_COUNTED = (UNREAD_VERDICT, EMPTY, UNFINISHED)  # by an official rule, whatever the judge's reply states
+
+
 def failures(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[Failures, ...]:
     """One entry for each benchmark and column."""
     return tuple(
@@ -109,7 +112,7 @@ def failures(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[
 def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
     flags = Counter(score.flag for score in result.scores if score.flag)
     unjudged = sum(
-        score.flag == UNJUDGED or (score.verdict is not None and score.verdict.value is None and score.flag != UNREAD_VERDICT)
+        score.flag == UNJUDGED or (score.verdict is not None and score.verdict.value is None and score.flag not in _COUNTED)
         for score in result.scores
     )
     truncated = sum(answer.stopped == "length" for answer in result.answers)
@@ -119,7 +122,7 @@ def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
         name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
         dict(sorted(flags.items())), _by_reason(result.missing), _by_reason(unread),
         len(words), sum(words) / len(words) if words else None, FROM_FILES in result.protocol.facts,
-        _replies(result),
+        _replies(result), result.unread_counts,
     )  # fmt: skip
 
 

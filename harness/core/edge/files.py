@@ -15,6 +15,7 @@ from harness.core.edge.text import shown, without_surrogates
 from harness.core.errors import DataError
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"))
+FETCH = "Fetch it again."  # advice about a published file
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alignment.data.forms.kept_files import kept
 from alignment.data.forms.trl_rows import from_rated, from_trl, to_rated, to_trl
 from alignment.data.image_marks import MARK, by_number, placed
 from alignment.data.sampling import unique
@@ -143,6 +144,10 @@ def _seen(pair: PreferencePair) -> list[Any]:
 
 
 def _read(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair], what: str) -> list[PreferencePair]:
+    return list(kept(path, what, lambda: _parsed(path, parse, what)))
+
+
+def _parsed(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair], what: str) -> list[PreferencePair]:
     text = read_text(path)
     if text.lstrip().startswith("["):
         raise DataError(

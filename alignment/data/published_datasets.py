@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from alignment.data.forms.kept_files import kept
 from alignment.data.forms.tables import PACKED, table_rows
 from alignment.data.image_marks import by_number, placed, strip_image
 from alignment.data.image_names import check_limit, refuse_most_lost, require_inside
 from alignment.data.invalid_pairs import Dropped, misplaced
 from alignment.data.sampling import row_id, unique
 from alignment.data.stored_pairs import from_rows, would_train
-from harness.core.edge.files import is_folder, json_lines, parse_json
+from harness.core.edge.files import FETCH, is_folder, json_lines, parse_json, read_text
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data, Model
@@ -124,7 +126,12 @@ def read_rows(data: Data, name: str) -> list[Row]:
     """Objects of a JSON list or of JSON lines, or of what `forms/tables.py` unpacks. Raises DataError for another file."""
     if name.endswith(PACKED) or is_folder(data.folder / name):
         return table_rows(data, name)
-    text = data.read_text(name)
+    path = data.path(name)
+    return list(kept(path, "rows", lambda: _parsed(path, name)))
+
+
+def _parsed(path: Path, name: str) -> list[Row]:
+    text = read_text(path, FETCH)
     is_list = text.lstrip().startswith("[")
     rows = parse_json(text, name) if is_list else [row for _, row in json_lines(text, name)]
     if not rows or not all(isinstance(row, dict) for row in rows):

@@ -13,7 +13,7 @@ from alignment.data.sampling import drawn
 from alignment.data.yield_report import yield_report
 from harness.core.errors import DataError
 from harness.core.plugins import Data
-from harness.core.preference import ImageNames, PreferencePair, names_of, together
+from harness.core.preference import PreferencePair, names_of, together
 
 NOUNS = "nouns.txt"
 _MISSING = "(missing) "  # in front of a name that is in no place: no such file, whatever the name
@@ -53,8 +53,9 @@ def usable(
     Raises DataError where most images are missing, and where no pair is left.
     """
     folder = str(options.get("image_folder") or "")
-    found = [replace(p, image=_found(p, data, folder)) if p.image else p for p in read]
-    kept, unfit = validate(found, data.has, unpaired)
+    places = {name: find_image(data, folder, name) for name in dict.fromkeys(name for pair in read for name in pair.images)}
+    there = {place for place in places.values() if place is not None}
+    kept, unfit = validate([_found(pair, places) for pair in read], there.__contains__, unpaired)
     unfit = [*dropped, *(replace(one, what=one.what.removeprefix(_MISSING)) for one in unfit)]
     refuse_unusable(data, str(options["file"]), folder, kept, unfit, len(read) + len(dropped))
     return kept, unfit
@@ -72,8 +73,9 @@ def require_same_images(pairs: Sequence[PreferencePair], data: Data) -> None:
         )
 
 
-def _found(pair: PreferencePair, data: Data, folder: str) -> ImageNames:
-    return together(tuple(find_image(data, folder, name) or _MISSING + name for name in pair.images))
+def _found(pair: PreferencePair, places: Mapping[str, str | None]) -> PreferencePair:
+    image = together(tuple(places[name] or _MISSING + name for name in pair.images))
+    return pair if image == pair.image else replace(pair, image=image)
 
 
 def would_train(

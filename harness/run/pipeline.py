@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alignment.data.forms.kept_files import drop_kept, files_kept
 from alignment.data.pairs import read_pairs, write_pairs, write_trl
 from alignment.data.yield_report import left_out
 from alignment.weights.workers import collective, is_lost, workers
@@ -68,10 +69,11 @@ def run(
     Returns None in the processes that only helped to train.
     Raises HarnessError for everything the user can fix; what is stored stays stored.
     """
-    check_studies([config])
-    with crew_of(hands_of(config), say, Shown(Path(config.output), show)) as crew:
-        check_room(config, crew)
-        return run_on(crew, config, command, progress, say)
+    with files_kept():
+        check_studies([config])
+        with crew_of(hands_of(config), say, Shown(Path(config.output), show)) as crew:
+            check_room(config, crew)
+            return run_on(crew, config, command, progress, say)
 
 
 @collective()
@@ -133,6 +135,7 @@ class _Stages:
         self.warn(
             check_sources(self.config, lambda a: self._aligned(a) or (self._arm(a) / "pairs.jsonl").is_file(), self.data, base)
         )
+        drop_kept()  # the rows of a large file are memory that a sweep or a training can use
         together = Together(self.config, self.crew)
         together.each(self.config.reward_models, partial(self._pairs_of, base))
         self._align_each(together, self.config.reward_models, base)
@@ -175,6 +178,7 @@ class _Stages:
 
     def follow(self) -> None:
         """What the other processes do: train when the first one does."""
+        drop_kept()
         arms = {arm.name: arm for arm in (*self.config.reward_models, *self.config.arms)}
         while (name := workers().gather(None)[0]) is not None:
             self.training.train(arms[name], read_pairs(self._arm(arms[name]) / "pairs.jsonl"))
@@ -215,7 +219,7 @@ class _Stages:
         if not path.is_file():
             self.say(f"preference pairs of {arm.name} ({arm.pairs.name})")
             paid = asked_for_pairs(self.store, self.run_id, arm.name, base, self.progress, self.say)
-            with self._timed(f"pairs {arm.name}"), paid as asking:
+            with self._timed(f"pairs {arm.name}"), files_kept(), paid as asking:
                 source = registry.make("source", arm.pairs.name, arm.pairs.options)
                 rows = source_digest(self.config, arm, self.data)  # before hours of drawing, in which the file may change
                 pairs = list(source.pairs(self.data, asking, self.config.seed_of(arm)))

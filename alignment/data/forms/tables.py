@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from alignment.data.forms.folders import place_of, tables_in
+from alignment.data.forms.kept_files import kept
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
@@ -42,6 +43,12 @@ def table_rows(data: Data, name: str, split: str = "") -> list[Row]:
     path = place_of(data, name)
     if split and not path.is_dir():
         raise DataError(f"{name} is a file, and only folders have splits: leave `split` out.")
+    if path.is_dir():
+        return _all_rows(data, path, name, split)
+    return list(kept(path, "table", lambda: _all_rows(data, path, name, split)))
+
+
+def _all_rows(data: Data, path: Path, name: str, split: str) -> list[Row]:
     try:
         rows = list(_rows(path, name, split))
     except HarnessError:

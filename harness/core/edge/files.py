@@ -16,6 +16,7 @@ from harness.core.errors import DataError
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"))
 _SLASH = re.compile(r"[/\\]")
+FETCH = "Fetch it again."  # advice about a published file
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 

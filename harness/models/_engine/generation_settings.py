@@ -49,6 +49,13 @@ _REFUSED: dict[str, Any] = {
 HONOURED, IGNORED = "honoured", "ignored"
 
 
+def checked_use(use: str) -> str:
+    """Raises ModelError for another word than these."""
+    if use not in (HONOURED, IGNORED):
+        raise ModelError(f"model.generation_config is {use!r}; choose {HONOURED} or {IGNORED}.")
+    return use
+
+
 class GenerationSettings:
     """The settings of a checkpoint's generation_config other than its end tokens.
 
@@ -56,8 +63,7 @@ class GenerationSettings:
     """
 
     def __init__(self, module: Any, use: str = HONOURED) -> None:
-        if use not in (HONOURED, IGNORED):
-            raise ModelError(f"model.generation_config is {use!r}; choose {HONOURED} or {IGNORED}.")
+        checked_use(use)
         self._module, self._use = module, use
         config = module.generation_config
         self.bends = _set(config, _BENDS)

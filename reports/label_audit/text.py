@@ -211,7 +211,19 @@ def _captions(effect: Effect) -> Part:
         "captions read",
     )
     lead = "Human marks in a random sample of captions, extrapolated to all captions."
-    return Part("CHAIR as people count it", lead, header, tuple(rows))
+    lines = [
+        f"{title_of(c.benchmark)}, {c.column}: {left}."
+        for c in effect.captions
+        if (left := captions_left_out(c.ambiguous, c.elsewhere))
+    ]
+    return Part("CHAIR as people count it", lead, header, tuple(rows), tuple(lines))
+
+
+def captions_left_out(ambiguous: int, elsewhere: int) -> str:
+    """Captions that people judged and that correct nothing, as a clause; "" without any."""
+    texts = [f"{count(ambiguous, 'caption')} that people called ambiguous"] * bool(ambiguous)
+    texts += [f"{count(elsewhere, 'caption')} that people read with other marks of the scorer"] * bool(elsewhere)
+    return f"not counted: {' and '.join(texts)}" if texts else ""
 
 
 def _conflicts(effect: Effect) -> Part:

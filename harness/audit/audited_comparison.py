@@ -68,6 +68,7 @@ def compare_audited(
         not_asked=found.not_asked,
         disputed=len(disputed),
         bounds=found.bounds,
+        dropped=found.dropped,
         captions=corrected(found.official, columns, found.plugins, votes),
     )
     return replace(official, audit=made)

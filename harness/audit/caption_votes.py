@@ -59,6 +59,6 @@ def place_votes(store: Store, reviews: Reviews) -> None:
 
 
 def _fits(vote: Vote, spans: Sequence[Span]) -> bool:
-    """Whether the marks could be made on the page that shows these spans: false alarms on invented objects, missed elsewhere."""
+    """Whether the marks could be made on a page with these spans: false alarms on invented objects, missed ones elsewhere."""
     invented = [span for span in spans if span.kind == "invented"]
     return all(any(overlap(mark, s) for s in invented) == (mark.kind == "false alarm") for mark in vote.spans)

@@ -53,7 +53,7 @@ def list_agreement(store: Store, benchmark: str, runs: Sequence[str], ballots: B
 
 
 class _Read:
-    """Captions that people decided on, by item, text and the scorer's marks; unjudged captions have no list and are left out."""
+    """Captions that people decided on, by item, text and the scorer's marks; unjudged ones have no list and are left out."""
 
     def __init__(self) -> None:
         self.captions: dict[tuple[str, str], MarkedCaption] = {}

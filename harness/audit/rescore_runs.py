@@ -20,7 +20,7 @@ from harness.labels.claims import Auditable, Labels, ResultKey
 from harness.results.run_records import records_from, results_of
 from harness.storage.label_revisions import Conflict, Revision, together
 from harness.storage.run_store import Store, StoredResult
-from reports.values.label_audit import Bound
+from reports.values.label_audit import Bound, DroppedItems
 
 FACT = "label revision"
 
@@ -37,6 +37,7 @@ class RescoredRuns:
     labels: tuple[Labels, ...]  # of the benchmarks that have edits
     bounds: tuple[Bound, ...] = ()
     plugins: Mapping[ResultKey, str] = field(default_factory=dict)  # a result's benchmark as its plug-in is named
+    dropped: tuple[DroppedItems, ...] = ()
 
 
 def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision], disputed: Sequence[Key] = ()) -> RescoredRuns:
@@ -67,7 +68,21 @@ def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision], di
     not_asked = sum(1 for edit in edits if _label(edit) not in held and _label(edit) not in refused)
     labels = tuple(one.labels(name) for name, one in index.items())
     bounds = tuple(dict.fromkeys(bound for one in found for bound in one.bounds))
-    return RescoredRuns(tuple(official), tuple(audited), tuple(held.values()), conflicts, not_asked, labels, bounds, plugins)
+    dropped = _dropped(found)
+    return RescoredRuns(
+        tuple(official), tuple(audited), tuple(held.values()), conflicts, not_asked, labels, bounds, plugins, dropped
+    )
+
+
+def _dropped(found: Sequence[Rescored]) -> tuple[DroppedItems, ...]:
+    """Items that leave the metrics of any run, by benchmark."""
+    asked: dict[str, set[str]] = {}
+    left: dict[str, set[str]] = {}
+    for one in found:
+        before, after = ({item.id for item in result.items} for result in (one.before, one.result))
+        asked.setdefault(one.before.benchmark, set()).update(before)
+        left.setdefault(one.before.benchmark, set()).update(before - after)
+    return tuple(DroppedItems(name, len(left[name]), len(items)) for name, items in asked.items() if left[name])
 
 
 def _under(record: RunRecord, results: Mapping[tuple[str, str], BenchmarkResult]) -> RunRecord:

@@ -40,8 +40,8 @@ class Case:
     reasons that reveal answers of checkpoints. A reviewer sees both only after a judgement of their own.
 
     A case with a `caption` asks not for a label but for marks in that one answer: `spans` are the scorer's, and `field` is
-    `caption_field(caption, spans)`, so that the same text of two checkpoints, marked alike, is one case. `rated` is the answer that a judge's
-    verdict is about; it is shown from the start, because the verdict cannot be judged without it.
+    `caption_field(caption, spans)`, so that the same text of two checkpoints, marked alike, is one case. `rated` is the answer
+    that a judge's verdict is about; it is shown from the start, because the verdict cannot be judged without it.
     """
 
     benchmark: str

@@ -71,7 +71,11 @@ def _metrics(comparison: Comparison, effect: Effect) -> Part:
         rows = [(labels[i], *(text for m in changed for text in _both(m, i, rank=True))) for i in range(len(labels))]
     else:
         rows = [(row_name(m.official), *(text for i in range(len(labels)) for text in _both(m, i))) for m in changed]
-    lines = [_reordered(m, labels) for m in effect.changed_metrics if m.reordered]
+    lines = [
+        f"{title_of(d.benchmark)}: {d.n:,} of {count(d.of, 'item')} left the audited metrics; a label of each is too ambiguous."
+        for d in effect.dropped
+    ]
+    lines += [_reordered(m, labels) for m in effect.changed_metrics if m.reordered]
     others = sum(m.is_reordered and not m.reordered for m in effect.changed_metrics)
     if others:
         words = "In one metric" if others == 1 else f"In {others} metrics"

@@ -157,7 +157,8 @@ def caption(item: int, invented: int) -> Score:
 def marked(score: Score, missed: int = 0, alarms: int = 0, found: int = 0, word: str = "") -> Vote:
     """A vote with marks on words that the scorer did not see, on its invented objects, and on the last of its found ones."""
     spans = [Span(i, i + 1, "missed") for i in range(missed)]
-    spans += [Span(9 + i, 10 + i, "false alarm") for i in range(alarms)] + [Span(13 - i, 14 - i, "missed") for i in range(found)]
+    spans += [Span(9 + i, 10 + i, "false alarm") for i in range(alarms)]
+    spans += [Span(13 - i, 14 - i, "missed") for i in range(found)]
     word = word or ("wrong" if spans else "right")
     field = caption_field(TEXT, score.spans)
     return Vote("chair", score.item_id, field, "", word, "Ada", "", answer=TEXT, spans=tuple(spans))

@@ -227,7 +227,8 @@ def captions_left_out(ambiguous: int, elsewhere: int) -> str:
     """Captions that people judged and that correct nothing, as a clause; "" without any."""
     texts = [f"{count(ambiguous, 'caption')} that people called ambiguous"] * bool(ambiguous)
     texts += [f"{count(elsewhere, 'caption')} that people read with other marks of the scorer"] * bool(elsewhere)
-    return f"not counted: {' and '.join(texts)}" if texts else ""
+    verb = "is" if ambiguous + elsewhere == 1 else "are"
+    return f"{' and '.join(texts)} {verb} left out" if texts else ""
 
 
 def _conflicts(effect: Effect) -> Part:

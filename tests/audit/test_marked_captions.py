@@ -83,7 +83,7 @@ def test_an_ambiguous_caption_is_no_caption_whose_marks_are_right(tmp_path: Path
     with Reviews(tmp_path / "store.sqlite") as reviews:
         reviews.take([replace(mark("0"), judgement="ambiguous")])
     said = CliRunner().invoke(app, ["labels", "agreement", "chair_open", "--output", str(tmp_path)]).output
-    assert "Decided by words, not counted: 1 caption that people called ambiguous." in said and "No caption is marked" in said
+    assert "Decided by words: 1 caption that people called ambiguous is left out." in said and "No caption is marked" in said
 
 
 def test_runs_without_such_a_list_are_refused(tmp_path: Path) -> None:

@@ -251,6 +251,6 @@ def agreement(
     show_parts([noun_part([(one.decided_by, one.checkpoint, one.found) for one in found])])
     for one in found:
         if not one.checkpoint and (left := captions_left_out(one.ambiguous, one.elsewhere)):
-            echo(f"Decided by {one.decided_by}, {left}.")
+            echo(f"Decided by {one.decided_by}: {left}.")
     if all(one.found is None for one in found):
         echo(f"No caption is marked yet: python -m harness audit {benchmark} --captions 50 --output {output}")

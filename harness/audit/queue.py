@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from harness.audit.judge_queue import verdict_queue
+from harness.audit.judges.judge_queue import verdict_queue
 from harness.config.schema import BenchmarkConfig
 from harness.core.edge.processes import without_collecting
 from harness.core.errors import ConfigError

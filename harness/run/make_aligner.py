@@ -12,7 +12,7 @@ from alignment.training.sample_supply import Online
 from alignment.weights.checkpoint import HEADS, PROVENANCE
 from alignment.weights.strategy import check_division
 from alignment.weights.workers import Workers, workers
-from harness.audit.judge_check import RankedPair
+from harness.audit.judges.judge_check import RankedPair
 from harness.config.fleet_form import ALONE
 from harness.config.schema import AlignConfig, RunConfig
 from harness.core import registry

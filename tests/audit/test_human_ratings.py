@@ -11,7 +11,7 @@ import pytest
 from benchmarks.llava_bench import LlavaBench
 from benchmarks.mmhal_bench import MmhalBench
 from benchmarks.mmvet import Mmvet
-from harness.audit.human_ratings import judged_answers
+from harness.audit.judges.human_ratings import judged_answers
 from harness.core.evaluation import Item, Verdict
 from harness.core.judging import Facts, JudgeTask
 from harness.core.stats import metrics

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import harness.cli  # noqa: F401  # registers the commands
-from harness.audit.judge_check import RankedPair, pairs_of, rated, rewarded
+from harness.audit.judges.judge_check import RankedPair, pairs_of, rated, rewarded
 from harness.commands._app import app
 from harness.commands._terminal import Display
 from harness.core import registry

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.mmhal_bench import MmhalBench
-from harness.audit.human_ratings import answer_id, sample_text
+from harness.audit.judges.human_ratings import answer_id, sample_text
 from harness.audit.vote_files.read_ratings import read_ratings
 from harness.cli import app
 from harness.storage.run_store import Store

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.audit.human_ratings import answer_id, judged_of, results_of, scale_of
+from harness.audit.judges.human_ratings import answer_id, judged_of, results_of, scale_of
 from harness.core.errors import DataError
 from harness.storage.run_store import Store
 from harness.storage.spreadsheets import Line, read_sheet

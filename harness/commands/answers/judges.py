@@ -13,7 +13,7 @@ from harness.commands._app import RUNS, OutputOption, echo, group
 from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from harness.audit.judge_check import Asked, RankedPair
+    from harness.audit.judges.judge_check import Asked, RankedPair
     from harness.core.plugins import Annotator
     from harness.labels.estimates.judge_fitness import Fitness
 
@@ -57,7 +57,7 @@ def check(
     What a server was asked and charged is shown at the end.
     """
     from harness.answer_files.rows import rows_of
-    from harness.audit.judge_check import pairs_of, recorded, rewarded
+    from harness.audit.judges.judge_check import pairs_of, recorded, rewarded
 
     if sum((bool(judge), replies is not None, scores is not None, reward_model is not None, bool(run))) != 1:
         raise ConfigError(
@@ -109,7 +109,7 @@ def _progress(who: str, pairs: Sequence[RankedPair]) -> Iterator[Callable[[int],
 
 def _check_judge(judge: Annotator, pairs: Sequence[RankedPair], images: Path, output: Path) -> bool:
     """Whether every question got a reply; else there is no result, and none is kept."""
-    from harness.audit.judge_check import asked
+    from harness.audit.judges.judge_check import asked
     from harness.evaluation.server_cost import cost_said
 
     with cost_said(f"judge {judge.name}", judge, echo):
@@ -159,7 +159,7 @@ def _check_reward(folder: Path, changes: Sequence[str], pairs: Sequence[RankedPa
 
 
 def _rate(folder: Path, name: str, options: dict[str, object], pairs: Sequence[RankedPair], images: Path, output: Path) -> None:
-    from harness.audit.judge_check import rated
+    from harness.audit.judges.judge_check import rated
     from harness.results.judge_results import keep, reward_key
     from harness.run.make_aligner import rate_of, trained_reward
 

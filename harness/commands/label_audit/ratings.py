@@ -28,7 +28,7 @@ def sample(
 
     The judge's own ratings are left out, so that they cannot bias the raters.
     """
-    from harness.audit.human_ratings import sample_text, scale_of
+    from harness.audit.judges.human_ratings import sample_text, scale_of
     from harness.commands.label_audit.queue_files import require_ending
     from harness.storage.run_store import open_store
 
@@ -55,7 +55,7 @@ def show(
     Shows agreement and bias of each judge, agreement of the raters, drift between judges, and means corrected with the human
     ratings. A row must show the item and the answer that its `answer_id` names.
     """
-    from harness.audit.human_ratings import judged_answers, scale_of
+    from harness.audit.judges.human_ratings import judged_answers, scale_of
     from harness.audit.vote_files.read_ratings import ratings_in
     from harness.commands._terminal import show_parts
     from harness.labels.estimates.judge_calibration import calibrate, drifts, rater_pairs, readings

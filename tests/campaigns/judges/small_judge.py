@@ -30,7 +30,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from benchmarks._judged.mmhal import TASK as MMHAL
 from benchmarks.chair_open import TASK as NOUNS
 from benchmarks.judges.chat import Chat
-from harness.audit.judge_check import asked, pairs_of
+from harness.audit.judges.judge_check import asked, pairs_of
 from harness.models.openai import OpenAIModel
 
 NAME = "SmolLM2-135M-Instruct"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.audit.human_ratings import judge_name, judged_of, results_of
+from harness.audit.judges.human_ratings import judge_name, judged_of, results_of
 from harness.config.schema import BenchmarkConfig, JudgeConfig
 from harness.core.errors import HarnessError
 from harness.core.evaluation import Answer, Item, Verdict

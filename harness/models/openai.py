@@ -22,13 +22,13 @@ from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.nearest import did_you_mean
 from harness.core.preference import Images, paths_of
 from harness.core.run_record import SERVED, Checkpoint
+from harness.models._own_server.shared_servers import own_servers
 from harness.models._server.chat_format import Reply, chat_body, continued, data_url, read_reply, refuses_temperature
 from harness.models._server.client import Server
 from harness.models._server.concurrency import ask_all
 from harness.models._server.pool import Pool
 from harness.models._server.refusals import Unanswerable
 from harness.models._server.settings import addresses_of, check_given, check_numbers, check_same, key_of
-from harness.models._server.shared_servers import own_servers
 from harness.models._server.spend_cap import shared_cap
 from harness.models._server.thinking import Thinking
 from harness.models._server.usage import Spent

@@ -27,7 +27,7 @@ from harness.core.errors import ConfigError, LostProcess
 from harness.core.files import write_text_whole
 from harness.core.plugins import Data, Model, Progress, no_progress
 from harness.evaluation.sweep import sweep
-from harness.models._server.shared_servers import kept_servers
+from harness.models._own_server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
 from harness.run.arm_costs import asked_for_pairs

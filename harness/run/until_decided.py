@@ -22,7 +22,7 @@ from harness.core.gating import Policy
 from harness.core.plugins import Progress, no_progress
 from harness.core.run_record import STOPPED, BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
 from harness.evaluation.sweep import Say, sweep
-from harness.models._server.shared_servers import kept_servers
+from harness.models._own_server.shared_servers import kept_servers
 from harness.results.run_records import records_of
 from harness.run.checks.decidable import base_results, require_measured, require_same_items, require_same_protocol
 from harness.run.checks.models import check_models, is_begun

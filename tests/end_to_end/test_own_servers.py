@@ -13,7 +13,7 @@ from harness.core.errors import DataError, TrainingError
 from harness.run import pipeline
 from harness.run.on_fleet.arm_training import ArmTraining
 from tests.end_to_end.conftest import SMALL
-from tests.models.server.stand_in import noted, noting_server, runs
+from tests.models.own_server.stand_in import noted, noting_server, runs
 
 TRAINING = {"learning_rate": 3e-4, "batch_size": 4, "max_steps": 1}
 

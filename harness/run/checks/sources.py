@@ -31,7 +31,7 @@ from harness.core.preference import (
     together,
 )
 from harness.models._checkpoint.families import note_ahead
-from harness.models._server.shared_servers import check_startable
+from harness.models._own_server.shared_servers import check_startable
 from harness.run.checks.adapters import check_layers, noted_rank
 from harness.storage.artifacts import Pairs
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 
 from harness.core.errors import ConfigError, ModelError
-from harness.models._server.managed import ManagedServer, Served
+from harness.models._own_server.managed import ManagedServer, Served
 
 _log = logging.getLogger("harness")
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from harness.core.errors import ConfigError
-from harness.models._server.managed import Served, checked, served, with_content
-from harness.models._server.replicas import Replicas, shares
+from harness.models._own_server.managed import Served, checked, served, with_content
+from harness.models._own_server.replicas import Replicas, shares
 
 _Key = tuple[object, ...]
 _starting = threading.Lock()  # one starts at a time: the second model that wants a server waits for the first one's

@@ -14,11 +14,11 @@ from PIL import Image
 
 from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Request
+from harness.models._own_server.replicas import shares
 from harness.models._server import client as _client
-from harness.models._server.replicas import shares
 from harness.models.openai import OpenAIModel
-from tests.models.server.stand_in import noted as notes
-from tests.models.server.stand_in import noting_server
+from tests.models.own_server.stand_in import noted as notes
+from tests.models.own_server.stand_in import noting_server
 
 
 @pytest.fixture

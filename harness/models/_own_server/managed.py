@@ -204,7 +204,7 @@ def _lora_arguments(serve: str, adapters: Sequence[Path]) -> list[str]:
     """What makes vLLM take the adapter. Raises ModelError where a server would refuse it or leave a part of it out."""
     if not adapters:
         return []
-    from harness.models._server.lora import unserved, vllm_rank
+    from harness.models._own_server.lora import unserved, vllm_rank
 
     why = "sglang is given no adapters here" if serve == SGLANG else unserved(adapters)
     if why:

@@ -21,9 +21,9 @@ from harness.config.check_paths import path_faults
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Request
-from harness.models._server import managed
+from harness.models._own_server import managed
 from harness.models.openai import OpenAIModel
-from tests.models.server.stand_in import HANDLER, runs
+from tests.models.own_server.stand_in import HANDLER, runs
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # peft's own, of the adapters made here
 
@@ -158,7 +158,7 @@ def test_a_driver_that_is_killed_leaves_no_server_behind(vllm: StandIn) -> None:
     code = (
         "import os, signal, sys, tempfile, time\n"
         "from pathlib import Path\n"
-        "from harness.models._server.managed import _start\n"
+        "from harness.models._own_server.managed import _start\n"
         "kept = _start([sys.argv[1]], tempfile.TemporaryFile('a+b'))\n"
         "while not Path(os.environ['STAND_IN']).is_file() or not Path(os.environ['STAND_IN']).read_text().endswith('}'):\n"
         "    time.sleep(0.05)\n"

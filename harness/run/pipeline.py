@@ -26,6 +26,7 @@ from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError, LostProcess
 from harness.core.files import write_text_whole
 from harness.core.plugins import Data, Model, Progress, no_progress
+from harness.evaluation.facts_changed import begun_again
 from harness.evaluation.sweep import sweep
 from harness.models._own_server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
@@ -214,21 +215,24 @@ class _Stages:
         path = self._arm(arm) / "pairs.jsonl"
         if not path.is_file():
             self.say(f"preference pairs of {arm.name} ({arm.pairs.name})")
-            paid = asked_for_pairs(self.store, self.run_id, arm.name, base, self.progress, self.say)
-            with self._timed(f"pairs {arm.name}"), paid as asking:
-                source = registry.make("source", arm.pairs.name, arm.pairs.options)
-                rows = source_digest(self.config, arm, self.data)  # before hours of drawing, in which the file may change
-                pairs = list(source.pairs(self.data, asking, self.config.seed_of(arm)))
-                if not pairs:
-                    raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
-                self.store.put(self.run_id, pairs_record(pairs, source.report(), rows), arm.name)
-                write_trl(path.with_name("pairs.trl.jsonl"), pairs)  # trains in TRL as it is, from the data folder
-                write_pairs(path, pairs)  # last: with this file the stage is done
+            with self._timed(f"pairs {arm.name}"):
+                begun_again(partial(self._make_pairs, arm, base, path), self.say)
         pairs = read_pairs(path)
         if (record := self.store.get(Pairs, self.run_id, arm.name)) is None:  # the store was lost; the folder was kept
             self.store.put(self.run_id, record := pairs_record(pairs), arm.name)
         self.say(f"{len(pairs)} pairs in {path}{left_out(record.report)}")
         self.warn(notes_of_run(arm, base, pairs))
+
+    def _make_pairs(self, arm: Arm, base: Model, path: Path) -> None:
+        with asked_for_pairs(self.store, self.run_id, arm.name, base, self.progress, self.say) as asking:
+            source = registry.make("source", arm.pairs.name, arm.pairs.options)
+            rows = source_digest(self.config, arm, self.data)  # before hours of drawing, in which the file may change
+            pairs = list(source.pairs(self.data, asking, self.config.seed_of(arm)))
+            if not pairs:
+                raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
+            self.store.put(self.run_id, pairs_record(pairs, source.report(), rows), arm.name)
+            write_trl(path.with_name("pairs.trl.jsonl"), pairs)  # trains in TRL as it is, from the data folder
+            write_pairs(path, pairs)  # last: with this file the stage is done
 
     def _align(self, base: Model, arm: Arm) -> None:
         """Train, or go on training, and keep the path of the checkpoint."""

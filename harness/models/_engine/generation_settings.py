@@ -10,6 +10,7 @@ classes, in every engine. Those that need another search (beams, guidance, ..) a
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 from harness.core.edge.foreign import refused_as
@@ -49,32 +50,48 @@ _REFUSED: dict[str, Any] = {
 HONOURED, IGNORED = "honoured", "ignored"
 
 
-class GenerationSettings:
-    """The settings of a checkpoint's generation_config other than its end tokens.
+class Settings:
+    """The settings of a generation_config other than its end tokens.
 
     use: "honoured", or "ignored": answers are chosen from the model's own distribution, and the facts record it.
     """
 
-    def __init__(self, module: Any, use: str = HONOURED) -> None:
+    def __init__(self, config: Any, use: str = HONOURED) -> None:
         if use not in (HONOURED, IGNORED):
             raise ModelError(f"model.generation_config is {use!r}; choose {HONOURED} or {IGNORED}.")
-        self._module, self._use = module, use
-        config = module.generation_config
+        self._use = use
         self.bends = _set(config, _BENDS)
         self.refused = _set(config, _REFUSED)
 
-    def check(self) -> None:
-        """Raises ModelError where answers would not be those of the checkpoint's own `generate`."""
-        if self.refused and self._use == HONOURED:
+    def check(self, only: Sequence[str] = tuple(_BENDS), where: str = "here") -> None:
+        """Raises ModelError where answers would not be those of the checkpoint's own `generate`.
+
+        only: settings that can be applied. where: the place, for the message.
+        """
+        others = {name: value for name, value in self.bends.items() if name not in only} | self.refused
+        if others and self._use == HONOURED:
             raise ModelError(
-                f"The generation_config of this checkpoint sets {_words(self.refused)}, which is not supported here. Remove "
+                f"The generation_config of this checkpoint sets {_words(others)}, which is not supported {where}. Remove "
                 "it from generation_config.json, or set model.generation_config=ignored to ignore the whole file."
             )
+
+    @property
+    def applied(self) -> dict[str, Any]:
+        """What bends the logits, by name."""
+        return self.bends if self._use == HONOURED else {}
 
     def fact(self) -> str:
         """One line of the protocol."""
         asked = self.bends if self._use == HONOURED else {**self.bends, **self.refused}
         return f"{self._use}: {_words(asked)}" if asked else "bends nothing"
+
+
+class GenerationSettings(Settings):
+    """Those of a checkpoint that is loaded here, as transformers' own code applies them. use: see `Settings`."""
+
+    def __init__(self, module: Any, use: str = HONOURED) -> None:
+        super().__init__(module.generation_config, use)
+        self._module = module
 
     def bend(self, prompt: int, limit: int, end_ids: frozenset[int]) -> Bend | None:
         """The chain of `generate` for one answer; None where it would change nothing.
@@ -83,7 +100,7 @@ class GenerationSettings:
             prompt: tokens before the answer; limit: tokens that the answer may have.
         """
         self.check()
-        if not self.bends or self._use == IGNORED:
+        if not self.applied:
             return None
         config = copy.deepcopy(self._module.generation_config)
         plain = dict.fromkeys(_REFUSED) | {"do_sample": False, "renormalize_logits": False}

@@ -31,7 +31,9 @@ def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def served(folder: Path, **options: Any) -> OpenAIModel:
-    return OpenAIModel(**{"path": str(folder), "serve": "vllm", "start_s": 60.0, "retries": 1, **options})
+    model = OpenAIModel(**{"path": str(folder), "serve": "vllm", "start_s": 60.0, "retries": 1, **options})
+    model.start()
+    return model
 
 
 def alive(starts: Path) -> int:

@@ -184,7 +184,7 @@ class _Sweep:
             self._say(f"{what}: {len(answers):,} of {len(items):,} items answered; {asking.tally}")
         keys = tuple(key if i.id in answers else None for key, i in zip(asking.keys(requests), items, strict=True))
         missing = MissingItems({items[i].id: _anywhere(why, self._data) for i, why in lost.items()})
-        protocol = protocol_of(benchmark, spec, items, self._model, image_digest(requests, asking.image_digest))
+        protocol = protocol_of(benchmark, spec, items, asking, image_digest(requests, asking.image_digest))
         cost = self._cost(spec, "judge", judge)
         judging = Judging(benchmark, items, answers, judge, self._progress, what, cost.grow)
         with self._keeping:

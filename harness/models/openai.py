@@ -20,7 +20,7 @@ from harness.core.errors import FactsChanged, ImageError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.preference import Images, paths_of
 from harness.core.run_record import SERVED, UNKNOWN_WEIGHTS, Checkpoint
-from harness.models._own_server.generation import HONOURED
+from harness.models._engine.generation_settings import HONOURED
 from harness.models._own_server.shared_servers import own_servers
 from harness.models._server.chat_format import Reply, data_url
 from harness.models._server.concurrency import ask_all
@@ -55,8 +55,7 @@ class OpenAIModel:
         serve_args: further arguments of the server, e.g. [--max-model-len, "8192"].
         replicas: started servers, each on an equal share of this machine's GPUs; an image's questions go to one of them.
         start_s: seconds until they must answer.
-        generation_config: with `serve`, "honoured": a repetition penalty of the folder's generation_config goes with each
-            request, other settings that bend the logits are refused; "ignored": all left out.
+        generation_config: with `serve`: "honoured" (its repetition penalty is applied, other settings refused) or "ignored".
         model: the name it serves it under; may be left out where it serves one only.
         revision: which weights these are, in your words; part of the identity under which answers are remembered.
         api_key_env: name of the environment variable that holds the key; the key itself is written nowhere.

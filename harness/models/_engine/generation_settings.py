@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import ModelError
-from harness.models._engine.decoding import Bend
+
+if TYPE_CHECKING:
+    from harness.models._engine.decoding import Bend  # imports torch
 
 # setting -> the value that changes nothing; None never does
 _BENDS: dict[str, Any] = {

@@ -1,7 +1,8 @@
 """What a started server applies of a checkpoint's generation_config: what the transformers backend applies, and nothing else.
 
-The servers are started so that the file gives requests no defaults (`arguments.py`); a repetition penalty goes with each
-request. Both count it over prompt and answer, as transformers does (read in their code, not tried with a real server).
+The servers are started so that the file gives requests no defaults (`arguments.py`). vLLM is sent a repetition penalty with
+each request, since it counts it over prompt and answer, as transformers does. SGLang counts it over the answer alone: another
+number, so it is refused there. Read in their code and not tried with a real server.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.edge.foreign import refused_as
+from harness.core.edge.own_servers import SGLANG, VLLM
 from harness.core.errors import ConfigError, ModelError
+from harness.models._engine.generation_settings import Settings
 
-HONOURED = "honoured"
-_SENT = ("repetition_penalty",)
+_SENT = {VLLM: ("repetition_penalty",), SGLANG: ()}
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,11 @@ class Generation:
         return {**self.sent, **extra}
 
 
-def generation_of(source: str, use: str) -> Generation:
-    """Of a model's folder. Raises ModelError for settings that no server is given, and for a file that cannot be read."""
-    from harness.models._engine.generation_settings import Settings  # imports torch, which other servers do without
-
+def generation_of(source: str, use: str, serve: str) -> Generation:
+    """Of a model's folder. Raises ModelError for settings that the server is not given, and for a file that cannot be read."""
     with refused_as(ModelError, f"The generation_config of {source} cannot be read", "Copy the checkpoint again."):
         settings = Settings(_config_of(Path(source)), use)
-        settings.check(_SENT, "with `serve`")
+        settings.check(_SENT[serve], f"with `serve: {serve}`")
         return Generation(settings.applied, settings.fact())
 
 

@@ -8,6 +8,7 @@ training, those that nobody holds are ended, so that their memory is free.
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import threading
 import weakref
@@ -16,12 +17,14 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from harness.core.errors import ConfigError, ModelError
+from harness.models._engine.generation_settings import HONOURED
 from harness.models._own_server.arguments import checked, with_content
-from harness.models._own_server.generation import HONOURED, generation_of
+from harness.models._own_server.generation import generation_of
 from harness.models._own_server.installed import installed_version
 from harness.models._own_server.replicas import Replicas, shares
 from harness.models._own_server.served import served
 
+_log = logging.getLogger("harness")
 _Key = tuple[object, ...]
 _starting = threading.Lock()  # one starts at a time: the second model that wants a server waits for the first one's
 _running: weakref.WeakValueDictionary[_Key, Replicas] = weakref.WeakValueDictionary()
@@ -64,7 +67,7 @@ class OwnServers:
         self._arguments, self._start_s = [str(argument) for argument in arguments], start_s
         self._executable, self._gpus = checked(asked.serve, arguments, start_s), shares(replicas)
         self._what = served(asked.path, asked.serve, name)
-        self.generation = generation_of(self._what.source, asked.generation_config)
+        self.generation = generation_of(self._what.source, asked.generation_config, asked.serve)
         self._shown = [with_content(argument) for argument in self._arguments]
         self.name, self.checkpoint = self._what.name, self._what.checkpoint
         self._running: Replicas | None = None
@@ -107,6 +110,7 @@ class OwnServers:
             known = None
             gc.collect()  # a server that nobody holds any more gives its GPU back first
             end_idle_servers()
+            _log.warning("Starting the %s server on %s (`start_s`: %g s).", self.serve, self._what.path, self._start_s)
             made = Replicas(self._what, self.serve, self._executable, self._arguments, self._start_s, self._gpus)
             if [with_content(argument) for argument in self._arguments] != self._shown:
                 made.stop()

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.core.errors import ConfigError
+from harness.models._engine.generation_settings import HONOURED, IGNORED
 from harness.models._server.client import Server
 from harness.models._server.spend_cap import SpendCap
 from harness.models._server.thinking import Thinking
@@ -19,6 +20,8 @@ def check_given(options: Mapping[str, Any]) -> None:
     prices = (options.get("price_in"), options.get("price_out"))
     check_numbers(options.get("concurrency", 1), options.get("timeout_s", 1.0), options.get("retries", 0), prices)
     key_of(options.get("api_key_env"))
+    if (use := options.get("generation_config", HONOURED)) not in (HONOURED, IGNORED):
+        raise ConfigError(f"`generation_config` of the openai backend is {use!r}; choose {HONOURED} or {IGNORED}.")
     if options.get("url") is not None:
         addresses_of(options["url"])
     SpendCap(options.get("max_cost"), *prices)

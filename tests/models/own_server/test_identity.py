@@ -137,14 +137,20 @@ def test_both_backends_state_the_same(starts: Path, folder: Path, settings: dict
 
 
 @pytest.mark.parametrize(
-    ("settings", "name"), [({"no_repeat_ngram_size": 3}, "no_repeat_ngram_size=3"), ({"num_beams": 4}, "num_beams=4")]
+    ("serve", "settings", "name"),
+    [
+        ("vllm", {"no_repeat_ngram_size": 3}, "no_repeat_ngram_size=3"),
+        ("vllm", {"num_beams": 4}, "num_beams=4"),
+        ("sglang", {"repetition_penalty": 1.05}, "repetition_penalty=1.05"),  # of the answer alone, there
+    ],
 )
-def test_settings_that_no_server_is_given_are_refused_by_name(
-    starts: Path, folder: Path, settings: dict[str, Any], name: str
+def test_settings_that_a_server_is_not_given_are_refused_by_name(
+    starts: Path, folder: Path, serve: str, settings: dict[str, Any], name: str
 ) -> None:
-    with pytest.raises(ModelError, match=f"sets {name}, which is not supported with `serve`.*generation_config=ignored"):
-        served(generates(folder, **settings))
-    assert "ignored: " + name == served(folder, generation_config="ignored").facts()["generation config"]
+    shutil.copy(starts.parent / "vllm", starts.parent / "sglang")
+    with pytest.raises(ModelError, match=f"sets {name}, which is not supported with `serve: {serve}`.*_config=ignored"):
+        served(generates(folder, **settings), serve=serve)
+    assert "ignored: " + name == served(folder, serve=serve, generation_config="ignored").facts()["generation config"]
 
 
 def test_a_folder_without_the_file_is_read_as_transformers_reads_it(starts: Path, folder: Path) -> None:
@@ -158,6 +164,8 @@ def test_another_penalty_of_the_users_own_is_refused(starts: Path, folder: Path)
         served(folder, extra={"repetition_penalty": 1.1})
     with pytest.raises(ConfigError, match="`generation_config` of the openai backend go with `serve"):
         OpenAIModel("http://127.0.0.1:9/v1", generation_config="ignored")
+    with pytest.raises(ConfigError, match="is 'off'; choose honoured or ignored"):
+        OpenAIModel.check_options({"generation_config": "off"})
 
 
 # ------------------------------------------------------------ when it starts

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import peft
@@ -21,7 +22,7 @@ from harness.config.check_paths import path_faults
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Answer, Request
-from harness.models._own_server import arguments, managed
+from harness.models._own_server import arguments, managed, process
 from harness.models.openai import OpenAIModel
 from tests.models.own_server.stand_in import HANDLER, runs
 
@@ -258,6 +259,20 @@ def test_a_study_that_could_not_start_its_server_is_refused_at_once(
     study.write_text(f"name: s\ndata: {vllm.folder}\noutput: {vllm.folder / 'runs'}\nmodel: {model}\nsweep: [{{name: pope}}]\n")
     (fault,) = path_faults(schema.load(study, []))
     assert fault.startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        (None, ""),
+        (3, "ended with exit code 3"),
+        (128 + 9, "was ended by SIGKILL (out of memory?)"),  # the server
+        (-9, "was ended by SIGKILL (out of memory?)"),  # the process between
+        (255, "ended with exit code 255"),
+    ],
+)
+def test_a_signal_that_ended_it_is_named(code: int | None, how: str) -> None:
+    assert process.end_of(SimpleNamespace(poll=lambda: code)) == how  # type: ignore[arg-type]
 
 
 def test_the_check_of_a_study_knows_the_servers_that_the_backend_starts() -> None:

@@ -237,7 +237,7 @@ class Amber:
         elif kind not in KINDS or row["truth"] not in ("yes", "no"):
             raise DataError(f"{row.where}: the truth should be yes or no, not {row['truth']!r}. Correct it.")
         query = asked[number]
-        return Item(number, f"{self.folder}/image/{query.text('image')}", query.text("query"), truth)
+        return Item(number, f"{self.folder}/image/{query.file_name('image')}", query.text("query"), truth)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:

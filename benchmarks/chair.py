@@ -106,7 +106,6 @@ class Chair:
         listed = read_image_list(data, self.images, truth) if self.images else truth.ids_in(f"{self.split}{self.year}")
         chosen = listed[: self.limit_images]
         self._loaded = {f"sha256 of {name}": digest for name, digest in truth.sources.items()}
-        self._loaded["images"] = str(len(chosen))
         if self.images:
             self._loaded["sha256 of image list"] = data.digest(self.images)
         return [
@@ -160,6 +159,9 @@ class Chair:
             **({"lemmas": LEMMAS} if self.variant == "lemma" else {}),
             **self._loaded,
         }
+
+    def facts_of(self, items: Sequence[Item]) -> dict[str, str]:
+        return {"images": str(len({item.image for item in items}))}
 
     def fields(self, item: Item) -> Sequence[str]:
         return list(item.truth["objects"])

@@ -125,4 +125,4 @@ class Gqa:
             raise DataError(f"{row.where} is not an object. Fetch the file again.")
         kinds = row.get("types") or {}
         truth = {"answer": row.text("answer").lower(), "type": str(kinds.get("structural", ""))}
-        return Item(row.key, f"{self.image_folder}/{row.text('imageId')}.jpg", row.text("question"), truth)
+        return Item(row.key, f"{self.image_folder}/{row.file_name('imageId')}.jpg", row.text("question"), truth)

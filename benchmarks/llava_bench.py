@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from benchmarks._coco.asserted_objects import Assertions, assertions
 from benchmarks._files.official_files import OfficialFile
@@ -29,6 +30,11 @@ from harness.core.plugins import Data, Judge
 
 CATEGORIES = ("conv", "detail", "complex")
 VARIANTS = ("tolerant", "official", "rlhfv")
+_UNREAD = {  # what a variant counts for a reply that states no two scores for sure
+    "tolerant": "",
+    "official": "-1 for both answers where the reply's first line is not two numbers",
+    "rlhfv": "the two numbers of the reply's first line; a reply without is left out, as not judged",
+}
 _HUB = "liuhaotian/llava-bench-in-the-wild on the Hugging Face hub"
 _RESOLVE = "https://huggingface.co/datasets/liuhaotian/llava-bench-in-the-wild/resolve/main"
 _LABEL = re.compile(r"(?i)\b(?:assistant|answer|response|score)\s*[12]?\s*[:=]|[*_`\"'()\[\]]")
@@ -51,14 +57,14 @@ def official_scores(reply: str) -> tuple[float, float]:
 
 
 def tolerant_scores(reply: str) -> tuple[float, float] | None:
-    """(reference, model) of the one line that is nothing but two numbers from 0 to 10 (and markup, "Assistant 1:"); else None.
+    """(reference, model) of the one line that is nothing but two numbers from 1 to 10 (and markup, "Assistant 1:"); else None.
 
-    Numbers within a sentence ("On a scale from 1 to 10 ...") are not scores.
+    The judge is asked for scores "on a scale of 1 to 10": 0 is none. Nor are numbers within a sentence ("On a scale from ...").
     """
     lines = [line for line in reply.split("\n") if not _TURNED.search(line)]  # "Assistant 2: 9, Assistant 1: 8"
     pairs = {(float(m[1]), float(m[2])) for line in lines if (m := _PAIR.fullmatch(_LABEL.sub(" ", line)))}
     scores = pairs.pop() if len(pairs) == 1 else None
-    return scores if scores is not None and max(scores) <= 10 else None
+    return scores if scores is not None and min(scores) >= 1 and max(scores) <= 10 else None
 
 
 def _value(reply: str) -> float | None:
@@ -94,7 +100,7 @@ class LlavaBench:
     needs_judge = True
     judge_tasks = (TASK,)
     rating_scale = RatingScale(1.0, 10.0, "model")
-    version = 2
+    version = 3  # 3: tolerant reads scores from 1 to 10; from 0 to 10 before
     files = (
         *(
             OfficialFile(f"llava_bench/{n}", _HUB, "Apache-2.0", "copy it", url=f"{_RESOLVE}/{n}")
@@ -123,6 +129,8 @@ class LlavaBench:
         if variant not in VARIANTS:
             raise ConfigError(f"LLaVA-Bench has no variant {variant!r}; choose one of {', '.join(VARIANTS)}.")
         self.judge, self.variant, self.swap = judge, variant, swap
+        self.unread_counts = _UNREAD[variant]
+        self._task = TASK if variant == "tolerant" else replace(TASK, counted=self._counted)
         self.folder, self.max_new_tokens = folder.rstrip("/"), max_new_tokens
         self.formulas = _formulas(as_published=variant != "tolerant")
         self._loaded: dict[str, str] = {}
@@ -177,19 +185,22 @@ class LlavaBench:
         }
 
     def _ask(self, item: Item, answer: str, swapped: bool) -> Verdict:
-        return self.judge.judge(TASK, item.question, answer, {"swapped": swapped, **item.truth}, None)
+        return self.judge.judge(self._task, item.question, answer, {"swapped": swapped, **item.truth}, None)
 
     def _scores(self, verdict: Verdict, swapped: bool) -> tuple[float, float] | None:
         """(reference, model) of a verdict; None is unjudged."""
         if not verdict.raw and verdict.value is None:
             return None  # the judge was not reached: even the official script has nothing to average in
-        pair = tolerant_scores(verdict.raw) if self.variant == "tolerant" else official_scores(verdict.raw)
-        if pair is None or (self.variant == "rlhfv" and pair[0] == -1) or not all(map(math.isfinite, pair)):
-            return None
-        return (pair[1], pair[0]) if swapped else pair
+        pair = tolerant_scores(verdict.raw) if self.variant == "tolerant" else self._counted(verdict.raw)
+        return (pair[1], pair[0]) if swapped and pair is not None else pair
+
+    def _counted(self, reply: str) -> tuple[float, float] | None:
+        """What the two published scripts average in; None for what they drop, and for infinite scores."""
+        pair = official_scores(reply)
+        return None if (self.variant == "rlhfv" and pair[0] == -1) or not all(map(math.isfinite, pair)) else pair
 
     def _item(self, row: Row, context: Mapping[str, str], references: Mapping[str, str], data: Data) -> Item:
-        number, image, kind = row.identifier("question_id"), row.text("image"), row.text("category")
+        number, image, kind = row.identifier("question_id"), row.file_name("image"), row.text("category")
         kind = kind.removeprefix("llava_bench_")
         if kind not in CATEGORIES:
             raise DataError(f"{row.where}: category {kind!r} is not one of {', '.join(CATEGORIES)}. Correct it.")

@@ -19,6 +19,6 @@ class MmhalBenchV(MmhalBase):
     """MMHal-Bench with a judge that looks."""
 
     title: ClassVar[str] = "MMHal-Bench-V"
-    judge_tasks: ClassVar[tuple[JudgeTask, ...]] = (TASK_WITH_IMAGE,)
+    judge_tasks: tuple[JudgeTask, ...] = (TASK_WITH_IMAGE,)
     shows_image: ClassVar[bool] = True
     published_as: ClassVar[str] = "MMHal-V"

@@ -10,6 +10,7 @@ the authors' script does after five tries.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, each, read_json
@@ -117,6 +118,8 @@ class Mmvet:
         if variant not in PARSERS:
             raise ConfigError(f"MM-Vet has no variant {variant!r}; choose one of {', '.join(PARSERS)}.")
         self.judge, self.variant = judge, variant
+        self.unread_counts = "0 where the reply does not begin with a number from 0 to 1" if variant == "official" else ""
+        self._task = replace(TASK, counted=official_grade) if variant == "official" else TASK
         self.folder, self.max_new_tokens = folder.rstrip("/"), max_new_tokens
         self._loaded: dict[str, str] = {}
 
@@ -137,7 +140,7 @@ class Mmvet:
 
     def score(self, item: Item, answer: Answer) -> Score:
         """Addends of one grading, in all and under each capability that the question needs."""
-        verdict = self.judge.judge(TASK, item.question, answer.text, {"reference": item.truth["answer"]}, None)
+        verdict = self.judge.judge(self._task, item.question, answer.text, {"reference": item.truth["answer"]}, None)
         unreached = not verdict.raw and verdict.value is None
         grade = None if unreached else PARSERS[self.variant](verdict.raw)
         if grade is None:
@@ -166,4 +169,4 @@ class Mmvet:
         if wrong:
             raise DataError(f"{row.where}: capability {wrong[0]!r} is not one of {', '.join(CAPABILITIES)}. Correct it.")
         truth = {"answer": row.text("answer"), "capability": list(dict.fromkeys(capability))}
-        return Item(row.key, f"{self.folder}/images/{row.text('imagename')}", row.text("question"), truth)
+        return Item(row.key, f"{self.folder}/images/{row.file_name('imagename')}", row.text("question"), truth)

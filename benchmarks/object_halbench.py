@@ -13,6 +13,7 @@ extractor="plain"  the official script without its language model: CHAIR on lemm
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -22,8 +23,8 @@ from benchmarks._coco.image_evidence import coco_image_annotations
 from benchmarks._coco.object_labels import edited_objects, object_claim
 from benchmarks._files.official_files import OfficialFile
 from benchmarks._files.question_rows import Row, read_rows
+from benchmarks._judged import object_list as _lists
 from benchmarks._judged.object_answers import ANSWER_FORM
-from benchmarks._judged.object_list import TASK, Tagged, candidates, nltk_tagger, nodes_of, object_list, spacy_tagger
 from benchmarks._judged.unjudged import unjudged
 from benchmarks._text.nouns import tagged
 from benchmarks._text.tokenizer import Tokenizer, shared_tokenizer
@@ -51,7 +52,7 @@ class ObjectHalbench:
 
     title = "Object HalBench"
     answer_form = ANSWER_FORM
-    judge_tasks: tuple[JudgeTask, ...] = (TASK,)
+    judge_tasks: tuple[JudgeTask, ...] = (_lists.TASK,)
     version = 2  # 2: lemmas of the lists that come with this package
     free_text = True  # for the audit
     files = (
@@ -94,7 +95,8 @@ class ObjectHalbench:
             raise ConfigError("Object HalBench: prompt is asked with describe only; give describe, or a question file as file.")
         if extractor == "judge" and judge is None:
             raise JudgeError("Object HalBench with extractor: judge needs a judge. Add `judge: {name: chat, ...}` to it.")
-        self.judge_tasks = self.judge_tasks if extractor == "judge" else ()
+        self.judge_tasks = (_lists.TASKS[variant],) if extractor == "judge" else ()
+        self.unread_counts = "each entry of the reply's list as a name, whatever it is" if variant == "official" else ""
         self.judge, self.extractor, self.variant, self.tagger = judge, extractor, variant, tagger
         self.file, self.describe, self.question = file, describe, prompt
         self.annotations, self.year, self.max_new_tokens = annotations.rstrip("/"), str(year), max_new_tokens
@@ -127,12 +129,13 @@ class ObjectHalbench:
         found, verdict = self._objects(item, text)
         if found is None:
             return unjudged(item, verdict, "list of objects")
-        return score_objects(item, text, found, verdict)
+        flag = _lists.unread_flag(verdict.raw, self.variant) if verdict is not None else ""
+        return replace(score_objects(item, text, found, verdict), flag=flag)
 
     def facts(self) -> dict[str, str]:
         judge = self.judge if self.extractor == "judge" else None
         return {
-            "extractor": f"judge {judge.name} {version_for(judge, TASK)}" if judge else self.extractor,
+            "extractor": f"judge {judge.name} {version_for(judge, _lists.TASK)}" if judge else self.extractor,
             "extractor parser": self.variant,
             "noun tagger": self.tagger,
             "vocabulary": f"refined from {_vocabulary.digest()}",
@@ -167,11 +170,11 @@ class ObjectHalbench:
         if len(text.split()) <= _SHORT:
             return [], None
         if self.extractor == "nouns":
-            return nodes_of(candidates(self._nouns(text), self._tag)), None
+            return _lists.nodes_of(_lists.candidates(self._nouns(text), self._tag)), None
         assert self.judge is not None
-        verdict = self.judge.judge(TASK, item.question, text, {}, None)
-        names = object_list(verdict.raw, self.variant)
-        return None if names is None else nodes_of(candidates(names, self._tag)), verdict
+        verdict = self.judge.judge(self.judge_tasks[0], item.question, text, {}, None)
+        names = _lists.object_list(verdict.raw, self.variant)
+        return None if names is None else _lists.nodes_of(_lists.candidates(names, self._tag)), verdict
 
     def _plain(self, text: str) -> list[tuple[str, str]]:
         words = [lemma(token) for token in self._tokenizer.words(text.lower())]
@@ -197,11 +200,11 @@ class ObjectHalbench:
         return number, row.text("question") if "question" in row.values else row.text("prompt")
 
     @cached_property
-    def _tag(self) -> Callable[[str], Tagged]:
+    def _tag(self) -> Callable[[str], _lists.Tagged]:
         if self.tagger == "nltk":
-            return nltk_tagger
+            return _lists.nltk_tagger
         try:
-            return spacy_tagger(self.tagger)
+            return _lists.spacy_tagger(self.tagger)
         except OSError as error:
             hint = f"Install it with `python -m spacy download {self.tagger}` or use tagger: nltk."
             raise ConfigError(f"Object HalBench: spaCy has no model {self.tagger!r}. {hint}") from error

@@ -95,7 +95,7 @@ class OverRefusal:
         label = str(row.get("label") or ("unsafe" if row.text("type").startswith("contrast") else "safe"))
         if label not in LABELS:
             raise DataError(f"{row.where}: the label is {label!r}; it must be safe or unsafe. Correct that line.")
-        image, truth = row.get("image") or "", {"label": label, "type": row.text("type")}
+        image, truth = row.file_name("image") if row.get("image") else "", {"label": label, "type": row.text("type")}
         where = f"{self.image_folder}/{image}" if image else ""
         identifier = row.identifier("id")
         return Item(identifier, where, row.text("prompt"), truth, group=where or identifier)

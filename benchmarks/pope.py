@@ -100,13 +100,11 @@ class Pope:
             labels = [self._label(row) for row in rows]
             check_both_labels(labels, f"the {split} questions", f"variant {self.variant}")
             for row, label in zip(rows, labels, strict=True):
-                truth = asked.setdefault((row.text("image"), row.text("text")), {"labels": {}, "ids": {}})
+                truth = asked.setdefault((row.file_name("image"), row.text("text")), {"labels": {}, "ids": {}})
                 truth["labels"].setdefault(split, []).append(label)
                 truth["ids"].setdefault(split, []).append(row.identifier("question_id"))
-        images = list(dict.fromkeys(image for image, _ in asked))[: self.limit_images]
-        kept = set(images)
+        kept = set(list(dict.fromkeys(image for image, _ in asked))[: self.limit_images])
         self._loaded["rows"] = ", ".join(f"{s} {self._loaded[f'rows/{s}']}" for s in self.splits)
-        self._loaded["images"] = str(len(images))
         return [
             Item(f"{image} {text}", f"{self.image_folder}/{image}", text, truth, group=_group(image))
             for (image, text), truth in asked.items()
@@ -163,6 +161,9 @@ class Pope:
             "limit_images": str(self.limit_images or "all"),
             **self._loaded,
         }
+
+    def facts_of(self, items: Sequence[Item]) -> dict[str, str]:
+        return {"images": str(len({item.image for item in items}))}
 
     def fields(self, item: Item) -> Sequence[str]:
         return _pope_labels.fields(item)

@@ -117,5 +117,5 @@ class Textvqa:
         answers = row["answers"]
         if not isinstance(answers, list) or not answers:
             raise DataError(f"{row.where}: answers should be a list of ten. The test set has none; use the validation set.")
-        image = f"{self.image_folder}/{row.text('image_id')}.jpg"
+        image = f"{self.image_folder}/{row.file_name('image_id')}.jpg"
         return Item(row.identifier("question_id"), image, row.text("question"), {"answers": [str(a) for a in answers]})

@@ -8,9 +8,11 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from harness.commands._app import app, echo
 from harness.core.edge.foreign import words_of
+from harness.core.edge.launch import is_first_here, one_tells
 from harness.core.errors import ConfigError, HarnessError
 
 # Each registers its commands, in the order of `--help`.
@@ -32,7 +34,10 @@ def main() -> None:
     try:
         refuse_empty_words(sys.argv[1:])
         start()
-        app()
+        if is_first_here():
+            app()
+        else:  # click would write what is wrong with the words at once, in each process
+            sys.exit(app(standalone_mode=False) or 0)
     except SystemExit as ended:
         if _is_of_closed_pipe(ended):
             sys.exit(_closed_pipe())
@@ -42,8 +47,9 @@ def main() -> None:
             raise
         told, code = explained(error)
         try:
-            if told:
-                echo(told, err=True)
+            with one_tells(code):
+                if told:
+                    echo(told, err=True)
         except BrokenPipeError:
             _closed_pipe()
         sys.exit(code)
@@ -66,6 +72,15 @@ def refuse_empty_words(words: Sequence[str]) -> None:
         raise ConfigError(f"The command cannot be carried out: {where} is empty. Give it a value, or leave it out.")
 
 
+@runtime_checkable
+class _OfTheWords(Protocol):
+    """click's error about the words of a command; typer has a click of its own, under a name of its own."""
+
+    exit_code: int
+
+    def format_message(self) -> str: ...
+
+
 def _is_of_closed_pipe(ended: SystemExit) -> bool:
     """Whether a library ended the command where the reader of its output was gone: typer and rich do, with exit code 1,
     which is a verdict of `gate`."""
@@ -86,6 +101,8 @@ def explained(error: Exception) -> tuple[str, int]:
     """(one message, exit code): what a user can fix, what the system refused, and what is a defect of ours."""
     if isinstance(error, HarnessError):
         return str(error), error.exit_code
+    if isinstance(error, _OfTheWords):
+        return error.format_message(), error.exit_code
     if isinstance(error, BrokenPipeError):  # `harness list | head`
         return "", _closed_pipe()
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:

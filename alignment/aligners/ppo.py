@@ -4,7 +4,7 @@ Schulman et al. 2017, arXiv:1707.06347, as arXiv:2407.02477 uses it (sections 2.
 sampling temperature, as in `rloo`. Each token costs
 beta * (log pi_old - log pi_ref), the last one earns the reward; advantages by GAE (gamma 1), whitened over the step;
 `epochs_a_batch` optimizer steps learn from the same answers, with clipped ratios and clipped values. Collapse is detected as in
-`rloo`.
+`rloo`. Whitening makes advantages of one spread out of rewards that are all the same, too: a note says so.
 
 The value head and the policy share their body, as is usual at this size; `value_weight` scales the value loss.
 """
@@ -28,6 +28,7 @@ from alignment.online.ranked_pairs import make_sampling, require_own_distributio
 from alignment.online.reward_model import Reward, new_head
 from alignment.online.rollouts import Learned, RepeatedRollouts, Rollout, Sampler, check_penalty
 from alignment.settings import check_beta, make_settings
+from alignment.training.diagnosis import REWARD_RANGE
 from alignment.training.objectives import Known, Part, Totals
 from alignment.training.sample_supply import Sample, Score, Supply, of_all_processes
 from harness.core import registry
@@ -140,7 +141,8 @@ class _Rollouts(RepeatedRollouts):
         references = self.reference([r.row for r in rollouts], True, self.objective.temperature)
         samples = [self._sample(r, theirs) for r, theirs in zip(rollouts, references, strict=True)]
         self.sampler.policy.module.train()
-        return _whitened(samples), figures
+        rewards = of_all_processes(float(r.rewards[0]) for r in rollouts)
+        return _whitened(samples), figures | ({REWARD_RANGE: max(rewards) - min(rewards)} if rewards else {})
 
     @torch.no_grad()
     def _sample(self, rollout: Rollout, reference: Tensor) -> Sample:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from alignment.data.length_matching import Match
 from alignment.data.prompts import Prompt
-from alignment.data.sentences import Pieces, Sentence, random_head, rejoin, split, swap_yes_no
+from alignment.data.sentences import Sentence, random_head, rejoin, split, swap_yes_no
 from harness.core.digests import seed_of
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 
@@ -39,7 +39,11 @@ class Rules:
         return not self.guided or self.is_last_and_free(attempt)
 
     def is_last_and_free(self, attempt: int) -> bool:
-        return self.free_last_try and self.n_tries > 1 and attempt == self.n_tries
+        return self.has_free_last_try and attempt == self.n_tries
+
+    @property
+    def has_free_last_try(self) -> bool:
+        return self.free_last_try and self.n_tries > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def new_draft(prompt: Prompt, number: int, rules: Rules) -> Draft:
     return Draft(prompt, number, sentences, (None,) * len(sentences))
 
 
-def requests_of(draft: Draft, rules: Rules, seed: int, pieces: Pieces | None = None) -> list[Request]:
+def requests_of(draft: Draft, rules: Rules, seed: int) -> list[Request]:
     """What to ask in the next try, in the order in which `taken` expects the answers."""
     attempt = draft.attempt + 1
     own = (seed, draft.prompt.id, draft.number, attempt)
@@ -88,7 +92,7 @@ def requests_of(draft: Draft, rules: Rules, seed: int, pieces: Pieces | None = N
     requests = []
     for k in open_sentences(draft):
         sentence = draft.sentences[k]
-        head = head_of(draft, k, rules, seed, pieces)
+        head = head_of(draft, k, rules, seed)
         # the clean chosen sentences are the context, never the corrupted ones (equation 7)
         prefix = sentence.before + sentence.lead + head if head else sentence.before
         decoding = replace(rules.decoding, seed=seed_of(*own, k, "complete"), stop=(".",))
@@ -100,14 +104,14 @@ def open_sentences(draft: Draft) -> list[int]:
     return [k for k, part in enumerate(draft.parts) if part is None]
 
 
-def head_of(draft: Draft, k: int, rules: Rules, seed: int, pieces: Pieces | None = None) -> str:
+def head_of(draft: Draft, k: int, rules: Rules, seed: int) -> str:
     """What is kept of sentence k in the next try: yes or no perhaps swapped, then cut."""
     draw = random.Random(seed_of(seed, draft.prompt.id, draft.number, draft.attempt + 1, k, "cut"))
     swapped = swap_yes_no(draft.sentences[k].text, draw, rules.yes_no_rule)
-    return random_head(swapped, draw, rules.cut_unit, pieces)
+    return random_head(swapped, draw, rules.cut_unit)
 
 
-def taken(draft: Draft, answers: Sequence[Answer], rules: Rules, seed: int, pieces: Pieces | None = None) -> Draft:
+def taken(draft: Draft, answers: Sequence[Answer], rules: Rules, seed: int) -> Draft:
     """The draft after a try: `answers` are those to `requests_of(draft, ...)`."""
     attempt, n_tokens = draft.attempt + 1, draft.n_tokens + sum(a.n_tokens for a in answers)
     if rules.is_free(attempt):
@@ -115,7 +119,7 @@ def taken(draft: Draft, answers: Sequence[Answer], rules: Rules, seed: int, piec
         return replace(draft, parts=(part,), text=part.completion.strip(), attempt=attempt, free=True, n_tokens=n_tokens)
     parts = list(draft.parts)
     for k, answer in zip(open_sentences(draft), answers, strict=True):
-        parts[k] = Part(head_of(draft, k, rules, seed, pieces), answer.text, answer.stopped == "length")
+        parts[k] = Part(head_of(draft, k, rules, seed), answer.text, answer.stopped == "length")
     text = ""
     for sentence, done in zip(draft.sentences, parts, strict=True):
         if done is not None:

@@ -8,11 +8,12 @@ anything is asked or trained.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import Any
 
-from alignment.data.forms.unread_keys import require_no_unread_image
+from alignment.data.forms.unread_keys import require_no_unread_image, require_one_image_key
 from alignment.data.invalid_pairs import Dropped, is_inside, left_out, shown_name
+from harness.core.edge.files import leaves_folder
 from harness.core.edge.text import shown
 from harness.core.errors import ConfigError, DataError
 from harness.core.plugins import Data
@@ -27,15 +28,26 @@ _GENOME_FOLDERS = ("VG_100K", "VG_100K_2")
 def names_in(row: Mapping[str, Any]) -> tuple[str, ...]:
     """A prompt's images, under `image` or `images`, a name or a list of names.
 
-    Raises ValueError for something else, and for an image under another key.
+    Raises ValueError for something else, for an image under another key, and for one outside of the data folder.
     """
+    require_one_image_key(row)
     value = row.get("image") or row.get("images") or []
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
         raise ValueError("'image' must be a name, or a list of names")
     if not names:
         require_no_unread_image(row)
+    require_inside(names)
     return tuple(names)
+
+
+def require_inside(names: Iterable[str]) -> None:
+    """Raise ValueError for an image that a file names outside of the data folder; links inside it may lead anywhere."""
+    if (name := next(filter(leaves_folder, names), None)) is not None:
+        raise ValueError(
+            f"the image {shown_name(name)} is outside of the data folder, where names begin; link its folder into the data "
+            "folder and name it without '..' and without '/' in front"
+        )
 
 
 def candidates(folder: str, name: str) -> list[str]:

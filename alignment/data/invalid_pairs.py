@@ -6,7 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass, replace
 
-from alignment.data.image_marks import count_marks, has_image_mark, mark_among_words, placed, places
+from alignment.data.image_marks import (
+    by_number,
+    count_marks,
+    has_image_mark,
+    is_numbered_rightly,
+    mark_among_words,
+    placed,
+    places,
+)
 from harness.core.edge.text import shown, without_surrogates
 from harness.core.errors import TrainingError
 from harness.core.preference import PreferencePair
@@ -18,6 +26,7 @@ IDENTICAL_ANSWERS = "identical answers"
 TOO_LONG = "too long"
 IMAGE_MARK = "image mark in an answer"
 OTHER_MARKS = "image marks and images are not as many"
+OTHER_NUMBERS = "image marks are not numbered as the images"
 MORE_MARKS = "more image marks than images"
 AMONG_WORDS = "[IMG] among the words of a prompt"
 LATER_IMAGES = "images of later turns"
@@ -55,8 +64,14 @@ def validate(
             what = next(name for name in pair.images if not has(name)) if reason == MISSING_IMAGE else ""
             dropped.append(Dropped(pair.id, reason, what))
         else:
-            kept.append(replace(pair, prompt=placed(pair.prompt, pair.image)) if has_image_mark(pair.prompt) else pair)
+            kept.append(_with_places(pair) if has_image_mark(pair.prompt) else pair)
     return kept, dropped
+
+
+def _with_places(pair: PreferencePair) -> PreferencePair:
+    """The pair with its prompt's marks by the rule of `image_marks`, and its images as they are numbered."""
+    image, digest = (by_number(pair.prompt, names) for names in (pair.image, pair.image_digest))
+    return replace(pair, prompt=placed(pair.prompt, pair.image), image=image, image_digest=digest)
 
 
 def _require_own_ids(pairs: Sequence[PreferencePair]) -> None:
@@ -136,4 +151,6 @@ def misplaced(prompt: str, images: int) -> str:
     """Why the marks of a prompt do not fit its images; "" where they do, or where it has none."""
     if (count_marks if images > 1 else places)(prompt) not in (0, images):
         return OTHER_MARKS
+    if not is_numbered_rightly(prompt, images):
+        return OTHER_NUMBERS
     return AMONG_WORDS if images < 2 and mark_among_words(prompt) else ""

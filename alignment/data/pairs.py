@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alignment.data.forms.kept_files import kept
 from alignment.data.forms.trl_rows import from_rated, from_trl, to_rated, to_trl
-from alignment.data.image_marks import MARK, placed
+from alignment.data.image_marks import MARK, by_number, placed
 from alignment.data.sampling import unique
 from harness.core.digests import parts_digest
 from harness.core.edge.files import parse_json, read_text
@@ -88,8 +89,8 @@ def from_json(row: Mapping[str, Any], where: str) -> PreferencePair:
     prompt = _text(row, "prompt")
     return PreferencePair(
         id=_text(row, "id", where),
-        image=image,
-        image_digest=digest,
+        image=by_number(prompt, image),
+        image_digest=by_number(prompt, digest),
         prompt=placed(prompt, image) if isinstance(image, tuple) else prompt,
         chosen=_text(row, "chosen"),
         rejected=tuple(answers),
@@ -143,6 +144,10 @@ def _seen(pair: PreferencePair) -> list[Any]:
 
 
 def _read(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair], what: str) -> list[PreferencePair]:
+    return list(kept(path, what, lambda: _parsed(path, parse, what)))
+
+
+def _parsed(path: Path, parse: Callable[[Mapping[str, Any], str], PreferencePair], what: str) -> list[PreferencePair]:
     text = read_text(path)
     if text.lstrip().startswith("["):
         raise DataError(

@@ -14,9 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from alignment.data.image_marks import count_marks, has_image_mark, placed
+from alignment.data.forms.kept_files import kept
+from alignment.data.forms.kinds import optional_text
+from alignment.data.image_marks import by_number, count_marks, has_image_mark, placed
 from alignment.data.image_names import check_limit, find_image, names_in, refuse_unusable
 from alignment.data.invalid_pairs import (
     EMPTY_ANSWER,
@@ -33,7 +36,7 @@ from alignment.data.invalid_pairs import (
 from alignment.data.sampling import drawn, row_id, unique
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
-from harness.core.edge.files import json_lines, parse_json
+from harness.core.edge.files import FETCH, json_lines, parse_json, read_text
 from harness.core.edge.foreign import words_of
 from harness.core.errors import ConfigError, DataError, ImageError
 from harness.core.plugins import Data, Model, NoModel, Source
@@ -78,7 +81,8 @@ def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: i
             question, answer = first_turn(row)
             names = names_in(row)
             reason = _unfit(row, names, answer)
-            question = question if reason else placed(question, together(names))
+            if not reason:
+                question, names = placed(question, together(names)), names_of(by_number(question, together(names)))
         except Exception as error:  # turns may be of any type
             faults.append(f"row {number} ({own[:80]}): {words_of(error)}")
             continue
@@ -186,11 +190,16 @@ def first_turn(row: Mapping[str, Any]) -> tuple[str, str]:
     human, gpt = turns[0], turns[1]
     if human.get("from") != "human" or gpt.get("from") != "gpt":
         raise ValueError("'conversations' must begin with 'human', then 'gpt'")
-    return str(human.get("value", "")).strip(), str(gpt.get("value", "")).strip()
+    return optional_text(human, "value"), optional_text(gpt, "value")
 
 
 def _rows(data: Data, name: str) -> list[Mapping[str, Any]]:
-    text = data.read_text(name)
+    path = data.path(name)
+    return kept(path, "prompts", lambda: _parsed(path, name))
+
+
+def _parsed(path: Path, name: str) -> list[Mapping[str, Any]]:
+    text = read_text(path, FETCH)
     rows = [row for _, row in json_lines(text, name)] if name.endswith(".jsonl") else parse_json(text, name)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(f"{name} must hold a list of objects in LLaVA-Instruct's format.")

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from alignment.data.forms.kept_files import kept
 from alignment.data.forms.tables import PACKED, table_rows
-from alignment.data.image_marks import placed, strip_image
-from alignment.data.image_names import check_limit, refuse_most_lost
+from alignment.data.image_marks import by_number, placed, strip_image
+from alignment.data.image_names import check_limit, refuse_most_lost, require_inside
 from alignment.data.invalid_pairs import Dropped, misplaced
 from alignment.data.sampling import row_id, unique
 from alignment.data.stored_pairs import from_rows, would_train
-from harness.core.edge.files import is_folder, json_lines, parse_json
+from harness.core.edge.files import FETCH, is_folder, json_lines, parse_json, read_text
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data, Model
@@ -27,6 +29,7 @@ BROKEN = "broken row"
 EARLIER_TURNS = "earlier turns"
 SYSTEM = "system prompt"
 OTHER_QUESTION = "another question for the rejected answer"
+LOST_ANSWERS = "answers_left_out"
 Row = Mapping[str, Any]
 
 
@@ -69,6 +72,10 @@ class Published(ABC):
         """The id of row 1.. before repeated ones are numbered; a data set without an `id` of its own overrides this."""
         return row_id(row, number)
 
+    def place_of(self, row: Row, number: int) -> str:
+        """Where row 1.. stands, as messages name it; a data set of several files overrides this."""
+        return f"row {number}"
+
     def rows(self, data: Data) -> Iterator[Row]:
         """The file's rows; a data set of several files or another shape overrides this."""
         yield from read_rows(data, self.options["file"])
@@ -77,6 +84,8 @@ class Published(ABC):
         """Pairs in the file's order; the model is not asked."""
         read, dropped = self._read(data, seed)
         pairs, self._report = from_rows(read, dropped, data, self.options, seed)
+        if lost := sum(pair.meta.get(LOST_ANSWERS, 0) for pair in pairs):
+            self._report[LOST_ANSWERS] = lost
         yield from pairs
 
     def check(self, data: Data, seed: int) -> int:
@@ -93,15 +102,17 @@ class Published(ABC):
         ids = unique(self.id_of(row, number) for number, row in enumerate(rows, start=1))
         for number, (name, row) in enumerate(zip(ids, rows, strict=True), start=1):
             try:
-                read.append(self.pair(row, name, seed))
+                pair = self.pair(row, name, seed)
+                require_inside(pair.images)
+                read.append(pair)
             except LeftOut as reason:
                 dropped.append(Dropped(name, str(reason)))
-                unrated += [f"row {number}: {reason}"] if isinstance(reason, Unusable) else []
+                unrated += [f"{self.place_of(row, number)}: {reason}"] if isinstance(reason, Unusable) else []
             except HarnessError:
                 raise
             except Exception as fault:  # untrusted values may be of any type
                 dropped.append(Dropped(name, BROKEN))
-                faults.append(f"row {number}: {words_of(fault)}")
+                faults.append(f"{self.place_of(row, number)}: {words_of(fault)}")
         if faults and not self.options["skip_broken"]:
             raise DataError(_faults_text(self.options["file"], faults))
         refuse_most_lost(self.options["file"], [*faults, *unrated], len(read) + len(dropped))
@@ -115,7 +126,12 @@ def read_rows(data: Data, name: str) -> list[Row]:
     """Objects of a JSON list or of JSON lines, or of what `forms/tables.py` unpacks. Raises DataError for another file."""
     if name.endswith(PACKED) or is_folder(data.folder / name):
         return table_rows(data, name)
-    text = data.read_text(name)
+    path = data.path(name)
+    return list(kept(path, "rows", lambda: _parsed(path, name)))
+
+
+def _parsed(path: Path, name: str) -> list[Row]:
+    text = read_text(path, FETCH)
     is_list = text.lstrip().startswith("[")
     rows = parse_json(text, name) if is_list else [row for _, row in json_lines(text, name)]
     if not rows or not all(isinstance(row, dict) for row in rows):
@@ -173,14 +189,20 @@ def require_same_turns(chosen: Sequence[tuple[str, str]], rejected: Sequence[tup
         raise LeftOut(OTHER_QUESTION)
 
 
+def lost_answers(n: int) -> dict[str, int]:
+    """A pair's `meta` about answers to its prompt that could not be used, so that others were chosen among."""
+    return {LOST_ANSWERS: n} if n else {}
+
+
 def make_pair(
     name: str, image: ImageNames, prompt: str, chosen: str, rejected: str, source: str, **meta: Any
 ) -> PreferencePair:
-    """Raises ValueError where several images and their marks are not as many, LeftOut where one image, or none, and the marks
-    are not."""
+    """The images in the order of the prompt's numbered marks. Raises ValueError where several images and their marks do not
+    fit, LeftOut where one image, or none, and the marks do not."""
     if not isinstance(image, tuple) and (fault := misplaced(prompt, len(names_of(image)))):
         raise LeftOut(fault)
-    return PreferencePair(name, image, "", placed(prompt, image), chosen, (rejected,), source, meta)
+    shown = by_number(prompt, image)
+    return PreferencePair(name, shown, "", placed(prompt, image), chosen, (rejected,), source, meta)
 
 
 def origin_name(row: Row, number: int) -> str:
@@ -191,6 +213,7 @@ def origin_name(row: Row, number: int) -> str:
 
 
 def _faults_text(name: str, faults: Sequence[str]) -> str:
-    more = f"\n  and {len(faults) - 10} more" if len(faults) > 10 else ""
+    more = f"\n  and {len(faults) - 10:,} more" if len(faults) > 10 else ""
     listed = "".join(f"\n  {fault}" for fault in faults[:10])
-    return f"{name} has {len(faults)} broken rows; correct them, or set skip_broken: true to count and skip them:{listed}{more}"
+    rows, them = ("1 broken row", "it") if len(faults) == 1 else (f"{len(faults):,} broken rows", "them")
+    return f"{name}: {rows}; correct {them}, or set skip_broken: true to count and skip {them}:{listed}{more}"

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.core.edge.punkt import punkt
 
-CUT_UNITS = ("word", "token", "character")
+CUT_UNITS = ("word", "character")
 YES_NO_RULES = {
     # the printed expression has no word boundary, so it also fires on "Not", "Now", "Notably", "Nobody"
     "printed": re.compile(r"^[\s]*(Yes|yes|No|no)"),
@@ -28,7 +27,6 @@ _EXPRESSIONS = {
     "line": re.compile(r"\s*\S[^\n]*"),
 }
 SPLITTERS = (*_EXPRESSIONS, PUNKT)  # punkt: trained on text, so that "Mr." and "e.g." end no sentence
-Pieces = Callable[[str], Sequence[str]]  # a text as the model's tokens, whose concatenation is the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +69,14 @@ def swap_opening(sentence: str, rule: str = "word") -> str:
     return sentence[: match.start(1)] + _SWAP[match.group(1)] + sentence[match.end(1) :]
 
 
-def random_head(sentence: str, draw: random.Random, unit: str = "word", pieces: Pieces | None = None) -> str:
+def random_head(sentence: str, draw: random.Random, unit: str = "word") -> str:
     """The beginning that is kept: cut uniformly at one of the n + 1 boundaries of n units, without the final stop.
 
     0 units keep nothing; n units leave the model only the end of the sentence, as one cut of the study's figure 2.
     """
     body = sentence.rstrip(".!?")
-    if unit == "character":
-        ends = list(range(1, len(body) + 1))
-    elif unit == "token":
-        if pieces is None:
-            raise ValueError("cutting at tokens needs the model's pieces")
-        ends = _ends(pieces(body))
-    else:
-        ends = [match.end() for match in re.finditer(r"\S+", body)]
+    words = (match.end() for match in re.finditer(r"\S+", body))
+    ends = range(1, len(body) + 1) if unit == "character" else words
     return body[: draw.choice([0, *ends])].rstrip()
 
 
@@ -93,11 +85,3 @@ def rejoin(so_far: str, lead: str, head: str, completion: str) -> str:
     if not head:
         head, completion = "", completion.lstrip() if not so_far or lead else completion
     return so_far + (lead if so_far else "") + head + completion.rstrip()
-
-
-def _ends(pieces: Sequence[str]) -> list[int]:
-    ends, length = list[int](), 0
-    for piece in pieces:
-        length += len(piece)
-        ends.append(length)
-    return ends

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 from alignment.data.image_names import find_image, refuse_unusable
-from alignment.data.invalid_pairs import Dropped, left_out, validate
+from alignment.data.invalid_pairs import Dropped, image_list, left_out, validate
 from alignment.data.noun_counts import Vocabulary
 from alignment.data.sampling import drawn
 from alignment.data.yield_report import yield_report
+from harness.core.errors import DataError
 from harness.core.plugins import Data
-from harness.core.preference import ImageNames, PreferencePair, together
+from harness.core.preference import PreferencePair, names_of, together
 
 NOUNS = "nouns.txt"
 _MISSING = "(missing) "  # in front of a name that is in no place: no such file, whatever the name
@@ -30,9 +31,11 @@ def from_rows(
     answers without a counterpart are kept.
 
     The limit is drawn from the pairs that can train, so that a run gets as many as it asked for where there are enough.
+    Raises DataError as `usable` and `require_same_images` do.
     """
     kept, unfit = usable(read, dropped, data, options, unpaired)
     kept = [kept[i] for i in drawn([p.id for p in kept], options.get("limit"), seed)]
+    require_same_images(kept, data)
     pairs = [replace(p, image_digest=together(tuple(map(data.digest, p.images)))) if p.image else p for p in kept]
     report = yield_report(dict(options), len(read) + len(dropped), pairs, [], unfit, nouns(data))
     return pairs, report
@@ -50,15 +53,29 @@ def usable(
     Raises DataError where most images are missing, and where no pair is left.
     """
     folder = str(options.get("image_folder") or "")
-    found = [replace(p, image=_found(p, data, folder)) if p.image else p for p in read]
-    kept, unfit = validate(found, data.has, unpaired)
+    places = {name: find_image(data, folder, name) for name in dict.fromkeys(name for pair in read for name in pair.images)}
+    there = {place for place in places.values() if place is not None}
+    kept, unfit = validate([_found(pair, places) for pair in read], there.__contains__, unpaired)
     unfit = [*dropped, *(replace(one, what=one.what.removeprefix(_MISSING)) for one in unfit)]
     refuse_unusable(data, str(options["file"]), folder, kept, unfit, len(read) + len(dropped))
     return kept, unfit
 
 
-def _found(pair: PreferencePair, data: Data, folder: str) -> ImageNames:
-    return together(tuple(find_image(data, folder, name) or _MISSING + name for name in pair.images))
+def require_same_images(pairs: Sequence[PreferencePair], data: Data) -> None:
+    """Raise DataError where an image is not the one whose digest its pair has: it was replaced after the pair was made."""
+    known = [(n, d) for pair in pairs for n, d in zip(pair.images, names_of(pair.image_digest))]
+    other = {name: None for name, digest in known if digest and data.digest(name) != digest}
+    if other:
+        raise DataError(
+            f"{len(other):,} of {len({name for name, _ in known}):,} images are not those that the pairs were made with: the "
+            f"sha256 of {image_list(other)} is not the `image_digest` of the pairs. Put these files back, or, if the pairs are "
+            "meant for the new ones, remove `image_digest` from the rows."
+        )
+
+
+def _found(pair: PreferencePair, places: Mapping[str, str | None]) -> PreferencePair:
+    image = together(tuple(places[name] or _MISSING + name for name in pair.images))
+    return pair if image == pair.image else replace(pair, image=image)
 
 
 def would_train(

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from alignment.data.bdhs_drafts import Draft
+from alignment.data.forms.kinds import has_weight
 from alignment.data.invalid_pairs import Dropped, table
 from alignment.data.noun_counts import Vocabulary, n_words
 from harness.core.preference import PreferencePair
@@ -26,13 +27,14 @@ def yield_report(
 ) -> dict[str, Any]:
     """JSON-able; `drafts` are the accepted answers; shares are None where there is nothing to divide by."""
     similar = [d.similarity for d in drafts if d.similarity is not None]
+    weighted = sum(has_weight(pair.meta) for pair in pairs)
     return {
         "options": options,
         "asked": asked,
         "accepted": len(pairs),
         "dropped": table(dropped),
+        **({"weights_not_used": weighted} if weighted else {}),
         "tries": {str(n): count for n, count in sorted(Counter(d.attempt for d in drafts).items())},
-        "free_last_tries": sum(d.free for d in drafts),
         "unfinished": sum(d.unfinished for d in drafts),
         "similarity": {"mean": mean(similar), "histogram": histogram(similar)},
         "tokens_per_accepted_pair": mean([d.n_tokens for d in drafts]),

@@ -27,7 +27,8 @@ from alignment.training.sample_supply import Sample, Score, of_all_processes
 from harness.core import registry
 from harness.core.digests import seed_of
 from harness.core.errors import ConfigError, TrainingError
-from harness.core.evaluation import Answer, Decoding, Request
+from harness.core.evaluation import Answer, Decoding, Request, Verdict
+from harness.core.judging import read_rank
 from harness.core.plugins import Annotator, in_order
 from harness.core.preference import Images, PreferencePair
 
@@ -122,6 +123,7 @@ class _Made(NamedTuple):
     winner: float | None = None
     unjudged: int = 0
     judged: int = 0
+    why: str = ""
 
 
 class _Outcome(NamedTuple):
@@ -133,6 +135,7 @@ class _Outcome(NamedTuple):
     is_used: bool
     is_stored: bool  # it is used, with its stored pair
     judged: int = 0  # comparisons that got one from the annotator, which two equal answers are not shown to
+    why: str = ""  # one of them has none, "" where that is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +165,12 @@ class Ranked:
         made = [ranked[p.id] if p.id in fresh else _Made(p) for p in pairs]
         usable = [one.trained for one in made if one.trained is not None]
         outcomes = of_all_processes(
-            _Outcome(p.id in fresh, winner, unjudged, trained is not None, isinstance(trained, PreferencePair), judged)
-            for p, (trained, winner, unjudged, judged) in zip(pairs, made, strict=True)
+            _Outcome(p.id in fresh, winner, unjudged, trained is not None, isinstance(trained, PreferencePair), judged, why)
+            for p, (trained, winner, unjudged, judged, why) in zip(pairs, made, strict=True)
         )
         judged, unjudged = (sum(counts) for counts in ([o.judged for o in outcomes], [o.unjudged for o in outcomes]))
-        self.silence.add(judged, unjudged, f"The annotator {self.judge.name} judged none of the last {{n}} comparisons", step)
+        silent = f"The annotator {self.judge.name} judged none of the last {{n}} comparisons"
+        self.silence.add(judged, unjudged, silent, step, next((o.why for o in reversed(outcomes) if o.why), ""))
         rows = [self._row(one) for one in usable]
         known = self.reference(rows, False)
         samples = [Sample(row.id, row, {"reference": logps}) for row, logps in zip(rows, known, strict=True)]
@@ -198,17 +202,19 @@ class Ranked:
         """Two of the answers in their order; of more than two, each is compared with each: see `best_and_worst`."""
         texts = [answer.text.strip() for answer in answers]
         pairs = combinations(range(len(answers)), 2)
-        verdicts = {(i, j): self._winner(pair, (texts[i], texts[j]), path) for i, j in pairs}
+        found = {(i, j): self._verdict(pair, (texts[i], texts[j]), path) for i, j in pairs}
+        verdicts = {places: verdict.value for places, verdict in found.items()}
         first, second, winner = best_and_worst(verdicts)
+        why = next((verdict.reading for verdict in found.values() if verdict.value is None), "")
         unjudged = sum(value is None for value in verdicts.values())
         asked = sum(texts[i] != texts[j] for i, j in verdicts)
         trained = self._pair(pair, (answers[first], answers[second]), winner)
-        return _Made(trained, winner, unjudged, asked - unjudged)
+        return _Made(trained, winner, unjudged, asked - unjudged, why)
 
-    def _winner(self, pair: PreferencePair, two: tuple[str, str], path: Images) -> float | None:
+    def _verdict(self, pair: PreferencePair, two: tuple[str, str], path: Images) -> Verdict:
         if two[0] == two[1]:
-            return 0.5
-        return self.judge.rank(pair.prompt, two, {"gt_answer": pair.chosen}, path).value
+            return Verdict(0.5, "the same answer twice", "", self.judge.name, "")
+        return read_rank(self.judge.rank(pair.prompt, two, {"gt_answer": pair.chosen}, path), self.judge.name)
 
     def _pair(self, pair: PreferencePair, two: tuple[Answer, Answer], winner: float | None) -> PreferencePair | Fresh | None:
         """The pair to train on: None where it is dropped. Empty answers cannot be trained on."""

@@ -18,16 +18,17 @@ class Unjudged:
 
     count: int = 0
 
-    def add(self, judged: int, unjudged: int, what: str, step: int) -> None:
+    def add(self, judged: int, unjudged: int, what: str, step: int, why: str = "") -> None:
         """A step of all processes in which so many got a verdict, and so many did not.
 
         Raises TrainingError where none of the last `MOST` or more did; `what`: "The annotator x judged none of the last {n}
-        comparisons".
+        comparisons"; `why`: one of them has no verdict.
         """
         self.count = 0 if judged else self.count + unjudged
         if self.count >= MOST:
             raise TrainingError(
-                f"{what.format(n=self.count)} (up to step {step + 1}). The last saved state is kept. Check that the judge can "
+                f"{what.format(n=self.count)} (up to step {step + 1}{f'; one of them: {why}' if why else ''}). "
+                "The last saved state is kept. Check that the judge can "
                 "be reached and that its replies can be read (`python -m harness annotators` counts those that cannot), "
                 "and run the same command again."
             )

@@ -5,8 +5,10 @@ answer is cut at a random place and finished by the model, which sees about 1 % 
 chosen sentences before it; an answer that is too similar to the chosen one is drawn again with another mask and other
 cuts; the last try is free and taken as it comes.
 
-Departures: pairs whose sides are identical are dropped; without a free last try, pairs still too similar after the
-last try are dropped, not kept. `matched` (off by default) is ours, see alignment/data/length_matching.py.
+Departures: an opening yes or no is turned round only where it is a whole word; the printed expression has no word boundary
+and also makes "Yest" of "Not" and "Yesw" of "Now" (`yes_no_rule: printed`). Pairs whose sides are identical are dropped;
+without a free last try, pairs still too similar after the last try are dropped, not kept. `matched` (off by default) is ours,
+see alignment/data/length_matching.py.
 """
 
 from __future__ import annotations
@@ -20,13 +22,12 @@ from alignment.data.invalid_pairs import IDENTICAL_ANSWERS, Dropped
 from alignment.data.length_matching import Match, check_match
 from alignment.data.noun_counts import Vocabulary
 from alignment.data.prompts import PROMPTS, Prompt, ReadsPrompts, unreadable
-from alignment.data.sentences import CUT_UNITS, SPLITTERS, YES_NO_RULES, Pieces
+from alignment.data.sentences import CUT_UNITS, SPLITTERS, YES_NO_RULES
 from alignment.data.similarity import make_embedder
 from alignment.data.source_files import PROMPT_FILES
 from alignment.data.yield_report import yield_report
 from alignment.unused_options import refuse_unused
 from harness.core import registry
-from harness.core.capabilities import ShowsTokens
 from harness.core.errors import ConfigError, ImageError
 from harness.core.evaluation import Decoding, HiddenImage, Request
 from harness.core.plugins import Data, Model, in_order
@@ -62,7 +63,7 @@ class Bdhs(ReadsPrompts):
         n_tries: int = 5,  # draws of an answer before its prompt is given up
         epsilon_s: float = 0.97,  # accepted if less similar than this, above 0 and at most 1
         embedder: str = "bag_of_words",  # or a sentence-transformers name; the study's 0.97 is of all-mpnet-base-v2
-        cut_unit: str = "word",  # where a sentence is cut: word, character or token
+        cut_unit: str = "word",  # where a sentence is cut: word or character
         guided: bool = True,  # False: free generation under the mask, without the chosen answer's halves
         free_last_try: bool = True,  # the last try generates freely and is taken as it comes
         hidden_positions: str = "kept",  # of tokens behind a hidden one; closed: counted as if it were not there
@@ -98,6 +99,8 @@ class Bdhs(ReadsPrompts):
         asked = len(prompts) + len(dropped)
         lost = [*dropped, *_first(missing), *merged]
         self._report = yield_report(self.options, asked, pairs, drafts, lost, vocabulary) | self.origin_report()
+        if rules.guided and rules.has_free_last_try:  # without a guide all tries are free
+            self._report["free_last_tries"] = sum(d.free for d in drafts)
         yield from pairs
 
     def report(self) -> dict[str, Any]:
@@ -108,12 +111,11 @@ class Bdhs(ReadsPrompts):
     ) -> tuple[list[Draft], list[Dropped]]:
         """Rejected answers for prompts: the accepted drafts, and the ids of those that never fitted with a reason."""
         rules = rules or self._rules
-        pieces = _pieces(model) if rules.cut_unit == "token" else None
         open_drafts = [new_draft(p, number, rules) for p in prompts for number in range(self._n_rejected)]
         accepted, dropped = list[Draft](), list[Dropped]()
         while open_drafts:
             try:
-                tried = self._try(open_drafts, model, seed, rules, pieces)
+                tried = self._try(open_drafts, model, seed, rules)
             except ImageError as error:
                 dropped += unreadable([d.prompt for d in open_drafts], error)
                 open_drafts = [d for d in open_drafts if error.path not in paths_of(d.prompt.path)]
@@ -131,14 +133,14 @@ class Bdhs(ReadsPrompts):
         accepted.sort(key=lambda d: (order[d.prompt.id], d.number))
         return accepted, dropped
 
-    def _try(self, drafts: Sequence[Draft], model: Model, seed: int, rules: Rules, pieces: Pieces | None) -> list[Draft]:
+    def _try(self, drafts: Sequence[Draft], model: Model, seed: int, rules: Rules) -> list[Draft]:
         """One try of all drafts: all their sentences in one call, then their similarities."""
-        asked = [requests_of(draft, rules, seed, pieces) for draft in drafts]
+        asked = [requests_of(draft, rules, seed) for draft in drafts]
         requests: list[Request] = [r for own in asked for r in own]
         answers = in_order((pair for batch in model.generate(requests) for pair in batch), len(requests))
         tried, start = list[Draft](), 0
         for draft, own in zip(drafts, asked, strict=True):
-            tried.append(taken(draft, answers[start : start + len(own)], rules, seed, pieces))
+            tried.append(taken(draft, answers[start : start + len(own)], rules, seed))
             start += len(own)
         similar = self._embedder.similarities([(d.text, d.prompt.chosen) for d in tried])
         return [replace(d, similarity=s) for d, s in zip(tried, similar, strict=True)]
@@ -183,12 +185,6 @@ class Bdhs(ReadsPrompts):
         check_match(matched := o["matched"] or {})
         alone = (not matched, "without `matched`", ("keep_unmatched",))
         refuse_unused("source", "bdhs", o, alone, ("vocabulary" in matched, "with `matched.vocabulary`", ("vocabulary",)))
-
-
-def _pieces(model: Model) -> Pieces:
-    if not isinstance(model, ShowsTokens):
-        raise ConfigError("bdhs.cut_unit: token needs a model that shows its tokens; use word or character.")
-    return model.pieces
 
 
 def _pairs(prompts: Sequence[Prompt], drafts: Sequence[Draft], rules: Rules) -> tuple[list[PreferencePair], list[Dropped]]:

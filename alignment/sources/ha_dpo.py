@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import product
+from typing import Any
 
-from alignment.data.published_datasets import LeftOut, Published, Row, make_pair, read_rows, text_of
+from alignment.data.forms.kinds import flag, image_number
+from alignment.data.published_datasets import LeftOut, Published, Row, lost_answers, make_pair, read_rows, text_of
 from harness.core import registry
 from harness.core.capabilities import OfficialFile
 from harness.core.digests import seed_of
@@ -23,6 +26,7 @@ from harness.core.preference import PreferencePair
 _HUB = "juliozhao/hadpo-data on the Hugging Face hub, folder hadpo/llava-v1.5 or that of your model"
 _FILES = ("desc_data.json", "pope_data.json")
 _GENOME = "https://cs.stanford.edu/people/rak248/VG_100K_2"
+_SIDES = ("chosen", "rejected")
 PARTS = ("both", "desc", "pope")
 QUESTIONS = (  # the wordings of the authors' data code
     "Describe this image in detail.",
@@ -76,22 +80,28 @@ class HaDpo(Published):
         if part in ("both", "desc"):
             yield from self._descriptions(data, f"{folder}/desc_data.json")
         if part in ("both", "pope"):
-            yield from read_rows(data, f"{folder}/pope_data.json")
+            file = f"{folder}/pope_data.json"
+            for number, row in enumerate(read_rows(data, file), start=1):
+                yield {**row, "_part": "pope", "_place": f"{file}, row {number}"}
 
     def id_of(self, row: Row, number: int) -> str:
-        return f"{'pope' if 'question' in row else 'desc'}/row-{number}"
+        return f"{row['_part']}/row-{number}"
+
+    def place_of(self, row: Row, number: int) -> str:
+        return str(row["_place"])
 
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
-        number = row.get("image_id")
-        image = f"{int(number) if isinstance(number, float) and number.is_integer() else number}.jpg"
-        if "question" in row:
-            if row.get("correct"):
+        image = f"{image_number(row, 'image_id')}.jpg"
+        if row["_part"] == "pope":
+            if flag(row, "correct"):
                 raise LeftOut("answered right")
-            texts = text_of(row, "chosen"), text_of(row, "reject")  # the key has no -ed here
-            return make_pair(name, image, text_of(row, "question"), *texts, "ha_dpo")
+            both = text_of(row, "chosen"), text_of(row, "reject")  # the key has no -ed here
+            return make_pair(name, image, text_of(row, "question"), *both, "ha_dpo")
         draw = random.Random(seed_of(seed, name.rpartition("/")[2], "ha_dpo"))
-        chosen, rejected = (_draw(row, key, draw) for key in ("chosen", "rejected"))
-        return make_pair(name, image, draw.choice(QUESTIONS), chosen, rejected, "ha_dpo")
+        texts = {key: _texts(row, key) for key in _SIDES}
+        lost = sum(len(row[key]) - len(texts[key]) for key in _SIDES)
+        chosen, rejected = (draw.choice(texts[key]) for key in _SIDES)
+        return make_pair(name, image, draw.choice(QUESTIONS), chosen, rejected, "ha_dpo", **lost_answers(lost))
 
     def _descriptions(self, data: Data, name: str) -> Iterator[Row]:
         images = parse_json(data.read_text(name), name)
@@ -99,18 +109,19 @@ class HaDpo(Published):
             raise DataError(f"{name} must map image ids to chosen and rejected descriptions.")
         for image_id, sides in images.items():
             sides = sides if isinstance(sides, dict) else {}
-            if not self.options["all_pairs"]:
-                yield {"image_id": image_id, **sides}
-                continue
-            for chosen in sides.get("chosen", ()):
-                for rejected in sides.get("rejected", ()):
-                    yield {"image_id": image_id, "chosen": [chosen], "rejected": [rejected]}
+            row = {"image_id": image_id, "_part": "desc", "_place": f"{name}, image {image_id[:80]}"}
+            both: dict[str, Any] = {side: sides.get(side) for side in _SIDES}
+            if self.options["all_pairs"] and all(texts and isinstance(texts, list) for texts in both.values()):
+                for chosen, rejected in product(both["chosen"], both["rejected"]):
+                    yield {**row, "chosen": [chosen], "rejected": [rejected]}
+            else:
+                yield {**row, **both}  # one pair, or a broken row
 
 
-def _draw(row: Row, key: str, draw: random.Random) -> str:
-    """One of the texts that a side has; what is no text, or empty, costs itself and not its image."""
+def _texts(row: Row, key: str) -> list[str]:
+    """The texts that a side has; what is no text, or empty, costs itself and not its image."""
     texts = row.get(key)
-    usable = [text for text in texts if isinstance(text, str) and text.strip()] if isinstance(texts, list) else []
+    usable = [text.strip() for text in texts if isinstance(text, str) and text.strip()] if isinstance(texts, list) else []
     if not usable:
         raise ValueError(f"{key!r} must be a list of texts")
-    return draw.choice(usable).strip()
+    return usable

@@ -28,7 +28,7 @@ class LlavaRlhf(Published):
             raise ValueError("'conversations' must end with 'human'")
         question = question_of(turns)
         preference = row.get("preference")
-        if preference not in (1, 2):
+        if isinstance(preference, bool) or preference not in (1, 2):
             raise ValueError(f"'preference' must be 1 or 2, not {shown(preference)}")
         first, second = (_value(row, f"output_{n}") for n in (1, 2))
         chosen, rejected = (first, second) if preference == 1 else (second, first)

@@ -1,8 +1,9 @@
 """VLFeedback: four answers by different models to each prompt, rated by GPT-4V, 80,258 rows.
 
 Li et al. 2023, arXiv:2312.10665; MMInstruction/VLFeedback. Ratings are texts of 1 to 5 for helpfulness, visual
-faithfulness and ethics; their mean ranks the answers. An answer without all three ("N/A" stands in some rows) is left out, the
-others of its row stay. Which pair is trained on is not said by the study: an option.
+faithfulness and ethics; their mean ranks the answers. An answer without all three ("N/A" stands in some rows) is left out and
+counted, the others of its row stay; a rating outside the scale makes a broken row. Which pair is trained on is not said by the
+study: an option.
 
 `chosen_by` and `origin` make the sets of the study's table 5: prompts whose best-rated answer is a certain model's, prompts of
 one of the data sets that VLFeedback is made of. The id of a row begins with that set's name ("svit-conversation-1219").
@@ -14,12 +15,12 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from math import isfinite
 from statistics import fmean
 from typing import Any
 
+from alignment.data.forms.kinds import rating_in
 from alignment.data.invalid_pairs import EMPTY_ANSWER
-from alignment.data.published_datasets import LeftOut, Published, Row, Unusable, image_of, make_pair, text_of
+from alignment.data.published_datasets import LeftOut, Published, Row, Unusable, image_of, lost_answers, make_pair, text_of
 from alignment.data.source_files import hub_file
 from harness.core import registry
 from harness.core.capabilities import OfficialFile
@@ -29,6 +30,7 @@ from harness.core.plugins import Data
 from harness.core.preference import PreferencePair
 
 ASPECTS = ("Helpfulness", "Visual Faithfulness", "Ethical Considerations")
+SCALE = 1, 5
 CHOICES = ("best_worst", "best_random")
 
 _IMAGES = OfficialFile(
@@ -99,6 +101,7 @@ class Vlfeedback(Published):
         texts = text_of(best[1], "response"), text_of(worse[1], "response")
         image, gap = image_of(row, "img_path", "image"), round(best[0] - worse[0], 4)
         meta = {"rating_gap": gap, "chosen_by": best[1].get("model"), "rejected_by": worse[1].get("model")}
+        meta |= lost_answers(len(completions) - len(known))
         pair = make_pair(name, image, text_of(row, "prompt"), *texts, "vlfeedback")
         return replace(pair, meta=meta)
 
@@ -128,12 +131,14 @@ def _within(wanted: str, name: str) -> bool:
 
 
 def rating(completion: Mapping[str, Any]) -> float | None:
-    """Mean of the three ratings; None where one is not a number ("N/A" stands in some rows): the other answers still count."""
+    """Mean of the three ratings; None where one is not a number ("N/A" stands in some rows): the other answers still count.
+
+    Raises ValueError for a rating that is not one of the scale.
+    """
     annotations = completion.get("annotations")
     if not isinstance(annotations, Mapping):
         raise ValueError("an answer has no 'annotations'")
-    try:
-        mean = fmean(float(annotations[aspect]["Rating"]) for aspect in ASPECTS)
-    except (KeyError, TypeError, ValueError):
-        return None
-    return mean if isfinite(mean) else None
+    rated = [annotations.get(aspect) for aspect in ASPECTS]
+    given = [one.get("Rating") if isinstance(one, Mapping) else None for one in rated]
+    known = [rating_in(value, *SCALE, f"the rating of {aspect}") for aspect, value in zip(ASPECTS, given, strict=True)]
+    return fmean(value for value in known if value is not None) if None not in known else None

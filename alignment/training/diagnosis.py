@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
@@ -9,12 +10,14 @@ ENOUGH = 8  # rows; a trend over fewer is chance
 FAR = 25.0  # nats an answer
 MISMATCH = "sampling/sampling_logp_difference/mean"  # TRL's name
 EQUAL_REWARDS = "frac_reward_zero_std"  # TRL's name: share of the prompts of which all answers have one reward
+REWARD_RANGE = "rl/reward_range"  # of PPO: largest less smallest reward of a step's answers, one a prompt
 LARGE_MISMATCH = 0.01  # nats a token; float32 gives 1e-6, bfloat16 about 0.01
 
 
 def diagnose(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     """Notes on a finished training: too easy pairs, a falling chosen reward, no learning, a divergence that explodes."""
-    notes = [*_no_gradient(log), *_divergence(log), *_without_pairs(log), *_unrated(log), *_equal_groups(log), *_mismatch(log)]
+    notes = [*_no_gradient(log), *_divergence(log), *_without_pairs(log), *_unrated(log)]
+    notes += [*_equal_groups(log), *_equal_steps(log), *_mismatch(log)]
     log = [row for row in log if "skipped" not in row]
     if not log or not {"rewards/margins", "rewards/chosen"} <= log[0].keys() & log[-1].keys():
         return tuple(notes)
@@ -93,6 +96,27 @@ def _equal_groups(log: Sequence[Mapping[str, float]]) -> list[str]:
     return [
         f"{fmean(shares):.0%} of the groups had answers of equal rewards {came}. A reward that tells answers apart, "
         "a higher temperature or more answers a prompt leave fewer."
+    ]
+
+
+def _equal_steps(log: Sequence[Mapping[str, float]]) -> list[str]:
+    """Steps of PPO whose answers all have the same reward: whitened, the value head's errors look like advantages.
+
+    With one answer a step, where a step says nothing, the rewards of all steps are compared.
+    """
+    rows = [row for row in log if REWARD_RANGE in row]
+    equal = [row for row in rows if row[REWARD_RANGE] == 0]
+    scores = [row["objective/scores"] for row in rows if "objective/scores" in row]
+    if not equal or not scores:
+        return []
+    is_constant = len(equal) == len(rows) and all(math.isclose(score, scores[0], abs_tol=1e-9) for score in scores)
+    if len(equal) == len(rows) and not is_constant:
+        return []
+    what = f"All answers had the reward {scores[0]:g}" if is_constant else f"In {len(equal) / len(rows):.0%} of the steps all"
+    what += ", and" if is_constant else " answers had the same reward, and"
+    return [
+        f"{what} taught nothing but the KL penalty: PPO scales the advantages of a step to the same spread, which here was "
+        "that of the value head's errors alone. A reward that tells answers apart is needed."
     ]
 
 

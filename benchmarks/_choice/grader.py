@@ -18,7 +18,7 @@ def bare_yes(reply: str) -> float:
 
 
 def _read(reply: str) -> float | None:
-    """None where neither word stands in the reply: it is not kept, and the grader is asked again by the next run."""
+    """None where neither word stands in the reply, which the authors' script counts as wrong."""
     return bare_yes(reply) if re.search(r"\b(?:yes|no)\b", reply, re.IGNORECASE) else None
 
 
@@ -35,5 +35,11 @@ def _same_letter(question: str, answer: str, facts: Facts) -> Reply:
 
 
 TASK = JudgeTask(
-    "mmvp", _PROMPT, read=_read, rule=_same_letter, digest="38b7f54d2b78d2c8", positions=("question", "reference", "answer")
+    "mmvp",
+    _PROMPT,
+    read=_read,
+    rule=_same_letter,
+    digest="38b7f54d2b78d2c8",
+    positions=("question", "reference", "answer"),
+    counted=bare_yes,
 )

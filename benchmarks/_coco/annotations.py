@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from benchmarks._files.identifiers import by_number, identifier
+from benchmarks._files.question_rows import inside
 from harness.core.edge.files import parse_json
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import DataError
@@ -102,7 +103,7 @@ def _files(content: Any, name: str) -> dict[str, Any]:
     for image in _list(content, "images", name):
         number, file = (
             identifier(_field(image, "id", name, "images"), f"{name}, images"),
-            _field(image, "file_name", name, "images"),
+            inside(str(_field(image, "file_name", name, "images")), f"{name}, images"),
         )
         _claim(found, number, file, name)
     return found

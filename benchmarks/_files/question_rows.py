@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from benchmarks._files.identifiers import identifier
-from harness.core.edge.files import json_lines, parse_json
+from harness.core.edge.files import json_lines, leaves_folder, parse_json
 from harness.core.edge.foreign import words_of
+from harness.core.edge.text import shown
 from harness.core.errors import DataError, HarnessError
 from harness.core.plugins import Data
 
@@ -44,15 +45,25 @@ class Row:
         return str(value)
 
     def file_name(self, key: str) -> str:
-        """The name of an image's file; an empty one is an error."""
+        """The name of an image's file; an empty one is an error, and one outside of the data folder is."""
         name = self.text(key)
         if not name.strip():
             raise DataError(f"{self.where}: {key!r} names no image file. Fetch the file again or correct that line.")
-        return name
+        return inside(name, self.where)
 
     def identifier(self, key: str) -> str:
         """An id that other files name too, see `identifiers.py`."""
         return identifier(self[key], f"{self.where}: {key!r}")
+
+
+def inside(name: str, where: str) -> str:
+    """The name of an image's file. Raises DataError where it leads out of the data folder; links in that may lead anywhere."""
+    if leaves_folder(name):
+        raise DataError(
+            f"{where}: the image {shown(name)} is outside of the data folder, where names begin. Link its folder into the data "
+            "folder and name it without '..' and without '/' in front."
+        )
+    return name
 
 
 def read_rows(data: Data, name: str) -> list[Row]:

@@ -95,7 +95,7 @@ class MmhalBase:
     title: ClassVar[str] = "MMHal-Bench"
     answer_form = AnswerForm(texts=("model_answer", "answer", "response", "text"), keys=lambda row: [])  # by place
     needs_judge: ClassVar[bool] = True
-    judge_tasks: ClassVar[tuple[JudgeTask, ...]] = (TASK,)
+    judge_tasks: tuple[JudgeTask, ...] = (TASK,)
     rating_scale: ClassVar[RatingScale] = RatingScale(0.0, 6.0, "score_sum")
     shows_image: ClassVar[bool] = False
     published_as: ClassVar[str] = "MMHal"  # the study's column of the score
@@ -125,6 +125,9 @@ class MmhalBase:
         if variant not in PARSERS:
             raise ConfigError(f"MMHal-Bench has no variant {variant!r}; choose one of {', '.join(PARSERS)}.")
         self.judge, self.variant, self.file = judge, variant, file
+        self.unread_counts = "0, a hallucination, where the reply has no rating or several" if variant == "official" else ""
+        if variant == "official":
+            self.judge_tasks = tuple(replace(task, counted=official_rating) for task in self.judge_tasks)
         self.image_folder, self.max_new_tokens = image_folder.rstrip("/"), max_new_tokens
         self.formulas = tuple(replace(f, published_as=self.published_as) if f.published_as else f for f in FORMULAS)
         self._folder: Path | None = None
@@ -190,9 +193,9 @@ class MmhalBase:
             raise DataError(f"{row.where}: question_type {kind!r} is not one of {', '.join(TYPES)}. Correct it.")
         if not isinstance(content, Sequence) or isinstance(content, str):
             raise DataError(f"{row.where}: image_content should be a list of words. Correct it.")
-        image = row.get("image") or f"{self.image_folder}/{row.text('image_src').rsplit('/', 1)[-1]}"
+        there = f"{self.image_folder}/{row.text('image_src').rsplit('/', 1)[-1]}" if not row.get("image") else ""
         truth: dict[str, Any] = {"question_type": kind, "image_content": list(content), "gt_answer": row.text("gt_answer")}
-        return Item(row.key, str(image), row.text("question"), truth)
+        return Item(row.key, there or row.file_name("image"), row.text("question"), truth)
 
     def _image(self, item: Item) -> Path | None:
         if not self.shows_image:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, TypeGuard
 
 from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.asserted_objects import assertions
 from benchmarks._judged import prompts
+from benchmarks._judged.unjudged import official_flag
 from benchmarks._text.nouns import tagged
 from benchmarks._text.wordnet import lemma
 from harness.core.edge.nltk_import import import_nltk
@@ -71,6 +74,11 @@ def _are_texts(value: Any) -> TypeGuard[list[str]]:  # Any: a JSON value
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
+def unread_flag(reply: str, variant: str) -> str:
+    """The flag of a score by a reply's list."""
+    return official_flag(object_list(reply, variant), object_list(reply, "tolerant"))
+
+
 def _value(reply: str) -> float | None:
     names = object_list(reply, "tolerant") if reply else None
     return None if names is None else float(len(names))
@@ -91,6 +99,7 @@ TASK = JudgeTask(
     fields=prompts.fields,
     texts=prompts.RELEASED,
 )
+TASKS = {"tolerant": TASK, "official": replace(TASK, counted=partial(object_list, variant="official"))}
 
 
 def candidates(names: Iterable[str], tag: Callable[[str], Tagged]) -> list[str]:

@@ -105,6 +105,7 @@ class Mmvp(OneLabel):
         if variant == "official" and judge is None:
             raise ConfigError("MMVP's variant official asks a judge. Add `judge: {name: ...}` to the benchmark.")
         self.judge_tasks = self.judge_tasks if variant == "official" else ()
+        self.unread_counts = "wrong unless the reply is yes and nothing else" if variant == "official" else ""
         self.style = chosen(style, self.styles, "MMVP", "prompt style")
         self.labels = chosen(labels, LABELS, "MMVP", "labels")
         self.folder, self.max_new_tokens = folder.rstrip("/"), max_new_tokens

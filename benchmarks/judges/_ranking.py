@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 from harness.core.evaluation import Verdict
@@ -24,7 +25,11 @@ class RanksByRating:
     def rank(self: Rates, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
         first, second = (self.rate(question, answer, facts, image) for answer in answers)
         if first.value is None or second.value is None:
-            return Verdict(None, "one of the two is unjudged", f"{first.raw}\n{second.raw}", self.name, self.version)
+            why = next((one.reading for one in (first, second) if one.value is None and one.reading), "")
+            reading = f"one of the two is unjudged{f' ({why})' if why else ''}"
+            return Verdict(None, reading, f"{first.raw}\n{second.raw}", self.name, self.version)
+        if math.isnan(first.value) or math.isnan(second.value):
+            return Verdict(None, "a rating is not a number", f"{first.raw}\n{second.raw}", self.name, self.version)
         value = 0.5 if first.value == second.value else float(second.value > first.value)
         reading = f"{first.value:g} against {second.value:g}"
         return Verdict(value, reading, f"{first.raw}\n{second.raw}", self.name, self.version)

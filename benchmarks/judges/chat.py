@@ -20,7 +20,7 @@ from harness.core import registry
 from harness.core.capabilities import Cost, Judged, cost_of
 from harness.core.errors import ConfigError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Decoding, Request, Verdict
-from harness.core.judging import REPEAT, Facts, JudgeTask, Question
+from harness.core.judging import REPEAT, Facts, JudgeTask, Question, Unreached
 from harness.core.plugins import Model
 from harness.core.preference import IMAGE_MARK, Images
 from harness.core.run_record import SERVED
@@ -53,11 +53,15 @@ class Chat:
 
     def version_of(self, task: JudgeTask) -> str:
         """What its verdicts on a task depend on: the model, the texts, and settings of the model that are set."""
+        return f"{self.known_of(task)}, {self._settings}"
+
+    def known_of(self, task: JudgeTask) -> str:
+        """Model and texts: the beginning of `version_of`."""
         checkpoint = self._model.checkpoint
         used = sorted(name for name in self._given if name in (task.texts or {task.name}))
         texts = "given texts for " + ", ".join(used) if used else "own texts"
         digest = task.texts_digest(self._given)
-        return f"{checkpoint.id} {checkpoint.digest[:12]}, {texts} {digest}, {self._settings}"
+        return f"{checkpoint.id} {checkpoint.digest[:12]}, {texts} {digest}"
 
     def _stated(self) -> str:
         """Temperature and other settings in words; a server that is not known to take a temperature is asked a word first."""
@@ -133,7 +137,7 @@ class Chat:
         return Verdict(value, reading, raw, self.name, self.version_of(task), *models)
 
     def _unjudged(self, task: JudgeTask, why: str) -> Verdict:
-        return Verdict(None, why, "", self.name, self.version_of(task))
+        return Unreached(None, why, "", self.name, self.version_of(task))
 
 
 _CHOICE = re.compile(

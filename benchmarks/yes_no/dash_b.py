@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks._files.official_files import OfficialFile
-from benchmarks._files.question_rows import read_json
+from benchmarks._files.question_rows import inside, read_json
 from benchmarks._files.styles import WORD_OR_PHRASE, chosen, ending
 from benchmarks._labels.one_label import OneLabel
 from benchmarks._text.yes_no import doubt, repope
@@ -124,12 +124,11 @@ class DashB(OneLabel):
         ids = [item.id for item in items]
         if repeated := next((i for i in ids if ids.count(i) > 1), "") if len(set(ids)) < len(ids) else "":
             raise DataError(f"{self.folder}/images: {repeated} is listed twice. Remove one of them.")
-        self._loaded["images"] = f"{sum(i.truth['label'] == 'no' for i in items):,} without the object, {len(items):,} in all"
         return items
 
     def _item(self, sign: str, label: str, source: str, thing: str, file: str) -> Item:
         key = f"{sign}/{source}/{thing}/{file}"
-        image = f"{self.folder}/images/{key}"
+        image = f"{self.folder}/images/{inside(key, f'{self.folder}/images/dash_benchmark_{sign}.json')}"
         truth = {"label": label, "object": thing, "slices": [source]}
         group = thing if self.cluster == "object" else key
         return Item(key, image, f"Can you see a {thing} in this image?", truth, group=group)
@@ -162,6 +161,10 @@ class DashB(OneLabel):
     def facts(self) -> dict[str, str]:
         resampled = f"{self.cluster}s"
         return {"variant": "official", "prompt style": self.style, "intervals resample": resampled, **self._loaded}
+
+    def facts_of(self, items: Sequence[Item]) -> dict[str, str]:
+        without = sum(item.truth["label"] == "no" for item in items)
+        return {"images": f"{without:,} without the object, {len(items):,} in all"}
 
 
 def _entries(content: Any, name: str) -> Iterator[tuple[str, str, str]]:

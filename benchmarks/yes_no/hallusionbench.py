@@ -143,7 +143,7 @@ class HallusionBench(OneLabel):
             "groups": row["groups"],
             "slices": [category, f"{category}_{kind}"],
         }
-        image = "" if shown == "0" else f"{self.folder}/{row.text('filename').removeprefix('./')}"
+        image = "" if shown == "0" else f"{self.folder}/{row.file_name('filename').removeprefix('./')}"
         return Item(_key(row), image, row.text("question"), truth, group=f"{category}_{kind}_{row.text('set_id')}")
 
     def prompt(self, item: Item) -> str:

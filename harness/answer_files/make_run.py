@@ -6,7 +6,7 @@ digest; its checkpoint is these files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,6 +27,7 @@ from harness.core.plugins import Benchmark, Data, Judge
 from harness.core.run_record import AS_WRITTEN, FILES, FROM_FILES, STRANGERS, Checkpoint, ProtocolRecord
 from harness.evaluation.protocol import benchmark_facts, item_digest
 from harness.evaluation.scoring import build, judge_of, score_answer, together
+from harness.evaluation.server_cost import GrowingCost
 from harness.evaluation.sweep import items_of
 from harness.results.report_files import Outcome, report
 from harness.storage.artifacts import MissingItems
@@ -58,8 +59,19 @@ class Scored:
     notes: tuple[str, ...] = field(default_factory=tuple)
 
 
-def score_files(spec: BenchmarkConfig, files: AnswerFiles, name: str, data: Data, output: Path, command: str) -> Scored:
-    """Score answer files and keep them as the run `name`. Raises DataError, with file and row, for what cannot be read."""
+def score_files(
+    spec: BenchmarkConfig,
+    files: AnswerFiles,
+    name: str,
+    data: Data,
+    output: Path,
+    command: str,
+    say: Callable[[str], None] = lambda text: None,
+) -> Scored:
+    """Score answer files and keep them as the run `name`; `say` hears what a judge's server was asked and charged.
+
+    Raises DataError, with file and row, for what cannot be read.
+    """
     used = {n: digest for path in (*files.answers, *files.reviews) for n, digest in digests(path).items()}
     answers = [row for path in files.answers for row in rows_of(path)]
     reviews = [row for path in files.reviews for row in rows_of(path)]
@@ -75,9 +87,8 @@ def score_files(spec: BenchmarkConfig, files: AnswerFiles, name: str, data: Data
             judge = FileJudge(matched.replies, value_digest(sorted(used.items()))[:16])
             benchmark = build(spec, judge)
             benchmark.load(data)  # its facts name the files it read
-        scores = _scores(benchmark, judge, matched, files.cut)
-        run = _Run(spec, name, used, files, benchmark, matched, scores)
-        return Scored(run.keep(store, data, output, command), run.notes())
+        run = _Run(spec, name, used, files, benchmark, judge, matched)
+        return Scored(run.keep(store, data, output, command, say), run.notes())
 
 
 def _no_answer(benchmark: str, name: str, files: Sequence[str], strangers: Sequence[str]) -> str:
@@ -109,18 +120,18 @@ class _Run:
     used: Mapping[str, str]
     files: AnswerFiles
     benchmark: Benchmark
+    judge: Judge
     matched: Matched
-    scores: tuple[Score, ...]
 
-    def keep(self, store: Store, data: Data, output: Path, command: str) -> Outcome:
-        """Store the run and write its reports."""
+    def keep(self, store: Store, data: Data, output: Path, command: str, say: Callable[[str], None]) -> Outcome:
+        """Score and store the run, and write its reports."""
         config = RunConfig.model_validate({
             "name": self.name,
             "data": str(data.folder),
             "model": {"name": "answers", "files": dict(self.used)},
             "sweep": [self.spec.model_dump(exclude_none=True)],
         })  # fmt: skip
-        run_id = f"{self.name}-{config.digest[:8]}"
+        run_id, title = f"{self.name}-{config.digest[:8]}", self.spec.title
         digest = value_digest(sorted(self.used.items()))
         checkpoint = Checkpoint(self.name, "answers from files", "", digest)
         keys = {item: value_digest([digest, self.spec.name, item]) for item in self.matched.answers}
@@ -132,12 +143,14 @@ class _Run:
             given = {keys[item]: Answer("", text, -1, "end") for item, text in self.matched.answers.items()}
             store.add_answers(digest, given)
             missing = {item.id: "the files have no answer" for item in self.matched.items if item.id not in keys}
-            store.put(run_id, MissingItems(missing), "base", self.spec.title)
-            store.add_result(run_id, 0, self._result(checkpoint, keys))
+            store.put(run_id, MissingItems(missing), "base", title)
+            with GrowingCost(store, (run_id, "base", title), "judge", self.judge, say):
+                scores = _scores(self.benchmark, self.judge, self.matched, self.files.cut)
+            store.add_result(run_id, 0, self._result(checkpoint, keys, scores))
             store.set_status(run_id, store.how_complete(run_id))
             return report(store, run_id, output / run_id)
 
-    def _result(self, checkpoint: Checkpoint, keys: Mapping[str, str]) -> StoredResult:
+    def _result(self, checkpoint: Checkpoint, keys: Mapping[str, str], scores: tuple[Score, ...]) -> StoredResult:
         items = tuple(self.matched.items)
         return StoredResult(
             label="base",
@@ -147,7 +160,7 @@ class _Run:
             protocol=ProtocolRecord(self._facts(items)),
             items=items,
             answer_keys=tuple(keys.get(item.id) for item in items),
-            scores=self.scores,
+            scores=scores,
         )
 
     def _facts(self, items: Sequence[Item]) -> dict[str, str]:

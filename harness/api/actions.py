@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from harness.core import registry
 from harness.core.edge.text import shown
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Answer, Item
-from harness.core.plugins import Benchmark
+from harness.core.plugins import Benchmark, Judge
 from harness.core.run_record import BenchmarkResult, Checkpoint, ProtocolRecord, RunRecord, SweepResult
 from harness.startup import start
 
@@ -116,7 +116,8 @@ def compare(
         with opened(place) as store:
             return records_of_all(store, ids)
 
-    return Results(read, lambda: compared(place, ids, names, published, labels, baseline, read))
+    beside = {"labels": labels, "published": published}
+    return Results(read, lambda: compared(place, ids, names, published, labels, baseline, read), beside)
 
 
 def compared(
@@ -155,6 +156,7 @@ class LoadedBenchmark:
     name: str
     benchmark: Benchmark
     items: tuple[Item, ...]
+    judge: Judge | None = field(default=None, repr=False)
 
     def prompts(self) -> dict[str, str]:
         """Item id -> what a model is asked."""
@@ -165,20 +167,24 @@ class LoadedBenchmark:
 
         Raises ConfigError for an unknown id, and for an answer that is not a text.
         """
+        from harness.evaluation.protocol import benchmark_facts
         from harness.evaluation.scoring import score_all
+        from harness.results.server_use import asked_since_cleared
 
         texts = self._texts(answers)
         given = {item.id: Answer(item.id, texts[item.id], -1, "end") for item in self.items if item.id in texts}
         result = BenchmarkResult(
             self.name,
-            ProtocolRecord(self.benchmark.facts()),
+            ProtocolRecord(benchmark_facts(self.benchmark, self.items)),
             self.items,
             tuple(given.values()),
             score_all(self.benchmark, self.items, given),
             tuple(self.benchmark.formulas),
             {item.id: "no answer was given" for item in self.items if item.id not in given},
         )
-        return of_one_sweep(self.name, SweepResult("answers", Checkpoint("answers", "", "", ""), (result,)))
+        use = asked_since_cleared(self.judge)
+        asked = {"judge": use} if use is not None else {}
+        return of_one_sweep(self.name, SweepResult("answers", Checkpoint("answers", "", "", ""), (result,)), asked)
 
     def _texts(self, answers: Mapping[str, str | float | None]) -> dict[str, str]:
         """The answers that there are. Raises ConfigError for an unknown id, and for an answer that is not a text."""
@@ -218,8 +224,9 @@ def load_benchmark(
     except ConfigError as error:
         raise ConfigError(str(error).replace("- sweep.0: ", "- ").replace("- sweep.0.", "- ")) from error
     folder = open_data(str(data), Path(output).expanduser())
-    benchmark = build(spec, judge_of(spec, None, folder))
-    return LoadedBenchmark(spec.title, benchmark, items_of(spec, benchmark, folder))
+    judge = judge_of(spec, None, folder)
+    benchmark = build(spec, judge)
+    return LoadedBenchmark(spec.title, benchmark, items_of(spec, benchmark, folder), judge)
 
 
 def read_study(

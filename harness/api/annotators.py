@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.changes import as_texts, plain
-from harness.api.progress import ProgressBars
+from harness.api.progress import ProgressBars, ShowsLines, Silent
 from harness.startup import start
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def annotators(
         changes: {"pairs.povid.limit": 200} or ["pairs.povid.limit=200"].
         mini: table 10 on the miniature world.
         output: folder of the store, and of the miniature world.
-        progress: called with (what, done, total). None: `ProgressBars()`.
+        progress: called with (what, done, total), and its `say` with what servers were asked and charged, where it has one.
+            None: `ProgressBars()`.
     Raises HarnessError for everything the user can fix: an invalid configuration, missing files, a set without pairs.
     """
     start()
@@ -73,4 +74,6 @@ def annotators(
     from harness.run.annotators import measure
 
     read = load_annotators(plain(config, "the configuration"), mini, as_texts(changes))
-    return AnnotatorTable(measure(read, Path(output).expanduser(), progress or ProgressBars()))
+    shown = progress or ProgressBars()
+    say = shown.say if isinstance(shown, ShowsLines) else Silent().say
+    return AnnotatorTable(measure(read, Path(output).expanduser(), shown, say))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.api.forms import require_shown
 from harness.core.evaluation import Answer, Item, Score
-from harness.core.run_record import BenchmarkResult, RunRecord, SweepResult
+from harness.core.run_record import BenchmarkResult, RunRecord, ServerUse, SweepResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,9 +26,17 @@ _ADDENDS = ("run", "checkpoint", "benchmark", "item", "group", "addend", "value"
 class Results:
     """Scored answers of one or more checkpoints. Every frame has a fresh index; changing one changes nothing else."""
 
-    def __init__(self, read: Callable[[], Sequence[RunRecord]], compared: Callable[[], Comparison] | None = None) -> None:
-        """`read` gives the records when they are first needed; `compared` makes the comparison, by default of all records."""
-        self._read, self._compared = read, compared
+    def __init__(
+        self,
+        read: Callable[[], Sequence[RunRecord]],
+        compared: Callable[[], Comparison] | None = None,
+        beside: Mapping[str, object] | None = None,
+    ) -> None:
+        """`read` gives the records when they are first needed; `compared` makes the comparison, by default of all records.
+
+        `beside`: what was asked to stand beside the metrics, by argument of `compare`.
+        """
+        self._read, self._compared, self._beside = read, compared, beside or {}
 
     @cached_property
     def records(self) -> tuple[RunRecord, ...]:
@@ -59,7 +68,8 @@ class Results:
         """One row for each checkpoint and metric: value, 95 % interval, difference to the baseline, p values.
 
         The columns of `metrics.csv`; shares are in 0..1. None: unknown, and `why` gives the
-        reason where a value or its interval is. Seeds of a method have a row each, and a method has none.
+        reason where a value or its interval is. Seeds of a method have a row each, and a method has none. Metrics are those
+        under the official labels; what label revisions change is in `comparison.audit`.
         """
         from reports.writers.csv import COLUMNS, rows_of
 
@@ -71,15 +81,19 @@ class Results:
         return _frame(tuple(dict.fromkeys(["run", "arm", "step", *(key for row in rows for key in row)])), rows)
 
     def render(self, style: str = "html") -> str:
-        """The comparison as text of a report writer: html, markdown, json, csv, latex or an installed one."""
+        """The comparison as text of a report writer: html, markdown, json, csv, latex or an installed one.
+
+        Raises ConfigError for csv and latex of a comparison with label revisions or published rows, which they do not have.
+        """
         from harness.core import registry
 
+        require_shown(style, self._beside)
         return str(registry.get("report", style)(self.comparison))
 
     def export(self, style: str, folder: str | Path) -> list[Path]:
         """Write the runs in another tool's format below `folder`: "eee" (Every Eval Ever) or "inspect" (logs of inspect_ai).
 
-        Raises ConfigError for another style.
+        Raises ConfigError for another style, and for a comparison with label revisions or published rows.
         """
         from harness.core.errors import ConfigError
         from reports.exports import eee, inspect
@@ -87,12 +101,17 @@ class Results:
         exporters = {"eee": eee.export, "inspect": inspect.export}
         if style not in exporters:
             raise ConfigError(f"There is no export {style!r}; choose {' or '.join(exporters)}, or `render` for one text.")
+        require_shown(style, self._beside)
         return exporters[style](self.records, Path(folder).expanduser())
 
     def track(self, tracker: str) -> str:
-        """Send the table to an experiment tracker that is installed: "wandb" or "mlflow". Returns where it is, in words."""
+        """Send the table to an experiment tracker that is installed: "wandb" or "mlflow". Returns where it is, in words.
+
+        Raises ConfigError for a comparison with label revisions or published rows.
+        """
         from harness.results.trackers import log_table
 
+        require_shown(tracker, self._beside)
         return log_table(tracker, self.comparison)
 
     def _repr_markdown_(self) -> str:
@@ -109,9 +128,10 @@ class Results:
                     yield record.run_id, sweep.label, result
 
 
-def of_one_sweep(name: str, sweep: SweepResult) -> Results:
-    """Results of answers that belong to no stored run."""
-    record = RunRecord(run_id="", name=name, complete=True, config_yaml="{}", command="", sweeps=(sweep,))
+def of_one_sweep(name: str, sweep: SweepResult, asked: Mapping[str, ServerUse]) -> Results:
+    """Results of answers that belong to no stored run; `asked`: of servers, by role."""
+    served = {sweep.label: asked}
+    record = RunRecord(run_id="", name=name, complete=True, config_yaml="{}", command="", sweeps=(sweep,), served=served)
     return Results(lambda: [record])
 
 

@@ -69,16 +69,23 @@ def judged_answers(store: Store, runs: Sequence[str], benchmark: str = "") -> li
 
 
 def _ratings(store: Store, run: str, name: str, result: StoredResult) -> dict[str, list[Judged]]:
-    """The ratings of a result by judge; a continued run may have two."""
-    values = scored_ratings(name, result)
+    """The ratings of a result by judge and how its replies are read; a continued run may have two."""
+    values, reading = scored_ratings(name, result), _reading(result)
     label = result.label if result.benchmark == name else f"{result.label}, {result.benchmark}"
     found: dict[str, list[Judged]] = {}
     for item, answer, verdict in judged_of(store, result):
         if item.id in values:
-            judge = judge_name(verdict)
-            rating = Judged(name, f"{run}: {label}", answer_id(item.id, answer.text), judge, values[item.id], item.cluster)
+            judge = ", ".join(part for part in (judge_name(verdict), reading) if part)
+            identity = answer_id(item.id, answer.text)
+            rating = Judged(name, f"{run}: {label}", identity, judge, values[item.id], item.cluster, reading)
             found.setdefault(judge, []).append(rating)
     return found
+
+
+def _reading(result: StoredResult) -> str:
+    """How a judge's replies become ratings, "both orders, variant official": the same replies give others under another."""
+    variant = result.options.get("variant", result.protocol.facts.get("variant"))
+    return ", ".join(["both orders"] * bool(result.options.get("swap")) + [f"variant {variant}"] * bool(variant))
 
 
 def _not_contained(alike: Sequence[tuple[int, list[Judged]]]) -> list[tuple[int, list[Judged]]]:

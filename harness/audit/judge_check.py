@@ -9,11 +9,15 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.core.errors import DataError
+from harness.core.evaluation import Verdict
+from harness.core.judging import Unreached
 from harness.core.plugins import RatesAnswers
 from harness.labels.estimates.judge_fitness import UNREAD, Fitness, fitness, judgement, stated_number
 
@@ -52,22 +56,45 @@ def pairs_of(rows: Sequence[Row]) -> dict[str, RankedPair]:
     return found
 
 
+class Asked(NamedTuple):
+    """`blind`: pairs judged without their image. `unreached`, `unread`: why a question got no reply, and why nothing could be
+    read from a reply -> number of questions. With unreached ones the fitness is of no judge."""
+
+    fitness: Fitness
+    blind: int
+    unreached: Mapping[str, int]
+    unread: Mapping[str, int]
+
+
 def asked(
     judge: RatesAnswers, pairs: Sequence[RankedPair], images: Path, progress: Callable[[int], None] = lambda n: None
-) -> tuple[Fitness, int]:
-    """Ask a judge about every pair in both orders; the fitness, and how many pairs were judged without their image."""
+) -> Asked:
+    """Ask a judge about every pair in both orders."""
     judgements: dict[str, list[str]] = {}
+    verdicts: list[Verdict] = []
     blind = 0
     for number, pair in enumerate(pairs, 1):
         image = images / pair.image if pair.image and (images / pair.image).is_file() else None
         blind += bool(pair.image) and image is None
         for swapped in (False, True):
             shown = (pair.answers[1], pair.answers[0]) if swapped else pair.answers
-            value = judge.rank(pair.question, shown, {}, image).value
+            verdicts.append(judge.rank(pair.question, shown, {}, image))
+            value = verdicts[-1].value
             number_shown = None if value is None or value not in (0.0, 1.0) else int(value) + 1
             judgements.setdefault(pair.id, []).append(judgement(number_shown, pair.first_is_better, swapped))
         progress(number)
-    return fitness(judgements), blind
+    return Asked(fitness(judgements), blind, *_without_value(verdicts))
+
+
+def _without_value(verdicts: Sequence[Verdict]) -> tuple[Mapping[str, int], Mapping[str, int]]:
+    """Reasons of verdicts without a value: of those that no reply came for, and of the others. Where no verdict at all has a
+    value or a text, none of the questions got a reply, whatever the judge calls it."""
+    silent = not any(verdict.value is not None or verdict.raw.strip() for verdict in verdicts)
+    unreached, unread = Counter[str](), Counter[str]()
+    for verdict in verdicts:
+        if verdict.value is None:
+            (unreached if silent or isinstance(verdict, Unreached) else unread)[verdict.reading or "no reason given"] += 1
+    return unreached, unread
 
 
 def rated(

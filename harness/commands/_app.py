@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.core.edge.launch import is_first_here
 from harness.core.edge.text import printable
 
 app = typer.Typer(
@@ -38,8 +39,8 @@ def _show_version(wanted: bool) -> None:
         from harness.core.edge.versions import versions
 
         found = versions()
-        typer.echo(f"mm-align-harness {found.pop('mm-align-harness')}")
-        typer.echo(", ".join(f"{name} {version}" for name, version in found.items()))
+        echo(f"mm-align-harness {found.pop('mm-align-harness')}")
+        echo(", ".join(f"{name} {version}" for name, version in found.items()))
         raise typer.Exit
 
 
@@ -66,5 +67,7 @@ def group(name: str, about: str) -> typer.Typer:
 
 
 def echo(text: str, err: bool = False) -> None:
-    """A line of text without control characters; text of models and files is untrusted."""
-    typer.echo(printable(text), err=err)
+    """A line of text without control characters; text of models and files is untrusted. Of several processes that were started
+    together the first one of a host says what is for people."""
+    if err or is_first_here():
+        typer.echo(printable(text), err=err)

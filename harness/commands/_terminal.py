@@ -62,7 +62,7 @@ class Display:
         """A stage line with the time since the start."""
         self.console.print(line((f"{time.monotonic() - self._started:6.1f} s", "dim"), f"  {text}"), soft_wrap=True)
 
-    def progress(self, what: str, done: int, total: int) -> None:
+    def __call__(self, what: str, done: int, total: int) -> None:
         """Move the bar of `what`; a finished one disappears."""
         name, _, _ = what.partition("\t")
         if name not in self._tasks:
@@ -70,6 +70,8 @@ class Display:
         self._bars.update(self._tasks[name], description=printable(what.replace("\t", "  ")), completed=done, total=total)
         if done >= total:
             self._bars.remove_task(self._tasks.pop(name))
+
+    progress = __call__
 
     def fleet(self, status: Any) -> None:
         """How a fleet goes: a live table; without a terminal a few lines once a minute."""

@@ -37,7 +37,8 @@ def annotators(
 ) -> None:
     """Measure how often annotators prefer the chosen answer of stored pairs.
 
-    Every pair is asked in both orders. Without a configuration: table 10 of the study. Verdicts are remembered.
+    Every pair is asked in both orders. Without a configuration: table 10 of the study. Verdicts are remembered. What a server
+    was asked and charged is shown at the end.
     """
     from harness.api.annotators import annotators as measure
     from harness.commands._terminal import Display
@@ -46,7 +47,7 @@ def annotators(
 
     file, changes = file_and_changes(words or [])
     with Display() as display:
-        found = measure(file, changes, mini=mini, output=output, progress=display.progress)
+        found = measure(file, changes, mini=mini, output=output, progress=display)
     echo(found.render())
     if to is not None:
         to.write_text(json.dumps(as_json(found.rows), indent=1) + "\n", encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.api.forms import BESIDE, FOLDERS, ONE_TABLE, TRACKERS, unused
 from harness.commands._app import RUNS, OutputOption, app, echo
 from harness.core.errors import ConfigError
 
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
     from reports.values.comparison import Comparison
 
 
-_FOLDERS, _TRACKERS = ("eee", "inspect"), ("wandb", "mlflow")  # forms that go elsewhere than the terminal
-_EXPORTS = (*_FOLDERS, *_TRACKERS)
-_ONE_TABLE = ("csv", "latex")  # forms with the metrics under the official labels alone
+_EXPORTS = (*FOLDERS, *TRACKERS)
+_OPTIONS = {"names": "--name"}  # of arguments whose option has another name
 
 
 @app.command(
@@ -66,13 +66,14 @@ def compare(
     Ever's files and `--as inspect` logs for `inspect view` into `--to FOLDER`; wandb and mlflow get the table.
     """
     given = {
-        "--name": shown,
-        "--published": published,
-        "--baseline": baseline,
-        "--labels": labels,
-        "--leaderboard": leaderboard,
+        "names": shown,
+        "published": published,
+        "baseline": baseline,
+        "labels": labels,
+        "leaderboard": leaderboard,
+        "to": to,
     }
-    _check_together(style, {**given, "--to": to})
+    _check_together(style, given)
     if style in _EXPORTS:
         _exported(names, style, to, output)
         return
@@ -93,16 +94,13 @@ def compare(
 
 def _check_together(style: str, given: Mapping[str, object]) -> None:
     """Raise ConfigError for options that this form would pass over."""
-    texts = ("--name", "--baseline") if style in _ONE_TABLE else ("--name", "--published", "--baseline", "--labels")
-    taken = ("--to",) if style in _FOLDERS else () if style in _TRACKERS else texts
-    taken = (*taken, "--leaderboard") if style == "table" else taken
-    unread = [option for option, value in given.items() if value and option not in taken]
-    if unread:
-        hint = " It is written to the terminal: add `> FILE`." if unread == ["--to"] and style not in _EXPORTS else ""
-        if style in _ONE_TABLE and {"--labels", "--published"} & set(unread):
+    if unread := unused(style, given):
+        hint = " It is written to the terminal: add `> FILE`." if unread == ["to"] and style not in _EXPORTS else ""
+        if style in ONE_TABLE and set(BESIDE) & set(unread):
             hint = " `--as json`, markdown and html have it."
+        options = [_OPTIONS.get(name, f"--{name}") for name in unread]
         raise ConfigError(
-            f"`--as {style}` does not use {' and '.join(unread)}. Leave {'it' if len(unread) == 1 else 'them'} out.{hint}"
+            f"`--as {style}` does not use {' and '.join(options)}. Leave {'it' if len(options) == 1 else 'them'} out.{hint}"
         )
 
 
@@ -112,7 +110,7 @@ def _exported(names: list[str], style: str, to: Path | None, output: Path) -> No
     if to is not None and to.exists() and not to.is_dir():
         raise ConfigError(f"--to: {to} is a file. `--as {style}` writes several; name a folder.")
     runs = read(*names, output=output)
-    if style in ("wandb", "mlflow"):
+    if style in TRACKERS:
         echo(runs.track(style))
         return
     if to is None:

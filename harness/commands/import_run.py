@@ -37,7 +37,7 @@ def import_run(
     from harness.run.import_run import import_run as imported
 
     command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
-    done = imported(file, benchmark, name=name, data=data, output=output, command=command, changes=changes or ())
+    done = imported(file, benchmark, name=name, data=data, output=output, command=command, changes=changes or (), say=echo)
     show_comparison(done.outcome.comparison)
     echo(f"{done.run_id}: {done.answered:,} of {done.items:,} items answered in the log of {done.tool}.")
     if done.unmatched:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from harness.commands._app import DryRunOption, FleetOption, WordsArgument, WorkersOption, app, echo
-from harness.core.edge.launch import is_alone, is_asked_for, is_first
+from harness.core.edge.launch import is_first, launcher, machines
 from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -121,22 +120,14 @@ def interruptible(name: str, work: Callable[[str, Display], T]) -> T:
             return work(command, display)
     except KeyboardInterrupt as stopped:
         if is_first():
-            echo(f"\nInterrupted. Everything finished so far is kept. To continue: {command}", err=True)
+            everywhere = ", and on each other machine with its own rank" if machines() > 1 else ""
+            echo(f"\nInterrupted. Everything finished so far is kept. To continue{everywhere}: {command}", err=True)
         raise typer.Exit(exit_code(stopped)) from None
 
 
 def typed(words: Sequence[str]) -> str:
     """The command of these words, with a launcher where several processes train together."""
-    if is_alone():
-        return shlex.join(["python", "-m", "harness", *words])
-    divided = list[str]()
-    if is_asked_for("FSDP"):
-        divided = ["--use_fsdp", "--fsdp_version", "2"]
-    elif is_asked_for("DEEPSPEED"):
-        file, stage = (os.environ.get(f"ACCELERATE_DEEPSPEED_{name}") for name in ("CONFIG_FILE", "ZERO_STAGE"))
-        divided = ["--use_deepspeed", *(["--deepspeed_config_file", file] if file else ["--zero_stage", stage or "2"])]
-    launcher = ["accelerate", "launch", "--num_processes", os.environ["WORLD_SIZE"]]
-    return shlex.join([*launcher, *divided, "-m", "harness", *words])
+    return shlex.join([*launcher(), "-m", "harness", *words])
 
 
 def exit_if_incomplete(outcome: Outcome) -> None:

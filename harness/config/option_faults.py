@@ -133,7 +133,8 @@ def _schema_fault(error: Any, tree: Any, model: type[BaseModel]) -> tuple[str, s
         return f"{place}: write a mapping, such as {{name: ..., option: value}}, not {shown}", "", ""
     what = f"{error['msg'][0].lower()}{error['msg'][1:]}"
     should = _SHOULD if what.startswith(_SHOULD) else ""
-    return f"{place}: {should}", what.removeprefix(should), f", not {shown}"
+    quoted = "; put it in quotes" if error["type"] == "string_type" and isinstance(error.get("input"), (int, float)) else ""
+    return f"{place}: {should}", what.removeprefix(should), f", not {shown}{quoted}"
 
 
 def _as_an_option(loc: Sequence[int | str], tree: Any) -> str:

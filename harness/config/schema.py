@@ -6,6 +6,7 @@ against the plug-in's own signature before anything is loaded, so a plug-in defi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from harness.config.changes import changed
 from harness.config.fleet_form import ArmResources, FleetConfig, Jobs
 from harness.config.gate_policy import GatePolicy
 from harness.config.option_faults import all_faults, option_faults, schema_faults
+from harness.config.study_tables import TableNotes
 from harness.core.digests import value_digest
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import ConfigError
@@ -84,17 +86,6 @@ class Arm(_Strict):
     resources: ArmResources | None = Field(None, description="with `fleet`: processes and GPUs of its training")
 
 
-class TableNotes(_Strict):
-    """What a report says of a table of the study besides its rows. Changes nothing that is computed."""
-
-    rows: dict[str, str] = Field(default_factory=dict, description="arm or reward model -> row of the paper's table")
-    same_prompts: list[list[str]] = Field(default_factory=list, description="rows that are compared on the same prompts")
-    not_run: dict[str, str] = Field(default_factory=dict, description="rows of the paper's table that are not run, and why")
-    finding: str = Field(default="", description="what the paper says of the question that the study asks")
-    open: dict[str, str] = Field(default_factory=dict, description="what the paper leaves open, and the default taken")
-    grids: dict[str, list[float]] = Field(default_factory=dict, description="values that the paper searched, by setting")
-
-
 _PLACED: Any = {"__all__": {"resources"}}  # where it is carried out
 _PLACES: Any = {"output": True, "fleet": True, "jobs": True, "arms": _PLACED, "reward_models": _PLACED}
 
@@ -130,6 +121,14 @@ class RunConfig(_Strict):
     def seed_of(self, arm: Arm) -> int:
         """Seed of an arm's draws: its own, or the study's."""
         return arm.seed if arm.seed is not None else self.seed
+
+    @property
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Base checkpoint, reward models, arms (with the seed of their draws) and benchmarks as plain values, by name."""
+        found = {"model": self.model.model_dump()}
+        for part, arms in (("reward_models", self.reward_models), ("arms", self.arms)):
+            found |= {f"{part}.{arm.name}": {**arm.model_dump(exclude_none=True), "seed": self.seed_of(arm)} for arm in arms}
+        return found | {f"sweep.{spec.title}": spec.model_dump(exclude_none=True) for spec in self.sweep}
 
     @property
     def digest(self) -> str:
@@ -169,9 +168,13 @@ def read_tree(path: Path | None) -> dict[str, Any]:
 
 
 def load_table(name: str, mini: bool, overrides: Sequence[str] = ()) -> tuple[RunConfig, list[str]]:
-    """A table of the study ("table6"), real or on the miniature world, and its rows that had to be left out."""
+    """A table of the study ("table6"), real or on the miniature world, and its rows that had to be left out.
+
+    Its notes keep the study as it is shipped, so that a report can tell what was changed.
+    """
     tree, left = study.tree(name, mini)
-    return parse(tree, f"study:{name}", overrides), left
+    shipped = {part: json.dumps(values) for part, values in parse(tree, f"study:{name}").parts.items()}
+    return parse({**tree, "table": {**tree["table"], "shipped": shipped}}, f"study:{name}", overrides), left
 
 
 def stored(text: str, where: str) -> RunConfig:

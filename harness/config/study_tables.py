@@ -5,6 +5,9 @@ A row names its pairs and its aligner by block, with changes behind it where the
 `study:table6` is LLaVA-1.6-7B on COCO, and `study:table6 --mini` the same rows on the miniature world. A row that needs a
 block which one of the two does not have is left out there, and named. A finding (`study:finding-rho`, `study:ablation-gamma`)
 trains every row with three seeds and names the arm that the others are tested against.
+
+A note of `open` or `departures` is a text, or a text (`default`) with the options that it speaks of, `settings` of the plug-ins
+`of`: a report compares these with what ran. Without `default` it lists their values.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
@@ -22,6 +26,33 @@ from harness.core.nearest import did_you_mean
 PREFIX = "study:"
 FOLDER = Path(__file__).parent / "studies"
 SEEDS = (0, 1, 2)  # of a finding; tables have one run an arm, as the paper
+_SEEDS_OF_A_FINDING = {
+    "default": "0, 1 and 2 of every arm: of subsamples, draws and training; the paper has one run an arm and prints no seed",
+    "settings": ["seed"],
+}
+
+
+class TableNotes(BaseModel):
+    """What a report says of a table of the study besides its rows. Changes nothing that is computed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    rows: dict[str, str] = Field(default_factory=dict, description="arm or reward model -> row of the paper's table")
+    same_prompts: list[list[str]] = Field(default_factory=list, description="rows that are compared on the same prompts")
+    not_run: dict[str, str] = Field(default_factory=dict, description="rows of the paper's table that are not run, and why")
+    finding: str = Field(default="", description="what the paper says of the question that the study asks")
+    open: dict[str, str] = Field(default_factory=dict, description="what the paper leaves open, and the default taken")
+    departures: dict[str, str] = Field(
+        default_factory=dict, description="where this project departs from what the paper prints"
+    )
+    settings: dict[str, list[str]] = Field(
+        default_factory=dict, description="settings that a note of `open` or `departures` is about, e.g. bdhs.temperature"
+    )
+    shipped: dict[str, str] = Field(default_factory=dict, description="parts of the study as it is shipped, each as JSON")
+    other_rows: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="last part of another model.path -> the paper's rows with that checkpoint, as `rows`"
+    )
+    grids: dict[str, list[float]] = Field(default_factory=dict, description="values that the paper searched, by setting")
 
 
 def names() -> list[str]:
@@ -60,14 +91,31 @@ def tree(name: str, mini: bool) -> tuple[dict[str, Any], list[str]]:
         _as_finding(made, rows, left_out)
     if not made["arms"] and not made["reward_models"]:
         raise ConfigError(f"No row of {name} can be run on the miniature world:\n  " + "\n  ".join(left_out))
-    shared = {
+    made["table"] = {
         "rows": as_rows,
         "same_prompts": rows.get("same_prompts", []),
         "not_run": not_run,
         "finding": rows.get("paper", ""),
+        "other_rows": rows.get("other_rows", {}),
+        "grids": made.pop("grids", {}),
+        **_notes(made.pop("open"), rows.get("open", {}), made.pop("departures", {}), _read(FOLDER / "departures.yaml")),
     }
-    made["table"] = {**shared, "open": {**rows.get("open", {}), **made.pop("open")}, "grids": made.pop("grids", {})}
     return made, left_out
+
+
+def _notes(open_: Mapping[str, Any], of_rows: Mapping[str, Any], *departures: Mapping[str, Any]) -> dict[str, Any]:
+    """What the notes say and the settings that they are about; those of the rows' own file stand first, and in the place of
+    others of their name."""
+    choices = {**of_rows, **{what: note for what, note in open_.items() if what not in of_rows}}
+    parts = {"open": choices, "departures": dict(pair for part in departures for pair in part.items())}
+    texts, settings = dict[str, dict[str, str]](), dict[str, list[str]]()
+    for part, notes in parts.items():
+        texts[part] = {what: note.get("default", "") if isinstance(note, Mapping) else note for what, note in notes.items()}
+        for what, note in notes.items():
+            if isinstance(note, Mapping):
+                names = note.get("settings", ["name"])
+                settings[what] = [f"{of}.{name}" for of in note["of"] for name in names] if "of" in note else names
+    return {**texts, "settings": settings}
 
 
 def _as_finding(made: dict[str, Any], rows: Mapping[str, Any], left_out: list[str]) -> None:
@@ -77,6 +125,7 @@ def _as_finding(made: dict[str, Any], rows: Mapping[str, Any], left_out: list[st
         raise ConfigError(f"Nothing is left to compare in {made['name']}:\n  " + "\n  ".join(left_out))
     for arm in made["arms"]:
         arm["grid"] = {**arm.get("grid", {}), "seed": list(SEEDS)}
+    made["open"] = {**made["open"], "seeds": _SEEDS_OF_A_FINDING}
     made |= {"baseline": rows["baseline"]} if "baseline" in rows else {}
 
 

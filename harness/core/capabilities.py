@@ -49,15 +49,19 @@ class WantsLikelihoods(Protocol):
 
 
 @runtime_checkable
+class CountsWhatIsAsked(Protocol):
+    """A benchmark with facts of its protocol on the items that are asked: its files know nothing of `limit` and `items`."""
+
+    def facts_of(self, items: Sequence[Item]) -> dict[str, str]: ...
+
+
+@runtime_checkable
 class ScoresTogether(Protocol):
     """A benchmark with metrics over several items at once: both questions about an image, all four answers of a group."""
 
     def together(self, items: Sequence[Item], scores: Sequence[Score], answers: Mapping[str, Answer]) -> list[Score]:
-        """The scores with what several items say together; asked again whenever some of them were scored anew.
-
-        scores[i] is of items[i]; answers by the item's id. A group that lacks a member is left out and counted.
-        """
-        ...
+        """The scores with what several items say together; asked again whenever some of them were scored anew. scores[i] is of
+        items[i]; answers by the item's id. A group that lacks a member is left out and counted."""
 
 
 @runtime_checkable
@@ -88,8 +92,7 @@ class OfficialFile:
 
     `url` is "" where only a person may or can fetch it; `member` names the part of the archive at `url` that is the
     file, with a closing slash where it is a folder. `sha256` (of the file, not of its archive) is "" where it is not
-    known; `how` tells in one line how to get it by hand; `needed` False: only for an option.
-    """
+    known; `how` tells in one line how to get it by hand; `needed` False: only for an option."""
 
     name: str
     origin: str
@@ -170,13 +173,6 @@ class GuessesTokens(Protocol):
 
 
 @runtime_checkable
-class ShowsTokens(Protocol):
-    """A model that shows a text as its tokens, whose concatenation is the text."""
-
-    def pieces(self, text: str) -> Sequence[str]: ...
-
-
-@runtime_checkable
 class CanBeTrained(Protocol):
     """A model that `alignment` can train: a `Policy`."""
 
@@ -214,10 +210,8 @@ class Finding:
 
 @runtime_checkable
 class ChecksItself(Protocol):
-    """A model that shows on images whether its tokens and its numbers are what they should be.
-
-    `despite`: names of checks that may fail. `training`: look also at what only training computes.
-    """
+    """A model that shows on images whether its tokens and its numbers are what they should be. `despite`: names of checks that
+    may fail. `training`: look also at what only training computes."""
 
     despite: tuple[str, ...]
 
@@ -240,8 +234,7 @@ class HoldsWeights(Protocol):
 @runtime_checkable
 class ChecksItsFiles(Protocol):
     """A source that can say, without a model and without reading an image, how many pairs or prompts its files hold.
-    Raises DataError as `pairs` would: a faulty file, most images missing.
-    """
+    Raises DataError as `pairs` would: a faulty file, most images missing."""
 
     def check(self, data: Data, seed: int) -> int: ...  # after `limit`
 

@@ -5,6 +5,7 @@
         UnknownPlugin               no plug-in of that name
         RepeatedPlugin              two plug-ins claim one name
       DataError                     a file of the data folder is missing or broken
+        UnknownItems              a benchmark has no items of these ids
         ImageError                an image cannot be read; the rest of a sweep goes on
       ModelError                    a checkpoint cannot be loaded or used
         Unanswered                  some requests got no answer; the others did and are stored
@@ -21,7 +22,7 @@ Each message states what happened, where, and what to do now. Any other exceptio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -45,6 +46,14 @@ class RepeatedPlugin(ConfigError):
 
 class DataError(HarnessError):
     """A file of the data folder is missing, broken or does not fit its neighbours."""
+
+
+class UnknownItems(DataError):
+    """Items that a benchmark does not have. `ids`: theirs."""
+
+    def __init__(self, message: str, ids: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.ids = tuple(ids)
 
 
 class ImageError(DataError):

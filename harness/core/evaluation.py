@@ -203,17 +203,17 @@ def over(numerator: Number, denominator: Number) -> Number:
 
 
 def rounded(value: Number, digits: int) -> Number:
-    """Half to even, for floats and for numpy arrays alike."""
-    return round(value, digits) if isinstance(value, int | float) else value.round(digits)
+    """As Python rounds, and published scripts, for floats and numpy arrays; numpy makes 115.2 of 115.14999999999999."""
+    if isinstance(value, int | float):
+        return round(float(value), digits)  # a numpy scalar is a float that rounds as numpy does
+    exact = value.copy()
+    exact.flat = [round(number, digits) for number in value.ravel().tolist()]
+    return exact
 
 
 def ratio(name: str, numerator: Sequence[str], denominator: Sequence[str], **about: Any) -> Formula:
     """A formula that divides one sum of addends by another: ratio("precision", ["tp"], ["tp", "fp"])."""
-
-    def compute(sums: Sums) -> Number:
-        return over(sum(sums[n] for n in numerator), sum(sums[n] for n in denominator))
-
-    return Formula(name, compute, **about)
+    return Formula(name, lambda sums: over(sum(sums[n] for n in numerator), sum(sums[n] for n in denominator)), **about)
 
 
 @dataclass(frozen=True, slots=True)

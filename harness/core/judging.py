@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -41,6 +41,11 @@ class JudgesTogether(Protocol):
     """A judge that gives many verdicts in less time than one after the other; each with its place, as they come."""
 
     def judge_all(self, questions: Sequence[Question]) -> Iterator[list[tuple[int, Verdict]]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached(Verdict):
+    """A verdict without a value because no reply came: it says nothing of the answer, nor of the judge. `reading`: why."""
 
 
 class Reply(NamedTuple):
@@ -76,6 +81,16 @@ class RatesOnAScale(Protocol):
     rating_scale: RatingScale
 
 
+@runtime_checkable
+class CountsUnread(Protocol):
+    """A judged benchmark some of whose variants count replies of the judge that state nothing for sure.
+
+    `unread_counts`: as what, in words, "0" or "wrong"; "" where the variant counts none.
+    """
+
+    unread_counts: str
+
+
 @dataclass(frozen=True, slots=True)
 class JudgeTask:
     """One kind of judgement.
@@ -86,6 +101,8 @@ class JudgeTask:
     rule: what a judge without a model does: (question, answer, facts) -> Reply. None: it refuses.
     digest: first digits of the sha256 of the official prompt, where it may not be shipped; a user's text is checked against it.
     fields: (question, answer, facts) -> the prompt's fields. positions: fields of a text that writes "{}" for each, in order.
+    counted: (reply) -> what the benchmark's variant counts for it, None for nothing, where that is more than `read` reads: an
+    official rule makes a number of any reply. Such a reply is kept as the verdict. None: only what `read` reads is.
     version: raise it whenever rule or reading could give another verdict; verdicts of another version are asked for again.
     key: name under which verdicts are stored, "" for `name`. texts: prompts whose common digest stands in the keys of stored
     verdicts, "" for this task's own; other texts are other verdicts.
@@ -101,6 +118,7 @@ class JudgeTask:
     version: int = 1
     key: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
+    counted: Callable[[str], object] | None = None
 
     def fill(self, question: str, answer: str, facts: Facts, text: str = "") -> str:
         """The prompt, or another text for this task, with its fields filled in one pass: a field's own braces stay."""
@@ -123,6 +141,19 @@ class JudgeTask:
         return hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:12]
 
 
+RANKS = (0.0, 0.5, 1.0)  # of two answers: the first is better, neither, the second
+
+
+def read_rank(found: Any, judge: str) -> Verdict:  # Any: what another's annotator returned
+    """What an annotator's `rank` returned; a value that says neither which answer is better nor that none is, as unjudged."""
+    if not isinstance(found, Verdict):
+        return Verdict(None, f"the annotator returned {found!r:.60}, which is not a Verdict", "", judge, "")
+    if found.value is None or any(found.value == rank for rank in RANKS):
+        return found
+    wanted = "0 (the first answer is better), 0.5 (neither) or 1 (the second)"
+    return replace(found, value=None, reading=f"the annotator's value is {found.value!r:.60}; it must be {wanted}")
+
+
 class NoJudge:
     """Stands where a judge stands when nothing will be judged. Whoever asks it gets a JudgeError."""
 
@@ -130,6 +161,13 @@ class NoJudge:
 
     def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
         raise JudgeError("Stored scores are not judged again by a report.")
+
+
+@runtime_checkable
+class KnownUnasked(Protocol):
+    """A judge that tells who it is without asking anything of the model that it asks."""
+
+    def known_of(self, task: JudgeTask) -> str: ...  # the beginning of `version_of`, as far as it is known
 
 
 @runtime_checkable

@@ -73,7 +73,8 @@ class RatesAnswers(Protocol):
         ...
 
     def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
-        """Which of two answers is better: value 0 the first, 1 the second, 0.5 neither, None unjudged."""
+        """Which of two answers is better: value 0 the first, 1 the second, 0.5 neither, None unjudged. A comparison with any
+        other value counts as unjudged (`judging.read_rank`); how good an answer is by itself is what `rate` tells."""
         ...
 
 

@@ -20,6 +20,8 @@ UNKNOWN_WEIGHTS = "not known by content"  # how the fact `weights` of such a mod
 OTHER_PROMPTS = "prompts that are not this benchmark's"  # a fact of answers that another tool asked for
 UNKNOWN_FACT = "unknown"  # how the value of a fact begins that a file does not tell
 _ASKED = ("prompt (first item)", "decoding", "token limit")  # facts of every protocol whose model was asked here
+JUDGES = ("judge", "extractor", "supported by")  # facts that may name a judge, the last two behind the word "judge"
+JUDGE_CHECK = "judge on pairs that people ranked"  # a fact: what `judges check` found of that judge
 AS_WRITTEN = "answers scored"  # a fact of a protocol under which answers are not cut before they are scored
 
 
@@ -72,6 +74,13 @@ class ProtocolRecord:
         return FROM_FILES in self.facts and missing and name not in (AS_WRITTEN, STOPPED)
 
 
+def judge_named(facts: Mapping[str, str]) -> str:
+    """The judge whose verdicts a protocol's scores rest on, with its version; "" where none was asked."""
+    plain, *behind = (facts.get(name, "") for name in JUDGES)
+    named = plain or next((fact.removeprefix("judge ") for fact in behind if fact.startswith("judge ")), "")
+    return "" if named.startswith(("none", FILES)) else named
+
+
 def nothing_to_say(item: Item) -> str:
     """Of an item whose benchmark does not describe its items."""
     return ""
@@ -89,7 +98,8 @@ class BenchmarkResult:
     `answers` and `scores` are in the order of `items`, less the missing ones. `subject` and `reference`: what an item asks
     about and what is true of it, in words, as the benchmark tells (`DescribesItems`); `asked_object`: the object whose presence
     it asks about (`AsksAboutObjects`), "" for other questions; `rows`: how often its metrics count it.
-    `judged_again`: a sample of the answers, scored with second verdicts of the judge.
+    `judged_again`: a sample of the answers, scored with second verdicts of the judge, each with what it alone changes in
+    metrics over several items. `rating`: the addend that is the judge's rating; `unread_counts`: see `CountsUnread`.
     """
 
     benchmark: str
@@ -104,6 +114,8 @@ class BenchmarkResult:
     asked_object: Callable[[Item], str] = field(default=nothing_to_say, compare=False)
     rows: Callable[[Item], int] = field(default=one_row, compare=False)
     judged_again: tuple[Score, ...] = ()
+    rating: str = ""
+    unread_counts: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +131,8 @@ class SweepResult:
 class StudyNotes:
     """Sentences on a study: `rows` of the paper's table that its arms are, `shared` prompts of its arms, arms that are `unlike`
     though the paper has them on the same prompts, rows of the paper's table that are `not_run` and why, what the paper leaves
-    `open` and the default taken, benchmarks of which only a `partial` sweep was asked, and what the paper says of the `finding`
-    that the study is about."""
+    `open` and what was taken, benchmarks of which only a `partial` sweep was asked, what the paper says of the `finding` that
+    the study is about, and `departures` from what the paper prints."""
 
     rows: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
@@ -129,6 +141,7 @@ class StudyNotes:
     open: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
     finding: tuple[str, ...] = ()
+    departures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

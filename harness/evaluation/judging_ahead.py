@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from harness.core.capabilities import cost_of
+from harness.core.capabilities import ScoresTogether, cost_of
 from harness.core.digests import text_digest
 from harness.core.evaluation import Answer, Item, Score
+from harness.core.flags import UNJUDGED
 from harness.core.judging import Question
 from harness.core.plugins import Benchmark, Judge, Progress
-from harness.evaluation.scoring import RememberingJudge, score_all
+from harness.evaluation.remembering_judge import RememberingJudge
+from harness.evaluation.scoring import score_all, score_each, together
 
 
 @dataclass
@@ -35,7 +37,7 @@ class Judging:
         judge = self._together
         if judge is None or cost_of(judge) is None:
             return
-        _, questions = judge.tried(self.benchmark, self.items, self.answers)
+        _, questions = judge.tried(self._score_all)
         if questions:
             self._thread = threading.Thread(target=self._beside, args=(judge, questions), daemon=True)
             self._thread.start()
@@ -51,26 +53,47 @@ class Judging:
             self._thread.join()
         if self._error is not None:
             raise self._error
-        return self._scored(self.items)
+        return self._scored(self._score_all)
 
     def again(self, scores: Sequence[Score], most: int) -> tuple[Score, ...]:
-        """Scores with second verdicts of up to `most` judged answers: those whose ids have the least sha256, so that every
-        checkpoint has the same ones."""
+        """Scores with second verdicts of up to `most` answers whose verdict counts: those whose ids have the least sha256, so
+        that every checkpoint has the same ones. Each has what it alone changes in metrics over several items."""
         if not isinstance(self.judge, RememberingJudge):
             return ()
-        judged = {s.item_id for s in scores if s.verdict is not None and s.verdict.value is not None}
-        chosen = sorted(judged, key=text_digest)[:most]
+        judged = [s.item_id for s in scores if s.verdict is not None and s.flag != UNJUDGED]
+        chosen = set(sorted(judged, key=text_digest)[:most])
+        items = [item for item in self.items if item.id in chosen]
         self.judge.repeat = 1
         try:
-            return self._scored(tuple(item for item in self.items if item.id in set(chosen)))
+            second = self._scored(lambda: score_each(self.benchmark, items, self.answers))
         finally:
             self.judge.repeat = 0
+        if not isinstance(self.benchmark, ScoresTogether):
+            return second
+        return self._scored(lambda: tuple(self._in_place(scores, new) for new in second))
 
-    def _scored(self, items: tuple[Item, ...]) -> tuple[Score, ...]:
+    def _in_place(self, scores: Sequence[Score], new: Score) -> Score:
+        """A second score with all that its verdict changes in the sums, those of other items too."""
+        if new.flag == UNJUDGED:
+            return new
+        (first,) = (score for score in scores if score.item_id == new.item_id)
+        answered = [item for item in self.items if item.id in self.answers]
+        exchanged = [new if score is first else score for score in scores]
+        values = dict(first.values)
+        for old, other in zip(scores, together(self.benchmark, answered, exchanged, self.answers), strict=True):
+            for name in {**old.values, **other.values} if old.values != other.values else ():
+                values[name] = values.get(name, 0.0) + other.values.get(name, 0.0) - old.values.get(name, 0.0)
+        return replace(new, values=values)
+
+    def _score_all(self) -> tuple[Score, ...]:
+        return score_all(self.benchmark, self.items, self.answers)
+
+    def _scored(self, scoring: Callable[[], tuple[Score, ...]]) -> tuple[Score, ...]:
+        """What `scoring` returns once all verdicts are there that it asks for."""
         if (judge := self._together) is None:
-            return score_all(self.benchmark, items, self.answers)
+            return scoring()
         while True:
-            scores, questions = judge.tried(self.benchmark, items, self.answers)
+            scores, questions = judge.tried(scoring)
             if not questions:
                 return scores
             self._ask(judge, questions)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.config.schema import BenchmarkConfig
+from harness.core.capabilities import CountsWhatIsAsked
 from harness.core.digests import value_digest
 from harness.core.evaluation import Item, Request
 from harness.core.plugins import Benchmark, Model
@@ -34,12 +35,9 @@ def protocol_of(
 
 
 def benchmark_facts(benchmark: Benchmark, items: Sequence[Item]) -> dict[str, str]:
-    """The benchmark's own facts. A number of images is that of the items: a benchmark counts those of its files, to which
-    `limit` and `items` are not applied yet."""
-    facts = dict(benchmark.facts())
-    if facts.get("images", "").isdigit():
-        facts["images"] = str(len({item.image for item in items if item.image}))
-    return facts
+    """The benchmark's own facts, and those of the items that it asks."""
+    of_items = benchmark.facts_of(items) if isinstance(benchmark, CountsWhatIsAsked) else {}
+    return {**benchmark.facts(), **of_items}
 
 
 def item_digest(items: Sequence[Item]) -> str:

@@ -1,139 +1,24 @@
-"""Answers -> scores, with a judge that remembers its verdicts: scoring again never pays again."""
+"""Answers -> scores, and the judges and benchmarks that a configuration names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from harness.config.check_plugins import no_judge
 from harness.config.schema import BenchmarkConfig, JudgeConfig
 from harness.core import flags, registry
-from harness.core.capabilities import (
-    Cost,
-    NeedsJudge,
-    ScoresTogether,
-    VersionsTasks,
-    cost_of,
-    version_for,
-)
-from harness.core.digests import file_digest, value_digest
+from harness.core.capabilities import NeedsJudge, ScoresTogether
 from harness.core.edge.foreign import words_of
 from harness.core.edge.own_servers import StartsServer
 from harness.core.errors import DataError, HarnessError, JudgeError
-from harness.core.evaluation import Answer, Item, Score, Verdict
+from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer, whole
-from harness.core.judging import REPEAT, ChecksAnnotator, Facts, JudgesTogether, JudgeTask, NoJudge, Question
+from harness.core.judging import ChecksAnnotator, NoJudge
 from harness.core.plugins import Annotator, Benchmark, Data, Judge
-from harness.core.preference import Images, one_or_all, paths_of
+from harness.evaluation.remembering_judge import RememberingAnnotator, RememberingJudge
 from harness.storage.run_store import Store
-
-
-class _Remembering:
-    """A store underneath a judge. Unjudged verdicts are not kept, so the next run asks again."""
-
-    def __init__(self, inner: Judge | Annotator, store: Store) -> None:
-        self._inner, self._store = inner, store
-        self.name, self.version = inner.name, inner.version
-
-    def spent(self) -> Cost | None:
-        """What the judge's server was asked and charged; None for one that runs here."""
-        return cost_of(self._inner)
-
-    def _key(self, version: str, asked: list[Any], image: Images) -> str:
-        return value_digest([self.name, version, *asked, one_or_all(map(file_digest, paths_of(image)))])
-
-    def _keep(self, key: str, verdict: Verdict) -> Verdict:
-        if verdict.value is not None:
-            self._store.add_verdict(key, verdict)
-        return verdict
-
-
-class RememberingJudge(_Remembering):
-    """A benchmark's judge that remembers its verdicts.
-
-    Where the judge can, the verdicts of many answers are asked for together: `tried` scores with those that are there and
-    finds out what else scoring asks, `ask_ahead` asks it. While `repeat` is not 0, verdicts are those of a further asking.
-    """
-
-    repeat = 0
-
-    def __init__(self, judge: Judge, store: Store) -> None:
-        super().__init__(judge, store)
-        self._judge = judge
-        self._noted: dict[str, Question] | None = None  # while scoring is only tried: what it asks
-        self._had: dict[str, Verdict] = {}  # by this command; one without a value is not asked again by it
-
-    @property
-    def asks_together(self) -> bool:
-        return isinstance(self._judge, JudgesTogether)
-
-    def version_of(self, task: JudgeTask) -> str:
-        return self._judge.version_of(task) if isinstance(self._judge, VersionsTasks) else self.version
-
-    def judge(self, task: JudgeTask, question: str, answer: str, facts: Facts, image: Path | None) -> Verdict:
-        """A stored verdict whose reply `task.read` no longer reads is asked for again."""
-        facts = {**facts, REPEAT: self.repeat} if self.repeat else facts
-        key = self._key(version_for(self._judge, task), [question, answer, task.stored_facts(facts)], image)
-        known = self._had.get(key) or self._store.verdicts([key]).get(key)
-        if known is not None and (known.value is None or not known.raw or task.read(known.raw) is not None):
-            self._had[key] = known
-            return known
-        if self._noted is not None:
-            self._noted[key] = Question(task, question, answer, facts, image)
-            return Verdict(None, "not asked yet", "", self.name, self.version)
-        return self._keep(key, self._judge.judge(task, question, answer, facts, image))
-
-    def tried(
-        self, benchmark: Benchmark, items: tuple[Item, ...], answers: Mapping[str, Answer]
-    ) -> tuple[tuple[Score, ...], dict[str, Question]]:
-        """Scores with the verdicts that are there, and what scoring asks besides, by key.
-
-        The scores hold where that is nothing. A benchmark may ask more once it has these verdicts.
-        """
-        noted: dict[str, Question] = {}
-        self._noted = noted
-        try:
-            return score_all(benchmark, items, answers), noted
-        finally:
-            self._noted = None
-
-    def ask_ahead(self, questions: Mapping[str, Question], done: Callable[[int], None]) -> None:
-        """Ask all of them, keeping each verdict as it comes; `done` hears how many there are."""
-        if not isinstance(self._judge, JudgesTogether):
-            return
-        keys, count = list(questions), 0
-        for batch in self._judge.judge_all(list(questions.values())):
-            for i, verdict in batch:
-                self._had[keys[i]] = self._keep(keys[i], verdict)
-            count += len(batch)
-            done(count)
-
-
-class RememberingAnnotator(_Remembering):
-    """An aligner's annotator that remembers its ratings and rankings."""
-
-    def __init__(self, annotator: Annotator, store: Store) -> None:
-        super().__init__(annotator, store)
-        self._annotator = annotator
-        self.asked: Callable[[], None] = lambda: None  # called after each question to the annotator
-
-    def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict:
-        asked = [question, answer, {"task": "rank", **facts}]
-        return self._remembered(asked, image, lambda: self._annotator.rate(question, answer, facts, image))
-
-    def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
-        asked = ["rank", question, *answers, {"task": "rank", **facts}]
-        return self._remembered(asked, image, lambda: self._annotator.rank(question, answers, facts, image))
-
-    def _remembered(self, asked: list[Any], image: Images, ask: Callable[[], Verdict]) -> Verdict:
-        key = self._key(self.version, asked, image)
-        if (known := self._store.verdicts([key]).get(key)) is not None:
-            return known
-        verdict = self._keep(key, ask())
-        self.asked()
-        return verdict
 
 
 def make_judge(spec: JudgeConfig, store: Store | None = None, data: Data | None = None) -> Judge:
@@ -220,7 +105,12 @@ def score_answer(benchmark: Scorer, item: Item, answer: Answer, as_written: bool
 def score_all(benchmark: Benchmark, items: tuple[Item, ...], answers: Mapping[str, Answer]) -> tuple[Score, ...]:
     """Scores of the items that have an answer, in the order of the items."""
     answered = [item for item in items if item.id in answers]
-    return together(benchmark, answered, [score_answer(benchmark, item, answers[item.id]) for item in answered], answers)
+    return together(benchmark, answered, score_each(benchmark, answered, answers), answers)
+
+
+def score_each(benchmark: Scorer, items: Sequence[Item], answers: Mapping[str, Answer]) -> tuple[Score, ...]:
+    """Scores of answered items, each for itself."""
+    return tuple(score_answer(benchmark, item, answers[item.id]) for item in items)
 
 
 def together(

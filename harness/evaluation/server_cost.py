@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Self
 
@@ -90,6 +91,16 @@ class GrowingCost:
     def _stored(self) -> ServerCost | ArmCost:
         kind = _KINDS[self._role]
         return self._store.get(kind, *self._of) or kind()
+
+
+@contextmanager
+def cost_said(who: str, asked: object, say: Callable[[str], None]) -> Iterator[None]:
+    """Says at the end, of an error or an interruption too, what a server was asked and charged; nothing of what runs here."""
+    try:
+        yield
+    finally:
+        if (spent := cost_of(asked)) is not None and spent.requests:
+            say(f"{who}: {spent}")
 
 
 def cost_of_all(asked: Sequence[object]) -> Cost | None:

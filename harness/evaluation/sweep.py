@@ -11,7 +11,7 @@ from harness.config.schema import BenchmarkConfig
 from harness.core.capabilities import SharesWork, WantsLikelihoods, WantsLogOdds
 from harness.core.edge.files import instead_of_file
 from harness.core.edge.foreign import refused_as
-from harness.core.errors import DataError, HarnessError
+from harness.core.errors import DataError, HarnessError, UnknownItems
 from harness.core.evaluation import Item, Request
 from harness.core.nearest import nearest
 from harness.core.plugins import AnswersAtOnce, Benchmark, Data, Judge, Model, Progress, no_progress
@@ -236,10 +236,11 @@ def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[I
     ids = [item.id for item in items]
     if repeated := len(ids) - len(set(ids)):
         raise DataError(f"{spec.name}: {repeated} items share an id with another one.")
-    for wanted in spec.items or ():
-        if wanted not in ids:
-            near = ", ".join(nearest(wanted, ids, n=3, cutoff=0.3) or ids[:3])
-            raise DataError(f"{spec.name} has no item {wanted!r}. Its ids look like: {near}.")
+    known = set(ids)
+    if lost := [wanted for wanted in spec.items or () if wanted not in known]:
+        named = ", ".join(map(repr, lost[:3])) + (f" and {len(lost) - 3:,} more" if len(lost) > 3 else "")
+        near = ", ".join(nearest(lost[0], ids, n=3, cutoff=0.3) or ids[:3])
+        raise UnknownItems(f"{spec.title} has no item {named}. Its ids look like: {near}.", lost)
     if spec.items is not None:
         items = tuple(item for item in items if item.id in spec.items)
     return items[: spec.limit]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from harness.core import registry
 from harness.core.capabilities import Finding
 from harness.core.digests import file_digest
 from harness.core.errors import Unanswered
 from harness.core.evaluation import Answer, Request
+from harness.core.outlines import OutlinesCheckpoints
 from harness.core.preference import Images, paths_of
 from harness.core.run_record import Checkpoint
 from harness.fleet.crew import Crew
@@ -40,6 +43,12 @@ class FleetModel:
 
     def facts(self) -> dict[str, str]:
         return dict(self._facts)
+
+    @cached_property
+    def outline(self) -> Any:  # Any: a torch module without weights
+        """See `HasOutline`."""
+        plugin = registry.get("model", self._spec.plugin)
+        return plugin.outline_of(self._spec.options) if isinstance(plugin, OutlinesCheckpoints) else None
 
     def generate(
         self, requests: Sequence[Request], done: Mapping[int, Answer] | None = None

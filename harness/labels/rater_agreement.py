@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from statistics import fmean, pvariance
 
 
 def kappa(one: Sequence[Hashable], other: Sequence[Hashable]) -> float | None:
@@ -14,6 +15,18 @@ def kappa(one: Sequence[Hashable], other: Sequence[Hashable]) -> float | None:
     agreed = sum(a == b for a, b in zip(one, other, strict=True)) / n
     chance = sum((list(one).count(k) / n) * (list(other).count(k) / n) for k in set(one))
     return None if chance == 1 else (agreed - chance) / (1 - chance)
+
+
+def quadratic_kappa(one: Sequence[float], other: Sequence[float]) -> float | None:
+    """Cohen's kappa of two raters' numbers, disagreements weighted by the square of their distance (Cohen 1968).
+
+    1 - observed / expected mean square distance, the latter over all pairs of a rating of one and a rating of the other: any
+    numbers, not only those of a few categories. None when both gave one and the same number throughout.
+    """
+    if not one or len(one) != len(other):
+        return None
+    expected = pvariance(one) + pvariance(other) + (fmean(one) - fmean(other)) ** 2
+    return None if expected == 0 else 1 - fmean((a - b) ** 2 for a, b in zip(one, other, strict=True)) / expected
 
 
 def fleiss(items: Sequence[Sequence[Hashable]]) -> float | None:

@@ -71,6 +71,8 @@ class TransformersModel:
         pixel_cache: GiB of disk (in the user's cache folder) for processed images, 0 for none.
     """
 
+    outline_of = staticmethod(requirements.outline)  # see `OutlinesCheckpoints`
+
     def __init__(
         self,
         path: str,
@@ -108,8 +110,7 @@ class TransformersModel:
             self.processor: Any = loading.load_processor(source, self.module.config, remote_code)
             image_token = loading.image_token_id(self.module, self.family)
             requirements.check_processor(source, self.processor, self.module, image_token)
-            rope = loading.rope_index(self.module, self.family)
-            longest = context_length(self.module.config.get_text_config())
+            rope, longest = loading.rope_index(self.module, self.family), context_length(self.module.config.get_text_config())
             self._thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
             requirements.check_template(getattr(self.processor, "chat_template", None), name := template_name(source))
             making = Recipe(source, remote_code, self.family, image_token, pixel_cache)
@@ -119,8 +120,7 @@ class TransformersModel:
             self._training = TrainingView(self.module, self.family, image_token, rope)
             self.checkpoint = require_own_base(identity := ahead.result(), self.despite)
             self._of_files = tuple(file_findings(Path(source), adapters, unread, identity.other_base))
-            self.slot_bytes = slot_bytes(self.module)
-            self.budget = Budget(cache_slots(tokens, self.module), rows)
+            self.slot_bytes, self.budget = slot_bytes(self.module), Budget(cache_slots(tokens, self.module), rows)
             self._settings = GenerationSettings(self.module, generation_config)
             self._features, self._steps = FeatureCache(self.module, self.prompts), RecordedSteps()
 

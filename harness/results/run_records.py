@@ -12,12 +12,13 @@ from harness.core.capabilities import AsksAboutObjects, DescribesItems
 from harness.core.digests import file_digest
 from harness.core.edge.files import is_file
 from harness.core.errors import ConfigError
+from harness.core.judging import CountsUnread, RatesOnAScale
 from harness.core.plugins import CountsRows
-from harness.core.run_record import BenchmarkResult, RunRecord, SweepResult
+from harness.core.run_record import BenchmarkResult, RunRecord, StudyNotes, SweepResult
 from harness.evaluation.scoring import unjudged
 from harness.results.judge_results import training_checks, with_judge_check
 from harness.results.server_use import served
-from harness.results.study_notes import study_notes
+from harness.results.study_notes import partial_sweep, study_notes
 from harness.storage.artifacts import (
     JudgeRepeats,
     MissingItems,
@@ -61,7 +62,8 @@ def records_from(store: Store, run: StoredRun, results: Sequence[tuple[StoredRes
     }
     arms = [arm.name for arm in config.arms] or [""]
     digests = _image_digests(run, [row for row, _ in results])
-    return [_record(store, run, sweeps, arm, config, digests) for arm in arms]
+    notes = study_notes(config, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups)  # the same for all arms
+    return [_record(store, run, sweeps, arm, config, digests, notes) for arm in arms]
 
 
 def records_of_all(store: Store, names: Sequence[str]) -> list[RunRecord]:
@@ -101,7 +103,13 @@ def baseline_named(store: Store, names: Sequence[str]) -> str | None:
 
 
 def _record(
-    store: Store, run: StoredRun, sweeps: dict[str, SweepResult], arm: str, config: RunConfig, digests: dict[str, str]
+    store: Store,
+    run: StoredRun,
+    sweeps: dict[str, SweepResult],
+    arm: str,
+    config: RunConfig,
+    digests: dict[str, str],
+    notes: StudyNotes,
 ) -> RunRecord:
     labels = ("base", arm) if arm else ("base",)
     present = tuple(sweeps[label] for label in labels if label in sweeps)
@@ -131,7 +139,7 @@ def _record(
         timings=(store.get(Timings, run.id) or Timings()).seconds,
         notes=training.notes,
         data_folder=Path(run.data_folder),
-        study=study_notes(config, (store.get(SharedPrompts, run.id) or SharedPrompts()).groups, swept),
+        study=replace(notes, partial=partial_sweep(config, swept)),
         begun=run.created_at,
     )
 
@@ -155,8 +163,12 @@ def _result(
     missing = {item.id: reasons.get(item.id, "no answer is stored") for item in row.items if item.id not in have}
     protocol = with_judge_check(row.protocol, store.path.parent)
     made = BenchmarkResult(row.benchmark, protocol, row.items, answers, row.scores, benchmark.formulas, missing)
-    if repeats is not None:
+    if repeats is not None and repeats.stands_for(row.scores):
         made = replace(made, judged_again=repeats.scores)
+    if isinstance(benchmark, RatesOnAScale):
+        made = replace(made, rating=benchmark.rating_scale.addend)
+    if isinstance(benchmark, CountsUnread):
+        made = replace(made, unread_counts=benchmark.unread_counts)
     if isinstance(benchmark, CountsRows):
         made = replace(made, rows=benchmark.rows)
     if isinstance(benchmark, AsksAboutObjects):

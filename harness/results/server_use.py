@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.config.option_faults import plugins_of
 from harness.config.schema import Arm, RunConfig
+from harness.core.capabilities import cost_of
 from harness.core.run_record import ServerUse
 from harness.storage.artifacts import ArmCost, ServerCost
 from harness.storage.result_queries import ResultQueries
@@ -40,6 +41,15 @@ def _of_arm(costs: Sequence[ArmCost], arm: Arm) -> dict[str, ServerUse | None]:
         counted = [spent for cost in costs if (spent := getattr(cost, role)) is not None]
         uses[role] = ServerUse(None, None) if may_ask[role] and not counted else _sum(counted)
     return uses
+
+
+def asked_since_cleared(judge: object) -> ServerUse | None:
+    """What a judge's server was asked, which then counts anew; None where none was asked."""
+    if (spent := cost_of(judge)) is None or not spent.requests:
+        return None
+    use = _sum([spent.added_to({})])
+    spent.clear()
+    return use
 
 
 def _sum(costs: Iterable[Mapping[str, Any]]) -> ServerUse | None:

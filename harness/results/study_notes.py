@@ -1,18 +1,40 @@
-"""Notes of a report on its study: prompts that arms share, rows that are not run, our own choices, what is swept in part."""
+"""Notes of a report on its study: prompts that arms share, rows that are not run, our own choices, what is swept in part.
+
+Rows and choices are those of the study as it is shipped; where a setting that ran is another one, the note says so.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.config.schema import Arm, BenchmarkConfig, RunConfig, TableNotes
+from harness.config.schema import BenchmarkConfig, RunConfig
+from harness.config.study_tables import TableNotes
+from harness.core import registry
 from harness.core.edge.text import count
+from harness.core.errors import HarnessError
 from harness.core.run_record import BenchmarkResult, StudyNotes
+from harness.results.study_settings import (
+    Change,
+    Compared,
+    Setting,
+    is_trained,
+    last_part,
+    nearest_in_front,
+    parts_of,
+    shipped_parts,
+    shown,
+)
 from reports.text.formatting import title_of
 
 # Methods that Appendix A's grids are of, and whose grid of beta a loss shares.
 _SEARCHED = ("dpo", "online_dpo", "mixed_dpo", "online_bdhs")
 _BETA_OF = {"avg_dpo": "dpo", "hinge": "slic"}
+_NOT_COMPARED = (
+    "The settings of this run are not compared with the study's: it was made before studies kept their own (`shipped`), so a "
+    "setting that was changed may contradict these notes."
+)
+_OTHER_BASE = "another base checkpoint, a run of its own: this table with"
 
 
 def study_notes(
@@ -20,21 +42,68 @@ def study_notes(
 ) -> StudyNotes:
     """Sentences; `groups` as in `SharedPrompts`, `results` one of each benchmark's title that was swept."""
     table = config.table or TableNotes()
-    swept = results or {}
-    asked = [(spec, _part(spec, swept.get(spec.title))) for spec in config.sweep]
+    compared = Compared(parts_of(config) if config.table is not None else {}, shipped_parts(table))
     unlike = [group for group in groups if group["meant"] and group["common"] < group["most"]]
+    rows, not_run = _rows(table, compared)
+    unknown = (_NOT_COMPARED,) if not table.shipped and (table.rows or table.open) else ()
     return StudyNotes(
-        rows=tuple(f"{arm}: {row}" for arm, row in table.rows.items()),
+        rows=(*unknown, *rows),
         shared=tuple(f"Arms share {_of(group)} prompts: {', '.join(group['arms'])}." for group in groups),
         unlike=tuple(
             f"Meant to be compared on the same prompts, but these arms share {_of(group)}: {', '.join(group['arms'])}."
             for group in unlike
         ),
-        not_run=tuple(f"{row}: {why}" for row, why in table.not_run.items()),
-        open=(*_searched(config.arms, table.grids), *(f"{what}: {default}" for what, default in table.open.items())),
+        not_run=tuple(not_run),
+        departures=tuple(_said(table.departures, table, compared)),
+        open=(*_searched(compared, table.grids), *_said(table.open, table, compared)),
         finding=(table.finding,) if table.finding else (),
-        partial=tuple(f"{title_of(spec.title)} {part}" for spec, part in asked if part),
+        partial=partial_sweep(config, results or {}),
     )
+
+
+def partial_sweep(config: RunConfig, results: Mapping[str, BenchmarkResult]) -> tuple[str, ...]:
+    """The benchmarks of which only a part is asked; `results` as of `study_notes`."""
+    asked = [(spec, _part(spec, results.get(spec.title))) for spec in config.sweep]
+    return tuple(f"{title_of(spec.title)} {part}" for spec, part in asked if part)
+
+
+def _said(notes: Mapping[str, str], table: TableNotes, compared: Compared) -> list[str]:
+    """The notes that concern a part of this study, each with what was changed."""
+    found = []
+    for what, text in notes.items():
+        keys = table.settings.get(what)
+        words = text if keys is None else compared.said(text, keys)
+        found += [f"{what}: {words}"] if words else []
+    return found
+
+
+def _rows(table: TableNotes, compared: Compared) -> tuple[list[str], list[str]]:
+    """The rows of the paper's table that the arms stand for, with what was changed in each, and those that are not run."""
+    path, was = (_path(parts) for parts in (compared.mine, compared.shipped))
+    others = table.other_rows.get(last_part(path), {})
+    rows = {**{arm: row for arm, row in table.rows.items() if not others}, **others}
+    found, there = list[str](), set[str]()
+    if was and last_part(path) != last_part(was):
+        found.append(f"changed here: the base checkpoint is {path}, that of the study {was}")
+    for part in filter(is_trained, compared.mine):
+        name = part.partition(".")[2]
+        if arm := nearest_in_front(name, rows):
+            there.add(arm)
+            changed = "; ".join(map(_changed, compared.changes(part))) if compared.shipped else ""
+            found.append(f"{name}: {rows[arm]}" + (f"; changed here: {changed}" if changed else ""))
+    not_run = {row: why for row, why in table.not_run.items() if row not in others.values()}
+    if others:
+        not_run |= dict.fromkeys(table.rows.values(), f"{_OTHER_BASE} model.path={was}")
+    lines = [f"{row}: {why}" for row, why in not_run.items()]
+    return found, lines + [f"{row} ({arm}): left out of this run" for arm, row in rows.items() if arm not in there]
+
+
+def _path(parts: Mapping[str, Sequence[Setting]]) -> str:
+    return next((str(s.value) for s in parts.get("model", ()) if s.name == "path"), "")
+
+
+def _changed(change: Change) -> str:
+    return f"{change.setting.place} {shown(change.setting.value)} instead of {shown(change.was)}"
 
 
 def _part(spec: BenchmarkConfig, result: BenchmarkResult | None) -> str:
@@ -60,14 +129,15 @@ def _of(group: Mapping[str, Any]) -> str:
     return f"{group['common']:,} of {group['most']:,}"
 
 
-def _searched(arms: Sequence[Arm], grids: Mapping[str, Sequence[float]]) -> list[str]:
+def _searched(compared: Compared, grids: Mapping[str, Sequence[float]]) -> list[str]:
     """The value that the arms took of every grid, and whether it lies in it; nothing of a grid that no arm has a value of."""
+    arms = {part.removeprefix("arms."): settings for part, settings in compared.mine.items() if part.startswith("arms.")}
     found = []
     for setting, values in grids.items():
         taken: dict[Any, list[str]] = {}
-        for arm in arms:
-            if (value := _number(_value(arm, setting))) is not None:
-                taken.setdefault(value, []).append(arm.name)
+        for arm, settings in arms.items():
+            if (value := _value(_of_aligner(settings), setting)) is not None:
+                taken.setdefault(value, []).append(arm)
         if taken:
             parts = [f"{value:g}{_outside(value, values)} ({', '.join(names)})" for value, names in taken.items()]
             said = "; ".join(parts) if len(taken) > 1 else parts[0].partition(" (")[0]
@@ -75,22 +145,34 @@ def _searched(arms: Sequence[Arm], grids: Mapping[str, Sequence[float]]) -> list
     return found
 
 
-def _number(value: Any) -> Any:  # Any: a YAML value
-    """1e-6 without a dot is text in YAML; options of numbers take it as the number that it says."""
-    return float(value) if isinstance(value, str) else value
+def _of_aligner(settings: Sequence[Setting]) -> dict[str, Any]:
+    """An arm's own settings of its aligner by name, without those of its judge and the like."""
+    name = next((s.value for s in settings if s.place == "align.name"), "")
+    return {s.name: s.value for s in settings if s.of == name and s.place.startswith("align.")}
 
 
 def _outside(value: Any, values: Sequence[float]) -> str:
     return "" if value in values else ", outside the paper's grid"
 
 
-def _value(arm: Arm, setting: str) -> Any:  # Any: a number of the configuration, or None
-    if arm.align.name not in _SEARCHED:
+def _value(align: Mapping[str, Any], setting: str) -> Any:  # Any: a number of the configuration, or None
+    """The value of a grid's setting ("epochs", "beta of ipo") among an arm's settings; None where the arm has none."""
+    name, _, of = setting.partition(" of ")
+    if align.get("name") not in _SEARCHED:
         return None
-    options = arm.align.options
-    name, _, loss = setting.partition(" of ")
-    if not loss:
-        return options.get("training", {}).get(name)
-    preference = options if arm.align.name == "dpo" else options.get("dpo", {})
-    own = preference.get("loss", "dpo")
-    return preference.get(name) if isinstance(own, str) and _BETA_OF.get(own, own) == loss else None
+    if not of:
+        return align.get(f"training.{name}")
+    inside = "" if align.get("name") == "dpo" else "dpo."
+    loss = align.get(f"{inside}loss")
+    own = registry.canonical("loss", loss) if isinstance(loss, str) else ""
+    if _BETA_OF.get(own, own) != of:
+        return None
+    value = align.get(f"{inside}{name}")
+    return _default(own, name) if value is None else value
+
+
+def _default(loss: str, name: str) -> Any:  # Any: a number
+    try:
+        return next((option.default for option in registry.options("loss", loss) if option.name == name), None)
+    except HarnessError:
+        return None

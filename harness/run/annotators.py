@@ -7,7 +7,7 @@ place is seen and cancels. Verdicts are remembered: the same command asks for th
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from alignment.data.sampling import by_images
 from harness.config.annotators import AnnotatorsConfig
 from harness.core import registry
 from harness.core.errors import DataError
+from harness.core.judging import read_rank
 from harness.core.plugins import Annotator, NoModel, Progress, no_progress
 from harness.core.preference import PreferencePair
 from harness.evaluation.scoring import make_annotator
+from harness.evaluation.server_cost import cost_said
 from harness.labels.estimates.proportions import Share, clustered
 from harness.models._own_server.shared_servers import kept_servers
 from harness.run.checks.sources import noted_judge
@@ -52,8 +54,16 @@ class Agreement:
 
 
 @kept_servers()
-def measure(config: AnnotatorsConfig, output: Path = Path("runs"), progress: Progress = no_progress) -> tuple[Agreement, ...]:
-    """Every annotator on every set. Raises HarnessError: files, models, a set without pairs."""
+def measure(
+    config: AnnotatorsConfig,
+    output: Path = Path("runs"),
+    progress: Progress = no_progress,
+    say: Callable[[str], None] = lambda text: None,
+) -> tuple[Agreement, ...]:
+    """Every annotator on every set; `say` hears what each one's server was asked and charged.
+
+    Raises HarnessError: files, models, a set without pairs.
+    """
     data, found = open_data(config.data, output), list[Agreement]()
     sets = {name: _pairs(spec.name, spec.options, data, config.seed) for name, spec in config.pairs.items()}
     output.mkdir(parents=True, exist_ok=True)
@@ -62,9 +72,10 @@ def measure(config: AnnotatorsConfig, output: Path = Path("runs"), progress: Pro
             for note in noted_judge(spec, (pair for pairs in sets.values() for pair in pairs)):
                 _log.warning("%s: %s", who, note)
             judge = make_annotator(spec, store, data)
-            for of, pairs in sets.items():
-                rows = [_both(judge, pair, data.folder) for pair in _shown(pairs, f"{who} on {of}", progress)]
-                found.append(_agreement(who, of, pairs, rows, config.published.get(who, {}).get(of)))
+            with cost_said(who, judge, say):
+                for of, pairs in sets.items():
+                    rows = [_both(judge, pair, data.folder) for pair in _shown(pairs, f"{who} on {of}", progress)]
+                    found.append(_agreement(who, of, pairs, rows, config.published.get(who, {}).get(of)))
     return tuple(found)
 
 
@@ -110,8 +121,8 @@ def _both(judge: Annotator, pair: PreferencePair, root: Path) -> tuple[float | N
     """How far the chosen answer wins (1 yes, 0.5 tie, 0 no, None unjudged): when it stands first, and when it stands second."""
     image = image_of(pair, root)
     facts, (chosen, rejected) = {"gt_answer": pair.chosen}, (pair.chosen, pair.rejected[0])
-    first = judge.rank(pair.prompt, (chosen, rejected), facts, image).value
-    second = judge.rank(pair.prompt, (rejected, chosen), facts, image).value
+    first = read_rank(judge.rank(pair.prompt, (chosen, rejected), facts, image), judge.name).value
+    second = read_rank(judge.rank(pair.prompt, (rejected, chosen), facts, image), judge.name).value
     return (None if first is None else 1 - first), second
 
 

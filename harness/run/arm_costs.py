@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from alignment.weights.workers import workers
 from harness.core.plugins import Annotator, Model, Progress
 from harness.evaluation.cached_model import RememberingModel
-from harness.evaluation.scoring import RememberingAnnotator
+from harness.evaluation.remembering_judge import RememberingAnnotator
 from harness.evaluation.server_cost import GrowingCost
 from harness.storage.run_store import Store
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from alignment.data.forms.kept_files import files_kept
 from alignment.weights.workers import workers
 from harness.config.check_paths import path_faults
 from harness.config.check_plugins import plugin_faults
@@ -68,7 +69,7 @@ def estimate(config: RunConfig, say: Callable[[str], None] = lambda text: None) 
     if not workers().is_main:
         return
     _require_one_process(config)
-    with ExitStack() as opened:
+    with files_kept(), ExitStack() as opened:
         for cost in _estimate(config, opened, say):
             yield _side_by_side(cost, config)
 

@@ -6,7 +6,7 @@ never decide on it. Items that the log lacks are missing, with that reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,10 +19,11 @@ from harness.core.edge.versions import versions
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Item
 from harness.core.files import write_text_whole
-from harness.core.plugins import Benchmark
+from harness.core.plugins import Benchmark, Judge
 from harness.core.run_record import FILES, FROM_FILES, OTHER_PROMPTS, UNKNOWN_FACT, Checkpoint, ProtocolRecord
 from harness.evaluation.protocol import benchmark_facts, item_digest
 from harness.evaluation.scoring import build, judge_of, score_all
+from harness.evaluation.server_cost import GrowingCost
 from harness.evaluation.sweep import items_of
 from harness.results.report_files import Outcome, report
 from harness.run.data import open_data
@@ -49,13 +50,14 @@ class Imported:
 
 def import_run(
     file: Path, benchmark: str, *, name: str = "", data: str = "miniworld", output: Path = Path("runs"),
-    command: str = "", changes: Sequence[str] = (),
+    command: str = "", changes: Sequence[str] = (), say: Callable[[str], None] = lambda text: None,
 ) -> Imported:  # fmt: skip
     """Store a log's answers as a run of one checkpoint, with its reports. The same file imported again is the same run.
 
     Args:
         file: lmms-eval's samples (JSON lines) or VLMEvalKit's results (CSV, TSV, JSON).
         benchmark: the benchmark that scores them. changes: its options, as `sweep.pope.splits=[adversarial]`.
+        say: hears what a judge's server was asked and charged.
         name: of the run; the file's where empty.
     Raises DataError where no row fits an item of the benchmark, two rows answer one question differently, or the file is not
     such a log.
@@ -66,7 +68,8 @@ def import_run(
     spec = config.sweep[0]
     folder = open_data(data, output)
     with Store(output / "store.sqlite") as store:
-        made = build(spec, judge_of(spec, store, folder))
+        judge = judge_of(spec, store, folder)
+        made = build(spec, judge)
         asked = items_of(spec, made, folder)
         found, lost = matched(asked, log.rows)
         if not found:
@@ -76,8 +79,8 @@ def import_run(
             )
         items, rows = _answers(asked, found, form_of(made), file.stem)
         other = sum(bool(row.prompt) and _plain(row.prompt) != _plain(made.prompt(i)) for i in items if (row := rows.get(i.id)))
-        run = _Run(config, log, file, made, items, rows, other)
-        outcome = run.keep(store, command, folder.folder, output)
+        run = _Run(config, log, file, judge, made, items, rows, other)
+        outcome = run.keep(store, command, folder.folder, output, say)
     return Imported(outcome.run_id, log.tool, len(items), len(rows), lost, other, outcome)
 
 
@@ -103,12 +106,13 @@ class _Run:
     config: RunConfig
     log: SampleLog
     file: Path
+    judge: Judge | None
     benchmark: Benchmark
     items: tuple[Item, ...]
     rows: Mapping[str, LoggedAnswer]
     other: int
 
-    def keep(self, store: Store, command: str, data: Path, output: Path) -> Outcome:
+    def keep(self, store: Store, command: str, data: Path, output: Path, say: Callable[[str], None]) -> Outcome:
         """Score and store the run, and write its reports."""
         spec, digest = self.config.sweep[0], file_digest(self.file)
         answers = {item: Answer(item, row.answer, -1, "end") for item, row in self.rows.items()}
@@ -122,7 +126,8 @@ class _Run:
             store.add_answers(digest, {keys[item]: answer for item, answer in answers.items()})
             missing = {item.id: LACKING for item in self.items if item.id not in answers}
             store.put(run.id, MissingItems(missing), "base", spec.title)
-            scores = score_all(self.benchmark, self.items, answers)
+            with GrowingCost(store, (run.id, "base", spec.title), "judge", self.judge, say):
+                scores = score_all(self.benchmark, self.items, answers)
             protocol = ProtocolRecord(self._facts(spec.name))
             result = StoredResult("base", spec.title, checkpoint, options, protocol, self.items, kept, scores)
             store.add_result(run.id, 0, result)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def load_model(config: RunConfig, path: str | None = None, crew: Crew | None = None) -> Model:
     """The base checkpoint, or another one under the base's settings; with a crew, on its workers."""
     if crew is None:
-        return registry.make("model", config.model.name, _options(config, path))
+        return registry.make("model", config.model.name, options_of(config, path))
     from harness.fleet.fleet_model import FleetModel
 
     return FleetModel(crew, spec_of(config, path))
@@ -40,12 +40,13 @@ def spec_of(config: RunConfig, path: str | None = None) -> Spec:
 
     from harness.fleet.messages import Spec
 
-    options = _options(config, path)
+    options = options_of(config, path)
     name = str(options.get("path", config.model.name))
     return Spec(config.model.name, options, torch.get_num_threads(), os.getcwd(), name)
 
 
-def _options(config: RunConfig, path: str | None) -> dict[str, Any]:
+def options_of(config: RunConfig, path: str | None = None) -> dict[str, Any]:
+    """The options of the base's model, or of the same one with another checkpoint."""
     options = config.model.options
     if path is not None:
         options["path"] = path

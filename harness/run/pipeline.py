@@ -16,25 +16,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alignment.data.pairs import read_pairs, write_pairs, write_trl
+from alignment.data.forms.kept_files import drop_kept, files_kept
+from alignment.data.pairs import read_pairs
 from alignment.data.yield_report import left_out
 from alignment.weights.workers import collective, is_lost, workers
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
-from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError, LostProcess
 from harness.core.files import write_text_whole
 from harness.core.plugins import Data, Model, Progress, no_progress
-from harness.evaluation.facts_changed import begun_again
 from harness.evaluation.sweep import sweep
 from harness.models._own_server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
-from harness.run.arm_costs import asked_for_pairs
+from harness.run.arm_pairs import make_pairs
 from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, notes_of_run, pairs_record
 from harness.run.checks.study import check_studies
-from harness.run.checks.unchanged import require_unchanged, source_digest
+from harness.run.checks.unchanged import require_unchanged
 from harness.run.data import open_data
 from harness.run.make_aligner import rated_by
 from harness.run.models import Shown, crew_of, load_model
@@ -69,10 +68,11 @@ def run(
     Returns None in the processes that only helped to train.
     Raises HarnessError for everything the user can fix; what is stored stays stored.
     """
-    check_studies([config])
-    with crew_of(hands_of(config), say, Shown(Path(config.output), show)) as crew:
-        check_room(config, crew)
-        return run_on(crew, config, command, progress, say)
+    with files_kept():
+        check_studies([config])
+        with crew_of(hands_of(config), say, Shown(Path(config.output), show)) as crew:
+            check_room(config, crew)
+            return run_on(crew, config, command, progress, say)
 
 
 @collective()
@@ -134,6 +134,7 @@ class _Stages:
         self.warn(
             check_sources(self.config, lambda a: self._aligned(a) or (self._arm(a) / "pairs.jsonl").is_file(), self.data, base)
         )
+        drop_kept()  # the rows of a large file are memory that a sweep or a training can use
         together = Together(self.config, self.crew)
         together.each(self.config.reward_models, partial(self._pairs_of, base))
         self._align_each(together, self.config.reward_models, base)
@@ -176,6 +177,7 @@ class _Stages:
 
     def follow(self) -> None:
         """What the other processes do: train when the first one does."""
+        drop_kept()
         arms = {arm.name: arm for arm in (*self.config.reward_models, *self.config.arms)}
         while (name := workers().gather(None)[0]) is not None:
             self.training.train(arms[name], read_pairs(self._arm(arms[name]) / "pairs.jsonl"))
@@ -216,23 +218,13 @@ class _Stages:
         if not path.is_file():
             self.say(f"preference pairs of {arm.name} ({arm.pairs.name})")
             with self._timed(f"pairs {arm.name}"):
-                begun_again(partial(self._make_pairs, arm, base, path), self.say)
+                told = (self.progress, self.say)
+                make_pairs(self.config, arm, base, self.data, self.store, self.run_id, path, *told)
         pairs = read_pairs(path)
         if (record := self.store.get(Pairs, self.run_id, arm.name)) is None:  # the store was lost; the folder was kept
             self.store.put(self.run_id, record := pairs_record(pairs), arm.name)
         self.say(f"{len(pairs)} pairs in {path}{left_out(record.report)}")
         self.warn(notes_of_run(arm, base, pairs))
-
-    def _make_pairs(self, arm: Arm, base: Model, path: Path) -> None:
-        with asked_for_pairs(self.store, self.run_id, arm.name, base, self.progress, self.say) as asking:
-            source = registry.make("source", arm.pairs.name, arm.pairs.options)
-            rows = source_digest(self.config, arm, self.data)  # before hours of drawing, in which the file may change
-            pairs = list(source.pairs(self.data, asking, self.config.seed_of(arm)))
-            if not pairs:
-                raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
-            self.store.put(self.run_id, pairs_record(pairs, source.report(), rows), arm.name)
-            write_trl(path.with_name("pairs.trl.jsonl"), pairs)  # trains in TRL as it is, from the data folder
-            write_pairs(path, pairs)  # last: with this file the stage is done
 
     def _align(self, base: Model, arm: Arm) -> None:
         """Train, or go on training, and keep the path of the checkpoint."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from harness.config.schema import BenchmarkConfig, RunConfig
 from harness.core.capabilities import ScoresAnswers, TellsLogOdds, WantsLikelihoods, WantsLogOdds
-from harness.core.errors import HarnessError, ModelError
+from harness.core.errors import HarnessError, ModelError, UnknownItems
 from harness.core.evaluation import Item, Request
 from harness.core.plugins import Benchmark, Data, Model
 from harness.evaluation.scoring import unjudged
@@ -35,13 +35,17 @@ class Asked:
 
 def asked_of(config: RunConfig, data: Data, missing: list[str]) -> list[Asked]:
     """What every benchmark asks; what cannot be read is added to `missing`."""
-    read = []
+    read, unknown = [], dict[str, UnknownItems]()
     for spec in config.sweep:
         try:
             benchmark = unjudged(spec)
             read.append((spec, benchmark, items_of(spec, benchmark, data)))
+        except UnknownItems as error:
+            unknown[spec.title] = error
         except HarnessError as error:
             missing.append(named(spec.title, error))
+    there = {spec.title for spec, _, _ in read} | unknown.keys()
+    missing += _unknown_items(unknown, {spec.title: spec.items or () for spec in config.sweep if spec.title in there})
     long = sum(_is_long(benchmark) for _, benchmark, _ in read)
     of_each = max(3, min(QUESTIONS, -(-TOGETHER // max(1, long))))
     found = []
@@ -55,6 +59,24 @@ def asked_of(config: RunConfig, data: Data, missing: list[str]) -> list[Asked]:
             continue
         found.append(Asked(spec, len(items), sample, _wants_log_odds(benchmark), offered, is_long))
     return found
+
+
+def _unknown_items(unknown: Mapping[str, UnknownItems], wanted_of: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Items that benchmarks lack, by title; of one that another benchmark has of which it is wanted, which that is."""
+    elsewhere = set[str]()
+    for wanted in dict.fromkeys(one for error in unknown.values() for one in error.ids):
+        lacking = [title for title, error in unknown.items() if wanted in error.ids]
+        having = [title for title, ids in wanted_of.items() if wanted in ids and title not in lacking]
+        if having:
+            elsewhere.add(wanted)
+            yield (
+                f"The item {wanted!r} is in {', '.join(having)}, and not in {', '.join(lacking)}. Sweep the benchmarks that "
+                f"have it (--benchmarks {','.join(having)}), or choose items for each: "
+                f'"sweep.{having[0]}.items=[{wanted!r}]".'
+            )
+    for error in unknown.values():
+        if not elsewhere.issuperset(error.ids):
+            yield str(error)
 
 
 def question_seconds(model: Model, asked: Sequence[Asked]) -> Iterator[float]:

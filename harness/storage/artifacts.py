@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from harness.core.evaluation import Score
+from harness.core.flags import JOINT, UNJUDGED
 from harness.core.preference import PreferencePair
 from harness.storage import codec
 
@@ -66,14 +67,24 @@ class MissingItems(Artifact):
 
 @dataclass(frozen=True, slots=True)
 class JudgeRepeats(Artifact):
-    """A sample of a checkpoint's answers on a benchmark, scored with second verdicts of the judge."""
+    """A sample of a checkpoint's answers on a benchmark, scored with second verdicts of the judge.
+
+    version: 1, of older runs, drew from verdicts that could be read for sure, and scored the sample as if it were all items.
+    """
 
     kind = "judge_repeats"
     scores: tuple[Score, ...] = ()
+    version: int = 2
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Self:
-        return cls(tuple(codec.score(row) for row in fields["scores"]))
+        return cls(tuple(codec.score(row) for row in fields["scores"]), fields.get("version", 1))
+
+    def stands_for(self, scores: Sequence[Score]) -> bool:
+        """Whether its noise is that of a result's scores: where old samples lack none of them and no metric is over several."""
+        judged = [score for score in scores if score.verdict is not None and score.flag != UNJUDGED]
+        unlike = any(score.verdict is not None and score.verdict.value is None for score in judged)
+        return self.version > 1 or not (unlike or any(name.startswith(JOINT) for score in scores for name in score.values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.core.digests import file_digest, text_digest
-from harness.core.edge.files import instead_of_file, is_file, read_text
+from harness.core.edge.files import FETCH, instead_of_file, is_file, read_text
 from harness.core.errors import DataError
 from harness.core.files import write_text_whole
 
@@ -57,7 +57,7 @@ class DataFolder:
         return path
 
     def read_text(self, name: str) -> str:
-        return read_text(self.path(name), "Fetch it again.")
+        return read_text(self.path(name), FETCH)
 
     def digest(self, name: str) -> str:
         """sha256 of a file; read again when its size or time changed. Large ones are remembered across runs."""

@@ -39,9 +39,9 @@ def write_sheet(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\ufeff" + out.getvalue()
 
 
-def read_sheet(path: Path, needed: Sequence[str]) -> list[Line]:
+def read_sheet(path: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> list[Line]:
     """The table of a file; see `parse_sheet`."""
-    return parse_sheet(read_bytes(path), str(path), needed)
+    return parse_sheet(read_bytes(path), str(path), needed, optional=optional)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from harness.core.errors import ConfigError
 from harness.core.gating import Policy
 from harness.core.nearest import did_you_mean
-from harness.core.run_record import IMAGES, ProtocolRecord, RunRecord, StudyNotes, SweepResult
+from harness.core.run_record import IMAGES, ProtocolRecord, RunRecord, SweepResult
 from reports.comparison import published_rows as study
 from reports.comparison import reward_models as rewards
 from reports.comparison.baseline import with_baseline
@@ -31,6 +31,7 @@ from reports.questions.costs import costs
 from reports.questions.find import questions
 from reports.text.formatting import listing
 from reports.text.settings import settings_of
+from reports.text.studies import merged
 from reports.values.comparison import Comparison, Curve, RunFacts
 from reports.values.gate import Gate
 from reports.values.table import Column
@@ -66,7 +67,7 @@ def compare(
         columns=tuple(columns),
         rows=full.rows,
         short=short,
-        verdict=verdict(short),
+        verdict=verdict(short, unlike),
         protocol_differences=unlike,
         **protocol_fields(columns, sweeps),
         flips=flips(columns, sweeps, said),
@@ -81,7 +82,7 @@ def compare(
         questions=questions(records, columns, sweeps, found, short),
         costs=costs(records, columns, sweeps, short.columns),
         published=study.published(published),
-        study=_study(records),
+        study=merged([(r.run_id, r.study) for r in records]),
         training=training,
         training_times=times,
         **rewards.reward_fields(records, labels, published),
@@ -234,12 +235,6 @@ def _curves(records: Sequence[RunRecord], labels: Sequence[str] | None) -> tuple
             curves.append(Curve(key, _run_label(record, i, labels), x, y))
     times = tuple(curve for curve in curves if curve.name.startswith("time/"))
     return tuple(curve for curve in curves if curve not in times), times
-
-
-def _study(records: Sequence[RunRecord]) -> StudyNotes:
-    """The notes of all runs, each once."""
-    names = [f.name for f in fields(StudyNotes)]
-    return StudyNotes(*(tuple(dict.fromkeys(text for r in records for text in getattr(r.study, name))) for name in names))
 
 
 def _facts(record: RunRecord) -> RunFacts:

@@ -10,11 +10,13 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reports.comparison.roles import HALLUCINATION, HELPFULNESS, first, lengths
+from reports.comparison.details import same_checkpoint
+from reports.comparison.roles import HELPFULNESS, first, leading, lengths
 from reports.text.formatting import between, change, listing, number, row_name, title_of, with_unit
 from reports.values.comparison import Verdict
 
 if TYPE_CHECKING:
+    from reports.values.details import ProtocolDifference
     from reports.values.paired import Difference
     from reports.values.table import Cell, Column, Row, Table
 from reports.values.wordings import OTHER_ITEMS
@@ -23,8 +25,8 @@ _MOST = 5  # facts named in a sentence, checkpoints named without figures
 _NAMED = 3  # checkpoints named for one metric; of more, how many and the extremes
 
 
-def verdict(table: Table) -> Verdict:
-    """Words for the headline rows of all columns but the baseline."""
+def verdict(table: Table, unlike: Sequence[ProtocolDifference] = ()) -> Verdict:
+    """Words for the headline rows of all columns but the baseline. `unlike`: where protocols differ from the baseline's."""
     if len(table.columns) < 2:
         return Verdict("", "", "", "There is only one checkpoint, so there is nothing to compare.")
     of = _of_one if len(table.columns) == 2 else _of_several
@@ -46,6 +48,7 @@ def verdict(table: Table) -> Verdict:
             if part
         ),
         _scope(table),
+        same_checkpoint(table.columns, unlike),
     )
 
 
@@ -84,7 +87,7 @@ def _scope(table: Table) -> str:
 
 
 def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
-    bad = _leading(rows)
+    bad = leading(rows)
     if bad is None:
         return _plain_headline(rows)
     cell, difference = bad.cells[1], _difference(bad.cells[1])
@@ -92,7 +95,9 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
         return f"Whether hallucination fell is unknown: {row_name(bad)} is unknown for {columns[1].label}."
     between_arms = f" with {columns[1].label} than with {columns[0].label}"
     openings = {"better": f"Less hallucination{between_arms}", "worse": f"More hallucination{between_arms}"}
-    if not columns[0].trained:
+    if columns[0].digest and columns[0].digest == columns[1].digest:
+        openings = {kind: f"{words}, measured of the same checkpoint" for kind, words in openings.items()}
+    elif not columns[0].trained:
         openings = {"better": "Alignment lowered hallucination", "worse": "Alignment raised hallucination"}
     before = bad.cells[0]
     values = with_unit(before.value if before else None, bad.shown_unit), with_unit(cell.value, bad.shown_unit)
@@ -101,18 +106,6 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     interval_words = f", 95 % interval {interval}" if interval else ", no interval from so few images"
     opening = openings.get(cell.significant, "No significant change in hallucination")
     return f"{opening}: {moved} ({change(difference.value, bad.shown_unit)}{interval_words}). {_price(rows, bad)}".strip()
-
-
-def _leading(rows: Sequence[Row]) -> Row | None:
-    """The hallucination metric that the first sentence is about: the headline row with most significant differences, losses
-    before gains, so that it never says "no change" above a list of changes; else the first one."""
-
-    def moved(row: Row) -> tuple[int, int]:
-        kinds = [cell.significant for cell in row.cells[1:] if cell is not None]
-        return len([kind for kind in kinds if kind]), kinds.count("worse")
-
-    movers = [row for row in rows if row.role == HALLUCINATION and row.headline and moved(row)[0]]
-    return max(movers, key=moved, default=None) or first(rows, HALLUCINATION)
 
 
 def _difference(cell: Cell | None) -> Difference | None:
@@ -163,7 +156,7 @@ def _fact(row: Row, cell: Cell) -> str:
 def _several(table: Table) -> str:
     """Which lowered hallucination, which moved helpfulness, and which did the first without losing the second."""
     measured = [row for row in table.rows if any(map(_difference, row.cells))]
-    bad = _leading(measured)
+    bad = leading(measured)
     if bad is None:
         return ""
     good = first(measured, HELPFULNESS, bad.benchmark) or first(measured, HELPFULNESS)

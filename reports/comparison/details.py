@@ -9,9 +9,10 @@ from typing import Any
 
 from harness.core.evaluation import Answer, Item, Score, Span
 from harness.core.final_answer import reasoning
-from harness.core.flags import UNJUDGED, UNREAD_VERDICT
-from harness.core.run_record import AS_WRITTEN, FROM_FILES, SERVED, BenchmarkResult, SweepResult
+from harness.core.flags import EMPTY, UNFINISHED, UNJUDGED, UNREAD_VERDICT
+from harness.core.run_record import AS_WRITTEN, FROM_FILES, JUDGE_CHECK, JUDGES, SERVED, BenchmarkResult, SweepResult
 from reports.comparison.metric_table import benchmark_names, results_of, samples_of
+from reports.text.formatting import listing, title_of
 from reports.values.details import Caption, Failures, Flip, ProtocolDifference, Replies, Side, UnknownProtocol
 from reports.values.judge_noise import JudgeNoise, judge_noise
 from reports.values.table import Column
@@ -95,6 +96,9 @@ def _least_changed(sides: Sequence[_Said], item_id: str) -> int:
     return -max((abs(n - invented[0]) for n in invented), default=0)
 
 
+_COUNTED = (UNREAD_VERDICT, EMPTY, UNFINISHED)  # by an official rule, whatever the judge's reply states
+
+
 def failures(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[Failures, ...]:
     """One entry for each benchmark and column."""
     return tuple(
@@ -108,7 +112,7 @@ def failures(columns: Sequence[Column], sweeps: Sequence[SweepResult]) -> tuple[
 def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
     flags = Counter(score.flag for score in result.scores if score.flag)
     unjudged = sum(
-        score.flag == UNJUDGED or (score.verdict is not None and score.verdict.value is None and score.flag != UNREAD_VERDICT)
+        score.flag == UNJUDGED or (score.verdict is not None and score.verdict.value is None and score.flag not in _COUNTED)
         for score in result.scores
     )
     truncated = sum(answer.stopped == "length" for answer in result.answers)
@@ -118,7 +122,7 @@ def _failures_of(name: str, column: str, result: BenchmarkResult) -> Failures:
         name, column, len(result.items), len(result.answers), len(result.missing), truncated, unjudged,
         dict(sorted(flags.items())), _by_reason(result.missing), _by_reason(unread),
         len(words), sum(words) / len(words) if words else None, FROM_FILES in result.protocol.facts,
-        _replies(result),
+        _replies(result), result.unread_counts,
     )  # fmt: skip
 
 
@@ -161,6 +165,25 @@ def protocol_differences(columns: Sequence[Column], sweeps: Sequence[SweepResult
                 facts = base.protocol.differs_from(other.protocol)
                 found += [ProtocolDifference(name, column.label, fact, *map(_shown, pair)) for fact, pair in facts.items()]
     return tuple(found)
+
+
+def same_checkpoint(columns: Sequence[Column], unlike: Sequence[ProtocolDifference]) -> str:
+    """Sentences on the columns with the baseline's own weights: what their differences come from. "" where there are none."""
+    base, *others = columns
+    texts = []
+    for column in (one for one in others if one.digest and one.digest == base.digest):
+        facts: dict[str, dict[str, None]] = {}
+        for d in unlike:
+            if d.column == column.label and d.fact != JUDGE_CHECK:
+                facts.setdefault("judge" if d.fact in JUDGES else d.fact, {})[title_of(d.benchmark)] = None
+        if facts:
+            how = listing([f"{fact} on {listing(list(names), 6)}" for fact, names in facts.items()], 4)
+            cause = "the judge" if [*facts] == ["judge"] else "how it was measured"
+            texts.append(
+                f"{column.label} is the same checkpoint as {base.label}, measured otherwise ({how}): their differences come "
+                f"from {cause}, not from the model."
+            )
+    return " ".join(texts)
 
 
 def _shown(fact: str) -> str:

@@ -153,7 +153,9 @@ class Together:
         if values is None:
             return Cell(None, None, None, n, unknown or "its seeds have no item in common")
         why = why_no_interval(mean_of(self._own.linear(formula))) if values.low is None else ""
-        return self.compared(Cell(values.mean, values.low, values.high, n, why), formula, shifts)
+        answered, judged = self._own.judged()
+        own = Cell(values.mean, values.low, values.high, n, why, n_answered=answered, n_judged=judged)
+        return self.compared(own, formula, shifts)
 
     def compared(self, cell: Cell, formula: Formula, shifts: Seeds | None) -> Cell:
         """The same cell with its difference to the baseline in place of the one that it has."""

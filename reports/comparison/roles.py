@@ -14,6 +14,18 @@ def first(rows: Sequence[Row], role: str, benchmark: str = "") -> Row | None:
     return next((row for row in rows if row.role == role and benchmark in ("", row.benchmark)), None)
 
 
+def leading(rows: Sequence[Row]) -> Row | None:
+    """The hallucination metric that a report's first sentence is about: the headline row with most significant differences,
+    losses before gains, so that it never says "no change" above a list of changes; else the first one."""
+
+    def moved(row: Row) -> tuple[int, int]:
+        kinds = [cell.significant for cell in row.cells[1:] if cell is not None]
+        return len([kind for kind in kinds if kind]), kinds.count("worse")
+
+    movers = [row for row in rows if row.role == HALLUCINATION and row.headline and moved(row)[0]]
+    return max(movers, key=moved, default=None) or first(rows, HALLUCINATION)
+
+
 def planes(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     """(hallucination, helpfulness) of each benchmark that has both: one is bought with the other."""
     found = []

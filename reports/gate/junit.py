@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as xml
 
-from reports.gate.words import difference, metric_text
-from reports.text.formatting import probability, shortened
+from reports.gate.words import difference
+from reports.text.formatting import probability, row_name, shortened
 from reports.values.gate import FAIL, INCONCLUSIVE, WATCHED, CheckpointGate, Gate, RuleResult
 
 
@@ -31,7 +31,7 @@ def junit(gate: Gate) -> str:
 
 def _case(suite: xml.Element, checkpoint: CheckpointGate, rule: RuleResult) -> None:
     case = xml.SubElement(suite, "testcase", classname=_text(checkpoint.column), name=_text(f"{rule.key} {rule.by}"))
-    found = f"{metric_text(rule)}: {difference(rule)}, {rule.by}; p (met) {probability(rule.p_pass)}"
+    found = f"{row_name(rule)}: {difference(rule)}, {rule.by}; p (met) {probability(rule.p_pass)}"
     if rule.verdict == FAIL and not rule.set_name:
         xml.SubElement(case, "failure", message=_text(found), type=FAIL).text = _text(rule.why)
     elif rule.verdict in (FAIL, INCONCLUSIVE, WATCHED):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.core.edge.text import count
 from reports.gate.resolve import Target
-from reports.text.formatting import DIFFERS, between, listing, name, number, probability, title_of, value_text
+from reports.text.formatting import DIFFERS, between, listing, number, probability, row_name, title_of, value_text
 from reports.text.unpaired import first, over, told
 from reports.values.gate import FAIL, INCONCLUSIVE, PASS, CheckpointGate, RuleResult
 
@@ -45,14 +45,6 @@ def _round(n: int) -> int:
     return -(-n // step) * step
 
 
-def metric_text(rule: RuleResult) -> str:
-    """'CHAIR recall', 'POPE F1 (adversarial)'."""
-    metric, benchmark = rule.title or name(rule.metric), title_of(rule.benchmark)
-    if not metric.lower().startswith(benchmark.lower()):
-        metric = f"{benchmark} {metric if metric[:2].isupper() or metric == 'F1' else metric[:1].lower() + metric[1:]}"
-    return f"{metric} ({rule.group})" if rule.group else metric
-
-
 def of_checkpoint(label: str, verdict: str, rules: Sequence[RuleResult], incomplete: Sequence[str]) -> str:
     """'bdhs passes: all 5 requirements are met.'"""
     deciding = [rule for rule in rules if rule.role != "watch" and not _is_covered(rule, rules)]
@@ -73,7 +65,7 @@ def _is_covered(rule: RuleResult, rules: Sequence[RuleResult]) -> bool:
 
 
 def _with_requirement(rule: RuleResult) -> str:
-    return f"{metric_text(rule)} ({rule.by})"
+    return f"{row_name(rule)} ({rule.by})"
 
 
 def of_gate(verdict: str, checkpoints: Sequence[CheckpointGate]) -> str:
@@ -98,7 +90,7 @@ def rows(checkpoint: CheckpointGate) -> list[tuple[str, ...]]:
     """One row a rule, in the order of `HEADER`."""
     return [
         (
-            metric_text(rule),
+            row_name(rule),
             f"{rule.by}{f'; {rule.set_name}' if rule.set_name else ''}",
             *_values(rule),
             difference(rule),

@@ -9,7 +9,7 @@ from harness.core.edge.text import count
 from harness.labels.control_sample import FEWEST
 from harness.labels.estimates.label_error_rate import LabelRates
 from harness.labels.estimates.proportions import Share
-from reports.text.formatting import UNKNOWN, between, cell_text, metric_name, name, number, row_name, title_of
+from reports.text.formatting import UNKNOWN, between, cell_text, name, number, row_name, title_of
 from reports.values.comparison import Comparison
 from reports.values.label_audit import ChangedMetric, Effect
 
@@ -171,18 +171,17 @@ def _objects(effect: Effect) -> list[Part]:
 
 
 def _disputed(comparison: Comparison, effect: Effect) -> Part:
-    titles = {(row.benchmark, row.metric): metric_name(row) for row in comparison.rows}
+    names = {(row.benchmark, row.metric, row.group): row_name(row) for row in comparison.rows}
     rows = [
         (
             column,
-            f"{title_of(b.result.benchmark)} "
-            f"{titles.get((b.result.benchmark, b.metric), name(b.metric))}{f' ({b.group})' * bool(b.group)}",
+            names.get((b.result.benchmark, b.metric, b.group), f"{title_of(b.result.benchmark)} {name(b.metric)}"),
             number(b.worst, b.unit),
             number(b.best, b.unit),
         )
         for column, b in effect.bounds
     ]
-    lead = f"{count(effect.disputed, 'label')} on which reviewers disagree: were all settled against the checkpoint, or for it."
+    lead = f"{count(effect.disputed, 'label')} on which reviewers disagree: with all settled against the checkpoint, or for it."
     return Part("Still disputed", lead, ("checkpoint", "metric", "worst case", "best case"), tuple(rows))
 
 

@@ -15,7 +15,8 @@ from reports.values.table import Row
 COST_TOLD = (
     "What each checkpoint took (a mean over its seeds) and what it shows. Times are wall time of this run; pairs, answers and "
     "caches that were there already took none. Requests and money are those of servers: for making pairs, for annotating "
-    "answers in training, for the answers of the sweep and for their judge. Money is the most that was charged."
+    "answers in training, for the answers of the sweep and for their judge. Money is the most that was charged; without prices "
+    f"it is unknown ({UNKNOWN})."
 )
 
 
@@ -47,7 +48,7 @@ def cost_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     shown = comparison.costs
     if not _is_shown(comparison):
         return [], []
-    kinds = [(title, texts) for title, read in _KINDS if (texts := [read(cost) for cost in shown]) and any(texts)]
+    kinds = [(title, texts) for title, read in _KINDS if not {"", "0"} >= set(texts := [read(cost) for cost in shown])]
     kinds = [(title, texts) for title, texts in kinds if title != "device" or not _one_device(comparison)]
     columns = [*kinds, *((row_name(row), [_effect(row, i) for i in range(len(shown))]) for row in _effects(comparison))]
     return ["", *(title for title, _ in columns)], [
@@ -55,22 +56,31 @@ def cost_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     ]
 
 
-def _whole(value: float | None) -> str:
-    return f"{value:,.0f}" if value else ""
+def _number(value: float | None) -> str:
+    """'1,202', '15.5' of two seeds; "" where it is unknown."""
+    if value is None:
+        return ""
+    return f"{value:,.1f}" if value < 1000 and value % 1 else f"{value:,.0f}"
+
+
+def _dollars(value: float | None) -> str:
+    if not value:
+        return "" if value is None else "0"
+    return f"{value:,.2f}" if value >= 0.005 else "< 0.01"
 
 
 _KINDS = (
-    ("pairs", lambda cost: _whole(cost.pairs)),
-    ("training tokens", lambda cost: _whole(cost.tokens)),
+    ("pairs", lambda cost: _number(cost.pairs)),
+    ("training tokens", lambda cost: _number(cost.tokens)),
     ("making pairs", lambda cost: duration(cost.pair_seconds)),
     ("training", lambda cost: duration(cost.training_seconds)),
     ("sweep", lambda cost: duration(cost.sweep_seconds)),
     ("device", lambda cost: cost.device),
-    ("pair requests", lambda cost: _whole(cost.pair_requests)),
-    ("annotator requests", lambda cost: _whole(cost.annotator_requests)),
-    ("answer requests", lambda cost: _whole(cost.answer_requests)),
-    ("judge requests", lambda cost: _whole(cost.judge_requests)),
-    ("US dollars", lambda cost: f"{cost.dollars:,.2f}" if cost.dollars else ""),
+    ("pair requests", lambda cost: _number(cost.pair_requests)),
+    ("annotator requests", lambda cost: _number(cost.annotator_requests)),
+    ("answer requests", lambda cost: _number(cost.answer_requests)),
+    ("judge requests", lambda cost: _number(cost.judge_requests)),
+    ("US dollars", lambda cost: _dollars(cost.dollars)),
 )
 
 

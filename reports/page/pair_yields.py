@@ -17,6 +17,8 @@ _EXPLAINED = {
     "share_equal": "Share equal: pairs whose two answers have the same number.",
     "free_last_tries": "Free last tries: rejected answers written without the chosen answer's halves.",
     "unfinished": "Unfinished: rejected answers cut off by the token limit.",
+    "weights_not_used": "Weights not used: pairs that the set gives a weight other than 1; all pairs count the same.",
+    "answers_left_out": "Answers left out: answers to the prompts of these pairs without a text, or without all ratings.",
     "tries": "Tries: at which try an answer was accepted.",
 }
 _FIRST = ("asked", "accepted", "kept")  # what one wants to know first; the rest by name
@@ -34,13 +36,21 @@ class PairsView:
 
 def pairs_view(run: RunFacts) -> PairsView:
     view = PairsView([], [], [], [])
-    report = run.pairs_report
+    report = _with_meaning(run.pairs_report)
     for key in sorted(report, key=lambda k: (_FIRST.index(k) if k in _FIRST else len(_FIRST), k)):
         if key == "options":
             view.options.extend(_flat("", report[key]))
         elif key != "examples":  # ids of the pairs that are shown below
             _add(view, key, report[key])
     return view
+
+
+def _with_meaning(report: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The report without the free last tries that earlier versions also wrote of sources which have none."""
+    options = report.get("options")
+    if not isinstance(options, Mapping) or (options.get("guided") and options.get("free_last_try")):
+        return report
+    return {key: value for key, value in report.items() if key != "free_last_tries"}
 
 
 def _add(view: PairsView, key: str, value: Any) -> None:
@@ -106,5 +116,6 @@ def provenance(meta: Mapping[str, Any]) -> str:
 
 def explanations(report: Mapping[str, Any]) -> str:
     """What the figures of a yield report mean, for those that are there."""
+    report = _with_meaning(report)
     keys = {*report, *(key for sides in (report.get("sides") or {}).values() if isinstance(sides, Mapping) for key in sides)}
     return " ".join(words for key, words in _EXPLAINED.items() if key in keys)

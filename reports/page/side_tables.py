@@ -89,21 +89,25 @@ def _joint(row: Row, j: int) -> str:
 
 
 JUDGE_TOLD = (
-    "A sample of the judge's verdicts was asked for a second time. Intervals contain this noise: each answer's verdict is one "
-    "draw of the judge, so that it scatters from image to image with everything else, and no interval of a metric is narrower "
-    "than the judge's noise alone. Another judge may disagree with both."
+    "A sample of the judge's verdicts was asked for a second time. Second replies that could not be read are counted unread: "
+    "what follows is about the others. Counted alike: the answer's score stayed as it was. Intervals contain this noise: each "
+    "answer's verdict is one draw of the judge, so that it scatters from image to image with all else, and no interval of "
+    "a metric is narrower than the judge's noise alone. Another judge may disagree with both."
 )
 
 
 def judge_view(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Header and rows: benchmarks and checkpoints whose verdicts were asked twice; of headline metrics what that makes."""
     places = {column.label: i for i, column in enumerate(comparison.columns)}
-    header = ["benchmark", "checkpoint", "asked twice", "same verdict", "sd of a verdict", "of the metrics' variance"]
+    asked = ["asked twice", "second unread", "counted alike", "sd of an answer's rating"]
+    header = ["benchmark", "checkpoint", *asked, "of the metrics' variance"]
     rows = []
     for noise in comparison.judge_noise:
         own = [row for row in comparison.rows if row.benchmark == noise.benchmark and row.headline and row.key in noise.errors]
         parts = [_variance_share(row, row.cells[places[noise.column]], noise.errors[row.key]) for row in own]
-        counts = [f"{noise.again:,} of {noise.judged:,}", number(noise.same / noise.again, "share") + " %"]
+        read = noise.again - noise.unread
+        counts = [f"{noise.again:,} of {noise.judged:,}", f"{noise.unread:,}"]
+        counts += [f"{number(noise.same / read, 'share')} %" if read else UNKNOWN]
         told = "; ".join(part for part in parts if part) or UNKNOWN
         rows.append([title_of(noise.benchmark), noise.column, *counts, number(noise.sd, "points"), told])
     return header, rows
@@ -175,14 +179,16 @@ def published_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]
 
 
 def study_view(comparison: Comparison) -> list[tuple[str, tuple[str, ...]]]:
-    """Titles with their sentences: prompts that arms share, rows of the paper that are not run, defaults where it is open."""
+    """Titles with their sentences: prompts that arms share, rows of the paper that are not run, departures from it, and what
+    was taken where it is open."""
     notes = comparison.study
     parts = [
         ("What the paper says", notes.finding),
         ("Rows of the paper that the arms stand for", notes.rows),
         ("Prompts", (*notes.unlike, *notes.shared)),
         ("Rows of the paper that are not run", notes.not_run),
-        ("Open in the paper; the default taken here", notes.open),
+        ("Departures from the paper", notes.departures),
+        ("Open in the paper; what was taken here", notes.open),
     ]
     return [(title, lines) for title, lines in parts if lines]
 

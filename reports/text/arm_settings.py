@@ -16,7 +16,7 @@ from reports.values.table import Column
 
 Settings = Mapping[str, Any]  # YAML values
 _OF_RUN = ("model", "data", "sweep")  # what an arm of another run must share beside its own settings
-_NOT_MEASURED = ("name", "seed", "label", "output", "folder", "baseline")  # of a run: names, and what its report needs
+_NOT_MEASURED = ("name", "seed", "label", "output", "folder", "baseline", "table")  # names, and what its report needs
 _NOT_TRAINED = ("name", "seed", "resources")  # of an arm: its name, and where it is carried out
 _BUILT_ON = ("after", "reference")
 

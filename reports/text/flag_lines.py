@@ -15,7 +15,7 @@ _WORDS = {
     flags.SAME_IMAGE: "answers about images that should differ and are the same file (labels contradict each other: fetch the "
     "images again)",
     flags.UNREAD_VERDICT: "verdicts that could not be read with certainty; this variant counts them as its authors' script "
-    "does, mostly as 0",
+    "does",
     flags.UNFINISHED: "answers cut off by the token limit while still reasoning "
     "(raise max_new_tokens, or model.thinking_tokens where it is set)",
     flags.EMPTY: "empty answers",
@@ -51,7 +51,11 @@ def alarming_lines(comparison: Comparison, chosen: Sequence[str] = ALARMING) -> 
         for flag in chosen:
             least = 0.0 if flag in _ALWAYS else _OFTEN
             counts = [(f, f.flags.get(flag, 0)) for f in _of(comparison, benchmark)]
-            lines += _line(benchmark, _WORDS[flag], [(f, n) for f, n in counts if n > least * f.answered])
+            by_words: dict[str, list[tuple[Failures, int]]] = {}
+            for failed, n in counts:
+                if n > least * failed.answered:
+                    by_words.setdefault(_words(flag, failed), []).append((failed, n))
+            lines += [_line(benchmark, words, of) for words, of in by_words.items()]
     return lines
 
 
@@ -59,6 +63,12 @@ def _of(comparison: Comparison, benchmark: str) -> list[Failures]:
     return [failed for failed in comparison.failures if failed.benchmark == benchmark]
 
 
-def _line(benchmark: str, words: str, counts: Sequence[tuple[Failures, int]]) -> list[str]:
+def _words(flag: str, failed: Failures) -> str:
+    """What a flag means; of unread verdicts also what this variant makes of them."""
+    counted = failed.unread_counts if flag == flags.UNREAD_VERDICT else ""
+    return f"{_WORDS[flag]} ({counted})" if counted else _WORDS[flag]
+
+
+def _line(benchmark: str, words: str, counts: Sequence[tuple[Failures, int]]) -> str:
     counted = [f"{failed.column} {n:,} of {failed.answered:,}" for failed, n in counts]
-    return [f"{title_of(benchmark)}: {words}: {listing(counted, _COLUMNS)}."] if counted else []
+    return f"{title_of(benchmark)}: {words}: {listing(counted, _COLUMNS)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Protocol
 
 from harness.core import registry
 from harness.core.capabilities import Titled
@@ -12,7 +13,7 @@ from harness.core.edge.text import count
 from harness.core.errors import HarnessError
 from reports.values.details import ProtocolDifference, UnknownProtocol
 from reports.values.paired import Difference
-from reports.values.table import Cell, Column, Row, Unit, as_stored
+from reports.values.table import Cell, Column, Unit, as_stored
 
 _ABBREVIATIONS = {
     "n": "n",
@@ -55,17 +56,30 @@ def _title(plugin: str) -> str:
     return benchmark.title if isinstance(benchmark, Titled) else ""
 
 
-def metric_name(row: Row) -> str:
+class Named(Protocol):
+    """A metric of a benchmark: a row of a table, or a rule of a gate. `title`: its own spelling, "" for none."""
+
+    @property
+    def benchmark(self) -> str: ...
+    @property
+    def metric(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+
+
+def metric_name(row: Named) -> str:
     """'CHAIRi', 'Yes rate': without its benchmark and slice."""
     return row.title or name(row.metric)
 
 
-def row_name(row: Row) -> str:
+def row_name(row: Named) -> str:
     """'POPE accuracy', 'CHAIRi', 'POPE F1 (adversarial)'; the benchmark is not named twice."""
-    metric, benchmark = metric_name(row), title_of(row.benchmark)
-    if not metric.lower().startswith(benchmark.lower()):
+    metric, own = metric_name(row), _title(row.benchmark)
+    if not (own and metric.lower().startswith(own.lower())):
         kept = row.title or metric[:2].isupper() or metric == "F1"  # a title is the benchmark's own spelling
-        metric = f"{benchmark} {metric if kept else metric[:1].lower() + metric[1:]}"
+        metric = f"{title_of(row.benchmark)} {metric if kept else metric[:1].lower() + metric[1:]}"
     return f"{metric} ({row.group})" if row.group else metric
 
 
@@ -203,14 +217,16 @@ def duration(seconds: float | None) -> str:
 
 
 def shortened(text: str, most: int = 1200) -> str:
-    """Text of a model, at most so long, with a note of what was left out; control characters made visible.
+    """Text of a model, at most so long, with a note of what was left out; control characters made visible. The rest stays where
+    the note would be as long.
 
     Nothing is escaped here: each writer escapes for its own format.
     """
-    kept = text[:most]
-    visible = "".join(c if c in "\n\t" or (c.isprintable() or c in "\u00a0\u200c\u200d") else _visible(c) for c in kept)
     left = len(text) - most
-    return visible if left <= 0 else f"{visible} \u2026 ({left:,} more characters)"
+    note = f" \u2026 ({left:,} more characters)" if left > 0 else ""
+    kept = text if left <= len(note) else text[:most]
+    visible = "".join(c if c in "\n\t" or (c.isprintable() or c in "\u00a0\u200c\u200d") else _visible(c) for c in kept)
+    return visible if kept == text else f"{visible}{note}"
 
 
 def _visible(char: str) -> str:

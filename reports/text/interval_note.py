@@ -25,7 +25,12 @@ def reading_note(table: Table) -> str:
 
 
 def digits_note(table: Table) -> str:
-    """Why some rows have more digits than others; "" where none has."""
-    if all(row.shown_unit.digits == Unit.of(row.unit).digits for row in table.headline):
-        return ""
-    return "A row has a digit more where its values and its difference would not add up as shown."
+    """Why some rows have more digits than others, and why some differences are not those of the values as shown; "" where
+    there are none of either."""
+    more = any(row.shown_unit.digits > Unit.of(row.unit).digits for row in table.headline)
+    note = (
+        "A row has more digits where it needs them for its values and its difference to add up as shown, or for a "
+        "significant difference not to be 0."
+    )
+    odd = "Differences are rounded after subtraction, so that the last digit may be off by one."
+    return " ".join([*([note] if more else []), *([odd] if not all(row.adds_up for row in table.headline) else [])])

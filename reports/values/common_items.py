@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.evaluation import Formula
+from harness.core.flags import UNJUDGED
 from harness.core.run_record import BenchmarkResult
 from harness.core.stats import Linear, Sample, linearise, moving
 from reports.values.paired import counts_unjudged, on_common_items, unjudged_rows
@@ -33,6 +34,13 @@ class CommonItems:
     def n(self, formula: Formula) -> int:
         """How many common items move the formula in any of them."""
         return int(self._moving(formula).sum()) if self.samples(formula) else 0
+
+    def judged(self) -> tuple[int, int]:
+        """How many items all of them answered, and of these how many have a verdict everywhere; (0, 0) where all have."""
+        ids = [{score.item_id for score in result.scores} for result, _ in self._measured]
+        answered = set.intersection(*ids) if ids else set()
+        open_ = answered & {s.item_id for result, _ in self._measured for s in result.scores if s.flag == UNJUDGED}
+        return (len(answered), len(answered - open_)) if open_ else (0, 0)
 
     def linear(self, formula: Formula) -> list[Linear]:
         """The metric of each, all over the same items; empty where no item is common or one of them has no value."""

@@ -60,7 +60,8 @@ class SeedRow:
 class Verdict:
     """The report in words. `headline` is empty unless one checkpoint stands against its baseline.
 
-    `worse` names every significant loss, those outside the headline table too; `scope` says what the intervals leave out.
+    `worse` names every significant loss, those outside the headline table too; `scope` says what the intervals leave out;
+    `same`: which columns are the baseline's own checkpoint, measured otherwise.
     """
 
     headline: str
@@ -68,10 +69,11 @@ class Verdict:
     worse: str
     unknown: str
     scope: str = ""
+    same: str = ""
 
     @property
-    def sentences(self) -> tuple[str, str, str, str]:
-        return self.improved, self.worse, self.unknown, self.scope
+    def sentences(self) -> tuple[str, str, str, str, str]:
+        return self.same, self.improved, self.worse, self.unknown, self.scope
 
 
 @dataclass(frozen=True, slots=True)

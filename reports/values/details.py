@@ -63,6 +63,7 @@ class Failures:
     reasoning_words: float | None = None  # its mean length; None where there is none
     from_files: bool = False  # the answers were read from files: none is asked for again
     replies: tuple[Replies, ...] = ()
+    unread_counts: str = ""  # as what the variant counts verdicts that could not be read with certainty, in words
 
 
 @dataclass(frozen=True, slots=True)

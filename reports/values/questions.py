@@ -87,9 +87,10 @@ class Cost:
 
     @property
     def seconds(self) -> float | None:
-        """Making the pairs and training on them."""
-        parts = [part for part in (self.pair_seconds, self.training_seconds) if part is not None]
-        return sum(parts) if parts else None
+        """Making the pairs and training on them; unknown where one of them is."""
+        if self.pair_seconds is None or self.training_seconds is None:
+            return None
+        return self.pair_seconds + self.training_seconds
 
 
 Settings = Mapping[str, object]  # "pairs.rho_th" -> value, of one arm

@@ -117,27 +117,38 @@ class Row:
 
     @property
     def shown_unit(self) -> Unit:
-        """The unit, with one digit more where two values as shown would differ by another number than is shown: 22.43 and 20.48
-        are 22.4 and 20.5, and their difference of -1.95 would be -2.0. And with as many as a significant difference needs so
-        that it is not shown as 0."""
-        base, *others = self.cells
-        values = [
-            (as_stored(base.value), as_stored(cell.value), as_stored(cell.difference.value))
-            for cell in others
-            if base is not None and base.value is not None and cell is not None and cell.value is not None
-            if cell.difference is not None and cell.difference.value is not None
-        ]
-        exact = [(a, b, d) for a, b, d in values if abs(b - a - d) < 1e-9]  # not of items that one side lacks
-        unit = Unit.of(self.unit)
-        scale = 100 if self.unit == "share" else 1
-        adds_up = all(_adds_up(a * scale, b * scale, d * scale, unit.digits) for a, b, d in exact)
-        moved = [
-            as_stored(cell.difference.value) * scale
-            for cell in others
-            if cell and cell.significant and cell.difference and cell.difference.value
-        ]
-        needed = max((_digits_of(value) for value in moved), default=0)
-        return replace(unit, digits=max(unit.digits if adds_up else unit.digits + 1, min(needed, _MOST_DIGITS)))
+        """The unit, with one digit more where that makes values and differences as shown add up: 22.43 and 20.48 are 22.4 and
+        20.5, and their difference of -1.95 would be -2.0. And with as many as a significant difference needs so that it is not
+        shown as 0."""
+        unit, moved = Unit.of(self.unit), [self._scaled(cell.difference) for cell in self.cells if cell and cell.significant]
+        needed = max((_digits_of(value) for value in moved if value), default=0)
+        digits = max(unit.digits, min(needed, _MOST_DIGITS))
+        helps = digits == unit.digits and not self._adds_up_in(digits) and self._adds_up_in(digits + 1)
+        return replace(unit, digits=digits + helps)
+
+    @property
+    def adds_up(self) -> bool:
+        """Every difference as shown is that of the two values as shown."""
+        return self._adds_up_in(self.shown_unit.digits)
+
+    def _adds_up_in(self, digits: int) -> bool:
+        """Differences over other items than the values are of need not add up."""
+        base, *others = ((cell.value, cell.difference) if cell else (None, None) for cell in self.cells)
+        scale, before = self._scale, base[0]
+        for value, difference in others:
+            if before is None or value is None or difference is None or difference.value is None:
+                continue
+            a, b, d = map(as_stored, (before, value, difference.value))
+            if abs(b - a - d) < 1e-9 and not _adds_up(a * scale, b * scale, d * scale, digits):
+                return False
+        return True
+
+    @property
+    def _scale(self) -> int:
+        return 100 if self.unit == "share" else 1
+
+    def _scaled(self, difference: Difference | None) -> float:
+        return as_stored(difference.value or 0) * self._scale if difference else 0
 
 
 def _digits_of(value: float) -> int:

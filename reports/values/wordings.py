@@ -108,7 +108,8 @@ class Wordings:
         if values is None:
             return Cell(None, None, None, n)
         why = why_no_interval(mean_of(sides)) if values.low is None else ""
-        return Cell(values.mean, values.low, values.high, n, why)
+        answered, judged = own.judged()
+        return Cell(values.mean, values.low, values.high, n, why, n_answered=answered, n_judged=judged)
 
     def _compared(self, cell: Cell, formula: Formula, places: Sequence[int]) -> Cell:
         both = self._items([0, *places])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, StoreError
 from harness.storage.run_folder import locked
 from harness.storage.run_store import Store, StoredRun
 
@@ -45,3 +45,16 @@ def test_runs_that_are_compared_are_read_once(tmp_path: Path, monkeypatch: pytes
     results = harness.compare("one", output=tmp_path)
     assert results.records == () and results.comparison == [] and results.records == ()
     assert seen == [["one"]]
+
+
+@pytest.mark.parametrize("given", [{"labels": "ours"}, {"published": True}])
+def test_forms_that_would_leave_out_what_stands_beside_the_metrics_are_refused_as_by_the_command(
+    tmp_path: Path, given: dict[str, object]
+) -> None:
+    results, (name,) = harness.compare("one", output=tmp_path, **given), given
+    asked = [lambda: results.render("csv"), lambda: results.render("latex"), lambda: results.track("wandb")]
+    for ask in [*asked, lambda: results.export("eee", tmp_path)]:
+        with pytest.raises(ConfigError, match=f"would leave {name} out. Choose json, markdown or html"):
+            ask()
+    with pytest.raises(StoreError, match="There is no run store"):  # other forms read it
+        results.render("markdown")

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from benchmarks.llava_bench import LlavaBench
 from benchmarks.mmhal_bench import MmhalBench
 from benchmarks.mmvet import Mmvet
 from harness.audit.human_ratings import judged_answers
 from harness.core.evaluation import Item, Verdict
 from harness.core.judging import Facts, JudgeTask
 from harness.core.stats import metrics
+from harness.labels.estimates.judge_calibration import drifts, readings
 from harness.storage.run_store import Store
 from tests.audit.test_rescore import keep
 
@@ -54,6 +56,34 @@ def test_what_the_official_parser_of_mmhal_reads_as_0_counts_as_0(store: Store) 
     said = {"1": "Rating: 6", "2": "**Rating**: 6"}
     keep(store, "one", MmhalBench(Says(), "official"), {"name": "mmhal_bench"}, mmhal_items(*said), said)
     assert sorted(one.value for one in judged_answers(store, [])) == [0.0, 6.0]
+
+
+def test_ratings_that_two_variants_made_of_one_judges_replies_are_never_one_judges(store: Store) -> None:
+    said = {"1": "Rating: 6", "2": "Rating: 5", "3": "Rating: 2", "4": "Rating: 4", "5": "**Rating**: 5"}
+    for variant in ("tolerant", "official"):  # the official one reads the last as 0
+        spec = {"name": "mmhal_bench", "variant": variant}
+        keep(store, variant, MmhalBench(Says(), variant), spec, mmhal_items(*said), said)
+    keep(store, "other", MmhalBench(Says("other"), "tolerant"), spec | {"variant": "tolerant"}, mmhal_items(*said), said)
+    found = judged_answers(store, [])
+    assert {one.judge for one in found} == {f"{name}, variant {variant}" for name, variant in (
+        ("chat 1", "tolerant"), ("chat 1", "official"), ("other 1", "tolerant"))}  # fmt: skip
+    (drift,) = drifts(found)
+    assert {drift.earlier, drift.later} == {"chat 1, variant tolerant", "other 1, variant tolerant"}
+    assert (drift.change.value, drift.changed, drift.change.n, drift.ambiguous) == (0.0, 0.0, 5, 0)
+    assert {name: set(rules) for name, rules in readings(found).items()} == {
+        "mmhal_bench": {"variant tolerant", "variant official"}
+    }
+
+
+def test_a_judge_that_saw_both_orders_is_another_one(store: Store) -> None:
+    said = {"1": "8 9"}
+    truth = {"category": "conv", "context": "A dog.", "reference": "A dog."}
+    items = [Item("1", "1.jpg", "What is it?", truth)]
+    for swap in (False, True):
+        spec = {"name": "llava_bench", "swap": swap}
+        keep(store, f"swap {swap}", LlavaBench(Says(), swap=swap), spec, items, said)
+    found = {one.judge: one.value for one in judged_answers(store, [])}
+    assert found == {"chat 1, variant official": 9.0, "chat 1, both orders, variant official": 8.5}
 
 
 GRADES = {"a": "0.1", "b": "0.2", "c": "0.9"}

@@ -13,10 +13,14 @@ import harness.cli  # noqa: F401  # registers the commands
 from harness.audit.judge_check import RankedPair, pairs_of, rated, rewarded
 from harness.commands._app import app
 from harness.commands._terminal import Display
+from harness.core import registry
 from harness.core.errors import ConfigError, DataError
-from harness.core.run_record import ProtocolRecord
+from harness.core.evaluation import Verdict
+from harness.core.judging import Facts, Unreached
+from harness.core.preference import Images
+from harness.core.run_record import JUDGE_CHECK, ProtocolRecord, judge_named
 from harness.labels.estimates.judge_fitness import fitness
-from harness.results.judge_results import FACT, keep, reward_key, training_checks, with_judge_check
+from harness.results.judge_results import FILE, keep, kept, reward_key, training_checks, with_judge_check
 from tests.benchmarks.scoring import GOLDEN
 
 ROW = {"id": "RLHF-V-1", "query": "What is it?", "response": ["A cat.", "A dog."], "human_ranking": [1, 0], "image": ""}
@@ -76,10 +80,129 @@ class TrainedReward:
 
 def test_the_result_stands_beside_what_the_judge_measured(tmp_path: Path) -> None:
     protocol = ProtocolRecord({"judge": "chat gpt-x 1234, own texts abc, temperature 0"})
-    assert with_judge_check(protocol, tmp_path).facts[FACT].startswith("not checked")
+    assert with_judge_check(protocol, tmp_path).facts[JUDGE_CHECK].startswith("not checked")
     keep(tmp_path, "chat gpt-x 1234, own texts def, temperature 0", fitness({"a": ["agree", "agree"]}))
-    assert "agrees with people on 100.0%" in with_judge_check(protocol, tmp_path).facts[FACT]
-    assert FACT not in with_judge_check(ProtocolRecord({"variant": "x"}), tmp_path).facts
+    assert "agrees with people on 100.0%" in with_judge_check(protocol, tmp_path).facts[JUDGE_CHECK]
+    assert JUDGE_CHECK not in with_judge_check(ProtocolRecord({"variant": "x"}), tmp_path).facts
+
+
+CHAT = "chat gpt-x 1234, own texts abc, temperature "
+
+
+def stated(output: Path, judge: str) -> str:
+    return with_judge_check(ProtocolRecord({"judge": judge}), output).facts[JUDGE_CHECK]
+
+
+def test_a_result_is_of_a_judge_with_these_settings(tmp_path: Path) -> None:
+    keep(tmp_path, f"{CHAT}0", fitness({"a": ["agree", "agree"]}))
+    keep(tmp_path, f"{CHAT}1, max_new_tokens 64", fitness({"a": ["reject", "reject"]}))
+    assert "on 100.0%" in stated(tmp_path, f"{CHAT}0") and "on 0.0%" in stated(tmp_path, f"{CHAT}1, max_new_tokens 64")
+    assert "on 100.0%" in stated(tmp_path, f"{CHAT}0, task version 2"), "a task's version is no setting of the judge"
+    assert "on 100.0%" in stated(tmp_path, "chat gpt-x 1234, given texts for mmhal, rank 5e, temperature 0")
+    found = stated(tmp_path, f"{CHAT}0.5")
+    assert found.startswith(
+        "not checked with these settings, only with temperature 0; temperature 1, max_new_tokens 64: python"
+    )
+    assert stated(tmp_path, "chat gpt-x 9999, own texts abc, temperature 0").startswith("not checked: python")
+
+
+def test_an_older_file_opens_and_its_result_is_of_no_judge_with_settings(tmp_path: Path) -> None:
+    old = {"chat gpt-x 1234": {"pairs": 80, "words": "agrees"}, "keywords 3": {"pairs": 8, "words": "agrees too"}}
+    (tmp_path / FILE).write_text(json.dumps(old))
+    assert stated(tmp_path, f"{CHAT}0").startswith("not checked with these settings, only with settings that were not kept:")
+    assert stated(tmp_path, "keywords 3") == "agrees too", "rules have no settings"
+    assert not keep(tmp_path, f"{CHAT}0", fitness({"a": ["agree", "agree"]})), "the older result on 80 pairs is another judge's"
+    assert "on 100.0%" in stated(tmp_path, f"{CHAT}0") and kept(tmp_path)["chat gpt-x 1234"] == old["chat gpt-x 1234"]
+
+
+def test_a_result_on_more_pairs_stays(tmp_path: Path) -> None:
+    keep(tmp_path, f"{CHAT}0", fitness({name: ["agree", "agree"] for name in "abc"}))
+    stays = keep(tmp_path, f"{CHAT}0", fitness({"a": ["reject", "reject"]}))
+    assert stays.startswith("Not kept: the result on 3 pairs stays, and this one is on 1.") and FILE in stays
+    assert "on 100.0%" in stated(tmp_path, f"{CHAT}0")
+    assert not keep(tmp_path, f"{CHAT}0", fitness({name: ["reject", "reject"] for name in "abc"}))
+    assert "on 0.0%" in stated(tmp_path, f"{CHAT}0")
+
+
+@pytest.mark.parametrize("fact", ["extractor", "supported by"])
+def test_the_judge_that_a_benchmark_names_by_its_role_is_stated_too(fact: str, tmp_path: Path) -> None:
+    keep(tmp_path, f"{CHAT}0", fitness({"a": ["agree", "agree"]}))
+    protocol = ProtocolRecord({fact: f"judge {CHAT}0"})
+    assert "on 100.0%" in with_judge_check(protocol, tmp_path).facts[JUDGE_CHECK]
+    for nobody in ("nouns", "the references' words", "judge answer files 12"):
+        assert JUDGE_CHECK not in with_judge_check(ProtocolRecord({fact: nobody}), tmp_path).facts
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("mmhal_bench", {}),
+        ("mmhal_bench_v", {}),
+        ("llava_bench", {}),
+        ("mmvet", {}),
+        ("object_halbench", {"extractor": "judge"}),
+        ("chair_open", {}),
+        ("hallusionbench", {"variant": "judge"}),
+        ("mmvp", {"variant": "official"}),
+    ],
+)
+def test_every_benchmark_names_the_judge_that_it_asks(name: str, options: dict) -> None:
+    benchmark = registry.make("benchmark", name, options, judge=registry.make("judge", "keywords", {}))
+    assert judge_named(benchmark.facts()).startswith("keywords 3")
+
+
+class Fails:
+    """A judge that prefers "A dog.", whose server answers the first `reached` questions."""
+
+    name, version = "chat", "gpt-x 1234, own texts abc, temperature 0"
+
+    def __init__(self, reached: int, other: Verdict) -> None:
+        self._left, self._other = reached, other
+
+    def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
+        self._left -= 1
+        return Verdict(float(answers[1] == "A dog."), "", "2", "chat", "1") if self._left >= 0 else self._other
+
+    def rate(self, question: str, answer: str, facts: Facts, image: Images) -> Verdict:
+        raise AssertionError
+
+
+GONE = Unreached(None, "no reply: the server refuses the key.", "", "chat", "1")
+
+
+def check(output: Path, monkeypatch: pytest.MonkeyPatch, reached: int, other: Verdict = GONE) -> tuple[int, str]:
+    module = import_module("harness.commands.answers.judges")
+    monkeypatch.setattr(module, "_judge", lambda *given: Fails(reached, other))
+    (output / "pairs.jsonl").write_text("".join(json.dumps({**ROW, "id": name}) + "\n" for name in "abc"))
+    words = ["judges", "check", str(output / "pairs.jsonl"), "--judge", "chat", "--output", str(output)]
+    done = CliRunner().invoke(app, words)
+    return done.exit_code, done.output
+
+
+@pytest.mark.parametrize("reached", [0, 4])
+def test_without_a_reply_to_every_question_there_is_no_result(
+    reached: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check(tmp_path, monkeypatch, 6)[0] == 0
+    before = kept(tmp_path)
+    code, said = check(tmp_path, monkeypatch, reached)
+    assert code == 1 and f"{6 - reached} of 6 questions got no reply (the server refuses the key ({6 - reached}))" in said
+    assert "decided pair" not in said.replace("undecided pair", "") and kept(tmp_path) == before
+
+
+def test_replies_that_nothing_can_be_read_from_are_counted_and_the_result_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, said = check(tmp_path, monkeypatch, 4, Verdict(None, "unreadable", "Both are nice.", "chat", "1"))
+    assert code == 0 and "33.3% of 3 undecided" in said
+    assert "Nothing could be read from 2 of 6 replies: unreadable (2)." in said and kept(tmp_path)
+
+
+def test_a_judge_that_never_says_a_word_has_no_result_whatever_it_calls_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, said = check(tmp_path, monkeypatch, 0, Verdict(None, "no reply: the model's answer is empty", "", "chat", "1"))
+    assert code == 1 and "6 of 6 questions got no reply (the model's answer is empty (6))" in said and not kept(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,8 @@ def test_an_answer_that_the_judge_gave_no_rating_is_counted(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("rating", "says"), [
     ("60", "ada.csv, row 3: the rating 60 is not on the scale of mmhal_bench, 0 to 6."),
+    ("6.0000001", "ada.csv, row 3: the rating 6.0000001 is not on the scale of mmhal_bench, 0 to 6."),
+    ("6,0000001", "ada.csv, row 3: the rating 6,0000001 is not on the scale of mmhal_bench, 0 to 6."),
     ("-1", "ada.csv, row 3: the rating -1 is not on the scale of mmhal_bench, 0 to 6."),
     ("good", "ada.csv, row 3: the rating 'good' is not a number."),
 ])  # fmt: skip
@@ -132,3 +134,70 @@ def test_a_row_that_stands_twice_in_a_sheet_counts_once(tmp_path: Path) -> None:
     fill(tmp_path)
     path = sheet(tmp_path, change=lambda rows: rows.append(rows[0]))
     assert len(read_ratings([path])) == 3 and show(tmp_path)[0] == 0
+
+
+def sorted_apart(rows: list[Row]) -> None:
+    """The column of ids as it was, all others the other way round."""
+    ids = [row["answer_id"] for row in rows]
+    rows.reverse()
+    for row, identity in zip(rows, ids, strict=True):
+        row["answer_id"] = identity
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    (sorted_apart, "row 2 shows the item "),
+    (lambda rows: rows[1].update(item_id="999"), "row 3 shows the item '999', and its id "),
+    (lambda rows: rows[1].update(answer="one Rating: 5"), "row 3 shows another answer to item "),
+    (lambda rows: rows[1].update(answer=""), "row 3 shows another answer to item "),
+])  # fmt: skip
+def test_a_row_that_shows_another_answer_than_its_id_names_is_refused(
+    tmp_path: Path, change: Callable[[list[Row]], object], says: str
+) -> None:
+    fill(tmp_path)
+    sheet(tmp_path, change=change)
+    code, told = show(tmp_path)
+    assert code != 0 and says in told and "sort whole rows only" in told and "No rating was taken" in told
+
+
+def test_what_a_spreadsheet_program_does_to_a_cell_is_no_other_answer(tmp_path: Path) -> None:
+    def change(rows: list[Row]) -> None:
+        rows[0] |= {"item_id": f"{rows[0]['item_id']}.0", "answer": f" {rows[0]['answer'].replace(' ', chr(13) + chr(10))} "}
+
+    fill(tmp_path)
+    sheet(tmp_path, change=change)
+    code, told = show(tmp_path)
+    assert code == 0 and "3 answers rated by people, 3 of them in these runs." in told
+
+
+def test_a_sheet_without_items_and_answers_is_taken_and_said_to_be_unchecked(tmp_path: Path) -> None:
+    fill(tmp_path)
+    sheet(tmp_path, change=lambda rows: [row.pop("answer") for row in rows])
+    code, told = show(tmp_path)
+    assert code == 0 and "ada.csv has no columns `item_id` and `answer`: whether its ratings stand beside" in told
+
+
+def second(output: Path, *ratings: str) -> str:
+    """Grace's sheet of the same answers."""
+    with (output / "ada.csv").open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    with (output / "grace.csv").open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, rows[0])
+        writer.writeheader()
+        writer.writerows(row | {"rating": rating} for row, rating in zip(rows, ratings, strict=False))
+    return str(output / "grace.csv")
+
+
+def test_two_sheets_are_compared_with_each_other_and_each_rating_with_the_judge(tmp_path: Path) -> None:
+    fill(tmp_path, "one", *"12345")
+    sheet(tmp_path)  # all 3; the judge says 4
+    code, told = show(tmp_path, second(tmp_path, "3", "4", "4", "4", "5"))
+    assert code == 0 and "5 (10 ratings)" in told and "30.0 %" in told, "three of ten single ratings are the judge's"
+    raters = next(line.split() for line in told.splitlines() if " ada " in line)
+    assert raters[1:8] == ["ada", "grace", "5", "20.0", "%", "80.0", "%"]
+
+
+def test_a_sheet_that_is_given_twice_is_not_two_raters(tmp_path: Path) -> None:
+    fill(tmp_path)
+    sheet(tmp_path)
+    code, told = show(tmp_path, str(tmp_path / "ada.csv"))
+    assert code != 0 and "are one file, and each file is one rater's" in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isnan
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from benchmarks.llava_bench import LlavaBench, official_scores, tolerant_scores
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Item
+from harness.core.stats import metrics as measured
 from harness.storage.data_folder import DataFolder
 from tests.benchmarks.scoring import Replies, golden, metrics, put, said
 
@@ -47,12 +49,24 @@ def test_the_official_summaries(run: dict, variant: str) -> None:
     ("7/10 8/10", (7, 8)),
     ("7/8", None),
     ("7", None),
+    ("1 10", (1, 10)),
     ("11 8", None),
+    ("0 10", None),
+    ("0.7 0.8", None),
     ("-7 8", None),
     ("", None),
 ])  # fmt: skip
-def test_the_tolerant_parser_takes_two_numbers_up_to_ten(reply: str, scores: tuple[float, float] | None) -> None:
+def test_the_tolerant_parser_takes_two_numbers_from_one_to_ten(reply: str, scores: tuple[float, float] | None) -> None:
     assert tolerant_scores(reply) == scores
+
+
+def test_a_ratio_just_below_a_half_is_rounded_as_the_published_script_rounds_it() -> None:
+    # means 6 and 6.909, of which the script prints 115.1: 6.909 / 6 * 100 is 115.14999999999999
+    bench = LlavaBench(Replies(*["6 7"] * 909, *["6 6"] * 91), variant="official")
+    items = [Item(str(n), f"{n}.jpg", "Q?", item().truth) for n in range(1000)]
+    scores = [replace(bench.score(one, said("x")), item_id=one.id) for one in items]
+    (relative, *_) = measured(items, scores, bench.formulas)
+    assert round(100 * relative.value, 6) == 115.1
 
 
 def test_an_unreadable_reply_is_unjudged_by_default() -> None:

@@ -30,7 +30,7 @@ from benchmarks.judges.chat import Chat  # noqa: E402
 from harness.core.evaluation import Answer, Item, Score  # noqa: E402
 from harness.core.judging import JudgeTask  # noqa: E402
 from harness.evaluation.judging_ahead import Judging  # noqa: E402
-from harness.evaluation.scoring import RememberingJudge  # noqa: E402
+from harness.evaluation.remembering_judge import RememberingJudge  # noqa: E402
 from harness.models.openai import OpenAIModel  # noqa: E402
 from harness.storage.run_store import Store  # noqa: E402
 from tests.models.fake_server import CUT, Said, refused, reply, serving  # noqa: E402

@@ -23,6 +23,7 @@ from harness.results.run_state import how_it_stopped, state_of
 from harness.storage.run_folder import locked
 from harness.storage.run_store import StoredRun
 
+SECOND_OF_TWO = {"GROUP_WORLD_SIZE": "2", "GROUP_RANK": "1", "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "29500"}
 RUN = StoredRun("r", "r", "now", "running", "", "python -m harness run", {}, "")
 
 
@@ -130,14 +131,28 @@ def test_paths_of_a_study_are_told_together(tmp_path: Path) -> None:
     ("env", "command"),
     [
         ({}, "python -m harness run 'my study.yaml'"),
-        ({"WORLD_SIZE": "2"}, "accelerate launch --num_processes 2 -m harness run 'my study.yaml'"),
+        ({"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}, "torchrun --nproc-per-node 2 -m harness run 'my study.yaml'"),
+        (
+            {"WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"} | SECOND_OF_TWO,
+            "torchrun --nnodes 2 --node-rank 1 --master-addr 10.0.0.1 --master-port 29500 --nproc-per-node 2 "
+            "-m harness run 'my study.yaml'",
+        ),
+        (
+            {"WORLD_SIZE": "2", "ACCELERATE_MIXED_PRECISION": "no"},
+            "accelerate launch --multi_gpu --num_processes 2 -m harness run 'my study.yaml'",
+        ),
+        (
+            {"WORLD_SIZE": "16", "ACCELERATE_MIXED_PRECISION": "no"} | SECOND_OF_TWO,
+            "accelerate launch --multi_gpu --num_machines 2 --machine_rank 1 --main_process_ip 10.0.0.1 "
+            "--main_process_port 29500 --num_processes 16 -m harness run 'my study.yaml'",
+        ),
         (
             {"WORLD_SIZE": "8", "ACCELERATE_USE_FSDP": "true"},
-            "accelerate launch --num_processes 8 --use_fsdp --fsdp_version 2 -m harness run 'my study.yaml'",
+            "accelerate launch --use_fsdp --fsdp_version 2 --num_processes 8 -m harness run 'my study.yaml'",
         ),
         (
             {"WORLD_SIZE": "2", "ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "1"},
-            "accelerate launch --num_processes 2 --use_deepspeed --zero_stage 1 -m harness run 'my study.yaml'",
+            "accelerate launch --use_deepspeed --zero_stage 1 --num_processes 2 -m harness run 'my study.yaml'",
         ),
     ],
 )

@@ -42,7 +42,7 @@ def test_all_faults_come_at_once_and_name_the_nearest_key() -> None:
     assert "4 faults" in text
     assert "sed: unknown key. Did you mean 'seed'?" in text
     assert "arms.0.pair: unknown key. Did you mean 'pairs'?" in text
-    assert "data: input should be a valid string, not 7" in text
+    assert "data: input should be a valid string, not 7; put it in quotes" in text
 
 
 def test_an_unknown_plugin_and_an_unknown_option_are_told_together() -> None:

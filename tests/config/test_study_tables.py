@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -66,6 +69,13 @@ def test_a_table_that_is_not_there_is_told_with_the_nearest() -> None:
         config.load_table("tabel12", True)
     result = CliRunner().invoke(app, ["run", "--mini"])
     assert isinstance(result.exception, ConfigError) and "study:table6 --mini" in str(result.exception)
+
+
+def test_every_study_is_part_of_an_installed_package() -> None:
+    root = Path(__file__).parents[2]
+    data = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["harness"]
+    packed = {path for pattern in data for path in (root / "harness").glob(pattern)}
+    assert {*study.FOLDER.rglob("*.yaml")} <= packed
 
 
 FINDINGS = study.findings()

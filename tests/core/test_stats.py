@@ -229,6 +229,14 @@ def test_a_formula_that_rounds_has_the_slope_of_the_one_that_does_not():
     assert stepped.moments[0][0] ** 0.5 == approx(plain.moments[0][0] ** 0.5, rel=0.03)
 
 
+def test_rounding_is_pythons_for_floats_arrays_and_numpy_scalars():
+    value = 6.909 / 6.0 * 100  # 115.14999999999999, of which numpy makes 115.2
+    assert [rounded(value, 1), rounded(np.float64(value), 1), *rounded(np.array([value, 0.25, np.nan]), 1)[:2]] == [
+        115.1, 115.1, 115.1, 0.2,
+    ]  # fmt: skip
+    assert np.isnan(rounded(np.array([np.nan]), 1)).all() and rounded(np.array([[0.35, 0.45]]), 1).tolist() == [[0.3, 0.5]]
+
+
 def test_the_same_scores_give_the_same_interval():
     scores = scores_of(*[1, 0, 1, 1, 0] * 8)
     assert metrics(items_of(40, 4), scores, [ACCURACY]) == metrics(items_of(40, 4), scores, [ACCURACY])

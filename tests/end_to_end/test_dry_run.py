@@ -19,6 +19,7 @@ from harness.config import study_tables
 from harness.core import registry
 from harness.core.errors import ConfigError, DataError, HarnessError
 from harness.core.plugins import NoModel
+from harness.models.transformers import TransformersModel
 from harness.run import pipeline
 from harness.run.checks.sources import check_sources, look_at
 from harness.run.estimate import Cost, estimate
@@ -370,9 +371,11 @@ def test_the_lines_of_one_fault_stand_further_in_than_the_faults(tmp_path):
     ({"r": 4, "targets": ["q_porj"]}, "lora.targets: 'q_porj' matches no linear layer. Names in the language model: q_proj"),
     ({"r": 4096}, "lora.r is 4096, above the width of every layer that it adapts"),
 ])  # fmt: skip
-def test_adapters_that_the_base_has_no_layers_for_are_refused_before_its_sweep(
-    world: Path, tmp_path: Path, lora: dict[str, Any], says: str
+def test_adapters_for_layers_that_only_the_loaded_base_tells_are_refused_before_its_sweep(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lora: dict[str, Any], says: str
 ) -> None:
+    """See `tests/run/test_trained_ahead.py` for those that its configuration tells."""
+    monkeypatch.setattr(TransformersModel, "outline_of", staticmethod(lambda options: None))
     align = {"name": "dpo", "training": TRAINING | {"lora": {"alpha": 8, **lora}}}
     made = study(world, tmp_path, arms=[{"name": "a", "pairs": _BDHS, "align": align}])
     says = f"arm a: {says}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -11,13 +12,16 @@ from typer.testing import CliRunner
 
 import harness
 from alignment.data.pairs import write_pairs
+from benchmarks.judges._ranking import RanksByRating
 from harness.cli import app
 from harness.config import study_tables
 from harness.config.annotators import load_annotators
 from harness.core.errors import ConfigError
 from harness.core.evaluation import Verdict
 from harness.core.preference import PreferencePair
+from harness.evaluation.scoring import RememberingAnnotator
 from harness.run import annotators
+from harness.storage.run_store import Store
 
 
 class Said:
@@ -45,6 +49,34 @@ WINS = {
     ("e", "f"): 0.5, ("f", "e"): 1.0,  # a tie and right
     ("g", "h"): None, ("h", "g"): 0.0,  # silence and wrong
 }  # fmt: skip
+
+
+def test_a_graded_preference_is_unjudged_and_neither_won_nor_lost() -> None:
+    judge, asked = Said({("a", "b"): 0.3, ("b", "a"): 1.0}), pair("1", "a", "b")
+    found = annotators._agreement("x", "own", [asked], [annotators._both(judge, asked, Path())], None)
+    assert (found.unjudged, found.right.value, found.ties.value) == (1, 1.0, 0.0)
+
+
+def test_a_stored_value_that_is_no_ranking_is_asked_for_again_and_not_kept(tmp_path: Path) -> None:
+    judge = Said({("a", "b"): 0.3})
+    with Store(tmp_path / "store.sqlite") as store:
+        remembering = RememberingAnnotator(judge, store)
+        key = remembering._key("1", ["rank", "What?", "a", "b", {"task": "rank"}], None)
+        store.add_verdict(key, Verdict(0.3, "", "", "said", "1"))  # as an earlier version kept it
+        assert remembering.rank("What?", ("a", "b"), {}, None).value is None
+        judge.wins[("a", "b")] = 1.0
+        assert remembering.rank("What?", ("a", "b"), {}, None).value == 1.0
+
+
+@pytest.mark.parametrize(("ratings", "value"), [((1.0, 2.0), 1.0), ((math.nan, 2.0), None), ((1.0, math.nan), None)])
+def test_a_rating_that_is_not_a_number_prefers_no_answer(ratings: tuple[float, float], value: float | None) -> None:
+    class Rates(RanksByRating):
+        name, version = "rates", "1"
+
+        def rate(self, question, answer, facts, image):
+            return Verdict(ratings["ab".index(answer)], "", "", "rates", "1")
+
+    assert Rates().rank("What?", ("a", "b"), {}, None).value == value
 
 
 @pytest.fixture

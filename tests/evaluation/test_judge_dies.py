@@ -12,7 +12,7 @@ from benchmarks.judges.chat import Chat
 from harness.cli import app
 from harness.core.evaluation import Verdict
 from harness.core.judging import JudgeTask
-from harness.evaluation.scoring import RememberingJudge
+from harness.evaluation.remembering_judge import RememberingJudge
 from harness.models.openai import OpenAIModel
 from harness.storage.run_store import Store
 from tests.models.fake_server import Said, refused, reply, serving

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.labels.estimates.judge_calibration import Judged, calibrate, drifts
+from harness.labels.estimates.judge_calibration import Judged, calibrate, drifts, rater_pairs
 from harness.labels.estimates.prediction_powered import clustered_error, corrected_mean
 
 
@@ -89,7 +89,7 @@ def judged(judge: str, *values: float) -> list[Judged]:
 
 
 def test_agreement_and_bias_of_a_judge() -> None:
-    people = {("mmhal_bench", str(i)): value for i, value in enumerate([5.0, 4.0, 3.0, 2.0, 1.0])}
+    people = {("mmhal_bench", str(i)): [value] for i, value in enumerate([5.0, 4.0, 3.0, 2.0, 1.0])}
     (found,) = calibrate(judged("chat 1", 6, 4, 4, 4, 1, 6, 6), people)
     assert found.exact == 0.4 and found.near == 0.8 and found.bias.value == pytest.approx(0.8) and found.bias.n == 5
     assert found.correlation == pytest.approx(0.866, abs=0.03) and found.mean.of == 7
@@ -97,7 +97,7 @@ def test_agreement_and_bias_of_a_judge() -> None:
 
 def test_within_one_point_is_left_out_where_the_scale_is_one_point() -> None:
     grades = [Judged("mmvet", "base", str(i), "chat 1", value) for i, value in enumerate([0.0, 1.0])]
-    people = {("mmvet", "0"): 1.0, ("mmvet", "1"): 1.0}
+    people = {("mmvet", "0"): [1.0], ("mmvet", "1"): [1.0]}
     for widths in ({"mmvet": 1.0}, {}):  # without a known scale, the ratings themselves tell
         (found,) = calibrate(grades, people, widths)
         assert found.near is None and found.exact == 0.5
@@ -109,3 +109,62 @@ def test_drift_between_versions_is_told_on_the_same_answers() -> None:
     (found,) = drifts([*judged("chat 1", 1, 2, 3, 4, 5), *judged("chat 2", 2, 3, 3, 5, 6, 0)])
     assert (found.earlier, found.later) == ("chat 1", "chat 2") and found.change.n == 5
     assert found.change.value == pytest.approx(0.8) and found.changed == 0.8
+
+
+def test_two_ratings_of_an_answer_under_one_name_are_no_drift() -> None:
+    """One of two readings would be the judge's rating, and which one depended on the order of the runs."""
+    twice = [*judged("chat 1", 1, 2, 3), Judged("mmhal_bench", "other run", "2", "chat 1", 0.0)]
+    (found,) = drifts([*twice, *judged("chat 2", 2, 3, 6)])
+    assert (found.change.value, found.change.n, found.ambiguous) == (1.0, 2, 1)
+    (none,) = drifts([*judged("chat 1", 1), *judged("chat 1", 2), *judged("chat 2", 3)])
+    assert (none.change.value, none.changed, none.ambiguous) == (None, None, 1)
+
+
+def test_judges_are_compared_under_one_rule_only() -> None:
+    official = [Judged("mmhal_bench", "base", str(i), "chat 1, variant official", 0.0, "", "official") for i in range(3)]
+    assert drifts([*judged("chat 1", 1, 2, 3), *official]) == ()
+
+
+def test_same_rating_is_counted_over_single_ratings_and_does_not_depend_on_their_mean() -> None:
+    """Means of 3 and 4 are on no scale: 3.5 could never be the judge's rating."""
+    one = {("mmhal_bench", "0"): [3.0], ("mmhal_bench", "1"): [3.0]}
+    two = {("mmhal_bench", "0"): [3.0, 4.0], ("mmhal_bench", "1"): [3.0, 6.0]}
+    (alone,), (both,) = (calibrate(judged("chat 1", 3, 3), people, {"mmhal_bench": 6.0}) for people in (one, two))
+    assert (alone.exact, alone.near, alone.ratings, alone.bias.value) == (1.0, 1.0, 2, 0.0)
+    assert (both.exact, both.near, both.ratings, both.bias.value) == (0.5, 0.75, 4, -1.0)  # means 3.5 and 4.5
+
+
+def kappa_of_a_table(one: list[float], other: list[float]) -> float:
+    """Cohen 1968 by its definition: observed and expected counts of each pair of categories, weighted by their distance."""
+    categories = sorted({*one, *other})
+    place = {category: i for i, category in enumerate(categories)}
+    observed = np.zeros((len(categories),) * 2)
+    for a, b in zip(one, other, strict=True):
+        observed[place[a], place[b]] += 1
+    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / observed.sum()
+    weights = np.subtract.outer(categories, categories) ** 2.0
+    return float(1 - (weights * observed).sum() / (weights * expected).sum())
+
+
+def test_agreement_of_two_raters_is_that_of_the_table_of_their_ratings() -> None:
+    rng = np.random.default_rng(3)
+    ada = [float(v) for v in rng.integers(0, 7, 40)]
+    grace = [min(6.0, max(0.0, v + float(step))) for v, step in zip(ada, rng.integers(-2, 3, 40), strict=True)]
+    sheets = {
+        name: {("mmhal_bench", str(i)): v for i, v in enumerate(values)} for name, values in (("ada", ada), ("grace", grace))
+    }
+    sheets["grace"] |= {("mmhal_bench", "more"): 3.0, ("mmvet", "0"): 0.5}
+    (found,) = rater_pairs(sheets, {"mmhal_bench": 6.0})
+    assert (found.one, found.other, found.n) == ("ada", "grace", 40)
+    assert found.exact == pytest.approx(sum(a == b for a, b in zip(ada, grace, strict=True)) / 40)
+    assert found.near == pytest.approx(sum(abs(a - b) <= 1 for a, b in zip(ada, grace, strict=True)) / 40)
+    assert found.kappa == pytest.approx(kappa_of_a_table(ada, grace), abs=1e-12)
+
+
+def test_agreement_of_raters_is_by_benchmark_and_has_no_kappa_for_few_answers_or_one_rating() -> None:
+    ada = {("mmvet", str(i)): 1.0 for i in range(5)} | {("mmhal_bench", str(i)): 4.0 for i in range(4)}
+    grace = {answer: 1.0 if answer[0] == "mmvet" else 3.0 for answer in ada}
+    vet, mmhal = rater_pairs({"ada": ada, "grace": grace}, {"mmvet": 1.0, "mmhal_bench": 6.0})
+    assert (vet.exact, vet.near, vet.kappa) == (1.0, None, None)
+    assert (mmhal.exact, mmhal.near, mmhal.kappa) == (0.0, 1.0, None)
+    assert rater_pairs({"ada": ada}) == () == rater_pairs({"ada": ada, "grace": {("mmvet", "other"): 1.0}})

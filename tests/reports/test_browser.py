@@ -90,6 +90,15 @@ def test_nothing_is_wider_than_the_screen(opened, make, record, images, width):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_on_a_phone_whatever_scrolls_sideways_has_a_shade_at_its_edge(opened, make, record, images):
+    page = opened(write(compare([make.record(f"run{n}", seed=n, data_folder=images) for n in range(3)])), 390)
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    found = page.evaluate("""[...document.querySelectorAll('body *')].filter(e =>
+        e.scrollWidth > e.clientWidth + 1 && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX)
+    ).map(e => [e.className, getComputedStyle(e).backgroundImage.split('linear-gradient').length - 1])""")
+    assert {"wide", "pan"} <= {name for name, _ in found} and all(n == 4 for _, n in found), found
+
+
 def test_a_long_reference_answer_does_not_widen_a_phone(opened, make, record):
     def wordy(result):
         return replace(result, items=tuple(replace(i, truth=i.truth | {"label": "a reference " * 20}) for i in result.items))

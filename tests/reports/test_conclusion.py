@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from harness.core.run_record import JUDGE_CHECK
 from reports.comparison.compare import compare
 from reports.comparison.conclusion import verdict
 from reports.text.formatting import change, with_unit
+from reports.text.interval_note import digits_note
 from reports.text.settings import settings_of
+from reports.values.details import ProtocolDifference
 from reports.values.paired import Difference
 from reports.values.table import Cell, Column, Row, Table, Unit
 
@@ -91,6 +94,16 @@ def test_a_digit_more_is_shown_only_where_it_is_needed() -> None:
     assert row("a", 0.5, 0.6).shown_unit == Unit("share", 1) and row("a", 0.2243, 0.2047).shown_unit == Unit("share", 2)
 
 
+def test_a_digit_that_does_not_make_a_row_add_up_is_not_shown() -> None:
+    """In two digits 3.36 to 3.40 would be 0.04 and not 0.03; in three, 3.365 to 3.354 would be -0.011 and not -0.010."""
+    first, second = row("score", 3.36458, 3.35417), row("score", 3.36458, 3.39583)
+    plain = replace(first, unit="points", cells=(*first.cells, second.cells[1]))
+    assert plain.shown_unit == Unit("points", 2) and not plain.adds_up
+    assert digits_note(Table(COLUMNS, (plain,))).startswith("Differences are rounded after subtraction")
+    assert digits_note(Table(COLUMNS, (row("a", 0.5, 0.6),))) == ""
+    assert digits_note(Table(COLUMNS, (row("a", 0.2243, 0.2047),))).startswith("A row has more digits where")
+
+
 def test_a_significant_difference_is_not_shown_as_0() -> None:
     loss = row("brier", 0.0001, 0.0003, "worse", headline=False)
     assert "significantly worse: Bench brier +0.02 points." in verdict(Table(COLUMNS, (row("accuracy", 0.5, 0.6), loss))).worse
@@ -120,3 +133,29 @@ def test_the_settings_of_a_run_are_read_as_yaml(record):
     found = settings_of(replace(record, config_yaml=text))
     assert (found["seed"], found["data"], found["arms"]) == (3, "a: b", [{"name": "x"}])
     assert settings_of(replace(record, config_yaml="[")) == settings_of(replace(record, config_yaml="- a")) == {}
+
+
+def measured_again(*facts: tuple[str, str]) -> tuple[str, str]:
+    """Headline and the sentence on the checkpoint, of one checkpoint under two protocols."""
+    again = replace(COLUMNS[1], digest=COLUMNS[0].digest, label="again")
+    unlike = [ProtocolDifference(benchmark, "again", fact, "x", "y") for benchmark, fact in facts]
+    found = verdict(Table((COLUMNS[0], again), (row("bad", 0.1, 0.2, "worse", role="hallucination"),)), unlike)
+    assert found.same in found.sentences
+    return found.headline, found.same
+
+
+def test_a_checkpoint_under_two_judges_is_said_to_be_one_and_its_differences_the_judges() -> None:
+    headline, same = measured_again(
+        ("mmhal_bench", "judge"), ("mmhal_bench", JUDGE_CHECK), ("object_halbench", "extractor"), ("mmvet", "judge")
+    )
+    assert same == (
+        "again is the same checkpoint as base, measured otherwise (judge on MMHal-Bench, Object HalBench and MM-Vet): their "
+        "differences come from the judge, not from the model."
+    )
+    assert headline.startswith("More hallucination with again than with base, measured of the same checkpoint: Bench bad")
+
+
+def test_a_checkpoint_under_two_protocols_is_said_to_be_one() -> None:
+    _, same = measured_again(("mmhal_bench", "judge"), ("pope", "token limit"))
+    assert "(judge on MMHal-Bench and token limit on POPE): their differences come from how it was measured" in same
+    assert measured_again()[1] == "" and verdict(Table(COLUMNS, (row("accuracy", 0.5, 0.6),))).same == ""

@@ -43,4 +43,4 @@ def test_marks_and_odd_digits_are_explained_under_the_table(make, capsys):
     said = capsys.readouterr().out
     assert "\u25b2 significantly better, \u25bc significantly worse, \u25c6 significant change." in said
     odd = any(row.shown_unit.digits > Unit.of(row.unit).digits for row in compare(several).short.headline)
-    assert ("A row has a digit more where" in said) is odd
+    assert ("A row has more digits where" in said) is odd

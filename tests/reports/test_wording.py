@@ -68,6 +68,13 @@ def test_control_and_direction_marks_are_made_visible_and_joiners_kept():
     assert shortened("a\u202eb\x00c\x7f\u200d\tü\n") == "a\u27e8U+202E\u27e9b\u2400c\u2421\u200d\tü\n"
 
 
+@pytest.mark.parametrize("more", [1, 24, 25])
+def test_a_text_is_not_cut_where_the_note_would_be_as_long_as_the_rest(more):
+    text = "temperature" * 6 + "x" * more
+    assert (shortened(text, 66) == text) == (more <= len(f" \u2026 ({more} more characters)"))
+    assert len(shortened(text, 66)) <= len(text)
+
+
 def test_a_cut_is_said():
     assert shortened("x" * 2000, 10) == "xxxxxxxxxx \u2026 (1,990 more characters)"
 

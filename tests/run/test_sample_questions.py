@@ -35,6 +35,38 @@ def asked(name: str, is_long: bool) -> Asked:
     return Asked(BenchmarkConfig.model_validate({"name": name}), 10, sample, False, (), is_long)
 
 
+CHOSEN = [{"name": "pope"}, {"name": "chair"}, {"name": "textvqa"}]
+
+
+@pytest.mark.parametrize(
+    ("items", "says"),
+    [
+        (
+            ["1"],
+            ["The item '1' is in textvqa, and not in pope, chair. Sweep the benchmarks that have it (--benchmarks textvqa)"],
+        ),
+        (
+            ["500001", "1"],
+            ["The item '500001' is in chair, and not in pope, textvqa.", "The item '1' is in textvqa, and not in pope, chair."],
+        ),
+        (
+            ["1", "no", "nor"],
+            ["The item '1' is in textvqa", "pope has no item '1', 'no', 'nor'. Its", "chair has", "textvqa has"],
+        ),
+    ],
+)
+def test_an_item_of_one_benchmark_is_told_with_its_benchmark(tmp_path: Path, items: list[str], says: list[str]) -> None:
+    study, missing = parse(STUDY | {"sweep": [one | {"items": items} for one in CHOSEN]}), list[str]()
+    asked_of(study, SketchedWorld(tmp_path, SMALL), missing)
+    assert len(missing) == len(says), missing
+    assert all(told.startswith(words) for told, words in zip(missing, says, strict=True)), missing
+
+
+def test_items_that_are_chosen_for_each_benchmark_are_asked(tmp_path: Path) -> None:
+    study, missing = parse(STUDY | {"sweep": [CHOSEN[1] | {"items": ["500001"]}, CHOSEN[2] | {"items": ["1"]}]}), list[str]()
+    assert [one.number for one in asked_of(study, SketchedWorld(tmp_path, SMALL), missing)] == [1, 1] and not missing
+
+
 def test_long_answers_are_asked_for_together_short_ones_alone_and_the_very_first_twice() -> None:
     model: Any = Listening()
     seconds = list(

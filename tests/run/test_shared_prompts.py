@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.config import schema as config
-from harness.config.schema import TableNotes
+from harness.config.study_tables import TableNotes
 from harness.core.preference import PreferencePair
 from harness.results.study_notes import study_notes
 from harness.run.shared_prompts import prompts_of, shared_prompts

@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
+from alignment.data.forms import tools
 from alignment.data.forms.trl_rows import to_trl
-from alignment.data.image_marks import placed
-from alignment.data.invalid_pairs import validate
+from alignment.data.image_marks import by_number, placed
+from alignment.data.invalid_pairs import OTHER_NUMBERS, validate
 from alignment.data.pairs import pairs_digest, read_pairs, read_rated, read_trl, to_json, write_pairs, write_trl
 from alignment.data.sampling import by_images
 from alignment.quality.report import quality
@@ -79,8 +80,8 @@ def test_other_images_or_another_order_have_another_digest() -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ({"images": ["a.png", "b.png", "c.png"], "prompt": "<image>What?"}, "3 images for 1 <image>"),
-        ({"images": ["a.png", "b.png"], "prompt": "<image>, <image>, <image>?"}, "2 images for 3 <image>"),
+        ({"images": ["a.png", "b.png", "c.png"], "prompt": "<image>What?"}, "3 images for 1 mark <image>"),
+        ({"images": ["a.png", "b.png"], "prompt": "<image>, <image>, <image>?"}, "2 images for 3 marks <image>"),
         ({"images": ["a.png", "b.png"], "image": "a.png"}, "'image' and 'images' name images both"),
         ({"images": "a.png"}, "'images' must be a list of texts"),
         ({"images": ["a.png", 3]}, "'images' must be a list of texts"),
@@ -141,6 +142,65 @@ def test_a_notebook_gets_one_column_of_images(tmp_path: Path) -> None:
 )
 def test_marks_say_where_several_images_stand_and_in_front_there_are_none(prompt: str, held: str) -> None:
     assert placed(prompt, ("a", "b")) == held
+
+
+@pytest.mark.parametrize(
+    ("prompt", "held", "shown"),
+    [
+        ("<|image_1|> or <|image_2|>?", "<image> or <image>?", ("a", "b")),
+        ("<|image_2|> or <|image_1|>?", "<image> or <image>?", ("b", "a")),
+        ("<|image_2|>\n<|image_1|>\nWhich?", "Which?", ("b", "a")),
+    ],
+)
+def test_numbered_marks_say_which_image_each_of_them_shows(prompt: str, held: str, shown: tuple[str, str]) -> None:
+    assert (placed(prompt, ("a", "b")), by_number(prompt, ("a", "b"))) == (held, shown)
+
+
+def test_twelve_numbered_marks_show_twelve_images() -> None:
+    names = tuple("abcdefghijkl")
+    prompt = " ".join(f"<|image_{n}|>" for n in range(12, 0, -1)) + " Which?"
+    assert (placed(prompt, names), by_number(prompt, names)) == ("Which?", names[::-1])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("<|image_1|> or <|image_3|>?", "1, 3"), ("<|image_2|> or <|image_2|>?", "2, 2"),
+        ("<|image_0|> or <|image_1|>?", "0, 1"), ("<image> or <|image_1|>?", "no number, 1"),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_not_those_of_the_images_are_refused_with_them(prompt: str, said: str) -> None:
+    with pytest.raises(ValueError, match=f"numbered {said}; for 2 images they must be 1 to 2, each once"):
+        placed(prompt, ("a", "b"))
+
+
+SWAPPED = {"images": ["a.png", "b.png"], "chosen": "A.", "rejected": ["B."], "prompt": "<|image_2|> or <|image_1|>?"}
+
+
+def test_a_pair_file_a_trl_row_and_a_set_show_swapped_images_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "p").write_text(json.dumps({**SWAPPED, "image_digests": ["d1", "d2"]}))
+    (pair,) = read_pairs(tmp_path / "p")
+    assert (pair.image, pair.image_digest, pair.prompt) == (("b.png", "a.png"), ("d2", "d1"), "<image> or <image>?")
+    asked, (better, worse) = SWAPPED["prompt"], ({"role": "assistant", "content": text} for text in ("A.", "B."))
+    row = {"images": NAMES, "prompt": [{"role": "user", "content": asked}], "chosen": [better], "rejected": [worse]}
+    (tmp_path / "p").write_text(json.dumps(row))
+    found = [*read_trl(tmp_path / "p"), tools.trl(row, "n", "t")]
+    columns = {"images": NAMES, "chosen": "A.", "rejected": "B."}
+    found += [tools.columns({"question": asked, **columns}, "n", "t")]
+    found += [tools.llama_factory({"instruction": asked, **columns}, "n", "t")]
+    swift = {"messages": [{"role": "user", "content": asked}, better], "images": NAMES, "rejected_response": "B."}
+    found += [tools.ms_swift(swift, "n", "t")]
+    assert [(pair.image, pair.prompt) for pair in found] == [(("b.png", "a.png"), "<image> or <image>?")] * 5
+
+
+def test_in_training_numbered_marks_order_images_and_digests_and_wrong_numbers_are_counted() -> None:
+    numbered = replace(TWO, prompt="<|image_2|> or <|image_1|>?", image_digest=("d1", "d2"))
+    pairs = [numbered, replace(ONE, id="second of one", prompt="<|image_2|>\nWhat?"), replace(ONE, prompt="<|image_1|>\nWhat?")]
+    kept, dropped = validate([*pairs, replace(TWO, id="gap", prompt="<|image_1|> or <|image_3|>?")], lambda name: True)
+    assert [(p.image, p.image_digest, p.prompt) for p in kept] == [
+        (("b.png", "a.png"), ("d2", "d1"), "<image> or <image>?"), ("a.png", ONE.image_digest, "What?")
+    ]  # fmt: skip
+    assert [(d.id, d.reason) for d in dropped] == [("second of one", OTHER_NUMBERS), ("gap", OTHER_NUMBERS)]
 
 
 def test_in_training_a_pair_with_too_few_marks_or_a_missing_image_is_left_out_and_counted() -> None:
@@ -213,7 +273,7 @@ def test_every_form_reads_rows_about_several_images(data: FolderData, form: str)
 @pytest.mark.parametrize("form", FORMS)
 def test_in_every_form_three_images_for_two_marks_are_a_broken_row(data: FolderData, form: str) -> None:
     key = "image" if form == "columns" else "images"
-    with pytest.raises(DataError, match="row 1: 3 images for 2 <image>"):
+    with pytest.raises(DataError, match="row 1: 3 images for 2 marks <image>"):
         list(Dataset(file="rows.jsonl").pairs(rows(data, {**FORMS[form], key: [*NAMES, "c.png"]}), NoModel(), 0))
 
 

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from harness.core.edge.files import parse_json
 from harness.core.errors import ConfigError, DataError
@@ -26,11 +28,17 @@ def objects_by_image(data: Data, name: str) -> dict[str, frozenset[str]]:
         )
     value = parse_json(data.read_text(name), name)
     try:
-        named = {image["id"]: str(image["file_name"]).rpartition("/")[2] for image in value["images"]}
-        kinds = {category["id"]: str(category["name"]) for category in value["categories"]}
+        named = {image["id"]: _text(image, "file_name").rpartition("/")[2] for image in value["images"]}
+        kinds = {category["id"]: _text(category, "name") for category in value["categories"]}
         found: dict[str, set[str]] = {file: set() for file in named.values()}
         for annotation in value["annotations"]:
             found[named[annotation["image_id"]]].add(kinds[annotation["category_id"]])
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{name} is not in COCO's instances format ({error!r} is missing or of another type).") from error
     return {file: frozenset(kinds_of) for file, kinds_of in found.items()}
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    if not isinstance(entry[key], str):
+        raise TypeError(f"{key!r}: {entry[key]!r}"[:80])
+    return str(entry[key])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from alignment.data.forms.folders import place_of, tables_in
+from alignment.data.forms.kept_files import kept
 from harness.core.edge.files import json_lines, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.errors import DataError, HarnessError
@@ -42,6 +43,12 @@ def table_rows(data: Data, name: str, split: str = "") -> list[Row]:
     path = place_of(data, name)
     if split and not path.is_dir():
         raise DataError(f"{name} is a file, and only folders have splits: leave `split` out.")
+    if path.is_dir():
+        return _all_rows(data, path, name, split)
+    return list(kept(path, "table", lambda: _all_rows(data, path, name, split)))
+
+
+def _all_rows(data: Data, path: Path, name: str, split: str) -> list[Row]:
     try:
         rows = list(_rows(path, name, split))
     except HarnessError:
@@ -123,11 +130,19 @@ def _filed(value: Any, data: Data, name: str) -> Any:  # Any: a JSON value
 
 
 def _file_of(content: bytes, data: Data, name: str) -> str:
-    """Write an image once, under its content's name; returns that name in the data folder."""
+    """Write an image once, under its content's name; returns that name in the data folder.
+
+    Raises DataError where a file of that name has another content: it was changed, and would be trained on.
+    """
     ending = next((e for start, e in _ENDINGS.items() if content.startswith(start)), "img")
     place = f"{name.rstrip('/')}.images/{hashlib.sha256(content).hexdigest()[:32]}.{ending}"
     path = data.folder / place
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, lambda to: to.write_bytes(content))
+    elif path.stat().st_size != len(content) or path.read_bytes() != content:
+        raise DataError(
+            f"{place} was written from an image inside {name} and has been changed since. Remove it and run the same command "
+            "again, which writes it anew."
+        )
     return place

@@ -16,9 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from alignment.data.forms.kinds import TIE, flag, optional_text, weight_meta, weight_of
 from alignment.data.forms.trl_rows import asked_in, block_types_in, from_trl, image_blocks, roles_in
 from alignment.data.forms.unread_keys import listed, require_no_unread_image, require_one_image_key
-from alignment.data.image_marks import MARK, count_marks
+from alignment.data.image_marks import MARK, count_marks, not_as_many, strip_image
 from alignment.data.invalid_pairs import VIDEO
 from alignment.data.published_datasets import (
     EARLIER_TURNS,
@@ -30,9 +31,11 @@ from alignment.data.published_datasets import (
     require_same_turns,
     text_of,
 )
+from harness.core.edge.text import shown
 from harness.core.preference import ImageNames, PreferencePair, together
 
 AUDIO, TOOLS, OTHER_IMAGE = "audio", "tools", "another image for the rejected answer"
+TIED, WEIGHTLESS = "tie", "weight of 0"
 _NOT_HELD = {
     "video": VIDEO, "videos": VIDEO, "audio": AUDIO, "audios": AUDIO, "system": SYSTEM, "system_prompt": SYSTEM,
     "history": EARLIER_TURNS, "tools": TOOLS,
@@ -41,7 +44,12 @@ _NOTHING = ("", "[]", "{}", "null")  # lists are texts in some files
 
 
 def require_held(row: Row) -> None:
-    """Raise LeftOut where a row has, in whatever form, what a pair cannot hold: its answers were given to something else."""
+    """Raise LeftOut where a row has, in whatever form, what a pair cannot hold (its answers were given to something else),
+    where neither answer is the better one, and where the pair is not to count."""
+    if flag(row, TIE):
+        raise LeftOut(TIED)
+    if not weight_of(row):
+        raise LeftOut(WEIGHTLESS)
     for key, reason in _NOT_HELD.items():
         if str(row.get(key) or "").strip() not in _NOTHING:
             raise LeftOut(reason)
@@ -62,16 +70,24 @@ def images_of(row: Row, prompt: str, *keys: str) -> ImageNames:
         raise ValueError("an image is not given by its name")
     marks = count_marks(prompt) if len(names) > 1 else prompt.count(MARK)
     if marks and marks != len(names):
-        raise ValueError(f"{len(names)} images for {marks} {MARK}")
+        raise ValueError(not_as_many(len(names), marks))
     if not names:
         require_no_unread_image(row)
     return together(tuple(map(str, names)))
 
 
 def columns(row: Row, name: str, source: str) -> PreferencePair:
-    prompt = text_of(row, "question" if "question" in row else "prompt")
+    prompt = one_question(row)
     image = images_of(row, prompt, "image", "images", "image_path")
-    return make_pair(name, image, prompt, text_of(row, "chosen"), text_of(row, "rejected"), source)
+    return make_pair(name, image, prompt, text_of(row, "chosen"), text_of(row, "rejected"), source, **weight_meta(row))
+
+
+def one_question(row: Row) -> str:
+    """The text under `question` or `prompt`. Raises ValueError where both are there and differ: one of them would be lost."""
+    asked = [text_of(row, key) for key in ("question", "prompt") if row.get(key) is not None]
+    if len(asked) == 2 and asked[0] and asked[1] and strip_image(asked[0]).split() != strip_image(asked[1]).split():
+        raise ValueError(f"'question' is {shown(asked[0], 40)} and 'prompt' is {shown(asked[1], 40)}: give one of them")
+    return next(filter(None, asked), "") if asked else text_of(row, "question" if "question" in row else "prompt")
 
 
 def trl(row: Row, name: str, source: str) -> PreferencePair:
@@ -83,18 +99,26 @@ def trl(row: Row, name: str, source: str) -> PreferencePair:
     image = images_of(row, MARK * image_blocks(row) or asked_in(row), "images", "image")
     names = list(image) if isinstance(image, tuple) else [image] if image else []
     made = from_trl({**row, "id": name, "images": names, "image": None}, name)
-    pair = make_pair(name, image, made.prompt, made.chosen.strip(), made.rejected[0].strip(), source)
-    return replace(pair, context=made.context.strip())
+    pair = make_pair(name, made.image, made.prompt, made.chosen.strip(), made.rejected[0].strip(), source)
+    return replace(pair, meta=weight_meta(row), context=made.context.strip())
 
 
 def llama_factory(row: Row, name: str, source: str) -> PreferencePair:
     chosen, rejected = _value(row, "chosen"), _value(row, "rejected")
     if "instruction" in row:
-        prompt = "\n".join(filter(None, (text_of(row, "instruction"), str(row.get("input") or "").strip())))
+        prompt = "\n".join(filter(None, (text_of(row, "instruction"), optional_text(row, "input"))))
+        _require_no_other_question(row, prompt)
     else:
         turns = _turns(row, "conversations" if "conversations" in row else "messages")
         prompt = question_of(turns)
-    return make_pair(name, images_of(row, prompt, "images", "image"), prompt, chosen, rejected, source)
+    return make_pair(name, images_of(row, prompt, "images", "image"), prompt, chosen, rejected, source, **weight_meta(row))
+
+
+def _require_no_other_question(row: Row, prompt: str) -> None:
+    """Raise ValueError where a row with `instruction` asks something else under another key, which would be lost."""
+    for key in ("prompt", "question"):
+        if isinstance(other := row.get(key), str) and strip_image(other).split() not in ([], strip_image(prompt).split()):
+            raise ValueError(f"'instruction' and {key!r} ({shown(other, 40)}) ask different things: give one of them")
 
 
 def ms_swift(row: Row, name: str, source: str) -> PreferencePair:
@@ -111,7 +135,7 @@ def ms_swift(row: Row, name: str, source: str) -> PreferencePair:
         raise ValueError("'rejected_response' must be a text or a list of texts")
     image = images_of(row, prompt, "images", "image")
     made = make_pair(name, image, prompt, turns[-1][1], rejected[0].strip(), source)
-    return PreferencePair(name, image, "", made.prompt, made.chosen, tuple(r.strip() for r in rejected), source)
+    return replace(made, rejected=tuple(r.strip() for r in rejected), meta=weight_meta(row))
 
 
 def _answered(row: Row, key: str) -> list[tuple[str, str]]:
@@ -157,6 +181,8 @@ def _turns(row: Row, key: str) -> list[tuple[str, str]]:
 def _value(row: Row, key: str) -> str:
     value: Any = row.get(key)
     if isinstance(value, Mapping):
+        if (who := value.get("role", value.get("from"))) not in (None, "assistant", "gpt"):
+            raise ValueError(f"{key!r} is a message of {shown(who, 40)}, not of the assistant")
         value = value.get("value", value.get("content"))
     if not isinstance(value, str):
         raise ValueError(f"{key!r} must be a text or a message")

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from alignment.data.forms.kinds import TIE, flag, weight_meta, weight_of
 from alignment.data.forms.unread_keys import require_no_unread_image
-from alignment.data.image_marks import MARK, placed
-from harness.core.edge.text import shown
+from alignment.data.image_marks import MARK, by_number, placed
+from harness.core.edge.text import count, shown
 from harness.core.preference import ImageNames, PreferencePair, message_parts, together
 
 _LABELS: dict[Any, bool] = {True: True, False: False, "up": True, "down": False, "good": True, "bad": False}
@@ -39,15 +40,18 @@ def to_trl(pair: PreferencePair, blocks: bool = False) -> list[dict[str, Any]]:
 
 def from_trl(row: Mapping[str, Any], where: str) -> PreferencePair:
     """A pair from a TRL row. Raises ValueError for what a pair cannot hold."""
-    image = _image(row)
+    if flag(row, TIE) or not weight_of(row):
+        raise ValueError("a tie, or of weight 0: the source `dataset` leaves such rows out and counts them")
+    prompt, image = _asked(row)
     return PreferencePair(
         id=str(row.get("id", where)),
         image=image,
         image_digest="",
-        prompt=_asked(row, image),
+        prompt=prompt,
         chosen=_only_message(row, "chosen", "assistant", MARK),
         rejected=(_only_message(row, "rejected", "assistant", MARK),),
         source="trl",
+        meta=weight_meta(row),
         context=context_in(row),
     )
 
@@ -78,10 +82,12 @@ def from_rated(row: Mapping[str, Any], where: str) -> PreferencePair:
     answer = _said(row, "completion", "assistant")
     if not answer.strip():
         raise ValueError("'completion' is empty")
-    up, image = _LABELS[known], _image(row)
-    chosen, rejected = (answer, ()) if up else ("", (answer,))
-    prompt, context = _asked(row, image), context_in(row)
-    return PreferencePair(str(row.get("id", where)), image, "", prompt, chosen, rejected, "rated", context=context)
+    if not weight_of(row):
+        raise ValueError("an answer of weight 0, which would count as any other one: remove it")
+    chosen, rejected = (answer, ()) if _LABELS[known] else ("", (answer,))
+    (prompt, image), context = _asked(row), context_in(row)
+    name = str(row.get("id", where))
+    return PreferencePair(name, image, "", prompt, chosen, rejected, "rated", weight_meta(row), context)
 
 
 def _said(row: Mapping[str, Any], key: str, role: str) -> str:
@@ -89,10 +95,13 @@ def _said(row: Mapping[str, Any], key: str, role: str) -> str:
     return value if isinstance(value, str) else _only_message(row, key, role, MARK)
 
 
-def _asked(row: Mapping[str, Any], image: ImageNames) -> str:
-    """The prompt, with a mark for each image block where there are several images."""
-    several = isinstance(image, tuple)
-    return placed(asked_in(row, MARK), image) if several else asked_in(row)
+def _asked(row: Mapping[str, Any]) -> tuple[str, ImageNames]:
+    """The prompt, with a mark for each image block where there are several images, and these in the order of their marks."""
+    image = _image(row)
+    if not isinstance(image, tuple):
+        return asked_in(row), image
+    prompt = asked_in(row, MARK)
+    return placed(prompt, image), by_number(prompt, image)
 
 
 def asked_in(row: Mapping[str, Any], mark: str = "") -> str:
@@ -141,7 +150,7 @@ def _image(row: Mapping[str, Any]) -> ImageNames:
         require_no_unread_image(row)
     blocks = image_blocks(row)
     if blocks and blocks != len(images):
-        raise ValueError(f"{len(images)} images for {blocks} image blocks of the prompt")
+        raise ValueError(f"{count(len(images), 'image')} for {count(blocks, 'image block')} of the prompt")
     return together(tuple(images))
 
 
@@ -189,7 +198,10 @@ def _text_of_block(block: Any, key: str, mark: str) -> str:  # Any: a JSON value
     """A block's text, or `mark` for an image. Raises ValueError for a block of another type, which would be lost."""
     kind = block.get("type") if isinstance(block, Mapping) else None
     if kind == "text":
-        return str(block.get("text") or "")
+        text = block.get("text")
+        if text is not None and not isinstance(text, str):
+            raise ValueError(f"{key!r} has a block whose text is {shown(text, 40)}")
+        return text or ""
     if kind == "image":
         return mark
     raise ValueError(f"{key!r} has a block of type {shown(kind)}; a block is a text or an image, which `images` names")

@@ -6,10 +6,13 @@ severity scores weigh HSA-DPO's own loss; they are kept in `meta` and not used.
 
 from __future__ import annotations
 
+from alignment.data.forms.kinds import image_number
+from alignment.data.forms.tools import one_question
 from alignment.data.published_datasets import Published, Row, make_pair, text_of
 from alignment.data.source_files import hub_file
 from harness.core import registry
 from harness.core.capabilities import OfficialFile
+from harness.core.edge.text import shown
 from harness.core.preference import PreferencePair
 
 _SET = "WenyiXiao/HSA-DPO"
@@ -36,9 +39,9 @@ class HsaDpo(Published):
         super().__init__(file, image_folder, limit, skip_broken)
 
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
-        image = row.get("image") or (f"{row['id']}.jpg" if "id" in row else None)
+        image = row.get("image") or f"{image_number(row, 'id')}.jpg"
         if not isinstance(image, str):
-            raise ValueError("neither 'image' nor 'id' names the image")
-        prompt = text_of(row, "question" if "question" in row else "prompt")
+            raise ValueError(f"'image' must be a name, not {shown(image, 40)}")
+        prompt = one_question(row)
         scores = {key: row[key] for key in ("chosen_score", "rejected_score") if isinstance(row.get(key), (int, float))}
         return make_pair(name, image, prompt, text_of(row, "chosen"), text_of(row, "rejected"), "hsa_dpo", **scores)

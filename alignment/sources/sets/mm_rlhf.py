@@ -1,7 +1,9 @@
 """MM-RLHF: answers ranked by people, pairs of all of them, images and videos.
 
 Zhang et al. 2025, arXiv:2502.10391; yifanzhang114/MM-RLHF, `dpo_pairs.jsonl`: {"prompt", "chosen", "rejected", "image" or
-"video"}. Videos are left out and counted.
+"video"}, and in some rows `is_tie`, `ls_factor` (the pair's weight), reasons and log-probabilities of the authors' reference.
+Videos, ties and pairs of weight 0 are left out and counted. Departure: all other pairs count the same, since no loss here takes
+weights; the run and its report say how many have one. Reasons and log-probabilities are not read.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ and is not followed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from alignment.data.forms.tables import table_rows
 from alignment.data.forms.tools import columns
@@ -60,24 +61,37 @@ class Mmpr(Published):
     def rows(self, data: Data) -> Iterator[Row]:
         name = self.options["file"]
         meta = parse_json(data.read_text(name), name)
-        if not isinstance(meta, dict) or not all(isinstance(m, Mapping) and m.get("annotation") for m in meta.values()):
-            raise DataError(f"{name} must map each set to an object with 'annotation' and 'root'.")
+        if not isinstance(meta, dict) or not all(map(_is_set, meta.values())):
+            raise DataError(
+                f"{name} must map each set to an object with 'annotation' and 'root', paths in the data folder without '..'."
+            )
         wanted = self.options["sets"] or list(meta)
         if unknown := [one for one in wanted if one not in meta]:
             raise ConfigError(f"mmpr.sets: {name} has no set {unknown[0]!r}.{did_you_mean(unknown[0], meta)}")
         for one in wanted:
-            root = _beside(data, name, str(meta[one].get("root", "")))
-            for row in table_rows(data, _beside(data, name, str(meta[one]["annotation"]))):
-                yield {**row, "_set": one, "_root": root}
+            root = _beside(data, name, meta[one].get("root") or "")
+            file = _beside(data, name, meta[one]["annotation"])
+            for number, row in enumerate(table_rows(data, file), start=1):
+                yield {**row, "_set": one, "_root": root, "_place": f"{one}: {file}, row {number}"}
 
     def id_of(self, row: Row, number: int) -> str:
         return f"{row['_set']}/{row.get('id', number)}"
+
+    def place_of(self, row: Row, number: int) -> str:
+        return str(row["_place"])
 
     def pair(self, row: Row, name: str, seed: int) -> PreferencePair:
         made = columns(row, name, "mmpr")
         root = "" if self.options["image_folder"] else row["_root"]
         image = together(tuple("/".join(filter(None, (root, one))) for one in made.images))
-        return PreferencePair(name, image, "", made.prompt, made.chosen, made.rejected, "mmpr", {"set": row["_set"]})
+        return replace(made, image=image, meta={**made.meta, "set": row["_set"]})
+
+
+def _is_set(value: object) -> bool:
+    """Whether a value of meta.json names a set's files, inside the data folder."""
+    if not isinstance(value, Mapping) or not value.get("annotation"):
+        return False
+    return all(isinstance(p, str) and ".." not in p.split("/") for p in (value["annotation"], value.get("root") or ""))
 
 
 def _beside(data: Data, meta: str, path: str) -> str:

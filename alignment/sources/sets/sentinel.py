@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from alignment.data.forms.kinds import optional_text, weight_meta
 from alignment.data.forms.tables import table_rows
 from alignment.data.forms.tools import images_of
 from alignment.data.published_datasets import Published, Row, make_pair, text_of
@@ -45,4 +46,4 @@ class Sentinel(Published):
         prompt = text_of(row, "question")
         image = images_of(row, prompt, "image_path", "image")
         made = make_pair(name, image, prompt, text_of(row, "y_win"), text_of(row, "y_lose"), "sentinel")
-        return replace(made, context=str(row.get("context") or "").strip())
+        return replace(made, context=optional_text(row, "context"), meta=weight_meta(row))

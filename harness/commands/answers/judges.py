@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,9 +13,11 @@ from harness.commands._app import RUNS, OutputOption, echo, group
 from harness.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from harness.audit.judge_check import RankedPair
+    from harness.audit.judge_check import Asked, RankedPair
     from harness.core.plugins import Annotator
     from harness.labels.estimates.judge_fitness import Fitness
+
+_REASONS = 3  # reasons that are named
 
 commands = group("judges", "Measure judges on pairs of answers that people ranked.")
 
@@ -50,8 +52,9 @@ def check(
     """Measure a judge or a reward model on pairs that people ranked.
 
     Every pair is judged in both orders. Accuracy over decided pairs by group, overall and macro; the share undecided and the
-    share judged alike in both orders belong beside it. Reports of runs that used this judge, or were trained with this reward
-    model, state the result.
+    share judged alike in both orders belong beside it. Reports of runs that used this judge with these settings, or were
+    trained with this reward model, state the result. Where a question got no reply nothing is kept, and the exit code is 1.
+    What a server was asked and charged is shown at the end.
     """
     from harness.answer_files.rows import rows_of
     from harness.audit.judge_check import pairs_of, recorded, rewarded
@@ -75,8 +78,8 @@ def check(
         _check_reward(reward_model, changes or [], asked, folder, output)
     elif run:
         _check_run(run, asked, folder, output)
-    else:
-        _check_judge(_judge(judge, changes or [], output), asked, folder, output)
+    elif not _check_judge(_judge(judge, changes or [], output), asked, folder, output):
+        raise typer.Exit(1)
 
 
 def _check_together(
@@ -104,14 +107,46 @@ def _progress(who: str, pairs: Sequence[RankedPair]) -> Iterator[Callable[[int],
         yield lambda done: display.progress(f"{who}: pairs", done, len(pairs))
 
 
-def _check_judge(judge: Annotator, pairs: Sequence[RankedPair], images: Path, output: Path) -> None:
+def _check_judge(judge: Annotator, pairs: Sequence[RankedPair], images: Path, output: Path) -> bool:
+    """Whether every question got a reply; else there is no result, and none is kept."""
     from harness.audit.judge_check import asked
+    from harness.evaluation.server_cost import cost_said
+
+    with cost_said(f"judge {judge.name}", judge, echo):
+        with _progress(f"judge {judge.name}", pairs) as progress:
+            found = asked(judge, pairs, images, progress)
+        return _kept(judge, pairs, found, output)
+
+
+def _kept(judge: Annotator, pairs: Sequence[RankedPair], found: Asked, output: Path) -> bool:
+    """Show and keep a result; False where there is none."""
     from harness.results.judge_results import keep
 
-    with _progress(f"judge {judge.name}", pairs) as progress:
-        found, blind = asked(judge, pairs, images, progress)
-    keep(output, f"{judge.name} {judge.version}", found)
-    _show(f"judge {judge.name}", found, blind)
+    if found.unreached:
+        echo(_not_reached(f"judge {judge.name} {judge.version}", found, 2 * len(pairs)), err=True)
+        return False
+    _show(f"judge {judge.name}", found.fitness, found.blind)
+    if found.unread:
+        unread, of = sum(found.unread.values()), 2 * len(pairs)
+        echo(f"Nothing could be read from {unread:,} of {of:,} replies: {_by_reason(found.unread)}.")
+    if stays := keep(output, f"{judge.name} {judge.version}", found.fitness):
+        echo(stays)
+    return True
+
+
+def _not_reached(who: str, found: Asked, questions: int) -> str:
+    return (
+        f"No result of the {who}: {sum(found.unreached.values()):,} of {questions:,} questions got no reply "
+        f"({_by_reason(found.unreached)}). That says nothing about the judge, unlike an undecided pair, and nothing is kept. "
+        "Solve it and run the same command again: questions that got a verdict are not asked again."
+    )
+
+
+def _by_reason(reasons: Mapping[str, int]) -> str:
+    """'429 Too Many Requests (3), timed out (1)', the first few."""
+    ordered = sorted(reasons.items(), key=lambda reason: -reason[1])
+    more = [f"and {len(ordered) - _REASONS:,} other reasons"] if len(ordered) > _REASONS else []
+    return ", ".join([*(f"{why.removeprefix('no reply: ').rstrip('.')} ({n:,})" for why, n in ordered[:_REASONS]), *more])
 
 
 def _check_reward(folder: Path, changes: Sequence[str], pairs: Sequence[RankedPair], images: Path, output: Path) -> None:
@@ -132,12 +167,15 @@ def _rate(folder: Path, name: str, options: dict[str, object], pairs: Sequence[R
     with _progress(f"reward model {folder.name}", pairs) as progress:
         found, blind = rated(rate_of(reward), pairs, images, progress)
     output.mkdir(parents=True, exist_ok=True)
-    keep(output, reward_key(reward.digest), found)
+    stays = keep(output, reward_key(reward.digest), found)
     _show(f"reward model {folder.name}", found, blind)
+    if stays:
+        echo(stays)
 
 
 def _check_run(name: str, pairs: Sequence[RankedPair], images: Path, output: Path) -> None:
-    """Every reward model that the run trained, and every judge that its sweep and its arms name, once each."""
+    """Every reward model that the run trained, and every judge that its sweep and its arms name, once each. Ends the command
+    with exit code 1, behind all others, where a judge was not reached."""
     from harness.evaluation.scoring import make_annotator
     from harness.results.run_records import config_of
     from harness.run.data import open_data
@@ -151,11 +189,12 @@ def _check_run(name: str, pairs: Sequence[RankedPair], images: Path, output: Pat
         if not wanted and not config.reward_models:
             raise ConfigError(f"The run {run.id} names no judge and no reward model.")
         data = open_data(config.data, output, echo) if wanted else None
-        for spec in wanted.values():
-            _check_judge(make_annotator(spec, store, data), pairs, images, output)
+        reached = [_check_judge(make_annotator(spec, store, data), pairs, images, output) for spec in wanted.values()]
     for model in config.reward_models:
         folder = output / run.id / "reward_models" / model.name
         _rate(folder, config.model.name, config.model.options, pairs, images, output)
+    if not all(reached):
+        raise typer.Exit(1)
 
 
 def _show(who: str, found: Fitness, blind: int = 0) -> None:

@@ -52,7 +52,7 @@ def score(
     spec = spec_of(benchmark, changes or [], files)
     command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
     folder = open_data(data, output.expanduser(), echo)
-    done = score_files(spec, files, run_name(name, files), folder, output.expanduser(), command)
+    done = score_files(spec, files, run_name(name, files), folder, output.expanduser(), command, echo)
     show_comparison(done.outcome.comparison)
     for note in done.notes:
         echo(note)

@@ -52,24 +52,29 @@ def show(
 ) -> None:
     """Compare judges with human ratings.
 
-    Shows agreement and bias of each judge, drift between its versions, and means corrected with the human ratings.
+    Shows agreement and bias of each judge, agreement of the raters, drift between judges, and means corrected with the human
+    ratings. A row must show the item and the answer that its `answer_id` names.
     """
     from harness.audit.human_ratings import judged_answers, scale_of
     from harness.audit.vote_files.read_ratings import ratings_in
     from harness.commands._terminal import show_parts
-    from harness.labels.estimates.judge_calibration import calibrate, drifts
+    from harness.labels.estimates.judge_calibration import calibrate, drifts, rater_pairs, readings
     from harness.storage.run_store import open_store
     from reports.label_audit.judge_text import judge_parts
 
     with open_store(output) as store:
-        people, elsewhere = ratings_in(store, sheets, runs or ())
+        found = ratings_in(store, sheets, runs or ())
         judged = judged_answers(store, runs or ())
-    _tell(people, elsewhere, {(one.benchmark, one.answer) for one in judged})
+    people = found.people
+    _tell(people, found.elsewhere, {(one.benchmark, one.answer) for one in judged})
+    for name in found.unchecked:
+        echo(f"{name} has no columns `item_id` and `answer`: whether its ratings stand beside their answers is not known.")
     rated = {benchmark for benchmark, _ in people}
     chosen = [one for one in judged if one.benchmark in rated]
     scales = {benchmark: scale for benchmark in rated if (scale := scale_of(benchmark)) is not None}
     widths = {benchmark: scale.high - scale.low for benchmark, scale in scales.items()}
-    show_parts(judge_parts(calibrate(chosen, people, widths), drifts(chosen)))
+    pairs = rater_pairs(found.raters, widths)
+    show_parts(judge_parts(calibrate(chosen, people, widths), drifts(chosen), pairs, readings(chosen)))
 
 
 def _tell(people: Collection[Answer], elsewhere: Mapping[str, int], judged: Collection[Answer]) -> None:

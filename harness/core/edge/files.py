@@ -15,6 +15,8 @@ from harness.core.edge.text import shown, without_surrogates
 from harness.core.errors import DataError
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"))
+_SLASH = re.compile(r"[/\\]")
+FETCH = "Fetch it again."  # advice about a published file
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -32,6 +34,11 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
+
+
+def leaves_folder(name: str) -> bool:
+    """Whether a name in a file leads out of the folder that it is relative to: by `..`, or because it is absolute."""
+    return name.startswith(("/", "\\")) or ".." in _SLASH.split(name)
 
 
 def instead_of_file(path: Path) -> str:

@@ -19,7 +19,12 @@ from typing import Any
 
 from harness.core.options.option import GIVEN, NEEDED, Option, option_name
 
-_SETTINGS = ("alignment.settings", "Settings")  # what the option `training` of every aligner holds
+# What options of aligners hold: the class of their settings.
+HELD = {
+    "training": ("alignment.settings", "Settings"),
+    "sampling": ("alignment.online.ranked_pairs", "Sampling"),
+    "collapse": ("alignment.early_stopping", "Collapse"),
+}
 _ENTRY = re.compile(r"^\s*((?:\w+, )*\w+): (.+)$")
 _INLINE = re.compile(r"`(\w+)`: (.+?)(?=\s`\w+`: |\.\s|\.?$)", re.S)
 _OF_LOSSES = {"beta": "pull back to the reference, > 0", "flip": "share of pairs that are the wrong way round, in [0, 0.5)"}
@@ -165,11 +170,17 @@ def _documented(docs: str) -> dict[str, str]:
     return {name: text.strip().rstrip(".") for name, text in _INLINE.findall(flat)} | said
 
 
-@cache
 def training_options() -> tuple[Option, ...]:
     """The settings of the training loop, which an aligner's option `training` holds."""
-    module = _module(_SETTINGS[0])
-    found = _class(module, _SETTINGS[1]) if module is not None else None
+    return held_options("training")
+
+
+@cache
+def held_options(option: str) -> tuple[Option, ...]:
+    """The settings that an option of aligners holds, one of `HELD`."""
+    place, name = HELD[option]
+    module = _module(place)
+    found = _class(module, name) if module is not None else None
     if module is None or found is None:
         return ()
     made = []

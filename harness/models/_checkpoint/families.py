@@ -66,6 +66,11 @@ class Family:
         """Whether the engine reads it, or its own `generate` does."""
         return not self.why_alone
 
+    @property
+    def untrained(self) -> str:
+        """Why its models cannot be trained here; "" where they can."""
+        return f"Models of the family {self.name!r} cannot be trained here. {self.why_alone}" if self.why_alone else ""
+
     def softcap(self, config: Any) -> float | None:
         """What the class caps its logits at, given the text model's configuration."""
         return getattr(config, "final_logit_softcapping", None) if self.caps_logits else None

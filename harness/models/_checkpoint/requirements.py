@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import transformers
 from safetensors import safe_open
 
 from harness.core.errors import ConfigError, ModelError
+from harness.models._checkpoint.adapters import base_of, is_adapter
 from harness.models._device.sdpa_kernels import of_any_shape
 
 _SMALL = 100_000_000  # parameters; up to here the missing tensors are named instead
@@ -112,17 +114,43 @@ def check_size(folder: Path) -> None:
     numbers, which can take all memory, before its missing tensors are refused.
     """
     try:
-        config = transformers.AutoConfig.from_pretrained(folder)
-        with torch.device("meta"):
-            module = transformers.AutoModelForImageTextToText.from_config(config)
+        module = _without_weights(folder)
     except Exception:
         return  # refused by its loader, with its reason
     described, held = sum(p.numel() for p in module.parameters()), _elements(folder)
-    if getattr(config, "quantization_config", None) is None and described > max(2 * held, held + _SMALL):
+    if getattr(module.config, "quantization_config", None) is None and described > max(2 * held, held + _SMALL):
         raise ModelError(
             f"{folder / 'config.json'} describes a model of {described:,} parameters, and the weights beside it hold {held:,}. "
             "Copy the checkpoint again, config.json with its weights."
         )
+
+
+# Any: transformers' own class, another for each family
+def _without_weights(folder: Path) -> Any:
+    with torch.device("meta"):
+        return transformers.AutoModelForImageTextToText.from_config(transformers.AutoConfig.from_pretrained(folder))
+
+
+# Any: transformers' own class, another for each family
+def outline(options: Mapping[str, Any]) -> Any:
+    """The module of a checkpoint, or of an adapter's base, without its weights: names and sizes of its layers. None where
+    that is known only once it is loaded: a hub name that the cache lacks, code of its own, a damaged configuration."""
+    from huggingface_hub import try_to_load_from_cache
+
+    path, passed = str(options.get("path", "")), set[Path]()
+    if options.get("remote_code"):
+        return None
+    try:
+        folder = Path(path).expanduser()
+        while is_adapter(folder) and folder not in passed:
+            passed.add(folder)
+            folder = Path(path := base_of(folder)).expanduser()
+        if not folder.is_dir():
+            folder = Path(str(try_to_load_from_cache(path, "config.json"))).parent
+        check_folder(folder)
+        return _without_weights(folder)
+    except Exception:  # transformers raises whatever it likes over odd files
+        return None  # its loader says what is wrong
 
 
 def _elements(folder: Path) -> int:

@@ -65,8 +65,8 @@ class TrainingView:
 
     def check(self) -> None:
         """Raises ModelError where the numbers would not be those of the model."""
-        if not self.family.known:
-            raise ModelError(f"Models of the family {self.family.name!r} cannot be trained here. {self.family.why_alone}")
+        if self.family.untrained:
+            raise ModelError(self.family.untrained)
 
     def head(self) -> nn.Module:
         """Hidden states (..., D) -> logits (..., V), capped where the model caps them."""

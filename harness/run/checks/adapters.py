@@ -1,35 +1,59 @@
-"""Whether an arm's LoRA adapters fit the base, known once the base is loaded and before anything is swept."""
+"""Whether the base can be trained and arms' LoRA adapters fit it: known from its configuration, before anything is loaded or
+begun; where that does not tell its layers, once it is loaded and before anything is swept."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
 
 from alignment.batching.policy import Policy
 from alignment.settings import make_lora
 from alignment.weights.trainable import lora_layers, narrow_layers
-from harness.config.schema import Arm
+from harness.config.option_faults import all_faults
+from harness.config.schema import Arm, RunConfig
+from harness.core import registry
 from harness.core.errors import ConfigError
+from harness.core.outlines import HasOutline, OutlinesCheckpoints
+from harness.models._checkpoint.loading import family_of
+from harness.run.models import options_of
+
+
+def check_trained(config: RunConfig) -> None:
+    """Raise ConfigError naming all that stands against the trainings of a study: a family that is not trained here, arms whose
+    `lora.targets` match no layer of the base, or whose `lora.r` is above the width of all."""
+    plugin, arms = registry.get("model", config.model.name), (*config.reward_models, *config.arms)
+    module = plugin.outline_of(options_of(config)) if arms and isinstance(plugin, OutlinesCheckpoints) else None
+    if not isinstance(module, nn.Module):
+        return
+    why = family_of(module).untrained
+    faults = [f"model: {why}"] if why else []
+    for arm in arms:
+        try:
+            _narrow_layers(arm, module)
+        except ConfigError as error:
+            faults.append(f"arm {arm.name}: {error}")
+    if len(faults) == 1:
+        raise ConfigError(faults[0])
+    if faults:
+        raise ConfigError(all_faults(faults, "the configuration"))
 
 
 def check_layers(arm: Arm, model: object) -> None:
-    """Raise ConfigError where an arm's `lora.targets` match no layer of the base, or its `lora.r` is above the width of all. A
-    model of a fleet is not here: its training says so."""
+    """Raise ConfigError where an arm's LoRA does not fit the base, which is loaded."""
+    if _lora_of(arm) is None:
+        return
     try:
-        _narrow_layers(arm, model)
+        _narrow_layers(arm, _module_of(model))
     except ConfigError as error:
         raise ConfigError(f"arm {arm.name}: {error}") from error
-
-
-def _narrow_layers(arm: Arm, model: object) -> dict[str, int]:
-    lora = (arm.align.options.get("training") or {}).get("lora")
-    if lora is None or not isinstance(model, Policy):
-        return {}
-    made = make_lora(lora)
-    return narrow_layers(model.module, lora_layers(model.module, made.targets), made.r)
 
 
 def noted_rank(arm: Arm, model: object) -> tuple[str, ...]:
     """What is said of layers that are narrower than the rank of an arm's adapters."""
     try:
-        narrow = _narrow_layers(arm, model)
+        narrow = _narrow_layers(arm, _module_of(model)) if _lora_of(arm) is not None else {}
     except ConfigError:
         return ()  # `check_layers` refuses the arm
     if not narrow:
@@ -39,3 +63,23 @@ def noted_rank(arm: Arm, model: object) -> tuple[str, ...]:
         f"lora.r of arm {arm.name} is above the width of {len(narrow):,} of the layers that it adapts ({name}: {width}): "
         "there the rest of the rank learns nothing.",
     )
+
+
+def _lora_of(arm: Arm) -> Mapping[str, Any] | None:
+    return (arm.align.options.get("training") or {}).get("lora")
+
+
+def _module_of(model: object) -> nn.Module | None:
+    """The layers of a model of this process, or of a fleet's; None where they are not known."""
+    if isinstance(model, Policy):
+        return model.module
+    module = model.outline if isinstance(model, HasOutline) else None
+    return module if isinstance(module, nn.Module) else None
+
+
+def _narrow_layers(arm: Arm, module: nn.Module | None) -> dict[str, int]:
+    lora = _lora_of(arm)
+    if lora is None or module is None:
+        return {}
+    made = make_lora(lora)
+    return narrow_layers(module, lora_layers(module, made.targets), made.r)

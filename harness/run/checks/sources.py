@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from alignment.data.prompts import StoresPairs, asked_of, count_of, read_once
-from alignment.data.stored_pairs import ChecksPairs
+from alignment.data.stored_pairs import ChecksPairs, require_same_images
 from alignment.data.yield_report import sides
 from alignment.quality.empty_prompts import unasked, without_images
 from alignment.quality.near_duplicates import copies
+from alignment.quality.pair_weights import unused_weights
 from alignment.quality.text_probe import giveaways, probed
 from harness.config.option_faults import plugins_of
 from harness.config.schema import Arm, JudgeConfig, RunConfig
@@ -52,37 +53,54 @@ class Looked:
 def look_at(config: RunConfig, arm: Arm, data: Data) -> Looked:
     """The files of an arm's source, read once. Raises what reading them raises, where there is nothing, and for ready-made
     pairs that the arm's aligner would refuse."""
+    return _fit(arm, _held(config, arm, data))
+
+
+def _held(config: RunConfig, arm: Arm, data: Data) -> Looked:
     source, seed = registry.make("source", arm.pairs.name, arm.pairs.options), config.seed_of(arm)
     if isinstance(source, StoresPairs):
         stored, left_out = source.stored(data, seed)
         found = Looked(len(stored), stored, stored, left_out)
     else:
-        stored = None
         with read_once():
             found = Looked(count_of(source, data, seed), asked_of(source, data, seed))
     if not found.number:
         raise DataError(f"The source {arm.pairs.name} has nothing to make pairs of; look at its file and its images.")
-    aligner = registry.get("aligner", arm.align.name)
-    if stored is not None and isinstance(aligner, ChecksPairs):
-        aligner.check_pairs(stored, arm.align.options)
     return found
+
+
+def _fit(arm: Arm, looked: Looked) -> Looked:
+    aligner = registry.get("aligner", arm.align.name)
+    if looked.pairs and isinstance(aligner, ChecksPairs):
+        aligner.check_pairs(looked.pairs, arm.align.options)
+    return looked
 
 
 def looked_at(config: RunConfig, data: Data, missing: list[str], ahead: bool = False) -> dict[str, Looked]:
     """Arm -> what its source holds; what cannot be read is added to `missing`. `ahead`: not of sources that read images."""
-    found, known = dict[str, Looked](), dict[str, Looked]()
+    found, look = dict[str, Looked](), _looker(config, data)
     for arm in (*config.reward_models, *config.arms):
         if ahead and not isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
             continue
-        alike = value_digest([arm.pairs.name, arm.pairs.options, config.seed_of(arm), arm.align.name])
         try:
-            if alike not in known:
-                known[alike] = look_at(config, arm, data)
-            found[arm.name] = known[alike]
+            found[arm.name] = look(arm)
         except HarnessError as error:
             missing.append(f"pairs of {arm.name}: {error}")
         missing += unreached_models(arm)
     return found
+
+
+def _looker(config: RunConfig, data: Data) -> Callable[[Arm], Looked]:
+    """`look_at` for several arms, once for those whose sources are alike."""
+    known = dict[str, Looked]()
+
+    def look(arm: Arm) -> Looked:
+        alike = value_digest([arm.pairs.name, arm.pairs.options, config.seed_of(arm)])
+        if alike not in known:
+            known[alike] = _held(config, arm, data)
+        return _fit(arm, known[alike])
+
+    return look
 
 
 def refused_prompts(arm: Arm, looked: Looked, model: Model) -> list[str]:
@@ -98,12 +116,14 @@ def refused_prompts(arm: Arm, looked: Looked, model: Model) -> list[str]:
 def known_ahead(arm: Arm, looked: Looked, model: object, data: Data) -> tuple[str, ...]:
     """The warnings that a run will give about an arm, as far as its source's files and the two models tell them.
 
-    Raises DataError where none of a few images can be read.
+    Raises DataError where none of a few images can be read, and where one is not that whose digest its pair has.
     """
+    require_same_images(looked.pairs, data)
     pairs = [replace(p, image_digest=together(tuple(map(data.digest, p.images)))) for p in probed(looked.pairs)]
     file = arm.pairs.options.get("file", arm.pairs.name)
     left_out = (f"{file}: {looked.left_out}.",) if looked.left_out else ()
-    of_file = (*left_out, *unasked(looked.pairs), *without_images(looked.pairs), *_unreadable(looked, data))
+    told = (*unasked(looked.pairs), *without_images(looked.pairs), *unused_weights(looked.pairs))
+    of_file = (*left_out, *told, *_unreadable(looked, data))
     return (*of_file, *pair_notes(arm, model, looked.rows, pairs), *copies(looked.pairs))
 
 
@@ -131,8 +151,8 @@ def pair_notes(arm: Arm, model: object, asked: Sequence[AsksAbout], pairs: Seque
 
 
 def notes_of_run(arm: Arm, model: object, pairs: Sequence[PreferencePair]) -> tuple[str, ...]:
-    """`pair_notes` of the pairs that an arm trains on, and how many of them show no image."""
-    return (*without_images(pairs), *pair_notes(arm, model, pairs, pairs))
+    """`pair_notes` of the pairs that an arm trains on, and how many of them show no image, or have a weight."""
+    return (*without_images(pairs), *unused_weights(pairs), *pair_notes(arm, model, pairs, pairs))
 
 
 def noted_judge(judge: JudgeConfig | None, asked: Iterable[AsksAbout]) -> tuple[str, ...]:
@@ -186,12 +206,12 @@ def check_sources(config: RunConfig, has_pairs: Callable[[Arm], bool], data: Dat
     Raises ConfigError where one would adapt layers that the base does not have.
     Returns what is to be said of the others, each once.
     """
-    faults, notes = list[str](), dict[str, None]()
+    faults, notes, look = list[str](), dict[str, None](), _looker(config, data)
     for arm in (arm for arm in (*config.reward_models, *config.arms) if not has_pairs(arm)):
         check_layers(arm, model)
         if isinstance(registry.make("source", arm.pairs.name, arm.pairs.options), ChecksItsFiles):
             try:
-                looked = look_at(config, arm, data)
+                looked = look(arm)
                 faults += refused_prompts(arm, looked, model)
                 notes |= dict.fromkeys(known_ahead(arm, looked, model, data))
             except HarnessError as error:

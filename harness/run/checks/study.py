@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.config.check_plugins import check_plugins
 from harness.config.schema import RunConfig
 from harness.evaluation.sweep import refuse
+from harness.run.checks.adapters import check_trained
 from harness.run.checks.models import check_models, is_begun
 from harness.run.checks.report import check_report
 from harness.run.checks.sources import looked_at
@@ -25,6 +26,7 @@ def check_studies(configs: Sequence[RunConfig]) -> None:
         check_divided(config)
         if not is_begun(config):
             check_models(config)
+            check_trained(config)
             new = True
     if new:
         check_files(configs[0])

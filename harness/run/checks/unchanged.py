@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 
-from harness.config.schema import Arm, RunConfig
+from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
 from harness.core.digests import digest_if_readable, parts_digest
 from harness.core.edge.files import IMAGE_SUFFIXES
 from harness.core.errors import DataError, HarnessError
 from harness.core.evaluation import Item
-from harness.core.plugins import Benchmark, Data
+from harness.core.judging import NoJudge
+from harness.core.plugins import Benchmark, Data, Judge
 from harness.core.run_record import IMAGES, STOPPED
 from harness.evaluation.protocol import image_digest, item_digest
-from harness.evaluation.scoring import unjudged
+from harness.evaluation.scoring import build
 from harness.evaluation.sweep import items_of, requests_of
+from harness.run.checks.judges import JudgesNow, another_judge
 from harness.run.checks.sources import indented, look_at
 from harness.storage.artifacts import MissingItems, Pairs
 from harness.storage.result_queries import ResultQueries
@@ -26,7 +28,8 @@ _TEXTS = ("text", "prompt", "context", "chosen", "rejected")  # of a prompt or a
 
 
 def require_unchanged(config: RunConfig, folder: Path, data: Data, store: Store, say: Callable[[str], None]) -> None:
-    """Raise DataError where benchmarks or the rows of sources are others than those that a run has results or pairs of.
+    """Raise DataError where benchmarks, their judges or the rows of sources are others than those that a run has results or
+    pairs of.
 
     folder: the run's, which has its id as name.
     Says where they cannot be compared, as their files are gone: a finished run stays readable without them.
@@ -38,7 +41,9 @@ def require_unchanged(config: RunConfig, folder: Path, data: Data, store: Store,
         # Items without an answer are asked again, perhaps because their images were mended.
         measured[benchmark] = {k: v for k, v in protocol.facts.items() if k != IMAGES or not missing.reasons}
     swept = {label for label, _, _ in protocols}
-    changed = [*_benchmarks(config, measured, data, say), *_sources(config, folder, swept, data, store, say)]
+    has_judges = any(spec.judge is not None for spec in config.sweep)
+    judges = JudgesNow(data, folders=has_judges and _is_left(config, store, run))
+    changed = [*_benchmarks(config, measured, judges, data, say), *_sources(config, folder, swept, data, store, say)]
     if changed:
         raise DataError(
             f"The run {run} has results that were made before something changed:{indented(changed)}\n"
@@ -47,15 +52,26 @@ def require_unchanged(config: RunConfig, folder: Path, data: Data, store: Store,
         )
 
 
+def _is_left(config: RunConfig, store: Store, run: str) -> bool:
+    """Whether something is still to be swept."""
+    whole = {(result.label, result.benchmark) for result in store.results(run) if result.is_whole}
+    labels = ["base", *(arm.name for arm in config.arms)]
+    return any((label, spec.title) not in whole for label in labels for spec in config.sweep)
+
+
 def _benchmarks(
-    config: RunConfig, measured: Mapping[str, Mapping[str, str]], data: Data, say: Callable[[str], None]
+    config: RunConfig,
+    measured: Mapping[str, Mapping[str, str]],
+    judges: JudgesNow,
+    data: Data,
+    say: Callable[[str], None],
 ) -> Iterator[str]:
     for spec in config.sweep:
         facts = measured.get(spec.title, {})
         if not facts or STOPPED in facts:  # a part of the items alone
             continue
         try:
-            benchmark = unjudged(spec)
+            benchmark = build(spec, _judge(spec, judges, say))
             items = items_of(spec, benchmark, data)
         except HarnessError as error:
             say(f"{spec.title} cannot be compared with what was measured: {error}")
@@ -66,6 +82,16 @@ def _benchmarks(
             yield f"{spec.title}: other questions, images or labels in {data.folder} than those that were measured."
         elif IMAGES in facts and _images(spec.title, benchmark, items, data, say) not in ("", facts[IMAGES]):
             yield f"{spec.title}: files of images in {data.folder} have another content than those that were measured."
+        elif (other := another_judge(benchmark, facts)) is not None:
+            yield f"{spec.title} was judged by {other[0]}; the judge is now {other[1]}."
+
+
+def _judge(spec: BenchmarkConfig, judges: JudgesNow, say: Callable[[str], None]) -> Judge:
+    try:
+        return judges.stand_in(spec.judge)
+    except HarnessError as error:
+        say(f"the judge of {spec.title} cannot be compared with the one whose verdicts are stored: {error}")
+        return NoJudge()
 
 
 def _images(title: str, benchmark: Benchmark, items: Sequence[Item], data: Data, say: Callable[[str], None]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.text.formatting import DIFFERS, UNKNOWN, between, row_name, value_text
+from reports.text.plain_table import PARTIAL
 from reports.values.paired import Difference
 from reports.values.table import Cell, Row
 
@@ -24,6 +25,14 @@ def headline(summary: Mapping[str, Any]) -> str:
     """The verdict's first sentence, "" where there is none."""
     verdict = summary.get("verdict")
     return str(verdict.get("headline") or "") if isinstance(verdict, Mapping) else ""
+
+
+def partial(summary: Mapping[str, Any]) -> str:
+    """Which benchmarks were asked in part, in the report's words; "" where all were asked whole."""
+    study = summary.get("study")
+    parts = study.get("partial") if isinstance(study, Mapping) else None
+    told = [part for part in parts if isinstance(part, str)] if isinstance(parts, list) else []
+    return PARTIAL.format("; ".join(told)) if told else ""
 
 
 def headline_rows(summary: Mapping[str, Any], checkpoints: Sequence[str]) -> list[tuple[str, list[CellText]]]:

@@ -47,6 +47,25 @@ def test_rloo_tells_that_all_answers_of_a_prompt_have_one_reward(llava_next, ima
     assert sum(row["frac_reward_zero_std"] for row in varied.log) < len(varied.log)
 
 
+@pytest.mark.parametrize("batch", [4, 1])
+def test_ppo_tells_that_all_answers_have_one_reward(llava_next, images, pairs, tmp_path, batch):
+    training = {**FAST, "batch_size": batch}
+    done = Ppo(Likes(""), unfinished_penalty=0, training=training).align(Talker(llava_next), pairs, images, tmp_path)
+    (reward,) = {row["objective/scores"] for row in done.log}
+    assert {row["rl/reward_range"] for row in done.log} == {0.0}
+    (note,) = [note for note in done.notes if "reward" in note]
+    assert note.startswith(f"All answers had the reward {reward:g}, and taught nothing but the KL penalty")
+
+
+def test_ppo_counts_the_steps_whose_answers_have_one_reward() -> None:
+    ranges = [0.0, 0.5, 0.25, 0.0]
+    rows = [{"rl/reward_range": width, "objective/scores": n} for n, width in enumerate(ranges)]
+    (note,) = diagnose(rows)
+    assert note.startswith("In 50% of the steps all answers had the same reward, and taught nothing but")
+    assert diagnose(rows[1:3]) == ()
+    assert diagnose([rows[0], rows[3]]) == ()  # one answer a step, of other rewards
+
+
 def test_a_gradient_of_0_in_every_step_is_told():
     (note,) = diagnose([{"loss": 0.0, "grad_norm": 0.0}, {"skipped": 1.0}, {"loss": 0.0, "grad_norm": 0.0}])
     assert note.startswith("The gradient was 0 in every step that was made")

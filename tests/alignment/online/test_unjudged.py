@@ -15,6 +15,7 @@ from alignment.training.diagnosis import diagnose
 from harness.core.digests import model_digest
 from harness.core.errors import TrainingError
 from harness.core.evaluation import Verdict
+from harness.core.judging import read_rank
 from tests.alignment.talker import FAST, Likes, Talker, whole_and_killed
 
 ONE = {**FAST, "batch_size": 1}
@@ -83,6 +84,32 @@ def test_an_annotator_that_stays_silent_ends_the_training_which_goes_on_when_it_
         trained(silent, "a")
     assert MOST <= silent.asked < MOST + 4
     assert model_digest(trained(Judge(), "a").folder) == model_digest(trained(Judge(), "b").folder)
+
+
+class Graded(Judge):
+    """Returns how much better the second answer is, in place of which one is."""
+
+    def rank(self, question, answers, facts, image) -> Verdict:
+        return Verdict(0.3, "graded", "", self.name, self.version)
+
+
+def test_a_value_that_is_no_ranking_is_not_a_preference_and_the_message_tells_it(llava_next, images, pairs, tmp_path):
+    with pytest.raises(TrainingError, match=r"none of the last \d+ .*; one of them: the annotator's value is 0.3; it must be"):
+        OnlineDpo(Graded(), training={**FAST, "epochs": 8}).align(Talker(llava_next), pairs, images, tmp_path)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0, 0, 1, True, None])
+def test_rankings_as_they_may_be_stay_as_they_are(value):
+    given = Verdict(value, "read", "raw", "judge", "1")
+    assert read_rank(given, "judge") is given
+
+
+@pytest.mark.parametrize("value", [0.3, -1, 2, float("nan"), "0"])
+def test_other_values_of_a_ranking_are_unjudged_with_the_value_as_their_reason(value):
+    found = read_rank(Verdict(value, "read", "raw", "judge", "1"), "judge")
+    assert (found.value, found.raw) == (None, "raw")
+    assert found.reading.startswith(f"the annotator's value is {value!r}; it must be 0")
+    assert read_rank(0.3, "judge") == Verdict(None, "the annotator returned 0.3, which is not a Verdict", "", "judge", "")
 
 
 def test_a_reward_that_rates_nothing_ends_the_training(llava_next, images, pairs, tmp_path):

@@ -90,6 +90,57 @@ def test_splits_are_known_by_file_or_folder(tmp_path: Path, files: tuple[str, st
     assert [pair.prompt for pair in read(tmp_path, "dataset", file="rows")] == [f"rows/{files[0]}"]
 
 
+def test_a_set_of_which_files_are_missing_is_refused_with_their_names(tmp_path: Path) -> None:
+    parquet(tmp_path, "spa_vl/data", *(f"train-{n:05d}-of-00008.parquet" for n in range(3)), TEST)
+    missing = ", ".join(f"train-0000{n}-of-00008.parquet" for n in (3, 4, 5))
+    with pytest.raises(DataError, match=f"spa_vl/data has 3 of 8 files; missing: {missing} and 2 more. Fetch them"):
+        read(tmp_path, "spa_vl")
+    saved(tmp_path, "mine", "train")
+    (tmp_path / "mine/train/data-00000-of-00001.arrow").rename(tmp_path / "mine/train/data-00000-of-00002.arrow")
+    with pytest.raises(DataError, match=r"mine has 1 of 2 files; missing: data-00001-of-00002.arrow\."):
+        read(tmp_path, "dataset", file="mine")
+
+
+def test_a_split_that_is_not_read_may_lack_files_and_one_file_may_be_named(tmp_path: Path) -> None:
+    parquet(tmp_path, "rows", "train-00000-of-00001.parquet", "test-00001-of-00002.parquet")
+    for file in ("rows", "rows/test-00001-of-00002.parquet"):
+        assert len(read(tmp_path, "dataset", file=file)) == 1
+    with pytest.raises(DataError, match=r"missing: test-00000-of-00002\.parquet"):
+        read(tmp_path, "dataset", file="rows", split="test")
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (("train-00002-of-00002.parquet", "train-00000-of-00002.parquet"), "has train-00002-of-00002.parquet, whose number"),
+        (("train-00000-of-00001.parquet", TRAIN, MORE), "several versions of the same rows"),
+        (("train-00000-of-00001-0a.parquet", "train-00000-of-00001-0b.parquet"), "several versions of the same rows"),
+        (("train-00000-of-00003-0a.parquet",), r"missing: train-00001-of-00003\*.parquet, train-00002-of-00003\*.parquet"),
+        (("part_2_of_2.parquet",), "missing: part_1_of_2.parquet"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_refused(tmp_path: Path, files: tuple[str, ...], says: str) -> None:
+    parquet(tmp_path, "rows", *files)
+    with pytest.raises(DataError, match=says):
+        read(tmp_path, "dataset", file="rows")
+
+
+def test_files_may_be_counted_from_1(tmp_path: Path) -> None:
+    parquet(tmp_path, "rows", MORE, "train-00002-of-00002.parquet")
+    assert len(read(tmp_path, "dataset", file="rows")) == 2
+
+
+def test_an_image_that_was_taken_out_of_a_row_and_changed_since_is_refused_by_name(tmp_path: Path) -> None:
+    parquet(tmp_path, "rows", "train.parquet")
+    (pair,) = read(tmp_path, "dataset", file="rows")
+    assert read(tmp_path, "dataset", file="rows") == [pair]
+    Image.new("RGB", (8, 8), "blue").save(tmp_path / str(pair.image))
+    with pytest.raises(DataError, match=f"{pair.image} was written from an image inside rows and has been changed since"):
+        read(tmp_path, "dataset", file="rows")
+    (tmp_path / str(pair.image)).unlink()
+    assert read(tmp_path, "dataset", file="rows") == [pair]
+
+
 def test_files_without_a_split_are_read_together(tmp_path: Path) -> None:
     parquet(tmp_path, "rows", "part-0.parquet", "trainable.parquet", "x/latest.parquet")
     assert len(read(tmp_path, "dataset", file="rows")) == 3
@@ -99,7 +150,7 @@ def test_files_without_a_split_are_read_together(tmp_path: Path) -> None:
     ("files", "there"),
     [
         (("test_prefs-00000-of-00001.parquet", "train_prefs-00000-of-00001.parquet"), "test_prefs, train_prefs"),
-        ((TRAIN, "other.parquet"), "files without a split in their name, train"),
+        (("train-00000-of-00001.parquet", "other.parquet"), "files without a split in their name, train"),
     ],
 )
 def test_several_splits_of_which_none_is_to_be_preferred_are_named(tmp_path: Path, files: Any, there: str) -> None:
@@ -127,11 +178,11 @@ def test_a_folder_without_tables_and_one_that_is_not_there_are_refused(tmp_path:
 
 
 def test_a_run_notices_that_rows_of_a_folder_changed(tmp_path: Path) -> None:
-    parquet(tmp_path, "dataset", TRAIN, TEST)
+    parquet(tmp_path, "dataset", "train_0.parquet", TEST)
     arm = SMALL["arms"][0] | {"pairs": {"name": "dataset"}}
     study = config.parse(SMALL | {"data": str(tmp_path), "arms": [arm]})
     digests = [source_digest(study, study.arms[0], DataFolder(tmp_path))]
-    for file in (TEST, MORE):
+    for file in (TEST, "train_1.parquet"):
         parquet(tmp_path, "dataset", file)
         digests.append(source_digest(study, study.arms[0], DataFolder(tmp_path)))
     assert digests[0] and digests[0] == digests[1] != digests[2]

@@ -42,7 +42,7 @@ def test_more_marks_than_images_leave_a_pair_file_s_pair_out(tmp_path: Path, pro
 
 @pytest.mark.parametrize("images", [None, []])
 def test_a_mark_in_a_trl_row_without_images_is_a_broken_row_as_in_all_forms(tmp_path: Path, images: Any) -> None:
-    with pytest.raises(DataError, match="row 2: 0 images for 1 <image>"):
+    with pytest.raises(DataError, match="row 2: 0 images for 1 mark <image>"):
         read(tmp_path, [GOOD, {**GOOD, "images": images, "prompt": asking("<image>\nWhat?")}])
 
 

@@ -80,6 +80,11 @@ def test_the_last_try_is_free_and_taken_as_it_comes(tmp_path):
     assert (pair.meta["tries"], pair.meta["free"], report["free_last_tries"]) == (5, True, 1)
 
 
+@pytest.mark.parametrize("options", [{"guided": False}, {"free_last_try": False, "n_tries": 2}, {"n_tries": 1}])
+def test_free_last_tries_are_counted_only_where_the_last_try_is_freer_than_the_others(tmp_path, options):
+    assert "free_last_tries" not in build(tmp_path, bird, **options)[1]
+
+
 def test_a_retry_has_another_mask_and_other_cuts(tmp_path):
     _, _, model = build(tmp_path, nothing_new, n_tries=40)
     assert len({call[0].hidden_image for call in model.calls}) == 40
@@ -193,6 +198,7 @@ def test_what_the_paper_leaves_open_of_the_mask_is_an_option(tmp_path):
     "wrong",
     [
         {"cut_unit": "wrod"},
+        {"cut_unit": "token"},
         {"hidden_positions": "x"},
         {"newline_tokens": "x"},
         {"splitter": "x"},

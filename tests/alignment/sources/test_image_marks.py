@@ -7,6 +7,7 @@ import pytest
 
 from alignment.data.image_marks import strip_image
 from alignment.data.invalid_pairs import IMAGE_MARK, validate
+from alignment.data.prompts import read_prompts
 from harness.core import registry
 from harness.core.preference import PreferencePair
 from tests.alignment.scripted import FolderData, ScriptedModel
@@ -91,6 +92,17 @@ def test_sources_of_prompts_follow_the_rule(tmp_path, name):
     pairs = list(source.pairs(FolderData(tmp_path), ScriptedModel(lambda _: " dog."), 0))
     assert [(p.id, p.prompt) for p in pairs] == [("a", "What is it?")]
     assert source.report()["dropped"] == {IMAGE_MARK: 1}
+
+
+def test_a_prompt_file_s_numbered_marks_order_its_images(tmp_path):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    turns = [{"from": "human", "value": "<|image_2|> or <|image_1|>?"}, {"from": "gpt", "value": "The first."}]
+    (tmp_path / "p.json").write_text(json.dumps([{"id": "a", "images": ["a.png", "b.png"], "conversations": turns}]))
+    data = FolderData(tmp_path)
+    ((prompt,), dropped) = read_prompts(data, "p.json", "", None, 0)
+    assert (prompt.image, prompt.text, dropped) == (("b.png", "a.png"), "<image> or <image>?", [])
+    assert prompt.image_digest == (data.digest("b.png"), data.digest("a.png"))
 
 
 def test_training_follows_the_rule_whoever_made_the_pairs(tmp_path: Path):

@@ -159,7 +159,7 @@ def test_a_prompt_keeps_its_images_and_what_it_cannot_hold_is_counted(tmp_path, 
 def test_a_prompt_with_three_images_for_two_marks_is_a_faulty_row(tmp_path):
     row = {"id": "c", "image": ["a.png", "b.png", "c.png"], "conversations": SEVERAL}
     (tmp_path / "rows.json").write_text(json.dumps([row]))
-    with pytest.raises(DataError, match=r"row 1 \(c\): 3 images for 2 <image>"):
+    with pytest.raises(DataError, match=r"row 1 \(c\): 3 images for 2 marks <image>"):
         registry.make("source", "bdhs", {"prompts": "rows.json"}).check(FolderData(tmp_path), 0)
 
 

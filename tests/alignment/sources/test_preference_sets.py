@@ -89,10 +89,10 @@ def test_what_a_pair_cannot_hold_is_left_out_and_counted(tmp_path, row, reason):
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ({**PLAIN, "prompt": "<image>What?", "image": ["a.png", "b.png", "c.png"]}, "3 images for 1 <image>"),
-        ({**PLAIN, "prompt": "<image><image>Which?"}, "1 images for 2 <image>"),
-        ({**TRL, "images": ["a.png", "b.png", "c.png"]}, "3 images for 1 <image>"),
-        ({**TRL, "images": []}, "0 images for 1 <image>"),
+        ({**PLAIN, "prompt": "<image>What?", "image": ["a.png", "b.png", "c.png"]}, "3 images for 1 mark <image>"),
+        ({**PLAIN, "prompt": "<image><image>Which?"}, "1 image for 2 marks <image>"),
+        ({**TRL, "images": ["a.png", "b.png", "c.png"]}, "3 images for 1 mark <image>"),
+        ({**TRL, "images": []}, "0 images for 1 mark <image>"),
         ({"text": "x"}, "no known form of a preference row: it has text"),
         ({**SWIFT, "rejected_response": 3}, "must be a text or a list"),
         ({**PLAIN, "chosen": None}, "'chosen' must be a text"),
@@ -200,7 +200,7 @@ def test_images_inside_parquet_are_written_once_under_their_content_s_name(tmp_p
     image = {"bytes": (tmp_path / "a.png").read_bytes(), "path": None}
     rows = [{"question": "What?", "chosen": "A cat.", "rejected": "A dog.", "image": image}] * 2
     (tmp_path / "spa_vl" / "data").mkdir(parents=True)
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "spa_vl/data/train-00000-of-00008.parquet")
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "spa_vl/data/train-00000-of-00001.parquet")
     said = {k: TRL[k] for k in ("chosen", "rejected")}
     asked = [{"role": "user", "content": [{"type": "image", "text": None}, {"type": "text", "text": "What?"}]}]
     table = pyarrow.Table.from_pylist([{**said, "prompt": asked, "images": [image]}] * 2)

@@ -58,7 +58,7 @@ def test_a_row_becomes_its_pair(tmp_path, name):
 @pytest.mark.parametrize("name", ROWS)
 def test_one_broken_row_is_named_or_counted(tmp_path, name):
     broken = {k: v for k, v in ROWS[name].items() if k != LACKING[name]}
-    with pytest.raises(DataError, match=r"1 broken rows(.|\n)*row 2: "):
+    with pytest.raises(DataError, match=r"1 broken row;(.|\n)*row 2: "):
         read(tmp_path, name, [ROWS[name], broken])
     pairs, report = read(tmp_path, name, [ROWS[name], broken], skip_broken=True)
     assert (len(pairs), report["dropped"]) == (1, {"broken row": 1})

@@ -10,7 +10,8 @@ import pytest
 from benchmarks._judged import mmhal
 from benchmarks.judges.chat import Chat
 from harness.config.schema import JudgeConfig
-from harness.evaluation.scoring import RememberingJudge, make_judge
+from harness.evaluation.remembering_judge import RememberingJudge
+from harness.evaluation.scoring import make_judge
 from harness.models.openai import OpenAIModel
 from harness.storage.run_store import Store
 from tests.benchmarks.judges.test_judges import FACTS, Model

@@ -19,7 +19,7 @@ from harness.config.schema import JudgeConfig
 from harness.core.capabilities import version_for
 from harness.core.errors import ConfigError, HarnessError, JudgeError, ModelError
 from harness.core.evaluation import Answer, Item, Request
-from harness.core.judging import JudgeTask
+from harness.core.judging import JudgeTask, Question, Unreached
 from harness.core.run_record import Checkpoint
 from harness.evaluation.scoring import make_annotator, make_judge
 from harness.storage.data_folder import DataFolder
@@ -68,6 +68,15 @@ EMPTY = "no reply: the model's answer is empty, or all of it is reasoning"
 @pytest.mark.parametrize(("reply", "reading"), [("Rating: 4", ""), ("Fine.", "unreadable"), ("", EMPTY)])
 def test_the_reading_says_why_there_is_no_value(reply: str, reading: str) -> None:
     assert Chat(Model(reply)).judge(mmhal.TASK, "Q?", "a", FACTS, None).reading == reading
+
+
+@pytest.mark.parametrize(("reply", "came"), [("Rating: 4", True), ("Fine.", True), ("", True), (None, False)])
+def test_a_verdict_says_whether_a_reply_came(reply: str | None, came: bool) -> None:
+    """An empty reply is one: it says something about the judge, and asking again would not help."""
+    judge = Chat(Model(reply))
+    verdicts = [judge.judge(mmhal.TASK, "Q?", "a", FACTS, None), judge.rank("Q?", ("a", "b"), {}, None)]
+    verdicts += [one for batch in judge.judge_all([Question(mmhal.TASK, "Q?", "a", FACTS, None)]) for _, one in batch]
+    assert [not isinstance(verdict, Unreached) for verdict in verdicts] == [came] * 3
 
 
 def test_an_endpoint_that_fails_leaves_the_item_unjudged() -> None:

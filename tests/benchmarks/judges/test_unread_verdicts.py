@@ -12,6 +12,7 @@ from benchmarks.judges.chat import Chat
 from benchmarks.llava_bench import LlavaBench
 from benchmarks.mmhal_bench import MmhalBench
 from benchmarks.mmvet import Mmvet
+from benchmarks.object_halbench import ObjectHalbench
 from harness.config import schema as config
 from harness.core.evaluation import Item, Score
 from harness.core.plugins import Judge
@@ -46,6 +47,7 @@ def scored(benchmark: type, text: str, variant: str = "official") -> Score:
     (MmhalBench, "Rating: 60", "score_sum", 6),
     (Mmvet, "banana", "grade", 0), (Mmvet, "0,8", "grade", 0),
     (LlavaBench, "banana", "model", -1), (LlavaBench, "7, 8", "model", -1), (LlavaBench, "11 12", "model", 12),
+    (LlavaBench, "0 10", "model", 10),
 ])  # fmt: skip
 def test_a_verdict_that_could_not_be_read_counts_as_published_and_is_flagged(
     benchmark: type, text: str, name: str, number: float
@@ -68,8 +70,20 @@ def test_variants_that_leave_such_verdicts_out_do_so(benchmark: type, variant: s
     assert scored(benchmark, "banana", variant).flag == "unjudged"
 
 
-def test_a_grader_that_says_neither_word_is_asked_again_and_one_that_says_more_is_not() -> None:
+def test_a_grader_that_says_neither_word_has_no_value_and_is_counted_as_wrong() -> None:
     assert [TASK.read(text) for text in ("yes", "Yes.", "no", "banana")] == [1.0, 0.0, 0.0, None]
+    assert TASK.counted is not None and TASK.counted("banana") == 0.0
+
+
+@pytest.mark.parametrize(("text", "found", "flag"), [
+    ('["dog"]', 1, ""), ('["cat"]\n["dog"]', 1, ""), ("[1, 2]", 0, UNREAD), ('{"objects": ["dog"]}', None, "unjudged"),
+    ("banana", None, "unjudged"),
+])  # fmt: skip
+def test_lists_that_only_the_official_rule_reads_are_flagged(text: str, found: int | None, flag: str) -> None:
+    judge: Judge = Chat(Model(text))
+    item = Item("1", "a.jpg", "Q?", {"objects": ["dog"]})
+    score = ObjectHalbench(judge, extractor="judge", variant="official").score(item, said("There is a dog here."))
+    assert (score.values.get("mentions"), score.flag) == (found, flag)
 
 
 def test_the_report_counts_verdicts_that_could_not_be_read(world: Path, tmp_path: Path) -> None:
@@ -84,5 +98,22 @@ def test_the_report_counts_verdicts_that_could_not_be_read(world: Path, tmp_path
         shown = compare(records_of(store, done.run_id))
     (line,) = alarming_lines(shown)
     assert "verdicts that could not be read with certainty; this variant counts them" in line and "3 of 6" in line
+    assert "(0, a hallucination, where the reply has no rating or several)" in line
     assert line in write(shown) and "read and judged" not in write(shown)
     assert shown.failures[0].unjudged == 0 and not shown.failures[0].unjudged_why
+
+
+@pytest.mark.parametrize(
+    ("variant", "words"), [("official", "-1 for both answers where"), ("rlhfv", "a reply without is left out, as not judged")]
+)
+def test_the_flag_says_what_the_variant_makes_of_such_replies(variant: str, words: str, world: Path, tmp_path: Path) -> None:
+    with serving(lambda body, n: reply("11 12" if n % 2 else "7 8")) as server:
+        judge = {"name": "chat", "model": {"name": "openai", "url": server.url}}
+        spec = {"name": "llava_bench", "variant": variant, "limit": 4, "judge": judge}
+        made = config.parse({"name": "only", "model": {"name": "scripted", "default": "A dog."}, "sweep": [spec],
+                             "data": str(world), "output": str(tmp_path)})  # fmt: skip
+        done = pipeline.run(made, "test")
+    assert done is not None
+    with Store(tmp_path / "store.sqlite") as store:
+        (line,) = alarming_lines(compare(records_of(store, done.run_id)))
+    assert words in line and "2 of 4" in line

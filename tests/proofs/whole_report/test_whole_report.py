@@ -158,16 +158,19 @@ def _key(rule: Rule) -> tuple[str, str, str]:
 
 
 def digits(rule: Rule, cells: list[Cell]) -> int:
-    """1 for shares and words, 2 for points; one more where values as shown differ by another number than is shown."""
+    """1 for shares and words, 2 for points; one more where values as shown differ by another number than is shown in these and
+    by that number in one more."""
     usual, scale = (1 if rule.unit in ("share", "words") else 2), (100 if rule.unit == "share" else 1)
-    for cell in cells[1:]:
-        before, after, shift = (scale * round(v, 10) for v in (cells[0].value, cell.value, cell.shift.value))
-        if (
-            abs(after - before - shift) < 1e-7
-            and abs(round(round(after, usual) - round(before, usual), usual) - round(shift, usual)) >= 0.5 * 10**-usual
-        ):
-            return usual + 1
-    return usual
+
+    def odd(n: int) -> bool:
+        for cell in cells[1:]:
+            before, after, shift = (scale * round(v, 10) for v in (cells[0].value, cell.value, cell.shift.value))
+            shown = round(round(after, n) - round(before, n), n)
+            if abs(after - before - shift) < 1e-7 and abs(shown - round(shift, n)) >= 0.5 * 10**-n:
+                return True
+        return False
+
+    return usual + 1 if odd(usual) and not odd(usual + 1) else usual
 
 
 def printed(rule: Rule, cells: list[Cell], cell: Cell, arrow: bool = True) -> list[str]:

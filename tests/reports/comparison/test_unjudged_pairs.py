@@ -62,3 +62,17 @@ def test_the_share_of_judged_answers_is_compared_over_all(make: Any) -> None:
     cell = cells(make, BASE, without_low(BETTER))["judged"]
     assert cell.difference is not None and cell.difference.value == pytest.approx(24 / 40 - 1)
     assert (cell.n_paired, cell.n_left_out) == (40, 0)
+
+
+def test_a_method_says_of_how_many_answers_it_is_that_all_its_seeds_have_a_verdict_on(make: Any) -> None:
+    late = [unjudged(item, None, "rating") if i >= 38 else s for i, (item, s) in enumerate(zip(ITEMS, BETTER, strict=True))]
+    records = []
+    for seed, scores in ((0, without_low(BETTER)), (1, late)):
+        record: RunRecord = make.record(f"dpo-seed{seed}", seed=seed)
+        base, aligned = record.sweeps
+        sweeps = (replace(base, results=(result(*BASE),)), replace(aligned, results=(result(*scores),)))
+        records.append(replace(record, sweeps=sweeps))
+    (row,) = [row for row in compare(records).short.rows if row.key == "score"]
+    base_cell, method = row.cells
+    assert method is not None and base_cell is not None and base_cell.n_answered == 0
+    assert (method.n_answered, method.n_judged, method.n) == (40, 22, 22)  # 24 of the first seed, less the last two items

@@ -13,8 +13,9 @@ from harness.core.run_record import RunRecord
 from reports.comparison.compare import compare, gated
 from reports.gate import words
 from reports.gate.junit import junit
+from reports.text.formatting import row_name
 from reports.text.plain_table import text_table
-from reports.values.gate import Gate
+from reports.values.gate import CheckpointGate, Gate, RuleResult
 from reports.web.browse.summary import headline_rows, marks
 from reports.writers import html, markdown
 from reports.writers import json as json_writer
@@ -92,6 +93,26 @@ def test_all_show_two_digits_where_the_report_does(make: Any) -> None:
     assert [f"{cell.value} {cell.interval}" for cell in cells] == list(table[1:3])
     for text in (markdown.write(comparison), html.write(comparison)):
         assert text.count(base) >= 2 and text.count(checkpoint) >= 2
+
+
+def test_every_metric_has_one_name_in_a_gate_and_in_the_report(make: Any) -> None:
+    record = make.record()
+    more = [
+        replace(sweep, results=(*sweep.results, *(replace(sweep.results[0], benchmark=label) for label in ("a", "b"))))
+        for sweep in record.sweeps
+    ]
+    several = replace(record, sweeps=tuple(more))
+    rows = compare([several]).rows
+    rules = [{"metric": f"{row.benchmark}.{row.key}", "role": "improve" if row == rows[0] else "watch"} for row in rows]
+    (checkpoint,) = gated([several], parse_policy({"name": "p", "rules": rules})).checkpoints
+    told = {rule.key: shown[0] for rule, shown in zip(checkpoint.rules, words.rows(checkpoint), strict=True)}
+    assert told == {f"{row.benchmark}.{row.key}": row_name(row) for row in rows}
+    assert len(set(told.values())) == len(told) and told["a.accuracy"] == "A accuracy"
+
+
+def test_a_gate_keeps_the_spelling_of_a_title() -> None:
+    rule = RuleResult("pope", "brier", "", "Brier score", "share", "lower", "guard", "must not rise", "pass")
+    assert words.rows(CheckpointGate("dpo", "pass", "", (rule,)))[0][0] == "POPE Brier score"
 
 
 def two_digits(record: RunRecord) -> RunRecord:

@@ -203,7 +203,7 @@ def test_cost_is_a_mean_over_seeds_and_unknown_where_nothing_was_recorded(make, 
     made = compare([replace(r, timings=times) for r in records])
     base, plain, strong = made.costs
     assert (base.seconds, plain.training_seconds, strong.training_seconds) == (0.0, 60.0, None)
-    assert plain.pairs == 212 and plain.seconds == 120.0
+    assert plain.pairs == 212 and plain.seconds == 120.0 and strong.seconds is None
 
 
 def test_money_is_unknown_where_one_server_gave_no_price(make, few, many):
@@ -226,6 +226,17 @@ def test_one_arm_whose_annotator_was_paid_has_its_cost_and_reward_models_have_th
     found = dict(zip(header, rows[1], strict=True))
     assert (found["pair requests"], found["annotator requests"], found["US dollars"]) == ("10", "60", "0.75")
     assert "Reward model rm: 1,234 requests for its pairs; cost unknown." in cost_note(made)
+
+
+def test_what_was_not_asked_is_0_what_is_unknown_is_a_dash_and_a_little_money_is_not_none(make, few, many):
+    records = study(make, [("a", many, {"align.beta": 0.1}), ("b", few, {})])
+    use = {"a": {"judge": ServerUse(31, 0.004)}, "b": {"judge": ServerUse(None, None)}}
+    made = compare([replace(r, served={r.name: use[r.name]}) for r in records])
+    header, rows = cost_table(made)
+    judged, dollars = header.index("judge requests"), header.index("US dollars")
+    assert [(row[judged], row[dollars]) for row in rows] == [("0", "0"), ("31", "< 0.01"), ("\u2013", "\u2013")]
+    half = replace(made, costs=(*made.costs[:2], replace(made.costs[2], judge_requests=15.5)))  # of two seeds
+    assert cost_table(half)[1][2][judged] == "15.5"
 
 
 def test_servers_that_an_older_version_did_not_count_are_unknown_and_named(make, few):

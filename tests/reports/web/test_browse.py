@@ -12,7 +12,7 @@ from harness.results.archive import StoredArchive
 from harness.storage.run_store import Store, StoredRun
 from reports.web.browse.app import browser_site, neighbours, report_policy
 from reports.web.browse.records import Filter, Listing, Mark, RunLine, sorted_runs
-from reports.web.browse.summary import headline_rows
+from reports.web.browse.summary import headline_rows, partial
 from reports.web.guard import Gate
 from reports.web.shelf import Shelf
 from tests.reports.web.desks import ADDRESS, HOSTILE, PORT
@@ -188,6 +188,15 @@ def test_a_filter_without_any_checkpoint_leaves_nothing():
 )
 def test_a_report_file_of_another_version_shows_no_table(summary):
     assert headline_rows(summary, ["base"]) == []
+
+
+@pytest.mark.parametrize(("study", "said"), [
+    ({"partial": ["POPE over its first 150 images", "CHAIR over its first 60 images"]},
+     "POPE over its first 150 images; CHAIR over its first 60 images. Not comparable with numbers of whole benchmarks."),
+    ({"partial": []}, ""), ({}, ""), ({"partial": "all"}, ""), (None, ""),
+])  # fmt: skip
+def test_a_partial_sweep_is_told_above_its_numbers_as_in_the_report(study, said):
+    assert partial({"study": study}) == said
 
 
 def test_an_item_has_an_address_by_its_id(client):

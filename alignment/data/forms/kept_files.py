@@ -1,0 +1,47 @@
+"""Files of pairs and prompts that are looked at several times before anything is asked: read once, while they stay the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_State = tuple[int, int, int]
+_kept: ContextVar[dict[tuple[str, str], tuple[_State, Any]] | None] = ContextVar("_kept", default=None)
+
+
+@contextmanager
+def files_kept() -> Iterator[None]:
+    """Inside, what was read of a file is kept, up to `drop_kept` or the end of the block, also of a block inside another."""
+    kept = _kept.get()
+    token = _kept.set({} if kept is None else kept)
+    try:
+        yield
+    finally:
+        (_kept.get() or {}).clear()
+        _kept.reset(token)
+
+
+def drop_kept() -> None:
+    """Free what a block has kept; it keeps nothing from here on."""
+    (_kept.get() or {}).clear()
+    _kept.set(None)
+
+
+def kept(path: Path, what: str, read: Callable[[], T]) -> T:
+    """What `read` makes of a file, which nobody may change; made again where the file has another size, time or inode.
+
+    what: names `read`: another way to read the same file.
+    """
+    known = _kept.get()
+    if known is None:
+        return read()
+    stat = path.stat()
+    state, key = (stat.st_size, stat.st_mtime_ns, stat.st_ino), (str(path.absolute()), what)
+    if key not in known or known[key][0] != state:
+        known[key] = state, read()  # the state before it was read: what is written meanwhile is read again
+    found: T = known[key][1]
+    return found

@@ -1,0 +1,83 @@
+"""Commands that ask a judge outside a run's sweep say what its server was asked and charged, and runs keep it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import harness
+from harness.cli import app
+from tests.models.fake_server import Said, Server, reply, serving
+
+PRICED = {"name": "openai", "price_in": 1.0, "price_out": 2.0}
+
+
+@pytest.fixture
+def judge() -> Iterator[Server]:
+    """100 tokens in, 3 out: $0.000106 a request."""
+
+    def says(body: object, before: int) -> Said:
+        return reply("Rating: 4" if "rating" in str(body).lower() else "1", tokens=(100, 3, 0))
+
+    with serving(says) as server:
+        yield server
+
+
+def told(*words: object) -> str:
+    result = CliRunner().invoke(app, list(map(str, words)))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.output
+
+
+def cost(judge: Server) -> str:
+    n = len(judge.asked)
+    assert n, "the judge was asked"
+    return f"{n} requests, 0 retries, {100 * n:,} tokens in, {3 * n:,} out, at most ${106e-6 * n:.4f}"
+
+
+def test_annotators_say_it_and_nothing_where_all_verdicts_are_remembered(judge: Server, world: Path, tmp_path: Path) -> None:
+    asked = {"name": "chat", "model": {**PRICED, "url": judge.url}}
+    study = {"data": str(world), "annotators": {"paid": asked}, "pairs": {"p": {"name": "random_edit", "limit": 3}}}
+    (tmp_path / "own.yaml").write_text(json.dumps(study))
+    words = ("annotators", tmp_path / "own.yaml", "--output", tmp_path / "runs")
+    said = told(*words)
+    assert f"paid: {cost(judge)}" in said
+    assert "requests" not in told(*words)
+
+
+def test_judges_check_says_it(judge: Server, tmp_path: Path) -> None:
+    row = {"id": "1", "query": "What is it?", "response": ["A cat.", "A dog."], "human_ranking": [0, 1]}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(row) + "\n")
+    options = [f"judge.model.{key}={value}" for key, value in {**PRICED, "url": judge.url}.items()]
+    said = told("judges", "check", tmp_path / "pairs.jsonl", "--judge", "chat", *options, "--output", tmp_path)
+    assert said.splitlines()[-1] == f"judge chat: {cost(judge)}"
+
+
+def test_a_run_of_answers_from_files_keeps_what_its_judge_was_asked(judge: Server, world: Path, tmp_path: Path) -> None:
+    loaded = harness.load_benchmark("mmhal_bench", data=world, limit=4, judge={"name": "keywords"})
+    answers = [{"question": i.question, "image_src": i.image, "image_id": i.id, "model_answer": "A dog."} for i in loaded.items]
+    (tmp_path / "answers.json").write_text(json.dumps(answers))
+    options = ["limit=4", "judge.name=chat", *(f"judge.model.{key}={value}" for key, value in PRICED.items())]
+    words = ("score", "mmhal_bench", "--answers", tmp_path / "answers.json", "--data", world, "--output", tmp_path / "runs")
+    said = told(*words, *options, f"judge.model.url={judge.url}")
+    assert f"mmhal_bench: judge: {cost(judge)}" in said
+    n = len(judge.asked)
+    for _ in range(2):  # all are remembered the second time: the run keeps what it has cost
+        (report,) = (tmp_path / "runs").glob("*/report.json")
+        (costs,) = json.loads(report.read_text())["timings"]["costs"]
+        assert (costs["judge_requests"], costs["dollars"]) == (n, pytest.approx(106e-6 * n))
+        told(*words, *options, f"judge.model.url={judge.url}")
+    assert len(judge.asked) == n
+
+
+def test_python_counts_the_judge_of_each_scoring_by_itself(judge: Server, world: Path) -> None:
+    asked = {"name": "chat", "model": {**PRICED, "url": judge.url}}
+    loaded = harness.load_benchmark("mmhal_bench", data=world, limit=4, judge=asked)
+    for _ in range(2):
+        before = len(judge.asked)
+        (costs,) = loaded.score({item.id: "A dog." for item in loaded.items}).comparison.costs
+        assert costs.judge_requests == len(judge.asked) - before > 0

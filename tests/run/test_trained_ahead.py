@@ -1,0 +1,81 @@
+"""What stands against a training is known from the base's configuration, before a model is loaded or a run begun, also with
+processes side by side, where another process trains than the one that answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from torch import nn
+
+from harness.config import schema as config
+from harness.core.errors import ConfigError
+from harness.miniworld.model.paths import checkpoint_folder
+from harness.run import pipeline
+from harness.run.checks.adapters import check_trained, noted_rank
+
+
+def study(tmp_path: Path, path: str = "miniworld", jobs: int = 1, **loras: dict[str, Any] | None) -> config.RunConfig:
+    arms = [
+        {"name": name, "pairs": {"name": "bdhs"}, "align": {"name": "dpo", "training": {"lora": lora} if lora else {}}}
+        for name, lora in loras.items()
+    ]
+    model = {"name": "transformers", "path": path}
+    return config.parse(
+        {"model": model, "arms": arms, "sweep": [{"name": "pope"}], "jobs": jobs, "output": str(tmp_path / "o")}
+    )
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_targets_that_match_no_layer_end_a_run_before_it_is_begun(
+    jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "load_model", lambda *_: pytest.fail("a model was loaded"))
+    wrong = study(tmp_path, jobs=jobs, one={"r": 4, "targets": ["q_porj"]}, two={"r": 9999}, three=None, four={"r": 4})
+    with pytest.raises(ConfigError) as caught:
+        pipeline.run(wrong, "test")
+    first, *faults = str(caught.value).splitlines()
+    assert first == "2 faults in the configuration:" and len(faults) == 2
+    assert faults[0].startswith(
+        "  - arm one: lora.targets: 'q_porj' matches no linear layer. Names in the language model: q_proj"
+    )
+    assert faults[1].startswith("  - arm two: lora.r is 9999, above the width of every layer")
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_family_that_is_not_trained_here_is_refused_before_its_sweep(tmp_path: Path) -> None:
+    written = json.loads((checkpoint_folder() / "config.json").read_text())
+    folder = tmp_path / "other"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(written | {"model_type": "vipllava", "architectures": None}))
+    with pytest.raises(ConfigError, match="model: Models of the family 'vipllava' cannot be trained here"):
+        check_trained(study(tmp_path, str(folder), arm=None))
+    check_trained(study(tmp_path, str(folder)))  # a sweep alone trains nothing
+
+
+def test_what_only_loading_tells_is_left_to_it(tmp_path: Path) -> None:
+    check_trained(study(tmp_path, str(tmp_path / "nowhere"), arm={"r": 4, "targets": ["q_porj"]}))
+    check_trained(study(tmp_path, "nobody/nothing", arm={"r": 4, "targets": ["q_porj"]}))
+
+
+def test_the_layers_of_an_adapter_are_those_of_its_base(tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(checkpoint_folder())}))
+    with pytest.raises(ConfigError, match="'q_porj' matches no linear layer"):
+        check_trained(study(tmp_path, str(adapter), arm={"r": 4, "targets": ["q_porj"]}))
+    shutil.copytree(adapter, tmp_path / "itself")
+    (tmp_path / "itself" / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(tmp_path / "itself")}))
+    check_trained(study(tmp_path, str(tmp_path / "itself"), arm={"r": 4, "targets": ["q_porj"]}))
+
+
+def test_a_rank_above_some_layers_is_noted_for_a_model_of_other_processes_too(tmp_path: Path) -> None:
+    wide = study(tmp_path, arm={"r": 6}).arms[0]
+    outline = nn.ModuleDict({"q_proj": nn.Linear(8, 8), "k_proj": nn.Linear(8, 4)})
+    (note,) = noted_rank(wide, SimpleNamespace(outline=outline))
+    assert note.startswith("lora.r of arm arm is above the width of 1 of the layers that it adapts (k_proj: 4)")
+    assert noted_rank(wide, SimpleNamespace(outline=None)) == ()

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from harness.audit.caption_votes import place_votes
 from harness.audit.rescore_runs import rescore
 from harness.core.run_record import BenchmarkResult, RunRecord
+from harness.labels.caption_marks import CaptionMarks
+from harness.labels.claims import ResultKey
 from harness.labels.estimates.corrected_chair import CorrectedChair, corrected_chair
 from harness.labels.votes import Ballots
 from harness.results.run_records import shown_labels
@@ -33,6 +36,7 @@ def audited(
     """
     named = [read(name, output) for name in revisions]
     with open_store(output) as store, Reviews(store.path) as reviews:
+        place_votes(store, reviews)
         return compare_audited(store, runs, named, reviews.ballots(), shown, published, baseline)
 
 
@@ -64,26 +68,31 @@ def compare_audited(
         not_asked=found.not_asked,
         disputed=len(disputed),
         bounds=found.bounds,
-        captions=corrected(found.official, columns, votes),
+        dropped=found.dropped,
+        captions=corrected(found.official, columns, found.plugins, votes),
     )
     return replace(official, audit=made)
 
 
-def corrected(records: Sequence[RunRecord], columns: Mapping[tuple[str, str], str], votes: Ballots) -> list[CorrectedChair]:
+def corrected(
+    records: Sequence[RunRecord],
+    columns: Mapping[tuple[str, str], str],
+    plugins: Mapping[ResultKey, str],
+    votes: Ballots,
+) -> list[CorrectedChair]:
     """CHAIR's invented objects corrected by the reviewers' marks, one a column and benchmark that has any.
 
-    columns: see `columns_of`.
+    columns: see `columns_of`. plugins: name of each result's benchmark, which votes have; a run may give it a label of its own.
     """
-    marks = votes.marks()
-    if not marks:
-        return []
-    results: dict[tuple[str, str], BenchmarkResult] = {}
+    marks = {name: CaptionMarks(votes, name) for name in dict.fromkeys(plugins.values())}
+    results: dict[tuple[str, str], tuple[str, BenchmarkResult]] = {}
     for record in records:
         for sweep in record.sweeps:
             for result in sweep.results:
-                results.setdefault((columns[record.run_id, sweep.label], result.benchmark), result)
+                name = plugins[ResultKey(record.run_id, sweep.label, result.benchmark)]
+                results.setdefault((columns[record.run_id, sweep.label], result.benchmark), (name, result))
     found = [
-        corrected_chair(benchmark, column, one.scores, {answer.item_id: answer.text for answer in one.answers}, marks)
-        for (column, benchmark), one in results.items()
+        corrected_chair(benchmark, column, one.scores, {answer.item_id: answer.text for answer in one.answers}, marks[name])
+        for (column, benchmark), (name, one) in results.items()
     ]
     return [one for one in found if one is not None]

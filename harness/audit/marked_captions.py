@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.audit.caption_votes import spanned_captions
 from harness.core.errors import ConfigError
-from harness.labels.cases import Vote
+from harness.labels.caption_marks import CaptionMarks
+from harness.labels.cases import caption_field
 from harness.labels.estimates.marked_nouns import MarkedCaption, NounAgreement, noun_agreement
 from harness.labels.votes import Ballots
 from harness.storage.run_store import Store, StoredResult
@@ -21,6 +23,8 @@ class ListAgreement:
     decided_by: str
     checkpoint: str
     found: NounAgreement | None
+    ambiguous: int = 0  # captions that people called so
+    elsewhere: int = 0  # captions that people read with other marks of the scorer
 
 
 def list_agreement(store: Store, benchmark: str, runs: Sequence[str], ballots: Ballots) -> list[ListAgreement]:
@@ -28,35 +32,43 @@ def list_agreement(store: Store, benchmark: str, runs: Sequence[str], ballots: B
 
     Raises ConfigError where none of the runs has captions in which this benchmark marks nouns.
     """
-    marks = {(vote.item_id, vote.answer): vote for vote in ballots.marks() if vote.benchmark == benchmark}
     chosen = [store.run(name) for name in runs] if runs else store.runs()
     results = [r for run in chosen for r in store.results(run.id) if benchmark in (r.benchmark, r.options["name"])]
     results = [r for r in results if BY in r.protocol.facts]
     if not results:
         raise ConfigError(f"None of these runs has a list of hallucinated nouns by {benchmark!r}. chair_open makes such lists.")
-    pooled: dict[str, dict[tuple[str, str], MarkedCaption]] = {}
-    single: dict[tuple[str, str], dict[tuple[str, str], MarkedCaption]] = {}
+    marks = {name: CaptionMarks(ballots, name) for name in {str(r.options["name"]) for r in results}}
+    pooled: dict[str, _Read] = {}
+    single: dict[tuple[str, str], _Read] = {}
     for result in results:
         by, label = result.protocol.facts[BY], f"{result.label} ({result.checkpoint.digest[:8]})"
-        own = _marked(store, result, marks)
-        single.setdefault((by, label), {}).update(own)
-        pooled.setdefault(by, {}).update(own)
+        for read in (single.setdefault((by, label), _Read()), pooled.setdefault(by, _Read())):
+            read.add(store, result, marks[str(result.options["name"])])
     found = []
-    for by, captions in pooled.items():
-        found.append(ListAgreement(by, "", noun_agreement(list(captions.values()))))
-        labels = [(label, list(own.values())) for (who, label), own in single.items() if who == by]
-        found += [ListAgreement(by, label, noun_agreement(own)) for label, own in labels if len(labels) > 1]
+    for by, read in pooled.items():
+        found.append(read.agreement(by, ""))
+        labels = [(label, own) for (who, label), own in single.items() if who == by]
+        found += [own.agreement(by, label) for label, own in labels if len(labels) > 1]
     return found
 
 
-def _marked(store: Store, result: StoredResult, marks: dict[tuple[str, str], Vote]) -> dict[tuple[str, str], MarkedCaption]:
-    """The result's captions that people marked, by item and text; unjudged captions have no list and are left out."""
-    keys = {item.id: key for item, key in zip(result.items, result.answer_keys, strict=True) if key is not None}
-    texts, items = store.texts(keys.values()), {item.id: item for item in result.items}
-    found: dict[tuple[str, str], MarkedCaption] = {}
-    for score in result.scores:
-        text = texts.get(keys.get(score.item_id, ""), "")
-        vote = marks.get((score.item_id, text))
-        if vote is not None and score.correct is not None:
-            found[score.item_id, text] = MarkedCaption(items[score.item_id].cluster, text, score.spans, vote.spans)
-    return found
+class _Read:
+    """Captions that people decided on, by item, text and the scorer's marks; unjudged ones have no list and are left out."""
+
+    def __init__(self) -> None:
+        self.captions: dict[tuple[str, str], MarkedCaption] = {}
+        self.ambiguous, self.elsewhere = set[tuple[str, str]](), set[tuple[str, str]]()
+
+    def add(self, store: Store, result: StoredResult, marks: CaptionMarks) -> None:
+        for item, text, spans in spanned_captions(store, result):
+            place, vote = (item.id, caption_field(text, spans)), marks.of(item.id, text, spans)
+            if vote is not None:
+                self.captions[place] = MarkedCaption(item.cluster, text, spans, vote.spans)
+            elif marks.is_ambiguous(item.id, text, spans):
+                self.ambiguous.add(place)
+            elif marks.is_of_other_spans(item.id, text, spans):
+                self.elsewhere.add(place)
+
+    def agreement(self, by: str, checkpoint: str) -> ListAgreement:
+        found = noun_agreement(list(self.captions.values()))
+        return ListAgreement(by, checkpoint, found, len(self.ambiguous), len(self.elsewhere))

@@ -6,7 +6,7 @@ A result of another version of its benchmark is scored anew as a whole, and stan
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.audit.label_index import LabelIndex
 from harness.audit.rescore_result import Replayed, Rescored, bounds, in_this_version, rescore_result
@@ -20,7 +20,7 @@ from harness.labels.claims import Auditable, Labels, ResultKey
 from harness.results.run_records import records_from, results_of
 from harness.storage.label_revisions import Conflict, Revision, together
 from harness.storage.run_store import Store, StoredResult
-from reports.values.label_audit import Bound
+from reports.values.label_audit import Bound, DroppedItems
 
 FACT = "label revision"
 
@@ -36,6 +36,8 @@ class RescoredRuns:
     not_asked: int  # edits of items that none of these runs asked about
     labels: tuple[Labels, ...]  # of the benchmarks that have edits
     bounds: tuple[Bound, ...] = ()
+    plugins: Mapping[ResultKey, str] = field(default_factory=dict)  # a result's benchmark as its plug-in is named
+    dropped: tuple[DroppedItems, ...] = ()
 
 
 def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision], disputed: Sequence[Key] = ()) -> RescoredRuns:
@@ -49,8 +51,10 @@ def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision], di
     audited: list[RunRecord] = []
     found: list[Rescored] = []
     index: dict[str, LabelIndex] = {}
+    plugins: dict[ResultKey, str] = {}
     for run in map(store.run, runs):
         results = results_of(store, run)
+        plugins |= {ResultKey(run.id, one.label, one.benchmark): str(one.options["name"]) for one, _ in results}
         again = [_rescored(run.id, stored, result, edits, disputed, revision, index) for stored, result in results]
         records = records_from(store, run, results)
         by_column = {(stored.label, stored.benchmark): one for (stored, _), one in zip(results, again, strict=True)}
@@ -64,7 +68,21 @@ def rescore(store: Store, runs: Sequence[str], revisions: Sequence[Revision], di
     not_asked = sum(1 for edit in edits if _label(edit) not in held and _label(edit) not in refused)
     labels = tuple(one.labels(name) for name, one in index.items())
     bounds = tuple(dict.fromkeys(bound for one in found for bound in one.bounds))
-    return RescoredRuns(tuple(official), tuple(audited), tuple(held.values()), conflicts, not_asked, labels, bounds)
+    dropped = _dropped(found)
+    return RescoredRuns(
+        tuple(official), tuple(audited), tuple(held.values()), conflicts, not_asked, labels, bounds, plugins, dropped
+    )
+
+
+def _dropped(found: Sequence[Rescored]) -> tuple[DroppedItems, ...]:
+    """Items that leave the metrics of any run, by benchmark."""
+    asked: dict[str, set[str]] = {}
+    left: dict[str, set[str]] = {}
+    for one in found:
+        before, after = ({item.id for item in result.items} for result in (one.before, one.result))
+        asked.setdefault(one.before.benchmark, set()).update(before)
+        left.setdefault(one.before.benchmark, set()).update(before - after)
+    return tuple(DroppedItems(name, len(left[name]), len(items)) for name, items in asked.items() if left[name])
 
 
 def _under(record: RunRecord, results: Mapping[tuple[str, str], BenchmarkResult]) -> RunRecord:

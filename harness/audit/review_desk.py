@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.audit.caption_votes import place_votes, spanned_captions
 from harness.audit.queue import queue
 from harness.audit.review_sheet import Refused, queue_text, votes_of
 from harness.audit.vote_files.known_labels import edited_label
@@ -44,6 +45,7 @@ def open_desk(store: Store, reviews: Reviews, scope: ReviewScope, reviewer: str 
     cases = list(queue(store, scope.benchmark, scope.runs, sample=scope.sample, seed=scope.seed, progress=progress))
     boxes = {case.image: case.boxes for case in cases}
     captions = caption_cases(store, scope) if scope.captions else []
+    place_votes(store, reviews)
     marked = [replace(case, boxes=boxes.get(case.image, ())) for case in captions]
     chosen = mixed([*cases, *marked], scope.most)
     shelf = shelf_of(store, scope.runs, chosen)
@@ -88,44 +90,35 @@ def tables(cases: Sequence[Case], reviews: Reviews) -> Tables:
 
 
 def caption_cases(store: Store, scope: ReviewScope) -> list[Case]:
-    """Captions drawn at random from all checkpoints' answers, each with the scorer's marks.
+    """Captions drawn at random from all checkpoints' answers, each with the scorer's marks; one a text that is marked alike.
 
     Raises ConfigError where the benchmark does not mark objects in its answers.
     """
     runs = [store.run(run) for run in scope.runs] or store.runs()
     results = [r for run in runs for r in store.results(run.id) if r.options["name"] == scope.benchmark]
-    found = {case.key: case for result in results for case in _captions(store, scope.benchmark, result)}
+    found = {case.key: case for result in results for case in _captions(store, result)}
     if not found:
         raise ConfigError(f"{scope.benchmark} does not mark objects in answers, so there are no captions to review.")
     draw = random.Random(f"{scope.seed}/captions/{scope.benchmark}")
     return draw.sample(sorted(found.values(), key=lambda case: case.key), min(scope.captions, len(found)))
 
 
-def _captions(store: Store, benchmark: str, result: StoredResult) -> list[Case]:
-    if not any(score.spans for score in result.scores):
-        return []
-    keys = {item.id: key for item, key in zip(result.items, result.answer_keys, strict=True) if key is not None}
-    texts = store.texts(keys.values())
-    items = {item.id: item for item in result.items}
-    cases = []
-    for score in result.scores:
-        item, text = items[score.item_id], texts.get(keys.get(score.item_id, ""), "")
-        if text.strip():
-            cases.append(
-                Case(
-                    benchmark=benchmark,
-                    item_id=item.id,
-                    field=caption_field(text),
-                    label="",
-                    image=item.image,
-                    question=item.question or "Which objects of this caption are not in the image?",
-                    suspicion=0.0,
-                    control=True,
-                    caption=text,
-                    spans=score.spans,
-                )
-            )
-    return cases
+def _captions(store: Store, result: StoredResult) -> list[Case]:
+    return [
+        Case(
+            benchmark=str(result.options["name"]),
+            item_id=item.id,
+            field=caption_field(text, spans),
+            label="",
+            image=item.image,
+            question=item.question or "Which objects of this caption are not in the image?",
+            suspicion=0.0,
+            control=True,
+            caption=text,
+            spans=spans,
+        )
+        for item, text, spans in spanned_captions(store, result)
+    ]
 
 
 def _now() -> str:

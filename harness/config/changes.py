@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.config import yaml_text
 from harness.core.errors import ConfigError
+from harness.core.nearest import did_you_mean
 
 
 def changed(tree: dict[str, Any], overrides: Sequence[str], faults: list[str]) -> dict[str, Any]:
@@ -52,4 +53,8 @@ def _index(place: list[Any], part: str, text: str) -> int:
         for number, entry in enumerate(place):
             if isinstance(entry, dict) and entry.get(key) == part:
                 return number
-    raise ConfigError(f"{text!r}: {part!r} is neither a place in a list of {len(place)} (the first is 0) nor a name in it.")
+    names = [str(entry[key]) for key in ("label", "name") for entry in place if isinstance(entry, dict) and key in entry]
+    raise ConfigError(
+        f"{text!r}: {part!r} is neither a place in a list of {len(place)} (the first is 0) nor a name in it."
+        f"{did_you_mean(part, names)}"
+    )

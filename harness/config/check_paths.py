@@ -13,6 +13,7 @@ from harness.config.schema import RunConfig
 from harness.core.edge.files import instead_of_file, is_hub_name
 from harness.core.edge.own_servers import OWN_SERVERS
 from harness.core.errors import ConfigError
+from harness.core.nearest import did_you_mean
 
 
 def check_paths(config: RunConfig) -> None:
@@ -28,7 +29,10 @@ def path_faults(config: RunConfig) -> list[str]:
     faults = [fault for where, spec in models if (fault := _model(where, spec))]
     data = Path(config.data).expanduser()
     if config.data != "miniworld" and not data.is_dir():
-        faults.append(f"data: there is no folder {data}. Set it to the data folder, or to `miniworld` for the embedded world.")
+        near = did_you_mean(config.data, ["miniworld"])
+        faults.append(
+            f"data: there is no folder {data}.{near} Set it to the data folder, or to `miniworld` for the embedded world."
+        )
     return [*faults, *output_faults(Path(config.output).expanduser())]
 
 
@@ -57,7 +61,10 @@ def _model(where: str, spec: Mapping[str, Any]) -> str:
             why = f"its config.json {found}" if found else "it has no config.json"
             return "" if known else f"{where}.path: {folder} is not a model folder: {why}."
         if folder.exists() or not is_hub_name(path):
-            return f"{where}.path: there is no model folder at {folder}. Give a folder with config.json and *.safetensors."
+            near = did_you_mean(path, ["miniworld"]) if where == "model" else ""
+            return (
+                f"{where}.path: there is no model folder at {folder}.{near} Give a folder with config.json and *.safetensors."
+            )
     except (OSError, ValueError):  # a name that no file can have
         return f"{where}.path: {path[:100]!r} is not a path."
     return ""  # the name of a model on the hub

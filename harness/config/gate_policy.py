@@ -25,6 +25,7 @@ from harness.config.option_faults import schema_faults
 from harness.core.edge.files import is_file
 from harness.core.errors import ConfigError
 from harness.core.gating import MARGIN_UNITS, Margin, Policy, Rule
+from harness.core.nearest import did_you_mean
 
 DEFAULT = Path(__file__).parent / "policies" / "default.yaml"
 _MARGIN = re.compile(r"^([+-]?[0-9.eE+-]+)\s*(.*)$")
@@ -92,7 +93,10 @@ def read(named: str) -> Any:  # Any: a YAML value, checked by `parse_policy`
     """The keys and values of a policy file, or of the one that ships ("default"), unchecked."""
     source = DEFAULT if named == "default" else Path(named).expanduser()
     if not is_file(source):
-        raise ConfigError(f"There is no policy file {source}. docs/guides/gate.md shows one; `default` is the one that ships.")
+        near = did_you_mean(named, ["default"])
+        raise ConfigError(
+            f"There is no policy file {source}.{near} docs/guides/gate.md shows one; `default` is the one that ships."
+        )
     return yaml_text.read_file(source)
 
 

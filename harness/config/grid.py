@@ -27,7 +27,7 @@ import copy
 import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from harness.core.digests import text_digest
@@ -122,11 +122,22 @@ def order_faults(arms: Sequence[Follows], reward_models: Sequence[Follows]) -> l
     before = list[str]()
     for arm in arms:
         if arm.after is not None and arm.after not in before:
-            faults.append(f"arms: {arm.name} goes on after {arm.after!r}, which is not an arm before it")
+            faults.append(
+                f"arms: {arm.name} goes on after {arm.after!r}, which is not an arm before it{_near(arm.after, before)}"
+            )
         if arm.reference not in (None, "base", *before):
-            faults.append(f"arms: the reference of {arm.name} is {arm.reference!r}, which is neither base nor an arm before it")
+            near = _near(arm.reference, ["base", *before])
+            faults.append(
+                f"arms: the reference of {arm.name} is {arm.reference!r}, which is neither base nor an arm before it{near}"
+            )
         before.append(arm.name)
     return faults
+
+
+def _near(name: str | None, known: Iterable[str]) -> str:
+    """`did_you_mean` behind a sentence that has no full stop."""
+    hint = did_you_mean(name or "", known)
+    return f".{hint}" if hint else ""
 
 
 def baseline_faults(baseline: str | None, arms: Sequence[Follows]) -> list[str]:

@@ -19,6 +19,7 @@ from harness.core.options.types import faults_of
 SOURCES_INSIDE = ("first", "second", "from")  # options of a source that hold another one
 # keys of a plug-in's mapping that are the study's, not the plug-in's own
 OWN_KEYS = {"benchmark": ("name", "judge", "judge_repeats", "limit", "items", "label"), "aligner": ("name", "judge", "reward")}
+_PLACES_SHOWN = 3
 _SHOULD = "input should be "  # pydantic's
 Spec = tuple[str, str, Mapping[str, Any]]  # kind, place in the study, mapping
 
@@ -138,12 +139,37 @@ def _schema_fault(error: Any, tree: Any, model: type[BaseModel]) -> tuple[str, s
 
 
 def _as_an_option(loc: Sequence[int | str], tree: Any) -> str:
-    """Where a key that stands at the top belongs: an option of a benchmark of the sweep; "" of all others."""
-    for spec in _list(tree.get("sweep")) if len(loc) == 1 and isinstance(tree, Mapping) else []:
-        name = spec.get("name") if isinstance(spec, Mapping) else None
-        if name in registry.names("benchmark") and loc[0] in {option.name for option in registry.options("benchmark", name)}:
-            return f" It is an option of {name}: write sweep.{spec.get('label') or name}.{loc[0]}."
-    return ""
+    """Where a key that stands at the top belongs: to an arm, or to a plug-in of the study that takes it; "" of all others."""
+    key = str(loc[0])
+    found = dict(_takers(key, tree)) if len(loc) == 1 and isinstance(tree, Mapping) else {}
+    if not found:
+        return ""
+    *more, last = list(found)[:_PLACES_SHOWN]
+    return f" It is {next(iter(found.values()))}: write {', '.join(more) + ' or ' if more else ''}{last}."
+
+
+def _takers(key: str, tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(place of the key in the study, whose key it is there)."""
+    arms = [arm for arm in _list(tree.get("arms")) if isinstance(arm, Mapping)]
+    if key in ("pairs", "align", "after", "reference", "resources"):
+        yield from ((f"arms.{arm.get('name')}.{key}", "a key of an arm") for arm in arms)
+    for kind, where, spec in plugins_of(tree):
+        name, (part, _, rest) = spec.get("name"), where.partition(".")
+        if not isinstance(name, str) or name not in registry.names(kind):
+            continue
+        place = f"{part}.{_named(tree, part, rest)}" if rest else part
+        taken = {option.name for option in registry.options(kind, name)}
+        if key in taken or (kind == "benchmark" and key in ("judge", "judge_repeats", "limit", "items")):
+            yield f"{place}.{key}", f"an option of {name}"
+        if kind == "aligner" and key in {option.name for option in training_options()}:
+            yield f"{place}.training.{key}", "a setting of the training loop"
+
+
+def _named(tree: Mapping[str, Any], part: str, rest: str) -> str:
+    """A place below a list with the label or the name of what stands there for its number."""
+    number, dot, behind = rest.partition(".")
+    entry = tree[part][int(number)]
+    return f"{entry.get('label') or entry.get('name') or number}{dot}{behind}"
 
 
 def _place(loc: Sequence[int | str], tree: Any) -> Iterator[str]:

@@ -24,6 +24,7 @@ from harness.config.study_tables import TableNotes
 from harness.core.digests import value_digest
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import ConfigError
+from harness.core.nearest import did_you_mean
 
 Options = dict[str, Any]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=grid.MOST_LETTERS)]
@@ -227,7 +228,8 @@ def _contradictions(config: RunConfig) -> list[str]:
         if a.align.name == "reward_model"
     ]
     faults += [
-        f"arms: {a.name} names the reward {a.align.reward!r}; reward_models has {', '.join(rewards) or 'none'}"
+        f"arms: {a.name} names the reward {a.align.reward!r}; reward_models has {', '.join(rewards) or 'none'}."
+        f"{did_you_mean(a.align.reward, rewards)}"
         for a in config.arms
         if a.align.reward is not None and a.align.reward not in rewards
     ]

@@ -6,10 +6,10 @@ Standard library only, like the contract: reports rank and draw these, the store
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from harness.core.digests import text_digest
+from harness.core.digests import text_digest, value_digest
 from harness.core.evaluation import Span
 from harness.core.files import storable
 
@@ -40,8 +40,8 @@ class Case:
     reasons that reveal answers of checkpoints. A reviewer sees both only after a judgement of their own.
 
     A case with a `caption` asks not for a label but for marks in that one answer: `spans` are the scorer's, and `field` is
-    `caption_field(caption)`, so that the same text of two checkpoints is one case. `rated` is the answer that a judge's
-    verdict is about; it is shown from the start, because the verdict cannot be judged without it.
+    `caption_field(caption, spans)`, so that the same text of two checkpoints, marked alike, is one case. `rated` is the answer
+    that a judge's verdict is about; it is shown from the start, because the verdict cannot be judged without it.
     """
 
     benchmark: str
@@ -92,6 +92,15 @@ class Vote:
         return (self.benchmark, self.item_id, self.field, self.label)
 
 
-def caption_field(caption: str) -> str:
-    """The field of a case about one caption: "caption/" and twelve digits of its sha256."""
+def caption_field(caption: str, spans: Iterable[Span]) -> str:
+    """The field of a case about one caption and the scorer's marks in it: "caption/", 12 digits of sha256 of each.
+
+    Marks of people correct these marks alone: another variant or version of the scorer may mark the same text otherwise.
+    """
+    judged = sorted((span.start, span.end, span.kind) for span in spans if span.kind != "uncovered")
+    return f"{caption_field_without_spans(caption)}/{value_digest(judged)[:12]}"
+
+
+def caption_field_without_spans(caption: str) -> str:
+    """The field that votes of earlier versions have, which does not say against which marks they were cast."""
     return f"caption/{text_digest(storable(caption))[:12]}"

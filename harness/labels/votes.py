@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from types import MappingProxyType
 
 from harness.core.errors import ConfigError
 from harness.core.evaluation import LabelEdit
@@ -63,11 +64,15 @@ class Pair:
 class Ballots:
     """All votes, in the order in which they were cast. Values are replaced whole, so threads may read meanwhile.
 
-    Votes under several spellings of a name (`Names`) are one reviewer's, under the first of them.
+    Votes under several spellings of a name (`Names`) are one reviewer's, under the first of them. `fields`: fields of cases
+    that earlier versions named otherwise -> the present ones.
     """
 
-    def __init__(self, votes: Iterable[Vote] = (), names: Names | None = None) -> None:
+    def __init__(
+        self, votes: Iterable[Vote] = (), names: Names | None = None, fields: Mapping[Key, str] = MappingProxyType({})
+    ) -> None:
         self.names = Names() if names is None else names
+        self._fields = fields
         self._cast: dict[tuple[Key, bool], tuple[Vote, ...]] = {}
         self._standing: dict[Key, Standing] = {}
         self._disputed: dict[Key, None] = {}
@@ -76,7 +81,8 @@ class Ballots:
             self.add(vote)
 
     def add(self, vote: Vote) -> None:
-        vote = replace(vote, reviewer=self.names.learn(vote.reviewer))
+        field_ = self._fields.get(vote.key, vote.field)
+        vote = replace(vote, reviewer=self.names.learn(vote.reviewer), field=field_)
         slot = (vote.key, vote.adjudication)
         cast = self._cast.get(slot, ())
         self._cast[slot] = _without_last(cast, vote.reviewer) if vote.judgement == UNDO else (*cast, vote)
@@ -126,7 +132,14 @@ class Ballots:
         return sorted({vote.reviewer for one in standings for vote in ((one.settled,) if one.settled else one.judgements)})
 
     def marks(self) -> list[Vote]:
-        """One vote a decided caption, with its spans (none where the scorer's marks are right)."""
+        """One vote a caption decided as right or wrong, with its spans (none where the scorer's marks are right)."""
+        return [vote for vote in self._captions() if vote.judgement in ("right", "wrong")]
+
+    def ambiguous_captions(self) -> list[Vote]:
+        """One vote a caption decided as ambiguous: its marks are not known to be right, nor how to correct them."""
+        return [vote for vote in self._captions() if vote.judgement == "ambiguous"]
+
+    def _captions(self) -> list[Vote]:
         found = [standing.decided for standing in list(self._standing.values())]
         return [vote for vote in found if vote is not None and vote.answer]
 

@@ -33,6 +33,7 @@ from harness.models._checkpoint.vision_tower import skip_unread_layers
 from harness.models._conversation.answer_tokens import TOKENISATION
 from harness.models._conversation.chat_template import OTHER_PROMPT, template_name
 from harness.models._device.onednn_linear import by_onednn
+from harness.models._device.option_values import check_values
 from harness.models._device.recorded_step import RecordedSteps
 from harness.models._device.token_budget import cache_slots, checked_rows, slot_bytes
 from harness.models._engine.answer_logprobs import Scorer, log_odds
@@ -71,7 +72,7 @@ class TransformersModel:
         pixel_cache: GiB of disk (in the user's cache folder) for processed images, 0 for none.
     """
 
-    outline_of = staticmethod(requirements.outline)  # see `OutlinesCheckpoints`
+    check_options, outline_of = staticmethod(check_values), staticmethod(requirements.outline)  # before one is opened
 
     def __init__(
         self,
@@ -222,8 +223,7 @@ class TransformersModel:
     @property
     def pad_token_id(self) -> int:
         tokenizer = self.prompts.tokenizer
-        known = [i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None]
-        return int(known[0]) if known else 0
+        return int(next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0))
 
     def prompt(self, image: Images, text: str, noise: NoisyImage | None = None) -> tuple[Tensor, Mapping[str, Tensor]]:
         """input_ids (P,) of a prompt, ending where the answer begins, and the inputs of the vision tower."""

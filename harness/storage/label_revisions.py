@@ -65,7 +65,10 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Items under edits: those that changed (None: dropped), the edits that hold, and the conflicts."""
+    """Items under edits: those that changed (None: dropped), the edits that hold, and the conflicts.
+
+    Edits of a dropped item hold as well: they are decisions on its labels, though no metric has the item any more.
+    """
 
     changed: Mapping[str, Item | None]
     held: tuple[LabelEdit, ...]
@@ -189,13 +192,14 @@ def apply(benchmark: Auditable, items: Iterable[Item], edits: Sequence[LabelEdit
     changed: dict[str, Item | None] = {}
     held, conflicts = [], []
     for edit in _fitting(benchmark, known, edits):
-        item = changed.get(edit.item_id, known.get(edit.item_id))
-        why = _obstacle(benchmark, edit, item, edit.item_id in known)
+        item = changed.get(edit.item_id) or known.get(edit.item_id)  # the labels of a dropped item are the official ones
+        why = _obstacle(benchmark, edit, item)
         if why or item is None:
             conflicts.append(Conflict(edit, why))
             continue
         held.append(edit)
-        if edit.new != "right":
+        is_dropped = edit.item_id in changed and changed[edit.item_id] is None
+        if edit.new != "right" and not is_dropped:
             changed[edit.item_id] = benchmark.edited(item, edit)
     return Applied(changed, tuple(held), tuple(conflicts))
 
@@ -212,11 +216,9 @@ def _fitting(benchmark: Auditable, known: Mapping[str, Item], edits: Sequence[La
     return chosen
 
 
-def _obstacle(benchmark: Auditable, edit: LabelEdit, item: Item | None, exists: bool) -> str:
-    if not exists:
-        return "there is no such item"
+def _obstacle(benchmark: Auditable, edit: LabelEdit, item: Item | None) -> str:
     if item is None:
-        return "another edit has removed the item"
+        return "there is no such item"
     claim = benchmark.claim(item, edit.field)
     if claim is None:
         return "the item has no such label"

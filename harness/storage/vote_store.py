@@ -58,6 +58,7 @@ class Reviews(Database):
         self._reader = Database(path)  # reading does not wait for a vote that is being written
         self._ballots, self._read = Ballots(), 0
         self._numbers: dict[str, str] = {}  # those that the ballots were counted with
+        self._fields: Mapping[Key, str] = {}  # see `read_as`
         self._reading = Lock()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -117,6 +118,12 @@ class Reviews(Database):
             pairs = [(number, plain_name(name)) for number, name in users.items()]
             db.executemany("INSERT OR IGNORE INTO numbered_reviewers VALUES (?,?)", pairs)
 
+    def read_as(self, fields: Mapping[Key, str]) -> None:
+        """Count votes on these cases under other fields from now on; what is stored stays as it was."""
+        with self._reading:
+            self._fields = fields
+            self._ballots, self._read = Ballots(names=Names(self._numbers), fields=fields), 0
+
     def _numbered(self) -> dict[str, str]:
         return unambiguous(self._reader.rows("SELECT number, name FROM numbered_reviewers"))
 
@@ -131,7 +138,7 @@ class Reviews(Database):
         with self._reading:
             numbers = self._numbered()
             if numbers != self._numbers:  # votes of a number are another's now
-                self._ballots, self._read, self._numbers = Ballots(names=Names(numbers)), 0, numbers
+                self._ballots, self._read, self._numbers = Ballots(names=Names(numbers), fields=self._fields), 0, numbers
             for row in self._after(self._read):
                 self._ballots.add(_vote(row[1:]))
                 self._read = row[0]

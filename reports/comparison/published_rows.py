@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core.errors import ConfigError
+from harness.core.nearest import did_you_mean
 from reports.comparison.reward_models import TABLE as REWARD_MODELS
 from reports.values.comparison import PublishedRow
 
@@ -101,7 +102,8 @@ def published(tables: Sequence[str]) -> tuple[PublishedRow, ...]:
         if table == REWARD_MODELS:
             continue  # other columns, see `reward_models`
         if table not in _TABLES:
-            raise ConfigError(f"The study's {table!r} is not here; choose one of {', '.join(TABLES)}.")
+            near = did_you_mean(table, TABLES)
+            raise ConfigError(f"The study's {table!r} is not here.{near} Choose one of {', '.join(TABLES)}.")
         for line in _TABLES[table].strip().splitlines():
             method, _, values = line.partition("|")
             numbers = dict(zip(COLUMNS, map(float, values.split()), strict=True))

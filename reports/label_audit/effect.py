@@ -14,7 +14,7 @@ from harness.labels.estimates.corrected_chair import CorrectedChair
 from harness.labels.estimates.error_attribution import ErrorFaults, error_faults
 from harness.labels.estimates.label_error_rate import label_rates
 from reports.values.comparison import Comparison
-from reports.values.label_audit import Bound, ChangedMetric, Effect, ReversedConclusion
+from reports.values.label_audit import Bound, ChangedMetric, DroppedItems, Effect, ReversedConclusion
 from reports.values.table import Cell, Column, Row
 
 T = TypeVar("T", ErrorFaults, Bound)
@@ -34,6 +34,7 @@ def effect(
     disputed: int = 0,
     bounds: Sequence[Bound] = (),
     captions: Sequence[CorrectedChair] = (),
+    dropped: Sequence[DroppedItems] = (),
 ) -> Effect:
     """Put official and audited results side by side.
 
@@ -60,6 +61,7 @@ def effect(
         disputed=disputed,
         bounds=tuple(_by_column(columns, bounds)),
         captions=tuple(captions),
+        dropped=tuple(dropped),
     )
 
 

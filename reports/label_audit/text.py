@@ -71,7 +71,11 @@ def _metrics(comparison: Comparison, effect: Effect) -> Part:
         rows = [(labels[i], *(text for m in changed for text in _both(m, i, rank=True))) for i in range(len(labels))]
     else:
         rows = [(row_name(m.official), *(text for i in range(len(labels)) for text in _both(m, i))) for m in changed]
-    lines = [_reordered(m, labels) for m in effect.changed_metrics if m.reordered]
+    lines = [
+        f"{title_of(d.benchmark)}: {d.n:,} of {count(d.of, 'item')} left the audited metrics; a label of each is too ambiguous."
+        for d in effect.dropped
+    ]
+    lines += [_reordered(m, labels) for m in effect.changed_metrics if m.reordered]
     others = sum(m.is_reordered and not m.reordered for m in effect.changed_metrics)
     if others:
         words = "In one metric" if others == 1 else f"In {others} metrics"
@@ -211,7 +215,20 @@ def _captions(effect: Effect) -> Part:
         "captions read",
     )
     lead = "Human marks in a random sample of captions, extrapolated to all captions."
-    return Part("CHAIR as people count it", lead, header, tuple(rows))
+    lines = [
+        f"{title_of(c.benchmark)}, {c.column}: {left}."
+        for c in effect.captions
+        if (left := captions_left_out(c.ambiguous, c.elsewhere))
+    ]
+    return Part("CHAIR as people count it", lead, header, tuple(rows), tuple(lines))
+
+
+def captions_left_out(ambiguous: int, elsewhere: int) -> str:
+    """Captions that people judged and that correct nothing, as a clause; "" without any."""
+    texts = [f"{count(ambiguous, 'caption')} that people called ambiguous"] * bool(ambiguous)
+    texts += [f"{count(elsewhere, 'caption')} that people read with other marks of the scorer"] * bool(elsewhere)
+    verb = "is" if ambiguous + elsewhere == 1 else "are"
+    return f"{' and '.join(texts)} {verb} left out" if texts else ""
 
 
 def _conflicts(effect: Effect) -> Part:

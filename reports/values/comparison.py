@@ -112,7 +112,7 @@ class Comparison:
     rows: tuple[Row, ...]
     short: Table  # seeds of one method put together; else the same columns and rows
     verdict: Verdict
-    protocols: Mapping[str, Mapping[str, str]]  # benchmark -> the baseline's facts
+    protocols: Mapping[str, Mapping[str, str]]  # benchmark -> the facts of the first column that has it
     protocol_differences: tuple[ProtocolDifference, ...] = ()
     protocol_unknown: tuple[UnknownProtocol, ...] = ()
     flips: tuple[Flip, ...] = ()

@@ -65,6 +65,15 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
+class DroppedItems:
+    """`n` of the `of` items that were asked left the audited metrics: a label of each is too ambiguous."""
+
+    benchmark: str
+    n: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """What a report shows of an audit."""
 
@@ -79,3 +88,4 @@ class Effect:
     disputed: int = 0
     bounds: tuple[tuple[str, Bound], ...] = ()
     captions: tuple[CorrectedChair, ...] = ()
+    dropped: tuple[DroppedItems, ...] = ()  # of the benchmarks that lose items

@@ -48,7 +48,8 @@ def keep(folder: Path, *results: tuple[str, str]) -> None:
 def mark(item: str, word: str = "", kind: str = "", text: str = CAPTION) -> Vote:
     spans = (Span(text.index(word), text.index(word) + len(word), kind),) if word else ()
     judged = "wrong" if spans else "right"
-    return Vote("chair_open", item, caption_field(text), "", judged, "Ada", "2026", answer=text, spans=spans)
+    field = caption_field(text, ChairOpen().score(ITEMS[0], Answer(item, text, 9, "end")).spans)
+    return Vote("chair_open", item, field, "", judged, "Ada", "2026", answer=text, spans=spans)
 
 
 def test_the_command_shows_precision_and_recall_with_counts(tmp_path: Path) -> None:
@@ -75,6 +76,14 @@ def test_other_texts_disputes_and_unjudged_captions_do_not_count_and_a_shared_ca
         ("words", ""), ("words", "base"), ("words", "dpo"), ("judge chat", ""),
     ]  # fmt: skip
     assert all(one.found is not None and (one.found.captions, one.found.precision.value) == (1, 0.5) for one in found)
+
+
+def test_an_ambiguous_caption_is_no_caption_whose_marks_are_right(tmp_path: Path) -> None:
+    keep(tmp_path, ("base", "words"))
+    with Reviews(tmp_path / "store.sqlite") as reviews:
+        reviews.take([replace(mark("0"), judgement="ambiguous")])
+    said = CliRunner().invoke(app, ["labels", "agreement", "chair_open", "--output", str(tmp_path)]).output
+    assert "Decided by words: 1 caption that people called ambiguous is left out." in said and "No caption is marked" in said
 
 
 def test_runs_without_such_a_list_are_refused(tmp_path: Path) -> None:

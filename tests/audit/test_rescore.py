@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.chair import Chair
 from benchmarks.pope import Pope
 from harness.audit.audited_comparison import compare_audited
 from harness.audit.rescore_result import rescore_result
@@ -22,6 +23,7 @@ from harness.labels.votes import Ballots
 from harness.results.run_records import results_of
 from harness.storage.label_revisions import Revision
 from harness.storage.run_store import Store, StoredResult, StoredRun
+from reports.writers.markdown import write as markdown
 
 SAYS = {"a": "Yes.", "b": "Yes.", "c": "No."}
 
@@ -127,6 +129,34 @@ def test_conflicts_are_shown_and_the_other_edits_applied(store: Store) -> None:
         "pope, item a, label: the label is no, the edit is of yes: the label has changed since, or other files were reviewed"
     ]
     assert found.not_asked == 1 and [e.item_id for e in found.edits] == ["b"]
+
+
+def test_one_ambiguous_object_drops_the_caption_and_leaves_the_other_decisions_on_it_in_rates_and_faults(store: Store) -> None:
+    items = [Item(i, f"{i}.jpg", "", {"objects": ["cat", "dog"]}) for i in "ab"]
+    keep(store, "one", Chair(), {"name": "chair"}, items, {"a": "A cat and a bench.", "b": "A cat."})
+    fields = {"cat": ("yes", "removed"), "dog": ("yes", "flipped"), "bench": ("no", "flipped")}
+    edits = tuple(edit("a", new, old, field, "chair") for field, (old, new) in fields.items())
+    edits += tuple(edit("b", "right", "yes", field, "chair") for field in ("cat", "dog"))
+    made = compare_audited(store, ["one"], [Revision("mine", "", edits)], Ballots([]))
+    found = made.audit
+    assert found is not None and not found.conflicts and found.edits == {"right": 2, "flipped": 2, "removed": 1}
+    (rates,), ((_, faults),) = found.rates, found.faults
+    assert (rates.how, rates.flipped.n, rates.removed.n, rates.flipped.of) == ("all reviewed", 2, 1, 5)
+    assert (faults.errors, faults.flipped) == (1, 1)
+    assert "CHAIR: 1 of 2 items left the audited metrics" in markdown(made)
+
+
+def test_a_benchmark_that_the_baseline_lacks_has_its_metrics_under_both_labels(store: Store) -> None:
+    chair = [Item("a", "a.jpg", "", {"objects": ["cat"]})]
+    keep(store, "other", Chair(), {"name": "chair"}, chair, {"a": "A cat."})
+    keep(store, "both", Pope(splits=["random"]), {"name": "pope", "splits": ["random"]}, questions("a", "b", "c"), SAYS)
+    (pope,), (named,) = store.results("both"), store.results("other")
+    other = replace(pope.checkpoint, digest="e" * 64)
+    store.add_result("both", 0, replace(pope, checkpoint=other))
+    store.add_result("both", 1, replace(named, checkpoint=other))
+    made = compare_audited(store, ["other", "both"], [Revision("mine", "", (edit("a", "flipped"),))], Ballots([]))
+    assert made.audit is not None and {m.official.benchmark for m in made.audit.changed_metrics} == {"pope"}
+    assert made.protocols["pope"]["items"] == "3"
 
 
 def test_an_item_without_an_answer_stays_missing_unless_it_is_dropped(store: Store) -> None:

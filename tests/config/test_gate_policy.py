@@ -118,5 +118,5 @@ def test_a_gate_on_a_metric_that_the_study_does_not_measure_is_refused_before_th
 
 def test_a_published_table_that_is_not_here_is_refused_before_the_run() -> None:
     check_report(schema.parse({**STUDY, "published": ["Table 6", "Table 7"]}))
-    with pytest.raises(ConfigError, match="The study's 'Table 99' is not here; choose one of Table 2, Table 3"):
+    with pytest.raises(ConfigError, match="The study's 'Table 99' is not here. Did you mean 'Table 9'. Choose one of"):
         check_report(schema.parse({**STUDY, "published": ["Table 99"]}))

@@ -83,7 +83,7 @@ def test_an_adjudication_can_be_taken_back():
 
 def caption_vote(word, reviewer, *spans):
     text = "A cat and a dog."
-    return Vote("chair", "9", caption_field(text), "", word, reviewer, "", answer=text, spans=spans)
+    return Vote("chair", "9", caption_field(text, ()), "", word, reviewer, "", answer=text, spans=spans)
 
 
 def test_captions_leave_marks_and_no_edits():
@@ -91,6 +91,11 @@ def test_captions_leave_marks_and_no_edits():
     ballots = Ballots([caption_vote("wrong", "ann", cat, dog), caption_vote("wrong", "bob", dog, cat)])
     assert ballots.edits() == []
     assert [set(v.spans) for v in ballots.marks()] == [{cat, dog}]
+
+
+def test_an_ambiguous_caption_leaves_no_marks():
+    ballots = Ballots([caption_vote("ambiguous", "ann"), caption_vote("ambiguous", "bob")])
+    assert ballots.marks() == [] and [vote.item_id for vote in ballots.ambiguous_captions()] == ["9"]
 
 
 def test_other_marks_are_a_disagreement():

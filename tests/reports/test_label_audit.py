@@ -10,13 +10,15 @@ import pytest
 
 from harness.core.evaluation import LabelEdit, Score, Span
 from harness.core.run_record import BenchmarkResult, ProtocolRecord
-from harness.labels.cases import Vote
+from harness.labels.caption_marks import CaptionMarks
+from harness.labels.cases import Vote, caption_field
 from harness.labels.claims import Claim, Labels, ResultKey
 from harness.labels.control_sample import control_order
-from harness.labels.estimates.corrected_chair import corrected_chair
+from harness.labels.estimates.corrected_chair import CorrectedChair, corrected_chair
 from harness.labels.estimates.error_attribution import error_faults
 from harness.labels.estimates.label_error_rate import label_rates
 from harness.labels.estimates.proportions import drawn
+from harness.labels.votes import Ballots
 from reports.comparison.compare import columns_of, compare
 from reports.label_audit.effect import effect, ranks
 from reports.label_audit.text import parts, summary
@@ -144,38 +146,76 @@ def test_without_an_audit_the_reports_say_nothing_of_one(make: SimpleNamespace) 
 # ---------------------------------------------------------------- marks
 
 
+TEXT = "abcdefgh IJKLM rest"  # one letter an object; the scorer takes I to M for objects
+
+
 def caption(item: int, invented: int) -> Score:
-    return Score(str(item), {"mentions": 5.0, "invented": float(invented)})
+    spans = tuple(Span(9 + i, 10 + i, "invented" if i < invented else "found") for i in range(5))
+    return Score(str(item), {"mentions": 5.0, "invented": float(invented)}, spans=spans)
 
 
-def marked(item: int, missed: int, alarms: int = 0) -> Vote:
+def marked(score: Score, missed: int = 0, alarms: int = 0, found: int = 0, word: str = "") -> Vote:
+    """A vote with marks on words that the scorer did not see, on its invented objects, and on the last of its found ones."""
     spans = [Span(i, i + 1, "missed") for i in range(missed)]
     spans += [Span(9 + i, 10 + i, "false alarm") for i in range(alarms)]
-    word = "wrong" if spans else "right"
-    return Vote("chair", str(item), "caption/x", "", word, "Ada", "", answer="a caption of it", spans=tuple(spans))
+    spans += [Span(13 - i, 14 - i, "missed") for i in range(found)]
+    word = word or ("wrong" if spans else "right")
+    field = caption_field(TEXT, score.spans)
+    return Vote("chair", score.item_id, field, "", word, "Ada", "", answer=TEXT, spans=tuple(spans))
+
+
+def corrected(scores: list[Score], votes: list[Vote], text: str = TEXT) -> CorrectedChair | None:
+    return corrected_chair("chair", "base", scores, {s.item_id: text for s in scores}, CaptionMarks(Ballots(votes), "chair"))
 
 
 def test_what_the_detector_missed_is_carried_over_to_all_captions() -> None:
-    scores, answers = [caption(i, 1) for i in range(100)], {str(i): "a caption of it" for i in range(100)}
-    found = corrected_chair("chair", "base", scores, answers, [marked(i, 1 if i < 10 else 0) for i in range(20)])
+    scores = [caption(i, 1) for i in range(100)]
+    found = corrected(scores, [marked(scores[i], 1 if i < 10 else 0) for i in range(20)])
     assert found is not None and found.plain == 0.2 and found.value == pytest.approx(1.5 / 5.5)
     assert found.low is not None and found.high is not None and found.low < 1.5 / 5.5 < found.high
     assert (found.found.n, found.found.of) == (20, 30) and found.rightly.value == 1.0 and found.marked == 20
 
 
 def test_false_alarms_are_taken_back() -> None:
-    scores, answers = [caption(i, 2) for i in range(50)], {str(i): "a caption of it" for i in range(50)}
-    found = corrected_chair("chair", "base", scores, answers, [marked(i, 0, alarms=1) for i in range(25)])
+    scores = [caption(i, 2) for i in range(50)]
+    found = corrected(scores, [marked(scores[i], alarms=1) for i in range(25)])
     assert found is not None and found.plain == 0.4 and found.value == pytest.approx(0.2) and found.rightly.value == 0.5
 
 
 def test_marks_in_another_caption_do_not_count() -> None:
-    assert corrected_chair("chair", "base", [caption(1, 1)], {"1": "another one"}, [marked(1, 1)]) is None
+    assert corrected([caption(1, 1)], [marked(caption(1, 1), 1)], "another one") is None
 
 
 def test_a_benchmark_that_counts_no_mentions_is_not_corrected_as_chair() -> None:
     nouns = Score("1", {"uncovered": 3.0, "unsupported": 1.0})
-    assert corrected_chair("chair", "base", [nouns], {"1": "a caption of it"}, [marked(1, 0, alarms=1)]) is None
+    assert corrected([nouns], [marked(nouns, 1)]) is None
+
+
+def test_objects_taken_for_true_that_people_call_missed_are_named_already() -> None:
+    scores = [caption(i, 1) for i in range(30)]
+    found = corrected(scores, [marked(score, found=4) for score in scores])
+    assert found is not None and found.value == 1.0 and (found.found.n, found.found.of) == (30, 150)
+
+
+def test_a_mark_over_several_objects_counts_each_and_two_marks_on_one_count_once() -> None:
+    score = caption(1, 2)
+    wide = replace(marked(score), judgement="wrong", spans=(Span(9, 11, "false alarm"), Span(11, 14, "missed")))
+    found = corrected([score], [wide])
+    assert found is not None and found.value == 0.6 and (found.rightly.n, found.rightly.of) == (0, 2)
+    twice = replace(wide, spans=(Span(9, 10, "false alarm"), Span(9, 10, "false alarm")))
+    assert (again := corrected([score], [twice])) is not None and again.value == 0.2
+
+
+def test_an_ambiguous_caption_is_not_read_and_is_counted_apart() -> None:
+    scores = [caption(i, 1) for i in range(30)]
+    found = corrected(scores, [marked(score, word="ambiguous") for score in scores])
+    assert found is not None and (found.marked, found.ambiguous, found.value, found.low) == (0, 30, None, None)
+    assert found.found.value is None and found.plain == 0.2
+
+
+def test_marks_against_other_spans_of_the_scorer_are_not_used_and_are_counted_apart() -> None:
+    found = corrected([caption(1, 2)], [marked(caption(1, 1), 1)])
+    assert found is not None and (found.marked, found.elsewhere, found.value) == (0, 1, None)
 
 
 def test_the_corrected_interval_covers_the_truth() -> None:
@@ -183,9 +223,7 @@ def test_the_corrected_interval_covers_the_truth() -> None:
     for _ in range(60):
         missed = rng.random(400) < 0.3
         scores = [caption(i, int(rng.random() < 0.5)) for i in range(400)]
-        answers = {str(i): "a caption of it" for i in range(400)}
-        votes = [marked(i, int(missed[i])) for i in range(80)]
-        found = corrected_chair("chair", "base", scores, answers, votes)
+        found = corrected(scores, [marked(scores[i], int(missed[i])) for i in range(80)])
         assert found is not None and found.low is not None and found.high is not None
         covered += found.low <= (0.5 + 0.3) / 5.3 <= found.high
     assert covered >= 53

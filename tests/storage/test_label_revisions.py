@@ -113,9 +113,14 @@ def test_an_edit_that_no_longer_fits_is_a_conflict_and_not_applied(wrong: LabelE
     assert not applied.changed and not applied.held and [c.why for c in applied.conflicts] == [words]
 
 
-def test_an_edit_of_an_item_that_another_edit_removed_is_a_conflict() -> None:
-    applied = apply(Pope(), [question(random=["no"])], [edit("removed"), edit(field="label/random")])
-    assert applied.changed == {"1": None} and [c.why for c in applied.conflicts] == ["another edit has removed the item"]
+def test_edits_of_an_item_that_another_edit_removed_hold_as_decisions_in_either_order() -> None:
+    item = Item("1", "a.jpg", "", {"objects": ["cat", "dog"]})
+    edits = [edit("removed", field="cat", old="yes"), edit(field="dog", old="yes"), edit("right", field="bench")]
+    for order in (edits, edits[::-1]):
+        applied = apply(Chair(), [item], order)
+        assert applied.changed == {"1": None} and applied.held == tuple(order) and not applied.conflicts
+    (conflict,) = apply(Chair(), [item], [edits[0], edit(field="dog", old="no")]).conflicts
+    assert "the label is yes, the edit is of no" in conflict.why
 
 
 def test_where_splits_contradict_each_other_each_has_a_label_of_its_own() -> None:

@@ -24,7 +24,7 @@ def reviews(tmp_path):
 
 
 def test_a_vote_comes_back_as_it_was(reviews):
-    marked = replace(VOTE, field=caption_field("a cat"), answer="a cat", spans=(Span(2, 5, "missed"),), adjudication=True)
+    marked = replace(VOTE, field=caption_field("a cat", ()), answer="a cat", spans=(Span(2, 5, "missed"),), adjudication=True)
     assert reviews.add(VOTE) and reviews.add(marked)
     assert reviews.votes() == [VOTE, marked]
 

@@ -236,15 +236,21 @@ def agreement(
 
     Precision and recall of the list over randomly drawn captions, which `audit BENCHMARK --captions N` shows to be marked.
     """
+    from harness.audit.caption_votes import place_votes
     from harness.audit.marked_captions import list_agreement
     from harness.commands._terminal import show_parts
     from harness.storage.run_store import open_store
     from harness.storage.vote_store import Reviews
     from reports.label_audit.judge_text import noun_part
+    from reports.label_audit.text import captions_left_out
 
     with open_store(output) as store, Reviews(store.path) as reviews:
+        place_votes(store, reviews)
         ballots = reviews.ballots()
         found = list_agreement(store, benchmark, runs or (), ballots)
     show_parts([noun_part([(one.decided_by, one.checkpoint, one.found) for one in found])])
+    for one in found:
+        if not one.checkpoint and (left := captions_left_out(one.ambiguous, one.elsewhere)):
+            echo(f"Decided by {one.decided_by}: {left}.")
     if all(one.found is None for one in found):
         echo(f"No caption is marked yet: python -m harness audit {benchmark} --captions 50 --output {output}")

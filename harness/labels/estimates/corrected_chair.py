@@ -1,9 +1,10 @@
 """CHAIR corrected with human marks in a sample of captions: objects that its word list missed, and false alarms.
 
 The detector's counts stand for all captions; the marks of those that people read correct them. Each caption's invented
-and named objects are the detector's, less its false alarms, plus what it missed; the correction of the marked captions is
-extrapolated to all (a ratio of two difference estimators), and the interval resamples images, marked and unmarked ones apart.
-The marked captions must have been drawn at random.
+objects are the detector's, less its false alarms, plus those that it missed. Named objects are the detector's, plus the missed
+ones that it did not see at all: those that it took for true ("found") are among them already. The correction of the marked
+captions is extrapolated to all (a ratio of two difference estimators), and the interval resamples images, marked and unmarked
+ones apart. The marked captions must have been drawn at random.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from harness.core.evaluation import Score
 from harness.core.stats import Floats, interval, resample
-from harness.labels.cases import Vote
+from harness.labels.caption_marks import CaptionMarks, corrected_spans
 from harness.labels.estimates.prediction_powered import FEWEST
 from harness.labels.estimates.proportions import Share, drawn
 from harness.labels.log_odds import Booleans
@@ -23,7 +24,11 @@ from harness.labels.log_odds import Booleans
 
 @dataclass(frozen=True, slots=True)
 class CorrectedChair:
-    """One checkpoint on one benchmark. `found`: the detector's recall of hallucinations; `rightly`: its precision."""
+    """One checkpoint on one benchmark. `found`: the detector's recall of hallucinations; `rightly`: its precision.
+
+    Not among the `marked`: captions that people called `ambiguous`, and `elsewhere`, those that they read with other marks of
+    the scorer than it makes here. Nothing is estimated where no caption is marked.
+    """
 
     benchmark: str
     column: str
@@ -35,25 +40,29 @@ class CorrectedChair:
     high: float | None
     found: Share
     rightly: Share
+    ambiguous: int = 0
+    elsewhere: int = 0
 
 
 def corrected_chair(
-    benchmark: str, column: str, scores: Sequence[Score], answers: Mapping[str, str], marks: Sequence[Vote]
+    benchmark: str, column: str, scores: Sequence[Score], answers: Mapping[str, str], marks: CaptionMarks
 ) -> CorrectedChair | None:
-    """From the marks that were made in these very captions; None where there are none, or no score counts mentions.
+    """From the marks that were made in these very captions; None where people read none, or no score counts mentions.
 
-    `scores` have the addends "mentions" and "invented"; `answers`: item id -> caption.
+    `scores` have the addends "mentions" and "invented", and a span for each mention; `answers`: item id -> caption.
     """
-    by_item = {vote.item_id: vote for vote in marks if vote.benchmark == benchmark and answers.get(vote.item_id) == vote.answer}
     kept = [score for score in scores if "mentions" in score.values]
-    read = np.array([score.item_id in by_item for score in kept], dtype=bool)
-    if not read.any():
+    places = [(score.item_id, answers.get(score.item_id, ""), score.spans) for score in kept]
+    votes = [marks.of(*place) for place in places]
+    ambiguous, elsewhere = sum(marks.is_ambiguous(*p) for p in places), sum(marks.is_of_other_spans(*p) for p in places)
+    read = np.array([vote is not None for vote in votes], dtype=bool)
+    if not (read.any() or ambiguous or elsewhere):
         return None
     mentions, invented = (np.array([s.values.get(name, 0.0) for s in kept]) for name in ("mentions", "invented"))
-    missed, alarms = (
-        np.array([_count(by_item.get(s.item_id), kind) for s in kept], dtype=np.float64) for kind in ("missed", "false alarm")
-    )
-    more = np.column_stack([missed - alarms, missed])  # to the invented, to all that is named
+    found = [corrected_spans(s.spans, vote.spans if vote else ()) for s, vote in zip(kept, votes, strict=True)]
+    alarms, unseen = (np.array(values, dtype=np.float64) for values in zip(*((f.alarms, f.unseen) for f in found), strict=True))
+    missed = unseen + np.array([f.found for f in found], dtype=np.float64)
+    more = np.column_stack([missed - alarms, unseen])  # to the invented; to all that is named, which has the found ones
     counts = np.column_stack([invented, mentions])
     low, high = _interval(counts, more, read)
     true = int((invented - alarms + missed)[read].sum())
@@ -64,16 +73,14 @@ def corrected_chair(
         marked=int(read.sum()),
         captions=len(kept),
         plain=_ratio(counts.sum(axis=0)),
-        value=_ratio(counts.sum(axis=0) + len(kept) * more[read].mean(axis=0)),
+        value=_ratio(counts.sum(axis=0) + len(kept) * more[read].mean(axis=0)) if read.any() else None,
         low=low,
         high=high,
         found=drawn(caught, true),
         rightly=drawn(caught, int(invented[read].sum())),
+        ambiguous=ambiguous,
+        elsewhere=elsewhere,
     )
-
-
-def _count(vote: Vote | None, kind: str) -> int:
-    return sum(span.kind == kind for span in vote.spans) if vote is not None else 0
 
 
 def _ratio(sums: Floats) -> float | None:

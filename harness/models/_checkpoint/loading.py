@@ -27,7 +27,7 @@ from harness.models._checkpoint.families import CAUSAL, FAMILIES, Family
 from harness.models._checkpoint.image_processor import image_only
 from harness.models._checkpoint.own_files import require_own_code, require_own_files, state_of
 from harness.models._checkpoint.prompt_builder import RopeIndex
-from harness.models._checkpoint.requirements import check_size
+from harness.models._checkpoint.requirements import check_size, checked_attention
 
 _BASE = "transformers.modeling_utils"  # what the classes of all checkpoints are built on
 
@@ -170,7 +170,7 @@ def _kept_base(kept: dict[str, Any], wanted: tuple[Any, ...]) -> tuple[Any, list
 
 def _check_attention(source: str, attention: str, remote_code: bool) -> None:
     """Flash attention takes no mask of its own; a model that needs one would answer wrongly, or not at all."""
-    if not attention.startswith("flash"):
+    if not checked_attention(attention).startswith("flash"):
         return
     config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=remote_code)
     family = FAMILIES.get(config.model_type)

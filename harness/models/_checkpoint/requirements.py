@@ -15,6 +15,7 @@ import transformers
 from safetensors import safe_open
 
 from harness.core.errors import ConfigError, ModelError
+from harness.core.nearest import did_you_mean
 from harness.models._checkpoint.adapters import base_of, is_adapter
 from harness.models._device.sdpa_kernels import of_any_shape
 
@@ -32,7 +33,8 @@ def dtype_of(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         return torch.float32 if device.type == "cpu" else torch.bfloat16
     if name not in _DTYPES:
-        raise ModelError(f"There is no dtype {name!r}; choose auto, {', '.join(_DTYPES)}.")
+        near = did_you_mean(name, _DTYPES)
+        raise ModelError(f"There is no dtype {name!r}.{near} Choose auto, {', '.join(_DTYPES)}.")
     return _DTYPES[name]
 
 
@@ -46,11 +48,14 @@ def thinking_limit(tokens: int) -> int:
 def use_threads(number: int | None) -> None:
     """Let torch compute with so many CPU threads; None: as it is. Raises ModelError for a number that no machine can use: torch
     takes it and ends the process later."""
-    if number is None:
-        return
+    if number is not None:
+        torch.set_num_threads(checked_threads(number))
+
+
+def checked_threads(number: int) -> int:
     if not 1 <= number <= MOST_THREADS:
         raise ModelError(f"model.threads is {number:,}; give 1 to {MOST_THREADS:,}, at most the cores of this machine.")
-    torch.set_num_threads(number)
+    return number
 
 
 def device_of(name: str) -> torch.device:
@@ -61,10 +66,7 @@ def device_of(name: str) -> torch.device:
     """
     if name == "auto":
         name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ModelError(f"There is no device {name!r}. Set model.device to auto, cpu, cuda or cuda:N.") from None
+    device = named_device(name)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= count:
         raise ModelError(
@@ -73,6 +75,28 @@ def device_of(name: str) -> torch.device:
         )
     of_any_shape(device)
     return device
+
+
+def named_device(name: str) -> torch.device:
+    """A device by its name, whether this machine has it or not."""
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise ModelError(f"There is no device {name!r}. Set model.device to auto, cpu, cuda or cuda:N.") from None
+
+
+def checked_attention(name: str) -> str:
+    """Raises ModelError for an implementation of attention that transformers does not have; one with a slash is a kernel of the
+    hub, which transformers fetches."""
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    known = ["eager", *(one for one in ALL_ATTENTION_FUNCTIONS.valid_keys() if "|" not in one)]
+    if name not in known and "/" not in name:
+        near = did_you_mean(name, known)
+        raise ModelError(
+            f"There is no attention {name!r}.{near} transformers {transformers.__version__} has {', '.join(known)}."
+        )
+    return name
 
 
 def check_folder(folder: Path, remote_code: bool = False) -> None:

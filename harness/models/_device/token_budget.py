@@ -27,9 +27,7 @@ def cache_slots(tokens: int | None, module: Any) -> int:
     Raises ConfigError for a number below 1.
     """
     if tokens is not None:
-        if tokens < 1:
-            raise ConfigError(f"model.tokens is {tokens}; give the slots of the key/value cache, 1 or more, or leave it out.")
-        return tokens
+        return checked_slots(tokens)
     weight = module.get_input_embeddings().weight
     if weight.device.type != "cuda":
         return ELSEWHERE
@@ -46,6 +44,13 @@ def checked_rows(rows: int) -> int:
     if rows < 1:
         raise ConfigError(f"model.rows is {rows}; give how many answers may be in work at once, 1 or more.")
     return rows
+
+
+def checked_slots(tokens: int) -> int:
+    """Raises ConfigError for a number below 1."""
+    if tokens < 1:
+        raise ConfigError(f"model.tokens is {tokens}; give the slots of the key/value cache, 1 or more, or leave it out.")
+    return tokens
 
 
 def slot_bytes(module: Any) -> int:

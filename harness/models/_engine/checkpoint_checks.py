@@ -17,6 +17,7 @@ from torch import Tensor
 from harness.core.capabilities import NOTE, OK, WRONG, Finding
 from harness.core.errors import ModelError
 from harness.core.evaluation import Request
+from harness.core.nearest import did_you_mean
 from harness.models._checkpoint.own_files import WEIGHTS
 from harness.models._engine.one_by_one import OneByOne
 
@@ -156,5 +157,6 @@ def check_names(names: Any) -> tuple[str, ...]:
     wanted = (names,) if isinstance(names, str) else tuple(names)
     for name in wanted:
         if name not in CHECKS:
-            raise ModelError(f"There is no check {name!r} of a checkpoint; `despite` takes {', '.join(CHECKS)}.")
+            near = did_you_mean(name, CHECKS)
+            raise ModelError(f"There is no check {name!r} of a checkpoint.{near} `despite` takes {', '.join(CHECKS)}.")
     return wanted

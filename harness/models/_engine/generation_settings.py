@@ -52,6 +52,13 @@ _REFUSED: dict[str, Any] = {
 HONOURED, IGNORED = "honoured", "ignored"
 
 
+def checked_use(use: str) -> str:
+    """Raises ModelError for another word than these."""
+    if use not in (HONOURED, IGNORED):
+        raise ModelError(f"model.generation_config is {use!r}; choose {HONOURED} or {IGNORED}.")
+    return use
+
+
 class Settings:
     """The settings of a generation_config other than its end tokens.
 
@@ -59,9 +66,7 @@ class Settings:
     """
 
     def __init__(self, config: Any, use: str = HONOURED) -> None:
-        if use not in (HONOURED, IGNORED):
-            raise ModelError(f"model.generation_config is {use!r}; choose {HONOURED} or {IGNORED}.")
-        self._use = use
+        self._use = checked_use(use)
         self.bends = _set(config, _BENDS)
         self.refused = _set(config, _REFUSED)
 

@@ -67,10 +67,13 @@ def label_case(i: int, **more: object) -> Case:
     return Case(**{**fields, **more})
 
 
+SPANS = (Span(2, 5, "found", "cat"), Span(20, 24, "invented", "couch"), Span(34, 38, "uncovered"))
+
+
 def caption_case() -> Case:
+    field = caption_field(CAPTION, SPANS)
     return label_case(
-        6, benchmark="chair", field=caption_field(CAPTION), label="", question="Describe the image.", caption=CAPTION,
-        spans=(Span(2, 5, "found", "cat"), Span(20, 24, "invented", "couch"), Span(34, 38, "uncovered")), boxes=(),
+        6, benchmark="chair", field=field, label="", question="Describe the image.", caption=CAPTION, spans=SPANS, boxes=(),
     )  # fmt: skip
 
 

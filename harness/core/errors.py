@@ -10,6 +10,7 @@
       ModelError                    a checkpoint cannot be loaded or used
         Unanswered                  some requests got no answer; the others did and are stored
         TooLong                     a text does not fit into the model's context
+        FactsChanged                what moves a model's answers changed while it was asked
       TrainingError                 training cannot start or go on
         LostProcess                 another of the processes that train together ended
       StoreError                    the run store cannot be read or written
@@ -69,6 +70,20 @@ class ModelError(HarnessError):
 
 class TooLong(ModelError):
     """A prompt, or a prompt with its answer, that has more tokens than the model was made for."""
+
+
+class FactsChanged(ModelError):
+    """The facts that a model told before it was asked hold no longer. Answers are stored under them: whoever asked begins
+    again. `before`, `now`: facts by name.
+    """
+
+    def __init__(self, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+        names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        words = "; ".join(f"{name} is {now.get(name, '(none)')!r}, not {before.get(name, '(none)')!r}" for name in names)
+        super().__init__(
+            f"The model answers under other facts than were known before it was asked: {words}. No answer was stored under "
+            "facts that are not its own; these questions have to be asked again."
+        )
 
 
 class Unanswered(ModelError):

@@ -16,6 +16,7 @@ STRANGERS = "rows that match no item"  # a fact of a file's rows that are not sc
 IMAGES = "image digest"  # a fact: bytes of the images; results of older versions and of answers from files do not have it
 STOPPED = "stopped"  # a fact of a sweep that ended when its gate was decided: how
 SERVED = "served model"  # a fact of a protocol whose model is behind a server: the name that it was asked for under
+UNKNOWN_WEIGHTS = "not known by content"  # how the fact `weights` of such a model begins
 OTHER_PROMPTS = "prompts that are not this benchmark's"  # a fact of answers that another tool asked for
 UNKNOWN_FACT = "unknown"  # how the value of a fact begins that a file does not tell
 _ASKED = ("prompt (first item)", "decoding", "token limit")  # facts of every protocol whose model was asked here

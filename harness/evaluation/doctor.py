@@ -17,10 +17,11 @@ from harness.config.check_paths import output_faults
 from harness.core.capabilities import NOTE, OK, WRONG, ChecksItself, Finding, HasYardstick, HoldsWeights, ScoresAnswers, cost_of
 from harness.core.edge.text import count
 from harness.core.edge.versions import versions
-from harness.core.errors import HarnessError
+from harness.core.errors import FactsChanged, HarnessError
 from harness.core.evaluation import Answer, Decoding, Request
 from harness.core.plugins import Answers, Model, in_order
 from harness.core.preference import NotesSeveralImages, ShowsSeveralImages
+from harness.core.run_record import UNKNOWN_WEIGHTS
 from harness.evaluation.checkpoint_checks import drawn_images
 
 _QUESTIONS = ("Is there a dog in the image?", "What colours do you see?", "Describe this image in detail.", "Why?")
@@ -45,7 +46,12 @@ def examine(load: Callable[[], Model], output: Path, beside: Callable[[], Model]
             images = drawn_images(Path(folder))
             if isinstance(model, ChecksItself):
                 yield from model.checks(images, training=True)
-            yield from _answers(model, _questions_about(images))
+            try:
+                yield from _answers(model, _questions_about(images))
+            except FactsChanged as changed:
+                model.facts()  # what it answers under from now on
+                yield Finding("facts", NOTE, str(changed))
+                yield from _answers(model, _questions_about(images))
             if beside is not None:
                 yield _compared(model, beside(), _questions_about(images))
     except HarnessError as error:
@@ -148,6 +154,7 @@ def _answers(model: Model, requests: list[Request]) -> Iterator[Finding]:
         yield Finding("answers", WRONG, "every answer is empty. Look at the chat template.")
     if (spent := cost_of(model)) is not None:
         yield Finding("server", OK, str(spent))
+    if model.facts().get("weights", "").startswith(UNKNOWN_WEIGHTS):
         text = "the weights behind a server are not known by content: raise model.revision whenever they change"
         yield Finding("identity", NOTE, text)
 

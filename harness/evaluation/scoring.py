@@ -11,6 +11,7 @@ from harness.config.schema import BenchmarkConfig, JudgeConfig
 from harness.core import flags, registry
 from harness.core.capabilities import NeedsJudge, ScoresTogether
 from harness.core.edge.foreign import words_of
+from harness.core.edge.own_servers import StartsServer
 from harness.core.errors import DataError, HarnessError, JudgeError
 from harness.core.evaluation import Answer, Item, Score
 from harness.core.final_answer import final_answer, whole
@@ -43,7 +44,9 @@ def _made(spec: JudgeConfig, data: Data | None) -> object:
     options = dict(spec.options)
     if isinstance(model := options.get("model"), Mapping):
         chosen = {"name": "transformers", **model}
-        options["model"] = registry.make("model", chosen.pop("name"), chosen)
+        options["model"] = made = registry.make("model", chosen.pop("name"), chosen)
+        if isinstance(made, StartsServer):
+            made.start()  # one that does not start is known before hours of answers
     return registry.make("judge", spec.name, options, data=data)
 
 

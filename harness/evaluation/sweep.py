@@ -19,6 +19,7 @@ from harness.core.run_record import Checkpoint, ProtocolRecord
 from harness.evaluation.answer_likelihoods import with_log_odds, with_option_nats
 from harness.evaluation.cached_model import RememberingModel, answered
 from harness.evaluation.checkpoint_checks import require_sound
+from harness.evaluation.facts_changed import begun_again
 from harness.evaluation.item_form import require_form
 from harness.evaluation.judging_ahead import Judging
 from harness.evaluation.protocol import image_digest, protocol_of
@@ -84,7 +85,7 @@ def sweep(
     check_before_asking(label, model, say)
     at_work = _Sweep(label, model, data, store, run, progress, say)
     try:
-        at_work.ask_all([partial(at_work.ask, *one) for one in loaded])
+        at_work.ask_all([partial(begun_again, partial(at_work.ask, *one), say) for one in loaded])
     finally:
         at_work.keep_judged()
     at_work.keep_judged(wait=True)
@@ -183,7 +184,7 @@ class _Sweep:
             self._say(f"{what}: {len(answers):,} of {len(items):,} items answered; {asking.tally}")
         keys = tuple(key if i.id in answers else None for key, i in zip(asking.keys(requests), items, strict=True))
         missing = MissingItems({items[i].id: _anywhere(why, self._data) for i, why in lost.items()})
-        protocol = protocol_of(benchmark, spec, items, self._model, image_digest(requests, asking.image_digest))
+        protocol = protocol_of(benchmark, spec, items, asking, image_digest(requests, asking.image_digest))
         cost = self._cost(spec, "judge", judge)
         judging = Judging(benchmark, items, answers, judge, self._progress, what, cost.grow)
         with self._keeping:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from harness.config.fleet_form import FleetConfig
+from harness.core.edge.text import count
 from harness.core.errors import ConfigError, ModelError
 from harness.fleet.cluster import Cluster
 from harness.fleet.jobs import Call, Job
@@ -36,7 +37,7 @@ class Crew(Turns):
         if isinstance(cluster, Processes):
             say(f"jobs: {size} processes at a time on this machine")
             return
-        say(f"fleet: {size} workers with {gpus:g} GPUs each on {len(cluster.nodes())} hosts")
+        say(f"fleet: {workers_with(size, gpus)} on {count(len(cluster.nodes()), 'host')}")
         if address := cluster.dashboard():
             say(f"fleet: Ray's dashboard is at http://{address}")
 
@@ -151,9 +152,21 @@ def sized(settings: FleetConfig, cluster: Cluster) -> tuple[int, float]:
     size = settings.workers or (int(there / gpus) if gpus else len(cluster.nodes()))
     if size * gpus > there or size < 1:
         raise ConfigError(
-            f"The fleet asks for {max(size, 1)} workers with {gpus:g} GPUs each, and its hosts have {there:g} GPUs. Give "
+            f"The fleet asks for {workers_with(max(size, 1), gpus)}, and its hosts have {_gpus(there)}. Give "
             "fewer `--workers`, or fewer `fleet.gpus`."
         )
     if size > cpus:
-        raise ConfigError(f"The fleet asks for {size} workers, and its hosts have {cpus:g} CPUs: one a worker is needed.")
+        raise ConfigError(
+            f"The fleet asks for {count(size, 'worker')}, and its hosts have {cpus:g} CPUs: one a worker is needed."
+        )
     return size, gpus
+
+
+def workers_with(size: int, gpus: float) -> str:
+    """'1 worker', '2 workers with 0.5 GPUs each'."""
+    return count(size, "worker") + (f" with {_gpus(gpus)}{' each' if size > 1 else ''}" if gpus else "")
+
+
+def _gpus(number: float) -> str:
+    """Also a part of one: '0.5 GPUs'."""
+    return f"{number:g} GPU{'' if number == 1 else 's'}"

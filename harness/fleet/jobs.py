@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.core.edge.text import count
 from harness.fleet.leases import Leases
 from harness.fleet.messages import Reply, Spec, WaveUnit
 
@@ -26,7 +27,7 @@ class Job:
         """The reply that stands for a unit that lost too many workers."""
         call, losses = self.calls[unit], self.leases.losses[unit]
         what = str(call[1]) if isinstance(call[1], WaveUnit) else f"the call {call[0]!r}"
-        return Reply(None, aside=f"{what} lost {len(losses)} workers and is set aside; the last loss: {losses[-1]}")
+        return Reply(None, aside=f"{what} lost {count(len(losses), 'worker')} and is set aside; the last loss: {losses[-1]}")
 
 
 @dataclass(frozen=True, slots=True)

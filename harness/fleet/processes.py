@@ -19,7 +19,7 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from harness.core.edge.processes import MALLOC_LIMITS, give_back_memory, nothing_to_repeat
+from harness.core.edge.processes import MALLOC_LIMITS, give_back_memory, how_it_ended, nothing_to_repeat
 from harness.core.errors import TrainingError
 from harness.core.plugins import Progress
 from harness.fleet.cluster import WorkerLost, one_line, python_path
@@ -151,7 +151,7 @@ class Processes:
             found: tuple[str, Any] = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join(_END_S)
-            raise WorkerLost(_end_of(worker.process.exitcode)) from None
+            raise WorkerLost(f"its process {how_it_ended(worker.process.exitcode)}") from None
         return found
 
 
@@ -171,13 +171,6 @@ def _has_server() -> bool:
     except ChildProcessError:
         return False
     return True
-
-
-def _end_of(code: int | None) -> str:
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name
-        return f"its process was ended by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-    return f"its process ended with exit code {code}"
 
 
 def _begun() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from harness.core.edge.text import count
 from harness.fleet.hands import Deeds, Hand
 from harness.fleet.jobs import Job
 from reports.text.formatting import duration
@@ -51,7 +52,8 @@ class FleetStatus:
         speed = f"{self.per_s:.1f} answers/s" if self.per_s is not None else "no answers yet"
         left = f"about {duration(self.left_s)}" if self.left_s is not None else "unknown time"
         return (
-            f"{len(self.workers)} workers on {hosts} hosts, {self.answers:,} answers, {speed}, units {self.units_done:,} of "
+            f"{count(len(self.workers), 'worker')} on {count(hosts, 'host')}, {count(self.answers, 'answer')}, {speed}, "
+            f"units {self.units_done:,} of "
             f"{self.units_done + self.units_left:,}, workers lost {self.lost}, units retried {self.retried}, {left} left"
         )
 

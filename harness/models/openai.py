@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,19 +16,19 @@ from typing import Any, NamedTuple
 from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.edge.images import DECODING
-from harness.core.errors import ConfigError, ImageError, ModelError, Unanswered
-from harness.core.evaluation import Answer, Decoding, Request
-from harness.core.nearest import did_you_mean
+from harness.core.errors import FactsChanged, ImageError, ModelError, Unanswered
+from harness.core.evaluation import Answer, Request
 from harness.core.preference import Images, paths_of
-from harness.core.run_record import SERVED, Checkpoint
-from harness.models._server.chat_format import Reply, chat_body, continued, data_url, read_reply, refuses_temperature
-from harness.models._server.client import Server
+from harness.core.run_record import SERVED, UNKNOWN_WEIGHTS, Checkpoint
+from harness.models._engine.generation_settings import HONOURED
+from harness.models._own_server.shared_servers import own_servers
+from harness.models._server.chat_format import Reply, data_url
 from harness.models._server.concurrency import ask_all
-from harness.models._server.pool import Pool
+from harness.models._server.connection import Client, Connection
+from harness.models._server.exchange import Exchange
 from harness.models._server.refusals import Unanswerable
-from harness.models._server.settings import addresses_of, check_given, check_numbers, check_same, key_of
-from harness.models._server.shared_servers import own_servers
-from harness.models._server.spend_cap import shared_cap
+from harness.models._server.settings import addresses_of, check_given, check_numbers, key_of
+from harness.models._server.spend_cap import SpendCap
 from harness.models._server.thinking import Thinking
 from harness.models._server.usage import Spent
 
@@ -56,6 +55,7 @@ class OpenAIModel:
         serve_args: further arguments of the server, e.g. [--max-model-len, "8192"].
         replicas: started servers, each on an equal share of this machine's GPUs; an image's questions go to one of them.
         start_s: seconds until they must answer.
+        generation_config: with `serve`: "honoured" (its repetition penalty is applied, other settings refused) or "ignored".
         model: the name it serves it under; may be left out where it serves one only.
         revision: which weights these are, in your words; part of the identity under which answers are remembered.
         api_key_env: name of the environment variable that holds the key; the key itself is written nowhere.
@@ -91,57 +91,74 @@ class OpenAIModel:
         serve_args: Sequence[str] = (),
         start_s: float = 1800.0,
         replicas: int = 1,
+        generation_config: str = HONOURED,
     ) -> None:
         self._thinking = Thinking(enable_thinking, thinking_tokens)
         self._extra = self._thinking.extra(extra or {})
         check_numbers(concurrency, timeout_s, retries, prices=(price_in, price_out))
-        key = key_of(api_key_env)
-        self._own = own_servers(url, path, serve, serve_args, model, start_s, str(revision), replicas)
-        addresses = addresses_of(self._own.urls if self._own else url or [])
-        cap = shared_cap(addresses[0], max_cost, price_in, price_out)
-        self._spent = Spent(price_in, price_out)
-        servers = [Server(address, key, timeout_s, retries, concurrency, cap, self._spent) for address in addresses]
-        self._url, self._revision = addresses[0], str(revision)
-        self._server, self._pool = servers[0], Pool(servers, self._own.lives if self._own else None)
-        self._name, entry = self._served(self._own.name if self._own else model)
-        check_same(servers, self._name, entry)
-        self._kind = self._server.printable(str(entry.get("owned_by") or ""))
-        self._version = self._server.version() if self._kind == "vllm" else ""
-        self._keep = 2 * concurrency * len(servers)
-        self._limit, self.one_image = "max_tokens", ""  # the server itself says whether it takes several images
-        self._tempered: bool | None = True if self._kind in _CONTINUES else None  # None: not yet known
+        key, self._spent = key_of(api_key_env), Spent(price_in, price_out)
+        SpendCap(max_cost, price_in, price_out)  # raises for a cap without prices
+        self._client = Client(key, timeout_s, retries, concurrency, price_in, price_out, max_cost)
+        own = (path, serve, serve_args, model, start_s, str(revision), replicas, generation_config)
+        self._own, self._revision = own_servers(url, *own), str(revision)
+        sent = self._own.generation.beside(self._extra) if self._own else self._extra
+        self._connection = None if self._own else Connection(addresses_of(url or []), model, self._client, self._spent)
+        self._kind = self._own.serve if self._own else self._reached().kind
+        self.one_image = ""  # the server itself says whether it takes several images
+        tempered = True if self._kind in _CONTINUES else None
+        self._exchange = Exchange(self._thinking, sent, tempered, self._own.name if self._own else "")
+        self._told: dict[str, str] | None = None  # what `facts` said last: answers are kept under it
         self._images: OrderedDict[Path, str] = OrderedDict()
         self._lock = threading.Lock()
-        digest = value_digest(["served", self._url, self._name, str(entry.get("root") or ""), self._revision])
-        self.checkpoint = self._own.checkpoint if self._own else Checkpoint(self._name, self._name, "", digest)
+        self.checkpoint = self._own.checkpoint if self._own else self._named_checkpoint()
+
+    def start(self) -> None:
+        """Start a server of one's own now; else it is started with the first question. Raises ModelError where it does not."""
+        self._reached()
 
     def facts(self) -> dict[str, str]:
         """What can move an answer, as far as a server tells; whether it takes a temperature is found out by a first word."""
-        if self._tempered is None:
-            self._find_tempered()
-        facts = {
-            "model class": "served (OpenAI-compatible)",
-            "address": self._url,
-            "image decoding": DECODING,
-            SERVED: self._name,
-            "weights": f"not known by content; revision {self._revision or 'not given'}",
-            "server": f"{self._kind} {self._version}".strip() or "unknown",
-        }
+        if self._exchange.tempered is None and self._told is None:
+            self._exchange.first_words(self._reached())
+        self._told = self._facts_now()
+        return dict(self._told)
+
+    def _facts_now(self) -> dict[str, str]:
+        facts = {"model class": "served (OpenAI-compatible)"}
         if self._own:
-            facts = {name: fact for name, fact in facts.items() if name != "address"} | self._own.facts()
-        if not self._tempered:
+            facts |= {"image decoding": DECODING, SERVED: self._own.name, **self._own.facts()}
+        else:
+            at = self._reached()
+            facts |= {
+                "address": at.url,
+                "image decoding": DECODING,
+                SERVED: at.name,
+                "weights": f"{UNKNOWN_WEIGHTS}; revision {self._revision or 'not given'}",
+                "server": f"{at.kind} {at.version}".strip() or "unknown",
+            }
+        if self._exchange.tempered is False:
             facts["temperature"] = "the server's own: it refuses one, so answers may be drawn at random"
         facts |= self._thinking.facts()
         return {**facts, "extra": json.dumps(self._extra, sort_keys=True)} if self._extra else facts
+
+    def _require_told(self) -> None:
+        """Raises FactsChanged where answers would come under other facts than those that were told."""
+        if self._told is not None and (now := self._facts_now()) != self._told:
+            raise FactsChanged(self._told, now)
 
     def generate(self, requests: Sequence[Request], done: Container[int] = ()) -> Iterator[list[tuple[int, Answer]]]:
         """Answers as they come; questions about one image are asked one after the other.
 
         Raises Unanswered, after all answers that could be had, with the reason of each request that got none; ModelError
-        at once where no request would get one.
+        at once where no request would get one; FactsChanged, after those under way, where further answers would come under
+        other facts than `facts` said last.
         """
         wanted = [i for i in range(len(requests)) if i not in done]
+        if not wanted:
+            return
         self._check(requests[i] for i in wanted)
+        self._reached()
+        self._require_told()
         groups: dict[Images, list[int]] = {}
         for i in wanted:
             groups.setdefault(requests[i].image, []).append(i)
@@ -158,7 +175,7 @@ class OpenAIModel:
     def _asked(
         self, groups: list[list[int]], requests: Sequence[Request], lost: dict[int, _Lost]
     ) -> Iterator[list[tuple[int, Answer]]]:  # `lost` gets those without an answer
-        for finished in ask_all(groups, lambda i: self._answer(requests[i]), self._pool.allowed):
+        for finished in ask_all(groups, lambda i: self._answer(requests[i]), self._reached().pool.allowed):
             answers = []
             for i, reply in finished:
                 if isinstance(reply, Reply):
@@ -177,41 +194,12 @@ class OpenAIModel:
     def _answer(self, request: Request) -> Reply | _Lost:
         """A reply, or why there is none."""
         try:
-            return self._ask(request, [self._data_url(path) for path in paths_of(request.image)])
+            encoded = [self._data_url(path) for path in paths_of(request.image)]
+            return self._exchange.ask(self._reached(), request, encoded, self._require_told)
         except ImageError as error:
             return _Lost(str(error), transient=False)
         except Unanswerable as error:
             return _Lost(str(error), error.transient)
-
-    def _ask(self, request: Request, encoded: Sequence[str]) -> Reply:
-        limit, tempered = self._limit, self._tempered is not False
-        body = chat_body(self._thinking.asked(request), encoded, self._name, limit, tempered)
-        if request.prefix or request.decoding.min_new_tokens:
-            body = continued(body, request)
-        body["extra_body"] = {**body.get("extra_body", {}), **self._extra}
-        started, thinking = time.perf_counter(), self._thinking.tokens
-
-        def read(data: Any) -> Reply:  # Any: what a server sent
-            return read_reply(data, request.decoding, round(time.perf_counter() - started, 4), thinking)
-
-        try:
-            return self._pool.ask(body, read, next(iter(paths_of(request.image)), None))
-        except Unanswerable as error:
-            if limit == "max_tokens" and "max_completion_tokens" in str(error):
-                self._limit = "max_completion_tokens"  # newer models of some providers take no other name
-            elif tempered and refuses_temperature(str(error)):
-                self._tempered = False  # models that reason draw as they like
-            else:
-                raise
-            return self._ask(request, encoded)
-
-    def _find_tempered(self) -> None:
-        """Before any answer is stored under the facts: a word asked of the server settles it, whatever else it says."""
-        try:
-            self._ask(Request(None, "Hi", Decoding(max_new_tokens=16)), [])
-        except Unanswerable:
-            pass  # asked again with the first question
-        self._tempered = self._tempered is not False
 
     def _data_url(self, path: Path) -> str:
         """An image as it is sent, made once for all its questions."""
@@ -219,7 +207,7 @@ class OpenAIModel:
             if path not in self._images:
                 self._images[path] = data_url(path)
             self._images.move_to_end(path)
-            while len(self._images) > self._keep:
+            while len(self._images) > 2 * self._client.concurrency * len(self._reached().servers):
                 self._images.popitem(last=False)
             return self._images[path]
 
@@ -233,27 +221,21 @@ class OpenAIModel:
             if (request.prefix or request.decoding.min_new_tokens) and self._kind not in _CONTINUES:
                 what = "go on with a given beginning" if request.prefix else "keep to a least length"
                 raise ModelError(
-                    f"{self._url} is not known to {what} ({' and '.join(_CONTINUES)} are). "
+                    f"{self._reached().url} is not known to {what} ({' and '.join(_CONTINUES)} are). "
                     "Give a checkpoint in a folder (model.name: transformers)."
                 )
 
-    def _served(self, model: str | None) -> tuple[str, Mapping[str, Any]]:
-        """The served name and the server's own data about it."""
-        listing = {str(entry["id"]): entry for entry in self._server.listing}
-        if model is None and len(listing) == 1:
-            return next(iter(listing.items()))
-        known = self._server.served_names
-        if model is None:
-            raise ConfigError(f"Which model of {self._url}? Add `model`. It serves: {known}.")
-        if listing and model not in listing and not self._answers_to(model):
-            raise ModelError(f"{self._url} serves no model {model!r}.{did_you_mean(model, listing)} It serves: {known}.")
-        return model, listing.get(model, {})
+    # ------------------------------------------------------------ the server
 
-    def _answers_to(self, model: str) -> bool:
-        """Some providers know more names than they list; a word asked of it settles that."""
-        try:
-            body = chat_body(Request(None, "Hi"), [], model, "max_tokens")
-            self._server.ask({**body, "max_tokens": 1}, lambda data: data)
-        except (ModelError, Unanswerable):
-            return False
-        return True
+    def _reached(self) -> Connection:
+        """Its servers; those of one's own are started where they are not."""
+        if self._connection is None:
+            assert self._own is not None  # else there is one from the start
+            started = self._own.start()
+            self._connection = Connection(started.urls, started.asked_as, self._client, self._spent, started.lives)
+        return self._connection
+
+    def _named_checkpoint(self) -> Checkpoint:
+        """Of weights that are not known: by what the server says of them."""
+        at = self._reached()
+        return Checkpoint(at.name, at.name, "", value_digest(["served", at.url, at.name, at.root, self._revision]))

@@ -18,7 +18,7 @@ from harness.core.errors import ConfigError, DataError, ModelError, Unanswered
 from harness.core.evaluation import Answer, Request
 from harness.core.files import write_text_whole
 from harness.core.preference import one_or_all, paths_of
-from harness.core.run_record import SERVED, Checkpoint
+from harness.core.run_record import SERVED, UNKNOWN_WEIGHTS, Checkpoint
 from harness.models._server.chat_format import chat_body, content_of, data_url, read_reply
 from harness.models._server.refusals import Again, Unanswerable
 from harness.models._server.thinking import Thinking
@@ -71,7 +71,7 @@ class OpenAIBatch:
             "model class": "provider batch (OpenAI format)",
             "image decoding": DECODING,
             SERVED: self._model,
-            "weights": f"not known by content; revision {self._revision or 'not given'}",
+            "weights": f"{UNKNOWN_WEIGHTS}; revision {self._revision or 'not given'}",
             **self._thinking.facts(),
         }
         return {**facts, "extra": json.dumps(self._extra, sort_keys=True)} if self._extra else facts

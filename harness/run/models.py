@@ -16,7 +16,7 @@ from harness.core.errors import ModelError
 from harness.core.files import write_text_whole
 from harness.core.plugins import Model
 from harness.miniworld.model.paths import checkpoint_folder
-from harness.models._server.shared_servers import end_idle_servers
+from harness.models._own_server.shared_servers import end_idle_servers
 from harness.storage.run_folder import FLEET_FILE
 
 if TYPE_CHECKING:

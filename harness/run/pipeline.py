@@ -17,24 +17,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alignment.data.forms.kept_files import drop_kept, files_kept
-from alignment.data.pairs import read_pairs, write_pairs, write_trl
+from alignment.data.pairs import read_pairs
 from alignment.data.yield_report import left_out
 from alignment.weights.workers import collective, is_lost, workers
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
-from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.edge.versions import versions
 from harness.core.errors import ConfigError, LostProcess
 from harness.core.files import write_text_whole
 from harness.core.plugins import Data, Model, Progress, no_progress
 from harness.evaluation.sweep import sweep
-from harness.models._server.shared_servers import kept_servers
+from harness.models._own_server.shared_servers import kept_servers
 from harness.results.report_files import Outcome, report
 from harness.results.run_state import how_it_stopped
-from harness.run.arm_costs import asked_for_pairs
+from harness.run.arm_pairs import make_pairs
 from harness.run.checks.sources import Warnings, asks_own_server, check_places, check_sources, notes_of_run, pairs_record
 from harness.run.checks.study import check_studies
-from harness.run.checks.unchanged import require_unchanged, source_digest
+from harness.run.checks.unchanged import require_unchanged
 from harness.run.data import open_data
 from harness.run.make_aligner import rated_by
 from harness.run.models import Shown, crew_of, load_model
@@ -218,16 +217,9 @@ class _Stages:
         path = self._arm(arm) / "pairs.jsonl"
         if not path.is_file():
             self.say(f"preference pairs of {arm.name} ({arm.pairs.name})")
-            paid = asked_for_pairs(self.store, self.run_id, arm.name, base, self.progress, self.say)
-            with self._timed(f"pairs {arm.name}"), files_kept(), paid as asking:
-                source = registry.make("source", arm.pairs.name, arm.pairs.options)
-                rows = source_digest(self.config, arm, self.data)  # before hours of drawing, in which the file may change
-                pairs = list(source.pairs(self.data, asking, self.config.seed_of(arm)))
-                if not pairs:
-                    raise ConfigError(f"The source {arm.pairs.name} of arm {arm.name} made no pairs: {source.report()}.")
-                self.store.put(self.run_id, pairs_record(pairs, source.report(), rows), arm.name)
-                write_trl(path.with_name("pairs.trl.jsonl"), pairs)  # trains in TRL as it is, from the data folder
-                write_pairs(path, pairs)  # last: with this file the stage is done
+            with self._timed(f"pairs {arm.name}"):
+                told = (self.progress, self.say)
+                make_pairs(self.config, arm, base, self.data, self.store, self.run_id, path, *told)
         pairs = read_pairs(path)
         if (record := self.store.get(Pairs, self.run_id, arm.name)) is None:  # the store was lost; the folder was kept
             self.store.put(self.run_id, record := pairs_record(pairs), arm.name)

@@ -7,7 +7,7 @@ was stopped, so that reports show it as another protocol and no later gate count
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,13 +16,13 @@ from harness.config.schema import BenchmarkConfig, RunConfig
 from harness.core import registry
 from harness.core.digests import value_digest
 from harness.core.edge.versions import versions
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, FactsChanged
 from harness.core.files import write_text_whole
 from harness.core.gating import Policy
-from harness.core.plugins import Progress, no_progress
+from harness.core.plugins import Data, Model, Progress, no_progress
 from harness.core.run_record import STOPPED, BenchmarkResult, ProtocolRecord, RunRecord, SweepResult
 from harness.evaluation.sweep import Say, sweep
-from harness.models._server.shared_servers import kept_servers
+from harness.models._own_server.shared_servers import kept_servers
 from harness.results.run_records import records_of
 from harness.run.checks.decidable import base_results, require_measured, require_same_items, require_same_protocol
 from harness.run.checks.models import check_models, is_begun
@@ -82,29 +82,58 @@ def until_decided(
         for spec in config.sweep:
             require_same_items(spec, results[spec.title], data, against)
         model = load_model(config)
-        for spec in (spec for spec in config.sweep if spec.title in deciding):
-            require_same_protocol(spec, results[spec.title], model, data, store, against)
         run = _stored_run(config, [config.digest, model.checkpoint.digest, base.run_id, repr(policy)], command, data.folder)
+        _require_free(folder := output / run.id)
+        decisive = [spec for spec in config.sweep if spec.title in deciding]
+        facts = _agreed_facts(decisive, results, model, data, store, against)
         order = {name: _order(result, config.seed) for name, result in results.items()}
         planned = {name: len(images) for name, images in order.items()}
         anytime = Anytime(planned, policy.alpha, sum(rule.role != "watch" for rule in policy.rules))
-        folder = output / run.id
         with locked(folder):
             store.begin(run)
             write_text_whole(folder / "run.yaml", config.as_yaml())
             for asked in looks(max(planned.values())):
                 specs = {n: _part(s, results[s.title], order[s.title][:asked]) for n, s in enumerate(config.sweep)}
                 sweep("base", model, specs, data, store, run.id, progress, say)
+                _require_same_facts(facts, model.facts(), against)
                 found = _look(store, run, base, policy, anytime)
                 say(f"{asked:,} images: {found.words}")
                 if found.verdict != INCONCLUSIVE:
                     break
-            words = _words(asked, max(planned.values()), config.seed, found)
-            _say_how(store, run.id, words)
+            found = replace(found, stopped=_words(asked, max(planned.values()), config.seed, found))
+            _say_how(store, run.id, found.stopped)
             store.set_status(run.id, store.how_complete(run.id))
-            found = replace(found, stopped=words)
             found = _report(store, folder, run.id, against, found)
     return Stopped(run.id, folder, found, asked, max(planned.values()))
+
+
+def _require_free(folder: Path) -> None:
+    """Raises RunLocked where another process works in the run's folder: before a server starts for it."""
+    if folder.is_dir():
+        with locked(folder):
+            pass
+
+
+def _agreed_facts(
+    specs: Sequence[BenchmarkConfig],
+    results: Mapping[str, BenchmarkResult],
+    model: Model,
+    data: Data,
+    store: Store,
+    against: str,
+) -> dict[str, str]:
+    """The model's facts, under which each benchmark has the protocol of the base. Raises ConfigError where one has another."""
+    for spec in specs:
+        require_same_protocol(spec, results[spec.title], model, data, store, against)
+    return model.facts()
+
+
+def _require_same_facts(before: Mapping[str, str], now: Mapping[str, str], against: str) -> None:
+    if before != now:
+        raise ConfigError(
+            f"{FactsChanged(before, now)} The base ({against}) was measured under the facts before, so that the gate cannot be "
+            "decided. Sweep the base again, and give that run."
+        )
 
 
 def _stored_run(config: RunConfig, identity: list[str], command: str, data: Path) -> StoredRun:

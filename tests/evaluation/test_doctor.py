@@ -22,7 +22,8 @@ from harness.models._server.chat_format import data_url
 from harness.models.openai import OpenAIModel
 from harness.models.scripted import Scripted
 from harness.models.transformers import TransformersModel
-from tests.models.fake_server import Said, reply, serving
+from tests.models.fake_server import Said, refused, reply, serving
+from tests.models.own_server.stand_in import noting_server
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +114,28 @@ def test_the_command_asks_a_server_and_fails_where_something_is_wrong(tmp_path: 
     gone = CliRunner().invoke(app, ["doctor", "--model", server.url, "--output", str(tmp_path)])
     assert healthy.exit_code == 0 and "raise model.revision" in healthy.output, healthy.output
     assert gone.exit_code == 1 and "No server answers at" in gone.output
+
+
+def test_weights_that_are_known_by_content_need_no_revision(
+    llava_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAND_IN_SAYS", "Yes.")
+    noting_server(tmp_path, monkeypatch)
+    found = states(lambda: OpenAIModel(path=str(llava_folder), serve="vllm", start_s=60.0), tmp_path)
+    assert "weights: known by content" in found["backend"].words and "server" in found
+    assert "identity" not in found and not any(finding.state == WRONG for finding in found.values())
+
+
+def test_a_server_that_turns_out_to_refuse_a_temperature_is_worth_a_note(tmp_path: Path) -> None:
+    def behave(body: dict[str, Any], count: int) -> Said:
+        if not any(part["type"] == "image_url" for part in body["messages"][0]["content"]):
+            return refused(503, "loading")
+        return refused(400, "no temperature here") if "temperature" in body else reply()
+
+    with serving(behave, models=[{"id": "gpt"}]) as server:
+        found = states(lambda: OpenAIModel(server.url, retries=0), tmp_path)
+    assert found["facts"].state == NOTE and "it refuses one" in found["facts"].words
+    assert found["one alone = one of a batch"].state == OK
 
 
 def served_answers(model: TransformersModel, folder: Path, spoilt: int = 0) -> Callable[[dict[str, Any], int], Said]:

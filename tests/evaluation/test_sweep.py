@@ -100,6 +100,35 @@ def test_an_image_that_turns_out_broken_leaves_its_items_missing_and_the_rest_go
     assert result_of(again)[0] == "complete" and len(model.asked) == len({r.text for r in model.asked}) <= len(lost)
 
 
+# ------------------------------------------------------------ facts that turn out to be others
+
+
+def test_answers_of_a_server_that_refuses_a_temperature_are_never_kept_as_greedy_ones(world: Path, tmp_path: Path) -> None:
+    takes = False
+
+    def behave(body: dict[str, Any], count: int) -> Said:
+        about_image = any(part["type"] == "image_url" for part in body["messages"][0]["content"])
+        if not about_image or (takes and body.get("temperature") != 0):
+            return refused(503, "loading")
+        if "temperature" in body:
+            return reply("No, greedy.") if takes else refused(400, "'temperature' does not support 0 with this model")
+        return reply("Yes, drawn.")
+
+    said: list[str] = []
+    with serving(behave, models=[{"id": "gpt", "owned_by": "acme"}]) as server:
+        model = {"name": "openai", "url": server.url, "retries": 0}
+        drawn = pipeline.run(study(world, tmp_path, model, POPE), "test", say=said.append)
+        takes = True
+        greedy = pipeline.run(config.parse({**study(world, tmp_path, model, POPE).model_dump(), "name": "two"}), "test")
+    for done, words, states in ((drawn, "Yes, drawn.", True), (greedy, "No, greedy.", False)):
+        status, result = result_of(done)
+        with Store(done.folder.parent / "store.sqlite") as store:
+            texts = {answer.text for answer in store.answers([key for key in result.answer_keys if key]).values()}
+        assert (texts, "temperature" in result.protocol.facts, status) == ({words}, states, "complete")
+    (again,) = [line for line in said if "The model answers under other facts" in line]
+    assert "temperature is \"the server's own" in again
+
+
 # ------------------------------------------------------------ log-odds of yes
 
 

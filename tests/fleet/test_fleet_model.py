@@ -200,6 +200,20 @@ def test_more_gpus_than_there_are_is_said_at_once(cluster: FakeCluster) -> None:
     assert cluster.closed and cluster.hired == 0
 
 
+@pytest.mark.parametrize(
+    ("workers", "gpus", "there", "words"),
+    [
+        (2, None, 0.0, "fleet: 2 workers on 1 host"),
+        (1, 1.0, 4.0, "fleet: 1 worker with 1 GPU on 1 host"),
+        (2, 0.5, 4.0, "fleet: 2 workers with 0.5 GPUs each on 1 host"),
+    ],
+)
+def test_a_fleet_says_how_large_it_is(cluster: FakeCluster, workers: int, gpus: float | None, there: float, words: str) -> None:
+    cluster.gpus, said = there, list[str]()
+    crew(workers, said, gpus=gpus)
+    assert said[0] == words
+
+
 def test_workers_are_as_many_as_the_gpus_allow(cluster: FakeCluster) -> None:
     cluster.gpus = 4
     assert Crew(FleetConfig(), print).size == 4

@@ -57,6 +57,7 @@ def test_a_status_has_a_row_for_each_worker_and_counts_what_is_left() -> None:
     assert found.workers[1].cells()[:5] == ("(not up yet)", "", "", "", "starts for 40 s")
     assert (found.units_done, found.units_left, found.per_s) == (6, 4, 3.0)
     assert found.left_s == pytest.approx(4 * 20 / 6)
+    assert found.summary.startswith("2 workers on 2 hosts, 60 answers, 3.0 answers/s, units 6 of 10, ")
     assert "workers lost 2, units retried 1, about 13 s left" in found.summary
     assert "about 2.0 h left" in dataclasses.replace(found, left_s=7200.0).summary
 

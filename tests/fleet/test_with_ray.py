@@ -56,7 +56,7 @@ def test_the_wave_of_a_worker_that_is_lost_is_answered_once_by_another(found: di
 def test_a_wave_that_kills_its_workers_is_missing_with_its_reason_until_the_next_run(found: dict[str, Any]) -> None:
     outcome = found["poisoned"]
     reasons = [why for missing in outcome["missing"] for why in missing.values()]
-    assert reasons and all("lost 1 workers and is set aside" in why for why in reasons)
+    assert reasons and all("lost 1 worker and is set aside" in why for why in reasons)
     assert outcome["status"] == f"complete but for {len(reasons)} items without an answer"
     assert len(outcome["answers"]) == len(found["alone"]["answers"]) - len(reasons)
     assert outcome["deeds"]["lost"] == 1

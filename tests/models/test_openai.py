@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from harness.core.errors import ConfigError, ModelError, Unanswered
+from harness.core.errors import ConfigError, FactsChanged, ModelError, Unanswered
 from harness.core.evaluation import Answer, Decoding, HiddenImage, NoisyImage, Request
 from harness.models._server import circuit_breaker as _health
 from harness.models._server import client as _server
@@ -131,6 +131,63 @@ def test_a_server_that_refuses_a_temperature_is_asked_without_one_and_the_protoc
     assert facts["temperature"] == "the server's own: it refuses one, so answers may be drawn at random"
 
 
+def refuses_words(body: dict[str, Any], how: Said) -> Said | None:
+    """`how` for a prompt without an image; a refusal of a temperature for one that shows some."""
+    if not any(part["type"] == "image_url" for part in body["messages"][0]["content"]):
+        return how
+    return refused(400, "'temperature' does not support 0 with this model") if "temperature" in body else None
+
+
+def test_where_a_word_alone_is_refused_one_about_an_image_settles_whether_a_temperature_is_taken() -> None:
+    def behave(body: dict[str, Any], count: int) -> Said:
+        return refuses_words(body, refused(400, "An image is required")) or reply()
+
+    with serving(behave, models=[{"id": "gpt"}]) as server:
+        facts = OpenAIModel(server.url).facts()
+    assert facts["temperature"].startswith("the server's own")
+
+
+@pytest.mark.parametrize("withheld", [reply("no", "content_filter"), reply("half", "odd")])
+def test_a_reply_that_is_no_answer_shows_all_the_same_that_a_temperature_is_taken(withheld: Said) -> None:
+    with serving(lambda body, count: withheld, models=[{"id": "gpt"}]) as server:
+        model = OpenAIModel(server.url, retries=0)
+        assert "temperature" not in model.facts() and len(server.asked) == 1
+        model.facts()
+        assert len(server.asked) == 1  # known now
+
+
+@pytest.mark.parametrize("kind", ["acme", "vllm"])
+def test_no_answer_comes_under_facts_that_it_does_not_have(kind: str, images: list[Path]) -> None:
+    def behave(body: dict[str, Any], count: int) -> Said:
+        return refuses_words(body, refused(503, "loading")) or reply()
+
+    asked = [Request(images[0], f"q{n}") for n in range(4)]
+    with serving(behave, models=[{"id": "gpt", "owned_by": kind}]) as server:
+        model = OpenAIModel(server.url, retries=0)
+        before = model.facts()
+        with pytest.raises(FactsChanged, match="temperature is \"the server's own.*, not '\\(none\\)'"):
+            ask(model, asked)
+        assert "temperature" not in before
+        with pytest.raises(FactsChanged):  # until somebody asks for the new ones
+            ask(model, asked)
+        assert "temperature" in model.facts()
+        answers, reasons = ask(model, asked)
+    assert len(answers) == 4 and not reasons
+
+
+def test_answers_that_came_with_a_temperature_stay_answers_when_it_is_refused_later() -> None:
+    def behave(body: dict[str, Any], count: int) -> Said:
+        return refused(400, "no temperature here") if count > 3 and "temperature" in body else reply()
+
+    with serving(behave, models=[{"id": "gpt"}]) as server:
+        model, found = OpenAIModel(server.url, concurrency=1), list[int]()
+        model.facts()
+        with pytest.raises(FactsChanged):
+            for batch in model.generate(questions(9)):
+                found += [i for i, _ in batch]
+    assert found == [0, 1, 2]
+
+
 def test_a_server_that_takes_a_temperature_says_nothing_of_it() -> None:
     with serving(models=[{"id": "gpt"}]) as server:
         assert "temperature" not in OpenAIModel(server.url).facts()
@@ -157,10 +214,31 @@ def test_a_reason_it_stopped_for_that_a_terminal_would_obey_is_cleaned() -> None
     assert reasons == {0: "the reply stopped for an unknown reason (odd \ufffd[31m\ufffd)"}
 
 
-def test_an_empty_answer_is_an_answer() -> None:
-    with serving(lambda body, count: reply(None)) as server:
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("", (100, 3, 0)), (None, (100, 1, 0)), ([], (100, 0, 0)), (None, None), ("", None)]
+)
+def test_an_empty_answer_is_an_answer(text: Any, tokens: tuple[int, int, int] | None) -> None:
+    with serving(lambda body, count: reply(text, tokens=tokens)) as server:
         answers, reasons = ask(OpenAIModel(server.url), questions(1))
     assert answers[0].text == "" and not reasons
+
+
+@pytest.mark.parametrize("content", [None, []])
+def test_tokens_that_are_counted_and_not_handed_over_are_no_answer(content: Any) -> None:
+    with serving(lambda body, count: reply(content, tokens=(100, 3, 0))) as server:
+        _, reasons = ask(OpenAIModel(server.url, retries=0), questions(1))
+    assert reasons == {0: "the reply holds no text, though 3 tokens of it are counted"}
+
+
+@pytest.mark.parametrize("call", [{"tool_calls": [{"id": "1", "type": "function"}]}, {"function_call": {"name": "f"}}])
+@pytest.mark.parametrize("finish", ["stop", "length"])
+def test_a_call_of_a_tool_without_text_is_no_answer_and_one_beside_text_is(call: dict[str, Any], finish: str) -> None:
+    for text, expected in ((None, "the reply calls a tool and holds no answer"), ("Yes.", None)):
+        said = reply(text, finish, tokens=None)
+        said.data["choices"][0]["message"] |= call
+        with serving(lambda body, count, said=said: said) as server:
+            answers, reasons = ask(OpenAIModel(server.url, retries=0), questions(1))
+        assert (reasons.get(0), answers[0].text if answers else None) == (expected, text)
 
 
 def test_a_server_that_knows_how_goes_on_with_a_given_beginning() -> None:
@@ -406,8 +484,9 @@ def test_a_server_that_goes_away_costs_few_tries_and_the_rest_is_listed_not_aske
         model = OpenAIModel(server.url, concurrency=2, retries=1)
         assert len(ask(model, questions(2))[0]) == 2
     tries: list[object] = []
-    once = model._server._once
-    monkeypatch.setattr(model._server, "_once", lambda body: (tries.append(body), once(body))[1])
+    (asked,) = model._reached().servers
+    once = asked._once
+    monkeypatch.setattr(asked, "_once", lambda body: (tries.append(body), once(body))[1])
     answers, reasons = ask(model, questions(500))
     assert not answers and len(reasons) == 500 and len(tries) < 12
     assert "the connection failed" in reasons[0] and "not asked, since the server at" in reasons[499]

@@ -13,9 +13,12 @@ import pytest
 import harness
 from harness.config.gate_policy import parse_policy
 from harness.config.schema import RunConfig, parse
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, RunLocked
+from harness.models.scripted import Scripted
 from harness.run import pipeline
+from harness.run import until_decided as decided
 from harness.run.until_decided import until_decided
+from harness.storage.run_folder import locked
 from harness.storage.run_store import open_store
 
 
@@ -56,6 +59,24 @@ def test_the_report_and_every_later_comparison_say_how_it_was_stopped(world: Pat
     later = harness.gate("base", done.run_id, output=base, policy={"rules": [
         {"metric": "pope.recall[random]", "role": "guard", "margin": "5 points"}]})  # fmt: skip
     assert later.verdict == "inconclusive"  # tests for a whole sweep do not hold for a stopped one
+
+
+def test_a_run_that_another_process_works_in_is_refused_before_its_protocol_is_looked_at(
+    world: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = until_decided(study(world, base, "blind", "No."), RECALL, "base", "test")
+    monkeypatch.setattr(decided, "require_same_protocol", None)  # which may start a server
+    with locked(done.folder), pytest.raises(RunLocked):
+        until_decided(study(world, base, "blind", "No."), RECALL, "base", "test")
+
+
+def test_a_model_that_turns_out_to_answer_under_other_facts_decides_nothing(
+    world: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = Scripted.facts
+    monkeypatch.setattr(Scripted, "facts", lambda self: facts(self) | ({"temperature": "its own"} if self.asked else {}))
+    with pytest.raises(ConfigError, match=r"temperature is 'its own', not '\(none\)'.*The base \(base-.*Sweep the base again"):
+        until_decided(study(world, base, "odd", "Nothing."), RECALL, "base", "test")
 
 
 def test_what_cannot_be_decided_asks_every_image_and_says_so(world: Path, base: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,17 @@ _UNTIL_IDLE: list[Callable[[], None]] = []
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def how_it_ended(code: int | None) -> str:
+    """How a process ended, behind its name: 'ended with exit code 3', 'was ended by SIGKILL (out of memory?)'.
+
+    A negative code is a signal's number, as `subprocess` and `multiprocessing` give it.
+    """
+    if code is None or code >= 0:
+        return f"ended with exit code {code}"
+    name = {number.value: number.name for number in signal.Signals}.get(-code, f"signal {-code}")
+    return f"was ended by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
 @contextmanager

@@ -10,11 +10,14 @@ classes, in every engine. Those that need another search (beams, guidance, ..) a
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from harness.core.edge.foreign import refused_as
 from harness.core.errors import ModelError
-from harness.models._engine.decoding import Bend
+
+if TYPE_CHECKING:
+    from harness.models._engine.decoding import Bend  # imports torch
 
 # setting -> the value that changes nothing; None never does
 _BENDS: dict[str, Any] = {
@@ -56,31 +59,46 @@ def checked_use(use: str) -> str:
     return use
 
 
-class GenerationSettings:
-    """The settings of a checkpoint's generation_config other than its end tokens.
+class Settings:
+    """The settings of a generation_config other than its end tokens.
 
     use: "honoured", or "ignored": answers are chosen from the model's own distribution, and the facts record it.
     """
 
-    def __init__(self, module: Any, use: str = HONOURED) -> None:
-        checked_use(use)
-        self._module, self._use = module, use
-        config = module.generation_config
+    def __init__(self, config: Any, use: str = HONOURED) -> None:
+        self._use = checked_use(use)
         self.bends = _set(config, _BENDS)
         self.refused = _set(config, _REFUSED)
 
-    def check(self) -> None:
-        """Raises ModelError where answers would not be those of the checkpoint's own `generate`."""
-        if self.refused and self._use == HONOURED:
+    def check(self, only: Sequence[str] = tuple(_BENDS), where: str = "here") -> None:
+        """Raises ModelError where answers would not be those of the checkpoint's own `generate`.
+
+        only: settings that can be applied. where: the place, for the message.
+        """
+        others = {name: value for name, value in self.bends.items() if name not in only} | self.refused
+        if others and self._use == HONOURED:
             raise ModelError(
-                f"The generation_config of this checkpoint sets {_words(self.refused)}, which is not supported here. Remove "
+                f"The generation_config of this checkpoint sets {_words(others)}, which is not supported {where}. Remove "
                 "it from generation_config.json, or set model.generation_config=ignored to ignore the whole file."
             )
+
+    @property
+    def applied(self) -> dict[str, Any]:
+        """What bends the logits, by name."""
+        return self.bends if self._use == HONOURED else {}
 
     def fact(self) -> str:
         """One line of the protocol."""
         asked = self.bends if self._use == HONOURED else {**self.bends, **self.refused}
         return f"{self._use}: {_words(asked)}" if asked else "bends nothing"
+
+
+class GenerationSettings(Settings):
+    """Those of a checkpoint that is loaded here, as transformers' own code applies them. use: see `Settings`."""
+
+    def __init__(self, module: Any, use: str = HONOURED) -> None:
+        super().__init__(module.generation_config, use)
+        self._module = module
 
     def bend(self, prompt: int, limit: int, end_ids: frozenset[int]) -> Bend | None:
         """The chain of `generate` for one answer; None where it would change nothing.
@@ -89,7 +107,7 @@ class GenerationSettings:
             prompt: tokens before the answer; limit: tokens that the answer may have.
         """
         self.check()
-        if not self.bends or self._use == IGNORED:
+        if not self.applied:
             return None
         config = copy.deepcopy(self._module.generation_config)
         plain = dict.fromkeys(_REFUSED) | {"do_sample": False, "renormalize_logits": False}

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from harness.core.edge.images import open_image, shows_as_stored
 from harness.core.edge.text import printable, without_surrogates
 from harness.core.evaluation import Answer, Decoding, Request
@@ -41,6 +43,13 @@ def data_url(path: Path) -> str:
         return f"data:{_PLAIN[format]};base64,{base64.b64encode(path.read_bytes()).decode()}"
     packed = io.BytesIO()
     read.save(packed, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(packed.getvalue()).decode()}"
+
+
+def drawn_url() -> str:
+    """A small plain image, to ask a word about."""
+    packed = io.BytesIO()
+    Image.new("RGB", (224, 224), (128, 128, 128)).save(packed, "PNG")
     return f"data:image/png;base64,{base64.b64encode(packed.getvalue()).decode()}"
 
 
@@ -91,6 +100,8 @@ def read_reply(data: Any, decoding: Decoding, latency_s: float, thinking: int = 
         raise Unanswerable("the server's content filter withheld the answer")
     if why not in (*_ENDS, *_LIMITS) or not isinstance(text, str):
         raise Again(f"the reply stopped for an unknown reason ({printable(str(reason)[:40])})")
+    if not text and (lost := _lost_text(message, thought, used, why in _ENDS)):
+        raise Again(lost)
     text = without_surrogates(text)  # a token that is half a character, which UTF-8 (a file, the store) cannot hold
     cut = _cut(text, decoding.stop)
     stopped = "stop" if cut is not None else "end" if why in _ENDS else "length"
@@ -99,6 +110,20 @@ def read_reply(data: Any, decoding: Decoding, latency_s: float, thinking: int = 
         text, stopped = _thought_through(text, stopped, thought, (thoughts, tokens_out), (thinking, decoding.max_new_tokens))
     answer = Answer("", text, -1 if tokens_out is None else tokens_out, stopped, latency_s, model=model_named(data))
     return Reply(answer, used)
+
+
+def _lost_text(message: Mapping[str, Any], thought: str, used: TokenCounts, ended: bool) -> str:
+    """Why a message without text is no answer, where that shows; "" for the answer of a model that wrote nothing.
+
+    An empty text is an answer. So is no text at all (null, no part), unless the answer `ended` and more tokens are counted than
+    the one that ends it: then the server did not hand over what they say.
+    """
+    if message.get("tool_calls") or message.get("function_call"):
+        return "the reply calls a tool and holds no answer"
+    written = (used.reply or 0) - (used.reasoning or 0)
+    if ended and message.get("content") in (None, []) and not thought and written > 1:
+        return f"the reply holds no text, though {written} tokens of it are counted"
+    return ""
 
 
 def _thought_through(

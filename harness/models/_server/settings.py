@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, ModelError
+from harness.models._engine.generation_settings import HONOURED, checked_use
 from harness.models._server.client import Server
 from harness.models._server.spend_cap import SpendCap
 from harness.models._server.thinking import Thinking
@@ -19,6 +20,10 @@ def check_given(options: Mapping[str, Any]) -> None:
     prices = (options.get("price_in"), options.get("price_out"))
     check_numbers(options.get("concurrency", 1), options.get("timeout_s", 1.0), options.get("retries", 0), prices)
     key_of(options.get("api_key_env"))
+    try:
+        checked_use(options.get("generation_config", HONOURED))
+    except ModelError as error:
+        raise ConfigError(str(error)) from error
     if options.get("url") is not None:
         addresses_of(options["url"])
     SpendCap(options.get("max_cost"), *prices)

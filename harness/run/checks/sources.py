@@ -32,7 +32,7 @@ from harness.core.preference import (
     together,
 )
 from harness.models._checkpoint.families import note_ahead
-from harness.models._server.shared_servers import check_startable
+from harness.models._own_server.shared_servers import own_servers
 from harness.run.checks.adapters import check_layers, noted_rank
 from harness.storage.artifacts import Pairs
 
@@ -177,7 +177,7 @@ def unreached_models(arm: Arm) -> list[str]:
         options = {name: value for name, value in spec.items() if name != "name"}
         try:
             if _is_own_server(spec):
-                check_startable(**options)
+                own_servers(**options)  # not started
             elif spec["name"] != "transformers":
                 registry.make("model", spec["name"], options)
         except HarnessError as error:

@@ -23,7 +23,7 @@ from harness.core.files import write_text_whole
 from harness.core.plugins import Aligner, Annotator, Data, Model, Progress, Trained, no_progress
 from harness.core.preference import PreferencePair
 from harness.evaluation.checkpoint_checks import require_sound
-from harness.models._server.shared_servers import end_idle_servers
+from harness.models._own_server.shared_servers import end_idle_servers
 from harness.run.arm_costs import annotated
 from harness.run.data import open_data
 from harness.run.make_aligner import annotator_of, make_aligner

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from harness.core.digests import model_digest
 from harness.core.errors import ModelError
 from harness.evaluation.checkpoint_checks import require_sound
-from harness.models._server.managed import served
+from harness.models._own_server.served import served
 from harness.models.transformers import TransformersModel
 from tests.alignment.talker import Killed, kill_after
 from tests.alignment.training.test_reload import LORA, PAIRS, reloaded, train

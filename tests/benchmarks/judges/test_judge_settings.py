@@ -54,6 +54,19 @@ def test_a_judge_of_other_options_is_asked_anew_and_the_same_one_is_not(tmp_path
         assert len(server.asked) == 5 and rated(store, server.url, {}) == plain
 
 
+def test_a_judge_that_turns_out_to_draw_its_replies_leaves_no_verdict_under_temperature_0(tmp_path: Path) -> None:
+    def behave(body: dict[str, Any], count: int) -> Said:
+        if count == 0:
+            return refused(503, "loading")
+        return refused(400, "no temperature here") if "temperature" in body else reply("Rating: 6")
+
+    with serving(behave, models=[{"id": "gpt"}]) as server, Store(tmp_path / "store.sqlite") as store:
+        first, version = rated(store, server.url, {}, retries=0)
+        assert (first, version.endswith("temperature 0")) == (None, True)
+        second, version = rated(store, server.url, {}, retries=0)
+    assert (second, version.endswith("temperature the server's own")) == (6, True)
+
+
 @pytest.mark.parametrize("facts", [{}, DEFAULTS, {**DEFAULTS, "device": "cpu, 2 threads", "dtype": "float32"}])
 def test_a_model_without_settings_adds_nothing(facts: dict[str, str]) -> None:
     assert Chat(Stating(facts)).version.endswith("temperature 0")

@@ -1,4 +1,4 @@
-"""Python's search for cyclic garbage: when it is done, and over what."""
+"""Python's search for cyclic garbage: when it is done, and over what; how a process ended."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from harness.core.edge.processes import imports_that_stay, without_collecting
+from harness.core.edge.processes import how_it_ended, imports_that_stay, without_collecting
 
 CYCLE = """
 class Noted:
@@ -55,3 +55,17 @@ def test_a_process_ends_without_a_last_search_where_that_is_asked_for(first: str
     code = f"from harness.core.edge.processes import end_without_collecting\n{first}\n{CYCLE}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == said
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        (0, "ended with exit code 0"),
+        (137, "ended with exit code 137"),
+        (-9, "was ended by SIGKILL (out of memory?)"),
+        (-15, "was ended by SIGTERM"),
+        (-40, "was ended by signal 40"),
+    ],
+)
+def test_how_a_process_ended_is_said_with_its_signal(code: int, how: str) -> None:
+    assert how_it_ended(code) == how

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
+import socket
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
+from harness.core.edge.text import count
 from harness.core.errors import ConfigError, ModelError
-from harness.models._server.managed import ManagedServer, Served
+from harness.models._own_server.managed import ManagedServer
+from harness.models._own_server.served import Served, require_same_files
 
 _log = logging.getLogger("harness")
 
@@ -25,7 +30,9 @@ class Replicas:
         what: the checkpoint. serve: vllm or sglang. executable: its path. arguments: further ones of each server.
         start_s: seconds until all must answer.
         gpus: of each server, see `shares`.
-    Raises ModelError where a server does not start.
+    `asked_as` is the name that they serve it under. A part of it is drawn at random: whatever else listens at one of their
+    ports does not have it.
+    Raises ModelError where a server does not start, and where the checkpoint's files changed meanwhile.
     """
 
     def __init__(
@@ -37,14 +44,15 @@ class Replicas:
         start_s: float,
         gpus: Sequence[str | None],
     ) -> None:
-        self.name, self.checkpoint = what.name, what.checkpoint
+        self.asked_as = f"{what.name}-{secrets.token_hex(4)}"
         until = time.monotonic() + start_s
         self._servers: list[ManagedServer] = []
         try:
-            for own in gpus:
-                self._servers.append(ManagedServer(what, serve, executable, arguments, own))
+            for port, own in zip(_free_ports(len(gpus)), gpus, strict=True):
+                self._servers.append(ManagedServer(what, serve, executable, arguments, port, self.asked_as, own))
             for server in self._servers:
                 server.wait(until, start_s)
+            require_same_files(what, serve)
         except BaseException:
             self.stop()
             raise
@@ -56,13 +64,14 @@ class Replicas:
         return [server.url for server in self._servers]
 
     @property
+    def version(self) -> str:
+        """As the first server says; all are of one executable."""
+        return self._servers[0].version
+
+    @property
     def runs(self) -> bool:
         """Whether one of them does."""
         return any(server.runs for server in self._servers)
-
-    def facts(self) -> dict[str, str]:
-        """As of each server."""
-        return self._servers[0].facts()
 
     def stop(self) -> None:
         for server in self._servers:
@@ -81,7 +90,7 @@ class Replicas:
             self._reported |= {url} if is_new else set()
         if is_new:
             left = sum(not end for end in ends.values())
-            _log.warning("%s\nIts questions go to the %d that are left.", ends[url], left)
+            _log.warning("%s\nIts questions go to %s.", ends[url], count(left, "other server"))
         return not ends[url]
 
 
@@ -106,3 +115,12 @@ def _gpus() -> list[str]:
     import torch  # asks the driver, and starts nothing on a GPU
 
     return [str(n) for n in range(torch.cuda.device_count())]
+
+
+def _free_ports(number: int) -> list[int]:
+    """Different ports at which nothing listens now: all are held until the last one is chosen."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(number)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]

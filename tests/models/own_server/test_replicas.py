@@ -14,11 +14,11 @@ from PIL import Image
 
 from harness.core.errors import ConfigError, ModelError
 from harness.core.evaluation import Request
+from harness.models._own_server.replicas import shares
 from harness.models._server import client as _client
-from harness.models._server.replicas import shares
 from harness.models.openai import OpenAIModel
-from tests.models.server.stand_in import noted as notes
-from tests.models.server.stand_in import noting_server
+from tests.models.own_server.stand_in import noted as notes
+from tests.models.own_server.stand_in import noting_server
 
 
 @pytest.fixture
@@ -30,7 +30,9 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def served(folder: Path, replicas: int) -> OpenAIModel:
-    return OpenAIModel(path=str(folder), serve="vllm", start_s=60.0, replicas=replicas, retries=1)
+    model = OpenAIModel(path=str(folder), serve="vllm", start_s=60.0, replicas=replicas, retries=1)
+    model.start()
+    return model
 
 
 def answers(model: OpenAIModel, requests: list[Request]) -> dict[int, str]:
@@ -74,19 +76,20 @@ def test_a_server_that_dies_is_reported_and_the_others_answer_its_questions(
     dead = before[0]
     os.kill(notes(said)[dead]["pid"], signal.SIGKILL)
     until = time.monotonic() + 10
-    while not any(server.ended for server in model._own._servers) and time.monotonic() < until:  # type: ignore[union-attr]
+    while not any(server.ended for server in model._own.start()._servers) and time.monotonic() < until:  # type: ignore[union-attr]
         time.sleep(0.02)
     with caplog.at_level(logging.WARNING, "harness"):
         after = answers(model, asked)
     (other,) = notes(said).keys() - {dead}
     assert after == dict.fromkeys(range(8), other)
-    assert caplog.text.count("Its questions go to the 1 that are left") == 1 and f":{dead}/v1 ended" in caplog.text
+    assert caplog.text.count("Its questions go to 1 other server.") == 1
+    assert f":{dead}/v1 was ended by SIGKILL (out of memory?)" in caplog.text
 
 
 def test_when_the_last_one_dies_the_sweep_stops_with_the_end_of_its_log(said: Path, llava_folder: Path, tmp_path: Path) -> None:
     model = served(llava_folder, 2)
     with pytest.raises(
-        ModelError, match=r"(?s)ended \(exit code 4\).*CUDA error.*No server is left; what was answered is stored"
+        ModelError, match=r"(?s)ended with exit code 4.*CUDA error.*No server is left; what was answered is stored"
     ):
         answers(model, [Request(None, "die"), Request(None, "die too"), *(Request(None, f"q{n}") for n in range(20))])
 

@@ -17,10 +17,10 @@ from harness.config.schema import JudgeConfig
 from harness.core.errors import ModelError
 from harness.core.evaluation import Request
 from harness.evaluation.scoring import make_annotator
+from harness.models._own_server.shared_servers import end_idle_servers, kept_servers
 from harness.models._server import client as _client
-from harness.models._server.shared_servers import end_idle_servers, kept_servers
 from harness.models.openai import OpenAIModel
-from tests.models.server.stand_in import noted, noting_server, runs
+from tests.models.own_server.stand_in import noted, noting_server, runs
 
 
 @pytest.fixture
@@ -31,7 +31,9 @@ def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def served(folder: Path, **options: Any) -> OpenAIModel:
-    return OpenAIModel(**{"path": str(folder), "serve": "vllm", "start_s": 60.0, "retries": 1, **options})
+    model = OpenAIModel(**{"path": str(folder), "serve": "vllm", "start_s": 60.0, "retries": 1, **options})
+    model.start()
+    return model
 
 
 def alive(starts: Path) -> int:

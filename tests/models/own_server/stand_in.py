@@ -24,11 +24,12 @@ class Says(BaseHTTPRequestHandler):
         self.wfile.write(content)
 """
 
-# Each notes its pid and GPUs, and answers with its port; a question "die" ends it.
+# Each does STAND_IN_FIRST, notes its pid, GPUs and requests, and answers with its port; a question "die" ends it.
 _NOTING = (
     HANDLER
     + """
 port = args[args.index("--port") + 1]
+exec(os.environ.get("STAND_IN_FIRST", ""))
 with open(os.path.join(os.environ["STAND_IN"], port + ".json"), "w") as file:
     json.dump({"args": args, "pid": os.getpid(), "gpus": os.environ.get("CUDA_VISIBLE_DEVICES")}, file)
 class Handler(Says):
@@ -40,8 +41,11 @@ class Handler(Says):
         if "die" in body:
             print("CUDA error", flush=True)
             os._exit(4)
+        asked = json.loads(body)
+        with open(os.path.join(os.environ["STAND_IN"], port + ".asked"), "a") as file:
+            file.write(body + "\\n")
         message = {"role": "assistant", "content": os.environ.get("STAND_IN_SAYS", port)}
-        self.say({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+        self.say({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "model": asked["model"]})
 ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
 """
 )
@@ -60,6 +64,11 @@ def noting_server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def noted(starts: Path) -> dict[str, dict[str, Any]]:
     """Of each start, by its port: arguments, pid and GPUs."""
     return {path.stem: json.loads(path.read_text()) for path in starts.glob("*.json")}
+
+
+def asked(starts: Path) -> list[dict[str, Any]]:
+    """The requests to all of them."""
+    return [json.loads(line) for path in sorted(starts.glob("*.asked")) for line in path.read_text().splitlines()]
 
 
 def runs(pid: int) -> bool:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import peft
@@ -20,10 +21,10 @@ from harness.config import check_paths, schema
 from harness.config.check_paths import path_faults
 from harness.core.digests import model_digest
 from harness.core.errors import ConfigError, ModelError
-from harness.core.evaluation import Request
-from harness.models._server import managed
+from harness.core.evaluation import Answer, Request
+from harness.models._own_server import arguments, managed, process
 from harness.models.openai import OpenAIModel
-from tests.models.server.stand_in import HANDLER, runs
+from tests.models.own_server.stand_in import HANDLER, runs
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # peft's own, of the adapters made here
 
@@ -44,7 +45,7 @@ class Handler(Says):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         message = {"role": "assistant", "content": "Yes from " + body["model"]}
-        self.say({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+        self.say({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "model": body["model"]})
 ThreadingHTTPServer((after("--host"), int(after("--port"))), Handler).serve_forever()
 """
 )
@@ -91,7 +92,13 @@ def vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
 
 
 def served(folder: Path, **options: Any) -> OpenAIModel:
-    return OpenAIModel(**{"path": str(folder), "serve": "vllm", "start_s": 60.0, **options})
+    model = OpenAIModel(**{"path": str(folder), "serve": "vllm", "start_s": 60.0, **options})
+    model.start()
+    return model
+
+
+def answers_of(model: OpenAIModel) -> dict[int, Answer]:
+    return dict(answer for batch in model.generate([Request(None, "q")]) for answer in batch)
 
 
 def saved_adapter(base: Path, folder: Path, **config: Any) -> Path:
@@ -105,9 +112,8 @@ def test_a_checkpoint_folder_is_served_asked_and_the_whole_server_ended_with_the
     vllm: StandIn, llava_folder: Path
 ) -> None:
     model = served(llava_folder, serve_args=["--max-model-len", "512"])
-    answers = dict(answer for batch in model.generate([Request(None, "q")]) for answer in batch)
     args = vllm.said()["args"]
-    assert answers[0].text == f"Yes from {llava_folder.name}"
+    assert answers_of(model)[0].text.startswith(f"Yes from {llava_folder.name}-")
     assert args[:4] == ["serve", str(llava_folder), "--host", "127.0.0.1"] and args[-2:] == ["--max-model-len", "512"]
     assert all(runs(pid) for pid in vllm.said()["pids"])
     del model
@@ -158,8 +164,8 @@ def test_a_driver_that_is_killed_leaves_no_server_behind(vllm: StandIn) -> None:
     code = (
         "import os, signal, sys, tempfile, time\n"
         "from pathlib import Path\n"
-        "from harness.models._server.managed import _start\n"
-        "kept = _start([sys.argv[1]], tempfile.TemporaryFile('a+b'))\n"
+        "from harness.models._own_server.process import start\n"
+        "kept = start([sys.argv[1]], tempfile.TemporaryFile('a+b'))\n"
         "while not Path(os.environ['STAND_IN']).is_file() or not Path(os.environ['STAND_IN']).read_text().endswith('}'):\n"
         "    time.sleep(0.05)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -176,9 +182,10 @@ def test_a_lora_adapter_is_passed_on_and_asked_for_by_name(vllm: StandIn, llava_
     args = vllm.said()["args"]
     lora = args.index("--enable-lora")
     assert args[1] == str(llava_folder)
-    assert args[lora : lora + 5] == ["--enable-lora", "--max-lora-rank", "16", "--lora-modules", f"tuned={adapter}"]
-    answers = dict(answer for batch in model.generate([Request(None, "q")]) for answer in batch)
-    assert answers[0].text == "Yes from tuned" and model.checkpoint.parent == model_digest(llava_folder)
+    asked_as = args[lora + 4].partition("=")[0]
+    assert args[lora : lora + 5] == ["--enable-lora", "--max-lora-rank", "16", "--lora-modules", f"{asked_as}={adapter}"]
+    assert args[args.index("--served-model-name") + 1] == f"{asked_as}-base" and asked_as.startswith("tuned-")
+    assert answers_of(model)[0].text == f"Yes from {asked_as}" and model.checkpoint.parent == model_digest(llava_folder)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +231,8 @@ def test_sglang_is_started_by_its_own_words(vllm: StandIn, llava_folder: Path) -
         ({"serve_args": ["--api_key", "x"]}, "--api-key, which could"),
         ({"serve_args": ["--hf-token=x"]}, "--hf-token, which could"),
         ({"serve_args": ["--tokeniz", "x"]}, "--tokeniz, which could"),
-        ({"serve_args": ["--generation-config", "/usr"]}, "folder /usr"),
+        ({"serve_args": ["--chat-template", "/usr"]}, "folder /usr"),
+        ({"serve_args": ["--generation-config", "auto"]}, "--generation-config, which the harness sets"),
         ({"start_s": 0.0}, "above 0"),
     ],
 )
@@ -253,5 +261,19 @@ def test_a_study_that_could_not_start_its_server_is_refused_at_once(
     assert fault.startswith(why)
 
 
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        (None, ""),
+        (3, "ended with exit code 3"),
+        (128 + 9, "was ended by SIGKILL (out of memory?)"),  # the server
+        (-9, "was ended by SIGKILL (out of memory?)"),  # the process between
+        (255, "ended with exit code 255"),
+    ],
+)
+def test_a_signal_that_ended_it_is_named(code: int | None, how: str) -> None:
+    assert process.end_of(SimpleNamespace(poll=lambda: code)) == how  # type: ignore[arg-type]
+
+
 def test_the_check_of_a_study_knows_the_servers_that_the_backend_starts() -> None:
-    assert check_paths.OWN_SERVERS is managed.OWN_SERVERS == ("vllm", "sglang")
+    assert check_paths.OWN_SERVERS is arguments.OWN_SERVERS == ("vllm", "sglang")

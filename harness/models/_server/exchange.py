@@ -1,0 +1,76 @@
+"""One request to the servers of a model and its reply; what a provider takes is found out on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness.core.evaluation import Decoding, Request
+from harness.core.preference import paths_of
+from harness.models._server.chat_format import Reply, chat_body, continued, drawn_url, read_reply, refuses_temperature
+from harness.models._server.connection import Connection
+from harness.models._server.refusals import Unanswerable
+from harness.models._server.thinking import Thinking
+
+
+class Exchange:
+    """What is sent, and what of it the servers take.
+
+    sent: further keys of each request. tempered: whether the model takes a temperature; None until a server has shown it.
+    shown_as: the model's name in answers, where servers have it under another one (those of one's own).
+    """
+
+    def __init__(self, thinking: Thinking, sent: Mapping[str, Any], tempered: bool | None, shown_as: str = "") -> None:
+        self._thinking, self._sent, self._shown_as = thinking, sent, shown_as
+        self.tempered, self._limit = tempered, "max_tokens"
+
+    def ask(self, at: Connection, request: Request, encoded: Sequence[str], agreed: Callable[[], None] = lambda: None) -> Reply:
+        """The reply to a request about images as they are sent.
+
+        `agreed` is called before the request is sent, after it is decided how; it may raise. Raises Unanswerable.
+        """
+        limit, tempered = self._limit, self.tempered is not False
+        agreed()
+        body = chat_body(self._thinking.asked(request), encoded, at.name, limit, tempered)
+        if request.prefix or request.decoding.min_new_tokens:
+            body = continued(body, request)
+        body["extra_body"] = {**body.get("extra_body", {}), **self._sent}
+        started, thinking = time.perf_counter(), self._thinking.tokens
+
+        def read(data: Any) -> Reply:  # Any: what a server sent
+            if tempered and self.tempered is None and isinstance(data, Mapping) and data.get("choices"):
+                self.tempered = True  # whatever it replied
+            return self._named(read_reply(data, request.decoding, round(time.perf_counter() - started, 4), thinking), at.name)
+
+        try:
+            return at.pool.ask(body, read, next(iter(paths_of(request.image)), None))
+        except Unanswerable as error:
+            if limit == "max_tokens" and "max_completion_tokens" in str(error):
+                self._limit = "max_completion_tokens"  # newer models of some providers take no other name
+            elif tempered and refuses_temperature(str(error)):
+                self.tempered = False  # models that reason draw as they like
+            else:
+                raise
+            return self.ask(at, request, encoded, agreed)
+
+    def first_words(self, at: Connection) -> None:
+        """Before answers are stored: a word settles whether the model takes a temperature; where the server takes none alone,
+        one about an image does. Where it takes neither, its first reply to a question will.
+        """
+        word = Request(None, "Hi", Decoding(max_new_tokens=16))
+        for images in ([], [drawn_url()]):
+            try:
+                self.ask(at, word, images)
+            except Unanswerable as error:
+                if error.transient:  # nothing is wrong with the word
+                    return
+            if self.tempered is not None:
+                return
+
+    def _named(self, reply: Reply, asked_as: str) -> Reply:
+        """As the protocol names the model, where the reply names it as it was asked for."""
+        if not self._shown_as or reply.answer.model != asked_as:
+            return reply
+        return replace(reply, answer=replace(reply.answer, model=self._shown_as))

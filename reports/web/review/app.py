@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from harness.core.errors import ConfigError
-from harness.labels.cases import Vote
+from harness.labels.cases import JUDGEMENTS, Vote
 from harness.labels.votes import UNDO, check_name
 from reports.web.guard import Gate, posted
 from reports.web.review.case_view import buttons, case_view, judgement_name, read_marks, statement
@@ -98,15 +98,15 @@ def _settling(site: Site, desk: Desk) -> None:
     @get("/adjudication")
     def adjudication(request: Request) -> Response:
         reviewer = _reviewer(request, desk)
-        waiting = [(position, reviewer in desk.standing(position).votes) for position in desk.disputed()]
+        waiting = [(position, desk.has_judged(position, reviewer)) for position in desk.disputed()]
         return _page(site, desk, request, "adjudication.html", waiting=waiting)
 
     @get("/adjudication/{id}")
     def adjudicate(request: Request, id: str) -> Response:
         position, reviewer = _position(desk, id), _reviewer(request, desk)
+        if not (desk.has_judged(position, reviewer) and desk.can_be_settled(position)):
+            return _go(f"/case/{id}")  # nobody sees the others' votes before a judgement of their own
         view = case_view(desk, position, reviewer, adjudicating=True)
-        if view.own is None:  # nobody sees the others' votes before their own
-            return _go(f"/case/{id}")
         return _page(site, desk, request, "case.html", view=view, form=secrets.token_hex(16), adjudicating=True)
 
 
@@ -126,8 +126,12 @@ def _judging(site: Site, desk: Desk) -> None:
     def vote(request: Request, sent: Annotated[Judgement, Form()]) -> Response:
         position, reviewer = _position(desk, sent.case), _reviewer(request, desk)
         case, standing = desk.cases[position], desk.standing(position)
-        if sent.adjudication and reviewer not in standing.votes:
-            raise HTTPException(409, "Judge this case yourself before you settle it.")
+        if sent.judgement not in JUDGEMENTS:
+            raise ConfigError(f"{sent.judgement[:80]!r} is not a valid judgement. Choose one of: {', '.join(JUDGEMENTS)}.")
+        if sent.adjudication and not desk.has_judged(position, reviewer):
+            raise HTTPException(409, "Judge this case yourself before you settle it; a skip is not a judgement.")
+        if sent.adjudication and not desk.can_be_settled(position):
+            raise HTTPException(409, "Reviewers do not disagree on this case, so there is nothing to settle.")
         if not sent.adjudication and standing.settled is not None:
             raise HTTPException(409, f"{standing.settled.reviewer} has settled this case; that vote must be undone first.")
         marks = read_marks(sent.marks) if case.caption and sent.judgement == "wrong" else ()

@@ -45,12 +45,16 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """What one reviewer may see of one case. `others` and `answers` are empty until they may be seen."""
+    """What one reviewer may see of one case. `others` and `answers` are empty until they may be seen.
+
+    `own`: the reviewer's vote, a skip too; `judged`: it judges.
+    """
 
     case: Case
     id: str
     position: int
     own: Vote | None
+    judged: bool
     settled: Vote | None
     size: tuple[int, int] | None
     boxes: tuple[Drawn, ...]
@@ -64,19 +68,20 @@ class CaseView:
 def case_view(desk: Desk, position: int, reviewer: str, adjudicating: bool = False) -> CaseView:
     """The others' votes only where the reviewer adjudicates, the answers only after a judgement of their own."""
     case, standing = desk.cases[position], desk.standing(position)
-    own = standing.votes.get(reviewer)
+    judged = desk.has_judged(position, reviewer)
     size = desk.shelf.size(case.image)
     boxes = tuple(Drawn(box, bool(re.search(rf"\b{re.escape(box.name)}\b", case.question))) for box in case.boxes)
     return CaseView(
         case=case,
         id=desk.ids[position],
         position=position,
-        own=own,
+        own=standing.votes.get(reviewer),
+        judged=judged,
         settled=standing.settled,
         size=size,
         boxes=boxes if size else (),
-        answers=alike(case.answers) if own else (),
-        others=tuple(standing.votes.values()) if adjudicating and own else (),
+        answers=alike(case.answers) if judged else (),
+        others=tuple(standing.votes.values()) if adjudicating and judged else (),
     )
 
 

@@ -136,12 +136,34 @@ def test_adjudication_asks_for_a_word_of_ones_own_first(ann, bob, desk):
     assert "Judge it first" in cy.get("/adjudication").text
     assert cy.get(f"/adjudication/{desk.ids[0]}").url.path == f"/case/{desk.ids[0]}"
     assert cy.says(0, "wrong", adjudication="true").status_code == 409
-    cy.says(0, "skip")
+    assert "No, there is no cup." not in cy.says(0, "skip").text
+    assert "Judge it first" in cy.get("/adjudication").text
+    assert cy.get(f"/adjudication/{desk.ids[0]}").url.path == f"/case/{desk.ids[0]}"
+    assert cy.says(0, "wrong", adjudication="true").status_code == 409
+    cy.says(0, "ambiguous")
     html = cy.get(f"/adjudication/{desk.ids[0]}").text
     assert "ANN" in html and "BOB" in html
     cy.says(0, "wrong", adjudication="true", comment="settled")
     assert desk.standing(0).settled.reviewer == "cy"
     assert desk.disputed() == []
+
+
+def test_only_a_disagreement_is_settled(ann, bob, desk):
+    ann.says(0, "wrong")
+    bob.says(0, "wrong", comment="BOB")
+    assert ann.says(0, "right", adjudication="true").status_code == 409
+    assert ann.get(f"/adjudication/{desk.ids[0]}").url.path == f"/case/{desk.ids[0]}"
+    bob.says(0, "right")
+    ann.says(0, "right", adjudication="true")
+    assert bob.says(0, "wrong", adjudication="true").status_code == 200  # another settlement replaces the first
+    assert (desk.standing(0).settled.reviewer, desk.standing(0).settled.judgement) == ("bob", "wrong")
+
+
+def test_a_vote_is_one_of_those_that_the_page_offers(ann, desk):
+    ann.says(0, "wrong")
+    for word in ("undo", "flipped", ""):
+        assert ann.says(0, word).status_code in (400, 422)
+    assert [vote.judgement for vote in desk.votes.votes] == ["wrong"]
 
 
 def test_a_settled_label_takes_no_further_votes_and_leaves_the_queue(ann, bob, desk):

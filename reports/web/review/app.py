@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, StoreError
 from harness.labels.cases import JUDGEMENTS, Vote
 from harness.labels.votes import UNDO, check_name
 from reports.web.guard import Gate, posted
@@ -139,7 +139,7 @@ def _judging(site: Site, desk: Desk) -> None:
             raise ConfigError("Mark the words that the scorer got wrong, or vote that its marks are right.")
         text, settles = _one_kind_of_line(sent.comment), sent.adjudication
         vote = Vote(*case.key, sent.judgement, reviewer, desk.now(), text, case.caption, marks, settles)
-        desk.votes.add(vote, sent.form)
+        _keep(desk, vote, sent.form)
         return _go(f"/{'adjudication' if sent.adjudication else 'case'}/{sent.case}")
 
     @post("/undo")
@@ -147,8 +147,15 @@ def _judging(site: Site, desk: Desk) -> None:
         position, reviewer = _position(desk, asked.case), _reviewer(request, desk)
         case = desk.cases[position]
         vote = Vote(*case.key, UNDO, reviewer, desk.now(), answer=case.caption, adjudication=asked.adjudication)
-        desk.votes.add(vote, asked.form)
+        _keep(desk, vote, asked.form)
         return _go(f"/{'adjudication' if asked.adjudication else 'case'}/{asked.case}")
+
+
+def _keep(desk: Desk, vote: Vote, form: str) -> None:
+    try:
+        desk.votes.add(vote, form)
+    except StoreError as error:
+        raise StoreError(f"This vote is not stored. {error} Then go back and send it again.") from error
 
 
 def _tables(site: Site, desk: Desk) -> None:

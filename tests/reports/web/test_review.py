@@ -264,7 +264,7 @@ def test_an_image_that_is_gone_leaves_the_question(folder):
 def test_a_store_that_is_held_by_another_process_is_told_and_the_vote_can_be_sent_again(desk, ann):
     kept, desk.votes.add = desk.votes.add, lambda vote, token="": (_ for _ in ()).throw(StoreError("locked; wait"))
     answer = ann.says(0, "right", form="f")
-    assert answer.status_code == 503 and "locked; wait" in answer.text
+    assert answer.status_code == 503 and "locked; wait Then go back and send it again." in answer.text
     desk.votes.add = kept
     ann.says(0, "right", form="f")
     assert len(desk.votes.votes) == 1

@@ -12,6 +12,7 @@ from harness.core.evaluation import Span
 from harness.labels.cases import NOUN, VERDICT, Box, Case, Vote
 from reports.web.review.desk import Desk
 
+MOST_CAPTION = 20_000  # characters of a caption that are shown: each word is an element of the page
 _WORDS = re.compile(r"\s+|\w+(?:['\u2019-]\w+)*|[^\w\s]")
 _JUDGEMENT_NAMES = {"right": "right", "wrong": "wrong", "ambiguous": "ambiguous", "skip": "skipped"}
 
@@ -61,8 +62,13 @@ class CaseView:
     answers: tuple[tuple[str, tuple[str, ...]], ...]
     others: tuple[Vote, ...] = ()
 
+    @property
+    def left_out(self) -> int:
+        """Characters of the caption that the page does not show."""
+        return max(0, len(self.case.caption) - MOST_CAPTION)
+
     def tokens(self, vote: Vote | None) -> list[Token]:
-        return tokens(self.case.caption, self.case.spans, vote.spans if vote else ())
+        return tokens(self.case.caption[:MOST_CAPTION], self.case.spans, vote.spans if vote else ())
 
 
 def case_view(desk: Desk, position: int, reviewer: str, adjudicating: bool = False) -> CaseView:

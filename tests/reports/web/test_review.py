@@ -6,6 +6,7 @@ import re
 import pytest
 
 from harness.core.errors import StoreError
+from harness.labels.cases import caption_field
 from reports.web.review.case_view import alike, tokens
 from reports.web.review.desk import Desk, Tables, mixed
 from reports.web.shelf import Shelf
@@ -220,6 +221,19 @@ def test_a_caption_is_cut_where_the_scorer_and_the_reviewer_cut_it():
     assert [(t.text, t.kind) for t in tokens(case.caption, case.spans, ()) if t.kind] == [
         ("cat", "found"), ("sofa", "invented"), ("lamp", "uncovered")
     ]  # fmt: skip
+
+
+def test_a_caption_that_is_too_long_for_a_page_is_cut_and_the_page_says_so(folder):
+    from harness.core.evaluation import Span
+
+    text = f"{CAPTION} " * 5_000  # 200,000 characters
+    case = label_case(
+        0, field=caption_field(text), label="", caption=text, spans=(Span(2, 5, "found"), Span(190_002, 190_005, "found"))
+    )
+    html = new_client(new_desk(folder, cases=[case], reviewer="ann")).get("/next").text
+    assert "180,000 more characters are left out and cannot be marked" in html
+    assert len(html) < 1_500_000 and html.count('class="token found"') == 1
+    assert "left out" not in new_client(new_desk(folder, cases=[caption_case()], reviewer="ann")).get("/next").text
 
 
 def test_spans_that_overlap_or_run_over_the_end_lose_no_text():

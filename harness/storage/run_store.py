@@ -238,10 +238,7 @@ class Store(Database):
 
 
 def open_store(output: Path, reading: bool = True) -> Store:
-    """The store of an output folder that has one. Raises StoreError where no run was started there.
-
-    reading: nothing will be written; the store may lie where this process cannot write.
-    """
+    """The store of an output folder, to be read (`Database`) or written. Raises StoreError where no run was started there."""
     path = output / "store.sqlite"
     if not path.is_file():
         raise StoreError(f"There is no run store in {output}. Start a run first: python -m harness run")

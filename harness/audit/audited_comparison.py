@@ -35,7 +35,7 @@ def audited(
     `shown`: one name a run; `published`: tables of the study to show beside.
     """
     named = [read(name, output) for name in revisions]
-    with open_store(output) as store, Reviews(store.path) as reviews:
+    with open_store(output) as store, Reviews(store.path, reading=True) as reviews:
         place_votes(store, reviews)
         return compare_audited(store, runs, named, reviews.ballots(), shown, published, baseline)
 

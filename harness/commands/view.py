@@ -8,6 +8,7 @@ import typer
 
 from harness.commands._app import RUNS, OutputOption, app, echo
 from harness.commands.label_audit.audit import HostOption, TokenOption
+from harness.core.edge.text import count
 
 
 @app.command(epilog="Examples:  python -m harness view   |   python -m harness view --output runs --port 9000")
@@ -36,6 +37,6 @@ def view(
     with open_store(output) as store:
         folder = None if data is None else open_data(data, output, echo).folder
         archive = StoredArchive(store, output, shelf, folder)
-        echo(f"{len(archive.runs())} runs of {output}. Open {address(host, gate)}")
+        echo(f"{count(len(archive.runs()), 'run')} in {output}. Open {address(host, gate)}")
         echo("Stop with Ctrl-C.")
         serve(browser_site(archive, shelf, gate), host, port)

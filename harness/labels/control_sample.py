@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from math import ceil
 
 from harness.core.digests import text_digest
 from harness.core.files import storable
@@ -42,3 +43,18 @@ def decided_prefix(drawn: Sequence[LabelId], decided: Container[LabelId]) -> lis
             best = len(kept)
     enough = best >= FEWEST or (0 < best == len(drawn))
     return kept[:best] if enough else []
+
+
+def missing_for_rate(drawn: Sequence[LabelId], decided: Container[LabelId]) -> tuple[int, int]:
+    """(n, more): with `more` further labels of the first `n` of the draw decided, `decided_prefix` is not empty.
+
+    Of all n the one that takes fewest, then the shortest. (0, 0) for an empty draw.
+    """
+    done, found = 0, list[tuple[int, int]]()
+    for n, id in enumerate(drawn, 1):
+        done += id in decided
+        if n >= min(FEWEST, len(drawn)):
+            wanted = n if len(drawn) < FEWEST else max(FEWEST, ceil(_SHARE * n))
+            found.append((max(0, wanted - done), n))
+    more, n = min(found, default=(0, 0))
+    return n, more

@@ -34,7 +34,7 @@ class StoredArchive:
         self._store, self._output, self._shelf, self._data = store, output, shelf, data
         self._results = ResultQueries(store)
         self._listing = lru_cache(maxsize=_LISTINGS)(self._read_listing)
-        self._sizes, self._version = lru_cache(maxsize=64)(self._read_sizes), -1
+        self._sizes, self._version = lru_cache(maxsize=64)(self._read_sizes), (-1, -1)
 
     def runs(self) -> list[RunLine]:
         return [self._line(run) for run in self._store.runs()]

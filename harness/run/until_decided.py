@@ -71,7 +71,7 @@ def until_decided(
     if new:
         check_models(config)
     output = Path(config.output).expanduser()
-    with open_store(output) as store:
+    with open_store(output, reading=False) as store:
         against = store.run(against).id  # a name will be this run's, too, once it is begun
         base = records_of(store, against)[0]
         results = base_results(store.run(against), base, config.sweep, output)

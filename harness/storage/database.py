@@ -1,10 +1,12 @@
 """The SQLite file of the store: opening, migrations, and error messages. The only user of sqlite3.
 
 WAL mode, one transaction a batch: a killed process loses at most the batch in flight. Threads take turns.
+Whoever only reads can read a store in a folder where they cannot write (`reading`).
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -18,21 +20,34 @@ from harness.core.errors import StoreError
 from harness.storage.migrations import STEPS
 
 _PATIENCE_S = 30.0
+_READ_ONLY = (
+    "you have no permission to write this file or its folder. Copy the folder to a place where you can write and name that "
+    "with `--output`; a new run can have any other folder (`output=`)."
+)
 
 
 class Database:
-    """Open it as a context manager. Raises StoreError, with what to do, for every SQLite error."""
+    """Open it as a context manager. Raises StoreError, with what to do, for every SQLite error.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    reading: the caller writes nothing, so a store that cannot be written is opened to be read.
+    """
+
+    def __init__(self, path: Path, reading: bool = False) -> None:
+        self.path, self._turn = path, threading.RLock()
+        self._seen: tuple[object, ...] | None = None  # the files as an immutable connection found them
+        self._reopened = 0
         with _explained(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._turn = threading.RLock()
-            self._db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
-            self._use_wal()
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.execute("PRAGMA foreign_keys=ON")
-            self._migrate()
+            if not _is_read_only(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._db = _connected(path)
+                self._use_wal()
+                self._db.execute("PRAGMA synchronous=NORMAL")
+                self._db.execute("PRAGMA foreign_keys=ON")
+                self._migrate()
+            elif reading:
+                self._open_to_read()
+            else:
+                raise StoreError(f"The run store {path} cannot be written: {_READ_ONLY}")
 
     def __enter__(self) -> Self:
         return self
@@ -40,6 +55,32 @@ class Database:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with self._turn:
             self._db.close()
+
+    def _open_to_read(self) -> None:
+        """Open a store whose file or folder cannot be written.
+
+        SQLite needs the files `-wal` and `-shm` for a store in WAL mode. Without a `-wal` nobody writes to the store, and it
+        can be read as immutable; `rows` opens it again when the files have changed since.
+        """
+        found, immutable = _signature(self.path), not _is_file(self.path, "-wal")
+        self._seen = ()  # until it is open
+        try:
+            self._db = _connected(f"{self.path.absolute().as_uri()}?{'immutable=1' if immutable else 'mode=ro'}")
+            version = self._version()
+        except sqlite3.OperationalError as error:
+            if immutable or "unable to open" not in str(error):
+                raise
+            raise StoreError(
+                f"The run store {self.path} has changes in {self.path.name}-wal, which can only be read where the folder can "
+                "be written. Copy the folder to a place where you can write, and name that with `--output`."
+            ) from error
+        self._check_known(version)
+        if version < len(STEPS):
+            raise StoreError(
+                f"{self.path} was written by an older mm-align-harness (schema {version}, this one reads {len(STEPS)}) and has "
+                f"to be changed first, but it cannot be written: {_READ_ONLY}"
+            )
+        self._seen = found if immutable else None
 
     def _use_wal(self) -> None:
         """SQLite refuses the switch at once, without waiting, while another process makes it."""
@@ -55,11 +96,7 @@ class Database:
 
     def _migrate(self) -> None:
         version = self._version()
-        if version > len(STEPS):
-            raise StoreError(
-                f"{self.path} was written by a newer mm-align-harness (schema {version}, this one reads up to {len(STEPS)}). "
-                "Upgrade, or choose another folder with `output=` or `--output`."
-            )
+        self._check_known(version)
         while version < len(STEPS):
             try:
                 self._db.executescript(f"BEGIN IMMEDIATE; {STEPS[version]} PRAGMA user_version={version + 1}; COMMIT;")
@@ -69,6 +106,13 @@ class Database:
                 if self._version() == version:
                     raise  # else another process, started together with this one, has made the step
             version = self._version()
+
+    def _check_known(self, version: int) -> None:
+        if version > len(STEPS):
+            raise StoreError(
+                f"{self.path} was written by a newer mm-align-harness (schema {version}, this one reads up to {len(STEPS)}). "
+                "Upgrade, or choose another folder with `output=` or `--output`."
+            )
 
     def _version(self) -> int:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
@@ -87,7 +131,42 @@ class Database:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._turn, _explained(self.path):
+            self._look_again()
             return self._db.execute(sql, values).fetchall()
+
+    def data_version(self) -> tuple[int, int]:
+        """A value that changes when another connection has changed the store."""
+        (row,) = self.rows("PRAGMA data_version")
+        return self._reopened, int(row[0])
+
+    def _look_again(self) -> None:
+        """Open an immutable store again where somebody has begun to write to it, or has."""
+        if self._seen is not None and self._seen != _signature(self.path):
+            self._db.close()
+            self._reopened += 1
+            self._open_to_read()
+
+
+def _connected(path: Path | str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False, uri=isinstance(path, str)
+    )  # fmt: skip
+
+
+def _is_read_only(path: Path) -> bool:
+    """Whether there is a store that this process cannot write: SQLite writes files beside it, too."""
+    return path.is_file() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def _is_file(path: Path, ending: str) -> bool:
+    """Whether SQLite's file beside the store is there with something in it."""
+    beside = path.with_name(path.name + ending)
+    return beside.is_file() and beside.stat().st_size > 0
+
+
+def _signature(path: Path) -> tuple[object, ...]:
+    state = path.stat()
+    return state.st_ino, state.st_size, state.st_mtime_ns, _is_file(path, "-wal")
 
 
 @contextmanager
@@ -98,11 +177,15 @@ def _explained(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         what = str(error)
         if "full" in what:
-            advice = "The disk is full; free some space and run the same command again. Nothing stored is lost."
+            advice = "The disk is full; free some space and try again. Nothing stored is lost."
         elif "locked" in what or "busy" in what:
-            advice = "Another process holds it; wait for it to end and run the same command again."
-        elif "unable to open" in what or "readonly" in what:
-            advice = "It cannot be opened for writing; choose another folder with `output=`."
+            advice = "Another process holds it; wait for it to end and try again."
+        elif "readonly" in what:
+            advice = f"It cannot be written: {_READ_ONLY}"
+        elif "unable to open" in what:
+            advice = (
+                "Check that it is a file and can be written, as its folder, or choose another folder (`output=`, `--output`)."
+            )
         else:
             advice = "Run the same command again; if it stays, keep the file and report the problem."
         raise StoreError(f"The run store {path}: {what}. {advice}") from error

@@ -31,11 +31,7 @@ class ResultQueries:
     """Read-only queries over the results of a store."""
 
     def __init__(self, store: Database) -> None:
-        self._rows = store.rows
-
-    def data_version(self) -> int:
-        """A number that changes when another connection has changed the store."""
-        return int(self._rows("PRAGMA data_version")[0][0])
+        self._rows, self.data_version = store.rows, store.data_version
 
     def columns(self, run: str) -> list[tuple[str, str]]:
         """(label, benchmark) of every result of a run, in sweep order."""

@@ -67,8 +67,8 @@ class StoredResult:
 class Store(Database):
     """Runs, answers, verdicts, scores. Raises StoreError, with what to do, for every SQLite error."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, reading: bool = False) -> None:
+        super().__init__(path, reading)
         self._item_sets: dict[str, tuple[Item, ...]] = {}
         self._said = set[str]()
 
@@ -237,12 +237,12 @@ class Store(Database):
         return kind.read(codec.loads(rows[0][0])) if rows else None
 
 
-def open_store(output: Path) -> Store:
-    """The store of an output folder that has one. Raises StoreError where no run was started there."""
+def open_store(output: Path, reading: bool = True) -> Store:
+    """The store of an output folder, to be read (`Database`) or written. Raises StoreError where no run was started there."""
     path = output / "store.sqlite"
     if not path.is_file():
         raise StoreError(f"There is no run store in {output}. Start a run first: python -m harness run")
-    return Store(path)
+    return Store(path, reading)
 
 
 @codec.of_a_whole_store

@@ -52,10 +52,11 @@ class Taken(NamedTuple):
 class Reviews(Database):
     """The votes of one store. Raises StoreError for what SQLite refuses, ConfigError for a vote that is not valid."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, reading: bool = False) -> None:
+        """reading: no vote will be added; the store may lie where this process cannot write."""
+        super().__init__(path, reading)
         self._db.execute("PRAGMA synchronous=FULL")  # NORMAL could lose the last votes in a power cut
-        self._reader = Database(path)  # reading does not wait for a vote that is being written
+        self._reader = Database(path, reading)  # reading does not wait for a vote that is being written
         self._ballots, self._read = Ballots(), 0
         self._numbers: dict[str, str] = {}  # those that the ballots were counted with
         self._fields: Mapping[Key, str] = {}  # see `read_as`

@@ -5,7 +5,9 @@
 
 An item's score is the metric of this item alone, and the line names that metric: the first headline one or, where that is of
 several items together (MMVP's pairs, MME's totals, POPE's mean over splits), the share of right answers of the item's slice
-(`reports.exports.item_scores`). `is_correct` is the benchmark's right or wrong; where a benchmark has none (captions) it is
+(`reports.exports.item_scores`). An item of several slices has one line for each, as the schema asks ("if a single underlying
+interaction/sample contributes to multiple aggregate results, emit multiple instance records"), so that the lines of a slice
+are all its items. `is_correct` is the benchmark's right or wrong; where a benchmark has none (captions) it is
 whether the item's own score is the best possible one, and `metadata.is_correct` says so. Items without an answer, a verdict or
 a score are left out and counted with the reason in `detailed_evaluation_results.additional_details`: the schema has no score
 that is unknown.
@@ -40,10 +42,10 @@ def _write(one: Measured, folder: Path) -> list[Path]:
     place = Path("data", file_part(one.result.benchmark), organization, model)
     name = one.id("eee")
     scored, left_out = item_scores(one)
-    rows = [_instance(one, *found, scored[found[0].id]) for found in one.answered if found[0].id in scored]
+    rows = [_instance(one, *found, own) for found in one.answered for own in scored.get(found[0].id, ())]
     lines = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n" for row in rows)
     samples = place / f"{name}_samples.jsonl"
-    whole = _aggregate(one, samples.as_posix(), storable(lines), len(rows), left_out)
+    whole = _aggregate(one, samples.as_posix(), storable(lines), (len(scored), len(rows)), left_out)
     text = json.dumps(whole, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n"
     made = [(place / f"{name}.json", text), (samples, lines)]
     for path, content in made:
@@ -63,9 +65,15 @@ def _epoch(one: Measured) -> str:
         return "0"  # a record without a time
 
 
-def _aggregate(one: Measured, samples: str, lines: str, n_rows: int, why: Mapping[str, int]) -> dict[str, Any]:
+def _aggregate(one: Measured, samples: str, lines: str, n: tuple[int, int], why: Mapping[str, int]) -> dict[str, Any]:
+    """`n`: items with a score, and their lines."""
+    n_scored, n_rows = n
     facts = {key: str(value) for key, value in one.result.protocol.facts.items()}
-    counts = {"items": str(len(one.result.items)), "items_left_out": str(len(one.result.items) - n_rows)}
+    counts = {"items": str(len(one.result.items)), "items_left_out": str(len(one.result.items) - n_scored)}
+    if n_rows > n_scored:
+        counts["lines_per_item"] = (
+            "an item has one line for each of its slices; `evaluation_result_id` names the slice's metric"
+        )
     reasons = "; ".join(f"{n:,} {reason}" for reason, n in why.items())
     counts |= {"items_left_out_because": reasons} if reasons else {}
     return {

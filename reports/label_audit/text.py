@@ -151,12 +151,15 @@ def how_estimated(rates: LabelRates) -> str:
     """Where the rates of one benchmark come from, or what is missing for them."""
     title, decided = title_of(rates.benchmark), f"{rates.decided:,} of {rates.labels:,} labels are decided"
     small = rates.sample < FEWEST  # all of it must be decided
-    needed = f"all {rates.sample:,} are needed: decide the remaining {rates.missing:,}" if small else f"{FEWEST} are needed"
+    whole = f"a rate needs all {rates.sample:,} labels of the control set: decide the remaining {rates.missing:,}"
+    first = (
+        f"a rate needs nine in ten of the first labels of the control set, in the order in which it was drawn, and at least "
+        f"{FEWEST}: decide {rates.wanted:,} more of its first {rates.first:,} (skipped and disputed labels are not decided)"
+    )
     text = {
         "all reviewed": f"{title}: all {rates.labels:,} labels were reviewed; there is nothing to estimate.",
         "control set": f"{title}: estimated from a random control set; {decided}.",
-        "too early": f"{title}: {decided}, too few of the control set, in the order in which it was drawn, for a rate; "
-        f"{needed}.",
+        "too early": f"{title}: {decided}; {whole if small else first}.",
         "": f"{title}: {decided}, none of them drawn at random; suspicious labels are not a random sample, so no rate can be "
         "estimated. Review a control set (`--sample`).",
     }[rates.how]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from harness.core.evaluation import LabelEdit
 from harness.labels.cases import Case
 from harness.labels.claims import Claim, Labels, ResultKey
-from harness.labels.control_sample import control_order, decided_prefix
+from harness.labels.control_sample import control_order, decided_prefix, missing_for_rate
 from harness.labels.estimates.error_attribution import error_faults
 from harness.labels.estimates.label_error_rate import LabelRates, label_rates
 from reports.label_audit.text import how_estimated
@@ -59,15 +60,26 @@ def test_no_rate_is_told_from_the_worst_labels_alone() -> None:
 @pytest.mark.parametrize(
     ("sample", "decided", "says"),
     [
-        (20, range(2, 20), "for a rate; all 20 are needed: decide the remaining 2."),
-        (100, range(20), "for a rate; 30 are needed. 80 labels of the control set are still undecided."),
+        (20, range(2, 20), "a rate needs all 20 labels of the control set: decide the remaining 2."),
+        (
+            100,
+            range(20),
+            "decide 10 more of its first 30 (skipped and disputed labels are not decided). "
+            "80 labels of the control set are still undecided.",
+        ),
+        (
+            200,
+            [*range(0, 20, 2), *range(40, 200)],  # 170 decided, but no beginning is
+            "decide 10 more of its first 200 (skipped and disputed labels are not decided). "
+            "30 labels of the control set are still undecided.",
+        ),
         (20, range(20), "estimated from a random control set; 20 of 1,071 labels are decided."),
     ],
 )
-def test_the_report_says_how_many_labels_are_left_for_a_rate(sample: int, decided: range, says: str) -> None:
+def test_the_report_says_how_many_labels_are_left_for_a_rate(sample: int, decided: Iterable[int], says: str) -> None:
     order = [item for item, _ in control_order(PLACES, sample)]
     found = rates([order[n] for n in decided], set(), sample=sample)
-    assert found.missing == sample - len(decided) and how_estimated(found).endswith(says)
+    assert found.missing == sample - len(list(decided)) and how_estimated(found).endswith(says)
 
 
 def test_from_thirty_decided_in_the_order_of_the_draw_a_rate_is_told() -> None:
@@ -80,6 +92,16 @@ def test_a_label_that_is_passed_over_does_not_stop_the_rate_and_many_do() -> Non
     drawn = control_order(PLACES, 100)
     assert len(decided_prefix(drawn, set(drawn[:3]) | set(drawn[5:50]))) == 48
     assert decided_prefix(drawn, set(drawn[::2])) == []
+
+
+def test_deciding_what_is_said_to_be_missing_gives_a_rate() -> None:
+    for seed in range(20):
+        drawn = control_order(PLACES, 20 + 5 * seed, seed)
+        decided = set(random.Random(seed).sample(drawn, len(drawn) * 3 // 5))
+        n, more = missing_for_rate(drawn, decided)
+        left = [place for place in drawn[:n] if place not in decided]
+        assert decided_prefix(drawn, decided | set(left[:more]))
+        assert not decided_prefix(drawn, decided | set(left[: more - 1])) or not more
 
 
 def test_a_suspicious_control_label_stands_at_its_random_place() -> None:

@@ -46,7 +46,7 @@ def audit(
     gate = new_gate(host, port, token, UPLOADS)
     check_free(host, port)
     scope = ReviewScope(benchmark, tuple(runs or ()), most, sample, captions)
-    with open_store(output) as store, Reviews(store.path) as reviews:
+    with open_store(output, reading=False) as store, Reviews(store.path) as reviews:
         with Display() as display:
             display.say(f"Reading what {'these' if runs else 'all'} runs answered to {benchmark}, to rank its labels ...")
             desk = open_desk(store, reviews, scope, reviewer, display.progress)

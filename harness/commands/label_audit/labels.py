@@ -72,7 +72,7 @@ def queue_(
     with open_store(output) as store, Display() as display:
         cases = queue(store, benchmark, runs or (), sample=sample, seed=seed, progress=display.progress)
     chosen = mixed(cases, most)
-    with Reviews(output / "store.sqlite") as reviews:
+    with Reviews(output / "store.sqlite", reading=True) as reviews:
         ballots = reviews.ballots()
     advised = advice(chosen, ballots)
     if reviewer := ballots.names.of(reviewer):
@@ -244,7 +244,7 @@ def agreement(
     from reports.label_audit.judge_text import noun_part
     from reports.label_audit.text import captions_left_out
 
-    with open_store(output) as store, Reviews(store.path) as reviews:
+    with open_store(output) as store, Reviews(store.path, reading=True) as reviews:
         place_votes(store, reviews)
         ballots = reviews.ballots()
         found = list_agreement(store, benchmark, runs or (), ballots)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.core.evaluation import LabelEdit
 from harness.labels.claims import Claim, Labels
-from harness.labels.control_sample import LabelId, decided_control
+from harness.labels.control_sample import LabelId, decided_control, missing_for_rate
 from harness.labels.estimates.label_outcomes import WRONG, LabelOutcomes
 from harness.labels.estimates.proportions import Share, counted, drawn
 
@@ -34,6 +34,8 @@ class LabelRates:
     by_object: Mapping[str, Share]
     missing: int = 0  # of the control set, not decided
     sample: int = 0  # size of the control set
+    first: int = 0  # for a rate, `wanted` more of the first `first` of the control set's draw must be decided
+    wanted: int = 0
 
 
 def label_rates(labels: Labels, edits: Sequence[LabelEdit], drawn_with: Mapping[str, int]) -> LabelRates:
@@ -47,6 +49,7 @@ def label_rates(labels: Labels, edits: Sequence[LabelEdit], drawn_with: Mapping[
         order, chosen_ids = decided_control(by_label, drawn_with, by_label.__getitem__)
         chosen = [claim for claim in decided if (claim.item_id, claim.field) in chosen_ids]
         how = "control set" if chosen else "too early" if order else ""
+    first, wanted = missing_for_rate(order, {place for place in order if by_label[place]})
     share = counted if everything else drawn
 
     def of(claims: Sequence[Claim], wanted: Sequence[str]) -> Share:
@@ -64,6 +67,8 @@ def label_rates(labels: Labels, edits: Sequence[LabelEdit], drawn_with: Mapping[
         by_object=_by_object(decided, by_label),
         missing=sum(not by_label[place] for place in order),
         sample=len(order),
+        first=first,
+        wanted=wanted,
     )
 
 

@@ -16,8 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from harness.core.errors import ConfigError
-from harness.labels.cases import Vote
+from harness.core.errors import ConfigError, StoreError
+from harness.labels.cases import JUDGEMENTS, Vote
 from harness.labels.votes import UNDO, check_name
 from reports.web.guard import Gate, posted
 from reports.web.review.case_view import buttons, case_view, judgement_name, read_marks, statement
@@ -98,15 +98,15 @@ def _settling(site: Site, desk: Desk) -> None:
     @get("/adjudication")
     def adjudication(request: Request) -> Response:
         reviewer = _reviewer(request, desk)
-        waiting = [(position, reviewer in desk.standing(position).votes) for position in desk.disputed()]
+        waiting = [(position, desk.has_judged(position, reviewer)) for position in desk.disputed()]
         return _page(site, desk, request, "adjudication.html", waiting=waiting)
 
     @get("/adjudication/{id}")
     def adjudicate(request: Request, id: str) -> Response:
         position, reviewer = _position(desk, id), _reviewer(request, desk)
+        if not (desk.has_judged(position, reviewer) and desk.can_be_settled(position)):
+            return _go(f"/case/{id}")  # nobody sees the others' votes before a judgement of their own
         view = case_view(desk, position, reviewer, adjudicating=True)
-        if view.own is None:  # nobody sees the others' votes before their own
-            return _go(f"/case/{id}")
         return _page(site, desk, request, "case.html", view=view, form=secrets.token_hex(16), adjudicating=True)
 
 
@@ -126,8 +126,12 @@ def _judging(site: Site, desk: Desk) -> None:
     def vote(request: Request, sent: Annotated[Judgement, Form()]) -> Response:
         position, reviewer = _position(desk, sent.case), _reviewer(request, desk)
         case, standing = desk.cases[position], desk.standing(position)
-        if sent.adjudication and reviewer not in standing.votes:
-            raise HTTPException(409, "Judge this case yourself before you settle it.")
+        if sent.judgement not in JUDGEMENTS:
+            raise ConfigError(f"{sent.judgement[:80]!r} is not a valid judgement. Choose one of: {', '.join(JUDGEMENTS)}.")
+        if sent.adjudication and not desk.has_judged(position, reviewer):
+            raise HTTPException(409, "Judge this case yourself before you settle it; a skip is not a judgement.")
+        if sent.adjudication and not desk.can_be_settled(position):
+            raise HTTPException(409, "Reviewers do not disagree on this case, so there is nothing to settle.")
         if not sent.adjudication and standing.settled is not None:
             raise HTTPException(409, f"{standing.settled.reviewer} has settled this case; that vote must be undone first.")
         marks = read_marks(sent.marks) if case.caption and sent.judgement == "wrong" else ()
@@ -135,7 +139,7 @@ def _judging(site: Site, desk: Desk) -> None:
             raise ConfigError("Mark the words that the scorer got wrong, or vote that its marks are right.")
         text, settles = _one_kind_of_line(sent.comment), sent.adjudication
         vote = Vote(*case.key, sent.judgement, reviewer, desk.now(), text, case.caption, marks, settles)
-        desk.votes.add(vote, sent.form)
+        _keep(desk, vote, sent.form)
         return _go(f"/{'adjudication' if sent.adjudication else 'case'}/{sent.case}")
 
     @post("/undo")
@@ -143,8 +147,15 @@ def _judging(site: Site, desk: Desk) -> None:
         position, reviewer = _position(desk, asked.case), _reviewer(request, desk)
         case = desk.cases[position]
         vote = Vote(*case.key, UNDO, reviewer, desk.now(), answer=case.caption, adjudication=asked.adjudication)
-        desk.votes.add(vote, asked.form)
+        _keep(desk, vote, asked.form)
         return _go(f"/{'adjudication' if asked.adjudication else 'case'}/{asked.case}")
+
+
+def _keep(desk: Desk, vote: Vote, form: str) -> None:
+    try:
+        desk.votes.add(vote, form)
+    except StoreError as error:
+        raise StoreError(f"This vote is not stored. {error} Then go back and send it again.") from error
 
 
 def _tables(site: Site, desk: Desk) -> None:

@@ -12,6 +12,7 @@ from harness.core.evaluation import Span
 from harness.labels.cases import NOUN, VERDICT, Box, Case, Vote
 from reports.web.review.desk import Desk
 
+MOST_CAPTION = 20_000  # characters of a caption that are shown: each word is an element of the page
 _WORDS = re.compile(r"\s+|\w+(?:['\u2019-]\w+)*|[^\w\s]")
 _JUDGEMENT_NAMES = {"right": "right", "wrong": "wrong", "ambiguous": "ambiguous", "skip": "skipped"}
 
@@ -45,38 +46,48 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """What one reviewer may see of one case. `others` and `answers` are empty until they may be seen."""
+    """What one reviewer may see of one case. `others` and `answers` are empty until they may be seen.
+
+    `own`: the reviewer's vote, a skip too; `judged`: it judges.
+    """
 
     case: Case
     id: str
     position: int
     own: Vote | None
+    judged: bool
     settled: Vote | None
     size: tuple[int, int] | None
     boxes: tuple[Drawn, ...]
     answers: tuple[tuple[str, tuple[str, ...]], ...]
     others: tuple[Vote, ...] = ()
 
+    @property
+    def left_out(self) -> int:
+        """Characters of the caption that the page does not show."""
+        return max(0, len(self.case.caption) - MOST_CAPTION)
+
     def tokens(self, vote: Vote | None) -> list[Token]:
-        return tokens(self.case.caption, self.case.spans, vote.spans if vote else ())
+        return tokens(self.case.caption[:MOST_CAPTION], self.case.spans, vote.spans if vote else ())
 
 
 def case_view(desk: Desk, position: int, reviewer: str, adjudicating: bool = False) -> CaseView:
     """The others' votes only where the reviewer adjudicates, the answers only after a judgement of their own."""
     case, standing = desk.cases[position], desk.standing(position)
-    own = standing.votes.get(reviewer)
+    judged = desk.has_judged(position, reviewer)
     size = desk.shelf.size(case.image)
     boxes = tuple(Drawn(box, bool(re.search(rf"\b{re.escape(box.name)}\b", case.question))) for box in case.boxes)
     return CaseView(
         case=case,
         id=desk.ids[position],
         position=position,
-        own=own,
+        own=standing.votes.get(reviewer),
+        judged=judged,
         settled=standing.settled,
         size=size,
         boxes=boxes if size else (),
-        answers=alike(case.answers) if own else (),
-        others=tuple(standing.votes.values()) if adjudicating and own else (),
+        answers=alike(case.answers) if judged else (),
+        others=tuple(standing.votes.values()) if adjudicating and judged else (),
     )
 
 

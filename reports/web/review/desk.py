@@ -69,6 +69,15 @@ class Desk:
     def standing(self, position: int) -> Standing:
         return self.votes.ballots().of(self.keys[position])
 
+    def has_judged(self, position: int, reviewer: str) -> bool:
+        """Whether the reviewer has a vote on the case that judges; a skip does not."""
+        return any(vote.reviewer == reviewer for vote in self.standing(position).judgements)
+
+    def can_be_settled(self, position: int) -> bool:
+        """Whether reviewers disagree on the case, or an adjudication has settled it and another may replace that."""
+        standing = self.standing(position)
+        return standing.is_disputed or standing.settled is not None
+
     def next_open(self, reviewer: str, after: int = -1) -> int | None:
         """The next case that this reviewer has not seen and nobody has settled.
 

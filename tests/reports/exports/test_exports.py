@@ -134,6 +134,28 @@ def test_items_of_a_metric_over_several_items_are_filed_under_the_accuracy_of_th
     assert [known[row["evaluation_result_id"]] for row in rows] == [0.5, 0.5, 1, 1]
 
 
+def test_an_item_of_several_slices_has_a_line_under_each_so_that_their_mean_is_the_metric(
+    record: RunRecord, tmp_path: Path
+) -> None:
+    own = [("ab", True), ("ab", False), ("b", True), ("ab", True), ("a", False), ("c", True)]
+    scores = [
+        Score("", {f"{t}/{w}": float(right or w == "n") for t in ts for w in ("n", "right")}, correct=right)
+        for ts, right in own
+    ]
+    slices = [ratio("accuracy", [f"{t}/right"], [f"{t}/n"], group=t) for t in "abc"]
+    made = rescored(record, TOTAL, scores)
+    result = replace(made.sweeps[0].results[0], formulas=(TOTAL, *slices))
+    whole, rows = exported(replace(made, sweeps=(replace(made.sweeps[0], results=(result,)),)), tmp_path)
+    values = {r["evaluation_result_id"]: r["score_details"]["score"] for r in whole["evaluation_results"]}
+    filed: dict[str, list[float]] = {}
+    for row in rows:
+        filed.setdefault(row["evaluation_result_id"], []).append(row["evaluation"]["score"])
+    assert [values[id] for id in filed] == [sum(own) / len(own) for own in filed.values()] == [0.5, 0.75, 1.0]
+    details = whole["detailed_evaluation_results"]
+    assert details["total_rows"] == len(rows) == 9 and details["additional_details"]["items_left_out"] == "0"
+    assert "one line for each" in details["additional_details"]["lines_per_item"]
+
+
 def test_items_are_not_filed_under_a_metric_without_a_value(record: RunRecord, tmp_path: Path) -> None:
     unknown = ratio("share", ["points"], ["nothing"], headline=True)
     whole, rows = exported(rescored(record, unknown, [Score("", {"points": 1.0}, correct=True)]), tmp_path)

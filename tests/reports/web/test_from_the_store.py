@@ -140,6 +140,9 @@ def test_a_reviewer_who_types_the_name_in_another_case_finds_the_own_votes(clien
 def test_a_settled_label_stays_settled(client: TestClient, desk: Desk) -> None:
     vote = {"secret": secret_of(client), "case": desk.ids[0], "judgement": "wrong"}
     client.post("/vote", data={**vote, "form": "1"})
+    other = new_client(desk)
+    other.post("/reviewer", data={"secret": secret_of(other), "name": "bob"})
+    other.post("/vote", data={**vote, "secret": secret_of(other), "judgement": "right", "form": "1"})
     client.post("/vote", data={**vote, "form": "2", "adjudication": "true"})
     told = bring_back(client, saved(sheet(client, {DOUBTFUL: "right"}))).text
     assert "0 of them new. 1 on settled labels were left out." in told and said_of(desk) == "wrong"

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from harness.core.errors import StoreError
+from harness.labels.cases import caption_field
 from reports.web.review.case_view import alike, tokens
 from reports.web.review.desk import Desk, Tables, mixed
 from reports.web.shelf import Shelf
@@ -136,12 +137,34 @@ def test_adjudication_asks_for_a_word_of_ones_own_first(ann, bob, desk):
     assert "Judge it first" in cy.get("/adjudication").text
     assert cy.get(f"/adjudication/{desk.ids[0]}").url.path == f"/case/{desk.ids[0]}"
     assert cy.says(0, "wrong", adjudication="true").status_code == 409
-    cy.says(0, "skip")
+    assert "No, there is no cup." not in cy.says(0, "skip").text
+    assert "Judge it first" in cy.get("/adjudication").text
+    assert cy.get(f"/adjudication/{desk.ids[0]}").url.path == f"/case/{desk.ids[0]}"
+    assert cy.says(0, "wrong", adjudication="true").status_code == 409
+    cy.says(0, "ambiguous")
     html = cy.get(f"/adjudication/{desk.ids[0]}").text
     assert "ANN" in html and "BOB" in html
     cy.says(0, "wrong", adjudication="true", comment="settled")
     assert desk.standing(0).settled.reviewer == "cy"
     assert desk.disputed() == []
+
+
+def test_only_a_disagreement_is_settled(ann, bob, desk):
+    ann.says(0, "wrong")
+    bob.says(0, "wrong", comment="BOB")
+    assert ann.says(0, "right", adjudication="true").status_code == 409
+    assert ann.get(f"/adjudication/{desk.ids[0]}").url.path == f"/case/{desk.ids[0]}"
+    bob.says(0, "right")
+    ann.says(0, "right", adjudication="true")
+    assert bob.says(0, "wrong", adjudication="true").status_code == 200  # another settlement replaces the first
+    assert (desk.standing(0).settled.reviewer, desk.standing(0).settled.judgement) == ("bob", "wrong")
+
+
+def test_a_vote_is_one_of_those_that_the_page_offers(ann, desk):
+    ann.says(0, "wrong")
+    for word in ("undo", "flipped", ""):
+        assert ann.says(0, word).status_code in (400, 422)
+    assert [vote.judgement for vote in desk.votes.votes] == ["wrong"]
 
 
 def test_a_settled_label_takes_no_further_votes_and_leaves_the_queue(ann, bob, desk):
@@ -200,6 +223,19 @@ def test_a_caption_is_cut_where_the_scorer_and_the_reviewer_cut_it():
     ]  # fmt: skip
 
 
+def test_a_caption_that_is_too_long_for_a_page_is_cut_and_the_page_says_so(folder):
+    from harness.core.evaluation import Span
+
+    text = f"{CAPTION} " * 5_000  # 200,000 characters
+    case = label_case(
+        0, field=caption_field(text), label="", caption=text, spans=(Span(2, 5, "found"), Span(190_002, 190_005, "found"))
+    )
+    html = new_client(new_desk(folder, cases=[case], reviewer="ann")).get("/next").text
+    assert "180,000 more characters are left out and cannot be marked" in html
+    assert len(html) < 1_500_000 and html.count('class="token found"') == 1
+    assert "left out" not in new_client(new_desk(folder, cases=[caption_case()], reviewer="ann")).get("/next").text
+
+
 def test_spans_that_overlap_or_run_over_the_end_lose_no_text():
     from harness.core.evaluation import Span
 
@@ -242,7 +278,7 @@ def test_an_image_that_is_gone_leaves_the_question(folder):
 def test_a_store_that_is_held_by_another_process_is_told_and_the_vote_can_be_sent_again(desk, ann):
     kept, desk.votes.add = desk.votes.add, lambda vote, token="": (_ for _ in ()).throw(StoreError("locked; wait"))
     answer = ann.says(0, "right", form="f")
-    assert answer.status_code == 503 and "locked; wait" in answer.text
+    assert answer.status_code == 503 and "locked; wait Then go back and send it again." in answer.text
     desk.votes.add = kept
     ann.says(0, "right", form="f")
     assert len(desk.votes.votes) == 1

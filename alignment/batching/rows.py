@@ -147,8 +147,8 @@ def make_rows(
             if max_length is None:
                 raise TooLong(f"Pair {pair.id}: {error} Set max_length in `training` to leave such pairs out.") from error
             dropped.append(Dropped(pair.id, TOO_LONG))
-        except ImageError:
-            dropped.append(Dropped(pair.id, UNREADABLE_IMAGE))
+        except ImageError as error:
+            dropped.append(Dropped(pair.id, UNREADABLE_IMAGE, f"{error.path.name} {error.why}"))
         progress("preparing pairs", done, len(pairs))
     return rows, dropped
 

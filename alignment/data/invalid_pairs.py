@@ -40,7 +40,7 @@ NO_CHOSEN, NO_REJECTED = f"`chosen` {_ALONE}", f"`rejected` {_ALONE}"
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A pair left out of training, and why; `what`: the image that is missing."""
+    """A pair left out of training, and why; `what`: the image that is missing, or what is wrong with one."""
 
     id: str
     reason: str

@@ -10,15 +10,13 @@ its pairs are the prompts and the rejected answers are not used: an arm on that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from alignment.data.forms.kept_files import kept
-from alignment.data.forms.kinds import optional_text
+from alignment.data.forms.instructions import first_turn, instruction_rows
 from alignment.data.image_marks import by_number, count_marks, has_image_mark, placed
 from alignment.data.image_names import check_limit, find_image, names_in, refuse_unusable
 from alignment.data.invalid_pairs import (
@@ -36,11 +34,12 @@ from alignment.data.invalid_pairs import (
 from alignment.data.sampling import drawn, row_id, unique
 from harness.core import registry
 from harness.core.capabilities import ChecksItsFiles
-from harness.core.edge.files import FETCH, json_lines, parse_json, read_text
 from harness.core.edge.foreign import words_of
 from harness.core.errors import ConfigError, DataError, ImageError
 from harness.core.plugins import Data, Model, NoModel, Source
 from harness.core.preference import AsksAbout, ImageNames, Images, PreferencePair, names_of, one_or_all, paths_of, together
+
+T = TypeVar("T")
 
 PROMPTS = "instruct/preference_prompts.json"
 
@@ -73,7 +72,7 @@ def _paths(image: ImageNames, data: Data) -> Images:
 
 def _usable(data: Data, name: str, image_folder: str, limit: int | None, seed: int) -> tuple[list[Prompt], list[Dropped]]:
     """Prompts without digests, so that no image is read, and the rows left out."""
-    rows = _rows(data, name)
+    rows = instruction_rows(data, name)
     ids = unique(row_id(row, number) for number, row in enumerate(rows, start=1))
     kept, dropped, faults = list[Prompt](), list[Dropped](), list[str]()
     for number, (own, row) in enumerate(zip(ids, rows, strict=True), start=1):
@@ -147,6 +146,10 @@ class ReadsPrompts:
         found = asked_of(self._origin, data, seed)
         return [found[i] for i in drawn([one.id for one in found], o["limit"], seed)]
 
+    def left_out(self, data: Data, seed: int) -> list[str]:
+        """What another source leaves out; of its own file a source reports it when it has asked."""
+        return [] if self._origin is None else left_out_of(self._origin, data, seed)
+
     def prompts(self, data: Data, model: Model, seed: int) -> tuple[list[Prompt], list[Dropped]]:
         """The prompts and the rows left out; what another source left out stands in its own report."""
         o = self.options
@@ -182,37 +185,11 @@ def unreadable(prompts: Sequence[Prompt], error: ImageError) -> list[Dropped]:
     return lost
 
 
-def first_turn(row: Mapping[str, Any]) -> tuple[str, str]:
-    """(question with its image marks, answer) of a row's first exchange. Raises ValueError where it has none."""
-    turns = row.get("conversations")
-    if not isinstance(turns, Sequence) or len(turns) < 2:
-        raise ValueError("'conversations' needs a question and an answer")
-    human, gpt = turns[0], turns[1]
-    if human.get("from") != "human" or gpt.get("from") != "gpt":
-        raise ValueError("'conversations' must begin with 'human', then 'gpt'")
-    return optional_text(human, "value"), optional_text(gpt, "value")
-
-
-def _rows(data: Data, name: str) -> list[Mapping[str, Any]]:
-    path = data.path(name)
-    return kept(path, "prompts", lambda: _parsed(path, name))
-
-
-def _parsed(path: Path, name: str) -> list[Mapping[str, Any]]:
-    text = read_text(path, FETCH)
-    rows = [row for _, row in json_lines(text, name)] if name.endswith(".jsonl") else parse_json(text, name)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"{name} must hold a list of objects in LLaVA-Instruct's format.")
-    if not rows:
-        raise DataError(f"{name} has no rows; a source needs at least one prompt.")
-    return rows
-
-
 @runtime_checkable
 class StoresPairs(Protocol):
     """A source of ready-made pairs: they can be looked at before a model is loaded."""
 
-    # as `pairs` gives them, without digests, and how many rows make none and why
+    # as `pairs` gives them, without digests, and a line on the rows that make none
     def stored(self, data: Data, seed: int) -> tuple[list[PreferencePair], str]: ...
 
 
@@ -223,32 +200,52 @@ class AsksAhead(Protocol):
     def asked(self, data: Data, seed: int) -> list[AsksAbout]: ...
 
 
-_read: ContextVar[dict[int, tuple[object, list[AsksAbout]]] | None] = ContextVar("_read", default=None)
+@runtime_checkable
+class TellsLeftOut(Protocol):
+    """A source that takes pairs of others, and has a line on what each of them leaves out, without a model."""
+
+    def left_out(self, data: Data, seed: int) -> list[str]: ...
+
+
+_known: ContextVar[dict[int, tuple[object, Any]] | None] = ContextVar("_known", default=None)  # Any: what `_once` was given
 
 
 @contextmanager
 def read_once() -> Iterator[None]:
-    """Within it, `count_of` and `asked_of` read the files of a source once for both."""
-    before = _read.set({})
+    """Within it, `count_of`, `asked_of` and `left_out_of` read the files of a source once for all."""
+    before = _known.set({})
     try:
         yield
     finally:
-        _read.reset(before)
+        _known.reset(before)
+
+
+def _once(source: object, read: Callable[[], T]) -> T:
+    if (known := _known.get()) is None:
+        return read()
+    if id(source) not in known:
+        known[id(source)] = source, read()  # with the source, so that no other one gets its id
+    made: T = known[id(source)][1]
+    return made
+
+
+def stored_of(source: StoresPairs, data: Data, seed: int) -> tuple[list[PreferencePair], str]:
+    """`source.stored`, see `read_once`."""
+    return _once(source, lambda: source.stored(data, seed))
 
 
 def asked_of(source: object, data: Data, seed: int) -> list[AsksAbout]:
     """The pairs or prompts of a source as far as it tells them ahead."""
-    known = _read.get()
-    if known is not None and id(source) in known:
-        return known[id(source)][1]
-    found: list[AsksAbout] = []
     if isinstance(source, StoresPairs):
-        found = list(source.stored(data, seed)[0])
-    elif isinstance(source, AsksAhead):
-        found = source.asked(data, seed)
-    if known is not None:
-        known[id(source)] = source, found  # with the source, so that no other one gets its id
-    return found
+        return list(stored_of(source, data, seed)[0])
+    return _once(source, lambda: source.asked(data, seed)) if isinstance(source, AsksAhead) else []
+
+
+def left_out_of(source: object, data: Data, seed: int) -> list[str]:
+    """A line on each file, or source inside this one, that makes fewer pairs than it has rows, as far as it is known ahead."""
+    if isinstance(source, StoresPairs):
+        return [line for line in [stored_of(source, data, seed)[1]] if line]
+    return source.left_out(data, seed) if isinstance(source, TellsLeftOut) else []
 
 
 def count_of(source: Source, data: Data, seed: int) -> int:

@@ -93,7 +93,7 @@ class Published(ABC):
         return len(self.stored(data, seed)[0])
 
     def stored(self, data: Data, seed: int) -> tuple[list[PreferencePair], str]:
-        """The pairs without digests of their images, none of which is read, and what is left out."""
+        """The pairs without digests of their images, none of which is read, and a line on what is left out."""
         return would_train(*self._read(data, seed), data, self.options, seed)
 
     def _read(self, data: Data, seed: int) -> tuple[list[PreferencePair], list[Dropped]]:

@@ -86,10 +86,13 @@ def would_train(
     seed: int,
     unpaired: bool = False,
 ) -> tuple[list[PreferencePair], str]:
-    """The pairs that `from_rows` would give, without digests, and `left_out`. Reads no image; raises as `from_rows`."""
+    """The pairs that `from_rows` would give, without digests, and a line on what is left out of the file, "" where nothing is.
+
+    Reads no image; raises as `from_rows`.
+    """
     kept, unfit = usable(read, dropped, data, options, unpaired)
     few = [kept[i] for i in drawn([p.id for p in kept], options.get("limit"), seed)]
-    return few, left_out(unfit, len(read) + len(dropped))
+    return few, f"{options['file']}: {left_out(unfit, len(read) + len(dropped))}." if unfit else ""
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from alignment.data.image_names import check_limit
-from alignment.data.prompts import asked_of, count_of, made_source
+from alignment.data.prompts import asked_of, count_of, left_out_of, made_source
 from alignment.data.sampling import drawn
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
@@ -55,6 +55,10 @@ class Joined:
     def asked(self, data: Data, seed: int) -> list[AsksAbout]:
         """What the pairs of both sources are about."""
         return [one for source in self._parts.values() for one in asked_of(source, data, seed)]
+
+    def left_out(self, data: Data, seed: int) -> list[str]:
+        """What each source leaves out."""
+        return [line for source in self._parts.values() for line in left_out_of(source, data, seed)]
 
     def report(self) -> dict[str, Any]:
         return self._report

@@ -51,7 +51,7 @@ class Jsonl:
         return len(self.stored(data, seed)[0])
 
     def stored(self, data: Data, seed: int) -> tuple[list[PreferencePair], str]:
-        """The pairs without digests of their images, none of which is read, and what is left out."""
+        """The pairs without digests of their images, none of which is read, and a line on what is left out."""
         return would_train(self._read(data), [], data, self.options, seed, self._form == RATED)
 
     def _read(self, data: Data) -> list[PreferencePair]:

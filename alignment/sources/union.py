@@ -8,14 +8,13 @@ average is then the plain loss, and the arm keeps its prompts.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from alignment.data.image_names import check_limit
-from alignment.data.invalid_pairs import Dropped
-from alignment.data.prompts import StoresPairs, asked_of, count_of, made_source
+from alignment.data.invalid_pairs import Dropped, left_out, table
+from alignment.data.prompts import StoresPairs, asked_of, count_of, left_out_of, made_source, stored_of
 from alignment.data.stored_pairs import nouns
 from alignment.data.yield_report import yield_report
 from harness.core import registry
@@ -24,11 +23,14 @@ from harness.core.errors import ConfigError, DataError
 from harness.core.plugins import Data, Model
 from harness.core.preference import AsksAbout, PreferencePair
 
-ONLY_ONE = "in one of the two sources only"
+ONLY_FIRST = "in the first source only"
+ONLY_SECOND = "in the second source only"
 OTHER_IMAGES = "the sources differ in the images"
 OTHER_PROMPT = "the sources differ in the prompt"
 OTHER_CHOSEN = "the sources differ in the chosen answer"
 FURTHER = "further rejected answer"
+
+Both = tuple[PreferencePair, PreferencePair]  # of the first source and of the second, under one id
 
 
 @registry.source
@@ -49,21 +51,38 @@ class Union:
 
     def pairs(self, data: Data, model: Model, seed: int) -> Iterator[PreferencePair]:
         """Pairs in the order of the second source, which is the one that asks the model."""
-        first = {pair.id: pair for pair in self._first.pairs(data, model, seed)}
-        made, dropped, asked = list[PreferencePair](), list[Dropped](), 0
-        for other in self._second.pairs(data, model, seed):
-            asked += 1
-            pair = first.get(other.id)
+        first, second = (list(source.pairs(data, model, seed)) for source in (self._first, self._second))
+        made, (both, dropped) = list[PreferencePair](), self._matched(first, second)
+        asked = len(both) + len(dropped)
+        for pair, other in both:
+            meta = {"first": dict(pair.meta), "second": dict(other.meta)}
+            dropped += [Dropped(other.id, FURTHER)] * (len(pair.rejected) + len(other.rejected) - 2)
+            answers = (pair.rejected[0], other.rejected[0])
+            made.append(replace(other, rejected=answers, source=f"{pair.source}+{other.source}", meta=meta))
+        inner = {"first": self._first.report(), "second": self._second.report()}
+        self._report = yield_report(self.options, asked, made, [], dropped, nouns(data)) | inner
+        yield from made
+
+    def _matched(self, first: Sequence[PreferencePair], second: Sequence[PreferencePair]) -> tuple[list[Both], list[Dropped]]:
+        """The pairs that both sources have, and those that one lacks or has otherwise. With `limit`, which draws from the
+        second source, what the first has beyond that was not asked for."""
+        known, both, dropped = {pair.id: pair for pair in first}, list[Both](), list[Dropped]()
+        for other in second:
+            pair = known.get(other.id)
             fault = _fault(pair, other)
             if pair is None or fault:
                 dropped.append(Dropped(other.id, fault))
             else:
-                meta = {"first": dict(pair.meta), "second": dict(other.meta)}
-                both = (pair.rejected[0], other.rejected[0])
-                dropped += [Dropped(other.id, FURTHER)] * (len(pair.rejected) + len(other.rejected) - 2)
-                made.append(replace(other, rejected=both, source=f"{pair.source}+{other.source}", meta=meta))
-        self._report = yield_report(self.options, asked, made, [], dropped, nouns(data)) | {"second": self._second.report()}
-        yield from made
+                both.append((pair, other))
+        if self.options["limit"] is None:
+            dropped += [Dropped(id, ONLY_FIRST) for id in known.keys() - {other.id for other in second}]
+        return both, dropped
+
+    def _matched_ahead(self, data: Data, seed: int) -> tuple[list[Both], list[Dropped]] | None:
+        """The same of two files, without a model; None where a source is none."""
+        if not isinstance(self._first, StoresPairs) or not isinstance(self._second, StoresPairs):
+            return None
+        return self._matched(*(stored_of(source, data, seed)[0] for source in (self._first, self._second)))
 
     def check(self, data: Data, seed: int) -> int:
         """At most `limit` pairs, those that match where both sources are files; what either source refuses is refused.
@@ -71,24 +90,26 @@ class Union:
         Raises DataError where none matches.
         """
         counts = [count_of(source, data, seed) for source in (self._first, self._second)]
-        if not isinstance(self._first, StoresPairs) or not isinstance(self._second, StoresPairs):
+        if (matched := self._matched_ahead(data, seed)) is None:
             return min(counts)
-        first, second = (
-            [p for p in asked_of(one, data, seed) if isinstance(p, PreferencePair)] for one in (self._first, self._second)
-        )
-        known = {pair.id: pair for pair in first}
-        faults = Counter(_fault(known.get(other.id), other) for other in second)
-        if not faults[""]:
-            why = ", ".join(f"{reason} {n:,}" for reason, n in faults.items())
+        if not matched[0]:
+            why = ", ".join(f"{reason} {n:,}" for reason, n in table(matched[1]).items())
+            ids = [shown(asked_of(source, data, seed)[0].id) for source in (self._first, self._second)]
             raise DataError(
-                f"union: none of {len(second):,} pairs of the second source matches one of {len(first):,} of the first: {why}. "
-                f"Pairs are matched by id; the first ids are {shown(first[0].id)} and {shown(second[0].id)}."
+                f"union: none of {counts[1]:,} pairs of the second source matches one of {counts[0]:,} of the first: {why}. "
+                f"Pairs are matched by id; the first ids are {ids[0]} and {ids[1]}."
             )
-        return faults[""]
+        return len(matched[0])
 
     def asked(self, data: Data, seed: int) -> list[AsksAbout]:
         """What the pairs of both sources are about."""
         return [one for source in (self._first, self._second) for one in asked_of(source, data, seed)]
+
+    def left_out(self, data: Data, seed: int) -> list[str]:
+        """What each source leaves out, and how many pairs of two files have no partner."""
+        both, dropped = self._matched_ahead(data, seed) or ([], [])
+        own = [f"union: {left_out(dropped, len(both) + len(dropped))}."] if dropped else []
+        return [*(line for one in (self._first, self._second) for line in left_out_of(one, data, seed)), *own]
 
     def report(self) -> dict[str, Any]:
         return self._report
@@ -117,7 +138,7 @@ def _require_one_each(sides: Mapping[str, Any]) -> None:
 def _fault(pair: PreferencePair | None, other: PreferencePair) -> str:
     """Why two pairs of one id are not about the same; "" where they are. Rows without ids have the same ones in every file."""
     if pair is None:
-        return ONLY_ONE
+        return ONLY_SECOND
     if _other_images(pair, other):
         return OTHER_IMAGES
     if (pair.prompt.split(), pair.context) != (other.prompt.split(), other.context):

@@ -132,12 +132,13 @@ def _mismatch(log: Sequence[Mapping[str, float]]) -> list[str]:
     ]
 
 
-def dropped_note(dropped: Mapping[str, int], asked: int) -> tuple[str, ...]:
-    """One sentence on the pairs that were left out, or none."""
+def dropped_note(dropped: Mapping[str, int], asked: int, listed: str = "") -> tuple[str, ...]:
+    """One sentence on the pairs that were left out, or none; `listed`: the file that names them."""
     if not dropped:
         return ()
     reasons = ", ".join(f"{reason} {n}" for reason, n in dropped.items())
-    return (f"{sum(dropped.values())} of {asked} pairs were left out of training: {reasons}.",)
+    ids = f" (ids in {listed})" if listed else ""
+    return (f"{sum(dropped.values())} of {asked} pairs were left out of training: {reasons}{ids}.",)
 
 
 def _mean(rows: Sequence[Mapping[str, float]], key: str) -> float:

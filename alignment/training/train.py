@@ -5,7 +5,7 @@
     folder/state/       weights, optimizer, random state: every `save_every` steps
     folder/checkpoint/  the result
     folder/base/        with LoRA on an adapter: the adapter merged into its base, which is what the result belongs to
-    folder/done.json    written last
+    folder/dropped.jsonl, done.json: pairs that were left out, each with its reason; written last
 
 Called again on the same folder it resumes from the last state and ends in the same weights, bit for bit on a CPU.
 """
@@ -29,6 +29,7 @@ from alignment.data.pairs import pairs_digest
 from alignment.early_stopping import Rule
 from alignment.settings import Settings
 from alignment.training.diagnosis import diagnose, dropped_note
+from alignment.training.dropped_pairs import FILE, write_dropped
 from alignment.training.identity import identity, with_digests
 from alignment.training.loop import Loop
 from alignment.training.moving_reference import Moving
@@ -56,13 +57,14 @@ CHECKPOINT, MERGED = "checkpoint", "base"
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """A finished training: `log` has one row a step, `dropped` counts pairs left out by reason."""
+    """A finished training: `log` has one row a step, `dropped` counts the pairs left out of those `asked` for, by reason."""
 
     log: tuple[Mapping[str, float], ...]
     folder: Path
     step: int
     notes: tuple[str, ...]
     dropped: Mapping[str, int] = field(default_factory=dict)
+    asked: int = 0
 
 
 @collective()
@@ -122,6 +124,7 @@ def train(
         write_checkpoint(trained, policy.checkpoint, folder / CHECKPOINT, provenance, heads, weights, merged)
         facts = {**asked.facts(), "step": steps, "stopped": stopped, "pairs": len(pairs)}
         done = {**facts, "precision": precision, "dropped": table(dropped), "digest": model_digest(folder / CHECKPOINT)}
+        write_dropped(folder, dropped, pairs)
         write_text_whole(folder / DONE, json.dumps(done) + "\n")
     workers().wait()
     return _finished(folder, asked)
@@ -230,5 +233,7 @@ def _finished(folder: Path, asked: Identity) -> Alignment:
         )
     log = read_log(folder, facts["step"])
     early = (f"Training ended at step {facts['step']}: {facts['stopped']}.",) if facts["stopped"] else ()
-    notes = (*dropped_note(facts["dropped"], facts["pairs"]), *early, *diagnose(log), *filter(None, [facts.get("precision")]))
-    return Alignment(tuple(log), folder / CHECKPOINT, facts["step"], notes, facts["dropped"])
+    dropped, asked_for = facts["dropped"], facts["pairs"]
+    left_out = dropped_note(dropped, asked_for, FILE if is_file(folder / FILE) else "")  # an older version wrote none
+    notes = (*left_out, *early, *diagnose(log), *filter(None, [facts.get("precision")]))
+    return Alignment(tuple(log), folder / CHECKPOINT, facts["step"], notes, dropped, asked_for)

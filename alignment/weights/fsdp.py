@@ -49,8 +49,10 @@ class Sharded(Replicated):
         return float(norm.full_tensor())
 
     def module_state(self) -> dict[str, Tensor]:
-        module = self.trained.adapter or self.trained.module
-        return {name: self._whole(value) for name, value in module.state_dict().items()}
+        """A weight that stands under two names (tied embeddings) is one tensor, as in the module: it is written once."""
+        held: dict[str, Any] = (self.trained.adapter or self.trained.module).state_dict(keep_vars=True)
+        whole = {id(value): self._whole(value) for value in held.values()}
+        return {name: whole[id(value)] for name, value in held.items()}
 
     def placed(self, value: Tensor, like: Any) -> Tensor:
         from torch.distributed.tensor import distribute_tensor

@@ -14,7 +14,7 @@ from harness.core.nearest import did_you_mean, nearest
 from harness.core.options.option import Option
 from harness.core.options.secrets import ADVICE, secret_in
 from harness.core.options.source import training_options
-from harness.core.options.types import faults_of
+from harness.core.options.types import faults_of, truth_hint
 
 SOURCES_INSIDE = ("first", "second", "from")  # options of a source that hold another one
 # keys of a plug-in's mapping that are the study's, not the plug-in's own
@@ -134,8 +134,10 @@ def _schema_fault(error: Any, tree: Any, model: type[BaseModel]) -> tuple[str, s
         return f"{place}: write a mapping, such as {{name: ..., option: value}}, not {shown}", "", ""
     what = f"{error['msg'][0].lower()}{error['msg'][1:]}"
     should = _SHOULD if what.startswith(_SHOULD) else ""
-    quoted = "; put it in quotes" if error["type"] == "string_type" and isinstance(error.get("input"), (int, float)) else ""
-    return f"{place}: {should}", what.removeprefix(should), f", not {shown}{quoted}"
+    given = error.get("input")
+    quoted = "; put it in quotes" if error["type"] == "string_type" and isinstance(given, (int, float)) else ""
+    hint = f" ({truth_hint(given)})" if error["type"] == "string_type" and isinstance(given, bool) else ""
+    return f"{place}: {should}", what.removeprefix(should) + hint, f", not {shown}{'' if hint else quoted}"
 
 
 def _as_an_option(loc: Sequence[int | str], tree: Any) -> str:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from alignment.data.forms.kept_files import drop_kept, files_kept
 from alignment.data.pairs import read_pairs
 from alignment.data.yield_report import left_out
+from alignment.training.dropped_pairs import dropped_lines
 from alignment.weights.workers import collective, is_lost, workers
 from harness.config.schema import Arm, BenchmarkConfig, RunConfig
 from harness.core.digests import value_digest
@@ -236,6 +237,8 @@ class _Stages:
             else:
                 workers().gather(arm.name)
                 done = self.training.train(arm, pairs)
+        for line in dropped_lines(done):
+            self.say(f"{arm.name}: {line}")
         log = TrainingLog(tuple(done.log), (*done.notes, *notes_of_run(arm, base, pairs)), rated_by(done.folder))
         self.store.put(self.run_id, log, arm.name)
         where = str(done.folder.resolve().relative_to(self.folder.resolve()))

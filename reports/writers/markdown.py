@@ -24,6 +24,7 @@ from reports.page.side_tables import (
     seeds_view,
     study_view,
 )
+from reports.page.training import yield_lines
 from reports.questions.words import lead
 from reports.text.explored import explored
 from reports.text.flag_lines import flag_lines
@@ -63,6 +64,7 @@ def write(comparison: Comparison) -> str:
     parts += _audit(comparison)
     parts += _published(comparison)
     parts += _study(comparison)
+    parts += _pairs(comparison)
     parts += _protocol(comparison)
     parts += _failures(comparison)
     for run in whole_runs(comparison.runs):
@@ -168,6 +170,13 @@ def _published(comparison: Comparison) -> list[str]:
 def _study(comparison: Comparison) -> list[str]:
     parts = [f"**{title}**\n\n" + "\n".join(f"- {_safe(line)}" for line in lines) for title, lines in study_view(comparison)]
     return ["## Study", *parts] if parts else []
+
+
+def _pairs(comparison: Comparison) -> list[str]:
+    lines = yield_lines(comparison.runs)
+    if not lines:
+        return []
+    return ["## Pairs", "Rows or prompts of each source that became pairs.", "\n".join(f"- {_safe(line)}" for line in lines)]
 
 
 def _protocol(comparison: Comparison) -> list[str]:

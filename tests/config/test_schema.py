@@ -45,6 +45,18 @@ def test_all_faults_come_at_once_and_name_the_nearest_key() -> None:
     assert "data: input should be a valid string, not 7; put it in quotes" in text
 
 
+def test_a_text_that_yaml_reads_as_a_truth_value_is_told_to_be_put_in_quotes() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(yaml.safe_load("{name: on, model: {name: transformers, path: no}, sweep: [{name: pope, label: yes}]}"))
+    text = str(caught.value)
+    assert "- name: input should be a valid string (in quotes: YAML reads on, yes and true as true), not True" in text
+    made = GOOD | yaml.safe_load("model: {name: transformers, path: no}")
+    with pytest.raises(ConfigError, match=r"path is False; it must be text \(in quotes: YAML reads off, no and false"):
+        check_plugins(config.parse(made))
+    with pytest.raises(ConfigError, match=r"seed: input should be a valid integer, not True"):
+        config.parse(GOOD | {"seed": True})
+
+
 def test_an_unknown_plugin_and_an_unknown_option_are_told_together() -> None:
     bad = GOOD | {"sweep": [{"name": "popee"}, {"name": "pope", "split": ["random"], "label": "second"}]}
     with pytest.raises(ConfigError) as caught:

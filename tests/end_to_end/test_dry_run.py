@@ -244,13 +244,13 @@ def test_pairs_whose_words_alone_tell_are_warned_of_ahead_with_the_numbers_of_th
     assert told == [f"WARNING: {said}"]
 
 
-def said_of(tmp_path, rows):
+def said_of(tmp_path, rows, source=None):
     """(warnings of a run before its first sweep, those of a dry run, what each refuses) for an arm on these rows."""
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     made = config.parse(
         SMALL
         | {"data": str(tmp_path), "output": str(tmp_path / "out"), "sweep": [{"name": "pope"}]}
-        | {"arms": [{"name": "one", "pairs": FILES, "align": {"name": "dpo"}}]}
+        | {"arms": [{"name": "one", "pairs": source or FILES, "align": {"name": "dpo"}}]}
     )
     told, refused = list[str](), ""
     try:
@@ -354,6 +354,21 @@ def test_files_are_read_once_to_count_their_rows_and_to_look_for_several_images(
         check_sources(made, lambda arm: False, data, NoModel())
     parts = 2 if source["name"] == "union" else 1  # the file is named twice in it
     assert set(data.opened.values()) <= {parts, 1} and data.opened, data.opened
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"name": "joined", "first": FILES, "second": FILES},
+        {"name": "union", "first": FILES, "second": FILES},
+        {"name": "random_edit", "from": FILES},
+    ],
+    ids=lambda source: source["name"],
+)
+def test_rows_that_a_source_inside_another_leaves_out_are_counted_before_the_run(tmp_path, source):
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    notes, _ = said_of(tmp_path, [*map(row, range(3)), row(3, "gone.png")], source)
+    assert notes == ("rows.jsonl: 1 of 4 rows are left out: missing image 1 ('gone.png').",)
 
 
 def test_the_lines_of_one_fault_stand_further_in_than_the_faults(tmp_path):

@@ -79,7 +79,8 @@ def hostile_record(make, record):
     pair = replace(record.example_pairs[0], prompt=HOSTILE, chosen=HOSTILE, rejected=(HOSTILE[::-1],), meta={HOSTILE: HOSTILE})
     return replace(
         record, name=HOSTILE, command=HOSTILE, config_yaml=HOSTILE, notes=(HOSTILE,), example_pairs=(pair,),
-        overlap={HOSTILE: HOSTILE}, versions={HOSTILE: HOSTILE}, pairs_report={HOSTILE: {HOSTILE: HOSTILE}},
+        overlap={HOSTILE: HOSTILE}, versions={HOSTILE: HOSTILE},
+        pairs_report={HOSTILE: {HOSTILE: HOSTILE}, "dropped": {HOSTILE: HOSTILE}},
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from reports.comparison.compare import compare
 from reports.page.pair_yields import fact, pairs_view, provenance
+from reports.page.training import yield_lines
 
 
 def view_of(record, report):
@@ -57,3 +58,14 @@ def test_any_value_has_words(value, text):
 
 def test_what_is_not_the_case_is_not_said():
     assert provenance({"tries": 2, "free": False, "unfinished": True}) == "tries 2, unfinished"
+
+
+def test_the_yield_in_a_line_counts_what_the_sources_inside_a_source_left_out(record):
+    report = {"asked": 9, "accepted": 6, "dropped": {"tie": 3}, "second": {"dropped": {"missing image": 1}, "asked": 5}}
+    runs = compare([replace(record, pairs_report=report)]).runs
+    assert yield_lines(runs) == [f"{runs[0].name}: 6 of 9 accepted; left out: tie 3; left out (second): missing image 1"]
+
+
+def test_a_yield_that_was_lost_with_the_store_says_so(record):
+    runs = compare([replace(record, pairs_report={"accepted": 6, "rebuilt": "from pairs.jsonl"})]).runs
+    assert yield_lines(runs) == [f"{runs[0].name}: from pairs.jsonl"]

@@ -30,7 +30,9 @@ class SupportsRead(Protocol):
 
 
 PACKED = (".gz", ".zst", ".parquet", ".arrow")
-MOST_TIMES, SMALL_BYTES = 100, 256 << 20  # text of a packed file: so many times its size, or so much; rows shrink 3 to 30 times
+MOST_TIMES, SMALL_BYTES = 100, 256 << 20  # of a packed file: so many times its size, or so much; texts shrink 3 to 30 times
+AT_ONCE = 16  # rows of which the images are in memory together
+_NO_OBJECTS = "must hold at least one row, and each must be an object."
 _EXTRA = "pip install 'mm-align-harness[tables]', or export the rows as JSON lines"
 _ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp", b"GIF8": "gif"}
 
@@ -49,15 +51,23 @@ def table_rows(data: Data, name: str, split: str = "") -> list[Row]:
 
 
 def _all_rows(data: Data, path: Path, name: str, split: str) -> list[Row]:
+    rows = [_with_files(row, data, name) for row in _objects(path, name, split)]
+    if not rows:
+        raise DataError(f"{name} {_NO_OBJECTS}")
+    return rows
+
+
+def _objects(path: Path, name: str, split: str) -> Iterator[Row]:
+    """The rows one by one: images inside them are written before the next are read, so that no more than a few are held."""
     try:
-        rows = list(_rows(path, name, split))
+        for row in _rows(path, name, split):
+            if not isinstance(row, Mapping):
+                raise DataError(f"{name} {_NO_OBJECTS}")
+            yield row
     except HarnessError:
         raise
     except Exception as error:  # a damaged archive raises whatever its reader likes
         raise DataError(f"{name} cannot be read ({words_of(error)}). Fetch it again.") from error
-    if not rows or not all(isinstance(row, Mapping) for row in rows):
-        raise DataError(f"{name} must hold at least one row, and each must be an object.")
-    return [_with_files(row, data, name) for row in rows]
 
 
 def _rows(path: Path, name: str, split: str) -> Iterator[Any]:
@@ -89,7 +99,7 @@ def _text(path: Path, name: str) -> str:
 
 def _unpacked(stream: SupportsRead, path: Path, name: str) -> bytes:
     """All bytes, read piece by piece: a reader that is asked for so many takes the memory for all of them first."""
-    most = max(SMALL_BYTES, MOST_TIMES * path.stat().st_size)
+    most = _most_bytes(path)
     pieces, size = list[bytes](), 0
     while piece := stream.read(1 << 20):
         pieces.append(piece)
@@ -99,19 +109,43 @@ def _unpacked(stream: SupportsRead, path: Path, name: str) -> bytes:
     return b"".join(pieces)
 
 
+def _most_bytes(path: Path) -> int:
+    return max(SMALL_BYTES, MOST_TIMES * path.stat().st_size)
+
+
 def _arrow(path: Path, name: str) -> Iterator[Any]:
+    size = 0
+    for batch in _batches(path, name):
+        size += batch.nbytes
+        _require_in_bounds(size, path, name)
+        for start in range(0, len(batch), AT_ONCE):
+            yield from batch.slice(start, AT_ONCE).to_pylist()
+
+
+def _batches(path: Path, name: str) -> Iterator[Any]:  # Any: a RecordBatch of pyarrow
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
         raise DataError(f"{name} is in Arrow's format, and pyarrow is not installed: {_EXTRA}.") from error
-    if path.suffix == ".parquet":
-        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=64):
-            yield from batch.to_pylist()
+    if path.suffix != ".parquet":
+        with pyarrow.memory_map(str(path)) as source:
+            yield from pyarrow.ipc.open_stream(source)
         return
-    with pyarrow.memory_map(str(path)) as source:
-        for batch in pyarrow.ipc.open_stream(source):
-            yield from batch.to_pylist()
+    with pyarrow.parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:  # else groups of rows are read whole
+        groups = (file.metadata.row_group(i) for i in range(file.num_row_groups))
+        _require_in_bounds(sum(group.total_byte_size for group in groups), path, name)
+        yield from file.iter_batches(AT_ONCE)
+
+
+def _require_in_bounds(size: int, path: Path, name: str) -> None:
+    if size <= (most := _most_bytes(path)):
+        return
+    shard = "" if path.name == Path(name).name else f" ({path.name})"
+    raise DataError(
+        f"{name}{shard} unpacks to more than {most >> 20:,} MiB, as damaged files do. Fetch it again, or export its rows as "
+        "JSON lines."
+    )
 
 
 def _with_files(row: Row, data: Data, name: str) -> Row:

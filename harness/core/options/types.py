@@ -130,7 +130,15 @@ def _fault(value: Any, own: str, kinds: Sequence[str]) -> str:
         return f"is {shown!r}, which is text; it must be {wanted}{hint}"
     if own == "float" and "int" in kinds and math.isfinite(value) and value == int(value) and abs(value) < 1e15:
         return f"is {shown}; it must be {wanted}: write {int(value)}"
+    if own == "bool" and "str" in kinds:
+        return f"is {shown}; it must be {wanted} ({truth_hint(value)})"
     return f"is {shown if own != 'none' else 'null'}; it must be {wanted}"
+
+
+def truth_hint(value: bool) -> str:
+    """What to write where text was meant and YAML read a truth value."""
+    words = "on, yes and true as true" if value else "off, no and false as false"
+    return f"in quotes: YAML reads {words}"
 
 
 def _number_hint(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alignment.data.prompts import StoresPairs, asked_of, count_of, read_once
+from alignment.data.prompts import StoresPairs, asked_of, count_of, left_out_of, read_once, stored_of
 from alignment.data.stored_pairs import ChecksPairs, require_same_images
 from alignment.data.yield_report import sides
 from alignment.quality.empty_prompts import unasked, without_images
@@ -42,12 +42,12 @@ IMAGES = 8  # of a source's that are opened before anything is asked
 @dataclass(frozen=True, slots=True)
 class Looked:
     """What an arm's source holds before anything is asked: number of pairs or prompts, what each of them is about, and, where
-    they are ready-made, the pairs themselves without digests, and how many rows are left out and why."""
+    they are ready-made, the pairs themselves without digests; a line on each file that makes fewer pairs than it has rows."""
 
     number: int
     rows: Sequence[AsksAbout]
     pairs: Sequence[PreferencePair] = ()
-    left_out: str = ""
+    left_out: Sequence[str] = ()
 
 
 def look_at(config: RunConfig, arm: Arm, data: Data) -> Looked:
@@ -58,12 +58,10 @@ def look_at(config: RunConfig, arm: Arm, data: Data) -> Looked:
 
 def _held(config: RunConfig, arm: Arm, data: Data) -> Looked:
     source, seed = registry.make("source", arm.pairs.name, arm.pairs.options), config.seed_of(arm)
-    if isinstance(source, StoresPairs):
-        stored, left_out = source.stored(data, seed)
-        found = Looked(len(stored), stored, stored, left_out)
-    else:
-        with read_once():
-            found = Looked(count_of(source, data, seed), asked_of(source, data, seed))
+    with read_once():
+        stored = stored_of(source, data, seed)[0] if isinstance(source, StoresPairs) else None
+        number, rows = count_of(source, data, seed), asked_of(source, data, seed)
+        found = Looked(number, rows, stored or (), left_out_of(source, data, seed))
     if not found.number:
         raise DataError(f"The source {arm.pairs.name} has nothing to make pairs of; look at its file and its images.")
     return found
@@ -120,10 +118,8 @@ def known_ahead(arm: Arm, looked: Looked, model: object, data: Data) -> tuple[st
     """
     require_same_images(looked.pairs, data)
     pairs = [replace(p, image_digest=together(tuple(map(data.digest, p.images)))) for p in probed(looked.pairs)]
-    file = arm.pairs.options.get("file", arm.pairs.name)
-    left_out = (f"{file}: {looked.left_out}.",) if looked.left_out else ()
     told = (*unasked(looked.pairs), *without_images(looked.pairs), *unused_weights(looked.pairs))
-    of_file = (*left_out, *told, *_unreadable(looked, data))
+    of_file = (*looked.left_out, *told, *_unreadable(looked, data))
     return (*of_file, *pair_notes(arm, model, looked.rows, pairs), *copies(looked.pairs))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from alignment.batching.policy import Policy
 from alignment.data.pairs import read_pairs
 from alignment.online.reward_model import ModelReward
+from alignment.training.dropped_pairs import CountsDropped
 from alignment.weights.workers import workers
 from harness.config.fleet_form import ALONE
 from harness.config.schema import Arm, RunConfig
@@ -148,6 +149,8 @@ class _Result:
     folder: Path
     step: int
     notes: tuple[str, ...]
+    dropped: Mapping[str, int]
+    asked: int
 
 
 def train_arm(given: Mapping[str, Any], progress: Progress = no_progress) -> None:
@@ -178,6 +181,7 @@ def train_arm(given: Mapping[str, Any], progress: Progress = no_progress) -> Non
         raise  # ends the others too, who may wait for this one
     if workers().is_main:
         made = {"log": [dict(row) for row in done.log], "step": done.step, "notes": list(done.notes)}
+        made |= {"dropped": dict(done.dropped), "asked": done.asked} if isinstance(done, CountsDropped) else {}
         write_text_whole(place / _RESULT, json.dumps({**made, "folder": str(Path(done.folder).relative_to(place))}))
 
 
@@ -206,4 +210,5 @@ def _result(place: Path) -> _Result:
         raise TrainingError(
             f"{place.name} was trained, but {place / _RESULT} is not there. All hosts must see the output folder."
         )
-    return _Result(tuple(found["log"]), place / found["folder"], found["step"], tuple(found["notes"]))
+    made = tuple(found["log"]), place / found["folder"], found["step"], tuple(found["notes"])
+    return _Result(*made, found.get("dropped", {}), found.get("asked", 0))

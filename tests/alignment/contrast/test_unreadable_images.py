@@ -42,7 +42,7 @@ def test_an_unreadable_image_leaves_its_pair_out_and_changes_nothing_else(llava_
     made = ALIGNERS[name](training=FAST)
     one, two = (made.align(TinyPolicy(llava_next), pairs, folder, tmp_path / str(len(pairs))) for pairs in (fine, some))
     assert one.dropped == {} and two.dropped == {"unreadable image": 1}
-    assert "1 of 7 pairs were left out of training: unreadable image 1." in two.notes
+    assert "1 of 7 pairs were left out of training: unreadable image 1 (ids in dropped.jsonl)." in two.notes
     assert model_digest(one.folder) == model_digest(two.folder)
 
 

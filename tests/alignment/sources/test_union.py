@@ -30,8 +30,28 @@ def test_both_rejected_answers_stand_in_one_pair(tmp_path):
     assert [(p.id, p.rejected) for p in made] == [("2", ("A bus.", "A van.")), ("1", ("A dog.", "A bird."))]
     report = source.report()
     assert report["asked"] == 4 and report["accepted"] == 2
-    assert report["dropped"] == {"the sources differ in the chosen answer": 1, "in one of the two sources only": 1}
-    assert report["second"]["accepted"] == 4
+    assert report["dropped"] == {"the sources differ in the chosen answer": 1, "in the second source only": 1}
+    assert report["second"]["accepted"] == 4 and report["first"]["accepted"] == 3
+
+
+def test_prompts_that_the_first_source_has_alone_are_counted_and_what_each_source_left_out(tmp_path):
+    """A limit draws from the second source: what the first has beyond it was not asked for."""
+    data = write_prompts(tmp_path, ("x",))
+    gone = replace(pair("5", "A cup.", "x"), image="gone.png")
+    write_pairs(tmp_path / "first.jsonl", [*(pair(n, "A cat.", "A dog.") for n in "1234"), gone])
+    write_pairs(tmp_path / "second.jsonl", [pair(n, "A cat.", "A bird.") for n in "345"])
+    parts = ({"name": "jsonl", "file": f"{name}.jsonl"} for name in ("first", "second"))
+    source, few = Union(*(given := list(parts))), Union(*given, limit=1)
+    assert len(list(source.pairs(data, ScriptedModel(str), 0))) == 2 == source.report()["accepted"]
+    assert source.report()["asked"] == 5, "1 to 5"
+    assert source.report()["dropped"] == {"in the first source only": 2, "in the second source only": 1}
+    assert source.report()["first"]["dropped"] == {"missing image": 1} and source.report()["second"]["dropped"] == {}
+    assert source.left_out(data, 0) == [
+        "first.jsonl: 1 of 5 rows are left out: missing image 1 ('gone.png').",
+        "union: 3 of 5 rows are left out: in the first source only 2, in the second source only 1.",
+    ]
+    list(few.pairs(data, ScriptedModel(str), 0))
+    assert few.report()["asked"] == 1 and "in the first source only" not in few.report()["dropped"]
 
 
 def test_prompts_whose_two_rejected_answers_are_equal_stay(tmp_path):
@@ -169,7 +189,7 @@ def test_no_image_that_one_set_holds_out_is_trained_on_in_both(tmp_path):
 @pytest.mark.parametrize(
     ("other", "why"),
     [
-        (pair("z", "A cat.", "A van."), "in one of the two sources only 1"),
+        (pair("z", "A cat.", "A van."), "in the first source only 2, in the second source only 1"),
         (pair("1", "A car.", "A van."), "the sources differ in the chosen answer 1"),
     ],
     ids=["other id", "other answer"],

@@ -37,6 +37,7 @@ def test_a_short_log_or_one_without_rewards_says_nothing():
 def test_dropped_pairs_are_one_sentence():
     assert dropped_note({}, 5) == ()
     assert dropped_note({"too long": 2}, 5) == ("2 of 5 pairs were left out of training: too long 2.",)
+    assert dropped_note({"too long": 2}, 5, "a.jsonl")[0].endswith("too long 2 (ids in a.jsonl).")
 
 
 def test_a_divergence_that_explodes_is_told_with_its_step():

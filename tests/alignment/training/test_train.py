@@ -230,7 +230,11 @@ def test_pairs_that_cannot_train_are_counted_never_cut(llava_next, images, pairs
     (images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
     done = Dpo(training={**FAST, "max_length": 300}).align(TinyPolicy(llava_next), [*pairs, *bad], images, tmp_path)
     assert done.dropped == {"missing image": 1, "empty answer": 1, "identical answers": 1, "too long": 1, "unreadable image": 1}
-    assert done.notes[0].startswith("5 of 11 pairs were left out of training: ")
+    assert done.notes[0].startswith("5 of 11 pairs were left out of training: ") and done.asked == 11
+    rows = [json.loads(line) for line in (tmp_path / "dropped.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in rows] == ["gone", "empty", "same", "long", "broken"]
+    assert rows[0] == {"id": "gone", "images": ["gone.png"], "reason": "missing image", "what": "gone.png"}
+    assert rows[4]["reason"] == "unreadable image" and rows[4]["what"].startswith("broken.png")
 
 
 def test_where_no_image_can_be_read_nothing_is_trained(llava_next, pairs, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import LlavaNextForConditionalGeneration
 
 from alignment.aligners.dpo import Dpo
 from alignment.weights.strategy import divide
@@ -86,6 +88,22 @@ def test_two_processes_give_the_losses_and_weights_of_one(llava_next, images, tm
         assert [row[name] for row in log] == pytest.approx([row[name] for row in alone.log], abs=1e-5, rel=1e-4), name
     one, two = weights(alone.folder), weights(tmp_path / "two" / "checkpoint")
     assert one.keys() == two.keys()
+    assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
+
+
+@pytest.mark.slow
+def test_tied_embeddings_are_written_once_by_divided_weights_too(llava_next, images, tmp_path):
+    """The state that FSDP2 gathers has them under both names."""
+    tied = Path(shutil.copytree(llava_next, tmp_path / "tied"))
+    module = LlavaNextForConditionalGeneration.from_pretrained(llava_next)
+    module.config.tie_word_embeddings = module.config.text_config.tie_word_embeddings = True
+    module.tie_weights()
+    module.save_pretrained(tied)
+    options = {"training": {**TRAINING, "max_steps": 1}}
+    alone = Dpo(**options).align(TinyPolicy(tied), make_pairs(), images, tmp_path / "one")
+    trained_together(SCRIPT, tied, images, tmp_path, options, **FSDP)
+    one, two = weights(alone.folder), weights(tmp_path / "two" / "checkpoint")
+    assert one.keys() == two.keys() and "lm_head.weight" not in one
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
 
 

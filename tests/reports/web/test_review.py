@@ -227,9 +227,8 @@ def test_a_caption_that_is_too_long_for_a_page_is_cut_and_the_page_says_so(folde
     from harness.core.evaluation import Span
 
     text = f"{CAPTION} " * 5_000  # 200,000 characters
-    case = label_case(
-        0, field=caption_field(text), label="", caption=text, spans=(Span(2, 5, "found"), Span(190_002, 190_005, "found"))
-    )
+    spans = (Span(2, 5, "found"), Span(190_002, 190_005, "found"))
+    case = label_case(0, field=caption_field(text, spans), label="", caption=text, spans=spans)
     html = new_client(new_desk(folder, cases=[case], reviewer="ann")).get("/next").text
     assert "180,000 more characters are left out and cannot be marked" in html
     assert len(html) < 1_500_000 and html.count('class="token found"') == 1

@@ -1,0 +1,52 @@
+"""The pairs that a training left out, one a row, in `dropped.jsonl` beside its result.
+
+    {"id": "RLHF-V/17", "images": ["a/3f0a.jpg"], "reason": "unreadable image", "what": "3f0a.jpg cannot be read ..."}
+
+`what` is the image that is missing, or what is wrong with one. There is no file where none was left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from alignment.data.invalid_pairs import Dropped
+from alignment.training.diagnosis import dropped_note
+from harness.core.edge.files import is_file
+from harness.core.files import write_text_whole
+from harness.core.plugins import Trained
+from harness.core.preference import PreferencePair
+
+FILE = "dropped.jsonl"
+
+
+@runtime_checkable
+class CountsDropped(Protocol):
+    """What an alignment ended in that counts the pairs it was given (`asked`), and those that it left out, by reason."""
+
+    @property
+    def asked(self) -> int: ...
+    @property
+    def dropped(self) -> Mapping[str, int]: ...
+
+
+def write_dropped(folder: Path, dropped: Sequence[Dropped], pairs: Sequence[PreferencePair]) -> None:
+    """In the order in which `pairs` were given."""
+    why = {one.id: one for one in dropped}
+    rows = [
+        {"id": pair.id, "images": list(pair.images), "reason": why[pair.id].reason, "what": why[pair.id].what}
+        for pair in pairs
+        if pair.id in why
+    ]
+    if rows:
+        write_text_whole(folder / FILE, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def dropped_lines(done: Trained) -> tuple[str, ...]:
+    """What a run says of them when a training has ended, or nothing."""
+    if not isinstance(done, CountsDropped):
+        return ()
+    listed = done.folder.parent / FILE
+    return dropped_note(done.dropped, done.asked, str(listed) if is_file(listed) else "")

@@ -196,6 +196,8 @@ class Pope:
 
     def export_labels(self, data: Data, edits: Sequence[LabelEdit], name: str) -> dict[str, str]:
         """Revised files in the published form, as the option `labels: name` reads them."""
+        if name == "pope":  # those names are the official files'
+            raise ConfigError("A revision named pope would be written over POPE's own files. Make it again with another name.")
         items = self.load(data)
         published = {split: self._rows(data, split) for split in self.splits}
         texts = files_of(published, items, edits)

@@ -24,6 +24,9 @@ from harness.commands.label_audit import audit, labels, rescore, ratings  # noqa
 from harness.commands import check, fetch, pairs  # noqa: F401
 
 
+_OF_THE_DISK = (errno.EIO, errno.ESTALE, errno.EDQUOT, errno.EROFS)
+
+
 def main() -> None:
     """Run a command. Whatever ends it is one message without a traceback; `--debug` anywhere among the words shows that."""
     from harness.startup import start
@@ -107,6 +110,12 @@ def explained(error: Exception) -> tuple[str, int]:
         return "", _closed_pipe()
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk is full. Free some space and run the same command again; nothing stored is lost.", 2
+    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        where = f"{error.filename}: " if error.filename else ""
+        return (
+            f"{where}A file cannot be read or written: {words_of(error)}. Check the disk or the network drive and your quota, "
+            "then run the same command again; nothing stored is lost."
+        ), 2
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {words_of(error)}. Check the path and its permissions, then run the same command again.", 2
     if isinstance(error, MemoryError):

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.config.option_faults import all_faults, plugins_of
 from harness.config.schema import RunConfig
-from harness.core.edge.files import instead_of_file, is_hub_name
+from harness.core.edge.files import instead_of_file, is_file, is_hub_name
 from harness.core.edge.own_servers import OWN_SERVERS
 from harness.core.errors import ConfigError
 from harness.core.nearest import did_you_mean
@@ -29,10 +29,9 @@ def path_faults(config: RunConfig) -> list[str]:
     faults = [fault for where, spec in models if (fault := _model(where, spec))]
     data = Path(config.data).expanduser()
     if config.data != "miniworld" and not data.is_dir():
+        there = f"{data} is a file, not a folder." if is_file(data) else f"there is no folder {data}."
         near = did_you_mean(config.data, ["miniworld"])
-        faults.append(
-            f"data: there is no folder {data}.{near} Set it to the data folder, or to `miniworld` for the embedded world."
-        )
+        faults.append(f"data: {there}{near} Set it to the data folder, or to `miniworld` for the embedded world.")
     return [*faults, *output_faults(Path(config.output).expanduser())]
 
 
@@ -62,9 +61,8 @@ def _model(where: str, spec: Mapping[str, Any]) -> str:
             return "" if known else f"{where}.path: {folder} is not a model folder: {why}."
         if folder.exists() or not is_hub_name(path):
             near = did_you_mean(path, ["miniworld"]) if where == "model" else ""
-            return (
-                f"{where}.path: there is no model folder at {folder}.{near} Give a folder with config.json and *.safetensors."
-            )
+            there = f"{folder} is a file, not a model folder." if folder.is_file() else f"there is no model folder at {folder}."
+            return f"{where}.path: {there}{near} Give a folder with config.json and *.safetensors."
     except (OSError, ValueError):  # a name that no file can have
         return f"{where}.path: {path[:100]!r} is not a path."
     return ""  # the name of a model on the hub

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.config import yaml_text
 from harness.config.option_faults import schema_faults
-from harness.core.edge.files import is_file
+from harness.core.edge.files import is_file, is_folder
 from harness.core.errors import ConfigError
 from harness.core.gating import MARGIN_UNITS, Margin, Policy, Rule
 from harness.core.nearest import did_you_mean
@@ -92,12 +92,17 @@ def faults_of(gates: GatePolicy | None) -> list[str]:
 def read(named: str) -> Any:  # Any: a YAML value, checked by `parse_policy`
     """The keys and values of a policy file, or of the one that ships ("default"), unchecked."""
     source = DEFAULT if named == "default" else Path(named).expanduser()
+    if is_folder(source):
+        raise ConfigError(f"{source} is a folder; give a policy file (docs/guides/gate.md).")
     if not is_file(source):
         near = did_you_mean(named, ["default"])
         raise ConfigError(
             f"There is no policy file {source}.{near} docs/guides/gate.md shows one; `default` is the one that ships."
         )
-    return yaml_text.read_file(source)
+    value = yaml_text.read_file(source)
+    if not isinstance(value, Mapping):  # of an empty file: a study would have no gate at all
+        raise ConfigError(f"{source} must hold keys and values (name, alpha, rules); docs/guides/gate.md shows a policy.")
+    return value
 
 
 def parse_policy(tree: Any, where: str = "the policy") -> Policy:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
+import tempfile
 from collections.abc import Callable
 from glob import escape
 from pathlib import Path
@@ -16,7 +18,11 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
     After a kill or a power cut the old file is there, or the new one, whole. Processes that write the same path at the
     same time do not mix: the last one to finish wins. Raises OSError for what the system refuses, a full disk, say.
+    A device or a pipe (/dev/null, /dev/stdout) is written into: as root it would be replaced by a file, for all of the machine.
     """
+    if _is_stream(path):
+        _write_into(path, write)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -28,6 +34,26 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_OPEN_FILES = ("/dev/std", "/dev/fd/", "/proc/")  # names of files that are open, whatever they are
+
+
+def _is_stream(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return str(path.absolute()).startswith(_OPEN_FILES) or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _write_into(path: Path, write: Callable[[Path], object]) -> None:
+    with tempfile.TemporaryDirectory() as folder, open(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as stream:
+        made = Path(folder) / "made"
+        with system_errors(path):
+            write(made)
+        with made.open("rb") as file:
+            shutil.copyfileobj(file, stream)
 
 
 def write_text_whole(path: Path, text: str) -> None:

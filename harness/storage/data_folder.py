@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -52,7 +53,8 @@ class DataFolder:
                 raise DataError(f"{name[:200]} in the data folder {self._folder} {found}. Put the file there.")
             raise DataError(
                 f"{name[:200]} is not in the data folder {self._folder}. Put a file of your own there, or correct its name. "
-                "Official files: `python -m harness fetch` brings them, or reports where each comes from and belongs."
+                f"Official files: `python -m harness fetch NAME --data {shlex.quote(str(self._folder))}`, with the name of the "
+                "benchmark or source, brings them, or reports where each comes from and belongs."
             )
         return path
 

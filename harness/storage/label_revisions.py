@@ -142,7 +142,7 @@ def read(name: str, output: Path) -> Revision:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text ({error}).") from error
+        raise DataError(f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}). Save it as UTF-8.") from error
     except (OSError, ValueError) as error:
         known = ", ".join(sorted(p.stem for p in (output / FOLDER).glob("*.jsonl"))) or "none"
         raise DataError(

@@ -65,6 +65,15 @@ def test_a_margin_of_another_sign_or_unit_is_refused(margin: Any, message: str) 
     assert message in refusal({**GUARD, "margin": margin})
 
 
+@pytest.mark.parametrize(("text", "says"), [("", "must hold keys and values"), ("[1]", "must hold"), (None, "is a folder")])
+def test_a_policy_file_without_a_policy_is_refused(tmp_path: Path, text: str | None, says: str) -> None:
+    """An empty one left a study without a gate."""
+    file = tmp_path / "gate.yaml"
+    file.mkdir() if text is None else file.write_text(text)
+    with pytest.raises(ConfigError, match=f"gates: .*gate.yaml {says}"):
+        schema.load(None, [f"gates={file}"])
+
+
 @pytest.mark.parametrize(
     ("rules", "message"),
     [

@@ -32,6 +32,29 @@ def small_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def test_a_pipe_is_written_into_and_stays_one(tmp_path: Path) -> None:
+    """As root, `--json /dev/null` put a file in the place of the device."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_text_whole(pipe, "a text\n")
+    assert os.read(reading, 100) == b"a text\n" and pipe.is_fifo() and names(tmp_path) == ["pipe"]
+    os.close(reading)
+
+
+def test_what_a_command_writes_to_its_own_output_goes_there(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from harness.core.files import write_text_whole\n"
+        "print(1, flush=True); write_text_whole(Path('/dev/stdout'), '2\\n')"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n2\n"
+    with (tmp_path / "out").open("w") as out:
+        subprocess.run([sys.executable, "-c", code], cwd=root, stdout=out, check=True)
+    assert (tmp_path / "out").read_text() == "1\n2\n" and Path("/dev/stdout").is_symlink()
+
+
 @pytest.mark.usefixtures("small_files")
 def test_what_the_system_refuses_safetensors_is_an_error_of_the_system(tmp_path: Path) -> None:
     def fill(folder: Path) -> None:

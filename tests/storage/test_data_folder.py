@@ -15,7 +15,7 @@ from harness.storage.data_folder import DataFolder
 def test_a_missing_file_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(
         DataError,
-        match=r"pope/x\.json is not in the data folder .* Put a file of your own there.* `python -m harness fetch`",
+        match=r"pope/x\.json is not in the data folder .* Put a file of your own there.* `python -m harness fetch NAME --data ",
     ):
         DataFolder(tmp_path).path("pope/x.json")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.commands._app import RUNS, OutputOption, echo, group
-from harness.core.errors import ConfigError
+from harness.core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from harness.audit.judges.judge_check import Asked, RankedPair
@@ -69,7 +69,10 @@ def check(
     given = replies or scores
     if given is not None:
         read = recorded if replies is not None else rewarded
-        found, odd = read(known, [(row.where, row.values) for row in rows_of(given)])
+        rows = rows_of(given)
+        found, odd = read(known, [(row.where, row.values) for row in rows])
+        if odd == len(rows):
+            raise DataError(f"No row of {given} names a pair of {pairs} by its `id`. Is it another set's file?")
         _show("judge" if replies is not None else "reward model", found)
         echo(f"{odd:,} rows name no pair and are not counted.") if odd else None
         return

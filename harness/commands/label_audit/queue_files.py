@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands._app import echo
-from harness.core.errors import ConfigError
+from harness.core.edge.files import is_file
+from harness.core.edge.text import count
+from harness.core.errors import ConfigError, DataError
+from harness.core.files import write_text_whole
+from harness.storage.spreadsheets import read_sheet
 
 if TYPE_CHECKING:
     from harness.labels.cases import Case, Key
@@ -25,6 +29,22 @@ def require_ending(to: Path, endings: Mapping[str, str]) -> None:
         raise ConfigError(f"--to {to} {has}; what can be written: {known}. Spreadsheet programs open .csv.")
 
 
+def require_unfilled(to: Path, column: str) -> None:
+    """Raises ConfigError for a sheet in which somebody has filled in the column, and for what is no such sheet: neither is
+    written over."""
+    if not is_file(to):
+        return
+    try:
+        filled = sum(bool(line.cells[column].strip()) for line in read_sheet(to, [column]))
+    except DataError as error:
+        raise ConfigError(f"--to {to} is there already, and is no sheet of this command: {error} Give another file.") from error
+    if filled:
+        raise ConfigError(
+            f"--to {to} is there already, with {count(filled, 'row')} filled in, which would be lost. Give another file, or "
+            "move this one away."
+        )
+
+
 def check_form(to: Path | None, form: str) -> None:
     """Raises ConfigError where the file cannot be written in that form ("" or "coco")."""
     if form not in ("", "coco") or (form and (to is None or to.suffix.lower() != ".json")):
@@ -34,6 +54,8 @@ def check_form(to: Path | None, form: str) -> None:
         )
     if to is not None:
         require_ending(to, ENDINGS)
+        if to.suffix.lower() == ".csv":
+            require_unfilled(to, "judgement")
 
 
 def write_queue(
@@ -48,7 +70,7 @@ def write_queue(
     elif to.suffix.lower() == ".json":
         _to_label_studio(chosen, ballots, to, output)
     else:
-        to.write_text(queue_text(chosen, answers, needs=needs), encoding="utf-8", newline="")
+        write_text_whole(to, queue_text(chosen, answers, needs=needs))
         echo(f"{to}: {len(chosen):,} of {number:,} labels. Fill in the column `judgement` and save it as CSV, then:")
         echo(f"python -m harness labels votes {to} --reviewer NAME --output {output}")
 
@@ -60,7 +82,7 @@ def _to_coco(cases: Sequence[Case], ballots: Ballots, to: Path, runs: Sequence[s
 
     with open_store(output) as store:
         text, unread = coco_text(cases, ballots, shelf_of(store, runs, cases).size)
-    to.write_text(text, encoding="utf-8")
+    write_text_whole(to, text)
     left_out = f" {unread:,} images cannot be read and are left out." if unread else ""
     echo(f"{to}: the boxes of {len({case.image for case in cases}) - unread:,} images.{left_out}")
 
@@ -69,6 +91,6 @@ def _to_label_studio(cases: Sequence[Case], ballots: Ballots, to: Path, output: 
     from harness.audit.label_studio import CONFIG, tasks_text
 
     cast = [vote for case in cases for vote in ballots.of(case.key).votes.values()]
-    to.write_text(tasks_text(cases, cast), encoding="utf-8")
+    write_text_whole(to, tasks_text(cases, cast))
     echo(f"{to}: {len(cases):,} tasks with {len(cast):,} votes. Labelling configuration for the project:\n{CONFIG}")
     echo(f"Export the annotations as JSON, then: python -m harness labels votes EXPORT.json --output {output}")

@@ -29,13 +29,15 @@ def sample(
     The judge's own ratings are left out, so that they cannot bias the raters.
     """
     from harness.audit.judges.human_ratings import sample_text, scale_of
-    from harness.commands.label_audit.queue_files import require_ending
+    from harness.commands.label_audit.queue_files import require_ending, require_unfilled
+    from harness.core.files import write_text_whole
     from harness.storage.run_store import open_store
 
     require_ending(to, {".csv": "the sheet"})
+    require_unfilled(to, "rating")
     with open_store(output) as store:
         text = sample_text(store, runs or (), benchmark, size, seed)
-    to.write_text(text, encoding="utf-8", newline="")
+    write_text_whole(to, text)
     scale = scale_of(benchmark)
     numbers = f"with numbers from {scale.low:g} to {scale.high:g}" if scale else "on the judge's scale"
     echo(f"{to}: fill in the column `rating` {numbers}, one copy of the sheet a rater, then:")

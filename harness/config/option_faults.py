@@ -132,6 +132,8 @@ def _schema_fault(error: Any, tree: Any, model: type[BaseModel]) -> tuple[str, s
         return f"{place}: is missing", "", ""
     if error["type"] in ("model_type", "dict_type"):  # pydantic names its own classes
         return f"{place}: write a mapping, such as {{name: ..., option: value}}, not {shown}", "", ""
+    if error["type"] == "string_pattern_mismatch":  # all of ours are names of runs, arms and labels
+        return f"{place}: use letters, digits, dots, dashes and underscores, a letter or a digit first, not {shown}", "", ""
     what = f"{error['msg'][0].lower()}{error['msg'][1:]}"
     should = _SHOULD if what.startswith(_SHOULD) else ""
     given = error.get("input")

@@ -53,7 +53,10 @@ def check_free(host: str, port: int) -> None:
         asyncio.run(_bind(host, port))
     except OSError as error:
         why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-        raise ConfigError(f"Port {port} of {host} cannot be had: {why}. Choose one with --port.") from None
+        code = error.errno or 0  # below 0: of looking for the host's name
+        is_address = code < 0 or code in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+        other = "Give --host an address of this machine" if is_address else "Choose one with --port"
+        raise ConfigError(f"Port {port} of {host} cannot be had: {why}. {other}.") from None
 
 
 async def _bind(host: str, port: int) -> None:

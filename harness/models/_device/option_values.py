@@ -18,6 +18,7 @@ from harness.models._checkpoint.requirements import (
 from harness.models._device.token_budget import checked_rows, checked_slots
 from harness.models._engine.checkpoint_checks import check_names
 from harness.models._engine.generation_settings import checked_use
+from harness.models._images.recipe import checked_cache
 from harness.models._images.workers import workers_for
 
 _CPU = torch.device("cpu")
@@ -31,6 +32,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "generation_config": checked_use,
     "despite": check_names,
     "thinking_tokens": thinking_limit,
+    "pixel_cache": checked_cache,
     "image_workers": lambda number: workers_for(number, _CPU),
 }
 

@@ -38,12 +38,17 @@ class Recipe:
     def process(self, processor: Any) -> Process:
         """With a processor that is loaded. Raises ConfigError for a cache of less than nothing."""
         plain = ImageProcessing(processor, self.family, self.image_token_id)
-        if self.cache < 0:
-            raise ConfigError(f"model.pixel_cache is {self.cache}; give the GiB of disk for processed images, or 0 for none.")
-        if not self.cache:
+        if not checked_cache(self.cache):
             return plain
         settings = settings_of(plain, self.family, self.image_token_id, Path(self.source))
         return PixelCache(plain, settings, self.folder, int(self.cache * 2**30))
+
+
+def checked_cache(gib: float) -> float:
+    """Raises ConfigError below 0."""
+    if gib < 0:
+        raise ConfigError(f"model.pixel_cache is {gib}; give the GiB of disk for processed images, or 0 for none.")
+    return gib
 
 
 def image_store(recipe: Recipe, processor: Any, workers: int | None, device: torch.device) -> ImageStore:

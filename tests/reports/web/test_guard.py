@@ -131,6 +131,8 @@ def test_an_address_is_answered_beyond_loopback_and_a_strange_name_is_not():
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # uvicorn leaves its socket open
 def test_a_port_that_is_taken_is_told_with_what_to_do():
+    with pytest.raises(ConfigError, match="Give --host an address of this machine"):
+        serve(None, "203.0.113.7", 8766)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigError, match="Choose one with --port"):
         serve(None, "127.0.0.1", taken.getsockname()[1])
 

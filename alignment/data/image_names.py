@@ -13,7 +13,7 @@ from typing import Any
 
 from alignment.data.forms.unread_keys import require_no_unread_image, require_one_image_key
 from alignment.data.invalid_pairs import Dropped, is_inside, left_out, shown_name
-from harness.core.edge.files import leaves_folder
+from harness.core.edge.files import leaves_folder, outside_text
 from harness.core.edge.text import shown
 from harness.core.errors import ConfigError, DataError
 from harness.core.plugins import Data
@@ -44,10 +44,7 @@ def names_in(row: Mapping[str, Any]) -> tuple[str, ...]:
 def require_inside(names: Iterable[str]) -> None:
     """Raise ValueError for an image that a file names outside of the data folder; links inside it may lead anywhere."""
     if (name := next(filter(leaves_folder, names), None)) is not None:
-        raise ValueError(
-            f"the image {shown_name(name)} is outside of the data folder, where names begin; link its folder into the data "
-            "folder and name it without '..' and without '/' in front"
-        )
+        raise ValueError(outside_text(shown_name(name)))
 
 
 def candidates(folder: str, name: str) -> list[str]:

@@ -75,7 +75,8 @@ class Union:
             else:
                 both.append((pair, other))
         if self.options["limit"] is None:
-            dropped += [Dropped(id, ONLY_FIRST) for id in known.keys() - {other.id for other in second}]
+            matched = {other.id for other in second}
+            dropped += [Dropped(id, ONLY_FIRST) for id in known if id not in matched]
         return both, dropped
 
     def _matched_ahead(self, data: Data, seed: int) -> tuple[list[Both], list[Dropped]] | None:

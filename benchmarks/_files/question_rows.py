@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from benchmarks._files.identifiers import identifier
-from harness.core.edge.files import json_lines, leaves_folder, parse_json
+from harness.core.edge.files import json_lines, leaves_folder, outside_text, parse_json
 from harness.core.edge.foreign import words_of
 from harness.core.edge.text import shown
 from harness.core.errors import DataError, HarnessError
@@ -59,10 +59,7 @@ class Row:
 def inside(name: str, where: str) -> str:
     """The name of an image's file. Raises DataError where it leads out of the data folder; links in that may lead anywhere."""
     if leaves_folder(name):
-        raise DataError(
-            f"{where}: the image {shown(name)} is outside of the data folder, where names begin. Link its folder into the data "
-            "folder and name it without '..' and without '/' in front."
-        )
+        raise DataError(f"{where}: {outside_text(shown(name))}.")
     return name
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.audit.caption_votes import spanned_captions
+from harness.audit.caption_votes import SpannedCaption, spanned_captions
 from harness.core.errors import ConfigError
 from harness.labels.caption_marks import CaptionMarks
 from harness.labels.cases import caption_field
 from harness.labels.estimates.marked_nouns import MarkedCaption, NounAgreement, noun_agreement
 from harness.labels.votes import Ballots
-from harness.storage.run_store import Store, StoredResult
+from harness.storage.run_store import Store
 
 BY = "supported by"  # fact of the protocol: who decides about a noun
 
@@ -42,8 +42,13 @@ def list_agreement(store: Store, benchmark: str, runs: Sequence[str], ballots: B
     single: dict[tuple[str, str], _Read] = {}
     for result in results:
         by, label = result.protocol.facts[BY], f"{result.label} ({result.checkpoint.digest[:8]})"
-        for read in (single.setdefault((by, label), _Read()), pooled.setdefault(by, _Read())):
-            read.add(store, result, marks[str(result.options["name"])])
+        reads, own = (
+            (single.setdefault((by, label), _Read()), pooled.setdefault(by, _Read())),
+            marks[str(result.options["name"])],
+        )
+        for caption in spanned_captions(store, result):
+            for read in reads:
+                read.add(caption, own)
     found = []
     for by, read in pooled.items():
         found.append(read.agreement(by, ""))
@@ -59,15 +64,15 @@ class _Read:
         self.captions: dict[tuple[str, str], MarkedCaption] = {}
         self.ambiguous, self.elsewhere = set[tuple[str, str]](), set[tuple[str, str]]()
 
-    def add(self, store: Store, result: StoredResult, marks: CaptionMarks) -> None:
-        for item, text, spans in spanned_captions(store, result):
-            place, vote = (item.id, caption_field(text, spans)), marks.of(item.id, text, spans)
-            if vote is not None:
-                self.captions[place] = MarkedCaption(item.cluster, text, spans, vote.spans)
-            elif marks.is_ambiguous(item.id, text, spans):
-                self.ambiguous.add(place)
-            elif marks.is_of_other_spans(item.id, text, spans):
-                self.elsewhere.add(place)
+    def add(self, caption: SpannedCaption, marks: CaptionMarks) -> None:
+        item, text, spans = caption
+        place, vote = (item.id, caption_field(text, spans)), marks.of(item.id, text, spans)
+        if vote is not None:
+            self.captions[place] = MarkedCaption(item.cluster, text, spans, vote.spans)
+        elif marks.is_ambiguous(item.id, text, spans):
+            self.ambiguous.add(place)
+        elif marks.is_of_other_spans(item.id, text, spans):
+            self.elsewhere.add(place)
 
     def agreement(self, by: str, checkpoint: str) -> ListAgreement:
         found = noun_agreement(list(self.captions.values()))

@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.config.check_paths import output_faults
 from harness.core.capabilities import NOTE, OK, WRONG, ChecksItself, Finding, HasYardstick, HoldsWeights, ScoresAnswers, cost_of
+from harness.core.edge.processes import cores
 from harness.core.edge.text import count
 from harness.core.edge.versions import versions
 from harness.core.errors import FactsChanged, HarnessError
@@ -72,11 +73,10 @@ def verdict(findings: Sequence[Finding]) -> str:
 def _machine(output: Path) -> Iterator[Finding]:
     import torch
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = torch.get_num_threads()
-    many = threads > cores
+    own, threads = cores(), torch.get_num_threads()
+    many = threads > own
     why = "; more than there are cores: set model.threads" if many else ""
-    text = f"{count(cores, 'core')}, torch uses {count(threads, 'thread')}{why}"
+    text = f"{count(own, 'core')}, torch uses {count(threads, 'thread')}{why}"
     yield Finding("processor", NOTE if many else OK, text)
     if torch.cuda.is_available():
         yield Finding("GPU", OK, ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())))

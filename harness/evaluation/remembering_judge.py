@@ -133,7 +133,10 @@ class RememberingAnnotator(_Remembering):
     def rank(self, question: str, answers: tuple[str, str], facts: Facts, image: Images) -> Verdict:
         """A stored verdict that says nothing, of an earlier version, is asked for again."""
         asked = ["rank", question, *answers, {"task": "rank", **facts}]
-        rank = lambda: read_rank(self._annotator.rank(question, answers, facts, image), self.name)  # noqa: E731
+
+        def rank() -> Verdict:
+            return read_rank(self._annotator.rank(question, answers, facts, image), self.name)
+
         return self._remembered(asked, image, rank, lambda known: read_rank(known, self.name).value is not None)
 
     def _remembered(

@@ -242,7 +242,8 @@ def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[I
         near = ", ".join(nearest(lost[0], ids, n=3, cutoff=0.3) or ids[:3])
         raise UnknownItems(f"{spec.title} has no item {named}. Its ids look like: {near}.", lost)
     if spec.items is not None:
-        items = tuple(item for item in items if item.id in spec.items)
+        chosen = set(spec.items)
+        items = tuple(item for item in items if item.id in chosen)
     return items[: spec.limit]
 
 

@@ -1,4 +1,4 @@
-"""What asked a model begins again where it answers under other facts than it told, and not for ever."""
+"""What asked a model begins again where it answers under other facts than it told, and a few times at most."""
 
 from __future__ import annotations
 

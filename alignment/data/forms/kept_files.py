@@ -16,8 +16,8 @@ _kept: ContextVar[dict[tuple[str, str], tuple[_State, Any]] | None] = ContextVar
 @contextmanager
 def files_kept() -> Iterator[None]:
     """Inside, what was read of a file is kept, up to `drop_kept` or the end of the block, also of a block inside another."""
-    kept = _kept.get()
-    token = _kept.set({} if kept is None else kept)
+    before = _kept.get()
+    token = _kept.set({} if before is None else before)
     try:
         yield
     finally:

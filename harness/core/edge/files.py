@@ -41,6 +41,14 @@ def leaves_folder(name: str) -> bool:
     return name.startswith(("/", "\\")) or ".." in _SLASH.split(name)
 
 
+def outside_text(image: str) -> str:
+    """What to say of an image whose name leads out of the data folder; `image`: the name as it is shown."""
+    return (
+        f"the image {image} is outside of the data folder, where names begin; link its folder into the data folder and name it "
+        "without '..' and without '/' in front"
+    )
+
+
 def instead_of_file(path: Path) -> str:
     """What stands in the place of a file, as the end of a sentence; "" where nothing does."""
     try:

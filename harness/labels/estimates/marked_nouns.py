@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.core.evaluation import Span
+from harness.labels.caption_marks import overlap
 from harness.labels.estimates.proportions import Share, clustered
 
 
@@ -60,7 +61,7 @@ def _nouns(caption: MarkedCaption) -> tuple[set[str], set[str], set[str], int]:
     listed = {_text(caption, span) for span in caption.spans if span.kind == "invented"}
     wrong, missed, covered = set[str](), set[str](), 0
     for mark in caption.marks:
-        at = [span for span in caption.spans if span.start < mark.end and mark.start < span.end]
+        at = [span for span in caption.spans if overlap(span, mark)]
         kinds = {span.kind for span in at}
         if mark.kind == "false alarm":
             wrong |= {_text(caption, span) for span in at if span.kind == "invented"}

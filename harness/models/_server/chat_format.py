@@ -41,15 +41,17 @@ def data_url(path: Path) -> str:
     read = open_image(path)
     if (format := shows_as_stored(path)) in _PLAIN:
         return f"data:{_PLAIN[format]};base64,{base64.b64encode(path.read_bytes()).decode()}"
-    packed = io.BytesIO()
-    read.save(packed, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(packed.getvalue()).decode()}"
+    return _png_url(read)
 
 
 def drawn_url() -> str:
     """A small plain image, to ask a word about."""
+    return _png_url(Image.new("RGB", (224, 224), (128, 128, 128)))
+
+
+def _png_url(image: Image.Image) -> str:
     packed = io.BytesIO()
-    Image.new("RGB", (224, 224), (128, 128, 128)).save(packed, "PNG")
+    image.save(packed, "PNG")
     return f"data:image/png;base64,{base64.b64encode(packed.getvalue()).decode()}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from harness.commands._terminal import Display
     from harness.config.schema import RunConfig
     from harness.results.report_files import Outcome
+    from harness.run.until_decided import Stopped
 
 
 @app.command(
@@ -133,7 +133,7 @@ def _several(chosen: Sequence[RunConfig]) -> None:
 
 
 def _until_decided(chosen: RunConfig, until: str | None, policy: str, against: str | None) -> None:
-    from harness.commands._terminal import Display, show_gate
+    from harness.commands._terminal import show_gate
     from harness.config.gate_policy import load_policy
 
     if until not in (None, "decided"):
@@ -141,12 +141,13 @@ def _until_decided(chosen: RunConfig, until: str | None, policy: str, against: s
     if until is None or against is None:
         raise ConfigError("`--until decided` goes with `--against RUN`, the finished sweep of the base. Give both.")
     rules = load_policy(policy)
-    with Display() as display:
-        display.say(f"{chosen.name}: loading libraries")
+
+    def work(command: str, display: Display) -> Stopped:
         from harness.run.until_decided import until_decided
 
-        command = shlex.join(["python", "-m", "harness", *sys.argv[1:]])
-        done = until_decided(chosen, rules, against, command, display.progress, display.say)
+        return until_decided(chosen, rules, against, command, display.progress, display.say)
+
+    done = interruptible(chosen.name, work)
     show_gate(done.gate)
     echo(f"{done.folder / 'report.html'}")
     if done.gate.exit_code:

@@ -88,6 +88,8 @@ class Processes:
     def dismiss(self, worker: _Process) -> None:
         """End a worker now, whatever it does."""
         with self._changing:
+            if worker not in self._up:
+                return  # another thread ends it: what is closed twice may be another file by then
             self._up.discard(worker)
         worker.process.kill()
         worker.process.join(_END_S)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,6 +53,16 @@ def test_a_worker_of_this_machine_gives_its_answers_without_a_hosts_name(two: Pr
             FleetModel(made, Spec("transformers", {"path": "/nowhere"}, 1, os.getcwd()))
     finally:
         made.close()
+
+
+def test_a_worker_is_ended_once_however_many_ask_for_it(two: Processes) -> None:
+    """Ctrl-C closes all while a training's thread ends its own: the pipe was closed twice, and the run ended in a defect."""
+    worker, closed = two.hire(0.0), list[str]()
+    own, worker.pipe = worker.pipe, SimpleNamespace(close=lambda: closed.append("closed"))  # type: ignore[assignment]
+    two.dismiss(worker)
+    two.dismiss(worker)
+    own.close()
+    assert closed == ["closed"]
 
 
 _ENVIRON_OF_A_WORKER = """

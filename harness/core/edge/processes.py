@@ -39,13 +39,22 @@ def how_it_ended(code: int | None) -> str:
 
 @contextmanager
 def nothing_to_repeat() -> Iterator[None]:
-    """multiprocessing imports the caller's script in each process it starts, which would run one without a guard again."""
+    """Around what starts processes. multiprocessing imports the caller's script in each, which would run one without a guard
+    again. And Ctrl-C goes to all processes of a terminal: those started here do not hear it, since this one ends them; before
+    they can say so themselves they would write a traceback each."""
+    from multiprocessing import resource_tracker  # short commands do without
+
     script = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
+    if sys.platform != "win32":
+        resource_tracker.ensure_running()  # which lets this thread hear Ctrl-C again
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
     try:
         yield
     finally:
         sys.modules["__main__"] = script
+        if heard is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 @contextmanager

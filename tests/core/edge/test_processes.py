@@ -50,6 +50,21 @@ def test_imports_that_stay_free_what_is_garbage_before_and_are_not_looked_throug
         gc.unfreeze()
 
 
+def test_a_process_that_is_started_does_not_hear_ctrl_c_from_its_first_moment_on() -> None:
+    code = """
+import multiprocessing, os, signal, time
+from harness.core.edge.processes import nothing_to_repeat
+with nothing_to_repeat():
+    process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(0.2,))
+    process.start()
+os.kill(process.pid, signal.SIGINT)
+process.join()
+print(process.exitcode, signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "0 set()\n" and done.stderr == ""
+
+
 @pytest.mark.parametrize(("first", "said"), [("", "collected\n"), ("end_without_collecting()", "")])
 def test_a_process_ends_without_a_last_search_where_that_is_asked_for(first: str, said: str) -> None:
     code = f"from harness.core.edge.processes import end_without_collecting\n{first}\n{CYCLE}"

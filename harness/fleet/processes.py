@@ -26,7 +26,7 @@ from harness.fleet.cluster import WorkerLost, one_line, python_path
 from harness.fleet.own_node import environment
 from harness.fleet.worker import Worker
 
-Work = Callable[[Mapping[str, Any], Progress], None]
+Work = Callable[[Mapping[str, Any], Progress], Any]  # Any: another for each kind of work
 _IMPORTED = ["harness.run.on_fleet.preloaded"]
 # glibc gives each thread memory of its own: 60 MiB of gaps in a training. The limits hold from the start of a process, not from
 # its first checkpoint on: another 50 MiB.
@@ -117,9 +117,9 @@ class Processes:
 
     # ------------------------------------------------------------ trainings
 
-    def train(self, work: Work, given: Mapping[str, Any], progress: Progress) -> None:
-        """`work(given, progress)` in a process of its own, as soon as there is room for one. Raises TrainingError where it is
-        lost; `work` says elsewhere what went wrong."""
+    def train(self, work: Work, given: Mapping[str, Any], progress: Progress) -> Any:  # Any: what `work` returns
+        """What `work(given, progress)` returns, in a process of its own, as soon as there is room for one. Raises TrainingError
+        where it is lost or raises itself."""
         give_back_memory()  # of the sweep before: this process only waits
         with self._room:
             process = self._started(_train, work, given)
@@ -127,7 +127,7 @@ class Processes:
                 while True:
                     kind, value = self._received(process)
                     if kind == "done":
-                        return
+                        return value
                     if kind == "error":
                         raise TrainingError(value)
                     progress(*value)
@@ -209,8 +209,6 @@ def _serve(pipe: Connection) -> None:
 def _train(pipe: Connection, work: Work, given: Mapping[str, Any]) -> None:
     _begun()
     try:
-        work(given, lambda *words: pipe.send(("progress", words)))
+        pipe.send(("done", work(given, lambda *words: pipe.send(("progress", words)))))
     except Exception as error:
         pipe.send(("error", one_line(error)))
-    else:
-        pipe.send(("done", None))

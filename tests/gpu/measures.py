@@ -162,6 +162,11 @@ def hidden_prefill(device: str, tiny: bool, folder: Path) -> Figures:
 
 
 def _sweep(device: str, tiny: bool, folder: Path, *words: str) -> Figures:
+    try:
+        import harness.evaluation.sweep
+        import harness.storage.run_store  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise Skipped(f"{error.name} is not installed, which sweeps need") from error
     size = "tiny" if tiny else "7b"
     text = _run("sweep.py", "--device", device, "--size", size, "--folder", str(folder), "--sides", "ours", "eight", *words)
     found: Figures = {}

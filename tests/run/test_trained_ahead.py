@@ -16,6 +16,7 @@ from harness.config import schema as config
 from harness.core.errors import ConfigError
 from harness.miniworld.model.paths import checkpoint_folder
 from harness.run import pipeline
+from harness.run.checks import adapters
 from harness.run.checks.adapters import check_trained, noted_rank
 
 
@@ -45,6 +46,17 @@ def test_targets_that_match_no_layer_end_a_run_before_it_is_begun(
     )
     assert faults[1].startswith("  - arm two: lora.r is 9999, above the width of every layer")
     assert not (tmp_path / "o").exists()
+
+
+def test_with_processes_side_by_side_one_of_them_looks_and_not_the_one_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The libraries of models stay out of it: 130 MiB."""
+    monkeypatch.setattr(adapters, "family_of", lambda module: pytest.fail("the process that waits built the model"))
+    monkeypatch.chdir(tmp_path)
+    Path("own").symlink_to(checkpoint_folder())  # a relative path means the same there
+    with pytest.raises(ConfigError, match="'q_porj' matches no linear layer"):
+        check_trained(study(tmp_path, "own", jobs=2, arm={"r": 4, "targets": ["q_porj"]}))
 
 
 def test_a_family_that_is_not_trained_here_is_refused_before_its_sweep(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ begun; where that does not tell its layers, once it is loaded and before anythin
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,28 +17,51 @@ from harness.config.schema import Arm, RunConfig
 from harness.core import registry
 from harness.core.errors import ConfigError
 from harness.core.outlines import HasOutline, OutlinesCheckpoints
+from harness.core.plugins import Progress, no_progress
 from harness.models._checkpoint.loading import family_of
 from harness.run.models import options_of
+from harness.run.on_fleet.jobs import hands_of
 
 
 def check_trained(config: RunConfig) -> None:
     """Raise ConfigError naming all that stands against the trainings of a study: a family that is not trained here, arms whose
-    `lora.targets` match no layer of the base, or whose `lora.r` is above the width of all."""
-    plugin, arms = registry.get("model", config.model.name), (*config.reward_models, *config.arms)
-    module = plugin.outline_of(options_of(config)) if arms and isinstance(plugin, OutlinesCheckpoints) else None
-    if not isinstance(module, nn.Module):
+    `lora.targets` match no layer of the base, or whose `lora.r` is above the width of all.
+
+    With processes side by side one of them looks: the libraries of models take 130 MiB in this one, which only waits.
+    """
+    if not (config.reward_models or config.arms):
         return
-    why = family_of(module).untrained
-    faults = [f"model: {why}"] if why else []
-    for arm in arms:
-        try:
-            _narrow_layers(arm, module)
-        except ConfigError as error:
-            faults.append(f"arm {arm.name}: {error}")
+    if not isinstance(registry.get("model", config.model.name), OutlinesCheckpoints):
+        return
+    hands, given = hands_of(config), {"config": config, "cwd": os.getcwd()}
+    if isinstance(hands, int) and hands > 1:
+        from harness.fleet.processes import Processes
+
+        faults = Processes(1).train(training_faults, given, no_progress)
+    else:
+        faults = training_faults(given)
     if len(faults) == 1:
         raise ConfigError(faults[0])
     if faults:
         raise ConfigError(all_faults(faults, "the configuration"))
+
+
+def training_faults(given: Mapping[str, Any], progress: Progress = no_progress) -> list[str]:
+    """What stands against the trainings of `given["config"]`, whose paths are relative to `given["cwd"]`."""
+    os.chdir(given["cwd"])
+    config: RunConfig = given["config"]
+    plugin = registry.get("model", config.model.name)
+    module = plugin.outline_of(options_of(config)) if isinstance(plugin, OutlinesCheckpoints) else None
+    if not isinstance(module, nn.Module):
+        return []
+    why = family_of(module).untrained
+    faults = [f"model: {why}"] if why else []
+    for arm in (*config.reward_models, *config.arms):
+        try:
+            _narrow_layers(arm, module)
+        except ConfigError as error:
+            faults.append(f"arm {arm.name}: {error}")
+    return faults
 
 
 def check_layers(arm: Arm, model: object) -> None:

@@ -97,7 +97,7 @@ def _headline(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     openings = {"better": f"Less hallucination{between_arms}", "worse": f"More hallucination{between_arms}"}
     if columns[0].digest and columns[0].digest == columns[1].digest:
         openings = {kind: f"{words}, measured of the same checkpoint" for kind, words in openings.items()}
-    elif not columns[0].trained:
+    elif columns[1].trained and not columns[0].trained:
         openings = {"better": "Alignment lowered hallucination", "worse": "Alignment raised hallucination"}
     before = bad.cells[0]
     values = with_unit(before.value if before else None, bad.shown_unit), with_unit(cell.value, bad.shown_unit)

@@ -103,7 +103,9 @@ def _reordered(changed: ChangedMetric, labels: Sequence[str]) -> str:
 def _conclusions(effect: Effect) -> Part:
     rows = [(row_name(t.row), t.column, _SIGNIFICANCE[t.before], _SIGNIFICANCE[t.after]) for t in effect.reversed_conclusions]
     lead = "Differences to the baseline that are significant under one labelling only, or that change their direction."
-    lines = () if rows else ("No conclusion changes.",)
+    compared = any(cell and cell.difference for m in effect.changed_metrics for cell in m.audited.cells)
+    none = "No conclusion changes." if compared else "No metric of the audited benchmark has a difference to the baseline."
+    lines = () if rows else (none,)
     return Part(
         "Conclusions that flip", lead, ("metric", "checkpoint", "official labels", "audited labels"), tuple(rows), lines
     )

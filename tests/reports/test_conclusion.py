@@ -16,7 +16,10 @@ from reports.values.details import ProtocolDifference
 from reports.values.paired import Difference
 from reports.values.table import Cell, Column, Row, Table, Unit
 
-COLUMNS = (Column("base", "r", "r", "c", "d", "", True, True), Column("dpo", "r", "r", "c", "e", "dpo", True))
+COLUMNS = (
+    Column("base", "r", "r", "c", "d", "", True, True),
+    Column("dpo", "r", "r", "c", "e", "dpo", True, trained=True),
+)
 
 
 def row(metric: str, before: float, after: float, significant: str = "", headline: bool = True, role: str = "") -> Row:
@@ -74,6 +77,12 @@ def test_the_first_sentence_is_about_the_hallucination_metric_that_moved_and_a_l
     assert headline(still, better, worse).startswith("Alignment raised hallucination: Bench rose")
     slice_of_it = row("part", 0.3, 0.2, "better", headline=False, role="hallucination")
     assert headline(still, slice_of_it).startswith("No significant change in hallucination: Bench still")
+
+
+def test_of_a_checkpoint_that_no_run_here_aligned_nothing_is_said_of_alignment() -> None:
+    other = (COLUMNS[0], replace(COLUMNS[1], label="other", trained=False))
+    worse = row("rose", 0.1, 0.2, "worse", role="hallucination")
+    assert verdict(Table(other, (worse,))).headline.startswith("More hallucination with other than with base: Bench rose")
 
 
 def test_the_scope_of_one_seed_and_of_several() -> None:

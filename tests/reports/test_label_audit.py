@@ -138,6 +138,23 @@ def test_the_reports_show_the_audit_and_escape_what_they_show(audited: object) -
     assert summary(audited.audit) in page  # type: ignore[attr-defined]
 
 
+def test_without_a_difference_to_the_baseline_no_conclusion_is_said_to_hold(audited: object) -> None:
+    """The baseline lacks the audited benchmark."""
+    found = audited.audit  # type: ignore[attr-defined]
+    alone = [
+        replace(m.audited, cells=tuple(c and replace(c, difference=None) for c in m.audited.cells))
+        for m in found.changed_metrics
+    ]
+    metrics = tuple(replace(m, audited=row) for m, row in zip(found.changed_metrics, alone, strict=True))
+
+    def said(**changes: object) -> str:
+        return markdown(replace(audited, audit=replace(found, reversed_conclusions=(), **changes)))  # type: ignore
+
+    assert "No conclusion changes." in said() and "has a difference to the baseline" not in said()
+    none = said(changed_metrics=metrics)
+    assert "No metric of the audited benchmark has a difference to the baseline." in none and "No conclusion" not in none
+
+
 def test_without_an_audit_the_reports_say_nothing_of_one(make: SimpleNamespace) -> None:
     comparison = compare([make.record()])
     assert "Audited labels" not in html(comparison) + markdown(comparison) and parts(comparison) == []

@@ -183,8 +183,14 @@ class Bdhs(ReadsPrompts):
         if o["n_tries"] < 1 or o["n_rejected"] < 1:
             raise ConfigError("bdhs.n_tries and n_rejected must be at least 1.")
         check_match(matched := o["matched"] or {})
-        alone = (not matched, "without `matched`", ("keep_unmatched",))
-        refuse_unused("source", "bdhs", o, alone, ("vocabulary" in matched, "with `matched.vocabulary`", ("vocabulary",)))
+        refuse_unused(
+            "source",
+            "bdhs",
+            o,
+            (not matched, "without `matched`", ("keep_unmatched",)),
+            ("vocabulary" in matched, "with `matched.vocabulary`", ("vocabulary",)),
+            (not o["guided"], "with `guided: false`, which cuts no sentences", ("cut_unit", "splitter", "yes_no_rule")),
+        )
 
 
 def _pairs(prompts: Sequence[Prompt], drafts: Sequence[Draft], rules: Rules) -> tuple[list[PreferencePair], list[Dropped]]:

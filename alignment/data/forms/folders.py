@@ -37,12 +37,14 @@ def tables_in(folder: Path, name: str, split: str = "") -> list[Path]:
     the split are missing.
     """
     files = _of_split(folder, name, split)
-    shards: dict[tuple[Path, str], list[Path]] = {}
+    shards: dict[Path, list[Path]] = {}
     for file in files:
         if (found := _SHARD.search(file.stem)) and found["of"]:
-            shards.setdefault((file.parent, file.stem[: found.start()]), []).append(file)
-    for of_one in shards.values():
-        _require_whole(of_one, name)
+            shards.setdefault(file.with_name(file.stem[: found.start()] + file.suffix), []).append(file)
+    for whole, parts in shards.items():
+        if whole in files:  # a set that was saved in one piece, and in parts later
+            raise _twice([whole, *parts], name)
+        _require_whole(parts, name)
     return files
 
 
@@ -78,11 +80,7 @@ def _require_whole(files: list[Path], name: str) -> None:
     parts = [(int(found["n"]), int(found["of"]), file) for file in files if (found := _SHARD.search(file.stem))]
     totals, numbers = sorted({total for _, total, _ in parts}), [n for n, _, _ in parts]
     if len(totals) > 1 or len(set(numbers)) < len(numbers):
-        twice = ", ".join(file.name for file in files[:_NAMED])
-        raise DataError(
-            f"{name} has files of several versions of the same rows, which would be read twice: {twice}"
-            f"{f' and {len(files) - _NAMED:,} more' if len(files) > _NAMED else ''}. Keep those of one version."
-        )
+        raise _twice(files, name)
     total = totals[0]
     first = 1 if total in numbers and 0 not in numbers else 0  # some tools count from 1
     n_missing = total - len({n for n in numbers if first <= n < first + total})
@@ -96,6 +94,14 @@ def _require_whole(files: list[Path], name: str) -> None:
             f"{name} has {len(numbers):,} of {total:,} files; missing: {named}{more}. Fetch them; to train on a part of the "
             "set, name one file in `file`."
         )
+
+
+def _twice(files: list[Path], name: str) -> DataError:
+    return DataError(
+        f"{name} has files of several versions of the same rows, which would be read twice: "
+        f"{', '.join(file.name for file in files[:_NAMED])}"
+        f"{f' and {len(files) - _NAMED:,} more' if len(files) > _NAMED else ''}. Keep those of one version."
+    )
 
 
 def _numbered(sibling: Path, number: int) -> str:

@@ -24,6 +24,11 @@ UNUSED = [
     ("corruption", {"model": {"path": "x"}, "vocabulary": "n.txt"}, "vocabulary has no effect with `model`"),
     ("bdhs", {"keep_unmatched": True}, "keep_unmatched has no effect without `matched`"),
     ("bdhs", {"matched": {"vocabulary": "a.txt"}, "vocabulary": "b.txt"}, "no effect with `matched.vocabulary`"),
+    (
+        "bdhs",
+        {"guided": False, "cut_unit": "character", "yes_no_rule": "printed"},
+        "cut_unit and yes_no_rule have no effect with",
+    ),
     ("grpo", {"importance_sampling_cap": 2.0}, "importance_sampling_cap has no effect without importance_sampling_correction"),
     ("grpo", {"use_bias_correction_kl": False}, "use_bias_correction_kl has no effect with beta 0"),
     ("grpo", {"loss_type": "cispo", "delta": 3.0}, "delta has no effect with loss_type cispo"),
@@ -33,6 +38,7 @@ USED = [
     ("corruption", {"model": {"path": "x"}, "template": "x.txt", "temperature": 0.7}),
     ("corruption", {"share": 0.5, "temperature": 0.0}),
     ("bdhs", {"matched": {"mentions": 1}, "keep_unmatched": True}),
+    ("bdhs", {"cut_unit": "character", "yes_no_rule": "printed", "splitter": "punkt"}),
     ("grpo", {"importance_sampling_correction": True, "importance_sampling_cap": 2.0, "delta": 3.0}),
     ("grpo", {"beta": 0.1, "use_bias_correction_kl": False}),
 ]

@@ -115,6 +115,10 @@ def test_a_split_that_is_not_read_may_lack_files_and_one_file_may_be_named(tmp_p
         (("train-00002-of-00002.parquet", "train-00000-of-00002.parquet"), "has train-00002-of-00002.parquet, whose number"),
         (("train-00000-of-00001.parquet", TRAIN, MORE), "several versions of the same rows"),
         (("train-00000-of-00001-0a.parquet", "train-00000-of-00001-0b.parquet"), "several versions of the same rows"),
+        (
+            ("train.parquet", "train-00000-of-00001.parquet"),
+            "several versions of the same rows, which would be read twice: train.parquet",
+        ),
         (("train-00000-of-00003-0a.parquet",), r"missing: train-00001-of-00003\*.parquet, train-00002-of-00003\*.parquet"),
         (("part_2_of_2.parquet",), "missing: part_1_of_2.parquet"),
     ],

@@ -18,7 +18,7 @@ from operator import attrgetter
 from benchmarks._coco import annotations as _coco
 from benchmarks._coco import vocabulary as _vocabulary
 from benchmarks._coco.image_evidence import coco_image_annotations
-from benchmarks._coco.image_list import read_image_list
+from benchmarks._coco.image_list import of_several_folders, read_image_list
 from benchmarks._coco.object_labels import edited_objects, object_claim
 from benchmarks._coco.vocabulary import Mention
 from benchmarks._files.official_files import VAL_IMAGES, OfficialFile
@@ -80,37 +80,46 @@ class Chair:
         drop_truncated: bool = False,  # leave out an unfinished last sentence, as OPERA does
         annotations: str = "coco/annotations",  # folder of COCO's annotations in the data folder
         year: str = "2014",  # of the annotation files
-        split: str = "val",  # val or train
+        split: str | None = None,  # val or train; null: val, and for `score` every image of the caption file
         image_folder: str = "coco",  # folder that holds val2014 and train2014
     ) -> None:
         if variant not in ("official", "lemma"):
             raise ConfigError(f"CHAIR has no variant {variant!r}; choose official or lemma.")
-        if split not in _coco.SPLITS:
+        if split not in (None, *_coco.SPLITS):
             raise ConfigError(f"CHAIR has no split {split!r}; choose one of {', '.join(_coco.SPLITS)}.")
         if limit_images is not None and limit_images < 1:
             raise ConfigError(f"CHAIR: limit_images is {limit_images}; give a number above 0 or leave it out.")
         self.variant, self.images, self.limit_images = variant, images, limit_images
         self.question, self.max_new_tokens, self.drop_truncated = prompt, max_new_tokens, drop_truncated
-        self.annotations, self.year, self.split = annotations.rstrip("/"), str(year), split
+        self.annotations, self.year, self.split = annotations.rstrip("/"), str(year), split or "val"
+        given = {"split": split, "images": images, "limit_images": limit_images}
+        self.chosen = ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
         self.image_folder = image_folder.rstrip("/")
         self.formulas: tuple[Formula, ...] = FORMULAS
         self._loaded: dict[str, str] = {}
 
     def load(self, data: Data) -> list[Item]:
         """One item an image, in the order of the image list; truth: {"objects": [node, ...]}."""
+        return self._items(data, (self.split,))
+
+    def known(self, data: Data) -> list[Item]:
+        """The images that the options choose; where none does, those of both splits."""
+        return self._items(data, (self.split,) if self.chosen else _coco.SPLITS)
+
+    def _items(self, data: Data, splits: Sequence[str]) -> list[Item]:
         lists = f" {LEMMAS}" if self.variant == "lemma" else ""
         rules = f"chair {self.variant}{lists} {self.version} {self._tokenizer.name} {_vocabulary.digest()}"
         truth = _coco.read_truth(
             data, self.annotations, self.year, self.split, _vocabulary.chair().node_of, self._nodes_in, rules
         )
-        listed = read_image_list(data, self.images, truth) if self.images else truth.ids_in(f"{self.split}{self.year}")
-        chosen = listed[: self.limit_images]
+        all_of = [number for split in splits for number in truth.ids_in(f"{split}{self.year}")]
+        listed = read_image_list(data, self.images, truth) if self.images else all_of
         self._loaded = {f"sha256 of {name}": digest for name, digest in truth.sources.items()}
         if self.images:
             self._loaded["sha256 of image list"] = data.digest(self.images)
         return [
             Item(n, f"{self.image_folder}/{truth.files[n]}", self.question, {"objects": truth.objects.get(n, [])})
-            for n in chosen
+            for n in listed[: self.limit_images]
         ]
 
     def prompt(self, item: Item) -> str:
@@ -161,7 +170,9 @@ class Chair:
         }
 
     def facts_of(self, items: Sequence[Item]) -> dict[str, str]:
-        return {"images": str(len({item.image for item in items}))}
+        images = {item.image for item in items}
+        mixed = {} if self.chosen else of_several_folders(images, f"{self.image_folder}/{self.split}{self.year}")
+        return {"images": str(len(images)), **mixed}
 
     def fields(self, item: Item) -> Sequence[str]:
         return list(item.truth["objects"])

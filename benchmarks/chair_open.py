@@ -100,20 +100,20 @@ class ChairOpen(Chair):
         max_new_tokens: int = 512,  # longest description, in tokens
         annotations: str = "coco/annotations",  # folder of COCO's annotations in the data folder
         year: str = "2014",  # of the annotation files
-        split: str = "val",  # val or train
+        split: str | None = None,  # val or train; null: val, and for `score` every image of the caption file
         image_folder: str = "coco",  # folder that holds val2014 and train2014
     ) -> None:
         super().__init__(variant, images, limit_images, prompt, max_new_tokens, False, annotations, year, split, image_folder)
         self.judge, self.formulas = judge, FORMULAS
         self._folder: Path | None = None
 
-    def load(self, data: Data) -> list[Item]:
+    def _items(self, data: Data, splits: Sequence[str]) -> list[Item]:
         """One item an image, as CHAIR; truth: {"objects": [lemma of any word of its references, ...]}."""
         rules = f"open chair {self.version} {self._tokenizer.name} {LEMMAS}"
         categories = {name: lemma(name) for name in _vocabulary.chair().node_of}
         truth = _coco.read_truth(data, self.annotations, self.year, self.split, categories, self._words_of, rules)
         self._folder = data.folder
-        listed = super().load(data)
+        listed = super()._items(data, splits)
         return [replace(item, truth={"objects": sorted(truth.objects.get(item.id, []))}) for item in listed]
 
     def facts(self) -> dict[str, str]:

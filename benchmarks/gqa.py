@@ -1,7 +1,10 @@
 """GQA: compositional questions about real images, by exact match.
 
 Hudson and Manning 2019, arXiv:1902.09506. The study and LLaVA use testdev_balanced (12,578 questions) and the exact
-match of GQA's eval.py after LLaVA's conversion: the answer lower-cased, without its final full stop.
+match of GQA's eval.py after LLaVA's conversion: the answer lower-cased, without the full stops at its end.
+
+Departures: white space around an answer is stripped first, as LLaVA's model_vqa_loader.py does before it stores one (its
+conversion does not); the reference is lower-cased, too, since an answer could never equal one with a capital.
 """
 
 from __future__ import annotations

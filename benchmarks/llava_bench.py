@@ -158,7 +158,9 @@ class LlavaBench:
         read = [pair for pair in pairs if pair is not None]
         if len(read) < len(pairs):
             lost = next(v for v, pair in zip(verdicts, pairs, strict=True) if pair is None)
-            return unjudged(item, lost, "pair of scores")
+            finite = all(map(math.isfinite, official_scores(lost.raw)))
+            score = unjudged(item, lost, "pair of scores")
+            return score if finite else replace(score, why="scores that are not finite in the judge's reply")
         reference, model = (sum(column) / len(read) for column in zip(*read, strict=True))
         kind = item.truth["category"]
         values = {"items": 1.0}

@@ -53,7 +53,7 @@ class ObjectHalbench:
     title = "Object HalBench"
     answer_form = ANSWER_FORM
     judge_tasks: tuple[JudgeTask, ...] = (_lists.TASK,)
-    version = 2  # 2: lemmas of the lists that come with this package
+    version = 3  # 2: lemmas of the lists that come with this package; 3: official goes through objects and texts, too
     free_text = True  # for the audit
     files = (
         OfficialFile(
@@ -96,7 +96,7 @@ class ObjectHalbench:
         if extractor == "judge" and judge is None:
             raise JudgeError("Object HalBench with extractor: judge needs a judge. Add `judge: {name: chat, ...}` to it.")
         self.judge_tasks = (_lists.TASKS[variant],) if extractor == "judge" else ()
-        self.unread_counts = "each entry of the reply's list as a name, whatever it is" if variant == "official" else ""
+        self.unread_counts = "each entry, key or letter of the reply's JSON as a name" if variant == "official" else ""
         self.judge, self.extractor, self.variant, self.tagger = judge, extractor, variant, tagger
         self.file, self.describe, self.question = file, describe, prompt
         self.annotations, self.year, self.max_new_tokens = annotations.rstrip("/"), str(year), max_new_tokens

@@ -228,7 +228,7 @@ class Pope:
 
 
 def _outcome(said: str, label: str, variant: str) -> str:
-    """tp, fp, tn, fn; "dropped" (RePOPE leaves unread answers out) or "unread" (VLMEvalKit: wrong, and not a yes)."""
+    """tp, fp, tn, fn; "dropped" (RePOPE leaves unread answers out) or "unread" (others: wrong, and not a yes)."""
     if not said:
         return "dropped" if variant == "repope" else "fn" if label == "yes" else "unread"
     return ("t" if said == label else "f") + ("p" if said == "yes" else "n")

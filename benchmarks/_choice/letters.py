@@ -137,8 +137,9 @@ def mmvp_lmms_eval(answer: str, options: Options) -> str:
 
 
 def s_vco(answer: str, options: Options) -> str:
-    """S-VCO's mmvp_rule_grader: the first four characters without brackets and white space must be the letter."""
-    text = _BRACKETS_AND_SPACE.sub("", answer[:_SVCO_CHARACTERS].lower())
+    """S-VCO's mmvp_rule_grader: stripped, lower case, then the first four characters; without brackets and white space they
+    must be the letter."""
+    text = _BRACKETS_AND_SPACE.sub("", answer.strip().lower()[:_SVCO_CHARACTERS])
     return text.upper() if len(text) == 1 and text.upper() in options else ""
 
 

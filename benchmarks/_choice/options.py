@@ -10,10 +10,12 @@ from benchmarks._files.question_rows import Row
 from harness.core.errors import DataError
 
 LETTERS = "ABCDEFGH"
-_LISTED = re.compile(r"(?:\bOptions|\bChoices)\s*:\s*(.*)", re.DOTALL | re.IGNORECASE)
+_HEADING = re.compile(r"(?:\bOptions|\bChoices)\s*:\s*", re.IGNORECASE)
 _COLON = re.compile(r"(?:^|,\s*|\n\s*)([A-H]):\s*")
 _BRACKET = re.compile(r"(?:^|[,\s])\(?([A-H])\)\s*")
 _FULL_STOP = re.compile(r"(?:^|\n)\s*([A-H])\.\s*")
+_ONE_LINE = re.compile(r"(?:^|[,;]\s*)([A-H])\.\s+")  # only behind a heading
+_LETTER_AND_STOP = re.compile(r"(?<!\w)[A-H]\.\s")
 _TWO = re.compile(r"\s*\(a\)((?:(?!\([a-h]\)).)*)\(b\)((?:(?!\([a-h]\)).)*)", re.DOTALL)
 
 
@@ -34,7 +36,10 @@ def of_row(row: Row, question: str) -> dict[str, str]:
 
 
 def listed(question: str) -> dict[str, str]:
-    """Options that stand in a question: "Options: A: x, B: y", "Choices:\\n(A) x\\n(B) y", "A. x\\nB. y"."""
+    """Options that stand in a question: "Options: A: x, B: y" (or full stops), "Choices:\\n(A) x\\n(B) y", "A. x\\nB. y".
+
+    Of several headings the last one with a list counts. {} where it is not sure which texts the options have.
+    """
     return {letter: question[start:end] for letter, start, end in _places(question)}
 
 
@@ -48,18 +53,35 @@ def with_other(question: str, options: Mapping[str, str]) -> str:
     return question
 
 
+def without_list(question: str) -> str:
+    """The question up to the line that begins with "Options:" or "Choices:" and lists them."""
+    places = _places(question)
+    before = question[: places[0][1]] if places else question
+    cut = max(before.rfind("\nOptions:"), before.rfind("\nChoices:"))
+    return question if cut < 0 else question[:cut]
+
+
 def _places(question: str) -> list[tuple[str, int, int]]:
     """Letter, start and end of each option's text in a question."""
-    where = _LISTED.search(question)
-    begin = where.start(1) if where else 0
-    text = question[begin:]
-    for form in (_COLON, _BRACKET, _FULL_STOP):
-        marks = _in_order(form, text)
-        if len(marks) > 1:
+    headed = [heading.end() for heading in _HEADING.finditer(question)]
+    for begin in reversed(headed or [0]):
+        text = question[begin:]
+        marks = _marks(text, bool(headed))
+        if marks:
             ends = [mark.start() for mark in marks[1:]] + [len(text)]
             pieces = [_stripped(question, begin + mark.end(), begin + end) for mark, end in zip(marks, ends, strict=True)]
             return [(mark[1], *piece) for mark, piece in zip(marks, pieces, strict=True)]
     return []
+
+
+def _marks(text: str, headed: bool) -> list[Any]:
+    """The marks of the first form in which the text lists two options or more."""
+    for form in (_COLON, _BRACKET, _FULL_STOP):
+        marks = _in_order(form, text)
+        if len(marks) > 1:
+            return marks
+    marks = _in_order(_ONE_LINE, text) if headed else []
+    return marks if len(marks) > 1 and len(marks) == len(_LETTER_AND_STOP.findall(text)) else []
 
 
 def _stripped(text: str, start: int, end: int) -> tuple[int, int]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
+from pathlib import PurePosixPath
+
 from benchmarks._coco.annotations import Truth
 from harness.core.edge.files import parse_json
 from harness.core.errors import DataError
@@ -20,6 +24,13 @@ def read_image_list(data: Data, name: str, truth: Truth) -> list[str]:
     if not chosen:
         raise DataError(f"{name} lists no image. Give one id or file name a line.")
     return list(chosen)
+
+
+def of_several_folders(images: Collection[str], usual: str) -> dict[str, str]:
+    """The protocol's "image list" where a caption file has chosen images beyond the folder `usual`, else nothing."""
+    found = Counter(str(PurePosixPath(image).parent) for image in images)
+    told = ", ".join(f"{number:,} of {PurePosixPath(folder).name}" for folder, number in sorted(found.items()))
+    return {} if set(found) <= {usual} else {"image list": f"of the caption file: {told}"}
 
 
 def _entries(text: str, name: str) -> list[tuple[str, str]]:

@@ -44,6 +44,7 @@ def object_list(reply: str, variant: str) -> list[str] | None:
 
     Variant "tolerant" departs from the official parser where that can only fail: "()" is an empty list, and the one list of
     texts inside other text or a code fence is taken. Lists of anything else ("caption [0]", objects of JSON) name nothing.
+    "official" goes through what was parsed, as the script does: the keys of an object, the letters of a text.
     """
     try:
         found = official_object_list(reply)
@@ -53,7 +54,7 @@ def object_list(reply: str, variant: str) -> list[str] | None:
         if isinstance(found, dict) and len(found) == 1:
             (found,) = found.values()  # {"objects": [...]}; the official code would take the keys for objects
         return found if _are_texts(found) else None
-    return [str(name) for name in found] if isinstance(found, list) else None
+    return [str(name) for name in found] if isinstance(found, list | dict | str) else None
 
 
 def _embedded_list(reply: str) -> list[str] | None:

@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Literal
 
+from benchmarks._text.yes_no_rules import Reading, vlmevalkit
 from harness.core import flags
 from harness.core.final_answer import final_answer
-
-Reading = Literal["yes", "no", ""]  # "" = read as neither
 
 OFFICIAL_NO = frozenset({"No", "not", "no"})
 OPERA_NO = OFFICIAL_NO | {"NO"}
@@ -53,7 +51,10 @@ def repope(answer: str) -> Reading:
 
 
 def contains(answer: str) -> Reading:
-    """VLMEvalKit's rule: the word yes or the word no anywhere, lower-cased; both or none is neither."""
+    """A tolerant rule of our own: the word yes or the word no anywhere, in any case; both or none is neither.
+
+    VLMEvalKit's rule looks for the same words, but reads none in "**Yes**" or "Yes:".
+    """
     words = set(_WORD.findall(answer.lower()))
     return "" if ("yes" in words) == ("no" in words) else "yes" if "yes" in words else "no"
 
@@ -64,6 +65,7 @@ READERS: dict[str, Callable[[str], Reading]] = {
     "opera": opera,
     "repope": repope,
     "contains": contains,
+    "vlmevalkit": vlmevalkit,
 }
 
 
@@ -73,9 +75,8 @@ def is_unclear(answer: str) -> bool:
 
 
 def contradicted(answer: str, reading: Reading) -> bool:
-    """True where the word that the answer opens with, or the only kind of word in it (yes; no, not), is not the reading."""
-    if not reading:
-        return False
+    """True where the word that the answer opens with, or the only kind of word in it (yes; no, not), is not the reading; also
+    where such an answer was not read."""
     opening = _OPENING.match(answer)
     words = {opening[1].lower()} if opening else {"yes" if found["yes"] else "no" for found in _CLEAR.finditer(answer)}
     return len(words) == 1 and reading not in words

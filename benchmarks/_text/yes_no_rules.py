@@ -1,14 +1,15 @@
 """How the official scripts of HallusionBench, MME and NaturalBench, and two harnesses, read an answer as yes or no.
 
-Each rule reads the whole answer it is given; "" is neither. POPE's rules are in `yes_no.py`; DASH-B and BEAF read as RePOPE
-does (`yes_no.repope`).
+Each rule reads the whole answer it is given; "" is neither. The other rules of POPE are in `yes_no.py`; DASH-B and BEAF read as
+RePOPE does (`yes_no.repope`).
 """
 
 from __future__ import annotations
 
 import re
+from typing import Literal
 
-from benchmarks._text.yes_no import Reading
+Reading = Literal["yes", "no", ""]  # "" = read as neither
 
 _MARKS = ';/[]"{}()=+\\_-><@`,?!'
 _DIGIT_COMMA_DIGIT = re.compile(r"\d,\d")

@@ -26,6 +26,7 @@ from benchmarks._files.styles import LETTER, chosen
 from benchmarks._together.groups import with_addends
 from harness.core import registry
 from harness.core.edge.answer_form import AnswerForm
+from harness.core.edge.text import count
 from harness.core.errors import DataError
 from harness.core.evaluation import Answer, Decoding, Example, Formula, Item, Number, Score, Sums, over, ratio
 from harness.core.plugins import Data
@@ -72,7 +73,7 @@ class MmStar:
     """Multiple choice with up to four options."""
 
     title = "MMStar"
-    version = 1
+    version = 2  # 2: vlmevalkit reads the letters A to D where the options are not known; more forms of lists are read
     answer_form = AnswerForm(texts=("prediction", "response", "output", "text"))  # "answer" is the label there
     styles: Mapping[str, str] = {"official": LETTER, "llava": LETTER, "lmms_eval": LETTER, "vlmevalkit": "rebuilt"}
     files = (
@@ -125,6 +126,9 @@ class MmStar:
         check_unique(rows, "index")
         self._loaded = {f"sha256 of {self.file}": data.digest(self.file), "rows": f"{len(rows):,}"}
         items = each(rows, self._item)
+        if unlisted := sum(not item.truth["options"] for item in items):
+            whole = f"{unlisted:,} of {count(len(items), 'item')}"
+            self._loaded["options not found in the question"] = f"{whole}: read by the letters A to D alone"
         return rotations.with_rotations(items, "answer", self._reworded) if self.circular else items
 
     def _reworded(self, item: Item, offered: Mapping[str, str]) -> Item | None:
@@ -153,7 +157,7 @@ class MmStar:
         """The question and the style's request for a letter; VLMEvalKit's style lists the options anew."""
         if self.style != "vlmevalkit" or not item.truth["options"]:
             return item.question + LETTER
-        asked = item.question.split("\nOptions:")[0].split("\nChoices:")[0]
+        asked = options.without_list(item.question)
         lines = "".join(f"{letter}. {text}\n" for letter, text in item.truth["options"].items())
         return f"Question: {asked}\nOptions:\n{lines}Please select the correct answer from the options above. \n"
 
@@ -161,9 +165,10 @@ class MmStar:
         return Decoding(max_new_tokens=self.max_new_tokens)
 
     def score(self, item: Item, answer: Answer) -> Score:
-        """Addends in all, under the category and under the axis. The official rules know A to D, whatever is offered."""
+        """Addends in all, under the category and under the axis. VLMEvalKit's rule knows the options that are
+        offered, the others A to D always."""
         offered: Mapping[str, str] = item.truth["options"]
-        known = offered if self.variant == "vlmevalkit" else {c: offered.get(c, "") for c in _FOUR}
+        known = offered if offered and self.variant == "vlmevalkit" else {c: offered.get(c, "") for c in _FOUR}
         letter = VARIANTS[self.variant](answer.text, known)
         right, unread = letter == item.truth["answer"], letter in ("", letters.REFUSED)
         values = {"n": 1.0, "right": float(right)} | ({"unread": 1.0} if unread else {})

@@ -62,7 +62,7 @@ class Mmvp(OneLabel):
     title = "MMVP"
     judge_tasks: tuple[JudgeTask, ...] = (TASK,)
     rating_scale = RatingScale(0.0, 1.0, "right")
-    version = 1
+    version = 2  # 2: s_vco strips an answer before it cuts it
     label_words = ("A", "B")
     # "answer" is the label in the authors' files
     answer_form = AnswerForm(texts=("response", "prediction", "text"), replies={"mmvp": ("reply", "grader_reply", "content")})

@@ -17,7 +17,7 @@ from harness.answer_files.rows import digests, rows_of
 from harness.config.schema import BenchmarkConfig, RunConfig
 from harness.core.capabilities import Judged
 from harness.core.digests import value_digest
-from harness.core.edge.answer_form import form_of
+from harness.core.edge.answer_form import ChosenByAnswers, form_of
 from harness.core.edge.text import count
 from harness.core.edge.versions import versions
 from harness.core.errors import DataError
@@ -53,10 +53,11 @@ class AnswerFiles:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The run, and what a reader must know: lines for the terminal."""
+    """The run, and what a reader must know: lines for the terminal. `lost`: rows without truth, which were to be scored."""
 
     outcome: Outcome
     notes: tuple[str, ...] = field(default_factory=tuple)
+    lost: int = 0
 
 
 def score_files(
@@ -78,7 +79,7 @@ def score_files(
     with Store(output / "store.sqlite") as store:
         judge = _file_judge(spec, store, data)
         benchmark = build(spec, judge)
-        items = items_of(spec, benchmark, data)
+        items = items_of(spec, benchmark, data, benchmark.known if isinstance(benchmark, ChosenByAnswers) else None)
         tasks = [task.name for task in benchmark.judge_tasks] if isinstance(benchmark, Judged) else []
         matched = match(items, form_of(benchmark), answers, reviews, tasks, files.column)
         if not matched.answers:
@@ -88,7 +89,7 @@ def score_files(
             benchmark = build(spec, judge)
             benchmark.load(data)  # its facts name the files it read
         run = _Run(spec, name, used, files, benchmark, judge, matched)
-        return Scored(run.keep(store, data, output, command, say), run.notes())
+        return Scored(run.keep(store, data, output, command, say), run.notes(), run.lost())
 
 
 def _no_answer(benchmark: str, name: str, files: Sequence[str], strangers: Sequence[str]) -> str:
@@ -177,6 +178,20 @@ class _Run:
         }
         return facts if self.files.cut else facts | {AS_WRITTEN: "as the files have them"}
 
+    def lost(self) -> int:
+        """Rows that no option leaves out and that have no truth here, where the files choose what is scored."""
+        open_to_all = isinstance(self.benchmark, ChosenByAnswers) and not self.benchmark.chosen
+        return len(self.matched.strangers) if open_to_all else 0
+
+    def _why_strangers(self) -> str:
+        """Why rows may match no item; "" where nothing is to be said."""
+        if self.lost():
+            files = f"`python -m harness fetch {self.spec.name}` fetches missing files"
+            return f"The data folder has no truth for them: {files}; or their ids are wrong."
+        if isinstance(self.benchmark, ChosenByAnswers):
+            return f"They are left out by {self.benchmark.chosen}."
+        return "" if self.matched.compared else _UNCHECKED
+
     def notes(self) -> tuple[str, ...]:
         """Counts of what does not fit: rows without an item, items without an answer, reasoning that was scored."""
         strangers, total = self.matched.strangers, len(self.matched.items)
@@ -186,8 +201,7 @@ class _Run:
         if strangers:
             more = ", ..." if len(strangers) > _SHOWN else ""
             notes.append(f"{count(len(strangers), 'row')} without an item, not scored: {', '.join(strangers[:_SHOWN])}{more}")
-            if not self.matched.compared:
-                notes.append(_UNCHECKED)
+            notes += filter(None, [self._why_strangers()])
         if lost := [item.id for item in self.matched.items if item.id not in self.matched.answers]:
             more = ", ..." if len(lost) > _SHOWN else ""
             notes.append(f"{count(len(lost), 'item')} without an answer, in no metric: {', '.join(lost[:_SHOWN])}{more}")

@@ -226,10 +226,12 @@ class _Sweep:
         return GrowingCost(self._store, (self._run, self._label, spec.title), role, asked, self._say)
 
 
-def items_of(spec: BenchmarkConfig, benchmark: Benchmark, data: Data) -> tuple[Item, ...]:
+def items_of(
+    spec: BenchmarkConfig, benchmark: Benchmark, data: Data, load: Callable[[Data], list[Item]] | None = None
+) -> tuple[Item, ...]:
     """The items that a configuration asks for. Raises DataError where there are none, or ids that are none or not one's own."""
     with refused_as(DataError, f"The files of {spec.name} cannot be read", "Fetch them again, or look at its options."):
-        items = tuple(benchmark.load(data))
+        items = tuple((load or benchmark.load)(data))
     require_form(spec.name, items)
     if not items:
         raise DataError(f"{spec.name} found no items in {data.folder}; check its options and files.")

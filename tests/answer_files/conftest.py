@@ -26,14 +26,15 @@ def golden_data(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
 
 @pytest.fixture
 def score(tmp_path: Path) -> Run:
-    """Runs `score` with these words -> "metric[slice]" -> value, from the run's report.json; `said` is the terminal's text."""
+    """Runs `score` with these words -> "metric[slice]" -> value, from the run's report.json; `said` is the
+    terminal's text, `code` the exit code."""
 
     def run(*words: object, data: DataFolder) -> dict[str, float | None]:
         arguments = ["score", *map(str, words), "--data", str(data.folder), "--output", str(tmp_path / "runs")]
         result = CliRunner().invoke(app, arguments)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
-        run.said = result.output  # type: ignore[attr-defined]
+        run.said, run.code = result.output, result.exit_code  # type: ignore[attr-defined]
         (report,) = (tmp_path / "runs").glob("*/report.json")
         rows = json.loads(report.read_text())["rows"]
         return {f"{r['metric']}[{r['group']}]" if r["group"] else r["metric"]: r["cells"][0]["value"] for r in rows}

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import DataError
+from harness.results.run_records import records_of
 from harness.storage.data_folder import DataFolder
+from harness.storage.run_store import open_store
 from tests.benchmarks.scoring import GOLDEN, golden, golden_lines, put, put_coco
 from tests.benchmarks.second_set.golden_cases import check
 
@@ -136,6 +138,44 @@ def test_chairs_captions_choose_the_images_and_an_image_may_have_several(score, 
     invented = sum(len(row["mscoco_hallucinated_words"]) for row in kept)
     assert got["chair_i"] == pytest.approx(invented / words)
     assert got["chair_s"] == pytest.approx(sum(row["CHAIRs"] for row in kept) / len(kept))
+
+
+def chair_folder(root: Path, *splits: str) -> DataFolder:
+    (root / "data").mkdir()
+    for name in (f"coco/annotations/{kind}_{split}2014.json" for kind in ("instances", "captions") for split in splits):
+        put(DataFolder(root / "data"), name, (GOLDEN / name.replace("coco", "chair")).read_text(encoding="utf-8"))
+    return DataFolder(root / "data", root / "cache")
+
+
+@pytest.mark.parametrize(
+    ("variant", "expected"), [("official", "expected_overall"), ("lemma", "expected_overall_lemma_variant")]
+)
+def test_a_caption_file_of_both_splits_is_scored_whole(variant: str, expected: str, score, tmp_path: Path) -> None:
+    """All 664 captions, of train2014 and val2014, as the official script scores them."""
+    got = score(
+        "chair", "--answers", GOLDEN / "chair/captions.jsonl", f"variant={variant}", data=chair_folder(tmp_path, "val", "train")
+    )
+    official = golden(f"chair/{expected}.json")
+    names = {"chair_i": "CHAIRi", "chair_s": "CHAIRs", "recall": "Recall", "length": "mean_len_words"}
+    check(got, official, {ours: theirs for ours, theirs in names.items() if theirs in official})
+    assert "664 of 664 items have an answer" in score.said and score.code == 0
+    with open_store(tmp_path / "runs") as store:
+        (record,) = records_of(store, "captions")
+    facts = record.sweeps[0].results[0].protocol.facts
+    assert facts["image list"] == "of the caption file: 100 of train2014, 200 of val2014" and facts["images"] == "300"
+
+
+def test_captions_of_images_without_annotations_are_left_out_with_a_reason_and_exit_code_1(score, tmp_path: Path) -> None:
+    score("chair", "--answers", GOLDEN / "chair/captions.jsonl", data=chair_folder(tmp_path, "val"))
+    assert "437 of 437 items" in score.said and "227 rows without an item, not scored" in score.said
+    assert "The data folder has no truth for them" in score.said and "counted otherwise" not in score.said
+    assert score.code == 1
+
+
+def test_a_split_that_is_named_is_scored_alone_and_the_reason_names_the_option(score, tmp_path: Path) -> None:
+    score("chair", "--answers", GOLDEN / "chair/captions.jsonl", "split=train", data=chair_folder(tmp_path, "val", "train"))
+    assert "227 of 227 items" in score.said and "437 rows without an item" in score.said and score.code == 0
+    assert "They are left out by split=train." in score.said
 
 
 def test_ambers_responses(score, folder_of: DataFolder, tmp_path: Path) -> None:

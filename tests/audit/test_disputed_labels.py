@@ -36,7 +36,7 @@ def values(pope: Pope, result: Any, labels: dict[str, str]) -> dict[str, Any]:
     return {m.name: m.value for m in stats.metrics(scored, scores, result.formulas) if m.headline}
 
 
-@pytest.mark.parametrize("variant", ["llava", "official", "opera", "repope", "contains"])
+@pytest.mark.parametrize("variant", ["llava", "official", "opera", "repope", "contains", "vlmevalkit"])
 def test_no_labels_of_the_disputed_items_lead_beyond_the_worst_and_the_best_case(store: Store, variant: str) -> None:
     pope, spec = Pope(splits=["random"], variant=variant), {"name": "pope", "splits": ["random"], "variant": variant}
     keep(store, "one", pope, spec, items(LABELS), SAYS)

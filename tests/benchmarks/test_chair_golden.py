@@ -32,6 +32,11 @@ def test_every_word_is_made_singular_as_pattern_does_it() -> None:
     assert {word: singularize(word) for word in expected} == expected
 
 
+@pytest.mark.parametrize(("word", "singular"), [("^ties", "^ties"), ("x^PIES", "x^pies"), ("ties", "ty"), ("pies", "py")])
+def test_patterns_list_has_two_words_with_a_caret_which_protect_nothing_else(word: str, singular: str) -> None:
+    assert singularize(word) == singular
+
+
 def test_tokens_are_those_of_nltk() -> None:
     tokenizer = Chair()._tokenizer
     expected = [row["tokens"] for row in golden_lines("chair/expected_captions.jsonl")]

@@ -69,6 +69,14 @@ def test_a_ratio_just_below_a_half_is_rounded_as_the_published_script_rounds_it(
     assert round(100 * relative.value, 6) == 115.1
 
 
+@pytest.mark.parametrize("variant", ["official", "rlhfv", "tolerant"])
+@pytest.mark.parametrize("reply", ["nan 5", "inf 8\nwhy", "7 -Infinity"])
+def test_scores_that_are_not_finite_are_left_out_and_the_reason_says_so(reply: str, variant: str) -> None:
+    score = LlavaBench(Replies(reply), variant=variant).score(item(), said("x"))
+    assert (score.flag, score.values) == ("unjudged", {"items": 1.0})
+    assert score.why == "scores that are not finite in the judge's reply"
+
+
 def test_an_unreadable_reply_is_unjudged_by_default() -> None:
     bench = LlavaBench(Replies("8 4", "both are fine"))
     scores = [bench.score(item(), said("x")) for _ in range(2)]

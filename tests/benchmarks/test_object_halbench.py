@@ -83,10 +83,14 @@ def test_the_official_parser_of_replies(case: dict) -> None:
     ("()", None, []),                                   # what the template asks for, which its parser cannot read
     ('Sure: ["dog"]', None, ["dog"]),
     ('```json\n["dog"]\n```', None, ["dog"]),
-    ('{"objects": ["dog"]}', None, ["dog"]),
+    ('{"objects": ["dog"]}', ["objects"], ["dog"]),     # the script iterates over what it has parsed
+    ('{"dog": 1, "cat": 2}', ["dog", "cat"], None),
     ('["dog"]\nThat is all.', None, ["dog"]),
     ("no objects", None, None),
-    ('"dog"', None, None),
+    ('"dog"', ["d", "o", "g"], None),
+    ("{}", [], None),
+    ("3", None, None),                                  # nor can the script go through a number
+    ("null", None, None),
 ])  # fmt: skip
 def test_what_the_default_parser_reads_beyond_the_official_one(reply: str, official: object, tolerant: object) -> None:
     assert (object_list(reply, "official"), object_list(reply, "tolerant")) == (official, tolerant)

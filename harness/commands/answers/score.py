@@ -41,7 +41,7 @@ def score(
 
     Reads the published answer and review formats of every benchmark. `compare`, `audit` and `rescore` work on the run; its
     protocol names the files by digest. Rows that match no item, and items without an answer, are counted and listed.
-    Exit code 1: items have no answer, or no verdict.
+    Exit code 1: items have no answer or no verdict, or captions are of images without annotations.
     """
     from harness.answer_files.make_run import AnswerFiles, score_files
     from harness.answer_files.options import run_name, spec_of
@@ -58,3 +58,5 @@ def score(
         echo(note)
     echo(f"{done.outcome.folder / 'report.html'}")
     exit_if_incomplete(done.outcome)
+    if done.lost:
+        raise typer.Exit(1)

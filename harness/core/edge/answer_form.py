@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from harness.core.evaluation import Item
+from harness.core.plugins import Data
 
 Fields = Mapping[str, Any]  # one row: JSON values by column
 IDS = ("question_id", "questionId", "item_id", "id", "index", "Index", "key", "image_id")
@@ -99,6 +100,15 @@ class ReadsAnswerFiles(Protocol):
     """A benchmark whose published answer files have a form of their own."""
 
     answer_form: AnswerForm
+
+
+@runtime_checkable
+class ChosenByAnswers(Protocol):
+    """A benchmark whose answer files may be of more items than `load` gives, and choose theirs."""
+
+    @property
+    def chosen(self) -> str: ...  # the options that choose the items in their place, such as "split=train"; "" for none
+    def known(self, data: Data) -> list[Item]: ...  # all items that answer files may choose
 
 
 def form_of(benchmark: object) -> AnswerForm:

@@ -76,7 +76,8 @@ def test_a_grader_that_says_neither_word_has_no_value_and_is_counted_as_wrong() 
 
 
 @pytest.mark.parametrize(("text", "found", "flag"), [
-    ('["dog"]', 1, ""), ('["cat"]\n["dog"]', 1, ""), ("[1, 2]", 0, UNREAD), ('{"objects": ["dog"]}', None, "unjudged"),
+    ('["dog"]', 1, ""), ('["cat"]\n["dog"]', 1, ""), ("[1, 2]", 0, UNREAD), ('{"objects": ["dog"]}', 0, UNREAD),
+    ('{"dog": 1}', 1, UNREAD), ('"dog"', 0, UNREAD), ("3", None, "unjudged"),
     ("banana", None, "unjudged"),
 ])  # fmt: skip
 def test_lists_that_only_the_official_rule_reads_are_flagged(text: str, found: int | None, flag: str) -> None:

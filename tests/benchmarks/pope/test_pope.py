@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks._text.yes_no import contains, is_unclear, official, opera, repope
 from benchmarks.pope import Pope, build_questions
+from harness.core import flags
 from harness.core.errors import ConfigError, DataError
 from harness.core.evaluation import Item, LabelEdit, Sums
 from harness.storage.data_folder import DataFolder
@@ -148,6 +149,25 @@ def test_unread_answers_leave_repope_and_are_wrong_for_contains() -> None:
     assert isnan(metrics(pope, [pope.score(dog(random=["no"]), said("A dog"))])["accuracy[random]"])
     pope = Pope(splits=["random"], variant="contains")
     assert metrics(pope, [pope.score(dog(random=["no"]), said("A dog"))])["accuracy[random]"] == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "reading"), [("**Yes**", "neither"), ("Yes:", "neither"), ("Yes - there is", "yes"), ("Not sure. no", "no")]
+)
+def test_vlmevalkits_variant_reads_as_its_extraction_does_elsewhere(answer: str, reading: str) -> None:
+    assert Pope(splits=["random"], variant="vlmevalkit").score(dog(random=["yes"]), said(answer)).reading == reading
+
+
+def test_vlmevalkit_counts_an_unread_answer_as_wrong_and_as_no_yes() -> None:
+    """POPE_rating: accuracy compares words, "Unknown" is neither; F1 takes all but "Yes" as no: tp 1, fp 0, fn 1."""
+    pope = Pope(splits=["random"], variant="vlmevalkit")
+    asked = [("yes", "Yes"), ("yes", "**Yes**"), ("no", "**No**"), ("no", "No.")]
+    scores = [pope.score(dog(random=[label]), said(text)) for label, text in asked]
+    got = metrics(pope, scores)
+    assert [got[f"{name}[random]"] for name in ("accuracy", "precision", "recall", "f1", "yes_rate")] == pytest.approx(
+        [0.5, 1.0, 0.5, 2 / 3, 0.25]
+    )
+    assert [score.flag for score in scores] == ["", flags.CONTRADICTED, flags.CONTRADICTED, ""]
 
 
 def test_a_model_that_never_says_yes_has_no_precision_and_no_f1() -> None:

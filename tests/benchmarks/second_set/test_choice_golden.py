@@ -117,6 +117,15 @@ def test_mmvps_single_and_pair_accuracy_under_published_and_corrected_labels(lab
     check(rounded, expected["s_vco_rounded"], {"accuracy": "accuracy", "pair_accuracy": "pair_accuracy"})
 
 
+@pytest.mark.parametrize(
+    ("answer", "letter"),
+    [("    a", "A"), ("\n\n   (a)", "A"), (" \n A big", ""), ("   A big dog", ""), ("\u0130(a", ""), ("A\t  is open", "A")],
+)
+def test_s_vco_strips_and_lowers_an_answer_before_it_cuts_it(answer: str, letter: str) -> None:
+    """mmvp_rule_grader: strip, lower, then the first four characters ("\u0130" is two of them in lower case)."""
+    assert READERS["s_vco"](answer, {"A": "", "B": ""}) == letter
+
+
 def test_the_graders_bare_yes_alone_counts(golden_data: DataFolder) -> None:
     benchmark = Mmvp(ById(GRADES), variant="official")
     got = scored(benchmark, benchmark.load(golden_data), RESPONSES)

@@ -108,6 +108,49 @@ def test_options_are_exchanged_where_they_stand_in_the_question(question: str) -
     assert with_other(turned, OFFERED) == question
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Which?\nOptions: A. a violin, B. windmill, C. teapot, D. anchor",
+        "Which?\nOptions: A. a violin; B. windmill; C. teapot; D. anchor",
+        "Options: those of the menu. Which?\nOptions: A: a violin, B: windmill, C: teapot, D: anchor",
+        "Which?\nOptions: read both lines.\nChoices:\n(A) a violin\n(B) windmill\n(C) teapot\n(D) anchor",
+    ],
+)
+def test_options_on_one_line_and_behind_the_last_heading_are_read(question: str) -> None:
+    assert listed(question) == OFFERED
+    assert listed(with_other(question, rotated(OFFERED, 1))) == rotated(OFFERED, 1)
+
+
+@pytest.mark.parametrize("listing", ["A. Dr. B. Smith, B. Jones", "A. x, B. y C. z", "A x\nB y", "A. x or B. y"])
+def test_options_that_may_be_taken_apart_in_two_ways_are_not(listing: str) -> None:
+    assert listed(f"Which?\nOptions: {listing}") == {}
+
+
+def test_options_without_a_heading_are_not_read_within_a_line() -> None:
+    assert listed("Who stands left?\nA. Smith, B. Jones stands right.") == {}
+
+
+def test_without_known_options_vlmevalkits_rule_reads_the_letters_a_to_d(folder: DataFolder) -> None:
+    """VLMEvalKit's table has the columns A to D; here three of four answers name their letter, one the text alone."""
+    unread = {"question": "What is it? A x\nB y\nC z"}
+    benchmark, items = star(folder, unread, unread, unread, {}, variant="vlmevalkit")
+    assert [item.truth["options"] for item in items[:3]] == [{}, {}, {}]
+    got = metrics(benchmark, scored(benchmark, items, ["B", "The answer is B.", "y", "(B)"]))
+    assert (got["accuracy"], got["unread"]) == (0.75, 0.25)
+    assert benchmark.facts()["options not found in the question"] == "3 of 4 items: read by the letters A to D alone"
+
+
+def test_items_whose_options_are_all_known_are_not_counted_in_the_protocol(folder: DataFolder) -> None:
+    assert "options not found in the question" not in star(folder, {}, variant="vlmevalkit")[0].facts()
+
+
+def test_the_rebuilt_prompt_keeps_an_earlier_heading_of_the_question(folder: DataFolder) -> None:
+    question = "Which?\nOptions: those of the menu.\nOptions: A: a violin, B: windmill, C: teapot, D: anchor"
+    benchmark, (item,) = star(folder, {"question": question}, style="vlmevalkit")
+    assert benchmark.prompt(item).startswith("Question: Which?\nOptions: those of the menu.\nOptions:\nA. a violin\n")
+
+
 def test_only_what_is_right_in_every_rotation_counts(folder: DataFolder) -> None:
     """Item 0 is answered by what it knows, item 1 always by B: right in one rotation of four."""
     benchmark, items = star(folder, {}, {}, circular=True)

@@ -82,6 +82,14 @@ def test_gqa_matches_exactly_but_for_case_and_the_final_stop(folder: DataFolder)
     assert item.image == "gqa/images/n1.jpg" and got["accuracy"] == got["accuracy[verify]"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("text", "right"), [(" Yes.\n", True), ("yes...", True), (".yes", False), ("yes .", False), ("yes!", False)]
+)
+def test_gqa_strips_white_space_then_the_full_stops_at_the_end(text: str, right: bool) -> None:
+    """Apart from the white space around it as convert_gqa_for_eval.py: rstrip("."), lower."""
+    assert Gqa().score(Item("1", "a.jpg", "Q?", {"answer": "yes", "type": ""}), said(text)).correct is right
+
+
 @pytest.mark.parametrize("content", ["[]", "{}", "[1]", "3"])
 def test_a_gqa_file_that_is_no_object_of_questions_is_an_error(folder: DataFolder, content: str) -> None:
     put(folder, "gqa/testdev_balanced_questions.json", content)

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import tiny_families
+from PIL import Image
 
 from alignment.batching.rows import make_rows
 from harness.core.errors import TooLong
@@ -37,6 +39,19 @@ def test_a_prompt_beyond_the_context_is_named_and_one_within_is_answered(short: 
     assert list(short.generate([Request(None, QUESTION, decoding)]))
     with pytest.raises(TooLong, match=r"'Is there a dog .* tokens; the model was made for"):
         list(short.generate([Request(None, f"{QUESTION} {QUESTION}", decoding)]))
+
+
+def test_a_family_outside_the_table_names_what_is_beyond_its_context_too(tmp_path: Path) -> None:
+    model = TransformersModel(
+        str(tiny_families.save("aya_vision", tmp_path / "model", max_position_embeddings=128)), dtype="float32", device="cpu"
+    )
+    Image.linear_gradient("L").convert("RGB").resize((40, 30)).save(tmp_path / "a.png")
+    fits, over = (Request(tmp_path / "a.png", "cat " * n, Decoding(max_new_tokens=2)) for n in (10, 400))
+    assert list(model.generate([fits])) and model.log_probs([fits], ["Yes"])
+    with pytest.raises(TooLong, match=r"'cat .*a\.png has .* tokens; the model was made for 128"):
+        list(model.generate([over]))
+    with pytest.raises(TooLong):
+        model.log_probs([over], ["Yes"])
 
 
 def test_a_pair_beyond_the_context_is_an_error_or_dropped_under_max_length(short: TransformersModel, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from harness.models._checkpoint.rope_scaling import forget_lengths
 from harness.models._engine.answer_logprobs import Forced, summed
 from harness.models._engine.decoding import RowState, Stopper, ThinkingLimit, cut_after_stop, next_tokens, with_room_to_think
 from harness.models._engine.generation_settings import GenerationSettings
+from harness.models._images.image_inputs import refused_images_named
 
 _WAVE = 16  # requests
 
@@ -132,10 +133,12 @@ class OneByOne:
     def processed(self, text: str, shown: Images) -> dict[str, Tensor]:
         """What the checkpoint's processor makes of a text and its images."""
         special = self.prompts.tokens.special(text)
-        opened = [open_image(path) for path in paths_of(shown)]
+        paths, processor = paths_of(shown), self.prompts.processor
+        opened = [open_image(path) for path in paths]
         images = {"images": [opened] if len(opened) > 1 else opened} if opened else {}
         try:
-            made = dict(self.prompts.processor(text=[text], return_tensors="pt", add_special_tokens=special, **images))
+            with refused_images_named(processor, paths, opened):
+                made = dict(processor(text=[text], return_tensors="pt", add_special_tokens=special, **images))
         except ValueError as error:  # usually another number of image marks than of images
             what = str(error).splitlines()[0]
             raise ModelError(f"The checkpoint's processor refuses a prompt of {self.prompts.template.name}: {what}") from error
